@@ -1,0 +1,79 @@
+//! The few kinds of failure that a caller can tell apart.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure happened.
+///
+/// Every error of ours states its code; the server turns a code into an HTTP
+/// status in one place, the command line into an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// A value of the request is missing or out of range.
+    InvalidRequest,
+    /// The face image cannot be fetched, read or used.
+    InvalidFaceImage,
+    /// The face image shows no face.
+    NoFace,
+    /// The API key is missing or wrong.
+    Unauthorized,
+    /// There is no such thing, or it belongs to another key.
+    NotFound,
+    /// Too much is waiting already; the same request may succeed later.
+    QueueFull,
+    /// The server is starting, restarting or stopping.
+    Unavailable,
+    /// The model ran and gave no usable picture.
+    GenerationFailed,
+    /// The device has too little memory for this request.
+    OutOfMemory,
+    /// Somebody asked for the work to stop.
+    Cancelled,
+    /// A defect of ours.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The code as it is written in answers, logs and rows.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidFaceImage => "invalid_face_image",
+            Self::NoFace => "no_face",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::QueueFull => "queue_full",
+            Self::Unavailable => "unavailable",
+            Self::GenerationFailed => "generation_failed",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_written_the_same_way_everywhere() {
+        for code in [
+            ErrorCode::InvalidFaceImage,
+            ErrorCode::NoFace,
+            ErrorCode::QueueFull,
+        ] {
+            let written = serde_json::to_value(code).unwrap();
+            assert_eq!(written, code.to_string());
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! A backend without a model, for tests.
+//!
+//! [`FakeBackend`] takes the steps of all samples of a request and paints pictures
+//! that depend on every value of the request and on the face, and on nothing
+//! else. A [`FakeControl`] stays with the test: it decides which requests
+//! fail, holds ticks back, and counts what happens. It outlives the backend,
+//! so it can be given to the next one when an engine rebuilds.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::{
+    Backend, BackendError, GenerationInput, GenerationOutput, GenerationRequest, GenerationTimings,
+    Picture, Slot, SlotEvent,
+};
+
+/// How long a test waits for what must happen anyway.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// [`Backend::admit`] returns this error.
+    Refused(BackendError),
+    /// [`Backend::admit`] panics.
+    PanicInAdmit,
+    /// The step with this number, from 1, fails with this error.
+    FailsAt(usize, BackendError),
+    /// The step with this number, from 1, panics, and with it the whole tick.
+    PanicsAt(usize),
+}
+
+/// What has happened so far, over all backends of one [`FakeControl`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests admitted.
+    pub admitted: usize,
+    /// Slots cancelled.
+    pub cancelled: usize,
+    /// Ticks begun, those that the gate still holds back included.
+    pub ticks: usize,
+}
+
+/// The test's hand on its fake backends. Clones control the same ones.
+#[derive(Clone)]
+pub struct FakeControl {
+    shared: Arc<Shared>,
+}
+
+type Faults = dyn Fn(&GenerationRequest) -> Option<Fault> + Send + Sync;
+
+struct Shared {
+    faults: Box<Faults>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    counts: Counts,
+    /// How many more ticks may pass; `None` while the gate is open.
+    permits: Option<usize>,
+}
+
+impl FakeControl {
+    /// Backends of which no request fails.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_faults(|_| None)
+    }
+
+    /// Backends of which those requests fail for which `faults` says so.
+    #[must_use]
+    pub fn with_faults(
+        faults: impl Fn(&GenerationRequest) -> Option<Fault> + Send + Sync + 'static,
+    ) -> Self {
+        let shared = Shared {
+            faults: Box::new(faults),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Holds every tick back until [`FakeControl::let_pass`] or
+    /// [`FakeControl::open`].
+    pub fn close(&self) {
+        self.lock().permits = Some(0);
+    }
+
+    /// Lets this many more ticks through a closed gate.
+    pub fn let_pass(&self, ticks: usize) {
+        let mut state = self.lock();
+        state.permits = Some(state.permits.unwrap_or(0) + ticks);
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Lets all ticks through again.
+    pub fn open(&self) {
+        self.lock().permits = None;
+        self.shared.changed.notify_all();
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    /// Waits until the counts are as `wanted`; false when they are not after
+    /// 20 seconds.
+    #[must_use]
+    pub fn wait_until(&self, wanted: impl Fn(Counts) -> bool) -> bool {
+        let state = self.lock();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, PATIENCE, |state| !wanted(state.counts));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.lock().counts);
+        self.shared.changed.notify_all();
+    }
+
+    fn pass_gate(&self) {
+        let mut state = self
+            .shared
+            .changed
+            .wait_while(self.lock(), |state| state.permits == Some(0))
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(permits) = &mut state.permits {
+            *permits -= 1;
+        }
+    }
+}
+
+impl Default for FakeControl {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for FakeControl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FakeControl")
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A backend without a model; see the [module](self).
+#[derive(Debug)]
+pub struct FakeBackend {
+    control: FakeControl,
+    batch_limit: usize,
+    jobs: Vec<FakeJob>,
+    admitted: u64,
+}
+
+#[derive(Debug)]
+struct FakeJob {
+    slot: Slot,
+    input: GenerationInput,
+    fault: Option<Fault>,
+    step: usize,
+}
+
+impl FakeBackend {
+    /// A backend under `control` whose ticks move on up to `batch_limit`
+    /// requests, the oldest first.
+    #[must_use]
+    pub fn new(control: &FakeControl, batch_limit: usize) -> Self {
+        Self {
+            control: control.clone(),
+            batch_limit,
+            jobs: Vec::new(),
+            admitted: 0,
+        }
+    }
+}
+
+impl Backend for FakeBackend {
+    #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
+    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
+        let fault = (self.control.shared.faults)(&input.request);
+        match &fault {
+            Some(Fault::Refused(error)) => return Err(error.clone()),
+            Some(Fault::PanicInAdmit) => panic!("the fake backend panics in admit"),
+            Some(Fault::FailsAt(..) | Fault::PanicsAt(_)) | None => {}
+        }
+        let slot = Slot::new(self.admitted);
+        self.admitted += 1;
+        self.jobs.push(FakeJob {
+            slot,
+            input: input.clone(),
+            fault,
+            step: 0,
+        });
+        self.control.count(|counts| counts.admitted += 1);
+        Ok(slot)
+    }
+
+    fn tick(&mut self) -> Vec<SlotEvent> {
+        self.control.count(|counts| counts.ticks += 1);
+        self.control.pass_gate();
+        let batch = self.jobs.iter_mut().take(self.batch_limit);
+        let events: Vec<SlotEvent> = batch.flat_map(FakeJob::advance).collect();
+        for event in &events {
+            if !matches!(event, SlotEvent::Progress { .. }) {
+                self.jobs.retain(|job| job.slot != event.slot());
+            }
+        }
+        events
+    }
+
+    fn cancel(&mut self, slot: Slot) {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| job.slot != slot);
+        let cancelled = before - self.jobs.len();
+        self.control.count(|counts| counts.cancelled += cancelled);
+    }
+
+    fn active(&self) -> usize {
+        self.jobs.len()
+    }
+}
+
+impl FakeJob {
+    #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
+    fn advance(&mut self) -> Vec<SlotEvent> {
+        self.step += 1;
+        let (slot, step) = (self.slot, self.step);
+        let steps = self.input.request.steps() * self.input.request.samples();
+        match &self.fault {
+            Some(Fault::PanicsAt(at)) if *at == step => panic!("the fake backend panics in tick"),
+            Some(Fault::FailsAt(at, error)) if *at == step => {
+                let error = error.clone();
+                return vec![SlotEvent::Failed { slot, error }];
+            }
+            _ => {}
+        }
+        let mut events = vec![SlotEvent::Progress { slot, step, steps }];
+        if step == steps {
+            let output = paint(&self.input);
+            events.push(match output {
+                Ok(output) => SlotEvent::Finished { slot, output },
+                Err(error) => SlotEvent::Failed { slot, error },
+            });
+        }
+        events
+    }
+}
+
+/// The pictures that a [`FakeBackend`] makes of `input`.
+///
+/// # Errors
+/// None for requests that the parser let through.
+pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> {
+    let pictures = (0_u32..)
+        .take(input.request.samples())
+        .map(|index| paint_sample(input, index))
+        .collect::<Result<_, _>>()?;
+    Ok(GenerationOutput {
+        pictures,
+        seed: input.request.seed(),
+        warnings: Vec::new(),
+        timings: GenerationTimings::default(),
+    })
+}
+
+fn paint_sample(input: &GenerationInput, index: u32) -> Result<Picture, BackendError> {
+    let GenerationInput { request, face } = input;
+    let mut hasher = DefaultHasher::new();
+    (request.prompt(), request.negative_prompt()).hash(&mut hasher);
+    (request.steps(), request.sample_seed(index)).hash(&mut hasher);
+    request.guidance_scale().to_bits().hash(&mut hasher);
+    request.s_scale().to_bits().hash(&mut hasher);
+    (face.width(), face.rgb()).hash(&mut hasher);
+    let pattern = hasher.finish().to_le_bytes();
+    let length = request.width() as usize * request.height() as usize * 3;
+    let rgb = pattern.into_iter().cycle().take(length).collect();
+    Picture::new(request.width(), request.height(), rgb)
+        .map_err(|error| BackendError::Failed(error.to_string()))
+}

@@ -1,0 +1,32 @@
+//! The domain vocabulary of facegen.
+//!
+//! Every other crate speaks in these types. Nothing here knows HTTP, SQL or a
+//! tensor, so the command line, the server and the tests share one parser, one
+//! set of messages and one port to the model.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
+//! | [`picture`] | [`Picture`], an RGB image in memory |
+//! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
+//! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
+//! | [`state`] | [`JobState`], the life of a job |
+//! | [`redact`] | types that cannot print what they hold |
+//! | `fake` | a backend without a model, for tests (feature `fake`) |
+
+pub mod backend;
+pub mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+pub mod picture;
+pub mod redact;
+pub mod request;
+pub mod state;
+
+pub use backend::{
+    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
+};
+pub use error::ErrorCode;
+pub use picture::Picture;
+pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestError};
+pub use state::JobState;

@@ -1,0 +1,168 @@
+//! Types that cannot print what they hold.
+//!
+//! Keys, addresses and photographs pass through logs, errors and `Debug` of
+//! whatever contains them. What must not be seen there is kept out by its
+//! type, not by the care of whoever writes the log line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What stands where a value is hidden.
+const REDACTED: &str = "[redacted]";
+
+/// A value that prints as `[redacted]`: an API key, a password.
+#[derive(Clone)]
+pub struct Secret<T>(T);
+
+impl<T> Secret<T> {
+    /// Hides `value`.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(REDACTED)
+    }
+}
+
+impl<T> fmt::Display for Secret<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(REDACTED)
+    }
+}
+
+/// A URL as it was sent, that prints without what it may keep secret: user
+/// name, password, query and fragment. Presigned links and webhooks carry
+/// their secrets there.
+///
+/// Nothing is checked here. Text that does not look like a URL with a host
+/// (`data:` URIs among it) prints as `[redacted]`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SafeUrl(String);
+
+impl SafeUrl {
+    /// The whole URL, for the one place that opens it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SafeUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl From<&str> for SafeUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return formatter.write_str(REDACTED);
+        };
+        let end = rest.find(['?', '#']).unwrap_or(rest.len());
+        let (visible, hidden) = rest.split_at(end);
+        let authority_end = visible.find(['/', '\\']).unwrap_or(visible.len());
+        let (authority, path) = visible.split_at(authority_end);
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        write!(formatter, "{scheme}://{host}{path}")?;
+        match hidden.chars().next() {
+            Some(mark) => write!(formatter, "{mark}{REDACTED}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SafeUrl({:?})", self.to_string())
+    }
+}
+
+/// An encoded photograph of a person, as it was sent. Prints only its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FaceImage(Vec<u8>);
+
+impl FaceImage {
+    /// The bytes of the file.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for FaceImage {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for FaceImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "FaceImage({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_nothing_of_itself() {
+        let key = Secret::new(String::from("hunter2"));
+        assert_eq!(format!("{key} {key:?}"), "[redacted] [redacted]");
+        assert_eq!(key.expose(), "hunter2");
+    }
+
+    #[test]
+    fn a_url_prints_without_userinfo_query_and_fragment() {
+        for (url, shown) in [
+            ("https://example.com/a.jpg", "https://example.com/a.jpg"),
+            (
+                "https://me:pw@example.com:8443/a?sig=1#x",
+                "https://example.com:8443/a?[redacted]",
+            ),
+            ("http://a@b@c/d", "http://c/d"),
+            (
+                "https://example.com#token",
+                "https://example.com#[redacted]",
+            ),
+            (
+                "https://example.com?x=http://u:p@h",
+                "https://example.com?[redacted]",
+            ),
+            ("data:image/png;base64,AAAA", "[redacted]"),
+            ("just text", "[redacted]"),
+        ] {
+            assert_eq!(SafeUrl::from(url).to_string(), shown, "{url}");
+            assert_eq!(
+                format!("{:?}", SafeUrl::from(url)),
+                format!("SafeUrl({shown:?})")
+            );
+            assert_eq!(SafeUrl::from(url).expose(), url);
+        }
+    }
+
+    #[test]
+    fn a_face_image_prints_its_length() {
+        let image = FaceImage::from(vec![255, 216, 255]);
+        assert_eq!(format!("{image:?}"), "FaceImage(3 bytes)");
+        assert_eq!(image.bytes(), [255, 216, 255]);
+    }
+}

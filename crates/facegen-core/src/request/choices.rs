@@ -1,0 +1,105 @@
+//! The values that are chosen from a list of names.
+
+use serde::{Deserialize, Serialize};
+
+use super::Scalar;
+use super::errors::Findings;
+
+/// What is done to a picture that the safety checker finds unsafe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SafetyCheckerType {
+    /// Blurred beyond recognition.
+    Blur,
+    /// Replaced by a picture that says so.
+    #[default]
+    SensitiveContentText,
+    /// Reduced to a few large squares.
+    Pixelate,
+    /// Replaced by black.
+    Black,
+}
+
+impl SafetyCheckerType {
+    const OPTIONS: [(&'static str, Self); 4] = [
+        ("blur", Self::Blur),
+        ("sensitive_content_text", Self::SensitiveContentText),
+        ("pixelate", Self::Pixelate),
+        ("black", Self::Black),
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        name_of(self, &Self::OPTIONS)
+    }
+}
+
+/// Whether and how unsafe pictures are made unrecognisable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Safety {
+    /// Whether the caller wants the safety checker to run.
+    pub enabled: bool,
+    /// What is done to a picture that it finds unsafe.
+    pub checker_type: SafetyCheckerType,
+}
+
+impl Safety {
+    /// Reads both fields; the checker is on when nothing is said.
+    pub(super) fn read(enabled: &Scalar, checker_type: &Scalar, findings: &mut Findings) -> Self {
+        let enabled = enabled.boolean("safety_checker");
+        let checker_type = checker_type.choice("safety_checker_type", &SafetyCheckerType::OPTIONS);
+        Self {
+            enabled: findings.accept(enabled).unwrap_or(true),
+            checker_type: findings.accept(checker_type).unwrap_or_default(),
+        }
+    }
+}
+
+/// The look of the pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// A photograph; the prompt stays as it is.
+    #[default]
+    Realistic,
+    /// A comic strip.
+    Comic,
+    /// A small figure with a large head.
+    Chibi,
+    /// A rendering.
+    #[serde(rename = "3d")]
+    ThreeD,
+    /// A Japanese animation.
+    Anime,
+}
+
+impl Style {
+    const OPTIONS: [(&'static str, Self); 5] = [
+        ("realistic", Self::Realistic),
+        ("comic", Self::Comic),
+        ("chibi", Self::Chibi),
+        ("3d", Self::ThreeD),
+        ("anime", Self::Anime),
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        name_of(self, &Self::OPTIONS)
+    }
+
+    /// Reads the field; realistic when absent.
+    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+        let reading = raw.choice("style", &Self::OPTIONS);
+        findings.accept(reading).unwrap_or_default()
+    }
+}
+
+/// The name that `options` has for `value`; every value has one.
+fn name_of<T: Copy + PartialEq>(value: T, options: &[(&'static str, T)]) -> &'static str {
+    options
+        .iter()
+        .find(|(_, option)| *option == value)
+        .map_or("", |(name, _)| name)
+}

@@ -1,0 +1,259 @@
+//! The numbers that steer the denoising.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::errors::Findings;
+use super::scalar::out_of_range;
+use super::{FieldError, Scalar};
+
+/// A number of denoising steps: 21, 31 or 41.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Steps(u32);
+
+impl Steps {
+    /// The numbers of steps that the API offers.
+    pub const CHOICES: [u32; 3] = [21, 31, 41];
+
+    /// What callers may ask for. Official clients send 20 by default and allow
+    /// up to 150, so a strict choice of three would break them.
+    pub const ACCEPTED: RangeInclusive<u32> = 1..=150;
+
+    /// The choice nearest to `asked`; of two equally near ones the higher.
+    ///
+    /// # Errors
+    /// `asked` lies outside of [`Steps::ACCEPTED`].
+    pub fn nearest(asked: u32) -> Result<Self, FieldError> {
+        if !Self::ACCEPTED.contains(&asked) {
+            return Err(out_of_range("num_inference_steps", &Self::ACCEPTED));
+        }
+        let nearest = match asked {
+            0..26 => 21,
+            26..36 => 31,
+            36.. => 41,
+        };
+        Ok(Self(nearest))
+    }
+
+    /// The number of steps.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads the field; 21 when absent.
+    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+        let reading = raw.integer_within("num_inference_steps", Self::ACCEPTED);
+        let Some(asked) = findings.accept(reading) else {
+            return Self::default();
+        };
+        let steps = findings.accept(Self::nearest(asked));
+        if steps.0 != asked {
+            findings.warn(format!(
+                "num_inference_steps {asked} was changed to {}, the nearest of 21, 31 and 41",
+                steps.0
+            ));
+        }
+        steps
+    }
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Self::CHOICES[0])
+    }
+}
+
+impl TryFrom<u32> for Steps {
+    type Error = FieldError;
+
+    fn try_from(asked: u32) -> Result<Self, FieldError> {
+        Self::nearest(asked)
+    }
+}
+
+impl From<Steps> for u32 {
+    fn from(steps: Steps) -> Self {
+        steps.0
+    }
+}
+
+/// How strongly the prompt is followed: the factor of classifier-free guidance.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct GuidanceScale(f64);
+
+impl GuidanceScale {
+    /// What callers may ask for.
+    pub const ACCEPTED: RangeInclusive<f64> = 0.0..=20.0;
+
+    /// The guidance scale `asked`.
+    ///
+    /// # Errors
+    /// `asked` lies outside of [`GuidanceScale::ACCEPTED`] or is NaN.
+    pub fn new(asked: f64) -> Result<Self, FieldError> {
+        if Self::ACCEPTED.contains(&asked) {
+            Ok(Self(asked))
+        } else {
+            Err(out_of_range("guidance_scale", &Self::ACCEPTED))
+        }
+    }
+
+    /// The factor.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Reads the field; 7.5 when absent.
+    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+        let reading = raw.number("guidance_scale");
+        match findings.accept(reading) {
+            Some(asked) => findings.accept(Self::new(asked)),
+            None => Self::default(),
+        }
+    }
+}
+
+impl Default for GuidanceScale {
+    fn default() -> Self {
+        Self(7.5)
+    }
+}
+
+impl TryFrom<f64> for GuidanceScale {
+    type Error = FieldError;
+
+    fn try_from(asked: f64) -> Result<Self, FieldError> {
+        Self::new(asked)
+    }
+}
+
+impl From<GuidanceScale> for f64 {
+    fn from(scale: GuidanceScale) -> Self {
+        scale.0
+    }
+}
+
+/// The weight of the face's structure: `scale` of IP-Adapter-FaceID-PlusV2's
+/// image projection with its shortcut.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct SScale(f64);
+
+impl SScale {
+    /// The values that are used.
+    pub const USED: RangeInclusive<f64> = 0.0..=2.0;
+
+    /// `asked`, or the end of [`SScale::USED`] beyond which it lies: official
+    /// clients send 7.5 by default.
+    ///
+    /// # Errors
+    /// `asked` is NaN.
+    pub fn clamped(asked: f64) -> Result<Self, FieldError> {
+        if asked.is_nan() {
+            return Err(FieldError::new("s_scale", "must be a number"));
+        }
+        // `+ 0.0` turns the negative zero into the positive one.
+        Ok(Self(
+            asked.clamp(*Self::USED.start(), *Self::USED.end()) + 0.0,
+        ))
+    }
+
+    /// The weight.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        self.0
+    }
+
+    /// Reads the field; 1 when absent.
+    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+        let Some(asked) = findings.accept(raw.number("s_scale")) else {
+            return Self::default();
+        };
+        let scale = findings.accept(Self::clamped(asked));
+        if !Self::USED.contains(&asked) {
+            findings.warn(format!(
+                "s_scale {asked} was changed to {}, it is used from 0 to 2",
+                scale.0
+            ));
+        }
+        scale
+    }
+}
+
+impl Default for SScale {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+impl TryFrom<f64> for SScale {
+    type Error = FieldError;
+
+    fn try_from(asked: f64) -> Result<Self, FieldError> {
+        Self::clamped(asked)
+    }
+}
+
+impl From<SScale> for f64 {
+    fn from(scale: SScale) -> Self {
+        scale.0
+    }
+}
+
+/// How many pictures one request makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Samples(u32);
+
+impl Samples {
+    /// What callers may ask for.
+    pub const ACCEPTED: RangeInclusive<u32> = 1..=2;
+
+    /// `asked` pictures.
+    ///
+    /// # Errors
+    /// `asked` lies outside of [`Samples::ACCEPTED`].
+    pub fn new(asked: u32) -> Result<Self, FieldError> {
+        if Self::ACCEPTED.contains(&asked) {
+            Ok(Self(asked))
+        } else {
+            Err(out_of_range("samples", &Self::ACCEPTED))
+        }
+    }
+
+    /// The number of pictures.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Reads the field; 1 when absent.
+    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+        let reading = raw.integer_within("samples", Self::ACCEPTED);
+        findings.accept(reading).map_or_else(Self::default, Self)
+    }
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl TryFrom<u32> for Samples {
+    type Error = FieldError;
+
+    fn try_from(asked: u32) -> Result<Self, FieldError> {
+        Self::new(asked)
+    }
+}
+
+impl From<Samples> for u32 {
+    fn from(samples: Samples) -> Self {
+        samples.0
+    }
+}

@@ -1,0 +1,23 @@
+use candle_core::Tensor;
+
+/// What one row of a UNet call is conditioned on.
+///
+/// An argument, never state of a model: one user's face cannot reach another
+/// user's picture.
+#[derive(Clone, Debug)]
+pub struct Conditioning {
+    /// `encoder_hidden_states` of the prompt: `(1, tokens, cross_attention_dim)`.
+    pub text: Tensor,
+    /// The face, where there is an adapter.
+    pub image: Option<ImagePrompt>,
+}
+
+/// Image tokens of an adapter and how much they weigh.
+#[derive(Clone, Debug)]
+pub struct ImagePrompt {
+    /// `(1, tokens, cross_attention_dim)`; four tokens for FaceID-PlusV2.
+    pub tokens: Tensor,
+    /// Factor on the image branch of every cross-attention, `scale` of the
+    /// reference; 1 by default.
+    pub scale: f64,
+}

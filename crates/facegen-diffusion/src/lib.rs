@@ -1,0 +1,25 @@
+//! Stable Diffusion 1.5 with the decoupled cross-attention of IP-Adapter.
+//!
+//! The models take `&self` and plain arguments and keep nothing of a request:
+//! what conditions a picture travels as a [`Conditioning`].
+//!
+//! candle's own Stable Diffusion cannot serve here: its attention has no place
+//! for image tokens, its GEGLU uses the tanh approximation of gelu, and it
+//! computes the time embedding in the dtype of the model.
+
+mod adapter;
+mod conditioning;
+mod guidance;
+pub mod image_projection;
+mod resnet;
+pub mod schedulers;
+pub mod unet;
+pub mod vae;
+
+pub use adapter::{AdapterWeights, FaceIdPlusConfig};
+pub use conditioning::{Conditioning, ImagePrompt};
+pub use guidance::classifier_free_guidance;
+pub use image_projection::FaceIdPlusProjection;
+pub use schedulers::{DdimConfig, DdimScheduler, Scheduler};
+pub use unet::{PreparedConditioning, UNet2DConditionConfig, UNet2DConditionModel};
+pub use vae::{AutoencoderKl, AutoencoderKlConfig};

@@ -1,0 +1,141 @@
+use facegen_nn::layers::Activation;
+use facegen_nn::{NnError, Result};
+use serde::Deserialize;
+
+/// `config.json` of a UNet, as far as Stable Diffusion 1.5 uses it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UNet2DConditionConfig {
+    /// Channels of the latents.
+    pub in_channels: usize,
+    /// Channels of the prediction.
+    pub out_channels: usize,
+    /// Channels of each level, from the finest.
+    pub block_out_channels: Vec<usize>,
+    /// Type of each level on the way down.
+    pub down_block_types: Vec<DownBlockType>,
+    /// Type of each level on the way up.
+    pub up_block_types: Vec<UpBlockType>,
+    /// Residual blocks of a level; one more on the way up.
+    pub layers_per_block: usize,
+    /// Width of the text tokens.
+    pub cross_attention_dim: usize,
+    /// Number of *heads* of each level: the published configs use this name
+    /// for it, and diffusers keeps to that.
+    pub attention_head_dim: HeadCounts,
+    /// Groups of every group norm.
+    pub norm_num_groups: usize,
+    /// Epsilon of the residual blocks' group norms.
+    #[serde(default = "defaults::norm_eps")]
+    pub norm_eps: f64,
+    /// Activation of residual blocks and time embedding.
+    #[serde(default = "defaults::act_fn")]
+    pub act_fn: Activation,
+    /// Cosines before sines in the time embedding.
+    #[serde(default = "defaults::yes")]
+    pub flip_sin_to_cos: bool,
+    /// Shift of the frequencies in the time embedding.
+    #[serde(default)]
+    pub freq_shift: f64,
+    /// Linear layers in place of 1×1 convolutions; not supported.
+    #[serde(default)]
+    use_linear_projection: bool,
+    /// Class conditioning; not supported.
+    #[serde(default)]
+    class_embed_type: Option<String>,
+    /// Additional conditioning of larger models; not supported.
+    #[serde(default)]
+    addition_embed_type: Option<String>,
+}
+
+/// One number of heads for all levels, or one for each.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum HeadCounts {
+    /// The same for every level.
+    Same(usize),
+    /// From the finest level.
+    PerLevel(Vec<usize>),
+}
+
+/// A level on the way down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum DownBlockType {
+    /// Residual blocks, each followed by a transformer.
+    CrossAttnDownBlock2D,
+    /// Residual blocks only.
+    DownBlock2D,
+}
+
+/// A level on the way up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum UpBlockType {
+    /// Residual blocks, each followed by a transformer.
+    CrossAttnUpBlock2D,
+    /// Residual blocks only.
+    UpBlock2D,
+}
+
+impl UNet2DConditionConfig {
+    /// Levels of the UNet.
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        self.block_out_channels.len()
+    }
+
+    /// Width of the time embedding behind its MLP.
+    #[must_use]
+    pub fn time_embed_dim(&self) -> usize {
+        self.block_out_channels.first().map_or(0, |channels| 4 * channels)
+    }
+
+    /// Heads of a level's transformers.
+    pub(super) fn heads(&self, level: usize) -> usize {
+        match &self.attention_head_dim {
+            HeadCounts::Same(heads) => *heads,
+            HeadCounts::PerLevel(heads) => heads[level],
+        }
+    }
+
+    /// Refuses what this implementation would get wrong.
+    pub(super) fn check(&self) -> Result<()> {
+        let levels = self.levels();
+        let per_level = match &self.attention_head_dim {
+            HeadCounts::Same(_) => levels,
+            HeadCounts::PerLevel(heads) => heads.len(),
+        };
+        let lists = [self.down_block_types.len(), self.up_block_types.len(), per_level];
+        let refusal = if levels == 0 || lists.iter().any(|&length| length != levels) {
+            "the lists of levels differ in length"
+        } else if (0..levels).any(|level| !self.fits_heads(level)) {
+            "the heads of a level do not divide its channels"
+        } else if self.act_fn != Activation::Silu {
+            "act_fn other than silu"
+        } else if self.use_linear_projection {
+            "use_linear_projection is not supported"
+        } else if self.class_embed_type.is_some() || self.addition_embed_type.is_some() {
+            "class and addition embeddings are not supported"
+        } else {
+            return Ok(());
+        };
+        Err(NnError::Config(format!("unet: {refusal}")))
+    }
+
+    fn fits_heads(&self, level: usize) -> bool {
+        let heads = self.heads(level);
+        heads > 0 && self.block_out_channels[level].is_multiple_of(heads)
+    }
+}
+
+mod defaults {
+    use facegen_nn::layers::Activation;
+
+    pub(super) fn norm_eps() -> f64 {
+        1e-5
+    }
+    pub(super) fn act_fn() -> Activation {
+        Activation::Silu
+    }
+    pub(super) fn yes() -> bool {
+        true
+    }
+}

@@ -1,0 +1,107 @@
+use candle_core::Tensor;
+use facegen_nn::layers::{Attention, Linear};
+use facegen_nn::{Compute, NnError, Result, Weights};
+
+use super::load::Loader;
+use super::prepared::{KeyValue, PreparedConditioning, PreparedKeysValues};
+use crate::Conditioning;
+
+/// `attn2`: every pixel reads the prompt and, where there is an adapter, the
+/// image tokens through keys and values of their own. The two are softmaxed
+/// apart and added before the output projection (decoupled cross-attention).
+#[derive(Debug)]
+pub(super) struct CrossAttention {
+    /// Position among the cross-attentions of the UNet.
+    slot: usize,
+    to_q: Linear,
+    text: KeyValueProjection,
+    image: Option<KeyValueProjection>,
+    to_out: Linear,
+    attention: Attention,
+    compute: Compute,
+}
+
+/// The linear layers that make keys and values of tokens.
+#[derive(Debug)]
+struct KeyValueProjection {
+    to_k: Linear,
+    to_v: Linear,
+}
+
+impl CrossAttention {
+    /// `image` holds `to_k_ip` and `to_v_ip` of this attention.
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        slot: usize,
+        level: usize,
+        weights: &Weights,
+        image: Option<&Weights>,
+    ) -> Result<Self> {
+        let (compute, width) = (loader.compute, loader.config.cross_attention_dim);
+        let channels = loader.config.block_out_channels[level];
+        let projections = |weights: &Weights, key: &str, value: &str| -> Result<_> {
+            Ok(KeyValueProjection {
+                to_k: Linear::load_without_bias(&weights.pp(key), width, channels, compute)?,
+                to_v: Linear::load_without_bias(&weights.pp(value), width, channels, compute)?,
+            })
+        };
+        Ok(Self {
+            slot,
+            to_q: Linear::load_without_bias(&weights.pp("to_q"), channels, channels, compute)?,
+            text: projections(weights, "to_k", "to_v")?,
+            image: image.map(|weights| projections(weights, "to_k_ip", "to_v_ip")).transpose()?,
+            to_out: Linear::load(&weights.pp("to_out.0"), channels, channels, compute)?,
+            attention: Attention::new(loader.config.heads(level), compute),
+            compute: compute.clone(),
+        })
+    }
+
+    /// Keys and values of one conditioning, for every later call.
+    pub(super) fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedKeysValues> {
+        let text = self.text.forward(&conditioning.text, &self.compute)?;
+        let image = match (&self.image, &conditioning.image) {
+            (Some(projection), Some(image)) => {
+                Some((projection.forward(&image.tokens, &self.compute)?, image.scale))
+            }
+            (_, None) => None,
+            (None, Some(_)) => {
+                return Err(NnError::Argument("image tokens were given to a unet without an adapter".into()));
+            }
+        };
+        Ok(PreparedKeysValues { text, image })
+    }
+
+    /// Adds to `residual` what each sample's tokens read of its conditioning.
+    pub(super) fn forward(
+        &self,
+        hidden_states: &Tensor,
+        conditionings: &[&PreparedConditioning],
+        residual: &Tensor,
+    ) -> Result<Tensor> {
+        let query = self.to_q.forward(hidden_states)?;
+        let read = |(sample, prepared): (usize, &&PreparedConditioning)| {
+            self.read(&query.narrow(0, sample, 1)?, &prepared.layers[self.slot])
+        };
+        let attended = conditionings.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
+        self.to_out.forward_residual(&Tensor::cat(&attended, 0)?, residual)
+    }
+
+    /// One sample, because token counts differ between requests.
+    fn read(&self, query: &Tensor, prepared: &PreparedKeysValues) -> Result<Tensor> {
+        let attended = self.attention.forward(query, &prepared.text.key, &prepared.text.value)?;
+        match &prepared.image {
+            Some((image, scale)) => {
+                let structure = self.attention.forward(query, &image.key, &image.value)?;
+                Ok((attended + (structure * *scale)?)?)
+            }
+            None => Ok(attended),
+        }
+    }
+}
+
+impl KeyValueProjection {
+    fn forward(&self, tokens: &Tensor, compute: &Compute) -> Result<KeyValue> {
+        let tokens = tokens.to_device(compute.device())?.to_dtype(compute.dtype())?;
+        Ok(KeyValue { key: self.to_k.forward(&tokens)?, value: self.to_v.forward(&tokens)? })
+    }
+}

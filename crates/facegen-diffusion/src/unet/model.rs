@@ -1,0 +1,108 @@
+use std::sync::Arc;
+
+use facegen_nn::layers::{Conv2d, Conv2dConfig, GroupNorm};
+use facegen_nn::{Compute, FeatureMap, NnError, Result, Weights};
+
+use super::blocks::{Context, DownBlock, MidBlock, UpBlock};
+use super::config::UNet2DConditionConfig;
+use super::cross_attention::CrossAttention;
+use super::load::Loader;
+use super::prepared::PreparedConditioning;
+use super::time_embedding::TimeEmbedding;
+use crate::{AdapterWeights, Conditioning};
+
+/// Predicts the noise in latents.
+///
+/// A call takes a timestep and a prepared conditioning *per sample*, so that
+/// requests at different steps and with different numbers of tokens share it.
+/// On the CPU the bytes of a sample do not depend on the others.
+#[derive(Debug)]
+pub struct UNet2DConditionModel {
+    conv_in: Conv2d,
+    time_embedding: TimeEmbedding,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    up_blocks: Vec<UpBlock>,
+    conv_norm_out: GroupNorm,
+    conv_out: Conv2d,
+    cross_attentions: Vec<Arc<CrossAttention>>,
+}
+
+impl UNet2DConditionModel {
+    /// Loads a UNet with diffusers' names; with an adapter, its LoRA is fused
+    /// and its image branches are loaded too.
+    ///
+    /// # Errors
+    /// When the config is not supported, or a tensor is missing or has another
+    /// shape.
+    pub fn load(
+        config: &UNet2DConditionConfig,
+        weights: &Weights,
+        adapter: Option<&AdapterWeights>,
+        compute: &Compute,
+    ) -> Result<Self> {
+        config.check()?;
+        let loader = Loader::new(config, adapter, compute);
+        let weights = &loader.fuse(weights);
+        let first = config.block_out_channels[0];
+        let conv = |name: &str, input: usize, output: usize| {
+            Conv2d::load(&weights.pp(name), &Conv2dConfig::new(input, output, 3).padding(1), compute)
+        };
+        let norm_out = weights.pp("conv_norm_out");
+        let levels = config.levels();
+        Ok(Self {
+            conv_in: conv("conv_in", config.in_channels, first)?,
+            time_embedding: TimeEmbedding::load(config, &weights.pp("time_embedding"), compute)?,
+            down_blocks: (0..levels).map(|level| DownBlock::load(&loader, level, weights)).collect::<Result<_>>()?,
+            mid_block: MidBlock::load(&loader, weights)?,
+            up_blocks: (0..levels).map(|index| UpBlock::load(&loader, index, weights)).collect::<Result<_>>()?,
+            conv_norm_out: GroupNorm::load(&norm_out, config.norm_num_groups, first, config.norm_eps, compute)?,
+            conv_out: conv("conv_out", first, config.out_channels)?,
+            cross_attentions: loader.into_cross_attentions(),
+        })
+    }
+
+    /// Keys and values of every cross-attention, once for a request.
+    ///
+    /// # Errors
+    /// When the tokens have another width, or image tokens are given to a UNet
+    /// without an adapter.
+    pub fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedConditioning> {
+        let layers = self.cross_attentions.iter().map(|attention| attention.prepare(conditioning));
+        Ok(PreparedConditioning { layers: layers.collect::<Result<_>>()? })
+    }
+
+    /// The predicted noise, in the shape of `latents` `(batch, channels,
+    /// height, width)`; one timestep and one conditioning for each sample.
+    ///
+    /// # Errors
+    /// When the counts differ.
+    pub fn forward(
+        &self,
+        latents: &FeatureMap,
+        timesteps: &[usize],
+        conditionings: &[&PreparedConditioning],
+    ) -> Result<FeatureMap> {
+        if timesteps.len() != latents.batch() || conditionings.len() != latents.batch() {
+            return Err(NnError::Argument(format!(
+                "{} latents were given {} timesteps and {} conditionings",
+                latents.batch(),
+                timesteps.len(),
+                conditionings.len()
+            )));
+        }
+        let time_embedding = self.time_embedding.forward(timesteps)?;
+        let context = Context { time_embedding: &time_embedding, conditionings };
+
+        let mut hidden_states = self.conv_in.forward(latents)?;
+        let mut skips = vec![hidden_states.clone()];
+        for block in &self.down_blocks {
+            hidden_states = block.forward(hidden_states, &mut skips, &context)?;
+        }
+        hidden_states = self.mid_block.forward(&hidden_states, &context)?;
+        for block in &self.up_blocks {
+            hidden_states = block.forward(hidden_states, &mut skips, &context)?;
+        }
+        self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
+    }
+}

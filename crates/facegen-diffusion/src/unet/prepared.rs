@@ -1,0 +1,26 @@
+use candle_core::Tensor;
+
+/// Keys and values of every cross-attention for one [`Conditioning`], computed
+/// once for a request instead of at every step.
+///
+/// [`Conditioning`]: crate::Conditioning
+#[derive(Clone, Debug)]
+pub struct PreparedConditioning {
+    /// One for each cross-attention, in the order of their slots.
+    pub(super) layers: Vec<PreparedKeysValues>,
+}
+
+/// What one cross-attention reads.
+#[derive(Clone, Debug)]
+pub(super) struct PreparedKeysValues {
+    pub(super) text: KeyValue,
+    /// The image tokens, and the weight of what is read off them.
+    pub(super) image: Option<(KeyValue, f64)>,
+}
+
+/// Both `(1, tokens, channels)`.
+#[derive(Clone, Debug)]
+pub(super) struct KeyValue {
+    pub(super) key: Tensor,
+    pub(super) value: Tensor,
+}

@@ -1,0 +1,57 @@
+use candle_core::{Device, Tensor};
+use facegen_nn::layers::{Activation, Linear};
+use facegen_nn::{Compute, Result, Weights};
+
+use super::config::UNet2DConditionConfig;
+
+/// Longest wavelength of the sinusoids.
+const MAX_PERIOD: f32 = 10_000.0;
+
+/// Sinusoids of the timestep behind an MLP.
+///
+/// The sinusoids are always computed in f32: in half precision 961 itself is
+/// not exact, and its cosine is noise.
+#[derive(Debug)]
+pub(super) struct TimeEmbedding {
+    channels: usize,
+    cosines_first: bool,
+    freq_shift: f32,
+    linear_1: Linear,
+    linear_2: Linear,
+    compute: Compute,
+}
+
+impl TimeEmbedding {
+    pub(super) fn load(config: &UNet2DConditionConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+        let (channels, width) = (config.time_embed_dim() / 4, config.time_embed_dim());
+        Ok(Self {
+            channels,
+            cosines_first: config.flip_sin_to_cos,
+            freq_shift: config.freq_shift as f32,
+            linear_1: Linear::load(&weights.pp("linear_1"), channels, width, compute)?,
+            linear_2: Linear::load(&weights.pp("linear_2"), width, width, compute)?,
+            compute: compute.clone(),
+        })
+    }
+
+    /// `(batch, time_embed_dim)`, already behind the silu that every residual
+    /// block starts with.
+    pub(super) fn forward(&self, timesteps: &[usize]) -> Result<Tensor> {
+        let values: Vec<f32> = timesteps.iter().flat_map(|&timestep| self.sinusoids(timestep)).collect();
+        let sinusoids = Tensor::from_vec(values, (timesteps.len(), self.channels), &Device::Cpu)?
+            .to_dtype(self.compute.dtype())?
+            .to_device(self.compute.device())?;
+        let hidden = self.linear_1.forward_activated(&sinusoids, Activation::Silu)?;
+        self.linear_2.forward_activated(&hidden, Activation::Silu)
+    }
+
+    fn sinusoids(&self, timestep: usize) -> Vec<f32> {
+        let half = self.channels / 2;
+        let angles = (0..half).map(|index| {
+            let exponent = -MAX_PERIOD.ln() * index as f32 / (half as f32 - self.freq_shift);
+            timestep as f32 * exponent.exp()
+        });
+        let (cosines, sines): (Vec<f32>, Vec<f32>) = angles.map(|angle| (angle.cos(), angle.sin())).unzip();
+        if self.cosines_first { [cosines, sines].concat() } else { [sines, cosines].concat() }
+    }
+}

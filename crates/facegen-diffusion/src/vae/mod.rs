@@ -1,0 +1,11 @@
+//! From latents to pictures: the decoder of `AutoencoderKL`.
+//!
+//! Follows diffusers `models/autoencoders/autoencoder_kl.py` and `vae.py`.
+
+mod attention;
+mod config;
+mod decoder;
+mod model;
+
+pub use config::AutoencoderKlConfig;
+pub use model::AutoencoderKl;

@@ -1,0 +1,115 @@
+//! The engine's side of the port: requests in, steps, pictures out.
+
+mod admission;
+mod slots;
+
+use std::time::Instant;
+
+use facegen_core::{Backend, BackendError, GenerationInput, Picture, Slot, SlotEvent};
+use facegen_diffusion::AutoencoderKl;
+
+use crate::denoise::{DenoiseState, denoise_step};
+use crate::{EngineError, LoadOptions, Models, Preset};
+use slots::{Sample, Slots};
+
+/// How many pictures share one call of the UNet. One, until a measurement
+/// shows that more are faster.
+const BATCH_LIMIT: usize = 1;
+
+/// Makes pictures with candle, one denoising step at a time.
+#[derive(Debug)]
+pub struct CandleBackend {
+    models: Models,
+    adapter_scale: f64,
+    batch_limit: usize,
+    slots: Slots,
+}
+
+impl CandleBackend {
+    /// Loads a preset's models.
+    ///
+    /// # Errors
+    /// When one cannot be loaded.
+    pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
+        let models = Models::load(preset, options)?;
+        let adapter_scale = preset.options().adapter_scale;
+        Ok(Self { models, adapter_scale, batch_limit: BATCH_LIMIT, slots: Slots::default() })
+    }
+
+    /// Lets up to `pictures` share a call of the UNet.
+    #[must_use]
+    pub fn with_batch_limit(self, pictures: usize) -> Self {
+        Self { batch_limit: pictures.max(1), ..self }
+    }
+
+    /// One step of the oldest sample and of those that fit beside it.
+    fn step(&mut self) -> Result<Vec<Sample>, (Vec<Slot>, EngineError)> {
+        let mut batch = self.slots.take_batch(self.batch_limit);
+        let mut states: Vec<&mut DenoiseState> = batch.iter_mut().map(|sample| &mut sample.state).collect();
+        match denoise_step(&self.models.unet, &mut states, &self.models.compute) {
+            Ok(()) => Ok(batch),
+            Err(error) => Err((batch.iter().map(|sample| sample.slot).collect(), error)),
+        }
+    }
+
+    /// Decodes a sample whose last step is done.
+    fn decode(&self, state: &DenoiseState) -> Result<Picture, EngineError> {
+        let decoded = self.models.vae.decode(state.latents())?;
+        // A sum is finite only if every value is; NaN would become black.
+        if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Err(EngineError::NotFinite);
+        }
+        let (_, _, height, width) = decoded.dims4()?;
+        let rgb = AutoencoderKl::to_rgb(&decoded)?;
+        Picture::new(width as u32, height as u32, rgb)
+            .map_err(|error| EngineError::NotOffered(error.to_string()))
+    }
+
+    fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {
+        let started = Instant::now();
+        match self.decode(&sample.state) {
+            Ok(picture) => self.slots.add_picture(sample, picture, started.elapsed()),
+            Err(error) => self.slots.fail(sample.slot, error.into()),
+        }
+    }
+}
+
+impl Backend for CandleBackend {
+    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
+        let admitted = admission::admit(&self.models, self.adapter_scale, input)?;
+        Ok(self.slots.insert(admitted))
+    }
+
+    fn tick(&mut self) -> Vec<SlotEvent> {
+        if self.slots.active() == 0 {
+            return Vec::new();
+        }
+        let started = Instant::now();
+        let batch = match self.step() {
+            Ok(batch) => batch,
+            Err((slots, error)) => {
+                let error = BackendError::from(error);
+                return slots.into_iter().filter_map(|slot| self.slots.fail(slot, error.clone())).collect();
+            }
+        };
+        let elapsed = started.elapsed() / batch.len().max(1) as u32;
+        let mut events = Vec::new();
+        for sample in batch {
+            events.extend(self.slots.progress(sample.slot, elapsed));
+            if sample.state.is_done() {
+                events.extend(self.finish_sample(&sample));
+            } else {
+                self.slots.put_back(sample);
+            }
+        }
+        events
+    }
+
+    fn cancel(&mut self, slot: Slot) {
+        self.slots.remove(slot);
+    }
+
+    fn active(&self) -> usize {
+        self.slots.active()
+    }
+}

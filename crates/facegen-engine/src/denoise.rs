@@ -1,0 +1,131 @@
+//! One picture on its way from noise to latents.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use facegen_diffusion::{PreparedConditioning, Scheduler, UNet2DConditionModel, classifier_free_guidance};
+use facegen_nn::{Compute, FeatureMap, NoiseSource};
+
+use crate::EngineError;
+
+/// Channels of Stable Diffusion's latents.
+pub const LATENT_CHANNELS: usize = 4;
+/// Pixels of a picture for one of its latents, on each side.
+pub const LATENT_SCALE: usize = 8;
+
+/// What all samples of a request share while they are denoised.
+#[derive(Debug)]
+pub struct Guidance {
+    /// The prompt and the face.
+    pub cond: PreparedConditioning,
+    /// The negative prompt and no face; none where the guidance scale does not
+    /// exceed 1.
+    pub uncond: Option<PreparedConditioning>,
+    /// How far to go from the one towards, and beyond, the other.
+    pub guidance_scale: f64,
+}
+
+/// Latents between two steps, with all that the next step needs.
+#[derive(Debug)]
+pub struct DenoiseState {
+    latents: Tensor,
+    scheduler: Arc<dyn Scheduler>,
+    step: usize,
+    guidance: Arc<Guidance>,
+}
+
+impl DenoiseState {
+    /// The noise of `seed` for a picture of that size in pixels.
+    ///
+    /// # Errors
+    /// When the latents cannot be allocated.
+    pub fn from_noise(
+        seed: u32,
+        width: usize,
+        height: usize,
+        scheduler: Arc<dyn Scheduler>,
+        guidance: Arc<Guidance>,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        let (rows, columns) = (height / LATENT_SCALE, width / LATENT_SCALE);
+        let latents = NoiseSource::new(seed).latents(LATENT_CHANNELS, rows, columns, device)?;
+        Ok(Self { latents, scheduler, step: 0, guidance })
+    }
+
+    /// `(1, channels, height, width)`, f32.
+    #[must_use]
+    pub fn latents(&self) -> &Tensor {
+        &self.latents
+    }
+
+    /// Steps that are done.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Whether no step is left.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.step == self.scheduler.timesteps().len()
+    }
+
+    /// Whether both can share a call of the UNet.
+    #[must_use]
+    pub fn fits(&self, other: &Self) -> bool {
+        self.latents.dims() == other.latents.dims()
+    }
+
+    fn conditionings(&self) -> impl Iterator<Item = &PreparedConditioning> {
+        self.guidance.uncond.iter().chain([&self.guidance.cond])
+    }
+
+    fn timestep(&self) -> usize {
+        self.scheduler.timesteps()[self.step]
+    }
+
+    /// Takes the rows of a prediction that belong to this state.
+    fn advance(&mut self, noise_pred: &[Tensor]) -> Result<(), EngineError> {
+        let noise_pred = match noise_pred {
+            [uncond, cond] => &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?,
+            [cond] => cond,
+            _ => return Err(EngineError::NotOffered("a state has one or two rows".into())),
+        };
+        self.latents = self.scheduler.step(noise_pred, self.step, &self.latents)?;
+        self.step += 1;
+        Ok(())
+    }
+}
+
+/// Moves states of one latent size on by one step, all in one call of the
+/// UNet. Each state has its own timestep; its rows are the unconditional one,
+/// where there is guidance, and the conditional one.
+///
+/// # Errors
+/// When the UNet fails; no state has moved then.
+pub fn denoise_step(
+    unet: &UNet2DConditionModel,
+    states: &mut [&mut DenoiseState],
+    compute: &Compute,
+) -> Result<(), EngineError> {
+    let (mut latents, mut timesteps, mut conditionings, mut rows) = (vec![], vec![], vec![], vec![]);
+    for state in states.iter() {
+        let before = conditionings.len();
+        conditionings.extend(state.conditionings());
+        let count = conditionings.len() - before;
+        latents.extend(std::iter::repeat_n(&state.latents, count));
+        timesteps.extend(std::iter::repeat_n(state.timestep(), count));
+        rows.push(count);
+    }
+    let latents = FeatureMap::from_nchw(&Tensor::cat(&latents, 0)?, compute)?;
+    let noise_pred = unet.forward(&latents, &timesteps, &conditionings)?.to_nchw()?;
+    let noise_pred = noise_pred.to_dtype(candle_core::DType::F32)?.chunk(timesteps.len(), 0)?;
+
+    let mut remaining = noise_pred.as_slice();
+    for (state, count) in states.iter_mut().zip(rows) {
+        let (own, others) = remaining.split_at(count);
+        state.advance(own)?;
+        remaining = others;
+    }
+    Ok(())
+}

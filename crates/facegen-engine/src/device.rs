@@ -1,0 +1,43 @@
+use candle_core::Device;
+
+use crate::EngineError;
+
+/// Where the models run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best device that was compiled in and is there.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU by its number.
+    Cuda(usize),
+    /// Apple's GPU by its number.
+    Metal(usize),
+}
+
+impl DeviceChoice {
+    /// Opens the device.
+    ///
+    /// # Errors
+    /// When the device was named and is not there, or was not compiled in.
+    pub fn open(self) -> Result<Device, EngineError> {
+        match self {
+            Self::Auto => Ok(Self::best()),
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(number) => Device::new_cuda(number)
+                .map_err(|error| EngineError::Device(format!("cuda device {number} cannot be used: {error}"))),
+            Self::Metal(number) => Device::new_metal(number)
+                .map_err(|error| EngineError::Device(format!("metal device {number} cannot be used: {error}"))),
+        }
+    }
+
+    fn best() -> Device {
+        let device = Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu);
+        let compiled_in = cfg!(feature = "cuda") || cfg!(feature = "metal");
+        if device.is_cpu() && compiled_in {
+            tracing::warn!("no gpu can be used: falling back to the cpu");
+        }
+        device
+    }
+}

@@ -1,0 +1,31 @@
+//! From a preset to pictures.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`preset`] | `models/*.toml`: which files make up a model, their licences and options |
+//! | [`load`] | the models of a preset in memory, whatever their files are |
+//! | [`synthetic`] | seeded weights for presets that ship none |
+//! | [`prompt`] | text to the 77 tokens of CLIP |
+//! | [`face`] | a photograph to image tokens |
+//! | [`denoise`] | one picture on its way from noise to latents |
+//! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
+//! | [`device`] | the choice between CPU, CUDA and Metal |
+//! | [`encode`] | pictures to PNG |
+
+pub mod backend;
+pub mod denoise;
+pub mod device;
+pub mod encode;
+mod error;
+pub mod face;
+pub mod load;
+pub mod preset;
+pub mod prompt;
+pub mod synthetic;
+
+pub use backend::CandleBackend;
+pub use device::DeviceChoice;
+pub use encode::encode_png;
+pub use error::EngineError;
+pub use load::{LoadOptions, Models};
+pub use preset::Preset;

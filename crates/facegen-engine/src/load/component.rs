@@ -1,0 +1,119 @@
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use facegen_nn::Weights;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::preset::{Component, Preset, Source};
+use crate::synthetic::SyntheticWeights;
+use crate::{EngineError, LoadOptions};
+
+/// Changes whenever synthetic weights change, so that old files are not taken
+/// for new ones.
+const SYNTHETIC_VERSION: u32 = 1;
+
+/// Reads the `config.json` of a component.
+///
+/// # Errors
+/// When the preset names none, or it cannot be read or understood.
+pub(super) fn config<T: DeserializeOwned>(preset: &Preset, component: &Component) -> Result<T, EngineError> {
+    let path = config_path(preset, component)?;
+    let file = File::open(&path).map_err(|source| EngineError::File { path: path.clone(), source })?;
+    serde_json::from_reader(BufReader::new(file)).map_err(|source| EngineError::Config { path, source })
+}
+
+/// The file of a component that is not a checkpoint.
+///
+/// # Errors
+/// When it is synthetic, missing, or not the one that the preset was made with.
+pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, EngineError> {
+    match &component.source {
+        Source::Path(path) => {
+            let path = preset.path(path);
+            check_hash(&path, component)?;
+            Ok(path)
+        }
+        Source::Synthetic(_) => Err(EngineError::NotOffered("only checkpoints can be synthetic".into())),
+    }
+}
+
+/// Loads a model from the checkpoint of a component. Where that is synthetic,
+/// it is made first: `load` then runs twice, the first time only to say which
+/// tensors there are.
+///
+/// # Errors
+/// When the checkpoint cannot be read, made, or is not the model's.
+pub(super) fn model<T>(
+    preset: &Preset,
+    component: &Component,
+    options: &LoadOptions,
+    load: impl Fn(&Weights) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let path = match &component.source {
+        Source::Path(_) => file(preset, component)?,
+        Source::Synthetic(seed) => {
+            let path = synthetic_path(preset, component, *seed, options)?;
+            if !path.exists() {
+                let source = Arc::new(SyntheticWeights::new(*seed));
+                load(&Weights::new(Arc::clone(&source) as _))?;
+                source.write(&path)?;
+                tracing::info!(path = %path.display(), "wrote synthetic weights");
+            }
+            path
+        }
+    };
+    load(&Weights::open(&path)?)
+}
+
+/// Where a synthetic checkpoint lies: its name follows from all that decides
+/// what is in it.
+fn synthetic_path(
+    preset: &Preset,
+    component: &Component,
+    seed: u32,
+    options: &LoadOptions,
+) -> Result<PathBuf, EngineError> {
+    let config = config_path(preset, component)?;
+    let bytes = std::fs::read(&config).map_err(|source| EngineError::File { path: config.clone(), source })?;
+    let identity = Sha256::new()
+        .chain_update(SYNTHETIC_VERSION.to_le_bytes())
+        .chain_update(seed.to_le_bytes())
+        .chain_update(bytes);
+    let name = config.parent().and_then(Path::file_name).unwrap_or_default();
+    let folder = options.data_dir.join("synthetic").join(preset.name()).join(name);
+    Ok(folder.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
+}
+
+fn config_path(preset: &Preset, component: &Component) -> Result<PathBuf, EngineError> {
+    let missing = || EngineError::NotOffered(format!("preset {} names no config", preset.name()));
+    Ok(preset.path(component.config.as_ref().ok_or_else(missing)?))
+}
+
+fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
+    let at = |source| EngineError::File { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(at)?;
+    let Some(expected) = &component.sha256 else { return Ok(()) };
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).map_err(at)? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    let found = hexadecimal(hasher);
+    if found == *expected {
+        return Ok(());
+    }
+    Err(EngineError::Hash { path: path.to_owned(), expected: expected.clone(), found })
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,82 @@
+//! Presets: one TOML manifest for each, naming files, licences and options.
+
+mod manifest;
+
+use std::path::{Path, PathBuf};
+
+pub use manifest::{Component, Components, Options, Precision, Source};
+
+use crate::EngineError;
+use manifest::Manifest;
+
+/// A named set of models.
+#[derive(Clone, Debug)]
+pub struct Preset {
+    models_dir: PathBuf,
+    manifest: Manifest,
+}
+
+impl Preset {
+    /// Reads `models_dir/NAME.toml`.
+    ///
+    /// # Errors
+    /// When there is no such preset or its manifest is not valid.
+    pub fn find(models_dir: &Path, name: &str) -> Result<Self, EngineError> {
+        let path = models_dir.join(format!("{name}.toml"));
+        let is_plain = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        if !is_plain || !path.is_file() {
+            let available = available(models_dir);
+            return Err(EngineError::UnknownPreset { name: name.to_owned(), available });
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| EngineError::File { path: path.clone(), source })?;
+        let manifest = toml::from_str(&text)
+            .map_err(|error| EngineError::Manifest { path, reason: error.to_string() })?;
+        Ok(Self { models_dir: models_dir.to_owned(), manifest })
+    }
+
+    /// The name, as in the file's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// One sentence for a person.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.manifest.description
+    }
+
+    /// What the models are computed in and how the face is read.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.manifest.options
+    }
+
+    /// The models.
+    #[must_use]
+    pub fn components(&self) -> &Components {
+        &self.manifest.components
+    }
+
+    /// A path of the manifest, which is relative to the folder of presets.
+    #[must_use]
+    pub fn path(&self, relative: &Path) -> PathBuf {
+        self.models_dir.join(relative)
+    }
+}
+
+/// The presets in a folder, for the message to somebody who mistyped one.
+fn available(models_dir: &Path) -> String {
+    let Ok(entries) = std::fs::read_dir(models_dir) else {
+        return format!("the folder {} cannot be read", models_dir.display());
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    format!("{} has: {}", models_dir.display(), names.join(", "))
+}

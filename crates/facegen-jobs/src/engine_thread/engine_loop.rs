@@ -1,0 +1,278 @@
+//! What the engine thread does.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use facegen_core::{Backend, BackendError, GenerationInput, GenerationOutput, Slot, SlotEvent};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::LoadError;
+use super::generation::Job;
+
+/// How many jobs a backend holds at once, which bounds the memory of their
+/// conditioning. How many of them share a step is the backend's choice.
+const ADMITTED_LIMIT: usize = 8;
+
+/// How often loading is tried after a panic before the engine gives up.
+const RELOAD_ATTEMPTS: usize = 2;
+
+type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
+
+/// The state of an engine thread.
+pub(super) struct EngineLoop {
+    loader: Loader,
+    backend: Box<dyn Backend>,
+    submitted: Receiver<Job>,
+    waiting: VecDeque<Job>,
+    admitted: BTreeMap<Slot, Job>,
+    ready: Arc<AtomicBool>,
+}
+
+impl EngineLoop {
+    /// Loads the backend.
+    pub(super) fn load(
+        mut loader: Loader,
+        submitted: Receiver<Job>,
+        ready: Arc<AtomicBool>,
+    ) -> Result<Self, LoadError> {
+        let backend = load_guarded(&mut loader)?;
+        ready.store(true, Ordering::Release);
+        Ok(Self {
+            loader,
+            backend,
+            submitted,
+            waiting: VecDeque::new(),
+            admitted: BTreeMap::new(),
+            ready,
+        })
+    }
+
+    /// Works until the handle is dropped.
+    pub(super) fn run(mut self) {
+        while self.receive() {
+            self.drop_abandoned();
+            self.admit_waiting();
+            self.tick();
+        }
+        self.ready.store(false, Ordering::Release);
+        self.requeue_admitted();
+        for job in self.waiting {
+            job.end(Err(BackendError::EngineStopped));
+        }
+    }
+
+    /// Takes in all that was submitted, sleeping while there is nothing to do.
+    /// False when the handle is gone.
+    fn receive(&mut self) -> bool {
+        if self.waiting.is_empty() && self.admitted.is_empty() {
+            match self.submitted.blocking_recv() {
+                Some(job) => self.waiting.push_back(job),
+                None => return false,
+            }
+        }
+        loop {
+            match self.submitted.try_recv() {
+                Ok(job) => self.waiting.push_back(job),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Ends the jobs that nobody wants any more.
+    fn drop_abandoned(&mut self) {
+        for _ in 0..self.waiting.len() {
+            match self.waiting.pop_front() {
+                Some(job) if job.is_abandoned() => job.end(Err(BackendError::Cancelled)),
+                Some(job) => self.waiting.push_back(job),
+                None => break,
+            }
+        }
+        let abandoned: Vec<(Slot, Job)> = self
+            .admitted
+            .extract_if(.., |_, job| job.is_abandoned())
+            .collect();
+        for (slot, job) in abandoned {
+            job.end(Err(BackendError::Cancelled));
+            if self.guarded(|backend| backend.cancel(slot)).is_err() {
+                // The slots that were left to cancel went with their backend.
+                return self.rebuild();
+            }
+        }
+    }
+
+    /// Admits jobs in their order, as many as may be together.
+    fn admit_waiting(&mut self) {
+        while let Some(job) = self.next_admissible() {
+            let span = job.span.clone();
+            span.in_scope(|| self.admit(job));
+        }
+    }
+
+    fn next_admissible(&mut self) -> Option<Job> {
+        let next = self.waiting.front()?;
+        let has_room = !next.alone
+            && self.admitted.len() < ADMITTED_LIMIT
+            && self.admitted.values().all(|job| !job.alone);
+        if has_room || self.admitted.is_empty() {
+            self.waiting.pop_front()
+        } else {
+            None
+        }
+    }
+
+    fn admit(&mut self, job: Job) {
+        match self.guarded(|backend| backend.admit(&job.input)) {
+            Ok(Ok(slot)) => {
+                self.admitted.insert(slot, job);
+            }
+            Ok(Err(error)) => job.end(Err(error)),
+            Err(Panicked) => {
+                job.end(Err(BackendError::Panicked));
+                self.rebuild();
+            }
+        }
+    }
+
+    /// One step of the backend, if it holds anything.
+    fn tick(&mut self) {
+        if self.admitted.is_empty() {
+            return;
+        }
+        match self.guarded(|backend| (backend.tick(), backend.active())) {
+            Ok((events, active)) => {
+                for event in events {
+                    self.report(event);
+                }
+                if active == 0 {
+                    self.fail_lost();
+                }
+            }
+            Err(Panicked) => {
+                self.blame_admitted();
+                self.rebuild();
+            }
+        }
+    }
+
+    fn report(&mut self, event: SlotEvent) {
+        match event {
+            SlotEvent::Progress { slot, step, steps } => {
+                if let Some(job) = self.admitted.get_mut(&slot) {
+                    job.progress(step, steps);
+                }
+            }
+            SlotEvent::Finished { slot, output } => self.end(slot, Ok(output)),
+            SlotEvent::Failed { slot, error } => self.end(slot, Err(error)),
+        }
+    }
+
+    fn end(&mut self, slot: Slot, result: Result<GenerationOutput, BackendError>) {
+        if let Some(job) = self.admitted.remove(&slot) {
+            job.end(result);
+        }
+    }
+
+    /// Ends what a backend that holds nothing will never report on, rather
+    /// than tick it forever.
+    fn fail_lost(&mut self) {
+        for (_, job) in mem::take(&mut self.admitted) {
+            let lost = String::from("the backend lost the request");
+            job.end(Err(BackendError::Failed(lost)));
+        }
+    }
+
+    /// Finds whose step panicked: with one job it is clear, of several each
+    /// has to prove itself alone.
+    fn blame_admitted(&mut self) {
+        if self.admitted.len() > 1 {
+            for job in self.admitted.values_mut() {
+                job.alone = true;
+            }
+        } else if let Some((_, job)) = self.admitted.pop_first() {
+            job.end(Err(BackendError::Panicked));
+        }
+    }
+
+    /// Lets the admitted jobs wait again, before those that came later.
+    fn requeue_admitted(&mut self) {
+        while let Some((_, job)) = self.admitted.pop_last() {
+            self.waiting.push_front(job);
+        }
+    }
+
+    /// Replaces a backend that panicked, in whose state nothing can be trusted.
+    fn rebuild(&mut self) {
+        self.ready.store(false, Ordering::Release);
+        self.requeue_admitted();
+        // The old one has to go first: a device may not hold two.
+        let broken = mem::replace(&mut self.backend, Box::new(StoppedBackend));
+        if catch_unwind(AssertUnwindSafe(|| drop(broken))).is_err() {
+            tracing::error!("the broken engine panicked again while it was dropped");
+        }
+        for attempt in 1..=RELOAD_ATTEMPTS {
+            match load_guarded(&mut self.loader) {
+                Ok(backend) => {
+                    tracing::info!("the engine is rebuilt");
+                    self.backend = backend;
+                    self.ready.store(true, Ordering::Release);
+                    return;
+                }
+                Err(error) => tracing::error!(attempt, error, "cannot rebuild the engine"),
+            }
+        }
+    }
+
+    /// Calls the backend and survives its panic.
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
+        let backend = self.backend.as_mut();
+        catch_unwind(AssertUnwindSafe(|| call(backend))).map_err(|payload| {
+            let message = panic_message(payload.as_ref());
+            tracing::error!(message, "the engine panicked");
+            Panicked
+        })
+    }
+}
+
+/// The backend panicked and must be replaced.
+struct Panicked;
+
+fn load_guarded(loader: &mut Loader) -> Result<Box<dyn Backend>, LoadError> {
+    catch_unwind(AssertUnwindSafe(loader)).unwrap_or_else(|payload| {
+        let message = panic_message(payload.as_ref());
+        Err(format!("the loader panicked: {message}").into())
+    })
+}
+
+/// The text of a panic, if it has one.
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+/// Stands in for a backend that broke and could not be loaded again.
+struct StoppedBackend;
+
+impl Backend for StoppedBackend {
+    fn admit(&mut self, _input: &GenerationInput) -> Result<Slot, BackendError> {
+        Err(BackendError::EngineStopped)
+    }
+
+    fn tick(&mut self) -> Vec<SlotEvent> {
+        Vec::new()
+    }
+
+    fn cancel(&mut self, _slot: Slot) {}
+
+    fn active(&self) -> usize {
+        0
+    }
+}

@@ -1,0 +1,160 @@
+//! One request's way through the engine: the caller's end, which receives, and
+//! the engine's end, which sends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use facegen_core::{BackendError, GenerationInput, GenerationOutput};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tracing::Span;
+
+/// What a caller learns about its request.
+#[derive(Debug)]
+pub enum GenerationEvent {
+    /// A denoising step is done. The numbers rise by one from event to event,
+    /// even if the engine had to start over in between.
+    Progress {
+        /// How many steps are done, from 1 to `steps`.
+        step: usize,
+        /// How many steps all samples of the request take together.
+        steps: usize,
+    },
+    /// The pictures are ready. Nothing follows.
+    Finished(GenerationOutput),
+    /// There will be no pictures. Nothing follows.
+    Failed(BackendError),
+}
+
+/// The caller's end of a submitted request. Dropping it cancels the request.
+#[derive(Debug)]
+pub struct Generation {
+    events: Receiver<GenerationEvent>,
+    cancelled: Arc<AtomicBool>,
+    ended: bool,
+}
+
+impl Generation {
+    /// The next event, `None` after the one that ends the generation.
+    pub async fn next(&mut self) -> Option<GenerationEvent> {
+        let event = self.events.recv().await;
+        self.note(event)
+    }
+
+    /// Like [`Generation::next`], for threads that may block. Panics when
+    /// called from async code, as tokio's blocking calls do.
+    pub fn blocking_next(&mut self) -> Option<GenerationEvent> {
+        let event = self.events.blocking_recv();
+        self.note(event)
+    }
+
+    /// Something that can cancel this generation from anywhere.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(Arc::clone(&self.cancelled))
+    }
+
+    /// A generation that ends with `error` at once.
+    pub(super) fn failed(error: BackendError) -> Self {
+        let (sender, events) = mpsc::channel(1);
+        // The channel is empty and has room for one.
+        let _ = sender.try_send(GenerationEvent::Failed(error));
+        Self {
+            events,
+            cancelled: Arc::default(),
+            ended: false,
+        }
+    }
+
+    /// Makes up the end that an engine could not send because it is gone, so
+    /// that there is always exactly one.
+    fn note(&mut self, event: Option<GenerationEvent>) -> Option<GenerationEvent> {
+        if self.ended {
+            return None;
+        }
+        let event = event.unwrap_or(GenerationEvent::Failed(BackendError::EngineStopped));
+        self.ended = !matches!(event, GenerationEvent::Progress { .. });
+        Some(event)
+    }
+}
+
+/// Cancels a generation. Clones cancel the same one.
+#[derive(Debug, Clone)]
+pub struct CancelHandle(Arc<AtomicBool>);
+
+impl CancelHandle {
+    /// Asks the engine to stop. Unless it has ended by then, the generation
+    /// ends with [`BackendError::Cancelled`] after the step that is running.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// The engine's end of a submitted request.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) input: GenerationInput,
+    /// The span in which the request was submitted.
+    pub(super) span: Span,
+    /// Whether this job must have the backend to itself, because it was in a
+    /// tick that panicked.
+    pub(super) alone: bool,
+    events: Sender<GenerationEvent>,
+    cancelled: Arc<AtomicBool>,
+    reported_step: usize,
+    /// One of the places for unfinished jobs; free again once it is dropped.
+    place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// Both ends of a request.
+    pub(super) fn new(input: GenerationInput, place: OwnedSemaphorePermit) -> (Self, Generation) {
+        // One event for each step of each sample and one for the end: enough,
+        // because no step is reported twice.
+        let events = input.request.steps() * input.request.samples() + 1;
+        let (sender, events) = mpsc::channel(events);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let job = Self {
+            input,
+            span: Span::current(),
+            alone: false,
+            events: sender,
+            cancelled: Arc::clone(&cancelled),
+            reported_step: 0,
+            place,
+        };
+        let generation = Generation {
+            events,
+            cancelled,
+            ended: false,
+        };
+        (job, generation)
+    }
+
+    /// Whether nobody wants the pictures any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire) || self.events.is_closed()
+    }
+
+    /// Reports a step, unless it was reported before a restart. The last room
+    /// in the channel is kept for the end.
+    pub(super) fn progress(&mut self, step: usize, steps: usize) {
+        if step > self.reported_step && self.events.capacity() > 1 {
+            self.reported_step = step;
+            let progress = GenerationEvent::Progress { step, steps };
+            let _ = self.events.try_send(progress);
+        }
+    }
+
+    /// Reports the end.
+    pub(super) fn end(self, result: Result<GenerationOutput, BackendError>) {
+        let event = match result {
+            Ok(output) => GenerationEvent::Finished(output),
+            Err(error) => GenerationEvent::Failed(error),
+        };
+        let Self { events, place, .. } = self;
+        // First, so that whoever sees the end can already submit again.
+        drop(place);
+        let _ = events.try_send(event);
+    }
+}

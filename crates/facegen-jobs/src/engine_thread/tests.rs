@@ -1,0 +1,388 @@
+//! The engine thread over fake backends that wait, fail and panic.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
+
+use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
+use facegen_core::{GenerationRequest, Picture, RawGenerationRequest};
+
+use super::*;
+
+const STEPS: usize = 21;
+
+fn input(prompt: &str) -> GenerationInput {
+    let raw = RawGenerationRequest {
+        prompt: prompt.into(),
+        width: 64_i64.into(),
+        height: 64_i64.into(),
+        ..Default::default()
+    };
+    GenerationInput {
+        request: raw.parse().unwrap().resolve_seed(|| 7),
+        face: Picture::new(1, 1, vec![1, 2, 3]).unwrap(),
+    }
+}
+
+/// Faults by prompt.
+fn faults(
+    faults: impl IntoIterator<Item = (&'static str, Fault)>,
+) -> impl Fn(&GenerationRequest) -> Option<Fault> {
+    let faults: BTreeMap<&str, Fault> = faults.into_iter().collect();
+    move |request| faults.get(request.prompt()).cloned()
+}
+
+/// An engine whose backends step up to four requests at once.
+fn engine(control: &FakeControl) -> EngineHandle {
+    let control = control.clone();
+    EngineHandle::spawn("engine-test", move || {
+        Ok(Box::new(FakeBackend::new(&control, 4)))
+    })
+    .unwrap()
+}
+
+/// An engine whose loader succeeds once and then fails `failures` times.
+fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHandle {
+    let (control, loads) = (control.clone(), AtomicUsize::new(0));
+    EngineHandle::spawn("engine-test", move || {
+        match loads.fetch_add(1, Ordering::Relaxed) {
+            load if (1..=failures).contains(&load) => Err("the disk is gone".into()),
+            _ => Ok(Box::new(FakeBackend::new(&control, 4))),
+        }
+    })
+    .unwrap()
+}
+
+/// All events, which must end with exactly one end, and the steps reported.
+fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<Picture>, BackendError>) {
+    let mut progress = Vec::new();
+    let result = loop {
+        match generation.blocking_next().unwrap() {
+            GenerationEvent::Progress { step, steps } => {
+                assert_eq!(steps, STEPS);
+                progress.push(step);
+            }
+            GenerationEvent::Finished(output) => break Ok(output.pictures),
+            GenerationEvent::Failed(error) => break Err(error),
+        }
+    };
+    assert!(generation.blocking_next().is_none(), "only one end");
+    (progress, result)
+}
+
+fn result(generation: Generation) -> Result<Vec<Picture>, BackendError> {
+    drain(generation).1
+}
+
+fn pictures_of(prompt: &str) -> Result<Vec<Picture>, BackendError> {
+    paint(&input(prompt)).map(|output| output.pictures)
+}
+
+#[test]
+fn the_backend_is_loaded_on_a_thread_of_that_name_before_the_handle_exists() {
+    let (sender, thread_name) = std::sync::mpsc::channel();
+    let control = FakeControl::new();
+    let handle = EngineHandle::spawn("engine-cuda-0", move || {
+        let name = std::thread::current().name().map(str::to_owned);
+        sender.send(name).unwrap();
+        Ok(Box::new(FakeBackend::new(&control, 1)))
+    });
+    assert_eq!(thread_name.try_recv().unwrap().unwrap(), "engine-cuda-0");
+    assert!(handle.unwrap().is_ready());
+}
+
+#[test]
+fn a_loader_that_fails_or_panics_gives_its_reason_and_no_handle() {
+    let error = EngineHandle::spawn("engine-test", || Err("no such preset".into())).unwrap_err();
+    assert_eq!(error.to_string(), "cannot load the engine");
+    assert_eq!(
+        error::Error::source(&error).unwrap().to_string(),
+        "no such preset"
+    );
+
+    let error = EngineHandle::spawn("engine-test", || panic!("bad weights")).unwrap_err();
+    let source = error::Error::source(&error).unwrap().to_string();
+    assert_eq!(source, "the loader panicked: bad weights");
+}
+
+#[test]
+fn progress_counts_up_and_one_end_follows() {
+    let engine = engine(&FakeControl::new());
+    let (progress, pictures) = drain(engine.submit(input("alone")));
+    assert_eq!(progress, (1..=STEPS).collect::<Vec<_>>());
+    assert_eq!(pictures, pictures_of("alone"));
+}
+
+#[test]
+fn the_steps_of_all_samples_are_reported_before_all_pictures() {
+    let mut two_samples = input("two");
+    let raw = RawGenerationRequest {
+        prompt: "two".into(),
+        samples: 2_i64.into(),
+        ..Default::default()
+    };
+    two_samples.request = raw.parse().unwrap().resolve_seed(|| 7);
+    let engine = engine(&FakeControl::new());
+    let mut generation = engine.submit(two_samples);
+    for expected in 1..=2 * STEPS {
+        let event = generation.blocking_next();
+        assert!(
+            matches!(event, Some(GenerationEvent::Progress { step, .. }) if step == expected),
+            "{event:?} instead of step {expected}"
+        );
+    }
+    assert_eq!(result(generation).unwrap().len(), 2);
+}
+
+#[test]
+fn events_can_be_awaited() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let engine = engine(&FakeControl::new());
+    let mut generation = engine.submit(input("awaited"));
+    let events = runtime.block_on(async {
+        let mut events = 0;
+        while generation.next().await.is_some() {
+            events += 1;
+        }
+        events
+    });
+    assert_eq!(events, STEPS + 1);
+}
+
+#[test]
+fn many_requests_each_get_their_own_pictures() {
+    let engine = engine(&FakeControl::new());
+    let prompts: Vec<String> = (0..20).map(|index| format!("prompt {index}")).collect();
+    let submit = |prompt: &String| engine.submit(input(prompt));
+    let generations: Vec<Generation> = prompts.iter().map(submit).collect();
+    for (prompt, generation) in prompts.iter().zip(generations) {
+        assert_eq!(result(generation), pictures_of(prompt));
+    }
+}
+
+#[test]
+fn one_failure_leaves_its_neighbours_alone() {
+    let control = FakeControl::with_faults(faults([
+        ("faceless", Fault::Refused(BackendError::NoFace)),
+        ("overflowing", Fault::FailsAt(5, BackendError::NotFinite)),
+    ]));
+    let engine = engine(&control);
+    let prompts = ["first", "faceless", "overflowing", "last"];
+    let generations = prompts.map(|prompt| engine.submit(input(prompt)));
+    assert_eq!(
+        generations.map(result),
+        [
+            pictures_of("first"),
+            Err(BackendError::NoFace),
+            Err(BackendError::NotFinite),
+            pictures_of("last"),
+        ]
+    );
+    assert!(engine.is_ready());
+}
+
+#[test]
+fn a_request_can_be_cancelled_before_it_is_admitted() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    let running = engine.submit(input("running"));
+    assert!(control.wait_until(|counts| counts.ticks == 1));
+    let waiting = engine.submit(input("waiting"));
+    waiting.cancel_handle().cancel();
+    control.open();
+    assert_eq!(drain(waiting), (Vec::new(), Err(BackendError::Cancelled)));
+    assert_eq!(result(running), pictures_of("running"));
+    assert_eq!(control.counts().admitted, 1);
+}
+
+#[test]
+fn a_request_can_be_cancelled_between_its_steps_without_hurting_its_neighbour() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    let cancelled = engine.submit(input("cancelled"));
+    let neighbour = engine.submit(input("neighbour"));
+    control.let_pass(3);
+    assert!(control.wait_until(|counts| counts.ticks == 4));
+    cancelled.cancel_handle().cancel();
+    control.open();
+    let steps_taken = vec![1, 2, 3, 4];
+    assert_eq!(
+        drain(cancelled),
+        (steps_taken, Err(BackendError::Cancelled))
+    );
+    assert_eq!(result(neighbour), pictures_of("neighbour"));
+    assert_eq!(control.counts().cancelled, 1);
+}
+
+#[test]
+fn cancelling_what_has_ended_changes_nothing() {
+    let engine = engine(&FakeControl::new());
+    let generation = engine.submit(input("ended"));
+    let cancel = generation.cancel_handle();
+    assert_eq!(result(generation), pictures_of("ended"));
+    cancel.cancel();
+    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+}
+
+#[test]
+fn dropping_the_receiving_end_cancels() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    let dropped = engine.submit(input("dropped"));
+    assert!(control.wait_until(|counts| counts.ticks == 1));
+    drop(dropped);
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.cancelled == 1));
+    control.open();
+    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+}
+
+#[test]
+fn a_panic_in_a_shared_tick_fails_exactly_the_one_at_fault() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::PanicsAt(4))]));
+    control.close();
+    let engine = engine(&control);
+    let prompts = ["first", "poison", "third", "fourth"];
+    let generations = prompts.map(|prompt| engine.submit(input(prompt)));
+    control.open();
+    let [first, poison, third, fourth] = generations.map(drain);
+    assert_eq!(poison.1, Err(BackendError::Panicked));
+    for (prompt, (progress, pictures)) in [("first", first), ("third", third), ("fourth", fourth)] {
+        assert_eq!(
+            progress,
+            (1..=STEPS).collect::<Vec<_>>(),
+            "{prompt}: no step told twice"
+        );
+        assert_eq!(pictures, pictures_of(prompt));
+    }
+    assert!(engine.is_ready());
+}
+
+#[test]
+fn two_poisoned_requests_both_fail_and_the_rest_finish() {
+    let control = FakeControl::with_faults(faults([
+        ("poison a", Fault::PanicsAt(2)),
+        ("poison b", Fault::PanicsAt(STEPS)),
+    ]));
+    let engine = engine(&control);
+    let prompts = ["poison a", "first", "poison b", "last"];
+    let generations = prompts.map(|prompt| engine.submit(input(prompt)));
+    assert_eq!(
+        generations.map(result),
+        [
+            Err(BackendError::Panicked),
+            pictures_of("first"),
+            Err(BackendError::Panicked),
+            pictures_of("last"),
+        ]
+    );
+}
+
+#[test]
+fn a_panic_in_admit_fails_that_request_and_readmits_the_others() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::PanicInAdmit)]));
+    control.close();
+    let engine = engine(&control);
+    let running = engine.submit(input("running"));
+    assert!(control.wait_until(|counts| counts.ticks == 1));
+    let poison = engine.submit(input("poison"));
+    control.open();
+    assert_eq!(result(poison), Err(BackendError::Panicked));
+    assert_eq!(result(running), pictures_of("running"));
+    assert!(engine.is_ready());
+}
+
+#[test]
+fn loading_is_tried_twice_after_a_panic() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::PanicsAt(1))]));
+    let engine = engine_that_reloads_after(&control, 1);
+    assert_eq!(
+        result(engine.submit(input("poison"))),
+        Err(BackendError::Panicked)
+    );
+    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+    assert!(engine.is_ready());
+}
+
+#[test]
+fn an_engine_that_cannot_be_rebuilt_is_not_ready_and_refuses_everything() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::PanicsAt(1))]));
+    control.close();
+    let engine = engine_that_reloads_after(&control, 2);
+    let poison = engine.submit(input("poison"));
+    assert!(control.wait_until(|counts| counts.ticks == 1));
+    let waiting = engine.submit(input("waiting"));
+    control.open();
+    assert_eq!(result(poison), Err(BackendError::Panicked));
+    assert_eq!(result(waiting), Err(BackendError::EngineStopped));
+    assert_eq!(
+        result(engine.submit(input("later"))),
+        Err(BackendError::EngineStopped)
+    );
+    assert!(!engine.is_ready());
+}
+
+#[test]
+fn readiness_is_off_while_the_engine_is_rebuilt() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::PanicsAt(1))]));
+    let (at_reload, reloading) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let (backend_control, mut first) = (control.clone(), true);
+    let engine = EngineHandle::spawn("engine-test", move || {
+        if !std::mem::take(&mut first) {
+            at_reload.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }
+        Ok(Box::new(FakeBackend::new(&backend_control, 1)))
+    })
+    .unwrap();
+    assert!(engine.is_ready());
+    let poison = engine.submit(input("poison"));
+    reloading.recv().unwrap();
+    assert!(!engine.is_ready());
+    let next = engine.submit(input("next"));
+    go_on.send(()).unwrap();
+    assert_eq!(result(poison), Err(BackendError::Panicked));
+    assert_eq!(result(next), pictures_of("next"));
+    assert!(engine.is_ready());
+}
+
+#[test]
+fn more_than_the_engine_takes_is_refused_at_once() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    let submit = |_| engine.submit(input("one of many"));
+    let taken: Vec<Generation> = (0..UNFINISHED_LIMIT).map(submit).collect();
+    assert_eq!(result(submit(0)), Err(BackendError::QueueFull));
+    control.open();
+    for generation in taken {
+        assert_eq!(result(generation), pictures_of("one of many"));
+    }
+    assert_eq!(result(submit(0)), pictures_of("one of many"));
+}
+
+#[test]
+fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
+    let control = FakeControl::new();
+    control.close();
+    let mut engine = engine(&control);
+    let generations = ["running", "waiting"].map(|prompt| engine.submit(input(prompt)));
+    assert!(control.wait_until(|counts| counts.ticks == 1));
+    // What `drop` does first, so that the thread is told before its step ends.
+    engine.jobs = None;
+    control.open();
+    drop(engine);
+    assert_eq!(
+        control.counts().ticks,
+        1,
+        "no step after the handle is gone"
+    );
+    for generation in generations {
+        assert_eq!(result(generation), Err(BackendError::EngineStopped));
+    }
+}

@@ -1,0 +1,74 @@
+use candle_core::Tensor;
+
+use crate::layers::{Activation, Attention, LayerNorm, Linear};
+use crate::{Compute, Result, Weights};
+
+/// What one layer of either half needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EncoderLayerConfig {
+    pub(super) hidden_size: usize,
+    pub(super) intermediate_size: usize,
+    pub(super) heads: usize,
+    pub(super) activation: Activation,
+    pub(super) layer_norm_eps: f64,
+    pub(super) causal: bool,
+}
+
+/// `CLIPEncoderLayer`: attention and MLP, each behind a layer norm.
+#[derive(Debug)]
+pub(super) struct EncoderLayer {
+    layer_norm1: LayerNorm,
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    attention: Attention,
+    layer_norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    activation: Activation,
+}
+
+impl EncoderLayer {
+    pub(super) fn load(config: &EncoderLayerConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+        let (width, eps) = (config.hidden_size, config.layer_norm_eps);
+        let (attention, mlp) = (weights.pp("self_attn"), weights.pp("mlp"));
+        let projection = |name: &str| Linear::load(&attention.pp(name), width, width, compute);
+        let kernel = Attention::new(config.heads, compute);
+        Ok(Self {
+            layer_norm1: LayerNorm::load(&weights.pp("layer_norm1"), width, eps, compute)?,
+            q_proj: projection("q_proj")?,
+            k_proj: projection("k_proj")?,
+            v_proj: projection("v_proj")?,
+            out_proj: projection("out_proj")?,
+            attention: if config.causal { kernel.causal() } else { kernel },
+            layer_norm2: LayerNorm::load(&weights.pp("layer_norm2"), width, eps, compute)?,
+            fc1: Linear::load(&mlp.pp("fc1"), width, config.intermediate_size, compute)?,
+            fc2: Linear::load(&mlp.pp("fc2"), config.intermediate_size, width, compute)?,
+            activation: config.activation,
+        })
+    }
+
+    pub(super) fn load_all(
+        count: usize,
+        config: &EncoderLayerConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Vec<Self>> {
+        let layers = weights.pp("encoder.layers");
+        (0..count).map(|index| Self::load(config, &layers.pp(index), compute)).collect()
+    }
+
+    pub(super) fn forward(&self, hidden_states: &Tensor) -> Result<Tensor> {
+        let normed = self.layer_norm1.forward(hidden_states)?;
+        let query = self.q_proj.forward(&normed)?;
+        let key = self.k_proj.forward(&normed)?;
+        let value = self.v_proj.forward(&normed)?;
+        let attended = self.attention.forward(&query, &key, &value)?;
+        let hidden_states = self.out_proj.forward_residual(&attended, hidden_states)?;
+
+        let normed = self.layer_norm2.forward(&hidden_states)?;
+        let widened = self.fc1.forward_activated(&normed, self.activation)?;
+        self.fc2.forward_residual(&widened, &hidden_states)
+    }
+}

@@ -1,0 +1,160 @@
+use candle_core::{D, DType, Tensor};
+
+use crate::{Compute, Layout, NnError, Result};
+
+/// A batch of images or latents: `(batch, channels, height, width)` in the
+/// layout that its model computes in.
+///
+/// The layout is private to this crate: models move between feature maps and
+/// tokens with [`to_tokens`](Self::to_tokens) and
+/// [`from_tokens`](Self::from_tokens), which cost nothing in NHWC.
+#[derive(Clone, Debug)]
+pub struct FeatureMap {
+    data: Tensor,
+    layout: Layout,
+}
+
+impl FeatureMap {
+    /// Takes a `(batch, channels, height, width)` tensor to a model's device,
+    /// dtype and layout.
+    ///
+    /// # Errors
+    /// When the tensor has another rank or cannot be moved.
+    pub fn from_nchw(tensor: &Tensor, compute: &Compute) -> Result<Self> {
+        tensor.dims4()?;
+        let data = tensor.to_device(compute.device())?.to_dtype(compute.dtype())?;
+        let data = match compute.layout() {
+            Layout::Nchw => data,
+            Layout::Nhwc => data.permute((0, 2, 3, 1))?,
+        };
+        Ok(Self { data: data.contiguous()?, layout: compute.layout() })
+    }
+
+    /// Wraps a tensor that is already in `layout`.
+    pub(crate) fn from_layout(data: Tensor, layout: Layout) -> Self {
+        Self { data, layout }
+    }
+
+    /// The values as a `(batch, channels, height, width)` tensor.
+    ///
+    /// # Errors
+    /// When the copy cannot be made.
+    pub fn to_nchw(&self) -> Result<Tensor> {
+        Ok(match self.layout {
+            Layout::Nchw => self.data.clone(),
+            Layout::Nhwc => self.data.permute((0, 3, 1, 2))?.contiguous()?,
+        })
+    }
+
+    /// `(batch, height * width, channels)`, row by row.
+    ///
+    /// # Errors
+    /// When the copy cannot be made.
+    pub fn to_tokens(&self) -> Result<Tensor> {
+        let shape = (self.batch(), self.height() * self.width(), self.channels());
+        Ok(match self.layout {
+            Layout::Nchw => self.data.flatten_from(2)?.transpose(1, 2)?.contiguous()?,
+            Layout::Nhwc => self.data.reshape(shape)?,
+        })
+    }
+
+    /// The inverse of [`to_tokens`](Self::to_tokens), with the height, width
+    /// and layout of `self`.
+    ///
+    /// # Errors
+    /// When the number of tokens is not `height * width`.
+    pub fn from_tokens(&self, tokens: &Tensor) -> Result<Self> {
+        let (batch, count, channels) = tokens.dims3()?;
+        let (height, width) = (self.height(), self.width());
+        if count != height * width {
+            return Err(NnError::Argument(format!("{count} tokens do not fill {height}x{width} pixels")));
+        }
+        let data = match self.layout {
+            Layout::Nchw => tokens.transpose(1, 2)?.contiguous()?.reshape((batch, channels, height, width))?,
+            Layout::Nhwc => tokens.reshape((batch, height, width, channels))?,
+        };
+        Ok(Self { data, layout: self.layout })
+    }
+
+    /// The channels of `self` followed by those of `other`.
+    ///
+    /// # Errors
+    /// When batch, height or width differ.
+    pub fn concat_channels(&self, other: &Self) -> Result<Self> {
+        let axis = match self.layout {
+            Layout::Nchw => 1,
+            Layout::Nhwc => 3,
+        };
+        Ok(Self { data: Tensor::cat(&[&self.data, &other.data], axis)?, layout: self.layout })
+    }
+
+    /// Another size, each pixel that of the nearest before.
+    pub(crate) fn upsample_nearest(&self, height: usize, width: usize) -> Result<Self> {
+        let data = match self.layout {
+            Layout::Nchw => self.data.upsample_nearest2d(height, width)?,
+            Layout::Nhwc => {
+                let nearest = |size: usize, from: usize| -> Result<Tensor> {
+                    let indices: Vec<u32> = (0..size).map(|index| (index * from / size) as u32).collect();
+                    Ok(Tensor::new(indices, self.data.device())?)
+                };
+                let rows = self.data.index_select(&nearest(height, self.height())?, 1)?;
+                rows.index_select(&nearest(width, self.width())?, 2)?
+            }
+        };
+        Ok(Self { data, layout: self.layout })
+    }
+
+    /// Number of pictures in the batch.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.data.dims()[0]
+    }
+
+    /// Channels of each pixel.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.axis(1, 3)
+    }
+
+    /// Rows of pixels.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.axis(2, 1)
+    }
+
+    /// Pixels in a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.axis(3, 2)
+    }
+
+    /// The dtype of the values.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.data.dtype()
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn data(&self) -> &Tensor {
+        &self.data
+    }
+
+    /// Adds a `(batch, channels)` tensor to every pixel.
+    pub(crate) fn add_per_sample(&self, values: &Tensor) -> Result<Tensor> {
+        let values = match self.layout {
+            Layout::Nchw => values.unsqueeze(D::Minus1)?.unsqueeze(D::Minus1)?,
+            Layout::Nhwc => values.unsqueeze(1)?.unsqueeze(1)?,
+        };
+        Ok(self.data.broadcast_add(&values)?)
+    }
+
+    fn axis(&self, nchw: usize, nhwc: usize) -> usize {
+        self.data.dims()[match self.layout {
+            Layout::Nchw => nchw,
+            Layout::Nhwc => nhwc,
+        }]
+    }
+}

@@ -1,0 +1,122 @@
+//! Softmax attention, tiled so that the scores of 12 queries × 256 keys are all that ever exists of the score matrix.
+//!
+//! The online softmax is that of FlashAttention (Dao et al., 2022): for each block of keys, the running maximum of a
+//! query's scores may rise, and what was summed before is then scaled down. Blocks of keys begin at fixed multiples
+//! from key 0, so a query's arithmetic is the same whatever other queries, heads or samples there are.
+
+mod softmax;
+mod task;
+
+use rayon::prelude::*;
+
+use super::{
+    gemm::SharedOutput,
+    isa::Isa,
+    packed::{PANEL, PanelLayout},
+    scratch::with_scratch,
+};
+use task::{PackedHead, QueryTask, TASK_ROWS};
+
+/// The shape of an attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Number of samples.
+    pub batch: usize,
+    /// Queries of a sample.
+    pub query_tokens: usize,
+    /// Keys of a sample.
+    pub key_tokens: usize,
+    /// Attention heads; the width of a token is `heads` × `head_dim`.
+    pub heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Query i sees the keys 0 to i only.
+    pub causal: bool,
+}
+
+impl AttentionShape {
+    /// Floats of a token.
+    fn width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Keys and values of one head, packed: the transposed keys `[head_dim][key_tokens]`.
+    fn key_layout(&self) -> PanelLayout {
+        PanelLayout::new(self.head_dim, self.key_tokens)
+    }
+
+    /// The values `[key_tokens][head_dim]`.
+    fn value_layout(&self) -> PanelLayout {
+        PanelLayout::new(self.key_tokens, self.head_dim)
+    }
+
+    /// Floats of a packed head, on whole cache lines.
+    fn packed_head(&self) -> usize {
+        self.key_layout().len() + self.value_layout().len()
+    }
+}
+
+/// `out = softmax(query · keyᵀ / √head_dim) · value` for every sample and head; `query` and `out` are
+/// `[batch][query_tokens][heads * head_dim]`, `key` and `value` `[batch][key_tokens][heads * head_dim]`.
+///
+/// # Panics
+/// Where a slice does not fit the shape, or there are no keys.
+pub fn attention(query: &[f32], key: &[f32], value: &[f32], shape: &AttentionShape, out: &mut [f32]) {
+    attention_with(Isa::best(), query, (key, value), shape, out);
+}
+
+fn attention_with(
+    isa: Isa,
+    query: &[f32],
+    (key, value): (&[f32], &[f32]),
+    shape: &AttentionShape,
+    out: &mut [f32],
+) {
+    let (queries, keys) = (shape.query_tokens * shape.width(), shape.key_tokens * shape.width());
+    assert!(shape.key_tokens > 0 && shape.width() > 0, "attention without keys");
+    assert_eq!((query.len(), out.len()), (shape.batch * queries, shape.batch * queries), "queries of the attention");
+    assert_eq!((key.len(), value.len()), (shape.batch * keys, shape.batch * keys), "keys and values of the attention");
+    let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
+    for (sample, (key, value)) in samples.enumerate() {
+        let range = sample * queries..(sample + 1) * queries;
+        attend_sample(isa, &query[range.clone()], (key, value), shape, &mut out[range]);
+    }
+}
+
+fn attend_sample(isa: Isa, query: &[f32], (key, value): (&[f32], &[f32]), shape: &AttentionShape, out: &mut [f32]) {
+    let output = &SharedOutput::new(out, shape.width());
+    let blocks = shape.query_tokens.div_ceil(TASK_ROWS);
+    with_scratch(shape.heads * shape.packed_head(), |packed| {
+        let heads = packed.par_chunks_exact_mut(shape.packed_head());
+        heads.enumerate().for_each(|(head, packed)| pack_head(shape, head, (key, value), packed));
+        let tasks = (0..shape.heads * blocks).into_par_iter().with_max_len(1);
+        tasks.for_each(|index| {
+            let (head, first_query) = (index / blocks, index % blocks * TASK_ROWS);
+            let packed = &packed[head * shape.packed_head()..][..shape.packed_head()];
+            let packed = PackedHead::new(shape, packed);
+            QueryTask { isa, shape, query, head, first_query, packed, output }.compute();
+        });
+    });
+}
+
+/// Packs the transposed keys and the values of one head into panels.
+fn pack_head(shape: &AttentionShape, head: usize, (key, value): (&[f32], &[f32]), packed: &mut [f32]) {
+    let (keys, values) = packed.split_at_mut(shape.key_layout().len());
+    let columns = head * shape.head_dim..(head + 1) * shape.head_dim;
+    keys.fill(0.0);
+    for (token, key) in key.chunks_exact(shape.width()).enumerate() {
+        let (panel, column) = (token / PANEL, token % PANEL);
+        for (k, element) in key[columns.clone()].iter().enumerate() {
+            keys[shape.key_layout().offset(panel, k) + column] = *element;
+        }
+    }
+    values.fill(0.0);
+    for (token, value) in value.chunks_exact(shape.width()).enumerate() {
+        for (panel, part) in value[columns.clone()].chunks(PANEL).enumerate() {
+            values[shape.value_layout().offset(panel, token)..][..part.len()].copy_from_slice(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

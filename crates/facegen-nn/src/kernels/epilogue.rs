@@ -1,0 +1,106 @@
+//! What happens to a product before it is stored: everything that would otherwise be another pass over memory.
+
+use super::math;
+
+/// A function applied to every element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x · sigmoid(x)
+    Silu,
+    /// The exact GELU, with the error function
+    GeluErf,
+    /// x · sigmoid(1.702 x), as in OpenAI's CLIP
+    QuickGelu,
+}
+
+impl Activation {
+    /// Applies the function in place; always inlined, for the loops of other kernels.
+    #[inline(always)]
+    pub(super) fn apply(self, values: &mut [f32]) {
+        match self {
+            Self::Silu => map(values, math::silu),
+            Self::GeluErf => map(values, math::gelu_erf),
+            Self::QuickGelu => map(values, math::quick_gelu),
+        }
+    }
+}
+
+#[inline(always)]
+fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    for value in values {
+        *value = function(*value);
+    }
+}
+
+/// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the default does nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Epilogue<'a> {
+    /// `[n]`, added to every row.
+    pub bias: Option<&'a [f32]>,
+    /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly among the samples.
+    pub per_sample: Option<&'a [f32]>,
+    /// The shape of the product.
+    pub residual: Option<&'a [f32]>,
+    /// Applied last.
+    pub activation: Option<Activation>,
+}
+
+impl Epilogue<'_> {
+    /// Panics where an operand does not fit a product of this shape.
+    pub(super) fn check(&self, rows: usize, columns: usize) {
+        if let Some(bias) = self.bias {
+            assert_eq!(bias.len(), columns, "bias");
+        }
+        if let Some(per_sample) = self.per_sample {
+            let samples = per_sample.len() / columns;
+            assert_eq!(per_sample.len(), samples * columns, "per-sample vectors");
+            assert!(samples > 0 && rows.is_multiple_of(samples), "rows per sample");
+        }
+        if let Some(residual) = self.residual {
+            assert_eq!(residual.len(), rows * columns, "residual");
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bias.is_none()
+            && self.per_sample.is_none()
+            && self.residual.is_none()
+            && self.activation.is_none()
+    }
+
+    /// Finishes `values`, the part from column `first_column` on of row `row` of a product of `rows` × `columns`.
+    #[inline(always)]
+    pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
+        let Place { row, first_column, rows, columns } = place;
+        if let Some(bias) = self.bias {
+            add(values, &bias[first_column..]);
+        }
+        if let Some(per_sample) = self.per_sample {
+            let rows_per_sample = rows / (per_sample.len() / columns);
+            add(values, &per_sample[row / rows_per_sample * columns + first_column..]);
+        }
+        if let Some(residual) = self.residual {
+            add(values, &residual[row * columns + first_column..]);
+        }
+        if let Some(activation) = self.activation {
+            activation.apply(values);
+        }
+    }
+}
+
+/// Where in a product of `rows` × `columns` a piece of a row lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) row: usize,
+    pub(super) first_column: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+}
+
+#[inline(always)]
+fn add(values: &mut [f32], other: &[f32]) {
+    for (value, other) in values.iter_mut().zip(other) {
+        *value += other;
+    }
+}

@@ -1,0 +1,83 @@
+//! The matrix product `out[m][n] = epilogue(left[m][k] · right[k][n])`, blocked for the caches.
+//!
+//! - rows are split into blocks whose part of the left side stays in the second-level cache for one block of `k`;
+//!   where that makes too few tasks for the threads, the panels of the right side are split too
+//! - inside a block: for each block of `k`, for each panel, for each tile of 12 rows, so that a panel's block of `k`
+//!   is read from far away once and then serves every tile
+//! - sums wait in `out` between blocks of `k`, which leaves the chain of multiply-adds as it is
+
+mod block;
+mod output;
+
+use rayon::prelude::*;
+
+use super::{epilogue::Epilogue, isa::Isa, microkernel::TILE_ROWS, packed::PackedMatrix};
+pub(super) use block::{Block, LeftSide};
+pub(super) use output::SharedOutput;
+
+/// Rows of the largest block: of the longest block of `k` they take half a megabyte.
+pub(super) const MAX_BLOCK_ROWS: usize = 22 * TILE_ROWS;
+/// Tasks per thread where the shape allows, so that no thread waits long for the last one.
+const TASKS_PER_THREAD: usize = 4;
+/// Multiply-adds that are worth a task.
+const MIN_TASK_WORK: usize = 1 << 18;
+
+/// `out[m][n] = epilogue(input[m][k] · rhs)`; m follows from the length of `out`.
+///
+/// # Panics
+/// Where `input`, `out` or an operand of the epilogue has the wrong length.
+pub fn gemm(input: &[f32], rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mut [f32]) {
+    gemm_with(Isa::best(), input, rhs, epilogue, out);
+}
+
+pub(super) fn gemm_with(isa: Isa, input: &[f32], rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mut [f32]) {
+    let (inner, columns) = (rhs.inner(), rhs.columns());
+    let rows = out.len() / columns;
+    assert_eq!(out.len(), rows * columns, "output of gemm");
+    assert_eq!(input.len(), rows * inner, "input of gemm");
+    epilogue.check(rows, columns);
+    let left = LeftSide {
+        data: input,
+        segments: 1,
+        segment_length: inner,
+        segment_stride: 0,
+    };
+    let output = &SharedOutput::new(out, columns);
+    let tiles = rows.div_ceil(TILE_ROWS);
+    let block_count = rows.div_ceil(MAX_BLOCK_ROWS).max(1);
+    let block_rows = tiles.div_ceil(block_count).max(1) * TILE_ROWS;
+    for_each_block(rows.div_ceil(block_rows), block_rows.min(rows), rhs, |index, groups| {
+        let first_row = index * block_rows;
+        let block_rows = first_row..(first_row + block_rows).min(rows);
+        let row_offsets: Vec<usize> = block_rows.map(|row| row * inner).collect();
+        let block = Block { isa, left, row_offsets: &row_offsets, first_row, rhs, epilogue, output };
+        block.compute(groups);
+    });
+}
+
+/// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups` is the number of
+/// parallel tasks that the block should make of its panels.
+pub(super) fn for_each_block(
+    blocks: usize,
+    block_rows: usize,
+    rhs: &PackedMatrix,
+    compute: impl Fn(usize, usize) + Sync,
+) {
+    let groups = group_count(blocks, block_rows, rhs);
+    if blocks <= 1 {
+        (0..blocks).for_each(|index| compute(index, groups));
+    } else {
+        let tasks = (0..blocks).into_par_iter().with_max_len(1);
+        tasks.for_each(|index| compute(index, groups));
+    }
+}
+
+/// How many tasks to make of the panels of a block: one when there are blocks enough to keep the threads busy.
+fn group_count(blocks: usize, block_rows: usize, rhs: &PackedMatrix) -> usize {
+    let wanted = (rayon::current_num_threads() * TASKS_PER_THREAD).div_ceil(blocks.max(1));
+    let block_work = block_rows * rhs.inner() * rhs.columns();
+    wanted.min(block_work / MIN_TASK_WORK).min(rhs.layout().panels()).max(1)
+}
+
+#[cfg(test)]
+mod tests;

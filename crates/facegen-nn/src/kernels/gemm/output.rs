@@ -1,0 +1,61 @@
+//! A result that several tasks write at once, each its own part.
+#![expect(unsafe_code, reason = "tasks write disjoint rectangles of one slice")]
+
+use std::{marker::PhantomData, ops::Range};
+
+/// A result `[rows][width]` whose rectangles are written by different tasks.
+#[derive(Debug)]
+pub(in super::super) struct SharedOutput<'a> {
+    first: *mut f32,
+    length: usize,
+    width: usize,
+    borrowed: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the pointer stands for an exclusive borrow of floats, which may move between threads; every access goes
+// through `row` or `rectangle`, whose callers promise that no two of them overlap.
+unsafe impl Send for SharedOutput<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SharedOutput<'_> {}
+
+impl<'a> SharedOutput<'a> {
+    /// Shares `out`, whose rows are `width` long.
+    pub(in super::super) fn new(out: &'a mut [f32], width: usize) -> Self {
+        Self {
+            first: out.as_mut_ptr(),
+            length: out.len(),
+            width,
+            borrowed: PhantomData,
+        }
+    }
+
+    /// Number of rows.
+    pub(in super::super) fn rows(&self) -> usize {
+        self.length / self.width
+    }
+
+    /// Length of a row.
+    pub(in super::super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// A part of a row.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes these elements while the slice lives.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the caller promises that no two slices overlap")]
+    pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
+        let first = self.rectangle(row, 1, columns.clone());
+        // SAFETY: in bounds, which `rectangle` checked, and exclusive, which the caller promises.
+        unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
+    }
+
+    /// The first element of a rectangle of `row_count` rows, `width` apart, that lies inside the result.
+    #[inline]
+    pub(in super::super) fn rectangle(&self, row: usize, row_count: usize, columns: Range<usize>) -> *mut f32 {
+        assert!(columns.start <= columns.end && columns.end <= self.width, "columns of a tile");
+        assert!(row + row_count <= self.rows(), "rows of a tile");
+        self.first.wrapping_add(row * self.width + columns.start)
+    }
+}

@@ -1,0 +1,79 @@
+//! One register tile of a product: up to 12 rows × 32 columns over one block of `k`.
+//!
+//! The left side is not packed. It is read through a pointer per row, and a block of `k` consists of segments that are
+//! contiguous in every row: one for a linear layer, one per row of the kernel for a convolution over NHWC.
+//! 12 × 32 is 24 AVX-512 accumulators, with two registers for the right side and one for the broadcast left element.
+//!
+//! Every variant computes each element as the same chain of fused multiply-adds in ascending `k`, continued from
+//! `out` when `accumulate` is set: splitting `k` into blocks does not change the bytes either.
+#![expect(
+    unsafe_code,
+    reason = "the tile reads and writes through pointers, and calls code compiled for a CPU feature"
+)]
+
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use super::isa::{Isa, Level};
+
+/// Rows of a full tile.
+pub(super) const TILE_ROWS: usize = 12;
+
+/// A run of `k` that is contiguous in every row of the left side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Distance from the row's pointer to the first element.
+    pub(super) offset: usize,
+    /// Number of elements.
+    pub(super) length: usize,
+}
+
+/// The operands of one tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tile<'a> {
+    /// Where each row of the left side starts; beyond `row_count` the last row is repeated.
+    pub(super) rows: [*const f32; TILE_ROWS],
+    /// Rows that are stored, 1 to 12.
+    pub(super) row_count: usize,
+    /// The block of `k`, in ascending order.
+    pub(super) segments: &'a [Segment],
+    /// The right side: `[k][lanes][16]` for the same block of `k`.
+    pub(super) panel: *const f32,
+    /// 1 or 2.
+    pub(super) lanes: usize,
+    /// The first element of the result.
+    pub(super) out: *mut f32,
+    /// Distance between the rows of the result.
+    pub(super) out_stride: usize,
+    /// Continue the sums that `out` holds instead of starting from 0.
+    pub(super) accumulate: bool,
+}
+
+impl Tile<'_> {
+    /// Computes the tile.
+    ///
+    /// # Safety
+    /// - every pointer of `rows` is readable over every segment
+    /// - `panel` is readable for `lanes` × 16 floats for every element of the segments
+    /// - `out` is writable for `row_count` rows of `lanes` × 16 floats, `out_stride` apart, nobody else reads or writes
+    ///   them meanwhile, and they are initialised where `accumulate` is set
+    #[inline]
+    pub(super) unsafe fn compute(&self, isa: Isa) {
+        debug_assert!((1..=TILE_ROWS).contains(&self.row_count));
+        debug_assert!(self.lanes == 1 || self.lanes == 2);
+        match isa.level() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the features are there (see `Isa`), and the caller keeps the contract above.
+            Level::Avx512 => unsafe { x86::compute_avx512(self) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Level::Avx2 => unsafe { x86::compute_avx2(self) },
+            // SAFETY: the caller keeps the contract above.
+            _ => unsafe { portable::compute(self) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! The tile in plain Rust: the meaning of the others, and the one that runs on AArch64.
+#![expect(unsafe_code, reason = "the tile reads and writes through pointers")]
+
+use super::{
+    super::packed::LANE,
+    {TILE_ROWS, Tile},
+};
+
+/// Rows computed together: 4 rows of 16 fill half of AArch64's vector registers.
+const ROWS: usize = 4;
+const _: () = assert!(TILE_ROWS.is_multiple_of(ROWS));
+
+/// # Safety
+/// As [`Tile::compute`].
+pub(super) unsafe fn compute(tile: &Tile<'_>) {
+    for first_row in (0..tile.row_count).step_by(ROWS) {
+        for lane in 0..tile.lanes {
+            // SAFETY: the same contract, for a part of the tile.
+            unsafe { compute_part(tile, first_row, lane) };
+        }
+    }
+}
+
+/// # Safety
+/// As [`Tile::compute`]; `first_row` < `row_count`, `lane` < `lanes`.
+#[inline(always)]
+unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
+    let stored = (tile.row_count - first_row).min(ROWS);
+    // SAFETY: the stored rows lie inside the result that the caller vouches for.
+    let out = |row: usize| unsafe {
+        tile.out.add((first_row + row) * tile.out_stride + lane * LANE).cast::<[f32; LANE]>()
+    };
+    let mut sums = [[0.0; LANE]; ROWS];
+    if tile.accumulate {
+        for (row, sums) in sums.iter_mut().enumerate().take(stored) {
+            // SAFETY: initialised, since `accumulate` is set; an array of floats needs no alignment beyond theirs.
+            *sums = unsafe { *out(row) };
+        }
+    }
+    // SAFETY: the lane lies inside the panel.
+    let mut panel = unsafe { tile.panel.add(lane * LANE) };
+    for segment in tile.segments {
+        for k in segment.offset..segment.offset + segment.length {
+            // SAFETY: the panel holds this lane for every `k`.
+            let right = unsafe { *panel.cast::<[f32; LANE]>() };
+            for (row, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: every row pointer, repeated ones too, is readable over the segment.
+                let left = unsafe { *tile.rows[first_row + row].add(k) };
+                for (sum, right) in sums.iter_mut().zip(right) {
+                    *sum = left.mul_add(right, *sum);
+                }
+            }
+            panel = panel.wrapping_add(tile.lanes * LANE);
+        }
+    }
+    for (row, sums) in sums.iter().enumerate().take(stored) {
+        // SAFETY: a stored row, inside the result.
+        unsafe { *out(row) = *sums };
+    }
+}

@@ -1,0 +1,139 @@
+//! The tile for AVX-512F and for AVX2 with FMA.
+#![expect(
+    unsafe_code,
+    reason = "the tile reads and writes through pointers, with vector instructions"
+)]
+
+use std::arch::x86_64::{
+    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::{super::packed::LANE, Tile};
+
+/// # Safety
+/// As [`Tile::compute`], on a CPU with AVX-512F.
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn compute_avx512(tile: &Tile<'_>) {
+    // SAFETY: the same contract; the rows computed are at least those stored.
+    unsafe {
+        match (tile.row_count, tile.lanes) {
+            (1, 1) => avx512::<1, 1>(tile),
+            (1, _) => avx512::<1, 2>(tile),
+            (2..=6, 1) => avx512::<6, 1>(tile),
+            (2..=6, _) => avx512::<6, 2>(tile),
+            (_, 1) => avx512::<12, 1>(tile),
+            _ => avx512::<12, 2>(tile),
+        }
+    }
+}
+
+/// # Safety
+/// As [`compute_avx512`], with `ROWS` ≥ `row_count` and `LANES` = `lanes`.
+#[target_feature(enable = "avx512f")]
+unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
+    let mut sums: [[__m512; LANES]; ROWS] = [[_mm512_setzero_ps(); LANES]; ROWS];
+    if tile.accumulate {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let stored = row.min(tile.row_count - 1);
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: a stored row, initialised since `accumulate` is set.
+                *sum = unsafe { _mm512_loadu_ps(tile.out.add(stored * tile.out_stride + lane * LANE)) };
+            }
+        }
+    }
+    let mut panel = tile.panel;
+    for segment in tile.segments {
+        // SAFETY: the segment begins inside every row.
+        let rows: [*const f32; ROWS] = std::array::from_fn(|row| unsafe { tile.rows[row].add(segment.offset) });
+        for k in 0..segment.length {
+            // SAFETY: the panel holds `LANES` lanes for every `k`.
+            let right: [__m512; LANES] =
+                std::array::from_fn(|lane| unsafe { _mm512_loadu_ps(panel.add(lane * LANE)) });
+            for row in 0..ROWS {
+                // SAFETY: every row pointer is readable over the segment.
+                let left = _mm512_set1_ps(unsafe { *rows[row].add(k) });
+                for lane in 0..LANES {
+                    sums[row][lane] = _mm512_fmadd_ps(left, right[lane], sums[row][lane]);
+                }
+            }
+            panel = panel.wrapping_add(LANES * LANE);
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        if row < tile.row_count {
+            for (lane, sum) in sums.iter().enumerate() {
+                // SAFETY: a stored row, inside the result.
+                unsafe { _mm512_storeu_ps(tile.out.add(row * tile.out_stride + lane * LANE), *sum) };
+            }
+        }
+    }
+}
+
+/// Rows that AVX2 computes together: 6 rows of 16 columns are 12 of its 16 registers.
+const AVX2_ROWS: usize = 6;
+
+/// # Safety
+/// As [`Tile::compute`], on a CPU with AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn compute_avx2(tile: &Tile<'_>) {
+    for lane in 0..tile.lanes {
+        for first_row in (0..tile.row_count).step_by(AVX2_ROWS) {
+            // SAFETY: the same contract, for a part of the tile.
+            unsafe {
+                if tile.row_count - first_row == 1 {
+                    avx2::<1>(tile, first_row, lane);
+                } else {
+                    avx2::<AVX2_ROWS>(tile, first_row, lane);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`compute_avx2`]; `first_row` < `row_count`, `lane` < `lanes`.
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_>, first_row: usize, lane: usize) {
+    const HALF: usize = LANE / 2;
+    let row_count = tile.row_count - first_row;
+    // SAFETY: the part's first element lies inside the result.
+    let out = unsafe { tile.out.add(first_row * tile.out_stride + lane * LANE) };
+    let mut sums: [[__m256; 2]; ROWS] = [[_mm256_setzero_ps(); 2]; ROWS];
+    if tile.accumulate {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let stored = row.min(row_count - 1);
+            for (half, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: a stored row, initialised since `accumulate` is set.
+                *sum = unsafe { _mm256_loadu_ps(out.add(stored * tile.out_stride + half * HALF)) };
+            }
+        }
+    }
+    // SAFETY: the lane lies inside the panel.
+    let mut panel = unsafe { tile.panel.add(lane * LANE) };
+    for segment in tile.segments {
+        // SAFETY: the segment begins inside every row.
+        let rows: [*const f32; ROWS] =
+            std::array::from_fn(|row| unsafe { tile.rows[first_row + row].add(segment.offset) });
+        for k in 0..segment.length {
+            // SAFETY: the panel holds this lane for every `k`.
+            let right: [__m256; 2] = std::array::from_fn(|half| unsafe { _mm256_loadu_ps(panel.add(half * HALF)) });
+            for row in 0..ROWS {
+                // SAFETY: every row pointer is readable over the segment.
+                let left = _mm256_set1_ps(unsafe { *rows[row].add(k) });
+                for half in 0..2 {
+                    sums[row][half] = _mm256_fmadd_ps(left, right[half], sums[row][half]);
+                }
+            }
+            panel = panel.wrapping_add(tile.lanes * LANE);
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        if row < row_count {
+            for (half, sum) in sums.iter().enumerate() {
+                // SAFETY: a stored row, inside the result.
+                unsafe { _mm256_storeu_ps(out.add(row * tile.out_stride + half * HALF), *sum) };
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The right-hand side of a matrix product, rearranged once for the microkernels.
+
+use std::fmt;
+
+use rayon::prelude::*;
+
+use super::scratch::AlignedBuffer;
+
+/// Floats in a lane: one AVX-512 register, and the unit in which panels are wide.
+pub(super) const LANE: usize = 16;
+/// Columns of a full panel: two lanes.
+pub(super) const PANEL: usize = 2 * LANE;
+
+/// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last column; the last
+/// panel is 16 columns wide where that is enough.
+pub struct PackedMatrix {
+    layout: PanelLayout,
+    data: AlignedBuffer,
+}
+
+impl PackedMatrix {
+    /// Packs the weight `[out_features][in_features]` of a linear layer: k = `in_features`, n = `out_features`.
+    ///
+    /// # Panics
+    /// Where `weight` has another length.
+    pub fn from_linear(weight: &[f32], out_features: usize, in_features: usize) -> Self {
+        assert_eq!(weight.len(), out_features * in_features, "linear weight");
+        let layout = PanelLayout::new(in_features, out_features);
+        let mut data = AlignedBuffer::zeroed(layout.len());
+        pack_transposed(&layout, &mut data, |k, n| weight[n * in_features + k]);
+        Self { layout, data }
+    }
+
+    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k runs over (row of the kernel,
+    /// column of the kernel, input channel), the order of an NHWC picture; n = `out_channels`.
+    ///
+    /// # Panics
+    /// Where `weight` has another length.
+    pub fn from_conv(
+        weight: &[f32],
+        out_channels: usize,
+        in_channels: usize,
+        kernel: usize,
+    ) -> Self {
+        let taps = kernel * kernel;
+        let inner = taps * in_channels;
+        assert_eq!(weight.len(), out_channels * inner, "convolution weight");
+        let layout = PanelLayout::new(inner, out_channels);
+        let mut data = AlignedBuffer::zeroed(layout.len());
+        pack_transposed(&layout, &mut data, |k, n| {
+            let (tap, channel) = (k / in_channels, k % in_channels);
+            weight[n * inner + channel * taps + tap]
+        });
+        Self { layout, data }
+    }
+
+    /// k: the length of the sums, which is the width of the left-hand side.
+    pub fn inner(&self) -> usize {
+        self.layout.inner
+    }
+
+    /// n: the number of columns, which is the width of the product.
+    pub fn columns(&self) -> usize {
+        self.layout.columns
+    }
+
+    pub(super) fn layout(&self) -> PanelLayout {
+        self.layout
+    }
+
+    pub(super) fn data(&self) -> &[f32] {
+        &self.data
+    }
+}
+
+impl fmt::Debug for PackedMatrix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PackedMatrix")
+            .field("inner", &self.inner())
+            .field("columns", &self.columns())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the panels of a matrix `[inner][columns]` lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PanelLayout {
+    pub(super) inner: usize,
+    pub(super) columns: usize,
+}
+
+impl PanelLayout {
+    pub(super) fn new(inner: usize, columns: usize) -> Self {
+        Self { inner, columns }
+    }
+
+    /// Floats of the whole packed matrix.
+    pub(super) fn len(&self) -> usize {
+        self.inner * self.padded_columns()
+    }
+
+    /// The columns with the padding of the last panel.
+    pub(super) fn padded_columns(&self) -> usize {
+        self.columns.next_multiple_of(LANE)
+    }
+
+    pub(super) fn panels(&self) -> usize {
+        self.columns.div_ceil(PANEL)
+    }
+
+    /// Lanes of `panel`: 2, or 1 for a narrow last one.
+    pub(super) fn lanes(&self, panel: usize) -> usize {
+        (self.padded_columns() - panel * PANEL).min(PANEL) / LANE
+    }
+
+    /// Where row `k` of `panel` starts.
+    pub(super) fn offset(&self, panel: usize, k: usize) -> usize {
+        panel * self.inner * PANEL + k * self.lanes(panel) * LANE
+    }
+}
+
+/// Fills every panel from `element(k, n)`, panel by panel in parallel; padding stays as it is.
+fn pack_transposed(
+    layout: &PanelLayout,
+    data: &mut [f32],
+    element: impl Fn(usize, usize) -> f32 + Sync,
+) {
+    if layout.inner == 0 {
+        return;
+    }
+    let panels = data.par_chunks_mut(layout.inner * PANEL);
+    panels.enumerate().for_each(|(panel, packed)| {
+        let width = layout.lanes(panel) * LANE;
+        let columns = panel * PANEL..layout.columns.min((panel + 1) * PANEL);
+        for (k, row) in packed.chunks_exact_mut(width).enumerate() {
+            for (slot, column) in row.iter_mut().zip(columns.clone()) {
+                *slot = element(k, column);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panels_are_column_blocks_with_a_narrow_last_one() {
+        let weight: Vec<f32> = (0..40 * 3).map(|value| value as f32).collect();
+        let packed = PackedMatrix::from_linear(&weight, 40, 3);
+        let layout = packed.layout();
+        assert_eq!((layout.panels(), layout.lanes(0), layout.lanes(1)), (2, 2, 1));
+        for n in 0..40 {
+            for k in 0..3 {
+                let at = layout.offset(n / PANEL, k) + n % PANEL;
+                assert_eq!(packed.data()[at], weight[n * 3 + k]);
+            }
+        }
+        let padding = layout.offset(1, 2) + 8;
+        assert!(packed.data()[padding..].iter().all(|&value| value == 0.0));
+    }
+
+    #[test]
+    fn convolution_weights_are_ordered_tap_then_channel() {
+        let (channels, kernel) = (2, 3);
+        let weight: Vec<f32> = (0..4 * channels * 9).map(|value| value as f32).collect();
+        let packed = PackedMatrix::from_conv(&weight, 4, channels, kernel);
+        let (out, channel, y, x) = (3, 1, 2, 0);
+        let k = (y * kernel + x) * channels + channel;
+        let torch = ((out * channels + channel) * kernel + y) * kernel + x;
+        assert_eq!(packed.data()[packed.layout().offset(0, k) + out], weight[torch]);
+    }
+}

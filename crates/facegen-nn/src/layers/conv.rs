@@ -1,0 +1,197 @@
+use candle_core::Tensor;
+
+use super::Activation;
+use crate::kernels::{self, ConvShape, PackedMatrix};
+use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
+
+/// Sizes of a square two-dimensional convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dConfig {
+    in_channels: usize,
+    out_channels: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    bias: bool,
+}
+
+impl Conv2dConfig {
+    /// Stride 1, no padding, with a bias.
+    #[must_use]
+    pub fn new(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
+        Self { in_channels, out_channels, kernel, stride: 1, padding: 0, bias: true }
+    }
+
+    /// Pixels between two windows.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// Zeros on each side.
+    #[must_use]
+    pub fn padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// The checkpoint has no bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Self { bias: false, ..self }
+    }
+}
+
+/// What happens to a convolution's result before it is written, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Epilogue<'a> {
+    /// `(batch, channels)`, added to every pixel: the time embedding.
+    pub per_sample: Option<&'a Tensor>,
+    /// Added pixel by pixel: the shortcut of a residual block.
+    pub residual: Option<&'a FeatureMap>,
+    /// Applied last.
+    pub activation: Option<Activation>,
+}
+
+/// A convolution whose weights are packed at load.
+#[derive(Debug)]
+pub struct Conv2d {
+    config: Conv2dConfig,
+    weight: Weight,
+    compute: Compute,
+}
+
+#[derive(Debug)]
+enum Weight {
+    Packed { matrix: PackedMatrix, bias: Option<Vec<f32>> },
+    Plain { kernel: Tensor, bias: Option<Tensor> },
+}
+
+impl Conv2d {
+    /// Takes `weight` `(out, in, kernel, kernel)` and, where there is one,
+    /// `bias` `(out)`.
+    ///
+    /// # Errors
+    /// When a tensor is missing or has another shape.
+    pub fn load(weights: &Weights, config: &Conv2dConfig, compute: &Compute) -> Result<Self> {
+        let Conv2dConfig { in_channels, out_channels, kernel, bias, .. } = *config;
+        let weight = weights.get("weight", &[out_channels, in_channels, kernel, kernel])?;
+        let weight = weight.to_dtype(compute.dtype())?;
+        let bias = bias.then(|| weights.get("bias", &[out_channels])).transpose()?;
+        let bias = bias.map(|bias| bias.to_dtype(compute.dtype())).transpose()?;
+        let weight = if compute.is_native() {
+            let values = host::contiguous(&weight)?;
+            let matrix = PackedMatrix::from_conv(&host::values(&values)?, out_channels, in_channels, kernel);
+            Weight::Packed { matrix, bias: bias.as_ref().map(host::to_vec).transpose()? }
+        } else {
+            let bias = bias.map(|bias| bias.to_device(compute.device())).transpose()?;
+            Weight::Plain { kernel: weight.to_device(compute.device())?, bias }
+        };
+        Ok(Self { config: *config, weight, compute: compute.clone() })
+    }
+
+    /// `(batch, in, height, width)` to `(batch, out, …)`.
+    ///
+    /// # Errors
+    /// When the input has other channels or another layout.
+    pub fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
+        self.forward_fused(input, &Epilogue::default())
+    }
+
+    /// The convolution with what follows it done while the result is written.
+    ///
+    /// # Errors
+    /// When a shape or layout does not fit.
+    pub fn forward_fused(&self, input: &FeatureMap, epilogue: &Epilogue<'_>) -> Result<FeatureMap> {
+        self.run(input, epilogue, false)
+    }
+
+    /// Enlarges by repeating the nearest pixels, then convolves: diffusers'
+    /// `Upsample2D`. The size is twice the input's, or one less.
+    ///
+    /// # Errors
+    /// When the input has other channels or another layout.
+    pub fn forward_upsampled(&self, input: &FeatureMap, height: usize, width: usize) -> Result<FeatureMap> {
+        if self.compute.is_native() && (height, width) == (2 * input.height(), 2 * input.width()) {
+            return self.run(input, &Epilogue::default(), true);
+        }
+        self.run(&input.upsample_nearest(height, width)?, &Epilogue::default(), false)
+    }
+
+    fn run(&self, input: &FeatureMap, epilogue: &Epilogue<'_>, upsample: bool) -> Result<FeatureMap> {
+        if input.channels() != self.config.in_channels || input.layout() != self.compute.layout() {
+            let (expected, found) = (self.config.in_channels, input.channels());
+            return Err(NnError::Argument(format!(
+                "a convolution of {expected} channels in {:?} was given {found} in {:?}",
+                self.compute.layout(),
+                input.layout(),
+            )));
+        }
+        match &self.weight {
+            Weight::Packed { matrix, bias } => self.run_native(input, matrix, bias.as_deref(), epilogue, upsample),
+            Weight::Plain { kernel, bias } => self.run_candle(input, kernel, bias.as_ref(), epilogue),
+        }
+    }
+
+    fn run_native(
+        &self,
+        input: &FeatureMap,
+        matrix: &PackedMatrix,
+        bias: Option<&[f32]>,
+        epilogue: &Epilogue<'_>,
+        upsample: bool,
+    ) -> Result<FeatureMap> {
+        let shape = ConvShape {
+            batch: input.batch(),
+            height: input.height(),
+            width: input.width(),
+            in_channels: self.config.in_channels,
+            kernel: self.config.kernel,
+            stride: self.config.stride,
+            padding: self.config.padding,
+            upsample,
+        };
+        let channels = self.config.out_channels;
+        let out_shape = [shape.batch, shape.out_height(), shape.out_width(), channels];
+        let per_sample = host::same_shape(epilogue.per_sample, &[shape.batch, channels])?;
+        let per_sample = per_sample.as_ref().map(host::values).transpose()?;
+        let residual = host::same_shape(epilogue.residual.map(FeatureMap::data), &out_shape)?;
+        let residual = residual.as_ref().map(host::values).transpose()?;
+        let epilogue = kernels::Epilogue {
+            bias,
+            per_sample: per_sample.as_deref(),
+            residual: residual.as_deref(),
+            activation: epilogue.activation,
+        };
+        let values = host::contiguous(input.data())?;
+        let mut output = vec![0f32; out_shape.iter().product()];
+        kernels::conv2d_nhwc(&host::values(&values)?, &shape, matrix, &epilogue, &mut output);
+        let data = host::tensor(output, &out_shape[..], self.compute.dtype())?;
+        Ok(FeatureMap::from_layout(data, input.layout()))
+    }
+
+    fn run_candle(
+        &self,
+        input: &FeatureMap,
+        kernel: &Tensor,
+        bias: Option<&Tensor>,
+        epilogue: &Epilogue<'_>,
+    ) -> Result<FeatureMap> {
+        let mut output = input.data().conv2d(kernel, self.config.padding, self.config.stride, 1, 1)?;
+        if let Some(bias) = bias {
+            output = output.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
+        }
+        let mut output = FeatureMap::from_layout(output, self.compute.layout());
+        if let Some(values) = epilogue.per_sample {
+            output = FeatureMap::from_layout(output.add_per_sample(values)?, output.layout());
+        }
+        if let Some(residual) = epilogue.residual {
+            output = FeatureMap::from_layout((output.data() + residual.data())?, output.layout());
+        }
+        match epilogue.activation {
+            Some(activation) => {
+                Ok(FeatureMap::from_layout(activation.forward_candle(output.data())?, output.layout()))
+            }
+            None => Ok(output),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+use candle_core::{D, Tensor};
+
+use super::Activation;
+use crate::kernels;
+use crate::{Compute, NnError, Result, host};
+
+/// Gated linear unit of diffusers' `GEGLU`: the first half of each row times
+/// the erf gelu of the second.
+///
+/// `(…, 2 * width)` to `(…, width)`.
+///
+/// # Errors
+/// When the last axis is odd.
+pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
+    let mut shape = input.dims().to_vec();
+    let Some(width) = shape.last().filter(|width| width.is_multiple_of(2)).map(|width| width / 2) else {
+        return Err(NnError::Argument(format!("a gated unit cannot halve shape {shape:?}")));
+    };
+    if !compute.is_native() {
+        let hidden = input.narrow(D::Minus1, 0, width)?;
+        let gate = input.narrow(D::Minus1, width, width)?.contiguous()?;
+        return Ok((hidden * Activation::GeluErf.forward_candle(&gate)?)?);
+    }
+    if let Some(last) = shape.last_mut() {
+        *last = width;
+    }
+    let values = host::contiguous(input)?;
+    let mut output = vec![0f32; shape.iter().product()];
+    kernels::geglu(&host::values(&values)?, width, &mut output);
+    host::tensor(output, shape, input.dtype())
+}

@@ -1,0 +1,88 @@
+use candle_core::Tensor;
+use candle_nn::Module;
+
+use super::Activation;
+use crate::kernels::{self, GroupNormShape};
+use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
+
+/// Group normalisation (Wu and He, 2018) over the channels of a feature map;
+/// statistics in f32 or better.
+#[derive(Debug)]
+pub struct GroupNorm {
+    channels: usize,
+    groups: usize,
+    eps: f64,
+    weight: Weight,
+    compute: Compute,
+}
+
+#[derive(Debug)]
+enum Weight {
+    Host { scale: Vec<f32>, shift: Vec<f32> },
+    Candle(candle_nn::GroupNorm),
+}
+
+impl GroupNorm {
+    /// Takes `weight` and `bias`, both `(channels)`.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape, or the groups do not divide
+    /// the channels.
+    pub fn load(weights: &Weights, groups: usize, channels: usize, eps: f64, compute: &Compute) -> Result<Self> {
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            return Err(NnError::Config(format!("{groups} groups do not divide {channels} channels")));
+        }
+        let take = |name: &str| -> Result<Tensor> {
+            Ok(weights.get(name, &[channels])?.to_dtype(compute.dtype())?.to_device(compute.device())?)
+        };
+        let (scale, shift) = (take("weight")?, take("bias")?);
+        let weight = if compute.is_native() {
+            Weight::Host { scale: host::to_vec(&scale)?, shift: host::to_vec(&shift)? }
+        } else {
+            Weight::Candle(candle_nn::GroupNorm::new(scale, shift, channels, groups, eps)?)
+        };
+        Ok(Self { channels, groups, eps, weight, compute: compute.clone() })
+    }
+
+    /// The normalised feature map.
+    ///
+    /// # Errors
+    /// When the input has other channels or another layout.
+    pub fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
+        self.run(input, None)
+    }
+
+    /// The normalised feature map behind a silu.
+    ///
+    /// # Errors
+    /// When the input has other channels or another layout.
+    pub fn forward_silu(&self, input: &FeatureMap) -> Result<FeatureMap> {
+        self.run(input, Some(Activation::Silu))
+    }
+
+    fn run(&self, input: &FeatureMap, activation: Option<Activation>) -> Result<FeatureMap> {
+        if input.channels() != self.channels || input.layout() != self.compute.layout() {
+            return Err(NnError::Argument(format!("a group norm of {} channels does not fit", self.channels)));
+        }
+        let data = match &self.weight {
+            Weight::Host { scale, shift } => {
+                let shape = GroupNormShape {
+                    batch: input.batch(),
+                    pixels: input.height() * input.width(),
+                    channels: self.channels,
+                    groups: self.groups,
+                };
+                let values = host::contiguous(input.data())?;
+                let mut output = vec![0f32; values.elem_count()];
+                let values = host::values(&values)?;
+                kernels::group_norm_nhwc(&values, &shape, self.eps as f32, scale, shift, activation, &mut output);
+                host::tensor(output, input.data().dims(), input.dtype())?
+            }
+            Weight::Candle(norm) => {
+                let normed = norm.forward(input.data())?;
+                activation.map_or(Ok(normed.clone()), |activation| activation.forward_candle(&normed))?
+            }
+        };
+        Ok(FeatureMap::from_layout(data, input.layout()))
+    }
+}

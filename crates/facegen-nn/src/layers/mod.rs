@@ -1,0 +1,18 @@
+//! Layers that hold their weights packed for one [`Compute`](crate::Compute)
+//! and compute there, whichever it is.
+
+mod activation;
+mod attention;
+mod conv;
+mod geglu;
+mod group_norm;
+mod layer_norm;
+mod linear;
+
+pub use activation::Activation;
+pub use attention::Attention;
+pub use conv::{Conv2d, Conv2dConfig, Epilogue};
+pub use geglu::geglu;
+pub use group_norm::GroupNorm;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;

@@ -1,0 +1,23 @@
+//! What the models of facegen are made of: feature maps, layers, CPU kernels,
+//! CLIP, strictly loaded weights and reproducible noise.
+//!
+//! Two ways of computing live behind the same layers. On the CPU, activations
+//! are channels-last and go through [`kernels`]; on CUDA and Metal they are
+//! channels-first and go through candle's operations. [`Compute`] picks one at
+//! load time, and no model code names either.
+
+pub mod clip;
+mod compute;
+mod error;
+mod feature_map;
+mod host;
+pub mod kernels;
+pub mod layers;
+mod noise;
+pub mod weights;
+
+pub use compute::{Compute, Layout};
+pub use error::{NnError, Result};
+pub use feature_map::FeatureMap;
+pub use noise::NoiseSource;
+pub use weights::{Weights, WeightsError};

@@ -1,0 +1,57 @@
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// How many surplus tensors an error names before it only counts.
+const NAMED: usize = 5;
+
+/// Why a checkpoint was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The file is missing, truncated or not a checkpoint.
+    #[error("cannot read {file}: {reason}", file = file.display())]
+    Unreadable {
+        /// The file that was opened.
+        file: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// The model needs a tensor that the checkpoint does not hold.
+    #[error("{file} has no tensor {tensor}")]
+    Missing {
+        /// Full name of the tensor.
+        tensor: String,
+        /// Where it was looked for.
+        file: String,
+    },
+    /// A tensor has another shape than the model's config says.
+    #[error("tensor {tensor} of {file} has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Full name of the tensor.
+        tensor: String,
+        /// The checkpoint.
+        file: String,
+        /// Shape by the config.
+        expected: Vec<usize>,
+        /// Shape in the checkpoint.
+        found: Vec<usize>,
+    },
+    /// The checkpoint holds tensors that no part of the model took.
+    #[error("{file} has tensors that the model does not know: {}", list(tensors))]
+    Extra {
+        /// Full names, sorted.
+        tensors: Vec<String>,
+        /// The checkpoint.
+        file: String,
+    },
+    /// A tensor could not be converted.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+fn list(tensors: &[String]) -> String {
+    let mut text = tensors.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if tensors.len() > NAMED {
+        let _ = write!(text, " and {} more", tensors.len() - NAMED);
+    }
+    text
+}

@@ -1,0 +1,328 @@
+//! Photographs of every kind that strangers send.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::metadata::Orientation;
+use image::{ImageEncoder, Rgb, RgbImage};
+use proptest::prelude::*;
+
+use super::*;
+
+const WIDTH: u32 = 48;
+const HEIGHT: u32 = 32;
+
+/// The quadrants of every test picture: red, green / blue, white.
+const QUADRANTS: [[u8; 3]; 4] = [[220, 40, 40], [40, 200, 60], [40, 60, 210], [240, 240, 240]];
+
+fn quadrants() -> RgbImage {
+    RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
+        let right = usize::from(x >= WIDTH / 2);
+        let bottom = usize::from(y >= HEIGHT / 2);
+        Rgb(QUADRANTS[right + 2 * bottom])
+    })
+}
+
+fn file(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image.into().write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+fn read(bytes: &[u8]) -> Result<Picture, InputImageError> {
+    read_image(bytes, &ImageLimits::default())
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    read(bytes).unwrap_err().to_string()
+}
+
+fn asset(name: &str) -> Vec<u8> {
+    std::fs::read(format!(
+        "{}/tests/assets/images/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    ))
+    .unwrap()
+}
+
+/// The colours in the middle of the four quadrants.
+fn centres(picture: &Picture) -> [[u8; 3]; 4] {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
+        let offset = (height * y / 4 * width + width * x / 4) * 3;
+        picture.rgb()[offset..offset + 3].try_into().unwrap()
+    })
+}
+
+fn assert_quadrants(picture: &Picture, expected: [[u8; 3]; 4], tolerance: u8, name: &str) {
+    for (seen, wanted) in centres(picture).iter().zip(&expected) {
+        let close = seen
+            .iter()
+            .zip(wanted)
+            .all(|(seen, wanted)| seen.abs_diff(*wanted) <= tolerance);
+        assert!(close, "{name}: {seen:?} instead of {wanted:?}");
+    }
+}
+
+#[test]
+fn lossless_files_give_exactly_their_pixels() {
+    for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
+        let picture = read(&file(quadrants(), format)).unwrap();
+        assert_eq!(picture.rgb(), quadrants().as_raw(), "{format:?}");
+        assert_eq!((picture.width(), picture.height()), (WIDTH, HEIGHT));
+    }
+}
+
+#[test]
+fn every_variant_of_a_format_is_read() {
+    for (name, tolerance) in [
+        ("cmyk.jpg", 12),
+        ("progressive.jpg", 4),
+        ("restarts.jpg", 4),
+        ("lossy.webp", 6),
+        ("lossy_alpha.webp", 6),
+        ("animated.webp", 0),
+        ("animated.gif", 0),
+        ("animated.png", 0),
+        ("palette.png", 0),
+    ] {
+        assert_quadrants(&read(&asset(name)).unwrap(), QUADRANTS, tolerance, name);
+    }
+    let [black, white] = [[0; 3], [255; 3]];
+    let one_bit = read(&asset("one_bit.png")).unwrap();
+    assert_quadrants(&one_bit, [black, white, black, white], 0, "one_bit.png");
+}
+
+#[test]
+fn grey_and_16_bit_pixels_become_rgb() {
+    let rgb = DynamicImage::from(quadrants());
+    let luma = rgb.to_luma8();
+    let grey = read(&file(luma.clone(), ImageFormat::Png)).unwrap();
+    let expected: Vec<u8> = luma.as_raw().iter().flat_map(|level| [*level; 3]).collect();
+    assert_eq!(grey.rgb(), expected);
+
+    let grey_jpeg = read(&file(luma, ImageFormat::Jpeg)).unwrap();
+    let levels = centres(&grey);
+    assert_quadrants(&grey_jpeg, levels, 4, "grey jpeg");
+
+    for deep in [
+        DynamicImage::from(rgb.to_rgb16()),
+        DynamicImage::from(rgb.to_rgba16()),
+    ] {
+        let picture = read(&file(deep, ImageFormat::Png)).unwrap();
+        assert_eq!(picture.rgb(), quadrants().as_raw());
+    }
+    let deep_grey = read(&file(rgb.to_luma_alpha16(), ImageFormat::Png)).unwrap();
+    assert_quadrants(&deep_grey, levels, 1, "16-bit grey");
+}
+
+#[test]
+fn transparency_is_dropped_and_the_colour_under_it_kept() {
+    let mut transparent = DynamicImage::from(quadrants()).to_rgba8();
+    for pixel in transparent.pixels_mut() {
+        pixel.0[3] = 3;
+    }
+    let picture = read(&file(transparent, ImageFormat::Png)).unwrap();
+    assert_eq!(picture.rgb(), quadrants().as_raw());
+}
+
+/// A minimal EXIF block with one entry, the orientation.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut exif = b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    exif
+}
+
+#[test]
+fn all_eight_exif_orientations_are_turned_upright() {
+    // Which quadrant of the file is seen at each place once upright, and
+    // whether width and height change places.
+    for (orientation, order, turned) in [
+        (1, [0, 1, 2, 3], false),
+        (2, [1, 0, 3, 2], false),
+        (3, [3, 2, 1, 0], false),
+        (4, [2, 3, 0, 1], false),
+        (5, [0, 2, 1, 3], true),
+        (6, [2, 0, 3, 1], true),
+        (7, [3, 1, 2, 0], true),
+        (8, [1, 3, 0, 2], true),
+    ] {
+        let image = quadrants();
+        let (mut jpeg, mut png, mut webp) = (Vec::new(), Vec::new(), Vec::new());
+        let mut encoder = JpegEncoder::new_with_quality(&mut jpeg, 95);
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        encoder.encode_image(&image).unwrap();
+        let mut encoder = PngEncoder::new(&mut png);
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        let color = image::ExtendedColorType::Rgb8;
+        encoder.write_image(&image, WIDTH, HEIGHT, color).unwrap();
+        let mut encoder = WebPEncoder::new_lossless(&mut webp);
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        encoder.write_image(&image, WIDTH, HEIGHT, color).unwrap();
+
+        for (file, tolerance, name) in [(jpeg, 4, "jpeg"), (png, 0, "png"), (webp, 0, "webp")] {
+            let picture = read(&file).unwrap();
+            let size = (picture.width(), picture.height());
+            let upright = if turned {
+                (HEIGHT, WIDTH)
+            } else {
+                (WIDTH, HEIGHT)
+            };
+            assert_eq!(size, upright, "{name} {orientation}");
+            let expected = order.map(|index| QUADRANTS[index]);
+            assert_quadrants(
+                &picture,
+                expected,
+                tolerance,
+                &format!("{name} {orientation}"),
+            );
+        }
+    }
+    assert_eq!(
+        Orientation::from_exif_chunk(&exif(6)),
+        Some(Orientation::Rotate90)
+    );
+}
+
+#[test]
+fn what_is_not_a_picture_is_refused_with_its_reason() {
+    let not_an_image = "face_image is not a JPEG, PNG, WebP or GIF image";
+    assert_eq!(refusal(b""), "face_image is empty");
+    for bytes in [
+        &b"once upon a time"[..],
+        b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+        b"%PDF-1.7",
+        b"\xff\xd8",
+        b"\0\0\0\x18ftypheic",
+        &file(quadrants(), ImageFormat::Bmp),
+    ] {
+        assert_eq!(refusal(bytes), not_an_image);
+    }
+    assert_eq!(
+        refusal(b"\xff\xd8\xff\xe0"),
+        "face_image is truncated or damaged"
+    );
+    let long = vec![0; 10_000_001];
+    assert_eq!(refusal(&long), "face_image must not be longer than 10 MB");
+}
+
+#[test]
+fn a_picture_too_small_for_a_face_is_refused() {
+    let dot = file(RgbImage::new(1, 1), ImageFormat::Png);
+    assert_eq!(
+        refusal(&dot),
+        "face_image of 1x1 pixels is too small, both sides must have at least 32"
+    );
+    assert!(read(&file(RgbImage::new(32, 32), ImageFormat::Png)).is_ok());
+    assert!(read(&file(RgbImage::new(500, 31), ImageFormat::Png)).is_err());
+}
+
+#[test]
+fn a_huge_picture_is_refused_by_its_header_alone() {
+    // Only the header is there: had a pixel been asked for, the file would be
+    // called truncated instead.
+    let mut png = file(quadrants(), ImageFormat::Png);
+    png[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+    let checksum = crc32(&png[12..29]);
+    png[29..33].copy_from_slice(&checksum.to_be_bytes());
+    assert_eq!(
+        refusal(&png),
+        "face_image of 30000x30000 pixels is too large, at most 40 megapixels are read"
+    );
+
+    let mut gif = file(quadrants(), ImageFormat::Gif);
+    gif[6..10].copy_from_slice(&[0xff; 4]);
+    assert!(matches!(
+        read(&gif),
+        Err(InputImageError::TooLarge {
+            width: 65535,
+            height: 65535,
+            ..
+        })
+    ));
+}
+
+/// The checksum of a PNG chunk.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[test]
+fn limits_are_inclusive() {
+    let bytes = file(quadrants(), ImageFormat::Png);
+    let mut limits = ImageLimits {
+        max_bytes: bytes.len(),
+        max_pixels: u64::from(WIDTH * HEIGHT),
+        min_side: HEIGHT,
+    };
+    assert!(read_image(&bytes, &limits).is_ok());
+    limits.max_pixels -= 1;
+    assert!(matches!(
+        read_image(&bytes, &limits),
+        Err(InputImageError::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn a_truncated_file_never_passes_for_a_whole_one() {
+    for name in ["progressive.jpg", "restarts.jpg", "cmyk.jpg"] {
+        let whole = asset(name);
+        assert!(read(&whole).is_ok());
+        for length in 0..whole.len() {
+            assert!(
+                read(&whole[..length]).is_err(),
+                "{name} cut to {length} bytes"
+            );
+        }
+    }
+    for whole in [
+        file(quadrants(), ImageFormat::Png),
+        file(quadrants(), ImageFormat::WebP),
+        file(quadrants(), ImageFormat::Gif),
+        asset("lossy.webp"),
+        asset("lossy_alpha.webp"),
+        asset("animated.webp"),
+    ] {
+        let picture = read(&whole).unwrap();
+        for length in 0..whole.len() {
+            // What follows the last pixel may be missing.
+            let same = read(&whole[..length]).map_or(true, |read| read == picture);
+            assert!(same, "cut to {length} of {} bytes", whole.len());
+        }
+    }
+}
+
+#[test]
+fn what_follows_the_end_of_a_jpeg_does_not_matter() {
+    let mut bytes = asset("progressive.jpg");
+    let picture = read(&bytes).unwrap();
+    bytes.extend(b"appended by a camera");
+    assert_eq!(read(&bytes).unwrap(), picture);
+}
+
+proptest! {
+    #[test]
+    fn damage_anywhere_never_panics(
+        which in 0_usize..7,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let names = [
+            "cmyk.jpg", "progressive.jpg", "restarts.jpg", "lossy_alpha.webp",
+            "animated.webp", "animated.gif", "palette.png",
+        ];
+        let mut bytes = asset(names[which]);
+        for (index, byte) in damage {
+            let position = index.index(bytes.len());
+            bytes[position] = byte;
+        }
+        if let Ok(picture) = read(&bytes) {
+            prop_assert!(picture.width() >= 32 && picture.height() >= 32);
+        }
+    }
+}

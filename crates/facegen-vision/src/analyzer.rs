@@ -1,0 +1,149 @@
+//! From a photograph to an identity.
+
+use std::fmt;
+
+use crate::alignment::norm_crop;
+use crate::embedding::normalized;
+use crate::error::VisionError;
+use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
+use crate::image::RgbImage;
+
+/// The side of the crop that shows the face's structure to CLIP, in pixels.
+const STRUCTURE_CROP: usize = 224;
+
+/// A detector and an embedder that look at one photograph together.
+#[derive(Debug)]
+pub struct FaceAnalyzer {
+    detector: Box<dyn FaceDetector>,
+    embedder: Box<dyn FaceEmbedder>,
+}
+
+/// What a photograph says about its most certain face.
+#[derive(Clone)]
+pub struct FaceAnalysis {
+    /// The face with the highest detection score.
+    pub face: Face,
+    /// How many faces the photograph shows.
+    pub faces_found: usize,
+    /// The identity: the embedder's vector at length 1.
+    pub id_embedding: Vec<f32>,
+    /// The aligned face, 224×224 pixels.
+    pub crop: RgbImage,
+}
+
+impl FaceAnalyzer {
+    /// Joins the two networks.
+    #[must_use]
+    pub fn new(detector: Box<dyn FaceDetector>, embedder: Box<dyn FaceEmbedder>) -> Self {
+        Self { detector, embedder }
+    }
+
+    /// Finds the face with the highest score, as the reference does, and
+    /// describes it.
+    ///
+    /// # Errors
+    /// [`VisionError::NoFace`] when the photograph shows none; otherwise when a
+    /// network fails or answers with nothing usable.
+    pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, VisionError> {
+        let faces = self.detector.detect(photo)?;
+        let face = *faces.first().ok_or(VisionError::NoFace)?;
+        let embedder_crop = norm_crop(photo, &face.landmarks, EMBEDDER_CROP)?;
+        Ok(FaceAnalysis {
+            face,
+            faces_found: faces.len(),
+            id_embedding: normalized(&self.embedder.embed(&embedder_crop)?)?,
+            crop: norm_crop(photo, &face.landmarks, STRUCTURE_CROP)?,
+        })
+    }
+}
+
+/// Leaves the embedding out: it identifies a person.
+impl fmt::Debug for FaceAnalysis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FaceAnalysis")
+            .field("face", &self.face)
+            .field("faces_found", &self.faces_found)
+            .field("crop", &self.crop)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::Landmarks;
+
+    /// Finds the faces it was made with.
+    #[derive(Debug)]
+    struct Scripted(Vec<Face>);
+
+    impl FaceDetector for Scripted {
+        fn detect(&self, _photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+            Ok(self.0.clone())
+        }
+    }
+
+    /// Embeds a crop as its mean colour.
+    #[derive(Debug)]
+    struct MeanColour;
+
+    impl FaceEmbedder for MeanColour {
+        fn embed(&self, crop: &RgbImage) -> Result<Vec<f32>, VisionError> {
+            assert_eq!((crop.width(), crop.height()), (112, 112));
+            let sum = |channel| {
+                crop.pixels()
+                    .iter()
+                    .skip(channel)
+                    .step_by(3)
+                    .map(|&b| f32::from(b))
+                    .sum()
+            };
+            Ok((0..3).map(sum).collect())
+        }
+    }
+
+    fn face(score: f32) -> Face {
+        Face {
+            score,
+            bounding_box: [10.0, 10.0, 50.0, 60.0],
+            landmarks: Landmarks([
+                [20.0, 25.0],
+                [40.0, 25.0],
+                [30.0, 35.0],
+                [22.0, 48.0],
+                [38.0, 48.0],
+            ]),
+        }
+    }
+
+    fn photo(colour: [u8; 3]) -> RgbImage {
+        RgbImage::new(64, 64, colour.repeat(64 * 64)).unwrap()
+    }
+
+    #[test]
+    fn the_first_face_is_described_and_all_are_counted() {
+        let detector = Scripted(vec![face(0.9), face(0.7)]);
+        let analyzer = FaceAnalyzer::new(Box::new(detector), Box::new(MeanColour));
+        let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
+        assert_eq!(analysis.face, face(0.9));
+        assert_eq!(analysis.faces_found, 2);
+        assert_eq!(analysis.id_embedding, [1.0, 0.0, 0.0]);
+        assert_eq!((analysis.crop.width(), analysis.crop.height()), (224, 224));
+        assert!(!format!("{analysis:?}").contains("embedding"));
+    }
+
+    #[test]
+    fn no_face_is_an_error_of_its_own() {
+        let analyzer = FaceAnalyzer::new(Box::new(Scripted(Vec::new())), Box::new(MeanColour));
+        let error = analyzer.analyze(&photo([1, 2, 3])).unwrap_err();
+        assert_eq!(error.to_string(), "no face found in the photograph");
+    }
+
+    #[test]
+    fn an_embedding_without_direction_is_an_error() {
+        let analyzer = FaceAnalyzer::new(Box::new(Scripted(vec![face(0.9)])), Box::new(MeanColour));
+        let error = analyzer.analyze(&photo([0; 3])).unwrap_err();
+        assert!(matches!(error, VisionError::EmbeddingWithoutDirection));
+    }
+}

@@ -1,0 +1,56 @@
+//! What a face is to this crate, and the two ports behind which networks sit.
+
+use std::fmt::Debug;
+
+use crate::error::VisionError;
+use crate::image::RgbImage;
+
+/// The side of the crop that face embedders take, in pixels.
+pub const EMBEDDER_CROP: usize = 112;
+
+/// Five points of a face in pixels of the photograph, `[x, y]` each: the eye on
+/// the left of the image, the eye on the right, the tip of the nose, the corner
+/// of the mouth on the left, the one on the right. Points may lie outside the
+/// photograph.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Landmarks(pub [[f32; 2]; 5]);
+
+impl Landmarks {
+    /// The distance between the eyes in pixels, the usual yardstick for errors of landmarks.
+    #[must_use]
+    pub fn inter_ocular_distance(&self) -> f32 {
+        let [[left_x, left_y], [right_x, right_y], ..] = self.0;
+        (right_x - left_x).hypot(right_y - left_y)
+    }
+}
+
+/// One detected face.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Face {
+    /// The detector's confidence, from 0 to 1.
+    pub score: f32,
+    /// Left, top, right and bottom in pixels of the photograph, not clipped to it.
+    pub bounding_box: [f32; 4],
+    /// Eyes, nose and mouth.
+    pub landmarks: Landmarks,
+}
+
+/// Finds the faces in a photograph.
+pub trait FaceDetector: Send + Sync + Debug {
+    /// Every face in `photo`, highest score first; none is an empty list.
+    ///
+    /// # Errors
+    /// When the network behind the port fails.
+    fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError>;
+}
+
+/// Turns the aligned crop of a face into the vector of an identity.
+pub trait FaceEmbedder: Send + Sync + Debug {
+    /// The raw embedding, 512 numbers of any length, of a crop that
+    /// [`norm_crop`](crate::norm_crop) made at 112×112 pixels.
+    ///
+    /// # Errors
+    /// [`VisionError::EmbedderInput`] for a crop of another size, or when the
+    /// network behind the port fails.
+    fn embed(&self, crop: &RgbImage) -> Result<Vec<f32>, VisionError>;
+}

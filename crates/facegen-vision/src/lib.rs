@@ -1,0 +1,47 @@
+//! Faces in photographs: where they are, the aligned crops that the models were
+//! trained on, and the vector that says who it is.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`image`] | [`RgbImage`], the one form in which pictures come and go |
+//! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
+//! | [`analyzer`] | [`FaceAnalyzer`]: a photograph in, an identity and a crop out |
+//! | [`yunet`] | [`YuNetDetector`] |
+//! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
+//! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
+//! | [`bilinear`], [`bicubic`] | resizing as OpenCV and as Pillow do it |
+//! | [`clip`] | what CLIP's image encoder is fed |
+//! | [`embedding`] | unit length and cosine |
+//!
+//! The numbers follow insightface, OpenCV 4.10, Pillow and transformers to the
+//! byte where that is possible, because the networks were trained behind them.
+
+pub mod alignment;
+pub mod analyzer;
+pub mod bicubic;
+pub mod bilinear;
+pub mod clip;
+pub mod embedder;
+pub mod embedding;
+pub mod error;
+pub mod face;
+pub mod image;
+mod onnx;
+mod umeyama;
+
+pub mod warp;
+pub mod yunet;
+
+pub use alignment::{align_to_template, norm_crop};
+pub use analyzer::{FaceAnalysis, FaceAnalyzer};
+pub use bicubic::{resize_and_center_crop, resize_bicubic};
+pub use bilinear::resize_bilinear;
+pub use clip::{ChannelOrder, clip_pixel_values};
+pub use embedder::OnnxEmbedder;
+pub use embedding::cosine_similarity;
+pub use error::VisionError;
+pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
+pub use image::RgbImage;
+
+pub use warp::warp_affine;
+pub use yunet::YuNetDetector;

@@ -1,0 +1,150 @@
+//! ONNX networks in rten, on threads of their own.
+//!
+//! Faces are looked at while another picture is being denoised; a pool apart
+//! from rayon's global one keeps the two from waiting in each other's queue.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use rten::{Dimension, Model, NodeId, RunOptions, ThreadPool, Value};
+use rten_tensor::{NdTensor, Tensor};
+
+use crate::error::VisionError;
+
+/// The threads that all ONNX networks of the process share.
+static THREADS: LazyLock<Arc<ThreadPool>> = LazyLock::new(|| {
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    Arc::new(ThreadPool::with_num_threads(count))
+});
+
+/// A network with one image as its input.
+pub(crate) struct Network {
+    path: PathBuf,
+    role: &'static str,
+    model: Model,
+    input: NodeId,
+    input_shape: [usize; 4],
+}
+
+impl Network {
+    /// Loads the network at `path`, which must take one input of `input_shape`;
+    /// `role` says in errors what it was to be.
+    pub(crate) fn load(
+        path: &Path,
+        role: &'static str,
+        input_shape: [usize; 4],
+    ) -> Result<Self, VisionError> {
+        let model = Model::load_file(path).map_err(|error| VisionError::Load {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
+        let problem = |problem| VisionError::Interface {
+            path: path.to_owned(),
+            role,
+            problem,
+        };
+        let &[input] = model.input_ids() else {
+            let count = model.input_ids().len();
+            return Err(problem(format!("it has {count} inputs instead of one")));
+        };
+        let declared = model.input_shape(0).unwrap_or_default();
+        if !declared.is_empty() && !fits(&declared, input_shape) {
+            let message = format!("its input is {declared:?} instead of {input_shape:?}");
+            return Err(problem(message));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            role,
+            model,
+            input,
+            input_shape,
+        })
+    }
+
+    /// The only input.
+    pub(crate) fn input(&self) -> NodeId {
+        self.input
+    }
+
+    /// The output called `name`.
+    pub(crate) fn output(&self, name: &str) -> Result<NodeId, VisionError> {
+        self.model
+            .find_node(name)
+            .filter(|id| self.model.output_ids().contains(id))
+            .ok_or_else(|| self.interface_error(format!("it has no output named {name}")))
+    }
+
+    /// The only output.
+    pub(crate) fn only_output(&self) -> Result<NodeId, VisionError> {
+        match *self.model.output_ids() {
+            [output] => Ok(output),
+            ref outputs => {
+                let count = outputs.len();
+                Err(self.interface_error(format!("it has {count} outputs instead of one")))
+            }
+        }
+    }
+
+    /// Runs the network on one image, `pixels` laid out in the input's shape.
+    pub(crate) fn run<const OUTPUTS: usize>(
+        &self,
+        pixels: Vec<f32>,
+        outputs: [NodeId; OUTPUTS],
+    ) -> Result<[Tensor<f32>; OUTPUTS], VisionError> {
+        let input = NdTensor::from_data(self.input_shape, pixels);
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&THREADS)));
+        let values: [Value; OUTPUTS] = self
+            .model
+            .run_n(vec![(self.input, input.into())], outputs, Some(options))
+            .map_err(|error| self.run_error(error))?;
+        let mut tensors = Vec::with_capacity(OUTPUTS);
+        for value in values {
+            tensors.push(Tensor::try_from(value).map_err(|error| self.run_error(error))?);
+        }
+        tensors
+            .try_into()
+            .map_err(|_| self.run_error("an output is missing"))
+    }
+
+    /// An error that says how the network differs from its role's interface.
+    pub(crate) fn interface_error(&self, problem: String) -> VisionError {
+        VisionError::Interface {
+            path: self.path.clone(),
+            role: self.role,
+            problem,
+        }
+    }
+
+    fn run_error(
+        &self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> VisionError {
+        VisionError::Run {
+            path: self.path.clone(),
+            source: source.into(),
+        }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Network")
+            .field("path", &self.path)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a declared shape allows `shape`; named dimensions allow any size.
+fn fits(declared: &[Dimension], shape: [usize; 4]) -> bool {
+    declared.len() == shape.len()
+        && declared
+            .iter()
+            .zip(shape)
+            .all(|(declared, size)| match declared {
+                Dimension::Fixed(declared) => *declared == size,
+                Dimension::Symbolic(_) => true,
+            })
+}

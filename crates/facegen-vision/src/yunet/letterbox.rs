@@ -1,0 +1,93 @@
+//! Fitting a photograph of any size into the network's square input.
+//!
+//! Follows insightface's detectors (`model_zoo/scrfd.py`, commit 7fadd42): the
+//! longer side fills the canvas, larger or smaller, the rest stays black at the
+//! right or at the bottom.
+
+use crate::bilinear::resize_bilinear;
+use crate::face::{Face, Landmarks};
+use crate::image::{CHANNELS, RgbImage};
+
+/// A photograph on the canvas, and the way back.
+pub(super) struct Letterbox {
+    /// The network's input.
+    pub(super) canvas: RgbImage,
+    /// Pixels of the canvas a pixel of the photograph.
+    scale: f32,
+}
+
+impl Letterbox {
+    /// Fits `photo` into the top left of a black square of `side` pixels.
+    pub(super) fn new(photo: &RgbImage, side: usize) -> Self {
+        let (width, height) = fitted_size(photo.width(), photo.height(), side);
+        let resized = resize_bilinear(photo, width, height);
+        let mut canvas = RgbImage::black(side, side);
+        for y in 0..height {
+            canvas.row_mut(y)[..width * CHANNELS].copy_from_slice(resized.row(y));
+        }
+        let scale = (height as f64 / photo.height() as f64) as f32;
+        Self { canvas, scale }
+    }
+
+    /// A face found on the canvas, in pixels of the photograph. One scale serves
+    /// both axes, as in the reference, though the narrower side was truncated.
+    pub(super) fn to_photo(&self, face: &Face) -> Face {
+        let Landmarks(points) = face.landmarks;
+        Face {
+            score: face.score,
+            bounding_box: face.bounding_box.map(|value| value / self.scale),
+            landmarks: Landmarks(points.map(|point| point.map(|value| value / self.scale))),
+        }
+    }
+}
+
+/// The size of the photograph on the canvas; a side that would vanish keeps one pixel.
+fn fitted_size(width: usize, height: usize, side: usize) -> (usize, usize) {
+    let ratio = height as f64 / width as f64;
+    if ratio > 1.0 {
+        (((side as f64 / ratio) as usize).max(1), side)
+    } else {
+        (side, ((side as f64 * ratio) as usize).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_side_fills_the_canvas() {
+        assert_eq!(fitted_size(722, 899, 640), (513, 640));
+        assert_eq!(fitted_size(1280, 886, 640), (640, 443));
+        assert_eq!(fitted_size(512, 512, 640), (640, 640));
+        assert_eq!(fitted_size(10, 20, 640), (320, 640));
+        assert_eq!(fitted_size(1, 5000, 640), (1, 640));
+        assert_eq!(fitted_size(5000, 1, 640), (640, 1));
+    }
+
+    #[test]
+    fn the_photograph_lies_top_left_on_black() {
+        let portrait = RgbImage::new(2, 4, vec![255; 24]).unwrap();
+        let canvas = Letterbox::new(&portrait, 8).canvas;
+        for y in 0..8 {
+            assert_eq!(canvas.row(y), [[255; 12], [0; 12]].concat());
+        }
+        let landscape = RgbImage::new(4, 2, vec![255; 24]).unwrap();
+        let canvas = Letterbox::new(&landscape, 8).canvas;
+        assert_eq!(canvas.row(3), [255; 24]);
+        assert_eq!(canvas.row(4), [0; 24]);
+    }
+
+    #[test]
+    fn coordinates_come_back_in_pixels_of_the_photograph() {
+        let photo = RgbImage::new(4, 2, vec![0; 24]).unwrap();
+        let face = Face {
+            score: 0.8,
+            bounding_box: [2.0, 4.0, 6.0, 8.0],
+            landmarks: Landmarks([[2.0, 1.0]; 5]),
+        };
+        let face = Letterbox::new(&photo, 8).to_photo(&face);
+        assert_eq!(face.bounding_box, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(face.landmarks.0[3], [1.0, 0.5]);
+    }
+}

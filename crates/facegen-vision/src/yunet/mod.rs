@@ -1,0 +1,102 @@
+//! YuNet (2023mar), a face detector with five landmarks.
+//!
+//! The network comes from OpenCV Zoo's `models/face_detection_yunet`, its
+//! decoding from OpenCV's `modules/objdetect/src/face_detect.cpp`.
+
+mod decode;
+mod letterbox;
+mod suppression;
+
+use std::path::Path;
+
+use rten::NodeId;
+use rten_tensor::Tensor;
+
+use crate::error::VisionError;
+use crate::face::{Face, FaceDetector};
+use crate::image::{CHANNELS, RgbImage};
+use crate::onnx::Network;
+use decode::{PREDICTIONS, StrideOutputs};
+use letterbox::Letterbox;
+use suppression::suppress_overlaps;
+
+/// The side of the network's input, in pixels.
+const CANVAS: usize = 640;
+/// The three grids of cells on which the network predicts, in pixels a cell.
+const STRIDES: [usize; 3] = [8, 16, 32];
+/// Faces below this confidence are dropped. OpenCV's class defaults to 0.9 and
+/// leaves the choice to the caller; frontal portraits score about 0.94, faces
+/// that are turned, small or half covered less.
+const SCORE_THRESHOLD: f32 = 0.6;
+/// Of two faces that share more than this part of their union, the less certain
+/// one is dropped (OpenCV's default).
+const OVERLAP_THRESHOLD: f32 = 0.3;
+
+/// YuNet from an ONNX file: input `[1, 3, 640, 640]` in BGR from 0 to 255,
+/// outputs `cls_S`, `obj_S`, `bbox_S` and `kps_S` for the strides 8, 16 and 32.
+#[derive(Debug)]
+pub struct YuNetDetector {
+    network: Network,
+    /// Stride after stride, each in the order of [`PREDICTIONS`].
+    outputs: [NodeId; STRIDES.len() * PREDICTIONS.len()],
+}
+
+impl YuNetDetector {
+    /// Loads the network at `path`.
+    ///
+    /// # Errors
+    /// [`VisionError::Load`] when the file cannot be read,
+    /// [`VisionError::Interface`] when its input or outputs are not YuNet's.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
+        let input_shape = [1, CHANNELS, CANVAS, CANVAS];
+        let network = Network::load(path.as_ref(), "YuNet face detector", input_shape)?;
+        let names = STRIDES.map(|stride| PREDICTIONS.map(|name| format!("{name}_{stride}")));
+        let mut outputs = [network.input(); STRIDES.len() * PREDICTIONS.len()];
+        for (output, name) in outputs.iter_mut().zip(names.as_flattened()) {
+            *output = network.output(name)?;
+        }
+        Ok(Self { network, outputs })
+    }
+
+    /// All candidates above the threshold, in pixels of the canvas.
+    fn candidates(&self, canvas: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        let tensors = self.network.run(input_values(canvas), self.outputs)?;
+        let outputs = tensors.map(Tensor::into_data);
+        let mut candidates = Vec::new();
+        for (stride, outputs) in STRIDES
+            .into_iter()
+            .zip(outputs.chunks_exact(PREDICTIONS.len()))
+        {
+            let outputs = StrideOutputs::new(stride, CANVAS / stride, outputs)
+                .ok_or_else(|| self.network.interface_error(wrong_grid(stride)))?;
+            candidates.extend(outputs.faces(SCORE_THRESHOLD));
+        }
+        Ok(candidates)
+    }
+}
+
+impl FaceDetector for YuNetDetector {
+    fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        let letterbox = Letterbox::new(photo, CANVAS);
+        let candidates = self.candidates(&letterbox.canvas)?;
+        let mut faces = suppress_overlaps(candidates, OVERLAP_THRESHOLD);
+        for face in &mut faces {
+            *face = letterbox.to_photo(face);
+        }
+        Ok(faces)
+    }
+}
+
+fn wrong_grid(stride: usize) -> String {
+    format!("its outputs at stride {stride} do not cover a picture of {CANVAS} pixels")
+}
+
+/// Blue, green and red planes from 0 to 255.
+fn input_values(canvas: &RgbImage) -> Vec<f32> {
+    let channel = |channel| canvas.pixels().iter().skip(channel).step_by(CHANNELS);
+    (0..CHANNELS)
+        .rev()
+        .flat_map(channel)
+        .map(|&byte| f32::from(byte))
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! `cargo xtask bar`: checks that take too long for every change, run by hand.
+//!
+//! Their last results are kept in `docs/bars.md`; a bar that holds prints its line for that table.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace::Workspace;
+use crate::{process, report};
+
+/// What `cargo xtask bar` is asked for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The bar to run; without it they are listed.
+    name: Option<String>,
+}
+
+/// One bar: a promise, and the check that it is kept.
+struct Bar {
+    name: &'static str,
+    proves: &'static str,
+    /// Returns what was measured.
+    run: fn(&Workspace) -> Result<String>,
+}
+
+const BARS: &[Bar] = &[Bar {
+    name: "cold",
+    proves: "a fresh clone passes .ci/run with an empty cache within 60 minutes",
+    run: cold,
+}];
+
+/// The longest that [`cold`] may take.
+const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Runs the bar of that name, or lists all of them.
+pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let Some(name) = &arguments.name else {
+        BARS.iter()
+            .for_each(|bar| report::line(format_args!("{:<8}{}", bar.name, bar.proves)));
+        return Ok(());
+    };
+    let bar = BARS.iter().find(|bar| bar.name == name);
+    let bar =
+        bar.with_context(|| format!("no bar is called {name}; cargo xtask bar lists them"))?;
+    report::heading(bar.proves);
+    let result = (bar.run)(workspace)?;
+    report::heading("for docs/bars.md");
+    report::line(format_args!(
+        "| {} | {} | {} | {result} |",
+        bar.name,
+        today()?,
+        machine()
+    ));
+    Ok(())
+}
+
+/// Clones the last commit, runs its `.ci/run` as a machine of the CI would, and measures the time.
+fn cold(workspace: &Workspace) -> Result<String> {
+    let folder = workspace.target.join("bars").join("cold");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let clone = folder.join("clone");
+    process::run(
+        Command::new("git")
+            .arg("clone")
+            .arg(&workspace.root)
+            .arg(&clone),
+    )?;
+    let mut command = Command::new("bash");
+    command
+        .arg(".ci/run")
+        .current_dir(&clone)
+        .stdin(Stdio::null());
+    command
+        .env("CI", "true")
+        .env("XDG_CACHE_HOME", folder.join("cache"));
+    let started = Instant::now();
+    process::run(&mut command)?;
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    fs::remove_dir_all(&folder)?;
+    ensure!(
+        started.elapsed() <= COLD_LIMIT,
+        "it took {minutes:.1} minutes"
+    );
+    Ok(format!("{minutes:.1} minutes"))
+}
+
+fn today() -> Result<String> {
+    let date = process::output(Command::new("date").args(["--utc", "+%F"]))?;
+    Ok(date.trim().to_owned())
+}
+
+/// The processor, and how many threads of it there are.
+fn machine() -> String {
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model);
+    let threads = available_parallelism().map_or(1, usize::from);
+    format!("{model}, {threads} threads")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_bar_is_an_error() {
+        let workspace = Workspace::locate().unwrap();
+        let error = run(
+            &workspace,
+            &Arguments {
+                name: Some("high".to_owned()),
+            },
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no bar is called high; cargo xtask bar lists them"
+        );
+    }
+
+    #[test]
+    fn every_bar_stands_in_the_document() {
+        let document = Workspace::locate().unwrap().root.join("docs/bars.md");
+        let document = fs::read_to_string(document).unwrap();
+        for bar in BARS {
+            assert!(
+                document.contains(&format!("| `{}` | {} |", bar.name, bar.proves)),
+                "{}",
+                bar.name
+            );
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Which of our crates may depend on which, and which external crates only some of them may name.
+//!
+//! The tables are the architecture: HTTP never sees a tensor, and the model never sees a request.
+
+use super::Finding;
+use crate::workspace::{Dependency, Package};
+
+/// The root package, which owns the tests and benches of all crates and is in no product.
+const TESTS: &str = "facegen-tests";
+
+/// Each crate of ours, and the others that it may depend on.
+const OURS: &[(&str, &[&str])] = &[
+    ("facegen-core", &[]),
+    ("facegen-nn", &[]),
+    ("facegen-diffusion", &["facegen-nn"]),
+    ("facegen-vision", &["facegen-nn"]),
+    (
+        "facegen-engine",
+        &[
+            "facegen-core",
+            "facegen-diffusion",
+            "facegen-nn",
+            "facegen-vision",
+        ],
+    ),
+    ("facegen-jobs", &["facegen-core"]),
+    ("facegen-outbound", &["facegen-core"]),
+    ("facegen-api", &["facegen-core", "facegen-jobs"]),
+    (
+        "facegen",
+        &[
+            "facegen-api",
+            "facegen-core",
+            "facegen-diffusion",
+            "facegen-engine",
+            "facegen-jobs",
+            "facegen-nn",
+            "facegen-outbound",
+            "facegen-vision",
+        ],
+    ),
+    ("xtask", &[]),
+    (TESTS, &[]),
+];
+
+/// External crates that only some of ours may name.
+struct Reserved {
+    /// Names, or beginnings of names that end in `*`.
+    names: &'static [&'static str],
+    holders: &'static [&'static str],
+    reason: &'static str,
+}
+
+/// The first row that matches a name counts.
+const RESERVED: &[Reserved] = &[
+    Reserved {
+        names: &["candle-transformers"],
+        holders: &[TESTS],
+        reason: "its networks are a peer to measure against, not a part of ours",
+    },
+    Reserved {
+        names: &["candle-*"],
+        holders: &[
+            "facegen-nn",
+            "facegen-diffusion",
+            "facegen-vision",
+            "facegen-engine",
+        ],
+        reason: "only the model crates see a tensor",
+    },
+    Reserved {
+        names: &["rten*", "imageproc", "fast_image_resize"],
+        holders: &["facegen-vision"],
+        reason: "faces are found and pictures are processed in one crate",
+    },
+    Reserved {
+        names: &["image"],
+        holders: &["facegen-vision", "facegen-engine", "facegen-outbound"],
+        reason: "input is read in outbound, processed in vision, output is encoded in engine",
+    },
+    Reserved {
+        names: &["png"],
+        holders: &["facegen-engine"],
+        reason: "output pictures are encoded in one crate",
+    },
+    Reserved {
+        names: &["hf-hub", "tokenizers"],
+        holders: &["facegen-engine"],
+        reason: "models are fetched and read in one crate",
+    },
+    Reserved {
+        names: &["rand*", "memmap2"],
+        holders: &["facegen-nn"],
+        reason: "noise and mapped weights have one source each",
+    },
+    Reserved {
+        names: &["reqwest*", "aws-*", "hickory-*"],
+        holders: &["facegen-outbound"],
+        reason: "every outgoing connection passes the guard of one crate",
+    },
+    Reserved {
+        names: &["sqlx*"],
+        holders: &["facegen-jobs"],
+        reason: "the rows of the store are the queue, and one crate owns both",
+    },
+    Reserved {
+        names: &["axum*", "hyper*", "tower*", "utoipa*"],
+        holders: &["facegen-api", "facegen"],
+        reason: "HTTP ends in the api crate",
+    },
+    Reserved {
+        names: &["tokio*"],
+        holders: &["facegen-jobs", "facegen-outbound", "facegen-api", "facegen"],
+        reason: "the model crates are synchronous",
+    },
+    Reserved {
+        names: &["clap*"],
+        holders: &["facegen", "xtask"],
+        reason: "only programs have a command line",
+    },
+    Reserved {
+        names: &["figment", "indicatif", "tracing-subscriber"],
+        holders: &["facegen"],
+        reason: "config, progress and the subscriber belong to the program, not to a library",
+    },
+    Reserved {
+        names: &["anyhow"],
+        holders: &["facegen", "xtask"],
+        reason: "a library has an error type of its own",
+    },
+];
+
+/// Checks everything that the manifest of `package` names.
+pub(super) fn check(package: &Package, path: &str, manifest: &str) -> Vec<Finding> {
+    let Some((_, allowed)) = OURS.iter().find(|(name, _)| *name == package.name) else {
+        let reason = format!("crate {} is not in the table of crates", package.name);
+        return vec![Finding::error(path, 1, reason)];
+    };
+    let faults = package.dependencies.iter().filter_map(|dependency| {
+        let reason = fault(&package.name, allowed, dependency)?;
+        Some(Finding::error(path, line_of(dependency, manifest), reason))
+    });
+    faults.collect()
+}
+
+fn fault(package: &str, allowed: &[&str], dependency: &Dependency) -> Option<String> {
+    let name = dependency.name.as_str();
+    if package == TESTS {
+        return test_package_fault(dependency);
+    }
+    if dependency.path.is_some() {
+        let fault = format!("{package} may not depend on {name}");
+        return (!allowed.contains(&name)).then_some(fault);
+    }
+    let row = reserved(name)?;
+    let fault = format!("{package} may not name {name}: {}", row.reason);
+    (!row.holders.contains(&package)).then_some(fault)
+}
+
+/// The root package may name anything for its tests; what it builds besides is a peer of a bench.
+fn test_package_fault(dependency: &Dependency) -> Option<String> {
+    let name = dependency.name.as_str();
+    let is_peer =
+        dependency.optional && reserved(name).is_some_and(|row| row.holders.contains(&TESTS));
+    let is_allowed = dependency.kind.as_deref() == Some("dev") || is_peer;
+    let fault = format!("{TESTS} holds tests only: make {name} a development dependency");
+    (!is_allowed).then_some(fault)
+}
+
+fn reserved(name: &str) -> Option<&'static Reserved> {
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    };
+    RESERVED
+        .iter()
+        .find(|row| row.names.iter().any(|pattern| matches(pattern)))
+}
+
+/// The line that names the dependency; 1 where a table spells it otherwise.
+fn line_of(dependency: &Dependency, manifest: &str) -> usize {
+    let key = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    let names = |line: &str| {
+        let rest = line.strip_prefix(key.as_str());
+        rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+    };
+    manifest
+        .lines()
+        .position(names)
+        .map_or(1, |index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dependency(name: &str) -> Dependency {
+        let path = name.starts_with("facegen").then(|| name.into());
+        Dependency {
+            name: name.to_owned(),
+            rename: None,
+            kind: None,
+            optional: false,
+            path,
+        }
+    }
+
+    fn faults(package: &str, dependencies: Vec<Dependency>) -> Vec<String> {
+        let package = Package {
+            name: package.to_owned(),
+            manifest_path: "Cargo.toml".into(),
+            publish: Some(Vec::new()),
+            dependencies,
+        };
+        let findings = check(&package, "Cargo.toml", "[dependencies]\naxum = \"1\"\n");
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn our_crates_depend_downwards_only() {
+        assert!(faults("facegen-api", vec![dependency("facegen-jobs")]).is_empty());
+        assert_eq!(
+            faults("facegen-api", vec![dependency("facegen-nn")]),
+            ["Cargo.toml:1: error: facegen-api may not depend on facegen-nn"]
+        );
+        assert_eq!(
+            faults("facegen-core", vec![dependency("facegen-nn")]).len(),
+            1
+        );
+        assert_eq!(faults("xtask", vec![dependency("facegen-core")]).len(), 1);
+    }
+
+    #[test]
+    fn a_reserved_crate_is_reported_at_its_line() {
+        assert!(faults("facegen-api", vec![dependency("axum")]).is_empty());
+        assert_eq!(
+            faults("facegen-engine", vec![dependency("axum")]),
+            ["Cargo.toml:2: error: facegen-engine may not name axum: HTTP ends in the api crate"]
+        );
+    }
+
+    #[test]
+    fn beginnings_match_and_the_first_row_counts() {
+        assert!(faults("facegen-nn", vec![dependency("candle-core")]).is_empty());
+        assert_eq!(
+            faults("facegen-nn", vec![dependency("candle-transformers")]).len(),
+            1
+        );
+        assert_eq!(
+            faults("facegen-jobs", vec![dependency("candle-core")]).len(),
+            1
+        );
+        assert_eq!(
+            faults("facegen-nn", vec![dependency("tokio-util")]).len(),
+            1
+        );
+        assert!(faults("facegen-nn", vec![dependency("rayon")]).is_empty());
+    }
+
+    #[test]
+    fn the_test_package_has_development_dependencies_only() {
+        let dev = Dependency {
+            kind: Some("dev".to_owned()),
+            ..dependency("facegen-nn")
+        };
+        let peer = Dependency {
+            optional: true,
+            ..dependency("candle-transformers")
+        };
+        assert!(faults(TESTS, vec![dev, peer]).is_empty());
+        assert_eq!(faults(TESTS, vec![dependency("facegen-nn")]).len(), 1);
+        assert_eq!(
+            faults(TESTS, vec![dependency("candle-transformers")]).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_crate_without_a_row_is_an_error() {
+        assert_eq!(
+            faults("facegen-new", Vec::new()),
+            ["Cargo.toml:1: error: crate facegen-new is not in the table of crates"]
+        );
+    }
+
+    #[test]
+    fn every_crate_that_a_row_names_is_one_of_ours() {
+        let known = |name: &str| OURS.iter().any(|(ours, _)| *ours == name);
+        assert!(
+            OURS.iter()
+                .all(|(_, allowed)| allowed.iter().all(|name| known(name)))
+        );
+        assert!(
+            RESERVED
+                .iter()
+                .all(|row| row.holders.iter().all(|name| known(name)))
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! `cargo xtask lint`: the rules of this code base that neither rustc nor clippy knows.
+//!
+//! - [`dependencies`]: which crate may name which other
+//! - [`manifests`]: what every `Cargo.toml` says
+//! - [`text`]: any file that git tracks
+//! - [`rust`]: Rust sources, read as tokens
+
+mod dependencies;
+mod manifests;
+mod rust;
+mod text;
+
+use std::fmt;
+use std::fs;
+
+use anyhow::{Result, bail};
+
+use crate::report;
+use crate::workspace::Workspace;
+
+/// One place that breaks a rule, and why the rule is there.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    file: String,
+    line: usize,
+    reason: String,
+    severity: Severity,
+}
+
+/// Whether a finding fails the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    Error,
+    Warning,
+}
+
+impl Finding {
+    fn error(file: &str, line: usize, reason: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            reason: reason.into(),
+            severity: Severity::Error,
+        }
+    }
+
+    fn warning(file: &str, line: usize, reason: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(file, line, reason)
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(
+            formatter,
+            "{}:{}: {severity}: {}",
+            self.file, self.line, self.reason
+        )
+    }
+}
+
+/// Prints every finding; fails when one of them is an error.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mut findings = check(workspace)?;
+    findings.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    findings.iter().for_each(report::line);
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    match findings.iter().filter(is_error).count() {
+        0 => report::line("lint: no errors"),
+        errors => bail!("lint found {errors} errors"),
+    }
+    Ok(())
+}
+
+fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for package in &workspace.packages {
+        let path = workspace.relative(&package.manifest_path).to_string_lossy();
+        let manifest = fs::read_to_string(&package.manifest_path)?;
+        findings.extend(dependencies::check(package, &path, &manifest));
+        findings.extend(manifests::check(package, &path, &manifest)?);
+    }
+    for file in workspace.files()? {
+        // What is not UTF-8 is a picture or a weight file.
+        if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
+            findings.extend(text::check(&file, &content));
+            findings.extend(rust::check(&file, &content));
+        }
+    }
+    Ok(findings)
+}

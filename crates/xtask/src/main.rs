@@ -1,0 +1,74 @@
+//! Developer commands of the workspace, run as `cargo xtask COMMAND`.
+//!
+//! - [`test`]: everything that has to hold before a change is taken
+//! - [`lint`]: the rules of this code base that neither rustc nor clippy knows
+//! - [`demo`]: one picture from a committed photograph
+//! - [`bar`]: checks that take too long for every change
+
+mod bar;
+mod demo;
+mod lint;
+mod process;
+mod report;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The command line of `cargo xtask`.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "developer commands of facegen")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check and every test.
+    Test(test::Arguments),
+    /// Check the rules of the code base that neither rustc nor clippy knows.
+    Lint,
+    /// Make one picture from a committed photograph with the demo preset.
+    Demo(demo::Arguments),
+    /// Run one of the long checks by hand; without a name, list them.
+    Bar(bar::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    match command {
+        Command::Test(arguments) => test::run(&workspace, &arguments),
+        Command::Lint => lint::run(&workspace),
+        Command::Demo(arguments) => demo::run(&workspace, &arguments),
+        Command::Bar(arguments) => bar::run(&workspace, &arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::CommandLine;
+
+    #[test]
+    fn command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

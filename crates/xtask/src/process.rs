@@ -1,0 +1,114 @@
+//! Child processes: shown before they run, and an error when they fail.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::iter;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::report;
+
+/// The cargo that built this program.
+pub(crate) fn cargo() -> Command {
+    Command::new(env!("CARGO"))
+}
+
+/// Runs `command` to its end; it shares our standard output and error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = announce(command);
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {shown}"))?;
+    success(&shown, status)
+}
+
+/// Runs `command` to its end and gives each line of its standard output to `read`, after showing it.
+///
+/// An unsuccessful end is no error here: it is the caller's to judge, who has read the lines.
+pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> Result<ExitStatus> {
+    let shown = announce(command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {shown}"))?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            report::line(&line);
+            read(&line);
+        }
+    }
+    Ok(child.wait()?)
+}
+
+/// Runs `command` silently and returns its standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot start {shown}"))?;
+    success(&shown, output.status)?;
+    String::from_utf8(output.stdout).with_context(|| format!("{shown} did not answer in UTF-8"))
+}
+
+/// An error unless `status` is a success.
+pub(crate) fn success(shown: &str, status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "{shown} failed with {status}");
+    Ok(())
+}
+
+fn announce(command: &Command) -> String {
+    let shown = show(command);
+    report::line(format_args!("$ {shown}"));
+    shown
+}
+
+/// The command line as a person would type it, the program by its bare name.
+fn show(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program());
+    let words = iter::once(program).chain(command.get_args());
+    words.map(quote).collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if word.is_empty() || word.contains([' ', ',', '"', '*']) {
+        format!("'{word}'")
+    } else {
+        word.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_command_is_an_error_that_names_it() {
+        let error = run(Command::new("false").arg("some word")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "false 'some word' failed with exit status: 1"
+        );
+    }
+
+    #[test]
+    fn a_missing_program_is_an_error_that_names_it() {
+        let error = run(&mut Command::new("no-such-program")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot start no-such-program");
+    }
+
+    #[test]
+    fn lines_are_read_and_the_status_is_kept() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two; exit 3"]);
+        let status = run_reading(&mut command, |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(
+            (lines, status.code()),
+            (vec!["one".to_owned(), "two".to_owned()], Some(3))
+        );
+    }
+}

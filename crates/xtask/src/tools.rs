@@ -1,0 +1,73 @@
+//! Tools that the checks need besides Rust, installed below the target folder on first use.
+//!
+//! Each has its version in the name of its folder, so that a new version is a new install.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The crate, and its version, whose program checks licences, sources and banned crates.
+const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
+/// The Python package, and its version, whose program checks spelling.
+const TYPOS: (&str, &str) = ("typos", "1.52.0");
+
+/// The program `cargo-deny`, installed if it is missing.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    installed(workspace, CARGO_DENY, |folder| {
+        let (name, version) = CARGO_DENY;
+        let mut command = process::cargo();
+        // A debug build is made sooner and fast enough. Its objects go to a
+        // temporary folder: they would only fill the one that we share.
+        command.args([
+            "install",
+            name,
+            "--version",
+            version,
+            "--locked",
+            "--debug",
+            "--root",
+        ]);
+        command.arg(folder).env_remove("CARGO_TARGET_DIR");
+        command
+    })
+}
+
+/// The program `typos`, installed if it is missing.
+pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
+    installed(workspace, TYPOS, |folder| {
+        let (name, version) = TYPOS;
+        let mut command = Command::new("python3");
+        command.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]);
+        command
+            .arg(format!("{name}=={version}"))
+            .arg("--target")
+            .arg(folder);
+        command
+    })
+}
+
+fn installed(
+    workspace: &Workspace,
+    (name, version): (&str, &str),
+    install: impl FnOnce(&PathBuf) -> Command,
+) -> Result<PathBuf> {
+    let folder = workspace
+        .target
+        .join("tools")
+        .join(format!("{name}-{version}"));
+    let program = folder.join("bin").join(name);
+    if !program.is_file() {
+        process::run(&mut install(&folder))?;
+    }
+    Ok(program)
+}

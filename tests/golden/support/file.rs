@@ -1,0 +1,132 @@
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use serde::Deserialize;
+
+use super::data;
+
+/// How many tolerances a fault has to move a result by.
+const LEAST_RATIO: f64 = 20.0;
+
+/// What the scripts say about their files.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) goldens: BTreeMap<String, Entry>,
+}
+
+/// One golden file.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) expected: BTreeMap<String, Expectation>,
+}
+
+/// How near a result has to be.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Expectation {
+    pub(crate) tolerance: f64,
+    pub(crate) measure: Measure,
+}
+
+/// What is compared with the tolerance.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Measure {
+    /// The largest absolute difference.
+    MaxAbs,
+    /// The share of elements that differ.
+    DifferingFraction,
+}
+
+impl Manifest {
+    pub(crate) fn load() -> Self {
+        serde_json::from_str(&std::fs::read_to_string(data("MANIFEST.json")).unwrap()).unwrap()
+    }
+}
+
+/// A golden file with its tolerances.
+#[derive(Debug)]
+pub(crate) struct Golden {
+    name: String,
+    tensors: HashMap<String, Tensor>,
+    entry: Entry,
+}
+
+impl Golden {
+    pub(crate) fn load(name: &str) -> Self {
+        let path = data(&format!("{name}.safetensors"));
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
+        let entry = Manifest::load().goldens[name].clone();
+        Self { name: name.to_owned(), tensors, entry }
+    }
+
+    pub(crate) fn input(&self, name: &str) -> Tensor {
+        self.tensors[&format!("input.{name}")].clone()
+    }
+
+    pub(crate) fn expected(&self, suffix: &str) -> Tensor {
+        self.tensors[&format!("expected.{suffix}")].clone()
+    }
+
+    pub(crate) fn expectation(&self, suffix: &str) -> &Expectation {
+        &self.entry.expected[suffix]
+    }
+
+    /// `(mutation, suffix of what it perturbs, result)` of every fault.
+    pub(crate) fn mutations(&self) -> Vec<(String, String, Tensor)> {
+        let parts = self.tensors.iter().filter_map(|(name, tensor)| {
+            let (mutation, suffix) = name.strip_prefix("mutation.")?.split_once('.')?;
+            // The names of faults may hold dots themselves.
+            let split = self.entry.expected.keys().find_map(|expected| {
+                let mutation = name.strip_prefix("mutation.")?.strip_suffix(expected)?.strip_suffix('.')?;
+                Some((mutation.to_owned(), expected.clone()))
+            });
+            let (mutation, suffix) = split.unwrap_or((mutation.to_owned(), suffix.to_owned()));
+            Some((mutation, suffix, tensor.clone()))
+        });
+        parts.collect()
+    }
+
+    /// Distance of a result from the reference, in tolerances.
+    pub(crate) fn distance(&self, suffix: &str, actual: &Tensor) -> f64 {
+        let expectation = self.expectation(suffix);
+        distance(expectation.measure, &self.expected(suffix), actual) / expectation.tolerance
+    }
+
+    /// Within the tolerance of the reference and away from every fault.
+    pub(crate) fn check(&self, suffix: &str, actual: &Tensor) {
+        let moved = self.distance(suffix, actual);
+        println!("{} {suffix}: {moved:.3} tolerances", self.name);
+        assert!(moved <= 1.0, "{} {suffix} is {moved} tolerances off", self.name);
+        for (mutation, of, faulty) in self.mutations().into_iter().filter(|(_, of, _)| of == suffix) {
+            let expectation = self.expectation(&of);
+            let away = distance(expectation.measure, &faulty, actual) / expectation.tolerance;
+            assert!(away >= LEAST_RATIO, "{} {suffix} cannot be told from {mutation}", self.name);
+        }
+    }
+
+    /// The ratio that each fault moves its golden by.
+    pub(crate) fn mutation_ratios(&self) -> Vec<(String, String, f64)> {
+        let ratio = |(mutation, suffix, faulty): (String, String, Tensor)| {
+            let moved = self.distance(&suffix, &faulty);
+            assert!(moved >= LEAST_RATIO, "{} {mutation} moves {suffix} by {moved} tolerances only", self.name);
+            (mutation, suffix, moved)
+        };
+        self.mutations().into_iter().map(ratio).collect()
+    }
+}
+
+/// Compares two tensors of one shape.
+pub(crate) fn distance(measure: Measure, expected: &Tensor, actual: &Tensor) -> f64 {
+    assert_eq!(expected.dims(), actual.dims());
+    let values = |tensor: &Tensor| -> Vec<f64> {
+        tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    };
+    let differences = values(expected).into_iter().zip(values(actual)).map(|(one, other)| (one - other).abs());
+    match measure {
+        // NaN is a difference too.
+        Measure::MaxAbs => differences.fold(0.0, |most, next| if next <= most { most } else { next }),
+        Measure::DifferingFraction => {
+            differences.filter(|difference| *difference != 0.0).count() as f64 / expected.elem_count() as f64
+        }
+    }
+}
