@@ -7,7 +7,9 @@ use crate::support::{Golden, clip_text, data, gpu_path, native};
 
 fn input_ids(golden: &Golden) -> Vec<Vec<u32>> {
     let rows: Vec<Vec<i64>> = golden.input("input_ids").to_vec2().unwrap();
-    rows.into_iter().map(|row| row.into_iter().map(|id| id as u32).collect()).collect()
+    rows.into_iter()
+        .map(|row| row.into_iter().map(|id| id as u32).collect())
+        .collect()
 }
 
 #[test]
@@ -25,13 +27,17 @@ fn hidden_states_are_those_of_transformers() {
 #[test]
 fn prompts_become_the_tokens_of_transformers() {
     let golden = Golden::load("clip_text");
-    let tokenizer = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/demo/tokenizer/tokenizer.json");
+    let tokenizer =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/demo/tokenizer/tokenizer.json");
     let tokenizer = PromptTokenizer::load(&tokenizer).unwrap();
     let prompts = std::fs::read_to_string(data("clip_text.prompts.json")).unwrap();
     let prompts: Vec<String> = serde_json::from_str(&prompts).unwrap();
     for (prompt, expected) in prompts.iter().zip(input_ids(&golden)) {
         assert_eq!(tokenizer.encode(prompt).unwrap().ids, expected, "{prompt}");
     }
-    let truncated = prompts.iter().map(|prompt| tokenizer.encode(prompt).unwrap().truncated).collect::<Vec<_>>();
+    let truncated = prompts
+        .iter()
+        .map(|prompt| tokenizer.encode(prompt).unwrap().truncated)
+        .collect::<Vec<_>>();
     assert!(truncated[2] > 0 && truncated[0] == 0, "{truncated:?}");
 }

@@ -12,8 +12,15 @@ fn the_schedules_are_those_of_diffusers() {
     golden.check("alphas_cumprod", &alphas);
     for steps in STEPS {
         let scheduler = DdimScheduler::new(&DdimConfig::default(), steps).unwrap();
-        let timesteps: Vec<i64> = scheduler.timesteps().iter().map(|&timestep| timestep as i64).collect();
-        golden.check(&format!("timesteps.{steps}"), &Tensor::new(timesteps, &Device::Cpu).unwrap());
+        let timesteps: Vec<i64> = scheduler
+            .timesteps()
+            .iter()
+            .map(|&timestep| timestep as i64)
+            .collect();
+        golden.check(
+            &format!("timesteps.{steps}"),
+            &Tensor::new(timesteps, &Device::Cpu).unwrap(),
+        );
     }
 }
 

@@ -1,0 +1,120 @@
+//! What must not change a result: the batch, the layout, the other requests.
+
+use candle_core::{DType, Device, Tensor};
+use facegen_diffusion::{Conditioning, ImagePrompt, PreparedConditioning, UNet2DConditionModel};
+use facegen_nn::{FeatureMap, NoiseSource};
+
+use crate::support::{gpu_path, native, unet_and_projection, vae};
+
+/// Text and image tokens of the four requests of a batch: 77 + 4, 77 + 16, no
+/// image, and a longer text.
+const TOKENS: [(usize, usize); 4] = [(77, 4), (77, 16), (77, 0), (154, 4)];
+const TIMESTEPS: [usize; 4] = [941, 500, 48, 1];
+
+fn noise(seed: u32, shape: &[usize]) -> Tensor {
+    let values = NoiseSource::new(seed).normal(shape.iter().product());
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn requests(unet: &UNet2DConditionModel) -> Vec<PreparedConditioning> {
+    let prepare = |(index, &(text, image)): (usize, &(usize, usize))| {
+        let seed = index as u32;
+        let image = (image > 0).then(|| ImagePrompt {
+            tokens: noise(100 + seed, &[1, image, 128]),
+            scale: 0.5 + f64::from(seed),
+        });
+        unet.prepare(&Conditioning {
+            text: noise(200 + seed, &[1, text, 128]),
+            image,
+        })
+        .unwrap()
+    };
+    TOKENS.iter().enumerate().map(prepare).collect()
+}
+
+fn bytes(tensor: &Tensor) -> Vec<u32> {
+    tensor
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f32>()
+        .unwrap()
+        .into_iter()
+        .map(f32::to_bits)
+        .collect()
+}
+
+#[test]
+fn four_requests_in_one_call_give_the_bytes_of_four_calls() {
+    let compute = native();
+    let (unet, _) = unet_and_projection(&compute);
+    let prepared = requests(&unet);
+    // Odd sizes reach the edges of every tile.
+    for (height, width) in [(16, 16), (9, 13)] {
+        let latents = noise(7, &[4, 4, height, width]);
+        let all = FeatureMap::from_nchw(&latents, &compute).unwrap();
+        let conditionings: Vec<_> = prepared.iter().collect();
+        let together = unet
+            .forward(&all, &TIMESTEPS, &conditionings)
+            .unwrap()
+            .to_nchw()
+            .unwrap();
+        for (index, conditioning) in conditionings.into_iter().enumerate() {
+            let own =
+                FeatureMap::from_nchw(&latents.narrow(0, index, 1).unwrap(), &compute).unwrap();
+            let alone = unet
+                .forward(&own, &TIMESTEPS[index..=index], &[conditioning])
+                .unwrap();
+            let beside = together.narrow(0, index, 1).unwrap();
+            assert_eq!(
+                bytes(&alone.to_nchw().unwrap()),
+                bytes(&beside),
+                "sample {index} of {height}x{width}"
+            );
+        }
+    }
+}
+
+#[test]
+fn both_layouts_agree_over_the_whole_unet_and_vae() {
+    for (height, width) in [(16, 16), (9, 13)] {
+        let latents = noise(8, &[4, 4, height, width]);
+        let results = [native(), gpu_path()].map(|compute| {
+            let (unet, _) = unet_and_projection(&compute);
+            let prepared = requests(&unet);
+            let conditionings: Vec<_> = prepared.iter().collect();
+            let latents = FeatureMap::from_nchw(&latents, &compute).unwrap();
+            unet.forward(&latents, &TIMESTEPS, &conditionings)
+                .unwrap()
+                .to_nchw()
+                .unwrap()
+        });
+        assert_close(&results[0], &results[1]);
+    }
+    let latents = noise(9, &[1, 4, 8, 12]);
+    let pictures =
+        [native(), gpu_path()].map(|compute| vae("vae", &compute).decode(&latents).unwrap());
+    assert_close(&pictures[0], &pictures[1]);
+}
+
+/// Within 1e-5 of the deviation of the values, at the median, and never beyond
+/// what the two orders of summation can differ by.
+fn assert_close(one: &Tensor, other: &Tensor) {
+    assert_eq!(one.dims(), other.dims());
+    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
+    let (one, other) = (values(one), values(other));
+    let deviation = one.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt();
+    let most = (one - other)
+        .unwrap()
+        .abs()
+        .unwrap()
+        .max(0)
+        .unwrap()
+        .to_scalar::<f64>()
+        .unwrap();
+    println!("layouts differ by {:.2e} deviations", most / deviation);
+    assert!(
+        most <= 1e-5 * deviation,
+        "the layouts differ by {} deviations",
+        most / deviation
+    );
+}

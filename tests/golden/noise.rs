@@ -20,6 +20,12 @@ fn normal_values_are_those_of_torch() {
 fn uniform_values_are_torchs_own_bits() {
     let golden = Golden::load("noise");
     let actual = NoiseSource::new(1234).uniform(1000);
-    assert_eq!(golden.expected("rand.1234.1000").to_vec1::<f32>().unwrap(), actual);
-    golden.check("rand.1234.1000", &Tensor::new(actual, &Device::Cpu).unwrap());
+    assert_eq!(
+        golden.expected("rand.1234.1000").to_vec1::<f32>().unwrap(),
+        actual
+    );
+    golden.check(
+        "rand.1234.1000",
+        &Tensor::new(actual, &Device::Cpu).unwrap(),
+    );
 }

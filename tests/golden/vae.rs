@@ -12,9 +12,15 @@ fn pictures_are_those_of_diffusers() {
             let model = vae(name, &compute);
             let image = model.decode(&golden.input("latents")).unwrap();
             golden.check("image", &image);
-            golden.check("quiet_image", &model.decode(&golden.input("quiet_latents")).unwrap());
+            golden.check(
+                "quiet_image",
+                &model.decode(&golden.input("quiet_latents")).unwrap(),
+            );
             let bytes = AutoencoderKl::to_rgb(&image).unwrap();
-            golden.check("bytes", &Tensor::from_vec(bytes, (64, 64, 3), &Device::Cpu).unwrap());
+            golden.check(
+                "bytes",
+                &Tensor::from_vec(bytes, (64, 64, 3), &Device::Cpu).unwrap(),
+            );
         }
     }
 }
@@ -23,5 +29,13 @@ fn pictures_are_those_of_diffusers() {
 fn bytes_are_rounded_as_numpy_rounds_them() {
     let golden = Golden::load("vae");
     let bytes = AutoencoderKl::to_rgb(&golden.expected("image")).unwrap();
-    assert_eq!(golden.expected("bytes").flatten_all().unwrap().to_vec1::<u8>().unwrap(), bytes);
+    assert_eq!(
+        golden
+            .expected("bytes")
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<u8>()
+            .unwrap(),
+        bytes
+    );
 }

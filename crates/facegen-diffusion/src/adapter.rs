@@ -75,7 +75,10 @@ impl AdapterWeights {
     /// `attention_names` are in the order of the adapter's numbers.
     pub(crate) fn lora(&self, attention_names: &[String]) -> Arc<dyn WeightPatch> {
         let numbers = attention_names.iter().cloned().zip(0..).collect();
-        Arc::new(AttentionLora { adapter: self.clone(), numbers })
+        Arc::new(AttentionLora {
+            adapter: self.clone(),
+            numbers,
+        })
     }
 
     /// Ends the loading, after the UNet and the projection took their parts.
@@ -97,7 +100,9 @@ struct AttentionLora {
 
 impl WeightPatch for AttentionLora {
     fn apply(&self, name: &str, tensor: Tensor) -> Result<Tensor, WeightsError> {
-        let Some((number, lora)) = self.lora_of(name) else { return Ok(tensor) };
+        let Some((number, lora)) = self.lora_of(name) else {
+            return Ok(tensor);
+        };
         let (output, input) = tensor.dims2()?;
         let weights = self.adapter.attention(number).pp(lora);
         let down = weights.get("down.weight", &[self.adapter.lora_rank, input])?;

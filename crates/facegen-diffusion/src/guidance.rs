@@ -9,6 +9,10 @@ use facegen_nn::Result;
 ///
 /// # Errors
 /// When the two predictions differ in shape.
-pub fn classifier_free_guidance(uncond: &Tensor, cond: &Tensor, guidance_scale: f64) -> Result<Tensor> {
+pub fn classifier_free_guidance(
+    uncond: &Tensor,
+    cond: &Tensor,
+    guidance_scale: f64,
+) -> Result<Tensor> {
     Ok((uncond + ((cond - uncond)? * guidance_scale)?)?)
 }

@@ -26,16 +26,27 @@ pub(crate) struct ResnetBlock2D {
 }
 
 impl ResnetBlock2D {
-    pub(crate) fn load(config: &ResnetConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+    pub(crate) fn load(
+        config: &ResnetConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         let (input, output) = (config.in_channels, config.out_channels);
         let norm = |name: &str, channels: usize| {
-            GroupNorm::load(&weights.pp(name), config.groups, channels, config.eps, compute)
+            GroupNorm::load(
+                &weights.pp(name),
+                config.groups,
+                channels,
+                config.eps,
+                compute,
+            )
         };
         let conv = |name: &str, conv: Conv2dConfig| Conv2d::load(&weights.pp(name), &conv, compute);
         let projection = config
             .time_embed_dim
             .map(|width| Linear::load(&weights.pp("time_emb_proj"), width, output, compute));
-        let shortcut = (input != output).then(|| conv("conv_shortcut", Conv2dConfig::new(input, output, 1)));
+        let shortcut =
+            (input != output).then(|| conv("conv_shortcut", Conv2dConfig::new(input, output, 1)));
         Ok(Self {
             norm1: norm("norm1", input)?,
             conv1: conv("conv1", Conv2dConfig::new(input, output, 3).padding(1))?,
@@ -47,18 +58,39 @@ impl ResnetBlock2D {
     }
 
     /// `time_embedding` is `(batch, time_embed_dim)`, already behind its silu.
-    pub(crate) fn forward(&self, input: &FeatureMap, time_embedding: Option<&Tensor>) -> Result<FeatureMap> {
+    pub(crate) fn forward(
+        &self,
+        input: &FeatureMap,
+        time_embedding: Option<&Tensor>,
+    ) -> Result<FeatureMap> {
         let shift = match (&self.time_emb_proj, time_embedding) {
             (Some(projection), Some(embedding)) => Some(projection.forward(embedding)?),
             (None, None) => None,
-            _ => return Err(NnError::Argument("a time embedding goes with its projection".into())),
+            _ => {
+                return Err(NnError::Argument(
+                    "a time embedding goes with its projection".into(),
+                ));
+            }
         };
-        let epilogue = Epilogue { per_sample: shift.as_ref(), ..Epilogue::default() };
-        let hidden_states = self.conv1.forward_fused(&self.norm1.forward_silu(input)?, &epilogue)?;
+        let epilogue = Epilogue {
+            per_sample: shift.as_ref(),
+            ..Epilogue::default()
+        };
+        let hidden_states = self
+            .conv1
+            .forward_fused(&self.norm1.forward_silu(input)?, &epilogue)?;
 
-        let shortcut = self.conv_shortcut.as_ref().map(|conv| conv.forward(input)).transpose()?;
+        let shortcut = self
+            .conv_shortcut
+            .as_ref()
+            .map(|conv| conv.forward(input))
+            .transpose()?;
         let residual = Some(shortcut.as_ref().unwrap_or(input));
-        let epilogue = Epilogue { residual, ..Epilogue::default() };
-        self.conv2.forward_fused(&self.norm2.forward_silu(&hidden_states)?, &epilogue)
+        let epilogue = Epilogue {
+            residual,
+            ..Epilogue::default()
+        };
+        self.conv2
+            .forward_fused(&self.norm2.forward_silu(&hidden_states)?, &epilogue)
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use facegen_diffusion::{PreparedConditioning, Scheduler, UNet2DConditionModel, classifier_free_guidance};
+use facegen_diffusion::{
+    PreparedConditioning, Scheduler, UNet2DConditionModel, classifier_free_guidance,
+};
 use facegen_nn::{Compute, FeatureMap, NoiseSource};
 
 use crate::EngineError;
@@ -49,7 +51,12 @@ impl DenoiseState {
     ) -> Result<Self, EngineError> {
         let (rows, columns) = (height / LATENT_SCALE, width / LATENT_SCALE);
         let latents = NoiseSource::new(seed).latents(LATENT_CHANNELS, rows, columns, device)?;
-        Ok(Self { latents, scheduler, step: 0, guidance })
+        Ok(Self {
+            latents,
+            scheduler,
+            step: 0,
+            guidance,
+        })
     }
 
     /// `(1, channels, height, width)`, f32.
@@ -87,9 +94,15 @@ impl DenoiseState {
     /// Takes the rows of a prediction that belong to this state.
     fn advance(&mut self, noise_pred: &[Tensor]) -> Result<(), EngineError> {
         let noise_pred = match noise_pred {
-            [uncond, cond] => &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?,
+            [uncond, cond] => {
+                &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?
+            }
             [cond] => cond,
-            _ => return Err(EngineError::NotOffered("a state has one or two rows".into())),
+            _ => {
+                return Err(EngineError::NotOffered(
+                    "a state has one or two rows".into(),
+                ));
+            }
         };
         self.latents = self.scheduler.step(noise_pred, self.step, &self.latents)?;
         self.step += 1;
@@ -108,7 +121,8 @@ pub fn denoise_step(
     states: &mut [&mut DenoiseState],
     compute: &Compute,
 ) -> Result<(), EngineError> {
-    let (mut latents, mut timesteps, mut conditionings, mut rows) = (vec![], vec![], vec![], vec![]);
+    let (mut latents, mut timesteps, mut conditionings, mut rows) =
+        (vec![], vec![], vec![], vec![]);
     for state in states.iter() {
         let before = conditionings.len();
         conditionings.extend(state.conditionings());
@@ -118,8 +132,12 @@ pub fn denoise_step(
         rows.push(count);
     }
     let latents = FeatureMap::from_nchw(&Tensor::cat(&latents, 0)?, compute)?;
-    let noise_pred = unet.forward(&latents, &timesteps, &conditionings)?.to_nchw()?;
-    let noise_pred = noise_pred.to_dtype(candle_core::DType::F32)?.chunk(timesteps.len(), 0)?;
+    let noise_pred = unet
+        .forward(&latents, &timesteps, &conditionings)?
+        .to_nchw()?;
+    let noise_pred = noise_pred
+        .to_dtype(candle_core::DType::F32)?
+        .chunk(timesteps.len(), 0)?;
 
     let mut remaining = noise_pred.as_slice();
     for (state, count) in states.iter_mut().zip(rows) {

@@ -1,3 +1,5 @@
+//! Where the models run.
+
 use candle_core::Device;
 
 use crate::EngineError;
@@ -25,15 +27,19 @@ impl DeviceChoice {
         match self {
             Self::Auto => Ok(Self::best()),
             Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(number) => Device::new_cuda(number)
-                .map_err(|error| EngineError::Device(format!("cuda device {number} cannot be used: {error}"))),
-            Self::Metal(number) => Device::new_metal(number)
-                .map_err(|error| EngineError::Device(format!("metal device {number} cannot be used: {error}"))),
+            Self::Cuda(number) => Device::new_cuda(number).map_err(|error| {
+                EngineError::Device(format!("cuda device {number} cannot be used: {error}"))
+            }),
+            Self::Metal(number) => Device::new_metal(number).map_err(|error| {
+                EngineError::Device(format!("metal device {number} cannot be used: {error}"))
+            }),
         }
     }
 
     fn best() -> Device {
-        let device = Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu);
+        let device = Device::new_cuda(0)
+            .or_else(|_| Device::new_metal(0))
+            .unwrap_or(Device::Cpu);
         let compiled_in = cfg!(feature = "cuda") || cfg!(feature = "metal");
         if device.is_cpu() && compiled_in {
             tracing::warn!("no gpu can be used: falling back to the cpu");

@@ -1,3 +1,5 @@
+//! Pictures to PNG.
+
 use facegen_core::Picture;
 
 use crate::EngineError;
@@ -25,9 +27,13 @@ mod tests {
 
     #[test]
     fn a_picture_survives_the_encoding() {
-        let rgb: Vec<u8> = (0..8 * 4 * 3).map(|value| (value * 7 % 256) as u8).collect();
+        let rgb: Vec<u8> = (0..8 * 4 * 3)
+            .map(|value| (value * 7 % 256) as u8)
+            .collect();
         let encoded = encode_png(&Picture::new(8, 4, rgb.clone()).unwrap()).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(encoded)).read_info().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(encoded))
+            .read_info()
+            .unwrap();
         let mut decoded = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut decoded).unwrap();
         assert_eq!((info.width, info.height), (8, 4));

@@ -94,7 +94,11 @@ impl From<EngineError> for BackendError {
             EngineError::NotFinite => Self::NotFinite,
             other => {
                 let message = other.to_string();
-                if is_out_of_memory(&message) { Self::OutOfMemory } else { Self::Failed(message) }
+                if is_out_of_memory(&message) {
+                    Self::OutOfMemory
+                } else {
+                    Self::Failed(message)
+                }
             }
         }
     }

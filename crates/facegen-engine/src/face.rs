@@ -44,7 +44,13 @@ impl FaceEncoder {
         let side = config.image_size;
         let zeros = Tensor::zeros((1, 3, side, side), candle_core::DType::F32, &Device::Cpu)?;
         let nothing = image_encoder.penultimate_hidden_state(&zeros)?;
-        Ok(Self { analyzer, image_encoder, projection, channel_order, nothing })
+        Ok(Self {
+            analyzer,
+            image_encoder,
+            projection,
+            channel_order,
+            nothing,
+        })
     }
 
     /// Finds the face in a photograph.
@@ -53,14 +59,21 @@ impl FaceEncoder {
     /// When there is none.
     pub fn analyze(&self, photo: &Picture) -> Result<FaceAnalysis, EngineError> {
         let (width, height) = (photo.width() as usize, photo.height() as usize);
-        Ok(self.analyzer.analyze(&RgbImage::new(width, height, photo.rgb().to_vec())?)?)
+        Ok(self
+            .analyzer
+            .analyze(&RgbImage::new(width, height, photo.rgb().to_vec())?)?)
     }
 
     /// The image tokens of an aligned face.
     ///
     /// # Errors
     /// When a model does not run.
-    pub fn tokens(&self, crop: &RgbImage, id_embedding: &[f32], s_scale: f64) -> Result<FaceTokens, EngineError> {
+    pub fn tokens(
+        &self,
+        crop: &RgbImage,
+        id_embedding: &[f32],
+        s_scale: f64,
+    ) -> Result<FaceTokens, EngineError> {
         let side = crop.width();
         let pixel_values = clip_pixel_values(crop, self.channel_order);
         let pixel_values = Tensor::from_vec(pixel_values, (1, 3, side, side), &Device::Cpu)?;
@@ -71,7 +84,9 @@ impl FaceEncoder {
             .to_device(structure.device())?;
         Ok(FaceTokens {
             cond: self.projection.forward(&identity, &structure, s_scale)?,
-            uncond: self.projection.forward(&identity.zeros_like()?, &self.nothing, s_scale)?,
+            uncond: self
+                .projection
+                .forward(&identity.zeros_like()?, &self.nothing, s_scale)?,
         })
     }
 }

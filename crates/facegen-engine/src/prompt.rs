@@ -36,10 +36,15 @@ impl PromptTokenizer {
         let tokenizer = Tokenizer::from_file(path)
             .map_err(|error| EngineError::Tokenizer(format!("{}: {error}", path.display())))?;
         let id = |token: &str| {
-            let missing = || EngineError::Tokenizer(format!("{} has no token {token}", path.display()));
+            let missing =
+                || EngineError::Tokenizer(format!("{} has no token {token}", path.display()));
             tokenizer.token_to_id(token).ok_or_else(missing)
         };
-        Ok(Self { start: id("<|startoftext|>")?, end: id("<|endoftext|>")?, tokenizer })
+        Ok(Self {
+            start: id("<|startoftext|>")?,
+            end: id("<|endoftext|>")?,
+            tokenizer,
+        })
     }
 
     /// Tokenises a prompt; what does not fit is left off, as the reference
@@ -58,6 +63,9 @@ impl PromptTokenizer {
         ids.push(self.start);
         ids.extend_from_slice(kept);
         ids.resize(PROMPT_TOKENS, self.end);
-        Ok(PromptTokens { ids, truncated: text.len() - kept.len() })
+        Ok(PromptTokens {
+            ids,
+            truncated: text.len() - kept.len(),
+        })
     }
 }

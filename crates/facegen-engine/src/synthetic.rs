@@ -28,7 +28,10 @@ impl SyntheticWeights {
     /// The weights of a seed.
     #[must_use]
     pub fn new(seed: u32) -> Self {
-        Self { seed, invented: Mutex::default() }
+        Self {
+            seed,
+            invented: Mutex::default(),
+        }
     }
 
     /// Writes all that was asked for as safetensors, under a temporary name
@@ -38,7 +41,10 @@ impl SyntheticWeights {
     /// When the folder cannot be made or written to.
     pub fn write(&self, path: &Path) -> Result<(), EngineError> {
         let tensors = self.invented.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = |source| EngineError::File { path: path.to_owned(), source };
+        let at = |source| EngineError::File {
+            path: path.to_owned(),
+            source,
+        };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(at)?;
         }
@@ -91,8 +97,13 @@ fn statistics(name: &str, shape: &[usize]) -> (f32, f32) {
         // Norms scale by about one; every other vector is a bias.
         [_] if is_weight => (1.0, 0.1),
         [_] if name.ends_with("bias") => (0.0, 0.05),
-        _ if name.contains("embedding") && !name.contains("linear") && !name.contains("patch") => (0.0, 0.5),
-        [_, fan_in @ ..] => (0.0, gain(name) / (fan_in.iter().product::<usize>() as f32).sqrt()),
+        _ if name.contains("embedding") && !name.contains("linear") && !name.contains("patch") => {
+            (0.0, 0.5)
+        }
+        [_, fan_in @ ..] => (
+            0.0,
+            gain(name) / (fan_in.iter().product::<usize>() as f32).sqrt(),
+        ),
         [] => (0.0, 0.05),
     }
 }
@@ -103,7 +114,10 @@ fn gain(name: &str) -> f32 {
 }
 
 fn name_seed(seed: u32, name: &str) -> u32 {
-    let digest = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(name).finalize();
+    let digest = Sha256::new()
+        .chain_update(seed.to_le_bytes())
+        .chain_update(name)
+        .finalize();
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
@@ -113,7 +127,12 @@ mod tests {
 
     #[test]
     fn a_tensor_depends_on_seed_and_name_alone() {
-        let values = |seed, name| invent(seed, name, &[4, 8]).unwrap().to_vec2::<f32>().unwrap();
+        let values = |seed, name| {
+            invent(seed, name, &[4, 8])
+                .unwrap()
+                .to_vec2::<f32>()
+                .unwrap()
+        };
         assert_eq!(values(1, "a.weight"), values(1, "a.weight"));
         assert_ne!(values(1, "a.weight"), values(2, "a.weight"));
         assert_ne!(values(1, "a.weight"), values(1, "b.weight"));
@@ -128,7 +147,11 @@ mod tests {
         weights.write(&path).unwrap();
         let written = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
         assert_eq!(written.len(), 1);
-        let same = written["conv.weight"].flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let same = written["conv.weight"]
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
         assert_eq!(asked.flatten_all().unwrap().to_vec1::<f32>().unwrap(), same);
     }
 }

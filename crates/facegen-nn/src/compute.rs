@@ -25,8 +25,16 @@ impl Compute {
     /// The device's natural layout: channels last on the CPU, first elsewhere.
     #[must_use]
     pub fn new(device: Device, dtype: DType) -> Self {
-        let layout = if device.is_cpu() { Layout::Nhwc } else { Layout::Nchw };
-        Self { device, dtype, layout }
+        let layout = if device.is_cpu() {
+            Layout::Nhwc
+        } else {
+            Layout::Nchw
+        };
+        Self {
+            device,
+            dtype,
+            layout,
+        }
     }
 
     /// The same device and dtype in another layout. The CPU accepts both, so

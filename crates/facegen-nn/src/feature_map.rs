@@ -22,12 +22,17 @@ impl FeatureMap {
     /// When the tensor has another rank or cannot be moved.
     pub fn from_nchw(tensor: &Tensor, compute: &Compute) -> Result<Self> {
         tensor.dims4()?;
-        let data = tensor.to_device(compute.device())?.to_dtype(compute.dtype())?;
+        let data = tensor
+            .to_device(compute.device())?
+            .to_dtype(compute.dtype())?;
         let data = match compute.layout() {
             Layout::Nchw => data,
             Layout::Nhwc => data.permute((0, 2, 3, 1))?,
         };
-        Ok(Self { data: data.contiguous()?, layout: compute.layout() })
+        Ok(Self {
+            data: data.contiguous()?,
+            layout: compute.layout(),
+        })
     }
 
     /// Wraps a tensor that is already in `layout`.
@@ -67,13 +72,21 @@ impl FeatureMap {
         let (batch, count, channels) = tokens.dims3()?;
         let (height, width) = (self.height(), self.width());
         if count != height * width {
-            return Err(NnError::Argument(format!("{count} tokens do not fill {height}x{width} pixels")));
+            return Err(NnError::Argument(format!(
+                "{count} tokens do not fill {height}x{width} pixels"
+            )));
         }
         let data = match self.layout {
-            Layout::Nchw => tokens.transpose(1, 2)?.contiguous()?.reshape((batch, channels, height, width))?,
+            Layout::Nchw => tokens
+                .transpose(1, 2)?
+                .contiguous()?
+                .reshape((batch, channels, height, width))?,
             Layout::Nhwc => tokens.reshape((batch, height, width, channels))?,
         };
-        Ok(Self { data, layout: self.layout })
+        Ok(Self {
+            data,
+            layout: self.layout,
+        })
     }
 
     /// The channels of `self` followed by those of `other`.
@@ -85,7 +98,10 @@ impl FeatureMap {
             Layout::Nchw => 1,
             Layout::Nhwc => 3,
         };
-        Ok(Self { data: Tensor::cat(&[&self.data, &other.data], axis)?, layout: self.layout })
+        Ok(Self {
+            data: Tensor::cat(&[&self.data, &other.data], axis)?,
+            layout: self.layout,
+        })
     }
 
     /// Another size, each pixel that of the nearest before.
@@ -94,14 +110,21 @@ impl FeatureMap {
             Layout::Nchw => self.data.upsample_nearest2d(height, width)?,
             Layout::Nhwc => {
                 let nearest = |size: usize, from: usize| -> Result<Tensor> {
-                    let indices: Vec<u32> = (0..size).map(|index| (index * from / size) as u32).collect();
+                    let indices: Vec<u32> = (0..size)
+                        .map(|index| (index * from / size) as u32)
+                        .collect();
                     Ok(Tensor::new(indices, self.data.device())?)
                 };
-                let rows = self.data.index_select(&nearest(height, self.height())?, 1)?;
+                let rows = self
+                    .data
+                    .index_select(&nearest(height, self.height())?, 1)?;
                 rows.index_select(&nearest(width, self.width())?, 2)?
             }
         };
-        Ok(Self { data, layout: self.layout })
+        Ok(Self {
+            data,
+            layout: self.layout,
+        })
     }
 
     /// Number of pictures in the batch.

@@ -18,7 +18,9 @@ pub(crate) fn values(tensor: &Tensor) -> Result<Values<'_>> {
     let range = layout.contiguous_offsets().map(|(start, end)| start..end);
     match (&*storage, range) {
         (Storage::Cpu(CpuStorage::F32(_)), Some(range)) => Ok(Values { storage, range }),
-        _ => Err(candle_core::Error::Msg("expected a contiguous f32 tensor on the cpu".into()).into()),
+        _ => Err(
+            candle_core::Error::Msg("expected a contiguous f32 tensor on the cpu".into()).into(),
+        ),
     }
 }
 
@@ -37,20 +39,22 @@ pub(crate) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>> {
 pub(crate) fn expect_width(input: &Tensor, width: usize) -> Result<()> {
     match input.dims().last() {
         Some(&last) if last == width => Ok(()),
-        _ => Err(NnError::Argument(format!("expected {width} values a row, found shape {:?}", input.dims()))),
+        _ => Err(NnError::Argument(format!(
+            "expected {width} values a row, found shape {:?}",
+            input.dims()
+        ))),
     }
 }
 
 /// Makes an operand that has to have `shape` ready for a kernel.
-pub(crate) fn same_shape(operand: Option<&Tensor>, shape: &[usize]) -> Result<Option<Tensor>> {
-    match operand {
-        Some(operand) if operand.dims() != shape => {
-            let found = operand.dims();
-            Err(NnError::Argument(format!("expected an operand of shape {shape:?}, found {found:?}")))
-        }
-        Some(operand) => contiguous(operand).map(Some),
-        None => Ok(None),
+pub(crate) fn of_shape(operand: &Tensor, shape: &[usize]) -> Result<Tensor> {
+    if operand.dims() != shape {
+        let found = operand.dims();
+        return Err(NnError::Argument(format!(
+            "expected an operand of shape {shape:?}, found {found:?}"
+        )));
     }
+    contiguous(operand)
 }
 
 /// The borrowed values of a tensor.

@@ -26,7 +26,9 @@ impl NoiseSource {
     /// generator uses the low 32 bits.
     #[must_use]
     pub fn new(seed: u32) -> Self {
-        Self { generator: Mt::new(seed) }
+        Self {
+            generator: Mt::new(seed),
+        }
     }
 
     /// `torch.rand(count)`: uniform on [0, 1) in steps of 2⁻²⁴.
@@ -56,9 +58,19 @@ impl NoiseSource {
     ///
     /// # Errors
     /// When the tensor cannot be allocated on `device`.
-    pub fn latents(&mut self, channels: usize, height: usize, width: usize, device: &Device) -> Result<Tensor> {
+    pub fn latents(
+        &mut self,
+        channels: usize,
+        height: usize,
+        width: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
         let values = self.normal(channels * height * width);
-        Ok(Tensor::from_vec(values, (1, channels, height, width), device)?)
+        Ok(Tensor::from_vec(
+            values,
+            (1, channels, height, width),
+            device,
+        )?)
     }
 
     fn next_uniform(&mut self) -> f32 {

@@ -1,6 +1,6 @@
 //! Developer commands of the workspace, run as `cargo xtask COMMAND`.
 //!
-//! - [`test`]: everything that has to hold before a change is taken
+//! - [`mod@test`]: everything that has to hold before a change is taken
 //! - [`lint`]: the rules of this code base that neither rustc nor clippy knows
 //! - [`demo`]: one picture from a committed photograph
 //! - [`bar`]: checks that take too long for every change

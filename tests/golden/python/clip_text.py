@@ -95,8 +95,8 @@ def main():
     clip_skip = model.final_layer_norm(output.hidden_states[-2])
     golden.mutate("previous_hidden_state", "last_hidden_state.0", clip_skip[0])
     golden.mutate("pad_with_0", "last_hidden_state.0", model(padded_with_zero).last_hidden_state[0])
-    golden.save()
     write_json("clip_text.prompts.json", PROMPTS)
+    golden.save()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ UNET_RULES = [
     (r"ff\.net\.0\.proj\.weight$", gain(1.6)),
     (r"ff\.net\.2\.weight$", gain(1.1)),
     (r"proj_out\.weight$", gain(0.45)),
-    (r"^conv_out\.weight$", gain(1.7)),
+    (r"^conv_out\.weight$", gain(1.0)),
     (r"\.weight$", gain(1.0)),
 ]
 ADAPTER_RULES = [
@@ -100,7 +100,6 @@ def adapter_specification():
     processors = install_processors(build_unet())
     shapes = weights.shapes(build_projection(), "image_proj.") | weights.shapes(processors, "ip_adapter.")
     specification = weights.specify(shapes, ADAPTER_RULES)
-    assert all(specification[name]["span"] > 0 for name in specification if "lora.up" in name)
     weights.write("adapter.weights", specification)
     return specification
 

@@ -12,7 +12,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import Timesteps
 
 import weights
-from common import DEEP_TOLERANCE, Golden, set_up
+from common import DEEP_TOLERANCE, QUIET_TOLERANCE, Golden, set_up
 from cross_attention import replace_cross_attentions
 from models import CONTEXT, IMAGE_TOKENS, TEXT_TOKENS, adapter_specification, build_adapted_unet, set_scale
 from probe import Probe
@@ -149,7 +149,7 @@ def expect_quiet_prediction(golden, unet, inputs):
     quiet = [inputs[0] * 1e-3, *inputs[1:]]
     exact = predict(copy.deepcopy(unet).double(), *(value.double() for value in quiet))
     golden.input("quiet_latents", quiet[0])
-    golden.expect("quiet_noise_pred.t_500.scale_1.0", predict(unet, *quiet), relative=1e-4, exact=exact)
+    golden.expect("quiet_noise_pred.t_500.scale_1.0", predict(unet, *quiet), relative=QUIET_TOLERANCE, exact=exact)
     faulty = predict(broken(unet, small_epsilon), *quiet)
     golden.mutate("resnet_eps_1e-6", "quiet_noise_pred.t_500.scale_1.0", faulty)
 

@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from diffusers.image_processor import VaeImageProcessor
 
 import weights
-from common import DEEP_TOLERANCE, Golden, set_up, write_json
+from common import DEEP_TOLERANCE, QUIET_TOLERANCE, Golden, set_up, write_json
 from probe import Probe
 from weights import around, gain
 
@@ -109,7 +109,7 @@ def main():
     quiet_latents = latents * 1e-3
     golden.input("quiet_latents", quiet_latents)
     exact = decode(copy.deepcopy(model).double(), quiet_latents.double())
-    golden.expect("quiet_image", decode(model, quiet_latents), relative=1e-4, exact=exact)
+    golden.expect("quiet_image", decode(model, quiet_latents), relative=QUIET_TOLERANCE, exact=exact)
     # A difference of the image's tolerance flips about one byte in a thousand.
     golden.expect("bytes", picture, tolerance=0.01, measure="differing_fraction")
     without_conv = copy.deepcopy(model)

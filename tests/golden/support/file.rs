@@ -56,7 +56,11 @@ impl Golden {
         let path = data(&format!("{name}.safetensors"));
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
         let entry = Manifest::load().goldens[name].clone();
-        Self { name: name.to_owned(), tensors, entry }
+        Self {
+            name: name.to_owned(),
+            tensors,
+            entry,
+        }
     }
 
     pub(crate) fn input(&self, name: &str) -> Tensor {
@@ -77,7 +81,10 @@ impl Golden {
             let (mutation, suffix) = name.strip_prefix("mutation.")?.split_once('.')?;
             // The names of faults may hold dots themselves.
             let split = self.entry.expected.keys().find_map(|expected| {
-                let mutation = name.strip_prefix("mutation.")?.strip_suffix(expected)?.strip_suffix('.')?;
+                let mutation = name
+                    .strip_prefix("mutation.")?
+                    .strip_suffix(expected)?
+                    .strip_suffix('.')?;
                 Some((mutation.to_owned(), expected.clone()))
             });
             let (mutation, suffix) = split.unwrap_or((mutation.to_owned(), suffix.to_owned()));
@@ -96,11 +103,23 @@ impl Golden {
     pub(crate) fn check(&self, suffix: &str, actual: &Tensor) {
         let moved = self.distance(suffix, actual);
         println!("{} {suffix}: {moved:.3} tolerances", self.name);
-        assert!(moved <= 1.0, "{} {suffix} is {moved} tolerances off", self.name);
-        for (mutation, of, faulty) in self.mutations().into_iter().filter(|(_, of, _)| of == suffix) {
+        assert!(
+            moved <= 1.0,
+            "{} {suffix} is {moved} tolerances off",
+            self.name
+        );
+        for (mutation, of, faulty) in self
+            .mutations()
+            .into_iter()
+            .filter(|(_, of, _)| of == suffix)
+        {
             let expectation = self.expectation(&of);
             let away = distance(expectation.measure, &faulty, actual) / expectation.tolerance;
-            assert!(away >= LEAST_RATIO, "{} {suffix} cannot be told from {mutation}", self.name);
+            assert!(
+                away >= LEAST_RATIO,
+                "{} {suffix} cannot be told from {mutation}",
+                self.name
+            );
         }
     }
 
@@ -108,7 +127,11 @@ impl Golden {
     pub(crate) fn mutation_ratios(&self) -> Vec<(String, String, f64)> {
         let ratio = |(mutation, suffix, faulty): (String, String, Tensor)| {
             let moved = self.distance(&suffix, &faulty);
-            assert!(moved >= LEAST_RATIO, "{} {mutation} moves {suffix} by {moved} tolerances only", self.name);
+            assert!(
+                moved >= LEAST_RATIO,
+                "{} {mutation} moves {suffix} by {moved} tolerances only",
+                self.name
+            );
             (mutation, suffix, moved)
         };
         self.mutations().into_iter().map(ratio).collect()
@@ -119,14 +142,26 @@ impl Golden {
 pub(crate) fn distance(measure: Measure, expected: &Tensor, actual: &Tensor) -> f64 {
     assert_eq!(expected.dims(), actual.dims());
     let values = |tensor: &Tensor| -> Vec<f64> {
-        tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+        tensor
+            .to_dtype(DType::F64)
+            .unwrap()
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap()
     };
-    let differences = values(expected).into_iter().zip(values(actual)).map(|(one, other)| (one - other).abs());
+    let differences = values(expected)
+        .into_iter()
+        .zip(values(actual))
+        .map(|(one, other)| (one - other).abs());
     match measure {
         // NaN is a difference too.
-        Measure::MaxAbs => differences.fold(0.0, |most, next| if next <= most { most } else { next }),
+        Measure::MaxAbs => {
+            differences.fold(0.0, |most, next| if next <= most { most } else { next })
+        }
         Measure::DifferingFraction => {
-            differences.filter(|difference| *difference != 0.0).count() as f64 / expected.elem_count() as f64
+            differences.filter(|difference| *difference != 0.0).count() as f64
+                / expected.elem_count() as f64
         }
     }
 }

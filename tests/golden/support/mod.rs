@@ -4,7 +4,7 @@ mod file;
 mod models;
 mod synthetic;
 
-pub(crate) use file::{Golden, Manifest, distance};
+pub(crate) use file::{Golden, Manifest};
 pub(crate) use models::*;
 pub(crate) use synthetic::{generated_tensors, golden_weights};
 
@@ -12,5 +12,7 @@ use std::path::PathBuf;
 
 /// A file beside the golden data.
 pub(crate) fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/data")
+        .join(name)
 }

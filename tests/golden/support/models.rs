@@ -23,7 +23,8 @@ pub(crate) fn gpu_path() -> Compute {
 
 /// `data/NAME.config.json`.
 pub(crate) fn config<T: DeserializeOwned>(name: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(data(&format!("{name}.config.json"))).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(data(&format!("{name}.config.json"))).unwrap())
+        .unwrap()
 }
 
 pub(crate) fn clip_text(compute: &Compute) -> ClipTextModel {
@@ -41,9 +42,15 @@ pub(crate) fn clip_vision(name: &str, compute: &Compute) -> ClipVisionModel {
 }
 
 /// The UNet with its adapter, and the adapter's projection.
-pub(crate) fn unet_and_projection(compute: &Compute) -> (UNet2DConditionModel, FaceIdPlusProjection) {
-    let (weights, adapter) = (golden_weights("unet"), AdapterWeights::new(golden_weights("adapter"), LORA_RANK));
-    let unet = UNet2DConditionModel::load(&config("unet"), &weights, Some(&adapter), compute).unwrap();
+pub(crate) fn unet_and_projection(
+    compute: &Compute,
+) -> (UNet2DConditionModel, FaceIdPlusProjection) {
+    let (weights, adapter) = (
+        golden_weights("unet"),
+        AdapterWeights::new(golden_weights("adapter"), LORA_RANK),
+    );
+    let unet =
+        UNet2DConditionModel::load(&config("unet"), &weights, Some(&adapter), compute).unwrap();
     let face_id = FaceIdPlusConfig {
         cross_attention_dim: 128,
         clip_embedding_dim: 128,
@@ -51,7 +58,8 @@ pub(crate) fn unet_and_projection(compute: &Compute) -> (UNet2DConditionModel, F
         num_tokens: 4,
         lora_rank: LORA_RANK,
     };
-    let projection = FaceIdPlusProjection::load(&face_id, &adapter.image_projection(), compute).unwrap();
+    let projection =
+        FaceIdPlusProjection::load(&face_id, &adapter.image_projection(), compute).unwrap();
     weights.finish().unwrap();
     adapter.finish().unwrap();
     (unet, projection)

@@ -22,7 +22,10 @@ impl Rule {
     fn tensor(&self, name: &str) -> Tensor {
         let seed = crc32fast::hash(self.seed_name.as_deref().unwrap_or(name).as_bytes());
         let uniform = NoiseSource::new(seed).uniform(self.shape.iter().product());
-        let values: Vec<f32> = uniform.into_iter().map(|uniform| uniform * self.span + self.low).collect();
+        let values: Vec<f32> = uniform
+            .into_iter()
+            .map(|uniform| uniform * self.span + self.low)
+            .collect();
         Tensor::from_vec(values, self.shape.as_slice(), &Device::Cpu).unwrap()
     }
 }
@@ -37,13 +40,19 @@ struct GoldenWeights {
 impl GoldenWeights {
     fn load(name: &str) -> Self {
         let text = std::fs::read_to_string(data(&format!("{name}.json"))).unwrap();
-        Self { name: name.to_owned(), rules: serde_json::from_str(&text).unwrap() }
+        Self {
+            name: name.to_owned(),
+            rules: serde_json::from_str(&text).unwrap(),
+        }
     }
 }
 
 impl TensorSource for GoldenWeights {
     fn load(&self, name: &str, _shape: &[usize]) -> Result<Tensor, WeightsError> {
-        let missing = || WeightsError::Missing { tensor: name.to_owned(), file: self.name.clone() };
+        let missing = || WeightsError::Missing {
+            tensor: name.to_owned(),
+            file: self.name.clone(),
+        };
         Ok(self.rules.get(name).ok_or_else(missing)?.tensor(name))
     }
 
@@ -68,5 +77,8 @@ pub(crate) fn golden_weights(name: &str) -> Weights {
 /// The tensors that `data/NAME.json` describes.
 pub(crate) fn generated_tensors(name: &str) -> BTreeMap<String, Tensor> {
     let rules = GoldenWeights::load(name).rules;
-    rules.into_iter().map(|(name, rule)| (name.clone(), rule.tensor(&name))).collect()
+    rules
+        .into_iter()
+        .map(|(name, rule)| (name.clone(), rule.tensor(&name)))
+        .collect()
 }

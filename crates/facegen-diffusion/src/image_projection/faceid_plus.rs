@@ -30,11 +30,21 @@ impl FaceIdPlusProjection {
     pub fn load(config: &FaceIdPlusConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         let (id, width) = (config.id_embedding_dim, config.cross_attention_dim);
         let (inner, perceiver) = (2 * id, weights.pp("perceiver_resampler"));
-        let resampler =
-            FacePerceiverResampler::load(width, config.clip_embedding_dim, DEPTH, &perceiver, compute)?;
+        let resampler = FacePerceiverResampler::load(
+            width,
+            config.clip_embedding_dim,
+            DEPTH,
+            &perceiver,
+            compute,
+        )?;
         Ok(Self {
             widen: Linear::load(&weights.pp("proj.0"), id, inner, compute)?,
-            narrow: Linear::load(&weights.pp("proj.2"), inner, width * config.num_tokens, compute)?,
+            narrow: Linear::load(
+                &weights.pp("proj.2"),
+                inner,
+                width * config.num_tokens,
+                compute,
+            )?,
             norm: LayerNorm::load(&weights.pp("norm"), width, 1e-5, compute)?,
             perceiver_resampler: resampler,
             id_embedding_dim: id,
@@ -53,15 +63,30 @@ impl FaceIdPlusProjection {
     ///
     /// # Errors
     /// When a width does not fit the adapter.
-    pub fn forward(&self, id_embedding: &Tensor, clip_hidden_states: &Tensor, s_scale: f64) -> Result<Tensor> {
+    pub fn forward(
+        &self,
+        id_embedding: &Tensor,
+        clip_hidden_states: &Tensor,
+        s_scale: f64,
+    ) -> Result<Tensor> {
         let (batch, id) = id_embedding.dims2()?;
         if id != self.id_embedding_dim {
             let expected = self.id_embedding_dim;
-            return Err(NnError::Argument(format!("an id embedding has {expected} values, not {id}")));
+            return Err(NnError::Argument(format!(
+                "an id embedding has {expected} values, not {id}"
+            )));
         }
-        let projected = self.narrow.forward(&self.widen.forward_activated(id_embedding, Activation::GeluErf)?)?;
-        let identity = self.norm.forward(&projected.reshape((batch, self.tokens, ()))?)?;
-        let structure = self.perceiver_resampler.forward(&identity, clip_hidden_states)?;
+        let projected = self.narrow.forward(
+            &self
+                .widen
+                .forward_activated(id_embedding, Activation::GeluErf)?,
+        )?;
+        let identity = self
+            .norm
+            .forward(&projected.reshape((batch, self.tokens, ()))?)?;
+        let structure = self
+            .perceiver_resampler
+            .forward(&identity, clip_hidden_states)?;
         Ok((identity + (structure * s_scale)?)?)
     }
 }

@@ -33,7 +33,10 @@ impl FacePerceiverResampler {
         let layer = |index: usize| -> Result<_> {
             let weights = weights.pp("layers").pp(index);
             let attention = PerceiverAttention::load(width, &weights.pp(0), compute)?;
-            Ok((attention, FeedForward::load(width, &weights.pp(1), compute)?))
+            Ok((
+                attention,
+                FeedForward::load(width, &weights.pp(1), compute)?,
+            ))
         };
         Ok(Self {
             proj_in: Linear::load(&weights.pp("proj_in"), image_width, width, compute)?,
@@ -87,7 +90,9 @@ impl PerceiverAttention {
         let query = self.to_q.forward(&normed)?;
         let read = Tensor::cat(&[&self.norm1.forward(image)?, &normed], 1)?;
         let key_value = self.to_kv.forward(&read)?.chunk(2, 2)?;
-        let attended = self.attention.forward(&query, &key_value[0], &key_value[1])?;
+        let attended = self
+            .attention
+            .forward(&query, &key_value[0], &key_value[1])?;
         self.to_out.forward_residual(&attended, latents)
     }
 }
@@ -111,7 +116,9 @@ impl FeedForward {
     }
 
     fn forward(&self, latents: &Tensor) -> Result<Tensor> {
-        let widened = self.widen.forward_activated(&self.norm.forward(latents)?, Activation::GeluErf)?;
+        let widened = self
+            .widen
+            .forward_activated(&self.norm.forward(latents)?, Activation::GeluErf)?;
         self.narrow.forward_residual(&widened, latents)
     }
 }

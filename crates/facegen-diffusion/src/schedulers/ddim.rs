@@ -80,23 +80,41 @@ impl DdimScheduler {
     pub fn new(config: &DdimConfig, steps: usize) -> Result<Self> {
         let trained = config.num_train_timesteps;
         if steps == 0 || steps > trained {
-            return Err(NnError::Argument(format!("a schedule has 1 to {trained} steps, not {steps}")));
+            return Err(NnError::Argument(format!(
+                "a schedule has 1 to {trained} steps, not {steps}"
+            )));
         }
         let alphas_cumprod = config.alphas_cumprod();
         let stride = trained / steps;
-        let timesteps: Vec<usize> = (0..steps).rev().map(|step| step * stride + config.steps_offset).collect();
+        let timesteps: Vec<usize> = (0..steps)
+            .rev()
+            .map(|step| step * stride + config.steps_offset)
+            .collect();
         if timesteps[0] >= trained {
-            return Err(NnError::Argument(format!("{steps} steps reach beyond the {trained} of the training")));
+            return Err(NnError::Argument(format!(
+                "{steps} steps reach beyond the {trained} of the training"
+            )));
         }
-        let final_alpha_cumprod = if config.set_alpha_to_one { 1.0 } else { alphas_cumprod[0] };
-        Ok(Self { timesteps, alphas_cumprod, stride, final_alpha_cumprod })
+        let final_alpha_cumprod = if config.set_alpha_to_one {
+            1.0
+        } else {
+            alphas_cumprod[0]
+        };
+        Ok(Self {
+            timesteps,
+            alphas_cumprod,
+            stride,
+            final_alpha_cumprod,
+        })
     }
 
     /// Share of signal in the latents that step `index` leaves.
     fn previous_alpha_cumprod(&self, timestep: usize) -> f32 {
         timestep
             .checked_sub(self.stride)
-            .map_or(self.final_alpha_cumprod, |previous| self.alphas_cumprod[previous])
+            .map_or(self.final_alpha_cumprod, |previous| {
+                self.alphas_cumprod[previous]
+            })
     }
 }
 

@@ -6,17 +6,35 @@ use super::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 /// registers it after both lists of blocks.
 pub(super) fn attention_names(config: &UNet2DConditionConfig) -> Vec<String> {
     let layers = config.layers_per_block;
-    let down = config.down_block_types.iter().enumerate().flat_map(|(level, block)| {
-        let transformers = if *block == DownBlockType::CrossAttnDownBlock2D { layers } else { 0 };
-        (0..transformers).map(move |index| format!("down_blocks.{level}.attentions.{index}"))
-    });
-    let up = config.up_block_types.iter().enumerate().flat_map(|(level, block)| {
-        let transformers = if *block == UpBlockType::CrossAttnUpBlock2D { layers + 1 } else { 0 };
-        (0..transformers).map(move |index| format!("up_blocks.{level}.attentions.{index}"))
-    });
+    let down = config
+        .down_block_types
+        .iter()
+        .enumerate()
+        .flat_map(|(level, block)| {
+            let transformers = if *block == DownBlockType::CrossAttnDownBlock2D {
+                layers
+            } else {
+                0
+            };
+            (0..transformers).map(move |index| format!("down_blocks.{level}.attentions.{index}"))
+        });
+    let up = config
+        .up_block_types
+        .iter()
+        .enumerate()
+        .flat_map(|(level, block)| {
+            let transformers = if *block == UpBlockType::CrossAttnUpBlock2D {
+                layers + 1
+            } else {
+                0
+            };
+            (0..transformers).map(move |index| format!("up_blocks.{level}.attentions.{index}"))
+        });
     down.chain(up)
         .chain(["mid_block.attentions.0".to_owned()])
-        .flat_map(|transformer| ["attn1", "attn2"].map(|name| format!("{transformer}.transformer_blocks.0.{name}")))
+        .flat_map(|transformer| {
+            ["attn1", "attn2"].map(|name| format!("{transformer}.transformer_blocks.0.{name}"))
+        })
         .collect()
 }
 
@@ -35,10 +53,25 @@ mod tests {
         .unwrap();
         let names = attention_names(&config);
         assert_eq!(names.len(), 32);
-        assert_eq!(names[0], "down_blocks.0.attentions.0.transformer_blocks.0.attn1");
-        assert_eq!(names[11], "down_blocks.2.attentions.1.transformer_blocks.0.attn2");
-        assert_eq!(names[12], "up_blocks.1.attentions.0.transformer_blocks.0.attn1");
-        assert_eq!(names[29], "up_blocks.3.attentions.2.transformer_blocks.0.attn2");
-        assert_eq!(names[31], "mid_block.attentions.0.transformer_blocks.0.attn2");
+        assert_eq!(
+            names[0],
+            "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
+        );
+        assert_eq!(
+            names[11],
+            "down_blocks.2.attentions.1.transformer_blocks.0.attn2"
+        );
+        assert_eq!(
+            names[12],
+            "up_blocks.1.attentions.0.transformer_blocks.0.attn1"
+        );
+        assert_eq!(
+            names[29],
+            "up_blocks.3.attentions.2.transformer_blocks.0.attn2"
+        );
+        assert_eq!(
+            names[31],
+            "mid_block.attentions.0.transformer_blocks.0.attn2"
+        );
     }
 }

@@ -44,22 +44,37 @@ pub(super) struct DownBlock {
 impl DownBlock {
     pub(super) fn load(loader: &Loader<'_>, level: usize, weights: &Weights) -> Result<Self> {
         let config = loader.config;
-        let (name, channels) = (format!("down_blocks.{level}"), config.block_out_channels[level]);
+        let (name, channels) = (
+            format!("down_blocks.{level}"),
+            config.block_out_channels[level],
+        );
         let weights = weights.pp(&name);
         let input = config.block_out_channels[level.saturating_sub(1)];
         let attends = config.down_block_types[level] == DownBlockType::CrossAttnDownBlock2D;
         let layer = |index: usize| -> Result<Layer> {
             let in_channels = if index == 0 { input } else { channels };
-            let resnet = resnet(loader, in_channels, channels, &weights.pp("resnets").pp(index))?;
+            let resnet = resnet(
+                loader,
+                in_channels,
+                channels,
+                &weights.pp("resnets").pp(index),
+            )?;
             let transformer = attends.then(|| transformer(loader, &name, index, level, &weights));
-            Ok(Layer { resnet, transformer: transformer.transpose()? })
+            Ok(Layer {
+                resnet,
+                transformer: transformer.transpose()?,
+            })
         };
         let downsampler = (level + 1 < config.levels()).then(|| {
-            let conv = Conv2dConfig::new(channels, channels, 3).stride(2).padding(1);
+            let conv = Conv2dConfig::new(channels, channels, 3)
+                .stride(2)
+                .padding(1);
             Conv2d::load(&weights.pp("downsamplers.0.conv"), &conv, loader.compute)
         });
         Ok(Self {
-            layers: (0..config.layers_per_block).map(layer).collect::<Result<_>>()?,
+            layers: (0..config.layers_per_block)
+                .map(layer)
+                .collect::<Result<_>>()?,
             downsampler: downsampler.transpose()?,
         })
     }
@@ -95,7 +110,8 @@ impl MidBlock {
         let level = loader.config.levels() - 1;
         let channels = loader.config.block_out_channels[level];
         let weights = weights.pp("mid_block");
-        let resnet = |index: usize| resnet(loader, channels, channels, &weights.pp("resnets").pp(index));
+        let resnet =
+            |index: usize| resnet(loader, channels, channels, &weights.pp("resnets").pp(index));
         Ok(Self {
             first: Layer {
                 resnet: resnet(0)?,
@@ -106,7 +122,10 @@ impl MidBlock {
     }
 
     pub(super) fn forward(&self, input: &FeatureMap, context: &Context<'_>) -> Result<FeatureMap> {
-        self.last.forward(&self.first.forward(input, context)?, Some(context.time_embedding))
+        self.last.forward(
+            &self.first.forward(input, context)?,
+            Some(context.time_embedding),
+        )
     }
 }
 
@@ -129,17 +148,31 @@ impl UpBlock {
         let attends = config.up_block_types[index] == UpBlockType::CrossAttnUpBlock2D;
         let layer = |number: usize| -> Result<Layer> {
             let input = if number == 0 { previous } else { channels };
-            let skip = if number == config.layers_per_block { skip_of_last } else { channels };
-            let resnet = resnet(loader, input + skip, channels, &weights.pp("resnets").pp(number))?;
+            let skip = if number == config.layers_per_block {
+                skip_of_last
+            } else {
+                channels
+            };
+            let resnet = resnet(
+                loader,
+                input + skip,
+                channels,
+                &weights.pp("resnets").pp(number),
+            )?;
             let transformer = attends.then(|| transformer(loader, &name, number, level, &weights));
-            Ok(Layer { resnet, transformer: transformer.transpose()? })
+            Ok(Layer {
+                resnet,
+                transformer: transformer.transpose()?,
+            })
         };
         let upsampler = (level > 0).then(|| {
             let conv = Conv2dConfig::new(channels, channels, 3).padding(1);
             Conv2d::load(&weights.pp("upsamplers.0.conv"), &conv, loader.compute)
         });
         Ok(Self {
-            layers: (0..=config.layers_per_block).map(layer).collect::<Result<_>>()?,
+            layers: (0..=config.layers_per_block)
+                .map(layer)
+                .collect::<Result<_>>()?,
             upsampler: upsampler.transpose()?,
         })
     }
@@ -152,7 +185,9 @@ impl UpBlock {
         context: &Context<'_>,
     ) -> Result<FeatureMap> {
         for layer in &self.layers {
-            let skip = skips.pop().ok_or_else(|| NnError::Config("unet: too few skip connections".into()))?;
+            let skip = skips
+                .pop()
+                .ok_or_else(|| NnError::Config("unet: too few skip connections".into()))?;
             hidden_states = layer.forward(&hidden_states.concat_channels(&skip)?, context)?;
         }
         match (&self.upsampler, skips.last()) {
@@ -166,7 +201,12 @@ impl UpBlock {
     }
 }
 
-fn resnet(loader: &Loader<'_>, input: usize, output: usize, weights: &Weights) -> Result<ResnetBlock2D> {
+fn resnet(
+    loader: &Loader<'_>,
+    input: usize,
+    output: usize,
+    weights: &Weights,
+) -> Result<ResnetBlock2D> {
     let config = ResnetConfig {
         in_channels: input,
         out_channels: output,

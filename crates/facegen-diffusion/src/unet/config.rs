@@ -85,7 +85,9 @@ impl UNet2DConditionConfig {
     /// Width of the time embedding behind its MLP.
     #[must_use]
     pub fn time_embed_dim(&self) -> usize {
-        self.block_out_channels.first().map_or(0, |channels| 4 * channels)
+        self.block_out_channels
+            .first()
+            .map_or(0, |channels| 4 * channels)
     }
 
     /// Heads of a level's transformers.
@@ -103,7 +105,11 @@ impl UNet2DConditionConfig {
             HeadCounts::Same(_) => levels,
             HeadCounts::PerLevel(heads) => heads.len(),
         };
-        let lists = [self.down_block_types.len(), self.up_block_types.len(), per_level];
+        let lists = [
+            self.down_block_types.len(),
+            self.up_block_types.len(),
+            per_level,
+        ];
         let refusal = if levels == 0 || lists.iter().any(|&length| length != levels) {
             "the lists of levels differ in length"
         } else if (0..levels).any(|level| !self.fits_heads(level)) {

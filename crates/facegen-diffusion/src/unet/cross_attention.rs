@@ -49,7 +49,9 @@ impl CrossAttention {
             slot,
             to_q: Linear::load_without_bias(&weights.pp("to_q"), channels, channels, compute)?,
             text: projections(weights, "to_k", "to_v")?,
-            image: image.map(|weights| projections(weights, "to_k_ip", "to_v_ip")).transpose()?,
+            image: image
+                .map(|weights| projections(weights, "to_k_ip", "to_v_ip"))
+                .transpose()?,
             to_out: Linear::load(&weights.pp("to_out.0"), channels, channels, compute)?,
             attention: Attention::new(loader.config.heads(level), compute),
             compute: compute.clone(),
@@ -60,12 +62,15 @@ impl CrossAttention {
     pub(super) fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedKeysValues> {
         let text = self.text.forward(&conditioning.text, &self.compute)?;
         let image = match (&self.image, &conditioning.image) {
-            (Some(projection), Some(image)) => {
-                Some((projection.forward(&image.tokens, &self.compute)?, image.scale))
-            }
+            (Some(projection), Some(image)) => Some((
+                projection.forward(&image.tokens, &self.compute)?,
+                image.scale,
+            )),
             (_, None) => None,
             (None, Some(_)) => {
-                return Err(NnError::Argument("image tokens were given to a unet without an adapter".into()));
+                return Err(NnError::Argument(
+                    "image tokens were given to a unet without an adapter".into(),
+                ));
             }
         };
         Ok(PreparedKeysValues { text, image })
@@ -82,17 +87,24 @@ impl CrossAttention {
         let read = |(sample, prepared): (usize, &&PreparedConditioning)| {
             self.read(&query.narrow(0, sample, 1)?, &prepared.layers[self.slot])
         };
-        let attended = conditionings.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
-        self.to_out.forward_residual(&Tensor::cat(&attended, 0)?, residual)
+        let attended = conditionings
+            .iter()
+            .enumerate()
+            .map(read)
+            .collect::<Result<Vec<_>>>()?;
+        self.to_out
+            .forward_residual(&Tensor::cat(&attended, 0)?, residual)
     }
 
     /// One sample, because token counts differ between requests.
     fn read(&self, query: &Tensor, prepared: &PreparedKeysValues) -> Result<Tensor> {
-        let attended = self.attention.forward(query, &prepared.text.key, &prepared.text.value)?;
+        let attended = self
+            .attention
+            .forward(query, &prepared.text.key, &prepared.text.value)?;
         match &prepared.image {
             Some((image, scale)) => {
-                let structure = self.attention.forward(query, &image.key, &image.value)?;
-                Ok((attended + (structure * *scale)?)?)
+                self.attention
+                    .forward_onto(&attended, *scale, query, &image.key, &image.value)
             }
             None => Ok(attended),
         }
@@ -101,7 +113,12 @@ impl CrossAttention {
 
 impl KeyValueProjection {
     fn forward(&self, tokens: &Tensor, compute: &Compute) -> Result<KeyValue> {
-        let tokens = tokens.to_device(compute.device())?.to_dtype(compute.dtype())?;
-        Ok(KeyValue { key: self.to_k.forward(&tokens)?, value: self.to_v.forward(&tokens)? })
+        let tokens = tokens
+            .to_device(compute.device())?
+            .to_dtype(compute.dtype())?;
+        Ok(KeyValue {
+            key: self.to_k.forward(&tokens)?,
+            value: self.to_v.forward(&tokens)?,
+        })
     }
 }

@@ -24,7 +24,13 @@ impl<'a> Loader<'a> {
         compute: &'a Compute,
     ) -> Self {
         let names = attention_names(config);
-        Self { config, compute, adapter, names, cross_attentions: RefCell::default() }
+        Self {
+            config,
+            compute,
+            adapter,
+            names,
+            cross_attentions: RefCell::default(),
+        }
     }
 
     /// The UNet's weights with the adapter's LoRA fused into them.
@@ -37,12 +43,28 @@ impl<'a> Loader<'a> {
 
     /// Loads a cross-attention and remembers it under the slot that it is
     /// given, so that its keys and values can be prepared once for a request.
-    pub(super) fn cross_attention(&self, name: &str, level: usize, weights: &Weights) -> Result<Arc<CrossAttention>> {
+    pub(super) fn cross_attention(
+        &self,
+        name: &str,
+        level: usize,
+        weights: &Weights,
+    ) -> Result<Arc<CrossAttention>> {
         let number = self.names.iter().position(|known| known == name);
-        let image = self.adapter.zip(number).map(|(adapter, number)| adapter.attention(number));
+        let image = self
+            .adapter
+            .zip(number)
+            .map(|(adapter, number)| adapter.attention(number));
         let slot = self.cross_attentions.borrow().len();
-        let attention = Arc::new(CrossAttention::load(self, slot, level, weights, image.as_ref())?);
-        self.cross_attentions.borrow_mut().push(Arc::clone(&attention));
+        let attention = Arc::new(CrossAttention::load(
+            self,
+            slot,
+            level,
+            weights,
+            image.as_ref(),
+        )?);
+        self.cross_attentions
+            .borrow_mut()
+            .push(Arc::clone(&attention));
         Ok(attention)
     }
 

@@ -46,17 +46,31 @@ impl UNet2DConditionModel {
         let weights = &loader.fuse(weights);
         let first = config.block_out_channels[0];
         let conv = |name: &str, input: usize, output: usize| {
-            Conv2d::load(&weights.pp(name), &Conv2dConfig::new(input, output, 3).padding(1), compute)
+            Conv2d::load(
+                &weights.pp(name),
+                &Conv2dConfig::new(input, output, 3).padding(1),
+                compute,
+            )
         };
         let norm_out = weights.pp("conv_norm_out");
         let levels = config.levels();
         Ok(Self {
             conv_in: conv("conv_in", config.in_channels, first)?,
             time_embedding: TimeEmbedding::load(config, &weights.pp("time_embedding"), compute)?,
-            down_blocks: (0..levels).map(|level| DownBlock::load(&loader, level, weights)).collect::<Result<_>>()?,
+            down_blocks: (0..levels)
+                .map(|level| DownBlock::load(&loader, level, weights))
+                .collect::<Result<_>>()?,
             mid_block: MidBlock::load(&loader, weights)?,
-            up_blocks: (0..levels).map(|index| UpBlock::load(&loader, index, weights)).collect::<Result<_>>()?,
-            conv_norm_out: GroupNorm::load(&norm_out, config.norm_num_groups, first, config.norm_eps, compute)?,
+            up_blocks: (0..levels)
+                .map(|index| UpBlock::load(&loader, index, weights))
+                .collect::<Result<_>>()?,
+            conv_norm_out: GroupNorm::load(
+                &norm_out,
+                config.norm_num_groups,
+                first,
+                config.norm_eps,
+                compute,
+            )?,
             conv_out: conv("conv_out", first, config.out_channels)?,
             cross_attentions: loader.into_cross_attentions(),
         })
@@ -68,8 +82,13 @@ impl UNet2DConditionModel {
     /// When the tokens have another width, or image tokens are given to a UNet
     /// without an adapter.
     pub fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedConditioning> {
-        let layers = self.cross_attentions.iter().map(|attention| attention.prepare(conditioning));
-        Ok(PreparedConditioning { layers: layers.collect::<Result<_>>()? })
+        let layers = self
+            .cross_attentions
+            .iter()
+            .map(|attention| attention.prepare(conditioning));
+        Ok(PreparedConditioning {
+            layers: layers.collect::<Result<_>>()?,
+        })
     }
 
     /// The predicted noise, in the shape of `latents` `(batch, channels,
@@ -92,7 +111,10 @@ impl UNet2DConditionModel {
             )));
         }
         let time_embedding = self.time_embedding.forward(timesteps)?;
-        let context = Context { time_embedding: &time_embedding, conditionings };
+        let context = Context {
+            time_embedding: &time_embedding,
+            conditionings,
+        };
 
         let mut hidden_states = self.conv_in.forward(latents)?;
         let mut skips = vec![hidden_states.clone()];
@@ -103,6 +125,7 @@ impl UNet2DConditionModel {
         for block in &self.up_blocks {
             hidden_states = block.forward(hidden_states, &mut skips, &context)?;
         }
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
+        self.conv_out
+            .forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
     }
 }

@@ -17,8 +17,9 @@ pub(super) struct SelfAttention {
 impl SelfAttention {
     pub(super) fn load(loader: &Loader<'_>, level: usize, weights: &Weights) -> Result<Self> {
         let channels = loader.config.block_out_channels[level];
-        let projection =
-            |name: &str| Linear::load_without_bias(&weights.pp(name), channels, channels, loader.compute);
+        let projection = |name: &str| {
+            Linear::load_without_bias(&weights.pp(name), channels, channels, loader.compute)
+        };
         Ok(Self {
             to_q: projection("to_q")?,
             to_k: projection("to_k")?,
@@ -33,6 +34,7 @@ impl SelfAttention {
         let query = self.to_q.forward(hidden_states)?;
         let key = self.to_k.forward(hidden_states)?;
         let value = self.to_v.forward(hidden_states)?;
-        self.to_out.forward_residual(&self.attention.forward(&query, &key, &value)?, residual)
+        self.to_out
+            .forward_residual(&self.attention.forward(&query, &key, &value)?, residual)
     }
 }

@@ -22,7 +22,11 @@ pub(super) struct TimeEmbedding {
 }
 
 impl TimeEmbedding {
-    pub(super) fn load(config: &UNet2DConditionConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+    pub(super) fn load(
+        config: &UNet2DConditionConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         let (channels, width) = (config.time_embed_dim() / 4, config.time_embed_dim());
         Ok(Self {
             channels,
@@ -37,11 +41,16 @@ impl TimeEmbedding {
     /// `(batch, time_embed_dim)`, already behind the silu that every residual
     /// block starts with.
     pub(super) fn forward(&self, timesteps: &[usize]) -> Result<Tensor> {
-        let values: Vec<f32> = timesteps.iter().flat_map(|&timestep| self.sinusoids(timestep)).collect();
+        let values: Vec<f32> = timesteps
+            .iter()
+            .flat_map(|&timestep| self.sinusoids(timestep))
+            .collect();
         let sinusoids = Tensor::from_vec(values, (timesteps.len(), self.channels), &Device::Cpu)?
             .to_dtype(self.compute.dtype())?
             .to_device(self.compute.device())?;
-        let hidden = self.linear_1.forward_activated(&sinusoids, Activation::Silu)?;
+        let hidden = self
+            .linear_1
+            .forward_activated(&sinusoids, Activation::Silu)?;
         self.linear_2.forward_activated(&hidden, Activation::Silu)
     }
 
@@ -51,7 +60,12 @@ impl TimeEmbedding {
             let exponent = -MAX_PERIOD.ln() * index as f32 / (half as f32 - self.freq_shift);
             timestep as f32 * exponent.exp()
         });
-        let (cosines, sines): (Vec<f32>, Vec<f32>) = angles.map(|angle| (angle.cos(), angle.sin())).unzip();
-        if self.cosines_first { [cosines, sines].concat() } else { [sines, cosines].concat() }
+        let (cosines, sines): (Vec<f32>, Vec<f32>) =
+            angles.map(|angle| (angle.cos(), angle.sin())).unzip();
+        if self.cosines_first {
+            [cosines, sines].concat()
+        } else {
+            [sines, cosines].concat()
+        }
     }
 }

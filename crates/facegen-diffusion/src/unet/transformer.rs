@@ -24,25 +24,50 @@ pub(super) struct Transformer2DModel {
 impl Transformer2DModel {
     /// `name` is the full name of the module, by which the adapter finds its
     /// attentions.
-    pub(super) fn load(loader: &Loader<'_>, name: &str, level: usize, weights: &Weights) -> Result<Self> {
+    pub(super) fn load(
+        loader: &Loader<'_>,
+        name: &str,
+        level: usize,
+        weights: &Weights,
+    ) -> Result<Self> {
         let (config, compute) = (loader.config, loader.compute);
         let channels = config.block_out_channels[level];
-        let conv = |name: &str| Conv2d::load(&weights.pp(name), &Conv2dConfig::new(channels, channels, 1), compute);
+        let conv = |name: &str| {
+            Conv2d::load(
+                &weights.pp(name),
+                &Conv2dConfig::new(channels, channels, 1),
+                compute,
+            )
+        };
         let block_name = format!("{name}.transformer_blocks.0");
         let block_weights = weights.pp("transformer_blocks.0");
         Ok(Self {
-            norm: GroupNorm::load(&weights.pp("norm"), config.norm_num_groups, channels, 1e-6, compute)?,
+            norm: GroupNorm::load(
+                &weights.pp("norm"),
+                config.norm_num_groups,
+                channels,
+                1e-6,
+                compute,
+            )?,
             proj_in: conv("proj_in")?,
             block: BasicTransformerBlock::load(loader, &block_name, level, &block_weights)?,
             proj_out: conv("proj_out")?,
         })
     }
 
-    pub(super) fn forward(&self, input: &FeatureMap, conditionings: &[&PreparedConditioning]) -> Result<FeatureMap> {
+    pub(super) fn forward(
+        &self,
+        input: &FeatureMap,
+        conditionings: &[&PreparedConditioning],
+    ) -> Result<FeatureMap> {
         let projected = self.proj_in.forward(&self.norm.forward(input)?)?;
         let tokens = self.block.forward(&projected.to_tokens()?, conditionings)?;
-        let epilogue = Epilogue { residual: Some(input), ..Epilogue::default() };
-        self.proj_out.forward_fused(&input.from_tokens(&tokens)?, &epilogue)
+        let epilogue = Epilogue {
+            residual: Some(input),
+            ..Epilogue::default()
+        };
+        self.proj_out
+            .forward_fused(&input.from_tokens(&tokens)?, &epilogue)
     }
 }
 
@@ -73,8 +98,11 @@ impl BasicTransformerBlock {
 
     fn forward(&self, tokens: &Tensor, conditionings: &[&PreparedConditioning]) -> Result<Tensor> {
         let tokens = self.attn1.forward(&self.norm1.forward(tokens)?, tokens)?;
-        let tokens = self.attn2.forward(&self.norm2.forward(&tokens)?, conditionings, &tokens)?;
-        self.feed_forward.forward(&self.norm3.forward(&tokens)?, &tokens)
+        let tokens = self
+            .attn2
+            .forward(&self.norm2.forward(&tokens)?, conditionings, &tokens)?;
+        self.feed_forward
+            .forward(&self.norm3.forward(&tokens)?, &tokens)
     }
 }
 

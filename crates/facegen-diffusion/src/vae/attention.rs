@@ -15,7 +15,12 @@ pub(super) struct VaeAttention {
 impl VaeAttention {
     /// Accepts both sets of names: those of current diffusers and the
     /// `query`, `key`, `value`, `proj_attn` of older checkpoints.
-    pub(super) fn load(channels: usize, groups: usize, weights: &Weights, compute: &Compute) -> Result<Self> {
+    pub(super) fn load(
+        channels: usize,
+        groups: usize,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         let names = if weights.contains("query.weight") {
             ["query", "key", "value", "proj_attn"]
         } else {
@@ -24,7 +29,13 @@ impl VaeAttention {
         let [to_q, to_k, to_v, to_out] =
             names.map(|name| Linear::load(&weights.pp(name), channels, channels, compute));
         Ok(Self {
-            group_norm: GroupNorm::load(&weights.pp("group_norm"), groups, channels, 1e-6, compute)?,
+            group_norm: GroupNorm::load(
+                &weights.pp("group_norm"),
+                groups,
+                channels,
+                1e-6,
+                compute,
+            )?,
             to_q: to_q?,
             to_k: to_k?,
             to_v: to_v?,
@@ -39,6 +50,10 @@ impl VaeAttention {
         let key = self.to_k.forward(&tokens)?;
         let value = self.to_v.forward(&tokens)?;
         let attended = self.attention.forward(&query, &key, &value)?;
-        input.from_tokens(&self.to_out.forward_residual(&attended, &input.to_tokens()?)?)
+        input.from_tokens(
+            &self
+                .to_out
+                .forward_residual(&attended, &input.to_tokens()?)?,
+        )
     }
 }

@@ -28,17 +28,28 @@ struct UpDecoderBlock {
 }
 
 impl Decoder {
-    pub(super) fn load(config: &AutoencoderKlConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
-        let (Some(&first), Some(&last)) = (config.block_out_channels.first(), config.block_out_channels.last())
-        else {
+    pub(super) fn load(
+        config: &AutoencoderKlConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
+        let (Some(&first), Some(&last)) = (
+            config.block_out_channels.first(),
+            config.block_out_channels.last(),
+        ) else {
             return Err(NnError::Config("vae: no levels".into()));
         };
         let groups = config.norm_num_groups;
         let (mid, norm_out) = (weights.pp("mid_block"), weights.pp("conv_norm_out"));
         let conv = |name: &str, input: usize, output: usize| {
-            Conv2d::load(&weights.pp(name), &Conv2dConfig::new(input, output, 3).padding(1), compute)
+            Conv2d::load(
+                &weights.pp(name),
+                &Conv2dConfig::new(input, output, 3).padding(1),
+                compute,
+            )
         };
-        let mid_resnet = |index: usize| resnet(last, last, groups, &mid.pp("resnets").pp(index), compute);
+        let mid_resnet =
+            |index: usize| resnet(last, last, groups, &mid.pp("resnets").pp(index), compute);
         let levels = config.block_out_channels.len();
         let up_block = |index: usize| UpDecoderBlock::load(config, index, weights, compute);
         Ok(Self {
@@ -53,19 +64,27 @@ impl Decoder {
     }
 
     pub(super) fn forward(&self, latents: &FeatureMap) -> Result<FeatureMap> {
-        let mut hidden_states = self.mid_first.forward(&self.conv_in.forward(latents)?, None)?;
+        let mut hidden_states = self
+            .mid_first
+            .forward(&self.conv_in.forward(latents)?, None)?;
         hidden_states = self.mid_attention.forward(&hidden_states)?;
         hidden_states = self.mid_last.forward(&hidden_states, None)?;
         for block in &self.up_blocks {
             hidden_states = block.forward(hidden_states)?;
         }
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
+        self.conv_out
+            .forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
     }
 }
 
 impl UpDecoderBlock {
     /// `index` counts from the coarsest level.
-    fn load(config: &AutoencoderKlConfig, index: usize, weights: &Weights, compute: &Compute) -> Result<Self> {
+    fn load(
+        config: &AutoencoderKlConfig,
+        index: usize,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         let levels = config.block_out_channels.len();
         let level = levels - 1 - index;
         let channels = config.block_out_channels[level];
@@ -73,14 +92,22 @@ impl UpDecoderBlock {
         let weights = weights.pp("up_blocks").pp(index);
         let resnet = |number: usize| {
             let input = if number == 0 { previous } else { channels };
-            resnet(input, channels, config.norm_num_groups, &weights.pp("resnets").pp(number), compute)
+            resnet(
+                input,
+                channels,
+                config.norm_num_groups,
+                &weights.pp("resnets").pp(number),
+                compute,
+            )
         };
         let upsampler = (level > 0).then(|| {
             let conv = Conv2dConfig::new(channels, channels, 3).padding(1);
             Conv2d::load(&weights.pp("upsamplers.0.conv"), &conv, compute)
         });
         Ok(Self {
-            resnets: (0..=config.layers_per_block).map(resnet).collect::<Result<_>>()?,
+            resnets: (0..=config.layers_per_block)
+                .map(resnet)
+                .collect::<Result<_>>()?,
             upsampler: upsampler.transpose()?,
         })
     }
@@ -106,7 +133,12 @@ fn resnet(
     weights: &Weights,
     compute: &Compute,
 ) -> Result<ResnetBlock2D> {
-    let config =
-        ResnetConfig { in_channels: input, out_channels: output, time_embed_dim: None, groups, eps: EPS };
+    let config = ResnetConfig {
+        in_channels: input,
+        out_channels: output,
+        time_embed_dim: None,
+        groups,
+        eps: EPS,
+    };
     ResnetBlock2D::load(&config, weights, compute)
 }

@@ -19,13 +19,21 @@ impl AutoencoderKl {
     ///
     /// # Errors
     /// When a tensor is missing or has another shape.
-    pub fn load(config: &AutoencoderKlConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+    pub fn load(
+        config: &AutoencoderKlConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         weights.ignore("encoder.");
         weights.ignore("quant_conv.");
         let channels = config.latent_channels;
         let post_quant_conv = weights.pp("post_quant_conv");
         Ok(Self {
-            post_quant_conv: Conv2d::load(&post_quant_conv, &Conv2dConfig::new(channels, channels, 1), compute)?,
+            post_quant_conv: Conv2d::load(
+                &post_quant_conv,
+                &Conv2dConfig::new(channels, channels, 1),
+                compute,
+            )?,
             decoder: Decoder::load(config, &weights.pp("decoder"), compute)?,
             scaling_factor: config.scaling_factor,
             compute: compute.clone(),
@@ -39,7 +47,9 @@ impl AutoencoderKl {
     /// When the latents have other channels.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         let latents = FeatureMap::from_nchw(&(latents / self.scaling_factor)?, &self.compute)?;
-        let decoded = self.decoder.forward(&self.post_quant_conv.forward(&latents)?)?;
+        let decoded = self
+            .decoder
+            .forward(&self.post_quant_conv.forward(&latents)?)?;
         Ok(decoded.to_nchw()?.to_dtype(DType::F32)?)
     }
 
@@ -49,9 +59,13 @@ impl AutoencoderKl {
     /// # Errors
     /// When the tensor is not one picture.
     pub fn to_rgb(decoded: &Tensor) -> Result<Vec<u8>> {
-        let rows = decoded.squeeze(0)?.permute((1, 2, 0))?.to_device(&Device::Cpu)?;
+        let rows = decoded
+            .squeeze(0)?
+            .permute((1, 2, 0))?
+            .to_device(&Device::Cpu)?;
         let values: Vec<f32> = rows.flatten_all()?.to_vec1()?;
-        let to_byte = |value: f32| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
+        let to_byte =
+            |value: f32| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
         Ok(values.into_iter().map(to_byte).collect())
     }
 }

@@ -13,49 +13,79 @@ use crate::{EngineError, Models};
 
 /// All that happens to a request before its first step: face, prompts,
 /// conditioning and noise.
-pub(super) fn admit(models: &Models, adapter_scale: f64, input: &GenerationInput) -> Result<Admitted, EngineError> {
+pub(super) fn admit(
+    models: &Models,
+    adapter_scale: f64,
+    input: &GenerationInput,
+) -> Result<Admitted, EngineError> {
     let request = &input.request;
     refuse_what_is_not_offered(request)?;
     let mut warnings = Vec::new();
     let mut timings = GenerationTimings::default();
 
-    let face = timed(&mut timings.face_analysis, || models.face.analyze(&input.face))?;
+    let face = timed(&mut timings.face_analysis, || {
+        models.face.analyze(&input.face)
+    })?;
     if face.faces_found > 1 {
-        warnings.push(format!("face_image shows {} faces; the most certain one was used", face.faces_found));
+        warnings.push(format!(
+            "face_image shows {} faces; the most certain one was used",
+            face.faces_found
+        ));
     }
     let guided = request.guidance_scale() > 1.0;
     let (prompt, negative_prompt) = timed(&mut timings.text_encoding, || {
         let prompt = encode_prompt(models, "prompt", request.prompt(), &mut warnings)?;
         let negative_prompt = guided
-            .then(|| encode_prompt(models, "negative_prompt", request.negative_prompt(), &mut warnings))
+            .then(|| {
+                encode_prompt(
+                    models,
+                    "negative_prompt",
+                    request.negative_prompt(),
+                    &mut warnings,
+                )
+            })
             .transpose()?;
         Ok((prompt, negative_prompt))
     })?;
     let guidance = timed(&mut timings.conditioning, || {
-        let tokens = models.face.tokens(&face.crop, &face.id_embedding, request.s_scale())?;
+        let tokens = models
+            .face
+            .tokens(&face.crop, &face.id_embedding, request.s_scale())?;
         let prepare = |text: Tensor, tokens: Tensor| {
-            let image = Some(ImagePrompt { tokens, scale: adapter_scale });
+            let image = Some(ImagePrompt {
+                tokens,
+                scale: adapter_scale,
+            });
             models.unet.prepare(&Conditioning { text, image })
         };
         Ok(Arc::new(Guidance {
             cond: prepare(prompt, tokens.cond)?,
-            uncond: negative_prompt.map(|text| prepare(text, tokens.uncond)).transpose()?,
+            uncond: negative_prompt
+                .map(|text| prepare(text, tokens.uncond))
+                .transpose()?,
             guidance_scale: request.guidance_scale(),
         }))
     })?;
     if request.safety().enabled {
-        warnings.push("this preset has no safety checker; the pictures were not checked".to_owned());
+        warnings
+            .push("this preset has no safety checker; the pictures were not checked".to_owned());
     }
     let states = start_from_noise(models, request, &guidance)?;
-    Ok(Admitted { seed: request.seed(), steps: request.steps(), states, warnings, timings })
+    Ok(Admitted {
+        seed: request.seed(),
+        steps: request.steps(),
+        states,
+        warnings,
+        timings,
+    })
 }
 
 fn refuse_what_is_not_offered(request: &GenerationRequest) -> Result<(), EngineError> {
     match request.style() {
         Style::Realistic => Ok(()),
-        style @ (Style::Comic | Style::Chibi | Style::ThreeD | Style::Anime) => {
-            Err(EngineError::NotOffered(format!("this preset does not offer the style {style:?}")))
-        }
+        style @ (Style::Comic | Style::Chibi | Style::ThreeD | Style::Anime) => Err(
+            EngineError::NotOffered(format!("this preset does not offer the style {style:?}")),
+        ),
     }
 }
 
@@ -69,7 +99,9 @@ fn encode_prompt(
     let tokens = models.tokenizer.encode(prompt)?;
     if tokens.truncated > 0 {
         let (fits, truncated) = (PROMPT_TOKENS - 2, tokens.truncated);
-        warnings.push(format!("{field} is longer than {fits} tokens; the last {truncated} were left off"));
+        warnings.push(format!(
+            "{field} is longer than {fits} tokens; the last {truncated} were left off"
+        ));
     }
     Ok(models.text_encoder.forward(&tokens.ids)?)
 }
@@ -80,7 +112,8 @@ fn start_from_noise(
     request: &GenerationRequest,
     guidance: &Arc<Guidance>,
 ) -> Result<Vec<DenoiseState>, EngineError> {
-    let scheduler: Arc<dyn Scheduler> = Arc::new(DdimScheduler::new(&DdimConfig::default(), request.steps())?);
+    let scheduler: Arc<dyn Scheduler> =
+        Arc::new(DdimScheduler::new(&DdimConfig::default(), request.steps())?);
     let (width, height) = (request.width() as usize, request.height() as usize);
     let state = |index: usize| {
         DenoiseState::from_noise(
@@ -96,7 +129,10 @@ fn start_from_noise(
 }
 
 /// Runs a stage and adds the time that it took.
-fn timed<T>(total: &mut Duration, stage: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+fn timed<T>(
+    total: &mut Duration,
+    stage: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
     let started = Instant::now();
     let result = stage();
     *total += started.elapsed();

@@ -33,19 +33,28 @@ impl CandleBackend {
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         let models = Models::load(preset, options)?;
         let adapter_scale = preset.options().adapter_scale;
-        Ok(Self { models, adapter_scale, batch_limit: BATCH_LIMIT, slots: Slots::default() })
+        Ok(Self {
+            models,
+            adapter_scale,
+            batch_limit: BATCH_LIMIT,
+            slots: Slots::default(),
+        })
     }
 
     /// Lets up to `pictures` share a call of the UNet.
     #[must_use]
     pub fn with_batch_limit(self, pictures: usize) -> Self {
-        Self { batch_limit: pictures.max(1), ..self }
+        Self {
+            batch_limit: pictures.max(1),
+            ..self
+        }
     }
 
     /// One step of the oldest sample and of those that fit beside it.
     fn step(&mut self) -> Result<Vec<Sample>, (Vec<Slot>, EngineError)> {
         let mut batch = self.slots.take_batch(self.batch_limit);
-        let mut states: Vec<&mut DenoiseState> = batch.iter_mut().map(|sample| &mut sample.state).collect();
+        let mut states: Vec<&mut DenoiseState> =
+            batch.iter_mut().map(|sample| &mut sample.state).collect();
         match denoise_step(&self.models.unet, &mut states, &self.models.compute) {
             Ok(()) => Ok(batch),
             Err(error) => Err((batch.iter().map(|sample| sample.slot).collect(), error)),
@@ -89,7 +98,10 @@ impl Backend for CandleBackend {
             Ok(batch) => batch,
             Err((slots, error)) => {
                 let error = BackendError::from(error);
-                return slots.into_iter().filter_map(|slot| self.slots.fail(slot, error.clone())).collect();
+                return slots
+                    .into_iter()
+                    .filter_map(|slot| self.slots.fail(slot, error.clone()))
+                    .collect();
             }
         };
         let elapsed = started.elapsed() / batch.len().max(1) as u32;

@@ -54,7 +54,8 @@ impl Slots {
         self.next += 1;
         let count = admitted.states.len();
         let states = admitted.states.into_iter().enumerate();
-        self.samples.extend(states.map(|(index, state)| Sample { slot, index, state }));
+        self.samples
+            .extend(states.map(|(index, state)| Sample { slot, index, state }));
         let progress = Progress {
             seed: admitted.seed,
             steps_done: 0,
@@ -73,7 +74,9 @@ impl Slots {
         let mut batch: Vec<Sample> = self.samples.pop_front().into_iter().collect();
         let mut waiting = VecDeque::new();
         while let Some(sample) = self.samples.pop_front() {
-            let fits = batch.first().is_some_and(|first| first.state.fits(&sample.state));
+            let fits = batch
+                .first()
+                .is_some_and(|first| first.state.fits(&sample.state));
             if fits && batch.len() < limit {
                 batch.push(sample);
             } else {
@@ -87,7 +90,9 @@ impl Slots {
     /// Returns a sample of a batch to its place: the oldest first.
     pub(super) fn put_back(&mut self, sample: Sample) {
         let key = |sample: &Sample| (sample.slot, sample.index);
-        let position = self.samples.partition_point(|other| key(other) < key(&sample));
+        let position = self
+            .samples
+            .partition_point(|other| key(other) < key(&sample));
         self.samples.insert(position, sample);
     }
 
@@ -95,11 +100,20 @@ impl Slots {
         let request = self.requests.get_mut(&slot)?;
         request.steps_done += 1;
         request.timings.denoising += elapsed;
-        Some(SlotEvent::Progress { slot, step: request.steps_done, steps: request.steps })
+        Some(SlotEvent::Progress {
+            slot,
+            step: request.steps_done,
+            steps: request.steps,
+        })
     }
 
     /// Keeps a picture; the last one of a request ends it.
-    pub(super) fn add_picture(&mut self, sample: &Sample, picture: Picture, elapsed: Duration) -> Option<SlotEvent> {
+    pub(super) fn add_picture(
+        &mut self,
+        sample: &Sample,
+        picture: Picture,
+        elapsed: Duration,
+    ) -> Option<SlotEvent> {
         let request = self.requests.get_mut(&sample.slot)?;
         request.timings.decoding += elapsed;
         request.pictures[sample.index] = Some(picture);
@@ -113,12 +127,16 @@ impl Slots {
             warnings: request.warnings,
             timings: request.timings,
         };
-        Some(SlotEvent::Finished { slot: sample.slot, output })
+        Some(SlotEvent::Finished {
+            slot: sample.slot,
+            output,
+        })
     }
 
     /// Ends a request, unless it has ended already.
     pub(super) fn fail(&mut self, slot: Slot, error: BackendError) -> Option<SlotEvent> {
-        self.remove(slot).then_some(SlotEvent::Failed { slot, error })
+        self.remove(slot)
+            .then_some(SlotEvent::Failed { slot, error })
     }
 
     /// Forgets a request and its samples; whether there was one.

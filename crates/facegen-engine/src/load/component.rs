@@ -20,10 +20,17 @@ const SYNTHETIC_VERSION: u32 = 1;
 ///
 /// # Errors
 /// When the preset names none, or it cannot be read or understood.
-pub(super) fn config<T: DeserializeOwned>(preset: &Preset, component: &Component) -> Result<T, EngineError> {
+pub(super) fn config<T: DeserializeOwned>(
+    preset: &Preset,
+    component: &Component,
+) -> Result<T, EngineError> {
     let path = config_path(preset, component)?;
-    let file = File::open(&path).map_err(|source| EngineError::File { path: path.clone(), source })?;
-    serde_json::from_reader(BufReader::new(file)).map_err(|source| EngineError::Config { path, source })
+    let file = File::open(&path).map_err(|source| EngineError::File {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_reader(BufReader::new(file))
+        .map_err(|source| EngineError::Config { path, source })
 }
 
 /// The file of a component that is not a checkpoint.
@@ -37,7 +44,9 @@ pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, En
             check_hash(&path, component)?;
             Ok(path)
         }
-        Source::Synthetic(_) => Err(EngineError::NotOffered("only checkpoints can be synthetic".into())),
+        Source::Synthetic(_) => Err(EngineError::NotOffered(
+            "only checkpoints can be synthetic".into(),
+        )),
     }
 }
 
@@ -78,13 +87,23 @@ fn synthetic_path(
     options: &LoadOptions,
 ) -> Result<PathBuf, EngineError> {
     let config = config_path(preset, component)?;
-    let bytes = std::fs::read(&config).map_err(|source| EngineError::File { path: config.clone(), source })?;
+    let bytes = std::fs::read(&config).map_err(|source| EngineError::File {
+        path: config.clone(),
+        source,
+    })?;
     let identity = Sha256::new()
         .chain_update(SYNTHETIC_VERSION.to_le_bytes())
         .chain_update(seed.to_le_bytes())
         .chain_update(bytes);
-    let name = config.parent().and_then(Path::file_name).unwrap_or_default();
-    let folder = options.data_dir.join("synthetic").join(preset.name()).join(name);
+    let name = config
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap_or_default();
+    let folder = options
+        .data_dir
+        .join("synthetic")
+        .join(preset.name())
+        .join(name);
     Ok(folder.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
 }
 
@@ -94,9 +113,14 @@ fn config_path(preset: &Preset, component: &Component) -> Result<PathBuf, Engine
 }
 
 fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
-    let at = |source| EngineError::File { path: path.to_owned(), source };
+    let at = |source| EngineError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(at)?;
-    let Some(expected) = &component.sha256 else { return Ok(()) };
+    let Some(expected) = &component.sha256 else {
+        return Ok(());
+    };
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut buffer).map_err(at)? {
@@ -108,12 +132,19 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
     if found == *expected {
         return Ok(());
     }
-    Err(EngineError::Hash { path: path.to_owned(), expected: expected.clone(), found })
+    Err(EngineError::Hash {
+        path: path.to_owned(),
+        expected: expected.clone(),
+        found,
+    })
 }
 
 fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hasher
+        .finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

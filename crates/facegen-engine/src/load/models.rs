@@ -42,7 +42,10 @@ impl Models {
         let compute = Compute::new(options.device.open()?, dtype);
         let (unet, projection) = load_unet(preset, options, &compute)?;
         let models = Self {
-            tokenizer: PromptTokenizer::load(&component::file(preset, &preset.components().tokenizer)?)?,
+            tokenizer: PromptTokenizer::load(&component::file(
+                preset,
+                &preset.components().tokenizer,
+            )?)?,
             text_encoder: load_text_encoder(preset, options, &compute)?,
             face: load_face(preset, options, projection, &compute)?,
             unet,
@@ -76,7 +79,8 @@ fn load_unet(
             weights.finish()?;
             Ok(unet)
         })?;
-        let projection = FaceIdPlusProjection::load(&face_id, &adapter.image_projection(), compute)?;
+        let projection =
+            FaceIdPlusProjection::load(&face_id, &adapter.image_projection(), compute)?;
         adapter.finish()?;
         Ok((unet, projection))
     })
@@ -116,7 +120,11 @@ fn load_face(
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }
 
-fn load_vae(preset: &Preset, options: &LoadOptions, compute: &Compute) -> Result<AutoencoderKl, EngineError> {
+fn load_vae(
+    preset: &Preset,
+    options: &LoadOptions,
+    compute: &Compute,
+) -> Result<AutoencoderKl, EngineError> {
     let component = &preset.components().vae;
     let config: AutoencoderKlConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {

@@ -31,7 +31,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dtype: Precision::F32, adapter_scale: 1.0, clip_channel_order: ChannelOrder::Bgr }
+        Self {
+            dtype: Precision::F32,
+            adapter_scale: 1.0,
+            clip_channel_order: ChannelOrder::Bgr,
+        }
     }
 }
 

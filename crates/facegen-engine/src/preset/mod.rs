@@ -23,16 +23,29 @@ impl Preset {
     /// When there is no such preset or its manifest is not valid.
     pub fn find(models_dir: &Path, name: &str) -> Result<Self, EngineError> {
         let path = models_dir.join(format!("{name}.toml"));
-        let is_plain = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        let is_plain = !name.is_empty()
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
         if !is_plain || !path.is_file() {
             let available = available(models_dir);
-            return Err(EngineError::UnknownPreset { name: name.to_owned(), available });
+            return Err(EngineError::UnknownPreset {
+                name: name.to_owned(),
+                available,
+            });
         }
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| EngineError::File { path: path.clone(), source })?;
-        let manifest = toml::from_str(&text)
-            .map_err(|error| EngineError::Manifest { path, reason: error.to_string() })?;
-        Ok(Self { models_dir: models_dir.to_owned(), manifest })
+        let text = std::fs::read_to_string(&path).map_err(|source| EngineError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let manifest = toml::from_str(&text).map_err(|error| EngineError::Manifest {
+            path,
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            models_dir: models_dir.to_owned(),
+            manifest,
+        })
     }
 
     /// The name, as in the file's.
@@ -74,7 +87,10 @@ fn available(models_dir: &Path) -> String {
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();

@@ -30,7 +30,11 @@ pub(super) struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    pub(super) fn load(config: &EncoderLayerConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+    pub(super) fn load(
+        config: &EncoderLayerConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self> {
         let (width, eps) = (config.hidden_size, config.layer_norm_eps);
         let (attention, mlp) = (weights.pp("self_attn"), weights.pp("mlp"));
         let projection = |name: &str| Linear::load(&attention.pp(name), width, width, compute);
@@ -41,7 +45,11 @@ impl EncoderLayer {
             k_proj: projection("k_proj")?,
             v_proj: projection("v_proj")?,
             out_proj: projection("out_proj")?,
-            attention: if config.causal { kernel.causal() } else { kernel },
+            attention: if config.causal {
+                kernel.causal()
+            } else {
+                kernel
+            },
             layer_norm2: LayerNorm::load(&weights.pp("layer_norm2"), width, eps, compute)?,
             fc1: Linear::load(&mlp.pp("fc1"), width, config.intermediate_size, compute)?,
             fc2: Linear::load(&mlp.pp("fc2"), config.intermediate_size, width, compute)?,
@@ -56,7 +64,9 @@ impl EncoderLayer {
         compute: &Compute,
     ) -> Result<Vec<Self>> {
         let layers = weights.pp("encoder.layers");
-        (0..count).map(|index| Self::load(config, &layers.pp(index), compute)).collect()
+        (0..count)
+            .map(|index| Self::load(config, &layers.pp(index), compute))
+            .collect()
     }
 
     pub(super) fn forward(&self, hidden_states: &Tensor) -> Result<Tensor> {

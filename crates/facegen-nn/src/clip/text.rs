@@ -24,7 +24,11 @@ impl ClipTextModel {
     /// When a tensor is missing or has another shape.
     pub fn load(config: &ClipTextConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         let bare = weights.contains("embeddings.token_embedding.weight");
-        let weights = if bare { weights.clone() } else { weights.pp("text_model") };
+        let weights = if bare {
+            weights.clone()
+        } else {
+            weights.pp("text_model")
+        };
         weights.ignore("embeddings.position_ids");
 
         let (width, embeddings) = (config.hidden_size, weights.pp("embeddings"));
@@ -33,7 +37,12 @@ impl ClipTextModel {
         Ok(Self {
             token_embedding: table("token_embedding", config.vocab_size)?,
             position_embedding: table("position_embedding", config.max_position_embeddings)?,
-            layers: EncoderLayer::load_all(config.num_hidden_layers, &layer_config(config), &weights, compute)?,
+            layers: EncoderLayer::load_all(
+                config.num_hidden_layers,
+                &layer_config(config),
+                &weights,
+                compute,
+            )?,
             final_layer_norm: LayerNorm::load(&norm, width, config.layer_norm_eps, compute)?,
             compute: compute.clone(),
         })
@@ -48,13 +57,18 @@ impl ClipTextModel {
     pub fn forward(&self, tokens: &[u32]) -> Result<Tensor> {
         let positions = self.position_embedding.dims()[0];
         if tokens.is_empty() || tokens.len() > positions {
-            return Err(NnError::Argument(format!("a prompt has 1 to {positions} tokens, not {}", tokens.len())));
+            return Err(NnError::Argument(format!(
+                "a prompt has 1 to {positions} tokens, not {}",
+                tokens.len()
+            )));
         }
         let ids = Tensor::new(tokens, &Device::Cpu)?;
         let embedded = self.token_embedding.index_select(&ids, 0)?;
         let embedded = (embedded + self.position_embedding.narrow(0, 0, tokens.len())?)?;
-        let mut hidden_states =
-            embedded.unsqueeze(0)?.to_dtype(self.compute.dtype())?.to_device(self.compute.device())?;
+        let mut hidden_states = embedded
+            .unsqueeze(0)?
+            .to_dtype(self.compute.dtype())?
+            .to_device(self.compute.device())?;
         for layer in &self.layers {
             hidden_states = layer.forward(&hidden_states)?;
         }

@@ -29,22 +29,38 @@ impl ClipVisionModel {
         let (root, weights) = (weights, weights.pp("vision_model"));
         let embeddings = weights.pp("embeddings");
         weights.ignore("embeddings.position_ids");
-        let patch = Conv2dConfig::new(3, width, config.patch_size).stride(config.patch_size).without_bias();
+        let patch = Conv2dConfig::new(3, width, config.patch_size)
+            .stride(config.patch_size)
+            .without_bias();
         let on_device = |tensor: Tensor| -> Result<Tensor> {
-            Ok(tensor.to_dtype(compute.dtype())?.to_device(compute.device())?)
+            Ok(tensor
+                .to_dtype(compute.dtype())?
+                .to_device(compute.device())?)
         };
-        let position = embeddings.pp("position_embedding").get("weight", &[config.tokens(), width])?;
+        let position = embeddings
+            .pp("position_embedding")
+            .get("weight", &[config.tokens(), width])?;
         // The misspelling is the published name.
         let pre_layrnorm = weights.pp("pre_layrnorm");
         let projection = root.contains("visual_projection.weight").then(|| {
-            Linear::load_without_bias(&root.pp("visual_projection"), width, config.projection_dim, compute)
+            Linear::load_without_bias(
+                &root.pp("visual_projection"),
+                width,
+                config.projection_dim,
+                compute,
+            )
         });
         Ok(Self {
             patch_embedding: Conv2d::load(&embeddings.pp("patch_embedding"), &patch, compute)?,
             class_embedding: on_device(embeddings.get("class_embedding", &[width])?)?,
             position_embedding: on_device(position)?,
             pre_layrnorm: LayerNorm::load(&pre_layrnorm, width, eps, compute)?,
-            layers: EncoderLayer::load_all(config.num_hidden_layers, &layer_config(config), &weights, compute)?,
+            layers: EncoderLayer::load_all(
+                config.num_hidden_layers,
+                &layer_config(config),
+                &weights,
+                compute,
+            )?,
             post_layernorm: LayerNorm::load(&weights.pp("post_layernorm"), width, eps, compute)?,
             visual_projection: projection.transpose()?,
             compute: compute.clone(),
@@ -69,7 +85,10 @@ impl ClipVisionModel {
     /// When the picture has another size.
     pub fn penultimate_hidden_state(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let states = self.first_hidden_states(pixel_values, self.layers.len().saturating_sub(1))?;
-        states.into_iter().next_back().ok_or_else(|| NnError::Config("an image encoder without layers".into()))
+        states
+            .into_iter()
+            .next_back()
+            .ok_or_else(|| NnError::Config("an image encoder without layers".into()))
     }
 
     /// `image_embeds`: the class token after the last layer, normed and
@@ -83,7 +102,9 @@ impl ClipVisionModel {
             .as_ref()
             .ok_or_else(|| NnError::Config("the image encoder has no visual_projection".into()))?;
         let states = self.hidden_states(pixel_values)?;
-        let last = states.last().ok_or_else(|| NnError::Config("an image encoder without layers".into()))?;
+        let last = states
+            .last()
+            .ok_or_else(|| NnError::Config("an image encoder without layers".into()))?;
         let class_token = last.narrow(1, 0, 1)?.contiguous()?;
         projection.forward(&self.post_layernorm.forward(&class_token)?.squeeze(1)?)
     }
@@ -101,7 +122,10 @@ impl ClipVisionModel {
         let pixels = FeatureMap::from_nchw(pixel_values, &self.compute)?;
         let patches = self.patch_embedding.forward(&pixels)?.to_tokens()?;
         let width = self.class_embedding.dims()[0];
-        let class_token = self.class_embedding.reshape((1, 1, width))?.expand((pixels.batch(), 1, width))?;
+        let class_token =
+            self.class_embedding
+                .reshape((1, 1, width))?
+                .expand((pixels.batch(), 1, width))?;
         let tokens = Tensor::cat(&[&class_token.contiguous()?, &patches], 1)?;
         Ok(tokens.broadcast_add(&self.position_embedding)?)
     }

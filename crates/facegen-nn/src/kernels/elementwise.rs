@@ -53,9 +53,14 @@ fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
 
 fn geglu_with(isa: Isa, input: &[f32], width: usize, out: &mut [f32]) {
     assert_eq!(input.len(), 2 * out.len(), "input of geglu");
-    assert!(width > 0 && out.len().is_multiple_of(width), "rows of geglu");
+    assert!(
+        width > 0 && out.len().is_multiple_of(width),
+        "rows of geglu"
+    );
     let rows = (CHUNK / width).max(1);
-    let chunks = out.par_chunks_mut(rows * width).zip(input.par_chunks(rows * 2 * width));
+    let chunks = out
+        .par_chunks_mut(rows * width)
+        .zip(input.par_chunks(rows * 2 * width));
     chunks.for_each(|(out, input)| isa::run(isa, Geglu { input, width, out }));
 }
 
@@ -107,5 +112,64 @@ impl Kernel for Geglu<'_> {
                 *out = hidden * math::gelu_erf(*gate);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{bits, random, same_everywhere},
+        *,
+    };
+
+    #[test]
+    fn activations_are_the_scalar_functions_everywhere() {
+        let values = random(3 * CHUNK + 5, 1);
+        let functions: [(Activation, fn(f32) -> f32); 3] = [
+            (Activation::Silu, math::silu),
+            (Activation::GeluErf, math::gelu_erf),
+            (Activation::QuickGelu, math::quick_gelu),
+        ];
+        for (activation, function) in functions {
+            let actual = same_everywhere(|isa| {
+                let mut values = values.clone();
+                activate(isa, activation, &mut values);
+                values
+            });
+            let expected: Vec<f32> = values.iter().copied().map(function).collect();
+            assert_eq!(bits(&actual), bits(&expected), "{activation:?}");
+        }
+    }
+
+    #[test]
+    fn geglu_gates_the_first_half_with_the_second() {
+        for (rows, width) in [(1, 3), (700, 77), (2, 20_000)] {
+            let input = random(rows * 2 * width, 1);
+            let actual = same_everywhere(|isa| {
+                let mut out = vec![f32::NAN; rows * width];
+                geglu_with(isa, &input, width, &mut out);
+                out
+            });
+            for (index, actual) in actual.iter().enumerate() {
+                let (row, column) = (index / width, index % width);
+                let (hidden, gate) = (
+                    input[row * 2 * width + column],
+                    input[(row * 2 + 1) * width + column],
+                );
+                assert_eq!(*actual, hidden * math::gelu_erf(gate));
+            }
+        }
+    }
+
+    #[test]
+    fn add_adds() {
+        let (mut values, other) = (random(CHUNK + 3, 1), random(CHUNK + 3, 2));
+        let expected: Vec<f32> = values
+            .iter()
+            .zip(&other)
+            .map(|(left, right)| left + right)
+            .collect();
+        add(&mut values, &other);
+        assert_eq!(bits(&values), bits(&expected));
     }
 }

@@ -54,7 +54,10 @@ impl Epilogue<'_> {
         if let Some(per_sample) = self.per_sample {
             let samples = per_sample.len() / columns;
             assert_eq!(per_sample.len(), samples * columns, "per-sample vectors");
-            assert!(samples > 0 && rows.is_multiple_of(samples), "rows per sample");
+            assert!(
+                samples > 0 && rows.is_multiple_of(samples),
+                "rows per sample"
+            );
         }
         if let Some(residual) = self.residual {
             assert_eq!(residual.len(), rows * columns, "residual");
@@ -72,13 +75,21 @@ impl Epilogue<'_> {
     /// Finishes `values`, the part from column `first_column` on of row `row` of a product of `rows` × `columns`.
     #[inline(always)]
     pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
-        let Place { row, first_column, rows, columns } = place;
+        let Place {
+            row,
+            first_column,
+            rows,
+            columns,
+        } = place;
         if let Some(bias) = self.bias {
             add(values, &bias[first_column..]);
         }
         if let Some(per_sample) = self.per_sample {
             let rows_per_sample = rows / (per_sample.len() / columns);
-            add(values, &per_sample[row / rows_per_sample * columns + first_column..]);
+            add(
+                values,
+                &per_sample[row / rows_per_sample * columns + first_column..],
+            );
         }
         if let Some(residual) = self.residual {
             add(values, &residual[row * columns + first_column..]);

@@ -14,7 +14,10 @@ pub struct Isa(Level);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(target_arch = "x86_64"),
-    expect(dead_code, reason = "the x86 levels are never constructed on other CPUs")
+    expect(
+        dead_code,
+        reason = "the x86 levels are never constructed on other CPUs"
+    )
 )]
 pub(super) enum Level {
     /// AVX-512F, with the AVX2 and FMA that every such CPU has.

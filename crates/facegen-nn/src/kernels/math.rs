@@ -9,7 +9,7 @@ const ROUND_TO_EXPONENT: f32 = 12_582_912.0 + 127.0;
 /// Below this, `exp` would be subnormal and is 0 instead.
 const EXP_UNDERFLOW: f32 = -87.336_54;
 /// The upper bits of ln 2, few enough that a product with any exponent is exact.
-const LN_2_HIGH: f32 = 0.693_359_375;
+const LN_2_HIGH: f32 = 0.693_359_4;
 /// ln 2 minus [`LN_2_HIGH`].
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
@@ -24,11 +24,17 @@ pub fn exp_nonpositive(x: f32) -> f32 {
     let exponent = shifted - ROUND_TO_EXPONENT;
     let f = exponent.mul_add(-LN_2_LOW, exponent.mul_add(-LN_2_HIGH, x));
     let mut polynomial = 1.381_459_9e-3;
-    for coefficient in [8.368_717e-3, 4.166_838_8e-2, 0.166_665_21, 0.499_999_93, 1.0, 1.0] {
+    for coefficient in [8.368_717e-3, 4.166_838_8e-2, 0.166_665_21, 0.499_999_93] {
         polynomial = f.mul_add(polynomial, coefficient);
     }
+    // Small and rounded before the 1 is added: this is what makes it monotone.
+    let minus_one = (f * f).mul_add(polynomial, f);
     let scale = f32::from_bits(shifted.to_bits() << 23);
-    if x < EXP_UNDERFLOW { 0.0 } else { polynomial * scale }
+    if x < EXP_UNDERFLOW {
+        0.0
+    } else {
+        (1.0 + minus_one) * scale
+    }
 }
 
 /// 1 / (1 + e⁻ˣ), from the exponential of −|x|, which cannot overflow.
@@ -88,4 +94,85 @@ pub(super) fn sum_lanes(mut lanes: [f32; 16]) -> f32 {
         }
     }
     lanes[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every 97th float from 0 down to −110.
+    fn nonpositive() -> impl Iterator<Item = f32> {
+        let last = (110.0f32).to_bits();
+        (0..=last).step_by(97).map(|bits| -f32::from_bits(bits))
+    }
+
+    #[test]
+    fn exp_is_accurate_and_monotone() {
+        let mut before = f32::INFINITY;
+        for x in nonpositive() {
+            let (actual, exact) = (exp_nonpositive(x), f64::from(x).exp());
+            if x >= EXP_UNDERFLOW {
+                let error = (f64::from(actual) - exact).abs() / exact;
+                assert!(error <= 2e-7, "exp({x}) has relative error {error:e}");
+            }
+            assert!(actual <= before, "exp rises at {x}");
+            before = actual;
+        }
+    }
+
+    #[test]
+    fn exp_has_its_limits() {
+        assert_eq!(exp_nonpositive(0.0), 1.0);
+        for x in [-88.0, -1e10, f32::MIN, f32::NEG_INFINITY] {
+            assert_eq!(exp_nonpositive(x), 0.0);
+        }
+        assert!(exp_nonpositive(f32::NAN).is_nan());
+    }
+
+    /// The error function in `f64`: its Taylor series, or the continued fraction of its complement.
+    fn erf(x: f64) -> f64 {
+        if x.abs() > 3.0 {
+            let fraction = (1..=60)
+                .rev()
+                .fold(0.0, |tail, n| f64::from(n) / 2.0 / (x.abs() + tail));
+            let complement = (-x * x).exp() / (std::f64::consts::PI.sqrt() * (x.abs() + fraction));
+            return x.signum() * (1.0 - complement);
+        }
+        let terms = (0..100).scan(x, |power, n| {
+            let term = *power / f64::from(2 * n + 1);
+            *power *= -x * x / f64::from(n + 1);
+            Some(term)
+        });
+        terms.sum::<f64>() * 2.0 / std::f64::consts::PI.sqrt()
+    }
+
+    #[test]
+    fn activations_are_accurate() {
+        for step in -200_000..=200_000 {
+            let x = step as f32 * 1e-4;
+            let exact = f64::from(x);
+            let check = |name: &str, actual: f32, expected: f64| {
+                let error = (f64::from(actual) - expected).abs() / exact.abs().max(1.0);
+                assert!(error <= 2e-7, "{name}({x}) is {actual}, not {expected}");
+            };
+            check(
+                "gelu",
+                gelu_erf(x),
+                exact * (1.0 + erf(exact * 0.5f64.sqrt())) / 2.0,
+            );
+            check("silu", silu(x), exact / (1.0 + (-exact).exp()));
+            let scaled = f64::from(1.702f32) * exact;
+            check("quick_gelu", quick_gelu(x), exact / (1.0 + (-scaled).exp()));
+        }
+    }
+
+    #[test]
+    fn activations_have_their_limits() {
+        for activation in [silu, quick_gelu, gelu_erf] {
+            assert_eq!(activation(0.0), 0.0);
+            assert_eq!(activation(1e30), 1e30);
+            assert_eq!(activation(-1e30), 0.0);
+            assert!(activation(f32::NAN).is_nan());
+        }
+    }
 }

@@ -31,6 +31,8 @@ mod microkernel;
 pub mod norm;
 pub mod packed;
 mod scratch;
+#[cfg(test)]
+mod testing;
 
 pub use attention::{AttentionShape, attention};
 pub use conv::{ConvShape, conv2d_nhwc};

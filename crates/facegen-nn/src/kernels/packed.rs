@@ -150,7 +150,10 @@ mod tests {
         let weight: Vec<f32> = (0..40 * 3).map(|value| value as f32).collect();
         let packed = PackedMatrix::from_linear(&weight, 40, 3);
         let layout = packed.layout();
-        assert_eq!((layout.panels(), layout.lanes(0), layout.lanes(1)), (2, 2, 1));
+        assert_eq!(
+            (layout.panels(), layout.lanes(0), layout.lanes(1)),
+            (2, 2, 1)
+        );
         for n in 0..40 {
             for k in 0..3 {
                 let at = layout.offset(n / PANEL, k) + n % PANEL;
@@ -169,6 +172,9 @@ mod tests {
         let (out, channel, y, x) = (3, 1, 2, 0);
         let k = (y * kernel + x) * channels + channel;
         let torch = ((out * channels + channel) * kernel + y) * kernel + x;
-        assert_eq!(packed.data()[packed.layout().offset(0, k) + out], weight[torch]);
+        assert_eq!(
+            packed.data()[packed.layout().offset(0, k) + out],
+            weight[torch]
+        );
     }
 }

@@ -16,7 +16,10 @@ impl Activation {
         if !input.device().is_cpu() {
             return self.forward_candle(input);
         }
-        let mut values = input.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut values = input
+            .to_dtype(candle_core::DType::F32)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
         match self {
             Self::Silu => kernels::silu(&mut values),
             Self::GeluErf => kernels::gelu_erf(&mut values),

@@ -19,7 +19,14 @@ impl Conv2dConfig {
     /// Stride 1, no padding, with a bias.
     #[must_use]
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
-        Self { in_channels, out_channels, kernel, stride: 1, padding: 0, bias: true }
+        Self {
+            in_channels,
+            out_channels,
+            kernel,
+            stride: 1,
+            padding: 0,
+            bias: true,
+        }
     }
 
     /// Pixels between two windows.
@@ -37,7 +44,10 @@ impl Conv2dConfig {
     /// The checkpoint has no bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
-        Self { bias: false, ..self }
+        Self {
+            bias: false,
+            ..self
+        }
     }
 }
 
@@ -62,8 +72,14 @@ pub struct Conv2d {
 
 #[derive(Debug)]
 enum Weight {
-    Packed { matrix: PackedMatrix, bias: Option<Vec<f32>> },
-    Plain { kernel: Tensor, bias: Option<Tensor> },
+    Packed {
+        matrix: PackedMatrix,
+        bias: Option<Vec<f32>>,
+    },
+    Plain {
+        kernel: Tensor,
+        bias: Option<Tensor>,
+    },
 }
 
 impl Conv2d {
@@ -73,20 +89,43 @@ impl Conv2d {
     /// # Errors
     /// When a tensor is missing or has another shape.
     pub fn load(weights: &Weights, config: &Conv2dConfig, compute: &Compute) -> Result<Self> {
-        let Conv2dConfig { in_channels, out_channels, kernel, bias, .. } = *config;
+        let Conv2dConfig {
+            in_channels,
+            out_channels,
+            kernel,
+            bias,
+            ..
+        } = *config;
         let weight = weights.get("weight", &[out_channels, in_channels, kernel, kernel])?;
         let weight = weight.to_dtype(compute.dtype())?;
-        let bias = bias.then(|| weights.get("bias", &[out_channels])).transpose()?;
-        let bias = bias.map(|bias| bias.to_dtype(compute.dtype())).transpose()?;
+        let bias = bias
+            .then(|| weights.get("bias", &[out_channels]))
+            .transpose()?;
+        let bias = bias
+            .map(|bias| bias.to_dtype(compute.dtype()))
+            .transpose()?;
         let weight = if compute.is_native() {
             let values = host::contiguous(&weight)?;
-            let matrix = PackedMatrix::from_conv(&host::values(&values)?, out_channels, in_channels, kernel);
-            Weight::Packed { matrix, bias: bias.as_ref().map(host::to_vec).transpose()? }
+            let matrix =
+                PackedMatrix::from_conv(&host::values(&values)?, out_channels, in_channels, kernel);
+            Weight::Packed {
+                matrix,
+                bias: bias.as_ref().map(host::to_vec).transpose()?,
+            }
         } else {
-            let bias = bias.map(|bias| bias.to_device(compute.device())).transpose()?;
-            Weight::Plain { kernel: weight.to_device(compute.device())?, bias }
+            let bias = bias
+                .map(|bias| bias.to_device(compute.device()))
+                .transpose()?;
+            Weight::Plain {
+                kernel: weight.to_device(compute.device())?,
+                bias,
+            }
         };
-        Ok(Self { config: *config, weight, compute: compute.clone() })
+        Ok(Self {
+            config: *config,
+            weight,
+            compute: compute.clone(),
+        })
     }
 
     /// `(batch, in, height, width)` to `(batch, out, …)`.
@@ -110,14 +149,28 @@ impl Conv2d {
     ///
     /// # Errors
     /// When the input has other channels or another layout.
-    pub fn forward_upsampled(&self, input: &FeatureMap, height: usize, width: usize) -> Result<FeatureMap> {
+    pub fn forward_upsampled(
+        &self,
+        input: &FeatureMap,
+        height: usize,
+        width: usize,
+    ) -> Result<FeatureMap> {
         if self.compute.is_native() && (height, width) == (2 * input.height(), 2 * input.width()) {
             return self.run(input, &Epilogue::default(), true);
         }
-        self.run(&input.upsample_nearest(height, width)?, &Epilogue::default(), false)
+        self.run(
+            &input.upsample_nearest(height, width)?,
+            &Epilogue::default(),
+            false,
+        )
     }
 
-    fn run(&self, input: &FeatureMap, epilogue: &Epilogue<'_>, upsample: bool) -> Result<FeatureMap> {
+    fn run(
+        &self,
+        input: &FeatureMap,
+        epilogue: &Epilogue<'_>,
+        upsample: bool,
+    ) -> Result<FeatureMap> {
         if input.channels() != self.config.in_channels || input.layout() != self.compute.layout() {
             let (expected, found) = (self.config.in_channels, input.channels());
             return Err(NnError::Argument(format!(
@@ -127,8 +180,12 @@ impl Conv2d {
             )));
         }
         match &self.weight {
-            Weight::Packed { matrix, bias } => self.run_native(input, matrix, bias.as_deref(), epilogue, upsample),
-            Weight::Plain { kernel, bias } => self.run_candle(input, kernel, bias.as_ref(), epilogue),
+            Weight::Packed { matrix, bias } => {
+                self.run_native(input, matrix, bias.as_deref(), epilogue, upsample)
+            }
+            Weight::Plain { kernel, bias } => {
+                self.run_candle(input, kernel, bias.as_ref(), epilogue)
+            }
         }
     }
 
@@ -152,9 +209,15 @@ impl Conv2d {
         };
         let channels = self.config.out_channels;
         let out_shape = [shape.batch, shape.out_height(), shape.out_width(), channels];
-        let per_sample = host::same_shape(epilogue.per_sample, &[shape.batch, channels])?;
+        let per_sample = epilogue
+            .per_sample
+            .map(|values| host::of_shape(values, &[shape.batch, channels]));
+        let per_sample = per_sample.transpose()?;
         let per_sample = per_sample.as_ref().map(host::values).transpose()?;
-        let residual = host::same_shape(epilogue.residual.map(FeatureMap::data), &out_shape)?;
+        let residual = epilogue
+            .residual
+            .map(|map| host::of_shape(map.data(), &out_shape))
+            .transpose()?;
         let residual = residual.as_ref().map(host::values).transpose()?;
         let epilogue = kernels::Epilogue {
             bias,
@@ -164,7 +227,13 @@ impl Conv2d {
         };
         let values = host::contiguous(input.data())?;
         let mut output = vec![0f32; out_shape.iter().product()];
-        kernels::conv2d_nhwc(&host::values(&values)?, &shape, matrix, &epilogue, &mut output);
+        kernels::conv2d_nhwc(
+            &host::values(&values)?,
+            &shape,
+            matrix,
+            &epilogue,
+            &mut output,
+        );
         let data = host::tensor(output, &out_shape[..], self.compute.dtype())?;
         Ok(FeatureMap::from_layout(data, input.layout()))
     }
@@ -176,7 +245,10 @@ impl Conv2d {
         bias: Option<&Tensor>,
         epilogue: &Epilogue<'_>,
     ) -> Result<FeatureMap> {
-        let mut output = input.data().conv2d(kernel, self.config.padding, self.config.stride, 1, 1)?;
+        let mut output =
+            input
+                .data()
+                .conv2d(kernel, self.config.padding, self.config.stride, 1, 1)?;
         if let Some(bias) = bias {
             output = output.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
         }
@@ -188,9 +260,10 @@ impl Conv2d {
             output = FeatureMap::from_layout((output.data() + residual.data())?, output.layout());
         }
         match epilogue.activation {
-            Some(activation) => {
-                Ok(FeatureMap::from_layout(activation.forward_candle(output.data())?, output.layout()))
-            }
+            Some(activation) => Ok(FeatureMap::from_layout(
+                activation.forward_candle(output.data())?,
+                output.layout(),
+            )),
             None => Ok(output),
         }
     }

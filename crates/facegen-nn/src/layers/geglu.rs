@@ -13,8 +13,14 @@ use crate::{Compute, NnError, Result, host};
 /// When the last axis is odd.
 pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
     let mut shape = input.dims().to_vec();
-    let Some(width) = shape.last().filter(|width| width.is_multiple_of(2)).map(|width| width / 2) else {
-        return Err(NnError::Argument(format!("a gated unit cannot halve shape {shape:?}")));
+    let Some(width) = shape
+        .last()
+        .filter(|width| width.is_multiple_of(2))
+        .map(|width| width / 2)
+    else {
+        return Err(NnError::Argument(format!(
+            "a gated unit cannot halve shape {shape:?}"
+        )));
     };
     if !compute.is_native() {
         let hidden = input.narrow(D::Minus1, 0, width)?;

@@ -28,20 +28,42 @@ impl GroupNorm {
     /// # Errors
     /// When one is missing or has another shape, or the groups do not divide
     /// the channels.
-    pub fn load(weights: &Weights, groups: usize, channels: usize, eps: f64, compute: &Compute) -> Result<Self> {
+    pub fn load(
+        weights: &Weights,
+        groups: usize,
+        channels: usize,
+        eps: f64,
+        compute: &Compute,
+    ) -> Result<Self> {
         if groups == 0 || !channels.is_multiple_of(groups) {
-            return Err(NnError::Config(format!("{groups} groups do not divide {channels} channels")));
+            return Err(NnError::Config(format!(
+                "{groups} groups do not divide {channels} channels"
+            )));
         }
         let take = |name: &str| -> Result<Tensor> {
-            Ok(weights.get(name, &[channels])?.to_dtype(compute.dtype())?.to_device(compute.device())?)
+            Ok(weights
+                .get(name, &[channels])?
+                .to_dtype(compute.dtype())?
+                .to_device(compute.device())?)
         };
         let (scale, shift) = (take("weight")?, take("bias")?);
         let weight = if compute.is_native() {
-            Weight::Host { scale: host::to_vec(&scale)?, shift: host::to_vec(&shift)? }
+            Weight::Host {
+                scale: host::to_vec(&scale)?,
+                shift: host::to_vec(&shift)?,
+            }
         } else {
-            Weight::Candle(candle_nn::GroupNorm::new(scale, shift, channels, groups, eps)?)
+            Weight::Candle(candle_nn::GroupNorm::new(
+                scale, shift, channels, groups, eps,
+            )?)
         };
-        Ok(Self { channels, groups, eps, weight, compute: compute.clone() })
+        Ok(Self {
+            channels,
+            groups,
+            eps,
+            weight,
+            compute: compute.clone(),
+        })
     }
 
     /// The normalised feature map.
@@ -62,7 +84,10 @@ impl GroupNorm {
 
     fn run(&self, input: &FeatureMap, activation: Option<Activation>) -> Result<FeatureMap> {
         if input.channels() != self.channels || input.layout() != self.compute.layout() {
-            return Err(NnError::Argument(format!("a group norm of {} channels does not fit", self.channels)));
+            return Err(NnError::Argument(format!(
+                "a group norm of {} channels does not fit",
+                self.channels
+            )));
         }
         let data = match &self.weight {
             Weight::Host { scale, shift } => {
@@ -75,12 +100,22 @@ impl GroupNorm {
                 let values = host::contiguous(input.data())?;
                 let mut output = vec![0f32; values.elem_count()];
                 let values = host::values(&values)?;
-                kernels::group_norm_nhwc(&values, &shape, self.eps as f32, scale, shift, activation, &mut output);
+                kernels::group_norm_nhwc(
+                    &values,
+                    &shape,
+                    self.eps as f32,
+                    scale,
+                    shift,
+                    activation,
+                    &mut output,
+                );
                 host::tensor(output, input.data().dims(), input.dtype())?
             }
             Weight::Candle(norm) => {
                 let normed = norm.forward(input.data())?;
-                activation.map_or(Ok(normed.clone()), |activation| activation.forward_candle(&normed))?
+                activation.map_or(Ok(normed.clone()), |activation| {
+                    activation.forward_candle(&normed)
+                })?
             }
         };
         Ok(FeatureMap::from_layout(data, input.layout()))

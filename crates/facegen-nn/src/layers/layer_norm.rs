@@ -24,11 +24,17 @@ impl LayerNorm {
     /// When one is missing or has another shape.
     pub fn load(weights: &Weights, width: usize, eps: f64, compute: &Compute) -> Result<Self> {
         let take = |name: &str| -> Result<Tensor> {
-            Ok(weights.get(name, &[width])?.to_dtype(compute.dtype())?.to_device(compute.device())?)
+            Ok(weights
+                .get(name, &[width])?
+                .to_dtype(compute.dtype())?
+                .to_device(compute.device())?)
         };
         let (scale, shift) = (take("weight")?, take("bias")?);
         let weight = if compute.is_native() {
-            Weight::Host { scale: host::to_vec(&scale)?, shift: host::to_vec(&shift)? }
+            Weight::Host {
+                scale: host::to_vec(&scale)?,
+                shift: host::to_vec(&shift)?,
+            }
         } else {
             Weight::Candle(candle_nn::LayerNorm::new(scale, shift, eps))
         };
@@ -45,7 +51,13 @@ impl LayerNorm {
                 host::expect_width(input, scale.len())?;
                 let values = host::contiguous(input)?;
                 let mut output = vec![0f32; values.elem_count()];
-                kernels::layer_norm(&host::values(&values)?, self.eps as f32, scale, shift, &mut output);
+                kernels::layer_norm(
+                    &host::values(&values)?,
+                    self.eps as f32,
+                    scale,
+                    shift,
+                    &mut output,
+                );
                 host::tensor(output, input.dims(), input.dtype())
             }
             Weight::Candle(norm) => Ok(norm.forward(input)?),

@@ -14,8 +14,14 @@ pub struct Linear {
 
 #[derive(Debug)]
 enum Weight {
-    Packed { matrix: PackedMatrix, bias: Option<Vec<f32>> },
-    Transposed { matrix: Tensor, bias: Option<Tensor> },
+    Packed {
+        matrix: PackedMatrix,
+        bias: Option<Vec<f32>>,
+    },
+    Transposed {
+        matrix: Tensor,
+        bias: Option<Tensor>,
+    },
 }
 
 impl Linear {
@@ -25,14 +31,23 @@ impl Linear {
     /// When one is missing or has another shape.
     pub fn load(weights: &Weights, input: usize, output: usize, compute: &Compute) -> Result<Self> {
         let bias = weights.get("bias", &[output])?;
-        Self::new(&weights.get("weight", &[output, input])?, Some(&bias), compute)
+        Self::new(
+            &weights.get("weight", &[output, input])?,
+            Some(&bias),
+            compute,
+        )
     }
 
     /// Takes `weight`; there is no bias.
     ///
     /// # Errors
     /// When it is missing or has another shape.
-    pub fn load_without_bias(weights: &Weights, input: usize, output: usize, compute: &Compute) -> Result<Self> {
+    pub fn load_without_bias(
+        weights: &Weights,
+        input: usize,
+        output: usize,
+        compute: &Compute,
+    ) -> Result<Self> {
         Self::new(&weights.get("weight", &[output, input])?, None, compute)
     }
 
@@ -43,17 +58,28 @@ impl Linear {
     pub fn new(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
         let (output, input) = weight.dims2()?;
         let weight = weight.to_dtype(compute.dtype())?;
-        let bias = bias.map(|bias| bias.to_dtype(compute.dtype())).transpose()?;
+        let bias = bias
+            .map(|bias| bias.to_dtype(compute.dtype()))
+            .transpose()?;
         let weight = if compute.is_native() {
             let values = host::contiguous(&weight)?;
             let matrix = PackedMatrix::from_linear(&host::values(&values)?, output, input);
-            Weight::Packed { matrix, bias: bias.as_ref().map(host::to_vec).transpose()? }
+            Weight::Packed {
+                matrix,
+                bias: bias.as_ref().map(host::to_vec).transpose()?,
+            }
         } else {
             let matrix = weight.t()?.contiguous()?.to_device(compute.device())?;
-            let bias = bias.map(|bias| bias.to_device(compute.device())).transpose()?;
+            let bias = bias
+                .map(|bias| bias.to_device(compute.device()))
+                .transpose()?;
             Weight::Transposed { matrix, bias }
         };
-        Ok(Self { weight, output, compute: compute.clone() })
+        Ok(Self {
+            weight,
+            output,
+            compute: compute.clone(),
+        })
     }
 
     /// `(…, input)` to `(…, output)`.
@@ -93,7 +119,9 @@ impl Linear {
         match &self.weight {
             Weight::Packed { matrix, bias } => {
                 host::expect_width(input, matrix.inner())?;
-                let residual = host::same_shape(residual, &shape)?;
+                let residual = residual
+                    .map(|residual| host::of_shape(residual, &shape))
+                    .transpose()?;
                 let residual = residual.as_ref().map(host::values).transpose()?;
                 let epilogue = kernels::Epilogue {
                     bias: bias.as_deref(),
@@ -116,7 +144,9 @@ impl Linear {
                 if let Some(residual) = residual {
                     output = (output + residual)?;
                 }
-                activation.map_or(Ok(output.clone()), |activation| activation.forward_candle(&output))
+                activation.map_or(Ok(output.clone()), |activation| {
+                    activation.forward_candle(&output)
+                })
             }
         }
     }

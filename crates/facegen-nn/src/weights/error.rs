@@ -49,7 +49,12 @@ pub enum WeightsError {
 }
 
 fn list(tensors: &[String]) -> String {
-    let mut text = tensors.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut text = tensors
+        .iter()
+        .take(NAMED)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     if tensors.len() > NAMED {
         let _ = write!(text, " and {} more", tensors.len() - NAMED);
     }

@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "mapping a checkpoint avoids a copy of gigabytes")]
+#![expect(
+    unsafe_code,
+    reason = "mapping a checkpoint avoids a copy of gigabytes"
+)]
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,14 +31,20 @@ impl MappedSafetensors {
             file: path.to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
     }
 }
 
 impl TensorSource for MappedSafetensors {
     fn load(&self, name: &str, _shape: &[usize]) -> Result<Tensor, WeightsError> {
         if !self.contains(name) {
-            return Err(WeightsError::Missing { tensor: name.to_owned(), file: self.origin() });
+            return Err(WeightsError::Missing {
+                tensor: name.to_owned(),
+                file: self.origin(),
+            });
         }
         Ok(self.file.load(name, &Device::Cpu)?)
     }
@@ -45,7 +54,11 @@ impl TensorSource for MappedSafetensors {
     }
 
     fn names(&self) -> Vec<String> {
-        self.file.tensors().into_iter().map(|(name, _)| name).collect()
+        self.file
+            .tensors()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
     }
 
     fn origin(&self) -> String {
@@ -55,6 +68,9 @@ impl TensorSource for MappedSafetensors {
 
 impl fmt::Debug for MappedSafetensors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("MappedSafetensors").field(&self.path).finish()
+        formatter
+            .debug_tuple("MappedSafetensors")
+            .field(&self.path)
+            .finish()
     }
 }

@@ -39,20 +39,31 @@ impl Weights {
     /// The tensors of any source.
     #[must_use]
     pub fn new(source: Arc<dyn TensorSource>) -> Self {
-        Self { source, patch: None, taken: Arc::default(), prefix: String::new() }
+        Self {
+            source,
+            patch: None,
+            taken: Arc::default(),
+            prefix: String::new(),
+        }
     }
 
     /// The same weights with `patch` applied to every tensor that is taken;
     /// the patch sees names from this prefix on.
     #[must_use]
     pub fn patched(self, patch: Arc<dyn WeightPatch>) -> Self {
-        Self { patch: Some(patch), ..self }
+        Self {
+            patch: Some(patch),
+            ..self
+        }
     }
 
     /// The weights below `segment`, as `torch.nn.Module` nests them.
     #[must_use]
     pub fn pp(&self, segment: impl std::fmt::Display) -> Self {
-        Self { prefix: self.full_name(&segment.to_string()), ..self.clone() }
+        Self {
+            prefix: self.full_name(&segment.to_string()),
+            ..self.clone()
+        }
     }
 
     /// Whether the checkpoint has a tensor of this name, at this prefix.
@@ -89,7 +100,12 @@ impl Weights {
     /// encoder of a VAE that only decodes.
     pub fn ignore(&self, prefix: &str) {
         let prefix = self.full_name(prefix);
-        for name in self.source.names().into_iter().filter(|name| name.starts_with(&prefix)) {
+        for name in self
+            .source
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with(&prefix))
+        {
             self.mark_taken(name);
         }
     }
@@ -107,14 +123,24 @@ impl Weights {
             return Ok(());
         }
         extra.sort();
-        Err(WeightsError::Extra { tensors: extra, file: self.source.origin() })
+        Err(WeightsError::Extra {
+            tensors: extra,
+            file: self.source.origin(),
+        })
     }
 
     fn mark_taken(&self, name: String) {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name);
     }
 
     fn full_name(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+        if self.prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.prefix)
+        }
     }
 }

@@ -61,7 +61,13 @@ impl AttentionShape {
 ///
 /// # Panics
 /// Where a slice does not fit the shape, or there are no keys.
-pub fn attention(query: &[f32], key: &[f32], value: &[f32], shape: &AttentionShape, out: &mut [f32]) {
+pub fn attention(
+    query: &[f32],
+    key: &[f32],
+    value: &[f32],
+    shape: &AttentionShape,
+    out: &mut [f32],
+) {
     attention_with(Isa::best(), query, (key, value), shape, out);
 }
 
@@ -72,35 +78,77 @@ fn attention_with(
     shape: &AttentionShape,
     out: &mut [f32],
 ) {
-    let (queries, keys) = (shape.query_tokens * shape.width(), shape.key_tokens * shape.width());
-    assert!(shape.key_tokens > 0 && shape.width() > 0, "attention without keys");
-    assert_eq!((query.len(), out.len()), (shape.batch * queries, shape.batch * queries), "queries of the attention");
-    assert_eq!((key.len(), value.len()), (shape.batch * keys, shape.batch * keys), "keys and values of the attention");
+    let (queries, keys) = (
+        shape.query_tokens * shape.width(),
+        shape.key_tokens * shape.width(),
+    );
+    assert!(
+        shape.key_tokens > 0 && shape.width() > 0,
+        "attention without keys"
+    );
+    assert_eq!(
+        (query.len(), out.len()),
+        (shape.batch * queries, shape.batch * queries),
+        "queries of the attention"
+    );
+    assert_eq!(
+        (key.len(), value.len()),
+        (shape.batch * keys, shape.batch * keys),
+        "keys and values of the attention"
+    );
     let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
     for (sample, (key, value)) in samples.enumerate() {
         let range = sample * queries..(sample + 1) * queries;
-        attend_sample(isa, &query[range.clone()], (key, value), shape, &mut out[range]);
+        attend_sample(
+            isa,
+            &query[range.clone()],
+            (key, value),
+            shape,
+            &mut out[range],
+        );
     }
 }
 
-fn attend_sample(isa: Isa, query: &[f32], (key, value): (&[f32], &[f32]), shape: &AttentionShape, out: &mut [f32]) {
+fn attend_sample(
+    isa: Isa,
+    query: &[f32],
+    (key, value): (&[f32], &[f32]),
+    shape: &AttentionShape,
+    out: &mut [f32],
+) {
     let output = &SharedOutput::new(out, shape.width());
     let blocks = shape.query_tokens.div_ceil(TASK_ROWS);
     with_scratch(shape.heads * shape.packed_head(), |packed| {
         let heads = packed.par_chunks_exact_mut(shape.packed_head());
-        heads.enumerate().for_each(|(head, packed)| pack_head(shape, head, (key, value), packed));
+        heads
+            .enumerate()
+            .for_each(|(head, packed)| pack_head(shape, head, (key, value), packed));
         let tasks = (0..shape.heads * blocks).into_par_iter().with_max_len(1);
         tasks.for_each(|index| {
             let (head, first_query) = (index / blocks, index % blocks * TASK_ROWS);
             let packed = &packed[head * shape.packed_head()..][..shape.packed_head()];
             let packed = PackedHead::new(shape, packed);
-            QueryTask { isa, shape, query, head, first_query, packed, output }.compute();
+            QueryTask {
+                isa,
+                shape,
+                query,
+                head,
+                first_query,
+                packed,
+                output,
+            }
+            .compute();
         });
     });
 }
 
 /// Packs the transposed keys and the values of one head into panels.
-fn pack_head(shape: &AttentionShape, head: usize, (key, value): (&[f32], &[f32]), packed: &mut [f32]) {
+fn pack_head(
+    shape: &AttentionShape,
+    head: usize,
+    (key, value): (&[f32], &[f32]),
+    packed: &mut [f32],
+) {
     let (keys, values) = packed.split_at_mut(shape.key_layout().len());
     let columns = head * shape.head_dim..(head + 1) * shape.head_dim;
     keys.fill(0.0);

@@ -39,6 +39,8 @@ pub(super) struct SoftmaxTile<'a> {
     pub(super) scale: f32,
     /// Keys of the block.
     pub(super) keys: usize,
+    /// Nothing has been summed before.
+    pub(super) first_block: bool,
     /// How many of them each query sees.
     pub(super) visible: [usize; TILE_ROWS],
     pub(super) scores: &'a mut [f32],
@@ -53,45 +55,81 @@ impl Kernel for SoftmaxTile<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let lanes = self.keys.div_ceil(LANE) * LANE;
+        let lanes = self.keys.next_multiple_of(LANE);
         let sums_stride = self.sums.len() / TILE_ROWS;
-        let rows = self.scores.chunks_mut(self.scores_stride).zip(self.sums.chunks_mut(sums_stride));
-        for (row, ((scores, sums), state)) in rows.zip(self.states).take(self.rows).enumerate() {
+        let mut corrections = [0.0; TILE_ROWS];
+        let rows = self
+            .scores
+            .chunks_mut(self.scores_stride)
+            .zip(&mut *self.states)
+            .take(self.rows);
+        for (row, (scores, state)) in rows.enumerate() {
             let scores = &mut scores[..lanes];
             scores[self.visible[row]..].fill(f32::NEG_INFINITY);
-            let maximum = maximum(scores, state.maximum);
-            let shift = -maximum * self.scale;
-            let correction = exp_nonpositive(state.maximum.mul_add(self.scale, shift));
+            let before = state.maximum;
+            state.maximum = maximum(scores, before);
+            corrections[row] = (before - state.maximum) * self.scale;
+        }
+        for correction in &mut corrections {
+            *correction = exp_nonpositive(*correction);
+        }
+        let rows = self
+            .scores
+            .chunks_mut(self.scores_stride)
+            .zip(self.sums.chunks_mut(sums_stride));
+        for ((scores, sums), (state, correction)) in rows
+            .zip(self.states.iter_mut().zip(corrections))
+            .take(self.rows)
+        {
+            let scores = &mut scores[..lanes];
+            let shift = -state.maximum * self.scale;
             for score in scores.iter_mut() {
                 *score = exp_nonpositive(score.mul_add(self.scale, shift));
             }
             add_weights(&mut state.weights, correction, scores);
-            if state.maximum > f32::NEG_INFINITY {
+            if !self.first_block {
                 for sum in sums {
                     *sum *= correction;
                 }
             }
-            state.maximum = maximum;
         }
     }
 }
 
-/// The largest of `scores` and `floor`.
+/// `out = sums / total`, the end of a query.
+pub(super) struct Quotient<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) total: f32,
+    pub(super) out: &'a mut [f32],
+}
+
+impl Kernel for Quotient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, sum) in self.out.iter_mut().zip(self.sums) {
+            *out = sum / self.total;
+        }
+    }
+}
+
+/// The largest of `scores` and `floor`, compared as integers: a maximum of those may be taken in any order, so the loop
+/// becomes vector code.
 #[inline(always)]
 fn maximum(scores: &[f32], floor: f32) -> f32 {
-    let mut largest = [floor; LANE];
-    for lane in scores.as_chunks::<LANE>().0 {
-        for (largest, score) in largest.iter_mut().zip(lane) {
-            *largest = if *score > *largest { *score } else { *largest };
-        }
-    }
-    for distance in [8, 4, 2, 1] {
-        for lane in 0..distance {
-            let other = largest[lane + distance];
-            largest[lane] = if other > largest[lane] { other } else { largest[lane] };
-        }
-    }
-    largest[0]
+    let largest = scores
+        .iter()
+        .map(|score| ordered(score.to_bits()))
+        .fold(ordered(floor.to_bits()), i32::max);
+    f32::from_bits(ordered(largest.cast_unsigned()).cast_unsigned())
+}
+
+/// The bits of a float as an integer that compares like it, and back: the bits below the sign flip where it is set.
+#[inline(always)]
+fn ordered(bits: u32) -> i32 {
+    let bits = bits.cast_signed();
+    bits ^ ((bits >> 31) & i32::MAX)
 }
 
 /// Scales the partial sums by `correction` and adds the weights of a block.

@@ -12,7 +12,7 @@ use super::{
         scratch::with_scratch,
     },
     AttentionShape,
-    softmax::{RowState, SoftmaxTile},
+    softmax::{Quotient, RowState, SoftmaxTile},
 };
 
 /// Queries of one task: four tiles, which share each block of keys and values while it is in the cache.
@@ -38,7 +38,12 @@ impl<'a> PackedHead<'a> {
         let (keys, values) = packed.split_at(shape.key_layout().len());
         let (key_layout, value_layout) = (shape.key_layout(), shape.value_layout());
         assert_eq!(values.len(), value_layout.len(), "packed head");
-        Self { key_layout, keys, value_layout, values }
+        Self {
+            key_layout,
+            keys,
+            value_layout,
+            values,
+        }
     }
 }
 
@@ -71,11 +76,17 @@ impl QueryTask<'_> {
         let mut states = [RowState::default(); TASK_ROWS];
         with_scratch(TILE_ROWS * SCORES_STRIDE + TASK_ROWS * padded, |scratch| {
             let (scores, sums) = scratch.split_at_mut(TILE_ROWS * SCORES_STRIDE);
-            let parts = states.chunks_mut(TILE_ROWS).zip(sums.chunks_mut(TILE_ROWS * padded));
+            let parts = states
+                .chunks_mut(TILE_ROWS)
+                .zip(sums.chunks_mut(TILE_ROWS * padded));
             let firsts = (self.first_query..end).step_by(TILE_ROWS);
             let mut tiles: Vec<_> = firsts
                 .zip(parts)
-                .map(|(first, (states, sums))| QueryTile { queries: first..end.min(first + TILE_ROWS), states, sums })
+                .map(|(first, (states, sums))| QueryTile {
+                    queries: first..end.min(first + TILE_ROWS),
+                    states,
+                    sums,
+                })
                 .collect();
             for keys in self.key_blocks() {
                 for tile in &mut tiles {
@@ -89,9 +100,15 @@ impl QueryTask<'_> {
     }
 
     fn key_blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let block = if self.shape.head_dim > WIDE_HEAD { KEY_BLOCK / 2 } else { KEY_BLOCK };
+        let block = if self.shape.head_dim > WIDE_HEAD {
+            KEY_BLOCK / 2
+        } else {
+            KEY_BLOCK
+        };
         let keys = self.shape.key_tokens;
-        (0..keys).step_by(block).map(move |first| first..keys.min(first + block))
+        (0..keys)
+            .step_by(block)
+            .map(move |first| first..keys.min(first + block))
     }
 
     /// Adds a block of keys to a tile of queries.
@@ -106,8 +123,13 @@ impl QueryTask<'_> {
             rows: tile.queries.len(),
             scale: 1.0 / (self.shape.head_dim as f32).sqrt(),
             keys: keys.len(),
+            first_block: keys.start == 0,
             visible: std::array::from_fn(|row| {
-                let visible = if self.shape.causal { first_query + row + 1 } else { keys.end };
+                let visible = if self.shape.causal {
+                    first_query + row + 1
+                } else {
+                    keys.end
+                };
                 visible.clamp(keys.start, keys.end) - keys.start
             }),
             scores,
@@ -125,8 +147,14 @@ impl QueryTask<'_> {
         let first = self.head * self.shape.head_dim;
         let queries = &self.query[tile.queries.start * width..tile.queries.end * width];
         let layout = self.packed.key_layout;
-        assert!(scores.len() >= TILE_ROWS * SCORES_STRIDE && keys.len() <= KEY_BLOCK, "scores of a tile");
-        let segments = [Segment { offset: first, length: self.shape.head_dim }];
+        assert!(
+            scores.len() >= TILE_ROWS * SCORES_STRIDE && keys.len() <= KEY_BLOCK,
+            "scores of a tile"
+        );
+        let segments = [Segment {
+            offset: first,
+            length: self.shape.head_dim,
+        }];
         for panel in keys.start / PANEL..keys.end.div_ceil(PANEL) {
             let product = Tile {
                 rows: row_pointers(queries, width, tile.queries.len()),
@@ -150,7 +178,10 @@ impl QueryTask<'_> {
         let padded = layout.padded_columns();
         let rows = tile.queries.len();
         assert!(tile.sums.len() >= rows * padded, "sums of a tile");
-        let segments = [Segment { offset: 0, length: keys.len() }];
+        let segments = [Segment {
+            offset: 0,
+            length: keys.len(),
+        }];
         for panel in 0..layout.panels() {
             let product = Tile {
                 rows: row_pointers(scores, SCORES_STRIDE, rows),
@@ -177,10 +208,14 @@ impl QueryTask<'_> {
             let columns = self.head * head_dim..(self.head + 1) * head_dim;
             // SAFETY: this head of this query is this task's alone.
             let out = unsafe { self.output.row(query, columns) };
-            let total = state.total();
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = sum / total;
-            }
+            isa::run(
+                self.isa,
+                Quotient {
+                    sums,
+                    total: state.total(),
+                    out,
+                },
+            );
         }
     }
 }

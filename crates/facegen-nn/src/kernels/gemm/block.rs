@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::SharedOutput;
 use super::super::{
     epilogue::{Epilogue, Place},
     isa::{self, Isa, Kernel},
     microkernel::{Segment, TILE_ROWS, Tile},
     packed::{LANE, PANEL, PackedMatrix},
 };
+use super::SharedOutput;
 
 /// The longest block of `k`: of it, a panel of the right side takes 64 KiB.
 const MAX_INNER: usize = 512;
@@ -41,7 +41,10 @@ impl LeftSide<'_> {
         into.clear();
         let mut position = k.start;
         while position < k.end {
-            let (segment, within) = (position / self.segment_length, position % self.segment_length);
+            let (segment, within) = (
+                position / self.segment_length,
+                position % self.segment_length,
+            );
             let length = (self.segment_length - within).min(k.end - position);
             into.push(Segment {
                 offset: segment * self.segment_stride + within,
@@ -76,10 +79,18 @@ impl Block<'_> {
     ///
     /// No other task may touch these rows of the output meanwhile.
     pub(in super::super) fn compute(&self, groups: usize) {
-        let farthest = self.row_offsets.iter().max().map_or(0, |offset| offset + self.left.reach());
+        let farthest = self
+            .row_offsets
+            .iter()
+            .max()
+            .map_or(0, |offset| offset + self.left.reach());
         assert!(farthest <= self.left.data.len(), "rows of the left side");
         assert_eq!(self.left.inner(), self.rhs.inner(), "inner dimension");
-        assert_eq!(self.output.width(), self.rhs.columns(), "columns of the output");
+        assert_eq!(
+            self.output.width(),
+            self.rhs.columns(),
+            "columns of the output"
+        );
         let panels = self.rhs.layout().panels();
         if groups <= 1 {
             return self.compute_panels(0..panels);
@@ -133,7 +144,15 @@ impl Block<'_> {
             self.compute_narrow(&mut tile, row, columns.clone());
         }
         if k.end == layout.inner && !self.epilogue.is_empty() {
-            isa::run(self.isa, FinishTile { block: self, row, row_count, columns });
+            isa::run(
+                self.isa,
+                FinishTile {
+                    block: self,
+                    row,
+                    row_count,
+                    columns,
+                },
+            );
         }
     }
 
@@ -170,7 +189,9 @@ impl Kernel for FinishTile<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Block { output, epilogue, .. } = self.block;
+        let Block {
+            output, epilogue, ..
+        } = self.block;
         for row in self.row..self.row + self.row_count {
             // SAFETY: the tile is this task's alone, and one slice of it lives at a time.
             let values = unsafe { output.row(row, self.columns.clone()) };

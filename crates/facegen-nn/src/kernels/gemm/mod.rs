@@ -30,7 +30,13 @@ pub fn gemm(input: &[f32], rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mu
     gemm_with(Isa::best(), input, rhs, epilogue, out);
 }
 
-pub(super) fn gemm_with(isa: Isa, input: &[f32], rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mut [f32]) {
+pub(super) fn gemm_with(
+    isa: Isa,
+    input: &[f32],
+    rhs: &PackedMatrix,
+    epilogue: &Epilogue<'_>,
+    out: &mut [f32],
+) {
     let (inner, columns) = (rhs.inner(), rhs.columns());
     let rows = out.len() / columns;
     assert_eq!(out.len(), rows * columns, "output of gemm");
@@ -46,13 +52,26 @@ pub(super) fn gemm_with(isa: Isa, input: &[f32], rhs: &PackedMatrix, epilogue: &
     let tiles = rows.div_ceil(TILE_ROWS);
     let block_count = rows.div_ceil(MAX_BLOCK_ROWS).max(1);
     let block_rows = tiles.div_ceil(block_count).max(1) * TILE_ROWS;
-    for_each_block(rows.div_ceil(block_rows), block_rows.min(rows), rhs, |index, groups| {
-        let first_row = index * block_rows;
-        let block_rows = first_row..(first_row + block_rows).min(rows);
-        let row_offsets: Vec<usize> = block_rows.map(|row| row * inner).collect();
-        let block = Block { isa, left, row_offsets: &row_offsets, first_row, rhs, epilogue, output };
-        block.compute(groups);
-    });
+    for_each_block(
+        rows.div_ceil(block_rows),
+        block_rows.min(rows),
+        rhs,
+        |index, groups| {
+            let first_row = index * block_rows;
+            let block_rows = first_row..(first_row + block_rows).min(rows);
+            let row_offsets: Vec<usize> = block_rows.map(|row| row * inner).collect();
+            let block = Block {
+                isa,
+                left,
+                row_offsets: &row_offsets,
+                first_row,
+                rhs,
+                epilogue,
+                output,
+            };
+            block.compute(groups);
+        },
+    );
 }
 
 /// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups` is the number of
@@ -76,7 +95,10 @@ pub(super) fn for_each_block(
 fn group_count(blocks: usize, block_rows: usize, rhs: &PackedMatrix) -> usize {
     let wanted = (rayon::current_num_threads() * TASKS_PER_THREAD).div_ceil(blocks.max(1));
     let block_work = block_rows * rhs.inner() * rhs.columns();
-    wanted.min(block_work / MIN_TASK_WORK).min(rhs.layout().panels()).max(1)
+    wanted
+        .min(block_work / MIN_TASK_WORK)
+        .min(rhs.layout().panels())
+        .max(1)
 }
 
 #[cfg(test)]

@@ -44,7 +44,10 @@ impl<'a> SharedOutput<'a> {
     /// # Safety
     /// Nobody else reads or writes these elements while the slice lives.
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "the caller promises that no two slices overlap")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the caller promises that no two slices overlap"
+    )]
     pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
         let first = self.rectangle(row, 1, columns.clone());
         // SAFETY: in bounds, which `rectangle` checked, and exclusive, which the caller promises.
@@ -53,8 +56,16 @@ impl<'a> SharedOutput<'a> {
 
     /// The first element of a rectangle of `row_count` rows, `width` apart, that lies inside the result.
     #[inline]
-    pub(in super::super) fn rectangle(&self, row: usize, row_count: usize, columns: Range<usize>) -> *mut f32 {
-        assert!(columns.start <= columns.end && columns.end <= self.width, "columns of a tile");
+    pub(in super::super) fn rectangle(
+        &self,
+        row: usize,
+        row_count: usize,
+        columns: Range<usize>,
+    ) -> *mut f32 {
+        assert!(
+            columns.start <= columns.end && columns.end <= self.width,
+            "columns of a tile"
+        );
         assert!(row + row_count <= self.rows(), "rows of a tile");
         self.first.wrapping_add(row * self.width + columns.start)
     }

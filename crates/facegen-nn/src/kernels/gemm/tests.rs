@@ -1,0 +1,154 @@
+use proptest::prelude::*;
+
+use super::{
+    super::{
+        epilogue::Activation,
+        testing::{assert_close, bits, random, same_everywhere},
+    },
+    *,
+};
+
+fn product(
+    isa: Isa,
+    rows: usize,
+    rhs: &PackedMatrix,
+    input: &[f32],
+    epilogue: &Epilogue<'_>,
+) -> Vec<f32> {
+    let mut out = vec![f32::NAN; rows * rhs.columns()];
+    gemm_with(isa, input, rhs, epilogue, &mut out);
+    out
+}
+
+/// The chain of multiply-adds that every element is: `weight` is `[n][k]`.
+fn chains(input: &[f32], weight: &[f32], inner: usize) -> Vec<f32> {
+    let chain = |left: &[f32], right: &[f32]| {
+        left.iter()
+            .zip(right)
+            .fold(0.0f32, |sum, (left, right)| left.mul_add(*right, sum))
+    };
+    let rows = input.chunks_exact(inner);
+    rows.flat_map(|row| {
+        weight
+            .chunks_exact(inner)
+            .map(move |column| chain(row, column))
+    })
+    .collect()
+}
+
+fn check(rows: usize, columns: usize, inner: usize) {
+    let (input, weight) = (random(rows * inner, 1), random(columns * inner, 2));
+    let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+    let actual = same_everywhere(|isa| product(isa, rows, &rhs, &input, &Epilogue::default()));
+    assert_eq!(
+        bits(&actual),
+        bits(&chains(&input, &weight, inner)),
+        "{rows} × {columns} × {inner}"
+    );
+}
+
+#[test]
+fn every_element_is_one_chain_of_multiply_adds_at_odd_sizes() {
+    for (rows, columns, inner) in [
+        (1, 3, 1),
+        (2, 4, 2),
+        (7, 8, 3),
+        (13, 40, 27),
+        (12, 77, 320),
+        (25, 320, 33),
+    ] {
+        check(rows, columns, inner);
+    }
+    check(13, 33, 1500);
+    check(600, 40, 9);
+}
+
+#[test]
+fn the_epilogue_adds_in_order_and_activates_last() {
+    let (rows, columns, inner) = (26, 40, 5);
+    let (input, weight) = (random(rows * inner, 1), random(columns * inner, 2));
+    let (bias, per_sample) = (random(columns, 3), random(2 * columns, 4));
+    let residual = random(rows * columns, 5);
+    let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+    let plain = chains(&input, &weight, inner);
+    for activation in [
+        None,
+        Some(Activation::Silu),
+        Some(Activation::GeluErf),
+        Some(Activation::QuickGelu),
+    ] {
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            per_sample: Some(&per_sample),
+            residual: Some(&residual),
+            activation,
+        };
+        let actual = same_everywhere(|isa| product(isa, rows, &rhs, &input, &epilogue));
+        let mut expected = plain.clone();
+        for (index, value) in expected.iter_mut().enumerate() {
+            let (row, column) = (index / columns, index % columns);
+            *value += bias[column];
+            *value += per_sample[row / 13 * columns + column];
+            *value += residual[index];
+        }
+        if let Some(activation) = activation {
+            activation.apply(&mut expected);
+        }
+        assert_eq!(bits(&actual), bits(&expected), "{activation:?}");
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_rows_beside_it() {
+    let (columns, inner) = (72, 700);
+    let input = random(4 * 77 * inner, 1);
+    let rhs = PackedMatrix::from_linear(&random(columns * inner, 2), columns, inner);
+    let all = product(Isa::best(), 4 * 77, &rhs, &input, &Epilogue::default());
+    for (sample, expected) in input
+        .chunks_exact(77 * inner)
+        .zip(all.chunks_exact(77 * columns))
+    {
+        let alone = product(Isa::best(), 77, &rhs, sample, &Epilogue::default());
+        assert_eq!(bits(&alone), bits(expected));
+    }
+    let row = product(Isa::best(), 1, &rhs, &input[..inner], &Epilogue::default());
+    assert_eq!(bits(&row), bits(&all[..columns]));
+}
+
+#[test]
+fn products_are_close_to_exact_ones() {
+    let (rows, columns, inner) = (30, 50, 1280);
+    let (input, weight) = (random(rows * inner, 1), random(columns * inner, 2));
+    let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+    let exact = |left: &[f32], right: &[f32]| -> f64 {
+        left.iter()
+            .zip(right)
+            .map(|(left, right)| f64::from(*left) * f64::from(*right))
+            .sum()
+    };
+    let expected: Vec<f64> = input
+        .chunks_exact(inner)
+        .flat_map(|row| {
+            weight
+                .chunks_exact(inner)
+                .map(move |column| exact(row, column))
+        })
+        .collect();
+    assert_close(
+        &product(Isa::best(), rows, &rhs, &input, &Epilogue::default()),
+        &expected,
+        2e-4,
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn any_shape_is_right(rows in 1usize..60, columns in 1usize..100, inner in 1usize..600) {
+        let (input, weight) = (random(rows * inner, 7), random(columns * inner, 8));
+        let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+        let actual = product(Isa::best(), rows, &rhs, &input, &Epilogue::default());
+        prop_assert_eq!(bits(&actual), bits(&chains(&input, &weight, inner)));
+    }
+}

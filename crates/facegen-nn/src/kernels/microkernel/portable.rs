@@ -28,7 +28,9 @@ unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
     let stored = (tile.row_count - first_row).min(ROWS);
     // SAFETY: the stored rows lie inside the result that the caller vouches for.
     let out = |row: usize| unsafe {
-        tile.out.add((first_row + row) * tile.out_stride + lane * LANE).cast::<[f32; LANE]>()
+        tile.out
+            .add((first_row + row) * tile.out_stride + lane * LANE)
+            .cast::<[f32; LANE]>()
     };
     let mut sums = [[0.0; LANE]; ROWS];
     if tile.accumulate {

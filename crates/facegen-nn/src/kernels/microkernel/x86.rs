@@ -5,8 +5,9 @@
 )]
 
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_storeu_ps,
 };
 
 use super::{super::packed::LANE, Tile};
@@ -38,14 +39,17 @@ unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
             let stored = row.min(tile.row_count - 1);
             for (lane, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: a stored row, initialised since `accumulate` is set.
-                *sum = unsafe { _mm512_loadu_ps(tile.out.add(stored * tile.out_stride + lane * LANE)) };
+                *sum = unsafe {
+                    _mm512_loadu_ps(tile.out.add(stored * tile.out_stride + lane * LANE))
+                };
             }
         }
     }
     let mut panel = tile.panel;
     for segment in tile.segments {
         // SAFETY: the segment begins inside every row.
-        let rows: [*const f32; ROWS] = std::array::from_fn(|row| unsafe { tile.rows[row].add(segment.offset) });
+        let rows: [*const f32; ROWS] =
+            std::array::from_fn(|row| unsafe { tile.rows[row].add(segment.offset) });
         for k in 0..segment.length {
             // SAFETY: the panel holds `LANES` lanes for every `k`.
             let right: [__m512; LANES] =
@@ -64,7 +68,9 @@ unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
         if row < tile.row_count {
             for (lane, sum) in sums.iter().enumerate() {
                 // SAFETY: a stored row, inside the result.
-                unsafe { _mm512_storeu_ps(tile.out.add(row * tile.out_stride + lane * LANE), *sum) };
+                unsafe {
+                    _mm512_storeu_ps(tile.out.add(row * tile.out_stride + lane * LANE), *sum)
+                };
             }
         }
     }
@@ -117,7 +123,8 @@ unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_>, first_row: usize, lane: usize
             std::array::from_fn(|row| unsafe { tile.rows[first_row + row].add(segment.offset) });
         for k in 0..segment.length {
             // SAFETY: the panel holds this lane for every `k`.
-            let right: [__m256; 2] = std::array::from_fn(|half| unsafe { _mm256_loadu_ps(panel.add(half * HALF)) });
+            let right: [__m256; 2] =
+                std::array::from_fn(|half| unsafe { _mm256_loadu_ps(panel.add(half * HALF)) });
             for row in 0..ROWS {
                 // SAFETY: every row pointer is readable over the segment.
                 let left = _mm256_set1_ps(unsafe { *rows[row].add(k) });

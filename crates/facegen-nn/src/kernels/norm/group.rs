@@ -10,7 +10,6 @@ use rayon::prelude::*;
 use super::super::{
     epilogue::Activation,
     isa::{self, Isa, Kernel},
-    scratch::with_scratch,
 };
 
 /// Floats of a chunk: a quarter of a megabyte.
@@ -46,7 +45,15 @@ pub fn group_norm_nhwc(
     out: &mut [f32],
 ) {
     let (isa, shape) = (Isa::best(), *shape);
-    GroupNorm { isa, shape, eps, weight, bias, activation }.compute(input, out);
+    GroupNorm {
+        isa,
+        shape,
+        eps,
+        weight,
+        bias,
+        activation,
+    }
+    .compute(input, out);
 }
 
 struct GroupNorm<'a> {
@@ -60,36 +67,84 @@ struct GroupNorm<'a> {
 
 impl GroupNorm<'_> {
     fn compute(&self, input: &[f32], out: &mut [f32]) {
-        let GroupNormShape { batch, pixels, channels, groups } = self.shape;
+        let GroupNormShape {
+            batch,
+            pixels,
+            channels,
+            groups,
+        } = self.shape;
         let sample = pixels * channels;
-        assert!(sample > 0 && groups > 0 && channels.is_multiple_of(groups), "groups of channels");
-        assert_eq!((input.len(), out.len()), (batch * sample, batch * sample), "pictures of the group norm");
-        assert_eq!((self.weight.len(), self.bias.len()), (channels, channels), "weight and bias of the group norm");
+        assert!(
+            sample > 0 && groups > 0 && channels.is_multiple_of(groups),
+            "groups of channels"
+        );
+        assert_eq!(
+            (input.len(), out.len()),
+            (batch * sample, batch * sample),
+            "pictures of the group norm"
+        );
+        assert_eq!(
+            (self.weight.len(), self.bias.len()),
+            (channels, channels),
+            "weight and bias of the group norm"
+        );
         for (input, out) in input.chunks_exact(sample).zip(out.chunks_exact_mut(sample)) {
             self.compute_sample(input, out);
         }
     }
 
     fn compute_sample(&self, input: &[f32], out: &mut [f32]) {
-        let GroupNormShape { channels, groups, .. } = self.shape;
+        let GroupNormShape {
+            channels, groups, ..
+        } = self.shape;
         let chunk = (CHUNK / channels).max(1) * channels;
         let mut chunks: Vec<Vec<Moments>> = Vec::new();
         let statistics = input.par_chunks(chunk);
         statistics
-            .map(|pixels| isa::run(self.isa, ChunkMoments { pixels, channels, groups }))
+            .map(|pixels| {
+                isa::run(
+                    self.isa,
+                    ChunkMoments {
+                        pixels,
+                        channels,
+                        groups,
+                    },
+                )
+            })
             .collect_into_vec(&mut chunks);
-        let moments = chunks.iter().skip(1).fold(chunks[0].clone(), |merged, chunk| {
-            merged.iter().zip(chunk).map(|(left, right)| left.merge(right)).collect()
-        });
+        let moments = chunks
+            .iter()
+            .skip(1)
+            .fold(chunks[0].clone(), |merged, chunk| {
+                merged
+                    .iter()
+                    .zip(chunk)
+                    .map(|(left, right)| left.merge(right))
+                    .collect()
+            });
         let channel_groups = (0..channels).map(|channel| &moments[channel / (channels / groups)]);
         let (means, scales): (Vec<f32>, Vec<f32>) = channel_groups
             .zip(self.weight)
-            .map(|(moments, weight)| (moments.mean as f32, moments.inverse_deviation(self.eps) * weight))
+            .map(|(moments, weight)| {
+                (
+                    moments.mean as f32,
+                    moments.inverse_deviation(self.eps) * weight,
+                )
+            })
             .unzip();
         let normalised = out.par_chunks_mut(chunk).zip(input.par_chunks(chunk));
         normalised.for_each(|(out, input)| {
             let (means, scales) = (&means, &scales);
-            isa::run(self.isa, Normalise { norm: self, input, means, scales, out });
+            isa::run(
+                self.isa,
+                Normalise {
+                    norm: self,
+                    input,
+                    means,
+                    scales,
+                    out,
+                },
+            );
         });
     }
 }
@@ -109,7 +164,9 @@ impl Moments {
         Self {
             count,
             mean: self.mean + distance * other.count / count,
-            squares: self.squares + other.squares + distance * distance * self.count * other.count / count,
+            squares: self.squares
+                + other.squares
+                + distance * distance * self.count * other.count / count,
         }
     }
 
@@ -132,51 +189,53 @@ impl Kernel for ChunkMoments<'_> {
     fn run(self) -> Vec<Moments> {
         let per_group = self.channels / self.groups;
         let count = (self.pixels.len() / self.groups) as f64;
-        let group_sums = |sums: &[f64]| -> Vec<f64> {
-            sums.chunks_exact(per_group).map(|channels| channels.iter().sum()).collect()
-        };
-        let mut sums = vec![0.0; self.channels];
-        self.add_up(&mut sums, |_, value| value);
-        let means: Vec<f32> = group_sums(&sums).iter().map(|sum| (sum / count) as f32).collect();
-        let centres: Vec<f32> = (0..self.channels).map(|channel| means[channel / per_group]).collect();
-        // The centre is the mean rounded to `f32`; what is left of it corrects both moments.
-        sums.fill(0.0);
-        self.add_up(&mut sums, |channel, value| value - centres[channel]);
-        let residues = group_sums(&sums);
-        sums.fill(0.0);
-        self.add_up(&mut sums, |channel, value| {
-            let deviation = value - centres[channel];
-            deviation * deviation
-        });
-        let squares = group_sums(&sums);
-        let moments = means.iter().zip(residues).zip(squares);
+        let zeros = vec![0.0; self.channels];
+        let means: Vec<f64> = self
+            .group_sums(&zeros, |value| value)
+            .map(|sum| sum / count)
+            .collect();
+        let centres: Vec<f32> = (0..self.channels)
+            .map(|channel| means[channel / per_group] as f32)
+            .collect();
+        let squares = self.group_sums(&centres, |deviation| deviation * deviation);
+        let moments = means
+            .iter()
+            .zip(centres.chunks_exact(per_group))
+            .zip(squares);
         moments
-            .map(|((mean, residue), squares)| Moments {
-                count,
-                mean: f64::from(*mean) + residue / count,
-                squares: squares - residue * residue / count,
+            .map(|((mean, centres), squares)| {
+                // The deviations were taken from the mean as rounded to `f32`.
+                let rounding = mean - f64::from(centres[0]);
+                let squares = squares - count * rounding * rounding;
+                Moments {
+                    count,
+                    mean: *mean,
+                    squares,
+                }
             })
             .collect()
     }
 }
 
 impl ChunkMoments<'_> {
-    /// Adds `term(channel, value)` of every pixel to the channel's sum.
+    /// For every group, the sum of `term(value - centre)` with the centre of the value's channel.
     #[inline(always)]
-    fn add_up(&self, sums: &mut [f64], term: impl Fn(usize, f32) -> f32) {
-        with_scratch(self.channels, |partial| {
-            for run in self.pixels.chunks(RUN * self.channels) {
-                partial.fill(0.0);
-                for pixel in run.chunks_exact(self.channels) {
-                    for (channel, (partial, value)) in partial.iter_mut().zip(pixel).enumerate() {
-                        *partial += term(channel, *value);
-                    }
-                }
-                for (sum, partial) in sums.iter_mut().zip(&*partial) {
-                    *sum += f64::from(*partial);
+    fn group_sums(&self, centres: &[f32], term: impl Fn(f32) -> f32) -> impl Iterator<Item = f64> {
+        let mut sums = vec![0.0; self.channels];
+        let mut partial = vec![0.0f32; self.channels];
+        for run in self.pixels.chunks(RUN * self.channels) {
+            partial.fill(0.0);
+            for pixel in run.chunks_exact(self.channels) {
+                for ((partial, value), centre) in partial.iter_mut().zip(pixel).zip(centres) {
+                    *partial += term(value - centre);
                 }
             }
-        });
+            for (sum, partial) in sums.iter_mut().zip(&partial) {
+                *sum += f64::from(*partial);
+            }
+        }
+        let per_group = self.channels / self.groups;
+        (0..self.groups).map(move |group| sums[group * per_group..][..per_group].iter().sum())
     }
 }
 
@@ -195,15 +254,163 @@ impl Kernel for Normalise<'_> {
     #[inline(always)]
     fn run(self) {
         let channels = self.means.len();
-        let (means, scales, bias) = (self.means, &self.scales[..channels], &self.norm.bias[..channels]);
-        let pixels = self.out.chunks_exact_mut(channels).zip(self.input.chunks_exact(channels));
-        for (out, input) in pixels {
-            for channel in 0..channels {
-                out[channel] = (input[channel] - means[channel]).mul_add(scales[channel], bias[channel]);
+        let runs = self
+            .out
+            .chunks_mut(RUN * channels)
+            .zip(self.input.chunks(RUN * channels));
+        for (out, input) in runs {
+            for (out, input) in out
+                .chunks_exact_mut(channels)
+                .zip(input.chunks_exact(channels))
+            {
+                let affine = self.means.iter().zip(self.scales).zip(self.norm.bias);
+                for ((out, value), ((mean, scale), bias)) in out.iter_mut().zip(input).zip(affine) {
+                    *out = (value - mean).mul_add(*scale, *bias);
+                }
             }
             if let Some(activation) = self.norm.activation {
                 activation.apply(out);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::testing::{assert_close, bits, random, same_everywhere},
+        *,
+    };
+
+    fn normalise(
+        isa: Isa,
+        shape: GroupNormShape,
+        input: &[f32],
+        activation: Option<Activation>,
+    ) -> Vec<f32> {
+        let (weight, bias) = (random(shape.channels, 2), random(shape.channels, 3));
+        let mut out = vec![f32::NAN; input.len()];
+        let norm = GroupNorm {
+            isa,
+            shape,
+            eps: 1e-5,
+            weight: &weight,
+            bias: &bias,
+            activation,
+        };
+        norm.compute(input, &mut out);
+        out
+    }
+
+    /// In `f64`, with the same weight and bias.
+    fn plain(shape: GroupNormShape, input: &[f32]) -> Vec<f64> {
+        let GroupNormShape {
+            pixels,
+            channels,
+            groups,
+            ..
+        } = shape;
+        let (weight, bias) = (random(channels, 2), random(channels, 3));
+        let mut out = vec![0.0; input.len()];
+        for (input, out) in input
+            .chunks(pixels * channels)
+            .zip(out.chunks_mut(pixels * channels))
+        {
+            for group in 0..groups {
+                let members: Vec<usize> = (0..input.len())
+                    .filter(|at| at % channels / (channels / groups) == group)
+                    .collect();
+                let count = members.len() as f64;
+                let mean = members.iter().map(|at| f64::from(input[*at])).sum::<f64>() / count;
+                let variance = members
+                    .iter()
+                    .map(|at| (f64::from(input[*at]) - mean).powi(2))
+                    .sum::<f64>()
+                    / count;
+                for at in members {
+                    let normal = (f64::from(input[at]) - mean) / (variance + 1e-5).sqrt();
+                    out[at] =
+                        normal * f64::from(weight[at % channels]) + f64::from(bias[at % channels]);
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn agrees_with_exact_statistics() {
+        for (batch, pixels, channels, groups) in [
+            (1, 1, 4, 2),
+            (2, 77, 320, 32),
+            (1, 5000, 32, 32),
+            (1, 3000, 64, 32),
+            (2, 16, 1280, 32),
+            (1, 9, 6, 1),
+        ] {
+            let shape = GroupNormShape {
+                batch,
+                pixels,
+                channels,
+                groups,
+            };
+            let input = random(batch * pixels * channels, 1);
+            let actual = same_everywhere(|isa| normalise(isa, shape, &input, None));
+            assert_close(&actual, &plain(shape, &input), 1e-6 * 4.0);
+        }
+    }
+
+    #[test]
+    fn a_mean_far_from_zero_costs_no_precision_beyond_the_inputs() {
+        let shape = GroupNormShape {
+            batch: 1,
+            pixels: 4096,
+            channels: 32,
+            groups: 8,
+        };
+        let input: Vec<f32> = random(4096 * 32, 1)
+            .iter()
+            .map(|value| value + 100.0)
+            .collect();
+        assert_close(
+            &normalise(Isa::best(), shape, &input, None),
+            &plain(shape, &input),
+            2e-5,
+        );
+    }
+
+    #[test]
+    fn the_activation_comes_last() {
+        let shape = GroupNormShape {
+            batch: 1,
+            pixels: 100,
+            channels: 40,
+            groups: 8,
+        };
+        let input = random(4000, 1);
+        let mut expected = normalise(Isa::best(), shape, &input, None);
+        Activation::Silu.apply(&mut expected);
+        let actual = same_everywhere(|isa| normalise(isa, shape, &input, Some(Activation::Silu)));
+        assert_eq!(bits(&actual), bits(&expected));
+    }
+
+    #[test]
+    fn samples_do_not_depend_on_their_batch() {
+        let shape = GroupNormShape {
+            batch: 4,
+            pixels: 3000,
+            channels: 64,
+            groups: 32,
+        };
+        let input = random(4 * 3000 * 64, 1);
+        let all = normalise(Isa::best(), shape, &input, None);
+        for (input, expected) in input.chunks(3000 * 64).zip(all.chunks(3000 * 64)) {
+            let alone = normalise(
+                Isa::best(),
+                GroupNormShape { batch: 1, ..shape },
+                input,
+                None,
+            );
+            assert_eq!(bits(&alone), bits(expected));
         }
     }
 }

@@ -20,13 +20,35 @@ pub fn layer_norm(input: &[f32], eps: f32, weight: &[f32], bias: &[f32], out: &m
     layer_norm_with(Isa::best(), input, eps, (weight, bias), out);
 }
 
-fn layer_norm_with(isa: Isa, input: &[f32], eps: f32, (weight, bias): (&[f32], &[f32]), out: &mut [f32]) {
+fn layer_norm_with(
+    isa: Isa,
+    input: &[f32],
+    eps: f32,
+    (weight, bias): (&[f32], &[f32]),
+    out: &mut [f32],
+) {
     let width = weight.len();
     assert_eq!(bias.len(), width, "bias of the layer norm");
-    assert!(width > 0 && out.len().is_multiple_of(width), "rows of the layer norm");
+    assert!(
+        width > 0 && out.len().is_multiple_of(width),
+        "rows of the layer norm"
+    );
     assert_eq!(input.len(), out.len(), "input of the layer norm");
-    let tasks = out.par_chunks_mut(TASK_ROWS * width).zip(input.par_chunks(TASK_ROWS * width));
-    tasks.for_each(|(out, input)| isa::run(isa, LayerNorm { input, eps, weight, bias, out }));
+    let tasks = out
+        .par_chunks_mut(TASK_ROWS * width)
+        .zip(input.par_chunks(TASK_ROWS * width));
+    tasks.for_each(|(out, input)| {
+        isa::run(
+            isa,
+            LayerNorm {
+                input,
+                eps,
+                weight,
+                bias,
+                out,
+            },
+        )
+    });
 }
 
 struct LayerNorm<'a> {
@@ -43,7 +65,11 @@ impl Kernel for LayerNorm<'_> {
     #[inline(always)]
     fn run(self) {
         let width = self.weight.len();
-        for (out, input) in self.out.chunks_exact_mut(width).zip(self.input.chunks_exact(width)) {
+        for (out, input) in self
+            .out
+            .chunks_exact_mut(width)
+            .zip(self.input.chunks_exact(width))
+        {
             let mean = sum(input, |value| value) / width as f32;
             let squares = sum(input, |value| (value - mean) * (value - mean));
             let scale = 1.0 / (squares / width as f32 + self.eps).sqrt();
@@ -69,4 +95,50 @@ fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
         *sum += term(*value);
     }
     sum_lanes(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::testing::{assert_close, bits, random, same_everywhere},
+        *,
+    };
+
+    #[test]
+    fn agrees_with_exact_statistics() {
+        for (rows, width) in [(1, 1), (3, 7), (40, 77), (33, 320), (2, 1280), (5, 5120)] {
+            let (input, weight, bias) =
+                (random(rows * width, 1), random(width, 2), random(width, 3));
+            let actual = same_everywhere(|isa| {
+                let mut out = vec![f32::NAN; input.len()];
+                layer_norm_with(isa, &input, 1e-5, (&weight, &bias), &mut out);
+                out
+            });
+            let mut expected = Vec::new();
+            for row in input.chunks(width) {
+                let mean = row.iter().map(|value| f64::from(*value)).sum::<f64>() / width as f64;
+                let squares = row
+                    .iter()
+                    .map(|value| (f64::from(*value) - mean).powi(2))
+                    .sum::<f64>();
+                let scale = 1.0 / (squares / width as f64 + 1e-5).sqrt();
+                let affine = weight.iter().zip(&bias);
+                let normal = row.iter().map(|value| (f64::from(*value) - mean) * scale);
+                expected.extend(normal.zip(affine).map(|(normal, (weight, bias))| {
+                    normal * f64::from(*weight) + f64::from(*bias)
+                }));
+            }
+            assert_close(&actual, &expected, 4e-6);
+        }
+    }
+
+    #[test]
+    fn rows_do_not_depend_on_the_rows_beside_them() {
+        let (input, weight, bias) = (random(100 * 40, 1), random(40, 2), random(40, 3));
+        let mut all = vec![0.0; input.len()];
+        layer_norm(&input, 1e-5, &weight, &bias, &mut all);
+        let mut alone = vec![0.0; 40];
+        layer_norm(&input[57 * 40..58 * 40], 1e-5, &weight, &bias, &mut alone);
+        assert_eq!(bits(&alone), bits(&all[57 * 40..58 * 40]));
+    }
 }

@@ -50,7 +50,9 @@ impl ConvShape {
 
     fn out_extent(&self, extent: usize) -> usize {
         let padded = extent * self.scale() + 2 * self.padding;
-        padded.checked_sub(self.kernel).map_or(0, |room| room / self.stride + 1)
+        padded
+            .checked_sub(self.kernel)
+            .map_or(0, |room| room / self.stride + 1)
     }
 
     fn scale(&self) -> usize {
@@ -78,7 +80,13 @@ impl ConvShape {
 ///
 /// # Panics
 /// Where a slice does not fit the shape.
-pub fn conv2d_nhwc(input: &[f32], shape: &ConvShape, rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mut [f32]) {
+pub fn conv2d_nhwc(
+    input: &[f32],
+    shape: &ConvShape,
+    rhs: &PackedMatrix,
+    epilogue: &Epilogue<'_>,
+    out: &mut [f32],
+) {
     conv2d_with(Isa::best(), input, shape, rhs, epilogue, out);
 }
 
@@ -92,9 +100,21 @@ fn conv2d_with(
 ) {
     let sample = shape.height * shape.width * shape.in_channels;
     let (out_height, out_width) = (shape.out_height(), shape.out_width());
-    assert_eq!(input.len(), shape.batch * sample, "input of the convolution");
-    assert_eq!(rhs.inner(), shape.kernel * shape.kernel * shape.in_channels, "weight of the convolution");
-    assert_eq!(out.len(), shape.batch * out_height * out_width * rhs.columns(), "output of the convolution");
+    assert_eq!(
+        input.len(),
+        shape.batch * sample,
+        "input of the convolution"
+    );
+    assert_eq!(
+        rhs.inner(),
+        shape.kernel * shape.kernel * shape.in_channels,
+        "weight of the convolution"
+    );
+    assert_eq!(
+        out.len(),
+        shape.batch * out_height * out_width * rhs.columns(),
+        "output of the convolution"
+    );
     if shape.is_pointwise() {
         return gemm_with(isa, input, rhs, epilogue, out);
     }
@@ -102,24 +122,29 @@ fn conv2d_with(
     let output = &SharedOutput::new(out, rhs.columns());
     let block_rows = block_rows(shape);
     let per_sample = out_height.div_ceil(block_rows);
-    for_each_block(shape.batch * per_sample, out_width * block_rows, rhs, |index, groups| {
-        let (sample_index, first) = (index / per_sample, index % per_sample * block_rows);
-        let rows = first..(first + block_rows).min(out_height);
-        let input = &input[sample_index * sample..][..sample];
-        with_scratch(shape.slab_rows(rows.len()) * shape.slab_row(), |slab| {
-            fill_slab(shape, input, first * shape.stride, slab);
-            let block = Block {
-                isa,
-                left: left_side(shape, slab),
-                row_offsets: &row_offsets(shape, rows.len()),
-                first_row: (sample_index * out_height + first) * out_width,
-                rhs,
-                epilogue,
-                output,
-            };
-            block.compute(groups);
-        });
-    });
+    for_each_block(
+        shape.batch * per_sample,
+        out_width * block_rows,
+        rhs,
+        |index, groups| {
+            let (sample_index, first) = (index / per_sample, index % per_sample * block_rows);
+            let rows = first..(first + block_rows).min(out_height);
+            let input = &input[sample_index * sample..][..sample];
+            with_scratch(shape.slab_rows(rows.len()) * shape.slab_row(), |slab| {
+                fill_slab(shape, input, first * shape.stride, slab);
+                let block = Block {
+                    isa,
+                    left: left_side(shape, slab),
+                    row_offsets: &row_offsets(shape, rows.len()),
+                    first_row: (sample_index * out_height + first) * out_width,
+                    rhs,
+                    epilogue,
+                    output,
+                };
+                block.compute(groups);
+            });
+        },
+    );
 }
 
 /// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes less of the tiles.
@@ -131,7 +156,11 @@ fn block_rows(shape: &ConvShape) -> usize {
     let most = (1..=height).take_while(fits).last().unwrap_or(1);
     let computed_per_row = |rows: usize| (rows * width).div_ceil(TILE_ROWS) as f64 / rows as f64;
     let better = |best: usize, rows: usize| {
-        if computed_per_row(rows) <= computed_per_row(best) { rows } else { best }
+        if computed_per_row(rows) <= computed_per_row(best) {
+            rows
+        } else {
+            best
+        }
     };
     (most.div_ceil(2)..=most).reduce(better).unwrap_or(1)
 }
@@ -158,7 +187,9 @@ fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
     let input_row = shape.width * shape.in_channels;
     let border = shape.padding * shape.in_channels;
     for (index, row) in slab.chunks_exact_mut(shape.slab_row()).enumerate() {
-        let y = (first + index).checked_sub(shape.padding).map(|y| y / shape.scale());
+        let y = (first + index)
+            .checked_sub(shape.padding)
+            .map(|y| y / shape.scale());
         let Some(y) = y.filter(|y| *y < shape.height) else {
             row.fill(0.0);
             continue;
@@ -185,3 +216,6 @@ fn repeat_pixels(source: &[f32], channels: usize, out: &mut [f32]) {
         right.copy_from_slice(pixel);
     }
 }
+
+#[cfg(test)]
+mod tests;

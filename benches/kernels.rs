@@ -1,0 +1,133 @@
+//! Our CPU kernels beside candle's operations, on the shapes of Stable
+//! Diffusion 1.5: `cargo bench --bench kernels`.
+//!
+//! Both sides run in one process, one after the other in each round; printed
+//! are medians and their ratio.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+use facegen_nn::layers::{Attention, Conv2d, Conv2dConfig, GroupNorm, Linear};
+use facegen_nn::weights::TensorSource;
+use facegen_nn::{Compute, FeatureMap, Layout, NoiseSource, Weights, WeightsError};
+
+/// Rounds of each comparison.
+const ROUNDS: usize = 7;
+
+/// Noise for every tensor that is asked for.
+#[derive(Debug)]
+struct Noise;
+
+impl TensorSource for Noise {
+    fn load(&self, _name: &str, shape: &[usize]) -> std::result::Result<Tensor, WeightsError> {
+        Ok(noise(shape)?)
+    }
+
+    fn contains(&self, _name: &str) -> bool {
+        true
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn origin(&self) -> String {
+        "noise".to_owned()
+    }
+}
+
+fn noise(shape: &[usize]) -> candle_core::Result<Tensor> {
+    let values = NoiseSource::new(1).normal(shape.iter().product());
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
+
+fn main() -> Result<()> {
+    let ours = Compute::new(Device::Cpu, DType::F32);
+    let candle = ours.clone().with_layout(Layout::Nchw)?;
+    let sides = [ours, candle];
+    let weights = Weights::new(Arc::new(Noise));
+
+    for (channels, side) in [(320, 64), (640, 32), (1280, 16)] {
+        let conv = sides.each_ref().map(|compute| {
+            let config = Conv2dConfig::new(channels, channels, 3).padding(1);
+            let input = FeatureMap::from_nchw(&noise(&[1, channels, side, side])?, compute)?;
+            anyhow::Ok((Conv2d::load(&weights, &config, compute)?, input))
+        });
+        let [ours, candle] = conv;
+        let (ours, candle) = (ours?, candle?);
+        let gigaflop = (2 * 9 * channels * channels * side * side) as f64 / 1e9;
+        compare(
+            &format!("conv 3x3, {channels} channels, {side}x{side}"),
+            gigaflop,
+            || Ok(drop(black_box(ours.0.forward(&ours.1)?))),
+            || Ok(drop(black_box(candle.0.forward(&candle.1)?))),
+        )?;
+    }
+    for (tokens, heads, width) in [(4096, 8, 320), (1024, 8, 640), (4096, 1, 512)] {
+        let input = noise(&[1, tokens, width])?;
+        let [ours, candle] = sides.each_ref().map(|compute| Attention::new(heads, compute));
+        compare(
+            &format!("attention, {tokens} tokens, {heads} heads of {}", width / heads),
+            (4 * tokens * tokens * width) as f64 / 1e9,
+            || Ok(drop(black_box(ours.forward(&input, &input, &input)?))),
+            || Ok(drop(black_box(candle.forward(&input, &input, &input)?))),
+        )?;
+    }
+    let input = noise(&[4096, 320])?;
+    let [ours, candle] = sides.each_ref().map(|compute| Linear::load(&weights, 320, 2560, compute));
+    let (ours, candle) = (ours?, candle?);
+    compare(
+        "linear, 4096 rows, 320 to 2560",
+        (2 * 4096 * 320 * 2560) as f64 / 1e9,
+        || Ok(drop(black_box(ours.forward(&input)?))),
+        || Ok(drop(black_box(candle.forward(&input)?))),
+    )?;
+    let [ours, candle] = sides.each_ref().map(|compute| {
+        let input = FeatureMap::from_nchw(&noise(&[1, 320, 64, 64])?, compute)?;
+        anyhow::Ok((GroupNorm::load(&weights, 32, 320, 1e-5, compute)?, input))
+    });
+    let (ours, candle) = (ours?, candle?);
+    compare(
+        "group norm and silu, 320 channels, 64x64",
+        0.0,
+        || Ok(drop(black_box(ours.0.forward_silu(&ours.1)?))),
+        || Ok(drop(black_box(candle.0.forward_silu(&candle.1)?))),
+    )
+}
+
+/// Runs both sides in turns and prints their medians.
+fn compare(
+    name: &str,
+    gigaflop: f64,
+    ours: impl Fn() -> Result<()>,
+    candle: impl Fn() -> Result<()>,
+) -> Result<()> {
+    let (mut our_times, mut candle_times) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_times.push(time(&ours)?);
+        candle_times.push(time(&candle)?);
+    }
+    let (ours, candle) = (median(our_times), median(candle_times));
+    let rate = gigaflop / ours.as_secs_f64();
+    println!(
+        "{name:42} ours {:8.2} ms ({rate:4.0} GFLOP/s)   candle {:8.2} ms   ratio {:.2}",
+        1e3 * ours.as_secs_f64(),
+        1e3 * candle.as_secs_f64(),
+        candle.as_secs_f64() / ours.as_secs_f64(),
+    );
+    Ok(())
+}
+
+fn time(run: impl Fn() -> Result<()>) -> Result<Duration> {
+    let started = Instant::now();
+    run()?;
+    Ok(started.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}

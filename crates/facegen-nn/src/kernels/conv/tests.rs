@@ -1,0 +1,250 @@
+use proptest::prelude::*;
+
+use super::{
+    super::testing::{bits, random, same_everywhere},
+    *,
+};
+
+struct Convolution {
+    shape: ConvShape,
+    out_channels: usize,
+    input: Vec<f32>,
+    weight: Vec<f32>,
+}
+
+impl Convolution {
+    fn new(shape: ConvShape, out_channels: usize) -> Self {
+        let ConvShape {
+            batch,
+            height,
+            width,
+            in_channels,
+            kernel,
+            ..
+        } = shape;
+        Self {
+            shape,
+            out_channels,
+            input: random(batch * height * width * in_channels, 1),
+            weight: random(out_channels * in_channels * kernel * kernel, 2),
+        }
+    }
+
+    fn convolve(&self, isa: Isa, epilogue: &Epilogue<'_>) -> Vec<f32> {
+        let ConvShape {
+            batch,
+            in_channels,
+            kernel,
+            ..
+        } = self.shape;
+        let rhs = PackedMatrix::from_conv(&self.weight, self.out_channels, in_channels, kernel);
+        let pixels = batch * self.shape.out_height() * self.shape.out_width();
+        let mut out = vec![f32::NAN; pixels * self.out_channels];
+        conv2d_with(isa, &self.input, &self.shape, &rhs, epilogue, &mut out);
+        out
+    }
+
+    /// Every element as one chain over (kernel row, kernel column, input channel).
+    fn plain(&self) -> Vec<f32> {
+        let ConvShape {
+            batch,
+            in_channels,
+            kernel,
+            ..
+        } = self.shape;
+        let mut out = Vec::new();
+        for sample in 0..batch {
+            for (y, x) in grid(self.shape.out_height(), self.shape.out_width()) {
+                for channel in 0..self.out_channels {
+                    let mut sum = 0.0f32;
+                    for ((ky, kx), input) in
+                        grid(kernel, kernel).flat_map(|tap| (0..in_channels).map(move |c| (tap, c)))
+                    {
+                        let weight = self.weight
+                            [((channel * in_channels + input) * kernel + ky) * kernel + kx];
+                        let (y, x) = (y * self.shape.stride + ky, x * self.shape.stride + kx);
+                        sum = self.pixel(sample, y, x, input).mul_add(weight, sum);
+                    }
+                    out.push(sum);
+                }
+            }
+        }
+        out
+    }
+
+    /// An element of the bordered and upsampled input.
+    fn pixel(&self, sample: usize, y: usize, x: usize, channel: usize) -> f32 {
+        let ConvShape {
+            height,
+            width,
+            in_channels,
+            padding,
+            ..
+        } = self.shape;
+        let inside = |position: usize, extent: usize| {
+            let position = position.checked_sub(padding)? / self.shape.scale();
+            (position < extent).then_some(position)
+        };
+        match (inside(y, height), inside(x, width)) {
+            (Some(y), Some(x)) => {
+                self.input[((sample * height + y) * width + x) * in_channels + channel]
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+fn grid(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..height).flat_map(move |y| (0..width).map(move |x| (y, x)))
+}
+
+fn shape(height: usize, width: usize, in_channels: usize, kernel: usize) -> ConvShape {
+    let (batch, stride, padding, upsample) = (1, 1, kernel / 2, false);
+    ConvShape {
+        batch,
+        height,
+        width,
+        in_channels,
+        kernel,
+        stride,
+        padding,
+        upsample,
+    }
+}
+
+fn check(shape: ConvShape, out_channels: usize) {
+    let convolution = Convolution::new(shape, out_channels);
+    let actual = same_everywhere(|isa| convolution.convolve(isa, &Epilogue::default()));
+    assert_eq!(bits(&actual), bits(&convolution.plain()), "{shape:?}");
+}
+
+#[test]
+fn every_element_is_one_chain_of_multiply_adds() {
+    check(
+        ConvShape {
+            batch: 2,
+            ..shape(9, 7, 4, 3)
+        },
+        40,
+    );
+    check(
+        ConvShape {
+            stride: 2,
+            ..shape(9, 12, 5, 3)
+        },
+        33,
+    );
+    check(
+        ConvShape {
+            padding: 0,
+            ..shape(6, 8, 3, 3)
+        },
+        3,
+    );
+    check(
+        ConvShape {
+            batch: 2,
+            ..shape(5, 7, 33, 1)
+        },
+        20,
+    );
+    check(
+        ConvShape {
+            stride: 2,
+            ..shape(5, 7, 6, 1)
+        },
+        20,
+    );
+    check(
+        ConvShape {
+            batch: 2,
+            upsample: true,
+            ..shape(5, 6, 4, 3)
+        },
+        8,
+    );
+    check(
+        ConvShape {
+            stride: 14,
+            padding: 0,
+            ..shape(56, 42, 3, 14)
+        },
+        17,
+    );
+    check(shape(40, 33, 64, 3), 48);
+}
+
+#[test]
+fn the_output_has_torchs_size() {
+    let even = ConvShape {
+        stride: 2,
+        ..shape(64, 48, 4, 3)
+    };
+    assert_eq!((even.out_height(), even.out_width()), (32, 24));
+    let patches = ConvShape {
+        stride: 14,
+        padding: 0,
+        ..shape(224, 225, 3, 14)
+    };
+    assert_eq!((patches.out_height(), patches.out_width()), (16, 16));
+    assert_eq!(
+        ConvShape {
+            padding: 0,
+            ..shape(2, 2, 1, 3)
+        }
+        .out_height(),
+        0
+    );
+}
+
+#[test]
+fn samples_do_not_depend_on_their_batch() {
+    let all = Convolution::new(
+        ConvShape {
+            batch: 4,
+            ..shape(16, 11, 10, 3)
+        },
+        24,
+    );
+    let (bias, per_sample) = (random(24, 3), random(4 * 24, 4));
+    let epilogue = Epilogue {
+        bias: Some(&bias),
+        per_sample: Some(&per_sample),
+        ..Epilogue::default()
+    };
+    let together = all.convolve(Isa::best(), &epilogue);
+    for (sample, expected) in together.chunks_exact(16 * 11 * 24).enumerate() {
+        let alone = Convolution {
+            shape: ConvShape {
+                batch: 1,
+                ..all.shape
+            },
+            input: all.input[sample * 16 * 11 * 10..][..16 * 11 * 10].to_vec(),
+            weight: all.weight.clone(),
+            ..all
+        };
+        let epilogue = Epilogue {
+            per_sample: Some(&per_sample[sample * 24..][..24]),
+            ..epilogue
+        };
+        assert_eq!(
+            bits(&alone.convolve(Isa::best(), &epilogue)),
+            bits(expected)
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn any_shape_is_right(
+        batch in 1usize..3, height in 3usize..12, width in 3usize..30, in_channels in 1usize..20,
+        out_channels in 1usize..40, kernel in 1usize..4, stride in 1usize..3, padding in 0usize..2, upsample: bool,
+    ) {
+        let shape = ConvShape { batch, height, width, in_channels, kernel, stride, padding, upsample };
+        let convolution = Convolution::new(shape, out_channels);
+        let actual = convolution.convolve(Isa::best(), &Epilogue::default());
+        prop_assert_eq!(bits(&actual), bits(&convolution.plain()));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the kernels' tests share: reproducible data, comparison, thread pools.
+
+/// `length` values, roughly normal with standard deviation 1, that depend on `seed` alone.
+pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut uniform = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    let mut normal = || 2.0 * (uniform() + uniform() + uniform());
+    (0..length).map(|_| normal()).collect()
+}
+
+/// The bytes of a result, for comparisons that see signed zeros and NaN.
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Fails where an element differs from the expected one by more than `tolerance`.
+#[track_caller]
+pub(super) fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(actual.len(), expected.len());
+    for (index, (actual, expected)) in actual.iter().zip(expected).enumerate() {
+        let error = (f64::from(*actual) - expected).abs();
+        assert!(
+            error <= tolerance,
+            "element {index}: {actual} is not {expected} (error {error:e})"
+        );
+    }
+}
+
+/// Runs `work` in a pool of its own.
+pub(super) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(work)
+}
+
+/// Checks that `compute(isa)` gives the same bytes with every instruction set and with 1, 2 and 3 threads, and returns
+/// them.
+#[track_caller]
+pub(super) fn same_everywhere(compute: impl Fn(super::isa::Isa) -> Vec<f32> + Sync) -> Vec<f32> {
+    let reference = with_threads(1, || compute(super::isa::Isa::best()));
+    for isa in super::isa::Isa::available() {
+        for threads in [1, 2, 3] {
+            let other = with_threads(threads, || compute(isa));
+            assert!(
+                bits(&other) == bits(&reference),
+                "{isa:?} with {threads} threads differs"
+            );
+        }
+    }
+    reference
+}

@@ -1,0 +1,128 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use facegen_core::RawGenerationRequest;
+
+use crate::engine::EngineArguments;
+use crate::failure::EXIT_CODES;
+
+/// Makes pictures of a person from one photograph and a prompt.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make pictures and write them to files.
+    Generate(Box<GenerateArguments>),
+}
+
+/// One request on the command line.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct GenerateArguments {
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+    #[command(flatten)]
+    pub(crate) request: RequestArguments,
+    /// The photograph of the person: JPEG, PNG, WebP or GIF.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) face: PathBuf,
+    /// The file to write, in a folder that exists; a second picture goes
+    /// beside it, to picture-1.png for picture.png.
+    #[arg(long, value_name = "FILE", default_value = "picture.png")]
+    pub(crate) out: PathBuf,
+}
+
+/// The values of a request. They stay text here: what they may be is decided
+/// by the parser that also reads the server's requests.
+#[derive(Debug, Default, Args)]
+pub(crate) struct RequestArguments {
+    /// What the pictures shall show; required.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// What the pictures shall not show.
+    #[arg(long, value_name = "TEXT")]
+    negative_prompt: Option<String>,
+    /// The seed of the first picture, 0 to 4294967295; random when absent.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    seed: Option<String>,
+    /// Denoising steps; the nearest of 21, 31 and 41 is used, 21 when absent.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    steps: Option<String>,
+    /// How strongly to follow the prompt, 0 to 20; 7.5 when absent.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    guidance_scale: Option<String>,
+    /// The weight of the face's structure, 0 to 2; 1 when absent.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    s_scale: Option<String>,
+    /// In pixels, 64 to 768, rounded down to a multiple of 8; 512 when absent.
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    width: Option<String>,
+    /// In pixels, 64 to 768, rounded down to a multiple of 8; 512 when absent.
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    height: Option<String>,
+    /// How many pictures to make, 1 or 2; the second uses the next seed.
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    samples: Option<String>,
+}
+
+impl From<RequestArguments> for RawGenerationRequest {
+    fn from(arguments: RequestArguments) -> Self {
+        Self {
+            prompt: arguments.prompt.into(),
+            negative_prompt: arguments.negative_prompt.into(),
+            width: arguments.width.into(),
+            height: arguments.height.into(),
+            num_inference_steps: arguments.steps.into(),
+            guidance_scale: arguments.guidance_scale.into(),
+            s_scale: arguments.s_scale.into(),
+            seed: arguments.seed.into(),
+            samples: arguments.samples.into(),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_reaches_its_field() {
+        let line = "facegen generate --face f.jpg --prompt a --negative-prompt b --seed 1 \
+                    --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2";
+        let Command::Generate(arguments) = Cli::parse_from(line.split_whitespace()).command;
+        let raw = RawGenerationRequest::from(arguments.request);
+        let request = raw.parse().unwrap().resolve_seed(|| 0);
+        assert_eq!((request.prompt(), request.negative_prompt()), ("a", "b"));
+        assert_eq!((request.seed(), request.steps()), (1, 31));
+        assert_eq!((request.guidance_scale(), request.s_scale()), (3.0, 0.5));
+        assert_eq!((request.width(), request.height()), (64, 72));
+        assert_eq!(request.samples(), 2);
+    }
+
+    #[test]
+    fn negative_numbers_reach_the_parser_that_refuses_them() {
+        let line = "facegen generate --face f.jpg --prompt a --seed -1 --s-scale -0.5";
+        let Command::Generate(arguments) = Cli::parse_from(line.split_whitespace()).command;
+        let refused = RawGenerationRequest::from(arguments.request).parse();
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "seed must be between 0 and 4294967295"
+        );
+    }
+}

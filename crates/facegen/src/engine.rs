@@ -1,0 +1,69 @@
+//! The wiring of a preset to an engine thread.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
+use facegen_jobs::{EngineHandle, LoadError};
+
+use crate::failure::Failure;
+
+/// Which models are loaded, and where they run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EngineArguments {
+    /// The set of models to use, a manifest in the models folder.
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    pub(crate) preset: String,
+    /// The folder of the models' manifests.
+    #[arg(long, value_name = "DIR", default_value = "models")]
+    pub(crate) models_dir: PathBuf,
+    /// The folder for what facegen makes itself.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    pub(crate) device: DeviceChoice,
+}
+
+/// Loads the preset on an engine thread of its own.
+pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
+    let preset = Preset::find(&arguments.models_dir, &arguments.preset)
+        .map_err(|error| Failure::Load(error.into()))?;
+    let options = LoadOptions {
+        data_dir: arguments.data_dir.clone(),
+        device: arguments.device,
+    };
+    let load = move || -> Result<_, LoadError> {
+        Ok(Box::new(CandleBackend::load(&preset, &options)?) as _)
+    };
+    EngineHandle::spawn("engine", load)
+        .with_context(|| format!("preset {}", arguments.preset))
+        .map_err(Failure::Load)
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    let number = |number: &str| number.parse().map_err(|_| format!("{number} is no number"));
+    match text.split_once(':') {
+        None if text == "auto" => Ok(DeviceChoice::Auto),
+        None if text == "cpu" => Ok(DeviceChoice::Cpu),
+        Some(("cuda", device)) => Ok(DeviceChoice::Cuda(number(device)?)),
+        Some(("metal", device)) => Ok(DeviceChoice::Metal(number(device)?)),
+        _ => Err("expected auto, cpu, cuda:NUMBER or metal:NUMBER".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_named_by_kind_and_number() {
+        assert_eq!(parse_device("auto"), Ok(DeviceChoice::Auto));
+        assert_eq!(parse_device("cpu"), Ok(DeviceChoice::Cpu));
+        assert_eq!(parse_device("cuda:1"), Ok(DeviceChoice::Cuda(1)));
+        assert_eq!(parse_device("metal:0"), Ok(DeviceChoice::Metal(0)));
+        for wrong in ["", "gpu", "cuda", "cuda:", "cuda:x", "cpu:0"] {
+            assert!(parse_device(wrong).is_err(), "{wrong}");
+        }
+    }
+}

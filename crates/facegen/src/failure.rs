@@ -1,0 +1,98 @@
+//! Why a command failed, and its exit code.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use facegen_core::{BackendError, ErrorCode, RequestError};
+use facegen_outbound::InputImageError;
+
+/// What [`Failure`]'s exit codes mean, for `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  the pictures are written
+  1  anything that has no code of its own
+  2  a value was refused
+  3  the face image cannot be read or used
+  4  the face image shows no face
+  5  the preset or its models cannot be loaded";
+
+/// Why a command failed.
+///
+/// `Display` gives the lines for a person, each starting with `error: `.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Values of the request were refused.
+    Refused(RequestError),
+    /// The face image cannot be read or used.
+    FaceImage(anyhow::Error),
+    /// The face image shows no face.
+    NoFace(BackendError),
+    /// The preset or its models cannot be loaded.
+    Load(anyhow::Error),
+    /// Anything else.
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    /// The exit code, as told by [`EXIT_CODES`].
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Other(_) => 1,
+            Self::Refused(_) => 2,
+            Self::FaceImage(_) => 3,
+            Self::NoFace(_) => 4,
+            Self::Load(_) => 5,
+        })
+    }
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<InputImageError> for Failure {
+    fn from(error: InputImageError) -> Self {
+        Self::FaceImage(error.into())
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        match error.code() {
+            ErrorCode::NoFace => Self::NoFace(error),
+            ErrorCode::InvalidFaceImage => Self::FaceImage(error.into()),
+            ErrorCode::InvalidRequest
+            | ErrorCode::Unauthorized
+            | ErrorCode::NotFound
+            | ErrorCode::QueueFull
+            | ErrorCode::Unavailable
+            | ErrorCode::GenerationFailed
+            | ErrorCode::OutOfMemory
+            | ErrorCode::Cancelled
+            | ErrorCode::Internal => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => refused
+                .errors
+                .iter()
+                .try_for_each(|error| writeln!(formatter, "error: {error}")),
+            Self::NoFace(error) => writeln!(formatter, "error: {error}"),
+            Self::FaceImage(error) | Self::Load(error) | Self::Other(error) => {
+                writeln!(formatter, "error: {error:#}")
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `facegen generate`: one request on the command line.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`output`] | names of the files, and writing them whole or not at all |
+//! | [`progress`] | a bar on a terminal, log lines elsewhere |
+
+mod output;
+mod progress;
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use facegen_core::redact::FaceImage;
+use facegen_core::{
+    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture,
+    RawGenerationRequest,
+};
+use facegen_jobs::{EngineHandle, GenerationEvent};
+use facegen_outbound::{ImageLimits, read_image};
+
+use crate::cli::GenerateArguments;
+use crate::engine;
+use crate::failure::Failure;
+use output::OutputFiles;
+use progress::Progress;
+
+/// Makes the pictures and writes them. What can be refused is refused before
+/// the models are loaded.
+pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
+    let raw = RawGenerationRequest::from(arguments.request);
+    let request = raw.parse()?.resolve_seed(random_seed);
+    let files = OutputFiles::new(arguments.out)?;
+    let face = read_face(&arguments.face)?;
+    let engine = engine::start(&arguments.engine)?;
+
+    let started = Instant::now();
+    let input = GenerationInput { request, face };
+    let request = input.request.clone();
+    let output = generate(&engine, input)?;
+    let encoded = encode(&output.pictures)?;
+    let elapsed = started.elapsed();
+
+    for (index, picture) in encoded.iter().enumerate() {
+        files.write(index, picture)?;
+    }
+    report(&request, &output, &files, elapsed).context("cannot write to standard output")?;
+    Ok(())
+}
+
+/// A seed that nobody can expect: the keys of the standard library's hash maps
+/// come from the system's random numbers.
+fn random_seed() -> u32 {
+    let [a, b, c, d, ..] = RandomState::new().hash_one(0_u8).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+fn read_face(path: &Path) -> Result<Picture, Failure> {
+    let bytes = fs::read(path)
+        .with_context(|| format!("face_image {} cannot be read", path.display()))
+        .map_err(Failure::FaceImage)?;
+    let face = FaceImage::from(bytes);
+    Ok(read_image(face.bytes(), &ImageLimits::default())?)
+}
+
+fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationOutput, Failure> {
+    let mut generation = engine.submit(input);
+    let mut progress = Progress::new();
+    while let Some(event) = generation.blocking_next() {
+        match event {
+            GenerationEvent::Progress { step, steps } => progress.show(step, steps),
+            GenerationEvent::Finished(output) => return Ok(output),
+            GenerationEvent::Failed(error) => return Err(error.into()),
+        }
+    }
+    Err(BackendError::EngineStopped.into())
+}
+
+fn encode(pictures: &[Picture]) -> Result<Vec<Vec<u8>>, Failure> {
+    let encode = |picture| facegen_engine::encode_png(picture).context("cannot encode the picture");
+    Ok(pictures.iter().map(encode).collect::<Result<_, _>>()?)
+}
+
+/// Results to standard output, remarks to standard error.
+fn report(
+    request: &GenerationRequest,
+    output: &GenerationOutput,
+    files: &OutputFiles,
+    elapsed: Duration,
+) -> io::Result<()> {
+    let mut remarks = io::stderr().lock();
+    for warning in request.warnings().iter().chain(&output.warnings) {
+        writeln!(remarks, "warning: {warning}")?;
+    }
+    let mut results = io::stdout().lock();
+    for index in 0..output.pictures.len() {
+        writeln!(results, "{}", files.path(index).display())?;
+    }
+    writeln!(
+        results,
+        "seed {}, {}x{}, {} steps, generated in {:.2} s",
+        output.seed,
+        request.width(),
+        request.height(),
+        request.steps(),
+        elapsed.as_secs_f64()
+    )
+}

@@ -1,0 +1,136 @@
+//! Names of the files, and writing them whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// Where the pictures of one request go.
+#[derive(Debug)]
+pub(super) struct OutputFiles {
+    first: PathBuf,
+}
+
+impl OutputFiles {
+    /// The first picture goes to `first`, others beside it.
+    ///
+    /// Fails when `first` names a folder or nothing, or lies in a folder that
+    /// does not exist: a mistyped path should not cost a generation.
+    pub(super) fn new(first: PathBuf) -> Result<Self> {
+        ensure!(
+            first.file_name().is_some() && !first.is_dir(),
+            "{} is not the name of a file",
+            first.display()
+        );
+        let folder = folder(&first);
+        ensure!(
+            folder.is_dir(),
+            "the folder {} does not exist",
+            folder.display()
+        );
+        Ok(Self { first })
+    }
+
+    /// `picture.png`, `picture-1.png`, …
+    pub(super) fn path(&self, index: usize) -> PathBuf {
+        if index == 0 {
+            return self.first.clone();
+        }
+        let mut name = self.first.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{index}"));
+        if let Some(extension) = self.first.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        self.first.with_file_name(name)
+    }
+
+    /// Writes a file under a temporary name and renames it, so that nobody
+    /// ever sees half a picture. A file that is there already is replaced.
+    pub(super) fn write(&self, index: usize, bytes: &[u8]) -> Result<()> {
+        let path = self.path(index);
+        let temporary = temporary_name(&path);
+        write_and_rename(&temporary, &path, bytes)
+            .inspect_err(|_| {
+                // Best effort: it may not even have been created.
+                let _ = fs::remove_file(&temporary);
+            })
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A hidden name in the same folder that no other process uses.
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_pictures_get_a_number_before_the_extension() {
+        for (first, second) in [
+            ("picture.png", "picture-1.png"),
+            ("a.b/x.y.png", "a.b/x.y-1.png"),
+            ("picture", "picture-1"),
+        ] {
+            let files = OutputFiles {
+                first: first.into(),
+            };
+            assert_eq!(files.path(0), Path::new(first));
+            assert_eq!(files.path(1), Path::new(second));
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OutputFiles::new(folder.path().join("picture.png")).unwrap();
+        files.write(0, b"first").unwrap();
+        files.write(0, b"second").unwrap();
+        assert_eq!(fs::read(files.path(0)).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = OutputFiles::new(folder.path().join("picture.png")).unwrap();
+        fs::create_dir(files.path(0)).unwrap();
+        assert!(files.write(0, b"bytes").is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn folders_and_missing_folders_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        for (path, reason) in [
+            (folder.path().to_owned(), "is not the name of a file"),
+            (missing.join("picture.png"), "missing does not exist"),
+            (PathBuf::from(""), "is not the name of a file"),
+        ] {
+            let error = OutputFiles::new(path).unwrap_err().to_string();
+            assert!(error.ends_with(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `facegen generate` with the demo preset, at 64×64.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use anyhow::{Result, ensure};
+use facegen_core::Picture;
+use facegen_engine::encode_png;
+
+use crate::program::{Generate, Outcome, photograph};
+
+/// The picture that the tests' usual command makes, made once.
+fn usual_picture() -> Result<&'static [u8]> {
+    static PICTURE: LazyLock<Result<Vec<u8>>> = LazyLock::new(|| Generate::new()?.picture());
+    match &*PICTURE {
+        Ok(picture) => Ok(picture),
+        Err(error) => Err(anyhow::anyhow!("{error:#}")),
+    }
+}
+
+/// Width and height in the header of a PNG file.
+fn png_size(file: &[u8]) -> Result<(u32, u32)> {
+    ensure!(file.starts_with(b"\x89PNG\r\n\x1a\n"), "not a PNG file");
+    let [width, height] = [16, 20].map(|offset| file.get(offset..offset + 4));
+    let number = |bytes: Option<&[u8]>| anyhow::Ok(bytes.unwrap_or_default().try_into()?);
+    Ok((
+        u32::from_be_bytes(number(width)?),
+        u32::from_be_bytes(number(height)?),
+    ))
+}
+
+fn assert_refused(outcome: &Outcome, exit_code: i32, message: &str) -> Result<()> {
+    let Outcome { stderr, stdout, .. } = outcome;
+    assert_eq!(outcome.exit_code, Some(exit_code), "{stderr}");
+    assert!(
+        stderr
+            .lines()
+            .any(|line| line == format!("error: {message}")),
+        "{message:?} is not among the lines of {stderr:?}"
+    );
+    assert_eq!(stdout, "", "refusals print no result");
+    let pictures = outcome.files()?.into_iter().filter(|name| name != "face");
+    assert_eq!(pictures.count(), 0, "refusals leave no file");
+    Ok(())
+}
+
+#[test]
+fn a_run_writes_the_picture_and_says_how_it_was_made() -> Result<()> {
+    let outcome = Generate::new()?
+        .with("--prompt", "a-prompt-of-alice")
+        .with("--steps", 20)
+        .with("--s-scale", 7.5)
+        .run()?;
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.files()?, ["picture.png"]);
+    assert_eq!(png_size(&outcome.file("picture.png")?)?, (64, 64));
+
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].ends_with("picture.png"), "{lines:?}");
+    let made = "seed 1234, 64x64, 21 steps, generated in ";
+    assert!(
+        lines[1].starts_with(made) && lines[1].ends_with(" s"),
+        "{lines:?}"
+    );
+
+    for said in [
+        "step 1 of 21",
+        "step 21 of 21",
+        "warning: num_inference_steps 20 was changed to 21, the nearest of 21, 31 and 41",
+        "warning: s_scale 7.5 was changed to 2, it is used from 0 to 2",
+    ] {
+        assert!(
+            outcome.stderr.contains(said),
+            "{said:?} in {}",
+            outcome.stderr
+        );
+    }
+    assert!(!outcome.stderr.contains("alice"), "no prompt in the log");
+    Ok(())
+}
+
+#[test]
+fn the_same_command_makes_the_same_bytes() -> Result<()> {
+    assert!(Generate::new()?.picture()? == usual_picture()?);
+    Ok(())
+}
+
+#[test]
+fn every_option_changes_the_picture() -> Result<()> {
+    let mut seen = vec![("nothing", "", usual_picture()?.to_vec())];
+    for (option, value) in [
+        ("--seed", "1235"),
+        ("--prompt", "a knight in armour"),
+        ("--negative-prompt", "blurry, low quality"),
+        ("--face", &photograph("person_a_2.jpg")),
+        ("--s-scale", "0"),
+        ("--s-scale", "2"),
+        ("--guidance-scale", "1"),
+        ("--guidance-scale", "12"),
+        ("--steps", "31"),
+    ] {
+        let picture = Generate::new()?.with(option, value).picture()?;
+        assert_eq!(png_size(&picture)?, (64, 64));
+        for (other_option, other_value, other) in &seen {
+            assert!(
+                picture != *other,
+                "{option} {value} makes the picture of {other_option} {other_value}"
+            );
+        }
+        seen.push((option, value, picture));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_size_is_the_one_asked_for() -> Result<()> {
+    let picture = Generate::new()?.with("--width", 100).with("--height", 64);
+    assert_eq!(png_size(&picture.picture()?)?, (96, 64));
+    Ok(())
+}
+
+#[test]
+fn the_second_sample_is_the_picture_of_the_next_seed() -> Result<()> {
+    let outcome = Generate::new()?.with("--samples", 2).run()?;
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.files()?, ["picture-1.png", "picture.png"]);
+    assert!(outcome.file("picture.png")? == usual_picture()?);
+    let next = Generate::new()?.with("--seed", 1235).picture()?;
+    assert!(outcome.file("picture-1.png")? == next);
+    Ok(())
+}
+
+#[test]
+fn without_a_seed_one_is_drawn_and_told() -> Result<()> {
+    let drawn = Generate::new()?.without("--seed").run()?;
+    let told = drawn.stdout.lines().last().unwrap_or_default();
+    let seed = told
+        .strip_prefix("seed ")
+        .and_then(|rest| rest.split(',').next())
+        .unwrap_or_default();
+    let again = Generate::new()?.with("--seed", seed).picture()?;
+    assert!(drawn.file("picture.png")? == again, "seed {seed}");
+    let other = Generate::new()?.without("--seed").run()?;
+    assert!(other.file("picture.png")? != again);
+    Ok(())
+}
+
+#[test]
+fn refused_values_exit_with_2_and_the_servers_messages() -> Result<()> {
+    for (option, value, message) in [
+        (
+            "--steps",
+            "0",
+            "num_inference_steps must be between 1 and 150",
+        ),
+        ("--width", "9999", "width must be between 64 and 768"),
+        ("--height", "tall", "height must be a number"),
+        ("--seed", "-1", "seed must be between 0 and 4294967295"),
+        ("--samples", "3", "samples must be between 1 and 2"),
+        ("--s-scale", "nan", "s_scale must be a number"),
+        ("--prompt", "  ", "prompt is required"),
+    ] {
+        let outcome = Generate::new()?.with(option, value).run()?;
+        assert_refused(&outcome, 2, message)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
+    let jpeg = fs::read(photograph("person_a_2.jpg"))?;
+    let dot = encode_png(&Picture::new(1, 1, vec![0; 3])?)?;
+    for (file, message) in [
+        (
+            &b"not a picture"[..],
+            "face_image is not a JPEG, PNG, WebP or GIF image",
+        ),
+        (
+            &jpeg[..jpeg.len() / 2],
+            "face_image is truncated or damaged",
+        ),
+        (
+            &dot,
+            "face_image of 1x1 pixels is too small, both sides must have at least 32",
+        ),
+        (b"", "face_image is empty"),
+    ] {
+        let outcome = Generate::new()?.with_face_file(file)?.run()?;
+        assert_refused(&outcome, 3, message)?;
+    }
+    let missing = Generate::new()?.with("--face", "/missing.jpg").run()?;
+    let message = "face_image /missing.jpg cannot be read: No such file or directory (os error 2)";
+    assert_refused(&missing, 3, message)
+}
+
+#[test]
+fn a_photograph_without_a_face_exits_with_4() -> Result<()> {
+    let gradient = (0..256_u32 * 256)
+        .flat_map(|index| [index % 256, index / 256, 128].map(|level| level as u8));
+    let landscape = encode_png(&Picture::new(256, 256, gradient.collect())?)?;
+    let outcome = Generate::new()?.with_face_file(&landscape)?.run()?;
+    assert_refused(&outcome, 4, "no face detected in face_image")
+}
+
+#[test]
+fn an_unknown_preset_exits_with_5() -> Result<()> {
+    let outcome = Generate::new()?.with("--preset", "nothing").run()?;
+    assert_eq!(outcome.exit_code, Some(5));
+    let message = "error: there is no preset nothing; ";
+    assert!(outcome.stderr.starts_with(message), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_does_not_exist_exits_with_1_before_any_work() -> Result<()> {
+    let outcome = Generate::new()?.with("--out", "/missing/a.png").run()?;
+    assert_refused(&outcome, 1, "the folder /missing does not exist")
+}

@@ -1,0 +1,132 @@
+//! Starts the built program.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+/// One run of `facegen generate`, at first with everything that makes it quick.
+#[derive(Debug)]
+pub(crate) struct Generate {
+    options: BTreeMap<String, String>,
+    folder: TempDir,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    folder: TempDir,
+}
+
+impl Generate {
+    /// A 64×64 picture of the astronaut with the demo preset.
+    pub(crate) fn new() -> Result<Self> {
+        let generate = Self {
+            options: BTreeMap::new(),
+            folder: TempDir::new()?,
+        };
+        // Kept between runs, so that synthetic weights are made once.
+        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-data");
+        let out = generate.folder.path().join("picture.png");
+        Ok(generate
+            .with("--preset", "demo")
+            .with("--data-dir", data.display())
+            .with("--out", out.display())
+            .with("--face", photograph("astronaut.png"))
+            .with("--prompt", "portrait of a person in a garden")
+            .with("--seed", 1234)
+            .with("--width", 64)
+            .with("--height", 64))
+    }
+
+    /// Sets an option, in place of the value that it had.
+    pub(crate) fn with(mut self, option: &str, value: impl ToString) -> Self {
+        self.options.insert(option.to_owned(), value.to_string());
+        self
+    }
+
+    /// Leaves an option out.
+    pub(crate) fn without(mut self, option: &str) -> Self {
+        self.options.remove(option);
+        self
+    }
+
+    /// Puts a file beside the picture and makes it the photograph.
+    pub(crate) fn with_face_file(self, bytes: &[u8]) -> Result<Self> {
+        let path = self.folder.path().join("face");
+        fs::write(&path, bytes)?;
+        Ok(self.with("--face", path.display()))
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(self) -> Result<Outcome> {
+        let mut command = Command::new(executable()?);
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.env_remove("RUST_LOG").arg("generate");
+        for (option, value) in &self.options {
+            command.args([option, value]);
+        }
+        let output = command.output()?;
+        Ok(Outcome {
+            exit_code: output.status.code(),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+            folder: self.folder,
+        })
+    }
+
+    /// Runs the program and gives the first picture, as the file's bytes.
+    pub(crate) fn picture(self) -> Result<Vec<u8>> {
+        let outcome = self.run()?;
+        ensure!(outcome.exit_code == Some(0), "{}", outcome.stderr);
+        outcome.file("picture.png")
+    }
+}
+
+impl Outcome {
+    /// A file that the run left beside its picture.
+    pub(crate) fn file(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.folder.path().join(name);
+        fs::read(&path).with_context(|| path.display().to_string())
+    }
+
+    /// The names of all such files.
+    pub(crate) fn files(&self) -> Result<Vec<String>> {
+        let mut names = fs::read_dir(self.folder.path())?
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<Vec<String>>>()?;
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// The path of a committed photograph.
+pub(crate) fn photograph(name: &str) -> String {
+    format!(
+        "{}/tests/assets/photographs/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+/// The program beside this test's own folder, `target/debug/facegen`.
+fn executable() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let path = test
+        .parent()
+        .and_then(Path::parent)
+        .context("the test does not lie in a target folder")?
+        .join(format!("facegen{}", std::env::consts::EXE_SUFFIX));
+    ensure!(
+        path.is_file(),
+        "{} is not built: run `cargo build --workspace --bins` before this test, \
+         or `cargo xtask test`, which does",
+        path.display()
+    );
+    Ok(path)
+}

@@ -1,0 +1,49 @@
+use candle_core::{Device, Tensor};
+use facegen_vision::{RgbImage, align_to_template, norm_crop};
+
+use super::{image, landmarks, photograph, tensor};
+use crate::support::Golden;
+
+/// Faces in the golden's own picture.
+const FACES: [&str; 7] = [
+    "upright_small",
+    "turned_large",
+    "upside_down",
+    "partly_outside",
+    "mostly_outside",
+    "mirrored",
+    "size_with_margin",
+];
+
+#[test]
+fn crops_of_noise_are_those_of_opencv_to_the_byte() {
+    let golden = Golden::load("vision_alignment");
+    let picture = image(&golden.input("picture"));
+    for name in FACES {
+        check(&golden, name, &picture);
+    }
+}
+
+#[test]
+fn crops_of_a_photograph_are_those_of_opencv_to_the_byte() {
+    let golden = Golden::load("vision_alignment");
+    for name in ["astronaut_112", "astronaut_224"] {
+        check(&golden, name, &photograph("astronaut.png"));
+    }
+}
+
+/// The matrix is scikit-image's and the crop OpenCV's.
+fn check(golden: &Golden, name: &str, picture: &RgbImage) {
+    let landmarks = landmarks(&golden.input(&format!("landmarks.{name}")));
+    let crop = format!("crop.{name}");
+    let size = golden.expected(&crop).dim(0).unwrap();
+    let matrix = align_to_template(&landmarks, size).unwrap();
+    golden.check(
+        &format!("matrix.{name}"),
+        &Tensor::new(&matrix, &Device::Cpu).unwrap(),
+    );
+    golden.check(
+        &crop,
+        &tensor(&norm_crop(picture, &landmarks, size).unwrap()),
+    );
+}

@@ -1,0 +1,155 @@
+use candle_core::{Device, Tensor};
+use facegen_vision::{
+    Face, FaceAnalyzer, FaceDetector, FaceEmbedder, Landmarks, OnnxEmbedder, RgbImage, VisionError,
+    YuNetDetector, cosine_similarity, norm_crop,
+};
+
+use super::{landmarks, photograph, repository, yunet};
+use crate::support::Golden;
+
+const PHOTOGRAPHS: [&str; 4] = [
+    "astronaut.png",
+    "person_a_2.jpg",
+    "person_b_2.jpg",
+    "impostor_1.jpg",
+];
+/// How far landmarks may lie from the reference's, in distances between the eyes. Detectors disagree by 0.1.
+const MOST_LANDMARK_ERROR: f32 = 0.002;
+
+#[test]
+fn yunet_finds_the_one_face_of_each_photograph_where_onnxruntime_does() {
+    let (golden, yunet) = (Golden::load("vision_faces"), yunet());
+    for file in PHOTOGRAPHS {
+        let name = &file[..file.len() - 4];
+        let faces = yunet.detect(&photograph(file)).unwrap();
+        assert_eq!(faces.len(), 1, "{file}");
+        golden.check(
+            &format!("bounding_box.{name}"),
+            &numbers(&faces[0].bounding_box),
+        );
+        golden.check(
+            &format!("landmarks.{name}"),
+            &numbers(faces[0].landmarks.0.as_flattened()),
+        );
+        let error = landmark_error(
+            &faces[0],
+            &landmarks(&golden.expected(&format!("landmarks.{name}"))),
+        );
+        println!("{file}: landmarks {error:.6} distances between the eyes off");
+        assert!(error <= MOST_LANDMARK_ERROR, "{file}: {error}");
+        if name == "astronaut" {
+            golden.check("score.astronaut", &numbers(&[faces[0].score]));
+        }
+    }
+}
+
+#[test]
+fn a_photograph_without_a_face_is_refused() {
+    let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
+    // The astronaut's suit, on which the detector is unsure (0.41), and the empty background.
+    let photo = photograph("astronaut.png");
+    for part in [cut(&photo, 0, 256, 512, 256), cut(&photo, 0, 0, 160, 256)] {
+        let error = analyzer.analyze(&part).unwrap_err();
+        assert!(matches!(error, VisionError::NoFace), "{error}");
+    }
+}
+
+#[test]
+fn small_and_extreme_photographs_are_handled() {
+    let yunet = yunet();
+    for (width, height) in [(1, 1), (2, 1), (1, 3000), (3000, 1), (7, 5), (641, 639)] {
+        let grey = RgbImage::new(width, height, vec![128; width * height * 3]).unwrap();
+        assert_eq!(yunet.detect(&grey).unwrap(), [], "{width}x{height}");
+    }
+}
+
+#[test]
+fn the_demo_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
+    let golden = Golden::load("vision_faces");
+    let landmarks = landmarks(&golden.input("landmarks.astronaut"));
+    let crop = norm_crop(&photograph("astronaut.png"), &landmarks, 112).unwrap();
+    golden.check(
+        "embedding.astronaut",
+        &numbers(&embedder().embed(&crop).unwrap()),
+    );
+}
+
+#[test]
+fn the_demo_embedder_tells_photographs_apart() {
+    let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
+    let analyses = PHOTOGRAPHS.map(|file| analyzer.analyze(&photograph(file)).unwrap());
+    for (index, analysis) in analyses.iter().enumerate() {
+        let square: f32 = analysis
+            .id_embedding
+            .iter()
+            .map(|value| value * value)
+            .sum();
+        assert!((square - 1.0).abs() < 1e-5, "length² {square}");
+        for other in &analyses[..index] {
+            let similarity = cosine_similarity(&analysis.id_embedding, &other.id_embedding);
+            println!("similarity {similarity:.3}");
+            assert!(similarity < 0.95, "{similarity}");
+        }
+    }
+}
+
+#[test]
+fn the_same_photograph_gives_the_same_analysis() {
+    let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
+    let photo = photograph("person_b_2.jpg");
+    let (first, second) = (
+        analyzer.analyze(&photo).unwrap(),
+        analyzer.analyze(&photo).unwrap(),
+    );
+    assert_eq!(first.face, second.face);
+    assert_eq!(first.id_embedding, second.id_embedding);
+    assert_eq!(first.crop, second.crop);
+}
+
+#[test]
+fn networks_of_another_role_are_refused_at_load() {
+    let models = repository().join("models/demo");
+    let detector = models.join("face_detector/yunet_2023mar.onnx");
+    let error = OnnxEmbedder::load(&detector).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("yunet_2023mar.onnx is not a face embedder: its input is"),
+        "{error}"
+    );
+    let error = YuNetDetector::load(models.join("face_embedder/tiny_embedder.onnx")).unwrap_err();
+    assert!(matches!(error, VisionError::Interface { .. }), "{error}");
+    for path in ["absent.onnx", "face_embedder/README.md"] {
+        let error = OnnxEmbedder::load(models.join(path)).unwrap_err();
+        assert!(matches!(error, VisionError::Load { .. }), "{error}");
+        assert!(error.to_string().contains(path), "{error}");
+    }
+}
+
+fn embedder() -> OnnxEmbedder {
+    OnnxEmbedder::load(repository().join("models/demo/face_embedder/tiny_embedder.onnx")).unwrap()
+}
+
+fn numbers(values: &[f32]) -> Tensor {
+    Tensor::new(values, &Device::Cpu).unwrap()
+}
+
+/// The largest distance of a landmark from the reference's, in distances between the eyes.
+fn landmark_error(face: &Face, reference: &Landmarks) -> f32 {
+    let pairs = face.landmarks.0.iter().zip(reference.0);
+    let distances = pairs.map(|([x, y], [other_x, other_y])| (x - other_x).hypot(y - other_y));
+    distances.fold(0.0, f32::max) / reference.inter_ocular_distance()
+}
+
+fn cut(photo: &RgbImage, left: usize, top: usize, width: usize, height: usize) -> RgbImage {
+    let rows = photo
+        .pixels()
+        .chunks_exact(photo.width() * 3)
+        .skip(top)
+        .take(height);
+    let pixels = rows
+        .flat_map(|row| &row[left * 3..][..width * 3])
+        .copied()
+        .collect();
+    RgbImage::new(width, height, pixels).unwrap()
+}

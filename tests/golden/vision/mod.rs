@@ -1,0 +1,83 @@
+//! Pictures and faces against OpenCV, Pillow, scikit-image, transformers and onnxruntime.
+
+mod alignment;
+mod clip;
+mod faces;
+mod identity;
+mod resize;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use facegen_outbound::{ImageLimits, read_image};
+use facegen_vision::{Landmarks, RgbImage, YuNetDetector};
+
+use crate::support::Golden;
+
+const GOLDENS: [&str; 4] = [
+    "vision_alignment",
+    "vision_clip",
+    "vision_faces",
+    "vision_resize",
+];
+
+/// A golden that no fault can move proves nothing.
+#[test]
+fn every_fault_moves_its_golden() {
+    for name in GOLDENS {
+        let ratios = Golden::load(name).mutation_ratios();
+        assert!(!ratios.is_empty(), "{name} knows no fault");
+        for (mutation, suffix, ratio) in ratios {
+            println!("{name:18} {mutation:24} {suffix:24} {ratio:12.0}");
+        }
+    }
+}
+
+fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One of the committed photographs.
+fn photograph(file: &str) -> RgbImage {
+    read_photograph(&repository().join("tests/assets/photographs").join(file))
+}
+
+fn read_photograph(path: &Path) -> RgbImage {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let picture = read_image(&bytes, &ImageLimits::default()).unwrap();
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    RgbImage::new(width, height, picture.into_rgb()).unwrap()
+}
+
+fn yunet() -> YuNetDetector {
+    YuNetDetector::load(repository().join("models/demo/face_detector/yunet_2023mar.onnx")).unwrap()
+}
+
+/// A picture stored as bytes `[height, width, 3]`.
+fn image(tensor: &Tensor) -> RgbImage {
+    let (height, width, _) = tensor.dims3().unwrap();
+    RgbImage::new(
+        width,
+        height,
+        tensor.flatten_all().unwrap().to_vec1().unwrap(),
+    )
+    .unwrap()
+}
+
+/// The other way round.
+fn tensor(image: &RgbImage) -> Tensor {
+    Tensor::from_slice(
+        image.pixels(),
+        (image.height(), image.width(), 3),
+        &Device::Cpu,
+    )
+    .unwrap()
+}
+
+/// Landmarks stored as `[5, 2]`, or as ten numbers.
+fn landmarks(tensor: &Tensor) -> Landmarks {
+    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    Landmarks(std::array::from_fn(|point| {
+        [values[2 * point], values[2 * point + 1]]
+    }))
+}
