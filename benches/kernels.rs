@@ -68,16 +68,23 @@ fn main() -> Result<()> {
     }
     for (tokens, heads, width) in [(4096, 8, 320), (1024, 8, 640), (4096, 1, 512)] {
         let input = noise(&[1, tokens, width])?;
-        let [ours, candle] = sides.each_ref().map(|compute| Attention::new(heads, compute));
+        let [ours, candle] = sides
+            .each_ref()
+            .map(|compute| Attention::new(heads, compute));
         compare(
-            &format!("attention, {tokens} tokens, {heads} heads of {}", width / heads),
+            &format!(
+                "attention, {tokens} tokens, {heads} heads of {}",
+                width / heads
+            ),
             (4 * tokens * tokens * width) as f64 / 1e9,
             || Ok(drop(black_box(ours.forward(&input, &input, &input)?))),
             || Ok(drop(black_box(candle.forward(&input, &input, &input)?))),
         )?;
     }
     let input = noise(&[4096, 320])?;
-    let [ours, candle] = sides.each_ref().map(|compute| Linear::load(&weights, 320, 2560, compute));
+    let [ours, candle] = sides
+        .each_ref()
+        .map(|compute| Linear::load(&weights, 320, 2560, compute));
     let (ours, candle) = (ours?, candle?);
     compare(
         "linear, 4096 rows, 320 to 2560",

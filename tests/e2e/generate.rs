@@ -48,8 +48,8 @@ fn assert_refused(outcome: &Outcome, exit_code: i32, message: &str) -> Result<()
 fn a_run_writes_the_picture_and_says_how_it_was_made() -> Result<()> {
     let outcome = Generate::new()?
         .with("--prompt", "a-prompt-of-alice")
-        .with("--steps", 20)
-        .with("--s-scale", 7.5)
+        .with("--steps", "20")
+        .with("--s-scale", "7.5")
         .run()?;
     assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.files()?, ["picture.png"]);
@@ -115,18 +115,18 @@ fn every_option_changes_the_picture() -> Result<()> {
 
 #[test]
 fn the_size_is_the_one_asked_for() -> Result<()> {
-    let picture = Generate::new()?.with("--width", 100).with("--height", 64);
+    let picture = Generate::new()?.with("--width", "100");
     assert_eq!(png_size(&picture.picture()?)?, (96, 64));
     Ok(())
 }
 
 #[test]
 fn the_second_sample_is_the_picture_of_the_next_seed() -> Result<()> {
-    let outcome = Generate::new()?.with("--samples", 2).run()?;
+    let outcome = Generate::new()?.with("--samples", "2").run()?;
     assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.files()?, ["picture-1.png", "picture.png"]);
     assert!(outcome.file("picture.png")? == usual_picture()?);
-    let next = Generate::new()?.with("--seed", 1235).picture()?;
+    let next = Generate::new()?.with("--seed", "1235").picture()?;
     assert!(outcome.file("picture-1.png")? == next);
     Ok(())
 }

@@ -36,18 +36,18 @@ impl Generate {
         let out = generate.folder.path().join("picture.png");
         Ok(generate
             .with("--preset", "demo")
-            .with("--data-dir", data.display())
-            .with("--out", out.display())
+            .with("--data-dir", data.display().to_string())
+            .with("--out", out.display().to_string())
             .with("--face", photograph("astronaut.png"))
             .with("--prompt", "portrait of a person in a garden")
-            .with("--seed", 1234)
-            .with("--width", 64)
-            .with("--height", 64))
+            .with("--seed", "1234")
+            .with("--width", "64")
+            .with("--height", "64"))
     }
 
     /// Sets an option, in place of the value that it had.
-    pub(crate) fn with(mut self, option: &str, value: impl ToString) -> Self {
-        self.options.insert(option.to_owned(), value.to_string());
+    pub(crate) fn with(mut self, option: &str, value: impl Into<String>) -> Self {
+        self.options.insert(option.to_owned(), value.into());
         self
     }
 
@@ -61,7 +61,7 @@ impl Generate {
     pub(crate) fn with_face_file(self, bytes: &[u8]) -> Result<Self> {
         let path = self.folder.path().join("face");
         fs::write(&path, bytes)?;
-        Ok(self.with("--face", path.display()))
+        Ok(self.with("--face", path.display().to_string()))
     }
 
     /// Runs the program to its end.

@@ -4,7 +4,9 @@ use candle_core::{DType, Device, Tensor};
 use facegen_nn::Compute;
 
 use crate::clip_vision::pixel_values;
-use crate::support::{Golden, clip_text, clip_vision, generated_tensors, unet_and_projection, vae};
+use crate::support::{
+    Golden, Measure, clip_text, clip_vision, distance, generated_tensors, unet_and_projection, vae,
+};
 use crate::unet::{predict, prepared_rows};
 
 /// Largest distance from the reference, in deviations of the golden.
@@ -13,23 +15,8 @@ fn bound(dtype: DType) -> f64 {
 }
 
 fn check(golden: &Golden, suffix: &str, actual: &Tensor, dtype: DType) {
-    let expected = golden
-        .expected(suffix)
-        .to_dtype(DType::F64)
-        .unwrap()
-        .flatten_all()
-        .unwrap();
-    let actual = actual.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
-    let deviation = expected.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt();
-    let most = (expected - actual)
-        .unwrap()
-        .abs()
-        .unwrap()
-        .max(0)
-        .unwrap()
-        .to_scalar::<f64>()
-        .unwrap()
-        / deviation;
+    let most =
+        distance(Measure::MaxAbs, &golden.expected(suffix), actual) / golden.deviation(suffix);
     println!("{dtype:?} {suffix}: {most:.4} deviations");
     assert!(
         most <= bound(dtype),

@@ -8,11 +8,14 @@
 mod clip_text;
 mod clip_vision;
 mod ddim;
+mod end_to_end;
 mod half_precision;
 mod invariance;
+mod loop_latents;
 mod mutations;
 mod noise;
 mod projection;
 mod support;
 mod unet;
 mod vae;
+mod vision;

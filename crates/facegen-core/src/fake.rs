@@ -1,8 +1,8 @@
 //! A backend without a model, for tests.
 //!
-//! [`FakeBackend`] takes the steps of all samples of a request and paints pictures
-//! that depend on every value of the request and on the face, and on nothing
-//! else. A [`FakeControl`] stays with the test: it decides which requests
+//! [`FakeBackend`] takes the steps of all samples of a request and paints
+//! pictures that depend on the same values as real ones: prompts, size, steps,
+//! scales, seed and face. A [`FakeControl`] stays with the test: it decides which requests
 //! fail, holds ticks back, and counts what happens. It outlives the backend,
 //! so it can be given to the next one when an engine rebuilds.
 
@@ -26,6 +26,8 @@ pub enum Fault {
     Refused(BackendError),
     /// [`Backend::admit`] panics.
     PanicInAdmit,
+    /// [`Backend::cancel`] panics.
+    PanicInCancel,
     /// The step with this number, from 1, fails with this error.
     FailsAt(usize, BackendError),
     /// The step with this number, from 1, panics, and with it the whole tick.
@@ -201,7 +203,7 @@ impl Backend for FakeBackend {
         match &fault {
             Some(Fault::Refused(error)) => return Err(error.clone()),
             Some(Fault::PanicInAdmit) => panic!("the fake backend panics in admit"),
-            Some(Fault::FailsAt(..) | Fault::PanicsAt(_)) | None => {}
+            Some(Fault::PanicInCancel | Fault::FailsAt(..) | Fault::PanicsAt(_)) | None => {}
         }
         let slot = Slot::new(self.admitted);
         self.admitted += 1;
@@ -228,11 +230,16 @@ impl Backend for FakeBackend {
         events
     }
 
+    #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
     fn cancel(&mut self, slot: Slot) {
-        let before = self.jobs.len();
-        self.jobs.retain(|job| job.slot != slot);
-        let cancelled = before - self.jobs.len();
-        self.control.count(|counts| counts.cancelled += cancelled);
+        let Some(position) = self.jobs.iter().position(|job| job.slot == slot) else {
+            return;
+        };
+        if self.jobs[position].fault == Some(Fault::PanicInCancel) {
+            panic!("the fake backend panics in cancel");
+        }
+        self.jobs.remove(position);
+        self.control.count(|counts| counts.cancelled += 1);
     }
 
     fn active(&self) -> usize {

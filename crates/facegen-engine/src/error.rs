@@ -86,20 +86,17 @@ impl From<candle_core::Error> for EngineError {
 
 impl From<EngineError> for BackendError {
     fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Vision(VisionError::NoFace) => Self::NoFace,
-            EngineError::Vision(VisionError::DegenerateLandmarks) => {
-                Self::InvalidFace("the landmarks of the face do not span a face".into())
-            }
-            EngineError::NotFinite => Self::NotFinite,
-            other => {
-                let message = other.to_string();
-                if is_out_of_memory(&message) {
-                    Self::OutOfMemory
-                } else {
-                    Self::Failed(message)
-                }
-            }
+        let message = error.to_string();
+        if let EngineError::Vision(VisionError::NoFace) = error {
+            Self::NoFace
+        } else if let EngineError::Vision(VisionError::DegenerateLandmarks) = error {
+            Self::InvalidFace(message)
+        } else if let EngineError::NotFinite = error {
+            Self::NotFinite
+        } else if is_out_of_memory(&message) {
+            Self::OutOfMemory
+        } else {
+            Self::Failed(message)
         }
     }
 }

@@ -76,8 +76,8 @@ mod tests {
         let matrix = align_to_template(&Landmarks(TEMPLATE), 112).unwrap();
         for point in TEMPLATE {
             let [x, y] = moved(&matrix, point);
-            assert!((x - f64::from(point[0])).abs() < 1e-9);
-            assert!((y - f64::from(point[1])).abs() < 1e-9);
+            assert!((x - f64::from(point[0])).abs() < 1e-4);
+            assert!((y - f64::from(point[1])).abs() < 1e-4);
         }
     }
 

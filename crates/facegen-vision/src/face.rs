@@ -15,15 +15,6 @@ pub const EMBEDDER_CROP: usize = 112;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Landmarks(pub [[f32; 2]; 5]);
 
-impl Landmarks {
-    /// The distance between the eyes in pixels, the usual yardstick for errors of landmarks.
-    #[must_use]
-    pub fn inter_ocular_distance(&self) -> f32 {
-        let [[left_x, left_y], [right_x, right_y], ..] = self.0;
-        (right_x - left_x).hypot(right_y - left_y)
-    }
-}
-
 /// One detected face.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Face {

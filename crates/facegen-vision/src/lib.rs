@@ -27,6 +27,8 @@ pub mod error;
 pub mod face;
 pub mod image;
 mod onnx;
+#[cfg(test)]
+mod properties;
 mod umeyama;
 
 pub mod warp;

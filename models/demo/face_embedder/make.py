@@ -38,11 +38,13 @@ def smooth_pictures(generator):
 
 def nodes(layers):
     """The nodes up to and with the first `layers` convolutions; the linear layer comes after the last."""
+    # Every attribute is spelt out: not all runtimes know the defaults.
+    strided = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 1}
     made = [helper.make_node("AveragePool", ["input"], ["activated_0"], kernel_shape=[4, 4], strides=[4, 4])]
     for layer in range(1, layers + 1):
         inputs = [f"activated_{layer - 1}", f"weight_{layer}", f"bias_{layer}"]
         made += [
-            helper.make_node("Conv", inputs, [f"convolved_{layer}"], strides=[2, 2], pads=[1, 1, 1, 1]),
+            helper.make_node("Conv", inputs, [f"convolved_{layer}"], **strided),
             helper.make_node("PRelu", [f"convolved_{layer}", f"slope_{layer}"], [f"activated_{layer}"]),
         ]
     return made

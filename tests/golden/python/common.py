@@ -7,6 +7,7 @@ same reference with one deliberate fault, where `<suffix>` names the `expected.<
 import hashlib
 import json
 import platform
+import sys
 from pathlib import Path
 
 import diffusers
@@ -21,15 +22,13 @@ MANIFEST = DATA / "MANIFEST.json"
 
 # Tolerances relative to the standard deviation of the expected tensor.
 MODULE_TOLERANCE = 1e-5
-# Some thirty convolutions in a row: torch's own f32 rounding reaches 0.7e-5 at the worst of 12,288 values.
-DEEP_TOLERANCE = 2e-5
 # The same networks on inputs so small that the first group norm's epsilon counts; it magnifies rounding as well.
 QUIET_TOLERANCE = 1e-4
 LATENTS_TOLERANCE = 1e-4
 # How far a mutation must move its tensor, in tolerances, and how much of the tolerance the reference's own rounding
 # (its distance from the same computation in f64) may use up.
 LEAST_RATIO = 40.0
-MOST_ROUNDING = 0.3
+MOST_ROUNDING = 1.0
 
 
 def set_up():
@@ -65,13 +64,15 @@ class Golden:
         self.tensors[f"input.{name}"] = tensor.contiguous().clone()
 
     def expect(self, suffix, tensor, relative=MODULE_TOLERANCE, exact=None, tolerance=None, measure="max_abs"):
-        """An expected tensor; `exact` is the same in f64 and bounds what the tolerance loses to rounding."""
+        """An expected tensor. Where `exact`, the reference's result in f64, is given, that is what is expected: the
+        reference's own f32 rounding then uses up none of the tolerance, and is only noted."""
         if tolerance is None:
             tolerance = relative * tensor.double().std().item()
         entry = {"tolerance": tolerance, "measure": measure}
         if exact is not None:
             entry["rounding"] = rounded(distance(measure, tensor, exact) / tolerance)
             assert entry["rounding"] <= MOST_ROUNDING, (self.name, suffix, entry)
+            tensor = exact.to(tensor.dtype)
         self.tensors[f"expected.{suffix}"] = tensor.contiguous().clone()
         self.expected[suffix] = entry
 
@@ -93,12 +94,9 @@ class Golden:
         path.chmod(0o644)
         rounding = [entry["rounding"] for entry in self.expected.values() if "rounding" in entry]
         print(f"  {self.name}: {path.stat().st_size} bytes, most rounding {max(rounding, default=0)} tolerances")
-        enter(self.name, {
-            "script": f"{self.name}.py",
-            "weights": self.weights,
-            "expected": self.expected,
-            "mutations": self.mutations,
-        })
+        script = Path(sys.argv[0]).name
+        entry = {"script": script, "weights": self.weights, "expected": self.expected, "mutations": self.mutations}
+        enter(self.name, entry)
 
 
 def rounded(value):

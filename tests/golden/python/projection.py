@@ -6,6 +6,7 @@ The conditional and the unconditional branch take the same shortcut and the same
 """
 
 import copy
+import functools
 
 import torch
 
@@ -52,12 +53,11 @@ def without_norm_out(model):
 
 
 def faulty_attention(model, fault):
-    """Replace every perceiver attention's forward by `fault(attention, image, latents)`."""
+    """Replace every perceiver attention's forward by `fault(attention, plain_forward, image, latents)`."""
     model = copy.deepcopy(model)
     for module in model.modules():
         if isinstance(module, PerceiverAttention):
-            plain = PerceiverAttention.forward
-            module.forward = lambda image, latents, module=module: fault(module, plain, image, latents)
+            module.forward = functools.partial(fault, module, PerceiverAttention.forward)
     return model
 
 

@@ -12,7 +12,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import Timesteps
 
 import weights
-from common import DEEP_TOLERANCE, QUIET_TOLERANCE, Golden, set_up
+from common import QUIET_TOLERANCE, Golden, set_up
 from cross_attention import replace_cross_attentions
 from models import CONTEXT, IMAGE_TOKENS, TEXT_TOKENS, adapter_specification, build_adapted_unet, set_scale
 from probe import Probe
@@ -81,11 +81,9 @@ def mid_block_before_up_blocks(unet):
     """Numbers given in the order down, mid, up, among the modules of equal shape (up blocks 1 and 2, and mid)."""
     processors = list(unet.attn_processors.values())
     specification = adapter_specification()
-    order = [30, 31, *range(12, 24)]
-    for number, index in zip(range(12, 24), order):
-        weights.load(processors[index], specification, f"ip_adapter.{number}.")
-    for number, index in zip((30, 31), order[12:]):
-        weights.load(processors[index], specification, f"ip_adapter.{number}.")
+    numbers, modules = [*range(12, 24), 30, 31], [30, 31, *range(12, 24)]
+    for number, module in zip(numbers, modules, strict=True):
+        weights.load(processors[module], specification, f"ip_adapter.{number}.")
 
 
 def small_epsilon(unet):
@@ -141,7 +139,7 @@ def expect_predictions(golden, unet, inputs):
             exact = predict(exact_unet, *exact_inputs, timestep)
             noise_pred = predict(unet, *inputs, timestep)
             name = f"noise_pred.t_{timestep}.scale_{scale}"
-            golden.expect(name, noise_pred, relative=DEEP_TOLERANCE, exact=exact)
+            golden.expect(name, noise_pred, exact=exact)
 
 
 def expect_quiet_prediction(golden, unet, inputs):
@@ -174,7 +172,7 @@ def main():
     inputs = make_inputs()
     report_branches(unet, inputs)
     golden = Golden("unet", ["unet", "adapter"])
-    for name, value in zip(("latents", "text_tokens", "image_tokens"), inputs):
+    for name, value in zip(("latents", "text_tokens", "image_tokens"), inputs, strict=True):
         golden.input(name, value)
     expect_time_projection(golden)
     expect_predictions(golden, unet, inputs)

@@ -2,7 +2,11 @@
 
 Source: OpenCV `modules/objdetect/src/face_detect.cpp` (decoding), insightface `model_zoo/scrfd.py` (letterbox),
 `model_zoo/arcface_onnx.py` (the embedder's input). The networks run in onnxruntime; OpenCV's own detector class must
-find the same. JPEG decoders differ by a level or two, so only the PNG's face is expected to a fraction of a pixel.
+find the same.
+
+JPEG decoders differ by a level or two, and neighbouring cells of the detector's grid see a face with nearly the same
+score (0.94745 and 0.94743 in impostor_1) but points several pixels apart, so the JPEGs' landmarks are expected to a
+tenth of the distance between the eyes, the PNG's to a fraction of a pixel.
 """
 
 import cv2
@@ -18,8 +22,10 @@ YUNET = str(REPOSITORY / "models/demo/face_detector/yunet_2023mar.onnx")
 EMBEDDER = str(REPOSITORY / "models/demo/face_embedder/tiny_embedder.onnx")
 CANVAS = 640
 SCORE_THRESHOLD, OVERLAP_THRESHOLD = 0.6, 0.3
-# In pixels of the photograph; the eyes are 43 pixels apart in the PNG, 116 to 140 in the JPEGs.
-PNG_TOLERANCE, JPEG_TOLERANCE = 2e-3, 0.1
+# In pixels of the photograph.
+PIXEL_TOLERANCE = 2e-3
+# In distances between the eyes.
+JPEG_TOLERANCE = 0.1
 SCORE_TOLERANCE = 1e-5
 EMBEDDING_TOLERANCE = 1e-4
 
@@ -87,23 +93,40 @@ def opencv_detect(picture):
     return numpy.concatenate([rows[:, 14:], boxes / scale, rows[:, 4:14] / scale], axis=1)
 
 
-def add_face(golden, yunet, file, tolerance):
-    """The only face of a photograph, and where a wrong input would put it."""
-    name, picture = file.split(".")[0], photograph(file)
+def only_face(yunet, file):
+    """The one face that both runtimes find."""
+    picture = photograph(file)
     faces = detect(yunet, picture)
-    assert len(faces) == 1, (name, len(faces))
-    assert numpy.abs(faces - opencv_detect(picture)).max() < 1e-2, name
+    assert len(faces) == 1, (file, len(faces))
+    assert numpy.abs(faces - opencv_detect(picture)).max() < 1e-2, file
+    return faces[0]
+
+
+def add_png(golden, yunet):
+    """The astronaut's face, and where a wrong input would put it."""
+    face, picture = only_face(yunet, "astronaut.png"), photograph("astronaut.png")
     faults = {
         "rgb_bgr": detect(yunet, picture, channels=slice(None)),
         "stretched": detect(yunet, picture, stretched=True),
+        "nearest": detect(yunet, picture, interpolation=cv2.INTER_NEAREST),
     }
-    if file.endswith(".png"):
-        faults["nearest"] = detect(yunet, picture, interpolation=cv2.INTER_NEAREST)
-    for part, columns in (("bounding_box", slice(1, 5)), ("landmarks", slice(5, 15))):
-        golden.expect(f"{part}.{name}", torch.from_numpy(faces[0, columns].copy()), tolerance=tolerance)
+    parts = {
+        "score": (slice(0, 1), SCORE_TOLERANCE),
+        "bounding_box": (slice(1, 5), PIXEL_TOLERANCE),
+        "landmarks": (slice(5, 15), PIXEL_TOLERANCE),
+    }
+    for part, (columns, tolerance) in parts.items():
+        golden.expect(f"{part}.astronaut", torch.from_numpy(face[columns].copy()), tolerance=tolerance)
         for mutation, fault in faults.items():
-            golden.mutate(mutation, f"{part}.{name}", torch.from_numpy(fault[0, columns].copy()))
-    return faces[0]
+            golden.mutate(mutation, f"{part}.astronaut", torch.from_numpy(fault[0, columns].copy()))
+    return face[5:].reshape(5, 2)
+
+
+def add_jpeg(golden, yunet, file):
+    """The landmarks of another photograph."""
+    landmarks = only_face(yunet, file)[5:].reshape(5, 2)
+    tolerance = JPEG_TOLERANCE * float(numpy.linalg.norm(landmarks[1] - landmarks[0]))
+    golden.expect(f"landmarks.{file.split('.')[0]}", torch.from_numpy(landmarks.flatten()), tolerance=tolerance)
 
 
 def embedding(embedder, crop, channels=slice(None), scale=127.5):
@@ -126,11 +149,10 @@ def main():
     set_up()
     golden = Golden("vision_faces")
     yunet = session(YUNET)
-    face = add_face(golden, yunet, "astronaut.png", PNG_TOLERANCE)
-    golden.expect("score.astronaut", torch.from_numpy(face[:1].copy()), tolerance=SCORE_TOLERANCE)
+    landmarks = add_png(golden, yunet)
     for file in ("person_a_2.jpg", "person_b_2.jpg", "impostor_1.jpg"):
-        add_face(golden, yunet, file, JPEG_TOLERANCE)
-    add_embedding(golden, face[5:].reshape(5, 2))
+        add_jpeg(golden, yunet, file)
+    add_embedding(golden, landmarks)
     golden.save()
 
 

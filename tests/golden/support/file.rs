@@ -75,20 +75,30 @@ impl Golden {
         &self.entry.expected[suffix]
     }
 
+    /// Standard deviation of what is expected.
+    pub(crate) fn deviation(&self, suffix: &str) -> f64 {
+        let values = self
+            .expected(suffix)
+            .to_dtype(DType::F64)
+            .unwrap()
+            .flatten_all()
+            .unwrap();
+        values.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt()
+    }
+
     /// `(mutation, suffix of what it perturbs, result)` of every fault.
     pub(crate) fn mutations(&self) -> Vec<(String, String, Tensor)> {
         let parts = self.tensors.iter().filter_map(|(name, tensor)| {
-            let (mutation, suffix) = name.strip_prefix("mutation.")?.split_once('.')?;
-            // The names of faults may hold dots themselves.
-            let split = self.entry.expected.keys().find_map(|expected| {
-                let mutation = name
-                    .strip_prefix("mutation.")?
-                    .strip_suffix(expected)?
-                    .strip_suffix('.')?;
-                Some((mutation.to_owned(), expected.clone()))
-            });
-            let (mutation, suffix) = split.unwrap_or((mutation.to_owned(), suffix.to_owned()));
-            Some((mutation, suffix, tensor.clone()))
+            let name = name.strip_prefix("mutation.")?;
+            // Both parts may hold dots: the longest suffix that is expected counts.
+            let suffixes = self
+                .entry
+                .expected
+                .keys()
+                .filter(|suffix| name.ends_with(&format!(".{suffix}")));
+            let suffix = suffixes.max_by_key(|suffix| suffix.len())?;
+            let mutation = name.strip_suffix(suffix.as_str())?.strip_suffix('.')?;
+            Some((mutation.to_owned(), suffix.clone(), tensor.clone()))
         });
         parts.collect()
     }
@@ -138,7 +148,7 @@ impl Golden {
     }
 }
 
-/// Compares two tensors of one shape.
+/// Compares two tensors of one shape; infinite where one is not finite.
 pub(crate) fn distance(measure: Measure, expected: &Tensor, actual: &Tensor) -> f64 {
     assert_eq!(expected.dims(), actual.dims());
     let values = |tensor: &Tensor| -> Vec<f64> {
@@ -155,10 +165,13 @@ pub(crate) fn distance(measure: Measure, expected: &Tensor, actual: &Tensor) -> 
         .zip(values(actual))
         .map(|(one, other)| (one - other).abs());
     match measure {
-        // NaN is a difference too.
-        Measure::MaxAbs => {
-            differences.fold(0.0, |most, next| if next <= most { most } else { next })
-        }
+        Measure::MaxAbs => differences.fold(0.0, |most, next| {
+            if next.is_finite() {
+                next.max(most)
+            } else {
+                f64::INFINITY
+            }
+        }),
         Measure::DifferingFraction => {
             differences.filter(|difference| *difference != 0.0).count() as f64
                 / expected.elem_count() as f64

@@ -4,7 +4,7 @@ mod file;
 mod models;
 mod synthetic;
 
-pub(crate) use file::{Golden, Manifest};
+pub(crate) use file::{Golden, Manifest, Measure, distance};
 pub(crate) use models::*;
 pub(crate) use synthetic::{generated_tensors, golden_weights};
 

@@ -109,11 +109,8 @@ impl GuidanceScale {
 
     /// Reads the field; 7.5 when absent.
     pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
-        let reading = raw.number("guidance_scale");
-        match findings.accept(reading) {
-            Some(asked) => findings.accept(Self::new(asked)),
-            None => Self::default(),
-        }
+        let reading = raw.number_within("guidance_scale", Self::ACCEPTED);
+        findings.accept(reading).map_or_else(Self::default, Self)
     }
 }
 

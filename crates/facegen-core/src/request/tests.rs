@@ -100,65 +100,68 @@ fn every_wrong_field_is_named_at_once() {
     );
 }
 
+/// A field, a value that it refuses, and the sentence for it.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("width", "63", "width must be between 64 and 768"),
+    ("height", "769", "height must be between 64 and 768"),
+    ("width", "512.5", "width must be a whole number"),
+    ("height", "tall", "height must be a number"),
+    (
+        "num_inference_steps",
+        "0",
+        "num_inference_steps must be between 1 and 150",
+    ),
+    (
+        "num_inference_steps",
+        "151",
+        "num_inference_steps must be between 1 and 150",
+    ),
+    (
+        "guidance_scale",
+        "-0.1",
+        "guidance_scale must be between 0 and 20",
+    ),
+    (
+        "guidance_scale",
+        "20.01",
+        "guidance_scale must be between 0 and 20",
+    ),
+    ("guidance_scale", "nan", "guidance_scale must be a number"),
+    ("s_scale", "NaN", "s_scale must be a number"),
+    ("s_scale", "inf", "s_scale must be a number"),
+    ("seed", "-1", "seed must be between 0 and 4294967295"),
+    (
+        "seed",
+        "4294967296",
+        "seed must be between 0 and 4294967295",
+    ),
+    (
+        "seed",
+        "99999999999999999999",
+        "seed must be between 0 and 4294967295",
+    ),
+    ("samples", "0", "samples must be between 1 and 2"),
+    (
+        "safety_checker",
+        "maybe",
+        "safety_checker must be true or false",
+    ),
+    (
+        "safety_checker_type",
+        "none",
+        "safety_checker_type must be one of blur, sensitive_content_text, pixelate, black",
+    ),
+    (
+        "style",
+        "oil",
+        "style must be one of realistic, comic, chibi, 3d, anime",
+    ),
+];
+
 #[test]
 fn values_out_of_range_are_refused_in_the_documented_words() {
-    for (field, value, message) in [
-        ("width", "63", "width must be between 64 and 768"),
-        ("height", "769", "height must be between 64 and 768"),
-        ("width", "512.5", "width must be a whole number"),
-        ("height", "tall", "height must be a number"),
-        (
-            "num_inference_steps",
-            "0",
-            "num_inference_steps must be between 1 and 150",
-        ),
-        (
-            "num_inference_steps",
-            "151",
-            "num_inference_steps must be between 1 and 150",
-        ),
-        (
-            "guidance_scale",
-            "-0.1",
-            "guidance_scale must be between 0 and 20",
-        ),
-        (
-            "guidance_scale",
-            "20.01",
-            "guidance_scale must be between 0 and 20",
-        ),
-        ("guidance_scale", "nan", "guidance_scale must be a number"),
-        ("s_scale", "NaN", "s_scale must be a number"),
-        ("s_scale", "inf", "s_scale must be a number"),
-        ("seed", "-1", "seed must be between 0 and 4294967295"),
-        (
-            "seed",
-            "4294967296",
-            "seed must be between 0 and 4294967295",
-        ),
-        (
-            "seed",
-            "99999999999999999999",
-            "seed must be between 0 and 4294967295",
-        ),
-        ("samples", "0", "samples must be between 1 and 2"),
-        (
-            "safety_checker",
-            "maybe",
-            "safety_checker must be true or false",
-        ),
-        (
-            "safety_checker_type",
-            "none",
-            "safety_checker_type must be one of blur, sensitive_content_text, pixelate, black",
-        ),
-        (
-            "style",
-            "oil",
-            "style must be one of realistic, comic, chibi, 3d, anime",
-        ),
-    ] {
-        assert_eq!(refusal(&[(field, text(value))]), message);
+    for (field, value, message) in REFUSALS {
+        assert_eq!(refusal(&[(field, text(value))]), *message);
     }
     assert_eq!(
         refusal(&[("width", Scalar::Bool(true))]),

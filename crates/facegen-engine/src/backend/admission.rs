@@ -81,12 +81,13 @@ pub(super) fn admit(
 }
 
 fn refuse_what_is_not_offered(request: &GenerationRequest) -> Result<(), EngineError> {
-    match request.style() {
-        Style::Realistic => Ok(()),
-        style @ (Style::Comic | Style::Chibi | Style::ThreeD | Style::Anime) => Err(
-            EngineError::NotOffered(format!("this preset does not offer the style {style:?}")),
-        ),
+    if request.style() == Style::Realistic {
+        return Ok(());
     }
+    let style = request.style().as_str();
+    Err(EngineError::NotOffered(format!(
+        "this preset does not offer the style {style}"
+    )))
 }
 
 /// The hidden states of one prompt.

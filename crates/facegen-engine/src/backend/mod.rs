@@ -51,14 +51,10 @@ impl CandleBackend {
     }
 
     /// One step of the oldest sample and of those that fit beside it.
-    fn step(&mut self) -> Result<Vec<Sample>, (Vec<Slot>, EngineError)> {
-        let mut batch = self.slots.take_batch(self.batch_limit);
+    fn step(&self, batch: &mut [Sample]) -> Result<(), EngineError> {
         let mut states: Vec<&mut DenoiseState> =
             batch.iter_mut().map(|sample| &mut sample.state).collect();
-        match denoise_step(&self.models.unet, &mut states, &self.models.compute) {
-            Ok(()) => Ok(batch),
-            Err(error) => Err((batch.iter().map(|sample| sample.slot).collect(), error)),
-        }
+        denoise_step(&self.models.unet, &mut states, &self.models.compute)
     }
 
     /// Decodes a sample whose last step is done.
@@ -94,16 +90,12 @@ impl Backend for CandleBackend {
             return Vec::new();
         }
         let started = Instant::now();
-        let batch = match self.step() {
-            Ok(batch) => batch,
-            Err((slots, error)) => {
-                let error = BackendError::from(error);
-                return slots
-                    .into_iter()
-                    .filter_map(|slot| self.slots.fail(slot, error.clone()))
-                    .collect();
-            }
-        };
+        let mut batch = self.slots.take_batch(self.batch_limit);
+        if let Err(error) = self.step(&mut batch) {
+            let error = BackendError::from(error);
+            let fail = |sample: Sample| self.slots.fail(sample.slot, error.clone());
+            return batch.into_iter().filter_map(fail).collect();
+        }
         let elapsed = started.elapsed() / batch.len().max(1) as u32;
         let mut events = Vec::new();
         for sample in batch {

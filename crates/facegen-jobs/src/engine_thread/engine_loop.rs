@@ -93,14 +93,17 @@ impl EngineLoop {
                 None => break,
             }
         }
-        let abandoned: Vec<(Slot, Job)> = self
+        let slots: Vec<Slot> = self
             .admitted
             .extract_if(.., |_, job| job.is_abandoned())
+            .map(|(slot, job)| {
+                job.end(Err(BackendError::Cancelled));
+                slot
+            })
             .collect();
-        for (slot, job) in abandoned {
-            job.end(Err(BackendError::Cancelled));
+        for slot in slots {
             if self.guarded(|backend| backend.cancel(slot)).is_err() {
-                // The slots that were left to cancel went with their backend.
+                // The slots that were left to cancel go with their backend.
                 return self.rebuild();
             }
         }

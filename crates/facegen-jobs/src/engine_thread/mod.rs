@@ -59,7 +59,7 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     /// Starts a thread called `name`, on which `loader` loads the backend, and
-    /// waits until it has. The loader is kept to load another backend should
+    /// blocks until it has. The loader is kept to load another backend should
     /// this one panic.
     ///
     /// # Errors

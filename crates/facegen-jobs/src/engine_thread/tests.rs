@@ -297,6 +297,31 @@ fn a_panic_in_admit_fails_that_request_and_readmits_the_others() {
 }
 
 #[test]
+fn a_panic_in_cancel_hurts_nobody() {
+    let control = FakeControl::with_faults(faults([
+        ("cancelled a", Fault::PanicInCancel),
+        ("cancelled b", Fault::PanicInCancel),
+    ]));
+    control.close();
+    let engine = engine(&control);
+    let prompts = ["cancelled a", "neighbour", "cancelled b"];
+    let [a, neighbour, b] = prompts.map(|prompt| engine.submit(input(prompt)));
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.ticks == 2 && counts.admitted == 3));
+    a.cancel_handle().cancel();
+    b.cancel_handle().cancel();
+    control.open();
+    assert_eq!(result(a), Err(BackendError::Cancelled));
+    assert_eq!(result(b), Err(BackendError::Cancelled));
+    assert_eq!(result(neighbour), pictures_of("neighbour"));
+    assert_eq!(
+        control.counts().admitted,
+        4,
+        "the neighbour was admitted again"
+    );
+}
+
+#[test]
 fn loading_is_tried_twice_after_a_panic() {
     let control = FakeControl::with_faults(faults([("poison", Fault::PanicsAt(1))]));
     let engine = engine_that_reloads_after(&control, 1);

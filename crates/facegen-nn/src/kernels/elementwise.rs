@@ -26,8 +26,8 @@ pub fn quick_gelu(values: &mut [f32]) {
     activate(Isa::best(), Activation::QuickGelu, values);
 }
 
-/// The gated GELU of diffusers' `GEGLU`: of every input row of 2 × `width`, the first half times the exact GELU of
-/// the second; `out` has rows of `width`.
+/// The gated GELU of diffusers' `GEGLU`: of every input row of 2 × `width`, the first half times
+/// the exact GELU of the second; `out` has rows of `width`.
 ///
 /// # Panics
 /// Where `input` is not twice as long as `out`, or `out` does not consist of whole rows.
@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn activations_are_the_scalar_functions_everywhere() {
         let values = random(3 * CHUNK + 5, 1);
-        let functions: [(Activation, fn(f32) -> f32); 3] = [
-            (Activation::Silu, math::silu),
+        let functions = [
+            (Activation::Silu, math::silu as fn(f32) -> f32),
             (Activation::GeluErf, math::gelu_erf),
             (Activation::QuickGelu, math::quick_gelu),
         ];

@@ -1,4 +1,5 @@
-//! What happens to a product before it is stored: everything that would otherwise be another pass over memory.
+//! What happens to a product before it is stored: everything that would otherwise be another pass
+//! over memory.
 
 use super::math;
 
@@ -32,12 +33,14 @@ fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
     }
 }
 
-/// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the default does nothing.
+/// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the
+/// default does nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
     /// `[n]`, added to every row.
     pub bias: Option<&'a [f32]>,
-    /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly among the samples.
+    /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly
+    /// among the samples.
     pub per_sample: Option<&'a [f32]>,
     /// The shape of the product.
     pub residual: Option<&'a [f32]>,
@@ -72,7 +75,8 @@ impl Epilogue<'_> {
             && self.activation.is_none()
     }
 
-    /// Finishes `values`, the part from column `first_column` on of row `row` of a product of `rows` × `columns`.
+    /// Finishes `values`, the part from column `first_column` on of row `row` of a product of
+    /// `rows` × `columns`.
     #[inline(always)]
     pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
         let Place {

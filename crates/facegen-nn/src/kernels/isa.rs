@@ -1,28 +1,26 @@
 //! Which instruction set the kernels run on, found out once.
-#![expect(
-    unsafe_code,
-    reason = "calling a function compiled for a CPU feature is unsafe until the feature is known to be there"
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "calling a function compiled for a CPU feature is unsafe until the feature is known to be there"
+    )
 )]
 
 use std::sync::OnceLock;
 
-/// An instruction set that this CPU is known to have; the only ways to get one are [`Isa::best`] and
-/// [`Isa::available`], so holding one is the proof that its code may run.
+/// An instruction set that this CPU is known to have; the only ways to get one are [`Isa::best`]
+/// and [`Isa::available`], so holding one is the proof that its code may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Level);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    expect(
-        dead_code,
-        reason = "the x86 levels are never constructed on other CPUs"
-    )
-)]
 pub(super) enum Level {
     /// AVX-512F, with the AVX2 and FMA that every such CPU has.
+    #[cfg(target_arch = "x86_64")]
     Avx512,
     /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
     Avx2,
     /// Plain Rust, compiled for the target's baseline.
     Portable,
@@ -35,7 +33,8 @@ impl Isa {
         *BEST.get_or_init(|| Self(detect().next().unwrap_or(Level::Portable)))
     }
 
-    /// Every instruction set that this CPU can run, the fastest first; the last is the portable one.
+    /// Every instruction set that this CPU can run, the fastest first; the last is the portable
+    /// one.
     pub fn available() -> impl Iterator<Item = Self> {
         detect().map(Self)
     }
@@ -66,9 +65,9 @@ fn detect() -> impl Iterator<Item = Level> {
 
 /// A piece of plain code that [`run`] compiles once for every instruction set.
 ///
-/// `run` must be `#[inline(always)]`, and so must everything hot that it calls: only what is inlined into the
-/// wrappers below is compiled with their features. No instruction set changes the results, because rustc neither
-/// reorders floating-point arithmetic nor fuses it on its own.
+/// `run` must be `#[inline(always)]`, and so must everything hot that it calls: only what is
+/// inlined into the wrappers below is compiled with their features. No instruction set changes the
+/// results, because rustc neither reorders floating-point arithmetic nor fuses it on its own.
 pub(super) trait Kernel {
     /// What the kernel gives back.
     type Output;
@@ -86,7 +85,7 @@ pub(super) fn run<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Level::Avx2 => unsafe { run_avx2(kernel) },
-        _ => kernel.run(),
+        Level::Portable => kernel.run(),
     }
 }
 

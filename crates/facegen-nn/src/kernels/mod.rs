@@ -2,23 +2,24 @@
 //!
 //! Chapters, from the ground up:
 //! - [`isa`]: which instruction set runs, found out once
-//! - [`math`]: `exp`, `erf` and the activations as scalar functions that vectorise
+//! - [`math`]: `exp` and the activations as scalar functions that vectorise
 //! - [`elementwise`]: the activations over slices, `geglu`, `add`
 //! - [`packed`]: the right-hand side of a matrix product, packed once at load
 //! - [`epilogue`]: what is done to a product before it is stored
-//! - [`gemm`]: the blocked matrix product over its register-tile `microkernel`s
+//! - [`mod@gemm`]: the blocked matrix product over its register-tile `microkernel`s
 //! - [`conv`]: two-dimensional convolution over NHWC pictures, as a matrix product without im2col
-//! - [`attention`]: tiled softmax attention that never holds the whole score matrix
+//! - [`mod@attention`]: tiled softmax attention that never holds the whole score matrix
 //! - [`norm`]: group and layer normalisation
 //!
-//! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**: not on the batch,
-//! the number of rows, the threads or the instruction set. Each element of a product is one chain of fused
-//! multiply-adds in ascending `k`; every reduction uses 16 partial sums and one fixed tree. And **work is split by
-//! rayon's current pool** in ways that never change these bytes.
+//! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
+//! not on the batch, the number of rows, the threads or the instruction set. Each element of a
+//! product is one chain of fused multiply-adds in ascending `k`; every other sum has one fixed
+//! order, too. And **work is split by rayon's current pool** in ways that never change these bytes.
 //!
-//! Layouts are dense and row-major: matrices `[rows][columns]`, pictures `[batch][height][width][channels]` (NHWC),
-//! attention operands `[batch][tokens][heads * head_dim]`. Shapes are the caller's business: a slice of the wrong
-//! length is a bug there, and panics.
+//! Layouts are dense and row-major: matrices `[rows][columns]`, pictures
+//! `[batch][height][width][channels]` (NHWC), attention operands `[batch][tokens][heads *
+//! head_dim]`. Shapes are the caller's business: a slice of the wrong length is a bug there, and
+//! panics.
 
 pub mod attention;
 pub mod conv;

@@ -11,15 +11,16 @@ pub(super) const LANE: usize = 16;
 /// Columns of a full panel: two lanes.
 pub(super) const PANEL: usize = 2 * LANE;
 
-/// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last column; the last
-/// panel is 16 columns wide where that is enough.
+/// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last
+/// column; the last panel is 16 columns wide where that is enough.
 pub struct PackedMatrix {
     layout: PanelLayout,
     data: AlignedBuffer,
 }
 
 impl PackedMatrix {
-    /// Packs the weight `[out_features][in_features]` of a linear layer: k = `in_features`, n = `out_features`.
+    /// Packs the weight `[out_features][in_features]` of a linear layer: k = `in_features`, n =
+    /// `out_features`.
     ///
     /// # Panics
     /// Where `weight` has another length.
@@ -31,8 +32,9 @@ impl PackedMatrix {
         Self { layout, data }
     }
 
-    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k runs over (row of the kernel,
-    /// column of the kernel, input channel), the order of an NHWC picture; n = `out_channels`.
+    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k runs over
+    /// (row of the kernel, column of the kernel, input channel), the order of an NHWC picture;
+    /// n = `out_channels`.
     ///
     /// # Panics
     /// Where `weight` has another length.

@@ -8,7 +8,8 @@ use std::{
 /// Floats in a cache line: the alignment of every buffer here.
 const LINE: usize = 16;
 
-/// A slice of floats that starts on a 64-byte boundary, so that no full-width load of it crosses a cache line.
+/// A slice of floats that starts on a 64-byte boundary, so that no full-width load of it crosses a
+/// cache line.
 ///
 /// The alignment is for speed alone: nothing breaks without it.
 #[derive(Debug, Default)]
@@ -57,9 +58,11 @@ thread_local! {
     static STOCK: RefCell<Vec<AlignedBuffer>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` with `length` floats of this thread's scratch memory, whose contents are not specified.
+/// Runs `work` with `length` floats of this thread's scratch memory, whose contents are not
+/// specified.
 ///
-/// Calls nest: while `work` waits inside rayon, the thread may start another task that wants scratch of its own.
+/// Calls nest: while `work` waits inside rayon, the thread may start another task that wants
+/// scratch of its own.
 pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     let stocked = STOCK.with_borrow_mut(Vec::pop).unwrap_or_default();
     let mut buffer = stocked.reuse(length);

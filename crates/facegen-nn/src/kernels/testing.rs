@@ -40,8 +40,8 @@ pub(super) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + S
     pool.install(work)
 }
 
-/// Checks that `compute(isa)` gives the same bytes with every instruction set and with 1, 2 and 3 threads, and returns
-/// them.
+/// Checks that `compute(isa)` gives the same bytes with every instruction set and with 1, 2 and 3
+/// threads, and returns them.
 #[track_caller]
 pub(super) fn same_everywhere(compute: impl Fn(super::isa::Isa) -> Vec<f32> + Sync) -> Vec<f32> {
     let reference = with_threads(1, || compute(super::isa::Isa::best()));

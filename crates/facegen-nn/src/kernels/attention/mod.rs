@@ -1,8 +1,11 @@
-//! Softmax attention, tiled so that the scores of 12 queries × 256 keys are all that ever exists of the score matrix.
+//! Softmax attention, tiled so that the scores of 12 queries × 256 keys are all that ever exists of
+//! the score matrix.
 //!
-//! The online softmax is that of FlashAttention (Dao et al., 2022): for each block of keys, the running maximum of a
-//! query's scores may rise, and what was summed before is then scaled down. Blocks of keys begin at fixed multiples
-//! from key 0, so a query's arithmetic is the same whatever other queries, heads or samples there are.
+//! The online softmax is that of FlashAttention (Dao et al., 2022): for each block of keys, the
+//! running maximum of a query's scores may rise, and what was summed before is then scaled down.
+//! Blocks of keys begin at fixed multiples from key 0, so a query's arithmetic is the same whatever
+//! other queries, heads or samples there are.
+#![expect(unsafe_code, reason = "tasks write disjoint parts of the output")]
 
 mod softmax;
 mod task;
@@ -40,24 +43,26 @@ impl AttentionShape {
         self.heads * self.head_dim
     }
 
-    /// Keys and values of one head, packed: the transposed keys `[head_dim][key_tokens]`.
+    /// One head's transposed keys, `[head_dim][key_tokens]`.
     fn key_layout(&self) -> PanelLayout {
         PanelLayout::new(self.head_dim, self.key_tokens)
     }
 
-    /// The values `[key_tokens][head_dim]`.
+    /// One head's values, `[key_tokens][head_dim]`.
     fn value_layout(&self) -> PanelLayout {
         PanelLayout::new(self.key_tokens, self.head_dim)
     }
 
-    /// Floats of a packed head, on whole cache lines.
+    /// Floats of a packed head.
     fn packed_head(&self) -> usize {
         self.key_layout().len() + self.value_layout().len()
     }
 }
 
-/// `out = softmax(query · keyᵀ / √head_dim) · value` for every sample and head; `query` and `out` are
-/// `[batch][query_tokens][heads * head_dim]`, `key` and `value` `[batch][key_tokens][heads * head_dim]`.
+/// `out = softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
+///
+/// `query` and `out` are `[batch][query_tokens][heads][head_dim]`, `key` and `value`
+/// `[batch][key_tokens][heads][head_dim]`.
 ///
 /// # Panics
 /// Where a slice does not fit the shape, or there are no keys.
@@ -128,7 +133,7 @@ fn attend_sample(
             let (head, first_query) = (index / blocks, index % blocks * TASK_ROWS);
             let packed = &packed[head * shape.packed_head()..][..shape.packed_head()];
             let packed = PackedHead::new(shape, packed);
-            QueryTask {
+            let task = QueryTask {
                 isa,
                 shape,
                 query,
@@ -136,8 +141,9 @@ fn attend_sample(
                 first_query,
                 packed,
                 output,
-            }
-            .compute();
+            };
+            // SAFETY: no two tasks have the same head and queries.
+            unsafe { task.compute() };
         });
     });
 }

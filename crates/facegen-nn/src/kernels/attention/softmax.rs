@@ -32,17 +32,18 @@ impl RowState {
     }
 }
 
-/// Turns the scores of a tile into weights, and scales what was summed before down to the new maximum.
+/// Turns the scores of a tile into weights, and scales what was summed before down to the new
+/// maximum.
 pub(super) struct SoftmaxTile<'a> {
     pub(super) rows: usize,
     /// Factor of the scores.
     pub(super) scale: f32,
     /// Keys of the block.
     pub(super) keys: usize,
-    /// Nothing has been summed before.
-    pub(super) first_block: bool,
     /// How many of them each query sees.
     pub(super) visible: [usize; TILE_ROWS],
+    /// Nothing has been summed before.
+    pub(super) first_block: bool,
     pub(super) scores: &'a mut [f32],
     pub(super) scores_stride: usize,
     pub(super) states: &'a mut [RowState],
@@ -114,8 +115,8 @@ impl Kernel for Quotient<'_> {
     }
 }
 
-/// The largest of `scores` and `floor`, compared as integers: a maximum of those may be taken in any order, so the loop
-/// becomes vector code.
+/// The largest of `scores` and `floor`, compared as integers: a maximum of those may be taken in
+/// any order, so the loop becomes vector code.
 #[inline(always)]
 fn maximum(scores: &[f32], floor: f32) -> f32 {
     let largest = scores
@@ -125,7 +126,8 @@ fn maximum(scores: &[f32], floor: f32) -> f32 {
     f32::from_bits(ordered(largest.cast_unsigned()).cast_unsigned())
 }
 
-/// The bits of a float as an integer that compares like it, and back: the bits below the sign flip where it is set.
+/// The bits of a float as an integer that compares like it, and back: the bits below the sign flip
+/// where it is set.
 #[inline(always)]
 fn ordered(bits: u32) -> i32 {
     let bits = bits.cast_signed();

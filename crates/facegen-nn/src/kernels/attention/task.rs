@@ -15,12 +15,14 @@ use super::{
     softmax::{Quotient, RowState, SoftmaxTile},
 };
 
-/// Queries of one task: four tiles, which share each block of keys and values while it is in the cache.
+/// Queries of one task: four tiles, which share each block of keys and values while it is in the
+/// cache.
 pub(super) const TASK_ROWS: usize = 4 * TILE_ROWS;
 /// Keys of a block for heads up to [`WIDE_HEAD`] wide; wider heads take half, for the cache's sake.
 const KEY_BLOCK: usize = 256;
 const WIDE_HEAD: usize = 256;
-/// Distance between rows of scores: a little more than a block, so that rows do not compete for one cache set.
+/// Distance between rows of scores: a little more than a block, so that rows do not compete for one
+/// cache set.
 const SCORES_STRIDE: usize = KEY_BLOCK + LANE;
 
 /// The packed keys and values of a head.
@@ -69,8 +71,11 @@ struct QueryTile<'a> {
 }
 
 impl QueryTask<'_> {
-    /// Computes the task; its part of the output is nobody else's.
-    pub(super) fn compute(&self) {
+    /// Computes the task.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes this head of these queries in the output meanwhile.
+    pub(super) unsafe fn compute(&self) {
         let end = (self.first_query + TASK_ROWS).min(self.shape.query_tokens);
         let padded = self.packed.value_layout.padded_columns();
         let mut states = [RowState::default(); TASK_ROWS];
@@ -166,8 +171,9 @@ impl QueryTask<'_> {
                 out_stride: SCORES_STRIDE,
                 accumulate: false,
             };
-            // SAFETY: every row is a whole token, of which the segment is one head; the panel has `head_dim` rows; a
-            // block begins at a panel, so its panels fit the stride of the scores, which are borrowed here.
+            // SAFETY: every row is a whole token, of which the segment is one head; the panel has
+            // `head_dim` rows; a block begins at a panel, so its panels fit the stride of the
+            // scores, which are borrowed here.
             unsafe { product.compute(self.isa) };
         }
     }
@@ -193,8 +199,8 @@ impl QueryTask<'_> {
                 out_stride: padded,
                 accumulate: keys.start > 0,
             };
-            // SAFETY: the rows of scores are as long as the block of keys; the panel has a row for every key; the
-            // panels of a row of sums add up to `padded`, and the first block initialises them.
+            // SAFETY: the rows of scores are as long as the block of keys; the panel has a row for
+            // every key; the panels of a row of sums add up to `padded`, and they are initialised.
             unsafe { product.compute(self.isa) };
         }
     }

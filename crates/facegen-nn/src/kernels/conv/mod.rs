@@ -1,8 +1,10 @@
 //! Two-dimensional convolution over NHWC pictures, as a matrix product without im2col.
 //!
-//! A task copies the input rows that its output rows need into a slab with a zero border, small enough for the
-//! second-level cache. In the slab the pixels under one row of the kernel are contiguous for every output pixel, so
-//! the row of a matrix product is `kernel` segments of `kernel` × `in_channels` floats, read where they lie.
+//! A task copies the input rows that its output rows need into a slab with a zero border, small
+//! enough for the second-level cache. In the slab the pixels under one row of the kernel are
+//! contiguous for every output pixel, so the row of a matrix product is `kernel` segments of
+//! `kernel` × `in_channels` floats, read where they lie.
+#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
 
 use super::{
     epilogue::Epilogue,
@@ -75,8 +77,10 @@ impl ConvShape {
     }
 }
 
-/// `out[batch][out_height][out_width][n] = epilogue(input[batch][height][width][in_channels] ⋆ rhs)`, with `rhs` from
-/// [`PackedMatrix::from_conv`] (or [`PackedMatrix::from_linear`] for a 1 × 1 kernel).
+/// `out = epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
+/// [`PackedMatrix::from_linear`] for a 1 × 1 kernel).
+///
+/// `input` is `[batch][height][width][in_channels]`, `out` `[batch][out_height][out_width][n]`.
 ///
 /// # Panics
 /// Where a slice does not fit the shape.
@@ -141,13 +145,15 @@ fn conv2d_with(
                     epilogue,
                     output,
                 };
-                block.compute(groups);
+                // SAFETY: no two blocks have the same rows of the same sample.
+                unsafe { block.compute(groups) };
             });
         },
     );
 }
 
-/// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes less of the tiles.
+/// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes
+/// less of the tiles.
 fn block_rows(shape: &ConvShape) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let fits = |rows: &usize| {
@@ -182,7 +188,8 @@ fn row_offsets(shape: &ConvShape, rows: usize) -> Vec<usize> {
     (0..rows).flat_map(row).collect()
 }
 
-/// Copies rows of one sample into the slab, with its zero border; the slab begins at row `first` of the bordered input.
+/// Copies rows of one sample into the slab, with its zero border; the slab begins at row `first` of
+/// the bordered input.
 fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
     let input_row = shape.width * shape.in_channels;
     let border = shape.padding * shape.in_channels;

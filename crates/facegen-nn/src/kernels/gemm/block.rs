@@ -16,7 +16,8 @@ use super::SharedOutput;
 /// The longest block of `k`: of it, a panel of the right side takes 64 KiB.
 const MAX_INNER: usize = 512;
 
-/// How the rows of the left side are laid out: `segments` runs of `segment_length`, `segment_stride` apart.
+/// How the rows of the left side are laid out: `segments` runs of `segment_length`,
+/// `segment_stride` apart.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct LeftSide<'a> {
     /// What every row is a part of.
@@ -77,8 +78,9 @@ pub(in super::super) struct Block<'a> {
 impl Block<'_> {
     /// Computes the block, its panels split into `groups` parallel tasks.
     ///
-    /// No other task may touch these rows of the output meanwhile.
-    pub(in super::super) fn compute(&self, groups: usize) {
+    /// # Safety
+    /// Nobody else reads or writes the block's rows of the output meanwhile.
+    pub(in super::super) unsafe fn compute(&self, groups: usize) {
         let farthest = self
             .row_offsets
             .iter()
@@ -137,8 +139,9 @@ impl Block<'_> {
             accumulate: k.start > 0,
         };
         if columns.len() == width {
-            // SAFETY: `compute` checked that every row reaches over all of `k`; the panel holds `k`'s rows to its
-            // end; `rectangle` checked the output, which is this task's alone and initialised by the first block.
+            // SAFETY: `compute` checked that every row reaches over all of `k`; the panel holds
+            // `k`'s rows to its end; `rectangle` checked the output, which is this task's alone
+            // and initialised.
             unsafe { tile.compute(self.isa) };
         } else {
             self.compute_narrow(&mut tile, row, columns.clone());
@@ -159,7 +162,8 @@ impl Block<'_> {
     /// A tile that is wider than what is left of the output: it goes through a buffer.
     fn compute_narrow(&self, tile: &mut Tile<'_>, row: usize, columns: Range<usize>) {
         let mut buffer = [[0.0; PANEL]; TILE_ROWS];
-        // SAFETY: these rectangles are this task's alone, and each slice ends before the next begins.
+        // SAFETY: these rectangles are this task's alone, and each slice ends before the next
+        // begins.
         let output = |index| unsafe { self.output.row(row + index, columns.clone()) };
         if tile.accumulate {
             for (index, values) in buffer.iter_mut().enumerate().take(tile.row_count) {

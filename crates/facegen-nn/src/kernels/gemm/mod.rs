@@ -1,10 +1,12 @@
 //! The matrix product `out[m][n] = epilogue(left[m][k] · right[k][n])`, blocked for the caches.
 //!
-//! - rows are split into blocks whose part of the left side stays in the second-level cache for one block of `k`;
-//!   where that makes too few tasks for the threads, the panels of the right side are split too
-//! - inside a block: for each block of `k`, for each panel, for each tile of 12 rows, so that a panel's block of `k`
-//!   is read from far away once and then serves every tile
+//! - rows are split into blocks whose part of the left side stays in the second-level cache for one
+//!   block of `k`; where that makes too few tasks for the threads, the panels of the right side are
+//!   split too
+//! - inside a block: for each block of `k`, for each panel, for each tile of 12 rows, so that a
+//!   panel's block of `k` is read from far away once and then serves every tile
 //! - sums wait in `out` between blocks of `k`, which leaves the chain of multiply-adds as it is
+#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
 
 mod block;
 mod output;
@@ -69,13 +71,14 @@ pub(super) fn gemm_with(
                 epilogue,
                 output,
             };
-            block.compute(groups);
+            // SAFETY: no two blocks have the same rows.
+            unsafe { block.compute(groups) };
         },
     );
 }
 
-/// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups` is the number of
-/// parallel tasks that the block should make of its panels.
+/// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups`
+/// is the number of parallel tasks that the block should make of its panels.
 pub(super) fn for_each_block(
     blocks: usize,
     block_rows: usize,
@@ -91,7 +94,8 @@ pub(super) fn for_each_block(
     }
 }
 
-/// How many tasks to make of the panels of a block: one when there are blocks enough to keep the threads busy.
+/// How many tasks to make of the panels of a block: one when there are blocks enough to keep the
+/// threads busy.
 fn group_count(blocks: usize, block_rows: usize, rhs: &PackedMatrix) -> usize {
     let wanted = (rayon::current_num_threads() * TASKS_PER_THREAD).div_ceil(blocks.max(1));
     let block_work = block_rows * rhs.inner() * rhs.columns();

@@ -12,8 +12,9 @@ pub(in super::super) struct SharedOutput<'a> {
     borrowed: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: the pointer stands for an exclusive borrow of floats, which may move between threads; every access goes
-// through `row` or `rectangle`, whose callers promise that no two of them overlap.
+// SAFETY: the pointer stands for an exclusive borrow of floats, which may move between threads;
+// every access goes through `row` or `rectangle`, whose callers promise that no two of them
+// overlap.
 unsafe impl Send for SharedOutput<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for SharedOutput<'_> {}
@@ -54,7 +55,8 @@ impl<'a> SharedOutput<'a> {
         unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
     }
 
-    /// The first element of a rectangle of `row_count` rows, `width` apart, that lies inside the result.
+    /// The first element of a rectangle of `row_count` rows, `width` apart, that lies inside the
+    /// result.
     #[inline]
     pub(in super::super) fn rectangle(
         &self,

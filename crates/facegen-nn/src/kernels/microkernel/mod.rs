@@ -1,11 +1,16 @@
 //! One register tile of a product: up to 12 rows × 32 columns over one block of `k`.
 //!
-//! The left side is not packed. It is read through a pointer per row, and a block of `k` consists of segments that are
-//! contiguous in every row: one for a linear layer, one per row of the kernel for a convolution over NHWC.
-//! 12 × 32 is 24 AVX-512 accumulators, with two registers for the right side and one for the broadcast left element.
+//! The left side is not packed. It is read through a pointer per row, and a block of `k` consists
+//! of segments that are contiguous in every row: one for a linear layer, one per row of the kernel
+//! for a convolution over NHWC. 12 × 32 is 24 AVX-512 accumulators, with two registers for the
+//! right side and one for the broadcast left element.
 //!
-//! Every variant computes each element as the same chain of fused multiply-adds in ascending `k`, continued from
-//! `out` when `accumulate` is set: splitting `k` into blocks does not change the bytes either.
+//! Every variant computes each element as the same chain of fused multiply-adds in ascending `k`,
+//! continued from `out` when `accumulate` is set: splitting `k` into blocks does not change the
+//! bytes either.
+//!
+//! Build this crate without debug assertions: they check every read through a pointer, which makes
+//! it five times slower.
 #![expect(
     unsafe_code,
     reason = "the tile reads and writes through pointers, and calls code compiled for a CPU feature"
@@ -56,8 +61,8 @@ impl Tile<'_> {
     /// # Safety
     /// - every pointer of `rows` is readable over every segment
     /// - `panel` is readable for `lanes` × 16 floats for every element of the segments
-    /// - `out` is writable for `row_count` rows of `lanes` × 16 floats, `out_stride` apart, nobody else reads or writes
-    ///   them meanwhile, and they are initialised where `accumulate` is set
+    /// - `out` is writable for `row_count` rows of `lanes` × 16 floats, `out_stride` apart, nobody
+    ///   else reads or writes them meanwhile, and they are initialised where `accumulate` is set
     #[inline]
     pub(super) unsafe fn compute(&self, isa: Isa) {
         debug_assert!((1..=TILE_ROWS).contains(&self.row_count));
@@ -70,7 +75,7 @@ impl Tile<'_> {
             // SAFETY: as above.
             Level::Avx2 => unsafe { x86::compute_avx2(self) },
             // SAFETY: the caller keeps the contract above.
-            _ => unsafe { portable::compute(self) },
+            Level::Portable => unsafe { portable::compute(self) },
         }
     }
 }

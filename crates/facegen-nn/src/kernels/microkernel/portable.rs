@@ -35,7 +35,8 @@ unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
     let mut sums = [[0.0; LANE]; ROWS];
     if tile.accumulate {
         for (row, sums) in sums.iter_mut().enumerate().take(stored) {
-            // SAFETY: initialised, since `accumulate` is set; an array of floats needs no alignment beyond theirs.
+            // SAFETY: initialised, since `accumulate` is set; an array of floats needs no alignment
+            // beyond theirs.
             *sums = unsafe { *out(row) };
         }
     }

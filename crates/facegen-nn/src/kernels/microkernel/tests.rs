@@ -31,7 +31,8 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
         out_stride: STRIDE,
         accumulate,
     };
-    // SAFETY: rows of 50 hold both segments, the panel has 17 + 13 rows, `out` has `row_count` rows wider than a tile.
+    // SAFETY: rows of 50 hold both segments, the panel has 17 + 13 rows, `out` has `row_count` rows
+    // wider than a tile.
     unsafe { tile.compute(isa) };
     out
 }

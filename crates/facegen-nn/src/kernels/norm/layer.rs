@@ -11,8 +11,8 @@ use super::super::{
 /// Rows of one parallel task.
 const TASK_ROWS: usize = 16;
 
-/// Normalises every row of `input` by its own mean and biased variance, then multiplies by `weight` and adds `bias`,
-/// whose length is the width of a row.
+/// Normalises every row of `input` by its own mean and biased variance, then multiplies by `weight`
+/// and adds `bias`, whose length is the width of a row.
 ///
 /// # Panics
 /// Where the lengths do not fit together.

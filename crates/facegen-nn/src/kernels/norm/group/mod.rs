@@ -1,9 +1,9 @@
 //! Group normalisation over NHWC.
 //!
-//! Statistics are taken in two passes, mean then squared deviations, of one chunk of a sample after the other while it
-//! is in the cache. Chunks are merged in `f64`, in their order, by the formula of Chan, Golub and LeVeque ("Updating
-//! formulae and a pairwise algorithm for computing sample variances", 1979). A chunk's size depends on the number of
-//! channels alone.
+//! Statistics are taken in two passes, mean then squared deviations, of one chunk of a sample after
+//! the other while it is in the cache. Chunks are merged in `f64`, in their order, by the formula
+//! of Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
+//! variances", 1979). A chunk's size depends on the number of channels alone.
 
 use rayon::prelude::*;
 
@@ -30,8 +30,8 @@ pub struct GroupNormShape {
     pub groups: usize,
 }
 
-/// Normalises `[batch][pixels][channels]`, each group of each sample by its own mean and biased variance; then come
-/// `weight` and `bias`, both `[channels]`, and the activation.
+/// Normalises `[batch][pixels][channels]`, each group of each sample by its own mean and biased
+/// variance; then come `weight` and `bias`, both `[channels]`, and the activation.
 ///
 /// # Panics
 /// Where a slice does not fit the shape, or the groups do not divide the channels.
@@ -98,30 +98,7 @@ impl GroupNorm<'_> {
             channels, groups, ..
         } = self.shape;
         let chunk = (CHUNK / channels).max(1) * channels;
-        let mut chunks: Vec<Vec<Moments>> = Vec::new();
-        let statistics = input.par_chunks(chunk);
-        statistics
-            .map(|pixels| {
-                isa::run(
-                    self.isa,
-                    ChunkMoments {
-                        pixels,
-                        channels,
-                        groups,
-                    },
-                )
-            })
-            .collect_into_vec(&mut chunks);
-        let moments = chunks
-            .iter()
-            .skip(1)
-            .fold(chunks[0].clone(), |merged, chunk| {
-                merged
-                    .iter()
-                    .zip(chunk)
-                    .map(|(left, right)| left.merge(right))
-                    .collect()
-            });
+        let moments = self.moments(input, chunk);
         let channel_groups = (0..channels).map(|channel| &moments[channel / (channels / groups)]);
         let (means, scales): (Vec<f32>, Vec<f32>) = channel_groups
             .zip(self.weight)
@@ -132,20 +109,49 @@ impl GroupNorm<'_> {
                 )
             })
             .unzip();
-        let normalised = out.par_chunks_mut(chunk).zip(input.par_chunks(chunk));
-        normalised.for_each(|(out, input)| {
-            let (means, scales) = (&means, &scales);
+        let (norm, means, scales) = (self, &means, &scales);
+        let chunks = out.par_chunks_mut(chunk).zip(input.par_chunks(chunk));
+        chunks.for_each(|(out, input)| {
             isa::run(
                 self.isa,
                 Normalise {
-                    norm: self,
+                    norm,
                     input,
                     means,
                     scales,
                     out,
                 },
-            );
+            )
         });
+    }
+
+    /// The moments of every group of a sample, from those of its chunks.
+    fn moments(&self, input: &[f32], chunk: usize) -> Vec<Moments> {
+        let GroupNormShape {
+            channels, groups, ..
+        } = self.shape;
+        let moments = |pixels| {
+            isa::run(
+                self.isa,
+                ChunkMoments {
+                    pixels,
+                    channels,
+                    groups,
+                },
+            )
+        };
+        let chunks: Vec<Vec<Moments>> = input.par_chunks(chunk).map(moments).collect();
+        let merged = |group: usize| {
+            let nothing = Moments {
+                count: 0.0,
+                mean: 0.0,
+                squares: 0.0,
+            };
+            chunks
+                .iter()
+                .fold(nothing, |merged, chunk| merged.merge(&chunk[group]))
+        };
+        (0..groups).map(merged).collect()
     }
 }
 
@@ -158,6 +164,7 @@ struct Moments {
 }
 
 impl Moments {
+    /// The moments of both parts together.
     fn merge(&self, other: &Self) -> Self {
         let count = self.count + other.count;
         let distance = other.mean - self.mean;
@@ -170,6 +177,7 @@ impl Moments {
         }
     }
 
+    /// 1 / √(variance + `eps`).
     fn inverse_deviation(&self, eps: f32) -> f32 {
         (1.0 / (self.squares / self.count + f64::from(eps)).sqrt()) as f32
     }
@@ -276,141 +284,4 @@ impl Kernel for Normalise<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::super::testing::{assert_close, bits, random, same_everywhere},
-        *,
-    };
-
-    fn normalise(
-        isa: Isa,
-        shape: GroupNormShape,
-        input: &[f32],
-        activation: Option<Activation>,
-    ) -> Vec<f32> {
-        let (weight, bias) = (random(shape.channels, 2), random(shape.channels, 3));
-        let mut out = vec![f32::NAN; input.len()];
-        let norm = GroupNorm {
-            isa,
-            shape,
-            eps: 1e-5,
-            weight: &weight,
-            bias: &bias,
-            activation,
-        };
-        norm.compute(input, &mut out);
-        out
-    }
-
-    /// In `f64`, with the same weight and bias.
-    fn plain(shape: GroupNormShape, input: &[f32]) -> Vec<f64> {
-        let GroupNormShape {
-            pixels,
-            channels,
-            groups,
-            ..
-        } = shape;
-        let (weight, bias) = (random(channels, 2), random(channels, 3));
-        let mut out = vec![0.0; input.len()];
-        for (input, out) in input
-            .chunks(pixels * channels)
-            .zip(out.chunks_mut(pixels * channels))
-        {
-            for group in 0..groups {
-                let members: Vec<usize> = (0..input.len())
-                    .filter(|at| at % channels / (channels / groups) == group)
-                    .collect();
-                let count = members.len() as f64;
-                let mean = members.iter().map(|at| f64::from(input[*at])).sum::<f64>() / count;
-                let variance = members
-                    .iter()
-                    .map(|at| (f64::from(input[*at]) - mean).powi(2))
-                    .sum::<f64>()
-                    / count;
-                for at in members {
-                    let normal = (f64::from(input[at]) - mean) / (variance + 1e-5).sqrt();
-                    out[at] =
-                        normal * f64::from(weight[at % channels]) + f64::from(bias[at % channels]);
-                }
-            }
-        }
-        out
-    }
-
-    #[test]
-    fn agrees_with_exact_statistics() {
-        for (batch, pixels, channels, groups) in [
-            (1, 1, 4, 2),
-            (2, 77, 320, 32),
-            (1, 5000, 32, 32),
-            (1, 3000, 64, 32),
-            (2, 16, 1280, 32),
-            (1, 9, 6, 1),
-        ] {
-            let shape = GroupNormShape {
-                batch,
-                pixels,
-                channels,
-                groups,
-            };
-            let input = random(batch * pixels * channels, 1);
-            let actual = same_everywhere(|isa| normalise(isa, shape, &input, None));
-            assert_close(&actual, &plain(shape, &input), 1e-6 * 4.0);
-        }
-    }
-
-    #[test]
-    fn a_mean_far_from_zero_costs_no_precision_beyond_the_inputs() {
-        let shape = GroupNormShape {
-            batch: 1,
-            pixels: 4096,
-            channels: 32,
-            groups: 8,
-        };
-        let input: Vec<f32> = random(4096 * 32, 1)
-            .iter()
-            .map(|value| value + 100.0)
-            .collect();
-        assert_close(
-            &normalise(Isa::best(), shape, &input, None),
-            &plain(shape, &input),
-            2e-5,
-        );
-    }
-
-    #[test]
-    fn the_activation_comes_last() {
-        let shape = GroupNormShape {
-            batch: 1,
-            pixels: 100,
-            channels: 40,
-            groups: 8,
-        };
-        let input = random(4000, 1);
-        let mut expected = normalise(Isa::best(), shape, &input, None);
-        Activation::Silu.apply(&mut expected);
-        let actual = same_everywhere(|isa| normalise(isa, shape, &input, Some(Activation::Silu)));
-        assert_eq!(bits(&actual), bits(&expected));
-    }
-
-    #[test]
-    fn samples_do_not_depend_on_their_batch() {
-        let shape = GroupNormShape {
-            batch: 4,
-            pixels: 3000,
-            channels: 64,
-            groups: 32,
-        };
-        let input = random(4 * 3000 * 64, 1);
-        let all = normalise(Isa::best(), shape, &input, None);
-        for (input, expected) in input.chunks(3000 * 64).zip(all.chunks(3000 * 64)) {
-            let alone = normalise(
-                Isa::best(),
-                GroupNormShape { batch: 1, ..shape },
-                input,
-                None,
-            );
-            assert_eq!(bits(&alone), bits(expected));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,143 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use facegen_diffusion::{
+    AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler,
+};
+use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
+use facegen_engine::face::FaceEncoder;
+use facegen_engine::prompt::PromptTokenizer;
+use facegen_nn::Compute;
+use facegen_vision::{
+    ChannelOrder, Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError,
+};
+use serde::Deserialize;
+
+use crate::support::{
+    Golden, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
+};
+
+/// Arguments of the reference's `generate`.
+#[derive(Debug, Deserialize)]
+struct Arguments {
+    prompt: String,
+    negative_prompt: String,
+    width: usize,
+    height: usize,
+    num_inference_steps: usize,
+    guidance_scale: f64,
+    s_scale: f64,
+    scale: f64,
+    seed: u32,
+}
+
+/// The golden brings its own crop and embedding.
+#[derive(Debug)]
+struct Unused;
+
+impl FaceDetector for Unused {
+    fn detect(&self, _photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        Err(VisionError::NoFace)
+    }
+}
+
+impl FaceEmbedder for Unused {
+    fn embed(&self, _crop: &RgbImage) -> Result<Vec<f32>, VisionError> {
+        Err(VisionError::NoFace)
+    }
+}
+
+#[test]
+fn the_picture_is_that_of_the_reference_pipeline() {
+    let (golden, arguments) = (Golden::load("end_to_end"), config("end_to_end"));
+    for compute in [native(), gpu_path()] {
+        let latents = latents(&golden, &arguments, &compute);
+        golden.check("latents", &latents);
+        let rgb = AutoencoderKl::to_rgb(&vae("vae", &compute).decode(&latents).unwrap()).unwrap();
+        let shape = (arguments.height, arguments.width, 3);
+        golden.check(
+            "image",
+            &Tensor::from_vec(rgb, shape, &Device::Cpu).unwrap(),
+        );
+    }
+}
+
+fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor {
+    let (unet, projection) = unet_and_projection(compute);
+    let nobody = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
+    let image_encoder = clip_vision("clip_vision", compute);
+    let face = FaceEncoder::new(
+        nobody,
+        image_encoder,
+        &config("clip_vision"),
+        projection,
+        ChannelOrder::Bgr,
+    )
+    .unwrap();
+    let id_embedding: Vec<f32> = golden
+        .input("id_embeds")
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap();
+    let tokens = face
+        .tokens(&crop(golden), &id_embedding, arguments.s_scale)
+        .unwrap();
+    golden.check(
+        "image_tokens",
+        &Tensor::cat(&[&tokens.uncond, &tokens.cond], 0).unwrap(),
+    );
+
+    let tokenizer =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/demo/tokenizer/tokenizer.json");
+    let tokenizer = PromptTokenizer::load(&tokenizer).unwrap();
+    let text_encoder = clip_text(compute);
+    let prepare = |prompt: &str, tokens: Tensor| {
+        let text = text_encoder
+            .forward(&tokenizer.encode(prompt).unwrap().ids)
+            .unwrap();
+        let image = Some(ImagePrompt {
+            tokens,
+            scale: arguments.scale,
+        });
+        unet.prepare(&Conditioning { text, image }).unwrap()
+    };
+    let guidance = Arc::new(Guidance {
+        cond: prepare(&arguments.prompt, tokens.cond),
+        uncond: Some(prepare(&arguments.negative_prompt, tokens.uncond)),
+        guidance_scale: arguments.guidance_scale,
+    });
+    let scheduler: Arc<dyn Scheduler> = Arc::new(
+        DdimScheduler::new(&DdimConfig::default(), arguments.num_inference_steps).unwrap(),
+    );
+    let (width, height) = (arguments.width, arguments.height);
+    let mut state = DenoiseState::from_noise(
+        arguments.seed,
+        width,
+        height,
+        scheduler,
+        guidance,
+        &Device::Cpu,
+    )
+    .unwrap();
+    while !state.is_done() {
+        denoise_step(&unet, &mut [&mut state], compute).unwrap();
+    }
+    state.latents().clone()
+}
+
+/// The golden's crop, which is stored blue first.
+fn crop(golden: &Golden) -> RgbImage {
+    let bgr: Vec<u8> = golden
+        .input("face_bgr")
+        .flatten_all()
+        .unwrap()
+        .to_vec1()
+        .unwrap();
+    let rgb = bgr
+        .chunks(3)
+        .flat_map(|pixel| [pixel[2], pixel[1], pixel[0]])
+        .collect();
+    RgbImage::new(224, 224, rgb).unwrap()
+}
