@@ -3,5 +3,7 @@
 //!
 //! - [`generate`]: `facegen generate` with the demo preset
 
+#[cfg(test)]
 mod generate;
+#[cfg(test)]
 mod program;

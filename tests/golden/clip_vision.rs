@@ -6,7 +6,7 @@ use crate::support::{Golden, clip_vision, gpu_path, native};
 /// CLIP's normalisation of a u8 picture that already has the right size.
 pub(crate) fn pixel_values(image: &Tensor) -> Tensor {
     const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-    const STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+    const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
     let (height, width, _) = image.dims3().unwrap();
     let pixels: Vec<u8> = image.flatten_all().unwrap().to_vec1().unwrap();
     let value = |channel: usize, pixel: &[u8]| {

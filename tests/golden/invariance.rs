@@ -75,6 +75,39 @@ fn four_requests_in_one_call_give_the_bytes_of_four_calls() {
 }
 
 #[test]
+fn what_the_rows_of_a_sample_share_changes_no_byte() {
+    let compute = native();
+    let (unet, _) = unet_and_projection(&compute);
+    let prepared = requests(&unet);
+    let conditionings: Vec<_> = prepared.iter().collect();
+    let (latents, rows) = (noise(10, &[3, 4, 9, 13]), [0, 1, 1, 2]);
+    let shared = FeatureMap::from_nchw(&latents, &compute).unwrap();
+    let shared = unet
+        .forward_rows(&shared, &[941, 500, 1], &rows, &conditionings)
+        .unwrap();
+    let repeated = latents
+        .index_select(&Tensor::new(&[0u32, 1, 1, 2], &Device::Cpu).unwrap(), 0)
+        .unwrap();
+    let repeated = FeatureMap::from_nchw(&repeated, &compute).unwrap();
+    let repeated = unet
+        .forward(&repeated, &[941, 500, 500, 1], &conditionings)
+        .unwrap();
+    assert_eq!(
+        bytes(&shared.to_nchw().unwrap()),
+        bytes(&repeated.to_nchw().unwrap())
+    );
+
+    let three = FeatureMap::from_nchw(&latents, &compute).unwrap();
+    for wrong in [[0, 1, 1, 1], [1, 0, 1, 2], [0, 0, 2, 2], [0, 1, 2, 3]] {
+        assert!(
+            unet.forward_rows(&three, &[941, 500, 1], &wrong, &conditionings)
+                .is_err(),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
 fn both_layouts_agree_over_the_whole_unet_and_vae() {
     for (height, width) in [(16, 16), (9, 13)] {
         let latents = noise(8, &[4, 4, height, width]);

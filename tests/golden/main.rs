@@ -5,17 +5,31 @@
 //! and a result counts as right only if it is within the tolerance of the
 //! reference *and* twenty tolerances away from every fault.
 
+#[cfg(test)]
 mod clip_text;
+#[cfg(test)]
 mod clip_vision;
+#[cfg(test)]
 mod ddim;
+#[cfg(test)]
 mod end_to_end;
+#[cfg(test)]
 mod half_precision;
+#[cfg(test)]
 mod invariance;
+#[cfg(test)]
 mod loop_latents;
+#[cfg(test)]
 mod mutations;
+#[cfg(test)]
 mod noise;
+#[cfg(test)]
 mod projection;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod unet;
+#[cfg(test)]
 mod vae;
+#[cfg(test)]
 mod vision;

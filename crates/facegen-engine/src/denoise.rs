@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use facegen_diffusion::{
     PreparedConditioning, Scheduler, UNet2DConditionModel, classifier_free_guidance,
 };
@@ -121,27 +121,23 @@ pub fn denoise_step(
     states: &mut [&mut DenoiseState],
     compute: &Compute,
 ) -> Result<(), EngineError> {
-    let (mut latents, mut timesteps, mut conditionings, mut rows) =
-        (vec![], vec![], vec![], vec![]);
-    for state in states.iter() {
-        let before = conditionings.len();
+    let (mut conditionings, mut rows) = (vec![], vec![]);
+    for (sample, state) in states.iter().enumerate() {
         conditionings.extend(state.conditionings());
-        let count = conditionings.len() - before;
-        latents.extend(std::iter::repeat_n(&state.latents, count));
-        timesteps.extend(std::iter::repeat_n(state.timestep(), count));
-        rows.push(count);
+        rows.resize(conditionings.len(), sample);
     }
+    let latents: Vec<&Tensor> = states.iter().map(|state| &state.latents).collect();
     let latents = FeatureMap::from_nchw(&Tensor::cat(&latents, 0)?, compute)?;
-    let noise_pred = unet
-        .forward(&latents, &timesteps, &conditionings)?
-        .to_nchw()?;
+    let timesteps: Vec<usize> = states.iter().map(|state| state.timestep()).collect();
+    let noise_pred = unet.forward_rows(&latents, &timesteps, &rows, &conditionings)?;
     let noise_pred = noise_pred
-        .to_dtype(candle_core::DType::F32)?
-        .chunk(timesteps.len(), 0)?;
+        .to_nchw()?
+        .to_dtype(DType::F32)?
+        .chunk(rows.len(), 0)?;
 
     let mut remaining = noise_pred.as_slice();
-    for (state, count) in states.iter_mut().zip(rows) {
-        let (own, others) = remaining.split_at(count);
+    for state in states.iter_mut() {
+        let (own, others) = remaining.split_at(state.conditionings().count());
         state.advance(own)?;
         remaining = others;
     }

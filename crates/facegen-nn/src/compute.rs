@@ -68,6 +68,16 @@ impl Compute {
         self.layout
     }
 
+    /// Runs a model on the threads that its kernels use. A kernel that is
+    /// called from elsewhere has to wake them first, hundreds of times a step.
+    pub fn run<T: Send>(&self, model: impl FnOnce() -> T + Send) -> T {
+        if self.is_native() {
+            rayon::scope(|_| model())
+        } else {
+            model()
+        }
+    }
+
     /// Whether layers go through this crate's CPU kernels.
     #[must_use]
     pub(crate) fn is_native(&self) -> bool {

@@ -127,6 +127,17 @@ impl FeatureMap {
         })
     }
 
+    /// The samples of the given numbers, in their order; a number may repeat.
+    ///
+    /// # Errors
+    /// When there is no such sample.
+    pub fn select_samples(&self, samples: &Tensor) -> Result<Self> {
+        Ok(Self {
+            data: self.data.index_select(samples, 0)?,
+            layout: self.layout,
+        })
+    }
+
     /// Number of pictures in the batch.
     #[must_use]
     pub fn batch(&self) -> usize {

@@ -9,7 +9,7 @@
 //! | [`yunet`] | [`YuNetDetector`] |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
-//! | [`bilinear`], [`bicubic`] | resizing as OpenCV and as Pillow do it |
+//! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
 //! | [`embedding`] | unit length and cosine |
 //!
@@ -30,7 +30,6 @@ mod onnx;
 #[cfg(test)]
 mod properties;
 mod umeyama;
-
 pub mod warp;
 pub mod yunet;
 
@@ -44,6 +43,5 @@ pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
-
 pub use warp::warp_affine;
 pub use yunet::YuNetDetector;

@@ -22,6 +22,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
 
+/// Keeps the memory of feature maps from one layer to the next, which the
+/// system's allocator gives back and faults in again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,9 +15,13 @@ use crate::{process, report};
 /// What `cargo xtask bar` is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The bar to run; without it they are listed.
-    name: Option<String>,
+    /// The bar to run, or `list` for all of them.
+    #[arg(default_value = LIST)]
+    name: String,
 }
+
+/// The word that stands for no bar.
+const LIST: &str = "list";
 
 /// One bar: a promise, and the check that it is kept.
 struct Bar {
@@ -38,14 +42,15 @@ const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Runs the bar of that name, or lists all of them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let Some(name) = &arguments.name else {
+    let name = &arguments.name;
+    if name == LIST {
         BARS.iter()
             .for_each(|bar| report::line(format_args!("{:<8}{}", bar.name, bar.proves)));
         return Ok(());
-    };
+    }
     let bar = BARS.iter().find(|bar| bar.name == name);
     let bar =
-        bar.with_context(|| format!("no bar is called {name}; cargo xtask bar lists them"))?;
+        bar.with_context(|| format!("no bar is called {name}; cargo xtask bar list names all"))?;
     report::heading(bar.proves);
     let result = (bar.run)(workspace)?;
     report::heading("for docs/bars.md");
@@ -113,16 +118,11 @@ mod tests {
     #[test]
     fn an_unknown_bar_is_an_error() {
         let workspace = Workspace::locate().unwrap();
-        let error = run(
-            &workspace,
-            &Arguments {
-                name: Some("high".to_owned()),
-            },
-        )
-        .unwrap_err();
+        let name = "high".to_owned();
+        let error = run(&workspace, &Arguments { name }).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no bar is called high; cargo xtask bar lists them"
+            "no bar is called high; cargo xtask bar list names all"
         );
     }
 

@@ -37,7 +37,7 @@ enum Command {
     Lint,
     /// Make one picture from a committed photograph with the demo preset.
     Demo(demo::Arguments),
-    /// Run one of the long checks by hand; without a name, list them.
+    /// Run one of the long checks by hand.
     Bar(bar::Arguments),
 }
 

@@ -1,21 +1,11 @@
-use candle_core::Tensor;
 use facegen_nn::layers::{Conv2d, Conv2dConfig};
 use facegen_nn::{FeatureMap, NnError, Result, Weights};
 
 use super::config::{DownBlockType, UpBlockType};
+use super::context::Context;
 use super::load::Loader;
-use super::prepared::PreparedConditioning;
 use super::transformer::Transformer2DModel;
 use crate::resnet::{ResnetBlock2D, ResnetConfig};
-
-/// What every block of one UNet call is given.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Context<'a> {
-    /// `(batch, time_embed_dim)`, behind its silu.
-    pub(super) time_embedding: &'a Tensor,
-    /// One for each sample.
-    pub(super) conditionings: &'a [&'a PreparedConditioning],
-}
 
 /// A residual block and, on levels with attention, its transformer.
 #[derive(Debug)]
@@ -26,9 +16,11 @@ struct Layer {
 
 impl Layer {
     fn forward(&self, input: &FeatureMap, context: &Context<'_>) -> Result<FeatureMap> {
-        let hidden_states = self.resnet.forward(input, Some(context.time_embedding))?;
+        let hidden_states = self
+            .resnet
+            .forward(input, Some(context.time_embedding(input)))?;
         match &self.transformer {
-            Some(transformer) => transformer.forward(&hidden_states, context.conditionings),
+            Some(transformer) => transformer.forward(&hidden_states, context),
             None => Ok(hidden_states),
         }
     }
@@ -42,6 +34,13 @@ pub(super) struct DownBlock {
 }
 
 impl DownBlock {
+    /// Whether its first layer reads the conditioning.
+    pub(super) fn begins_with_attention(&self) -> bool {
+        self.layers
+            .first()
+            .is_some_and(|layer| layer.transformer.is_some())
+    }
+
     pub(super) fn load(loader: &Loader<'_>, level: usize, weights: &Weights) -> Result<Self> {
         let config = loader.config;
         let (name, channels) = (
@@ -122,10 +121,11 @@ impl MidBlock {
     }
 
     pub(super) fn forward(&self, input: &FeatureMap, context: &Context<'_>) -> Result<FeatureMap> {
-        self.last.forward(
-            &self.first.forward(input, context)?,
-            Some(context.time_embedding),
-        )
+        {
+            let hidden_states = self.first.forward(input, context)?;
+            self.last
+                .forward(&hidden_states, Some(context.time_embedding(&hidden_states)))
+        }
     }
 }
 

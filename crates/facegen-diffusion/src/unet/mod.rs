@@ -7,6 +7,7 @@
 mod attention_names;
 mod blocks;
 mod config;
+mod context;
 mod cross_attention;
 mod load;
 mod model;

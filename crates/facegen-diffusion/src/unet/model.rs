@@ -3,8 +3,9 @@ use std::sync::Arc;
 use facegen_nn::layers::{Conv2d, Conv2dConfig, GroupNorm};
 use facegen_nn::{Compute, FeatureMap, NnError, Result, Weights};
 
-use super::blocks::{Context, DownBlock, MidBlock, UpBlock};
+use super::blocks::{DownBlock, MidBlock, UpBlock};
 use super::config::UNet2DConditionConfig;
+use super::context::Context;
 use super::cross_attention::CrossAttention;
 use super::load::Loader;
 use super::prepared::PreparedConditioning;
@@ -102,30 +103,63 @@ impl UNet2DConditionModel {
         timesteps: &[usize],
         conditionings: &[&PreparedConditioning],
     ) -> Result<FeatureMap> {
-        if timesteps.len() != latents.batch() || conditionings.len() != latents.batch() {
-            return Err(NnError::Argument(format!(
-                "{} latents were given {} timesteps and {} conditionings",
-                latents.batch(),
-                timesteps.len(),
-                conditionings.len()
-            )));
-        }
+        let rows: Vec<usize> = (0..conditionings.len()).collect();
+        self.forward_rows(latents, timesteps, &rows, conditionings)
+    }
+
+    /// The predicted noise of each row: one sample's latents and timestep under
+    /// one conditioning. `rows` has the sample of each conditioning. What the
+    /// rows of a sample have in common, as in classifier-free guidance, is
+    /// computed once; the bytes are those of [`forward`](Self::forward) with
+    /// the samples repeated.
+    ///
+    /// # Errors
+    /// When the counts differ, or the rows do not go through all samples in
+    /// their order.
+    pub fn forward_rows(
+        &self,
+        latents: &FeatureMap,
+        timesteps: &[usize],
+        rows: &[usize],
+        conditionings: &[&PreparedConditioning],
+    ) -> Result<FeatureMap> {
+        check(latents.batch(), timesteps.len(), rows, conditionings.len())?;
         let time_embedding = self.time_embedding.forward(timesteps)?;
-        let context = Context {
-            time_embedding: &time_embedding,
-            conditionings,
-        };
+        let device = time_embedding.device().clone();
+        let context = &Context::new(time_embedding, rows, conditionings, &device)?;
 
         let mut hidden_states = self.conv_in.forward(latents)?;
-        let mut skips = vec![hidden_states.clone()];
-        for block in &self.down_blocks {
-            hidden_states = block.forward(hidden_states, &mut skips, &context)?;
+        let mut skips = vec![context.to_rows(&hidden_states)?];
+        if !self
+            .down_blocks
+            .first()
+            .is_some_and(DownBlock::begins_with_attention)
+        {
+            hidden_states = context.to_rows(&hidden_states)?;
         }
-        hidden_states = self.mid_block.forward(&hidden_states, &context)?;
+        for block in &self.down_blocks {
+            hidden_states = block.forward(hidden_states, &mut skips, context)?;
+        }
+        hidden_states = self.mid_block.forward(&hidden_states, context)?;
         for block in &self.up_blocks {
-            hidden_states = block.forward(hidden_states, &mut skips, &context)?;
+            hidden_states = block.forward(hidden_states, &mut skips, context)?;
         }
         self.conv_out
             .forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
     }
+}
+
+/// The rows have to be those of the first sample, of the second and so on, and
+/// every sample has to have one.
+fn check(samples: usize, timesteps: usize, rows: &[usize], conditionings: usize) -> Result<()> {
+    let complete = rows.first() == Some(&0) && rows.last() == Some(&(samples - 1));
+    let in_order = rows
+        .windows(2)
+        .all(|pair| pair[1] == pair[0] || pair[1] == pair[0] + 1);
+    if timesteps == samples && rows.len() == conditionings && complete && in_order {
+        return Ok(());
+    }
+    Err(NnError::Argument(format!(
+        "{samples} latents were given {timesteps} timesteps and {conditionings} conditionings for {rows:?}"
+    )))
 }

@@ -4,9 +4,9 @@ use candle_core::Tensor;
 use facegen_nn::layers::{Conv2d, Conv2dConfig, Epilogue, GroupNorm, LayerNorm, Linear, geglu};
 use facegen_nn::{Compute, FeatureMap, Result, Weights};
 
+use super::context::Context;
 use super::cross_attention::CrossAttention;
 use super::load::Loader;
-use super::prepared::PreparedConditioning;
 use super::self_attention::SelfAttention;
 
 /// Width of the feed-forward layer over the channels.
@@ -55,13 +55,10 @@ impl Transformer2DModel {
         })
     }
 
-    pub(super) fn forward(
-        &self,
-        input: &FeatureMap,
-        conditionings: &[&PreparedConditioning],
-    ) -> Result<FeatureMap> {
+    pub(super) fn forward(&self, input: &FeatureMap, context: &Context<'_>) -> Result<FeatureMap> {
         let projected = self.proj_in.forward(&self.norm.forward(input)?)?;
-        let tokens = self.block.forward(&projected.to_tokens()?, conditionings)?;
+        let tokens = self.block.forward(&projected.to_tokens()?, context)?;
+        let input = &context.to_rows(input)?;
         let epilogue = Epilogue {
             residual: Some(input),
             ..Epilogue::default()
@@ -96,11 +93,14 @@ impl BasicTransformerBlock {
         })
     }
 
-    fn forward(&self, tokens: &Tensor, conditionings: &[&PreparedConditioning]) -> Result<Tensor> {
+    fn forward(&self, tokens: &Tensor, context: &Context<'_>) -> Result<Tensor> {
         let tokens = self.attn1.forward(&self.norm1.forward(tokens)?, tokens)?;
-        let tokens = self
-            .attn2
-            .forward(&self.norm2.forward(&tokens)?, conditionings, &tokens)?;
+        let tokens = context.tokens_to_rows(tokens)?;
+        let tokens = self.attn2.forward(
+            &self.norm2.forward(&tokens)?,
+            context.conditionings,
+            &tokens,
+        )?;
         self.feed_forward
             .forward(&self.norm3.forward(&tokens)?, &tokens)
     }

@@ -54,12 +54,16 @@ impl CandleBackend {
     fn step(&self, batch: &mut [Sample]) -> Result<(), EngineError> {
         let mut states: Vec<&mut DenoiseState> =
             batch.iter_mut().map(|sample| &mut sample.state).collect();
-        denoise_step(&self.models.unet, &mut states, &self.models.compute)
+        let models = &self.models;
+        models
+            .compute
+            .run(|| denoise_step(&models.unet, &mut states, &models.compute))
     }
 
     /// Decodes a sample whose last step is done.
     fn decode(&self, state: &DenoiseState) -> Result<Picture, EngineError> {
-        let decoded = self.models.vae.decode(state.latents())?;
+        let models = &self.models;
+        let decoded = models.compute.run(|| models.vae.decode(state.latents()))?;
         // A sum is finite only if every value is; NaN would become black.
         if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
             return Err(EngineError::NotFinite);

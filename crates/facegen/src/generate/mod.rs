@@ -96,6 +96,15 @@ fn report(
     for warning in request.warnings().iter().chain(&output.warnings) {
         writeln!(remarks, "warning: {warning}")?;
     }
+    let timings = output.timings;
+    tracing::info!(
+        face_analysis = ?timings.face_analysis,
+        text_encoding = ?timings.text_encoding,
+        conditioning = ?timings.conditioning,
+        denoising = ?timings.denoising,
+        decoding = ?timings.decoding,
+        "stages"
+    );
     let mut results = io::stdout().lock();
     for index in 0..output.pictures.len() {
         writeln!(results, "{}", files.path(index).display())?;

@@ -115,23 +115,17 @@ impl Kernel for Quotient<'_> {
     }
 }
 
-/// The largest of `scores` and `floor`, compared as integers: a maximum of those may be taken in
-/// any order, so the loop becomes vector code.
+/// The largest of `scores` and `floor`: of each of 16 lanes first, which is vector code, and of
+/// the lanes then. `scores` are a multiple of 16.
 #[inline(always)]
 fn maximum(scores: &[f32], floor: f32) -> f32 {
-    let largest = scores
-        .iter()
-        .map(|score| ordered(score.to_bits()))
-        .fold(ordered(floor.to_bits()), i32::max);
-    f32::from_bits(ordered(largest.cast_unsigned()).cast_unsigned())
-}
-
-/// The bits of a float as an integer that compares like it, and back: the bits below the sign flip
-/// where it is set.
-#[inline(always)]
-fn ordered(bits: u32) -> i32 {
-    let bits = bits.cast_signed();
-    bits ^ ((bits >> 31) & i32::MAX)
+    let mut largest = [floor; LANE];
+    for lane in scores.as_chunks::<LANE>().0 {
+        for (largest, score) in largest.iter_mut().zip(lane) {
+            *largest = if *score > *largest { *score } else { *largest };
+        }
+    }
+    largest.into_iter().fold(floor, f32::max)
 }
 
 /// Scales the partial sums by `correction` and adds the weights of a block.

@@ -1,0 +1,79 @@
+use candle_core::{Device, Tensor};
+use facegen_nn::{FeatureMap, Result};
+
+use super::prepared::PreparedConditioning;
+
+/// What every block of one UNet call is given.
+///
+/// A call has *samples*, each with latents and a timestep, and *rows*, each with
+/// a conditioning for one of the samples. Up to the first cross-attention the
+/// rows of a sample are the same, so the batch holds samples before it and rows
+/// behind it.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    /// One for each row.
+    pub(super) conditionings: &'a [&'a PreparedConditioning],
+    /// Of the samples and of the rows: `(batch, time_embed_dim)`, behind the
+    /// silu.
+    time_embeddings: [Tensor; 2],
+    /// The sample of each row; none where each sample has one row.
+    samples: Option<Tensor>,
+}
+
+impl<'a> Context<'a> {
+    /// `time_embedding` is that of the samples; `rows` has the sample of each
+    /// conditioning.
+    pub(super) fn new(
+        time_embedding: Tensor,
+        rows: &[usize],
+        conditionings: &'a [&'a PreparedConditioning],
+        device: &Device,
+    ) -> Result<Self> {
+        if rows.iter().copied().eq(0..time_embedding.dims()[0]) {
+            let time_embeddings = [time_embedding.clone(), time_embedding];
+            return Ok(Self {
+                conditionings,
+                time_embeddings,
+                samples: None,
+            });
+        }
+        let numbers: Vec<u32> = rows.iter().map(|&sample| sample as u32).collect();
+        let samples = Tensor::new(numbers, device)?;
+        let of_rows = time_embedding.index_select(&samples, 0)?;
+        Ok(Self {
+            conditionings,
+            time_embeddings: [time_embedding, of_rows],
+            samples: Some(samples),
+        })
+    }
+
+    /// The time embedding for a feature map of either samples or rows.
+    pub(super) fn time_embedding(&self, hidden_states: &FeatureMap) -> &Tensor {
+        let [of_samples, of_rows] = &self.time_embeddings;
+        if hidden_states.batch() == self.conditionings.len() {
+            of_rows
+        } else {
+            of_samples
+        }
+    }
+
+    /// A feature map of rows, from one of samples or rows.
+    pub(super) fn to_rows(&self, hidden_states: &FeatureMap) -> Result<FeatureMap> {
+        match &self.samples {
+            Some(samples) if hidden_states.batch() != self.conditionings.len() => {
+                hidden_states.select_samples(samples)
+            }
+            _ => Ok(hidden_states.clone()),
+        }
+    }
+
+    /// Tokens of rows, from those of samples or rows.
+    pub(super) fn tokens_to_rows(&self, tokens: Tensor) -> Result<Tensor> {
+        match &self.samples {
+            Some(samples) if tokens.dims()[0] != self.conditionings.len() => {
+                Ok(tokens.index_select(samples, 0)?)
+            }
+            _ => Ok(tokens),
+        }
+    }
+}
