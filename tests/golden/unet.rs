@@ -1,4 +1,5 @@
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
+use facegen_diffusion::unet::timestep_embedding;
 use facegen_diffusion::{Conditioning, ImagePrompt, PreparedConditioning, UNet2DConditionModel};
 use facegen_nn::{Compute, FeatureMap};
 
@@ -59,5 +60,17 @@ fn predicted_noise_is_that_of_diffusers_with_ip_adapters_processors() {
         let rows = prepared_rows(&golden, &unet, 1.0);
         let quiet = predict(&unet, &golden.input("quiet_latents"), 500, &rows, &compute);
         golden.check("quiet_noise_pred.t_500.scale_1.0", &quiet);
+        let odd = predict(&unet, &golden.input("odd_latents"), 500, &rows, &compute);
+        golden.check("odd_noise_pred.t_500.scale_1.0", &odd);
+    }
+}
+
+#[test]
+fn time_steps_are_embedded_as_in_diffusers() {
+    let golden = Golden::load("unet");
+    for channels in [32, 320] {
+        let rows = [1, 500, 941].map(|timestep| timestep_embedding(timestep, channels, true, 0.0));
+        let actual = Tensor::from_vec(rows.concat(), (3, channels), &Device::Cpu).unwrap();
+        golden.check(&format!("time_proj.{channels}"), &actual);
     }
 }

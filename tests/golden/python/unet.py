@@ -152,6 +152,14 @@ def expect_quiet_prediction(golden, unet, inputs):
     golden.mutate("resnet_eps_1e-6", "quiet_noise_pred.t_500.scale_1.0", faulty)
 
 
+def expect_odd_prediction(golden, unet, inputs):
+    """Latents whose sides cannot be halved evenly: diffusers hands each upsampler the size of the next skip."""
+    odd = [torch.randn((2, 4, 9, 13), generator=torch.Generator().manual_seed(12)), *inputs[1:]]
+    exact = predict(copy.deepcopy(unet).double(), *(value.double() for value in odd))
+    golden.input("odd_latents", odd[0])
+    golden.expect("odd_noise_pred.t_500.scale_1.0", predict(unet, *odd), exact=exact)
+
+
 def expect_time_projection(golden):
     """The sinusoids of the tiny UNet (32 channels) and of SD 1.5 (320).
 
@@ -184,6 +192,7 @@ def main():
     reordered = torch.cat([image, text], dim=1).split([TEXT_TOKENS, IMAGE_TOKENS], dim=1)
     golden.mutate("image_tokens_first", MUTATED, predict(unet, latents, *reordered))
     expect_quiet_prediction(golden, unet, inputs)
+    expect_odd_prediction(golden, unet, inputs)
     golden.save()
 
 

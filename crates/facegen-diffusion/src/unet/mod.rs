@@ -19,3 +19,4 @@ mod transformer;
 pub use config::{HeadCounts, UNet2DConditionConfig};
 pub use model::UNet2DConditionModel;
 pub use prepared::PreparedConditioning;
+pub use time_embedding::timestep_embedding;

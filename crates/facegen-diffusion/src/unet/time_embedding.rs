@@ -43,7 +43,9 @@ impl TimeEmbedding {
     pub(super) fn forward(&self, timesteps: &[usize]) -> Result<Tensor> {
         let values: Vec<f32> = timesteps
             .iter()
-            .flat_map(|&timestep| self.sinusoids(timestep))
+            .flat_map(|&timestep| {
+                timestep_embedding(timestep, self.channels, self.cosines_first, self.freq_shift)
+            })
             .collect();
         let sinusoids = Tensor::from_vec(values, (timesteps.len(), self.channels), &Device::Cpu)?
             .to_dtype(self.compute.dtype())?
@@ -53,19 +55,30 @@ impl TimeEmbedding {
             .forward_activated(&sinusoids, Activation::Silu)?;
         self.linear_2.forward_activated(&hidden, Activation::Silu)
     }
+}
 
-    fn sinusoids(&self, timestep: usize) -> Vec<f32> {
-        let half = self.channels / 2;
-        let angles = (0..half).map(|index| {
-            let exponent = -MAX_PERIOD.ln() * index as f32 / (half as f32 - self.freq_shift);
-            timestep as f32 * exponent.exp()
-        });
-        let (cosines, sines): (Vec<f32>, Vec<f32>) =
-            angles.map(|angle| (angle.cos(), angle.sin())).unzip();
-        if self.cosines_first {
-            [cosines, sines].concat()
-        } else {
-            [sines, cosines].concat()
-        }
+/// The sinusoids of a timestep: `channels / 2` cosines and as many sines.
+///
+/// Follows diffusers `models/embeddings.py` (`get_timestep_embedding`), in f32
+/// as there; the exponential is rounded once, because at a timestep of 941 its
+/// last bit is seen.
+#[must_use]
+pub fn timestep_embedding(
+    timestep: usize,
+    channels: usize,
+    cosines_first: bool,
+    freq_shift: f32,
+) -> Vec<f32> {
+    let half = channels / 2;
+    let angles = (0..half).map(|index| {
+        let exponent = -MAX_PERIOD.ln() * index as f32 / (half as f32 - freq_shift);
+        timestep as f32 * f64::from(exponent).exp() as f32
+    });
+    let (cosines, sines): (Vec<f32>, Vec<f32>) =
+        angles.map(|angle| (angle.cos(), angle.sin())).unzip();
+    if cosines_first {
+        [cosines, sines].concat()
+    } else {
+        [sines, cosines].concat()
     }
 }

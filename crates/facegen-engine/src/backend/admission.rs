@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use facegen_core::request::Style;
 use facegen_core::{GenerationInput, GenerationRequest, GenerationTimings};
 use facegen_diffusion::{Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler};
+use facegen_vision::FaceAnalysis;
 
 use super::slots::Admitted;
 use crate::denoise::{DenoiseState, Guidance};
@@ -22,62 +23,87 @@ pub(super) fn admit(
     refuse_what_is_not_offered(request)?;
     let mut warnings = Vec::new();
     let mut timings = GenerationTimings::default();
-
     let face = timed(&mut timings.face_analysis, || {
         models.face.analyze(&input.face)
     })?;
-    if face.faces_found > 1 {
-        warnings.push(format!(
-            "face_image shows {} faces; the most certain one was used",
-            face.faces_found
-        ));
-    }
-    let guided = request.guidance_scale() > 1.0;
-    let (prompt, negative_prompt) = timed(&mut timings.text_encoding, || {
-        let prompt = encode_prompt(models, "prompt", request.prompt(), &mut warnings)?;
-        let negative_prompt = guided
-            .then(|| {
-                encode_prompt(
-                    models,
-                    "negative_prompt",
-                    request.negative_prompt(),
-                    &mut warnings,
-                )
-            })
-            .transpose()?;
-        Ok((prompt, negative_prompt))
+    let prompts = timed(&mut timings.text_encoding, || {
+        encode_prompts(models, request, &mut warnings)
     })?;
     let guidance = timed(&mut timings.conditioning, || {
-        let tokens = models
-            .face
-            .tokens(&face.crop, &face.id_embedding, request.s_scale())?;
-        let prepare = |text: Tensor, tokens: Tensor| {
-            let image = Some(ImagePrompt {
-                tokens,
-                scale: adapter_scale,
-            });
-            models.unet.prepare(&Conditioning { text, image })
-        };
-        Ok(Arc::new(Guidance {
-            cond: prepare(prompt, tokens.cond)?,
-            uncond: negative_prompt
-                .map(|text| prepare(text, tokens.uncond))
-                .transpose()?,
-            guidance_scale: request.guidance_scale(),
-        }))
+        prepare_guidance(models, adapter_scale, request, &face, prompts)
     })?;
-    if request.safety().enabled {
-        warnings
-            .push("this preset has no safety checker; the pictures were not checked".to_owned());
-    }
-    let states = start_from_noise(models, request, &guidance)?;
+    warn(request, &face, &mut warnings);
     Ok(Admitted {
         seed: request.seed(),
         steps: request.steps(),
-        states,
+        states: start_from_noise(models, request, &guidance)?,
         warnings,
         timings,
     })
+}
+
+/// The hidden states of the prompt and, where there is guidance, of the
+/// negative prompt.
+struct Prompts {
+    positive: Tensor,
+    negative: Option<Tensor>,
+}
+
+fn encode_prompts(
+    models: &Models,
+    request: &GenerationRequest,
+    warnings: &mut Vec<String>,
+) -> Result<Prompts, EngineError> {
+    let mut encode = |field, prompt| encode_prompt(models, field, prompt, warnings);
+    let positive = encode("prompt", request.prompt())?;
+    let guided = request.guidance_scale() > 1.0;
+    let negative = guided.then(|| encode("negative_prompt", request.negative_prompt()));
+    Ok(Prompts {
+        positive,
+        negative: negative.transpose()?,
+    })
+}
+
+/// Keys and values of both rows of guidance.
+fn prepare_guidance(
+    models: &Models,
+    adapter_scale: f64,
+    request: &GenerationRequest,
+    face: &FaceAnalysis,
+    prompts: Prompts,
+) -> Result<Arc<Guidance>, EngineError> {
+    let tokens = models
+        .face
+        .tokens(&face.crop, &face.id_embedding, request.s_scale())?;
+    let prepare = |text: Tensor, tokens: Tensor| {
+        let image = Some(ImagePrompt {
+            tokens,
+            scale: adapter_scale,
+        });
+        models.unet.prepare(&Conditioning { text, image })
+    };
+    Ok(Arc::new(Guidance {
+        cond: prepare(prompts.positive, tokens.cond)?,
+        uncond: prompts
+            .negative
+            .map(|text| prepare(text, tokens.uncond))
+            .transpose()?,
+        guidance_scale: request.guidance_scale(),
+    }))
+}
+
+/// What the caller should know about the pictures.
+fn warn(request: &GenerationRequest, face: &FaceAnalysis, warnings: &mut Vec<String>) {
+    if face.faces_found > 1 {
+        let faces = face.faces_found;
+        warnings.push(format!(
+            "face_image shows {faces} faces; the most certain one was used"
+        ));
+    }
+    if request.safety().enabled {
+        let unchecked = "this preset has no safety checker; the pictures were not checked";
+        warnings.push(unchecked.to_owned());
+    }
 }
 
 fn refuse_what_is_not_offered(request: &GenerationRequest) -> Result<(), EngineError> {

@@ -14,7 +14,7 @@ use crate::{EngineError, LoadOptions};
 
 /// Changes whenever synthetic weights change, so that old files are not taken
 /// for new ones.
-const SYNTHETIC_VERSION: u32 = 1;
+const SYNTHETIC_VERSION: u32 = 2;
 
 /// Reads the `config.json` of a component.
 ///
