@@ -121,6 +121,15 @@ fn the_size_is_the_one_asked_for() -> Result<()> {
 }
 
 #[test]
+fn the_largest_picture_is_made() -> Result<()> {
+    let picture = Generate::new()?
+        .with("--width", "512")
+        .with("--height", "768");
+    assert_eq!(png_size(&picture.picture()?)?, (512, 768));
+    Ok(())
+}
+
+#[test]
 fn the_second_sample_is_the_picture_of_the_next_seed() -> Result<()> {
     let outcome = Generate::new()?.with("--samples", "2").run()?;
     assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);

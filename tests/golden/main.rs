@@ -6,6 +6,8 @@
 //! reference *and* twenty tolerances away from every fault.
 
 #[cfg(test)]
+mod batching;
+#[cfg(test)]
 mod clip_text;
 #[cfg(test)]
 mod clip_vision;

@@ -17,6 +17,18 @@ fn pictures_are_those_of_diffusers() {
                 &model.decode(&golden.input("quiet_latents")).unwrap(),
             );
             let bytes = AutoencoderKl::to_rgb(&image).unwrap();
+            let expected: Vec<u8> = golden
+                .expected("bytes")
+                .flatten_all()
+                .unwrap()
+                .to_vec1()
+                .unwrap();
+            assert!(
+                expected
+                    .iter()
+                    .zip(&bytes)
+                    .all(|(one, other)| one.abs_diff(*other) <= 1)
+            );
             golden.check(
                 "bytes",
                 &Tensor::from_vec(bytes, (64, 64, 3), &Device::Cpu).unwrap(),

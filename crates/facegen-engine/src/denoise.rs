@@ -87,26 +87,26 @@ impl DenoiseState {
         self.guidance.uncond.iter().chain([&self.guidance.cond])
     }
 
-    fn timestep(&self) -> usize {
-        self.scheduler.timesteps()[self.step]
+    fn timestep(&self) -> Result<usize, EngineError> {
+        let done = || EngineError::Defect("a state was moved on beyond its last step".into());
+        self.scheduler
+            .timesteps()
+            .get(self.step)
+            .copied()
+            .ok_or_else(done)
     }
 
-    /// Takes the rows of a prediction that belong to this state.
-    fn advance(&mut self, noise_pred: &[Tensor]) -> Result<(), EngineError> {
+    /// The latents of the next step, by the rows of a prediction that belong to
+    /// this state.
+    fn next_latents(&self, noise_pred: &[Tensor]) -> Result<Tensor, EngineError> {
         let noise_pred = match noise_pred {
             [uncond, cond] => {
                 &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?
             }
             [cond] => cond,
-            _ => {
-                return Err(EngineError::NotOffered(
-                    "a state has one or two rows".into(),
-                ));
-            }
+            _ => return Err(EngineError::Defect("a state has one or two rows".into())),
         };
-        self.latents = self.scheduler.step(noise_pred, self.step, &self.latents)?;
-        self.step += 1;
-        Ok(())
+        Ok(self.scheduler.step(noise_pred, self.step, &self.latents)?)
     }
 }
 
@@ -115,7 +115,7 @@ impl DenoiseState {
 /// where there is guidance, and the conditional one.
 ///
 /// # Errors
-/// When the UNet fails; no state has moved then.
+/// When a state is done already or the UNet fails; no state has moved then.
 pub fn denoise_step(
     unet: &UNet2DConditionModel,
     states: &mut [&mut DenoiseState],
@@ -128,18 +128,25 @@ pub fn denoise_step(
     }
     let latents: Vec<&Tensor> = states.iter().map(|state| &state.latents).collect();
     let latents = FeatureMap::from_nchw(&Tensor::cat(&latents, 0)?, compute)?;
-    let timesteps: Vec<usize> = states.iter().map(|state| state.timestep()).collect();
+    let timesteps: Vec<usize> = states
+        .iter()
+        .map(|state| state.timestep())
+        .collect::<Result<_, _>>()?;
     let noise_pred = unet.forward_rows(&latents, &timesteps, &rows, &conditionings)?;
     let noise_pred = noise_pred
         .to_nchw()?
         .to_dtype(DType::F32)?
         .chunk(rows.len(), 0)?;
 
-    let mut remaining = noise_pred.as_slice();
-    for state in states.iter_mut() {
+    let (mut remaining, mut next) = (noise_pred.as_slice(), Vec::new());
+    for state in states.iter() {
         let (own, others) = remaining.split_at(state.conditionings().count());
-        state.advance(own)?;
+        next.push(state.next_latents(own)?);
         remaining = others;
+    }
+    for (state, latents) in states.iter_mut().zip(next) {
+        state.latents = latents;
+        state.step += 1;
     }
     Ok(())
 }

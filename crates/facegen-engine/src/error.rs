@@ -67,6 +67,9 @@ pub enum EngineError {
     /// NaN or infinity where latents or pixels should be.
     #[error("the model produced values that are not finite")]
     NotFinite,
+    /// A defect of facegen.
+    #[error("{0}")]
+    Defect(String),
     /// The preset lacks what the request asks for.
     #[error("{0}")]
     NotOffered(String),

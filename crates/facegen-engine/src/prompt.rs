@@ -33,8 +33,13 @@ impl PromptTokenizer {
     /// # Errors
     /// When it cannot be read or has no start and end token.
     pub fn load(path: &Path) -> Result<Self, EngineError> {
-        let tokenizer = Tokenizer::from_file(path)
+        let mut tokenizer = Tokenizer::from_file(path)
             .map_err(|error| EngineError::Tokenizer(format!("{}: {error}", path.display())))?;
+        // Both are done here, where the number of tokens left off is known.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| EngineError::Tokenizer(error.to_string()))?;
         let id = |token: &str| {
             let missing =
                 || EngineError::Tokenizer(format!("{} has no token {token}", path.display()));

@@ -145,6 +145,16 @@ mod tests {
         assert_ne!(values(1, "a.weight"), values(1, "b.weight"));
     }
 
+    /// Whoever changes the weights has to change `SYNTHETIC_VERSION` too, or
+    /// files of before are taken for new ones.
+    #[test]
+    fn the_weights_are_those_of_this_version() {
+        let values = invent(7, "conv.weight", &[2, 3, 3, 3]).unwrap();
+        let values: Vec<f32> = values.flatten_all().unwrap().to_vec1().unwrap();
+        let bits = [values[0].to_bits(), values[53].to_bits()];
+        assert_eq!(bits, [3_183_795_147, 1_035_903_979]);
+    }
+
     #[test]
     fn what_a_model_asked_for_is_what_is_written() {
         let folder = tempfile::tempdir().unwrap();

@@ -83,8 +83,9 @@ impl NoiseSource {
         ((high << 32 | low) & ((1 << 53) - 1)) as f64 * 2f64.powi(-53)
     }
 
-    /// torch's path for fewer than sixteen values: pairs in f64, the second
-    /// kept for the next draw.
+    /// torch's path for fewer than sixteen values: pairs in f64. Of an odd number
+    /// the second of the last pair is dropped, where torch would keep it for the
+    /// next draw; latents never are that few.
     fn normal_one_by_one(&mut self, count: usize) -> Vec<f32> {
         let mut values = Vec::with_capacity(count + 1);
         while values.len() < count {

@@ -96,7 +96,8 @@ impl Golden {
                 .expected
                 .keys()
                 .filter(|suffix| name.ends_with(&format!(".{suffix}")));
-            let suffix = suffixes.max_by_key(|suffix| suffix.len())?;
+            let suffix = suffixes.max_by_key(|suffix| suffix.len());
+            let suffix = suffix.unwrap_or_else(|| panic!("{name} perturbs nothing"));
             let mutation = name.strip_suffix(suffix.as_str())?.strip_suffix('.')?;
             Some((mutation.to_owned(), suffix.clone(), tensor.clone()))
         });

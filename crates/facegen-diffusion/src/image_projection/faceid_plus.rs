@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use facegen_nn::layers::{Activation, LayerNorm, Linear};
 use facegen_nn::{Compute, NnError, Result, Weights};
 
-use super::perceiver::FacePerceiverResampler;
+use super::perceiver::{DIM_HEAD, FacePerceiverResampler};
 use crate::FaceIdPlusConfig;
 
 /// Layers of the perceiver.
@@ -26,9 +26,15 @@ impl FaceIdPlusProjection {
     /// Loads the tensors below `image_proj` of an adapter.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// When the width is no multiple of a head's, or a tensor is missing or has
+    /// another shape.
     pub fn load(config: &FaceIdPlusConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         let (id, width) = (config.id_embedding_dim, config.cross_attention_dim);
+        if width == 0 || !width.is_multiple_of(DIM_HEAD) {
+            return Err(NnError::Config(format!(
+                "adapter: a cross_attention_dim of {width} is no multiple of {DIM_HEAD}"
+            )));
+        }
         let (inner, perceiver) = (2 * id, weights.pp("perceiver_resampler"));
         let resampler = FacePerceiverResampler::load(
             width,

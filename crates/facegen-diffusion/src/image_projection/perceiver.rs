@@ -3,7 +3,7 @@ use facegen_nn::layers::{Activation, Attention, LayerNorm, Linear};
 use facegen_nn::{Compute, Result, Weights};
 
 /// Channels of each head.
-const DIM_HEAD: usize = 64;
+pub(super) const DIM_HEAD: usize = 64;
 /// Width of the feed-forward layer over the width of a token.
 const FF_MULT: usize = 4;
 /// Epsilon of every layer norm.

@@ -108,7 +108,7 @@ impl DdimScheduler {
         })
     }
 
-    /// Share of signal in the latents that step `index` leaves.
+    /// Share of signal in the latents that the step at `timestep` leaves.
     fn previous_alpha_cumprod(&self, timestep: usize) -> f32 {
         timestep
             .checked_sub(self.stride)

@@ -121,11 +121,9 @@ impl MidBlock {
     }
 
     pub(super) fn forward(&self, input: &FeatureMap, context: &Context<'_>) -> Result<FeatureMap> {
-        {
-            let hidden_states = self.first.forward(input, context)?;
-            self.last
-                .forward(&hidden_states, Some(context.time_embedding(&hidden_states)))
-        }
+        let hidden_states = self.first.forward(input, context)?;
+        self.last
+            .forward(&hidden_states, Some(context.time_embedding(&hidden_states)))
     }
 }
 

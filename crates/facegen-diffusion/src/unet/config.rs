@@ -2,6 +2,10 @@ use facegen_nn::layers::Activation;
 use facegen_nn::{NnError, Result};
 use serde::Deserialize;
 
+/// Bounds that keep a broken config from asking for all memory.
+const MOST_LAYERS: usize = 16;
+const MOST_CHANNELS: usize = 1 << 16;
+
 /// `config.json` of a UNet, as far as Stable Diffusion 1.5 uses it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct UNet2DConditionConfig {
@@ -36,6 +40,18 @@ pub struct UNet2DConditionConfig {
     /// Shift of the frequencies in the time embedding.
     #[serde(default)]
     pub freq_shift: f64,
+    /// Overrides the number of heads in newer models; not supported.
+    #[serde(default)]
+    num_attention_heads: Option<HeadCounts>,
+    /// Latents moved to -1 to 1 first; not supported.
+    #[serde(default)]
+    center_input_sample: bool,
+    /// Zeros around the input of a downsampler; only 1 is supported.
+    #[serde(default = "defaults::one")]
+    downsample_padding: usize,
+    /// Divisor in the middle block's residual blocks; only 1 is supported.
+    #[serde(default = "defaults::unit")]
+    mid_block_scale_factor: f64,
     /// Linear layers in place of 1×1 convolutions; not supported.
     #[serde(default)]
     use_linear_projection: bool,
@@ -116,6 +132,22 @@ impl UNet2DConditionConfig {
             "the heads of a level do not divide its channels"
         } else if self.act_fn != Activation::Silu {
             "act_fn other than silu"
+        } else if !(1..=MOST_LAYERS).contains(&self.layers_per_block)
+            || self
+                .block_out_channels
+                .iter()
+                .any(|channels| !(1..=MOST_CHANNELS).contains(channels))
+        {
+            "a number of layers or channels that no model has"
+        } else if self.freq_shift >= self.block_out_channels[0] as f64 / 2.0 {
+            "freq_shift leaves no frequencies"
+        } else if self.num_attention_heads.is_some()
+            || self.center_input_sample
+            || self.downsample_padding != 1
+            || self.mid_block_scale_factor != 1.0
+        {
+            "num_attention_heads, center_input_sample, downsample_padding or \
+             mid_block_scale_factor has a value that is not supported"
         } else if self.use_linear_projection {
             "use_linear_projection is not supported"
         } else if self.class_embed_type.is_some() || self.addition_embed_type.is_some() {
@@ -140,6 +172,12 @@ mod defaults {
     }
     pub(super) fn act_fn() -> Activation {
         Activation::Silu
+    }
+    pub(super) fn one() -> usize {
+        1
+    }
+    pub(super) fn unit() -> f64 {
+        1.0
     }
     pub(super) fn yes() -> bool {
         true

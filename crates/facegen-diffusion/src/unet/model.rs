@@ -152,7 +152,7 @@ impl UNet2DConditionModel {
 /// The rows have to be those of the first sample, of the second and so on, and
 /// every sample has to have one.
 fn check(samples: usize, timesteps: usize, rows: &[usize], conditionings: usize) -> Result<()> {
-    let complete = rows.first() == Some(&0) && rows.last() == Some(&(samples - 1));
+    let complete = rows.first() == Some(&0) && rows.last().is_some_and(|last| last + 1 == samples);
     let in_order = rows
         .windows(2)
         .all(|pair| pair[1] == pair[0] || pair[1] == pair[0] + 1);

@@ -18,12 +18,14 @@ impl AutoencoderKl {
     /// Loads the decoder; the checkpoint's encoder is known and left aside.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// When the config is not supported, or a tensor is missing or has another
+    /// shape.
     pub fn load(
         config: &AutoencoderKlConfig,
         weights: &Weights,
         compute: &Compute,
     ) -> Result<Self> {
+        config.check()?;
         weights.ignore("encoder.");
         weights.ignore("quant_conv.");
         let channels = config.latent_channels;

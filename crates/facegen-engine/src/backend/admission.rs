@@ -27,10 +27,14 @@ pub(super) fn admit(
         models.face.analyze(&input.face)
     })?;
     let prompts = timed(&mut timings.text_encoding, || {
-        encode_prompts(models, request, &mut warnings)
+        models
+            .compute
+            .run(|| encode_prompts(models, request, &mut warnings))
     })?;
     let guidance = timed(&mut timings.conditioning, || {
-        prepare_guidance(models, adapter_scale, request, &face, prompts)
+        models
+            .compute
+            .run(|| prepare_guidance(models, adapter_scale, request, &face, prompts))
     })?;
     warn(request, &face, &mut warnings);
     Ok(Admitted {

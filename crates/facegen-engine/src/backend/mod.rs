@@ -71,7 +71,7 @@ impl CandleBackend {
         let (_, _, height, width) = decoded.dims4()?;
         let rgb = AutoencoderKl::to_rgb(&decoded)?;
         Picture::new(width as u32, height as u32, rgb)
-            .map_err(|error| EngineError::NotOffered(error.to_string()))
+            .map_err(|error| EngineError::Defect(error.to_string()))
     }
 
     fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {

@@ -89,6 +89,10 @@ impl Slots {
 
     /// Returns a sample of a batch to its place: the oldest first.
     pub(super) fn put_back(&mut self, sample: Sample) {
+        if !self.requests.contains_key(&sample.slot) {
+            // Another sample of the request failed in the same step.
+            return;
+        }
         let key = |sample: &Sample| (sample.slot, sample.index);
         let position = self
             .samples

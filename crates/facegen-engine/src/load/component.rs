@@ -44,9 +44,7 @@ pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, En
             check_hash(&path, component)?;
             Ok(path)
         }
-        Source::Synthetic(_) => Err(EngineError::NotOffered(
-            "only checkpoints can be synthetic".into(),
-        )),
+        Source::Synthetic(_) => Err(preset.refusal("only checkpoints can be synthetic")),
     }
 }
 
@@ -86,15 +84,16 @@ fn synthetic_path(
     seed: u32,
     options: &LoadOptions,
 ) -> Result<PathBuf, EngineError> {
-    let config = config_path(preset, component)?;
-    let bytes = std::fs::read(&config).map_err(|source| EngineError::File {
-        path: config.clone(),
-        source,
-    })?;
-    let identity = Sha256::new()
+    let mut identity = Sha256::new()
         .chain_update(SYNTHETIC_VERSION.to_le_bytes())
-        .chain_update(seed.to_le_bytes())
-        .chain_update(bytes);
+        .chain_update(seed.to_le_bytes());
+    // All configs, because an adapter's tensors follow the UNet's too.
+    for path in preset.components().configs() {
+        let path = preset.path(path);
+        let bytes = std::fs::read(&path);
+        identity.update(bytes.map_err(|source| EngineError::File { path, source })?);
+    }
+    let config = config_path(preset, component)?;
     let name = config
         .parent()
         .and_then(Path::file_name)
@@ -108,8 +107,9 @@ fn synthetic_path(
 }
 
 fn config_path(preset: &Preset, component: &Component) -> Result<PathBuf, EngineError> {
-    let missing = || EngineError::NotOffered(format!("preset {} names no config", preset.name()));
-    Ok(preset.path(component.config.as_ref().ok_or_else(missing)?))
+    let config = component.config.as_ref();
+    let config = config.ok_or_else(|| preset.refusal("a model has no config"))?;
+    Ok(preset.path(config))
 }
 
 fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {

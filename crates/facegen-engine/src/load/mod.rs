@@ -1,6 +1,7 @@
 //! The models of a preset, in memory.
 
 mod component;
+mod fit;
 mod models;
 
 use std::path::PathBuf;

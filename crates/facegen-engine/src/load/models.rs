@@ -8,7 +8,7 @@ use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisi
 use facegen_nn::{Compute, Weights};
 use facegen_vision::{FaceAnalyzer, OnnxEmbedder, YuNetDetector};
 
-use super::{LoadOptions, component};
+use super::{LoadOptions, component, fit};
 use crate::face::FaceEncoder;
 use crate::prompt::PromptTokenizer;
 use crate::{EngineError, Preset};
@@ -38,6 +38,7 @@ impl Models {
     /// not hold the model that its config describes.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         let started = Instant::now();
+        fit::check(preset)?;
         let dtype = preset.options().dtype.dtype();
         let compute = Compute::new(options.device.open()?, dtype);
         let (unet, projection) = load_unet(preset, options, &compute)?;

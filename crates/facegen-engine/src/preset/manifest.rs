@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::DType;
 use serde::Deserialize;
@@ -103,6 +103,22 @@ pub struct Components {
     pub face_detector: Component,
     /// Says who a face is.
     pub face_embedder: Component,
+}
+
+impl Components {
+    /// The config of every model that has one.
+    pub(crate) fn configs(&self) -> impl Iterator<Item = &Path> {
+        let models = [
+            &self.text_encoder,
+            &self.image_encoder,
+            &self.unet,
+            &self.vae,
+            &self.adapter,
+        ];
+        models
+            .into_iter()
+            .filter_map(|component| component.config.as_deref())
+    }
 }
 
 /// One model of a preset.

@@ -38,10 +38,15 @@ impl Preset {
             path: path.clone(),
             source,
         })?;
-        let manifest = toml::from_str(&text).map_err(|error| EngineError::Manifest {
-            path,
-            reason: error.to_string(),
-        })?;
+        let refuse = |reason| EngineError::Manifest {
+            path: path.clone(),
+            reason,
+        };
+        let manifest: Manifest =
+            toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        if manifest.name != name {
+            return Err(refuse(format!("its name is {}", manifest.name)));
+        }
         Ok(Self {
             models_dir: models_dir.to_owned(),
             manifest,
@@ -70,6 +75,15 @@ impl Preset {
     #[must_use]
     pub fn components(&self) -> &Components {
         &self.manifest.components
+    }
+
+    /// The error of a manifest that asks for what cannot be.
+    pub(crate) fn refusal(&self, reason: &str) -> EngineError {
+        let path = self.path(Path::new(&format!("{}.toml", self.name())));
+        EngineError::Manifest {
+            path,
+            reason: reason.to_owned(),
+        }
     }
 
     /// A path of the manifest, which is relative to the folder of presets.

@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
 use crate::layers::Activation;
+use crate::{NnError, Result};
 
 /// `config.json` of a CLIP text encoder.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,12 +51,36 @@ pub struct ClipVisionConfig {
     pub layer_norm_eps: f64,
 }
 
+impl ClipTextConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        check_heads(self.hidden_size, self.num_attention_heads)
+    }
+}
+
 impl ClipVisionConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.patch_size == 0 || self.image_size < self.patch_size {
+            return Err(NnError::Config(
+                "clip: a picture smaller than a patch".into(),
+            ));
+        }
+        check_heads(self.hidden_size, self.num_attention_heads)
+    }
+
     /// Tokens of a picture: its patches and the class token.
     #[must_use]
     pub fn tokens(&self) -> usize {
         (self.image_size / self.patch_size).pow(2) + 1
     }
+}
+
+fn check_heads(width: usize, heads: usize) -> Result<()> {
+    if width > 0 && heads > 0 && width.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(NnError::Config(format!(
+        "clip: {heads} heads do not divide a width of {width}"
+    )))
 }
 
 fn quick_gelu() -> Activation {

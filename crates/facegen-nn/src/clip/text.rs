@@ -21,8 +21,10 @@ impl ClipTextModel {
     /// with `text_model.`: transformers 5 saves them without.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// When the config is not one of such a model, or a tensor is missing or has
+    /// another shape.
     pub fn load(config: &ClipTextConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+        config.check()?;
         let bare = weights.contains("embeddings.token_embedding.weight");
         let weights = if bare {
             weights.clone()

@@ -23,8 +23,10 @@ impl ClipVisionModel {
     /// one.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// When the config is not one of such a model, or a tensor is missing or has
+    /// another shape.
     pub fn load(config: &ClipVisionConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
+        config.check()?;
         let (width, eps) = (config.hidden_size, config.layer_norm_eps);
         let (root, weights) = (weights, weights.pp("vision_model"));
         let embeddings = weights.pp("embeddings");

@@ -3,7 +3,7 @@
 //! Chapters, from the ground up:
 //! - [`isa`]: which instruction set runs, found out once
 //! - [`math`]: `exp` and the activations as scalar functions that vectorise
-//! - [`elementwise`]: the activations over slices, `geglu`, `add`
+//! - [`geglu`](mod@geglu): the gated GELU
 //! - [`packed`]: the right-hand side of a matrix product, packed once at load
 //! - [`epilogue`]: what is done to a product before it is stored
 //! - [`mod@gemm`]: the blocked matrix product over its register-tile `microkernel`s
@@ -23,8 +23,8 @@
 
 pub mod attention;
 pub mod conv;
-pub mod elementwise;
 pub mod epilogue;
+pub mod geglu;
 pub mod gemm;
 pub mod isa;
 pub mod math;
@@ -37,8 +37,8 @@ mod testing;
 
 pub use attention::{AttentionShape, attention};
 pub use conv::{ConvShape, conv2d_nhwc};
-pub use elementwise::{add, geglu, gelu_erf, quick_gelu, silu};
 pub use epilogue::{Activation, Epilogue};
+pub use geglu::geglu;
 pub use gemm::gemm;
 pub use norm::{GroupNormShape, group_norm_nhwc, layer_norm};
 pub use packed::PackedMatrix;

@@ -22,7 +22,8 @@ pub use source::{TensorSource, WeightPatch};
 #[derive(Clone, Debug)]
 pub struct Weights {
     source: Arc<dyn TensorSource>,
-    patch: Option<Arc<dyn WeightPatch>>,
+    /// The patch, and where the names that it sees begin.
+    patch: Option<(Arc<dyn WeightPatch>, usize)>,
     taken: Arc<Mutex<BTreeSet<String>>>,
     prefix: String,
 }
@@ -51,8 +52,9 @@ impl Weights {
     /// the patch sees names from this prefix on.
     #[must_use]
     pub fn patched(self, patch: Arc<dyn WeightPatch>) -> Self {
+        let start = self.full_name("").len();
         Self {
-            patch: Some(patch),
+            patch: Some((patch, start)),
             ..self
         }
     }
@@ -89,7 +91,7 @@ impl Weights {
         }
         let tensor = tensor.to_dtype(DType::F32)?;
         let tensor = match &self.patch {
-            Some(patch) => patch.apply(&full_name, tensor)?,
+            Some((patch, start)) => patch.apply(&full_name[*start..], tensor)?,
             None => tensor,
         };
         self.mark_taken(full_name);
@@ -117,8 +119,9 @@ impl Weights {
     /// not take.
     pub fn finish(&self) -> Result<(), WeightsError> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let prefix = self.full_name("");
         let mut extra: Vec<String> = self.source.names();
-        extra.retain(|name| name.starts_with(&self.prefix) && !taken.contains(name));
+        extra.retain(|name| name.starts_with(&prefix) && !taken.contains(name));
         if extra.is_empty() {
             return Ok(());
         }
@@ -142,5 +145,89 @@ impl Weights {
         } else {
             format!("{}.{name}", self.prefix)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    /// Holds ones of any shape under a few names.
+    #[derive(Debug)]
+    struct Ones(Vec<&'static str>);
+
+    impl TensorSource for Ones {
+        fn load(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
+            if !self.contains(name) {
+                return Err(WeightsError::Missing {
+                    tensor: name.to_owned(),
+                    file: self.origin(),
+                });
+            }
+            Ok(Tensor::ones(shape, DType::F32, &Device::Cpu)?)
+        }
+
+        fn contains(&self, name: &str) -> bool {
+            self.0.contains(&name)
+        }
+
+        fn names(&self) -> Vec<String> {
+            self.0.iter().map(|name| (*name).to_owned()).collect()
+        }
+
+        fn origin(&self) -> String {
+            "ones".to_owned()
+        }
+    }
+
+    /// Doubles the tensor called `a.weight`.
+    #[derive(Debug)]
+    struct Double;
+
+    impl WeightPatch for Double {
+        fn apply(&self, name: &str, tensor: Tensor) -> Result<Tensor, WeightsError> {
+            Ok(if name == "a.weight" {
+                (tensor * 2.0)?
+            } else {
+                tensor
+            })
+        }
+    }
+
+    fn value(weights: &Weights, name: &str) -> f32 {
+        weights.get(name, &[1]).unwrap().to_vec1::<f32>().unwrap()[0]
+    }
+
+    #[test]
+    fn a_patch_sees_names_from_its_prefix_on() {
+        let source = Arc::new(Ones(vec!["unet.a.weight", "unet.b.weight"]));
+        let weights = Weights::new(source).pp("unet").patched(Arc::new(Double));
+        assert_eq!(value(&weights.pp("a"), "weight"), 2.0);
+        assert_eq!(value(&weights, "b.weight"), 1.0);
+    }
+
+    #[test]
+    fn what_is_left_over_below_a_prefix_is_named() {
+        let source = Arc::new(Ones(vec!["1.weight", "1.bias", "10.weight"]));
+        let weights = Weights::new(source).pp(1);
+        value(&weights, "weight");
+        let error = weights.finish().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "ones has tensors that the model does not know: 1.bias"
+        );
+        weights.ignore("bias");
+        weights.finish().unwrap();
+    }
+
+    #[test]
+    fn missing_tensors_are_named() {
+        let error = Weights::new(Arc::new(Ones(vec![])))
+            .pp("a")
+            .get("weight", &[1])
+            .unwrap_err();
+        assert_eq!(error.to_string(), "ones has no tensor a.weight");
     }
 }
