@@ -11,22 +11,34 @@
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
+//! | [`face`] | [`FaceReader`], the port that gets photographs |
+//! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
+//! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
+//! | [`clock`] | [`Clock`], the port to the time of day |
 //! | [`redact`] | types that cannot print what they hold |
 //! | `fake` | a backend without a model, for tests (feature `fake`) |
 
 pub mod backend;
+pub mod clock;
 pub mod error;
+pub mod face;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod picture;
 pub mod redact;
 pub mod request;
 pub mod state;
+pub mod storage;
+pub mod webhook;
 
 pub use backend::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
 };
+pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::ErrorCode;
+pub use face::{FaceError, FaceReader, FaceSource};
 pub use picture::Picture;
 pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestError};
 pub use state::JobState;
+pub use storage::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError};
+pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSender};

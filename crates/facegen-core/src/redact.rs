@@ -41,12 +41,13 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
-/// A URL as it was sent, that prints without what it may keep secret: user
-/// name, password, query and fragment. Presigned links and webhooks carry
-/// their secrets there.
+/// A URL as it was sent, of which only scheme, host and port are printed.
+/// Presigned links carry their secrets in the query, links of webhooks and
+/// pictures in the path.
 ///
 /// Nothing is checked here. Text that does not look like a URL with a host
-/// (`data:` URIs among it) prints as `[redacted]`.
+/// (`data:` URIs among it) prints as `[redacted]`, as do URLs with control
+/// characters or white space before their path.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SafeUrl(String);
@@ -76,17 +77,27 @@ impl fmt::Display for SafeUrl {
         let Some((scheme, rest)) = self.0.split_once("://") else {
             return formatter.write_str(REDACTED);
         };
-        let end = rest.find(['?', '#']).unwrap_or(rest.len());
-        let (visible, hidden) = rest.split_at(end);
-        let authority_end = visible.find(['/', '\\']).unwrap_or(visible.len());
-        let (authority, path) = visible.split_at(authority_end);
+        let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+        let (authority, hidden) = rest.split_at(end);
         let host = authority.rsplit('@').next().unwrap_or(authority);
-        write!(formatter, "{scheme}://{host}{path}")?;
-        match hidden.chars().next() {
-            Some(mark) => write!(formatter, "{mark}{REDACTED}"),
-            None => Ok(()),
+        if [scheme, host]
+            .iter()
+            .any(|text| text.contains(is_unprintable))
+        {
+            return formatter.write_str(REDACTED);
+        }
+        write!(formatter, "{scheme}://{host}")?;
+        match hidden {
+            "" | "/" => formatter.write_str(hidden),
+            _ => write!(formatter, "/{REDACTED}"),
         }
     }
+}
+
+/// Whether the character has no place in a host and could make one line of a
+/// log look like two.
+fn is_unprintable(character: char) -> bool {
+    character.is_control() || character.is_whitespace()
 }
 
 impl fmt::Debug for SafeUrl {
@@ -131,22 +142,37 @@ mod tests {
     }
 
     #[test]
-    fn a_url_prints_without_userinfo_query_and_fragment() {
+    fn a_url_prints_its_scheme_and_host_alone() {
         for (url, shown) in [
-            ("https://example.com/a.jpg", "https://example.com/a.jpg"),
+            ("https://example.com", "https://example.com"),
+            ("https://example.com/", "https://example.com/"),
+            (
+                "https://example.com/a.jpg",
+                "https://example.com/[redacted]",
+            ),
+            (
+                "https://hooks.example.com/services/T0/B0/secret",
+                "https://hooks.example.com/[redacted]",
+            ),
             (
                 "https://me:pw@example.com:8443/a?sig=1#x",
-                "https://example.com:8443/a?[redacted]",
+                "https://example.com:8443/[redacted]",
             ),
-            ("http://a@b@c/d", "http://c/d"),
+            ("http://a@b@c/d", "http://c/[redacted]"),
+            ("http://a\\secret", "http://a/[redacted]"),
             (
                 "https://example.com#token",
-                "https://example.com#[redacted]",
+                "https://example.com/[redacted]",
             ),
             (
                 "https://example.com?x=http://u:p@h",
-                "https://example.com?[redacted]",
+                "https://example.com/[redacted]",
             ),
+            ("https://exa\nmple.com/", "[redacted]"),
+            ("https://\u{1b}[2Jexample.com", "[redacted]"),
+            ("https://a\u{0}b", "[redacted]"),
+            ("https://a\u{2028}b", "[redacted]"),
+            ("line\nhttps://example.com", "[redacted]"),
             ("data:image/png;base64,AAAA", "[redacted]"),
             ("just text", "[redacted]"),
         ] {

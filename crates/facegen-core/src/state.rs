@@ -5,13 +5,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Where a job stands. States only move forward:
+/// Where a job stands. States move forward:
 ///
 /// ```text
 /// queued ──► running ──► succeeded
 ///    │          ├──────► failed
 ///    └──────────┴──────► cancelled
 /// ```
+///
+/// One more arrow leads back, from `running` to `queued`: a worker gives the
+/// job back, or has died over it. It is the queue's alone, and no move of
+/// [`JobState::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {

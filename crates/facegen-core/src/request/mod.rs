@@ -42,8 +42,8 @@ use crate::redact::SafeUrl;
 /// Everything that decides what the pictures show, except the photograph.
 ///
 /// Every value is in range and is the one that is used, so it can be echoed to
-/// the caller as it is. `Debug` shows neither the prompts nor the webhook's
-/// query. Reading one with serde checks every value again.
+/// the caller as it is. `Debug` shows neither the prompts nor of the
+/// webhook more than its host. Reading one with serde checks every value again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerationRequest {
     prompt: Prompt,

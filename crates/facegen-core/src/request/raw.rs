@@ -5,7 +5,14 @@ use super::{
     FieldError, GenerationRequest, GuidanceScale, PictureSize, Prompt, RequestError, SScale,
     Safety, Samples, Scalar, Steps, Style, UnseededRequest,
 };
+use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
+
+/// The longest webhook in bytes: as long as the URL of a photograph may be.
+pub const MAX_WEBHOOK_BYTES: usize = MAX_URL_BYTES;
+
+/// The longest track id in bytes. It is stored and sent back.
+pub const MAX_TRACK_ID_BYTES: usize = 1_000;
 
 /// The fields of a request as they were sent, absent ones as
 /// [`Scalar::Null`].
@@ -40,13 +47,35 @@ pub struct RawGenerationRequest {
     pub style: Scalar,
     /// Whether the pictures are wanted as base64 text.
     pub base64: Scalar,
-    /// Where to report the end of the job. Carried, not looked into.
+    /// Where to report the end of the job: an `http` or `https` URL of at most
+    /// [`MAX_WEBHOOK_BYTES`].
     pub webhook: Scalar,
-    /// The caller's own name for the request. Carried, not looked into.
+    /// The caller's own name for the request, of at most [`MAX_TRACK_ID_BYTES`]
+    /// when it is text. Carried, not looked into.
     pub track_id: Scalar,
 }
 
 impl RawGenerationRequest {
+    /// The names of the fields on the wire, in the order of the documentation:
+    /// those for which [`RawGenerationRequest::field_mut`] has a place.
+    pub const NAMES: [&str; 15] = [
+        "prompt",
+        "negative_prompt",
+        "width",
+        "height",
+        "num_inference_steps",
+        "guidance_scale",
+        "s_scale",
+        "seed",
+        "samples",
+        "safety_checker",
+        "safety_checker_type",
+        "style",
+        "base64",
+        "webhook",
+        "track_id",
+    ];
+
     /// The place of the field with this name on the wire, `None` for fields
     /// that are not part of it. White space around the name is ignored: a
     /// published example sends `" track_id"`.
@@ -93,7 +122,8 @@ impl RawGenerationRequest {
         );
         let style = Style::read(&self.style, &mut findings);
         let base64 = findings.accept(self.base64.boolean("base64"));
-        let webhook = findings.accept(self.webhook.text("webhook"));
+        let webhook = findings.accept(read_webhook(&self.webhook));
+        let track_id = findings.accept(read_track_id(self.track_id));
 
         let Findings { errors, warnings } = findings;
         let (Some(prompt), true) = (prompt, errors.is_empty()) else {
@@ -112,10 +142,58 @@ impl RawGenerationRequest {
             style,
             base64: base64.unwrap_or(false),
             webhook: webhook.map(SafeUrl::from),
-            track_id: Some(self.track_id).filter(|value| !value.is_absent()),
+            track_id,
             warnings,
         };
         Ok(UnseededRequest { request, seed })
+    }
+}
+
+/// The URL as it was sent. Whether it may be opened is found out when it is;
+/// what could never be, or would forge lines of a log, is refused here.
+fn read_webhook(raw: &Scalar) -> Result<Option<String>, FieldError> {
+    let Some(url) = raw.text("webhook")? else {
+        return Ok(None);
+    };
+    if url.len() > MAX_WEBHOOK_BYTES {
+        let rule = format!("must not be longer than {MAX_WEBHOOK_BYTES} bytes");
+        return Err(FieldError::new("webhook", rule));
+    }
+    if is_web_url(url) {
+        Ok(Some(url.to_owned()))
+    } else {
+        Err(FieldError::new("webhook", "must be an http or https URL"))
+    }
+}
+
+/// Whether `text` is an `http` or `https` URL that names a host. White space
+/// and control characters are in no URL.
+fn is_web_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let is_web = ["http", "https"]
+        .iter()
+        .any(|web| scheme.eq_ignore_ascii_case(web));
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let has_host = !host.is_empty() && !host.starts_with(':');
+    let is_printable = |character: char| !character.is_control() && !character.is_whitespace();
+    is_web && has_host && text.chars().all(is_printable)
+}
+
+/// The track id in the type in which it was sent.
+fn read_track_id(raw: Scalar) -> Result<Option<Scalar>, FieldError> {
+    match &raw {
+        Scalar::Text(text) if text.len() > MAX_TRACK_ID_BYTES => {
+            let rule = format!("must not be longer than {MAX_TRACK_ID_BYTES} bytes");
+            Err(FieldError::new("track_id", rule))
+        }
+        Scalar::Null
+        | Scalar::Bool(_)
+        | Scalar::Integer(_)
+        | Scalar::Float(_)
+        | Scalar::Text(_) => Ok(Some(raw).filter(|value| !value.is_absent())),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A backend without a model, for tests.
+//! A backend without a model.
 //!
 //! [`FakeBackend`] takes the steps of all samples of a request and paints
 //! pictures that depend on the same values as real ones: prompts, size, steps,

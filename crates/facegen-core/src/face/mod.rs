@@ -1,0 +1,60 @@
+//! The photograph of a request: where it comes from, and the port that reads it.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
+//! | `base64` | base64 as clients send it |
+
+mod base64;
+pub mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+pub use source::FaceSource;
+
+use crate::redact::{FaceImage, SafeUrl};
+use crate::{ErrorCode, Picture};
+
+/// Gets photographs and reads them.
+#[async_trait]
+pub trait FaceReader: fmt::Debug + Send + Sync {
+    /// The bytes of the file behind `url`.
+    ///
+    /// # Errors
+    /// The URL is not allowed, cannot be reached in time, or gives too much.
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError>;
+
+    /// The pixels of an encoded photograph, upright. Takes milliseconds to a
+    /// second of computing: not for a thread that serves others.
+    ///
+    /// # Errors
+    /// The file cannot be read as a photograph.
+    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError>;
+}
+
+/// Why a photograph cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct FaceError {
+    /// The kind of failure.
+    pub code: ErrorCode,
+    /// The whole sentence for the caller. It holds nothing of the URL beyond
+    /// what [`SafeUrl`] prints.
+    pub message: String,
+}
+
+impl FaceError {
+    /// An unusable photograph, and why.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            code: ErrorCode::InvalidFaceImage,
+            message: message.into(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Photographs without a network and without a decoder.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use crate::redact::{FaceImage, SafeUrl};
+use crate::{FaceError, FaceReader, Picture};
+
+/// Knows the photographs that it was given, and decodes any bytes to one grey
+/// square, except for those that begin with `broken`.
+#[derive(Debug, Clone, Default)]
+pub struct FakeFaceReader {
+    photographs: BTreeMap<String, Vec<u8>>,
+}
+
+impl FakeFaceReader {
+    /// A world in which `bytes` are behind `url`.
+    #[must_use]
+    pub fn with(mut self, url: &str, bytes: &[u8]) -> Self {
+        self.photographs.insert(url.to_owned(), bytes.to_owned());
+        self
+    }
+}
+
+#[async_trait]
+impl FaceReader for FakeFaceReader {
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
+        let bytes = self.photographs.get(url.expose());
+        bytes
+            .map(|bytes| FaceImage::from(bytes.clone()))
+            .ok_or_else(|| FaceError::new("face_image cannot be fetched"))
+    }
+
+    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        if image.bytes().starts_with(b"broken") {
+            return Err(FaceError::new("face_image is truncated or damaged"));
+        }
+        let grey = image.bytes().first().copied().unwrap_or(0);
+        Picture::new(32, 32, vec![grey; 32 * 32 * 3])
+            .map_err(|error| FaceError::new(error.to_string()))
+    }
+}

@@ -1,0 +1,18 @@
+//! Stand-ins for the ports, for tests.
+//!
+//! | chapter | stands for |
+//! |---|---|
+//! | [`backend`] | the model |
+//! | [`clock`] | the time of day |
+//! | [`face`] | the world where photographs are |
+//! | [`storage`] | the store of pictures |
+
+pub mod backend;
+pub mod clock;
+pub mod face;
+pub mod storage;
+
+pub use backend::{Counts, FakeBackend, FakeControl, Fault, paint};
+pub use clock::ManualClock;
+pub use face::FakeFaceReader;
+pub use storage::MemoryStore;

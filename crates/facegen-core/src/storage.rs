@@ -1,0 +1,205 @@
+//! The names of stored pictures, and the port to where they are kept.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::Timestamp;
+
+/// What the names of all files of one job begin with: a random UUID (version
+/// 4), so that nobody can guess a link.
+///
+/// Who has it can see the pictures, so it prints as `[redacted]`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FilePrefix(String);
+
+impl FilePrefix {
+    /// The prefix with this text, `None` unless it is a UUID in its usual
+    /// spelling: lower case, with hyphens.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hyphen = |place| matches!(place, 8 | 13 | 18 | 23);
+        let fits = text.len() == 36
+            && text.bytes().enumerate().all(|(place, byte)| match byte {
+                b'-' => is_hyphen(place),
+                b'0'..=b'9' | b'a'..=b'f' => !is_hyphen(place),
+                _ => false,
+            });
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The text, for links and file names.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FilePrefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FilePrefix([redacted])")
+    }
+}
+
+/// What a stored file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A picture.
+    Png,
+    /// The same picture as base64 text.
+    Base64,
+}
+
+impl FileKind {
+    /// The ending of the file's name, without a dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Base64 => "base64",
+        }
+    }
+
+    /// The kind with this ending.
+    #[must_use]
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        [Self::Png, Self::Base64]
+            .into_iter()
+            .find(|kind| kind.extension() == extension)
+    }
+
+    /// The MIME type of the file.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Base64 => "text/plain; charset=us-ascii",
+        }
+    }
+}
+
+/// The name of a file as links show it: `PREFIX-INDEX.KIND`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FileName {
+    /// The job's own part.
+    pub prefix: FilePrefix,
+    /// The picture's number within its job, from 0.
+    pub index: u32,
+    /// What the file holds.
+    pub kind: FileKind,
+}
+
+impl FileName {
+    /// Reads a name, `None` unless it is one that [`FileName::expose`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (stem, extension) = text.split_once('.')?;
+        let (prefix, index) = stem.rsplit_once('-')?;
+        let name = Self {
+            prefix: FilePrefix::parse(prefix)?,
+            index: index.parse().ok()?,
+            kind: FileKind::from_extension(extension)?,
+        };
+        // One spelling only: no `+1`, no `01`.
+        (name.expose() == text).then_some(name)
+    }
+
+    /// The text, for links.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let Self {
+            prefix,
+            index,
+            kind,
+        } = self;
+        format!("{}-{index}.{}", prefix.expose(), kind.extension())
+    }
+}
+
+/// The name of a file in the store.
+///
+/// Every attempt at a job writes objects of its own. A link leads to those of
+/// the attempt that finished the job, so a late writer replaces nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectName {
+    /// The name in links.
+    pub file: FileName,
+    /// The attempt that wrote the file, from 1.
+    pub attempt: u32,
+}
+
+/// Keeps finished pictures.
+#[async_trait]
+pub trait ImageStore: fmt::Debug + Send + Sync {
+    /// Keeps `bytes`. When this returns they are durable and readable, whole.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError>;
+
+    /// The bytes of an object, `None` when it is not there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError>;
+
+    /// Removes every object that was written before `moment`, and says how
+    /// many there were.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError>;
+}
+
+/// The store does not do its work, and why; for logs, not for callers. The
+/// text holds no name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the picture store failed: {0}")]
+pub struct StorageError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (index, ending) in [(0, "png"), (12, "base64")] {
+            let text = format!("{PREFIX}-{index}.{ending}");
+            let name = FileName::parse(&text).unwrap();
+            assert_eq!((name.index, name.kind.extension()), (index, ending));
+            assert_eq!(name.expose(), text);
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_no_names() {
+        for text in [
+            String::new(),
+            format!("{PREFIX}.png"),
+            format!("{PREFIX}-0.jpg"),
+            format!("{PREFIX}-0.png.png"),
+            format!("{PREFIX}-+0.png"),
+            format!("{PREFIX}-00.png"),
+            format!("../{PREFIX}-0.png"),
+            format!("{}-0.png", PREFIX.to_uppercase()),
+            format!("{}-0.png", PREFIX.replace('-', "0")),
+        ] {
+            assert_eq!(FileName::parse(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_prints_nothing_of_itself() {
+        let prefix = FilePrefix::parse(PREFIX).unwrap();
+        assert_eq!(format!("{prefix:?}"), "FilePrefix([redacted])");
+    }
+}
