@@ -1,11 +1,45 @@
-//! The work between a parsed request and its finished pictures.
+//! Jobs: their store, the queue, the worker and the engine thread.
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`engine_thread`] | the thread that owns a backend, and the handle to it |
+//! | [`job`] | [`Job`], one row |
+//! | [`key`] | [`Key`], whom rows belong to |
+//! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
+//! | [`running`] | [`Running`], what works in the background |
+//! | `store` | the database, and the [`Keys`] in it |
+//! | `queue` | the table of jobs as a queue |
+//! | `worker` | works on jobs |
+//! | `deliveries` | delivers webhooks |
+//! | `broken_task` | what is said of a task that broke down |
+//! | `janitor` | deletes what is old |
+//! | [`engine_thread`] | the thread that owns a backend |
+//! | `metrics` | the numbers that are counted |
 
+mod broken_task;
+mod deliveries;
 pub mod engine_thread;
+mod janitor;
+pub mod job;
+pub mod key;
+mod metrics;
+mod queue;
+pub mod running;
+pub mod service;
+mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod worker;
 
 pub use engine_thread::{
     CancelHandle, EngineHandle, EngineStartError, Generation, GenerationEvent, LoadError,
 };
+pub use job::{FaceOrigin, Failure, Job, JobId};
+pub use key::{Key, KeyId, KeyRole};
+pub use running::Running;
+pub use service::{
+    Checkpoint, JobError, JobService, JobsConfig, Observer, PictureEncoder, Ports, Submission,
+    WebhookBody,
+};
+pub use store::{KeyError, Keys, StoreError};

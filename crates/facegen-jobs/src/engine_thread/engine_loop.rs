@@ -31,6 +31,7 @@ pub(super) struct EngineLoop {
     waiting: VecDeque<Job>,
     admitted: BTreeMap<Slot, Job>,
     ready: Arc<AtomicBool>,
+    gone: Arc<AtomicBool>,
 }
 
 impl EngineLoop {
@@ -39,6 +40,7 @@ impl EngineLoop {
         mut loader: Loader,
         submitted: Receiver<Job>,
         ready: Arc<AtomicBool>,
+        gone: Arc<AtomicBool>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
         ready.store(true, Ordering::Release);
@@ -49,6 +51,7 @@ impl EngineLoop {
             waiting: VecDeque::new(),
             admitted: BTreeMap::new(),
             ready,
+            gone,
         })
     }
 
@@ -229,14 +232,15 @@ impl EngineLoop {
                 Err(error) => tracing::error!(attempt, error, "cannot rebuild the engine"),
             }
         }
+        self.gone.store(true, Ordering::Release);
     }
 
     /// Calls the backend and survives its panic.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
         let backend = self.backend.as_mut();
-        catch_unwind(AssertUnwindSafe(|| call(backend))).map_err(|payload| {
-            let message = panic_message(payload.as_ref());
-            tracing::error!(message, "the engine panicked");
+        catch_unwind(AssertUnwindSafe(|| call(backend))).map_err(|_| {
+            // Without its text, which may quote a prompt.
+            tracing::error!("the engine panicked");
             Panicked
         })
     }
@@ -247,6 +251,7 @@ struct Panicked;
 
 fn load_guarded(loader: &mut Loader) -> Result<Box<dyn Backend>, LoadError> {
     catch_unwind(AssertUnwindSafe(loader)).unwrap_or_else(|payload| {
+        // No request is loaded, so its text can be told.
         let message = panic_message(payload.as_ref());
         Err(format!("the loader panicked: {message}").into())
     })

@@ -54,6 +54,7 @@ pub struct EngineHandle {
     jobs: Option<mpsc::Sender<Job>>,
     places: Arc<Semaphore>,
     ready: Arc<AtomicBool>,
+    gone: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -71,16 +72,21 @@ impl EngineHandle {
         let (jobs, submitted) = mpsc::channel(UNFINISHED_LIMIT);
         let (loaded, load) = std::sync::mpsc::sync_channel(1);
         let ready = Arc::new(AtomicBool::new(false));
-        let engine_ready = Arc::clone(&ready);
+        let gone = Arc::new(AtomicBool::new(false));
+        let (engine_ready, engine_gone) = (Arc::clone(&ready), Arc::clone(&gone));
         let thread = Builder::new()
             .name(name.to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                let (engine, result) =
-                    match EngineLoop::load(Box::new(loader), submitted, engine_ready) {
-                        Ok(engine) => (Some(engine), Ok(())),
-                        Err(error) => (None, Err(error)),
-                    };
+                let (engine, result) = match EngineLoop::load(
+                    Box::new(loader),
+                    submitted,
+                    engine_ready,
+                    engine_gone,
+                ) {
+                    Ok(engine) => (Some(engine), Ok(())),
+                    Err(error) => (None, Err(error)),
+                };
                 // `spawn` waits for this.
                 let _ = loaded.send(result);
                 if let Some(engine) = engine {
@@ -95,6 +101,7 @@ impl EngineHandle {
             jobs: Some(jobs),
             places: Arc::new(Semaphore::new(UNFINISHED_LIMIT)),
             ready,
+            gone,
             thread: Some(thread),
         })
     }
@@ -119,6 +126,14 @@ impl EngineHandle {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// Whether no backend will be loaded any more: the one that panicked could
+    /// not be rebuilt, or the thread is at its end.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        ended || self.gone.load(Ordering::Acquire)
     }
 }
 

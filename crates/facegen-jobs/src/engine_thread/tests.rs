@@ -348,7 +348,7 @@ fn an_engine_that_cannot_be_rebuilt_is_not_ready_and_refuses_everything() {
         result(engine.submit(input("later"))),
         Err(BackendError::EngineStopped)
     );
-    assert!(!engine.is_ready());
+    assert!(!engine.is_ready() && engine.is_gone());
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn readiness_is_off_while_the_engine_is_rebuilt() {
     assert!(engine.is_ready());
     let poison = engine.submit(input("poison"));
     reloading.recv().unwrap();
-    assert!(!engine.is_ready());
+    assert!(!engine.is_ready() && !engine.is_gone());
     let next = engine.submit(input("next"));
     go_on.send(()).unwrap();
     assert_eq!(result(poison), Err(BackendError::Panicked));

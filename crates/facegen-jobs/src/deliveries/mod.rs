@@ -1,0 +1,167 @@
+//! Delivers webhooks, which were written down in the transaction that ended
+//! their jobs. A webhook is delivered at least once; receivers tell repeated
+//! ones by their id. Nothing here holds a generation up.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `schedule` | when a webhook is tried again |
+
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::{WebhookMessage, WebhookOutcome};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::broken_task;
+use crate::metrics;
+use crate::service::shared::Shared;
+use crate::store::StoreError;
+use crate::store::deliveries::Delivery;
+
+/// How often the deliveries look for themselves.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many webhooks are under way at once.
+const AT_ONCE: usize = 16;
+
+/// How many of them belong to one key, so that the slow receivers of one do
+/// not hold up the webhooks of the others.
+const PER_KEY: u32 = 2;
+
+/// A sender that takes longer is given up for dead; it never takes longer than
+/// half a minute.
+const LEASE: Duration = Duration::from_mins(2);
+
+/// Delivers webhooks.
+pub(crate) struct Deliveries {
+    shared: Arc<Shared>,
+    /// None is claimed any more.
+    last_mail: CancellationToken,
+    /// Those under way are given back.
+    hand_back: CancellationToken,
+    sending: JoinSet<()>,
+}
+
+impl Deliveries {
+    /// Deliveries that have not begun.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        last_mail: CancellationToken,
+        hand_back: CancellationToken,
+    ) -> Self {
+        Self {
+            shared,
+            last_mail,
+            hand_back,
+            sending: JoinSet::new(),
+        }
+    }
+
+    /// Delivers until none is to be claimed any more and none is under way.
+    pub(crate) async fn run(mut self) {
+        let (shared, last_mail) = (Arc::clone(&self.shared), self.last_mail.clone());
+        while !(last_mail.is_cancelled() && self.sending.is_empty()) {
+            // Before the look for webhooks, so that no call falls in between.
+            let woken = shared.mail.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            self.claim_what_fits().await;
+            tokio::select! {
+                () = woken => {}
+                () = sleep(LOOK_EVERY) => {}
+                () = last_mail.cancelled(), if !last_mail.is_cancelled() => {}
+                Some(sent) = self.sending.join_next() => if let Err(error) = sent {
+                    tracing::error!(reason = broken_task::reason(&error), "a delivery broke down");
+                },
+            }
+        }
+    }
+
+    async fn claim_what_fits(&mut self) {
+        while self.sending.len() < AT_ONCE && !self.last_mail.is_cancelled() {
+            let now = self.shared.ports.clock.now();
+            let store = &self.shared.store;
+            match store.claim_delivery(now, now + LEASE, PER_KEY).await {
+                Ok(Some(delivery)) => {
+                    let shared = Arc::clone(&self.shared);
+                    let hand_back = self.hand_back.clone();
+                    self.sending.spawn(deliver(shared, delivery, hand_back));
+                }
+                Ok(None) => return,
+                Err(error) => return tracing::error!(%error, "cannot claim a webhook"),
+            }
+        }
+    }
+}
+
+/// Tries once and writes down what came of it.
+async fn deliver(shared: Arc<Shared>, delivery: Delivery, hand_back: CancellationToken) {
+    let written = match hand_back
+        .run_until_cancelled(send(&shared, &delivery))
+        .await
+    {
+        Some(Ok(outcome)) => write_outcome(&shared, &delivery, outcome).await,
+        Some(Err(error)) => Err(error),
+        None => shared.store.release_delivery(&delivery).await,
+    };
+    if let Err(error) = written {
+        // Its lease runs out, and it is tried again.
+        tracing::error!(%error, job = %delivery.job, "cannot look after a webhook");
+    }
+}
+
+async fn send(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
+    let refused = |reason: &str| WebhookOutcome::Refused {
+        reason: reason.into(),
+    };
+    if schedule::is_beyond_last(delivery.attempt) {
+        return Ok(refused("every attempt at this delivery broke down"));
+    }
+    let Some(job) = shared.queue.find(None, delivery.job).await? else {
+        return Ok(refused("the job is not there any more"));
+    };
+    let Some(url) = job.request.webhook() else {
+        return Ok(refused("the job has no webhook"));
+    };
+    let message = WebhookMessage {
+        id: delivery.name.clone(),
+        url: url.clone(),
+        body: (shared.ports.webhook_body)(&job),
+    };
+    Ok(shared.ports.webhooks.send(&message).await)
+}
+
+async fn write_outcome(
+    shared: &Shared,
+    delivery: &Delivery,
+    outcome: WebhookOutcome,
+) -> Result<(), StoreError> {
+    let (now, store) = (shared.ports.clock.now(), &shared.store);
+    let (job, attempt) = (delivery.job, delivery.attempt);
+    let dead = match outcome {
+        WebhookOutcome::Delivered => {
+            metrics::delivery("delivered");
+            return store.end_delivery(delivery, None, now).await;
+        }
+        WebhookOutcome::Retry { after, reason } => {
+            if let Some(pause) = schedule::pause_after(attempt, after) {
+                tracing::info!(%job, attempt, reason, ?pause, "a webhook is tried again later");
+                metrics::delivery("retry");
+                return store
+                    .postpone_delivery(delivery, &reason, now + pause)
+                    .await;
+            }
+            reason
+        }
+        WebhookOutcome::Refused { reason } => reason,
+    };
+    tracing::warn!(%job, attempt, reason = dead, "a webhook is given up");
+    metrics::delivery("dead");
+    store.end_delivery(delivery, Some(&dead), now).await
+}

@@ -1,0 +1,239 @@
+//! Webhooks on their way.
+
+use facegen_core::fake::FakeControl;
+use facegen_core::{Clock, JobState};
+
+use super::*;
+use crate::job::Job;
+use crate::key::{KeyId, KeyRole};
+use crate::running::Running;
+use crate::service::JobService;
+use crate::store::Store;
+use crate::testing::{
+    PATIENCE, RECEIVER, World, count, end_of, new_key, request, submission, with_webhook,
+};
+
+const DEAD: &str = "SELECT count(*) FROM deliveries WHERE state = 'dead'";
+const DELIVERED: &str = "SELECT count(*) FROM deliveries WHERE state = 'delivered'";
+const RUNNING: &str = "SELECT count(*) FROM deliveries WHERE state = 'running'";
+const QUEUED: &str = "SELECT count(*) FROM deliveries WHERE state = 'queued'";
+
+fn retry(after: Option<Duration>) -> WebhookOutcome {
+    WebhookOutcome::Retry {
+        after,
+        reason: "the receiver answered 503".into(),
+    }
+}
+
+async fn begin(world: &World) -> (JobService, KeyId, Running, Store) {
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    (service, key, running, world.store().await)
+}
+
+async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
+    let submission = submission(key, with_webhook(prompt));
+    service.submit(submission).await.unwrap()
+}
+
+async fn until(store: &Store, sql: &'static str, wanted: i64) {
+    let poll = async {
+        while count(store, sql).await != wanted {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, poll).await.expect(sql);
+}
+
+#[tokio::test]
+async fn every_end_is_told_once() {
+    let world = World::with_control(FakeControl::with_faults(|request| {
+        let no_face = facegen_core::fake::Fault::Refused(facegen_core::BackendError::NoFace);
+        (request.prompt() == "fails").then_some(no_face)
+    }));
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let cancelled = submit(&service, key, "is cancelled").await;
+    service.cancel(key, cancelled.id).await.unwrap();
+    let running = service.start();
+    running.attach(world.engine());
+    let failed = submit(&service, key, "fails").await;
+    let succeeded = submit(&service, key, "succeeds").await;
+    let silent = service
+        .submit(submission(key, request("silent")))
+        .await
+        .unwrap();
+    for job in [&failed, &succeeded, &silent] {
+        end_of(&service, job.id).await;
+    }
+    let messages = world.receiver.messages(3).await;
+    let mut bodies: Vec<&str> = messages
+        .iter()
+        .map(|message| message.body.as_str())
+        .collect();
+    bodies.sort_unstable();
+    let body = |job: &Job, state: JobState| format!("{{\"id\":{},\"state\":\"{state}\"}}", job.id);
+    assert_eq!(
+        bodies,
+        [
+            body(&cancelled, JobState::Cancelled),
+            body(&failed, JobState::Failed),
+            body(&succeeded, JobState::Succeeded),
+        ]
+    );
+    let mut ids: Vec<&str> = messages.iter().map(|message| message.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+    assert!(
+        messages
+            .iter()
+            .all(|message| message.url.expose() == RECEIVER)
+    );
+    until(&world.store().await, DELIVERED, 3).await;
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_tried_eight_times_with_the_same_id() {
+    let world = World::new();
+    world.receiver.answer((0..8).map(|_| retry(None)));
+    let (service, key, running, store) = begin(&world).await;
+    submit(&service, key, "a person").await;
+    for attempt in 1..=8 {
+        let messages = world.receiver.messages(attempt).await;
+        assert_eq!(messages.len(), attempt);
+        assert!(messages.iter().all(|message| message.id == messages[0].id));
+        if attempt < 8 {
+            until(&store, QUEUED, 1).await;
+            let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+            let pause = run_at - world.clock.now().as_millis();
+            let pause = Duration::from_millis(u64::try_from(pause).unwrap());
+            assert!(schedule_allows(attempt, pause), "{attempt}: {pause:?}");
+            world.clock.advance(pause - Duration::from_millis(1));
+            let now = world.clock.now();
+            let early = store.claim_delivery(now, now + LEASE, PER_KEY).await;
+            assert_eq!(early.unwrap(), None, "not before its time");
+            world.clock.advance(Duration::from_millis(1));
+            service.look_for_mail();
+        }
+    }
+    until(&store, DEAD, 1).await;
+    let error = "SELECT count(*) FROM deliveries WHERE last_error = 'the receiver answered 503'";
+    assert_eq!(count(&store, error).await, 1);
+    running.shutdown(PATIENCE).await;
+}
+
+fn schedule_allows(attempt: usize, pause: Duration) -> bool {
+    let planned = [5, 30, 120, 600, 3_600, 10_800, 28_800][attempt - 1];
+    let planned = Duration::from_secs(planned);
+    pause >= planned.mul_f64(0.79) && pause <= planned.mul_f64(1.21)
+}
+
+#[tokio::test]
+async fn a_receiver_may_ask_for_time_or_refuse() {
+    let world = World::new();
+    let asked = Duration::from_hours(2);
+    let refused = WebhookOutcome::Refused {
+        reason: "the receiver is gone".into(),
+    };
+    world.receiver.answer([retry(Some(asked)), refused]);
+    let (service, key, running, store) = begin(&world).await;
+    submit(&service, key, "a person").await;
+    world.receiver.messages(1).await;
+    until(&store, QUEUED, 1).await;
+    let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+    assert_eq!(run_at, (world.clock.now() + asked).as_millis());
+    world.clock.advance(asked);
+    service.look_for_mail();
+    world.receiver.messages(2).await;
+    until(&store, DEAD, 1).await;
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn slow_receivers_hold_up_no_generation_and_no_other_key() {
+    let world = World::new();
+    world.receiver.hold(true);
+    let (service, slow, running, store) = begin(&world).await;
+    let mut jobs = Vec::new();
+    for index in 0..20 {
+        jobs.push(submit(&service, slow, &format!("job {index}")).await);
+    }
+    for job in jobs {
+        assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    }
+    until(&store, RUNNING, 2).await;
+    assert_eq!(count(&store, QUEUED).await, 18);
+    // Eight keys more, of which seven have room.
+    for number in 0..8 {
+        let name = format!("key {number}");
+        let created = service.keys().create(&name, KeyRole::Plain).await;
+        let key = created.unwrap().0.id;
+        for index in 0..3 {
+            let job = submit(&service, key, &format!("job {index}")).await;
+            end_of(&service, job.id).await;
+        }
+    }
+    until(&store, RUNNING, 16).await;
+    assert_eq!(world.receiver.messages(16).await.len(), 16);
+    assert_eq!(count(&store, QUEUED).await, 28);
+    let busiest = "SELECT max(sending) FROM (
+        SELECT count(*) AS sending FROM deliveries
+        JOIN generations ON generations.id = generation_id
+        WHERE deliveries.state = 'running' GROUP BY key_id)";
+    assert_eq!(count(&store, busiest).await, 2);
+    world.receiver.hold(false);
+    until(&store, DELIVERED, 44).await;
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
+    let world = World::new();
+    world.receiver.hold(true);
+    let (service, key, running, store) = begin(&world).await;
+    submit(&service, key, "a person").await;
+    world.receiver.messages(1).await;
+    running.shutdown(Duration::ZERO).await;
+    assert_eq!(count(&store, QUEUED).await, 1);
+    assert_eq!(count(&store, "SELECT attempt FROM deliveries").await, 0);
+    drop(service);
+
+    // A process that dies leaves it running.
+    let died = "UPDATE deliveries SET state = 'running', attempt = 1, lease_until = 9999999999999";
+    sqlx::query(died).execute(&store.writer).await.unwrap();
+    world.receiver.hold(false);
+    let (service, _, running, _) = begin(&world).await;
+    let messages = world.receiver.messages(2).await;
+    assert_eq!(messages[0].id, messages[1].id);
+    until(&store, DELIVERED, 1).await;
+    running.shutdown(PATIENCE).await;
+    drop(service);
+}
+
+#[tokio::test]
+async fn a_sender_that_never_came_back_is_given_up_for_dead() {
+    let world = World::new();
+    let (service, key, running, store) = begin(&world).await;
+    let job = submit(&service, key, "a person").await;
+    end_of(&service, job.id).await;
+    until(&store, DELIVERED, 1).await;
+    running.shutdown(PATIENCE).await;
+    let lost = "UPDATE deliveries SET state = 'running', attempt = ?, lease_until = 0";
+    for (attempt, end) in [(1, DELIVERED), (8, DEAD)] {
+        sqlx::query(lost)
+            .bind(attempt)
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        let (last_mail, hand_back) = (CancellationToken::new(), CancellationToken::new());
+        let deliveries = Deliveries::new(service.shared(), last_mail.clone(), hand_back);
+        let running = tokio::spawn(deliveries.run());
+        until(&store, end, 1).await;
+        last_mail.cancel();
+        running.await.unwrap();
+    }
+}

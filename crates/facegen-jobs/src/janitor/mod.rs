@@ -1,0 +1,150 @@
+//! Deletes what is old: pictures, then the rows that tell of them.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::Timestamp;
+use thiserror::Error;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::job::Job;
+use crate::service::shared::Shared;
+use crate::store::StoreError;
+use crate::worker::objects;
+
+/// How often old things are looked for.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// How often the clock is looked at, which may be set.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How much longer than a picture is kept a file may be there that belongs to
+/// no success: an attempt that was given up may still be writing.
+const LEFTOVERS: Duration = Duration::from_hours(1);
+
+/// Deletes what is old.
+pub(crate) struct Janitor {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+}
+
+#[derive(Debug, Error)]
+enum CleaningError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Images(#[from] facegen_core::StorageError),
+}
+
+impl Janitor {
+    /// A janitor that has not begun.
+    pub(crate) fn new(shared: Arc<Shared>, stop: CancellationToken) -> Self {
+        Self { shared, stop }
+    }
+
+    /// Cleans at once and then every minute, until it is stopped.
+    pub(crate) async fn run(self) {
+        let work = async {
+            loop {
+                let now = self.shared.ports.clock.now();
+                self.clean(now).await;
+                self.pause_after(now).await;
+            }
+        };
+        let _: Option<()> = self.stop.run_until_cancelled(work).await;
+    }
+
+    async fn pause_after(&self, last: Timestamp) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let now = self.shared.ports.clock.now();
+            // A clock that went back must not put this off.
+            if now < last || now.since(last) >= EVERY {
+                return;
+            }
+        }
+    }
+
+    /// Cleans once. One kind of old things that cannot be deleted does not
+    /// keep the others.
+    async fn clean(&self, now: Timestamp) {
+        for cleaned in [
+            self.erase_pictures(now).await,
+            self.erase_leftovers(now).await,
+            self.delete_rows(now).await,
+            self.truncate_log().await,
+        ] {
+            if let Err(error) = cleaned {
+                tracing::error!(%error, "cannot delete what is old, it is tried again in a minute");
+            }
+        }
+    }
+
+    /// Goes on behind jobs whose pictures cannot be deleted, which are tried
+    /// again the next time. There may be many, so they are logged together.
+    async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
+        let (mut last, mut kept, mut first_error) = (0, 0_usize, None);
+        loop {
+            let expired = self.shared.store.expired(now, last).await?;
+            let Some((end, _)) = expired.last() else {
+                break;
+            };
+            last = *end;
+            for (id, job) in expired {
+                if let Err(error) = self.erase(job, now).await {
+                    kept += 1;
+                    first_error.get_or_insert((id, error));
+                }
+            }
+        }
+        if let Some((job, error)) = first_error {
+            tracing::error!(job, %error, jobs = kept, "cannot delete the pictures of some jobs");
+        }
+        Ok(())
+    }
+
+    async fn erase(
+        &self,
+        job: Result<Job, StoreError>,
+        now: Timestamp,
+    ) -> Result<(), CleaningError> {
+        let job = job?;
+        for object in objects(&job) {
+            self.shared.ports.images.delete(&object).await?;
+        }
+        self.shared.store.note_erased(job.id, now).await?;
+        Ok(())
+    }
+
+    async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
+        let before = now - self.shared.config.keep_pictures - LEFTOVERS;
+        let files = self.shared.ports.images.delete_before(before).await?;
+        if files > 0 {
+            tracing::info!(files, "files that belonged to no job are deleted");
+        }
+        Ok(())
+    }
+
+    async fn delete_rows(&self, now: Timestamp) -> Result<(), CleaningError> {
+        let config = &self.shared.config;
+        let erased_before = now - config.keep_rows;
+        let ended_before = erased_before - config.keep_pictures;
+        let store = &self.shared.store;
+        let rows = store.delete_rows(erased_before, ended_before).await?;
+        if rows > 0 {
+            tracing::info!(rows, "old jobs are deleted");
+        }
+        Ok(())
+    }
+
+    async fn truncate_log(&self) -> Result<(), CleaningError> {
+        if !self.shared.store.truncate_log().await? {
+            tracing::warn!("the log of the database is in use, it is emptied in a minute");
+        }
+        Ok(())
+    }
+}

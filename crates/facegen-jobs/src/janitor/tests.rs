@@ -1,0 +1,243 @@
+//! What goes, and when.
+
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use facegen_core::fake::{FakeControl, MemoryStore};
+use facegen_core::{Clock, FileName, FilePrefix, ImageStore, JobState, ObjectName, StorageError};
+
+use super::*;
+use crate::key::KeyId;
+use crate::service::JobService;
+use crate::testing::{
+    PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
+};
+
+const ROWS: &str = "SELECT count(*) FROM generations";
+const DAY: Duration = Duration::from_hours(24);
+const MOMENT: Duration = Duration::from_millis(1);
+
+async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
+    let submission = submission(key, with_webhook(prompt));
+    service.submit(submission).await.unwrap()
+}
+
+async fn clean(world: &World, service: &JobService) {
+    let janitor = Janitor::new(service.shared(), CancellationToken::new());
+    janitor.clean(world.clock.now()).await;
+}
+
+#[tokio::test]
+async fn pictures_go_after_a_day_and_rows_two_days_later() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let cancelled = submit(&service, key, "is cancelled").await;
+    service.cancel(key, cancelled.id).await.unwrap();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    let job = end_of(&service, job.id).await;
+    running.shutdown(PATIENCE).await;
+
+    world.clock.advance(DAY - MOMENT);
+    clean(&world, &service).await;
+    assert!(service.file(&first_file(&job)).await.unwrap().is_some());
+    world.clock.advance(MOMENT);
+    assert_eq!(service.file(&first_file(&job)).await.unwrap(), None);
+    assert_eq!(world.images.len(), 1, "nobody has cleaned yet");
+    clean(&world, &service).await;
+    assert!(world.images.is_empty());
+
+    let store = world.store().await;
+    world.clock.advance(2 * DAY - MOMENT);
+    clean(&world, &service).await;
+    let found = service.find(key, job.id).await.unwrap().unwrap();
+    assert_eq!(
+        (found.state, found.expires_at),
+        (JobState::Succeeded, job.expires_at)
+    );
+    assert_eq!(count(&store, ROWS).await, 2);
+    world.clock.advance(MOMENT);
+    clean(&world, &service).await;
+    assert_eq!(count(&store, ROWS).await, 0);
+    assert_eq!(count(&store, "SELECT count(*) FROM deliveries").await, 0);
+    assert!(service.find(key, job.id).await.unwrap().is_none());
+}
+
+/// A store of pictures that cannot delete those of one job.
+#[derive(Debug)]
+struct Stubborn {
+    inner: MemoryStore,
+    keeps: Arc<OnceLock<FilePrefix>>,
+}
+
+#[async_trait]
+impl ImageStore for Stubborn {
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
+        self.inner.put(object, bytes).await
+    }
+
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        self.inner.get(object).await
+    }
+
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
+        if self.keeps.get() == Some(&object.file.prefix) {
+            return Err(StorageError("the file is locked".into()));
+        }
+        self.inner.delete(object).await
+    }
+
+    async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
+        Err(StorageError("the folder cannot be read".into()))
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
+    let world = World::new();
+    let keeps = Arc::new(OnceLock::new());
+    let mut ports = world.ports();
+    ports.images = Arc::new(Stubborn {
+        inner: world.images.clone(),
+        keeps: Arc::clone(&keeps),
+    });
+    let service = JobService::open(world.config(), ports).await.unwrap();
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let mut jobs = Vec::new();
+    for prompt in ["is locked", "is unreadable", "goes"] {
+        let job = submit(&service, key, prompt).await;
+        jobs.push(end_of(&service, job.id).await);
+    }
+    running.shutdown(PATIENCE).await;
+    keeps.set(jobs[0].file_prefix.clone()).unwrap();
+    let store = world.store().await;
+    let damage = "UPDATE generations SET request = '{}' WHERE id = ?";
+    let damage = sqlx::query(damage).bind(jobs[1].id.get());
+    damage.execute(&store.writer).await.unwrap();
+
+    world.clock.advance(DAY);
+    clean(&world, &service).await;
+    assert_eq!(world.images.len(), 2);
+    assert_eq!(service.file(&first_file(&jobs[2])).await.unwrap(), None);
+    let erased = "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = 3";
+    assert_eq!(count(&store, erased).await, 1);
+    world.clock.advance(2 * DAY);
+    clean(&world, &service).await;
+    assert_eq!(count(&store, ROWS).await, 2);
+}
+
+#[tokio::test]
+async fn the_log_is_emptied_whatever_becomes_of_the_rows() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let job = submit(&service, key, "a person").await;
+    service.cancel(key, job.id).await.unwrap();
+    let store = &service.shared().store;
+    let mut log = world.database().into_os_string();
+    log.push("-wal");
+    let log_bytes = || std::fs::metadata(&log).unwrap().len();
+    assert!(log_bytes() > 0);
+
+    // Nobody waits here for a reader that stays.
+    let at_once = sqlx::query("PRAGMA busy_timeout = 0");
+    at_once.execute(&store.writer).await.unwrap();
+    let mut reader = store.readers.begin().await.unwrap();
+    let read = sqlx::query("SELECT count(*) FROM generations");
+    read.fetch_one(&mut *reader).await.unwrap();
+    assert!(!store.truncate_log().await.unwrap());
+    assert!(log_bytes() > 0);
+    reader.rollback().await.unwrap();
+
+    let refuse = "CREATE TRIGGER keep BEFORE DELETE ON generations
+                  BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END";
+    sqlx::query(refuse).execute(&store.writer).await.unwrap();
+    world.clock.advance(365 * DAY);
+    clean(&world, &service).await;
+    assert_eq!(count(store, ROWS).await, 1);
+    assert_eq!(log_bytes(), 0);
+}
+
+#[tokio::test]
+async fn what_waits_is_never_old() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let job = submit(&service, key, "a person").await;
+    world.clock.advance(365 * DAY);
+    clean(&world, &service).await;
+    let found = service.find(key, job.id).await.unwrap().unwrap();
+    assert_eq!(found.state, JobState::Queued);
+    let store = world.store().await;
+    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 1);
+}
+
+#[tokio::test]
+async fn files_of_dead_attempts_go_an_hour_after_a_day() {
+    let world = World::new();
+    let service = world.open().await;
+    let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
+    let object = ObjectName {
+        file: FileName {
+            prefix,
+            index: 0,
+            kind: facegen_core::FileKind::Png,
+        },
+        attempt: 1,
+    };
+    world.images.put(&object, vec![1]).await.unwrap();
+    world.clock.advance(DAY + LEFTOVERS);
+    clean(&world, &service).await;
+    assert_eq!(world.images.len(), 1);
+    world.clock.advance(MOMENT);
+    clean(&world, &service).await;
+    assert!(world.images.is_empty());
+}
+
+#[tokio::test]
+async fn more_pictures_expire_at_once_than_are_looked_at_in_one_go() {
+    let world = World::with_control(FakeControl::new());
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let mut jobs = Vec::new();
+    for index in 0..110 {
+        jobs.push(submit(&service, key, &format!("job {index}")).await);
+    }
+    for job in jobs {
+        end_of(&service, job.id).await;
+    }
+    running.shutdown(PATIENCE).await;
+    assert_eq!(world.images.len(), 110);
+    world.clock.advance(DAY);
+    clean(&world, &service).await;
+    assert!(world.images.is_empty());
+}
+
+#[tokio::test]
+async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    let job = end_of(&service, job.id).await;
+    assert_eq!(world.images.len(), 1);
+    world.clock.advance(DAY);
+    let gone = async {
+        while !world.images.is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone)
+        .await
+        .expect("it is deleted");
+    assert!(service.find(key, job.id).await.unwrap().is_some());
+    running.shutdown(PATIENCE).await;
+}

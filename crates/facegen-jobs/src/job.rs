@@ -1,0 +1,108 @@
+//! One job, as its row in the store says.
+
+use std::fmt;
+use std::time::Duration;
+
+use facegen_core::redact::SafeUrl;
+use facegen_core::{
+    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, JobState, Timestamp,
+};
+
+/// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(u32);
+
+impl JobId {
+    /// The largest id.
+    pub const MAX: u32 = i32::MAX as u32;
+
+    /// The job with this number, `None` outside of 1 to 2³¹−1.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        (1..=Self::MAX).contains(&number).then_some(Self(number))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Where the photograph of a job came from, as it is echoed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaceOrigin {
+    /// Fetched from this URL.
+    Url(SafeUrl),
+    /// Sent with the request.
+    Inline,
+}
+
+/// Why a job failed or was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The kind of failure.
+    pub code: ErrorCode,
+    /// The whole sentence for the caller.
+    pub message: String,
+}
+
+/// One job, as its row says. The key that it belongs to has already been
+/// checked by whoever read it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name for callers.
+    pub id: JobId,
+    /// Where it stands.
+    pub state: JobState,
+    /// What was asked for.
+    pub request: GenerationRequest,
+    /// Where the photograph came from.
+    pub face: FaceOrigin,
+    /// What the names of its pictures begin with.
+    pub file_prefix: FilePrefix,
+    /// Scheme, host and port under which the caller reached the server, e.g.
+    /// `http://localhost:8080`; links for webhooks are built from it.
+    pub base_url: String,
+    /// How often work on it has begun.
+    pub attempt: u32,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// How long making the pictures took, from when the engine began with
+    /// them to when they were stored; known once the job has succeeded.
+    pub generation_time: Option<Duration>,
+    /// Why it failed or was cancelled, if it was.
+    pub failure: Option<Failure>,
+    /// What the caller should know about the pictures; known once it has
+    /// succeeded. The request's own warnings are not among them.
+    pub warnings: Vec<String>,
+    /// When its pictures go, or went; known once it has succeeded.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// The names of its files, whether or not they are there: of each picture
+    /// the PNG, and if that was asked for the same in base64.
+    #[must_use]
+    pub fn files(&self) -> Vec<FileName> {
+        let kinds: &[FileKind] = match self.request.base64() {
+            true => &[FileKind::Png, FileKind::Base64],
+            false => &[FileKind::Png],
+        };
+        let indices = (0_u32..).take(self.request.samples());
+        let name = |index, kind: &FileKind| FileName {
+            prefix: self.file_prefix.clone(),
+            index,
+            kind: *kind,
+        };
+        indices
+            .flat_map(|index| kinds.iter().map(move |kind| name(index, kind)))
+            .collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! The numbers that the worker and the deliveries count.
+//!
+//! | name | kind | what |
+//! |---|---|---|
+//! | `facegen_queue_depth` | gauge | jobs that wait |
+//! | `facegen_queue_wait_seconds` | histogram | from the acceptance of a job to its first claim |
+//! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `encoding`, `storing` |
+//! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
+//! | `facegen_deliveries_total{outcome}` | counter | attempts to deliver a webhook: `delivered`, `retry`, `dead` |
+
+use std::time::Duration;
+
+use ::metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use facegen_core::{GenerationTimings, JobState};
+
+const QUEUE_DEPTH: &str = "facegen_queue_depth";
+const QUEUE_WAIT: &str = "facegen_queue_wait_seconds";
+const STAGE: &str = "facegen_stage_seconds";
+const JOBS: &str = "facegen_jobs_total";
+const DELIVERIES: &str = "facegen_deliveries_total";
+
+/// The stages that are timed here; the engine times the others itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stage {
+    FaceFetch,
+    Encoding,
+    Storing,
+}
+
+/// Says what the numbers are, for those who read them.
+pub(crate) fn describe() {
+    describe_gauge!(QUEUE_DEPTH, Unit::Count, "jobs that wait");
+    describe_histogram!(
+        QUEUE_WAIT,
+        Unit::Seconds,
+        "time from the acceptance of a job to its first claim"
+    );
+    describe_histogram!(STAGE, Unit::Seconds, "time of one stage of one job");
+    describe_counter!(JOBS, Unit::Count, "jobs that ended");
+    describe_counter!(
+        DELIVERIES,
+        Unit::Count,
+        "attempts to deliver a webhook, by what came of them"
+    );
+}
+
+pub(crate) fn queue_depth(depth: u32) {
+    gauge!(QUEUE_DEPTH).set(depth);
+}
+
+pub(crate) fn queue_wait(time: Duration) {
+    histogram!(QUEUE_WAIT).record(time);
+}
+
+pub(crate) fn stage(stage: Stage, time: Duration) {
+    let name = match stage {
+        Stage::FaceFetch => "face_fetch",
+        Stage::Encoding => "encoding",
+        Stage::Storing => "storing",
+    };
+    histogram!(STAGE, "stage" => name).record(time);
+}
+
+pub(crate) fn timings(timings: &GenerationTimings) {
+    for (name, time) in [
+        ("face_analysis", timings.face_analysis),
+        ("text_encoding", timings.text_encoding),
+        ("conditioning", timings.conditioning),
+        ("denoising", timings.denoising),
+        ("decoding", timings.decoding),
+    ] {
+        histogram!(STAGE, "stage" => name).record(time);
+    }
+}
+
+pub(crate) fn job_ended(state: JobState) {
+    counter!(JOBS, "state" => state.as_str()).increment(1);
+}
+
+pub(crate) fn delivery(outcome: &'static str) {
+    counter!(DELIVERIES, "outcome" => outcome).increment(1);
+}

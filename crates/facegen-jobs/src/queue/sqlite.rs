@@ -1,0 +1,283 @@
+//! The queue in SQLite.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::redact::FaceImage;
+use facegen_core::{ErrorCode, FaceSource, FilePrefix, JobState, Timestamp};
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::statements::{
+    BEFORE, BURY, CANCEL, CLAIM, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES,
+};
+use super::{Claim, Fence, Hands, JobQueue, Load, NewJob, Reclaimed, Success, Workers, cost};
+use crate::job::{Failure, Job, JobId};
+use crate::key::KeyId;
+use crate::store::{Store, StoreError, row};
+
+/// The queue in SQLite.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteQueue {
+    store: Store,
+}
+
+impl SqliteQueue {
+    /// The queue in this database.
+    #[must_use]
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteQueue {
+    async fn insert(&self, job: &NewJob, limit: u32) -> Result<Option<Job>, StoreError> {
+        let (url, photograph) = match &job.face {
+            FaceSource::Url(url) => (Some(url.expose()), None),
+            FaceSource::Inline(image) => (None, Some(image.bytes())),
+        };
+        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let inserted = sqlx::query(INSERT)
+            .bind(job.key.get())
+            .bind(json("request", &job.request)?)
+            .bind(url)
+            .bind(job.file_prefix.expose())
+            .bind(&job.base_url)
+            .bind(job.request.webhook().is_some())
+            .bind(job.priority)
+            .bind(number(cost(&job.request)))
+            .bind(job.created_at.as_millis())
+            .bind(limit)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(inserted) = inserted.as_ref().map(row::job).transpose()? else {
+            return Ok(None);
+        };
+        if let Some(image) = photograph {
+            sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
+                .bind(inserted.id.get())
+                .bind(image)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(inserted))
+    }
+
+    async fn claim(
+        &self,
+        hands: Hands,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claimed = sqlx::query(CLAIM)
+            .bind(now.as_millis())
+            .bind(lease_until.as_millis())
+            .bind(hands == Hands::Empty)
+            .fetch_optional(&self.store.writer)
+            .await?;
+        claimed.as_ref().map(claim).transpose()
+    }
+
+    async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(HEARTBEAT)
+            .bind(lease_until.as_millis())
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn release(&self, fence: Fence) -> Result<bool, StoreError> {
+        let done = sqlx::query(RELEASE)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
+        let done = sqlx::query(FINISH)
+            .bind(JobState::Succeeded.as_str())
+            .bind(success.now.as_millis())
+            .bind(success.now.as_millis())
+            .bind(success.began.as_millis())
+            .bind(success.expires_at.as_millis())
+            .bind(json("warnings", &success.warnings)?)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn fail(
+        &self,
+        fence: Fence,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(FAIL)
+            .bind(JobState::Failed.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn cancel(
+        &self,
+        key: KeyId,
+        id: JobId,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(CANCEL)
+            .bind(JobState::Cancelled.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(id.get())
+            .bind(key.get())
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn reclaim(
+        &self,
+        from: Workers,
+        max_attempts: u32,
+        now: Timestamp,
+    ) -> Result<Reclaimed, StoreError> {
+        let all = from == Workers::All;
+        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let requeued = sqlx::query(RECLAIM)
+            .bind(now.as_millis())
+            .bind(all)
+            .bind(max_attempts)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let failed = sqlx::query(BURY)
+            .bind(JobState::Failed.as_str())
+            .bind(now.as_millis())
+            .bind(ErrorCode::Internal.as_str())
+            .bind(format!(
+                "the work on this request broke down {max_attempts} times"
+            ))
+            .bind(now.as_millis())
+            .bind(all)
+            .fetch_all(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Reclaimed {
+            requeued: requeued.iter().map(id).collect::<Result<_, _>>()?,
+            failed: failed.iter().map(id).collect::<Result<_, _>>()?,
+        })
+    }
+
+    async fn find(&self, key: Option<KeyId>, id: JobId) -> Result<Option<Job>, StoreError> {
+        let found =
+            sqlx::query("SELECT * FROM generations WHERE id = ? AND key_id = coalesce(?, key_id)")
+                .bind(id.get())
+                .bind(key.map(KeyId::get))
+                .fetch_optional(&self.store.readers)
+                .await?;
+        found.as_ref().map(row::job).transpose()
+    }
+
+    async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError> {
+        let found = sqlx::query("SELECT * FROM generations WHERE file_prefix = ?")
+            .bind(prefix.expose())
+            .fetch_optional(&self.store.readers)
+            .await?;
+        found.as_ref().map(row::job).transpose()
+    }
+
+    async fn photograph(&self, id: JobId) -> Result<Option<FaceImage>, StoreError> {
+        let image: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT image FROM inputs WHERE generation_id = ?")
+                .bind(id.get())
+                .fetch_optional(&self.store.readers)
+                .await?;
+        Ok(image.map(FaceImage::from))
+    }
+
+    async fn depth(&self) -> Result<u32, StoreError> {
+        let depth = sqlx::query_scalar("SELECT count(*) FROM generations WHERE state = 'queued'")
+            .fetch_one(&self.store.readers)
+            .await?;
+        Ok(depth)
+    }
+
+    async fn load_before(&self, job: JobId) -> Result<Load, StoreError> {
+        let waiting: i64 = sqlx::query_scalar(BEFORE)
+            .bind(job.get())
+            .fetch_one(&self.store.readers)
+            .await?;
+        let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
+            .fetch_all(&self.store.readers)
+            .await?;
+        let running = running
+            .iter()
+            .map(|row| Ok((id(row)?, amount(row.try_get("cost")?))));
+        Ok(Load {
+            waiting: amount(waiting),
+            running: running.collect::<Result<_, StoreError>>()?,
+        })
+    }
+
+    async fn latest_times(&self, count: u32) -> Result<Vec<(u64, Duration)>, StoreError> {
+        let times: Vec<(i64, i64)> = sqlx::query_as(TIMES)
+            .bind(count)
+            .fetch_all(&self.store.readers)
+            .await?;
+        let times = times.into_iter();
+        Ok(times
+            .map(|(cost, time)| (amount(cost), row::millis(time)))
+            .collect())
+    }
+}
+
+fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
+    let job = row::job(row)?;
+    Ok(Claim {
+        fence: Fence {
+            id: job.id,
+            attempt: job.attempt,
+        },
+        job,
+        breakdowns: row.try_get("breakdowns")?,
+    })
+}
+
+fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
+    let id: i64 = row.try_get("id")?;
+    row::job_id(id).ok_or(StoreError::UnreadableRow {
+        table: "generations",
+        id,
+        column: "id",
+    })
+}
+
+fn json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::Json(what))
+}
+
+/// A cost as rows hold it.
+fn number(cost: u64) -> i64 {
+    i64::try_from(cost).unwrap_or(i64::MAX)
+}
+
+/// A cost that a row holds.
+fn amount(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

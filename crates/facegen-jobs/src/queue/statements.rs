@@ -1,0 +1,79 @@
+//! The statements of the queue in SQLite.
+
+/// What every statement that ends a job begins with; triggers then delete its
+/// photograph and add its webhook.
+macro_rules! end {
+    ($rest:literal) => {
+        concat!(
+            "UPDATE generations SET state = ?, finished_at = ?, lease_until = NULL, ",
+            $rest
+        )
+    };
+}
+
+/// Adds a job if fewer wait than may.
+pub(super) const INSERT: &str = "
+    INSERT INTO generations (key_id, state, request, face_url, file_prefix, base_url, webhook, priority, cost, created_at)
+    SELECT ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?
+    WHERE (SELECT count(*) FROM generations WHERE state = 'queued') < ?
+    RETURNING *";
+
+/// Finds the next job and makes it the caller's, unless it must not be beside another.
+pub(super) const CLAIM: &str = "
+    UPDATE generations
+    SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?
+    WHERE id = (SELECT id FROM generations WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1)
+      AND (breakdowns = 0 OR ?)
+    RETURNING *";
+
+/// Keeps a job.
+pub(super) const HEARTBEAT: &str =
+    "UPDATE generations SET lease_until = ? WHERE id = ? AND state = 'running' AND attempt = ?";
+
+/// Gives a job back.
+pub(super) const RELEASE: &str = "
+    UPDATE generations SET state = 'queued', claimed_at = NULL, lease_until = NULL
+    WHERE id = ? AND state = 'running' AND attempt = ?";
+
+/// Ends a job with pictures.
+pub(super) const FINISH: &str = end!(
+    "generation_ms = max(0, ? - ?), expires_at = ?, warnings = ?
+    WHERE id = ? AND state = 'running' AND attempt = ?"
+);
+
+/// Ends a job without.
+pub(super) const FAIL: &str = end!(
+    "failure_code = ?, failure_message = ? WHERE id = ? AND state = 'running' AND attempt = ?"
+);
+
+/// Ends a job for its owner.
+pub(super) const CANCEL: &str = end!(
+    "failure_code = ?, failure_message = ? WHERE id = ? AND key_id = ? AND state IN ('queued', 'running')"
+);
+
+/// Takes jobs back that may be tried again; the rest is left to [`BURY`].
+pub(super) const RECLAIM: &str = "
+    UPDATE generations
+    SET state = 'queued', breakdowns = breakdowns + 1, claimed_at = NULL, lease_until = NULL
+    WHERE state = 'running' AND (lease_until < ? OR ?) AND breakdowns + 1 < ?
+    RETURNING id";
+
+/// Ends jobs whose workers died too often.
+pub(super) const BURY: &str = end!(
+    "breakdowns = breakdowns + 1, failure_code = ?, failure_message = ?
+    WHERE state = 'running' AND (lease_until < ? OR ?)
+    RETURNING id"
+);
+
+/// The cost of what waits before a job that waits.
+pub(super) const BEFORE: &str = "
+    SELECT coalesce(sum(other.cost), 0)
+    FROM generations AS other, generations AS own
+    WHERE own.id = ? AND other.state = 'queued' AND own.state = 'queued'
+      AND (other.priority > own.priority OR (other.priority = own.priority AND other.id < own.id))";
+
+/// What the latest successes took.
+pub(super) const TIMES: &str = "
+    SELECT cost, generation_ms FROM generations
+    WHERE state = 'succeeded' AND finished_at IS NOT NULL
+    ORDER BY finished_at DESC, id DESC LIMIT ?";

@@ -1,0 +1,449 @@
+//! What every queue does. A queue proves it by calling [`all`] in its tests.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use facegen_core::fake::ManualClock;
+use facegen_core::redact::SafeUrl;
+use facegen_core::{Clock, ErrorCode, FaceSource, JobState};
+use uuid::Uuid;
+
+use super::super::*;
+use crate::job::FaceOrigin;
+use crate::testing::{inline, request, with_webhook};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+/// A queue without jobs, and two keys.
+pub(super) struct Empty {
+    pub(super) queue: Box<dyn JobQueue>,
+    pub(super) keys: [KeyId; 2],
+    /// Counts the photographs and the webhooks that are written down.
+    pub(super) count: Box<dyn AsyncCount>,
+}
+
+#[async_trait]
+pub(super) trait AsyncCount: Send + Sync {
+    async fn photographs(&self) -> i64;
+    async fn webhooks(&self) -> i64;
+}
+
+/// A queue and what a test does with it.
+struct Test {
+    queue: Box<dyn JobQueue>,
+    keys: [KeyId; 2],
+    count: Box<dyn AsyncCount>,
+    clock: ManualClock,
+}
+
+/// Every test of this suite, each with a queue of its own.
+pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
+    let new = async || {
+        let Empty { queue, keys, count } = empty().await;
+        let clock = ManualClock::new();
+        Test {
+            queue,
+            keys,
+            count,
+            clock,
+        }
+    };
+    jobs_come_in_their_order(new().await).await;
+    a_row_gives_back_what_was_put_in(new().await).await;
+    the_limit_counts_waiting_jobs(new().await).await;
+    a_late_writer_changes_nothing(new().await).await;
+    every_end_takes_the_photograph_and_writes_the_webhook(new().await).await;
+    what_is_given_back_is_next_and_lost_nothing(new().await).await;
+    leases_run_out_and_heartbeats_keep_them(new().await).await;
+    a_job_fails_when_its_workers_died_three_times(new().await).await;
+    a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
+    cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
+    load_is_what_comes_before(new().await).await;
+    the_time_of_a_job_is_that_from_its_beginning_in_the_engine(new().await).await;
+}
+
+impl Test {
+    fn new_job(&self, request: GenerationRequest) -> NewJob {
+        NewJob {
+            key: self.keys[0],
+            request,
+            face: inline(),
+            file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
+            base_url: "http://localhost:8080".into(),
+            priority: 0,
+            created_at: self.clock.now(),
+        }
+    }
+
+    async fn insert(&self, prompt: &str) -> Job {
+        let job = self.new_job(with_webhook(prompt));
+        self.queue.insert(&job, 100).await.unwrap().unwrap()
+    }
+
+    async fn claim(&self, hands: Hands) -> Option<Claim> {
+        let now = self.clock.now();
+        self.queue.claim(hands, now, now + LEASE).await.unwrap()
+    }
+
+    async fn claimed(&self) -> Claim {
+        self.claim(Hands::Empty).await.unwrap()
+    }
+
+    async fn state(&self, id: JobId) -> JobState {
+        self.queue.find(None, id).await.unwrap().unwrap().state
+    }
+
+    /// A success of a job with which the engine began so long ago.
+    fn success(&self, time: Duration) -> Success {
+        Success {
+            now: self.clock.now(),
+            began: self.clock.now() - time,
+            expires_at: self.clock.now() + Duration::from_hours(24),
+            warnings: vec!["a warning".into()],
+        }
+    }
+
+    async fn reclaim(&self, from: Workers) -> Reclaimed {
+        let now = self.clock.now();
+        self.queue.reclaim(from, 3, now).await.unwrap()
+    }
+}
+
+fn failure() -> Failure {
+    Failure {
+        code: ErrorCode::NoFace,
+        message: "no face".into(),
+    }
+}
+
+async fn jobs_come_in_their_order(test: Test) {
+    let first = test.insert("first").await;
+    let mut urgent = test.new_job(request("urgent"));
+    urgent.priority = 1;
+    let urgent = test.queue.insert(&urgent, 100).await.unwrap().unwrap();
+    let last = test.insert("last").await;
+    assert_eq!(test.queue.depth().await.unwrap(), 3);
+    for expected in [urgent, first, last] {
+        let claim = test.claim(Hands::Busy).await.unwrap();
+        assert_eq!(claim.job.id, expected.id);
+        assert_eq!(
+            (claim.job.state, claim.fence.attempt),
+            (JobState::Running, 1)
+        );
+    }
+    assert!(test.claim(Hands::Empty).await.is_none());
+    assert_eq!(test.queue.depth().await.unwrap(), 0);
+}
+
+async fn a_row_gives_back_what_was_put_in(test: Test) {
+    let mut new = test.new_job(request("exactly this"));
+    new.face = FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg?sig=1"));
+    let id = test.queue.insert(&new, 100).await.unwrap().unwrap().id;
+    let job = test
+        .queue
+        .find(Some(test.keys[0]), id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(job.request, new.request);
+    assert_eq!(
+        job.face,
+        FaceOrigin::Url(SafeUrl::from("http://faces.example/a.jpg?sig=1"))
+    );
+    assert_eq!(job.file_prefix, new.file_prefix);
+    assert_eq!((job.state, job.attempt), (JobState::Queued, 0));
+    assert_eq!(
+        (job.base_url, job.created_at),
+        (new.base_url, new.created_at)
+    );
+    assert_eq!(
+        (job.generation_time, job.failure, job.expires_at),
+        (None, None, None)
+    );
+    assert!(
+        test.queue
+            .find(Some(test.keys[1]), id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let by_prefix = test.queue.find_by_prefix(&new.file_prefix).await.unwrap();
+    assert_eq!(by_prefix.unwrap().id, id);
+    assert!(test.queue.photograph(id).await.unwrap().is_none());
+}
+
+async fn the_limit_counts_waiting_jobs(test: Test) {
+    for accepted in [true, true, false] {
+        let job = test.new_job(request("one of many"));
+        assert_eq!(
+            test.queue.insert(&job, 2).await.unwrap().is_some(),
+            accepted
+        );
+    }
+    assert_eq!(
+        test.count.photographs().await,
+        2,
+        "a refused one leaves nothing"
+    );
+    test.claimed().await;
+    let job = test.new_job(request("one more"));
+    assert!(test.queue.insert(&job, 2).await.unwrap().is_some());
+}
+
+async fn a_late_writer_changes_nothing(test: Test) {
+    let id = test.insert("contested").await.id;
+    let late = test.claimed().await.fence;
+    test.reclaim(Workers::All).await;
+    let current = test.claimed().await.fence;
+    assert_eq!((current.id, current.attempt), (id, 2));
+    let now = test.clock.now();
+    assert!(!test.queue.heartbeat(late, now + LEASE).await.unwrap());
+    assert!(!test.queue.release(late).await.unwrap());
+    assert!(
+        !test
+            .queue
+            .finish(late, &test.success(Duration::ZERO))
+            .await
+            .unwrap()
+    );
+    assert!(!test.queue.fail(late, &failure(), now).await.unwrap());
+    assert_eq!(test.state(id).await, JobState::Running);
+    assert!(
+        test.queue
+            .finish(current, &test.success(Duration::ZERO))
+            .await
+            .unwrap()
+    );
+    for fence in [late, current] {
+        assert!(
+            !test
+                .queue
+                .finish(fence, &test.success(Duration::ZERO))
+                .await
+                .unwrap()
+        );
+        assert!(!test.queue.fail(fence, &failure(), now).await.unwrap());
+        assert!(!test.queue.release(fence).await.unwrap());
+    }
+    assert_eq!(test.state(id).await, JobState::Succeeded);
+    assert_eq!(test.count.webhooks().await, 1);
+}
+
+async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
+    let mut jobs = Vec::new();
+    for prompt in [
+        "succeeds",
+        "fails",
+        "is cancelled",
+        "is cancelled while it runs",
+    ] {
+        jobs.push(test.insert(prompt).await);
+    }
+    assert_eq!(test.count.photographs().await, 4);
+    let photograph = test.queue.photograph(jobs[0].id).await.unwrap();
+    assert_eq!(photograph.unwrap().bytes(), b"photograph");
+
+    let success = test.claimed().await.fence;
+    test.clock.advance(Duration::from_millis(1_500));
+    assert!(
+        test.queue
+            .finish(success, &test.success(Duration::from_millis(1_500)))
+            .await
+            .unwrap()
+    );
+    let job = test.queue.find(None, success.id).await.unwrap().unwrap();
+    assert_eq!(job.generation_time, Some(Duration::from_millis(1_500)));
+    assert_eq!(job.warnings, ["a warning"]);
+    assert_eq!(
+        job.expires_at,
+        Some(test.clock.now() + Duration::from_hours(24))
+    );
+    let times = test.queue.latest_times(10).await.unwrap();
+    assert_eq!(times, [(21 * 64 * 64, Duration::from_millis(1_500))]);
+
+    let failed = test.claimed().await.fence;
+    assert!(
+        test.queue
+            .fail(failed, &failure(), test.clock.now())
+            .await
+            .unwrap()
+    );
+    let job = test.queue.find(None, failed.id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.state, job.failure),
+        (JobState::Failed, Some(failure()))
+    );
+
+    test.claimed().await;
+    for job in &jobs[2..] {
+        let now = test.clock.now();
+        let (key, failure) = (test.keys[0], failure());
+        let cancelled = test.queue.cancel(key, job.id, &failure, now).await;
+        assert!(cancelled.unwrap());
+        assert_eq!(test.state(job.id).await, JobState::Cancelled);
+    }
+    assert_eq!(test.count.photographs().await, 0);
+    assert_eq!(test.count.webhooks().await, 4);
+}
+
+async fn what_is_given_back_is_next_and_lost_nothing(test: Test) {
+    let first = test.insert("first").await;
+    test.insert("second").await;
+    for attempt in 1..=5 {
+        let claim = test.claimed().await;
+        assert_eq!((claim.job.id, claim.fence.attempt), (first.id, attempt));
+        assert_eq!(claim.breakdowns, 0);
+        assert!(test.queue.release(claim.fence).await.unwrap());
+        assert_eq!(test.state(first.id).await, JobState::Queued);
+    }
+}
+
+async fn leases_run_out_and_heartbeats_keep_them(test: Test) {
+    let kept = test.insert("kept").await.id;
+    let lost = test.insert("lost").await.id;
+    let kept_fence = test.claimed().await.fence;
+    test.claimed().await;
+    test.clock.advance(LEASE);
+    assert_eq!(test.reclaim(Workers::Lapsed).await, Reclaimed::default());
+    let lease_until = test.clock.now() + LEASE;
+    assert!(test.queue.heartbeat(kept_fence, lease_until).await.unwrap());
+    test.clock.advance(Duration::from_millis(1));
+    let reclaimed = test.reclaim(Workers::Lapsed).await;
+    assert_eq!((reclaimed.requeued, reclaimed.failed), (vec![lost], vec![]));
+    assert_eq!(test.state(kept).await, JobState::Running);
+}
+
+async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
+    let id = test.insert("poison").await.id;
+    for attempt in 1..=3 {
+        let claim = test.claimed().await;
+        assert_eq!(
+            (claim.fence.attempt, claim.breakdowns),
+            (attempt, attempt - 1)
+        );
+        let Reclaimed { requeued, failed } = test.reclaim(Workers::All).await;
+        assert_eq!(requeued.len() + failed.len(), 1);
+        assert_eq!(failed.len(), usize::from(attempt == 3));
+    }
+    let job = test.queue.find(None, id).await.unwrap().unwrap();
+    let failure = job.failure.unwrap();
+    assert_eq!(
+        (job.state, failure.code),
+        (JobState::Failed, ErrorCode::Internal)
+    );
+    assert_eq!(
+        failure.message,
+        "the work on this request broke down 3 times"
+    );
+    assert_eq!(test.count.photographs().await, 0);
+    assert_eq!(test.count.webhooks().await, 1);
+}
+
+async fn a_job_that_killed_a_worker_runs_alone_and_in_its_turn(test: Test) {
+    let suspect = test.insert("suspect").await.id;
+    test.claimed().await;
+    test.reclaim(Workers::All).await;
+    test.insert("behind it").await;
+    let busy = test.claim(Hands::Busy).await;
+    assert!(
+        busy.is_none(),
+        "nothing overtakes it, or it might wait forever"
+    );
+    let claim = test.claim(Hands::Empty).await.unwrap();
+    assert_eq!((claim.job.id, claim.breakdowns), (suspect, 1));
+    assert!(test.claim(Hands::Busy).await.is_some());
+}
+
+async fn cancelling_is_for_the_owner_and_for_what_has_not_ended(test: Test) {
+    let job = test.insert("mine").await;
+    let neighbour = test.insert("my other one").await;
+    let cancel = async |key| {
+        let now = test.clock.now();
+        test.queue
+            .cancel(key, job.id, &failure(), now)
+            .await
+            .unwrap()
+    };
+    assert!(!cancel(test.keys[1]).await);
+    assert_eq!(test.state(job.id).await, JobState::Queued);
+    assert!(cancel(test.keys[0]).await);
+    assert!(!cancel(test.keys[0]).await);
+    assert_eq!(test.claimed().await.job.id, neighbour.id);
+    assert_eq!(test.count.webhooks().await, 1);
+}
+
+async fn load_is_what_comes_before(test: Test) {
+    let running = test.insert("running").await.id;
+    test.claimed().await;
+    let mut ids = Vec::new();
+    for prompt in ["first", "second", "third"] {
+        ids.push(test.insert(prompt).await.id);
+    }
+    let unit = 21 * 64 * 64;
+    for (id, before) in ids.into_iter().zip(0..) {
+        let load = test.queue.load_before(id).await.unwrap();
+        assert_eq!(load.waiting, before * unit);
+        assert_eq!(load.running, [(running, unit)]);
+    }
+    let load = test.queue.load_before(running).await.unwrap();
+    assert_eq!(load.waiting, 0);
+}
+
+async fn the_time_of_a_job_is_that_from_its_beginning_in_the_engine(test: Test) {
+    test.insert("first").await;
+    test.insert("ahead").await;
+    let fences = [test.claimed().await.fence, test.claimed().await.fence];
+    for (fence, millis) in fences.into_iter().zip([1_000, 3_000]) {
+        let time = Duration::from_millis(millis);
+        test.clock.advance(time);
+        let success = test.success(time);
+        assert!(test.queue.finish(fence, &success).await.unwrap());
+    }
+    let times = test.queue.latest_times(10).await.unwrap();
+    let times: Vec<u128> = times.iter().map(|(_, time)| time.as_millis()).collect();
+    assert_eq!(times, [3_000, 1_000]);
+    let ahead = test.queue.find(None, fences[1].id).await.unwrap().unwrap();
+    assert_eq!(ahead.generation_time, Some(Duration::from_secs(3)));
+
+    // A clock that was set back makes no time negative.
+    test.insert("clock").await;
+    let fence = test.claimed().await.fence;
+    let mut success = test.success(Duration::ZERO);
+    success.began = success.now + Duration::from_hours(1);
+    assert!(test.queue.finish(fence, &success).await.unwrap());
+    let job = test.queue.find(None, fence.id).await.unwrap().unwrap();
+    assert_eq!(job.generation_time, Some(Duration::ZERO));
+}
+
+/// Claims from many tasks on several connections never give a job twice.
+pub(super) async fn no_job_is_claimed_twice(queues: [std::sync::Arc<dyn JobQueue>; 2], key: KeyId) {
+    let clock = ManualClock::new();
+    let new = |index| NewJob {
+        key,
+        request: request(&format!("job {index}")),
+        face: inline(),
+        file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
+        base_url: String::new(),
+        priority: 0,
+        created_at: clock.now(),
+    };
+    for index in 0..200 {
+        let inserted = queues[index % 2].insert(&new(index), 1_000).await;
+        inserted.unwrap().unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for index in 0..16 {
+        let (queue, now) = (std::sync::Arc::clone(&queues[index % 2]), clock.now());
+        tasks.spawn(async move {
+            let mut claimed = Vec::new();
+            while let Some(claim) = queue.claim(Hands::Busy, now, now + LEASE).await.unwrap() {
+                claimed.push(claim.job.id);
+                tokio::task::yield_now().await;
+            }
+            claimed
+        });
+    }
+    let claimed = tasks.join_all().await.concat();
+    assert_eq!(claimed.len(), 200);
+    assert_eq!(claimed.into_iter().collect::<HashSet<_>>().len(), 200);
+}

@@ -1,0 +1,144 @@
+//! What runs in the background, and how it stops.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::broken_task;
+use crate::deliveries::Deliveries;
+use crate::engine_thread::EngineHandle;
+use crate::janitor::Janitor;
+use crate::service::shared::Shared;
+use crate::worker::Worker;
+
+/// How long an engine may take to end: a step of a slow processor, or so.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The worker, the deliveries of webhooks and the janitor, until this is
+/// dropped. [`Running::shutdown`] ends them in good order.
+pub struct Running {
+    shared: Arc<Shared>,
+    worker: JoinHandle<()>,
+    deliveries: JoinHandle<()>,
+    janitor: JoinHandle<()>,
+    engine_gone: CancellationToken,
+    /// How long the engine may take to end.
+    pub(crate) engine_patience: Duration,
+    /// No webhook is claimed any more.
+    last_mail: CancellationToken,
+    /// What is in hand goes back.
+    hand_back: CancellationToken,
+    _stop: [DropGuard; 3],
+}
+
+impl Running {
+    /// Starts all three.
+    pub(crate) fn start(shared: Arc<Shared>) -> Self {
+        let [hand_back, engine_gone, last_mail]: [CancellationToken; 3] = Default::default();
+        let worker = Worker::new(Arc::clone(&shared), hand_back.clone(), engine_gone.clone());
+        let deliveries = Deliveries::new(Arc::clone(&shared), last_mail.clone(), hand_back.clone());
+        let janitor = Janitor::new(Arc::clone(&shared), hand_back.clone());
+        let stop = [&shared.draining, &last_mail, &hand_back].map(|token| token.clone());
+        Self {
+            worker: tokio::spawn(worker.run()),
+            deliveries: tokio::spawn(deliveries.run()),
+            janitor: tokio::spawn(janitor.run()),
+            shared,
+            engine_gone,
+            engine_patience: ENGINE_PATIENCE,
+            last_mail,
+            hand_back,
+            _stop: stop.map(CancellationToken::drop_guard),
+        }
+    }
+
+    /// Gives the worker an engine, at first or instead of the one it has. What
+    /// the former one was at is done again by this one.
+    pub fn attach(&self, engine: Arc<EngineHandle>) {
+        let former = self.shared.engine.replace(Some(engine));
+        // It ends within a step, which is too long for a task.
+        let _ended = end_engine(former);
+        self.shared.work.notify_one();
+    }
+
+    /// Returns when no job will be worked on any more because the engine
+    /// broke and cannot be rebuilt.
+    pub async fn engine_gone(&self) {
+        self.engine_gone.cancelled().await;
+    }
+
+    /// Takes no more jobs in, lets running ones end for as long as `grace`,
+    /// and gives the rest back unharmed; then the same for webhooks. Waiting
+    /// jobs stay for the next start. An engine that does not end within ten
+    /// seconds after that is left to itself.
+    pub async fn shutdown(mut self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        self.shared.draining.cancel();
+        let hand_back = &self.hand_back;
+        end_by(deadline, &mut self.worker, hand_back).await;
+        self.last_mail.cancel();
+        end_by(deadline, &mut self.deliveries, hand_back).await;
+        hand_back.cancel();
+        log_panic((&mut self.janitor).await);
+        let engine = self.shared.engine.replace(None);
+        let patience = self.engine_patience;
+        if timeout(patience, end_engine(engine)).await.is_err() {
+            tracing::warn!(?patience, "the engine does not end, it is left to itself");
+        }
+    }
+}
+
+/// Ends the engine; returns once it has ended. It is done on a thread that
+/// nobody joins: the runtime waits for its own when it ends, and an engine that
+/// hangs would hold the process for ever.
+fn end_engine(engine: Option<Arc<EngineHandle>>) -> impl Future<Output = ()> {
+    let (end, ended) = oneshot::channel();
+    let end_it = move || {
+        drop(engine);
+        // The program may have ceased to wait.
+        let _ = end.send(());
+    };
+    let thread = Builder::new().name("engine-end".into()).spawn(end_it);
+    if let Err(error) = thread {
+        tracing::error!(%error, "cannot start the thread that ends the engine");
+    }
+    async move {
+        // An error says that the thread is gone, so the engine is as well.
+        let _ = ended.await;
+    }
+}
+
+/// Waits for the end of a task, and asks it to give back what it has in hand
+/// when that has not come by `deadline`.
+async fn end_by(deadline: Instant, task: &mut JoinHandle<()>, hand_back: &CancellationToken) {
+    let ended = match timeout_at(deadline, &mut *task).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            tracing::info!("the grace is over, what is under way waits for the next start");
+            hand_back.cancel();
+            task.await
+        }
+    };
+    log_panic(ended);
+}
+
+fn log_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(
+            reason = broken_task::reason(&error),
+            "a task of the jobs broke down"
+        );
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Running").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! Why the service cannot do what it is asked for.
+
+use std::time::Duration;
+
+use facegen_core::{ErrorCode, FaceError};
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// Why the service cannot do what it is asked for.
+#[derive(Debug, Error)]
+pub enum JobError {
+    /// As many jobs wait as may.
+    #[error("rate limit exceeded, at most {limit} requests may wait")]
+    QueueFull {
+        /// How many may wait.
+        limit: u32,
+        /// When there may be room again.
+        retry_after: Duration,
+    },
+    /// The inline photograph cannot be used.
+    #[error(transparent)]
+    Face(#[from] FaceError),
+    /// No job is taken in any more.
+    #[error("the server is stopping")]
+    Draining,
+    /// The store of jobs does not do its work, and why; for logs.
+    #[error("the job store failed: {0}")]
+    Store(#[from] StoreError),
+    /// The service does not do its work, and how; for logs.
+    #[error("the jobs broke down: {0}")]
+    BrokeDown(&'static str),
+    /// The store of pictures does not do its work; for logs.
+    #[error(transparent)]
+    Images(#[from] facegen_core::StorageError),
+}
+
+impl JobError {
+    /// The kind of failure, for callers.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::QueueFull { .. } => ErrorCode::QueueFull,
+            Self::Face(error) => error.code,
+            Self::Draining => ErrorCode::Unavailable,
+            Self::Store(error) => error.code(),
+            Self::BrokeDown(_) | Self::Images(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_gone_may_come_back_and_a_damaged_row_does_not() {
+        let gone = JobError::from(StoreError::Database(sqlx::Error::PoolClosed));
+        assert_eq!(gone.code(), ErrorCode::Unavailable);
+        let damaged = JobError::from(StoreError::UnreadableRow {
+            table: "generations",
+            id: 7,
+            column: "request",
+        });
+        assert_eq!(damaged.code(), ErrorCode::Internal);
+        assert_eq!(
+            damaged.to_string(),
+            "the job store failed: generations row 7: the request cannot be read"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! How a job comes in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::{FaceSource, FilePrefix};
+use uuid::Uuid;
+
+use super::shared::Shared;
+use super::{Checkpoint, JobError, Submission};
+use crate::job::Job;
+use crate::queue::NewJob;
+
+/// The priority of a job of which nothing else is said.
+const NORMAL: i64 = 0;
+
+/// See [`JobService::submit`](super::JobService::submit).
+pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Result<Job, JobError> {
+    if shared.draining.is_cancelled() {
+        return Err(JobError::Draining);
+    }
+    // Decides nothing, but spares a full server the work of decoding.
+    if shared.queue.depth().await? >= shared.config.queue_limit {
+        return Err(full(&shared));
+    }
+    let prefix = new_prefix()?;
+    if let FaceSource::Inline(image) = &submission.face {
+        let picture = shared.decode(image.clone()).await?;
+        shared.photographs.keep(prefix.clone(), picture);
+    }
+    let inserted = insert(&shared, submission, prefix.clone()).await;
+    if inserted.is_err() {
+        shared.photographs.forget(&prefix);
+    }
+    inserted
+}
+
+async fn insert(
+    shared: &Shared,
+    submission: Submission,
+    file_prefix: FilePrefix,
+) -> Result<Job, JobError> {
+    let Submission {
+        key,
+        request,
+        face,
+        base_url,
+    } = submission;
+    let new = NewJob {
+        key,
+        request,
+        face,
+        file_prefix,
+        base_url,
+        priority: NORMAL,
+        created_at: shared.ports.clock.now(),
+    };
+    (shared.ports.observer)(Checkpoint::Accepted, &new.request);
+    let limit = shared.config.queue_limit;
+    let Some(job) = shared.queue.insert(&new, limit).await? else {
+        return Err(full(shared));
+    };
+    (shared.ports.observer)(Checkpoint::Inserted, &job.request);
+    shared.work.notify_one();
+    (shared.ports.observer)(Checkpoint::Enqueued, &job.request);
+    Ok(job)
+}
+
+/// The queue has no place until the next running job has ended.
+fn full(shared: &Shared) -> JobError {
+    let work_left = shared.in_hand.least_work_left();
+    let retry_after = shared.pace().time_for(work_left);
+    JobError::QueueFull {
+        limit: shared.config.queue_limit,
+        retry_after: retry_after.max(Duration::from_secs(1)),
+    }
+}
+
+fn new_prefix() -> Result<FilePrefix, JobError> {
+    let text = Uuid::new_v4().to_string();
+    FilePrefix::parse(&text).ok_or_else(|| JobError::BrokeDown("a uuid is no file prefix"))
+}

@@ -1,0 +1,288 @@
+//! What the rest of the program can ask of jobs.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`error`] | [`JobError`] |
+//! | `intake` | how a job comes in |
+//! | `watch` | how one waits for its end, and how long that takes |
+//! | `pace` | how fast the engine is |
+//! | `photographs` | decoded photographs of the jobs that come next |
+//! | `shared` | what the service, the worker and the upkeep share |
+
+pub mod error;
+mod intake;
+pub(crate) mod pace;
+pub(crate) mod photographs;
+pub(crate) mod shared;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::redact::Secret;
+use facegen_core::{
+    Clock, ErrorCode, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, JobState,
+    ObjectName, Picture, WebhookSender,
+};
+
+pub use error::JobError;
+use shared::Shared;
+
+use crate::job::{Failure, Job, JobId};
+use crate::key::{Key, KeyId};
+use crate::running::Running;
+use crate::store::{Keys, StoreError};
+
+/// The numbers that the operator may set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobsConfig {
+    /// The file of the database; it is made when it is not there.
+    pub database: PathBuf,
+    /// How many jobs may wait at once.
+    pub queue_limit: u32,
+    /// How long a job stays a worker's without a heartbeat.
+    pub lease: Duration,
+    /// How often a worker says that it still works on a job.
+    pub heartbeat: Duration,
+    /// How often work on a job may break down before it is given up.
+    pub max_attempts: u32,
+    /// How long pictures are kept.
+    pub keep_pictures: Duration,
+    /// How long the row of an ended job is kept after that.
+    pub keep_rows: Duration,
+}
+
+/// Encodes a finished picture as a file.
+pub type PictureEncoder = Arc<dyn Fn(&Picture) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// The body of the webhook of an ended job.
+pub type WebhookBody = Arc<dyn Fn(&Job) -> String + Send + Sync>;
+
+/// Told at each point of a job's life that it has come there. It is called
+/// among tasks: one that blocks while others go on does so in
+/// `tokio::task::block_in_place`.
+pub type Observer = Arc<dyn Fn(Checkpoint, &GenerationRequest) + Send + Sync>;
+
+/// The points of a job's life at which a process may die.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// Parsed, nothing written.
+    Accepted,
+    /// The row is written.
+    Inserted,
+    /// The worker was told, the caller not yet.
+    Enqueued,
+    /// A worker has claimed it.
+    Claimed,
+    /// A denoising step is done.
+    Denoising,
+    /// The pictures are encoded.
+    Encoded,
+    /// The pictures are stored.
+    Stored,
+    /// The end is about to be written.
+    Finishing,
+}
+
+/// What jobs need from the rest of the program.
+#[derive(Clone)]
+pub struct Ports {
+    /// Gets and reads photographs.
+    pub faces: Arc<dyn FaceReader>,
+    /// Keeps pictures.
+    pub images: Arc<dyn ImageStore>,
+    /// Delivers webhooks.
+    pub webhooks: Arc<dyn WebhookSender>,
+    /// Encodes pictures.
+    pub encoder: PictureEncoder,
+    /// Writes the bodies of webhooks.
+    pub webhook_body: WebhookBody,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Told of each checkpoint.
+    pub observer: Observer,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ports").finish_non_exhaustive()
+    }
+}
+
+/// A parsed request, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The key that the job will belong to.
+    pub key: KeyId,
+    /// What is asked for.
+    pub request: GenerationRequest,
+    /// Where the photograph comes from.
+    pub face: FaceSource,
+    /// See [`Job::base_url`].
+    pub base_url: String,
+}
+
+/// Takes jobs in, and tells about them. Clones are the same service.
+#[derive(Clone)]
+pub struct JobService {
+    shared: Arc<Shared>,
+}
+
+impl JobService {
+    /// Opens the database, for this process alone, and takes back what the
+    /// former process was at when it died. Nothing is worked on before
+    /// [`JobService::start`].
+    ///
+    /// # Errors
+    /// Another process works on the database, or it cannot be opened.
+    pub async fn open(config: JobsConfig, ports: Ports) -> Result<Self, StoreError> {
+        let shared = Shared::open(config, ports).await?;
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Starts the deliveries of webhooks and the deletion of what is old. Jobs
+    /// are worked on once the result is given an engine. To be called once,
+    /// inside of a tokio runtime.
+    #[must_use]
+    pub fn start(&self) -> Running {
+        Running::start(Arc::clone(&self.shared))
+    }
+
+    /// The keys that jobs belong to.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Writes the job and wakes the worker. An inline photograph is decoded
+    /// first, so that one that cannot be read makes no job. A caller that goes
+    /// away meanwhile changes nothing.
+    ///
+    /// # Errors
+    /// The queue is full, the photograph is unreadable, the server is
+    /// stopping, or the store cannot be written.
+    pub async fn submit(&self, submission: Submission) -> Result<Job, JobError> {
+        let intake = intake::take_in(Arc::clone(&self.shared), submission);
+        shared::to_the_end(intake).await
+    }
+
+    /// The job when it has ended, or as it is after `limit` or when work has
+    /// stopped for good.
+    ///
+    /// # Errors
+    /// There is no such job, or the store cannot be read.
+    pub async fn wait(&self, id: JobId, limit: Duration) -> Result<Job, JobError> {
+        watch::wait(&self.shared, id, limit).await
+    }
+
+    /// The job with this id, if it belongs to `key`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
+        Ok(self.shared.queue.find(Some(key), id).await?)
+    }
+
+    /// How long it will take until the job has ended, from the measured time
+    /// of steps and what is before it: at least a second, and nothing once it
+    /// has ended.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn estimate(&self, job: &Job) -> Result<Duration, JobError> {
+        watch::estimate(&self.shared, job).await
+    }
+
+    /// Stops a job that belongs to `key`, at the next step if it runs. `None`
+    /// when there is no such job; otherwise the job, ended in whatever way.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn cancel(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
+        let shared = Arc::clone(&self.shared);
+        shared::to_the_end(async move {
+            let failure = Failure {
+                code: ErrorCode::Cancelled,
+                message: "the request was cancelled".into(),
+            };
+            let now = shared.ports.clock.now();
+            let cancelled = shared.queue.cancel(key, id, &failure, now).await?;
+            let job = shared.queue.find(Some(key), id).await?;
+            if let (true, Some(job)) = (cancelled, &job) {
+                shared.in_hand.cancel(id);
+                shared.tell_end(job);
+            }
+            Ok(job)
+        })
+        .await
+    }
+
+    /// The bytes of a file of a job that has succeeded and whose pictures have
+    /// not expired; `None` otherwise.
+    ///
+    /// # Errors
+    /// One of the stores cannot be read.
+    pub async fn file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+        let job = self.shared.queue.find_by_prefix(&name.prefix).await?;
+        let Some(job) = job.filter(|job| self.has_file(job, name)) else {
+            return Ok(None);
+        };
+        let object = ObjectName {
+            file: name.clone(),
+            attempt: job.attempt,
+        };
+        Ok(self.shared.ports.images.get(&object).await?)
+    }
+
+    fn has_file(&self, job: &Job, name: &FileName) -> bool {
+        job.state == JobState::Succeeded && !self.has_expired(job) && job.files().contains(name)
+    }
+
+    /// Whether the pictures of this job have gone because their time is over.
+    #[must_use]
+    pub fn has_expired(&self, job: &Job) -> bool {
+        let now = self.shared.ports.clock.now();
+        job.expires_at.is_some_and(|expiry| expiry <= now)
+    }
+
+    /// The key that this text is, unless it is unknown or revoked.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn authenticate(&self, key: &Secret<String>) -> Result<Option<Key>, JobError> {
+        Ok(self.shared.keys.authenticate(key).await?)
+    }
+
+    /// Whether jobs are taken in: false once [`JobService::drain`] was called.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        !self.shared.draining.is_cancelled()
+    }
+
+    /// Takes no more jobs in, and lets the worker claim none.
+    pub fn drain(&self) {
+        self.shared.draining.cancel();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Closes the database, after the last request was answered.
+    pub async fn close(&self) {
+        self.shared.store.close().await;
+    }
+}
+
+impl fmt::Debug for JobService {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("JobService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,44 @@
+//! Decoded photographs of the jobs that come next, so that they need not be
+//! decoded twice. The row stays the truth: whatever is missing here is read
+//! from there.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use facegen_core::{FilePrefix, Picture};
+
+/// How many photographs are kept.
+const KEPT: usize = 4;
+
+/// The pixels that are kept at most, in bytes, all photographs together.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// A few decoded photographs in memory.
+#[derive(Default)]
+pub(crate) struct Photographs(Mutex<HashMap<FilePrefix, Picture>>);
+
+impl Photographs {
+    /// Keeps the photograph of this job if there is room. The oldest ones are
+    /// the ones that are needed first, so none gives way.
+    pub(crate) fn keep(&self, job: FilePrefix, picture: Picture) {
+        let mut kept = self.lock();
+        let bytes: usize = kept.values().map(|picture| picture.rgb().len()).sum();
+        if kept.len() < KEPT && bytes + picture.rgb().len() <= KEPT_BYTES {
+            kept.insert(job, picture);
+        }
+    }
+
+    /// Takes the photograph of this job out.
+    pub(crate) fn take(&self, job: &FilePrefix) -> Option<Picture> {
+        self.lock().remove(job)
+    }
+
+    /// Drops the photograph of this job, if it is here.
+    pub(crate) fn forget(&self, job: &FilePrefix) {
+        let _ = self.take(job);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<FilePrefix, Picture>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

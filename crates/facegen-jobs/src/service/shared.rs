@@ -1,0 +1,153 @@
+//! What the service, the worker and the upkeep share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use facegen_core::redact::FaceImage;
+use facegen_core::{FaceError, Picture, Timestamp};
+use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::pace::Pace;
+use super::photographs::Photographs;
+use super::{JobError, JobsConfig, Ports};
+use crate::broken_task;
+use crate::job::{Job, JobId};
+use crate::metrics;
+use crate::queue::{JobQueue, Reclaimed, SqliteQueue, Workers};
+use crate::store::{FolderLock, Keys, Store, StoreError};
+use crate::worker::{EngineSlot, InHand, Turns};
+
+/// How many ends a slow waiter may miss before it has to look for itself.
+const ENDS_REMEMBERED: usize = 256;
+
+/// How many photographs are decoded at once: each may need a few hundred
+/// megabytes.
+const DECODED_AT_ONCE: usize = 2;
+
+/// How many of the latest successes tell the pace of an engine that has not
+/// worked yet.
+const PACE_MEMORY: u32 = 20;
+
+/// What the service, the worker and the upkeep share.
+pub(crate) struct Shared {
+    pub(crate) config: JobsConfig,
+    pub(crate) ports: Ports,
+    pub(crate) store: Store,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) keys: Keys,
+    pub(crate) photographs: Photographs,
+    pub(crate) in_hand: InHand,
+    pub(crate) turns: Turns,
+    pub(crate) engine: EngineSlot,
+    pace: Mutex<Pace>,
+    /// There may be a job to claim.
+    pub(crate) work: Notify,
+    /// There may be a webhook to deliver.
+    pub(crate) mail: Notify,
+    /// These jobs have ended.
+    pub(crate) ended: broadcast::Sender<JobId>,
+    /// No job is taken in or claimed any more.
+    pub(crate) draining: CancellationToken,
+    /// No job will end any more, except by being cancelled.
+    pub(crate) stopped: CancellationToken,
+    decoding: Arc<Semaphore>,
+    _lock: FolderLock,
+}
+
+impl Shared {
+    /// See [`JobService::open`](super::JobService::open).
+    pub(crate) async fn open(config: JobsConfig, ports: Ports) -> Result<Self, StoreError> {
+        let lock = FolderLock::acquire(&config.database)?;
+        let store = Store::open(&config.database).await?;
+        let queue: Arc<dyn JobQueue> = Arc::new(SqliteQueue::new(store.clone()));
+        let pace = Pace::from_times(&queue.latest_times(PACE_MEMORY).await?);
+        metrics::describe();
+        let shared = Self {
+            keys: Keys::new(store.clone(), Arc::clone(&ports.clock)),
+            config,
+            ports,
+            store,
+            queue,
+            photographs: Photographs::default(),
+            in_hand: InHand::default(),
+            turns: Turns::default(),
+            engine: EngineSlot::default(),
+            pace: Mutex::new(pace),
+            work: Notify::new(),
+            mail: Notify::new(),
+            ended: broadcast::Sender::new(ENDS_REMEMBERED),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+            decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
+            _lock: lock,
+        };
+        shared
+            .reclaim(Workers::All, shared.ports.clock.now())
+            .await?;
+        shared.store.recover_deliveries().await?;
+        Ok(shared)
+    }
+
+    /// Takes jobs back from workers that died, and tells of those that are
+    /// given up.
+    pub(crate) async fn reclaim(&self, from: Workers, now: Timestamp) -> Result<(), StoreError> {
+        let max_attempts = self.config.max_attempts;
+        let Reclaimed { requeued, failed } = self.queue.reclaim(from, max_attempts, now).await?;
+        for job in requeued {
+            tracing::warn!(%job, "the worker of a job died, the job waits again");
+        }
+        for id in failed {
+            tracing::error!(job = %id, max_attempts, "a job is given up, its workers died");
+            if let Some(job) = self.queue.find(None, id).await? {
+                self.tell_end(&job);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whoever waits that a job has ended, once that is written.
+    pub(crate) fn tell_end(&self, job: &Job) {
+        metrics::job_ended(job.state);
+        self.photographs.forget(&job.file_prefix);
+        // Nobody may be waiting.
+        let _ = self.ended.send(job.id);
+        self.work.notify_one();
+        if job.request.webhook().is_some() {
+            self.mail.notify_one();
+        }
+    }
+
+    /// Decodes a photograph where it disturbs nobody.
+    pub(crate) async fn decode(&self, image: FaceImage) -> Result<Picture, FaceError> {
+        let broke_down = || FaceError::new("face_image cannot be read");
+        // The semaphore is never closed.
+        let place = Arc::clone(&self.decoding).acquire_owned().await;
+        let place = place.map_err(|_| broke_down())?;
+        let faces = Arc::clone(&self.ports.faces);
+        let decode = move || {
+            // Even if nobody waits for the picture any more.
+            let _place = place;
+            faces.decode(&image)
+        };
+        let decoded = tokio::task::spawn_blocking(decode).await;
+        decoded.unwrap_or_else(|error| {
+            let reason = broken_task::reason(&error);
+            tracing::error!(reason, "the decoder of photographs broke down");
+            Err(broke_down())
+        })
+    }
+
+    /// The measured pace.
+    pub(crate) fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does `work` to its end, even if the caller goes away meanwhile.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, JobError>> + Send + 'static,
+) -> Result<T, JobError> {
+    let task = tokio::spawn(work.in_current_span()).await;
+    task.unwrap_or_else(|error| Err(JobError::BrokeDown(broken_task::reason(&error))))
+}

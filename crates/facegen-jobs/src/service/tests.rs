@@ -1,0 +1,399 @@
+//! The service, with and without an engine behind it.
+
+use std::collections::BTreeSet;
+
+use facegen_core::fake::paint;
+use facegen_core::redact::FaceImage;
+use facegen_core::{FileKind, GenerationInput, RawGenerationRequest};
+
+use super::*;
+use crate::key::KeyRole;
+use crate::store::Store;
+use crate::testing::{
+    World, count, end_of, first_file, inline, new_key, parse, raw, request, submission,
+};
+
+const DAY: Duration = Duration::from_hours(24);
+
+async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
+    let submission = submission(key, request(prompt));
+    service.submit(submission).await.unwrap()
+}
+
+fn queued(store: &Store) -> impl Future<Output = i64> {
+    count(
+        store,
+        "SELECT count(*) FROM generations WHERE state = 'queued'",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_goes_its_whole_way() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+
+    let wanted = parse(RawGenerationRequest {
+        samples: 2_i64.into(),
+        base64: true.into(),
+        ..raw("a person")
+    });
+    let job = service
+        .submit(submission(key, wanted.clone()))
+        .await
+        .unwrap();
+    assert_eq!((job.state, job.attempt), (JobState::Queued, 0));
+    let job = end_of(&service, job.id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
+    assert_eq!(job.request, wanted);
+    assert_eq!(job.expires_at, Some(world.clock.now() + DAY));
+
+    let face = world
+        .ports()
+        .faces
+        .decode(&FaceImage::from(b"photograph".to_vec()));
+    let expected = paint(&GenerationInput {
+        request: wanted,
+        face: face.unwrap(),
+    });
+    let mut name = first_file(&job);
+    for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {
+        (name.index, name.kind) = (index, FileKind::Png);
+        let png = service.file(&name).await.unwrap();
+        assert_eq!(png.as_deref(), Some(picture.rgb()));
+        name.kind = FileKind::Base64;
+        let text = service.file(&name).await.unwrap().unwrap();
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.decode(text);
+        assert_eq!(text.unwrap(), picture.rgb());
+    }
+    name.index = 2;
+    assert_eq!(service.file(&name).await.unwrap(), None, "there are two");
+    assert_eq!(world.images.len(), 4);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn files_are_there_only_as_asked_for_and_until_they_expire() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let job = submit(&service, key, "a person").await;
+    let mut name = first_file(&job);
+    assert_eq!(service.file(&name).await.unwrap(), None, "it waits");
+    running.attach(world.engine());
+    let job = end_of(&service, job.id).await;
+    assert!(service.file(&name).await.unwrap().is_some());
+    name.kind = FileKind::Base64;
+    assert_eq!(
+        service.file(&name).await.unwrap(),
+        None,
+        "nobody asked for it"
+    );
+    name.kind = FileKind::Png;
+    world.clock.advance(DAY - Duration::from_millis(1));
+    assert!(service.file(&name).await.unwrap().is_some());
+    assert!(!service.has_expired(&job));
+    world.clock.advance(Duration::from_millis(1));
+    assert!(service.has_expired(&job));
+    assert_eq!(service.file(&name).await.unwrap(), None);
+    let found = service.find(key, job.id).await.unwrap().unwrap();
+    assert_eq!(found.expires_at, Some(world.clock.now()));
+}
+
+#[tokio::test]
+async fn an_unreadable_photograph_makes_no_job() {
+    let world = World::new();
+    let service = world.open().await;
+    let mut submission = submission(new_key(&service).await, request("a person"));
+    submission.face = FaceSource::Inline(FaceImage::from(b"broken".to_vec()));
+    let error = service.submit(submission).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
+    assert_eq!(error.to_string(), "face_image is truncated or damaged");
+    let store = world.store().await;
+    assert_eq!(count(&store, "SELECT count(*) FROM generations").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_bound_of_the_queue_is_exact() {
+    let mut world = World::new();
+    world.queue_limit = 10;
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let mut submits = tokio::task::JoinSet::new();
+    for index in 0..64 {
+        let service = service.clone();
+        let submission = submission(key, request(&format!("prompt {index}")));
+        submits.spawn(async move { service.submit(submission).await });
+    }
+    let (accepted, refused): (Vec<_>, Vec<_>) = submits
+        .join_all()
+        .await
+        .into_iter()
+        .partition(Result::is_ok);
+    assert_eq!((accepted.len(), refused.len()), (10, 54));
+    for error in refused {
+        let second = Duration::from_secs(1);
+        let error = error.unwrap_err();
+        assert!(
+            matches!(error, JobError::QueueFull { limit: 10, retry_after } if retry_after >= second),
+            "{error:?}"
+        );
+    }
+    let ids: BTreeSet<u32> = accepted
+        .into_iter()
+        .map(|job| job.unwrap().id.get())
+        .collect();
+    assert_eq!(ids.len(), 10);
+    let store = world.store().await;
+    assert_eq!(queued(&store).await, 10);
+    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 10);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_in_while_draining() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    assert!(service.is_accepting());
+    service.drain();
+    assert!(!service.is_accepting());
+    let error = service.submit(submission(key, request("late"))).await;
+    assert!(matches!(error, Err(JobError::Draining)));
+}
+
+#[tokio::test]
+async fn another_key_sees_and_stops_nothing() {
+    let world = World::new();
+    let service = world.open().await;
+    let owner = new_key(&service).await;
+    let (other, _) = service
+        .keys()
+        .create("other", KeyRole::Plain)
+        .await
+        .unwrap();
+    let job = submit(&service, owner, "mine").await;
+    assert!(service.find(other.id, job.id).await.unwrap().is_none());
+    assert!(service.cancel(other.id, job.id).await.unwrap().is_none());
+    let found = service.find(owner, job.id).await.unwrap().unwrap();
+    assert_eq!(found.state, JobState::Queued);
+    let cancelled = service.cancel(owner, job.id).await.unwrap().unwrap();
+    assert_eq!(cancelled.state, JobState::Cancelled);
+    let failure = cancelled.failure.unwrap();
+    assert_eq!(failure.code, ErrorCode::Cancelled);
+    assert_eq!(failure.message, "the request was cancelled");
+    let again = service.cancel(owner, job.id).await.unwrap().unwrap();
+    assert_eq!(again.state, JobState::Cancelled, "as it was");
+}
+
+#[tokio::test]
+async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {
+    let world = World::new();
+    let service = world.open().await;
+    let job = submit(&service, new_key(&service).await, "waits").await;
+    let job = service.wait(job.id, Duration::ZERO).await.unwrap();
+    assert_eq!(job.state, JobState::Queued);
+    let job = service
+        .wait(job.id, Duration::from_millis(1))
+        .await
+        .unwrap();
+    assert_eq!(job.state, JobState::Queued);
+    let unknown = JobId::new(99).unwrap();
+    let error = service.wait(unknown, DAY).await.unwrap_err();
+    assert!(matches!(error, JobError::BrokeDown(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_waiter_that_misses_the_end_still_learns_of_it() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let job = submit(&service, key, "waits").await;
+    let ended = {
+        let (service, id) = (service.clone(), job.id);
+        tokio::spawn(async move { service.wait(id, Duration::MAX).await })
+    };
+    while service.shared.ended.receiver_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // It ends without a word, and far more is told than a waiter can hold.
+    let failure = Failure {
+        code: ErrorCode::Cancelled,
+        message: String::new(),
+    };
+    let (queue, now) = (&service.shared.queue, world.clock.now());
+    assert!(queue.cancel(key, job.id, &failure, now).await.unwrap());
+    for number in 1_000..3_000 {
+        let _ = service.shared.ended.send(JobId::new(number).unwrap());
+    }
+    assert_eq!(ended.await.unwrap().unwrap().state, JobState::Cancelled);
+}
+
+#[tokio::test]
+async fn estimates_add_up_what_comes_before() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let large = |prompt| {
+        submission(
+            key,
+            parse(RawGenerationRequest {
+                width: 512_i64.into(),
+                height: 512_i64.into(),
+                ..raw(prompt)
+            }),
+        )
+    };
+    let mut jobs = Vec::new();
+    for prompt in ["first", "second", "third"] {
+        jobs.push(service.submit(large(prompt)).await.unwrap());
+    }
+    for (job, seconds) in jobs.iter().zip([10, 20, 30]) {
+        let estimate = service.estimate(job).await.unwrap();
+        assert_eq!(estimate, Duration::from_secs(seconds));
+    }
+    let small = submit(&service, key, "small").await;
+    let estimate = service.estimate(&small).await.unwrap().as_secs_f64();
+    assert!((30.15..30.16).contains(&estimate), "{estimate}");
+    for job in jobs {
+        service.cancel(key, job.id).await.unwrap();
+    }
+    let estimate = service.estimate(&small).await.unwrap();
+    assert_eq!(estimate, Duration::from_secs(1), "never less");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn estimates_follow_the_measured_steps_and_the_progress() {
+    let mut world = World::new();
+    let (steps, mut step) = tokio::sync::watch::channel(0);
+    world.observer = Arc::new(move |checkpoint, _| {
+        if checkpoint == Checkpoint::Denoising {
+            steps.send_modify(|count| *count += 1);
+        }
+    });
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let first = submit(&service, key, "first").await;
+    running.attach(world.engine());
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    for done in 1..=5 {
+        world.clock.advance(Duration::from_secs(2));
+        world.control.let_pass(1);
+        step.wait_for(|count| *count == done).await.unwrap();
+    }
+    let first = service.find(key, first.id).await.unwrap().unwrap();
+    let estimate = service.estimate(&first).await.unwrap().as_secs_f64();
+    assert!(
+        (31.9..32.1).contains(&estimate),
+        "16 steps of 2 s, not {estimate}"
+    );
+    world.control.open();
+    let first = end_of(&service, first.id).await;
+    assert_eq!(service.estimate(&first).await.unwrap(), Duration::ZERO);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let job = submit(&service, key, "before").await;
+    service.set_read_only(true).await;
+    let error = service
+        .submit(submission(key, request("refused")))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, JobError::Store(_)), "{error:?}");
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+    assert!(service.cancel(key, job.id).await.is_err());
+    assert!(service.find(key, job.id).await.unwrap().is_some());
+    service.set_read_only(false).await;
+    submit(&service, key, "after").await;
+
+    service.close().await;
+    let error = service.find(key, job.id).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+    let error = service
+        .submit(submission(key, request("refused")))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unavailable);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let world = World::new();
+    let service = world.open().await;
+    let error = JobService::open(world.config(), world.ports()).await;
+    assert!(matches!(error, Err(StoreError::InUse(path)) if path == world.database()));
+    drop(service);
+    world.open().await;
+}
+
+#[tokio::test]
+async fn ids_stay_within_31_bits() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    submit(&service, key, "first").await;
+    sqlx::query("UPDATE sqlite_sequence SET seq = 2147483646 WHERE name = 'generations'")
+        .execute(&service.shared.store.writer)
+        .await
+        .unwrap();
+    let last = submit(&service, key, "last").await;
+    assert_eq!(last.id.get(), JobId::MAX);
+    let error = service
+        .submit(submission(key, request("beyond")))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, JobError::Store(_)));
+    let store = world.store().await;
+    assert_eq!(queued(&store).await, 2);
+    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 2);
+}
+
+#[tokio::test]
+async fn numbers_come_back_bit_for_bit() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    for (guidance, s_scale) in [
+        (7.3, 0.1),
+        (0.1 + 0.2, 1.0 / 3.0),
+        (19.999_999_999_999_996, 1e-300),
+    ] {
+        let wanted = parse(RawGenerationRequest {
+            guidance_scale: guidance.into(),
+            s_scale: s_scale.into(),
+            ..raw("a person")
+        });
+        let submission = submission(key, wanted.clone());
+        let job = service.submit(submission).await.unwrap();
+        let found = service.find(key, job.id).await.unwrap().unwrap();
+        assert_eq!(found.request, wanted);
+    }
+}
+
+#[tokio::test]
+async fn the_submitted_photograph_is_not_kept_for_jobs_that_are_gone() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    for _ in 0..10 {
+        let job = submit(&service, key, "short-lived").await;
+        service.cancel(key, job.id).await.unwrap();
+    }
+    let job = submit(&service, key, "next").await;
+    assert!(service.shared.photographs.take(&job.file_prefix).is_some());
+    let mut by_url = submission(key, request("by url"));
+    by_url.face = FaceSource::Url("http://faces.example/a.jpg".into());
+    assert_ne!(by_url.face, inline());
+    let job = service.submit(by_url).await.unwrap();
+    assert!(service.shared.photographs.take(&job.file_prefix).is_none());
+}

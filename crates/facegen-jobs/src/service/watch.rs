@@ -1,0 +1,73 @@
+//! How one waits for the end of a job, and how long that takes.
+
+use std::time::Duration;
+
+use facegen_core::JobState;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::JobError;
+use super::shared::Shared;
+use crate::job::{Job, JobId};
+use crate::queue::cost;
+
+/// How often a waiter looks for itself, should it not be told.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The shortest time that is estimated for a job that has not ended.
+const LEAST_ESTIMATE: Duration = Duration::from_secs(1);
+
+/// Nobody waits longer than this; it keeps the sum of times in range.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// See [`JobService::wait`](super::JobService::wait).
+pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<Job, JobError> {
+    // Before the first look, so that no end falls in between.
+    let mut ended = shared.ended.subscribe();
+    let deadline = Instant::now() + limit.min(LONGEST_WAIT);
+    loop {
+        // Before the look at the row, so that no end falls in between.
+        let last_look = shared.stopped.is_cancelled() || Instant::now() >= deadline;
+        let job = shared.queue.find(None, id).await?;
+        let job = job.ok_or_else(|| JobError::BrokeDown("the job is not there"))?;
+        if job.state.is_final() || last_look {
+            return Ok(job);
+        }
+        tokio::select! {
+            () = told(&mut ended, id) => {}
+            () = sleep(LOOK_EVERY) => {}
+            () = sleep_until(deadline) => {}
+            () = shared.stopped.cancelled() => {}
+        }
+    }
+}
+
+/// Returns when the end of this job is told, never if that was missed.
+async fn told(ended: &mut Receiver<JobId>, id: JobId) {
+    loop {
+        match ended.recv().await {
+            Ok(other) if other != id => {}
+            Ok(_) => return,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// See [`JobService::estimate`](super::JobService::estimate).
+pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, JobError> {
+    if job.state.is_final() {
+        return Ok(Duration::ZERO);
+    }
+    let load = shared.queue.load_before(job.id).await?;
+    let runs = job.state == JobState::Running;
+    // Running jobs go through the engine in the order of their ids.
+    let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
+    let running: u64 = before
+        .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
+        .sum();
+    let own = shared.in_hand.work_left(job.id, cost(&job.request));
+    let time = shared.pace().time_for(running + load.waiting + own);
+    Ok(time.max(LEAST_ESTIMATE))
+}

@@ -1,0 +1,141 @@
+//! The statements about webhooks.
+
+use facegen_core::Timestamp;
+use sqlx::Row as _;
+
+use super::{Store, StoreError, row};
+use crate::job::JobId;
+
+/// A webhook that is the caller's to deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) id: i64,
+    /// The same for every attempt.
+    pub(crate) name: String,
+    /// Whose end is told.
+    pub(crate) job: JobId,
+    /// Which attempt this is, from 1.
+    pub(crate) attempt: u32,
+}
+
+/// The next one that is due, or whose sender never came back, of a key that
+/// does not have enough under way already.
+const CLAIM: &str = "
+    UPDATE deliveries SET state = 'running', attempt = attempt + 1, lease_until = ?
+    WHERE id = (
+        SELECT deliveries.id
+        FROM deliveries JOIN generations ON generations.id = deliveries.generation_id
+        WHERE ((deliveries.state = 'queued' AND deliveries.run_at <= ?)
+               OR (deliveries.state = 'running' AND deliveries.lease_until < ?))
+          AND generations.key_id NOT IN (
+              SELECT owner.key_id
+              FROM deliveries AS sending JOIN generations AS owner ON owner.id = sending.generation_id
+              WHERE sending.state = 'running' AND sending.lease_until >= ?
+              GROUP BY owner.key_id HAVING count(*) >= ?
+          )
+        ORDER BY deliveries.run_at, deliveries.id LIMIT 1
+    )
+    RETURNING *";
+
+const END: &str = "
+    UPDATE deliveries SET state = ?, last_error = ?, finished_at = ?, lease_until = NULL
+    WHERE id = ? AND state = 'running' AND attempt = ?";
+
+const POSTPONE: &str = "
+    UPDATE deliveries SET state = 'queued', last_error = ?, run_at = ?, lease_until = NULL
+    WHERE id = ? AND state = 'running' AND attempt = ?";
+
+const RELEASE: &str = "
+    UPDATE deliveries SET state = 'queued', attempt = attempt - 1, lease_until = NULL
+    WHERE id = ? AND state = 'running' AND attempt = ?";
+
+impl Store {
+    /// Makes the next webhook the caller's until `lease_until`, of a key with
+    /// fewer than `per_key` under way.
+    pub(crate) async fn claim_delivery(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        per_key: u32,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let row = sqlx::query(CLAIM)
+            .bind(lease_until.as_millis())
+            .bind(now.as_millis())
+            .bind(now.as_millis())
+            .bind(now.as_millis())
+            .bind(per_key)
+            .fetch_optional(&self.writer)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let id = row.try_get("id")?;
+        let job = row::job_id(row.try_get("generation_id")?);
+        let unreadable = StoreError::UnreadableRow {
+            table: "deliveries",
+            id,
+            column: "generation_id",
+        };
+        Ok(Some(Delivery {
+            id,
+            name: row.try_get("name")?,
+            job: job.ok_or(unreadable)?,
+            attempt: row.try_get("attempt")?,
+        }))
+    }
+
+    /// The receiver took it (no error), or never will.
+    pub(crate) async fn end_delivery(
+        &self,
+        delivery: &Delivery,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(END)
+            .bind(if error.is_none() { "delivered" } else { "dead" })
+            .bind(error)
+            .bind(now.as_millis())
+            .bind(delivery.id)
+            .bind(delivery.attempt)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// It is tried again at `run_at`.
+    pub(crate) async fn postpone_delivery(
+        &self,
+        delivery: &Delivery,
+        error: &str,
+        run_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(POSTPONE)
+            .bind(error)
+            .bind(run_at.as_millis())
+            .bind(delivery.id)
+            .bind(delivery.attempt)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// It was not tried: whoever comes next does.
+    pub(crate) async fn release_delivery(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        sqlx::query(RELEASE)
+            .bind(delivery.id)
+            .bind(delivery.attempt)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes back what a process that died was sending.
+    pub(crate) async fn recover_deliveries(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE deliveries SET state = 'queued', lease_until = NULL WHERE state = 'running'",
+        )
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! Why the store of jobs does not do its work.
+
+use std::io;
+use std::path::PathBuf;
+
+use facegen_core::ErrorCode;
+use thiserror::Error;
+
+/// Why the store of jobs does not do its work; for logs, not for callers. No
+/// text holds anything of a row beyond its number.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Another process has the database.
+    #[error("another process already works on {}", .0.display())]
+    InUse(PathBuf),
+    /// A file or a folder cannot be made or opened.
+    #[error("cannot open {}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The tables cannot be made or changed to what this program needs.
+    #[error("cannot bring the tables up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database refuses, or is gone.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what this program did not write.
+    #[error("{table} row {id}: the {column} cannot be read")]
+    UnreadableRow {
+        /// The table of the row.
+        table: &'static str,
+        /// The number of the row.
+        id: i64,
+        /// The column.
+        column: &'static str,
+    },
+    /// A value cannot be written as JSON.
+    #[error("the {0} cannot be written as json")]
+    Json(&'static str),
+}
+
+impl StoreError {
+    /// The kind of failure, for callers.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnreadableRow { .. } | Self::Json(_) => ErrorCode::Internal,
+            Self::InUse(_) | Self::File { .. } | Self::Migrate(_) | Self::Database(_) => {
+                ErrorCode::Unavailable
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The database: its file, its connections and its rows.
+//!
+//! There is one connection that writes and a few that read, so that the
+//! statements of one process never find the database locked; another process
+//! that writes (`facegen keys`) is waited for.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `lock` | [`FolderLock`], one process at a time |
+//! | `error` | [`StoreError`] |
+//! | `row` | a row of `generations` as a [`Job`](crate::Job) |
+//! | `keys` | [`Keys`], whom rows belong to |
+//! | `file` | the file of the database and its folder |
+//! | `deliveries` | the statements about webhooks |
+//! | `retention` | the statements about what is old |
+
+pub(crate) mod deliveries;
+mod error;
+mod file;
+mod keys;
+mod lock;
+pub(crate) mod retention;
+pub(crate) mod row;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+pub use error::StoreError;
+pub use keys::{KeyError, Keys};
+pub(crate) use lock::FolderLock;
+
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a statement waits for a free connection of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+const READERS: u32 = 4;
+
+/// The connections to one database. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    /// The one connection that writes.
+    pub(crate) writer: SqlitePool,
+    /// The connections that read.
+    pub(crate) readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database, or makes it with its folder, and brings its tables
+    /// up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is not a database of ours.
+    pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
+        file::ensure_folder(database)?;
+        file::ensure_database(database)?;
+        let writer = pool(1, options(database)).await?;
+        sqlx::migrate!().run(&writer).await?;
+        let readers = options(database).pragma("query_only", "ON");
+        Ok(Self {
+            writer,
+            readers: pool(READERS, readers).await?,
+        })
+    }
+
+    /// Closes the connections. Whatever is asked of the store afterwards is
+    /// refused.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await?;
+    Ok(pool)
+}
+
+fn options(database: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(database)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // A deleted photograph is overwritten, not merely forgotten.
+        .pragma("secure_delete", "ON")
+        .disable_statement_logging()
+}

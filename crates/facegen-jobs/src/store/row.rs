@@ -1,0 +1,80 @@
+//! A row of `generations` as a [`Job`].
+
+use std::time::Duration;
+
+use facegen_core::redact::SafeUrl;
+use facegen_core::{ErrorCode, FilePrefix, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::StoreError;
+use crate::job::{FaceOrigin, Failure, Job, JobId};
+
+/// Reads a row, which must have all columns of the table.
+///
+/// # Errors
+/// The row holds what this program did not write.
+pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
+    let id: i64 = row.try_get("id")?;
+    let unreadable = |column| StoreError::UnreadableRow {
+        table: "generations",
+        id,
+        column,
+    };
+    let state: &str = row.try_get("state")?;
+    let prefix: &str = row.try_get("file_prefix")?;
+    let face_url: Option<String> = row.try_get("face_url")?;
+    let generation_ms: Option<i64> = row.try_get("generation_ms")?;
+    let expires_at: Option<i64> = row.try_get("expires_at")?;
+    Ok(Job {
+        id: job_id(id).ok_or_else(|| unreadable("id"))?,
+        state: name(state).ok_or_else(|| unreadable("state"))?,
+        request: json(row.try_get("request")?).ok_or_else(|| unreadable("request"))?,
+        face: face_url.map_or(FaceOrigin::Inline, |url| {
+            FaceOrigin::Url(SafeUrl::from(url))
+        }),
+        file_prefix: FilePrefix::parse(prefix).ok_or_else(|| unreadable("file_prefix"))?,
+        base_url: row.try_get("base_url")?,
+        attempt: row.try_get("attempt")?,
+        created_at: Timestamp::from_millis(row.try_get("created_at")?),
+        generation_time: generation_ms.map(millis),
+        failure: failure(row)?.map_err(unreadable)?,
+        warnings: json(row.try_get("warnings")?).ok_or_else(|| unreadable("warnings"))?,
+        expires_at: expires_at.map(Timestamp::from_millis),
+    })
+}
+
+fn failure(row: &SqliteRow) -> Result<Result<Option<Failure>, &'static str>, StoreError> {
+    let code: Option<&str> = row.try_get("failure_code")?;
+    let message: Option<String> = row.try_get("failure_message")?;
+    let (Some(code), Some(message)) = (code, message) else {
+        return Ok(Ok(None));
+    };
+    let code: Option<ErrorCode> = name(code);
+    Ok(code
+        .map(|code| Some(Failure { code, message }))
+        .ok_or("failure_code"))
+}
+
+/// The job with this number.
+pub(crate) fn job_id(number: i64) -> Option<JobId> {
+    u32::try_from(number).ok().and_then(JobId::new)
+}
+
+/// A number of milliseconds as rows hold it; none is negative.
+pub(crate) fn millis(number: i64) -> Duration {
+    Duration::from_millis(u64::try_from(number).unwrap_or(0))
+}
+
+/// The value whose name this is.
+fn name<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(Value::from(text)).ok()
+}
+
+/// The value that was written as this. The error is not told further: it
+/// could quote the row.
+fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}

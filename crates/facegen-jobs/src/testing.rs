@@ -1,0 +1,311 @@
+//! A world for tests: fakes behind every port, and a database in a folder that
+//! goes away.
+
+pub(crate) mod log;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::redact::{FaceImage, Secret};
+use facegen_core::{
+    FaceSource, FileKind, FileName, GenerationRequest, ImageStore, ObjectName,
+    RawGenerationRequest, StorageError, Timestamp, WebhookMessage, WebhookOutcome, WebhookSender,
+};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::engine_thread::EngineHandle;
+use crate::job::{Job, JobId};
+use crate::key::KeyId;
+use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
+use crate::store::Store;
+
+/// How long a test waits for what must happen anyway.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The webhook of [`with_webhook`].
+pub(crate) const RECEIVER: &str = "http://receiver.example/hook?token=secret";
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: ManualClock,
+    pub(crate) control: FakeControl,
+    pub(crate) images: MemoryStore,
+    pub(crate) receiver: FakeReceiver,
+    pub(crate) observer: Observer,
+    pub(crate) queue_limit: u32,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_control(FakeControl::new())
+    }
+
+    pub(crate) fn with_control(control: FakeControl) -> Self {
+        let clock = ManualClock::new();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            images: MemoryStore::new(Arc::new(clock.clone())),
+            clock,
+            control,
+            receiver: FakeReceiver::default(),
+            observer: Arc::new(|_, _| {}),
+            queue_limit: 1_000,
+        }
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("data").join("jobs.sqlite")
+    }
+
+    pub(crate) fn config(&self) -> JobsConfig {
+        JobsConfig {
+            queue_limit: self.queue_limit,
+            ..config(self.database())
+        }
+    }
+
+    pub(crate) fn ports(&self) -> Ports {
+        Ports {
+            images: Arc::new(self.images.clone()),
+            webhooks: Arc::new(self.receiver.clone()),
+            clock: Arc::new(self.clock.clone()),
+            observer: Arc::clone(&self.observer),
+            ..ports(Arc::new(self.images.clone()))
+        }
+    }
+
+    pub(crate) async fn open(&self) -> JobService {
+        JobService::open(self.config(), self.ports()).await.unwrap()
+    }
+
+    pub(crate) fn engine(&self) -> Arc<EngineHandle> {
+        engine(&self.control)
+    }
+
+    /// A second look at the database, without its lock.
+    pub(crate) async fn store(&self) -> Store {
+        Store::open(&self.database()).await.unwrap()
+    }
+}
+
+/// A config of short times.
+pub(crate) fn config(database: PathBuf) -> JobsConfig {
+    JobsConfig {
+        database,
+        queue_limit: 1_000,
+        lease: Duration::from_secs(30),
+        heartbeat: Duration::from_secs(10),
+        max_attempts: 3,
+        keep_pictures: Duration::from_hours(24),
+        keep_rows: Duration::from_hours(48),
+    }
+}
+
+/// Ports of fakes that go by the machine's clock.
+pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
+    Ports {
+        faces: Arc::new(FakeFaceReader::default().with("http://faces.example/a.jpg", b"face")),
+        images,
+        webhooks: Arc::new(FakeReceiver::default()),
+        encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        webhook_body: Arc::new(|job| format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)),
+        clock: Arc::new(facegen_core::SystemClock),
+        observer: Arc::new(|_, _| {}),
+    }
+}
+
+/// An engine that makes one picture at a time.
+pub(crate) fn engine(control: &FakeControl) -> Arc<EngineHandle> {
+    let control = control.clone();
+    let load = move || -> Result<Box<dyn facegen_core::Backend>, crate::LoadError> {
+        Ok(Box::new(FakeBackend::new(&control, 1)))
+    };
+    Arc::new(EngineHandle::spawn("engine-test", load).unwrap())
+}
+
+/// The smallest and quickest request.
+pub(crate) fn raw(prompt: &str) -> RawGenerationRequest {
+    RawGenerationRequest {
+        prompt: prompt.into(),
+        width: 64_i64.into(),
+        height: 64_i64.into(),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn parse(raw: RawGenerationRequest) -> GenerationRequest {
+    raw.parse().unwrap().resolve_seed(|| 7)
+}
+
+pub(crate) fn request(prompt: &str) -> GenerationRequest {
+    parse(raw(prompt))
+}
+
+pub(crate) fn with_webhook(prompt: &str) -> GenerationRequest {
+    parse(RawGenerationRequest {
+        webhook: RECEIVER.into(),
+        ..raw(prompt)
+    })
+}
+
+pub(crate) fn inline() -> FaceSource {
+    FaceSource::Inline(FaceImage::from(b"photograph".to_vec()))
+}
+
+pub(crate) fn submission(key: KeyId, request: GenerationRequest) -> Submission {
+    Submission {
+        key,
+        request,
+        face: inline(),
+        base_url: "http://localhost:8080".into(),
+    }
+}
+
+pub(crate) async fn new_key(service: &JobService) -> KeyId {
+    let text = Secret::new("the key of the environment".to_owned());
+    service
+        .keys()
+        .ensure_environment_key(&text)
+        .await
+        .unwrap()
+        .id
+}
+
+/// The first picture of a job.
+pub(crate) fn first_file(job: &Job) -> FileName {
+    FileName {
+        prefix: job.file_prefix.clone(),
+        index: 0,
+        kind: FileKind::Png,
+    }
+}
+
+/// Waits for the end of a job, which must come.
+pub(crate) async fn end_of(service: &JobService, id: JobId) -> Job {
+    let job = service.wait(id, PATIENCE).await.unwrap();
+    assert!(job.state.is_final(), "job {id} is {}", job.state);
+    job
+}
+
+impl JobService {
+    /// Wakes the deliveries, as a clock that moved does not.
+    pub(crate) fn look_for_mail(&self) {
+        self.shared().mail.notify_one();
+    }
+
+    /// Lets every write of this process fail, or not any more.
+    pub(crate) async fn set_read_only(&self, read_only: bool) {
+        let sql = match read_only {
+            true => "PRAGMA query_only = ON",
+            false => "PRAGMA query_only = OFF",
+        };
+        sqlx::query(sql)
+            .execute(&self.shared().store.writer)
+            .await
+            .unwrap();
+    }
+}
+
+/// How many rows this query counts.
+pub(crate) async fn count(store: &Store, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql)
+        .fetch_one(&store.readers)
+        .await
+        .unwrap()
+}
+
+/// A receiver of webhooks that answers as it was told to, and else with
+/// success.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeReceiver {
+    answers: Arc<Mutex<VecDeque<WebhookOutcome>>>,
+    messages: watch::Sender<Vec<WebhookMessage>>,
+    open: watch::Sender<bool>,
+}
+
+impl Default for FakeReceiver {
+    fn default() -> Self {
+        Self {
+            answers: Arc::default(),
+            messages: watch::Sender::default(),
+            open: watch::Sender::new(true),
+        }
+    }
+}
+
+impl FakeReceiver {
+    pub(crate) fn answer(&self, outcomes: impl IntoIterator<Item = WebhookOutcome>) {
+        self.answers.lock().unwrap().extend(outcomes);
+    }
+
+    /// Lets senders wait for their answers, or not any more.
+    pub(crate) fn hold(&self, hold: bool) {
+        self.open.send_replace(!hold);
+    }
+
+    /// The messages so far, once there are so many.
+    pub(crate) async fn messages(&self, count: usize) -> Vec<WebhookMessage> {
+        let mut messages = self.messages.subscribe();
+        let enough = messages.wait_for(|messages| messages.len() >= count);
+        let enough = tokio::time::timeout(PATIENCE, enough).await;
+        enough.expect("the messages come").unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl WebhookSender for FakeReceiver {
+    async fn send(&self, message: &WebhookMessage) -> WebhookOutcome {
+        self.messages.send_modify(|all| all.push(message.clone()));
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        let answer = self.answers.lock().unwrap().pop_front();
+        answer.unwrap_or(WebhookOutcome::Delivered)
+    }
+}
+
+/// A store of pictures that outlives its process.
+#[derive(Debug, Clone)]
+pub(crate) struct FolderStore(pub(crate) PathBuf);
+
+impl FolderStore {
+    fn path(&self, object: &ObjectName) -> PathBuf {
+        let name = format!("{}.{}", object.attempt, object.file.expose());
+        self.0.join(name)
+    }
+
+    /// How many files there are.
+    pub(crate) fn len(&self) -> usize {
+        fs::read_dir(&self.0).map_or(0, Iterator::count)
+    }
+}
+
+#[async_trait]
+impl ImageStore for FolderStore {
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
+        fs::create_dir_all(&self.0).unwrap();
+        fs::write(self.path(object), bytes).unwrap();
+        Ok(())
+    }
+
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(fs::read(self.path(object)).ok())
+    }
+
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
+        let _ = fs::remove_file(self.path(object));
+        Ok(())
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
+        let old = |path: &Path| Timestamp::from(fs::metadata(path).unwrap().modified().unwrap());
+        let files = fs::read_dir(&self.0).into_iter().flatten();
+        let paths = files.map(|file| file.unwrap().path());
+        let deleted = paths.filter(|path| old(path) < moment);
+        Ok(deleted.map(|path| fs::remove_file(path).unwrap()).count())
+    }
+}

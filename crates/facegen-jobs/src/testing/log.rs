@@ -1,0 +1,65 @@
+//! Everything that is logged by any test of this crate.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::PATIENCE;
+
+/// The log. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Log(watch::Sender<String>);
+
+impl Log {
+    /// The one log of this process, at the finest level, of all threads.
+    pub(crate) fn get() -> &'static Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        LOG.get_or_init(|| {
+            let log = Self(watch::Sender::default());
+            tracing_subscriber::fmt()
+                .with_env_filter(EnvFilter::new(
+                    "facegen_jobs=trace,facegen_core=trace,sqlx=debug",
+                ))
+                .with_ansi(false)
+                .with_writer(log.clone())
+                .init();
+            log
+        })
+    }
+
+    /// All lines so far.
+    pub(crate) fn text(&self) -> String {
+        self.0.borrow().clone()
+    }
+
+    /// Returns once some line holds this.
+    pub(crate) async fn holds(&self, expected: &str) {
+        let mut log = self.0.subscribe();
+        let holds = log.wait_for(|text| text.contains(expected));
+        let holds = tokio::time::timeout(PATIENCE, holds).await;
+        drop(holds.expect("it is logged").unwrap());
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        self.0.send_modify(|text| text.push_str(&line));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

@@ -1,0 +1,197 @@
+//! What a whole run logs, at the finest level: nothing that is secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::fake::{FakeControl, FakeFaceReader, Fault};
+use facegen_core::redact::{FaceImage, Secret};
+use facegen_core::{
+    BackendError, FaceSource, GenerationRequest, JobState, RawGenerationRequest, WebhookOutcome,
+};
+
+use crate::job::Job;
+use crate::key::{KeyId, KeyRole};
+use crate::service::{Checkpoint, JobService, Ports, Submission};
+use crate::testing::log::Log;
+use crate::testing::{PATIENCE, World, end_of, parse, raw};
+
+const PHOTOGRAPH: &[u8] = b"fotografia 4711";
+const SECRETS: [&str; 6] = [
+    "fotografia 4711",
+    // The beginning of the same as a list of bytes.
+    "102, 111, 116, 111",
+    "private prompt",
+    "negative secret",
+    "signature=4712",
+    "token=4713",
+];
+
+fn secret_request(prompt: &str) -> GenerationRequest {
+    parse(RawGenerationRequest {
+        negative_prompt: "negative secret".into(),
+        webhook: "http://receiver.example/hook?token=4713".into(),
+        ..raw(prompt)
+    })
+}
+
+async fn submit(service: &JobService, key: KeyId, prompt: &str, face: FaceSource) -> Job {
+    let submission = Submission {
+        key,
+        request: secret_request(prompt),
+        face,
+        base_url: "http://localhost:8080".into(),
+    };
+    tracing::debug!(?submission, "even this shows nothing");
+    service.submit(submission).await.unwrap()
+}
+
+fn inline() -> FaceSource {
+    FaceSource::Inline(FaceImage::from(PHOTOGRAPH.to_vec()))
+}
+
+const FACE: &str = "http://faces.example/a.jpg?signature=4712";
+
+fn url(text: &str) -> FaceSource {
+    FaceSource::Url(text.into())
+}
+
+/// A world in which everything goes wrong that can.
+fn world() -> (World, Ports) {
+    let detailed = BackendError::Failed("a detail for the log".into());
+    let world = World::with_control(FakeControl::with_faults(move |request| {
+        match request.prompt() {
+            "private prompt fails" => Some(Fault::FailsAt(1, detailed.clone())),
+            "private prompt panics" => Some(Fault::PanicsAt(1)),
+            _ => None,
+        }
+    }));
+    let retry = || WebhookOutcome::Retry {
+        after: None,
+        reason: "503".into(),
+    };
+    let refused = WebhookOutcome::Refused {
+        reason: "410".into(),
+    };
+    world.receiver.answer([retry(), refused, retry()]);
+    let ports = Ports {
+        faces: Arc::new(FakeFaceReader::default().with(FACE, PHOTOGRAPH)),
+        observer: Arc::new(|at, request| {
+            let breaks = request.prompt() == "private prompt breaks the task";
+            assert!(
+                at != Checkpoint::Finishing || !breaks,
+                "{}",
+                request.prompt()
+            );
+        }),
+        ..world.ports()
+    };
+    (world, ports)
+}
+
+/// Ends jobs in every way; gives what is secret about them.
+async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    for (prompt, face, state) in [
+        ("private prompt", inline(), JobState::Succeeded),
+        ("private prompt", url(FACE), JobState::Succeeded),
+        (
+            "private prompt",
+            url("http://faces.example/b.jpg?signature=4712"),
+            JobState::Failed,
+        ),
+        ("private prompt fails", inline(), JobState::Failed),
+        ("private prompt panics", inline(), JobState::Failed),
+        ("private prompt breaks the task", inline(), JobState::Failed),
+    ] {
+        let job = submit(service, key, prompt, face).await;
+        prefixes.push(job.file_prefix.expose().to_owned());
+        assert_eq!(end_of(service, job.id).await.state, state);
+    }
+    prefixes
+}
+
+/// Goes on as if the process had died over this job until it is given up.
+async fn die(world: &World, ports: &Ports, job: &Job) {
+    let store = world.store().await;
+    for breakdowns in [0, 2] {
+        sqlx::query("UPDATE generations SET state = 'running', breakdowns = ? WHERE id = ?")
+            .bind(breakdowns)
+            .bind(job.id.get())
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        let opened = JobService::open(world.config(), ports.clone()).await;
+        drop(opened.unwrap());
+    }
+}
+
+/// A whole run; gives what is secret about it.
+async fn run() -> Vec<String> {
+    let (world, ports) = world();
+    let opened = JobService::open(world.config(), ports.clone()).await;
+    let service = opened.unwrap();
+    let (key, text) = service
+        .keys()
+        .create("phone", KeyRole::Plain)
+        .await
+        .unwrap();
+    service.authenticate(&text).await.unwrap();
+    let environment = Secret::new("key of the environment 4714".to_owned());
+    let ensured = service.keys().ensure_environment_key(&environment).await;
+    ensured.unwrap();
+    let running = service.start();
+    running.attach(world.engine());
+    let mut secrets = end_jobs(&service, key.id).await;
+    secrets.extend([text.expose().clone(), environment.expose().clone()]);
+    world.receiver.messages(6).await;
+
+    // A shutdown that cannot write at first.
+    world.control.close();
+    let ticks = world.control.counts().ticks;
+    let job = submit(&service, key.id, "private prompt", inline()).await;
+    secrets.push(job.file_prefix.expose().to_owned());
+    assert!(world.control.wait_until(|counts| counts.ticks > ticks));
+    service.set_read_only(true).await;
+    let shutdown = tokio::spawn(running.shutdown(Duration::ZERO));
+    Log::get()
+        .holds("cannot give a job back, trying again")
+        .await;
+    service.set_read_only(false).await;
+    world.control.open();
+    tokio::time::timeout(PATIENCE, shutdown)
+        .await
+        .unwrap()
+        .unwrap();
+    drop(service);
+    die(&world, &ports, &job).await;
+    secrets
+}
+
+#[test]
+fn no_line_of_the_log_holds_a_secret() {
+    // Of all threads: whatever other tests log meanwhile is looked at as well.
+    let log = Log::get();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let secrets = runtime.block_on(run());
+    let text = log.text();
+    for expected in [
+        "a detail for the log",
+        "the task of a job broke down",
+        "the engine panicked",
+        "a job failed",
+        "the job has succeeded",
+        "a webhook is tried again later",
+        "a webhook is given up",
+        "cannot give a job back, trying again",
+        "a job waits again",
+        "the worker of a job died",
+        "a job is given up",
+    ] {
+        assert!(text.contains(expected), "not logged: {expected}\n{text}");
+    }
+    let secrets = secrets.iter().map(String::as_str).chain(SECRETS);
+    for secret in secrets {
+        let line = text.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+}

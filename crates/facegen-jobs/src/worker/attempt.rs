@@ -1,0 +1,313 @@
+//! One attempt at one job.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use facegen_core::{
+    BackendError, FileKind, FileName, GenerationInput, GenerationOutput, ObjectName, Picture,
+    Timestamp,
+};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::ending;
+use super::failures;
+use super::in_hand::Held;
+use super::retry::retry;
+use super::turns::Turn;
+use crate::broken_task;
+use crate::engine_thread::{Generation, GenerationEvent};
+use crate::job::{FaceOrigin, Failure, Job};
+use crate::metrics::{self, Stage};
+use crate::queue::{Claim, cost};
+use crate::service::shared::Shared;
+use crate::service::{Checkpoint, PictureEncoder};
+
+/// Why an attempt made no pictures.
+pub(super) enum Stop {
+    /// The job has failed.
+    Failed(Failure),
+    /// The job must wait for another engine.
+    EngineStopped,
+    /// The job must wait for a store that works.
+    StoreFailed,
+    /// The program ends.
+    HandBack,
+    /// The job is not this attempt's any more: it was cancelled or taken back.
+    Lost,
+}
+
+/// What an attempt made.
+pub(super) struct Made {
+    /// When the engine began with it.
+    pub(super) began: Timestamp,
+    /// About the pictures.
+    pub(super) warnings: Vec<String>,
+}
+
+/// How an attempt is over, as far as the worker has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With pictures.
+    Succeeded,
+    /// The job went back because the engine refused it.
+    EngineStopped,
+    /// The job went back because a store refused it.
+    StoreFailed,
+    /// In any other way.
+    Otherwise,
+}
+
+/// One attempt at one job.
+pub(super) struct Attempt {
+    shared: Arc<Shared>,
+    claim: Claim,
+    held: Held,
+    hand_back: CancellationToken,
+    /// Whether there may be files.
+    storing: AtomicBool,
+}
+
+impl Attempt {
+    /// The attempt that this claim began.
+    pub(super) fn new(shared: &Arc<Shared>, claim: Claim, hand_back: CancellationToken) -> Self {
+        let cost = cost(&claim.job.request);
+        Self {
+            held: shared.in_hand.enter(claim.fence, cost),
+            shared: Arc::clone(shared),
+            claim,
+            hand_back,
+            storing: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes the pictures and writes the end of the job.
+    pub(super) async fn run(self) -> Ended {
+        let made = tokio::select! {
+            biased;
+            () = self.held.cancelled() => Err(Stop::Lost),
+            made = self.make() => made,
+            () = self.hand_back.cancelled() => Err(Stop::HandBack),
+            () = self.keep_lease() => Err(Stop::Lost),
+        };
+        let (shared, claim) = (&self.shared, &self.claim);
+        let stop = match made {
+            Ok(made) => {
+                ending::finish(shared, claim, made).await;
+                return Ended::Succeeded;
+            }
+            Err(stop) => stop,
+        };
+        // Before the job is somebody else's.
+        if self.storing.load(Ordering::Acquire) {
+            ending::delete_files(shared, claim).await;
+        }
+        match stop {
+            Stop::Failed(failure) => ending::fail(shared, claim, failure).await,
+            Stop::EngineStopped => {
+                ending::release(shared, claim).await;
+                return Ended::EngineStopped;
+            }
+            Stop::StoreFailed => {
+                ending::release(shared, claim).await;
+                return Ended::StoreFailed;
+            }
+            Stop::HandBack => ending::release(shared, claim).await,
+            Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
+        }
+        Ended::Otherwise
+    }
+
+    /// Returns when the job is not this attempt's any more.
+    async fn keep_lease(&self) {
+        let period = self.shared.config.heartbeat.max(Duration::from_millis(1));
+        let mut heartbeat = interval(period);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // The first one comes at once: the job may have been cancelled
+            // before anybody could find it in hand.
+            heartbeat.tick().await;
+            let lease_until = self.shared.ports.clock.now() + self.shared.config.lease;
+            match self
+                .shared
+                .queue
+                .heartbeat(self.claim.fence, lease_until)
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, "cannot keep the lease of a job"),
+            }
+        }
+    }
+
+    /// Makes and stores the pictures.
+    async fn make(&self) -> Result<Made, Stop> {
+        self.at(Checkpoint::Claimed);
+        let face = self.photograph().await?;
+        let (output, began) = self.generate(face).await?;
+        let files = self.encode(output.pictures).await?;
+        self.at(Checkpoint::Encoded);
+        self.store(files).await?;
+        self.at(Checkpoint::Stored);
+        Ok(Made {
+            began,
+            warnings: output.warnings,
+        })
+    }
+
+    async fn photograph(&self) -> Result<Picture, Stop> {
+        let Job {
+            id,
+            face,
+            file_prefix,
+            ..
+        } = &self.claim.job;
+        if let Some(picture) = self.shared.photographs.take(file_prefix) {
+            return Ok(picture);
+        }
+        let of_face = |error| Stop::Failed(failures::of_face(error));
+        let image = match face {
+            FaceOrigin::Url(url) => {
+                let begin = Instant::now();
+                let image = self.shared.ports.faces.fetch(url).await;
+                metrics::stage(Stage::FaceFetch, begin.elapsed());
+                image.map_err(of_face)?
+            }
+            FaceOrigin::Inline => {
+                let read = || self.shared.queue.photograph(*id);
+                let image = retry(self.shared.config.lease, "read a photograph", read).await;
+                let image = image.map_err(|error| {
+                    tracing::error!(%error, "cannot read the photograph of a job");
+                    Stop::StoreFailed
+                });
+                image?.ok_or_else(|| Stop::Failed(failures::photograph_lost()))?
+            }
+        };
+        self.shared.decode(image).await.map_err(of_face)
+    }
+
+    async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Timestamp), Stop> {
+        let request = self.claim.job.request.clone();
+        let input = GenerationInput { request, face };
+        let Some(mut generation) = self.shared.engine.submit(input) else {
+            return Err(Stop::EngineStopped);
+        };
+        let clock = &self.shared.ports.clock;
+        let mut turn = self.shared.turns.submit(clock);
+        self.shared.pace().begin(clock.now());
+        let output = self.end_of(&mut generation, &mut turn).await;
+        let output = output.map_err(|error| stop(&error))?;
+        metrics::timings(&output.timings);
+        Ok((output, turn.began()))
+    }
+
+    async fn end_of(
+        &self,
+        generation: &mut Generation,
+        turn: &mut Turn,
+    ) -> Result<GenerationOutput, BackendError> {
+        while let Some(event) = generation.next().await {
+            match event {
+                GenerationEvent::Progress { step, steps } => {
+                    turn.began();
+                    self.progress(step, steps);
+                }
+                GenerationEvent::Finished(output) => return Ok(output),
+                GenerationEvent::Failed(error) => return Err(error),
+            }
+        }
+        Err(BackendError::EngineStopped)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
+    fn progress(&self, step: usize, steps: usize) {
+        let units = cost(&self.claim.job.request) as f64 / steps.max(1) as f64;
+        let now = self.shared.ports.clock.now();
+        self.shared.pace().step(units, now);
+        self.held.progress(step, steps);
+        self.at(Checkpoint::Denoising);
+    }
+
+    async fn encode(&self, pictures: Vec<Picture>) -> Result<Vec<(FileName, Vec<u8>)>, Stop> {
+        let begin = Instant::now();
+        let encoder = Arc::clone(&self.shared.ports.encoder);
+        let names = self.claim.job.files();
+        let work = move || encode(&encoder, &pictures, names);
+        let files = tokio::task::spawn_blocking(work).await;
+        let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
+        metrics::stage(Stage::Encoding, begin.elapsed());
+        files.map_err(|error| {
+            tracing::error!(error, "cannot encode the pictures of a job");
+            Stop::Failed(failures::not_encoded())
+        })
+    }
+
+    async fn store(&self, files: Vec<(FileName, Vec<u8>)>) -> Result<(), Stop> {
+        let begin = Instant::now();
+        self.storing.store(true, Ordering::Release);
+        for (file, bytes) in files {
+            let attempt = self.claim.fence.attempt;
+            let object = ObjectName { file, attempt };
+            let put = || self.shared.ports.images.put(&object, bytes.clone());
+            let stored = retry(self.shared.config.lease, "store a picture", put).await;
+            stored.map_err(|error| {
+                tracing::error!(%error, "cannot store the pictures of a job");
+                Stop::StoreFailed
+            })?;
+        }
+        metrics::stage(Stage::Storing, begin.elapsed());
+        Ok(())
+    }
+
+    fn at(&self, checkpoint: Checkpoint) {
+        (self.shared.ports.observer)(checkpoint, &self.claim.job.request);
+    }
+}
+
+/// The files of all pictures.
+fn encode(
+    encoder: &PictureEncoder,
+    pictures: &[Picture],
+    names: Vec<FileName>,
+) -> Result<Vec<(FileName, Vec<u8>)>, String> {
+    let pngs: Vec<Vec<u8>> = pictures
+        .iter()
+        .map(|picture| encoder(picture))
+        .collect::<Result<_, _>>()?;
+    let file = |name: FileName| {
+        let png = pngs.get(name.index as usize);
+        let png = png.ok_or("the engine made too few pictures")?;
+        let bytes = match name.kind {
+            FileKind::Png => png.clone(),
+            FileKind::Base64 => STANDARD.encode(png).into_bytes(),
+        };
+        Ok((name, bytes))
+    };
+    names.into_iter().map(file).collect()
+}
+
+/// What an engine's refusal means for the job.
+fn stop(error: &BackendError) -> Stop {
+    match error {
+        // Nobody ended the job, so it waits for an engine that works.
+        BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
+            Stop::EngineStopped
+        }
+        BackendError::NoFace
+        | BackendError::InvalidFace(_)
+        | BackendError::OutOfMemory
+        | BackendError::NotFinite
+        | BackendError::Panicked => Stop::Failed(failures::of_backend(error)),
+        BackendError::Failed(detail) => {
+            tracing::warn!(
+                detail,
+                "the engine failed for a reason that callers are not told"
+            );
+            Stop::Failed(failures::of_backend(error))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What is written when an attempt is over.
+
+use facegen_core::{JobState, ObjectName};
+
+use super::attempt::Made;
+use super::failures;
+use super::retry::retry;
+use crate::job::{Failure, Job};
+use crate::queue::{Claim, Success};
+use crate::service::Checkpoint;
+use crate::service::shared::Shared;
+
+/// Makes the stored pictures the job's.
+pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
+    (shared.ports.observer)(Checkpoint::Finishing, &claim.job.request);
+    let now = shared.ports.clock.now();
+    let success = Success {
+        now,
+        began: made.began,
+        expires_at: now + shared.config.keep_pictures,
+        warnings: made.warnings,
+    };
+    let patience = patience(shared);
+    let finish = || shared.queue.finish(claim.fence, &success);
+    match retry(patience, "finish a job", finish).await {
+        Ok(true) => tell_success(shared, claim, &success),
+        Ok(false) => settle_lost_finish(shared, claim, &success).await,
+        // The lease runs out, and somebody else tries again.
+        Err(error) => tracing::error!(%error, "cannot finish a job"),
+    }
+}
+
+/// The job is not this attempt's any more, unless this very attempt finished
+/// it and only the store's answer was lost.
+async fn settle_lost_finish(shared: &Shared, claim: &Claim, success: &Success) {
+    match shared.queue.find(None, claim.job.id).await {
+        Ok(Some(job)) if job.state == JobState::Succeeded && job.attempt == claim.fence.attempt => {
+            tell_success(shared, claim, success);
+        }
+        Ok(_) => {
+            tracing::info!("a job ended otherwise while its pictures were stored");
+            delete_files(shared, claim).await;
+        }
+        // The files stay until the janitor finds them.
+        Err(error) => tracing::error!(%error, "cannot look after a job"),
+    }
+}
+
+/// Writes that the job has failed.
+pub(super) async fn fail(shared: &Shared, claim: &Claim, failure: Failure) {
+    write_failure(shared, claim, failure).await;
+}
+
+/// Writes that the job has failed because its task broke down, at whatever
+/// point.
+pub(super) async fn break_down(shared: &Shared, claim: &Claim) {
+    // Only then: the task may have broken down after it had finished the job.
+    if write_failure(shared, claim, failures::broke_down()).await {
+        delete_files(shared, claim).await;
+    }
+}
+
+/// False when nothing was written.
+async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool {
+    let now = shared.ports.clock.now();
+    let fail = || shared.queue.fail(claim.fence, &failure, now);
+    match retry(patience(shared), "fail a job", fail).await {
+        Ok(true) => {
+            tracing::info!(code = %failure.code, "a job failed");
+            tell_end(shared, claim, JobState::Failed);
+            true
+        }
+        Ok(false) => {
+            tracing::info!("a job ended otherwise before it could fail");
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "cannot fail a job");
+            false
+        }
+    }
+}
+
+/// Gives the job back unharmed.
+pub(super) async fn release(shared: &Shared, claim: &Claim) {
+    let release = || shared.queue.release(claim.fence);
+    match retry(patience(shared), "give a job back", release).await {
+        Ok(true) => tracing::info!("a job waits again"),
+        Ok(false) => tracing::info!("a job ended before it could be given back"),
+        Err(error) => tracing::error!(%error, "cannot give a job back"),
+    }
+}
+
+/// Deletes the files of this attempt, as far as that is possible.
+pub(super) async fn delete_files(shared: &Shared, claim: &Claim) {
+    for object in objects(&claim.job) {
+        if let Err(error) = shared.ports.images.delete(&object).await {
+            tracing::warn!(%error, "cannot delete the files of an attempt that was for nothing");
+            return;
+        }
+    }
+}
+
+/// The files of the attempt that this row is at.
+pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
+    let attempt = job.attempt;
+    let files = job.files().into_iter();
+    files.map(move |file| ObjectName { file, attempt })
+}
+
+fn tell_success(shared: &Shared, claim: &Claim, success: &Success) {
+    let seconds = success.now.since(success.began).as_secs_f64();
+    // Their number only: what a warning says is between us and the caller.
+    let warnings = success.warnings.len();
+    tracing::info!(job = %claim.job.id, seconds, warnings, "the job has succeeded");
+    tell_end(shared, claim, JobState::Succeeded);
+}
+
+fn tell_end(shared: &Shared, claim: &Claim, state: JobState) {
+    let mut job = claim.job.clone();
+    job.state = state;
+    shared.tell_end(&job);
+}
+
+/// How long the end of a job may be tried for: as long as its lease holds,
+/// which may have been renewed a heartbeat ago.
+fn patience(shared: &Shared) -> std::time::Duration {
+    let config = &shared.config;
+    config.lease.saturating_sub(config.heartbeat)
+}

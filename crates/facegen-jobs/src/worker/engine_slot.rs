@@ -1,0 +1,40 @@
+//! The engine, which can be replaced while jobs run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use facegen_core::GenerationInput;
+
+use crate::engine_thread::{EngineHandle, Generation};
+
+/// Holds the engine once there is one.
+#[derive(Default)]
+pub(crate) struct EngineSlot(Mutex<Option<Arc<EngineHandle>>>);
+
+impl EngineSlot {
+    /// Puts an engine in, or takes it out, and gives back the former one.
+    /// Dropping that may take as long as a denoising step.
+    pub(crate) fn replace(&self, engine: Option<Arc<EngineHandle>>) -> Option<Arc<EngineHandle>> {
+        std::mem::replace(&mut *self.lock(), engine)
+    }
+
+    /// Hands a request to the engine, `None` when there is none.
+    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Generation> {
+        // Under the lock, so that no clone of the handle is ever the last one
+        // and dropped among tasks.
+        self.lock().as_ref().map(|engine| engine.submit(input))
+    }
+
+    /// Whether the engine takes requests.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.lock().as_ref().is_some_and(|engine| engine.is_ready())
+    }
+
+    /// Whether there is an engine that will never be ready again.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().as_ref().is_some_and(|engine| engine.is_gone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<EngineHandle>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

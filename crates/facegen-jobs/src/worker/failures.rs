@@ -1,0 +1,55 @@
+//! What callers are told of a failure: whole sentences, and no details that
+//! are ours alone.
+
+use facegen_core::{BackendError, ErrorCode, FaceError};
+
+use crate::job::Failure;
+
+/// The task of the job panicked.
+pub(super) fn broke_down() -> Failure {
+    internal("the work on this request broke down")
+}
+
+/// The pictures are there, but no files of them.
+pub(super) fn not_encoded() -> Failure {
+    internal("the pictures could not be encoded")
+}
+
+/// The photograph that came with the request is not there any more.
+pub(super) fn photograph_lost() -> Failure {
+    internal("the photograph of this request could not be read")
+}
+
+/// The photograph cannot be had or read.
+pub(super) fn of_face(error: FaceError) -> Failure {
+    Failure {
+        code: error.code,
+        message: error.message,
+    }
+}
+
+/// The engine made no pictures.
+pub(super) fn of_backend(error: &BackendError) -> Failure {
+    let message = match error {
+        BackendError::Failed(_) => "the generation failed".into(),
+        BackendError::NoFace
+        | BackendError::InvalidFace(_)
+        | BackendError::OutOfMemory
+        | BackendError::NotFinite
+        | BackendError::Cancelled
+        | BackendError::Panicked
+        | BackendError::QueueFull
+        | BackendError::EngineStopped => error.to_string(),
+    };
+    Failure {
+        code: error.code(),
+        message,
+    }
+}
+
+fn internal(message: &str) -> Failure {
+    Failure {
+        code: ErrorCode::Internal,
+        message: message.into(),
+    }
+}

@@ -1,0 +1,154 @@
+//! The jobs that are worked on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::job::JobId;
+use crate::queue::Fence;
+
+/// The jobs that this process works on. Clones are the same list.
+#[derive(Clone, Default)]
+pub(crate) struct InHand(Arc<Mutex<HashMap<JobId, Entry>>>);
+
+struct Entry {
+    attempt: u32,
+    cost: u64,
+    /// How many denoising steps are done, of how many.
+    steps: (usize, usize),
+    cancelled: CancellationToken,
+}
+
+impl InHand {
+    /// Enters a job, for as long as the result lives.
+    pub(crate) fn enter(&self, fence: Fence, cost: u64) -> Held {
+        let cancelled = CancellationToken::new();
+        let entry = Entry {
+            attempt: fence.attempt,
+            cost,
+            steps: (0, 1),
+            cancelled: cancelled.clone(),
+        };
+        self.lock().insert(fence.id, entry);
+        Held {
+            list: self.clone(),
+            fence,
+            cancelled,
+        }
+    }
+
+    /// Stops the work on this job, if it is in hand.
+    pub(crate) fn cancel(&self, id: JobId) {
+        if let Some(entry) = self.lock().get(&id) {
+            entry.cancelled.cancel();
+        }
+    }
+
+    /// All attempts that are going on.
+    pub(crate) fn fences(&self) -> Vec<Fence> {
+        let list = self.lock();
+        let fences = list.iter().map(|(id, entry)| Fence {
+            id: *id,
+            attempt: entry.attempt,
+        });
+        fences.collect()
+    }
+
+    /// What is left of a job that costs so much.
+    pub(crate) fn work_left(&self, id: JobId, cost: u64) -> u64 {
+        self.lock().get(&id).map_or(cost, Entry::work_left)
+    }
+
+    /// What is left of the job that is nearest to its end; nothing when none
+    /// is in hand.
+    pub(crate) fn least_work_left(&self) -> u64 {
+        let list = self.lock();
+        list.values().map(Entry::work_left).min().unwrap_or(0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn work_left(&self) -> u64 {
+        let (done, steps) = (self.steps.0 as u64, self.steps.1.max(1) as u64);
+        self.cost / steps * steps.saturating_sub(done)
+    }
+}
+
+/// A job that is in hand until this is dropped.
+pub(crate) struct Held {
+    list: InHand,
+    fence: Fence,
+    cancelled: CancellationToken,
+}
+
+impl Held {
+    /// Notes that so many denoising steps are done.
+    pub(crate) fn progress(&self, step: usize, steps: usize) {
+        let mut list = self.list.lock();
+        let entry = list.get_mut(&self.fence.id);
+        if let Some(entry) = entry.filter(|entry| entry.attempt == self.fence.attempt) {
+            entry.steps = (step, steps);
+        }
+    }
+
+    /// Returns when the job is cancelled.
+    pub(crate) async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut list = self.list.lock();
+        // A later attempt at the same job may have taken the place.
+        let own = list.get(&self.fence.id);
+        if own.is_some_and(|entry| entry.attempt == self.fence.attempt) {
+            list.remove(&self.fence.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fence(attempt: u32) -> Fence {
+        let id = JobId::new(1).unwrap();
+        Fence { id, attempt }
+    }
+
+    #[test]
+    fn what_is_left_shrinks_with_the_steps() {
+        let list = InHand::default();
+        let id = fence(1).id;
+        assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 0));
+        let held = list.enter(fence(1), 42);
+        assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 42));
+        held.progress(20, 21);
+        assert_eq!((list.work_left(id, 42), list.least_work_left()), (2, 2));
+        held.progress(21, 21);
+        assert_eq!(list.work_left(id, 42), 0);
+        drop(held);
+        assert_eq!(list.work_left(id, 42), 42);
+    }
+
+    #[tokio::test]
+    async fn a_late_attempt_leaves_its_successor_alone() {
+        let list = InHand::default();
+        let late = list.enter(fence(1), 1);
+        let current = list.enter(fence(2), 1);
+        late.progress(1, 1);
+        assert_eq!(list.work_left(fence(2).id, 1), 1);
+        drop(late);
+        assert_eq!(list.fences(), [fence(2)]);
+        list.cancel(fence(2).id);
+        current.cancelled().await;
+        drop(current);
+        assert_eq!(list.fences(), []);
+    }
+}

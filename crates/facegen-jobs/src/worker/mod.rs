@@ -1,0 +1,225 @@
+//! Works on jobs: claims them, has them done by the engine, stores their
+//! pictures and writes their ends.
+//!
+//! The worker is one job ahead of the engine: while one is denoised, the
+//! photograph of the next is fetched and decoded.
+//!
+//! A job over which a worker died may kill the next one too. Such a job runs
+//! alone, so that it takes nobody along: it is claimed when nothing else is in
+//! hand, and nothing else is claimed until it has ended.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `attempt` | one attempt at one job |
+//! | `ending` | what is written when an attempt is over |
+//! | `failures` | what callers are told of a failure |
+//! | `in_hand` | [`InHand`], the jobs that are worked on |
+//! | `engine_slot` | [`EngineSlot`], the engine, which can be replaced |
+//! | `turns` | when the engine begins with each job |
+//! | `retry` | tries again for a while |
+
+mod attempt;
+mod ending;
+mod engine_slot;
+mod failures;
+mod in_hand;
+mod retry;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::Timestamp;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::broken_task;
+use crate::metrics;
+use crate::queue::{Claim, Hands, Workers};
+use crate::service::shared::Shared;
+use crate::store::StoreError;
+use attempt::{Attempt, Ended};
+pub(crate) use ending::objects;
+pub(crate) use engine_slot::EngineSlot;
+pub(crate) use in_hand::InHand;
+pub(crate) use turns::Turns;
+
+/// How often the worker looks for itself, should it not be woken.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many jobs are in hand at once: the one that is denoised and the next.
+const AT_ONCE: usize = 2;
+
+/// The pause after a store has failed a job; it doubles with each further
+/// failure, so that an engine does not make pictures again and again that
+/// cannot be kept.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Claims jobs and sees to their ends.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    /// Gives back what is in hand.
+    hand_back: CancellationToken,
+    /// Told when there will be no engine any more.
+    engine_gone: CancellationToken,
+    tasks: JoinSet<Ended>,
+    claims: HashMap<Id, Claim>,
+    /// What is in hand must stay alone.
+    alone: bool,
+    /// Nothing is claimed before.
+    paused_until: Instant,
+    /// The pause should a store fail the next job.
+    next_pause: Duration,
+    last_reclaim: Timestamp,
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        hand_back: CancellationToken,
+        engine_gone: CancellationToken,
+    ) -> Self {
+        Self {
+            last_reclaim: shared.ports.clock.now(),
+            shared,
+            hand_back,
+            engine_gone,
+            tasks: JoinSet::new(),
+            claims: HashMap::new(),
+            alone: false,
+            paused_until: Instant::now(),
+            next_pause: FIRST_PAUSE,
+        }
+    }
+
+    /// Works until no job is to be claimed any more and none is in hand.
+    pub(crate) async fn run(mut self) {
+        // Whatever ends the worker, nobody believes in it any longer.
+        let _gone = self.engine_gone.clone().drop_guard();
+        let _stopped = self.shared.stopped.clone().drop_guard();
+        let shared = Arc::clone(&self.shared);
+        while !(shared.draining.is_cancelled() && self.tasks.is_empty()) {
+            // Before the look for work, so that no call falls in between.
+            let woken = shared.work.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            if let Err(error) = self.look_after_queue().await {
+                tracing::error!(%error, "cannot look after the jobs");
+            }
+            tokio::select! {
+                () = woken => {}
+                () = sleep(LOOK_EVERY) => {}
+                () = shared.draining.cancelled(), if !shared.draining.is_cancelled() => {}
+                Some(ended) = self.tasks.join_next_with_id() => self.put_down(ended).await,
+            }
+        }
+    }
+
+    async fn look_after_queue(&mut self) -> Result<(), StoreError> {
+        if self.shared.engine.is_gone() {
+            self.engine_gone.cancel();
+        }
+        self.reclaim_when_due().await?;
+        self.claim_what_fits().await?;
+        metrics::queue_depth(self.shared.queue.depth().await?);
+        Ok(())
+    }
+
+    /// Takes back the jobs whose leases have run out, now and then.
+    async fn reclaim_when_due(&mut self) -> Result<(), StoreError> {
+        let now = self.shared.ports.clock.now();
+        let lease = self.shared.config.lease;
+        // A clock that went back must not put this off.
+        let early = now.since(self.last_reclaim) < self.shared.config.heartbeat;
+        if early && now >= self.last_reclaim {
+            return Ok(());
+        }
+        self.last_reclaim = now;
+        // Not the ones in hand, even if the clock was set forward just now.
+        for fence in self.shared.in_hand.fences() {
+            self.shared.queue.heartbeat(fence, now + lease).await?;
+        }
+        self.shared.reclaim(Workers::Lapsed, now).await
+    }
+
+    async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
+        while let Some(hands) = self.free_hands() {
+            let now = self.shared.ports.clock.now();
+            let lease_until = now + self.shared.config.lease;
+            match self.shared.queue.claim(hands, now, lease_until).await? {
+                Some(claim) => self.begin(claim, now),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// What may be claimed now; `None`: nothing.
+    fn free_hands(&self) -> Option<Hands> {
+        let claims = !self.shared.draining.is_cancelled()
+            && self.shared.engine.is_ready()
+            && !self.alone
+            && Instant::now() >= self.paused_until;
+        // A job that may break down only once cannot risk a neighbour's fate.
+        let at_once = AT_ONCE.min(self.shared.config.max_attempts as usize).max(1);
+        match self.tasks.len() {
+            0 if claims => Some(Hands::Empty),
+            count if claims && count < at_once => Some(Hands::Busy),
+            _ => None,
+        }
+    }
+
+    fn begin(&mut self, claim: Claim, now: Timestamp) {
+        self.alone = claim.breakdowns > 0;
+        if claim.fence.attempt == 1 {
+            metrics::queue_wait(now.since(claim.job.created_at));
+        }
+        let span = tracing::info_span!("job", id = %claim.job.id, attempt = claim.fence.attempt);
+        let attempt = Attempt::new(&self.shared, claim.clone(), self.hand_back.clone());
+        let task = self.tasks.spawn(attempt.run().instrument(span));
+        self.claims.insert(task.id(), claim);
+    }
+
+    fn pause_after(&mut self, ended: Ended) {
+        match ended {
+            Ended::Succeeded => self.next_pause = FIRST_PAUSE,
+            Ended::EngineStopped => self.paused_until = Instant::now() + LOOK_EVERY,
+            Ended::StoreFailed => {
+                let pause = self.next_pause;
+                tracing::warn!(?pause, "a store does not work, no job is begun for a while");
+                self.paused_until = Instant::now() + pause;
+                self.next_pause = LONGEST_PAUSE.min(pause * 2);
+            }
+            Ended::Otherwise => {}
+        }
+    }
+
+    async fn put_down(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        match ended {
+            Ok((task, ended)) => {
+                self.claims.remove(&task);
+                self.pause_after(ended);
+            }
+            Err(error) => {
+                let reason = broken_task::reason(&error);
+                tracing::error!(reason, "the task of a job broke down");
+                if let Some(claim) = self.claims.remove(&error.id()) {
+                    ending::break_down(&self.shared, &claim).await;
+                }
+            }
+        }
+        if self.tasks.is_empty() {
+            self.alone = false;
+            self.shared.pace().rest();
+        }
+    }
+}

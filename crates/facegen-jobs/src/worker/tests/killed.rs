@@ -1,0 +1,180 @@
+//! Real processes that die, without a chance to say a word.
+//!
+//! The process that dies is this very test program, told by a file in its
+//! working folder to run [`the_process_that_dies`] alone and where to abort.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use facegen_core::GenerationRequest;
+
+use super::*;
+use crate::testing::{FolderStore, config, engine, ports};
+
+const PLAN: &str = "plan";
+
+/// What is written into the file: the prompts to submit, if none are there,
+/// and where to abort with the job `poison`.
+struct Plan {
+    dies_at: String,
+    prompts: Vec<String>,
+}
+
+fn observer(dies_at: &str) -> Observer {
+    let dies_at = dies_at.to_owned();
+    Arc::new(move |checkpoint, request: &GenerationRequest| {
+        if request.prompt() == "poison" && format!("{checkpoint:?}") == dies_at {
+            std::process::abort();
+        }
+    })
+}
+
+async fn open(folder: &Path, dies_at: &str) -> JobService {
+    let images = FolderStore(folder.join("pictures"));
+    let ports = crate::service::Ports {
+        observer: observer(dies_at),
+        ..ports(Arc::new(images))
+    };
+    let config = config(folder.join("jobs.sqlite"));
+    JobService::open(config, ports).await.unwrap()
+}
+
+/// Submits what is not there yet, and works until nothing is left.
+async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
+    let service = open(folder, &plan.dies_at).await;
+    let key = new_key(&service).await;
+    let mut jobs = Vec::new();
+    for number in 1.. {
+        match service
+            .find(key, crate::job::JobId::new(number).unwrap())
+            .await
+            .unwrap()
+        {
+            Some(job) => jobs.push(job),
+            None => break,
+        }
+    }
+    if jobs.is_empty() {
+        for prompt in &plan.prompts {
+            let submission = submission(key, with_webhook(prompt));
+            jobs.push(service.submit(submission).await.unwrap());
+        }
+    }
+    let running = service.start();
+    running.attach(engine(&FakeControl::new()));
+    let mut ended = Vec::new();
+    for job in jobs {
+        ended.push(end_of(&service, job.id).await);
+    }
+    for job in &ended {
+        let file = service.file(&first_file(job)).await.unwrap();
+        assert_eq!(file.is_some(), job.state == JobState::Succeeded);
+    }
+    running.shutdown(crate::testing::PATIENCE).await;
+    ended
+}
+
+#[test]
+#[ignore = "it is the process that the other tests of this file kill"]
+fn the_process_that_dies() {
+    let Ok(text) = fs::read_to_string(PLAN) else {
+        return;
+    };
+    let mut lines = text.lines().map(str::to_owned);
+    let plan = Plan {
+        dies_at: lines.next().unwrap(),
+        prompts: lines.collect(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(work(Path::new("."), &plan));
+}
+
+/// Runs the process in this folder; false when it died.
+fn survives(folder: &Path, plan: &Plan) -> bool {
+    let text = format!("{}\n{}", plan.dies_at, plan.prompts.join("\n"));
+    fs::write(folder.join(PLAN), text).unwrap();
+    let name = concat!(module_path!(), "::the_process_that_dies");
+    let name = name.split_once("::").unwrap().1;
+    let output = Command::new("/proc/self/exe")
+        .args(["--exact", name, "--ignored"])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("running 1 test"), "{text}");
+    output.status.success()
+}
+
+#[tokio::test]
+async fn wherever_a_process_dies_the_job_ends_exactly_once() {
+    for (dies_at, jobs, attempts) in [
+        ("Accepted", 0, 0),
+        ("Inserted", 1, 1),
+        ("Enqueued", 1, 1),
+        ("Claimed", 1, 2),
+        ("Denoising", 1, 2),
+        ("Encoded", 1, 2),
+        ("Stored", 1, 2),
+        ("Finishing", 1, 2),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut plan = Plan {
+            dies_at: dies_at.into(),
+            prompts: vec!["poison".into()],
+        };
+        assert!(!survives(folder.path(), &plan), "it dies at {dies_at}");
+        plan.dies_at.clear();
+        plan.prompts.clear();
+        let ended = work(folder.path(), &plan).await;
+        assert_eq!(ended.len(), jobs, "{dies_at}");
+        for job in ended {
+            assert_eq!(
+                (job.state, job.attempt),
+                (JobState::Succeeded, attempts),
+                "{dies_at}"
+            );
+        }
+        let store = crate::store::Store::open(&folder.path().join("jobs.sqlite"))
+            .await
+            .unwrap();
+        assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 0);
+        let webhooks = count(&store, "SELECT count(*) FROM deliveries").await;
+        assert_eq!(
+            webhooks,
+            i64::try_from(jobs).unwrap(),
+            "one webhook: {dies_at}"
+        );
+        let files = FolderStore(folder.path().join("pictures")).len();
+        assert!(files <= 2, "{files} files: those of both attempts at most");
+    }
+}
+
+#[tokio::test]
+async fn poison_fails_after_three_attempts_and_its_neighbours_succeed() {
+    for position in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut prompts: Vec<String> = (0..4).map(|index| format!("neighbour {index}")).collect();
+        prompts.insert(position, "poison".into());
+        let plan = Plan {
+            dies_at: "Denoising".into(),
+            prompts,
+        };
+        let mut deaths = 0;
+        while !survives(folder.path(), &plan) {
+            deaths += 1;
+            assert!(deaths <= 3, "poison at {position}");
+        }
+        assert_eq!(deaths, 3, "poison at {position}");
+        for job in work(folder.path(), &plan).await {
+            if job.request.prompt() == "poison" {
+                assert_eq!((job.state, job.attempt), (JobState::Failed, 3));
+                let message = job.failure.unwrap().message;
+                assert_eq!(message, "the work on this request broke down 3 times");
+            } else {
+                assert_eq!(job.state, JobState::Succeeded, "poison at {position}");
+                assert!(job.attempt <= 2);
+            }
+        }
+    }
+}

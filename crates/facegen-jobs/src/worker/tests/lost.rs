@@ -1,0 +1,288 @@
+//! Jobs that end or go elsewhere while they are worked on.
+
+use std::sync::Mutex;
+use std::sync::mpsc;
+
+use async_trait::async_trait;
+use facegen_core::fake::MemoryStore;
+use facegen_core::{Clock, ImageStore, ObjectName, StorageError, Timestamp};
+
+use super::*;
+use crate::queue::{JobQueue, SqliteQueue, Workers};
+use crate::service::Ports;
+use crate::testing::log::Log;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelling_stops_exactly_that_job() {
+    let mut world = World::new();
+    let (mut trail, observer) = Trail::new();
+    world.observer = observer;
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let mut jobs = Vec::new();
+    for prompt in ["runs", "is ahead", "waits", "waits too"] {
+        jobs.push(submit(&service, key, prompt).await);
+    }
+    running.attach(world.engine());
+    world.control.let_pass(3);
+    trail.reached(Checkpoint::Denoising, "runs", 3).await;
+    for index in [0, 2] {
+        let job = service.cancel(key, jobs[index].id).await.unwrap().unwrap();
+        assert_eq!(job.state, JobState::Cancelled);
+    }
+    let in_hand = || service.shared().in_hand.fences();
+    while in_hand().iter().any(|fence| fence.id == jobs[0].id) {
+        tokio::task::yield_now().await;
+    }
+    world.control.open();
+    for (job, state) in jobs.iter().zip([
+        JobState::Cancelled,
+        JobState::Succeeded,
+        JobState::Cancelled,
+        JobState::Succeeded,
+    ]) {
+        assert_eq!(end_of(&service, job.id).await.state, state);
+    }
+    assert!(world.control.wait_until(|counts| counts.cancelled == 1));
+    assert_eq!(world.images.len(), 2);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_over_which_a_worker_died_has_the_worker_to_itself() {
+    let world = World::new();
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let suspect = submit(&service, key, "suspect").await;
+    let neighbour = submit(&service, key, "neighbour").await;
+    let store = world.store().await;
+    let died = "UPDATE generations SET breakdowns = 1, attempt = 1 WHERE id = 1";
+    sqlx::query(died).execute(&store.writer).await.unwrap();
+    let running = service.start();
+    running.attach(world.engine());
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    world.control.let_pass(5);
+    assert!(world.control.wait_until(|counts| counts.ticks == 6));
+    let found = service.find(key, neighbour.id).await.unwrap().unwrap();
+    assert_eq!(found.state, JobState::Queued);
+    world.control.open();
+    assert_eq!(end_of(&service, suspect.id).await.attempt, 2);
+    assert_eq!(end_of(&service, neighbour.id).await.attempt, 1);
+    running.shutdown(Duration::ZERO).await;
+}
+
+/// Stops one job at one checkpoint until it is told to go on.
+fn gate(at: Checkpoint) -> (Observer, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (come, is_there) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    let observer: Observer = Arc::new(move |checkpoint, _| {
+        if checkpoint == at {
+            come.send(()).unwrap();
+            let wait = || may_go_on.lock().unwrap().recv().unwrap();
+            tokio::task::block_in_place(wait);
+        }
+    });
+    (observer, is_there, go_on)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cancels_before_the_last_word_wins_and_no_file_stays() {
+    let mut world = World::new();
+    let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
+    world.observer = observer;
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "contested").await;
+    is_there.recv().unwrap();
+    assert_eq!(world.images.len(), 1);
+    let cancelled = service.cancel(key, job.id).await.unwrap().unwrap();
+    assert_eq!(cancelled.state, JobState::Cancelled);
+    go_on.send(()).unwrap();
+    running.shutdown(crate::testing::PATIENCE).await;
+    assert_eq!(end_of(&service, job.id).await.state, JobState::Cancelled);
+    assert!(world.images.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_fails_for_a_while_costs_nothing() {
+    let log = Log::get();
+    let mut world = World::new();
+    let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
+    world.observer = observer;
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    is_there.recv().unwrap();
+    service.set_read_only(true).await;
+    go_on.send(()).unwrap();
+    log.holds("cannot finish a job, trying again").await;
+    let found = service.find(key, job.id).await.unwrap().unwrap();
+    assert_eq!(found.state, JobState::Running);
+    service.set_read_only(false).await;
+    let job = end_of(&service, job.id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
+    assert_eq!(world.control.counts().admitted, 1);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
+    let world = World::new();
+    world.control.close();
+    let mut config = world.config();
+    config.heartbeat = Duration::from_millis(20);
+    let service = JobService::open(config, world.ports()).await.unwrap();
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "taken away").await;
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    // As if another machine had given this one up for dead.
+    let queue = SqliteQueue::new(world.store().await);
+    let reclaimed = queue.reclaim(Workers::All, 3, world.clock.now()).await;
+    assert_eq!(reclaimed.unwrap().requeued, [job.id]);
+    let mut attempt = 1;
+    while attempt == 1 {
+        world.control.let_pass(1);
+        attempt = service.find(key, job.id).await.unwrap().unwrap().attempt;
+        tokio::task::yield_now().await;
+    }
+    world.control.open();
+    let job = end_of(&service, job.id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    assert_eq!(world.images.len(), 1);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_forward_runs_nothing_twice() {
+    let world = World::new();
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    let store = world.store().await;
+    // The first time the first heartbeat may be what keeps the lease.
+    for _ in 0..2 {
+        world.clock.advance(Duration::from_hours(1));
+        let due = world.clock.now().as_millis();
+        // The worker looks after the queue within a second.
+        let lease = "SELECT coalesce(max(lease_until), 0) FROM generations";
+        while count(&store, lease).await <= due {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    world.control.open();
+    let job = end_of(&service, job.id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
+    assert_eq!(world.control.counts().admitted, 1);
+    running.shutdown(Duration::ZERO).await;
+}
+
+/// A store of pictures that refuses so many pictures first.
+#[derive(Debug)]
+struct FailingStore {
+    inner: MemoryStore,
+    refuses: Box<dyn Refuses>,
+}
+
+/// Says whether a picture is refused.
+trait Refuses: std::fmt::Debug + Send + Sync {
+    fn refuses(&self, object: &ObjectName) -> bool;
+}
+
+/// The first so many pictures.
+#[derive(Debug)]
+struct First(Mutex<u32>);
+
+impl Refuses for First {
+    fn refuses(&self, _object: &ObjectName) -> bool {
+        let mut left = self.0.lock().unwrap();
+        let refuses = *left > 0;
+        *left = left.saturating_sub(1);
+        refuses
+    }
+}
+
+/// Every picture of the first attempt.
+#[derive(Debug)]
+struct FirstAttempt;
+
+impl Refuses for FirstAttempt {
+    fn refuses(&self, object: &ObjectName) -> bool {
+        object.attempt == 1
+    }
+}
+
+#[async_trait]
+impl ImageStore for FailingStore {
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
+        if self.refuses.refuses(object) {
+            return Err(StorageError("the disk is full".into()));
+        }
+        self.inner.put(object, bytes).await
+    }
+
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        self.inner.get(object).await
+    }
+
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
+        self.inner.delete(object).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
+        self.inner.delete_before(moment).await
+    }
+}
+
+/// The job after its pictures were refused like this, and how often it was
+/// admitted to the engine.
+async fn end_with(refuses: Box<dyn Refuses>) -> (Job, usize) {
+    let world = World::new();
+    let images = FailingStore {
+        inner: world.images.clone(),
+        refuses,
+    };
+    let ports = Ports {
+        images: Arc::new(images),
+        ..world.ports()
+    };
+    let mut config = world.config();
+    config.lease = Duration::from_secs(1);
+    config.heartbeat = Duration::from_millis(100);
+    let service = JobService::open(config, ports).await.unwrap();
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    let job = end_of(&service, job.id).await;
+    running.shutdown(Duration::ZERO).await;
+    assert_eq!(world.images.len(), 1);
+    (job, world.control.counts().admitted)
+}
+
+#[tokio::test]
+async fn a_picture_that_is_refused_for_a_moment_is_not_made_again() {
+    let (job, admitted) = end_with(Box::new(First(Mutex::new(2)))).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
+    assert_eq!(admitted, 1);
+}
+
+#[tokio::test]
+async fn a_job_whose_pictures_cannot_be_stored_waits_and_is_tried_again() {
+    let (job, admitted) = end_with(Box::new(FirstAttempt)).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    assert_eq!(admitted, 2);
+}

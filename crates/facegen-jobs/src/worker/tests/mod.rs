@@ -1,0 +1,307 @@
+//! The worker over fake engines.
+
+#[cfg(target_os = "linux")]
+mod killed;
+mod lost;
+mod stopping;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::fake::{FakeControl, Fault};
+use facegen_core::{BackendError, ErrorCode, FaceSource, JobState};
+use tokio::sync::watch;
+
+use crate::job::Job;
+use crate::key::KeyId;
+use crate::service::{Checkpoint, JobService, Observer};
+use crate::testing::{
+    World, count, end_of, first_file, new_key, request, submission, with_webhook,
+};
+
+async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
+    let submission = submission(key, request(prompt));
+    service.submit(submission).await.unwrap()
+}
+
+/// Remembers where jobs have come.
+struct Trail(watch::Receiver<Vec<(Checkpoint, String)>>);
+
+impl Trail {
+    fn new() -> (Self, Observer) {
+        let (sender, trail) = watch::channel(Vec::new());
+        let observer: Observer = Arc::new(move |checkpoint, request| {
+            sender.send_modify(|trail| trail.push((checkpoint, request.prompt().to_owned())));
+        });
+        (Self(trail), observer)
+    }
+
+    /// Returns once this job has come there so often.
+    async fn reached(&mut self, checkpoint: Checkpoint, prompt: &str, times: usize) {
+        let at = |(at, who): &&(Checkpoint, String)| *at == checkpoint && who == prompt;
+        let often = |trail: &Vec<_>| trail.iter().filter(at).count() >= times;
+        let reached = tokio::time::timeout(crate::testing::PATIENCE, self.0.wait_for(often));
+        let _ = reached.await.expect("the job comes there").unwrap();
+    }
+
+    fn of(&self, prompt: &str) -> Vec<Checkpoint> {
+        let trail = self.0.borrow();
+        let own = trail.iter().filter(|(_, who)| who == prompt);
+        own.map(|(checkpoint, _)| *checkpoint).collect()
+    }
+}
+
+/// Faults by prompt.
+fn faulty(faults: &'static [(&'static str, Fault)]) -> FakeControl {
+    FakeControl::with_faults(move |request| {
+        let fault = faults
+            .iter()
+            .find(|(prompt, _)| *prompt == request.prompt());
+        fault.map(|(_, fault)| fault.clone())
+    })
+}
+
+#[tokio::test]
+async fn every_checkpoint_is_told_in_its_order() {
+    let mut world = World::new();
+    let (trail, observer) = Trail::new();
+    world.observer = observer;
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    end_of(&service, job.id).await;
+    let mut told = trail.of("a person");
+    assert_eq!(
+        told.iter()
+            .filter(|at| **at == Checkpoint::Denoising)
+            .count(),
+        21
+    );
+    told.dedup();
+    assert_eq!(
+        told,
+        [
+            Checkpoint::Accepted,
+            Checkpoint::Inserted,
+            Checkpoint::Enqueued,
+            Checkpoint::Claimed,
+            Checkpoint::Denoising,
+            Checkpoint::Encoded,
+            Checkpoint::Stored,
+            Checkpoint::Finishing,
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_is_one_job_ahead_and_no_more() {
+    let mut world = World::new();
+    let (mut trail, observer) = Trail::new();
+    world.observer = observer;
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    for prompt in ["first", "second", "third"] {
+        submit(&service, key, prompt).await;
+    }
+    let running = service.start();
+    running.attach(world.engine());
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    trail.reached(Checkpoint::Claimed, "second", 1).await;
+    world.control.let_pass(21);
+    trail.reached(Checkpoint::Claimed, "third", 1).await;
+    assert!(trail.of("first").contains(&Checkpoint::Finishing));
+    let running_rows = "SELECT count(*) FROM generations WHERE state = 'running'";
+    assert!(count(&world.store().await, running_rows).await <= 2);
+    world.control.open();
+    running.shutdown(crate::testing::PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
+    let mut world = World::new();
+    let (mut trail, observer) = Trail::new();
+    world.observer = observer;
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let first = submit(&service, key, "first").await.id;
+    let second = submit(&service, key, "second").await.id;
+    let running = service.start();
+    running.attach(world.engine());
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    trail.reached(Checkpoint::Claimed, "second", 1).await;
+    world.clock.advance(Duration::from_secs(10));
+    world.control.let_pass(21);
+    let first = end_of(&service, first).await;
+    assert_eq!(first.generation_time, Some(Duration::from_secs(10)));
+    world.clock.advance(Duration::from_secs(2));
+    world.control.open();
+    let second = end_of(&service, second).await;
+    assert_eq!(second.generation_time, Some(Duration::from_secs(2)));
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_burst_after_idleness_is_worked_off() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    for round in 0..3 {
+        let mut submits = tokio::task::JoinSet::new();
+        for index in 0..20 {
+            let service = service.clone();
+            let prompt = format!("round {round} job {index}");
+            submits.spawn(async move { submit(&service, key, &prompt).await });
+        }
+        for job in submits.join_all().await {
+            assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+        }
+    }
+    assert_eq!(world.control.counts().admitted, 60, "each was made once");
+    drop(running);
+}
+
+static FAULTS: [(&str, Fault); 5] = [
+    ("faceless", Fault::Refused(BackendError::NoFace)),
+    ("overflowing", Fault::FailsAt(5, BackendError::NotFinite)),
+    ("large", Fault::FailsAt(1, BackendError::OutOfMemory)),
+    ("fatal", Fault::PanicsAt(3)),
+    (
+        "detailed",
+        Fault::FailsAt(1, BackendError::Failed(String::new())),
+    ),
+];
+
+const TOLD: [(&str, ErrorCode, &str); 5] = [
+    (
+        "faceless",
+        ErrorCode::NoFace,
+        "no face detected in face_image",
+    ),
+    (
+        "overflowing",
+        ErrorCode::GenerationFailed,
+        "the model produced values that are not finite",
+    ),
+    (
+        "large",
+        ErrorCode::OutOfMemory,
+        "the device ran out of memory",
+    ),
+    (
+        "fatal",
+        ErrorCode::Internal,
+        "the engine broke down over this request",
+    ),
+    (
+        "detailed",
+        ErrorCode::GenerationFailed,
+        "the generation failed",
+    ),
+];
+
+#[tokio::test]
+async fn failures_tell_callers_what_they_may_know() {
+    let world = World::with_control(faulty(&FAULTS));
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    for (prompt, code, message) in TOLD {
+        let submission = submission(key, with_webhook(prompt));
+        let job = service.submit(submission).await.unwrap();
+        let job = end_of(&service, job.id).await;
+        let failure = job.failure.unwrap();
+        assert_eq!((failure.code, failure.message.as_str()), (code, message));
+        assert_eq!(job.state, JobState::Failed);
+        assert_eq!((job.generation_time, job.expires_at), (None, None));
+    }
+    let store = world.store().await;
+    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 0);
+    assert_eq!(count(&store, "SELECT count(*) FROM deliveries").await, 5);
+    assert!(world.images.is_empty());
+    let job = submit(&service, key, "sound").await;
+    assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    drop(running);
+}
+
+#[tokio::test]
+async fn photographs_behind_urls_are_fetched() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    for (url, state) in [
+        ("http://faces.example/a.jpg", JobState::Succeeded),
+        ("http://faces.example/nothing.jpg", JobState::Failed),
+    ] {
+        let mut submission = submission(key, request("by url"));
+        submission.face = FaceSource::Url(url.into());
+        let job = service.submit(submission).await.unwrap();
+        let job = end_of(&service, job.id).await;
+        assert_eq!(job.state, state, "{url}");
+        if let Some(failure) = job.failure {
+            assert_eq!(failure.code, ErrorCode::InvalidFaceImage);
+            assert_eq!(failure.message, "face_image cannot be fetched");
+        }
+    }
+    drop(running);
+}
+
+#[tokio::test]
+async fn pictures_that_cannot_be_encoded_fail_their_job() {
+    let world = World::new();
+    for panics in [false, true] {
+        let mut ports = world.ports();
+        ports.encoder = Arc::new(move |_| {
+            assert!(!panics, "the encoder breaks down");
+            Err("a detail of ours".into())
+        });
+        let service = JobService::open(world.config(), ports).await.unwrap();
+        let key = new_key(&service).await;
+        let running = service.start();
+        running.attach(world.engine());
+        let job = submit(&service, key, "a person").await;
+        let failure = end_of(&service, job.id).await.failure.unwrap();
+        assert_eq!(failure.code, ErrorCode::Internal);
+        assert_eq!(failure.message, "the pictures could not be encoded");
+        running.shutdown(Duration::ZERO).await;
+    }
+    assert!(world.images.is_empty());
+}
+
+#[tokio::test]
+async fn a_panic_in_the_task_of_a_job_fails_that_job_alone() {
+    for at in [
+        Checkpoint::Claimed,
+        Checkpoint::Denoising,
+        Checkpoint::Finishing,
+    ] {
+        let mut world = World::new();
+        world.observer = Arc::new(move |checkpoint, request| {
+            assert!(
+                checkpoint != at || request.prompt() != "fatal",
+                "as the test wants it"
+            );
+        });
+        let service = world.open().await;
+        let key = new_key(&service).await;
+        let fatal = submit(&service, key, "fatal").await;
+        let sound = submit(&service, key, "sound").await;
+        let running = service.start();
+        running.attach(world.engine());
+        let failure = end_of(&service, fatal.id).await.failure.unwrap();
+        assert_eq!(failure.code, ErrorCode::Internal);
+        assert_eq!(failure.message, "the work on this request broke down");
+        assert_eq!(end_of(&service, sound.id).await.state, JobState::Succeeded);
+        assert_eq!(service.file(&first_file(&fatal)).await.unwrap(), None);
+        running.shutdown(crate::testing::PATIENCE).await;
+        assert_eq!(world.images.len(), 1, "no file is left of it");
+    }
+}
