@@ -2,8 +2,22 @@
 //!
 //! | chapter | holds |
 //! |---|---|
+//! | [`guard`] | [`Guard`], the only way to an address that a caller names |
+//! | [`faces`] | [`Faces`], photographs behind URLs |
+//! | [`webhooks`] | [`HttpWebhooks`], the delivery of webhooks |
+//! | [`store`] | [`FolderStore`], pictures in a local folder |
 //! | [`input_image`] | from the bytes of a photograph to upright RGB pixels |
 
+pub mod faces;
+pub mod guard;
 pub mod input_image;
+pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod webhooks;
 
+pub use faces::Faces;
+pub use guard::{Guard, GuardError, Networks};
 pub use input_image::{ImageLimits, InputImageError, read_image};
+pub use store::{FolderError, FolderStore};
+pub use webhooks::HttpWebhooks;

@@ -1,0 +1,121 @@
+//! Photographs behind URLs.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::redact::{FaceImage, SafeUrl};
+use facegen_core::{FaceError, FaceReader, Picture};
+use tracing::info;
+
+use crate::guard::{Guard, GuardError};
+use crate::input_image::{ImageLimits, InputImageError, read_image};
+
+/// Fetches photographs through the guard and reads them.
+#[derive(Debug, Clone)]
+pub struct Faces {
+    guard: Guard,
+    limits: ImageLimits,
+    deadline: Duration,
+}
+
+impl Faces {
+    /// Photographs within `limits`, each fetched within `deadline`, redirects
+    /// included.
+    #[must_use]
+    pub fn new(guard: Guard, limits: ImageLimits, deadline: Duration) -> Self {
+        Self {
+            guard,
+            limits,
+            deadline,
+        }
+    }
+
+    /// What the caller hears, which tells nothing about inner networks: a name
+    /// that resolves to a private address is no different from an unknown one.
+    fn face_error(&self, error: &GuardError) -> FaceError {
+        let message = match error {
+            GuardError::Refused(refusal) if refusal.is_visible() => {
+                "face_image must be a public http or https URL".to_owned()
+            }
+            GuardError::Refused(_)
+            | GuardError::RedirectRefused(_)
+            | GuardError::TooManyRedirects(_)
+            | GuardError::Unreachable(_)
+            | GuardError::Client(_) => "face_image cannot be fetched from its URL".to_owned(),
+            GuardError::TimedOut(_) => format!(
+                "face_image cannot be fetched within {} seconds",
+                self.deadline.as_secs_f64()
+            ),
+            GuardError::Status(status) => {
+                format!("face_image cannot be fetched, its server answered {status}")
+            }
+            GuardError::TooLong { max_bytes } => InputImageError::TooLong {
+                max_bytes: *max_bytes,
+            }
+            .to_string(),
+        };
+        FaceError {
+            code: error.code(),
+            message,
+        }
+    }
+}
+
+#[async_trait]
+impl FaceReader for Faces {
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
+        let body = self
+            .guard
+            .get(url, self.limits.max_bytes, self.deadline)
+            .await;
+        body.map(FaceImage::from).map_err(|error| {
+            info!(%url, %error, "face image cannot be fetched");
+            self.face_error(&error)
+        })
+    }
+
+    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        read_image(image.bytes(), &self.limits).map_err(|error| FaceError {
+            code: error.code(),
+            message: error.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use facegen_core::ErrorCode;
+
+    use super::*;
+    use crate::testing::{FakeResolver, Host, guard};
+
+    fn faces() -> Faces {
+        let guard = guard(&FakeResolver::empty());
+        Faces::new(guard, ImageLimits::default(), Duration::from_secs(10))
+    }
+
+    #[tokio::test]
+    async fn a_photograph_is_fetched_and_read() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/assets/images/progressive.jpg"
+        );
+        let file = std::fs::read(path).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", file.len());
+        let host = Host::answering([head.as_bytes(), &file].concat()).await;
+        let image = faces().fetch(&host.url("/face.jpg").into()).await.unwrap();
+        assert_eq!(image.bytes(), file);
+        let picture = faces().decode(&image).unwrap();
+        assert_eq!((picture.width(), picture.height()), (48, 32));
+    }
+
+    #[test]
+    fn what_is_no_photograph_is_an_unusable_face_image() {
+        let error = faces().decode(&b"<html>".to_vec().into()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidFaceImage);
+        assert_eq!(
+            error.message,
+            "face_image is not a JPEG, PNG, WebP or GIF image"
+        );
+    }
+}

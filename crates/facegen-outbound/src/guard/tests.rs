@@ -1,0 +1,4 @@
+//! The guard against everything that a stranger's URL can be.
+
+mod limits;
+mod ssrf;

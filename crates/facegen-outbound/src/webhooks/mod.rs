@@ -1,0 +1,101 @@
+//! The delivery of webhooks.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::{Clock, Timestamp, WebhookMessage, WebhookOutcome, WebhookSender};
+use tracing::info;
+
+use crate::guard::{Answer, Guard, GuardError};
+
+/// Posts messages through the guard.
+#[derive(Debug, Clone)]
+pub struct HttpWebhooks {
+    guard: Guard,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+}
+
+impl HttpWebhooks {
+    /// How long the server gives a receiver to answer.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+    /// Webhooks whose receivers answer within `deadline`; `clock` tells how
+    /// far away the date of a `retry-after` is.
+    #[must_use]
+    pub fn new(guard: Guard, clock: Arc<dyn Clock>, deadline: Duration) -> Self {
+        Self {
+            guard,
+            clock,
+            deadline,
+        }
+    }
+
+    fn outcome(&self, answer: &Answer) -> WebhookOutcome {
+        let reason = format!("the receiver answered {}", answer.status);
+        match answer.status {
+            200..=299 => WebhookOutcome::Delivered,
+            410 => WebhookOutcome::Refused { reason },
+            _ => WebhookOutcome::Retry {
+                after: self.retry_after(answer),
+                reason,
+            },
+        }
+    }
+
+    /// How long the receiver wants to be left alone: seconds, or a date.
+    fn retry_after(&self, answer: &Answer) -> Option<Duration> {
+        let text = answer.retry_after.as_deref()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(Timestamp::from(date).since(self.clock.now()))
+    }
+
+    /// What rows say; the log has the details.
+    fn failure(&self, error: &GuardError) -> WebhookOutcome {
+        let reason = match error {
+            GuardError::Refused(_) => {
+                let reason = "the webhook is not a public http or https URL".to_owned();
+                return WebhookOutcome::Refused { reason };
+            }
+            GuardError::TimedOut(_) => format!(
+                "the receiver did not answer within {} seconds",
+                self.deadline.as_secs_f64()
+            ),
+            GuardError::Unreachable(_)
+            | GuardError::RedirectRefused(_)
+            | GuardError::TooManyRedirects(_)
+            | GuardError::Status(_)
+            | GuardError::TooLong { .. }
+            | GuardError::Client(_) => "the receiver cannot be reached".to_owned(),
+        };
+        WebhookOutcome::Retry {
+            after: None,
+            reason,
+        }
+    }
+}
+
+#[async_trait]
+impl WebhookSender for HttpWebhooks {
+    async fn send(&self, message: &WebhookMessage) -> WebhookOutcome {
+        let WebhookMessage { id, url, body } = message;
+        let answer = self
+            .guard
+            .post_json(url, id, body.clone(), self.deadline)
+            .await;
+        match answer {
+            Ok(answer) => self.outcome(&answer),
+            Err(error) => {
+                info!(delivery = %id, %url, %error, "webhook cannot be delivered");
+                self.failure(&error)
+            }
+        }
+    }
+}
