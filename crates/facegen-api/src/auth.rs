@@ -1,0 +1,72 @@
+//! The key of a request.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use facegen_core::redact::Secret;
+use facegen_jobs::{JobService, Key};
+use tracing::Span;
+
+use crate::ApiError;
+
+/// No key is longer; hashing what a body can hold would take long.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// Whom the request comes from, by the key that was sent.
+///
+/// # Errors
+/// The key is unknown or revoked, or keys cannot be looked up.
+pub(crate) async fn authenticate(
+    jobs: &JobService,
+    sent: &Secret<String>,
+) -> Result<Key, ApiError> {
+    let text = sent.expose().trim();
+    if text.len() > MAX_KEY_BYTES {
+        return Err(ApiError::Unauthorized);
+    }
+    let key = jobs.authenticate(&Secret::new(text.to_owned())).await?;
+    let key = key.ok_or(ApiError::Unauthorized)?;
+    Span::current().record("key", key.id.get());
+    Ok(key)
+}
+
+/// The key in the header `key`, else in `Authorization: Bearer`.
+pub(crate) fn sent_in_headers(headers: &HeaderMap) -> Option<Secret<String>> {
+    header_key(headers).or_else(|| bearer_key(headers))
+}
+
+fn header_key(headers: &HeaderMap) -> Option<Secret<String>> {
+    let text = headers.get("key")?.to_str().ok()?;
+    (!text.trim().is_empty()).then(|| Secret::new(text.to_owned()))
+}
+
+fn bearer_key(headers: &HeaderMap) -> Option<Secret<String>> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = text.trim().split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(key.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_headers() {
+        for (name, value, key) in [
+            ("key", "a key", Some("a key")),
+            ("key", " ", None),
+            ("authorization", "Bearer abc", Some("abc")),
+            ("authorization", "bearer abc", Some("abc")),
+            ("authorization", "Basic abc", None),
+            ("authorization", "abc", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            let found = sent_in_headers(&headers).map(|key| key.expose().clone());
+            assert_eq!(found.as_deref(), key, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The fields that are known.
+
+use facegen_core::redact::Secret;
+use facegen_core::request::Scalar;
+use facegen_core::{FieldError, RawGenerationRequest, RequestError};
+
+/// The names of the fields that are not those of the generation itself.
+const OWN_NAMES: [&str; 4] = ["key", "face_image", "request_id", "id"];
+
+/// The floats up to here hold every whole number; among greater ones a number
+/// may stand for its neighbours.
+const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
+
+/// The fields of a body as they were sent. Unknown ones are left out; of those
+/// sent twice the last one counts.
+#[derive(Debug, Default)]
+pub(crate) struct RequestBody {
+    /// The key, when one was sent as text.
+    pub(crate) key: Option<Secret<String>>,
+    /// The photograph or where it is, when it was sent as text.
+    pub(crate) face_image: Option<Secret<String>>,
+    /// What the pictures shall be like.
+    pub(crate) generation: RawGenerationRequest,
+    /// Which job is meant.
+    pub(crate) request_id: Scalar,
+    /// The same under another name.
+    pub(crate) id: Scalar,
+    /// Fields whose value is of no use in whatever way it is read.
+    pub(crate) errors: Vec<FieldError>,
+}
+
+impl RequestBody {
+    /// Takes the value that was sent under `name`, or the rule that it broke.
+    /// White space around the name is ignored: a published example sends
+    /// `" track_id"`.
+    pub(super) fn set(&mut self, name: &str, value: Result<Scalar, &'static str>) {
+        let name = name.trim();
+        let Some(field) = known_name(name) else {
+            return;
+        };
+        self.errors.retain(|error| error.field != field);
+        let value = match value.and_then(|value| check(field, value)) {
+            Ok(value) => value,
+            Err(rule) => {
+                self.errors.push(FieldError::new(field, rule));
+                Scalar::Null
+            }
+        };
+        match field {
+            "key" => self.key = secret(value),
+            "face_image" => self.face_image = secret(value),
+            "request_id" => self.request_id = value,
+            "id" => self.id = value,
+            _ => {
+                if let Some(place) = self.generation.field_mut(field) {
+                    *place = value;
+                }
+            }
+        }
+    }
+
+    /// The job that is meant, and the name of the field that says so:
+    /// `request_id`, else `id`.
+    ///
+    /// # Errors
+    /// Neither was sent, or in a way that is of no use.
+    pub(crate) fn job(&self) -> Result<(&'static str, &Scalar), RequestError> {
+        let named = [("request_id", &self.request_id), ("id", &self.id)];
+        if let Some(found) = named.into_iter().find(|(_, value)| !value.is_absent()) {
+            return Ok(found);
+        }
+        let broken = |error: &&FieldError| matches!(error.field, "request_id" | "id");
+        let mut errors: Vec<_> = self.errors.iter().filter(broken).cloned().collect();
+        if errors.is_empty() {
+            errors.push(FieldError::new("request_id", "is required"));
+        }
+        Err(RequestError { errors })
+    }
+}
+
+/// The name as an error can keep it, if it is that of a field.
+fn known_name(name: &str) -> Option<&'static str> {
+    let mut known = RawGenerationRequest::NAMES.into_iter().chain(OWN_NAMES);
+    known.find(|known| *known == name)
+}
+
+/// Checks what no parser after this one can see any more.
+fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
+    match (field, &value) {
+        ("face_image", Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_)) => {
+            Err("must be a string")
+        }
+        // A receiver must get back exactly what it sent.
+        ("track_id", Scalar::Float(number)) if number.abs() > LARGEST_EXACT_FLOAT => {
+            Err("must fit into 64 bits, or be a string")
+        }
+        _ => Ok(value),
+    }
+}
+
+/// The text, unless there is none.
+fn secret(value: Scalar) -> Option<Secret<String>> {
+    match value {
+        Scalar::Text(text) if !text.trim().is_empty() && text.trim() != "null" => {
+            Some(Secret::new(text))
+        }
+        Scalar::Null
+        | Scalar::Bool(_)
+        | Scalar::Integer(_)
+        | Scalar::Float(_)
+        | Scalar::Text(_) => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Bodies as they are sent.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`budget`] | [`BodyBudget`], how much memory all bodies together may take |
+//! | [`read`] | bytes, within limits of size and time |
+//! | [`json`] | from JSON to fields |
+//! | [`form`] | from a form to fields |
+//! | [`fields`] | [`RequestBody`], the fields that are known |
+
+mod budget;
+mod fields;
+mod form;
+mod json;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use budget::{BodyBudget, BodyShare};
+pub(crate) use fields::RequestBody;
+pub(crate) use read::{BODY_TIME, discard_request, read_body};
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+
+use crate::ApiError;
+
+/// Reads the fields of a body: of a form when the headers say so, of JSON
+/// whatever else they say. A body of nothing has no fields.
+///
+/// `curl --data` calls its JSON a form, so a form that begins like an object is
+/// read as one.
+pub(crate) fn parse_body(headers: &HeaderMap, bytes: &[u8]) -> Result<RequestBody, ApiError> {
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody)?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Ok(RequestBody::default());
+    }
+    if says_form(headers) && !text.starts_with('{') {
+        return Ok(form::parse(text));
+    }
+    json::parse(text)
+}
+
+fn says_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| {
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}

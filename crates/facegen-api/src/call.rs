@@ -1,0 +1,102 @@
+//! One call of the documented API.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::Method;
+use axum::http::request::Parts;
+use facegen_jobs::Key;
+
+use crate::auth::{authenticate, sent_in_headers};
+use crate::body::{BodyBudget, BodyShare, RequestBody, parse_body, read_body};
+use crate::links::base_url;
+use crate::middleware::in_time;
+use crate::{ApiError, ApiState};
+
+/// What all requests share: what the binary gave, and what only this crate
+/// needs.
+pub(crate) struct Served {
+    pub(crate) api: ApiState,
+    /// The room for bodies.
+    pub(crate) bodies: BodyBudget,
+}
+
+impl Deref for Served {
+    type Target = ApiState;
+
+    fn deref(&self) -> &ApiState {
+        &self.api
+    }
+}
+
+/// The state as handlers get it.
+pub(crate) type SharedState = Arc<Served>;
+
+/// A call whose key is known. Nothing about its fields has been told yet.
+pub(crate) struct ApiCall {
+    /// Whom it comes from.
+    pub(crate) key: Key,
+    /// What was sent.
+    pub(crate) body: RequestBody,
+    /// The room for what was sent.
+    pub(crate) share: BodyShare,
+    /// What links in the answer begin with.
+    pub(crate) base_url: String,
+}
+
+impl FromRequest<SharedState> for ApiCall {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &SharedState) -> Result<Self, ApiError> {
+        in_time(read_call(request, state)).await?
+    }
+}
+
+/// The key in the body counts first, as documented; then the one in a header.
+async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, ApiError> {
+    let (parts, body) = request.into_parts();
+    let (mut fields, share) = read_fields(&parts, body, state).await?;
+    let sent = fields.key.take();
+    let sent = sent.or_else(|| sent_in_headers(&parts.headers));
+    let key = authenticate(&state.jobs, &sent.ok_or(ApiError::Unauthorized)?).await?;
+    let public_url = state.config.public_url.as_deref();
+    let base_url = base_url(public_url, &parts.uri, &parts.headers)?;
+    Ok(ApiCall {
+        key,
+        body: fields,
+        share,
+        base_url,
+    })
+}
+
+/// The fields of the body, and the room that they take. Only `POST` has a body.
+async fn read_fields(
+    parts: &Parts,
+    body: Body,
+    state: &SharedState,
+) -> Result<(RequestBody, BodyShare), ApiError> {
+    let mut share = state.bodies.share();
+    if parts.method != Method::POST {
+        return Ok((RequestBody::default(), share));
+    }
+    let limit = state.config.max_body_bytes;
+    let bytes = read_body(&parts.headers, body, limit, &mut share).await?;
+    let headers = parts.headers.clone();
+    // The share goes along: the work goes on when its caller has gone.
+    off_the_runtime(move || Ok((parse_body(&headers, &bytes)?, share))).await?
+}
+
+/// Runs `work` where it holds up nobody: bodies with photographs take
+/// milliseconds to read.
+///
+/// # Errors
+/// `work` panicked.
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| ApiError::Panicked)
+}

@@ -1,0 +1,58 @@
+//! A job for unit tests.
+
+use std::time::Duration;
+
+use facegen_core::redact::SafeUrl;
+use facegen_core::request::{Scalar, Style};
+use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
+use facegen_jobs::{FaceOrigin, Failure, Job, JobId};
+
+use crate::Capabilities;
+
+pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
+
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    safety_checker: true,
+    styles: Vec::new(),
+};
+
+/// A job of two pictures that has succeeded, with these fields set as well.
+pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
+    let mut raw = RawGenerationRequest {
+        prompt: "pretty woman".into(),
+        samples: "2".into(),
+        ..RawGenerationRequest::default()
+    };
+    for (name, value) in fields {
+        *raw.field_mut(name).unwrap() = value.clone();
+    }
+    let request = raw.parse().unwrap().resolve_seed(|| 4_029_484_891);
+    assert_eq!(request.style(), Style::Realistic);
+    Job {
+        id: JobId::new(32).unwrap(),
+        state: JobState::Succeeded,
+        request,
+        face: FaceOrigin::Url(SafeUrl::from("https://u:p@example.org/face.jpg?sig=1")),
+        file_prefix: FilePrefix::parse(PREFIX).unwrap(),
+        base_url: String::from("http://caller.example:8080"),
+        attempt: 1,
+        created_at: Timestamp::from_millis(0),
+        generation_time: Some(Duration::from_secs(7)),
+        failure: None,
+        warnings: Vec::new(),
+        expires_at: None,
+    }
+}
+
+/// The same job, failed.
+pub(crate) fn failed_job(fields: &[(&str, Scalar)]) -> Job {
+    Job {
+        state: JobState::Failed,
+        failure: Some(Failure {
+            code: ErrorCode::NoFace,
+            message: String::from("No face detected in face_image"),
+        }),
+        generation_time: None,
+        ..job(fields)
+    }
+}

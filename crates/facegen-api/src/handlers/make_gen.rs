@@ -1,0 +1,172 @@
+//! The request for pictures.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use facegen_core::redact::Secret;
+use facegen_core::request::Style;
+use facegen_core::{
+    FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
+};
+use facegen_jobs::{Job, Submission};
+use tracing::{Instrument, Span, warn};
+use uuid::Uuid;
+
+use crate::ApiError;
+use crate::body::{BodyShare, RequestBody};
+use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::links::Links;
+use crate::middleware::in_time;
+use crate::response::Json;
+use crate::wire::{Failed, Processing, Success};
+
+/// Takes a job in, and answers with its pictures if they come soon.
+pub(crate) async fn make_gen(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let ApiCall {
+        key,
+        body,
+        share,
+        base_url,
+    } = call;
+    let styles = state.capabilities.styles.clone();
+    let max_face_bytes = state.config.max_face_bytes;
+    // The share goes along: the work goes on when its caller has gone.
+    let parsing = off_the_runtime(move || (parse(body, &styles, max_face_bytes), share));
+    let (parsed, share) = in_time(parsing).await??;
+    let (request, face) = parsed?;
+    let submission = Submission {
+        key: key.id,
+        request,
+        face,
+        base_url: base_url.clone(),
+    };
+    let job = submit(&state, submission, share).await?;
+    Span::current().record("job", job.id.get());
+    let job = wait_if_short(&state, job).await;
+    Ok(answer(&state, &job, Links::new(&base_url)).await)
+}
+
+/// Hands the job over. The photograph is in memory until that is done, whether
+/// or not the caller is still there.
+async fn submit(
+    state: &SharedState,
+    submission: Submission,
+    share: BodyShare,
+) -> Result<Job, ApiError> {
+    let jobs = state.jobs.clone();
+    let submitting = async move {
+        let job = jobs.submit(submission).await;
+        drop(share);
+        job
+    };
+    let task = tokio::spawn(submitting.in_current_span());
+    Ok(task.await.map_err(|_| ApiError::Panicked)??)
+}
+
+/// Reads all fields, and complains of all that are wrong at once.
+fn parse(
+    body: RequestBody,
+    styles: &[Style],
+    max_face_bytes: usize,
+) -> Result<(GenerationRequest, FaceSource), RequestError> {
+    let RequestBody {
+        face_image,
+        generation,
+        mut errors,
+        ..
+    } = body;
+    let face = read_face(face_image, max_face_bytes);
+    // Of no meaning here, so as good as unknown.
+    errors.retain(|error| !matches!(error.field, "key" | "request_id" | "id"));
+    note(&mut errors, check_style(&generation, styles));
+    let face = note(&mut errors, face);
+    let request = generation.parse().map_err(|found| {
+        for error in found.errors {
+            note::<()>(&mut errors, Err(error));
+        }
+    });
+    match (request, face) {
+        (Ok(request), Some(face)) if errors.is_empty() => {
+            Ok((request.resolve_seed(random_seed), face))
+        }
+        _ => Err(RequestError { errors }),
+    }
+}
+
+/// The photograph; its text goes as soon as it is read.
+fn read_face(
+    face_image: Option<Secret<String>>,
+    max_face_bytes: usize,
+) -> Result<FaceSource, FieldError> {
+    let Some(text) = face_image else {
+        return Err(FieldError::new("face_image", "is required"));
+    };
+    FaceSource::parse(text.expose(), max_face_bytes)
+}
+
+/// The value that was read; on an error notes it, unless the field has one: the
+/// first complaint about a field is the most precise one.
+fn note<T>(errors: &mut Vec<FieldError>, reading: Result<T, FieldError>) -> Option<T> {
+    let error = match reading {
+        Ok(value) => return Some(value),
+        Err(error) => error,
+    };
+    if errors.iter().all(|known| known.field != error.field) {
+        errors.push(error);
+    }
+    None
+}
+
+/// Whether the models can make this look; the parser knows only which there are.
+fn check_style(generation: &RawGenerationRequest, styles: &[Style]) -> Result<(), FieldError> {
+    let offered: Vec<_> = styles.iter().map(|style| (style.as_str(), ())).collect();
+    generation.style.choice("style", &offered).map(|_| ())
+}
+
+fn random_seed() -> u32 {
+    // The last bytes of a random UUID hold nothing but randomness.
+    let [.., first, second, third, fourth] = *Uuid::new_v4().as_bytes();
+    u32::from_be_bytes([first, second, third, fourth])
+}
+
+/// The job as it is when the caller shall be answered: at once when a webhook
+/// will tell of the end or when it is far away, else when it has come.
+async fn wait_if_short(state: &SharedState, job: Job) -> Job {
+    let limit = state.config.sync_wait;
+    if job.request.webhook().is_some() || estimate(state, &job).await > limit {
+        return job;
+    }
+    match state.jobs.wait(job.id, limit).await {
+        Ok(job) => job,
+        Err(error) => {
+            // The job is accepted: an error would only make the caller send it again.
+            warn!(error = %error, "waiting for a job failed");
+            job
+        }
+    }
+}
+
+async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
+    let capabilities = &state.capabilities;
+    match job.state {
+        JobState::Succeeded => Json(Success::new(job, links, capabilities)).into_response(),
+        JobState::Failed | JobState::Cancelled => Json(Failed::new(job)).into_response(),
+        JobState::Queued | JobState::Running => {
+            let estimate = estimate(state, job).await;
+            Json(Processing::new(job, estimate, links, capabilities)).into_response()
+        }
+    }
+}
+
+/// How long the job will take; nothing when that cannot be told.
+async fn estimate(state: &SharedState, job: &Job) -> Duration {
+    let estimate = state.jobs.estimate(job).await;
+    estimate.unwrap_or_else(|error| {
+        warn!(error = %error, "estimating a job failed");
+        Duration::ZERO
+    })
+}

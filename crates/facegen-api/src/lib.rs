@@ -1,0 +1,43 @@
+//! The HTTP interface.
+//!
+//! A drop-in replacement for the documented `face_gen` endpoints: the routes,
+//! the bodies and the errors are those that existing clients know. Nothing here
+//! knows a tensor, a table or a bucket; [`facegen_jobs::JobService`] does the
+//! work.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`state`] | [`ApiState`], what the binary gives the router |
+//! | [`mod@router`] | [`router()`](router::router), the list of routes |
+//! | `middleware` | what happens around every request, in order |
+//! | `body` | bodies as they are sent, read into `RequestBody` |
+//! | `auth` | the key of a request |
+//! | `call` | one call of the documented API: its key, its body, its links |
+//! | `handlers` | one file for each kind of route |
+//! | `wire` | the bodies of answers, key by key |
+//! | `links` | the addresses in answers |
+//! | [`error`] | [`ApiError`], and the envelope in which callers see it |
+//! | [`status`] | from [`ErrorCode`](facegen_core::ErrorCode) to HTTP status |
+//! | [`webhook`] | [`webhook_body`], what receivers of webhooks get |
+
+mod auth;
+mod body;
+mod call;
+pub mod error;
+mod handlers;
+mod links;
+mod middleware;
+mod response;
+pub mod router;
+pub mod state;
+pub mod status;
+pub mod webhook;
+mod wire;
+
+#[cfg(test)]
+mod fixture;
+
+pub use error::ApiError;
+pub use router::router;
+pub use state::{ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe};
+pub use webhook::webhook_body;

@@ -1,0 +1,145 @@
+//! The addresses in answers.
+
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri};
+use facegen_core::{FileKind, FileName};
+use facegen_jobs::{Job, JobId};
+
+use crate::ApiError;
+
+/// Where the server is for its caller: the address that the operator set, else
+/// `http://` and the host that the request names.
+///
+/// # Errors
+/// No address is set, and the request names no host.
+pub(crate) fn base_url(
+    public_url: Option<&str>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<String, ApiError> {
+    if let Some(url) = public_url {
+        return Ok(url.to_owned());
+    }
+    let header = headers.get(HOST).and_then(|value| value.to_str().ok());
+    let host = header.or_else(|| uri.authority().map(Authority::as_str));
+    host.filter(|host| is_host(host))
+        .map(|host| format!("http://{host}"))
+        .ok_or(ApiError::InvalidHost)
+}
+
+/// Whether `text` is a name or an address with or without a port, and nothing
+/// that would mean something else within a link.
+fn is_host(text: &str) -> bool {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
+    let Ok(authority) = text.parse::<Authority>() else {
+        return false;
+    };
+    text.chars().all(plain) && !authority.host().is_empty()
+}
+
+/// Builds the addresses under one base.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Links<'a> {
+    base: &'a str,
+}
+
+impl<'a> Links<'a> {
+    /// Addresses that begin with `base`, with or without a slash at its end.
+    pub(crate) fn new(base: &'a str) -> Self {
+        Self {
+            base: base.trim_end_matches('/'),
+        }
+    }
+
+    /// Where to ask for a job.
+    pub(crate) fn fetch(self, id: JobId) -> String {
+        format!("{}/api/v1/enterprise/face_gen/fetch/{id}", self.base)
+    }
+
+    /// Where the pictures of a job are, or will be.
+    pub(crate) fn pictures(self, job: &Job) -> Vec<String> {
+        let kind = if job.request.base64() {
+            FileKind::Base64
+        } else {
+            FileKind::Png
+        };
+        (0_u32..)
+            .take(job.request.samples())
+            .map(|index| FileName {
+                prefix: job.file_prefix.clone(),
+                index,
+                kind,
+            })
+            .map(|name| format!("{}/temp/{}", self.base, name.expose()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn from_host(host: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        base_url(None, &Uri::from_static("/"), &headers).ok()
+    }
+
+    #[test]
+    fn hosts_become_addresses() {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "10.0.0.1:80",
+            "[::1]:8080",
+            "a-b.example",
+        ] {
+            assert_eq!(from_host(host), Some(format!("http://{host}")));
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for host in [
+            "",
+            "user@example.org",
+            "example.org/path",
+            "a b",
+            "a\"b",
+            "a?b",
+            ":80",
+            "<x>",
+        ] {
+            assert_eq!(from_host(host), None, "{host}");
+        }
+        let nothing = base_url(None, &Uri::from_static("/"), &HeaderMap::new());
+        assert!(nothing.is_err());
+    }
+
+    #[test]
+    fn the_address_of_the_operator_comes_first() {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("evil.example"));
+        let base = base_url(
+            Some("https://faces.example/x/"),
+            &Uri::from_static("/"),
+            &headers,
+        );
+        let base = base.unwrap();
+        let id = JobId::new(1).unwrap();
+        assert_eq!(
+            Links::new(&base).fetch(id),
+            "https://faces.example/x/api/v1/enterprise/face_gen/fetch/1"
+        );
+    }
+
+    #[test]
+    fn a_request_without_the_header_may_name_its_host_in_its_address() {
+        let uri = Uri::from_static("http://example.org:81/healthz");
+        let base = base_url(None, &uri, &HeaderMap::new());
+        assert_eq!(base.unwrap(), "http://example.org:81");
+    }
+}

@@ -1,0 +1,42 @@
+//! What happens around every request, in order.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`tidy`] | paths with doubled or trailing slashes |
+//! | [`request_id`] | the name of a request in logs |
+//! | [`legacy`] | errors with status 200, for clients that read no other body |
+//! | [`observe`] | one log line and the metrics of each request |
+//! | [`limits`] | panics and answers that take too long |
+
+mod legacy;
+mod limits;
+mod observe;
+mod request_id;
+mod tidy;
+
+pub(crate) use limits::{answer_in_time, in_time};
+pub(crate) use tidy::tidy_path;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::call::SharedState;
+
+/// The routes with everything around them, the outermost first. The limit of
+/// bodies is where they are read, so that it can answer in the envelope.
+pub(crate) fn around(routes: Router<SharedState>, state: &SharedState) -> Router<SharedState> {
+    let stack = ServiceBuilder::new()
+        // The log line needs the id, and every answer shows it.
+        .layer(from_fn(request_id::name))
+        // Outside of what is logged and measured, which want the true status.
+        .layer(from_fn_with_state(Arc::clone(state), legacy::soften))
+        // Outside of what turns failures into answers, to see all answers.
+        .layer(from_fn(observe::observe))
+        // Innermost, but for the time limit of some routes: see the router.
+        .layer(CatchPanicLayer::custom(limits::panicked));
+    routes.layer(stack)
+}

@@ -1,0 +1,103 @@
+//! The list of routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use tower::ServiceBuilder;
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::body::{BodyBudget, discard_request};
+use crate::call::{Served, SharedState};
+use crate::handlers::{fetch, files, make_gen, operations};
+use crate::middleware;
+use crate::{ApiConfig, ApiError, ApiState};
+
+/// Everything that the server answers, for the binary and for tests.
+pub fn router(state: ApiState) -> Router {
+    let ApiConfig {
+        body_budget_bytes,
+        max_body_bytes,
+        ..
+    } = state.config;
+    let state = Arc::new(Served {
+        api: state,
+        bodies: BodyBudget::new(body_budget_bytes, max_body_bytes),
+    });
+    let routes = Router::new()
+        .merge(make_gen_route())
+        .merge(quick_routes())
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(method_not_allowed);
+    let routes = middleware::around(routes, &state).with_state(state);
+    // Paths are tidied before routing, hence outside of the router.
+    let tidied = ServiceBuilder::new()
+        .map_request(middleware::tidy_path)
+        .service(routes);
+    Router::new().fallback_service(tidied)
+}
+
+/// The request for pictures. It limits its time itself, because it may wait for
+/// pictures, and must not be cut off once its job is taken in.
+fn make_gen_route() -> Router<SharedState> {
+    Router::new().route(
+        "/api/v1/enterprise/face_gen/make_gen",
+        post(make_gen::make_gen),
+    )
+}
+
+/// Everything that can be given up at any moment.
+fn quick_routes() -> Router<SharedState> {
+    Router::new()
+        .merge(fetch_routes())
+        .merge(file_routes())
+        .merge(operations_routes())
+        .layer(from_fn(middleware::answer_in_time))
+}
+
+/// The question after pictures, in all its documented forms.
+fn fetch_routes() -> Router<SharedState> {
+    let by_body = || post(fetch::by_body);
+    Router::new()
+        .route("/api/v1/enterprise/face_gen/fetch", by_body())
+        .route(
+            "/api/v1/enterprise/face_gen/fetch/{id}",
+            post(fetch::by_path).get(fetch::by_path),
+        )
+        .route("/api/v1/enterprise/fetch", by_body())
+}
+
+/// Pictures, for pages of any origin: who knows the name may see them.
+fn file_routes() -> Router<SharedState> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any);
+    Router::new()
+        .route("/temp/{file}", get(files::file))
+        // Set before the layer, which answers preflights in its place.
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(cors)
+}
+
+/// What operators and their machines ask for.
+fn operations_routes() -> Router<SharedState> {
+    Router::new()
+        .route("/", get(operations::index))
+        .route("/healthz", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics))
+}
+
+async fn unknown_path(request: Request) -> ApiError {
+    discard_request(request).await;
+    ApiError::UnknownPath
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    discard_request(request).await;
+    ApiError::MethodNotAllowed
+}

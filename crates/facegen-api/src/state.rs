@@ -1,0 +1,148 @@
+//! What the binary gives the router.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::Clock;
+use facegen_core::request::Style;
+use facegen_jobs::JobService;
+use serde::Serialize;
+
+/// Everything that the handlers need.
+#[derive(Clone)]
+pub struct ApiState {
+    /// Does the work.
+    pub jobs: JobService,
+    /// What the operator may set.
+    pub config: ApiConfig,
+    /// What the loaded models can do.
+    pub capabilities: Capabilities,
+    /// Says whether the server can make pictures at this moment.
+    pub readiness: ReadinessProbe,
+    /// Renders the metrics of the process.
+    pub metrics: MetricsRenderer,
+    /// The time of day, for pictures that have expired.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for ApiState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ApiState")
+            .field("config", &self.config)
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the operator may set about the HTTP interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// The address under which callers reach the server, e.g.
+    /// `https://faces.example.org`; links begin with it. Without one they begin
+    /// with `http://` and the `Host` of the request. Forwarded headers are not
+    /// looked at, because anybody can send them: behind a proxy that changes
+    /// scheme or host, set this.
+    pub public_url: Option<String>,
+    /// How long `make_gen` waits for the pictures before it answers that they
+    /// are being made.
+    pub sync_wait: Duration,
+    /// The largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// How many bytes of bodies may be in memory at once, of all requests
+    /// together; the first 64 KiB of each are not counted, and there is always
+    /// room for one of the largest. A photograph is there twice while it is
+    /// decoded. See [`ApiConfig::body_budget`].
+    pub body_budget_bytes: usize,
+    /// Whether errors of all paths under `/api/` are answered with status 200,
+    /// for clients that read no other body.
+    pub legacy_http_200: bool,
+    /// The largest photograph, decoded from base64, in bytes.
+    pub max_face_bytes: usize,
+    /// How long pictures are kept, for callers who come too late.
+    pub keep_pictures: Duration,
+}
+
+impl ApiConfig {
+    /// The budget that goes well with bodies of this size, in bytes: 16 of
+    /// them, and at least 256 MB.
+    #[must_use]
+    pub fn body_budget(max_body_bytes: usize) -> usize {
+        max_body_bytes.saturating_mul(16).max(256_000_000)
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        let max_body_bytes = 16_000_000;
+        Self {
+            public_url: None,
+            sync_wait: Duration::from_secs(20),
+            max_body_bytes,
+            body_budget_bytes: Self::body_budget(max_body_bytes),
+            legacy_http_200: false,
+            max_face_bytes: 10_000_000,
+            keep_pictures: Duration::from_hours(24),
+        }
+    }
+}
+
+/// What the loaded models can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether there is a safety checker.
+    pub safety_checker: bool,
+    /// The looks on offer.
+    pub styles: Vec<Style>,
+}
+
+/// Renders the metrics of the process in Prometheus' text format.
+pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Says how ready the server is at this moment. It is asked often, so it must
+/// not wait.
+pub type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
+
+/// How ready the server is to make pictures. Anybody may read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Readiness {
+    /// The models are being read.
+    Loading {
+        /// The component that is being read.
+        component: String,
+        /// How many are read.
+        loaded: usize,
+        /// How many there are.
+        components: usize,
+    },
+    /// Pictures can be made.
+    Ready,
+    /// The server is stopping.
+    Draining,
+    /// No picture can be made until somebody does something about it.
+    Broken {
+        /// What is wrong, in words that anybody may read.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_shows_its_progress() {
+        let loading = Readiness::Loading {
+            component: String::from("unet"),
+            loaded: 2,
+            components: 8,
+        };
+        let written = serde_json::to_string(&loading).unwrap();
+        let expected = r#"{"status":"loading","component":"unet","loaded":2,"components":8}"#;
+        assert_eq!(written, expected);
+        let ready = serde_json::to_string(&Readiness::Ready).unwrap();
+        assert_eq!(ready, r#"{"status":"ready"}"#);
+    }
+}

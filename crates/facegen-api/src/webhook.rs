@@ -1,0 +1,99 @@
+//! What the receivers of webhooks get.
+
+use facegen_core::JobState;
+use facegen_core::request::Scalar;
+use facegen_jobs::Job;
+use serde::Serialize;
+
+use crate::Capabilities;
+use crate::links::Links;
+use crate::wire::{Success, failure_message};
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Success {
+        #[serde(flatten)]
+        success: Box<Success<'a>>,
+        track_id: Option<&'a Scalar>,
+    },
+    Failed {
+        status: &'static str,
+        id: u32,
+        message: &'a str,
+        track_id: Option<&'a Scalar>,
+    },
+}
+
+/// The body of the webhook of an ended job: what `make_gen` answers about one
+/// that succeeded, or the reason why there are no pictures; with the caller's
+/// `track_id` in the type in which it was sent, null when none was.
+///
+/// Links begin with `public_url`, else with the address under which the caller
+/// reached the server.
+#[must_use]
+pub fn webhook_body(job: &Job, public_url: Option<&str>, capabilities: &Capabilities) -> String {
+    let links = Links::new(public_url.unwrap_or(&job.base_url));
+    let track_id = job.request.track_id();
+    let body = match job.state {
+        JobState::Succeeded => Body::Success {
+            success: Box::new(Success::new(job, links, capabilities)),
+            track_id,
+        },
+        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => {
+            Body::Failed {
+                status: "failed",
+                id: job.id.get(),
+                message: failure_message(job),
+                track_id,
+            }
+        }
+    };
+    // Texts and numbers under names that are texts can always be written.
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{CAPABILITIES, PREFIX, failed_job, job};
+
+    #[test]
+    fn success_is_that_of_make_gen_and_the_track_id() {
+        for (sent, echoed) in [
+            (Scalar::Null, "null"),
+            (Scalar::Integer(7), "7"),
+            (Scalar::from("7"), "\"7\""),
+        ] {
+            let job = job(&[("track_id", sent), ("samples", 1.into())]);
+            let links = Links::new(&job.base_url);
+            let success = serde_json::to_string(&Success::new(&job, links, &CAPABILITIES)).unwrap();
+            let without_brace = success.strip_suffix('}').unwrap();
+            let expected = format!("{without_brace},\"track_id\":{echoed}}}");
+            assert_eq!(webhook_body(&job, None, &CAPABILITIES), expected);
+        }
+    }
+
+    #[test]
+    fn links_begin_with_the_address_of_the_operator() {
+        let job = job(&[]);
+        let body = webhook_body(&job, Some("https://faces.example"), &CAPABILITIES);
+        assert!(body.contains(&format!("\"https://faces.example/temp/{PREFIX}-1.png\"")));
+        assert!(!body.contains("caller.example"));
+        let body = webhook_body(&job, None, &CAPABILITIES);
+        assert!(body.contains(&format!(
+            "\"http://caller.example:8080/temp/{PREFIX}-1.png\""
+        )));
+    }
+
+    #[test]
+    fn failure_says_why() {
+        let body = webhook_body(
+            &failed_job(&[("track_id", "a".into())]),
+            None,
+            &CAPABILITIES,
+        );
+        let expected = r#"{"status":"failed","id":32,"message":"No face detected in face_image","track_id":"a"}"#;
+        assert_eq!(body, expected);
+    }
+}

@@ -1,0 +1,59 @@
+//! The request as it was understood.
+
+use facegen_jobs::{FaceOrigin, Job};
+use serde::Serialize;
+
+use crate::Capabilities;
+
+/// The echo of a request: the values that are used, numbers as numbers and
+/// flags as `"yes"` and `"no"`, whatever types were sent.
+#[derive(Serialize)]
+pub(crate) struct Meta<'a> {
+    base64: &'static str,
+    face_image: &'a str,
+    file_prefix: &'a str,
+    guidance_scale: f64,
+    height: u32,
+    negative_prompt: &'a str,
+    num_inference_steps: usize,
+    outdir: &'static str,
+    prompt: &'a str,
+    safety_checker: &'static str,
+    safety_checker_type: &'static str,
+    samples: usize,
+    seed: u32,
+    temp: &'static str,
+    width: u32,
+}
+
+impl<'a> Meta<'a> {
+    /// The echo of the request of `job`.
+    pub(crate) fn new(job: &'a Job, capabilities: &Capabilities) -> Self {
+        let request = &job.request;
+        let safety = request.safety();
+        Self {
+            base64: yes_or_no(request.base64()),
+            face_image: match &job.face {
+                FaceOrigin::Url(url) => url.expose(),
+                FaceOrigin::Inline => "inline",
+            },
+            file_prefix: job.file_prefix.expose(),
+            guidance_scale: request.guidance_scale(),
+            height: request.height(),
+            negative_prompt: request.negative_prompt(),
+            num_inference_steps: request.steps(),
+            outdir: "out",
+            prompt: request.prompt(),
+            safety_checker: yes_or_no(safety.enabled && capabilities.safety_checker),
+            safety_checker_type: safety.checker_type.as_str(),
+            samples: request.samples(),
+            seed: request.seed(),
+            temp: "yes",
+            width: request.width(),
+        }
+    }
+}
+
+fn yes_or_no(flag: bool) -> &'static str {
+    if flag { "yes" } else { "no" }
+}

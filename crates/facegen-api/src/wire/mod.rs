@@ -1,0 +1,33 @@
+//! The bodies of answers, with exactly the documented keys in the documented
+//! order.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`meta`] | [`Meta`], the request as it was understood |
+//! | [`generation`] | what `make_gen` answers |
+//! | [`fetch`] | what `fetch` answers |
+
+mod fetch;
+mod generation;
+mod meta;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fetch::{FetchProcessing, FetchSuccess};
+pub(crate) use generation::{Failed, Processing, Success, failure_message};
+use meta::Meta;
+
+use std::time::Duration;
+
+use crate::error::whole_seconds;
+
+/// What callers are told while they wait.
+const PROCESSING_TIP: &str =
+    "Your image is processing in background, you can get this image using fetch API";
+
+/// An estimate as callers get it: whole seconds, at least 1, because some
+/// clients wait only for an integer.
+fn eta(estimate: Duration) -> u64 {
+    whole_seconds(estimate)
+}

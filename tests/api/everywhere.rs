@@ -1,0 +1,183 @@
+//! What holds for every route.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, Method};
+use serde_json::json;
+
+use crate::server::{Builder, FETCH, MAKE_GEN, TestServer, request};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_paths_are_told_in_the_envelope() {
+    let server = TestServer::start().await;
+    for path in [
+        "/nothing",
+        "/api",
+        "/api/v1/enterprise/face_gen",
+        "/temp",
+        "/temp/a/b",
+        "/%ff",
+    ] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let answer = server.send(request(method, path, "")).await;
+            assert_eq!(answer.error(404), "Path not found", "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_methods_are_told_which_are_right() {
+    let server = TestServer::start().await;
+    for (method, path, allowed) in [
+        (Method::GET, MAKE_GEN, "POST"),
+        (Method::OPTIONS, MAKE_GEN, "POST"),
+        (Method::PUT, FETCH, "POST"),
+        (Method::GET, FETCH, "POST"),
+        (Method::GET, "/api/v1/enterprise/fetch", "POST"),
+        (
+            Method::DELETE,
+            "/api/v1/enterprise/face_gen/fetch/1",
+            "POST,GET,HEAD",
+        ),
+        (Method::POST, "/", "GET,HEAD"),
+        (Method::POST, "/readyz", "GET,HEAD"),
+        (Method::from_bytes(b"BREW").unwrap(), "/metrics", "GET,HEAD"),
+    ] {
+        let answer = server.send(request(method, path, "")).await;
+        assert_eq!(answer.error(405), "Method not allowed", "{path}");
+        assert_eq!(answer.header("allow"), allowed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slashes_too_many_do_not_matter() {
+    let server = TestServer::start().await;
+    let made = server.make_gen(&json!({})).await.ok();
+    let id = &made["id"];
+    for path in [
+        String::from("//api//v1/enterprise/face_gen//make_gen/"),
+        format!("{MAKE_GEN}/"),
+        format!("{FETCH}/{id}/"),
+        format!("/{FETCH}//{id}//?x=//"),
+    ] {
+        let body = server.request();
+        assert_eq!(
+            server.post(&path, &body).await.ok()["status"],
+            "success",
+            "{path}"
+        );
+    }
+    let link = made["output"][0].as_str().unwrap();
+    let path = link.strip_prefix("http://faces.test").unwrap();
+    assert_eq!(server.get(&format!("/{path}")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_has_the_name_of_its_request() {
+    let server = TestServer::start().await;
+    let mut own = request(Method::GET, "/nothing", "");
+    own.headers_mut()
+        .insert("x-request-id", HeaderValue::from_static("my-own.name_1"));
+    assert_eq!(
+        server.send(own).await.header("x-request-id"),
+        "my-own.name_1"
+    );
+
+    let mut strange = request(Method::GET, "/healthz", "");
+    strange
+        .headers_mut()
+        .insert("x-request-id", HeaderValue::from_static("two words"));
+    let first = server.send(strange).await;
+    let second = server.get("/healthz").await;
+    assert_eq!(first.header("x-request-id").len(), 36);
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_names_no_host_gets_no_links() {
+    let server = TestServer::start().await;
+    for host in [None, Some("evil.example/path"), Some("user@evil.example")] {
+        let mut request = request(Method::POST, MAKE_GEN, server.request().to_string());
+        request.headers_mut().remove("host");
+        if let Some(host) = host {
+            request
+                .headers_mut()
+                .insert("host", HeaderValue::from_static(host));
+        }
+        request
+            .headers_mut()
+            .insert("x-forwarded-host", HeaderValue::from_static("evil.example"));
+        let answer = server.send(request).await;
+        assert_eq!(answer.error(400), "The Host header is missing or invalid");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwarded_headers_change_nothing() {
+    let server = TestServer::start().await;
+    let mut request = request(Method::POST, MAKE_GEN, server.request().to_string());
+    let headers = request.headers_mut();
+    headers.insert("x-forwarded-host", HeaderValue::from_static("evil.example"));
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+    let body = server.send(request).await.ok();
+    assert!(
+        body["output"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("http://faces.test/temp/")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_an_error_like_any_other_and_tells_nothing() {
+    let mut builder = Builder::new();
+    builder.metrics = Arc::new(|| panic!("the inside of the server"));
+    let server = builder.start().await;
+    let answer = server.get("/metrics").await;
+    assert_eq!(answer.error(500), "Internal Server Error");
+    assert_eq!(answer.json().as_object().unwrap().len(), 2);
+    assert!(!answer.header("x-request-id").is_empty());
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_read_only_200_can_be_served() {
+    let builder = Builder::new().with_config(|config| config.legacy_http_200 = true);
+    let server = builder.start().await;
+    let unknown = server.fetch(&json!(77)).await;
+    assert_eq!(unknown.error(200), "Request not found");
+    assert_eq!(server.get(MAKE_GEN).await.error(200), "Method not allowed");
+    for path in ["/api/v2/nothing", "/api/v1/enterprise//face_gen/"] {
+        assert_eq!(server.get(path).await.error(200), "Path not found");
+    }
+    let wrong_key = server.post(MAKE_GEN, &json!({"key": "wrong"})).await;
+    assert_eq!(wrong_key.error(200), "Invalid API key");
+    let wrong_field = server.make_gen(&json!({"samples": 50})).await;
+    assert_eq!(wrong_field.error(200), "samples must be between 1 and 2");
+
+    server.jobs.drain();
+    assert_eq!(server.get("/readyz").await.status, 503);
+    assert_eq!(
+        server.get("/temp/nothing").await.error(404),
+        "File not found"
+    );
+    assert_eq!(server.get("/nothing").await.error(404), "Path not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_a_failure_that_passes_and_tells_nothing() {
+    let server = TestServer::start().await;
+    server.jobs.close().await;
+    for answer in [
+        server.make_gen(&json!({})).await,
+        server.fetch(&json!(1)).await,
+    ] {
+        assert_eq!(
+            answer.error(503),
+            "Temporarily unavailable, try again later"
+        );
+        assert_eq!(answer.header("retry-after"), "10");
+        assert_eq!(answer.json().as_object().unwrap().len(), 3);
+    }
+    assert_eq!(server.get("/healthz").await.status, 200);
+}

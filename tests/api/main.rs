@@ -1,0 +1,46 @@
+//! The HTTP interface over the real job service, with a fake backend, a store
+//! in memory and a clock that the tests move. Requests go straight into the
+//! router, no port is opened.
+//!
+//! | chapter | about |
+//! |---|---|
+//! | [`make_gen`] | `/api/v1/enterprise/face_gen/make_gen` |
+//! | [`make_gen_errors`] | the same with what cannot be used |
+//! | [`fetch`] | `/api/v1/enterprise/face_gen/fetch` |
+//! | [`temp`] | `/temp` |
+//! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
+//! | [`bodies`] | bodies of every kind, on whatever route |
+//! | [`keys`] | keys, and what belongs to them |
+//! | [`queue`] | more requests than can be served |
+//! | [`everywhere`] | what holds for every route |
+//! | [`logs`] | what the log holds and what it does not |
+//! | [`server`] | the server that the tests ask |
+//! | [`answer`] | what it answers |
+//! | [`captured_log`] | what it logs |
+
+#[cfg(test)]
+mod answer;
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod captured_log;
+#[cfg(test)]
+mod everywhere;
+#[cfg(test)]
+mod fetch;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod make_gen;
+#[cfg(test)]
+mod make_gen_errors;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod temp;

@@ -1,0 +1,114 @@
+//! `/`, `/healthz`, `/readyz` and `/metrics`.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::Method;
+use facegen_api::Readiness;
+use serde_json::json;
+
+use crate::server::{Builder, MAKE_GEN, TestServer, request};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_says_what_this_is() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/").await.ok()["name"], "facegen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_follows_the_server_while_health_stays() {
+    let readiness = Arc::new(Mutex::new(Readiness::Ready));
+    let mut builder = Builder::new();
+    let probe = Arc::clone(&readiness);
+    builder.readiness = Arc::new(move || probe.lock().unwrap().clone());
+    let server = builder.start().await;
+    for (state, status, body) in [
+        (
+            Readiness::Loading {
+                component: String::from("unet"),
+                loaded: 2,
+                components: 8,
+            },
+            503,
+            json!({"status": "loading", "component": "unet", "loaded": 2, "components": 8}),
+        ),
+        (Readiness::Ready, 200, json!({"status": "ready"})),
+        (Readiness::Draining, 503, json!({"status": "draining"})),
+        (
+            Readiness::Broken {
+                reason: String::from("no model"),
+            },
+            503,
+            json!({"status": "broken", "reason": "no model"}),
+        ),
+    ] {
+        *readiness.lock().unwrap() = state;
+        let answer = server.get("/readyz").await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.json(), body);
+        assert_eq!(server.get("/healthz").await.ok(), json!({"status": "ok"}));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_taken_in_while_models_load() {
+    let mut builder = Builder::new().closed();
+    builder.readiness = Arc::new(|| Readiness::Loading {
+        component: String::from("unet"),
+        loaded: 0,
+        components: 8,
+    });
+    let server = builder.start().await;
+    assert_eq!(server.get("/readyz").await.status, 503);
+    let body = server.make_gen(&json!({})).await.ok();
+    assert_eq!(body["status"], "processing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_server_takes_nothing_in_and_still_tells() {
+    let server = TestServer::start().await;
+    let made = server.make_gen(&json!({})).await.ok();
+    server.jobs.drain();
+    let answer = server.make_gen(&json!({})).await;
+    assert_eq!(answer.error(503), "The server is stopping, try again later");
+    assert_eq!(answer.header("retry-after"), "10");
+    assert_eq!(answer.json()["retry_after"], 10);
+    assert_eq!(
+        server.get("/readyz").await.json(),
+        json!({"status": "draining"})
+    );
+    assert_eq!(server.fetch(&made["id"]).await.ok()["status"], "success");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_requests_by_route_method_and_status() {
+    let server = TestServer::start().await;
+    server.get("/metrics").await;
+    server.make_gen(&json!({"samples": 50})).await.error(400);
+    let made_up = request(Method::from_bytes(b"BREW").unwrap(), "/coffee", "");
+    server.send(made_up).await.error(404);
+    let answer = server.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    for (route, method, status) in [
+        ("/metrics", "GET", 200),
+        (MAKE_GEN, "POST", 400),
+        ("unmatched", "other", 404),
+    ] {
+        let labels = format!("{{route=\"{route}\",method=\"{method}\",status=\"{status}\"");
+        for metric in [
+            "facegen_http_requests_total",
+            "facegen_http_request_duration_seconds",
+        ] {
+            assert!(
+                text.contains(&format!("{metric}{labels}")),
+                "{metric}{labels}: {text}"
+            );
+        }
+    }
+    assert!(!text.contains("coffee"), "{text}");
+}

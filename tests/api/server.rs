@@ -1,0 +1,303 @@
+//! The server that the tests ask.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use facegen_api::{
+    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, router,
+    webhook_body,
+};
+use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::request::Style;
+use facegen_core::{FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_jobs::{EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, Ports, Running};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use crate::answer::Answer;
+use crate::captured_log::{capture_log, log};
+
+/// Where the photograph of the tests is.
+pub(crate) const FACE_URL: &str = "https://photographs.example/face.jpg?signature=7b1f9c";
+
+/// The photograph as base64 of a text that no log shall hold.
+pub(crate) const FACE_BASE64: &str = "dGhlIGZhY2Ugb2YgYSBwcml2YXRlIHBlcnNvbg==";
+
+/// What the pictures shall show, which no log shall hold.
+pub(crate) const PROMPT: &str = "a portrait of Zenobia Quartermain";
+
+pub(crate) const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
+pub(crate) const FETCH: &str = "/api/v1/enterprise/face_gen/fetch";
+
+/// How long a test waits for what must happen anyway.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Everything that any test of this program counts and measures.
+static METRICS: LazyLock<PrometheusHandle> =
+    LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
+
+/// A server before it starts.
+pub(crate) struct Builder {
+    pub(crate) config: ApiConfig,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) readiness: ReadinessProbe,
+    pub(crate) metrics: MetricsRenderer,
+    pub(crate) control: FakeControl,
+    pub(crate) queue_limit: u32,
+    pub(crate) faces: Arc<dyn FaceReader>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            config: ApiConfig {
+                sync_wait: Duration::from_secs(60),
+                ..ApiConfig::default()
+            },
+            capabilities: Capabilities {
+                safety_checker: true,
+                styles: vec![Style::Realistic, Style::Anime],
+            },
+            readiness: Arc::new(|| Readiness::Ready),
+            metrics: Arc::new(|| METRICS.render()),
+            control: FakeControl::new(),
+            queue_limit: 100,
+            faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+        }
+    }
+
+    /// With what `change` does to the config.
+    pub(crate) fn with_config(mut self, change: impl FnOnce(&mut ApiConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// With a backend that does nothing until its gate is opened, and answers
+    /// that do not wait for it.
+    pub(crate) fn closed(mut self) -> Self {
+        self.control.close();
+        self.config.sync_wait = Duration::ZERO;
+        self
+    }
+
+    pub(crate) async fn start(self) -> TestServer {
+        capture_log();
+        LazyLock::force(&METRICS);
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let (webhooks, delivered) = mpsc::channel(16);
+        let ports = self.ports(&clock, webhooks);
+        let jobs = JobService::open(jobs_config(&folder, self.queue_limit), ports);
+        let jobs = jobs.await.unwrap();
+        let running = jobs.start();
+        let control = self.control.clone();
+        running.attach(Arc::new(engine(&control)));
+        let (id, key) = new_key(&jobs, "first").await;
+        let (_, other_key) = new_key(&jobs, "second").await;
+        let router = router(ApiState {
+            jobs: jobs.clone(),
+            config: self.config,
+            capabilities: self.capabilities,
+            readiness: self.readiness,
+            metrics: self.metrics,
+            clock: Arc::new(clock.clone()),
+        });
+        TestServer {
+            router,
+            jobs,
+            key_id: id,
+            key,
+            other_key,
+            control,
+            clock,
+            delivered: tokio::sync::Mutex::new(delivered),
+            secrets: Mutex::default(),
+            running: Some(running),
+            _folder: folder,
+        }
+    }
+
+    fn ports(&self, clock: &ManualClock, webhooks: mpsc::Sender<WebhookMessage>) -> Ports {
+        let capabilities = self.capabilities.clone();
+        let public_url = self.config.public_url.clone();
+        Ports {
+            faces: Arc::clone(&self.faces),
+            images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
+            webhooks: Arc::new(WebhookRecorder(webhooks)),
+            encoder: Arc::new(|picture| {
+                Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
+            }),
+            webhook_body: Arc::new(move |job| {
+                webhook_body(job, public_url.as_deref(), &capabilities)
+            }),
+            clock: Arc::new(clock.clone()),
+            observer: Arc::new(|_, _| {}),
+        }
+    }
+}
+
+fn jobs_config(folder: &TempDir, queue_limit: u32) -> JobsConfig {
+    JobsConfig {
+        database: folder.path().join("jobs.sqlite"),
+        queue_limit,
+        lease: Duration::from_secs(30),
+        heartbeat: Duration::from_secs(10),
+        max_attempts: 3,
+        keep_pictures: Duration::from_hours(24),
+        keep_rows: Duration::from_hours(24),
+    }
+}
+
+fn engine(control: &FakeControl) -> EngineHandle {
+    let control = control.clone();
+    EngineHandle::spawn("fake", move || Ok(Box::new(FakeBackend::new(&control, 1)))).unwrap()
+}
+
+async fn new_key(jobs: &JobService, name: &str) -> (KeyId, String) {
+    let (key, text) = jobs.keys().create(name, KeyRole::Plain).await.unwrap();
+    (key.id, text.expose().clone())
+}
+
+/// A running server. When it goes, the log must hold nothing that it should
+/// not.
+pub(crate) struct TestServer {
+    pub(crate) router: Router,
+    pub(crate) jobs: JobService,
+    pub(crate) key_id: KeyId,
+    pub(crate) key: String,
+    pub(crate) other_key: String,
+    pub(crate) control: FakeControl,
+    pub(crate) clock: ManualClock,
+    delivered: tokio::sync::Mutex<mpsc::Receiver<WebhookMessage>>,
+    secrets: Mutex<Vec<String>>,
+    running: Option<Running>,
+    _folder: TempDir,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Builder::new().start().await
+    }
+
+    /// The smallest request for a picture.
+    pub(crate) fn request(&self) -> Value {
+        json!({
+            "key": self.key, "prompt": PROMPT, "face_image": FACE_URL,
+            "width": 64, "height": 64, "seed": 1234,
+        })
+    }
+
+    /// The smallest request with these fields set as well.
+    pub(crate) fn request_with(&self, fields: &Value) -> Value {
+        let mut request = self.request();
+        for (name, value) in fields.as_object().unwrap() {
+            request[name] = value.clone();
+        }
+        request
+    }
+
+    pub(crate) async fn make_gen(&self, fields: &Value) -> Answer {
+        self.post(MAKE_GEN, &self.request_with(fields)).await
+    }
+
+    /// Asks for a job as the first key.
+    pub(crate) async fn fetch(&self, id: &Value) -> Answer {
+        let path = format!("{FETCH}/{id}");
+        self.post(&path, &json!({"key": self.key})).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_bytes(path, body.to_string().into_bytes()).await
+    }
+
+    pub(crate) async fn post_bytes(&self, path: &str, body: Vec<u8>) -> Answer {
+        self.send(request(Method::POST, path, body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(request(Method::GET, path, "")).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let answer = Answer::read(response).await;
+        self.note_prefix(&answer);
+        answer
+    }
+
+    /// Waits until the job has ended.
+    pub(crate) async fn wait_for(&self, id: &Value) {
+        let id = u32::try_from(id.as_u64().unwrap()).unwrap();
+        let id = JobId::new(id).unwrap();
+        let job = self.jobs.wait(id, PATIENCE).await.unwrap();
+        assert!(job.state.is_final(), "{:?}", job.state);
+    }
+
+    /// The next webhook that was delivered.
+    pub(crate) async fn next_webhook(&self) -> (String, Value) {
+        let mut delivered = self.delivered.lock().await;
+        let message = tokio::time::timeout(PATIENCE, delivered.recv()).await;
+        let message = message.unwrap().unwrap();
+        let body = serde_json::from_str(&message.body).unwrap();
+        (message.url.expose().to_owned(), body)
+    }
+
+    fn note_prefix(&self, answer: &Answer) {
+        let body: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
+        if let Some(prefix) = body["meta"]["file_prefix"].as_str() {
+            self.secrets.lock().unwrap().push(prefix.to_owned());
+        }
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.control.open();
+        drop(self.running.take());
+        if std::thread::panicking() {
+            return;
+        }
+        let log = log();
+        let own = [self.key.clone(), self.other_key.clone()];
+        let common = [
+            PROMPT,
+            "Zenobia",
+            FACE_BASE64,
+            "dGhlIGZhY2",
+            "7b1f9c",
+            "private person",
+        ];
+        let common = common.map(String::from);
+        let secrets = self.secrets.lock().unwrap();
+        for secret in own.iter().chain(&common).chain(secrets.iter()) {
+            assert!(!log.contains(secret.as_str()), "the log holds {secret}");
+        }
+    }
+}
+
+/// A request for `path` of a server at `faces.test`.
+pub(crate) fn request(method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("host", "faces.test");
+    request.body(body.into()).unwrap()
+}
+
+/// Keeps the messages in place of delivering them.
+#[derive(Debug)]
+struct WebhookRecorder(mpsc::Sender<WebhookMessage>);
+
+#[async_trait]
+impl WebhookSender for WebhookRecorder {
+    async fn send(&self, message: &WebhookMessage) -> WebhookOutcome {
+        // A test that wants no webhooks has dropped its end.
+        let _ = self.0.send(message.clone()).await;
+        WebhookOutcome::Delivered
+    }
+}
