@@ -101,7 +101,7 @@ fn linear(sides: &[Compute; 2], weights: &Weights) -> Result<()> {
     let (ours, candle) = (ours?, candle?);
     compare(
         "linear, 4096 rows, 320 to 2560",
-        (2 * 4096 * 320 * 2560) as f64 / 1e9,
+        2.0 * 4096.0 * 320.0 * 2560.0 / 1e9,
         || Ok(ours.forward(&input)?),
         || Ok(candle.forward(&input)?),
     )

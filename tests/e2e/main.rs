@@ -2,8 +2,14 @@
 //! prints, writes and returns.
 //!
 //! - [`generate`]: `facegen generate` with the demo preset
+//! - [`server`]: `facegen serve` with the demo preset
+//! - [`compose`]: the compose file
 
+#[cfg(test)]
+mod compose;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod server;

@@ -31,8 +31,7 @@ impl Generate {
             options: BTreeMap::new(),
             folder: TempDir::new()?,
         };
-        // Kept between runs, so that synthetic weights are made once.
-        let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-data");
+        let data = shared_data();
         let out = generate.folder.path().join("picture.png");
         Ok(generate
             .with("--preset", "demo")
@@ -106,6 +105,12 @@ impl Outcome {
     }
 }
 
+/// A data folder that is kept between runs, so that synthetic weights are made
+/// once.
+pub(crate) fn shared_data() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-data")
+}
+
 /// The path of a committed photograph.
 pub(crate) fn photograph(name: &str) -> String {
     format!(
@@ -115,7 +120,7 @@ pub(crate) fn photograph(name: &str) -> String {
 }
 
 /// The program beside this test's own folder, `target/debug/facegen`.
-fn executable() -> Result<PathBuf> {
+pub(crate) fn executable() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let path = test
         .parent()

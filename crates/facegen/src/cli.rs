@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use facegen_core::RawGenerationRequest;
 
+use crate::config::ConfigArguments;
 use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
+use crate::keys::{KeysCommand, KeysPlace};
 
-/// Makes pictures of a person from one photograph and a prompt.
+/// Pictures of a person from one photograph and a prompt.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub(crate) struct Cli {
@@ -19,8 +21,33 @@ pub(crate) struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve the API over HTTP.
+    Serve(Box<ConfigArguments>),
     /// Make pictures and write them to files.
     Generate(Box<GenerateArguments>),
+    /// Make, list and revoke API keys.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+        #[command(flatten)]
+        place: KeysPlace,
+    },
+    /// Succeed if the server of these settings is ready.
+    Health(Box<ConfigArguments>),
+    /// Look at the settings.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+        #[command(flatten)]
+        config: Box<ConfigArguments>,
+    },
+}
+
+/// What can be done with the settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings that a server would use.
+    Print,
 }
 
 /// One request on the command line.
@@ -101,11 +128,19 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    fn generate(line: &str) -> GenerateArguments {
+        let command = Cli::parse_from(line.split_whitespace()).command;
+        let Command::Generate(arguments) = command else {
+            panic!("{line} is another command");
+        };
+        *arguments
+    }
+
     #[test]
     fn every_option_reaches_its_field() {
         let line = "facegen generate --face f.jpg --prompt a --negative-prompt b --seed 1 \
                     --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2";
-        let Command::Generate(arguments) = Cli::parse_from(line.split_whitespace()).command;
+        let arguments = generate(line);
         let raw = RawGenerationRequest::from(arguments.request);
         let request = raw.parse().unwrap().resolve_seed(|| 0);
         assert_eq!((request.prompt(), request.negative_prompt()), ("a", "b"));
@@ -118,7 +153,7 @@ mod tests {
     #[test]
     fn negative_numbers_reach_the_parser_that_refuses_them() {
         let line = "facegen generate --face f.jpg --prompt a --seed -1 --s-scale -0.5";
-        let Command::Generate(arguments) = Cli::parse_from(line.split_whitespace()).command;
+        let arguments = generate(line);
         let refused = RawGenerationRequest::from(arguments.request).parse();
         assert_eq!(
             refused.unwrap_err().to_string(),

@@ -1,6 +1,6 @@
 //! The wiring of a preset to an engine thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
@@ -25,23 +25,35 @@ pub(crate) struct EngineArguments {
     pub(crate) device: DeviceChoice,
 }
 
-/// Loads the preset on an engine thread of its own.
+/// Finds the preset and loads it on an engine thread of its own.
 pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
-    let preset = Preset::find(&arguments.models_dir, &arguments.preset)
-        .map_err(|error| Failure::Load(error.into()))?;
+    let preset = find(&arguments.models_dir, &arguments.preset)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
+        ..LoadOptions::default()
     };
+    load(preset, options)
+}
+
+/// The preset of that name.
+pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
+    Preset::find(models_dir, name).map_err(|error| Failure::Load(error.into()))
+}
+
+/// Loads a preset on an engine thread of its own, and blocks until it has.
+pub(crate) fn load(preset: Preset, options: LoadOptions) -> Result<EngineHandle, Failure> {
+    let name = preset.name().to_owned();
     let load = move || -> Result<_, LoadError> {
         Ok(Box::new(CandleBackend::load(&preset, &options)?) as _)
     };
     EngineHandle::spawn("engine", load)
-        .with_context(|| format!("preset {}", arguments.preset))
+        .with_context(|| format!("preset {name}"))
         .map_err(Failure::Load)
 }
 
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+/// The device that a setting or an option names.
+pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     let number = |number: &str| number.parse().map_err(|_| format!("{number} is no number"));
     match text.split_once(':') {
         None if text == "auto" => Ok(DeviceChoice::Auto),

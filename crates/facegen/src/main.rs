@@ -3,23 +3,34 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`cli`] | the commands and their options |
+//! | [`config`] | the settings of the server, in layers |
+//! | [`serve`] | `facegen serve`: the server |
+//! | [`health`] | `facegen health`: whether a server is ready |
+//! | [`keys`] | `facegen keys`: who may use the server |
 //! | [`failure`] | why a command failed, and its exit code |
 //! | [`engine`] | the wiring of a preset to an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
 //! | [`telemetry`] | where log lines go |
 
 mod cli;
+mod config;
 mod engine;
 mod failure;
 mod generate;
+mod health;
+mod keys;
+mod serve;
 mod telemetry;
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ConfigCommand};
+use config::environment::Environment;
+use config::{Config, ConfigArguments};
 use failure::Failure;
 
 /// Keeps the memory of feature maps from one layer to the next, which the
@@ -39,8 +50,26 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    telemetry::init();
     match cli.command {
-        Command::Generate(arguments) => generate::run(*arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Generate(arguments) => {
+            telemetry::init();
+            generate::run(*arguments)
+        }
+        Command::Keys { command, place } => keys::run(&command, place),
+        Command::Health(arguments) => health::run(&arguments),
+        Command::Config {
+            command: ConfigCommand::Print,
+            config,
+        } => print_config(&config),
     }
+}
+
+fn print_config(arguments: &ConfigArguments) -> Result<(), Failure> {
+    let config = Config::load(arguments, &Environment::of_process())?;
+    let mut output = std::io::stdout().lock();
+    output
+        .write_all(config.to_toml()?.as_bytes())
+        .context("cannot write to standard output")?;
+    Ok(())
 }

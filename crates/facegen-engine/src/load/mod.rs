@@ -3,10 +3,12 @@
 mod component;
 mod fit;
 mod models;
+mod progress;
 
 use std::path::PathBuf;
 
 pub use models::Models;
+pub use progress::{LoadProgress, LoadStep};
 
 use crate::DeviceChoice;
 
@@ -17,4 +19,6 @@ pub struct LoadOptions {
     pub data_dir: PathBuf,
     /// Where the models run.
     pub device: DeviceChoice,
+    /// Told of each network whose loading begins.
+    pub progress: LoadProgress,
 }

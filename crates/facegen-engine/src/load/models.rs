@@ -70,6 +70,7 @@ fn load_unet(
     options: &LoadOptions,
     compute: &Compute,
 ) -> Result<(UNet2DConditionModel, FaceIdPlusProjection), EngineError> {
+    options.progress.begin("unet");
     let components = preset.components();
     let config: UNet2DConditionConfig = component::config(preset, &components.unet)?;
     let face_id: FaceIdPlusConfig = component::config(preset, &components.adapter)?;
@@ -92,6 +93,7 @@ fn load_text_encoder(
     options: &LoadOptions,
     compute: &Compute,
 ) -> Result<ClipTextModel, EngineError> {
+    options.progress.begin("text_encoder");
     let component = &preset.components().text_encoder;
     let config: ClipTextConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {
@@ -107,6 +109,7 @@ fn load_face(
     projection: FaceIdPlusProjection,
     compute: &Compute,
 ) -> Result<FaceEncoder, EngineError> {
+    options.progress.begin("image_encoder");
     let components = preset.components();
     let config: ClipVisionConfig = component::config(preset, &components.image_encoder)?;
     let image_encoder = component::model(preset, &components.image_encoder, options, |weights| {
@@ -126,6 +129,7 @@ fn load_vae(
     options: &LoadOptions,
     compute: &Compute,
 ) -> Result<AutoencoderKl, EngineError> {
+    options.progress.begin("vae");
     let component = &preset.components().vae;
     let config: AutoencoderKlConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {

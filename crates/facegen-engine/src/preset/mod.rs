@@ -4,6 +4,8 @@ mod manifest;
 
 use std::path::{Path, PathBuf};
 
+use facegen_core::request::Style;
+
 pub use manifest::{Component, Components, Options, Precision, Source};
 
 use crate::EngineError;
@@ -69,6 +71,20 @@ impl Preset {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.manifest.options
+    }
+
+    /// The styles that requests may ask for: a preset has one base model, and
+    /// that is for photographs.
+    #[must_use]
+    pub fn styles(&self) -> &[Style] {
+        &[Style::Realistic]
+    }
+
+    /// Whether pictures are looked at before they are given out: no manifest
+    /// names a safety checker.
+    #[must_use]
+    pub fn has_safety_checker(&self) -> bool {
+        false
     }
 
     /// The models.

@@ -1,0 +1,264 @@
+//! What the server costs around a generation: `cargo bench --bench server`.
+//!
+//! The whole server runs in this process, with its real store, photographs and
+//! PNG files, and is asked over a socket. Only the engine is replaced: it gives
+//! the photograph back as the picture, at once. So the time of a request is
+//! everything but the engine.
+//!
+//! - one client after the other, at 512×512: the overhead
+//! - many clients at once, against a short queue: how they are answered, and
+//!   what that does to the memory
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, router, webhook_body};
+use facegen_core::request::Style;
+use facegen_core::{
+    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
+    SystemClock,
+};
+use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyRole, Ports};
+use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const PATH: &str = "/api/v1/enterprise/face_gen/make_gen";
+const PHOTOGRAPH: &str = "tests/assets/photographs/astronaut.png";
+
+/// Requests of the first measurement. A tenth as many go before them, unmeasured.
+const REQUESTS: usize = 200;
+/// Clients of the second one.
+const CLIENTS: [usize; 2] = [64, 200];
+/// How many may wait in its queue.
+const QUEUE_LIMIT: u32 = 32;
+
+/// An engine that needs no time: the photograph is the picture.
+#[derive(Debug, Default)]
+struct Mirror {
+    admitted: u64,
+    inputs: BTreeMap<Slot, GenerationInput>,
+}
+
+impl Backend for Mirror {
+    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
+        let slot = Slot::new(self.admitted);
+        self.admitted += 1;
+        self.inputs.insert(slot, input.clone());
+        Ok(slot)
+    }
+
+    fn tick(&mut self) -> Vec<SlotEvent> {
+        let Some((slot, input)) = self.inputs.pop_first() else {
+            return Vec::new();
+        };
+        let output = GenerationOutput {
+            pictures: vec![input.face],
+            seed: input.request.seed(),
+            warnings: Vec::new(),
+            timings: GenerationTimings::default(),
+        };
+        vec![SlotEvent::Finished { slot, output }]
+    }
+
+    fn cancel(&mut self, slot: Slot) {
+        self.inputs.remove(&slot);
+    }
+
+    fn active(&self) -> usize {
+        self.inputs.len()
+    }
+}
+
+fn main() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let (address, key) = runtime.block_on(start(folder.path()))?;
+    let url = format!("http://{address}{PATH}");
+    let photograph = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(PHOTOGRAPH))?;
+    // Written once: what clients do to write it is their own time.
+    let body = json!({
+        "key": key,
+        "prompt": "pretty woman",
+        "face_image": format!("data:image/png;base64,{}", STANDARD.encode(photograph)),
+        "width": "512",
+        "height": "512",
+    })
+    .to_string();
+    overhead(&url, &body)?;
+    stages(&metrics)?;
+    CLIENTS
+        .iter()
+        .try_for_each(|clients| crowd(&url, &body, *clients))
+}
+
+/// One request after the other.
+fn overhead(url: &str, body: &str) -> Result<()> {
+    let agent = agent();
+    let mut times = Vec::new();
+    for round in 0..REQUESTS + REQUESTS / 10 {
+        let started = Instant::now();
+        let (status, answer) = post(&agent, url, body)?;
+        ensure!(status == 200 && answer["status"] == "success", "{answer}");
+        if round >= REQUESTS / 10 {
+            times.push(started.elapsed());
+        }
+    }
+    let words = format!("overhead of a request at 512×512, {REQUESTS} in a row");
+    report(&words, &mut times)
+}
+
+/// The mean time of each stage so far.
+fn stages(metrics: &PrometheusHandle) -> Result<()> {
+    let text = metrics.render();
+    let value = |kind: &str, stage: &str| -> Option<f64> {
+        let name = format!("facegen_stage_seconds_{kind}{{stage=\"{stage}\"}} ");
+        text.lines()
+            .find_map(|line| line.strip_prefix(&name)?.parse().ok())
+    };
+    for stage in ["face_fetch", "encoding", "storing"] {
+        if let (Some(sum), Some(count)) = (value("sum", stage), value("count", stage)) {
+            writeln!(
+                std::io::stdout(),
+                "  of that {stage}: {:.1} ms",
+                sum / count * 1e3
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Many requests at the same time.
+fn crowd(url: &str, body: &str, clients: usize) -> Result<()> {
+    let before = resident()?;
+    let started = Instant::now();
+    let asked = (0..clients).map(|_| {
+        let (url, body) = (url.to_owned(), body.to_owned());
+        thread::spawn(move || -> Result<(u16, Duration)> {
+            let started = Instant::now();
+            let (status, _) = post(&agent(), &url, &body)?;
+            Ok((status, started.elapsed()))
+        })
+    });
+    let mut by_status: BTreeMap<u16, Vec<Duration>> = BTreeMap::new();
+    for client in asked.collect::<Vec<_>>() {
+        let answer = client
+            .join()
+            .map_err(|_| anyhow::anyhow!("a client panicked"))?;
+        let (status, time) = answer?;
+        by_status.entry(status).or_default().push(time);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    writeln!(
+        std::io::stdout(),
+        "{clients} clients at once, at most {QUEUE_LIMIT} waiting: {:.0} answers a second, \
+         resident memory (with the clients) {before} MB before, {} MB after",
+        f64::from(u32::try_from(clients)?) / seconds,
+        resident()?
+    )?;
+    for (status, times) in &mut by_status {
+        let words = format!("  {} × {status}", times.len());
+        report(&words, times)?;
+    }
+    Ok(())
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    config.build().into()
+}
+
+fn post(agent: &ureq::Agent, url: &str, body: &str) -> Result<(u16, Value)> {
+    let mut response = agent.post(url).send(body)?;
+    let status = response.status().as_u16();
+    ensure!(
+        status != 429 || response.headers().contains_key("retry-after"),
+        "429 without Retry-After"
+    );
+    let text = response.body_mut().read_to_string()?;
+    Ok((status, serde_json::from_str(&text)?))
+}
+
+fn report(words: &str, times: &mut [Duration]) -> Result<()> {
+    times.sort_unstable();
+    let at = |hundredths: usize| {
+        let place = (times.len() * hundredths / 100).min(times.len() - 1);
+        times[place].as_secs_f64() * 1e3
+    };
+    let (median, slowest) = (at(50), at(99));
+    writeln!(
+        std::io::stdout(),
+        "{words}: median {median:.1} ms, 99 % within {slowest:.1} ms"
+    )?;
+    Ok(())
+}
+
+/// The resident memory of this process, in megabytes.
+fn resident() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
+}
+
+/// The server as the program wires it, with the mirror for an engine.
+async fn start(folder: &Path) -> Result<(String, String)> {
+    let clock = Arc::new(SystemClock);
+    let guard = Guard::new(Networks::public_and(Vec::new()))?;
+    let capabilities = Capabilities {
+        safety_checker: false,
+        styles: vec![Style::Realistic],
+    };
+    let offered = capabilities.clone();
+    let deadline = Duration::from_secs(10);
+    let ports = Ports {
+        faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
+        images: Arc::new(FolderStore::open(folder.join("pictures"))?),
+        webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
+        encoder: Arc::new(|picture| {
+            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
+        }),
+        webhook_body: Arc::new(move |job| webhook_body(job, None, &offered)),
+        clock: clock.clone(),
+        observer: Arc::new(|_, _| {}),
+    };
+    let config = JobsConfig {
+        database: folder.join("facegen.db"),
+        queue_limit: QUEUE_LIMIT,
+        lease: Duration::from_secs(30),
+        heartbeat: Duration::from_secs(10),
+        max_attempts: 3,
+        keep_pictures: Duration::from_secs(86_400),
+        keep_rows: Duration::from_secs(86_400),
+    };
+    let jobs = JobService::open(config, ports).await?;
+    let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
+    let running = jobs.start();
+    let engine = EngineHandle::spawn("engine", || Ok(Box::new(Mirror::default()) as _))?;
+    running.attach(Arc::new(engine));
+    let api = router(ApiState {
+        jobs,
+        config: ApiConfig::default(),
+        capabilities,
+        readiness: Arc::new(|| Readiness::Ready),
+        metrics: Arc::new(String::new),
+        clock,
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    tokio::spawn(async move {
+        let _running = running;
+        axum::serve(listener, api).await
+    });
+    Ok((address, key.expose().clone()))
+}

@@ -1,0 +1,44 @@
+//! One layer of the config.
+
+use anyhow::{Context, Result};
+use figment::providers::{Format, Toml};
+use figment::util::nest;
+use figment::value::{Dict, Map, Value};
+use figment::{Error, Metadata, Profile, Provider};
+
+/// Some settings, and where they were made: an error about one names both.
+#[derive(Debug)]
+pub(super) struct Layer {
+    origin: String,
+    settings: Dict,
+}
+
+impl Layer {
+    /// The settings of a file.
+    pub(super) fn file(name: &str, text: &str) -> Result<Self> {
+        let settings = Toml::from_str(text).with_context(|| format!("{name} is not valid"))?;
+        Ok(Self {
+            origin: name.to_owned(),
+            settings,
+        })
+    }
+
+    /// One setting, e.g. `queue.limit`.
+    pub(super) fn setting(origin: String, name: &str, value: Value) -> Self {
+        Self {
+            origin,
+            settings: nest(name, value).into_dict().unwrap_or_default(),
+        }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        // Without the name of a profile: there is only one.
+        Metadata::named(self.origin.clone()).interpolater(|_, name| name.join("."))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Ok(Profile::Default.collect(self.settings.clone()))
+    }
+}

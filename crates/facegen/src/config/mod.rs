@@ -1,0 +1,147 @@
+//! The settings of the server, in layers.
+//!
+//! From the strongest: options of the command line, the environment, the
+//! operator's file, and `config/default.toml`, which is compiled in and is the
+//! documentation. A name that does not exist is an error in every layer.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`sections`] | one struct for each section |
+//! | [`environment`] | what is read from environment variables |
+//! | [`layer`] | settings, and where they were made |
+
+pub(crate) mod environment;
+mod layer;
+pub(crate) mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use figment::Figment;
+use serde::{Deserialize, Serialize};
+
+use environment::Environment;
+use layer::Layer;
+use sections::{
+    EngineSection, FaceImageSection, LogSection, OutboundSection, QueueSection, ServerSection,
+    StorageSection,
+};
+
+/// The defaults, each with its comment.
+const DEFAULT: &str = include_str!("../../../../config/default.toml");
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) server: ServerSection,
+    pub(crate) engine: EngineSection,
+    pub(crate) storage: StorageSection,
+    pub(crate) queue: QueueSection,
+    pub(crate) face_image: FaceImageSection,
+    pub(crate) outbound: OutboundSection,
+    pub(crate) log: LogSection,
+    /// Only builds for development have it.
+    #[cfg(debug_assertions)]
+    #[serde(default, skip_serializing)]
+    pub(crate) testing: sections::TestingSection,
+}
+
+/// The settings that have an option on the command line.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ConfigArguments {
+    /// A TOML file with settings that differ from the defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The set of models to use, a manifest in the models folder.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Address and port to listen on.
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The folder of the database and of finished pictures.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The folder of the models' manifests.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) models_dir: Option<PathBuf>,
+    /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+}
+
+impl Config {
+    /// The settings that result from all layers.
+    ///
+    /// # Errors
+    /// A file cannot be read, a name does not exist, or a value cannot be used;
+    /// the text says which and where it was set.
+    pub(crate) fn load(arguments: &ConfigArguments, environment: &Environment) -> Result<Self> {
+        let mut layers = Figment::from(Layer::file("config/default.toml", DEFAULT)?);
+        if let Some(path) = arguments.config.as_deref().or(environment.config_file()) {
+            layers = layers.merge(Layer::file(&path.display().to_string(), &read(path)?)?);
+        }
+        let settings = environment.settings().chain(arguments.settings());
+        let config: Self = settings
+            .fold(layers, |layers, setting| layers.merge(setting))
+            .extract()
+            .context("the config cannot be used")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The file of the database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.storage.data_dir.join("facegen.db")
+    }
+
+    /// The settings as a file.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        Ok(toml::to_string(self)?)
+    }
+
+    /// What no single value shows.
+    fn check(&self) -> Result<()> {
+        let queue = &self.queue;
+        let two_heartbeats = u32::from(queue.heartbeat_seconds.get()) * 2;
+        ensure!(
+            two_heartbeats < queue.lease_seconds.get().into(),
+            "queue.heartbeat_seconds must be less than half of queue.lease_seconds"
+        );
+        // Base64 makes four bytes of three, and there is text around it.
+        let [body, image] = [
+            self.server.max_body_megabytes.get(),
+            self.face_image.max_megabytes.get(),
+        ];
+        ensure!(
+            u32::from(body) * 3 > u32::from(image) * 4,
+            "server.max_body_megabytes must be more than four thirds of \
+             face_image.max_megabytes, as photographs come in base64"
+        );
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+impl ConfigArguments {
+    /// The options that were given.
+    fn settings(&self) -> impl Iterator<Item = Layer> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let options = [
+            ("listen", "server.listen", self.listen.clone()),
+            ("preset", "engine.preset", self.preset.clone()),
+            ("models-dir", "engine.models_dir", path(&self.models_dir)),
+            ("device", "engine.device", self.device.clone()),
+            ("data-dir", "storage.data_dir", path(&self.data_dir)),
+        ];
+        options.into_iter().filter_map(|(option, name, value)| {
+            let origin = format!("the option --{option}");
+            Some(Layer::setting(origin, name, value?.into()))
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! One struct for each section of the config. What a setting means is written
+//! in `config/default.toml`. Numbers are small on purpose: their sums and
+//! products stay in range, and a typing error is refused.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::engine::parse_device;
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServerSection {
+    pub(crate) listen: String,
+    #[serde(deserialize_with = "public_url")]
+    pub(crate) public_url: String,
+    pub(crate) sync_wait_seconds: u16,
+    pub(crate) max_body_megabytes: NonZeroU16,
+    pub(crate) legacy_http_200: bool,
+    pub(crate) shutdown_grace_seconds: u16,
+}
+
+/// `[engine]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineSection {
+    pub(crate) preset: String,
+    pub(crate) models_dir: PathBuf,
+    #[serde(deserialize_with = "device")]
+    pub(crate) device: String,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StorageSection {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) keep_pictures_hours: NonZeroU16,
+    pub(crate) keep_records_hours: u16,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QueueSection {
+    pub(crate) limit: NonZeroU32,
+    pub(crate) lease_seconds: NonZeroU16,
+    pub(crate) heartbeat_seconds: NonZeroU16,
+    pub(crate) max_attempts: NonZeroU32,
+}
+
+/// `[face_image]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FaceImageSection {
+    pub(crate) max_megabytes: NonZeroU16,
+    pub(crate) max_megapixels: NonZeroU16,
+    pub(crate) timeout_seconds: NonZeroU16,
+}
+
+/// `[outbound]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutboundSection {
+    pub(crate) allow_networks: Vec<ipnet::IpNet>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogSection {
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `[testing]`: dies in the middle of a job, to prove that nothing is lost.
+#[cfg(debug_assertions)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TestingSection {
+    /// The point at which the process stands still until it is killed.
+    pub(crate) halt_at: String,
+    /// The point at which the process aborts.
+    pub(crate) abort_at: String,
+    /// Only jobs with this prompt; all when empty.
+    pub(crate) prompt: String,
+}
+
+/// A number of the config as a duration.
+pub(crate) fn seconds(seconds: impl Into<u16>) -> Duration {
+    Duration::from_secs(seconds.into().into())
+}
+
+/// A number of the config as a duration.
+pub(crate) fn hours(hours: impl Into<u16>) -> Duration {
+    Duration::from_secs(u64::from(hours.into()) * 3600)
+}
+
+/// An http or https URL without a path, or nothing. A slash at its end goes.
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let url = text.trim_end_matches('/');
+    let host = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    match host {
+        None if url.is_empty() => Ok(String::new()),
+        Some(host) if !host.is_empty() && host.chars().all(is_host_character) => Ok(url.to_owned()),
+        Some(_) | None => Err(de::Error::custom(
+            "expected http:// or https:// and a host, without a path",
+        )),
+    }
+}
+
+/// Letters, digits and what else stands in a name, an address and a port.
+fn is_host_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
+}
+
+/// The name of a device, checked here so that the message names the setting.
+fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_device(&text).map_err(de::Error::custom)?;
+    Ok(text)
+}

@@ -1,0 +1,147 @@
+use std::path::Path;
+
+use super::*;
+
+fn load(environment: &Environment) -> Result<Config> {
+    Config::load(&ConfigArguments::default(), environment)
+}
+
+fn refusal(environment: &Environment) -> String {
+    format!("{:#}", load(environment).unwrap_err())
+}
+
+#[test]
+fn the_defaults_are_complete() {
+    let config = load(&Environment::from([])).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:8080");
+    assert_eq!(config.storage.keep_pictures_hours.get(), 24);
+}
+
+#[test]
+fn every_default_is_explained() {
+    let lines: Vec<&str> = DEFAULT.lines().collect();
+    for pair in lines.windows(2) {
+        let is_setting = pair[1].contains(" = ") && !pair[1].starts_with('#');
+        assert!(!is_setting || pair[0].starts_with("# "), "{}", pair[1]);
+    }
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let config = load(&Environment::from([])).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("facegen.toml");
+    std::fs::write(&path, config.to_toml().unwrap()).unwrap();
+    let environment = Environment::from([("FACEGEN_CONFIG", path.to_str().unwrap())]);
+    assert_eq!(load(&environment).unwrap(), config);
+}
+
+#[test]
+fn the_production_file_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/production.toml");
+    let arguments = ConfigArguments {
+        config: Some(path),
+        ..ConfigArguments::default()
+    };
+    let config = Config::load(&arguments, &Environment::from([])).unwrap();
+    assert_eq!(config.log.format, sections::LogFormat::Json);
+}
+
+#[test]
+fn the_stronger_layer_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("facegen.toml");
+    let file = "[queue]\nlimit = 7\nmax_attempts = 5\n[server]\nlisten = \"a:1\"";
+    std::fs::write(&path, file).unwrap();
+    let arguments = ConfigArguments {
+        config: Some(path),
+        listen: Some("b:2".to_owned()),
+        ..ConfigArguments::default()
+    };
+    let environment = Environment::from([
+        ("FACEGEN__QUEUE__LIMIT", "8"),
+        ("FACEGEN__SERVER__LISTEN", "c:3"),
+        ("FACEGEN__SERVER__LEGACY_HTTP_200", "true"),
+        ("FACEGEN__OUTBOUND__ALLOW_NETWORKS", "[\"10.0.0.0/8\"]"),
+    ]);
+    let config = Config::load(&arguments, &environment).unwrap();
+    assert_eq!(config.queue.max_attempts.get(), 5);
+    assert_eq!(config.queue.limit.get(), 8);
+    assert_eq!(config.server.listen, "b:2");
+    assert!(config.server.legacy_http_200);
+    let networks = config.outbound.allow_networks;
+    assert_eq!(networks, ["10.0.0.0/8".parse().unwrap()]);
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    for (variable, value, culprits) in [
+        ("FACEGEN__QUEUE__LIMITS", "1", ["limits", "lease_seconds"]),
+        (
+            "FACEGEN__QUEUE__LIMIT",
+            "0",
+            ["\"queue.limit\"", "FACEGEN__QUEUE__LIMIT"],
+        ),
+        (
+            "FACEGEN__QUEUE__LIMIT",
+            "many",
+            ["\"queue.limit\"", "FACEGEN__QUEUE__LIMIT"],
+        ),
+        (
+            "FACEGEN__ENGINE__DEVICE",
+            "gpu",
+            ["engine.device", "cuda:NUMBER"],
+        ),
+        (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "example.com",
+            ["server.public_url", "https://"],
+        ),
+        (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "https://a/b",
+            ["server.public_url", "without a path"],
+        ),
+        (
+            "FACEGEN__QUEUE__LEASE_SECONDS",
+            "20",
+            ["heartbeat_seconds", "half"],
+        ),
+        (
+            "FACEGEN_CONFIG",
+            "/no/such/file",
+            ["cannot read", "/no/such/file"],
+        ),
+    ] {
+        let text = refusal(&Environment::from([(variable, value)]));
+        for culprit in culprits {
+            assert!(text.contains(culprit), "{variable}={value}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_api_key_comes_from_a_variable_or_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "from-file\n").unwrap();
+    let path = path.to_str().unwrap();
+    let key = |environment: &Environment| environment.api_key().unwrap();
+    let file = key(&Environment::from([("FACEGEN_API_KEY_FILE", path)]));
+    assert_eq!(file.unwrap().expose(), "from-file");
+    let variable = key(&Environment::from([("FACEGEN_API_KEY", "direct")]));
+    assert_eq!(variable.unwrap().expose(), "direct");
+    assert!(key(&Environment::from([("FACEGEN_API_KEY", "")])).is_none());
+
+    let both = [("FACEGEN_API_KEY", "a"), ("FACEGEN_API_KEY_FILE", path)];
+    assert!(Environment::from(both).api_key().is_err());
+    std::fs::write(path, " \n").unwrap();
+    let empty = Environment::from([("FACEGEN_API_KEY_FILE", path)]);
+    assert!(empty.api_key().is_err());
+}
+
+#[test]
+fn the_environment_prints_no_value() {
+    let environment = Environment::from([("FACEGEN_API_KEY", "secret")]);
+    assert_eq!(format!("{environment:?}"), "{\"FACEGEN_API_KEY\"}");
+}

@@ -1,0 +1,49 @@
+//! The key with which everything begins.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use facegen_jobs::{KeyRole, Keys};
+
+use crate::config::environment::Environment;
+use crate::failure::Failure;
+
+/// The name of the key that is made when there is none.
+const NAME: &str = "first";
+
+/// Makes sure that somebody can authenticate: with the key that the
+/// environment gives, or else with one that is made and printed, this once.
+pub(super) async fn ensure(keys: &Keys, environment: &Environment) -> Result<(), Failure> {
+    if let Some(key) = environment.api_key()? {
+        keys.ensure_environment_key(&key)
+            .await
+            .context("the API key of the environment cannot be used")?;
+        return Ok(());
+    }
+    if keys.has_any().await.context("cannot read the keys")? {
+        return Ok(());
+    }
+    let (key, text) = keys
+        .create(NAME, KeyRole::Admin)
+        .await
+        .context("cannot make the first API key")?;
+    if let Err(error) = print(text.expose()) {
+        // Nobody knows it, so that the next start shall make another.
+        keys.revoke(key.id)
+            .await
+            .context("cannot revoke the first API key")?;
+        return Err(Failure::Other(error.into()));
+    }
+    Ok(())
+}
+
+/// Printed and not logged: logs are kept and shipped.
+fn print(key: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "API key: {key}")?;
+    writeln!(
+        output,
+        "It is shown only once. Keep it, or set one with FACEGEN_API_KEY."
+    )?;
+    output.flush()
+}

@@ -1,0 +1,33 @@
+//! The metrics of the process.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the histograms' buckets: everything that is measured is a
+/// time, from a database statement to a picture on a slow processor.
+const BUCKETS: [f64; 14] = [
+    0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0,
+];
+
+/// How often measured times are sorted into their buckets. Until then each is
+/// kept, whether or not somebody asks for the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Starts measuring, for as long as the process lives. To be called before
+/// anything that measures or describes what it measures.
+pub(super) fn start() -> Result<PrometheusHandle> {
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .context("cannot start measuring")?;
+    let kept = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            kept.run_upkeep();
+        }
+    });
+    Ok(metrics)
+}

@@ -1,0 +1,61 @@
+//! Dying in the middle of a job, to prove that nothing is lost.
+
+use std::process;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, Result};
+use facegen_core::GenerationRequest;
+use facegen_jobs::{Checkpoint, Observer};
+
+use crate::config::sections::TestingSection;
+
+const CHECKPOINTS: [(&str, Checkpoint); 8] = [
+    ("accepted", Checkpoint::Accepted),
+    ("inserted", Checkpoint::Inserted),
+    ("enqueued", Checkpoint::Enqueued),
+    ("claimed", Checkpoint::Claimed),
+    ("denoising", Checkpoint::Denoising),
+    ("encoded", Checkpoint::Encoded),
+    ("stored", Checkpoint::Stored),
+    ("finishing", Checkpoint::Finishing),
+];
+
+/// An observer that stands still or aborts where the config says.
+///
+/// # Errors
+/// The config names a point that does not exist.
+pub(super) fn observer(testing: &TestingSection) -> Result<Observer> {
+    let halt_at = checkpoint(&testing.halt_at)?;
+    let abort_at = checkpoint(&testing.abort_at)?;
+    let prompt = testing.prompt.clone();
+    Ok(Arc::new(move |reached, request: &GenerationRequest| {
+        if !prompt.is_empty() && request.prompt() != prompt {
+            return;
+        }
+        if halt_at == Some(reached) {
+            tracing::warn!("halted at {}", name(reached));
+            loop {
+                thread::park();
+            }
+        }
+        if abort_at == Some(reached) {
+            process::abort();
+        }
+    }))
+}
+
+fn checkpoint(text: &str) -> Result<Option<Checkpoint>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let known = CHECKPOINTS.iter().find(|(name, _)| *name == text);
+    let (_, checkpoint) =
+        known.with_context(|| format!("testing: no checkpoint is called {text}"))?;
+    Ok(Some(*checkpoint))
+}
+
+fn name(checkpoint: Checkpoint) -> &'static str {
+    let known = CHECKPOINTS.iter().find(|(_, known)| *known == checkpoint);
+    known.map_or("", |(name, _)| name)
+}

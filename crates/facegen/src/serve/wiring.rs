@@ -1,0 +1,157 @@
+//! The parts of the server, made from the config.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::num::NonZeroU16;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use facegen_api::{ApiConfig, ApiState, Capabilities};
+use facegen_core::{Clock, SystemClock};
+use facegen_engine::{LoadOptions, Preset, encode_png};
+use facegen_jobs::{JobService, JobsConfig, Observer, PictureEncoder, Ports};
+use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::status::Status;
+use crate::config::Config;
+use crate::config::sections::{hours, seconds};
+use crate::engine::parse_device;
+
+/// The folder of finished pictures, below the data folder.
+const PICTURES: &str = "pictures";
+
+/// How the preset is loaded.
+pub(super) fn load_options(config: &Config) -> Result<LoadOptions> {
+    Ok(LoadOptions {
+        data_dir: config.storage.data_dir.clone(),
+        device: parse_device(&config.engine.device).map_err(|reason| anyhow!(reason))?,
+        ..LoadOptions::default()
+    })
+}
+
+/// The jobs of the data folder, with everything that they need.
+pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobService> {
+    let data_dir = &config.storage.data_dir;
+    make_private(data_dir).with_context(|| cannot_use(data_dir))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let images =
+        FolderStore::open(data_dir.join(PICTURES)).with_context(|| cannot_use(data_dir))?;
+    let networks = Networks::public_and(config.outbound.allow_networks.clone());
+    let guard = Guard::new(networks).context("cannot make an HTTP client")?;
+    let face_deadline = seconds(config.face_image.timeout_seconds);
+    let faces = Faces::new(guard.clone(), image_limits(config), face_deadline);
+    let webhooks = HttpWebhooks::new(guard, Arc::clone(&clock), HttpWebhooks::DEFAULT_DEADLINE);
+    let (public_url, capabilities) = (public_url(config), capabilities(preset));
+    let ports = Ports {
+        faces: Arc::new(faces),
+        images: Arc::new(images),
+        webhooks: Arc::new(webhooks),
+        encoder: encoder(),
+        webhook_body: Arc::new(move |job| {
+            facegen_api::webhook_body(job, public_url.as_deref(), &capabilities)
+        }),
+        clock,
+        observer: observer(config)?,
+    };
+    let jobs = JobService::open(jobs_config(config), ports)
+        .await
+        .with_context(|| cannot_use(data_dir))?;
+    Ok(jobs)
+}
+
+/// What the router needs.
+pub(super) fn api_state(
+    config: &Config,
+    jobs: &JobService,
+    preset: &Preset,
+    status: &Arc<Status>,
+    metrics: PrometheusHandle,
+) -> ApiState {
+    let status = Arc::clone(status);
+    let max_body_bytes = megabytes(config.server.max_body_megabytes);
+    ApiState {
+        jobs: jobs.clone(),
+        config: ApiConfig {
+            public_url: public_url(config),
+            sync_wait: seconds(config.server.sync_wait_seconds),
+            max_body_bytes,
+            body_budget_bytes: ApiConfig::body_budget(max_body_bytes),
+            legacy_http_200: config.server.legacy_http_200,
+            max_face_bytes: image_limits(config).max_bytes,
+            keep_pictures: hours(config.storage.keep_pictures_hours),
+        },
+        capabilities: capabilities(preset),
+        readiness: Arc::new(move || status.readiness()),
+        metrics: Arc::new(move || metrics.render()),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+fn jobs_config(config: &Config) -> JobsConfig {
+    JobsConfig {
+        database: config.database(),
+        queue_limit: config.queue.limit.get(),
+        lease: seconds(config.queue.lease_seconds),
+        heartbeat: seconds(config.queue.heartbeat_seconds),
+        max_attempts: config.queue.max_attempts.get(),
+        keep_pictures: hours(config.storage.keep_pictures_hours),
+        keep_rows: hours(config.storage.keep_records_hours),
+    }
+}
+
+fn image_limits(config: &Config) -> ImageLimits {
+    ImageLimits {
+        max_bytes: megabytes(config.face_image.max_megabytes),
+        max_pixels: u64::from(config.face_image.max_megapixels.get()) * 1_000_000,
+        ..ImageLimits::default()
+    }
+}
+
+fn megabytes(megabytes: NonZeroU16) -> usize {
+    usize::from(megabytes.get()) * 1_000_000
+}
+
+fn capabilities(preset: &Preset) -> Capabilities {
+    Capabilities {
+        safety_checker: preset.has_safety_checker(),
+        styles: preset.styles().to_vec(),
+    }
+}
+
+fn public_url(config: &Config) -> Option<String> {
+    let url = &config.server.public_url;
+    (!url.is_empty()).then(|| url.clone())
+}
+
+fn encoder() -> PictureEncoder {
+    Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string()))
+}
+
+#[cfg(debug_assertions)]
+fn observer(config: &Config) -> Result<Observer> {
+    super::testing::observer(&config.testing)
+}
+
+#[cfg(not(debug_assertions))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it can fail in builds for development"
+)]
+fn observer(_: &Config) -> Result<Observer> {
+    Ok(Arc::new(|_, _| ()))
+}
+
+/// Makes the folder, for nobody else to look into. One that is there already
+/// keeps its mode.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder)
+}
+
+fn cannot_use(data_dir: &Path) -> String {
+    format!("the data folder {} cannot be used", data_dir.display())
+}

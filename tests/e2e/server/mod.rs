@@ -1,0 +1,13 @@
+//! `facegen serve` with the demo preset, over HTTP.
+//!
+//! - [`process`]: one server, and what it logs
+//! - [`client`]: what a client sends and gets
+//! - [`requests`]: pictures, keys, links and refusals
+//! - [`stops`]: signals, a second server, hand-back
+//! - [`kills`]: `kill -9` at every point of a job's life
+
+mod client;
+mod kills;
+mod process;
+mod requests;
+mod stops;

@@ -1,0 +1,223 @@
+//! One server, and what it logs.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::symlink;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use super::client::{Client, SECRETS};
+use crate::program::{executable, shared_data};
+
+/// The key of every server here, unless a test wants none.
+pub(super) const API_KEY: &str = "e2e-key-that-no-log-shows";
+
+/// How long a test waits for what must happen anyway.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A data folder, and how servers on it are started.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// Lives as long as the site or a server on it.
+    folder: Arc<TempDir>,
+    variables: Vec<(String, String)>,
+}
+
+impl Site {
+    /// A fresh folder. Synthetic weights are shared, so that they are made once.
+    pub(super) fn new() -> Result<Self> {
+        let folder = Arc::new(TempDir::new()?);
+        let shared = shared_data().join("synthetic");
+        fs::create_dir_all(&shared)?;
+        symlink(shared, folder.path().join("synthetic"))?;
+        let site = Self {
+            folder,
+            variables: Vec::new(),
+        };
+        Ok(site.with("FACEGEN_API_KEY", API_KEY))
+    }
+
+    /// Sets an environment variable for the servers started from now on.
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets an environment variable for the servers started from now on.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A command of the program that uses this folder.
+    pub(super) fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(executable()?);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
+        command.arg("--data-dir").arg(self.folder.path());
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        command.env("RUST_LOG", "trace").envs(variables);
+        Ok(command)
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub(super) fn start(&self) -> Result<Server> {
+        let mut server = self.launch()?;
+        let line = server.wait_for("listening on ")?;
+        let (_, address) = line.split_once("listening on ").context("no address")?;
+        server.client = Client::new(address.trim());
+        Ok(server)
+    }
+
+    /// Starts a server without waiting for it.
+    pub(super) fn launch(&self) -> Result<Server> {
+        let mut command =
+            self.command(&["serve", "--preset", "demo", "--listen", "127.0.0.1:0"])?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take();
+        let stderr = child.stderr.take().context("the server has no log")?;
+        let log = Log::default();
+        let writer = log.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                writer.push(line);
+            }
+            writer.close();
+        });
+        Ok(Server {
+            child,
+            stdout,
+            log,
+            client: Client::new(""),
+            _folder: Arc::clone(&self.folder),
+        })
+    }
+}
+
+/// A running server, killed when it is dropped. Its log is searched then for
+/// what no log may show.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    stdout: Option<ChildStdout>,
+    log: Log,
+    pub(super) client: Client,
+    _folder: Arc<TempDir>,
+}
+
+impl Server {
+    /// The first log line that contains `text`, as soon as there is one.
+    pub(super) fn wait_for(&self, text: &str) -> Result<String> {
+        self.log.wait_for(text)
+    }
+
+    /// Kills the server as a power cut would.
+    pub(super) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub(super) fn terminate(mut self) -> Result<ExitStatus> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status()?;
+        ensure!(sent.success(), "the signal was not sent");
+        Ok(self.child.wait()?)
+    }
+
+    /// Waits for the server's own end.
+    pub(super) fn end(mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
+    /// Stops the server and gives what it printed, which is not its log.
+    pub(super) fn printed(mut self) -> Result<String> {
+        let mut text = String::new();
+        let mut stdout = self.stdout.take().context("read already")?;
+        self.terminate()?;
+        stdout.read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.log.wait_for_end();
+        if thread::panicking() {
+            // What a failed test shows.
+            println!("{}", self.log.readable());
+        } else {
+            self.log.assert_clean();
+        }
+    }
+}
+
+/// The lines of a log, as they come.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<(Mutex<Lines>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Lines {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    fn push(&self, line: String) {
+        self.change(|log| log.lines.push(line));
+    }
+
+    fn close(&self) {
+        self.change(|log| log.ended = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Lines)) {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+
+    fn wait_for(&self, text: &str) -> Result<String> {
+        let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = |log: &Lines| log.lines.iter().find(|line| line.contains(text)).cloned();
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(log, PATIENCE, |log| !log.ended && find(log).is_none());
+        let log = waited.unwrap_or_else(PoisonError::into_inner).0;
+        find(&log).with_context(|| format!("no line of the log has {text:?}"))
+    }
+
+    /// The lines that a person would read.
+    fn readable(&self) -> String {
+        let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = log.lines.iter().filter(|line| !line.contains(" TRACE "));
+        lines.cloned().collect::<Vec<_>>().join("\n")
+    }
+
+    fn wait_for_end(&self) {
+        let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.1.wait_timeout_while(log, PATIENCE, |log| !log.ended));
+    }
+
+    /// Nothing in the log is a key, a photograph, a prompt or a link.
+    fn assert_clean(&self) {
+        let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in &log.lines {
+            // It spells prompts, letter by letter.
+            assert!(!line.contains("tokenizers::"), "{line:?}");
+            for secret in secrets.iter() {
+                assert!(!line.contains(secret.as_str()), "{secret:?} is in {line:?}");
+            }
+        }
+    }
+}

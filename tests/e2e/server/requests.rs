@@ -1,0 +1,169 @@
+//! Pictures, keys, links and refusals.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::client::{request, request_with};
+use super::process::Site;
+use crate::program::Generate;
+
+#[test]
+fn the_picture_is_the_one_of_the_command_line() -> Result<()> {
+    let server = Site::new()?.start()?;
+    let (status, answer) = server.client.make(&request())?;
+    assert_eq!(
+        (status, &answer["status"]),
+        (200, &json!("success")),
+        "{answer}"
+    );
+    let picture = Generate::new()?
+        .with("--negative-prompt", "anime, cartoon")
+        .picture()?;
+    assert_eq!(server.client.picture(&answer)?, picture);
+    Ok(())
+}
+
+#[test]
+fn the_first_key_is_printed_once() -> Result<()> {
+    let site = Site::new()?.with("FACEGEN_API_KEY", "");
+    let first = site.start()?;
+    let refused = first.client.make(&request())?;
+    assert_eq!(refused.0, 401);
+    let printed = first.printed()?;
+    let key = printed
+        .split_whitespace()
+        .find(|word| word.starts_with("fg_"));
+    let key = key.unwrap_or_else(|| panic!("no key in {printed:?}"));
+
+    let second = site.start()?;
+    let (status, answer) = second.client.make(&request_with("key", json!(key)))?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(second.printed()?, "");
+    Ok(())
+}
+
+#[test]
+fn a_key_sees_nothing_of_another() -> Result<()> {
+    let site = Site::new()?;
+    let server = site.start()?;
+    let made = site.command(&["keys", "create", "other"])?.output()?;
+    let made = String::from_utf8(made.stdout)?;
+    let other = made.lines().last().unwrap_or_default();
+
+    let (_, mine) = server.client.make(&request())?;
+    let path = format!("/api/v1/enterprise/face_gen/fetch/{}", mine["id"]);
+    let (status, answer) = server.client.post(&path, &json!({ "key": other }))?;
+    assert_eq!(status, 404, "{answer}");
+    let unknown = "/api/v1/enterprise/face_gen/fetch/2147483647";
+    let not_there = server.client.post(unknown, &json!({ "key": other }))?;
+    assert_eq!((status, answer), not_there, "the answers differ");
+
+    assert!(site.command(&["keys", "revoke", "2"])?.status()?.success());
+    let (status, _) = server.client.make(&request_with("key", json!(other)))?;
+    assert_eq!(status, 401);
+    Ok(())
+}
+
+#[test]
+fn bad_requests_are_refused_and_the_server_goes_on() -> Result<()> {
+    let server = Site::new()?.start()?;
+    let nonsense = "bm90IGEgcGljdHVyZQ==";
+    for (field, value, status, message) in [
+        ("key", json!("wrong"), 401, "Invalid API key"),
+        ("prompt", json!(null), 400, "prompt is required"),
+        ("face_image", json!(null), 400, "face_image is required"),
+        (
+            "face_image",
+            json!("data:image/png;base64,%%%"),
+            400,
+            "face_image",
+        ),
+        (
+            "face_image",
+            json!(nonsense),
+            400,
+            "is not a JPEG, PNG, WebP or GIF image",
+        ),
+        (
+            "face_image",
+            json!("http://127.0.0.1:1/face.jpg"),
+            200,
+            "face_image",
+        ),
+        (
+            "width",
+            json!(9999),
+            400,
+            "width must be between 64 and 768",
+        ),
+        (
+            "seed",
+            json!(-1),
+            400,
+            "seed must be between 0 and 4294967295",
+        ),
+        (
+            "samples",
+            json!("50"),
+            400,
+            "samples must be between 1 and 2",
+        ),
+        ("style", json!("anime"), 400, "style"),
+        (
+            "webhook",
+            json!("https://hooks.example/\nforged"),
+            400,
+            "webhook",
+        ),
+    ] {
+        let (answered, body) = server.client.make(&request_with(field, value))?;
+        assert_eq!(answered, status, "{field}: {body}");
+        let text = body["message"].as_str().unwrap_or_default();
+        assert!(text.contains(message), "{field}: {body}");
+    }
+    assert_eq!(server.client.make(&request())?.1["status"], "success");
+    Ok(())
+}
+
+#[test]
+fn wrong_ways_are_named_and_the_server_goes_on() -> Result<()> {
+    let server = Site::new()?.start()?;
+    let endpoint = "/api/v1/enterprise/face_gen/make_gen";
+    let (status, _) = server.client.post_text(endpoint, &"x".repeat(20_000_000))?;
+    assert_eq!(status, 413);
+    assert_eq!(server.client.get(endpoint)?.0, 405);
+    assert_eq!(server.client.get("/no/such/path")?.0, 404);
+    assert_eq!(server.client.make(&request())?.1["status"], "success");
+    Ok(())
+}
+
+#[test]
+fn a_photograph_without_a_face_fails_the_job() -> Result<()> {
+    use base64::Engine as _;
+    let server = Site::new()?.start()?;
+    let grey = facegen_core::Picture::new(128, 128, vec![128; 128 * 128 * 3])?;
+    let png = facegen_engine::encode_png(&grey)?;
+    let face = base64::engine::general_purpose::STANDARD.encode(png);
+    let (status, body) = server
+        .client
+        .make(&request_with("face_image", json!(face)))?;
+    assert_eq!((status, &body["status"]), (200, &json!("failed")), "{body}");
+    let message = body["message"].as_str().unwrap_or_default().to_lowercase();
+    assert!(message.contains("no face detected"), "{body}");
+    Ok(())
+}
+
+#[test]
+fn health_readiness_and_metrics_are_told() -> Result<()> {
+    let server = Site::new()?.start()?;
+    server.client.make(&request())?;
+    assert_eq!(server.client.get("/healthz")?.0, 200);
+    assert_eq!(server.client.get("/readyz")?.0, 200);
+    let (status, metrics) = server.client.get("/metrics")?;
+    assert_eq!(status, 200);
+    let metrics = String::from_utf8(metrics)?;
+    for name in ["facegen_stage_seconds", "# HELP facegen_queue_wait_seconds"] {
+        assert!(metrics.contains(name), "{name} is not in {metrics}");
+    }
+    Ok(())
+}
