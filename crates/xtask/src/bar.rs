@@ -31,11 +31,26 @@ struct Bar {
     run: fn(&Workspace) -> Result<String>,
 }
 
-const BARS: &[Bar] = &[Bar {
-    name: "cold",
-    proves: "a fresh clone passes .ci/run with an empty cache within 60 minutes",
-    run: cold,
-}];
+const BARS: &[Bar] = &[
+    Bar {
+        name: "cold",
+        proves: "a fresh clone passes .ci/run with an empty cache within 60 minutes",
+        run: cold,
+    },
+    Bar {
+        name: "kill",
+        proves: "kill -9 at 8 points of a job's life, 3 times each: no job is lost, none is visible twice",
+        run: kill,
+    },
+    Bar {
+        name: "image",
+        proves: "the steps of docker/Dockerfile succeed in a clean Debian, and its server becomes healthy",
+        run: image,
+    },
+];
+
+/// The test behind [`kill`].
+const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
 
 /// The longest that [`cold`] may take.
 const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -93,6 +108,35 @@ fn cold(workspace: &Workspace) -> Result<String> {
         "it took {minutes:.1} minutes"
     );
     Ok(format!("{minutes:.1} minutes"))
+}
+
+/// Runs the long form of the test that kills the server.
+fn kill(workspace: &Workspace) -> Result<String> {
+    let mut build = process::cargo();
+    build.args(["build", "--workspace", "--bins"]);
+    process::run(build.current_dir(&workspace.root))?;
+    let mut command = process::cargo();
+    command.args(["test", "--workspace", "--test", "e2e", "--"]);
+    command.args(["--ignored", "--exact", KILL_TEST]);
+    let mut passed = false;
+    let status = process::run_reading(command.current_dir(&workspace.root), |line| {
+        passed |= line.contains("1 passed");
+    })?;
+    process::success("cargo test", status)?;
+    ensure!(passed, "the test did not run");
+    Ok("24 kills: nothing lost, nothing twice".to_owned())
+}
+
+/// Carries out the steps of the image's recipe, from the files that git tracks.
+fn image(workspace: &Workspace) -> Result<String> {
+    let folder = workspace.target.join("bars").join("image");
+    let started = Instant::now();
+    let mut command = Command::new("python3");
+    command.args(["docker/build_steps.py", "docker/Dockerfile"]);
+    process::run(command.arg(&folder).current_dir(&workspace.root))?;
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    fs::remove_dir_all(&folder)?;
+    Ok(format!("all steps succeeded, in {minutes:.1} minutes"))
 }
 
 fn today() -> Result<String> {

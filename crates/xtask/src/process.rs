@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::iter;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -41,6 +41,14 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
         }
     }
     Ok(child.wait()?)
+}
+
+/// Starts `command` and leaves it running.
+pub(crate) fn start(command: &mut Command) -> Result<Child> {
+    let shown = announce(command);
+    command
+        .spawn()
+        .with_context(|| format!("cannot start {shown}"))
 }
 
 /// Runs `command` silently and returns its standard output.

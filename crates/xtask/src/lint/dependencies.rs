@@ -99,6 +99,11 @@ const RESERVED: &[Reserved] = &[
         reason: "every outgoing connection passes the guard of one crate",
     },
     Reserved {
+        names: &["ureq"],
+        holders: &["xtask", TESTS],
+        reason: "the product has one HTTP client, behind the guard",
+    },
+    Reserved {
         names: &["sqlx*"],
         holders: &["facegen-jobs"],
         reason: "the rows of the store are the queue, and one crate owns both",
@@ -119,9 +124,14 @@ const RESERVED: &[Reserved] = &[
         reason: "only programs have a command line",
     },
     Reserved {
-        names: &["figment", "indicatif", "tracing-subscriber"],
+        names: &["tracing-subscriber"],
+        holders: &["facegen", "facegen-jobs"],
+        reason: "the subscriber belongs to the program; the tests of jobs read what it is given",
+    },
+    Reserved {
+        names: &["figment", "indicatif", "metrics-exporter-*"],
         holders: &["facegen"],
-        reason: "config, progress and the subscriber belong to the program, not to a library",
+        reason: "config, progress and metrics belong to the program, not to a library",
     },
     Reserved {
         names: &["anyhow"],

@@ -22,6 +22,8 @@ pub(super) enum Step {
     Typos,
     /// Licences, sources and banned crates.
     Deny,
+    /// The Dockerfiles.
+    Docker,
     /// Clippy, its warnings denied.
     Clippy,
     /// The documentation, its warnings denied.
@@ -59,6 +61,7 @@ impl Step {
             Self::Lint => lint::run(workspace),
             Self::Typos => typos(workspace),
             Self::Deny => deny(workspace),
+            Self::Docker => docker(workspace),
             Self::Clippy => cargo(
                 workspace,
                 "clippy --workspace --all-targets -- --deny=warnings",
@@ -93,6 +96,13 @@ fn deny(workspace: &Workspace) -> Result<()> {
     let mut command = Command::new(program);
     // Advisories would need a git repository from the network.
     command.args(["check", "bans", "licenses", "sources"]);
+    process::run(command.current_dir(&workspace.root))
+}
+
+fn docker(workspace: &Workspace) -> Result<()> {
+    let program = tools::hadolint(workspace)?;
+    let mut command = Command::new(program);
+    command.args(["docker/Dockerfile", "docker/Dockerfile.cuda"]);
     process::run(command.current_dir(&workspace.root))
 }
 

@@ -1,0 +1,99 @@
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::workspace::Workspace;
+use crate::{process, report};
+
+/// The key of the demo's server, which nobody else reaches.
+pub(super) const API_KEY: &str = "enterprise_api_key";
+
+/// What the server logs when it is ready, before its address.
+const READY: &str = "listening on ";
+
+/// The longest that loading the demo's models may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A running `facegen serve`, killed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts the server on a free port, shows what it logs, and waits until it is ready.
+    pub(super) fn start(workspace: &Workspace, data_dir: &Path) -> Result<Self> {
+        let mut command = Command::new(workspace.target.join("debug").join("facegen"));
+        command.args(["serve", "--preset", "demo", "--listen", "127.0.0.1:0"]);
+        command.arg("--data-dir").arg(data_dir);
+        command
+            .env("FACEGEN_API_KEY", API_KEY)
+            .current_dir(&workspace.root)
+            .stderr(Stdio::piped());
+        let mut child = process::start(&mut command)?;
+        let log = child.stderr.take().context("the server has no log")?;
+        let (ready, address) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(log).lines().map_while(Result::ok) {
+                report::line(&line);
+                if let Some((_, address)) = line.split_once(READY) {
+                    // Nobody waits for a second one.
+                    let _ = ready.send(address.trim().to_owned());
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            address: String::new(),
+        };
+        server.address = address
+            .recv_timeout(PATIENCE)
+            .context("the server did not start")?;
+        Ok(server)
+    }
+
+    /// Posts `body` and reads the answer, whatever its status.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.address);
+        report::line(format_args!("$ curl --json @request.json {url}"));
+        let mut response = ureq::post(&url)
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .content_type("application/json")
+            .send(body.to_string())?;
+        let text = response.body_mut().read_to_string()?;
+        serde_json::from_str(&text).with_context(|| format!("{url} answered {text}"))
+    }
+
+    /// The bytes behind a link.
+    pub(super) fn download(&self, link: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut body = ureq::get(link).call()?.into_body();
+        body.as_reader().read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub(super) fn stop(mut self) -> Result<()> {
+        let id = self.child.id().to_string();
+        process::run(Command::new("kill").args(["-TERM", &id]))?;
+        let status = self.child.wait()?;
+        process::success("facegen serve", status)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail when it has stopped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
