@@ -2,17 +2,18 @@
 //!
 //! The whole server runs in this process, with its real store, photographs and
 //! PNG files, and is asked over a socket. Only the engine is replaced: it gives
-//! the photograph back as the picture, at once. So the time of a request is
-//! everything but the engine.
+//! the same picture of 512×512 pixels for every request, at once. So the time of
+//! a request is everything but the engine.
 //!
-//! - one client after the other, at 512×512: the overhead
+//! - one client after the other, with a photograph as JPEG and with one as PNG,
+//!   which is several times as long: the overhead
 //! - many clients at once, against a short queue: how they are answered, and
 //!   what that does to the memory
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,8 +24,8 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, router, webhook_body};
 use facegen_core::request::Style;
 use facegen_core::{
-    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
-    SystemClock,
+    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Picture, Slot,
+    SlotEvent, SystemClock,
 };
 use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyRole, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
@@ -33,7 +34,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 const PATH: &str = "/api/v1/enterprise/face_gen/make_gen";
-const PHOTOGRAPH: &str = "tests/assets/photographs/astronaut.png";
+const PHOTOGRAPHS: [&str; 2] = ["impostor_1.jpg", "astronaut.png"];
+/// The picture that the engine gives, 512×512.
+const PICTURE: &str = "astronaut.png";
 
 /// Requests of the first measurement. A tenth as many go before them, unmeasured.
 const REQUESTS: usize = 200;
@@ -42,14 +45,15 @@ const CLIENTS: [usize; 2] = [64, 200];
 /// How many may wait in its queue.
 const QUEUE_LIMIT: u32 = 32;
 
-/// An engine that needs no time: the photograph is the picture.
-#[derive(Debug, Default)]
-struct Mirror {
+/// An engine that needs no time.
+#[derive(Debug)]
+struct ReadyPicture {
+    picture: Picture,
     admitted: u64,
     inputs: BTreeMap<Slot, GenerationInput>,
 }
 
-impl Backend for Mirror {
+impl Backend for ReadyPicture {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
         let slot = Slot::new(self.admitted);
         self.admitted += 1;
@@ -62,7 +66,7 @@ impl Backend for Mirror {
             return Vec::new();
         };
         let output = GenerationOutput {
-            pictures: vec![input.face],
+            pictures: vec![self.picture.clone()],
             seed: input.request.seed(),
             warnings: Vec::new(),
             timings: GenerationTimings::default(),
@@ -85,25 +89,41 @@ fn main() -> Result<()> {
     let metrics = PrometheusBuilder::new().install_recorder()?;
     let (address, key) = runtime.block_on(start(folder.path()))?;
     let url = format!("http://{address}{PATH}");
-    let photograph = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(PHOTOGRAPH))?;
-    // Written once: what clients do to write it is their own time.
-    let body = json!({
-        "key": key,
-        "prompt": "pretty woman",
-        "face_image": format!("data:image/png;base64,{}", STANDARD.encode(photograph)),
-        "width": "512",
-        "height": "512",
-    })
-    .to_string();
-    overhead(&url, &body)?;
+    for photograph in PHOTOGRAPHS {
+        let body = body(&key, photograph)?;
+        let words = format!(
+            "overhead at 512×512, {photograph}, body of {} kB",
+            body.len() / 1000
+        );
+        overhead(&url, &body, &words)?;
+    }
     stages(&metrics)?;
+    let body = body(&key, PHOTOGRAPHS[0])?;
     CLIENTS
         .iter()
         .try_for_each(|clients| crowd(&url, &body, *clients))
 }
 
+/// The body of a request. It is written once: what clients do to write it is
+/// their own time.
+fn body(key: &str, photograph: &str) -> Result<String> {
+    let body = json!({
+        "key": key,
+        "prompt": "pretty woman",
+        "face_image": STANDARD.encode(fs::read(path(photograph))?),
+        "width": "512",
+        "height": "512",
+    });
+    Ok(body.to_string())
+}
+
+fn path(photograph: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/photographs");
+    folder.join(photograph)
+}
+
 /// One request after the other.
-fn overhead(url: &str, body: &str) -> Result<()> {
+fn overhead(url: &str, body: &str, words: &str) -> Result<()> {
     let agent = agent();
     let mut times = Vec::new();
     for round in 0..REQUESTS + REQUESTS / 10 {
@@ -114,8 +134,7 @@ fn overhead(url: &str, body: &str) -> Result<()> {
             times.push(started.elapsed());
         }
     }
-    let words = format!("overhead of a request at 512×512, {REQUESTS} in a row");
-    report(&words, &mut times)
+    report(words, &mut times)
 }
 
 /// The mean time of each stage so far.
@@ -130,7 +149,7 @@ fn stages(metrics: &PrometheusHandle) -> Result<()> {
         if let (Some(sum), Some(count)) = (value("sum", stage), value("count", stage)) {
             writeln!(
                 std::io::stdout(),
-                "  of that {stage}: {:.1} ms",
+                "  of both, {stage}: {:.1} ms",
                 sum / count * 1e3
             )?;
         }
@@ -211,7 +230,7 @@ fn resident() -> Result<u64> {
     Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
 }
 
-/// The server as the program wires it, with the mirror for an engine.
+/// The server as the program wires it, but for the engine.
 async fn start(folder: &Path) -> Result<(String, String)> {
     let clock = Arc::new(SystemClock);
     let guard = Guard::new(Networks::public_and(Vec::new()))?;
@@ -244,7 +263,14 @@ async fn start(folder: &Path) -> Result<(String, String)> {
     let jobs = JobService::open(config, ports).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
-    let engine = EngineHandle::spawn("engine", || Ok(Box::new(Mirror::default()) as _))?;
+    let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
+    let engine = EngineHandle::spawn("engine", move || {
+        Ok(Box::new(ReadyPicture {
+            picture: picture.clone(),
+            admitted: 0,
+            inputs: BTreeMap::new(),
+        }) as _)
+    })?;
     running.attach(Arc::new(engine));
     let api = router(ApiState {
         jobs,

@@ -40,6 +40,10 @@ use crate::telemetry;
 use shutdown::StopSignals;
 use status::Status;
 
+/// Threads for work that blocks: more would not read photographs any faster,
+/// and each keeps memory of its own.
+const BLOCKING_THREADS: usize = 32;
+
 /// How long answers that are being written may take once everything else has
 /// stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
@@ -57,7 +61,10 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
     Ok(runtime.context("cannot start the runtime")?)
 }
 

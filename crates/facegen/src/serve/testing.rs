@@ -35,9 +35,12 @@ pub(super) fn observer(testing: &TestingSection) -> Result<Observer> {
         }
         if halt_at == Some(reached) {
             tracing::warn!("halted at {}", name(reached));
-            loop {
-                thread::park();
-            }
+            // Others need this thread to get their answers.
+            tokio::task::block_in_place(|| {
+                loop {
+                    thread::park();
+                }
+            });
         }
         if abort_at == Some(reached) {
             process::abort();
