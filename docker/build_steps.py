@@ -13,6 +13,7 @@ with a toolchain, and this machine's own is put in its place.
 """
 
 import argparse
+import atexit
 import fnmatch
 import json
 import os
@@ -87,8 +88,13 @@ class Stage:
         print(f"=== stage on {image}", flush=True)
         shutil.rmtree(root, ignore_errors=True)
         run(["cp", "--archive", "--reflink=auto", str(base), str(root)])
+        # Programs find their libraries through it.
+        run(["mount", "-t", "proc", "proc", str(root / "proc")])
+        atexit.register(run, ["umount", "--lazy", str(root / "proc")])
         for path in filter(os.path.exists, NETWORK):
-            run(["cp", "--archive", "--dereference", "--parents", path, str(root)])
+            # Links among certificates may lead nowhere; what is there is copied.
+            command = ["cp", "--recursive", "--dereference", "--parents", path, str(root)]
+            subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         if image.startswith("rust:"):
             self.add_toolchain()
         elif not image.startswith("debian:"):
