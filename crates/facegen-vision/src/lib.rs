@@ -9,6 +9,7 @@
 //! | [`yunet`] | [`YuNetDetector`] |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
+//! | [`square_crop`] | the crop for adapters that know no recogniser |
 //! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
 //! | [`embedding`] | unit length and cosine |
@@ -29,6 +30,7 @@ pub mod image;
 mod onnx;
 #[cfg(test)]
 mod properties;
+pub mod square_crop;
 mod umeyama;
 pub mod warp;
 pub mod yunet;
@@ -43,5 +45,6 @@ pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
+pub use square_crop::square_crop;
 pub use warp::warp_affine;
 pub use yunet::YuNetDetector;

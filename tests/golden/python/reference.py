@@ -9,6 +9,6 @@ if not hasattr(diffusers.pipelines.controlnet, "MultiControlNetModel"):
     diffusers.pipelines.controlnet.MultiControlNetModel = type("MultiControlNetModel", (), {})
 
 from ip_adapter.ip_adapter_faceid import IPAdapterFaceIDPlus, ProjPlusModel  # noqa: E402
-from ip_adapter.resampler import PerceiverAttention  # noqa: E402
+from ip_adapter.resampler import PerceiverAttention, Resampler  # noqa: E402
 
-__all__ = ["IPAdapterFaceIDPlus", "PerceiverAttention", "ProjPlusModel"]
+__all__ = ["IPAdapterFaceIDPlus", "PerceiverAttention", "ProjPlusModel", "Resampler"]

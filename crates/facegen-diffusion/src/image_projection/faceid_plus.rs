@@ -2,11 +2,8 @@ use candle_core::Tensor;
 use facegen_nn::layers::{Activation, LayerNorm, Linear};
 use facegen_nn::{Compute, NnError, Result, Weights};
 
-use super::perceiver::{DIM_HEAD, FacePerceiverResampler};
+use super::perceiver::{DEPTH, DIM_HEAD, FacePerceiverResampler};
 use crate::FaceIdPlusConfig;
-
-/// Layers of the perceiver.
-const DEPTH: usize = 4;
 
 /// `ProjPlusModel` with its shortcut, as FaceID-PlusV2 uses it: identity tokens
 /// plus `s_scale` times what a perceiver reads off the face's picture.

@@ -2,5 +2,7 @@
 
 mod faceid_plus;
 mod perceiver;
+mod plus_face;
 
 pub use faceid_plus::FaceIdPlusProjection;
+pub use plus_face::{PlusFaceConfig, PlusFaceProjection};

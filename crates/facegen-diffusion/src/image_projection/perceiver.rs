@@ -4,12 +4,15 @@ use facegen_nn::{Compute, Result, Weights};
 
 /// Channels of each head.
 pub(super) const DIM_HEAD: usize = 64;
+/// Layers of the published adapters.
+pub(super) const DEPTH: usize = 4;
 /// Width of the feed-forward layer over the width of a token.
 const FF_MULT: usize = 4;
 /// Epsilon of every layer norm.
 const EPS: f64 = 1e-5;
 
 /// `FacePerceiverResampler`: a few latent tokens that read many image tokens.
+/// `Resampler` is the same with latents of its own.
 ///
 /// Follows IP-Adapter `ip_adapter/ip_adapter_faceid.py` and
 /// `ip_adapter/resampler.py` at 62e4af9.
