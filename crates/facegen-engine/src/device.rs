@@ -27,12 +27,12 @@ impl DeviceChoice {
         match self {
             Self::Auto => Ok(Self::best()),
             Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(number) => Device::new_cuda(number).map_err(|error| {
-                EngineError::Device(format!("cuda device {number} cannot be used: {error}"))
-            }),
-            Self::Metal(number) => Device::new_metal(number).map_err(|error| {
-                EngineError::Device(format!("metal device {number} cannot be used: {error}"))
-            }),
+            Self::Cuda(number) => {
+                Device::new_cuda(number).map_err(|error| unusable("cuda", number, &error))
+            }
+            Self::Metal(number) => {
+                Device::new_metal(number).map_err(|error| unusable("metal", number, &error))
+            }
         }
     }
 
@@ -46,4 +46,10 @@ impl DeviceChoice {
         }
         device
     }
+}
+
+fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineError {
+    EngineError::Device(format!(
+        "{kind} device {number} cannot be used, the device cpu needs no gpu: {error}"
+    ))
 }

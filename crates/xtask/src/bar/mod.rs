@@ -2,6 +2,8 @@
 //!
 //! Their last results are kept in `docs/bars.md`; a bar that holds prints its line for that table.
 
+mod cuda;
+
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
@@ -46,6 +48,11 @@ const BARS: &[Bar] = &[
         name: "image",
         proves: "the steps of docker/Dockerfile succeed in a clean Debian, and its server becomes healthy",
         run: image,
+    },
+    Bar {
+        name: "cuda",
+        proves: "the program builds and links for NVIDIA's GPUs, and says so where there is none",
+        run: cuda::run,
     },
 ];
 

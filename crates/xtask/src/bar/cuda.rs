@@ -1,0 +1,205 @@
+//! A build for NVIDIA's GPUs on a machine that has none: the toolkit comes from Python's registry.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// The packages that together are a toolkit. The compiler is held back to the last version that candle's bindings know.
+const PACKAGES: [&str; 9] = [
+    "nvidia-cuda-nvcc==13.2.*",
+    "nvidia-nvvm==13.2.*",
+    "nvidia-cuda-crt==13.2.*",
+    "nvidia-cuda-runtime==13.2.*",
+    "nvidia-cuda-nvrtc==13.2.*",
+    "nvidia-cuda-cccl==13.2.*",
+    "nvidia-cublas==13.*",
+    "nvidia-curand==10.4.*",
+    "nvidia-cudnn-cu13==9.*",
+];
+/// The compute capability to build for where the environment names none: A100.
+const COMPUTE_CAP: &str = "80";
+
+/// Checks and links the binary with `cuda,cudnn`, then starts it: without a GPU it must say so and offer the CPU.
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let started = Instant::now();
+    let folder = workspace.target.join("bars").join("cuda");
+    let toolkit = toolkit(workspace, &folder)?;
+    let installed = started.elapsed().as_secs_f64() / 60.0;
+    for command in ["check", "build"] {
+        let mut cargo = process::cargo();
+        cargo.args([command, "--locked", "--package", "facegen"]);
+        cargo.args(["--features", "cuda,cudnn"]);
+        process::run(
+            with_toolkit(&mut cargo, &toolkit)
+                .env("CARGO_TARGET_DIR", folder.join("target"))
+                .current_dir(&workspace.root),
+        )?;
+    }
+    let built = started.elapsed().as_secs_f64() / 60.0;
+    let program = folder.join("target/debug/facegen");
+    let message = refusal(workspace, &folder, &program, &toolkit)?;
+    let megabytes = fs::metadata(&program)?.len() / 1_000_000;
+    Ok(format!(
+        "links ({megabytes} MB) in {built:.1} minutes, {installed:.1} of them for the toolkit; \
+         without a GPU it ends with: {message}"
+    ))
+}
+
+/// What the program says when it is told to use a GPU that is not there.
+fn refusal(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(["generate", "--device", "cuda:0", "--prompt", "a portrait"]);
+    command.arg("--face");
+    command.arg(
+        workspace
+            .root
+            .join("tests/assets/photographs/astronaut.png"),
+    );
+    command
+        .arg("--models-dir")
+        .arg(workspace.root.join("models"));
+    command.current_dir(folder);
+    let output = with_toolkit(&mut command, toolkit)
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success(), "it found a GPU: {text}");
+    let message = text.lines().find(|line| line.contains("the device cpu"));
+    let message = message.with_context(|| format!("it does not offer the CPU: {text}"))?;
+    Ok(message.trim().to_owned())
+}
+
+/// The folder that the build scripts know as `CUDA_HOME`.
+fn toolkit(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+    let toolkit = folder.join("wheels/nvidia/cu13");
+    let complete = folder.join("complete");
+    if complete.is_file() {
+        return Ok(toolkit);
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--upgrade"]);
+    pip.args(["--disable-pip-version-check", "--target"]);
+    process::run(pip.arg(folder.join("wheels")).args(PACKAGES))?;
+    let cudnn = folder.join("wheels/nvidia/cudnn");
+    for part in ["include", "lib"] {
+        link_files(&cudnn.join(part), &toolkit.join(part))?;
+    }
+    unversioned_links(&toolkit.join("lib"))?;
+    link(&toolkit.join("lib"), &toolkit.join("lib64"))?;
+    stub_driver(workspace, &toolkit.join("lib/stubs"))?;
+    fs::write(complete, "")?;
+    Ok(toolkit)
+}
+
+fn with_toolkit<'a>(command: &'a mut Command, toolkit: &Path) -> &'a mut Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let capability = std::env::var("CUDA_COMPUTE_CAP");
+    let (libraries, stubs) = (toolkit.join("lib"), toolkit.join("lib/stubs"));
+    command
+        .env("CUDA_HOME", toolkit)
+        .env("CUDA_PATH", toolkit)
+        .env("PATH", format!("{}:{path}", toolkit.join("bin").display()))
+        .env(
+            "CUDA_COMPUTE_CAP",
+            capability.as_deref().unwrap_or(COMPUTE_CAP),
+        )
+        .env(
+            "LD_LIBRARY_PATH",
+            format!("{}:{}", libraries.display(), stubs.display()),
+        )
+}
+
+/// A link in `to` for every file in `from`.
+fn link_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        link(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// `libX.so` beside every `libX.so.N`: linkers look for the plain name.
+fn unversioned_links(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some((plain, _)) = name.split_once(".so.") {
+            link(&entry.path(), &folder.join(format!("{plain}.so")))?;
+        }
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> Result<()> {
+    if to.symlink_metadata().is_err() {
+        symlink(from, to).with_context(|| format!("cannot link {}", to.display()))?;
+    }
+    Ok(())
+}
+
+/// A driver that finds no device. The true one comes with the GPU's machine; here something has to be linked against.
+fn stub_driver(workspace: &Workspace, folder: &Path) -> Result<()> {
+    /// What the driver answers without a GPU: `CUDA_ERROR_NO_DEVICE`.
+    const NO_DEVICE: u32 = 100;
+    let mut source = String::new();
+    for name in driver_functions(workspace)? {
+        writeln!(source, "int {name}(void) {{ return {NO_DEVICE}; }}")?;
+    }
+    fs::create_dir_all(folder)?;
+    let file = folder.join("driver.c");
+    fs::write(&file, source)?;
+    let library = folder.join("libcuda.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"]);
+    process::run(compiler.arg(&library).arg(&file))?;
+    link(&library, &folder.join("libcuda.so.1"))
+}
+
+/// The driver's functions, as candle's bindings declare them.
+fn driver_functions(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let bindings = bindings(workspace)?;
+    let text = fs::read_to_string(&bindings);
+    let text = text.with_context(|| format!("cannot read {}", bindings.display()))?;
+    let names = text.lines().filter_map(|line| {
+        let (_, declared) = line.split_once("fn ")?;
+        let (name, _) = declared.split_once('(')?;
+        name.starts_with("cu").then(|| name.to_owned())
+    });
+    let names: BTreeSet<String> = names.collect();
+    ensure!(!names.is_empty(), "{} declares nothing", bindings.display());
+    Ok(names)
+}
+
+fn bindings(workspace: &Workspace) -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        manifest_path: PathBuf,
+    }
+    let mut cargo = process::cargo();
+    cargo.args(["metadata", "--format-version", "1", "--locked"]);
+    let metadata = process::output(cargo.current_dir(&workspace.root))?;
+    let metadata: Metadata = serde_json::from_str(&metadata)?;
+    let bindings = metadata
+        .packages
+        .iter()
+        .find(|package| package.name == "cudarc")
+        .context("no dependency is called cudarc")?;
+    Ok(bindings
+        .manifest_path
+        .with_file_name("src")
+        .join("driver/sys/mod.rs"))
+}
