@@ -190,8 +190,10 @@ fn bindings(workspace: &Workspace) -> Result<PathBuf> {
         manifest_path: PathBuf,
     }
     let mut cargo = process::cargo();
+    // Without the feature the bindings are no dependency.
     cargo.args(["metadata", "--format-version", "1", "--locked"]);
-    let metadata = process::output(cargo.current_dir(&workspace.root))?;
+    cargo.args(["--features", "cuda"]);
+    let metadata = process::output(cargo.current_dir(workspace.root.join("crates/facegen")))?;
     let metadata: Metadata = serde_json::from_str(&metadata)?;
     let bindings = metadata
         .packages
