@@ -15,7 +15,7 @@ use facegen_vision::{
 use serde::Deserialize;
 
 use crate::support::{
-    Golden, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
+    Golden, bgr_picture, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
 };
 
 /// Arguments of the reference's `generate`.
@@ -82,7 +82,11 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         .to_vec1()
         .unwrap();
     let tokens = face
-        .tokens(&crop(golden), &id_embedding, arguments.s_scale)
+        .tokens(
+            &bgr_picture(&golden.input("face_bgr")),
+            &id_embedding,
+            arguments.s_scale,
+        )
         .unwrap();
     golden.check(
         "image_tokens",
@@ -125,19 +129,4 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         denoise_step(&unet, &mut [&mut state], compute).unwrap();
     }
     state.latents().clone()
-}
-
-/// The golden's crop, which is stored blue first.
-fn crop(golden: &Golden) -> RgbImage {
-    let bgr: Vec<u8> = golden
-        .input("face_bgr")
-        .flatten_all()
-        .unwrap()
-        .to_vec1()
-        .unwrap();
-    let rgb = bgr
-        .chunks(3)
-        .flat_map(|pixel| [pixel[2], pixel[1], pixel[0]])
-        .collect();
-    RgbImage::new(224, 224, rgb).unwrap()
 }

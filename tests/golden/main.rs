@@ -26,6 +26,8 @@ mod mutations;
 #[cfg(test)]
 mod noise;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod plus_face;
 #[cfg(test)]
 mod projection;

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
@@ -39,7 +40,12 @@ pub(crate) enum Measure {
 
 impl Manifest {
     pub(crate) fn load() -> Self {
-        serde_json::from_str(&std::fs::read_to_string(data("MANIFEST.json")).unwrap()).unwrap()
+        Self::load_from(&data(""))
+    }
+
+    fn load_from(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("MANIFEST.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
     }
 }
 
@@ -53,9 +59,14 @@ pub(crate) struct Golden {
 
 impl Golden {
     pub(crate) fn load(name: &str) -> Self {
-        let path = data(&format!("{name}.safetensors"));
+        Self::load_from(&data(""), name)
+    }
+
+    /// A golden that is not committed.
+    pub(crate) fn load_from(folder: &Path, name: &str) -> Self {
+        let path = folder.join(format!("{name}.safetensors"));
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        let entry = Manifest::load().goldens[name].clone();
+        let entry = Manifest::load_from(folder).goldens[name].clone();
         Self {
             name: name.to_owned(),
             tensors,

@@ -10,9 +10,22 @@ pub(crate) use synthetic::{generated_tensors, golden_weights};
 
 use std::path::PathBuf;
 
+use candle_core::Tensor;
+use facegen_vision::RgbImage;
+
 /// A file beside the golden data.
 pub(crate) fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/data")
         .join(name)
+}
+
+/// A picture that a golden holds blue first.
+pub(crate) fn bgr_picture(bgr: &Tensor) -> RgbImage {
+    let (height, width, _) = bgr.dims3().unwrap();
+    let bgr: Vec<u8> = bgr.flatten_all().unwrap().to_vec1().unwrap();
+    let rgb = bgr
+        .chunks(3)
+        .flat_map(|pixel| [pixel[2], pixel[1], pixel[0]]);
+    RgbImage::new(width, height, rgb.collect()).unwrap()
 }

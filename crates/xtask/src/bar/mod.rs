@@ -54,10 +54,19 @@ const BARS: &[Bar] = &[
         proves: "the program builds and links for NVIDIA's GPUs, and says so where there is none",
         run: cuda::run,
     },
+    Bar {
+        name: "parity",
+        proves: "at the published size every module, 21 steps and the picture are those of the reference",
+        run: parity,
+    },
 ];
 
 /// The test behind [`kill`].
 const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
+
+/// The test behind [`parity`], and where it finds the reference's results.
+const PARITY_TEST: &str = "parity::every_module_and_the_picture_are_those_of_the_reference";
+const PARITY_FOLDER: &str = "FACEGEN_PARITY";
 
 /// The longest that [`cold`] may take.
 const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -124,14 +133,43 @@ fn kill(workspace: &Workspace) -> Result<String> {
     process::run(build.current_dir(&workspace.root))?;
     let mut command = process::cargo();
     command.args(["test", "--workspace", "--test", "e2e", "--"]);
-    command.args(["--ignored", "--exact", KILL_TEST]);
+    run_ignored(workspace, &mut command, KILL_TEST, |_| {})?;
+    Ok("24 kills: nothing lost, nothing twice".to_owned())
+}
+
+/// Compares full-size models with what `tests/golden/python/full_size.py` has written.
+fn parity(workspace: &Workspace) -> Result<String> {
+    let folder = std::env::var(PARITY_FOLDER).with_context(|| {
+        format!("{PARITY_FOLDER} must name the folder that tests/golden/python/full_size.py wrote")
+    })?;
+    let mut command = process::cargo();
+    command.args(["test", "--workspace", "--test", "golden", "--"]);
+    command.arg("--nocapture").env(PARITY_FOLDER, folder);
+    let mut worst = Vec::new();
+    run_ignored(workspace, &mut command, PARITY_TEST, |line| {
+        if line.starts_with("full_") {
+            worst.push(line.trim_start_matches("full_").to_owned());
+        }
+    })?;
+    Ok(worst.join("; "))
+}
+
+/// Runs one test that is ignored otherwise; it fails when there is none of that name.
+fn run_ignored(
+    workspace: &Workspace,
+    command: &mut Command,
+    test: &str,
+    mut read: impl FnMut(&str),
+) -> Result<()> {
+    command.args(["--ignored", "--exact", test]);
     let mut passed = false;
     let status = process::run_reading(command.current_dir(&workspace.root), |line| {
         passed |= line.contains("1 passed");
+        read(line);
     })?;
     process::success("cargo test", status)?;
     ensure!(passed, "the test did not run");
-    Ok("24 kills: nothing lost, nothing twice".to_owned())
+    Ok(())
 }
 
 /// Carries out the steps of the image's recipe, from the files that git tracks.
