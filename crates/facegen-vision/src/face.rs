@@ -46,6 +46,12 @@ pub trait FaceDetector: Send + Sync + Debug {
     fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
         self.detect_at(photo, DETECTION_SIZE)
     }
+
+    /// The score from which a face counts that was found only when the photograph
+    /// was shown again in another way. 0 lets every detected face count.
+    fn retry_score(&self) -> f32 {
+        0.0
+    }
 }
 
 /// Turns the aligned crop of a face into the vector of an identity.

@@ -5,7 +5,7 @@
 //! shows the detector a smaller face, or more room, than the one before.
 
 use crate::error::VisionError;
-use crate::face::{DETECTION_SIZE, Face, FaceDetector, Landmarks};
+use crate::face::{Face, FaceDetector, Landmarks};
 use crate::image::{CHANNELS, RgbImage};
 
 /// One way of showing a photograph to the detector.
@@ -17,9 +17,8 @@ enum Rung {
     Padded,
 }
 
-/// The reference's own way comes first, so a face that it finds is the one found here.
-const RUNGS: [Rung; 7] = [
-    Rung::Size(DETECTION_SIZE),
+/// What follows the reference's own look, the photograph as it is at the usual size.
+const RUNGS: [Rung; 6] = [
     Rung::Padded,
     Rung::Size(512),
     Rung::Size(448),
@@ -35,7 +34,9 @@ const PADDING_DIVISOR: usize = 4;
 /// A detector that does not give up on close-ups: where the reference would find
 /// nobody, it adds room around the photograph, then looks at it smaller and
 /// smaller. The same photograph always takes the same steps. With a face on the
-/// first rung, which is the reference's, the answer is the inner detector's.
+/// first rung, which is the reference's, the answer is the inner detector's. On
+/// the others only faces with at least [`FaceDetector::retry_score`] count, since
+/// every further look is one more occasion to see a face where there is none.
 #[derive(Debug)]
 pub struct DetectionLadder {
     detector: Box<dyn FaceDetector>,
@@ -46,6 +47,12 @@ impl DetectionLadder {
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>) -> Self {
         Self { detector }
+    }
+
+    /// What counts on the rungs after the first.
+    fn certain(&self, mut faces: Vec<Face>) -> Vec<Face> {
+        faces.retain(|face| face.score >= self.detector.retry_score());
+        faces
     }
 
     fn detect_on(&self, rung: Rung, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
@@ -71,13 +78,18 @@ impl FaceDetector for DetectionLadder {
 
     /// The faces of the first rung on which there are any.
     fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        let mut faces = self.detector.detect(photo)?;
         for rung in RUNGS {
-            let faces = self.detect_on(rung, photo)?;
             if !faces.is_empty() {
-                return Ok(faces);
+                break;
             }
+            faces = self.certain(self.detect_on(rung, photo)?);
         }
-        Ok(Vec::new())
+        Ok(faces)
+    }
+
+    fn retry_score(&self) -> f32 {
+        self.detector.retry_score()
     }
 }
 
@@ -105,21 +117,30 @@ fn moved(face: &Face, padding: [usize; 2]) -> Face {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
-    /// Sees one face, always at the same place, in the looks after the first `blind` ones.
-    #[derive(Debug)]
+    /// Sees one face, always at the same place, in the looks after the first
+    /// `blind` ones, and remembers all of them.
+    #[derive(Debug, Clone)]
     struct Reluctant {
         blind: usize,
-        looks: Mutex<Vec<[usize; 3]>>,
+        retry_score: f32,
+        looks: Arc<Mutex<Vec<[usize; 3]>>>,
     }
 
     impl Reluctant {
+        fn new(blind: usize) -> Self {
+            Self {
+                blind,
+                retry_score: 0.0,
+                looks: Arc::default(),
+            }
+        }
+
         fn ladder(blind: usize) -> DetectionLadder {
-            let looks = Mutex::default();
-            DetectionLadder::new(Box::new(Self { blind, looks }))
+            DetectionLadder::new(Box::new(Self::new(blind)))
         }
     }
 
@@ -132,6 +153,10 @@ mod tests {
             } else {
                 Vec::new()
             })
+        }
+
+        fn retry_score(&self) -> f32 {
+            self.retry_score
         }
     }
 
@@ -164,23 +189,29 @@ mod tests {
     }
 
     #[test]
-    fn every_rung_is_tried_before_nobody_is_found() {
-        let looks = std::sync::Arc::new(Reluctant {
-            blind: usize::MAX,
-            looks: Mutex::default(),
-        });
-        #[derive(Debug)]
-        struct Shared(std::sync::Arc<Reluctant>);
-        impl FaceDetector for Shared {
-            fn detect_at(&self, photo: &RgbImage, size: usize) -> Result<Vec<Face>, VisionError> {
-                self.0.detect_at(photo, size)
-            }
+    fn an_uncertain_face_counts_only_at_first() {
+        for (blind, retry_score, counts) in [(0, 9.0, 1), (2, 5.0, 5), (2, 3.0, 3)] {
+            let detector = Reluctant {
+                retry_score,
+                ..Reluctant::new(blind)
+            };
+            let faces = DetectionLadder::new(Box::new(detector)).detect(&photo());
+            assert_eq!(
+                faces.unwrap(),
+                [face(counts as f32)],
+                "{blind} {retry_score}"
+            );
         }
-        let ladder = DetectionLadder::new(Box::new(Shared(looks.clone())));
+    }
+
+    #[test]
+    fn every_rung_is_tried_before_nobody_is_found() {
+        let detector = Reluctant::new(usize::MAX);
+        let ladder = DetectionLadder::new(Box::new(detector.clone()));
         assert_eq!(ladder.detect(&photo()).unwrap(), []);
         let plain = [512, 448, 384, 320, 128].map(|size| [40, 20, size]);
         let expected = [vec![[40, 20, 640], [60, 30, 640]], plain.to_vec()].concat();
-        assert_eq!(*looks.looks.lock().unwrap(), expected);
+        assert_eq!(*detector.looks.lock().unwrap(), expected);
     }
 
     #[test]

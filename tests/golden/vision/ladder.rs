@@ -3,14 +3,14 @@ use facegen_vision::{DetectionLadder, Face, FaceDetector, Landmarks, RgbImage};
 use super::{cut, photograph, yunet};
 
 /// Photographs, and how much of the face's box is kept around its centre. On the
-/// first four the padded look helps, on the others only a smaller one does.
+/// first three the padded look helps, on the others only a smaller one does.
 const CLOSE_UPS: [(&str, f32); 6] = [
     ("astronaut.png", 0.8),
     ("astronaut.png", 0.7),
     ("person_b_2.jpg", 0.6),
-    ("impostor_1.jpg", 0.6),
+    ("astronaut.png", 0.6),
     ("astronaut.png", 0.5),
-    ("person_b_2.jpg", 0.4),
+    ("person_b_2.jpg", 0.5),
 ];
 /// In distances between the eyes. The same detector, shown one photograph at two
 /// sizes, differs by a tenth.

@@ -3,6 +3,7 @@
 mod alignment;
 mod clip;
 mod faces;
+mod full;
 mod identity;
 mod ladder;
 mod resize;

@@ -132,7 +132,14 @@ fn an_embedding_of_iresnet_is_that_of_insightface() {
 }
 
 fn check(golden: &Golden, name: &str, faces: &[Face]) {
-    assert!(faces.len() <= ROWS, "{name}: {} faces", faces.len());
+    let (scores, boxes_and_points) = filled(faces);
+    golden.check(&format!("scores.{name}"), &scores);
+    golden.check(&format!("faces.{name}"), &boxes_and_points);
+}
+
+/// Scores `[ROWS]`, and boxes with landmarks `[ROWS, 14]`.
+pub(super) fn filled(faces: &[Face]) -> (Tensor, Tensor) {
+    assert!(faces.len() <= ROWS, "{} faces", faces.len());
     let mut scores = vec![0.0_f32; ROWS];
     let mut boxes_and_points = vec![0.0_f32; ROWS * 14];
     for (index, face) in faces.iter().enumerate() {
@@ -141,12 +148,8 @@ fn check(golden: &Golden, name: &str, faces: &[Face]) {
         row[..4].copy_from_slice(&face.bounding_box);
         row[4..].copy_from_slice(face.landmarks.0.as_flattened());
     }
-    golden.check(
-        &format!("scores.{name}"),
-        &Tensor::new(scores, &Device::Cpu).unwrap(),
-    );
-    let rows = Tensor::from_vec(boxes_and_points, (ROWS, 14), &Device::Cpu).unwrap();
-    golden.check(&format!("faces.{name}"), &rows);
+    let rows = Tensor::from_vec(boxes_and_points, (ROWS, 14), &Device::Cpu);
+    (Tensor::new(scores, &Device::Cpu).unwrap(), rows.unwrap())
 }
 
 /// Every `step`th row of each output, one output after another.
