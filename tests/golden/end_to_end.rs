@@ -37,7 +37,7 @@ struct Arguments {
 struct Unused;
 
 impl FaceDetector for Unused {
-    fn detect(&self, _photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+    fn detect_at(&self, _photo: &RgbImage, _size: usize) -> Result<Vec<Face>, VisionError> {
         Err(VisionError::NoFace)
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::alignment::norm_crop;
+use crate::choice::FaceChoice;
 use crate::embedding::normalized;
 use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
@@ -16,12 +17,13 @@ const STRUCTURE_CROP: usize = 224;
 pub struct FaceAnalyzer {
     detector: Box<dyn FaceDetector>,
     embedder: Box<dyn FaceEmbedder>,
+    choice: FaceChoice,
 }
 
-/// What a photograph says about its most certain face.
+/// What a photograph says about the face that was chosen.
 #[derive(Clone)]
 pub struct FaceAnalysis {
-    /// The face with the highest detection score.
+    /// The chosen face.
     pub face: Face,
     /// How many faces the photograph shows.
     pub faces_found: usize,
@@ -32,21 +34,34 @@ pub struct FaceAnalysis {
 }
 
 impl FaceAnalyzer {
-    /// Joins the two networks.
+    /// Joins the two networks; of several faces the one with the highest score
+    /// is described, as in the reference.
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>, embedder: Box<dyn FaceEmbedder>) -> Self {
-        Self { detector, embedder }
+        Self {
+            detector,
+            embedder,
+            choice: FaceChoice::default(),
+        }
     }
 
-    /// Finds the face with the highest score, as the reference does, and
-    /// describes it.
+    /// Chooses among several faces in another way.
+    #[must_use]
+    pub fn choosing(self, choice: FaceChoice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// Finds the faces of a photograph, chooses one and describes it.
     ///
     /// # Errors
     /// [`VisionError::NoFace`] when the photograph shows none; otherwise when a
     /// network fails or answers with nothing usable.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, VisionError> {
         let faces = self.detector.detect(photo)?;
-        let face = *faces.first().ok_or(VisionError::NoFace)?;
+        let face = *self
+            .choice
+            .choose(&faces, photo)
+            .ok_or(VisionError::NoFace)?;
         let embedder_crop = norm_crop(photo, &face.landmarks, EMBEDDER_CROP)?;
         Ok(FaceAnalysis {
             face,
@@ -79,7 +94,7 @@ mod tests {
     struct Scripted(Vec<Face>);
 
     impl FaceDetector for Scripted {
-        fn detect(&self, _photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        fn detect_at(&self, _photo: &RgbImage, _size: usize) -> Result<Vec<Face>, VisionError> {
             Ok(self.0.clone())
         }
     }
@@ -131,6 +146,17 @@ mod tests {
         assert_eq!(analysis.id_embedding, [1.0, 0.0, 0.0]);
         assert_eq!((analysis.crop.width(), analysis.crop.height()), (224, 224));
         assert!(!format!("{analysis:?}").contains("embedding"));
+    }
+
+    #[test]
+    fn another_choice_describes_another_face() {
+        let mut large = face(0.7);
+        large.bounding_box[2] += 5.0;
+        let detector = Scripted(vec![face(0.9), large]);
+        let analyzer = FaceAnalyzer::new(Box::new(detector), Box::new(MeanColour))
+            .choosing(FaceChoice::Largest);
+        let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
+        assert_eq!((analysis.face, analysis.faces_found), (large, 2));
     }
 
     #[test]

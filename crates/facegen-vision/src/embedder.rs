@@ -34,7 +34,8 @@ impl OnnxEmbedder {
     /// [`VisionError::Load`] when the file cannot be read,
     /// [`VisionError::Interface`] when its input or output has another shape.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
-        let network = Network::load(path.as_ref(), "face embedder", INPUT_SHAPE)?;
+        let network = Network::load(path.as_ref(), "face embedder")?;
+        network.check_input(INPUT_SHAPE)?;
         let output = network.only_output()?;
         let embedder = Self { network, output };
         embedder.run(vec![0.0; INPUT_SHAPE.iter().product()])?;
@@ -42,7 +43,7 @@ impl OnnxEmbedder {
     }
 
     fn run(&self, values: Vec<f32>) -> Result<Vec<f32>, VisionError> {
-        let [embedding] = self.network.run(values, [self.output])?;
+        let [embedding] = self.network.run(INPUT_SHAPE, values, [self.output])?;
         if embedding.shape() != [1, EMBEDDING_LENGTH] {
             let shape = embedding.shape();
             let problem = format!("its output is {shape:?} instead of [1, {EMBEDDING_LENGTH}]");

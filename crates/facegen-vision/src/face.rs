@@ -26,13 +26,32 @@ pub struct Face {
     pub landmarks: Landmarks,
 }
 
+/// The detection size of the reference, in pixels.
+pub const DETECTION_SIZE: usize = 640;
+
 /// Finds the faces in a photograph.
 pub trait FaceDetector: Send + Sync + Debug {
-    /// Every face in `photo`, highest score first; none is an empty list.
+    /// Every face in `photo`, highest score first; none is an empty list. The
+    /// longer side of the photograph is brought to `size` pixels first: the
+    /// smaller, the larger the faces that the network can take in.
     ///
     /// # Errors
     /// When the network behind the port fails.
-    fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError>;
+    fn detect_at(&self, photo: &RgbImage, size: usize) -> Result<Vec<Face>, VisionError>;
+
+    /// Every face in `photo` at the size of the reference, [`DETECTION_SIZE`].
+    ///
+    /// # Errors
+    /// When the network behind the port fails.
+    fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        self.detect_at(photo, DETECTION_SIZE)
+    }
+
+    /// The score from which a face counts that was found only when the photograph
+    /// was shown again in another way. 0 lets every detected face count.
+    fn retry_score(&self) -> f32 {
+        0.0
+    }
 }
 
 /// Turns the aligned crop of a face into the vector of an identity.

@@ -6,7 +6,10 @@
 //! | [`image`] | [`RgbImage`], the one form in which pictures come and go |
 //! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
 //! | [`analyzer`] | [`FaceAnalyzer`]: a photograph in, an identity and a crop out |
-//! | [`yunet`] | [`YuNetDetector`] |
+//! | [`choice`] | [`FaceChoice`], which of several faces is meant |
+//! | [`detector`] | [`load_detector`], whichever of the two the file holds |
+//! | [`scrfd`], [`yunet`] | [`ScrfdDetector`] and [`YuNetDetector`] |
+//! | [`ladder`] | [`DetectionLadder`], for faces that fill the photograph |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
 //! | [`square_crop`] | the crop for adapters that know no recogniser |
@@ -21,16 +24,22 @@ pub mod alignment;
 pub mod analyzer;
 pub mod bicubic;
 pub mod bilinear;
+pub mod choice;
 pub mod clip;
+pub mod detector;
 pub mod embedder;
 pub mod embedding;
 pub mod error;
 pub mod face;
 pub mod image;
+pub mod ladder;
+mod letterbox;
 mod onnx;
 #[cfg(test)]
 mod properties;
+pub mod scrfd;
 pub mod square_crop;
+mod suppression;
 mod umeyama;
 pub mod warp;
 pub mod yunet;
@@ -39,12 +48,16 @@ pub use alignment::{align_to_template, norm_crop};
 pub use analyzer::{FaceAnalysis, FaceAnalyzer};
 pub use bicubic::{resize_and_center_crop, resize_bicubic};
 pub use bilinear::resize_bilinear;
+pub use choice::FaceChoice;
 pub use clip::{ChannelOrder, clip_pixel_values};
+pub use detector::load_detector;
 pub use embedder::OnnxEmbedder;
 pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
+pub use ladder::DetectionLadder;
+pub use scrfd::ScrfdDetector;
 pub use square_crop::square_crop;
 pub use warp::warp_affine;
 pub use yunet::YuNetDetector;

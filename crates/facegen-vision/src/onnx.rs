@@ -24,17 +24,12 @@ pub(crate) struct Network {
     role: &'static str,
     model: Model,
     input: NodeId,
-    input_shape: [usize; 4],
 }
 
 impl Network {
-    /// Loads the network at `path`, which must take one input of `input_shape`;
-    /// `role` says in errors what it was to be.
-    pub(crate) fn load(
-        path: &Path,
-        role: &'static str,
-        input_shape: [usize; 4],
-    ) -> Result<Self, VisionError> {
+    /// Loads the network at `path`, which must have one input; `role` says in
+    /// errors what it was to be.
+    pub(crate) fn load(path: &Path, role: &'static str) -> Result<Self, VisionError> {
         let model = Model::load_file(path).map_err(|error| VisionError::Load {
             path: path.to_owned(),
             source: error.into(),
@@ -48,18 +43,30 @@ impl Network {
             let count = model.input_ids().len();
             return Err(problem(format!("it has {count} inputs instead of one")));
         };
-        let declared = model.input_shape(0).unwrap_or_default();
-        if !declared.is_empty() && !fits(&declared, input_shape) {
-            let message = format!("its input is {declared:?} instead of {input_shape:?}");
-            return Err(problem(message));
-        }
         Ok(Self {
             path: path.to_owned(),
             role,
             model,
             input,
-            input_shape,
         })
+    }
+
+    /// Refuses a network that does not take an image of `shape`.
+    pub(crate) fn check_input(&self, shape: [usize; 4]) -> Result<(), VisionError> {
+        let declared = self.model.input_shape(0).unwrap_or_default();
+        if declared.is_empty() || fits(&declared, shape) {
+            return Ok(());
+        }
+        Err(self.interface_error(format!("its input is {declared:?} instead of {shape:?}")))
+    }
+
+    /// Height and width of the input, where the network takes only one size.
+    pub(crate) fn fixed_input_size(&self) -> Option<[usize; 2]> {
+        let declared = self.model.input_shape(0)?;
+        match declared.get(2..)? {
+            &[Dimension::Fixed(height), Dimension::Fixed(width)] => Some([height, width]),
+            _ => None,
+        }
     }
 
     /// The only input.
@@ -75,6 +82,11 @@ impl Network {
             .ok_or_else(|| self.interface_error(format!("it has no output named {name}")))
     }
 
+    /// All outputs in the network's order.
+    pub(crate) fn outputs(&self) -> &[NodeId] {
+        self.model.output_ids()
+    }
+
     /// The only output.
     pub(crate) fn only_output(&self) -> Result<NodeId, VisionError> {
         match *self.model.output_ids() {
@@ -86,13 +98,14 @@ impl Network {
         }
     }
 
-    /// Runs the network on one image, `pixels` laid out in the input's shape.
+    /// Runs the network on one image of `shape`, in whose order `pixels` lie.
     pub(crate) fn run<const OUTPUTS: usize>(
         &self,
+        shape: [usize; 4],
         pixels: Vec<f32>,
         outputs: [NodeId; OUTPUTS],
     ) -> Result<[Tensor<f32>; OUTPUTS], VisionError> {
-        let input = NdTensor::from_data(self.input_shape, pixels);
+        let input = NdTensor::from_data(shape, pixels);
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&THREADS)));
         let values: [Value; OUTPUTS] = self
             .model

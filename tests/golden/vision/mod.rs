@@ -3,8 +3,11 @@
 mod alignment;
 mod clip;
 mod faces;
+mod full;
 mod identity;
+mod ladder;
 mod resize;
+mod scrfd;
 
 use std::path::{Path, PathBuf};
 
@@ -14,11 +17,13 @@ use facegen_vision::{Landmarks, RgbImage, YuNetDetector};
 
 use crate::support::Golden;
 
-const GOLDENS: [&str; 4] = [
+const GOLDENS: [&str; 6] = [
     "vision_alignment",
+    "vision_arcface",
     "vision_clip",
     "vision_faces",
     "vision_resize",
+    "vision_scrfd",
 ];
 
 /// A golden that no fault can move proves nothing.
@@ -51,6 +56,20 @@ fn read_photograph(path: &Path) -> RgbImage {
 
 fn yunet() -> YuNetDetector {
     YuNetDetector::load(repository().join("models/demo/face_detector/yunet_2023mar.onnx")).unwrap()
+}
+
+/// A part of a photograph, by its left, top, width and height.
+fn cut(photo: &RgbImage, [left, top, width, height]: [usize; 4]) -> RgbImage {
+    let rows = photo
+        .pixels()
+        .chunks_exact(photo.width() * 3)
+        .skip(top)
+        .take(height);
+    let pixels = rows
+        .flat_map(|row| &row[left * 3..][..width * 3])
+        .copied()
+        .collect();
+    RgbImage::new(width, height, pixels).unwrap()
 }
 
 /// A picture stored as bytes `[height, width, 3]`.

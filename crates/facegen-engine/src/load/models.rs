@@ -6,7 +6,7 @@ use facegen_diffusion::{
 };
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
-use facegen_vision::{FaceAnalyzer, OnnxEmbedder, YuNetDetector};
+use facegen_vision::{DetectionLadder, FaceAnalyzer, FaceChoice, OnnxEmbedder, load_detector};
 
 use super::{LoadOptions, component, fit};
 use crate::face::FaceEncoder;
@@ -117,9 +117,11 @@ fn load_face(
         weights.finish()?;
         Ok(model)
     })?;
-    let detector = YuNetDetector::load(component::file(preset, &components.face_detector)?)?;
+    let detector = load_detector(component::file(preset, &components.face_detector)?)?;
     let embedder = OnnxEmbedder::load(component::file(preset, &components.face_embedder)?)?;
-    let analyzer = FaceAnalyzer::new(Box::new(detector), Box::new(embedder));
+    let ladder = DetectionLadder::new(detector);
+    let analyzer =
+        FaceAnalyzer::new(Box::new(ladder), Box::new(embedder)).choosing(FaceChoice::default());
     let channel_order = preset.options().clip_channel_order.into();
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }

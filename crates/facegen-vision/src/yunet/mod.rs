@@ -4,8 +4,6 @@
 //! decoding from OpenCV's `modules/objdetect/src/face_detect.cpp`.
 
 mod decode;
-mod letterbox;
-mod suppression;
 
 use std::path::Path;
 
@@ -15,25 +13,36 @@ use rten_tensor::Tensor;
 use crate::error::VisionError;
 use crate::face::{Face, FaceDetector};
 use crate::image::{CHANNELS, RgbImage};
+use crate::letterbox::Letterbox;
 use crate::onnx::Network;
+use crate::suppression::Suppression;
 use decode::{PREDICTIONS, StrideOutputs};
-use letterbox::Letterbox;
-use suppression::suppress_overlaps;
 
 /// The side of the network's input, in pixels.
 const CANVAS: usize = 640;
+const INPUT_SHAPE: [usize; 4] = [1, CHANNELS, CANVAS, CANVAS];
 /// The three grids of cells on which the network predicts, in pixels a cell.
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Faces below this confidence are dropped. OpenCV's class defaults to 0.9 and
 /// leaves the choice to the caller; frontal portraits score about 0.94, faces
 /// that are turned, small or half covered less.
 const SCORE_THRESHOLD: f32 = 0.6;
-/// Of two faces that share more than this part of their union, the less certain
-/// one is dropped (OpenCV's default).
-const OVERLAP_THRESHOLD: f32 = 0.3;
+/// Where a photograph has no face, the further looks at it together find one in
+/// one of twenty at [`SCORE_THRESHOLD`], with scores up to 0.79; a face that
+/// fills the photograph reaches 0.85 to 0.95 on one of them.
+const RETRY_SCORE: f32 = 0.8;
+/// OpenCV's defaults.
+const SUPPRESSION: Suppression = Suppression {
+    threshold: 0.3,
+    edge: 0.0,
+};
 
 /// YuNet from an ONNX file: input `[1, 3, 640, 640]` in BGR from 0 to 255,
 /// outputs `cls_S`, `obj_S`, `bbox_S` and `kps_S` for the strides 8, 16 and 32.
+///
+/// The input has one size. A smaller detection size brings the photograph to a
+/// smaller part of it, with more black around, which shows the network a smaller
+/// face all the same; a larger one is taken as 640.
 #[derive(Debug)]
 pub struct YuNetDetector {
     network: Network,
@@ -48,8 +57,12 @@ impl YuNetDetector {
     /// [`VisionError::Load`] when the file cannot be read,
     /// [`VisionError::Interface`] when its input or outputs are not YuNet's.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
-        let input_shape = [1, CHANNELS, CANVAS, CANVAS];
-        let network = Network::load(path.as_ref(), "YuNet face detector", input_shape)?;
+        Self::new(Network::load(path.as_ref(), "YuNet face detector")?)
+    }
+
+    /// Takes a loaded network, if it is a YuNet.
+    pub(crate) fn new(network: Network) -> Result<Self, VisionError> {
+        network.check_input(INPUT_SHAPE)?;
         let names = STRIDES.map(|stride| PREDICTIONS.map(|name| format!("{name}_{stride}")));
         let mut outputs = [network.input(); STRIDES.len() * PREDICTIONS.len()];
         for (output, name) in outputs.iter_mut().zip(names.as_flattened()) {
@@ -58,9 +71,16 @@ impl YuNetDetector {
         Ok(Self { network, outputs })
     }
 
+    /// Whether the network has the outputs of a YuNet.
+    pub(crate) fn recognises(network: &Network) -> bool {
+        network.output("cls_8").is_ok()
+    }
+
     /// All candidates above the threshold, in pixels of the canvas.
     fn candidates(&self, canvas: &RgbImage) -> Result<Vec<Face>, VisionError> {
-        let tensors = self.network.run(input_values(canvas), self.outputs)?;
+        let tensors = self
+            .network
+            .run(INPUT_SHAPE, input_values(canvas), self.outputs)?;
         let outputs = tensors.map(Tensor::into_data);
         let mut candidates = Vec::new();
         for (stride, outputs) in STRIDES
@@ -76,14 +96,18 @@ impl YuNetDetector {
 }
 
 impl FaceDetector for YuNetDetector {
-    fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
-        let letterbox = Letterbox::new(photo, CANVAS);
+    fn detect_at(&self, photo: &RgbImage, size: usize) -> Result<Vec<Face>, VisionError> {
+        let letterbox = Letterbox::new(photo, size.clamp(1, CANVAS), CANVAS);
         let candidates = self.candidates(&letterbox.canvas)?;
-        let mut faces = suppress_overlaps(candidates, OVERLAP_THRESHOLD);
+        let mut faces = SUPPRESSION.apply(candidates);
         for face in &mut faces {
             *face = letterbox.to_photo(face);
         }
         Ok(faces)
+    }
+
+    fn retry_score(&self) -> f32 {
+        RETRY_SCORE
     }
 }
 

@@ -1,25 +1,26 @@
 //! Fitting a photograph of any size into the network's square input.
 //!
 //! Follows insightface's detectors (`model_zoo/scrfd.py`, commit 7fadd42): the
-//! longer side fills the canvas, larger or smaller, the rest stays black at the
-//! right or at the bottom.
+//! longer side is brought to the detection size, larger or smaller, the rest of
+//! the canvas stays black at the right and at the bottom.
 
 use crate::bilinear::resize_bilinear;
 use crate::face::{Face, Landmarks};
 use crate::image::{CHANNELS, RgbImage};
 
 /// A photograph on the canvas, and the way back.
-pub(super) struct Letterbox {
+pub(crate) struct Letterbox {
     /// The network's input.
-    pub(super) canvas: RgbImage,
+    pub(crate) canvas: RgbImage,
     /// Pixels of the canvas a pixel of the photograph.
     scale: f32,
 }
 
 impl Letterbox {
-    /// Fits `photo` into the top left of a black square of `side` pixels.
-    pub(super) fn new(photo: &RgbImage, side: usize) -> Self {
-        let (width, height) = fitted_size(photo.width(), photo.height(), side);
+    /// Brings the longer side of `photo` to `size` pixels, which `side` must not
+    /// be less than, and lays it into the top left of a black square of `side` pixels.
+    pub(crate) fn new(photo: &RgbImage, size: usize, side: usize) -> Self {
+        let (width, height) = fitted_size(photo.width(), photo.height(), size);
         let resized = resize_bilinear(photo, width, height);
         let mut canvas = RgbImage::black(side, side);
         for y in 0..height {
@@ -31,7 +32,7 @@ impl Letterbox {
 
     /// A face found on the canvas, in pixels of the photograph. One scale serves
     /// both axes, as in the reference, though the narrower side was truncated.
-    pub(super) fn to_photo(&self, face: &Face) -> Face {
+    pub(crate) fn to_photo(&self, face: &Face) -> Face {
         let Landmarks(points) = face.landmarks;
         Face {
             score: face.score,
@@ -68,14 +69,25 @@ mod tests {
     #[test]
     fn the_photograph_lies_top_left_on_black() {
         let portrait = RgbImage::new(2, 4, vec![255; 24]).unwrap();
-        let canvas = Letterbox::new(&portrait, 8).canvas;
+        let canvas = Letterbox::new(&portrait, 8, 8).canvas;
         for y in 0..8 {
             assert_eq!(canvas.row(y), [[255; 12], [0; 12]].concat());
         }
         let landscape = RgbImage::new(4, 2, vec![255; 24]).unwrap();
-        let canvas = Letterbox::new(&landscape, 8).canvas;
+        let canvas = Letterbox::new(&landscape, 8, 8).canvas;
         assert_eq!(canvas.row(3), [255; 24]);
         assert_eq!(canvas.row(4), [0; 24]);
+    }
+
+    #[test]
+    fn a_smaller_detection_size_leaves_black_on_both_sides() {
+        let photo = RgbImage::new(4, 2, vec![255; 24]).unwrap();
+        let letterbox = Letterbox::new(&photo, 4, 8);
+        for y in 0..2 {
+            assert_eq!(letterbox.canvas.row(y), [[255; 12], [0; 12]].concat());
+        }
+        assert_eq!(letterbox.canvas.row(2), [0; 24]);
+        assert_eq!(letterbox.scale, 1.0);
     }
 
     #[test]
@@ -86,7 +98,7 @@ mod tests {
             bounding_box: [2.0, 4.0, 6.0, 8.0],
             landmarks: Landmarks([[2.0, 1.0]; 5]),
         };
-        let face = Letterbox::new(&photo, 8).to_photo(&face);
+        let face = Letterbox::new(&photo, 8, 8).to_photo(&face);
         assert_eq!(face.bounding_box, [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(face.landmarks.0[3], [1.0, 0.5]);
     }

@@ -1,0 +1,102 @@
+//! Which face of a photograph is meant.
+
+use crate::face::Face;
+use crate::image::RgbImage;
+
+/// How one face is chosen among several. Of faces that are equal in it, the one
+/// with the highest detection score is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FaceChoice {
+    /// The highest detection score: the reference's `faces[0]`.
+    #[default]
+    Score,
+    /// The largest area of the bounding box: insightface's `max_num=1` with
+    /// `metric='max'`.
+    Largest,
+    /// The largest value of `area − 2 · distance²`, where the distance is that
+    /// of the box's centre from the photograph's, in whole pixels: insightface's
+    /// `max_num=1` with `metric='default'`. A large face wins over a small one in
+    /// the middle, but not far from it.
+    Center,
+}
+
+impl FaceChoice {
+    /// The chosen one of `faces`, which are sorted by score; `None` of none.
+    pub(crate) fn choose<'a>(self, faces: &'a [Face], photo: &RgbImage) -> Option<&'a Face> {
+        let value = |face: &Face| match self {
+            Self::Score => face.score,
+            Self::Largest => area(face),
+            Self::Center => area(face) - 2.0 * distance_squared(face, photo),
+        };
+        // `max_by` takes the last of equals.
+        faces
+            .iter()
+            .rev()
+            .max_by(|left, right| value(left).total_cmp(&value(right)))
+    }
+}
+
+fn area(face: &Face) -> f32 {
+    let [left, top, right, bottom] = face.bounding_box;
+    (right - left) * (bottom - top)
+}
+
+fn distance_squared(face: &Face, photo: &RgbImage) -> f32 {
+    let [left, top, right, bottom] = face.bounding_box;
+    let x = f32::midpoint(left, right) - (photo.width() / 2) as f32;
+    let y = f32::midpoint(top, bottom) - (photo.height() / 2) as f32;
+    x * x + y * y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::Landmarks;
+
+    fn face(score: f32, bounding_box: [f32; 4]) -> Face {
+        Face {
+            score,
+            bounding_box,
+            landmarks: Landmarks([[0.0; 2]; 5]),
+        }
+    }
+
+    #[test]
+    fn each_choice_takes_another_face() {
+        let photo = RgbImage::black(101, 51);
+        let certain = face(0.9, [0.0, 0.0, 10.0, 10.0]);
+        let large = face(0.8, [70.0, 0.0, 100.0, 30.0]);
+        // 20×20 at the very centre.
+        let central = face(0.7, [40.0, 15.0, 60.0, 35.0]);
+        let faces = [certain, large, central];
+        let chosen = |choice: FaceChoice| *choice.choose(&faces, &photo).unwrap();
+        assert_eq!(chosen(FaceChoice::Score), certain);
+        assert_eq!(chosen(FaceChoice::Largest), large);
+        assert_eq!(chosen(FaceChoice::Center), central);
+        assert_eq!(chosen(FaceChoice::default()), certain);
+        assert_eq!(FaceChoice::Largest.choose(&[], &photo), None);
+    }
+
+    #[test]
+    fn a_large_face_wins_over_a_small_one_in_the_middle() {
+        let photo = RgbImage::black(100, 100);
+        // 1600 − 2·(5² + 5²) = 1500 against 100 in the middle.
+        let large = face(0.6, [35.0, 35.0, 75.0, 75.0]);
+        let small = face(0.9, [45.0, 45.0, 55.0, 55.0]);
+        let faces = [small, large];
+        assert_eq!(FaceChoice::Center.choose(&faces, &photo), Some(&large));
+        // 1521 in the middle wins over that.
+        let central = face(0.5, [30.5, 30.5, 69.5, 69.5]);
+        let faces = [small, large, central];
+        assert_eq!(FaceChoice::Center.choose(&faces, &photo), Some(&central));
+    }
+
+    #[test]
+    fn of_equal_faces_the_more_certain_one_is_taken() {
+        let photo = RgbImage::black(100, 100);
+        let faces = [0.9, 0.8, 0.7].map(|score| face(score, [10.0, 10.0, 20.0, 20.0]));
+        for choice in [FaceChoice::Largest, FaceChoice::Center] {
+            assert_eq!(choice.choose(&faces, &photo), Some(&faces[0]));
+        }
+    }
+}
