@@ -20,7 +20,7 @@ pub struct ClipVisionModel {
 
 impl ClipVisionModel {
     /// Loads the encoder; the projection head only where the checkpoint has
-    /// one.
+    /// one. The text half of a whole CLIP is known and left aside.
     ///
     /// # Errors
     /// When the config is not one of such a model, or a tensor is missing or has
@@ -31,6 +31,9 @@ impl ClipVisionModel {
         let (root, weights) = (weights, weights.pp("vision_model"));
         let embeddings = weights.pp("embeddings");
         weights.ignore("embeddings.position_ids");
+        for other_half in ["text_model.", "text_projection.", "logit_scale"] {
+            root.ignore(other_half);
+        }
         let patch = Conv2dConfig::new(3, width, config.patch_size)
             .stride(config.patch_size)
             .without_bias();
