@@ -139,7 +139,10 @@ mod tests {
     fn only_the_matrices_of_the_attention_become_linear() {
         for (original, expected) in [
             ("q.weight", ("to_q.weight", Role::AttentionMatrix)),
-            ("proj_out.weight", ("to_out.0.weight", Role::AttentionMatrix)),
+            (
+                "proj_out.weight",
+                ("to_out.0.weight", Role::AttentionMatrix),
+            ),
             ("proj_out.bias", ("to_out.0.bias", Role::Other)),
         ] {
             let translated = translate(&format!("decoder.mid.attn_1.{original}"), 4).unwrap();

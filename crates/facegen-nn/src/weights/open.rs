@@ -17,7 +17,10 @@ pub(super) fn open(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
     if path.is_dir() {
         return open(&folder::choose(path)?);
     }
-    if path.extension().is_some_and(|extension| extension == "json") {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "json")
+    {
         return Ok(Arc::new(ShardedCheckpoint::open(path)?));
     }
     open_file(path)

@@ -53,8 +53,16 @@ impl RenamedTensors {
         let mut names = source.names();
         names.sort();
         for name in names {
-            if let Some(NewName { name: new, is_linear }) = rename(&name) {
-                let key = if tensors.contains_key(&new) { name.clone() } else { new };
+            if let Some(NewName {
+                name: new,
+                is_linear,
+            }) = rename(&name)
+            {
+                let key = if tensors.contains_key(&new) {
+                    name.clone()
+                } else {
+                    new
+                };
                 tensors.insert(key, (name, is_linear));
             }
         }
@@ -88,7 +96,10 @@ impl TensorSource for RenamedTensors {
     }
 
     fn origin(&self) -> String {
-        format!("{} (translated from its original names)", self.source.origin())
+        format!(
+            "{} (translated from its original names)",
+            self.source.origin()
+        )
     }
 
     fn name_in_file(&self, name: &str) -> String {

@@ -75,9 +75,17 @@ fn check_shard(
     shard: &dyn TensorSource,
 ) -> Result<(), WeightsError> {
     let named = |tensor: &String| index.weight_map.get(tensor).is_some_and(|of| of == name);
-    let unnamed: Vec<String> = shard.names().into_iter().filter(|tensor| !named(tensor)).collect();
+    let unnamed: Vec<String> = shard
+        .names()
+        .into_iter()
+        .filter(|tensor| !named(tensor))
+        .collect();
     if !unnamed.is_empty() {
-        let reason = format!("it does not name {} of {}", unnamed.join(", "), shard.origin());
+        let reason = format!(
+            "it does not name {} of {}",
+            unnamed.join(", "),
+            shard.origin()
+        );
         return Err(WeightsError::unreadable(path, reason));
     }
     let absent = index

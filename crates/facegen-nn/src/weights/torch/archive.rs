@@ -78,8 +78,7 @@ impl TensorSource for TorchArchive {
 type Tensors = BTreeMap<String, Result<StoredTensor, String>>;
 
 fn read_tensors(file: &File) -> Result<Tensors, String> {
-    let mut archive =
-        ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())?;
     let (folder, pickle) = read_pickle(&mut archive)?;
     let mut stack = Stack::empty();
     stack
@@ -106,7 +105,9 @@ fn read_pickle(archive: &mut ZipArchive<BufReader<&File>>) -> Result<(String, Ve
 }
 
 fn read_entry(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<Vec<u8>, String> {
-    let entry = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
+    let entry = archive
+        .by_name(name)
+        .map_err(|error| format!("{name}: {error}"))?;
     let mut bytes = Vec::new();
     let count = entry
         .take(MOST_PICKLE)
@@ -135,7 +136,9 @@ fn locate(
 }
 
 fn find_storage(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<Storage, String> {
-    let entry = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
+    let entry = archive
+        .by_name(name)
+        .map_err(|error| format!("{name}: {error}"))?;
     if entry.compression() != CompressionMethod::Stored {
         return Err("its storage is compressed".into());
     }

@@ -123,7 +123,9 @@ fn strided(args: Vec<Object>) -> Parsed<TensorRecord> {
 /// `("storage", class, key, location, elements)`.
 fn storage(object: Object) -> Parsed<(DType, String)> {
     let parts = object.persistent_load().and_then(Object::tuple);
-    let mut parts = parts.map_err(|_| "it has no storage".to_owned())?.into_iter();
+    let mut parts = parts
+        .map_err(|_| "it has no storage".to_owned())?
+        .into_iter();
     let (class, key) = (parts.nth(1), parts.next());
     let class = class.and_then(|class| class.class().ok());
     let (_, class) = class.ok_or("its storage has no type")?;
@@ -143,7 +145,9 @@ fn dtype(class: &str) -> Parsed<DType> {
 }
 
 fn numbers(object: Object) -> Parsed<Vec<usize>> {
-    let values = object.tuple().map_err(|_| "its shape is no tuple".to_owned())?;
+    let values = object
+        .tuple()
+        .map_err(|_| "its shape is no tuple".to_owned())?;
     values.into_iter().map(number).collect()
 }
 
@@ -203,7 +207,10 @@ mod tests {
         let inner = dict(vec![("to_q.weight", tensor("HalfStorage", &[2, 3]))]);
         let records = tensor_records(dict(vec![
             ("ip_adapter", inner),
-            ("_metadata", dict(vec![("x", tensor("HalfStorage", &[1, 1]))])),
+            (
+                "_metadata",
+                dict(vec![("x", tensor("HalfStorage", &[1, 1]))]),
+            ),
             ("epoch", Object::Int(3)),
         ]));
         let names: Vec<&str> = records.keys().map(String::as_str).collect();
@@ -232,7 +239,11 @@ mod tests {
     #[test]
     fn parameters_are_tensors() {
         let tensor = || tensor("BFloat16Storage", &[2, 2]);
-        let parameter = call("torch._utils", "_rebuild_parameter", vec![tensor(), Object::Bool(true)]);
+        let parameter = call(
+            "torch._utils",
+            "_rebuild_parameter",
+            vec![tensor(), Object::Bool(true)],
+        );
         let records = tensor_records(dict(vec![("a", parameter), ("b", tensor())]));
         assert_eq!(records["a"], records["b"]);
         assert_eq!(records["a"].as_ref().unwrap().dtype, DType::BF16);

@@ -63,7 +63,12 @@ impl StoredTensor {
     /// # Errors
     /// When the file cannot be read.
     pub(super) fn read(&self, file: &File) -> candle_core::Result<Tensor> {
-        let TensorRecord { dtype, shape, stride, .. } = &self.record;
+        let TensorRecord {
+            dtype,
+            shape,
+            stride,
+            ..
+        } = &self.record;
         let mut bytes = vec![0; self.extent * dtype.size_in_bytes()];
         file.read_exact_at(&mut bytes, self.start)?;
         let values = Tensor::from_raw_buffer(&bytes, *dtype, &[self.extent], &Device::Cpu)?;
@@ -80,9 +85,10 @@ impl StoredTensor {
 /// Elements from the first to the last of a tensor that is not empty.
 fn extent(record: &TensorRecord) -> Option<usize> {
     let axes = record.shape.iter().zip(&record.stride);
-    axes.into_iter().try_fold(1usize, |extent, (&size, stride)| {
-        extent.checked_add(stride.checked_mul(size - 1)?)
-    })
+    axes.into_iter()
+        .try_fold(1usize, |extent, (&size, stride)| {
+            extent.checked_add(stride.checked_mul(size - 1)?)
+        })
 }
 
 /// Whether the elements lie row by row without gaps.
@@ -116,7 +122,10 @@ mod tests {
 
     use super::*;
 
-    const STORAGE: Storage = Storage { start: 8, length: 48 };
+    const STORAGE: Storage = Storage {
+        start: 8,
+        length: 48,
+    };
 
     fn record(shape: &[usize], stride: &[usize], offset: usize) -> TensorRecord {
         TensorRecord {
