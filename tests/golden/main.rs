@@ -16,6 +16,8 @@ mod ddim;
 #[cfg(test)]
 mod end_to_end;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod half_precision;
 #[cfg(test)]
 mod invariance;

@@ -1,10 +1,10 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::Tensor;
 use facegen_nn::Weights;
 use facegen_nn::weights::{WeightPatch, WeightsError};
 use serde::Deserialize;
+
+use crate::lora::{AttentionLora, Lora};
 
 /// Sizes of an IP-Adapter-FaceID-PlusV2; the defaults are those of its classes.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,14 +50,47 @@ mod defaults {
 #[derive(Clone, Debug)]
 pub struct AdapterWeights {
     weights: Weights,
-    lora_rank: usize,
+    lora: Option<Lora>,
 }
 
 impl AdapterWeights {
-    /// Wraps a checkpoint whose attention LoRA has the given rank.
+    /// Wraps a checkpoint that holds a LoRA of the given rank for every
+    /// attention, as that of FaceID-PlusV2 does.
     #[must_use]
     pub fn new(weights: Weights, lora_rank: usize) -> Self {
-        Self { weights, lora_rank }
+        let lora = Some(Lora::of_adapter(weights.clone(), lora_rank));
+        Self { weights, lora }
+    }
+
+    /// Wraps a checkpoint without a LoRA, as that of plus-face is; one that
+    /// does hold a LoRA is refused by [`finish`](Self::finish).
+    #[must_use]
+    pub fn without_lora(weights: Weights) -> Self {
+        Self {
+            weights,
+            lora: None,
+        }
+    }
+
+    /// Wraps a checkpoint whose LoRA is in a file of its own, under kohya's
+    /// names (`lora_unet_….lora_down.weight`).
+    ///
+    /// # Errors
+    /// When the adapter holds a LoRA as well: it is the same one, and would be
+    /// applied twice.
+    pub fn with_separate_lora(
+        weights: Weights,
+        lora: Weights,
+        lora_rank: usize,
+    ) -> Result<Self, WeightsError> {
+        if weights.names().iter().any(|name| name.contains("_lora.")) {
+            return Err(WeightsError::LoraTwice {
+                adapter: weights.origin(),
+                lora: lora.origin(),
+            });
+        }
+        let lora = Some(Lora::separate(lora, lora_rank));
+        Ok(Self { weights, lora })
     }
 
     /// The tensors of the image projection.
@@ -71,58 +104,20 @@ impl AdapterWeights {
         self.weights.pp("ip_adapter").pp(number)
     }
 
-    /// The LoRA of the attentions, to be fused into a UNet's weights.
-    /// `attention_names` are in the order of the adapter's numbers.
-    pub(crate) fn lora(&self, attention_names: &[String]) -> Arc<dyn WeightPatch> {
-        let numbers = attention_names.iter().cloned().zip(0..).collect();
-        Arc::new(AttentionLora {
-            adapter: self.clone(),
-            numbers,
-        })
+    /// The LoRA of the attentions, to be fused into a UNet's weights, where
+    /// there is one. `attention_names` are in the order of the adapter's
+    /// numbers.
+    pub(crate) fn lora(&self, attention_names: &[String]) -> Option<Arc<dyn WeightPatch>> {
+        let lora = self.lora.clone()?;
+        Some(Arc::new(AttentionLora::new(lora, attention_names)))
     }
 
     /// Ends the loading, after the UNet and the projection took their parts.
     ///
     /// # Errors
-    /// When the checkpoint holds tensors that neither took.
+    /// When a checkpoint holds tensors that neither took.
     pub fn finish(&self) -> Result<(), WeightsError> {
-        self.weights.finish()
-    }
-}
-
-/// `W + up · down` for the four projections of every attention: exact algebra,
-/// computed once in f32, so that a LoRA costs nothing at run time.
-#[derive(Debug)]
-struct AttentionLora {
-    adapter: AdapterWeights,
-    numbers: HashMap<String, usize>,
-}
-
-impl WeightPatch for AttentionLora {
-    fn apply(&self, name: &str, tensor: Tensor) -> Result<Tensor, WeightsError> {
-        let Some((number, lora)) = self.lora_of(name) else {
-            return Ok(tensor);
-        };
-        let (output, input) = tensor.dims2()?;
-        let weights = self.adapter.attention(number).pp(lora);
-        let down = weights.get("down.weight", &[self.adapter.lora_rank, input])?;
-        let up = weights.get("up.weight", &[output, self.adapter.lora_rank])?;
-        Ok((tensor + up.matmul(&down)?)?)
-    }
-}
-
-impl AttentionLora {
-    /// Number and LoRA name that belong to a UNet weight, if any.
-    fn lora_of(&self, name: &str) -> Option<(usize, &'static str)> {
-        const PROJECTIONS: [(&str, &str); 4] = [
-            (".to_q.weight", "to_q_lora"),
-            (".to_k.weight", "to_k_lora"),
-            (".to_v.weight", "to_v_lora"),
-            (".to_out.0.weight", "to_out_lora"),
-        ];
-        PROJECTIONS.iter().find_map(|(suffix, lora)| {
-            let attention = name.strip_suffix(suffix)?;
-            Some((*self.numbers.get(attention)?, *lora))
-        })
+        self.weights.finish()?;
+        self.lora.as_ref().map_or(Ok(()), Lora::finish)
     }
 }

@@ -8,9 +8,11 @@
 //! computes the time embedding in the dtype of the model.
 
 mod adapter;
+pub mod checkpoint;
 mod conditioning;
 mod guidance;
 pub mod image_projection;
+mod lora;
 mod resnet;
 pub mod schedulers;
 pub mod unet;

@@ -117,6 +117,6 @@ def enter(name, entry):
     goldens = manifest.setdefault("goldens", {})
     goldens[name] = entry
     manifest["goldens"] = dict(sorted(goldens.items()))
-    files = sorted(path for path in DATA.iterdir() if path != MANIFEST)
+    files = sorted(path for path in DATA.iterdir() if path.is_file() and path != MANIFEST)
     manifest["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     write_json(MANIFEST.name, manifest)

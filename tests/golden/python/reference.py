@@ -8,7 +8,8 @@ import diffusers.pipelines.controlnet
 if not hasattr(diffusers.pipelines.controlnet, "MultiControlNetModel"):
     diffusers.pipelines.controlnet.MultiControlNetModel = type("MultiControlNetModel", (), {})
 
+from ip_adapter.ip_adapter import IPAdapterPlus  # noqa: E402
 from ip_adapter.ip_adapter_faceid import IPAdapterFaceIDPlus, ProjPlusModel  # noqa: E402
 from ip_adapter.resampler import PerceiverAttention, Resampler  # noqa: E402
 
-__all__ = ["IPAdapterFaceIDPlus", "PerceiverAttention", "ProjPlusModel", "Resampler"]
+__all__ = ["IPAdapterFaceIDPlus", "IPAdapterPlus", "PerceiverAttention", "ProjPlusModel", "Resampler"]

@@ -33,10 +33,11 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The UNet's weights with the adapter's LoRA fused into them.
+    /// The UNet's weights with the adapter's LoRA, if it has one, fused into
+    /// them.
     pub(super) fn fuse(&self, weights: &Weights) -> Weights {
-        match self.adapter {
-            Some(adapter) => weights.clone().patched(adapter.lora(&self.names)),
+        match self.adapter.and_then(|adapter| adapter.lora(&self.names)) {
+            Some(lora) => weights.clone().patched(lora),
             None => weights.clone(),
         }
     }

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, FaceIdPlusConfig, FaceIdPlusProjection,
-    UNet2DConditionConfig, UNet2DConditionModel,
+    UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
 };
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
@@ -77,7 +77,8 @@ fn load_unet(
     component::model(preset, &components.adapter, options, |adapter: &Weights| {
         let adapter = AdapterWeights::new(adapter.clone(), face_id.lora_rank);
         let unet = component::model(preset, &components.unet, options, |weights| {
-            let unet = UNet2DConditionModel::load(&config, weights, Some(&adapter), compute)?;
+            let weights = checkpoint::unet(weights, &config);
+            let unet = UNet2DConditionModel::load(&config, &weights, Some(&adapter), compute)?;
             weights.finish()?;
             Ok(unet)
         })?;
@@ -97,7 +98,8 @@ fn load_text_encoder(
     let component = &preset.components().text_encoder;
     let config: ClipTextConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {
-        let model = ClipTextModel::load(&config, weights, compute)?;
+        let weights = checkpoint::text_encoder(weights);
+        let model = ClipTextModel::load(&config, &weights, compute)?;
         weights.finish()?;
         Ok(model)
     })
@@ -135,7 +137,8 @@ fn load_vae(
     let component = &preset.components().vae;
     let config: AutoencoderKlConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {
-        let model = AutoencoderKl::load(&config, weights, compute)?;
+        let weights = checkpoint::vae(weights, &config);
+        let model = AutoencoderKl::load(&config, &weights, compute)?;
         weights.finish()?;
         Ok(model)
     })

@@ -19,8 +19,9 @@ pub struct ClipVisionModel {
 }
 
 impl ClipVisionModel {
-    /// Loads the encoder; the projection head only where the checkpoint has
-    /// one.
+    /// Loads the encoder from a checkpoint, whose names may or may not start
+    /// with `vision_model.`; the projection head only where the checkpoint has
+    /// one. The text half of a whole CLIP is known and left aside.
     ///
     /// # Errors
     /// When the config is not one of such a model, or a tensor is missing or has
@@ -28,9 +29,17 @@ impl ClipVisionModel {
     pub fn load(config: &ClipVisionConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         config.check()?;
         let (width, eps) = (config.hidden_size, config.layer_norm_eps);
-        let (root, weights) = (weights, weights.pp("vision_model"));
+        let bare = weights.contains("embeddings.class_embedding");
+        let (root, weights) = if bare {
+            (weights, weights.clone())
+        } else {
+            (weights, weights.pp("vision_model"))
+        };
         let embeddings = weights.pp("embeddings");
         weights.ignore("embeddings.position_ids");
+        for other_half in ["text_model.", "text_projection.", "logit_scale"] {
+            root.ignore(other_half);
+        }
         let patch = Conv2dConfig::new(3, width, config.patch_size)
             .stride(config.patch_size)
             .without_bias();

@@ -1,5 +1,5 @@
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many surplus tensors an error names before it only counts.
 const NAMED: usize = 5;
@@ -35,6 +35,34 @@ pub enum WeightsError {
         /// Shape in the checkpoint.
         found: Vec<usize>,
     },
+    /// A tensor has a type that weights do not have.
+    #[error("tensor {tensor} of {file} has type {found}, weights are f32, f16 or bf16")]
+    Type {
+        /// Full name of the tensor.
+        tensor: String,
+        /// The checkpoint.
+        file: String,
+        /// Its type, as the file's format calls it.
+        found: String,
+    },
+    /// A tensor is stored in a way that is not supported.
+    #[error("tensor {tensor} of {file} cannot be read: {reason}")]
+    Unsupported {
+        /// Full name of the tensor.
+        tensor: String,
+        /// The checkpoint.
+        file: String,
+        /// What is the matter.
+        reason: String,
+    },
+    /// A LoRA would be applied twice.
+    #[error("{adapter} already holds the lora that {lora} would apply a second time")]
+    LoraTwice {
+        /// The adapter's checkpoint.
+        adapter: String,
+        /// The separate LoRA's checkpoint.
+        lora: String,
+    },
     /// The checkpoint holds tensors that no part of the model took.
     #[error("{file} has tensors that the model does not know: {}", list(tensors))]
     Extra {
@@ -46,6 +74,16 @@ pub enum WeightsError {
     /// A tensor could not be converted.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+impl WeightsError {
+    /// A checkpoint that cannot be read, and why.
+    pub(super) fn unreadable(file: &Path, reason: impl ToString) -> Self {
+        Self::Unreadable {
+            file: file.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
 }
 
 fn list(tensors: &[String]) -> String {

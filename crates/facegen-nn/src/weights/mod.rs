@@ -1,9 +1,23 @@
 //! Strictly loaded checkpoints: a missing, extra or mis-shaped tensor is an
 //! error that names it.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | `open` | any of the below, told apart by content |
+//! | `folder` | a folder of diffusers or transformers |
+//! | `sharded` | an index and its shards |
+//! | `mapped` | safetensors, memory-mapped |
+//! | `torch` | a zip archive of a pickle and its storages |
+//! | `renamed` | another source, under other names |
 
 mod error;
+mod folder;
 mod mapped;
+mod open;
+mod renamed;
+mod sharded;
 mod source;
+mod torch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +27,12 @@ use candle_core::{DType, Tensor};
 
 pub use error::WeightsError;
 pub use mapped::MappedSafetensors;
+pub use renamed::NewName;
+pub use sharded::ShardedCheckpoint;
 pub use source::{TensorSource, WeightPatch};
+pub use torch::TorchArchive;
+
+use renamed::RenamedTensors;
 
 /// A checkpoint, seen from one prefix of its names.
 ///
@@ -29,12 +48,16 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Opens a safetensors file without reading its tensors yet.
+    /// Opens a checkpoint without reading its tensors yet: a safetensors file,
+    /// a torch file (`.bin`, `.pt`, `.ckpt`), the `*.index.json` of one in
+    /// several files, or a folder of diffusers or transformers. Files are told
+    /// apart by their content. Of a folder's checkpoints the full precision is
+    /// taken before the half, and safetensors before a torch file.
     ///
     /// # Errors
-    /// When the file is missing, truncated or not in the format.
+    /// When a file is missing, truncated or not in one of the formats.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        Ok(Self::new(Arc::new(MappedSafetensors::open(path)?)))
+        Ok(Self::new(open::open(path)?))
     }
 
     /// The tensors of any source.
@@ -46,6 +69,29 @@ impl Weights {
             taken: Arc::default(),
             prefix: String::new(),
         }
+    }
+
+    /// The same checkpoint under other names: `rename` gives each name a new
+    /// one, or none where the tensor is not the model's. What nobody takes of
+    /// the renamed is left over; the rest of the file is not.
+    #[must_use]
+    pub fn renamed(&self, rename: impl Fn(&str) -> Option<NewName>) -> Self {
+        Self::new(Arc::new(RenamedTensors::new(
+            Arc::clone(&self.source),
+            rename,
+        )))
+    }
+
+    /// Every name in the checkpoint, in no particular order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.source.names()
+    }
+
+    /// What errors call the checkpoint: its path.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.source.origin()
     }
 
     /// The same weights with `patch` applied to every tensor that is taken;
@@ -81,14 +127,7 @@ impl Weights {
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
         let full_name = self.full_name(name);
         let tensor = self.source.load(&full_name, shape)?;
-        if tensor.dims() != shape {
-            return Err(WeightsError::Shape {
-                tensor: full_name,
-                file: self.source.origin(),
-                expected: shape.to_vec(),
-                found: tensor.dims().to_vec(),
-            });
-        }
+        self.check(&full_name, &tensor, shape)?;
         let tensor = tensor.to_dtype(DType::F32)?;
         let tensor = match &self.patch {
             Some((patch, start)) => patch.apply(&full_name[*start..], tensor)?,
@@ -125,10 +164,34 @@ impl Weights {
         if extra.is_empty() {
             return Ok(());
         }
+        let mut extra: Vec<String> = extra
+            .iter()
+            .map(|name| self.source.name_in_file(name))
+            .collect();
         extra.sort();
         Err(WeightsError::Extra {
             tensors: extra,
             file: self.source.origin(),
+        })
+    }
+
+    fn check(&self, name: &str, tensor: &Tensor, shape: &[usize]) -> Result<(), WeightsError> {
+        let (in_file, file) = (self.source.name_in_file(name), self.source.origin());
+        if tensor.dims() != shape {
+            return Err(WeightsError::Shape {
+                tensor: in_file,
+                file,
+                expected: shape.to_vec(),
+                found: tensor.dims().to_vec(),
+            });
+        }
+        if [DType::F32, DType::F16, DType::BF16].contains(&tensor.dtype()) {
+            return Ok(());
+        }
+        Err(WeightsError::Type {
+            tensor: in_file,
+            file,
+            found: tensor.dtype().as_str().to_owned(),
         })
     }
 

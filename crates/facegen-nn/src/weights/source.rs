@@ -21,6 +21,12 @@ pub trait TensorSource: Debug + Send + Sync {
 
     /// What to call the checkpoint in an error: its path.
     fn origin(&self) -> String;
+
+    /// What to call a tensor in an error: its name in the file, which differs
+    /// where names are translated.
+    fn name_in_file(&self, name: &str) -> String {
+        name.to_owned()
+    }
 }
 
 /// A change of weights while they are loaded, such as a LoRA that is fused.

@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use serde::Deserialize;
+
+use super::open::open_file;
+use super::{TensorSource, WeightsError};
+
+/// A checkpoint in several files, with an index that says where each tensor is.
+#[derive(Debug)]
+pub struct ShardedCheckpoint {
+    path: PathBuf,
+    /// Each tensor with the shard that holds it.
+    tensors: BTreeMap<String, Arc<dyn TensorSource>>,
+}
+
+/// `*.index.json`, as far as it matters.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, PathBuf>,
+}
+
+impl ShardedCheckpoint {
+    /// Opens an index and the shards beside it.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be read, or index and shards do not
+    /// name the same tensors.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let text = std::fs::read(path).map_err(|error| WeightsError::unreadable(path, error))?;
+        let index: Index =
+            serde_json::from_slice(&text).map_err(|error| WeightsError::unreadable(path, error))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut shards = BTreeMap::new();
+        for name in index.weight_map.values() {
+            if !shards.contains_key(name) {
+                check_name(path, name)?;
+                shards.insert(name.clone(), open_file(&folder.join(name))?);
+            }
+        }
+        for (name, shard) in &shards {
+            check_shard(path, &index, name, shard.as_ref())?;
+        }
+        let tensors = index
+            .weight_map
+            .into_iter()
+            .filter_map(|(tensor, name)| Some((tensor, Arc::clone(shards.get(&name)?))))
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            tensors,
+        })
+    }
+}
+
+/// A shard lies beside its index, whatever the index says.
+fn check_name(index: &Path, shard: &Path) -> Result<(), WeightsError> {
+    let mut parts = shard.components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(_)), None) => Ok(()),
+        (_, _) => {
+            let reason = format!("{} is not the name of a file beside it", shard.display());
+            Err(WeightsError::unreadable(index, reason))
+        }
+    }
+}
+
+/// Compares what the index says of a shard with what is in it.
+fn check_shard(
+    path: &Path,
+    index: &Index,
+    name: &Path,
+    shard: &dyn TensorSource,
+) -> Result<(), WeightsError> {
+    let named = |tensor: &String| index.weight_map.get(tensor).is_some_and(|of| of == name);
+    let unnamed: Vec<String> = shard
+        .names()
+        .into_iter()
+        .filter(|tensor| !named(tensor))
+        .collect();
+    if !unnamed.is_empty() {
+        let reason = format!(
+            "it does not name {} of {}",
+            unnamed.join(", "),
+            shard.origin()
+        );
+        return Err(WeightsError::unreadable(path, reason));
+    }
+    let absent = index
+        .weight_map
+        .iter()
+        .find(|(tensor, of)| of.as_path() == name && !shard.contains(tensor));
+    match absent {
+        Some((tensor, _)) => Err(WeightsError::Missing {
+            tensor: tensor.clone(),
+            file: shard.origin(),
+        }),
+        None => Ok(()),
+    }
+}
+
+impl TensorSource for ShardedCheckpoint {
+    fn load(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
+        match self.tensors.get(name) {
+            Some(shard) => shard.load(name, shape),
+            None => Err(WeightsError::Missing {
+                tensor: name.to_owned(),
+                file: self.origin(),
+            }),
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.keys().cloned().collect()
+    }
+
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+}

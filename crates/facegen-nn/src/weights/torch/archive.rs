@@ -1,0 +1,150 @@
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use candle_core::pickle::Stack;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::records::{TensorRecord, tensor_records};
+use super::stored::{Storage, StoredTensor};
+use crate::weights::{TensorSource, WeightsError};
+
+/// Most bytes of a pickle, which holds names and shapes only.
+const MOST_PICKLE: u64 = 64 << 20;
+
+/// A checkpoint that torch saved: `.bin`, `.pt` or `.ckpt`.
+#[derive(Debug)]
+pub struct TorchArchive {
+    path: PathBuf,
+    file: File,
+    /// Every tensor, or why it cannot be read.
+    tensors: BTreeMap<String, Result<StoredTensor, String>>,
+}
+
+impl TorchArchive {
+    /// Opens a file and reads which tensors it has.
+    ///
+    /// # Errors
+    /// When it is missing, truncated or not in the format.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let unreadable = |reason: String| WeightsError::unreadable(path, reason);
+        let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+        let tensors = read_tensors(&file).map_err(unreadable)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            tensors,
+        })
+    }
+
+    fn unsupported(&self, tensor: &str, reason: &impl ToString) -> WeightsError {
+        WeightsError::Unsupported {
+            tensor: tensor.to_owned(),
+            file: self.origin(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl TensorSource for TorchArchive {
+    fn load(&self, name: &str, _shape: &[usize]) -> Result<Tensor, WeightsError> {
+        match self.tensors.get(name) {
+            Some(Ok(stored)) => stored
+                .read(&self.file)
+                .map_err(|error| self.unsupported(name, &error)),
+            Some(Err(reason)) => Err(self.unsupported(name, reason)),
+            None => Err(WeightsError::Missing {
+                tensor: name.to_owned(),
+                file: self.origin(),
+            }),
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.keys().cloned().collect()
+    }
+
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+type Tensors = BTreeMap<String, Result<StoredTensor, String>>;
+
+fn read_tensors(file: &File) -> Result<Tensors, String> {
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())?;
+    let (folder, pickle) = read_pickle(&mut archive)?;
+    let mut stack = Stack::empty();
+    stack
+        .read_loop(&mut pickle.as_slice())
+        .and_then(|()| stack.finalize())
+        .map_err(|error| format!("its pickle is not valid: {error}"))
+        .map(tensor_records)
+        .map(|records| locate(&mut archive, &folder, records))
+}
+
+/// The pickle, and the folder of the archive that it lies in.
+fn read_pickle(archive: &mut ZipArchive<BufReader<&File>>) -> Result<(String, Vec<u8>), String> {
+    let names = (0..archive.len()).filter_map(|index| archive.name_for_index(index)?.ok());
+    let folder = names
+        .into_iter()
+        .find_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
+        .ok_or("a zip archive that is no checkpoint of torch")?;
+    let order = format!("{folder}byteorder");
+    if archive.index_for_name(&order).is_some() && read_entry(archive, &order)? != b"little" {
+        return Err("it was saved on a big-endian machine".into());
+    }
+    let pickle = read_entry(archive, &format!("{folder}data.pkl"))?;
+    Ok((folder, pickle))
+}
+
+fn read_entry(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<Vec<u8>, String> {
+    let entry = archive
+        .by_name(name)
+        .map_err(|error| format!("{name}: {error}"))?;
+    let mut bytes = Vec::new();
+    let count = entry
+        .take(MOST_PICKLE)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("{name}: {error}"))?;
+    if count as u64 == MOST_PICKLE {
+        return Err(format!("{name} is larger than {MOST_PICKLE} bytes"));
+    }
+    Ok(bytes)
+}
+
+/// Finds the storage of each tensor.
+fn locate(
+    archive: &mut ZipArchive<BufReader<&File>>,
+    folder: &str,
+    records: BTreeMap<String, Result<TensorRecord, String>>,
+) -> Tensors {
+    let mut stored = |record: TensorRecord| {
+        let storage = find_storage(archive, &format!("{folder}data/{}", record.storage))?;
+        StoredTensor::new(record, storage)
+    };
+    records
+        .into_iter()
+        .map(|(name, record)| (name, record.and_then(&mut stored)))
+        .collect()
+}
+
+fn find_storage(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<Storage, String> {
+    let entry = archive
+        .by_name(name)
+        .map_err(|error| format!("{name}: {error}"))?;
+    if entry.compression() != CompressionMethod::Stored {
+        return Err("its storage is compressed".into());
+    }
+    let start = entry.data_start().ok_or("its storage has no place")?;
+    Ok(Storage {
+        start,
+        length: entry.size(),
+    })
+}

@@ -1,0 +1,260 @@
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+use facegen_diffusion::AdapterWeights;
+use facegen_nn::{Result, Weights, WeightsError};
+
+use super::models::{LORA_RANK, adapted_unet, image_encoder, text_encoder, unet, vae};
+use super::path;
+use super::plain::Plain;
+use super::rewrite::{rewritten, tensor, truncated};
+
+type Load = fn(&Weights) -> Result<Tensor>;
+
+fn face_id(weights: &Weights) -> Result<Tensor> {
+    with_adapter(&AdapterWeights::new(weights.clone(), LORA_RANK))
+}
+
+fn plus_face(weights: &Weights) -> Result<Tensor> {
+    with_adapter(&AdapterWeights::without_lora(weights.clone()))
+}
+
+fn with_adapter(adapter: &AdapterWeights) -> Result<Tensor> {
+    let noise = adapted_unet(&Plain::new(DType::F32).weights(), Some(adapter))?;
+    adapter.image_projection().ignore("");
+    adapter.finish()?;
+    Ok(noise)
+}
+
+/// A model of a file, and one of its tensors: as the file calls it, and as an
+/// error does where it is missing. A surplus tensor goes beside the former.
+struct Case {
+    file: &'static str,
+    load: Load,
+    tensor: &'static str,
+    model_name: &'static str,
+}
+
+const fn case(file: &'static str, load: Load, tensor: &'static str) -> Case {
+    Case {
+        file,
+        load,
+        tensor,
+        model_name: tensor,
+    }
+}
+
+const CASES: [Case; 10] = [
+    case(
+        "vae/diffusion_pytorch_model.safetensors",
+        vae,
+        "decoder.conv_in.weight",
+    ),
+    case(
+        "vae_old/diffusion_pytorch_model.safetensors",
+        vae,
+        "decoder.mid_block.attentions.0.query.bias",
+    ),
+    case(
+        "text_encoder/model.safetensors",
+        text_encoder,
+        "encoder.layers.1.mlp.fc1.weight",
+    ),
+    case(
+        "clip/model.safetensors",
+        image_encoder,
+        "vision_model.post_layernorm.bias",
+    ),
+    case(
+        "image_encoder_bare/model.safetensors",
+        image_encoder,
+        "pre_layrnorm.weight",
+    ),
+    Case {
+        file: "original.safetensors",
+        load: unet,
+        tensor: "model.diffusion_model.output_blocks.5.2.conv.weight",
+        model_name: "up_blocks.1.upsamplers.0.conv.weight",
+    },
+    Case {
+        file: "original.safetensors",
+        load: vae,
+        tensor: "first_stage_model.decoder.mid.attn_1.q.weight",
+        model_name: "decoder.mid_block.attentions.0.to_q.weight",
+    },
+    Case {
+        file: "original.safetensors",
+        load: text_encoder,
+        tensor: "cond_stage_model.transformer.text_model.final_layer_norm.bias",
+        model_name: "text_model.final_layer_norm.bias",
+    },
+    case(
+        "faceid.safetensors",
+        face_id,
+        "ip_adapter.31.to_out_lora.up.weight",
+    ),
+    case(
+        "plus_face.safetensors",
+        plus_face,
+        "ip_adapter.1.to_k_ip.weight",
+    ),
+];
+
+/// Why a file is refused.
+fn refusal(file: &Path, load: Load) -> String {
+    let error = Weights::open(file)
+        .map_err(Into::into)
+        .and_then(|weights| load(&weights))
+        .unwrap_err();
+    let error = error.to_string();
+    let file = file.file_name().unwrap().to_str().unwrap();
+    assert!(error.contains(file), "{error} does not name {file}");
+    error
+}
+
+#[test]
+fn without_a_fault_nothing_is_refused() {
+    for Case { file, load, .. } in CASES {
+        load(&Weights::open(&rewritten(&path(file), |_| ())).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    for case in CASES {
+        let faulty = rewritten(&path(case.file), |tensors| {
+            tensors.remove(case.tensor).unwrap();
+        });
+        let error = refusal(&faulty, case.load);
+        assert!(
+            error.ends_with(&format!("has no tensor {}", case.model_name)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_surplus_tensor_is_named() {
+    for case in CASES {
+        let surplus = format!("{}.surplus", case.tensor);
+        let faulty = rewritten(&path(case.file), |tensors| {
+            tensors.insert(surplus.clone(), tensor(&[1], &[0.0]));
+        });
+        let error = refusal(&faulty, case.load);
+        assert!(
+            error.ends_with(&format!("does not know: {surplus}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_tensor_of_another_shape_is_named() {
+    for case in CASES {
+        let mut shape = Vec::new();
+        let faulty = rewritten(&path(case.file), |tensors| {
+            let stored = tensors.get_mut(case.tensor).unwrap();
+            stored.shape.insert(0, 1);
+            shape.clone_from(&stored.shape);
+        });
+        let error = refusal(&faulty, case.load);
+        assert!(
+            error.starts_with(&format!("tensor {} of ", case.tensor)),
+            "{error}"
+        );
+        assert!(
+            error.contains(&format!("has shape {shape:?}, expected ")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_truncated_file_is_refused() {
+    let files = CASES.iter().map(|case| case.file);
+    let pickles = ["faceid.bin", "original.ckpt", "clip.bin", "linear.bin"];
+    for file in files.chain(pickles) {
+        for fraction in [0.0, 0.01, 0.5, 0.999] {
+            let faulty = truncated(&path(file), fraction);
+            let error = Weights::open(&faulty).unwrap_err();
+            assert!(
+                matches!(error, WeightsError::Unreadable { .. }),
+                "{error:?}"
+            );
+            let name = faulty.file_name().unwrap().to_str().unwrap();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_checkpoint_is_refused() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for content in [
+        "<!doctype html><title>404</title>",
+        "version https://git-lfs.github.com/spec/v1\n",
+    ] {
+        std::fs::write(file.path(), content).unwrap();
+        refusal(file.path(), vae);
+    }
+    let error = Weights::open(Path::new("/nowhere/model.safetensors")).unwrap_err();
+    assert!(
+        error.to_string().contains("/nowhere/model.safetensors"),
+        "{error}"
+    );
+}
+
+/// A copy of the sharded VAE, its index changed.
+fn sharded(change: impl FnOnce(&Path, String) -> String) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(path("vae_sharded")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let index = folder
+        .path()
+        .join("diffusion_pytorch_model.safetensors.index.json");
+    let text = std::fs::read_to_string(&index).unwrap();
+    std::fs::write(&index, change(folder.path(), text)).unwrap();
+    let error = Weights::open(folder.path()).unwrap_err().to_string();
+    (folder, error)
+}
+
+#[test]
+fn an_index_and_its_shards_have_to_agree() {
+    let second = "diffusion_pytorch_model-00002-of-00002.safetensors";
+    let (_folder, error) = sharded(|folder, index| {
+        std::fs::remove_file(folder.join(second)).unwrap();
+        index
+    });
+    assert!(error.contains(second), "{error}");
+
+    let name = "\"decoder.conv_in.bias\"";
+    let (_folder, error) = sharded(|_, index| index.replace(name, "\"decoder.conv_in.other\""));
+    assert!(
+        error.contains("does not name decoder.conv_in.bias of "),
+        "{error}"
+    );
+
+    let (_folder, error) = sharded(|_, index| {
+        let first = second.replace("00002-of", "00001-of");
+        let entry = format!("\"weight_map\": {{ \"surplus\": \"{first}\",");
+        index.replace("\"weight_map\": {", &entry)
+    });
+    assert!(
+        error.contains("00001-of-00002.safetensors has no tensor surplus"),
+        "{error}"
+    );
+
+    let (_folder, error) = sharded(|_, index| index.replace(second, &format!("../{second}")));
+    assert!(
+        error.contains("is not the name of a file beside it"),
+        "{error}"
+    );
+
+    let (_folder, error) = sharded(|_, index| index.replace("weight_map", "weights"));
+    assert!(
+        error.contains("index.json: missing field `weight_map`"),
+        "{error}"
+    );
+}

@@ -1,0 +1,29 @@
+//! The formats and layouts in which checkpoints are published.
+//!
+//! `python/formats.py` has the libraries write tiny ones, whose every tensor
+//! follows from its name. A format is read right where a model of it computes
+//! what the same model of those values does, bit for bit.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | `layouts` | folders, shards, indices, single files |
+//! | `originals` | checkpoints of the original Stable Diffusion |
+//! | `adapters` | FaceID with its LoRA inside and apart, plus-face |
+//! | `pickles` | tensors as torch stores them |
+//! | `faults` | all of them with one fault each |
+
+mod adapters;
+mod faults;
+mod layouts;
+mod models;
+mod originals;
+mod pickles;
+mod plain;
+mod rewrite;
+
+use std::path::PathBuf;
+
+/// A file or folder of `data/formats`.
+fn path(name: &str) -> PathBuf {
+    crate::support::data("formats").join(name)
+}
