@@ -6,7 +6,7 @@ use facegen_diffusion::{
     AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler,
 };
 use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
-use facegen_engine::face::FaceEncoder;
+use facegen_engine::face::{FaceEncoder, ImageProjection};
 use facegen_engine::prompt::PromptTokenizer;
 use facegen_nn::Compute;
 use facegen_vision::{
@@ -71,7 +71,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         nobody,
         image_encoder,
         &config("clip_vision"),
-        projection,
+        ImageProjection::FaceIdPlus(projection),
         ChannelOrder::Bgr,
     )
     .unwrap();
@@ -84,7 +84,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
     let tokens = face
         .tokens(
             &bgr_picture(&golden.input("face_bgr")),
-            &id_embedding,
+            Some(&id_embedding),
             arguments.s_scale,
         )
         .unwrap();

@@ -4,7 +4,6 @@
 //! `FACEGEN_PARITY`. One model is in memory at a time.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};

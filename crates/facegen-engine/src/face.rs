@@ -2,11 +2,34 @@
 
 use candle_core::{Device, Tensor};
 use facegen_core::Picture;
-use facegen_diffusion::FaceIdPlusProjection;
+use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
 use facegen_nn::clip::{ClipVisionConfig, ClipVisionModel};
+use facegen_vision::clip::CLIP_SIZE;
 use facegen_vision::{ChannelOrder, FaceAnalysis, FaceAnalyzer, RgbImage, clip_pixel_values};
 
 use crate::EngineError;
+
+/// The part of an adapter that makes image tokens.
+#[derive(Debug)]
+pub enum ImageProjection {
+    /// Of an identity and the structure of the face.
+    FaceIdPlus(FaceIdPlusProjection),
+    /// Of what the face looks like.
+    PlusFace(PlusFaceProjection),
+}
+
+impl ImageProjection {
+    /// The weight of the image branch in every cross-attention. An adapter
+    /// without a recogniser has nothing else that a request's `s_scale` could
+    /// weigh.
+    #[must_use]
+    pub fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
+        match self {
+            Self::FaceIdPlus(_) => adapter_scale,
+            Self::PlusFace(_) => adapter_scale * s_scale,
+        }
+    }
+}
 
 /// Reads the face off a photograph, and turns it into the tokens that the
 /// UNet's image branches attend to.
@@ -14,7 +37,7 @@ use crate::EngineError;
 pub struct FaceEncoder {
     analyzer: FaceAnalyzer,
     image_encoder: ClipVisionModel,
-    projection: FaceIdPlusProjection,
+    projection: ImageProjection,
     channel_order: ChannelOrder,
     /// Hidden states of zeroed pixel values: what the unconditional row sees.
     nothing: Tensor,
@@ -38,7 +61,7 @@ impl FaceEncoder {
         analyzer: FaceAnalyzer,
         image_encoder: ClipVisionModel,
         config: &ClipVisionConfig,
-        projection: FaceIdPlusProjection,
+        projection: ImageProjection,
         channel_order: ChannelOrder,
     ) -> Result<Self, EngineError> {
         let side = config.image_size;
@@ -64,29 +87,44 @@ impl FaceEncoder {
             .analyze(&RgbImage::new(width, height, photo.rgb().to_vec())?)?)
     }
 
-    /// The image tokens of an aligned face.
+    /// The image tokens of the crop of a face. FaceID-PlusV2 needs to be told
+    /// who it is by an embedding of unit length; plus-face cannot be.
     ///
     /// # Errors
-    /// When a model does not run.
+    /// When a model does not run, or the embedding is missing.
     pub fn tokens(
         &self,
         crop: &RgbImage,
-        id_embedding: &[f32],
+        id_embedding: Option<&[f32]>,
         s_scale: f64,
     ) -> Result<FaceTokens, EngineError> {
-        let side = crop.width();
         let pixel_values = clip_pixel_values(crop, self.channel_order);
-        let pixel_values = Tensor::from_vec(pixel_values, (1, 3, side, side), &Device::Cpu)?;
+        let shape = (1, 3, CLIP_SIZE, CLIP_SIZE);
+        let pixel_values = Tensor::from_vec(pixel_values, shape, &Device::Cpu)?;
         let structure = self.image_encoder.penultimate_hidden_state(&pixel_values)?;
-        let identity = Tensor::new(id_embedding, &Device::Cpu)?
-            .unsqueeze(0)?
-            .to_dtype(structure.dtype())?
-            .to_device(structure.device())?;
-        Ok(FaceTokens {
-            cond: self.projection.forward(&identity, &structure, s_scale)?,
-            uncond: self
-                .projection
-                .forward(&identity.zeros_like()?, &self.nothing, s_scale)?,
-        })
+        match &self.projection {
+            ImageProjection::FaceIdPlus(projection) => {
+                let missing = || EngineError::Defect("the face has no embedding".into());
+                let identity = Tensor::new(id_embedding.ok_or_else(missing)?, &Device::Cpu)?
+                    .unsqueeze(0)?
+                    .to_dtype(structure.dtype())?
+                    .to_device(structure.device())?;
+                let nobody = identity.zeros_like()?;
+                Ok(FaceTokens {
+                    cond: projection.forward(&identity, &structure, s_scale)?,
+                    uncond: projection.forward(&nobody, &self.nothing, s_scale)?,
+                })
+            }
+            ImageProjection::PlusFace(projection) => Ok(FaceTokens {
+                cond: projection.forward(&structure)?,
+                uncond: projection.forward(&self.nothing)?,
+            }),
+        }
+    }
+
+    /// See [`ImageProjection::attention_scale`].
+    #[must_use]
+    pub fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
+        self.projection.attention_scale(adapter_scale, s_scale)
     }
 }

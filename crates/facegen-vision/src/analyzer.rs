@@ -8,15 +8,17 @@ use crate::embedding::normalized;
 use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
 use crate::image::RgbImage;
+use crate::square_crop::square_crop;
 
 /// The side of the crop that shows the face's structure to CLIP, in pixels.
 const STRUCTURE_CROP: usize = 224;
 
-/// A detector and an embedder that look at one photograph together.
+/// A detector and, where somebody is to be recognised, an embedder that look at
+/// one photograph together.
 #[derive(Debug)]
 pub struct FaceAnalyzer {
     detector: Box<dyn FaceDetector>,
-    embedder: Box<dyn FaceEmbedder>,
+    embedder: Option<Box<dyn FaceEmbedder>>,
     choice: FaceChoice,
 }
 
@@ -27,9 +29,11 @@ pub struct FaceAnalysis {
     pub face: Face,
     /// How many faces the photograph shows.
     pub faces_found: usize,
-    /// The identity: the embedder's vector at length 1.
-    pub id_embedding: Vec<f32>,
-    /// The aligned face, 224×224 pixels.
+    /// The identity: the embedder's vector at length 1. `None` without an
+    /// embedder.
+    pub id_embedding: Option<Vec<f32>>,
+    /// With an embedder the aligned face, 224×224 pixels; without one the
+    /// square around the face, see [`square_crop`].
     pub crop: RgbImage,
 }
 
@@ -39,8 +43,17 @@ impl FaceAnalyzer {
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>, embedder: Box<dyn FaceEmbedder>) -> Self {
         Self {
+            embedder: Some(embedder),
+            ..Self::without_embedder(detector)
+        }
+    }
+
+    /// Looks at faces and recognises nobody.
+    #[must_use]
+    pub fn without_embedder(detector: Box<dyn FaceDetector>) -> Self {
+        Self {
             detector,
-            embedder,
+            embedder: None,
             choice: FaceChoice::default(),
         }
     }
@@ -62,12 +75,20 @@ impl FaceAnalyzer {
             .choice
             .choose(&faces, photo)
             .ok_or(VisionError::NoFace)?;
-        let embedder_crop = norm_crop(photo, &face.landmarks, EMBEDDER_CROP)?;
+        let (id_embedding, crop) = match &self.embedder {
+            Some(embedder) => {
+                let crop = norm_crop(photo, &face.landmarks, EMBEDDER_CROP)?;
+                let id_embedding = normalized(&embedder.embed(&crop)?)?;
+                let crop = norm_crop(photo, &face.landmarks, STRUCTURE_CROP)?;
+                (Some(id_embedding), crop)
+            }
+            None => (None, square_crop(photo, &face)),
+        };
         Ok(FaceAnalysis {
             face,
             faces_found: faces.len(),
-            id_embedding: normalized(&self.embedder.embed(&embedder_crop)?)?,
-            crop: norm_crop(photo, &face.landmarks, STRUCTURE_CROP)?,
+            id_embedding,
+            crop,
         })
     }
 }
@@ -143,7 +164,10 @@ mod tests {
         let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
         assert_eq!(analysis.face, face(0.9));
         assert_eq!(analysis.faces_found, 2);
-        assert_eq!(analysis.id_embedding, [1.0, 0.0, 0.0]);
+        assert_eq!(
+            analysis.id_embedding.as_deref(),
+            Some([1.0, 0.0, 0.0].as_slice())
+        );
         assert_eq!((analysis.crop.width(), analysis.crop.height()), (224, 224));
         assert!(!format!("{analysis:?}").contains("embedding"));
     }
@@ -157,6 +181,14 @@ mod tests {
             .choosing(FaceChoice::Largest);
         let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
         assert_eq!((analysis.face, analysis.faces_found), (large, 2));
+    }
+
+    #[test]
+    fn without_an_embedder_nobody_is_recognised_and_the_square_is_shown() {
+        let analyzer = FaceAnalyzer::without_embedder(Box::new(Scripted(vec![face(0.9)])));
+        let analysis = analyzer.analyze(&photo([0; 3])).unwrap();
+        assert_eq!(analysis.id_embedding, None);
+        assert_eq!((analysis.crop.width(), analysis.crop.height()), (75, 75));
     }
 
     #[test]

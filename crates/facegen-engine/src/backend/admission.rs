@@ -76,14 +76,15 @@ fn prepare_guidance(
     face: &FaceAnalysis,
     prompts: Prompts,
 ) -> Result<Arc<Guidance>, EngineError> {
+    let id_embedding = face.id_embedding.as_deref();
     let tokens = models
         .face
-        .tokens(&face.crop, &face.id_embedding, request.s_scale())?;
+        .tokens(&face.crop, id_embedding, request.s_scale())?;
+    let scale = models
+        .face
+        .attention_scale(adapter_scale, request.s_scale());
     let prepare = |text: Tensor, tokens: Tensor| {
-        let image = Some(ImagePrompt {
-            tokens,
-            scale: adapter_scale,
-        });
+        let image = Some(ImagePrompt { tokens, scale });
         models.unet.prepare(&Conditioning { text, image })
     };
     Ok(Arc::new(Guidance {

@@ -9,7 +9,7 @@ use facegen_nn::{Compute, Weights};
 use facegen_vision::{DetectionLadder, FaceAnalyzer, FaceChoice, OnnxEmbedder, load_detector};
 
 use super::{LoadOptions, component, fit};
-use crate::face::FaceEncoder;
+use crate::face::{FaceEncoder, ImageProjection};
 use crate::prompt::PromptTokenizer;
 use crate::{EngineError, Preset};
 
@@ -125,6 +125,7 @@ fn load_face(
     let analyzer =
         FaceAnalyzer::new(Box::new(ladder), Box::new(embedder)).choosing(FaceChoice::default());
     let channel_order = preset.options().clip_channel_order.into();
+    let projection = ImageProjection::FaceIdPlus(projection);
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }
 
