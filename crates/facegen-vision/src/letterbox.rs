@@ -42,8 +42,8 @@ impl Letterbox {
     }
 }
 
-/// The size of the photograph on the canvas; a side that would vanish keeps one pixel.
-fn fitted_size(width: usize, height: usize, side: usize) -> (usize, usize) {
+/// The size of a photograph whose longer side is `side`; one that would vanish keeps one pixel.
+pub(crate) fn fitted_size(width: usize, height: usize, side: usize) -> (usize, usize) {
     let ratio = height as f64 / width as f64;
     if ratio > 1.0 {
         (((side as f64 / ratio) as usize).max(1), side)

@@ -50,7 +50,9 @@ CROWD = [
     (8, 1, 0.7, (30, 2, 39, 8)),
     (16, 0, 0.5, (0, 40, 11, 55)),
     (16, 1, float(numpy.nextafter(numpy.float32(0.5), numpy.float32(0))), (20, 40, 31, 55)),
-    (32, 1, 0.95, (40, 30, 62, 60)),
+    # The largest, and the one in the middle.
+    (32, 1, 0.55, (40, 30, 62, 60)),
+    (16, 0, 0.75, (27, 27, 37, 36)),
     # These two overlap too much only where the edges count as pixels.
     (8, 0, 0.65, (12, 12, 17, 17)),
     (8, 1, 0.6, (14.5, 12, 19.5, 17)),
@@ -152,13 +154,13 @@ def fitted(width, height, size):
     return (int(size / ratio), size) if ratio > 1 else (size, int(size * ratio))
 
 
-def detect(path, picture, size, kind=SCRFD, swap=True, **attributes):
-    """Scores `[ROWS]` and boxes with landmarks `[ROWS, 14]` of an RGB picture."""
+def detect(path, picture, size, kind=SCRFD, swap=True, choice=None, **attributes):
+    """Scores `[ROWS]` and boxes with landmarks `[ROWS, 14]` of an RGB picture, and how many there are."""
     detector = kind(session=session(path))
     for name, value in attributes.items():
         setattr(detector, name, value)
     picture = numpy.ascontiguousarray(picture[:, :, ::-1] if swap else picture)
-    dets, points = detector.detect(picture, input_size=(size, size))
+    dets, points = detector.detect(picture, input_size=(size, size), **(choice or {}))
     rows = numpy.concatenate([dets[:, 4:], dets[:, :4], points.reshape(-1, 10)], axis=1)
     filled = numpy.zeros((ROWS, 15), dtype=numpy.float32)
     filled[: len(rows)] = rows[:ROWS]
@@ -201,9 +203,25 @@ def add_decoding(golden):
             faults |= {"two_scales": {"kind": TwoScales}, "overlap_on_canvas": {"kind": OverlapOnCanvas, "scale": scale}}
         for mutation, fault in faults.items():
             golden.mutate(mutation, f"faces.crowd.{name}", detect(crowd, picture, FIXED_SIDE, **fault)[1])
+    add_choices(golden, crowd)
     black = numpy.zeros((48, 64, 3), dtype=numpy.uint8)
     expect(golden, "nobody", detect(nobody, black, FIXED_SIDE), DECODED_TOLERANCE)
     golden.mutate("threshold_0.45", "scores.nobody", detect(nobody, black, FIXED_SIDE, det_thresh=0.45)[0])
+
+
+def add_choices(golden, crowd):
+    """The one face that either metric of `max_num` chooses, and the one with the highest score instead."""
+    picture = numpy.zeros((FIXED_SIDE, FIXED_SIDE, 3), dtype=numpy.uint8)
+    highest = detect(crowd, picture, FIXED_SIDE, det_thresh=0.88)
+    assert highest[2] == 1
+    for name, metric in {"largest": "max", "center": "default"}.items():
+        found = detect(crowd, picture, FIXED_SIDE, choice={"max_num": 1, "metric": metric})
+        assert found[2] == 1
+        expect(golden, f"chosen.{name}", found, DECODED_TOLERANCE)
+        other = {"largest": "default", "center": "max"}[name]
+        fault = detect(crowd, picture, FIXED_SIDE, choice={"max_num": 1, "metric": other})
+        golden.mutate("other_metric", f"faces.chosen.{name}", fault[1])
+        golden.mutate("highest_score", f"faces.chosen.{name}", highest[1])
 
 
 def cut(picture, part):

@@ -1,7 +1,7 @@
 use candle_core::{Device, Tensor};
 use facegen_vision::{
-    Face, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage, ScrfdDetector, VisionError,
-    YuNetDetector, load_detector, norm_crop, resize_bilinear,
+    Face, FaceAnalyzer, FaceChoice, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage,
+    ScrfdDetector, VisionError, YuNetDetector, load_detector, norm_crop, resize_bilinear,
 };
 
 use super::{cut, landmarks, photograph, repository};
@@ -61,6 +61,21 @@ fn given_predictions_are_read_as_insightface_reads_them() {
             assert!(faces.len() > 4, "{name}");
             check(&golden, &format!("crowd.{name}"), &faces);
         }
+    }
+}
+
+#[test]
+fn the_chosen_face_is_that_of_insightface() {
+    let golden = Golden::load("vision_scrfd");
+    for (name, choice) in [
+        ("largest", FaceChoice::Largest),
+        ("center", FaceChoice::Center),
+    ] {
+        let embedder = OnnxEmbedder::load(data("iresnet.onnx")).unwrap();
+        let analyzer = FaceAnalyzer::new(Box::new(scrfd("scrfd_crowd")), Box::new(embedder));
+        let analysis = analyzer.choosing(choice).analyze(&black(64, 64)).unwrap();
+        assert_eq!(analysis.faces_found, 7);
+        check(&golden, &format!("chosen.{name}"), &[analysis.face]);
     }
 }
 
