@@ -9,6 +9,7 @@ what diffusers' `loaders/single_file_utils.py` does; that code then has to give 
 import json
 import shutil
 import zlib
+from collections import OrderedDict
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -265,10 +266,13 @@ def write_originals(unet, vae, text):
 
 def nested(values):
     """The two dictionaries of an adapter's `.bin`."""
-    parts = {"image_proj": {}, "ip_adapter": {}}
+    parts = {"image_proj": OrderedDict(), "ip_adapter": OrderedDict()}
     for name, tensor in values.items():
         part, rest = name.split(".", 1)
         parts[part][rest] = tensor
+    for part in parts.values():
+        # As a module's own state_dict() has it, which is pickled with the dictionary.
+        part._metadata = OrderedDict({"": {"version": 1}})
     return parts
 
 
@@ -342,7 +346,6 @@ def write_views():
     torch.save({**readable, **others, "a_number": 3, "a_list": [torch.ones(2), "text"]}, FOLDER / "views.pt")
     stored = {name: tensor.detach().contiguous().clone() for name, tensor in readable.items()}
     save_file(stored, FOLDER / "views.safetensors")
-    torch.save({"base": base}, FOLDER / "before_1_6.pt", _use_new_zipfile_serialization=False)
 
 
 def write_faulty():
