@@ -9,6 +9,7 @@
 //! more than 1.3 times what the loaded model keeps.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,8 +36,12 @@ fn main() -> Result<()> {
         .skip(1)
         .filter(|argument| argument != "--bench")
         .collect();
+    let mut output = io::stdout();
     let [model, config, file] = arguments.as_slice() else {
-        println!("usage: cargo bench --bench loading -- MODEL CONFIG CHECKPOINT");
+        writeln!(
+            output,
+            "usage: cargo bench --bench loading -- MODEL CONFIG CHECKPOINT"
+        )?;
         return Ok(());
     };
     let before = anonymous_memory()?;
@@ -49,9 +54,17 @@ fn main() -> Result<()> {
     drop(loaded);
 
     let ratio = most as f64 / kept as f64;
-    println!("{model} of {file}: {seconds:.1} s");
-    println!("keeps {} MiB, took {} MiB at most, {ratio:.3} times as much", kept >> 20, most >> 20);
-    ensure!(ratio <= MOST_RATIO, "loading took more than {MOST_RATIO} times the model");
+    writeln!(output, "{model} of {file}: {seconds:.1} s")?;
+    writeln!(
+        output,
+        "keeps {} MiB, took {} MiB at most, {ratio:.3} times as much",
+        kept >> 20,
+        most >> 20
+    )?;
+    ensure!(
+        ratio <= MOST_RATIO,
+        "loading took more than {MOST_RATIO} times the model"
+    );
     Ok(())
 }
 
@@ -94,7 +107,9 @@ fn read<T: DeserializeOwned>(config: &Path) -> Result<T> {
 /// Bytes of this process that no file backs.
 fn anonymous_memory() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let kibibytes = line.context("the system does not report anonymous memory")?;
     Ok(kibibytes.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
 }

@@ -29,7 +29,7 @@ impl TorchArchive {
     /// # Errors
     /// When it is missing, truncated or not in the format.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let unreadable = |reason: String| WeightsError::unreadable(path, reason);
+        let unreadable = |reason: String| WeightsError::unreadable(path, &reason);
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
         let tensors = read_tensors(&file).map_err(unreadable)?;
         Ok(Self {
