@@ -218,7 +218,7 @@ def nested(values):
 
 
 def write_face_id(unet):
-    """FaceID-PlusV2 as `.bin` and safetensors, and its LoRA in kohya's names. The resampler is without its large layers."""
+    """FaceID-PlusV2 as `.bin` and safetensors, and its LoRA in kohya's names. The resampler has no layers."""
     models.LORA_RANK = LORA_RANK
     names = [name.removesuffix(".processor") for name in models.attention_names()]
     processors = fill(models.install_processors(unet), "ip_adapter.")
