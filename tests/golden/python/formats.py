@@ -9,6 +9,7 @@ what diffusers' `loaders/single_file_utils.py` does; that code then has to give 
 import json
 import shutil
 import zlib
+from collections import OrderedDict
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -31,6 +32,7 @@ from transformers import (
 
 import models
 from common import DATA, set_up
+from original_names import original_unet_name, original_vae
 from reference import IPAdapterPlus, ProjPlusModel, Resampler
 
 FOLDER = DATA / "formats"
@@ -76,7 +78,6 @@ def build_unet():
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Layouts of diffusers and transformers.
 
 
@@ -144,65 +145,7 @@ def write_image_encoders():
     save_file(values, FOLDER / "image_encoder_plain.safetensors", {"format": "pt"})
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Original single files.
-
-
-def replace_all(name, pairs):
-    """Every pair in turn."""
-    for new, old in pairs:
-        name = name.replace(new, old)
-    return name
-
-
-RESNET = [
-    ("norm1.", "in_layers.0."), ("conv1.", "in_layers.2."), ("norm2.", "out_layers.0."), ("conv2.", "out_layers.3."),
-    ("time_emb_proj.", "emb_layers.1."), ("conv_shortcut.", "skip_connection."),
-]  # fmt: skip
-OUTER = [
-    ("time_embedding.linear_1.", "time_embed.0."), ("time_embedding.linear_2.", "time_embed.2."),
-    ("conv_in.", "input_blocks.0.0."), ("conv_norm_out.", "out.0."), ("conv_out.", "out.2."),
-]  # fmt: skip
-
-
-def original_unet_name(name):
-    """The original name of a UNet's tensor, for two layers a block."""
-    parts = name.split(".")
-    if parts[0] == "mid_block":
-        if parts[1] == "attentions":
-            return ".".join(["middle_block.1", *parts[3:]])
-        return f"middle_block.{2 * int(parts[2])}." + replace_all(".".join(parts[3:]), RESNET)
-    if parts[0] not in ("down_blocks", "up_blocks"):
-        return replace_all(name, OUTER)
-    block, kind, layer, rest = int(parts[1]), parts[2], int(parts[3]), ".".join(parts[4:])
-    half, first = ("input_blocks", 1) if parts[0] == "down_blocks" else ("output_blocks", 0)
-    if kind == "downsamplers":
-        return f"input_blocks.{3 * block + 3}.0.{rest.replace('conv.', 'op.')}"
-    if kind == "upsamplers":
-        return f"output_blocks.{3 * block + 2}.{1 if block == 0 else 2}.{rest}"
-    number = 3 * block + layer + first
-    return f"{half}.{number}.0.{replace_all(rest, RESNET)}" if kind == "resnets" else f"{half}.{number}.1.{rest}"
-
-
-VAE = [
-    ("mid_block.resnets.0.", "mid.block_1."), ("mid_block.resnets.1.", "mid.block_2."),
-    ("mid_block.attentions.0.", "mid.attn_1."), ("group_norm.", "norm."), ("to_q.", "q."), ("to_k.", "k."),
-    ("to_v.", "v."), ("to_out.0.", "proj_out."), ("conv_shortcut.", "nin_shortcut."), ("conv_norm_out.", "norm_out."),
-    (".resnets.", ".block."), (".downsamplers.0.", ".downsample."), (".upsamplers.0.", ".upsample."),
-    ("down_blocks.", "down."),
-]  # fmt: skip
-
-
-def original_vae(values, levels=3):
-    """Original names; matrices of the attention are convolutions of one pixel there."""
-    original = {}
-    for name, tensor in values.items():
-        if ".attentions.0.to_" in name and name.endswith(".weight"):
-            tensor = tensor[:, :, None, None]
-        for level in range(levels):
-            name = name.replace(f"up_blocks.{level}.", f"up.{levels - 1 - level}_.")
-        original[replace_all(name, VAE).replace("_.", ".")] = tensor
-    return original
 
 
 def expect_same(values, expected):
@@ -259,21 +202,23 @@ def write_originals(unet, vae, text):
     torch.save({"state_dict": values}, FOLDER / "vae_original.pt")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Adapters.
 
 
 def nested(values):
     """The two dictionaries of an adapter's `.bin`."""
-    parts = {"image_proj": {}, "ip_adapter": {}}
+    parts = {"image_proj": OrderedDict(), "ip_adapter": OrderedDict()}
     for name, tensor in values.items():
         part, rest = name.split(".", 1)
         parts[part][rest] = tensor
+    for part in parts.values():
+        # As a module's own state_dict() has it, which is pickled with the dictionary.
+        part._metadata = OrderedDict({"": {"version": 1}})
     return parts
 
 
 def write_face_id(unet):
-    """FaceID-PlusV2 as `.bin` and safetensors, and its LoRA in kohya's names; without the resampler's layers, which are large."""
+    """FaceID-PlusV2 as `.bin` and safetensors, and its LoRA in kohya's names. The resampler has no layers."""
     models.LORA_RANK = LORA_RANK
     names = [name.removesuffix(".processor") for name in models.attention_names()]
     processors = fill(models.install_processors(unet), "ip_adapter.")
@@ -312,7 +257,6 @@ def write_plus_face(unet):
     save_file(values, FOLDER / "plus_face.safetensors")
 
 
-# ---------------------------------------------------------------------------------------------------------------------
 # Pickles.
 
 
@@ -342,7 +286,6 @@ def write_views():
     torch.save({**readable, **others, "a_number": 3, "a_list": [torch.ones(2), "text"]}, FOLDER / "views.pt")
     stored = {name: tensor.detach().contiguous().clone() for name, tensor in readable.items()}
     save_file(stored, FOLDER / "views.safetensors")
-    torch.save({"base": base}, FOLDER / "before_1_6.pt", _use_new_zipfile_serialization=False)
 
 
 def write_faulty():

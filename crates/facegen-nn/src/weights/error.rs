@@ -78,7 +78,7 @@ pub enum WeightsError {
 
 impl WeightsError {
     /// A checkpoint that cannot be read, and why.
-    pub(super) fn unreadable(file: &Path, reason: impl ToString) -> Self {
+    pub(super) fn unreadable(file: &Path, reason: &impl ToString) -> Self {
         Self::Unreadable {
             file: file.to_owned(),
             reason: reason.to_string(),

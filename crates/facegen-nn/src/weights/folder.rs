@@ -37,7 +37,7 @@ pub(super) fn choose(folder: &Path) -> Result<PathBuf, WeightsError> {
         .find(|path| path.is_file())
         .ok_or_else(|| {
             let names = NAMES.join(", ");
-            WeightsError::unreadable(folder, format!("it has none of {names}"))
+            WeightsError::unreadable(folder, &format!("it has none of {names}"))
         })
 }
 

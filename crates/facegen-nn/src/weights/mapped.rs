@@ -27,7 +27,7 @@ impl MappedSafetensors {
         // their own. Model files are replaced by renaming, never rewritten in
         // place, so that what is mapped stays as it was.
         let file = unsafe { MmapedSafetensors::new(path) };
-        let file = file.map_err(|error| WeightsError::unreadable(path, error))?;
+        let file = file.map_err(|error| WeightsError::unreadable(path, &error))?;
         Ok(Self {
             path: path.to_owned(),
             file,

@@ -28,13 +28,13 @@ pub(super) fn open(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
 
 /// Opens one file of tensors.
 pub(super) fn open_file(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
-    let start = first_bytes(path).map_err(|error| WeightsError::unreadable(path, error))?;
+    let start = first_bytes(path).map_err(|error| WeightsError::unreadable(path, &error))?;
     if start.starts_with(&ZIP) {
         return Ok(Arc::new(TorchArchive::open(path)?));
     }
     if start.first() == Some(&PICKLE) && !start.ends_with(b"{") {
         let reason = "a torch checkpoint of the format before 1.6, which is not supported";
-        return Err(WeightsError::unreadable(path, reason));
+        return Err(WeightsError::unreadable(path, &reason));
     }
     Ok(Arc::new(MappedSafetensors::open(path)?))
 }

@@ -29,9 +29,9 @@ impl ShardedCheckpoint {
     /// When a file is missing or cannot be read, or index and shards do not
     /// name the same tensors.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let text = std::fs::read(path).map_err(|error| WeightsError::unreadable(path, error))?;
-        let index: Index =
-            serde_json::from_slice(&text).map_err(|error| WeightsError::unreadable(path, error))?;
+        let text = std::fs::read(path).map_err(|error| WeightsError::unreadable(path, &error))?;
+        let index: Index = serde_json::from_slice(&text)
+            .map_err(|error| WeightsError::unreadable(path, &error))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut shards = BTreeMap::new();
         for name in index.weight_map.values() {
@@ -62,7 +62,7 @@ fn check_name(index: &Path, shard: &Path) -> Result<(), WeightsError> {
         (Some(Component::Normal(_)), None) => Ok(()),
         (_, _) => {
             let reason = format!("{} is not the name of a file beside it", shard.display());
-            Err(WeightsError::unreadable(index, reason))
+            Err(WeightsError::unreadable(index, &reason))
         }
     }
 }
@@ -86,7 +86,7 @@ fn check_shard(
             unnamed.join(", "),
             shard.origin()
         );
-        return Err(WeightsError::unreadable(path, reason));
+        return Err(WeightsError::unreadable(path, &reason));
     }
     let absent = index
         .weight_map

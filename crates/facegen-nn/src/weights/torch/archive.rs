@@ -29,7 +29,7 @@ impl TorchArchive {
     /// # Errors
     /// When it is missing, truncated or not in the format.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let unreadable = |reason: String| WeightsError::unreadable(path, reason);
+        let unreadable = |reason: String| WeightsError::unreadable(path, &reason);
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
         let tensors = read_tensors(&file).map_err(unreadable)?;
         Ok(Self {
@@ -147,4 +147,80 @@ fn find_storage(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Resul
         start,
         length: entry.size(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// `{"a": tensor}` of two f32 in storage 0.
+    const PICKLE: &[u8] = b"\x80\x02}X\x01\0\0\0a\
+        ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
+        X\x01\0\0\x000X\x03\0\0\0cpuK\x02tQK\0K\x02\x85K\x01\x85\x89NtRs.";
+    const VALUES: [u8; 8] = [0, 0, 128, 63, 0, 0, 0, 64];
+
+    fn archive(entries: &[(&str, &[u8])]) -> Result<TorchArchive, WeightsError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = ZipWriter::new(file.reopen().unwrap());
+        for (name, bytes) in entries {
+            let options =
+                SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        TorchArchive::open(file.path())
+    }
+
+    #[test]
+    fn a_tensor_is_read_from_where_it_lies() {
+        let archive = archive(&[
+            ("x/data.pkl", PICKLE),
+            ("x/byteorder", b"little"),
+            ("x/data/0", &VALUES),
+        ])
+        .unwrap();
+        let tensor = archive.load("a", &[2]).unwrap();
+        assert_eq!(tensor.to_vec1::<f32>().unwrap(), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_storage_that_is_missing_or_short_is_named_with_its_tensor() {
+        let reason = |entries: &[(&str, &[u8])]| {
+            let error = archive(entries).unwrap().load("a", &[2]).unwrap_err();
+            let WeightsError::Unsupported { tensor, reason, .. } = error else {
+                panic!("{error}");
+            };
+            assert_eq!(tensor, "a");
+            reason
+        };
+        assert!(reason(&[("x/data.pkl", PICKLE)]).starts_with("x/data/0: "));
+        let short = [("x/data.pkl", PICKLE), ("x/data/0", &VALUES[..7])];
+        assert_eq!(reason(&short), "it does not lie within its storage");
+    }
+
+    #[test]
+    fn other_archives_are_refused() {
+        let reason = |entries: &[(&str, &[u8])]| {
+            let WeightsError::Unreadable { reason, .. } = archive(entries).unwrap_err() else {
+                panic!("another error");
+            };
+            reason
+        };
+        assert_eq!(
+            reason(&[("word/document.xml", b"<xml/>")]),
+            "a zip archive that is no checkpoint of torch"
+        );
+        assert_eq!(
+            reason(&[("x/data.pkl", PICKLE), ("x/byteorder", b"big")]),
+            "it was saved on a big-endian machine"
+        );
+        let cut = &PICKLE[..PICKLE.len() - 1];
+        assert!(reason(&[("x/data.pkl", cut)]).starts_with("its pickle is not valid: "));
+    }
 }

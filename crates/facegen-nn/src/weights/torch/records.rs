@@ -32,17 +32,15 @@ pub(super) fn tensor_records(root: Object) -> BTreeMap<String, Parsed<TensorReco
 
 /// What a training checkpoint holds under `state_dict`, or the object itself.
 fn state_dict(root: Object) -> Object {
-    match root {
-        Object::Dict(mut entries) => {
-            let nested = entries.iter().position(|(key, value)| {
-                *key == Object::Unicode("state_dict".into()) && matches!(value, Object::Dict(_))
-            });
-            match nested {
-                Some(index) => entries.swap_remove(index).1,
-                None => Object::Dict(entries),
-            }
-        }
-        other => other,
+    let Object::Dict(mut entries) = root else {
+        return root;
+    };
+    let nested = entries.iter().position(|(key, value)| {
+        *key == Object::Unicode("state_dict".into()) && matches!(value, Object::Dict(_))
+    });
+    match nested {
+        Some(index) => entries.swap_remove(index).1,
+        None => Object::Dict(entries),
     }
 }
 
@@ -65,10 +63,10 @@ fn walk(object: Object, name: &str, records: &mut BTreeMap<String, Parsed<Tensor
 }
 
 fn key_name(key: Object) -> Option<String> {
-    match key {
-        Object::Unicode(text) => Some(text),
-        other => other.int_or_long().ok().map(|number| number.to_string()),
+    if let Object::Unicode(text) = key {
+        return Some(text);
     }
+    key.int_or_long().ok().map(|number| number.to_string())
 }
 
 fn join(prefix: &str, name: &str) -> String {
