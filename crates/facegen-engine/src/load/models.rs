@@ -11,7 +11,7 @@ use facegen_vision::{FaceAnalyzer, OnnxEmbedder, YuNetDetector};
 use super::{LoadOptions, component, fit};
 use crate::face::FaceEncoder;
 use crate::prompt::PromptTokenizer;
-use crate::{EngineError, Preset};
+use crate::{EngineError, Preset, hub};
 
 /// Everything that a preset's pictures are made with.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Models {
     /// not hold the model that its config describes.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         let started = Instant::now();
+        let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
         fit::check(preset)?;
         let dtype = preset.options().dtype.dtype();
         let compute = Compute::new(options.device.open()?, dtype);
@@ -118,7 +119,9 @@ fn load_face(
         Ok(model)
     })?;
     let detector = YuNetDetector::load(component::file(preset, &components.face_detector)?)?;
-    let embedder = OnnxEmbedder::load(component::file(preset, &components.face_embedder)?)?;
+    let embedder = components.face_embedder.as_ref();
+    let embedder = embedder.ok_or_else(|| preset.refusal("the adapter needs a face_embedder"))?;
+    let embedder = OnnxEmbedder::load(component::file(preset, embedder)?)?;
     let analyzer = FaceAnalyzer::new(Box::new(detector), Box::new(embedder));
     let channel_order = preset.options().clip_channel_order.into();
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
