@@ -24,6 +24,8 @@ mod progress;
 mod pull;
 mod stamp;
 mod store;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod wanted;
 
