@@ -4,6 +4,8 @@ use facegen_core::BackendError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
+use crate::hub::HubError;
+
 /// Why a preset could not be loaded or a picture not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -61,6 +63,9 @@ pub enum EngineError {
     /// A face could not be found, aligned or embedded.
     #[error(transparent)]
     Vision(#[from] VisionError),
+    /// Weights of a hub may not be used, are missing or damaged.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// A picture could not be encoded.
     #[error("png: {0}")]
     Png(#[from] png::EncodingError),

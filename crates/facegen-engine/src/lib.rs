@@ -3,6 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`preset`] | `models/*.toml`: which files make up a model, their licences and options |
+//! | [`hub`] | weights of a hub: fetched, verified, found |
 //! | [`load`] | the models of a preset in memory, whatever their files are |
 //! | [`synthetic`] | seeded weights for presets that ship none |
 //! | [`prompt`] | text to the 77 tokens of CLIP |
@@ -18,6 +19,7 @@ pub mod device;
 pub mod encode;
 mod error;
 pub mod face;
+pub mod hub;
 pub mod load;
 pub mod preset;
 pub mod prompt;

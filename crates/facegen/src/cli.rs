@@ -9,6 +9,7 @@ use crate::config::ConfigArguments;
 use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
 use crate::keys::{KeysCommand, KeysPlace};
+use crate::models::{ModelsCommand, ModelsPlace};
 
 /// Pictures of a person from one photograph and a prompt.
 #[derive(Debug, Parser)]
@@ -31,6 +32,13 @@ pub(crate) enum Command {
         command: KeysCommand,
         #[command(flatten)]
         place: KeysPlace,
+    },
+    /// Fetch the models of presets, verify them and accept their licences.
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+        #[command(flatten)]
+        place: Box<ModelsPlace>,
     },
     /// Succeed if the server of these settings is ready.
     Health(Box<ConfigArguments>),

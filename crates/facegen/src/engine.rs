@@ -17,12 +17,15 @@ pub(crate) struct EngineArguments {
     /// The folder of the models' manifests.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub(crate) models_dir: PathBuf,
-    /// The folder for what facegen makes itself.
+    /// The folder of fetched models and of what facegen makes itself.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     pub(crate) device: DeviceChoice,
+    /// Accept a licence of the models by its name; can be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept_licence: Vec<String>,
 }
 
 /// Finds the preset and loads it on an engine thread of its own.
@@ -31,6 +34,7 @@ pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
+        accept: arguments.accept_licence.clone(),
         ..LoadOptions::default()
     };
     load(preset, options)

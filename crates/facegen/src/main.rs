@@ -7,6 +7,7 @@
 //! | [`serve`] | `facegen serve`: the server |
 //! | [`health`] | `facegen health`: whether a server is ready |
 //! | [`keys`] | `facegen keys`: who may use the server |
+//! | [`models`] | `facegen models`: the weights of presets |
 //! | [`failure`] | why a command failed, and its exit code |
 //! | [`engine`] | the wiring of a preset to an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
@@ -19,6 +20,7 @@ mod failure;
 mod generate;
 mod health;
 mod keys;
+mod models;
 mod serve;
 mod telemetry;
 
@@ -57,6 +59,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             generate::run(*arguments)
         }
         Command::Keys { command, place } => keys::run(&command, place),
+        Command::Models { command, place } => {
+            telemetry::init();
+            models::run(&command, *place)
+        }
         Command::Health(arguments) => health::run(&arguments),
         Command::Config {
             command: ConfigCommand::Print,

@@ -1,6 +1,5 @@
-use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,9 +7,10 @@ use facegen_nn::Weights;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::preset::{Component, Preset, Source};
+use crate::hub::{hexadecimal, sha256_of};
+use crate::preset::{Component, HubFile, Source};
 use crate::synthetic::SyntheticWeights;
-use crate::{EngineError, LoadOptions};
+use crate::{EngineError, LoadOptions, Preset};
 
 /// Changes whenever synthetic weights change, so that old files are not taken
 /// for new ones.
@@ -45,6 +45,7 @@ pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, En
             Ok(path)
         }
         Source::Synthetic(_) => Err(preset.refusal("only checkpoints can be synthetic")),
+        Source::Hub(file) => Err(not_located(file)),
     }
 }
 
@@ -72,6 +73,7 @@ pub(super) fn model<T>(
             }
             path
         }
+        Source::Hub(file) => return Err(not_located(file)),
     };
     load(&Weights::open(&path)?)
 }
@@ -106,6 +108,11 @@ fn synthetic_path(
     Ok(folder.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
 }
 
+/// `Models::load` puts paths in the place of all files of a hub.
+fn not_located(file: &HubFile) -> EngineError {
+    EngineError::Defect(format!("{file} was not located"))
+}
+
 fn config_path(preset: &Preset, component: &Component) -> Result<PathBuf, EngineError> {
     let config = component.config.as_ref();
     let config = config.ok_or_else(|| preset.refusal("a model has no config"))?;
@@ -117,18 +124,11 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(at)?;
     let Some(expected) = &component.sha256 else {
-        return Ok(());
+        // A folder, too, can be looked at.
+        return std::fs::metadata(path).map(|_| ()).map_err(at);
     };
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer).map_err(at)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-    let found = hexadecimal(hasher);
+    let found = sha256_of(path).map_err(at)?;
     if found == *expected {
         return Ok(());
     }
@@ -137,14 +137,4 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
         expected: expected.clone(),
         found,
     })
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher
-        .finalize()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -15,8 +15,12 @@ use crate::DeviceChoice;
 /// How a preset is loaded; what it consists of is the preset's business.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Folder for what the server makes itself, synthetic weights among it.
+    /// Folder of what was fetched and of what the server makes itself, synthetic
+    /// weights among it.
     pub data_dir: PathBuf,
+    /// Licences that the operator accepts beside those that the data folder
+    /// records.
+    pub accept: Vec<String>,
     /// Where the models run.
     pub device: DeviceChoice,
     /// Told of each network whose loading begins.

@@ -2,16 +2,17 @@ use std::time::Instant;
 
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, FaceIdPlusConfig, FaceIdPlusProjection,
-    UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
+    PlusFaceConfig, PlusFaceProjection, UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
 };
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
-use facegen_vision::{DetectionLadder, FaceAnalyzer, FaceChoice, OnnxEmbedder, load_detector};
+use facegen_vision::{DetectionLadder, FaceAnalyzer, OnnxEmbedder, load_detector};
 
 use super::{LoadOptions, component, fit};
 use crate::face::{FaceEncoder, ImageProjection};
+use crate::preset::AdapterKind;
 use crate::prompt::PromptTokenizer;
-use crate::{EngineError, Preset};
+use crate::{EngineError, Preset, hub};
 
 /// Everything that a preset's pictures are made with.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl Models {
     /// not hold the model that its config describes.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         let started = Instant::now();
+        let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
         fit::check(preset)?;
         let dtype = preset.options().dtype.dtype();
         let compute = Compute::new(options.device.open()?, dtype);
@@ -69,24 +71,51 @@ fn load_unet(
     preset: &Preset,
     options: &LoadOptions,
     compute: &Compute,
-) -> Result<(UNet2DConditionModel, FaceIdPlusProjection), EngineError> {
+) -> Result<(UNet2DConditionModel, ImageProjection), EngineError> {
     options.progress.begin("unet");
-    let components = preset.components();
-    let config: UNet2DConditionConfig = component::config(preset, &components.unet)?;
-    let face_id: FaceIdPlusConfig = component::config(preset, &components.adapter)?;
-    component::model(preset, &components.adapter, options, |adapter: &Weights| {
-        let adapter = AdapterWeights::new(adapter.clone(), face_id.lora_rank);
-        let unet = component::model(preset, &components.unet, options, |weights| {
-            let weights = checkpoint::unet(weights, &config);
-            let unet = UNet2DConditionModel::load(&config, &weights, Some(&adapter), compute)?;
-            weights.finish()?;
-            Ok(unet)
-        })?;
-        let projection =
-            FaceIdPlusProjection::load(&face_id, &adapter.image_projection(), compute)?;
-        adapter.finish()?;
-        Ok((unet, projection))
-    })
+    let adapter = &preset.components().adapter;
+    match preset.options().adapter_kind {
+        AdapterKind::FaceidPlusv2 => {
+            let config: FaceIdPlusConfig = component::config(preset, adapter)?;
+            component::model(preset, adapter, options, |weights| {
+                let adapter = AdapterWeights::new(weights.clone(), config.lora_rank);
+                load_adapted_unet(preset, options, &adapter, compute, |weights| {
+                    let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
+                    Ok(ImageProjection::FaceIdPlus(projection))
+                })
+            })
+        }
+        AdapterKind::PlusFace => {
+            let config: PlusFaceConfig = component::config(preset, adapter)?;
+            component::model(preset, adapter, options, |weights| {
+                let adapter = AdapterWeights::without_lora(weights.clone());
+                load_adapted_unet(preset, options, &adapter, compute, |weights| {
+                    let projection = PlusFaceProjection::load(&config, &weights, compute)?;
+                    Ok(ImageProjection::PlusFace(projection))
+                })
+            })
+        }
+    }
+}
+
+fn load_adapted_unet(
+    preset: &Preset,
+    options: &LoadOptions,
+    adapter: &AdapterWeights,
+    compute: &Compute,
+    projection: impl FnOnce(Weights) -> Result<ImageProjection, EngineError>,
+) -> Result<(UNet2DConditionModel, ImageProjection), EngineError> {
+    let component = &preset.components().unet;
+    let config: UNet2DConditionConfig = component::config(preset, component)?;
+    let unet = component::model(preset, component, options, |weights| {
+        let weights = checkpoint::unet(weights, &config);
+        let unet = UNet2DConditionModel::load(&config, &weights, Some(adapter), compute)?;
+        weights.finish()?;
+        Ok(unet)
+    })?;
+    let projection = projection(adapter.image_projection())?;
+    adapter.finish()?;
+    Ok((unet, projection))
 }
 
 fn load_text_encoder(
@@ -108,7 +137,7 @@ fn load_text_encoder(
 fn load_face(
     preset: &Preset,
     options: &LoadOptions,
-    projection: FaceIdPlusProjection,
+    projection: ImageProjection,
     compute: &Compute,
 ) -> Result<FaceEncoder, EngineError> {
     options.progress.begin("image_encoder");
@@ -120,12 +149,19 @@ fn load_face(
         Ok(model)
     })?;
     let detector = load_detector(component::file(preset, &components.face_detector)?)?;
-    let embedder = OnnxEmbedder::load(component::file(preset, &components.face_embedder)?)?;
-    let ladder = DetectionLadder::new(detector);
-    let analyzer =
-        FaceAnalyzer::new(Box::new(ladder), Box::new(embedder)).choosing(FaceChoice::default());
+    let ladder = Box::new(DetectionLadder::new(detector));
+    let analyzer = match preset.options().adapter_kind {
+        AdapterKind::FaceidPlusv2 => {
+            let embedder = components.face_embedder.as_ref();
+            let embedder =
+                embedder.ok_or_else(|| preset.refusal("the adapter needs a face_embedder"))?;
+            let embedder = OnnxEmbedder::load(component::file(preset, embedder)?)?;
+            FaceAnalyzer::new(ladder, Box::new(embedder))
+        }
+        AdapterKind::PlusFace => FaceAnalyzer::without_embedder(ladder),
+    };
+    let analyzer = analyzer.choosing(preset.options().face.into());
     let channel_order = preset.options().clip_channel_order.into();
-    let projection = ImageProjection::FaceIdPlus(projection);
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }
 

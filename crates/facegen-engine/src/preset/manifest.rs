@@ -1,7 +1,10 @@
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use candle_core::DType;
 use serde::Deserialize;
+
+use super::component::Components;
+use super::licence::Licence;
 
 /// `models/NAME.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,6 +14,8 @@ pub(super) struct Manifest {
     pub(super) description: String,
     #[serde(default)]
     pub(super) options: Options,
+    #[serde(default)]
+    pub(super) licences: BTreeMap<String, Licence>,
     pub(super) components: Components,
 }
 
@@ -27,6 +32,10 @@ pub struct Options {
     /// Order of the channels that the image encoder sees. The reference hands
     /// it BGR, on which its pictures depend.
     pub clip_channel_order: ChannelOrder,
+    /// Which adapter the weights are.
+    pub adapter_kind: AdapterKind,
+    /// Which face is taken of a photograph that shows several.
+    pub face: FaceChoice,
 }
 
 impl Default for Options {
@@ -35,6 +44,8 @@ impl Default for Options {
             dtype: Precision::F32,
             adapter_scale: 1.0,
             clip_channel_order: ChannelOrder::Bgr,
+            adapter_kind: AdapterKind::FaceidPlusv2,
+            face: FaceChoice::Score,
         }
     }
 }
@@ -82,67 +93,35 @@ impl From<ChannelOrder> for facegen_vision::ChannelOrder {
     }
 }
 
-/// The models of a preset, by the names of diffusers' folders where it has
-/// one.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Components {
-    /// CLIP's byte pairs.
-    pub tokenizer: Component,
-    /// CLIP text encoder.
-    pub text_encoder: Component,
-    /// CLIP image encoder.
-    pub image_encoder: Component,
-    /// The denoiser.
-    pub unet: Component,
-    /// The decoder of latents.
-    pub vae: Component,
-    /// IP-Adapter-FaceID-PlusV2.
-    pub adapter: Component,
-    /// Finds faces and their landmarks.
-    pub face_detector: Component,
-    /// Says who a face is.
-    pub face_embedder: Component,
+/// The adapters that there are networks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// IP-Adapter-FaceID-PlusV2: who somebody is, from a recogniser's
+    /// embedding, and the structure of the face.
+    FaceidPlusv2,
+    /// IP-Adapter-Plus-Face: what the face looks like, without a recogniser.
+    PlusFace,
 }
 
-impl Components {
-    /// The config of every model that has one.
-    pub(crate) fn configs(&self) -> impl Iterator<Item = &Path> {
-        let models = [
-            &self.text_encoder,
-            &self.image_encoder,
-            &self.unet,
-            &self.vae,
-            &self.adapter,
-        ];
-        models
-            .into_iter()
-            .filter_map(|component| component.config.as_deref())
+/// Which face is taken of a photograph that shows several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaceChoice {
+    /// The one that the detector is surest of, as the reference.
+    Score,
+    /// The largest.
+    Largest,
+    /// The one nearest to the centre.
+    Center,
+}
+
+impl From<FaceChoice> for facegen_vision::FaceChoice {
+    fn from(choice: FaceChoice) -> Self {
+        match choice {
+            FaceChoice::Score => Self::Score,
+            FaceChoice::Largest => Self::Largest,
+            FaceChoice::Center => Self::Center,
+        }
     }
-}
-
-/// One model of a preset.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Component {
-    /// Where its weights come from.
-    pub source: Source,
-    /// Its `config.json`, for models that have one.
-    #[serde(default)]
-    pub config: Option<PathBuf>,
-    /// Licence of the weights, by its SPDX name where there is one.
-    pub licence: String,
-    /// Hash of the file; checked before it is loaded.
-    #[serde(default)]
-    pub sha256: Option<String>,
-}
-
-/// Where a model's weights come from.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Source {
-    /// A file, relative to the folder of presets.
-    Path(PathBuf),
-    /// Random weights of this seed, written once as an ordinary checkpoint.
-    Synthetic(u32),
 }

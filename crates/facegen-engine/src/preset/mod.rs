@@ -1,12 +1,26 @@
 //! Presets: one TOML manifest for each, naming files, licences and options.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`manifest`] | the file and its options |
+//! | [`component`] | the models |
+//! | [`source`] | where a model's weights come from |
+//! | [`licence`] | what a licence asks of those who use them |
 
+mod component;
+mod licence;
 mod manifest;
+mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use facegen_core::request::Style;
 
-pub use manifest::{Component, Components, Options, Precision, Source};
+pub use component::{Component, Components};
+pub use licence::Licence;
+pub use manifest::{AdapterKind, ChannelOrder, FaceChoice, Options, Precision};
+pub use source::{HubFile, Source};
 
 use crate::EngineError;
 use manifest::Manifest;
@@ -55,6 +69,21 @@ impl Preset {
         })
     }
 
+    /// All presets of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a manifest in it is not valid.
+    pub fn all(models_dir: &Path) -> Result<Vec<Self>, EngineError> {
+        let names = names(models_dir).map_err(|source| EngineError::File {
+            path: models_dir.to_owned(),
+            source,
+        })?;
+        names
+            .iter()
+            .map(|name| Self::find(models_dir, name))
+            .collect()
+    }
+
     /// The name, as in the file's.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -80,17 +109,27 @@ impl Preset {
         &[Style::Realistic]
     }
 
-    /// Whether pictures are looked at before they are given out: no manifest
-    /// names a safety checker.
+    /// Whether pictures are looked at before they are given out.
     #[must_use]
     pub fn has_safety_checker(&self) -> bool {
-        false
+        self.components().safety_checker.is_some()
+    }
+
+    /// The licences that the manifest says more about, by their names.
+    #[must_use]
+    pub fn licences(&self) -> &BTreeMap<String, Licence> {
+        &self.manifest.licences
     }
 
     /// The models.
     #[must_use]
     pub fn components(&self) -> &Components {
         &self.manifest.components
+    }
+
+    /// The models, to change them.
+    pub(crate) fn components_mut(&mut self) -> &mut Components {
+        &mut self.manifest.components
     }
 
     /// The error of a manifest that asks for what cannot be.
@@ -111,18 +150,23 @@ impl Preset {
 
 /// The presets in a folder, for the message to somebody who mistyped one.
 fn available(models_dir: &Path) -> String {
-    let Ok(entries) = std::fs::read_dir(models_dir) else {
-        return format!("the folder {} cannot be read", models_dir.display());
+    match names(models_dir) {
+        Ok(names) => format!("{} has: {}", models_dir.display(), names.join(", ")),
+        Err(_) => format!("the folder {} cannot be read", models_dir.display()),
+    }
+}
+
+fn names(models_dir: &Path) -> std::io::Result<Vec<String>> {
+    let is_manifest = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
     };
-    let mut names: Vec<String> = entries
+    let mut names: Vec<String> = std::fs::read_dir(models_dir)?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(is_manifest)
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();
-    format!("{} has: {}", models_dir.display(), names.join(", "))
+    Ok(names)
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use facegen_core::redact::Secret;
+use facegen_engine::hub::HubAccess;
 use figment::value::Value;
 
 use super::layer::Layer;
@@ -74,6 +75,29 @@ impl Environment {
             }
             key => Ok(Some(Secret::new(key.to_owned()))),
         }
+    }
+
+    /// The hub that models come from, by the variables of Hugging Face's tools:
+    /// `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE`.
+    ///
+    /// # Errors
+    /// One of them cannot be what it is named.
+    pub(crate) fn hub(&self) -> Result<HubAccess> {
+        let endpoint = self
+            .get("HF_ENDPOINT")
+            .unwrap_or(HubAccess::DEFAULT_ENDPOINT);
+        let is_url = endpoint.starts_with("https://") || endpoint.starts_with("http://");
+        ensure!(is_url, "HF_ENDPOINT must begin with https:// or http://");
+        let token = self.get("HF_TOKEN");
+        let is_token = |token: &str| token.chars().all(|letter| letter.is_ascii_graphic());
+        ensure!(token.is_none_or(is_token), "HF_TOKEN is no token");
+        let offline = self.get("HF_HUB_OFFLINE").unwrap_or_default();
+        let is_yes = |yes: &str| offline.eq_ignore_ascii_case(yes);
+        Ok(HubAccess {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            token: token.map(|token| Secret::new(token.to_owned())),
+            offline: ["1", "on", "true", "yes"].into_iter().any(is_yes),
+        })
     }
 
     /// The value of a variable; an empty one counts as not set, because

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use environment::Environment;
 use layer::Layer;
 use sections::{
-    EngineSection, FaceImageSection, LogSection, OutboundSection, QueueSection, ServerSection,
-    StorageSection,
+    EngineSection, FaceImageSection, LogSection, ModelsSection, OutboundSection, QueueSection,
+    ServerSection, StorageSection,
 };
 
 /// The defaults, each with its comment.
@@ -38,6 +38,7 @@ const DEFAULT: &str = include_str!("../../../../config/default.toml");
 pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) engine: EngineSection,
+    pub(crate) models: ModelsSection,
     pub(crate) storage: StorageSection,
     pub(crate) queue: QueueSection,
     pub(crate) face_image: FaceImageSection,
@@ -70,6 +71,10 @@ pub(crate) struct ConfigArguments {
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
     #[arg(long, global = true, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
+    /// Accept a licence of the models by its name, beside those of the config;
+    /// can be repeated.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) accept_licence: Vec<String>,
 }
 
 impl Config {
@@ -84,10 +89,12 @@ impl Config {
             layers = layers.merge(Layer::file(&path.display().to_string(), &read(path)?)?);
         }
         let settings = environment.settings().chain(arguments.settings());
-        let config: Self = settings
+        let mut config: Self = settings
             .fold(layers, |layers, setting| layers.merge(setting))
             .extract()
             .context("the config cannot be used")?;
+        let accepted = arguments.accept_licence.iter().cloned();
+        config.models.accept.extend(accepted);
         config.check()?;
         Ok(config)
     }

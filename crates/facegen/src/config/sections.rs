@@ -33,6 +33,13 @@ pub(crate) struct EngineSection {
     pub(crate) device: String,
 }
 
+/// `[models]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelsSection {
+    pub(crate) accept: Vec<String>,
+}
+
 /// `[storage]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -27,6 +27,7 @@ const PICTURES: &str = "pictures";
 pub(super) fn load_options(config: &Config) -> Result<LoadOptions> {
     Ok(LoadOptions {
         data_dir: config.storage.data_dir.clone(),
+        accept: config.models.accept.clone(),
         device: parse_device(&config.engine.device).map_err(|reason| anyhow!(reason))?,
         ..LoadOptions::default()
     })

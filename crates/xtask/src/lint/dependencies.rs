@@ -99,9 +99,9 @@ const RESERVED: &[Reserved] = &[
         reason: "every outgoing connection passes the guard of one crate",
     },
     Reserved {
-        names: &["ureq"],
-        holders: &["xtask", TESTS],
-        reason: "the product has one HTTP client, behind the guard",
+        names: &["ureq", "rustls"],
+        holders: &["facegen-engine", "xtask", TESTS],
+        reason: "what callers name is fetched by one HTTP client, behind the guard; models come from the operator's hub",
     },
     Reserved {
         names: &["sqlx*"],

@@ -1,0 +1,214 @@
+//! One file, through cuts, with its hash.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::client::{Client, RemoteFile};
+use super::stamp::{hash_into, hexadecimal};
+use super::{HubError, PullEvent};
+use crate::preset::HubFile;
+
+/// The pauses before attempts that follow one that brought nothing. An attempt
+/// that brought bytes is followed by the next at once.
+const PAUSES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+];
+
+/// Repeats what may succeed the next time. `attempt` says whether it got
+/// anywhere, with its failure.
+pub(super) fn persist<T>(
+    file: &HubFile,
+    progress: &dyn Fn(PullEvent<'_>),
+    mut attempt: impl FnMut() -> Result<T, (bool, HubError)>,
+) -> Result<T, HubError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let error = match attempt() {
+            Ok(result) => return Ok(result),
+            Err((_, error)) if !error.is_transient() => return Err(error),
+            Err((true, error)) => {
+                pauses = PAUSES.iter();
+                error
+            }
+            Err((false, error)) => match pauses.next() {
+                Some(pause) => {
+                    thread::sleep(*pause);
+                    error
+                }
+                None => {
+                    return Err(HubError::GivenUp {
+                        file: file.to_string(),
+                        attempts: PAUSES.len() + 1,
+                        last: Box::new(error),
+                    });
+                }
+            },
+        };
+        let name = file.to_string();
+        progress(PullEvent::Interrupted {
+            file: &name,
+            reason: &error,
+        });
+    }
+}
+
+/// A file on its way. What has come lies in `path` with `.part` after it, where
+/// the next process finds it.
+pub(super) struct Download<'a> {
+    client: &'a Client,
+    progress: &'a dyn Fn(PullEvent<'_>),
+    file: &'a HubFile,
+    remote: &'a RemoteFile,
+    path: &'a Path,
+    part_path: PathBuf,
+    part: File,
+    done: u64,
+    hasher: Sha256,
+}
+
+impl<'a> Download<'a> {
+    /// Goes on where the last process stopped, if one did.
+    pub(super) fn open(
+        client: &'a Client,
+        progress: &'a dyn Fn(PullEvent<'_>),
+        file: &'a HubFile,
+        remote: &'a RemoteFile,
+        path: &'a Path,
+    ) -> Result<Self, HubError> {
+        let part_path = part_path(path);
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder).map_err(HubError::at(folder))?;
+        let mut options = OpenOptions::new();
+        options.create(true).read(true).append(true);
+        let part = options.open(&part_path).map_err(HubError::at(&part_path))?;
+        let mut download = Self {
+            client,
+            progress,
+            file,
+            remote,
+            path,
+            part_path,
+            part,
+            done: 0,
+            hasher: Sha256::new(),
+        };
+        let before = hash_into(&mut download.hasher, &mut download.part);
+        download.done = before.map_err(HubError::at(&download.part_path))?;
+        if download.done > remote.size {
+            download.restart()?;
+        }
+        Ok(download)
+    }
+
+    /// Fetches what is missing. `expected` is the preset's hash, else the
+    /// hub's; nothing is kept that has another. Gives the hash.
+    pub(super) fn finish(mut self, expected: Option<&str>) -> Result<String, HubError> {
+        let name = self.file.to_string();
+        let (progress, file) = (self.progress, self.file);
+        progress(PullEvent::Started {
+            file: &name,
+            done: self.done,
+            size: self.remote.size,
+        });
+        persist(file, progress, || {
+            let before = self.done;
+            self.attempt().map_err(|error| (self.done > before, error))
+        })?;
+        let found = hexadecimal(self.hasher);
+        if let Some(expected) = expected
+            && expected != found
+        {
+            fs::remove_file(&self.part_path).map_err(HubError::at(&self.part_path))?;
+            return Err(HubError::Hash {
+                file: name,
+                expected: expected.to_owned(),
+                found,
+            });
+        }
+        let keep = || {
+            self.part.sync_all()?;
+            fs::rename(&self.part_path, self.path)
+        };
+        keep().map_err(HubError::at(self.path))?;
+        progress(PullEvent::Finished { file: &name });
+        Ok(found)
+    }
+
+    /// One request, to the end of the file or of the connection.
+    fn attempt(&mut self) -> Result<(), HubError> {
+        if self.done == self.remote.size {
+            return Ok(());
+        }
+        let (client, commit) = (self.client, &self.remote.commit);
+        let mut bytes = client.read_from(self.file, commit, self.done)?;
+        if bytes.offset != self.done {
+            self.restart()?;
+        }
+        if bytes.offset != self.done {
+            return Err(self.unusable("it holds other bytes than were asked for"));
+        }
+        let mut buffer = vec![0; 1 << 17];
+        while self.done < self.remote.size {
+            match bytes.reader.read(&mut buffer) {
+                Ok(0) => return Err(self.broken("it ended early")),
+                Ok(count) => self.take(&buffer[..count])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.broken(&error.kind().to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), HubError> {
+        let total = self.done + bytes.len() as u64;
+        if total > self.remote.size {
+            return Err(self.unusable("it is longer than was announced"));
+        }
+        let path = &self.part_path;
+        self.part.write_all(bytes).map_err(HubError::at(path))?;
+        self.hasher.update(bytes);
+        self.done = total;
+        (self.progress)(PullEvent::Advanced { done: total });
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<(), HubError> {
+        let path = &self.part_path;
+        self.part.set_len(0).map_err(HubError::at(path))?;
+        self.hasher = Sha256::new();
+        self.done = 0;
+        Ok(())
+    }
+
+    fn broken(&self, reason: &str) -> HubError {
+        HubError::Connection {
+            file: self.file.to_string(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn unusable(&self, reason: &'static str) -> HubError {
+        HubError::Answer {
+            file: self.file.to_string(),
+            reason,
+        }
+    }
+}
+
+/// How much of a file has come already.
+pub(super) fn already_here(path: &Path) -> u64 {
+    fs::metadata(part_path(path)).map_or(0, |part| part.len())
+}
+
+fn part_path(path: &Path) -> PathBuf {
+    path.with_extension("part")
+}

@@ -1,0 +1,123 @@
+//! What the operator has accepted, and the gate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::HubError;
+use super::store::{Store, write_whole};
+use crate::Preset;
+use crate::preset::Licence;
+
+/// The licences that the operator accepts: those of the data folder's file,
+/// and those that the program was told of.
+#[derive(Debug)]
+pub struct Accepted {
+    path: PathBuf,
+    recorded: Vec<String>,
+    told: Vec<String>,
+}
+
+impl Accepted {
+    /// Reads what was recorded in the data folder, and adds `told`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(data_dir: &Path, told: &[String]) -> Result<Self, HubError> {
+        let path = Store::new(data_dir).root().join("accepted-licences");
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            text => text.map_err(HubError::at(&path))?,
+        };
+        Ok(Self {
+            path,
+            recorded: text.lines().map(ToOwned::to_owned).collect(),
+            told: told.to_vec(),
+        })
+    }
+
+    /// Whether a licence is among them.
+    #[must_use]
+    pub fn has(&self, licence: &str) -> bool {
+        let is_it = |name: &String| name == licence;
+        self.recorded.iter().any(is_it) || self.told.iter().any(is_it)
+    }
+
+    /// Records licences in the data folder, for good.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn record(&mut self, licences: &[String]) -> Result<(), HubError> {
+        self.recorded.extend_from_slice(licences);
+        self.recorded.sort();
+        self.recorded.dedup();
+        let folder = self.path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(folder).map_err(HubError::at(folder))?;
+        let lines: String = self
+            .recorded
+            .iter()
+            .map(|name| format!("{name}\n"))
+            .collect();
+        write_whole(&self.path, &lines)
+    }
+}
+
+/// What presets ask of the operator.
+#[derive(Debug)]
+pub struct Gate;
+
+impl Gate {
+    /// Lets a preset through whose weights may all be used.
+    ///
+    /// # Errors
+    /// Some are for research only and their licence is not accepted; the error
+    /// names all of them.
+    pub fn check(preset: &Preset, accepted: &Accepted) -> Result<(), HubError> {
+        let closed = |licence: &str| {
+            let licence_of = preset.licences().get(licence);
+            licence_of.is_some_and(|known| known.research_only) && !accepted.has(licence)
+        };
+        let (mut weights, mut licences) = (Vec::new(), Vec::new());
+        for (component, model) in preset.components().named() {
+            if closed(&model.licence) {
+                weights.push(format!("{component} ({})", model.licence));
+                licences.push(model.licence.clone());
+            }
+        }
+        licences.sort();
+        licences.dedup();
+        if licences.is_empty() {
+            return Ok(());
+        }
+        Err(HubError::Licence {
+            preset: preset.name().to_owned(),
+            weights,
+            licences,
+        })
+    }
+
+    /// The terms of the licences of these names, as some preset gives them.
+    ///
+    /// # Errors
+    /// No preset names one of them.
+    pub fn terms<'a>(
+        presets: &'a [Preset],
+        names: &[String],
+    ) -> Result<BTreeMap<&'a str, &'a Licence>, HubError> {
+        let known: BTreeMap<&str, &Licence> = presets
+            .iter()
+            .flat_map(Preset::licences)
+            .map(|(name, licence)| (name.as_str(), licence))
+            .collect();
+        let find = |name: &String| {
+            let found = known.get_key_value(name.as_str());
+            let found = found.map(|(name, licence)| (*name, *licence));
+            found.ok_or_else(|| HubError::UnknownLicence {
+                name: name.clone(),
+                known: known.keys().copied().collect::<Vec<_>>().join(", "),
+            })
+        };
+        names.iter().map(find).collect()
+    }
+}

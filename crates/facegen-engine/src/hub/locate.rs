@@ -1,0 +1,101 @@
+//! From a preset to files that can be loaded.
+
+use std::path::{Path, PathBuf};
+
+use super::lock_file::{LockFile, Presence};
+use super::store::Store;
+use super::wanted::{Wanted, shards, wanted};
+use super::{Accepted, Gate, HubError};
+use crate::Preset;
+use crate::preset::Source;
+
+/// The same preset with the files in place of the names on a hub. Each file is
+/// the one that was fetched: what was touched since is read and compared.
+///
+/// # Errors
+/// A licence is not accepted, or a file is missing or damaged.
+pub(crate) fn locate(
+    preset: &Preset,
+    data_dir: &Path,
+    accept: &[String],
+) -> Result<Preset, HubError> {
+    Gate::check(preset, &Accepted::read(data_dir, accept)?)?;
+    let store = Store::new(data_dir);
+    let mut search = Search {
+        lock: LockFile::read(&store)?,
+        has_read: false,
+        store,
+        preset,
+    };
+    let mut located = preset.clone();
+    let files: Vec<PathBuf> = wanted(preset)
+        .iter()
+        .map(|wanted| search.find(wanted))
+        .collect::<Result<_, _>>()?;
+    search.remember();
+    let mut files = files.into_iter();
+    for component in located.components_mut().in_order_mut() {
+        if let Source::Hub(_) = component.source
+            && let Some(path) = files.next()
+        {
+            component.source = Source::Path(path);
+            component.sha256 = None;
+        }
+    }
+    Ok(located)
+}
+
+struct Search<'a> {
+    preset: &'a Preset,
+    store: Store,
+    lock: LockFile,
+    /// Whether files were read, so that there is something to remember.
+    has_read: bool,
+}
+
+impl Search<'_> {
+    /// A file of the preset, and with an index all that it names.
+    fn find(&mut self, wanted: &Wanted) -> Result<PathBuf, HubError> {
+        let path = self.find_one(wanted)?;
+        let commit = self
+            .lock
+            .get(&wanted.file)
+            .map(|locked| locked.commit.clone());
+        for shard in shards(wanted, &commit.unwrap_or_default(), &path)? {
+            self.find_one(&shard)?;
+        }
+        Ok(path)
+    }
+
+    fn find_one(&mut self, wanted: &Wanted) -> Result<PathBuf, HubError> {
+        let expected = wanted.sha256.as_deref();
+        match self.lock.presence(&self.store, &wanted.file, expected) {
+            Presence::Verified(path) => Ok(path),
+            Presence::Touched(path) => {
+                tracing::info!(file = %wanted.file, "the file changed on disk and is verified");
+                self.lock.verify(&wanted.file, &path)?;
+                self.has_read = true;
+                Ok(path)
+            }
+            Presence::Missing => Err(HubError::Missing {
+                preset: self.preset.name().to_owned(),
+                component: wanted.component,
+                file: wanted.file.to_string(),
+            }),
+        }
+    }
+
+    /// So that the next start need not read the same files. Where that cannot
+    /// be written, they are read again then.
+    fn remember(&self) {
+        let write = || match self.store.try_lock()? {
+            Some(held) => self.lock.write(&self.store, &held),
+            None => Ok(()),
+        };
+        if self.has_read
+            && let Err(error) = write()
+        {
+            tracing::warn!(%error, "verified files cannot be remembered");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `models.lock`: which files were fetched, from where, and what they are.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::HubError;
+use super::stamp::{sha256_of, stamp};
+use super::store::{Store, StoreLock, write_whole};
+use crate::preset::HubFile;
+
+/// The file, in memory.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LockFile {
+    #[serde(default, rename = "file")]
+    files: Vec<LockedFile>,
+}
+
+/// One file that was fetched.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LockedFile {
+    pub(super) repo: String,
+    /// What the preset asks for: a branch, a tag or a commit.
+    pub(super) revision: String,
+    pub(super) file: String,
+    /// What that was when the file was fetched.
+    pub(super) commit: String,
+    /// The name of the bytes.
+    pub(super) blob: String,
+    pub(super) size: u64,
+    pub(super) sha256: String,
+    /// What the file looked like when its hash was last verified.
+    pub(super) stamp: Option<String>,
+}
+
+/// What is known of a file before it is read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It was never fetched, is gone, or is not the one that the preset names.
+    Missing,
+    /// It was touched since it was verified.
+    Touched(PathBuf),
+    /// It was verified.
+    Verified(PathBuf),
+}
+
+impl LockFile {
+    /// Reads the file of a store; a store without one has nothing.
+    pub(super) fn read(store: &Store) -> Result<Self, HubError> {
+        let path = path(store);
+        match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| HubError::LockFile {
+                path,
+                reason: error.to_string(),
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(HubError::File { path, source }),
+        }
+    }
+
+    /// Writes it. Only who holds the lock of the store may.
+    pub(super) fn write(&self, store: &Store, _: &StoreLock) -> Result<(), HubError> {
+        let path = path(store);
+        let text = toml::to_string(self).map_err(|error| HubError::LockFile {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        write_whole(&path, &format!("# Written by facegen models pull.\n{text}"))
+    }
+
+    /// Adds a file, in place of what was known of it.
+    pub(super) fn put(&mut self, locked: LockedFile) {
+        self.files.retain(|other| other.name() != locked.name());
+        self.files.push(locked);
+        self.files.sort_by(|a, b| a.name().cmp(&b.name()));
+    }
+
+    /// What is known of a file.
+    pub(super) fn get(&self, file: &HubFile) -> Option<&LockedFile> {
+        self.files.iter().find(|locked| locked.is(file))
+    }
+
+    /// Looks at a file without reading it. `expected` is the preset's hash.
+    pub(super) fn presence(
+        &self,
+        store: &Store,
+        file: &HubFile,
+        expected: Option<&str>,
+    ) -> Presence {
+        let Some(locked) = self.get(file) else {
+            return Presence::Missing;
+        };
+        if expected.is_some_and(|expected| expected != locked.sha256) {
+            return Presence::Missing;
+        }
+        let path = store.snapshot(&locked.repo, &locked.commit, &locked.file);
+        match fs::metadata(&path) {
+            Err(_) => Presence::Missing,
+            Ok(metadata) if locked.stamp.as_ref() == Some(&stamp(&metadata)) => {
+                Presence::Verified(path)
+            }
+            Ok(_) => Presence::Touched(path),
+        }
+    }
+
+    /// Reads a file, and remembers what it looks like when its hash is right.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its hash is another: then it counts as
+    /// touched from now on.
+    pub(super) fn verify(&mut self, file: &HubFile, path: &Path) -> Result<(), HubError> {
+        let Some(locked) = self.files.iter_mut().find(|locked| locked.is(file)) else {
+            return Ok(());
+        };
+        // Taken first: what is written meanwhile makes the stamp stale.
+        let before = fs::metadata(path).map_err(HubError::at(path))?;
+        let found = sha256_of(path).map_err(HubError::at(path))?;
+        if found == locked.sha256 {
+            locked.stamp = Some(stamp(&before));
+            return Ok(());
+        }
+        locked.stamp = None;
+        Err(HubError::Damaged {
+            path: path.to_owned(),
+            expected: locked.sha256.clone(),
+            found,
+        })
+    }
+}
+
+impl LockedFile {
+    fn name(&self) -> (&str, &str, &str) {
+        (&self.repo, &self.revision, &self.file)
+    }
+
+    fn is(&self, file: &HubFile) -> bool {
+        self.name() == (file.repo(), file.revision(), file.file())
+    }
+}
+
+fn path(store: &Store) -> PathBuf {
+    store.root().join("models.lock")
+}

@@ -1,0 +1,228 @@
+//! Fetching what a preset lacks.
+
+use std::fs;
+use std::path::Path;
+
+use super::client::{Client, RemoteFile};
+use super::download::{Download, already_here, persist};
+use super::lock_file::{LockFile, LockedFile, Presence};
+use super::stamp::{sha256_of, stamp};
+use super::store::{Store, StoreLock};
+use super::wanted::{Wanted, shards, wanted};
+use super::{Accepted, Gate, HubAccess, HubError, PullEvent};
+use crate::Preset;
+
+/// What stays free on the disk for everything else.
+const RESERVE: u64 = 64 << 20;
+
+/// Fetches presets.
+#[expect(missing_debug_implementations, reason = "a function has no text")]
+pub struct Pull<'a> {
+    /// The hub.
+    pub access: &'a HubAccess,
+    /// The folder that files are kept in.
+    pub data_dir: &'a Path,
+    /// Licences that are accepted beside those that the folder records.
+    pub accept: &'a [String],
+    /// Told of everything that happens.
+    pub progress: &'a dyn Fn(PullEvent<'_>),
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// How many files were here already.
+    pub here: usize,
+    /// How many were fetched.
+    pub fetched: usize,
+}
+
+impl Pull<'_> {
+    /// Fetches every file that the preset wants from a hub and that is not
+    /// here. Files that are here are not asked for again: `models.lock` says
+    /// which they are. While another process pulls, it is waited for.
+    ///
+    /// # Errors
+    /// A licence is not accepted, the disk is too small, the hub cannot be
+    /// reached or gives something else. What has come of a file is kept.
+    pub fn run(&self, preset: &Preset) -> Result<Pulled, HubError> {
+        Gate::check(preset, &Accepted::read(self.data_dir, self.accept)?)?;
+        let store = Store::new(self.data_dir);
+        store.create()?;
+        let held = store.lock(|| (self.progress)(PullEvent::Waiting))?;
+        let mut run = Run {
+            pull: self,
+            client: Client::new(self.access),
+            lock: LockFile::read(&store)?,
+            store,
+            held,
+            pulled: Pulled::default(),
+        };
+        let mut queue = wanted(preset);
+        while !queue.is_empty() {
+            queue = run.fetch_all(queue)?;
+        }
+        Ok(run.pulled)
+    }
+}
+
+struct Run<'a> {
+    pull: &'a Pull<'a>,
+    client: Client,
+    store: Store,
+    held: StoreLock,
+    lock: LockFile,
+    pulled: Pulled,
+}
+
+impl Run<'_> {
+    /// Fetches those files that are not here, and gives those that they name.
+    fn fetch_all(&mut self, queue: Vec<Wanted>) -> Result<Vec<Wanted>, HubError> {
+        let (mut missing, mut named) = (Vec::new(), Vec::new());
+        for wanted in queue {
+            if self.is_here(&wanted)? {
+                self.pulled.here += 1;
+                named.extend(self.shards(&wanted)?);
+            } else {
+                missing.push(wanted);
+            }
+        }
+        if let Some(first) = missing.first()
+            && self.pull.access.offline
+        {
+            let file = first.file.to_string();
+            return Err(HubError::Offline { file });
+        }
+        let mut described = Vec::new();
+        for wanted in missing {
+            let remote = self.describe(&wanted)?;
+            described.push((wanted, remote));
+        }
+        self.check_space(&described)?;
+        for (wanted, remote) in described {
+            self.fetch(&wanted, &remote)?;
+            self.pulled.fetched += 1;
+            named.extend(self.shards(&wanted)?);
+        }
+        Ok(named)
+    }
+
+    /// Whether a file is here, and whole. A damaged one is not.
+    fn is_here(&mut self, wanted: &Wanted) -> Result<bool, HubError> {
+        let expected = wanted.sha256.as_deref();
+        match self.lock.presence(&self.store, &wanted.file, expected) {
+            Presence::Missing => Ok(false),
+            Presence::Verified(_) => Ok(true),
+            Presence::Touched(path) => {
+                let name = wanted.file.to_string();
+                (self.pull.progress)(PullEvent::Checking { file: &name });
+                let verified = self.lock.verify(&wanted.file, &path);
+                self.lock.write(&self.store, &self.held)?;
+                match verified {
+                    Ok(()) => Ok(true),
+                    Err(HubError::Damaged { .. }) => {
+                        tracing::warn!(file = name, "the file is damaged and is fetched again");
+                        Ok(false)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Asks the hub what a file is, and whether that is the preset's.
+    fn describe(&self, wanted: &Wanted) -> Result<RemoteFile, HubError> {
+        let file = &wanted.file;
+        let describe = || self.client.describe(file).map_err(|error| (false, error));
+        let remote = persist(file, self.pull.progress, describe)?;
+        if let Some(expected) = wanted.bytes
+            && expected != remote.size
+        {
+            return Err(HubError::Size {
+                file: file.to_string(),
+                expected,
+                found: remote.size,
+            });
+        }
+        match (wanted.sha256.as_deref(), remote.sha256()) {
+            (Some(expected), Some(found)) if expected != found => Err(HubError::Hash {
+                file: file.to_string(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            }),
+            _ => Ok(remote),
+        }
+    }
+
+    fn check_space(&self, files: &[(Wanted, RemoteFile)]) -> Result<(), HubError> {
+        let missing = files.iter().map(|(wanted, remote)| {
+            let path = self.store.blob(wanted.file.repo(), &remote.blob);
+            remote.size.saturating_sub(already_here(&path))
+        });
+        let needed = missing.fold(0, u64::saturating_add);
+        let path = self.store.root();
+        let disk = rustix::fs::statvfs(path).map_err(|error| HubError::at(path)(error.into()))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if needed == 0 || needed.saturating_add(RESERVE) <= free {
+            return Ok(());
+        }
+        Err(HubError::Space {
+            path: path.to_owned(),
+            needed,
+            free,
+        })
+    }
+
+    /// Brings the bytes here, unless they are, and writes down what they are.
+    fn fetch(&mut self, wanted: &Wanted, remote: &RemoteFile) -> Result<(), HubError> {
+        let file = &wanted.file;
+        let path = self.store.blob(file.repo(), &remote.blob);
+        let expected = wanted.sha256.as_deref().or(remote.sha256());
+        let sha256 = match self.kept(&path, expected)? {
+            Some(sha256) => sha256,
+            None => {
+                let progress = self.pull.progress;
+                let download = Download::open(&self.client, progress, file, remote, &path)?;
+                download.finish(expected)?
+            }
+        };
+        let (blob, commit) = (&remote.blob, &remote.commit);
+        let link = self.store.link(file.repo(), blob, commit, file.file())?;
+        let metadata = fs::metadata(&link).map_err(HubError::at(&link))?;
+        self.lock.put(LockedFile {
+            repo: file.repo().to_owned(),
+            revision: file.revision().to_owned(),
+            file: file.file().to_owned(),
+            commit: commit.clone(),
+            blob: blob.clone(),
+            size: remote.size,
+            sha256,
+            stamp: Some(stamp(&metadata)),
+        });
+        self.lock.write(&self.store, &self.held)
+    }
+
+    /// The hash of bytes that are here under their name although nothing was
+    /// written down; what has another hash than its own goes.
+    fn kept(&self, path: &Path, expected: Option<&str>) -> Result<Option<String>, HubError> {
+        let (true, Some(expected)) = (path.is_file(), expected) else {
+            return Ok(None);
+        };
+        let found = sha256_of(path).map_err(HubError::at(path))?;
+        if found == expected {
+            return Ok(Some(found));
+        }
+        fs::remove_file(path).map_err(HubError::at(path))?;
+        Ok(None)
+    }
+
+    fn shards(&self, wanted: &Wanted) -> Result<Vec<Wanted>, HubError> {
+        let Some(locked) = self.lock.get(&wanted.file) else {
+            return Ok(Vec::new());
+        };
+        let path = self
+            .store
+            .snapshot(&locked.repo, &locked.commit, &locked.file);
+        shards(wanted, &locked.commit, &path)
+    }
+}

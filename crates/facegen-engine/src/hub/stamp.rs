@@ -1,0 +1,55 @@
+//! Telling a verified file from one that was touched since.
+
+use std::fmt::Write as _;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+/// Size, inode and times of a file. A file with the stamp that it had when its
+/// hash was verified is not hashed again: gigabytes would be read at every
+/// start. Whoever writes to it, replaces it or restores its times changes the
+/// stamp; only a disk that loses bits does not, and `verify` reads those.
+pub(super) fn stamp(metadata: &Metadata) -> String {
+    format!(
+        "{}:{}:{}.{:09}:{}.{:09}",
+        metadata.size(),
+        metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    )
+}
+
+/// The sha256 of a file, in hexadecimal digits.
+pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    hash_into(&mut hasher, &mut File::open(path)?)?;
+    Ok(hexadecimal(hasher))
+}
+
+/// Adds all that is left of `reader`, and says how much that was.
+pub(super) fn hash_into(hasher: &mut Sha256, reader: &mut impl Read) -> io::Result<u64> {
+    let (mut buffer, mut total) = (vec![0; 1 << 18], 0);
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(total),
+            count => {
+                hasher.update(&buffer[..count]);
+                total += count as u64;
+            }
+        }
+    }
+}
+
+/// The digits of a finished hash.
+pub(crate) fn hexadecimal(hasher: Sha256) -> String {
+    let mut text = String::new();
+    for byte in hasher.finalize() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

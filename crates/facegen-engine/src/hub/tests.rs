@@ -1,0 +1,111 @@
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::stamp::sha256_of;
+use super::*;
+use crate::Preset;
+use crate::preset::{AdapterKind, Source};
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
+}
+
+#[test]
+fn every_shipped_preset_is_whole() {
+    let presets = Preset::all(&shipped()).unwrap();
+    let names: Vec<&str> = presets.iter().map(Preset::name).collect();
+    assert_eq!(
+        names,
+        [
+            "demo",
+            "realistic-vision-faceid",
+            "sd15-faceid",
+            "sd15-plus-face"
+        ]
+    );
+    for preset in &presets {
+        for (name, component) in preset.components().named() {
+            let config = component.config.as_deref().map(|path| preset.path(path));
+            assert!(config.is_none_or(|path| path.is_file()), "{name}");
+            if let Source::Path(path) = &component.source {
+                let found = sha256_of(&preset.path(path)).unwrap();
+                assert_eq!(Some(found), component.sha256, "{name}");
+            }
+        }
+        let needs_embedder = preset.options().adapter_kind == AdapterKind::FaceidPlusv2;
+        assert_eq!(preset.components().face_embedder.is_some(), needs_embedder);
+    }
+}
+
+#[test]
+fn faceid_and_its_faces_are_for_research_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut accepted = Accepted::read(folder.path(), &[]).unwrap();
+    let plus_face = Preset::find(&shipped(), "sd15-plus-face").unwrap();
+    Gate::check(&plus_face, &accepted).unwrap();
+    for name in ["realistic-vision-faceid", "sd15-faceid"] {
+        let preset = Preset::find(&shipped(), name).unwrap();
+        let error = Gate::check(&preset, &accepted).unwrap_err().to_string();
+        for part in ["adapter", "face_detector", "face_embedder", "research only"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+    // Each by its name: one of two opens nothing.
+    accepted.record(&["IP-Adapter-FaceID".to_owned()]).unwrap();
+    let preset = Preset::find(&shipped(), "sd15-faceid").unwrap();
+    let error = Gate::check(&preset, &accepted).unwrap_err().to_string();
+    assert!(error.contains("accept InsightFace-buffalo_l`"), "{error}");
+    let told = ["InsightFace-buffalo_l".to_owned()];
+    let both = Accepted::read(folder.path(), &told).unwrap();
+    Gate::check(&preset, &both).unwrap();
+}
+
+/// A preset that wants one file of a hub, of that hash.
+fn preset(folder: &Path, sha256: &str) -> Preset {
+    let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
+    let (before, _) = demo.split_once("[components.face_embedder]").unwrap();
+    let embedder = format!(
+        "[components.face_embedder]\nlicence = \"MIT\"\nsha256 = \"{sha256}\"\n\
+         source = {{ hub = {{ repo = \"a/b\", file = \"models/w.onnx\" }} }}\n"
+    );
+    fs::write(folder.join("demo.toml"), format!("{before}{embedder}")).unwrap();
+    Preset::find(folder, "demo").unwrap()
+}
+
+#[test]
+fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, plain) = (folder.path().join("pack.zip"), folder.path().join("w.onnx"));
+    let bytes = b"weights ".repeat(10_000);
+    fs::write(&plain, &bytes).unwrap();
+    let mut writer = ZipWriter::new(File::create(&archive).unwrap());
+    let deflated =
+        SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    for (name, bytes) in [("pack/other.onnx", &b"other"[..]), ("pack/w.onnx", &bytes)] {
+        writer.start_file(name, deflated).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap();
+    let take = |sha256: &str, archive: &Path| {
+        let preset = preset(folder.path(), sha256);
+        import(&preset, archive, folder.path(), &[], &|_| ())
+    };
+
+    let wrong = take(&"0".repeat(64), &archive).unwrap_err();
+    assert!(matches!(wrong, HubError::Hash { .. }), "{wrong}");
+    let right = sha256_of(&plain).unwrap();
+    assert_eq!(take(&right, &archive).unwrap(), 1);
+    assert_eq!(take(&right, &archive).unwrap(), 0, "it is here already");
+    let preset = preset(folder.path(), &right);
+    let located = locate(&preset, folder.path(), &[]).unwrap();
+    let Source::Path(path) = &located.components().face_embedder.as_ref().unwrap().source else {
+        panic!("it was not located");
+    };
+    assert_eq!(fs::read(path).unwrap(), bytes);
+    let other = take(&"1".repeat(64), &plain).unwrap_err();
+    assert!(matches!(other, HubError::Archive { .. }), "{other}");
+}

@@ -1,0 +1,66 @@
+//! Hashing what is there.
+
+use std::path::Path;
+
+use super::lock_file::{LockFile, Presence};
+use super::store::Store;
+use super::wanted::{Wanted, shards, wanted};
+use super::{HubError, PullEvent};
+use crate::Preset;
+
+/// What is wrong with a file.
+#[derive(Debug)]
+pub struct Fault {
+    /// The file, by its name on the hub.
+    pub file: String,
+    /// What is wrong with it.
+    pub error: HubError,
+}
+
+/// Reads every file that a preset has from a hub and compares its hash. A
+/// damaged file is not loaded from then on, and `pull` fetches it again.
+///
+/// # Errors
+/// The folder cannot be used. What is wrong with files is the result.
+pub fn verify(
+    preset: &Preset,
+    data_dir: &Path,
+    progress: &dyn Fn(PullEvent<'_>),
+) -> Result<Vec<Fault>, HubError> {
+    let store = Store::new(data_dir);
+    store.create()?;
+    let held = store.lock(|| progress(PullEvent::Waiting))?;
+    let mut lock = LockFile::read(&store)?;
+    let (mut faults, mut queue) = (Vec::new(), wanted(preset));
+    while let Some(wanted) = queue.pop() {
+        let name = wanted.file.to_string();
+        progress(PullEvent::Checking { file: &name });
+        match read(preset, &store, &mut lock, &wanted) {
+            Ok(shards) => queue.extend(shards),
+            Err(error) => faults.push(Fault { file: name, error }),
+        }
+    }
+    lock.write(&store, &held)?;
+    Ok(faults)
+}
+
+/// Hashes one file, and gives those that it names.
+fn read(
+    preset: &Preset,
+    store: &Store,
+    lock: &mut LockFile,
+    wanted: &Wanted,
+) -> Result<Vec<Wanted>, HubError> {
+    match lock.presence(store, &wanted.file, wanted.sha256.as_deref()) {
+        Presence::Missing => Err(HubError::Missing {
+            preset: preset.name().to_owned(),
+            component: wanted.component,
+            file: wanted.file.to_string(),
+        }),
+        Presence::Touched(path) | Presence::Verified(path) => {
+            lock.verify(&wanted.file, &path)?;
+            let commit = lock.get(&wanted.file).map(|locked| locked.commit.clone());
+            shards(wanted, &commit.unwrap_or_default(), &path)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The files that a preset wants from a hub.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::HubError;
+use super::lock_file::{LockFile, Presence};
+use super::store::Store;
+use crate::Preset;
+use crate::preset::{HubFile, Source};
+
+/// A file of a hub, and what the preset knows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The model that it is, or is a part of.
+    pub(super) component: &'static str,
+    pub(super) file: HubFile,
+    pub(super) sha256: Option<String>,
+    pub(super) bytes: Option<u64>,
+}
+
+/// Whether a file that a preset wants from a hub is here.
+#[derive(Debug)]
+pub struct PresetFile {
+    /// The model, by its name in the manifest.
+    pub component: &'static str,
+    /// The file, by its name on the hub.
+    pub file: HubFile,
+    /// Whether it was fetched and is still there.
+    pub is_here: bool,
+    /// Its size, where that is known.
+    pub bytes: Option<u64>,
+}
+
+/// The files that a preset wants from a hub, and whether they are here. They
+/// are not read.
+///
+/// # Errors
+/// `models.lock` cannot be read.
+pub fn files(preset: &Preset, data_dir: &Path) -> Result<Vec<PresetFile>, HubError> {
+    let store = Store::new(data_dir);
+    let lock = LockFile::read(&store)?;
+    let describe = |wanted: Wanted| {
+        let presence = lock.presence(&store, &wanted.file, wanted.sha256.as_deref());
+        let known = lock.get(&wanted.file).map(|locked| locked.size);
+        PresetFile {
+            component: wanted.component,
+            is_here: presence != Presence::Missing,
+            bytes: wanted.bytes.or(known),
+            file: wanted.file,
+        }
+    };
+    Ok(wanted(preset).into_iter().map(describe).collect())
+}
+
+/// The files of the manifest.
+pub(super) fn wanted(preset: &Preset) -> Vec<Wanted> {
+    let components = preset.components().named().into_iter();
+    let of_hub = components.filter_map(|(component, model)| match &model.source {
+        Source::Hub(file) => Some(Wanted {
+            component,
+            file: file.clone(),
+            sha256: model.sha256.clone(),
+            bytes: model.bytes,
+        }),
+        Source::Path(_) | Source::Synthetic(_) => None,
+    });
+    of_hub.collect()
+}
+
+/// An index of a checkpoint in several files.
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: std::collections::BTreeMap<String, String>,
+}
+
+/// The files that an index names, which lie beside it; none for other files.
+///
+/// # Errors
+/// The index cannot be read, or names what is no file beside it.
+pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wanted>, HubError> {
+    if !index.file.file().ends_with(".index.json") {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(path).map_err(HubError::at(path))?;
+    let refuse = |reason| HubError::Answer {
+        file: index.file.to_string(),
+        reason,
+    };
+    let content: ShardIndex =
+        serde_json::from_str(&text).map_err(|_| refuse("it is no index of a checkpoint"))?;
+    let mut names: Vec<String> = content.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    let shard = |name: String| {
+        let file = index.file.beside(commit, &name);
+        Ok(Wanted {
+            component: index.component,
+            file: file.ok_or_else(|| refuse("it names what is no file beside it"))?,
+            sha256: None,
+            bytes: None,
+        })
+    };
+    names.into_iter().map(shard).collect()
+}

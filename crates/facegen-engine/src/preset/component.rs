@@ -1,0 +1,109 @@
+//! The models of a preset.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::Source;
+
+/// The models of a preset, by the names of diffusers' folders where it has
+/// one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Components {
+    /// CLIP's byte pairs.
+    pub tokenizer: Component,
+    /// CLIP text encoder.
+    pub text_encoder: Component,
+    /// CLIP image encoder.
+    pub image_encoder: Component,
+    /// The denoiser.
+    pub unet: Component,
+    /// The decoder of latents.
+    pub vae: Component,
+    /// The IP-Adapter that `options.adapter_kind` names.
+    pub adapter: Component,
+    /// Finds faces and their landmarks.
+    pub face_detector: Component,
+    /// Says who a face is, for adapters that ask.
+    #[serde(default)]
+    pub face_embedder: Option<Component>,
+    /// Looks at finished pictures.
+    #[serde(default)]
+    pub safety_checker: Option<Component>,
+}
+
+impl Components {
+    /// The config of every model that has one.
+    pub(crate) fn configs(&self) -> impl Iterator<Item = &Path> {
+        let models = [
+            &self.text_encoder,
+            &self.image_encoder,
+            &self.unet,
+            &self.vae,
+            &self.adapter,
+        ];
+        models
+            .into_iter()
+            .filter_map(|component| component.config.as_deref())
+    }
+
+    /// All models, with their names in the manifest.
+    pub(crate) fn named(&self) -> Vec<(&'static str, &Component)> {
+        let optional = [
+            ("face_embedder", self.face_embedder.as_ref()),
+            ("safety_checker", self.safety_checker.as_ref()),
+        ];
+        let mut named = vec![
+            ("tokenizer", &self.tokenizer),
+            ("text_encoder", &self.text_encoder),
+            ("image_encoder", &self.image_encoder),
+            ("unet", &self.unet),
+            ("vae", &self.vae),
+            ("adapter", &self.adapter),
+            ("face_detector", &self.face_detector),
+        ];
+        named.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, one)| Some((name, one?))),
+        );
+        named
+    }
+
+    /// All models in the order of [`Self::named`], to change them.
+    pub(crate) fn in_order_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let models = [
+            &mut self.tokenizer,
+            &mut self.text_encoder,
+            &mut self.image_encoder,
+            &mut self.unet,
+            &mut self.vae,
+            &mut self.adapter,
+            &mut self.face_detector,
+        ];
+        let optional = [&mut self.face_embedder, &mut self.safety_checker];
+        models.into_iter().chain(optional.into_iter().flatten())
+    }
+}
+
+/// One model of a preset.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// Where its weights come from.
+    pub source: Source,
+    /// Its `config.json`, for models that have one, relative to the folder of
+    /// presets.
+    #[serde(default)]
+    pub config: Option<PathBuf>,
+    /// Licence of the weights, by its SPDX name where there is one. What the
+    /// manifest says of it in `[licences]` counts.
+    pub licence: String,
+    /// Hash of the file; checked before it is loaded.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Size of the file in bytes; checked before it is fetched.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+}

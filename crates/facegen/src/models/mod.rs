@@ -1,0 +1,74 @@
+//! `facegen models`: the weights of presets.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`command`] | the commands and their options |
+//! | [`pull`] | fetching |
+//! | [`look`] | listing and verifying |
+//! | [`progress`] | bars on a terminal, log lines elsewhere |
+
+mod command;
+mod look;
+mod progress;
+mod pull;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+use facegen_engine::Preset;
+use facegen_engine::hub::{Accepted, Gate};
+use facegen_engine::preset::Licence;
+
+pub(crate) use command::{ModelsCommand, ModelsPlace};
+
+use crate::config::environment::Environment;
+use crate::config::{Config, ConfigArguments};
+use crate::failure::Failure;
+
+/// Does what was asked.
+pub(crate) fn run(command: &ModelsCommand, place: ModelsPlace) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let config = Config::load(&ConfigArguments::from(place), &environment)?;
+    let done = match command {
+        ModelsCommand::List => look::list(&config),
+        ModelsCommand::Pull { preset, from } => {
+            let preset = find(&config, preset)?;
+            pull::run(&preset, from.as_deref(), &config, &environment)
+        }
+        ModelsCommand::Verify { presets } => look::verify(presets, &config),
+        ModelsCommand::Accept { licences } => accept(licences, &config),
+    };
+    done.map_err(Failure::Load)
+}
+
+fn find(config: &Config, name: &str) -> Result<Preset, Failure> {
+    crate::engine::find(&config.engine.models_dir, name)
+}
+
+/// Shows the terms of licences and records that they are accepted.
+fn accept(names: &[String], config: &Config) -> Result<()> {
+    let presets = Preset::all(&config.engine.models_dir)?;
+    let terms = Gate::terms(&presets, names)?;
+    show(&terms)?;
+    Accepted::read(&config.storage.data_dir, &[])?.record(names)?;
+    let names = names.join(", ");
+    say(&format!("accepted for this data folder: {names}"))
+}
+
+/// Prints licences.
+fn show(licences: &BTreeMap<&str, &Licence>) -> Result<()> {
+    for (name, licence) in licences {
+        let only = match licence.research_only {
+            true => " (for research only)",
+            false => "",
+        };
+        say(&format!("{name}{only}\n{}\n", licence.terms.trim()))?;
+    }
+    Ok(())
+}
+
+/// Prints a result.
+fn say(line: &str) -> Result<()> {
+    writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")
+}

@@ -1,0 +1,54 @@
+//! Fetching.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use facegen_engine::Preset;
+use facegen_engine::hub::{Pull, import};
+use facegen_engine::preset::Licence;
+
+use super::progress::Progress;
+use super::{say, show};
+use crate::config::Config;
+use crate::config::environment::Environment;
+
+/// Takes what `from` has, then fetches what is missing.
+pub(super) fn run(
+    preset: &Preset,
+    from: Option<&Path>,
+    config: &Config,
+    environment: &Environment,
+) -> Result<()> {
+    let access = environment.hub()?;
+    let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
+    let progress = Progress::new();
+    let listener = |event: facegen_engine::hub::PullEvent<'_>| progress.hear(&event);
+    if let Some(from) = from {
+        let count = import(preset, from, data_dir, accept, &listener)?;
+        say(&format!("{count} files taken from {}", from.display()))?;
+    }
+    let pull = Pull {
+        access: &access,
+        data_dir,
+        accept,
+        progress: &listener,
+    };
+    let pulled = pull.run(preset)?;
+    show(&conditions(preset))?;
+    let name = preset.name();
+    say(&format!(
+        "{name} is here: {} files fetched, {} were here",
+        pulled.fetched, pulled.here
+    ))
+}
+
+/// The terms that come with what may be used for more than research: those of
+/// the others were accepted.
+fn conditions(preset: &Preset) -> BTreeMap<&str, &Licence> {
+    let licences = preset.licences().iter();
+    licences
+        .filter(|(_, licence)| !licence.research_only)
+        .map(|(name, licence)| (name.as_str(), licence))
+        .collect()
+}
