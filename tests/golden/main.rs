@@ -28,6 +28,8 @@ mod noise;
 #[cfg(test)]
 mod projection;
 #[cfg(test)]
+mod safety;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unet;

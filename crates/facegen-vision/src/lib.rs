@@ -11,6 +11,7 @@
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
 //! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
+//! | [`safety`] | [`SafetyChecker`], and what becomes of a picture that it finds unsafe |
 //! | [`embedding`] | unit length and cosine |
 //!
 //! The numbers follow insightface, OpenCV 4.10, Pillow and transformers to the
@@ -29,6 +30,7 @@ pub mod image;
 mod onnx;
 #[cfg(test)]
 mod properties;
+pub mod safety;
 mod umeyama;
 pub mod warp;
 pub mod yunet;
@@ -43,5 +45,6 @@ pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
+pub use safety::{SafetyAction, SafetyChecker, SafetyCheckerConfig, SafetyVerdict, redact};
 pub use warp::warp_affine;
 pub use yunet::YuNetDetector;

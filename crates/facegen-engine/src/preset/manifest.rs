@@ -103,6 +103,10 @@ pub struct Components {
     pub face_detector: Component,
     /// Says who a face is.
     pub face_embedder: Component,
+    /// Stable Diffusion's safety checker; without one pictures are not looked
+    /// at.
+    #[serde(default)]
+    pub safety_checker: Option<Component>,
 }
 
 impl Components {
@@ -117,6 +121,7 @@ impl Components {
         ];
         models
             .into_iter()
+            .chain(&self.safety_checker)
             .filter_map(|component| component.config.as_deref())
     }
 }

@@ -80,11 +80,10 @@ impl Preset {
         &[Style::Realistic]
     }
 
-    /// Whether pictures are looked at before they are given out: no manifest
-    /// names a safety checker.
+    /// Whether pictures can be looked at before they are given out.
     #[must_use]
     pub fn has_safety_checker(&self) -> bool {
-        false
+        self.components().safety_checker.is_some()
     }
 
     /// The models.

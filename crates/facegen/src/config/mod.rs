@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use environment::Environment;
 use layer::Layer;
 use sections::{
-    EngineSection, FaceImageSection, LogSection, OutboundSection, QueueSection, ServerSection,
-    StorageSection,
+    EngineSection, FaceImageSection, LogSection, OutboundSection, QueueSection, SafetySection,
+    ServerSection, StorageSection,
 };
 
 /// The defaults, each with its comment.
@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) queue: QueueSection,
     pub(crate) face_image: FaceImageSection,
     pub(crate) outbound: OutboundSection,
+    pub(crate) safety: SafetySection,
     pub(crate) log: LogSection,
     /// Only builds for development have it.
     #[cfg(debug_assertions)]
