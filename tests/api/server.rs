@@ -9,8 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use facegen_api::{
     ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, SafetyChecking,
-    router,
-    webhook_body,
+    router, webhook_body,
 };
 use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::request::Style;

@@ -18,7 +18,9 @@ fn load(tensors: Vec<(String, Tensor)>, compute: &Compute) -> Result<SafetyCheck
 fn cut(whole: &Picture, [left, top, width, height]: [usize; 4], inverted: bool) -> RgbImage {
     let stride = whole.width() as usize * 3;
     let rows = (top..top + height).map(|y| &whole.rgb()[y * stride + left * 3..][..width * 3]);
-    let bytes = rows.flatten().map(|byte| if inverted { 255 - byte } else { *byte });
+    let bytes = rows
+        .flatten()
+        .map(|byte| if inverted { 255 - byte } else { *byte });
     RgbImage::new(width, height, bytes.collect()).unwrap()
 }
 
@@ -74,7 +76,10 @@ fn a_verdict_does_not_depend_on_the_pictures_beside_it() {
 fn the_names_of_transformers_5_are_read_too() {
     let golden = Golden::load("safety");
     let rename = |(name, tensor): (String, Tensor)| {
-        (name.replace("vision_model.vision_model.", "vision_model."), tensor)
+        (
+            name.replace("vision_model.vision_model.", "vision_model."),
+            tensor,
+        )
     };
     let saved = checkpoint(&golden).into_iter().map(rename).collect();
     let verdicts = load(saved, &native()).unwrap().check(&images()).unwrap();
@@ -95,7 +100,10 @@ fn a_checkpoint_without_thresholds_is_refused() {
     let mut lacking = checkpoint(&Golden::load("safety"));
     lacking.retain(|(name, _)| name != "concept_embeds_weights");
     let error = load(lacking, &native()).unwrap_err().to_string();
-    assert!(error.ends_with("has no tensor concept_embeds_weights"), "{error}");
+    assert!(
+        error.ends_with("has no tensor concept_embeds_weights"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -106,6 +114,9 @@ fn numbers_that_are_none_do_not_pass_as_safe() {
             *tensor = (tensor.clone() * f64::NAN).unwrap();
         }
     }
-    let error = load(broken, &native()).unwrap().check(&images()).unwrap_err();
+    let error = load(broken, &native())
+        .unwrap()
+        .check(&images())
+        .unwrap_err();
     assert!(matches!(error, VisionError::SafetyScore), "{error}");
 }

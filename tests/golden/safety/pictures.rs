@@ -22,7 +22,8 @@ fn the_documentation_shows_what_is_made() {
     ] {
         let made = redact(&image, action);
         let made = Picture::new(256, 256, made.into_pixels()).unwrap();
-        let shown = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
+        let shown =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
         let same = std::fs::read(&shown).is_ok_and(|file| {
             read_image(&file, &ImageLimits::default()).is_ok_and(|shown| shown == made)
         });

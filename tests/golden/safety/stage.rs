@@ -80,7 +80,12 @@ fn with_threshold(threshold: f64) -> Vec<(String, Tensor)> {
 
 fn input(fields: &[(&str, &str)]) -> GenerationInput {
     let mut raw = RawGenerationRequest::default();
-    let usual = [("prompt", "a portrait"), ("width", "64"), ("height", "64"), ("seed", "1")];
+    let usual = [
+        ("prompt", "a portrait"),
+        ("width", "64"),
+        ("height", "64"),
+        ("seed", "1"),
+    ];
     for (name, value) in usual.iter().chain(fields) {
         *raw.field_mut(name).unwrap() = Scalar::Text((*value).to_owned());
     }
@@ -144,15 +149,26 @@ fn a_safe_picture_passes_as_it_is_with_its_scores() {
         panic!("{:?}", output.verdicts);
     };
     assert!(!verdict.flagged);
-    assert_eq!((verdict.concepts.len(), verdict.special_care.len()), (17, 3));
-    assert!(verdict.concepts.iter().all(|score| (-3.0..-0.9).contains(score)));
+    assert_eq!(
+        (verdict.concepts.len(), verdict.special_care.len()),
+        (17, 3)
+    );
+    assert!(
+        verdict
+            .concepts
+            .iter()
+            .all(|score| (-3.0..-0.9).contains(score))
+    );
     assert!(!output.timings.safety_checking.is_zero());
 }
 
 #[test]
 fn a_request_may_do_without_unless_the_operator_insists() {
     let presets = Presets::new(ALWAYS);
-    let without = [("safety_checker", "false"), ("safety_checker_type", "black")];
+    let without = [
+        ("safety_checker", "false"),
+        ("safety_checker_type", "black"),
+    ];
     let output = presets.make("checked", SafetyPolicy::default(), &without);
     assert!(output.verdicts.is_empty() && output.warnings.is_empty());
     assert!(output.pictures[0].rgb().iter().any(|byte| *byte > 0));
@@ -184,7 +200,10 @@ fn a_forced_hit_needs_no_checker() {
     for name in ["demo", "checked"] {
         let output = presets.make(name, policy, &[black]);
         assert!(output.verdicts[0].flagged, "{name}");
-        assert!(output.pictures[0].rgb().iter().all(|byte| *byte == 0), "{name}");
+        assert!(
+            output.pictures[0].rgb().iter().all(|byte| *byte == 0),
+            "{name}"
+        );
     }
     let output = presets.make("demo", policy, &[black, ("safety_checker", "false")]);
     assert!(output.verdicts.is_empty());

@@ -1,9 +1,9 @@
 use serde::Serialize;
 
 use super::*;
-use crate::{Capabilities, SafetyChecking};
 use crate::fixture::{CAPABILITIES, PREFIX, failed_job, job};
 use crate::links::Links;
+use crate::{Capabilities, SafetyChecking};
 
 fn written(body: &impl Serialize) -> String {
     serde_json::to_string_pretty(body).unwrap()

@@ -37,7 +37,9 @@ impl CandleBackend {
     /// none.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         if options.safety.mandatory && !preset.has_safety_checker() {
-            return Err(preset.refusal("it has no safety checker, and safety.mandatory asks for one"));
+            return Err(
+                preset.refusal("it has no safety checker, and safety.mandatory asks for one")
+            );
         }
         let models = Models::load(preset, options)?;
         let adapter_scale = preset.options().adapter_scale;

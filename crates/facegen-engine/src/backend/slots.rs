@@ -49,7 +49,9 @@ impl Progress {
             pictures.push(checked.picture);
             if checked.verdict.as_ref().is_some_and(|said| said.flagged) {
                 let number = number + 1;
-                warnings.push(format!("picture {number} was found unsafe and is not shown"));
+                warnings.push(format!(
+                    "picture {number} was found unsafe and is not shown"
+                ));
             }
             verdicts.extend(checked.verdict);
         }

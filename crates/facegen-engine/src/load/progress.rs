@@ -24,8 +24,13 @@ pub struct LoadProgress {
 impl LoadProgress {
     /// The networks, in the order in which they are loaded. Not every preset
     /// has the last one.
-    const COMPONENTS: [&'static str; 5] =
-        ["unet", "text_encoder", "image_encoder", "vae", "safety_checker"];
+    const COMPONENTS: [&'static str; 5] = [
+        "unet",
+        "text_encoder",
+        "image_encoder",
+        "vae",
+        "safety_checker",
+    ];
 
     /// Calls `listener` whenever the loading of a network begins.
     #[must_use]

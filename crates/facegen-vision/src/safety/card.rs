@@ -54,8 +54,18 @@ fn small(canvas: &mut Canvas, bold: &FontRef<'_>, w: f32, h: f32) {
     let fits = w * 0.84 / line("Sensitive", 1.0).width();
     let size = fits.min(h * 0.3);
     let middle = h / 2.0;
-    canvas.text(&line("Sensitive", size), w / 2.0, (middle - size * 0.22).round(), TITLE);
-    canvas.text(&line("content", size), w / 2.0, (middle + size * 0.95).round(), TITLE);
+    canvas.text(
+        &line("Sensitive", size),
+        w / 2.0,
+        (middle - size * 0.22).round(),
+        TITLE,
+    );
+    canvas.text(
+        &line("content", size),
+        w / 2.0,
+        (middle + size * 0.95).round(),
+        TITLE,
+    );
 }
 
 /// A crossed-out eye, a title and a sentence.

@@ -4,9 +4,9 @@ use facegen_nn::layers::Linear;
 use facegen_nn::{Compute, NnError, Weights};
 
 use super::{SafetyCheckerConfig, SafetyVerdict};
+use crate::VisionError;
 use crate::clip::{CLIP_SIZE, ChannelOrder, clip_pixel_values};
 use crate::image::{CHANNELS, RgbImage};
-use crate::VisionError;
 
 /// Concepts that make a picture unsafe.
 const CONCEPTS: usize = 17;
@@ -89,7 +89,9 @@ impl SafetyChecker {
     pub fn cosines(&self, images: &[RgbImage]) -> Result<Vec<Vec<f32>>, VisionError> {
         let all = |embeds: &Vec<f32>| {
             let both = [&self.special_care, &self.concepts];
-            let compared = both.into_iter().flat_map(|concepts| concepts.compared(embeds));
+            let compared = both
+                .into_iter()
+                .flat_map(|concepts| concepts.compared(embeds));
             compared.map(|(cosine, _)| cosine).collect()
         };
         Ok(self.embeds(images)?.iter().map(all).collect())

@@ -16,11 +16,7 @@ pub(super) struct Canvas {
 
 impl Canvas {
     /// A canvas whose pixels are what `colour` says for their centres.
-    pub(super) fn new(
-        width: usize,
-        height: usize,
-        colour: impl Fn(f32, f32) -> Colour,
-    ) -> Self {
+    pub(super) fn new(width: usize, height: usize, colour: impl Fn(f32, f32) -> Colour) -> Self {
         let pixels = (0..width * height)
             .map(|index| colour((index % width) as f32 + 0.5, (index / width) as f32 + 0.5));
         Self {

@@ -59,7 +59,8 @@ impl Cells {
         let (width, height) = (image.width(), image.height());
         let side = (width.max(height) as f32 / longer as f32).max(1.0);
         // A cell is at least 8 pixels wide: pixels themselves are no cells.
-        let count = |pixels: usize| ((pixels as f32 / side).round() as usize).clamp(1, (pixels / 8).max(1));
+        let count =
+            |pixels: usize| ((pixels as f32 / side).round() as usize).clamp(1, (pixels / 8).max(1));
         let (columns, rows) = (count(width), count(height));
         let mut sums = vec![[0.0; CHANNELS]; columns * rows];
         let mut pixels = vec![0.0; columns * rows];

@@ -57,7 +57,10 @@ fn likeness(one: &RgbImage, other: &RgbImage, reach: usize) -> f64 {
     };
     let (one, other) = (residue(one), residue(other));
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    product(&one, &other) / (product(&one, &one) * product(&other, &other)).sqrt().max(1e-9)
+    product(&one, &other)
+        / (product(&one, &one) * product(&other, &other))
+            .sqrt()
+            .max(1e-9)
 }
 
 fn colours(image: &RgbImage) -> usize {
@@ -96,9 +99,17 @@ fn pixelating_leaves_at_most_64_cells() {
         let left = colours(&redacted);
         assert!((2..=64).contains(&left), "{width}x{height}: {left} colours");
         let columns: BTreeSet<Vec<u8>> = (0..width)
-            .map(|x| (0..height).flat_map(|y| redacted.row(y)[x * 3..x * 3 + 3].to_vec()).collect())
+            .map(|x| {
+                (0..height)
+                    .flat_map(|y| redacted.row(y)[x * 3..x * 3 + 3].to_vec())
+                    .collect()
+            })
             .collect();
-        assert!(columns.len() <= 8, "{width}x{height}: {} columns", columns.len());
+        assert!(
+            columns.len() <= 8,
+            "{width}x{height}: {} columns",
+            columns.len()
+        );
     }
 }
 
@@ -124,7 +135,10 @@ fn blurring_takes_all_detail() {
         let redacted = redact(&image, SafetyAction::Blur);
         for step in [1, 4] {
             let left = detail(&redacted, step) / detail(&image, step);
-            assert!(left < 0.01, "{width}x{height}: {left} of the detail is left");
+            assert!(
+                left < 0.01,
+                "{width}x{height}: {left} of the detail is left"
+            );
         }
         let alike = likeness(&image, &redacted, 3).abs();
         assert!(alike < 0.1, "{width}x{height}: {alike}");
@@ -135,7 +149,13 @@ fn blurring_takes_all_detail() {
 
 #[test]
 fn blurring_keeps_the_colours() {
-    let half = |index: usize| if index % 64 < 32 { [220, 40, 40] } else { [30, 60, 200] };
+    let half = |index: usize| {
+        if index % 64 < 32 {
+            [220, 40, 40]
+        } else {
+            [30, 60, 200]
+        }
+    };
     let image = RgbImage::new(64, 64, (0..64 * 64).flat_map(half).collect()).unwrap();
     let redacted = redact(&image, SafetyAction::Blur);
     let (left, right) = (&redacted.row(32)[..3], &redacted.row(32)[63 * 3..]);
@@ -149,11 +169,21 @@ fn the_card_is_written_on_at_every_size() {
     for (width, height) in SIZES {
         let card = redact(&waves(width, height), SafetyAction::SensitiveContentText);
         let bright = |pixel: &[u8]| pixel[0] > 200;
-        let written = card.pixels().chunks_exact(3).filter(|pixel| bright(pixel)).count();
-        assert!(written * 200 > width * height / 2, "{width}x{height}: {written} pixels");
+        let written = card
+            .pixels()
+            .chunks_exact(3)
+            .filter(|pixel| bright(pixel))
+            .count();
+        assert!(
+            written * 200 > width * height / 2,
+            "{width}x{height}: {written} pixels"
+        );
         for y in 0..height {
             let row = card.row(y);
-            assert!(!bright(&row[..3]) && !bright(&row[row.len() - 3..]), "{width}x{height}");
+            assert!(
+                !bright(&row[..3]) && !bright(&row[row.len() - 3..]),
+                "{width}x{height}"
+            );
         }
     }
 }

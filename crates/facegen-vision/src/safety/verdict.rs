@@ -57,11 +57,7 @@ mod tests {
 
     fn verdict(special_care: &[f32], concepts: &[f32]) -> SafetyVerdict {
         let above = |scores: &[f32]| scores.iter().map(|&score| (score, 0.0)).collect::<Vec<_>>();
-        SafetyVerdict::new(
-            above(special_care).into_iter(),
-            above(concepts).into_iter(),
-        )
-        .unwrap()
+        SafetyVerdict::new(above(special_care).into_iter(), above(concepts).into_iter()).unwrap()
     }
 
     #[test]
