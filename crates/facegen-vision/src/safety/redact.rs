@@ -6,8 +6,8 @@ use crate::image::{CHANNELS, RgbImage};
 const PIXELATE_CELLS: usize = 8;
 /// How many cells the longer side is shrunk to before [`SafetyAction::Blur`].
 const BLUR_CELLS: usize = 6;
-/// Standard deviation of the blur that follows, in cells.
-const BLUR_DEVIATION: f32 = 0.8;
+/// How far the blur that follows reaches, in cells; three times its deviation.
+const BLUR_REACH: f32 = 2.4;
 
 /// What takes the place of an unsafe picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum SafetyAction {
 ///
 /// What is blurred or pixelated is first averaged over a few large cells and
 /// then made from those averages alone, so no sharpening brings it back: at
-/// most 64 colours are left of a picture of any size.
+/// most 64 averages are left of a picture of any size.
 #[must_use]
 pub fn redact(image: &RgbImage, action: SafetyAction) -> RgbImage {
     let (width, height) = (image.width(), image.height());
@@ -114,13 +114,15 @@ fn blurred(cells: &Cells, width: usize, height: usize) -> RgbImage {
     canvas.into_image()
 }
 
-/// How much each of `cells` counts at each of `pixels` along one side.
+/// How much each of `cells` counts at each of `pixels` along one side: a bell
+/// without an exponential, whose last bit is not the same everywhere.
 fn weights(cells: usize, pixels: usize) -> Vec<Vec<f32>> {
     let weights = |pixel: usize| -> Vec<f32> {
         let place = (pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5;
         let weight = |cell: usize| {
-            let distance = (place - cell as f32) / BLUR_DEVIATION;
-            (-distance * distance / 2.0).exp()
+            let distance = (place - cell as f32) / BLUR_REACH;
+            let bell = (1.0 - distance * distance).max(0.0);
+            bell * bell * bell
         };
         let sum: f32 = (0..cells).map(weight).sum();
         (0..cells).map(|cell| weight(cell) / sum).collect()
