@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, router, webhook_body};
+use facegen_api::{
+    ApiConfig, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
+};
 use facegen_core::request::Style;
 use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Picture, Slot,
@@ -68,6 +70,7 @@ impl Backend for ReadyPicture {
         let output = GenerationOutput {
             pictures: vec![self.picture.clone()],
             seed: input.request.seed(),
+            verdicts: Vec::new(),
             warnings: Vec::new(),
             timings: GenerationTimings::default(),
         };
@@ -235,7 +238,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
     let clock = Arc::new(SystemClock);
     let guard = Guard::new(Networks::public_and(Vec::new()))?;
     let capabilities = Capabilities {
-        safety_checker: false,
+        safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
     };
     let offered = capabilities.clone();

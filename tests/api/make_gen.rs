@@ -1,5 +1,6 @@
 //! `/api/v1/enterprise/face_gen/make_gen`: what is asked for is made.
 
+use facegen_api::SafetyChecking;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
@@ -135,7 +136,7 @@ async fn links_begin_with_the_address_of_the_operator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checker_that_is_not_there_is_not_claimed() {
     let mut builder = Builder::new();
-    builder.capabilities.safety_checker = false;
+    builder.capabilities.safety_checking = SafetyChecking::Absent;
     let server = builder.start().await;
     let body = server.make_gen(&json!({"safety_checker": true})).await.ok();
     assert_eq!(body["meta"]["safety_checker"], "no");

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use facegen_api::{
-    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, router,
-    webhook_body,
+    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, SafetyChecking,
+    router, webhook_body,
 };
 use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::request::Style;
@@ -62,7 +62,7 @@ impl Builder {
                 ..ApiConfig::default()
             },
             capabilities: Capabilities {
-                safety_checker: true,
+                safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
             },
             readiness: Arc::new(|| Readiness::Ready),

@@ -34,6 +34,8 @@ mod plus_face;
 #[cfg(test)]
 mod projection;
 #[cfg(test)]
+mod safety;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unet;

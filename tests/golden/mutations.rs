@@ -4,7 +4,7 @@ use crate::support::{Golden, Manifest};
 
 /// The faults that are easy to make in a port of this pipeline; each has to be
 /// one that some golden can tell from the truth.
-const REQUIRED: [&str; 17] = [
+const REQUIRED: [&str; 22] = [
     "gelu_tanh",
     "quick_gelu",
     "gelu_erf",
@@ -22,6 +22,11 @@ const REQUIRED: [&str; 17] = [
     "set_alpha_to_one",
     "mid_block_before_up_blocks",
     "rows_swapped",
+    "no_post_layernorm",
+    "squashed",
+    "no_rounding",
+    "no_adjustment",
+    "adjustment_reset_before_concepts",
 ];
 
 /// A golden that no fault can move proves nothing.

@@ -7,12 +7,12 @@ use facegen_core::request::{Scalar, Style};
 use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
 use facegen_jobs::{FaceOrigin, Failure, Job, JobId};
 
-use crate::Capabilities;
+use crate::{Capabilities, SafetyChecking};
 
 pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
-    safety_checker: true,
+    safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
 };
 

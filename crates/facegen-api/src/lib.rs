@@ -39,5 +39,7 @@ mod fixture;
 
 pub use error::ApiError;
 pub use router::router;
-pub use state::{ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe};
+pub use state::{
+    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, SafetyChecking,
+};
 pub use webhook::webhook_body;

@@ -91,10 +91,33 @@ impl Default for ApiConfig {
 /// What the loaded models can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Whether there is a safety checker.
-    pub safety_checker: bool,
+    /// Whether pictures are looked at.
+    pub safety_checking: SafetyChecking,
     /// The looks on offer.
     pub styles: Vec<Style>,
+}
+
+/// When the safety checker looks at pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SafetyChecking {
+    /// Never: there is none.
+    Absent,
+    /// When the request does not say otherwise.
+    OnRequest,
+    /// Always, whatever the request says.
+    Always,
+}
+
+impl SafetyChecking {
+    /// Whether it looks at the pictures of a request that wants it or not.
+    #[must_use]
+    pub fn applies(self, wanted: bool) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::OnRequest => wanted,
+            Self::Always => true,
+        }
+    }
 }
 
 /// Renders the metrics of the process in Prometheus' text format.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{ErrorCode, GenerationRequest, Picture};
+use crate::{ErrorCode, GenerationRequest, Picture, SafetyVerdict};
 
 /// Makes pictures, one denoising step at a time.
 pub trait Backend: Send {
@@ -114,6 +114,9 @@ pub struct GenerationOutput {
     pub pictures: Vec<Picture>,
     /// The seed of the first sample.
     pub seed: u32,
+    /// What the safety checker says, for each picture; empty when the pictures
+    /// were not looked at.
+    pub verdicts: Vec<SafetyVerdict>,
     /// What the caller should know about the pictures, e.g. a truncated prompt.
     pub warnings: Vec<String>,
     /// Where the time went.
@@ -131,15 +134,22 @@ pub struct GenerationTimings {
     pub conditioning: Duration,
     /// All denoising steps.
     pub denoising: Duration,
-    /// Turning latents into pictures and checking them.
+    /// Turning latents into pictures.
     pub decoding: Duration,
+    /// Looking for unsafe pictures, and replacing them.
+    pub safety_checking: Duration,
 }
 
 impl GenerationTimings {
     /// The sum of all stages.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.face_analysis + self.text_encoding + self.conditioning + self.denoising + self.decoding
+        self.face_analysis
+            + self.text_encoding
+            + self.conditioning
+            + self.denoising
+            + self.decoding
+            + self.safety_checking
     }
 }
 

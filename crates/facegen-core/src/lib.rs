@@ -9,6 +9,7 @@
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
 //! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
+//! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
 //! | [`face`] | [`FaceReader`], the port that gets photographs |
@@ -27,6 +28,7 @@ pub mod fake;
 pub mod picture;
 pub mod redact;
 pub mod request;
+pub mod safety;
 pub mod state;
 pub mod storage;
 pub mod webhook;
@@ -39,6 +41,7 @@ pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
 pub use picture::Picture;
 pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestError};
+pub use safety::SafetyVerdict;
 pub use state::JobState;
 pub use storage::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError};
 pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSender};

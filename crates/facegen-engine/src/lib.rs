@@ -29,5 +29,5 @@ pub use backend::CandleBackend;
 pub use device::DeviceChoice;
 pub use encode::encode_png;
 pub use error::EngineError;
-pub use load::{LoadOptions, LoadProgress, LoadStep, Models};
+pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy};
 pub use preset::Preset;

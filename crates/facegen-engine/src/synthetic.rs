@@ -97,6 +97,9 @@ fn statistics(name: &str, shape: &[usize]) -> (f32, f32) {
         // Norms scale by about one; every other vector is a bias.
         [_] if is_weight => (1.0, 0.1),
         [_] if name.ends_with("bias") => (0.0, 0.05),
+        // Where the published safety checker has its thresholds: hardly
+        // anything is as near to a random direction.
+        [_] if name.ends_with("embeds_weights") => (0.2, 0.01),
         _ if name.contains("embedding") && !name.contains("linear") && !name.contains("patch") => {
             (0.0, 0.5)
         }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `facegen_queue_depth` | gauge | jobs that wait |
 //! | `facegen_queue_wait_seconds` | histogram | from the acceptance of a job to its first claim |
-//! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `encoding`, `storing` |
+//! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking`, `encoding`, `storing` |
 //! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
 //! | `facegen_deliveries_total{outcome}` | counter | attempts to deliver a webhook: `delivered`, `retry`, `dead` |
 
@@ -70,6 +70,7 @@ pub(crate) fn timings(timings: &GenerationTimings) {
         ("conditioning", timings.conditioning),
         ("denoising", timings.denoising),
         ("decoding", timings.decoding),
+        ("safety_checking", timings.safety_checking),
     ] {
         histogram!(STAGE, "stage" => name).record(time);
     }

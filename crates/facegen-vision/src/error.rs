@@ -61,4 +61,10 @@ pub enum VisionError {
         /// What the runtime said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The safety checker cannot be loaded or run.
+    #[error("safety checker: {0}")]
+    SafetyChecker(#[from] facegen_nn::NnError),
+    /// A picture cannot be judged, which is not the same as being safe.
+    #[error("safety checker: a score is not finite")]
+    SafetyScore,
 }

@@ -15,6 +15,7 @@
 //! | [`square_crop`] | the crop for adapters that know no recogniser |
 //! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
+//! | [`safety`] | [`SafetyChecker`], and what becomes of a picture that it finds unsafe |
 //! | [`embedding`] | unit length and cosine |
 //!
 //! The numbers follow insightface, OpenCV 4.10, Pillow and transformers to the
@@ -37,6 +38,7 @@ mod letterbox;
 mod onnx;
 #[cfg(test)]
 mod properties;
+pub mod safety;
 pub mod scrfd;
 pub mod square_crop;
 mod suppression;
@@ -57,6 +59,7 @@ pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
 pub use ladder::DetectionLadder;
+pub use safety::{SafetyAction, SafetyChecker, SafetyCheckerConfig, SafetyVerdict, redact};
 pub use scrfd::ScrfdDetector;
 pub use square_crop::square_crop;
 pub use warp::warp_affine;

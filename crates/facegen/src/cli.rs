@@ -106,6 +106,14 @@ pub(crate) struct RequestArguments {
     /// How many pictures to make, 1 or 2; the second uses the next seed.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     samples: Option<String>,
+    /// Whether the preset's safety checker looks at the pictures, true or
+    /// false; true when absent.
+    #[arg(long, value_name = "FLAG")]
+    safety_checker: Option<String>,
+    /// What takes the place of an unsafe picture: blur, pixelate, black or
+    /// sensitive_content_text, which is used when absent.
+    #[arg(long, value_name = "NAME")]
+    safety_checker_type: Option<String>,
 }
 
 impl From<RequestArguments> for RawGenerationRequest {
@@ -120,6 +128,8 @@ impl From<RequestArguments> for RawGenerationRequest {
             s_scale: arguments.s_scale.into(),
             seed: arguments.seed.into(),
             samples: arguments.samples.into(),
+            safety_checker: arguments.safety_checker.into(),
+            safety_checker_type: arguments.safety_checker_type.into(),
             ..Self::default()
         }
     }
@@ -147,7 +157,8 @@ mod tests {
     #[test]
     fn every_option_reaches_its_field() {
         let line = "facegen generate --face f.jpg --prompt a --negative-prompt b --seed 1 \
-                    --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2";
+                    --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2 \
+                    --safety-checker false --safety-checker-type black";
         let arguments = generate(line);
         let raw = RawGenerationRequest::from(arguments.request);
         let request = raw.parse().unwrap().resolve_seed(|| 0);
@@ -156,6 +167,11 @@ mod tests {
         assert_eq!((request.guidance_scale(), request.s_scale()), (3.0, 0.5));
         assert_eq!((request.width(), request.height()), (64, 72));
         assert_eq!(request.samples(), 2);
+        let safety = request.safety();
+        assert_eq!(
+            (safety.enabled, safety.checker_type.as_str()),
+            (false, "black")
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - [`process`]: one server, and what it logs
 //! - [`client`]: what a client sends and gets
 //! - [`requests`]: pictures, keys, links and refusals
+//! - [`safety`]: what is shown of unsafe pictures
 //! - [`stops`]: signals, a second server, hand-back
 //! - [`kills`]: `kill -9` at every point of a job's life
 
@@ -10,4 +11,5 @@ mod client;
 mod kills;
 mod process;
 mod requests;
+mod safety;
 mod stops;

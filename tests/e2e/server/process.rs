@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -62,6 +63,26 @@ impl Site {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         command.env("RUST_LOG", "trace").envs(variables);
         Ok(command)
+    }
+
+    /// Everything that servers have written into the folder, by its path.
+    pub(super) fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut folders = vec![self.folder.path().to_owned()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let (path, kind) = (entry.path(), entry.file_type()?);
+                // The synthetic weights are a link.
+                if kind.is_dir() {
+                    folders.push(path);
+                } else if kind.is_file() {
+                    let bytes = fs::read(&path)?;
+                    files.push((path, bytes));
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Starts a server and waits until it is ready.

@@ -44,7 +44,7 @@ impl<'a> Meta<'a> {
             num_inference_steps: request.steps(),
             outdir: "out",
             prompt: request.prompt(),
-            safety_checker: yes_or_no(safety.enabled && capabilities.safety_checker),
+            safety_checker: yes_or_no(capabilities.safety_checking.applies(safety.enabled)),
             safety_checker_type: safety.checker_type.as_str(),
             samples: request.samples(),
             seed: request.seed(),

@@ -1,9 +1,9 @@
 use serde::Serialize;
 
 use super::*;
-use crate::Capabilities;
 use crate::fixture::{CAPABILITIES, PREFIX, failed_job, job};
 use crate::links::Links;
+use crate::{Capabilities, SafetyChecking};
 
 fn written(body: &impl Serialize) -> String {
     serde_json::to_string_pretty(body).unwrap()
@@ -115,13 +115,20 @@ fn base64_changes_the_ending_and_the_flag() {
 #[test]
 fn a_checker_that_is_not_there_is_not_claimed() {
     let none = Capabilities {
-        safety_checker: false,
+        safety_checking: SafetyChecking::Absent,
+        ..CAPABILITIES
+    };
+    let always = Capabilities {
+        safety_checking: SafetyChecking::Always,
         ..CAPABILITIES
     };
     for (asked, capabilities, claimed) in [
         (true, &CAPABILITIES, "yes"),
         (false, &CAPABILITIES, "no"),
         (true, &none, "no"),
+        (false, &none, "no"),
+        (true, &always, "yes"),
+        (false, &always, "yes"),
     ] {
         let job = job(&[("safety_checker", asked.into())]);
         let written = serde_json::to_string(&Success::new(&job, links(), capabilities)).unwrap();

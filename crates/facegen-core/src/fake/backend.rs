@@ -285,6 +285,7 @@ pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> 
     Ok(GenerationOutput {
         pictures,
         seed: input.request.seed(),
+        verdicts: Vec::new(),
         warnings: Vec::new(),
         timings: GenerationTimings::default(),
     })

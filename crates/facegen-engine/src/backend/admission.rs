@@ -7,16 +7,18 @@ use facegen_core::{GenerationInput, GenerationRequest, GenerationTimings};
 use facegen_diffusion::{Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler};
 use facegen_vision::FaceAnalysis;
 
+use super::safety;
 use super::slots::Admitted;
 use crate::denoise::{DenoiseState, Guidance};
 use crate::prompt::PROMPT_TOKENS;
-use crate::{EngineError, Models};
+use crate::{EngineError, Models, SafetyPolicy};
 
 /// All that happens to a request before its first step: face, prompts,
 /// conditioning and noise.
 pub(super) fn admit(
     models: &Models,
     adapter_scale: f64,
+    policy: SafetyPolicy,
     input: &GenerationInput,
 ) -> Result<Admitted, EngineError> {
     let request = &input.request;
@@ -36,11 +38,13 @@ pub(super) fn admit(
             .compute
             .run(|| prepare_guidance(models, adapter_scale, request, &face, prompts))
     })?;
-    warn(request, &face, &mut warnings);
+    warn_of_others(&face, &mut warnings);
+    let safety_action = safety::action(models, policy, request.safety(), &mut warnings);
     Ok(Admitted {
         seed: request.seed(),
         steps: request.steps(),
         states: start_from_noise(models, request, &guidance)?,
+        safety_action,
         warnings,
         timings,
     })
@@ -97,17 +101,13 @@ fn prepare_guidance(
     }))
 }
 
-/// What the caller should know about the pictures.
-fn warn(request: &GenerationRequest, face: &FaceAnalysis, warnings: &mut Vec<String>) {
+/// The caller should know when there was a choice.
+fn warn_of_others(face: &FaceAnalysis, warnings: &mut Vec<String>) {
     if face.faces_found > 1 {
         let faces = face.faces_found;
         warnings.push(format!(
             "face_image shows {faces} faces; the most certain one was used"
         ));
-    }
-    if request.safety().enabled {
-        let unchecked = "this preset has no safety checker; the pictures were not checked";
-        warnings.push(unchecked.to_owned());
     }
 }
 

@@ -1,15 +1,18 @@
 //! The engine's side of the port: requests in, steps, pictures out.
 
 mod admission;
+mod safety;
 mod slots;
 
 use std::time::Instant;
 
-use facegen_core::{Backend, BackendError, GenerationInput, Picture, Slot, SlotEvent};
+use facegen_core::{Backend, BackendError, GenerationInput, Slot, SlotEvent};
 use facegen_diffusion::AutoencoderKl;
+use facegen_vision::RgbImage;
 
 use crate::denoise::{DenoiseState, denoise_step};
-use crate::{EngineError, LoadOptions, Models, Preset};
+use crate::{EngineError, LoadOptions, Models, Preset, SafetyPolicy};
+use safety::Checked;
 use slots::{Sample, Slots};
 
 /// How many pictures share one call of the UNet. One, until a measurement
@@ -21,6 +24,7 @@ const BATCH_LIMIT: usize = 1;
 pub struct CandleBackend {
     models: Models,
     adapter_scale: f64,
+    safety: SafetyPolicy,
     batch_limit: usize,
     slots: Slots,
 }
@@ -29,13 +33,20 @@ impl CandleBackend {
     /// Loads a preset's models.
     ///
     /// # Errors
-    /// When one cannot be loaded.
+    /// When one cannot be loaded, or a safety checker is mandatory and there is
+    /// none.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
+        if options.safety.mandatory && !preset.has_safety_checker() {
+            return Err(
+                preset.refusal("it has no safety checker, and safety.mandatory asks for one")
+            );
+        }
         let models = Models::load(preset, options)?;
         let adapter_scale = preset.options().adapter_scale;
         Ok(Self {
             models,
             adapter_scale,
+            safety: options.safety,
             batch_limit: BATCH_LIMIT,
             slots: Slots::default(),
         })
@@ -61,7 +72,7 @@ impl CandleBackend {
     }
 
     /// Decodes a sample whose last step is done.
-    fn decode(&self, state: &DenoiseState) -> Result<Picture, EngineError> {
+    fn decode(&self, state: &DenoiseState) -> Result<RgbImage, EngineError> {
         let models = &self.models;
         let decoded = models.compute.run(|| models.vae.decode(state.latents()))?;
         // A sum is finite only if every value is; NaN would become black.
@@ -70,14 +81,28 @@ impl CandleBackend {
         }
         let (_, _, height, width) = decoded.dims4()?;
         let rgb = AutoencoderKl::to_rgb(&decoded)?;
-        Picture::new(width as u32, height as u32, rgb)
-            .map_err(|error| EngineError::Defect(error.to_string()))
+        Ok(RgbImage::new(width, height, rgb)?)
+    }
+
+    /// What of a decoded picture may leave the engine.
+    fn check(&self, image: RgbImage, sample: &Sample) -> Result<Checked, EngineError> {
+        let models = &self.models;
+        let checker = models.safety_checker.as_ref();
+        models
+            .compute
+            .run(|| safety::check(checker, self.safety, image, sample.safety_action))
     }
 
     fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {
         let started = Instant::now();
-        match self.decode(&sample.state) {
-            Ok(picture) => self.slots.add_picture(sample, picture, started.elapsed()),
+        let decoded = self.decode(&sample.state);
+        let decoding = started.elapsed();
+        match decoded.and_then(|image| self.check(image, sample)) {
+            Ok(checked) => {
+                let safety_checking = started.elapsed() - decoding;
+                let timings = [decoding, safety_checking];
+                self.slots.add_picture(sample, checked, timings)
+            }
             Err(error) => self.slots.fail(sample.slot, error.into()),
         }
     }
@@ -85,7 +110,7 @@ impl CandleBackend {
 
 impl Backend for CandleBackend {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        let admitted = admission::admit(&self.models, self.adapter_scale, input)?;
+        let admitted = admission::admit(&self.models, self.adapter_scale, self.safety, input)?;
         Ok(self.slots.insert(admitted))
     }
 

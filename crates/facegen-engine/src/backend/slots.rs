@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use facegen_core::{BackendError, GenerationOutput, GenerationTimings, Picture, Slot, SlotEvent};
+use facegen_core::{BackendError, GenerationOutput, GenerationTimings, Slot, SlotEvent};
+use facegen_vision::SafetyAction;
 
+use super::safety::Checked;
 use crate::denoise::DenoiseState;
 
 /// One picture of a request on its way.
@@ -12,6 +14,8 @@ pub(super) struct Sample {
     /// Position among the pictures of its request.
     pub(super) index: usize,
     pub(super) state: DenoiseState,
+    /// What happens to an unsafe picture; nobody looks when there is nothing.
+    pub(super) safety_action: Option<SafetyAction>,
 }
 
 /// A request that is ready to be denoised.
@@ -21,6 +25,7 @@ pub(super) struct Admitted {
     /// Steps of each sample.
     pub(super) steps: usize,
     pub(super) states: Vec<DenoiseState>,
+    pub(super) safety_action: Option<SafetyAction>,
     pub(super) warnings: Vec<String>,
     pub(super) timings: GenerationTimings,
 }
@@ -31,9 +36,33 @@ struct Progress {
     seed: u32,
     steps_done: usize,
     steps: usize,
-    pictures: Vec<Option<Picture>>,
+    pictures: Vec<Option<Checked>>,
     warnings: Vec<String>,
     timings: GenerationTimings,
+}
+
+impl Progress {
+    /// The result of a request whose pictures are all there.
+    fn into_output(self) -> GenerationOutput {
+        let (mut pictures, mut verdicts, mut warnings) = (Vec::new(), Vec::new(), self.warnings);
+        for (number, checked) in self.pictures.into_iter().flatten().enumerate() {
+            pictures.push(checked.picture);
+            if checked.verdict.as_ref().is_some_and(|said| said.flagged) {
+                let number = number + 1;
+                warnings.push(format!(
+                    "picture {number} was found unsafe and is not shown"
+                ));
+            }
+            verdicts.extend(checked.verdict);
+        }
+        GenerationOutput {
+            pictures,
+            seed: self.seed,
+            verdicts,
+            warnings,
+            timings: self.timings,
+        }
+    }
 }
 
 /// The admitted requests, and their samples in the order of admission.
@@ -54,13 +83,17 @@ impl Slots {
         self.next += 1;
         let count = admitted.states.len();
         let states = admitted.states.into_iter().enumerate();
-        self.samples
-            .extend(states.map(|(index, state)| Sample { slot, index, state }));
+        self.samples.extend(states.map(|(index, state)| Sample {
+            slot,
+            index,
+            state,
+            safety_action: admitted.safety_action,
+        }));
         let progress = Progress {
             seed: admitted.seed,
             steps_done: 0,
             steps: admitted.steps * count,
-            pictures: vec![None; count],
+            pictures: (0..count).map(|_| None).collect(),
             warnings: admitted.warnings,
             timings: admitted.timings,
         };
@@ -115,25 +148,20 @@ impl Slots {
     pub(super) fn add_picture(
         &mut self,
         sample: &Sample,
-        picture: Picture,
-        elapsed: Duration,
+        checked: Checked,
+        [decoding, safety_checking]: [Duration; 2],
     ) -> Option<SlotEvent> {
         let request = self.requests.get_mut(&sample.slot)?;
-        request.timings.decoding += elapsed;
-        request.pictures[sample.index] = Some(picture);
+        request.timings.decoding += decoding;
+        request.timings.safety_checking += safety_checking;
+        request.pictures[sample.index] = Some(checked);
         if request.pictures.iter().any(Option::is_none) {
             return None;
         }
         let request = self.requests.remove(&sample.slot)?;
-        let output = GenerationOutput {
-            pictures: request.pictures.into_iter().flatten().collect(),
-            seed: request.seed,
-            warnings: request.warnings,
-            timings: request.timings,
-        };
         Some(SlotEvent::Finished {
             slot: sample.slot,
-            output,
+            output: request.into_output(),
         })
     }
 

@@ -25,4 +25,17 @@ pub struct LoadOptions {
     pub device: DeviceChoice,
     /// Told of each network whose loading begins.
     pub progress: LoadProgress,
+    /// When pictures are looked at.
+    pub safety: SafetyPolicy,
+}
+
+/// What the operator wants of the safety checker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SafetyPolicy {
+    /// Look at every picture, also when a request says not to, and refuse
+    /// presets that cannot.
+    pub mandatory: bool,
+    /// Find every picture unsafe that is looked at, even without a checker.
+    /// For tests.
+    pub force_hit: bool,
 }

@@ -6,7 +6,9 @@ use facegen_diffusion::{
 };
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
-use facegen_vision::{DetectionLadder, FaceAnalyzer, OnnxEmbedder, load_detector};
+use facegen_vision::{
+    DetectionLadder, FaceAnalyzer, OnnxEmbedder, SafetyChecker, SafetyCheckerConfig, load_detector,
+};
 
 use super::{LoadOptions, component, fit};
 use crate::face::{FaceEncoder, ImageProjection};
@@ -27,6 +29,8 @@ pub struct Models {
     pub unet: UNet2DConditionModel,
     /// Latents to pictures.
     pub vae: AutoencoderKl,
+    /// Pictures to verdicts, where the preset has it.
+    pub safety_checker: Option<SafetyChecker>,
     /// Where all of it runs.
     pub compute: Compute,
 }
@@ -41,6 +45,13 @@ impl Models {
         let started = Instant::now();
         let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
         fit::check(preset)?;
+        let options = &LoadOptions {
+            progress: options
+                .progress
+                .clone()
+                .with_safety_checker(preset.has_safety_checker()),
+            ..options.clone()
+        };
         let dtype = preset.options().dtype.dtype();
         let compute = Compute::new(options.device.open()?, dtype);
         let (unet, projection) = load_unet(preset, options, &compute)?;
@@ -53,6 +64,7 @@ impl Models {
             face: load_face(preset, options, projection, &compute)?,
             unet,
             vae: load_vae(preset, options, &compute)?,
+            safety_checker: load_safety_checker(preset, options, &compute)?,
             compute,
         };
         tracing::info!(
@@ -179,4 +191,22 @@ fn load_vae(
         weights.finish()?;
         Ok(model)
     })
+}
+
+fn load_safety_checker(
+    preset: &Preset,
+    options: &LoadOptions,
+    compute: &Compute,
+) -> Result<Option<SafetyChecker>, EngineError> {
+    let Some(component) = &preset.components().safety_checker else {
+        return Ok(None);
+    };
+    options.progress.begin("safety_checker");
+    let config: SafetyCheckerConfig = component::config(preset, component)?;
+    let checker = component::model(preset, component, options, |weights| {
+        let checker = SafetyChecker::load(&config, weights, compute)?;
+        weights.finish()?;
+        Ok(checker)
+    })?;
+    Ok(Some(checker))
 }

@@ -16,26 +16,47 @@ pub struct LoadStep {
 
 /// Who wants to know how far loading is; nobody by default.
 #[derive(Clone, Default)]
-pub struct LoadProgress(Option<Arc<dyn Fn(LoadStep) + Send + Sync>>);
+pub struct LoadProgress {
+    listener: Option<Arc<dyn Fn(LoadStep) + Send + Sync>>,
+    with_safety_checker: bool,
+}
 
 impl LoadProgress {
-    /// The networks, in the order in which they are loaded.
-    const COMPONENTS: [&'static str; 4] = ["unet", "text_encoder", "image_encoder", "vae"];
+    /// The networks, in the order in which they are loaded. Not every preset
+    /// has the last one.
+    const COMPONENTS: [&'static str; 5] = [
+        "unet",
+        "text_encoder",
+        "image_encoder",
+        "vae",
+        "safety_checker",
+    ];
 
     /// Calls `listener` whenever the loading of a network begins.
     #[must_use]
     pub fn new(listener: impl Fn(LoadStep) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(listener)))
+        Self {
+            listener: Some(Arc::new(listener)),
+            ..Self::default()
+        }
+    }
+
+    /// The same for a preset that has a safety checker, or has none.
+    pub(super) fn with_safety_checker(self, with_safety_checker: bool) -> Self {
+        Self {
+            with_safety_checker,
+            ..self
+        }
     }
 
     /// Says that the loading of `component` begins.
     pub(super) fn begin(&self, component: &'static str) {
         let place = Self::COMPONENTS.iter().position(|name| *name == component);
-        if let (Some(listener), Some(loaded)) = (&self.0, place) {
+        if let (Some(listener), Some(loaded)) = (&self.listener, place) {
             listener(LoadStep {
                 component,
                 loaded,
-                components: Self::COMPONENTS.len(),
+                components: Self::COMPONENTS.len() - usize::from(!self.with_safety_checker),
             });
         }
     }
@@ -45,7 +66,7 @@ impl fmt::Debug for LoadProgress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_tuple("LoadProgress")
-            .field(&self.0.is_some())
+            .field(&self.listener.is_some())
             .finish()
     }
 }

@@ -45,6 +45,7 @@ impl Components {
         ];
         models
             .into_iter()
+            .chain(&self.safety_checker)
             .filter_map(|component| component.config.as_deref())
     }
 

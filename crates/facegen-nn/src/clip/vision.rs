@@ -102,8 +102,21 @@ impl ClipVisionModel {
             .ok_or_else(|| NnError::Config("an image encoder without layers".into()))
     }
 
-    /// `image_embeds`: the class token after the last layer, normed and
-    /// projected; `(batch, projection_dim)`.
+    /// `pooler_output`: the class token after the last layer, normed;
+    /// `(batch, hidden_size)`.
+    ///
+    /// # Errors
+    /// When the picture has another size.
+    pub fn pooled(&self, pixel_values: &Tensor) -> Result<Tensor> {
+        let states = self.hidden_states(pixel_values)?;
+        let last = states
+            .last()
+            .ok_or_else(|| NnError::Config("an image encoder without layers".into()))?;
+        let class_token = last.narrow(1, 0, 1)?.contiguous()?;
+        Ok(self.post_layernorm.forward(&class_token)?.squeeze(1)?)
+    }
+
+    /// `image_embeds`: the pooled output, projected; `(batch, projection_dim)`.
     ///
     /// # Errors
     /// When the checkpoint has no projection head or the picture another size.
@@ -112,12 +125,7 @@ impl ClipVisionModel {
             .visual_projection
             .as_ref()
             .ok_or_else(|| NnError::Config("the image encoder has no visual_projection".into()))?;
-        let states = self.hidden_states(pixel_values)?;
-        let last = states
-            .last()
-            .ok_or_else(|| NnError::Config("an image encoder without layers".into()))?;
-        let class_token = last.narrow(1, 0, 1)?.contiguous()?;
-        projection.forward(&self.post_layernorm.forward(&class_token)?.squeeze(1)?)
+        projection.forward(&self.pooled(pixel_values)?)
     }
 
     fn first_hidden_states(&self, pixel_values: &Tensor, layers: usize) -> Result<Vec<Tensor>> {

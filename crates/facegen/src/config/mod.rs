@@ -26,7 +26,7 @@ use environment::Environment;
 use layer::Layer;
 use sections::{
     EngineSection, FaceImageSection, LogSection, ModelsSection, OutboundSection, QueueSection,
-    ServerSection, StorageSection,
+    SafetySection, ServerSection, StorageSection,
 };
 
 /// The defaults, each with its comment.
@@ -43,6 +43,7 @@ pub(crate) struct Config {
     pub(crate) queue: QueueSection,
     pub(crate) face_image: FaceImageSection,
     pub(crate) outbound: OutboundSection,
+    pub(crate) safety: SafetySection,
     pub(crate) log: LogSection,
     /// Only builds for development have it.
     #[cfg(debug_assertions)]

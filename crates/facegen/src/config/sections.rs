@@ -75,6 +75,13 @@ pub(crate) struct OutboundSection {
     pub(crate) allow_networks: Vec<ipnet::IpNet>,
 }
 
+/// `[safety]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SafetySection {
+    pub(crate) mandatory: bool,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,7 +97,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// `[testing]`: dies in the middle of a job, to prove that nothing is lost.
+/// `[testing]`: dies in the middle of a job, to prove that nothing is lost, and
+/// finds harmless pictures unsafe, to prove that they are not shown.
 #[cfg(debug_assertions)]
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -101,6 +109,8 @@ pub(crate) struct TestingSection {
     pub(crate) abort_at: String,
     /// Only jobs with this prompt; all when empty.
     pub(crate) prompt: String,
+    /// Find every picture unsafe, also without a safety checker.
+    pub(crate) force_hit: bool,
 }
 
 /// A number of the config as a duration.

@@ -103,6 +103,7 @@ fn report(
         conditioning = ?timings.conditioning,
         denoising = ?timings.denoising,
         decoding = ?timings.decoding,
+        safety_checking = ?timings.safety_checking,
         "stages"
     );
     let mut results = io::stdout().lock();

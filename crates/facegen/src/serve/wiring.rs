@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use facegen_api::{ApiConfig, ApiState, Capabilities};
+use facegen_api::{ApiConfig, ApiState, Capabilities, SafetyChecking};
 use facegen_core::{Clock, SystemClock};
-use facegen_engine::{LoadOptions, Preset, encode_png};
+use facegen_engine::{LoadOptions, Preset, SafetyPolicy, encode_png};
 use facegen_jobs::{JobService, JobsConfig, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -29,6 +29,7 @@ pub(super) fn load_options(config: &Config) -> Result<LoadOptions> {
         data_dir: config.storage.data_dir.clone(),
         accept: config.models.accept.clone(),
         device: parse_device(&config.engine.device).map_err(|reason| anyhow!(reason))?,
+        safety: safety_policy(config),
         ..LoadOptions::default()
     })
 }
@@ -45,7 +46,7 @@ pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobSer
     let face_deadline = seconds(config.face_image.timeout_seconds);
     let faces = Faces::new(guard.clone(), image_limits(config), face_deadline);
     let webhooks = HttpWebhooks::new(guard, Arc::clone(&clock), HttpWebhooks::DEFAULT_DEADLINE);
-    let (public_url, capabilities) = (public_url(config), capabilities(preset));
+    let (public_url, capabilities) = (public_url(config), capabilities(config, preset));
     let ports = Ports {
         faces: Arc::new(faces),
         images: Arc::new(images),
@@ -84,7 +85,7 @@ pub(super) fn api_state(
             max_face_bytes: image_limits(config).max_bytes,
             keep_pictures: hours(config.storage.keep_pictures_hours),
         },
-        capabilities: capabilities(preset),
+        capabilities: capabilities(config, preset),
         readiness: Arc::new(move || status.readiness()),
         metrics: Arc::new(move || metrics.render()),
         clock: Arc::new(SystemClock),
@@ -115,9 +116,16 @@ fn megabytes(megabytes: NonZeroU16) -> usize {
     usize::from(megabytes.get()) * 1_000_000
 }
 
-fn capabilities(preset: &Preset) -> Capabilities {
+fn capabilities(config: &Config, preset: &Preset) -> Capabilities {
+    let policy = safety_policy(config);
     Capabilities {
-        safety_checker: preset.has_safety_checker(),
+        safety_checking: if !preset.has_safety_checker() && !policy.force_hit {
+            SafetyChecking::Absent
+        } else if policy.mandatory {
+            SafetyChecking::Always
+        } else {
+            SafetyChecking::OnRequest
+        },
         styles: preset.styles().to_vec(),
     }
 }
@@ -125,6 +133,16 @@ fn capabilities(preset: &Preset) -> Capabilities {
 fn public_url(config: &Config) -> Option<String> {
     let url = &config.server.public_url;
     (!url.is_empty()).then(|| url.clone())
+}
+
+fn safety_policy(config: &Config) -> SafetyPolicy {
+    SafetyPolicy {
+        mandatory: config.safety.mandatory,
+        #[cfg(debug_assertions)]
+        force_hit: config.testing.force_hit,
+        #[cfg(not(debug_assertions))]
+        force_hit: false,
+    }
 }
 
 fn encoder() -> PictureEncoder {

@@ -1,0 +1,102 @@
+//! The stage between decoding and everything else: no other part of the
+//! program sees a picture before it has passed here.
+
+use facegen_core::request::{Safety, SafetyCheckerType};
+use facegen_core::{Picture, SafetyVerdict};
+use facegen_vision::{RgbImage, SafetyAction, SafetyChecker, redact};
+
+use crate::{EngineError, Models, SafetyPolicy};
+
+/// A picture that may leave the engine.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) picture: Picture,
+    /// What was said about it, when it was looked at.
+    pub(super) verdict: Option<SafetyVerdict>,
+}
+
+/// What happens to the pictures of a request that are unsafe; `None` when
+/// nobody looks at them. What the caller should know about that goes to
+/// `warnings`.
+pub(super) fn action(
+    models: &Models,
+    policy: SafetyPolicy,
+    safety: Safety,
+    warnings: &mut Vec<String>,
+) -> Option<SafetyAction> {
+    if !safety.enabled && !policy.mandatory {
+        return None;
+    }
+    if models.safety_checker.is_none() && !policy.force_hit {
+        let unchecked = "this preset has no safety checker; the pictures were not checked";
+        warnings.push(unchecked.to_owned());
+        return None;
+    }
+    if !safety.enabled {
+        let checked = "safety_checker is mandatory on this server; the pictures were checked";
+        warnings.push(checked.to_owned());
+    }
+    Some(match safety.checker_type {
+        SafetyCheckerType::Blur => SafetyAction::Blur,
+        SafetyCheckerType::SensitiveContentText => SafetyAction::SensitiveContentText,
+        SafetyCheckerType::Pixelate => SafetyAction::Pixelate,
+        SafetyCheckerType::Black => SafetyAction::Black,
+    })
+}
+
+/// Looks at a picture, and replaces it if it is unsafe.
+///
+/// # Errors
+/// When the checker fails; the picture is lost then, never let through.
+pub(super) fn check(
+    checker: Option<&SafetyChecker>,
+    policy: SafetyPolicy,
+    image: RgbImage,
+    action: Option<SafetyAction>,
+) -> Result<Checked, EngineError> {
+    let Some(action) = action else {
+        return Ok(Checked {
+            picture: picture(image)?,
+            verdict: None,
+        });
+    };
+    let verdict = verdict(checker, policy, &image)?;
+    let image = if verdict.flagged {
+        redact(&image, action)
+    } else {
+        image
+    };
+    Ok(Checked {
+        picture: picture(image)?,
+        verdict: Some(verdict),
+    })
+}
+
+fn verdict(
+    checker: Option<&SafetyChecker>,
+    policy: SafetyPolicy,
+    image: &RgbImage,
+) -> Result<SafetyVerdict, EngineError> {
+    let said = match checker {
+        Some(checker) => checker.check(std::slice::from_ref(image))?.pop(),
+        None => None,
+    };
+    let Some(said) = said else {
+        return Ok(SafetyVerdict {
+            flagged: policy.force_hit,
+            concepts: Vec::new(),
+            special_care: Vec::new(),
+        });
+    };
+    Ok(SafetyVerdict {
+        flagged: said.is_unsafe || policy.force_hit,
+        concepts: said.concepts,
+        special_care: said.special_care,
+    })
+}
+
+fn picture(image: RgbImage) -> Result<Picture, EngineError> {
+    let (width, height) = (image.width() as u32, image.height() as u32);
+    Picture::new(width, height, image.into_pixels())
+        .map_err(|error| EngineError::Defect(error.to_string()))
+}

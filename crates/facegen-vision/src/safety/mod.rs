@@ -1,0 +1,22 @@
+//! Pictures that nobody should get unasked: how they are found, and what is
+//! shown in their place.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`SafetyChecker`] | Stable Diffusion's safety checker, score for score |
+//! | [`SafetyVerdict`] | what it says about one picture |
+//! | [`redact`] | the four pictures that take the place of an unsafe one |
+
+mod card;
+mod checker;
+mod config;
+mod draw;
+mod redact;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use checker::SafetyChecker;
+pub use config::SafetyCheckerConfig;
+pub use redact::{SafetyAction, redact};
+pub use verdict::SafetyVerdict;

@@ -1,0 +1,123 @@
+//! What is shown of unsafe pictures, and that nothing else is.
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use facegen_outbound::{ImageLimits, read_image};
+use facegen_vision::{RgbImage, SafetyAction, redact};
+use serde_json::{Value, json};
+
+use super::client::{Client, keep_file_secret, request};
+use super::process::Site;
+use crate::program::Generate;
+
+const ACTIONS: [(&str, SafetyAction); 4] = [
+    ("blur", SafetyAction::Blur),
+    ("sensitive_content_text", SafetyAction::SensitiveContentText),
+    ("pixelate", SafetyAction::Pixelate),
+    ("black", SafetyAction::Black),
+];
+
+/// The picture that the server would show if it were safe.
+fn clean_picture() -> Result<Vec<u8>> {
+    let clean = Generate::new()?
+        .with("--negative-prompt", "anime, cartoon")
+        .picture()?;
+    keep_file_secret(&clean);
+    Ok(clean)
+}
+
+fn pixels(png: &[u8]) -> Result<RgbImage> {
+    let picture = read_image(png, &ImageLimits::default())?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    Ok(RgbImage::new(width, height, picture.into_rgb())?)
+}
+
+/// The usual request, checked.
+fn checked(fields: &[(&str, Value)]) -> Value {
+    let mut request = request();
+    request["safety_checker"] = json!(true);
+    for (field, value) in fields {
+        request[field] = value.clone();
+    }
+    request
+}
+
+fn success(client: &Client, request: &Value) -> Result<Value> {
+    let (status, answer) = client.make(request)?;
+    ensure!(status == 200 && answer["status"] == "success", "{answer}");
+    Ok(answer)
+}
+
+#[test]
+fn the_clean_picture_is_nowhere() -> Result<()> {
+    let clean = clean_picture()?;
+    let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
+    let server = site.start()?;
+    for (name, action) in ACTIONS {
+        let asked = checked(&[("safety_checker_type", json!(name))]);
+        let answer = success(&server.client, &asked)?;
+        assert_eq!(answer["meta"]["safety_checker"], "yes");
+        assert_eq!(answer["meta"]["safety_checker_type"], name);
+        let shown = pixels(&server.client.picture(&answer)?)?;
+        assert_eq!(shown, redact(&pixels(&clean)?, action), "{name}");
+        assert_ne!(shown, pixels(&clean)?, "{name}");
+
+        let id = answer["id"].as_u64().context("no id")?;
+        let (_, fetched) = server.client.fetch(id)?;
+        assert_eq!(fetched["output"], answer["output"]);
+        assert_eq!(pixels(&server.client.picture(&fetched)?)?, shown);
+    }
+    let asked = checked(&[
+        ("base64", json!(true)),
+        ("safety_checker_type", json!("blur")),
+    ]);
+    let text = server.client.picture(&success(&server.client, &asked)?)?;
+    let shown = pixels(&STANDARD.decode(text)?)?;
+    assert_eq!(shown, redact(&pixels(&clean)?, SafetyAction::Blur));
+    assert_nowhere(&site, &clean)
+}
+
+/// No file of the server holds the picture: not as PNG, not as base64, not as
+/// pixels. That it could be found is shown by the redacted ones being found.
+fn assert_nowhere(site: &Site, clean: &[u8]) -> Result<()> {
+    let image = pixels(clean)?;
+    let text = STANDARD.encode(clean);
+    // What comes after the header, and a row of pixels.
+    let pieces: [&[u8]; 3] = [
+        clean.get(60..124).context("a short file")?,
+        text.as_bytes().get(80..144).context("a short text")?,
+        image.pixels().get(6144..6336).context("a small picture")?,
+    ];
+    let files = site.files()?;
+    let mut pictures = 0;
+    for (path, bytes) in &files {
+        pictures += usize::from(bytes.starts_with(b"\x89PNG"));
+        for piece in pieces {
+            let found = bytes.windows(piece.len()).any(|window| window == piece);
+            assert!(!found, "{} holds the picture", path.display());
+        }
+    }
+    // The base64 text has its PNG beside it.
+    assert_eq!(pictures, ACTIONS.len() + 1, "all were looked at");
+    Ok(())
+}
+
+#[test]
+fn a_request_may_do_without_and_gets_its_picture() -> Result<()> {
+    let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
+    let server = site.start()?;
+    let answer = success(&server.client, &request())?;
+    assert_eq!(answer["meta"]["safety_checker"], "no");
+    assert_eq!(server.client.picture(&answer)?, clean_picture()?);
+    Ok(())
+}
+
+#[test]
+fn a_preset_without_the_mandatory_checker_does_not_start() -> Result<()> {
+    let site = Site::new()?.with("FACEGEN__SAFETY__MANDATORY", "true");
+    let server = site.launch()?;
+    server.wait_for("it has no safety checker, and safety.mandatory asks for one")?;
+    assert!(!server.end()?.success());
+    Ok(())
+}

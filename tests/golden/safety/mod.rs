@@ -1,0 +1,37 @@
+//! The safety checker: its numbers, its place in the engine, and the pictures
+//! that take the place of others.
+
+mod checker;
+mod pictures;
+mod stage;
+
+use std::path::PathBuf;
+
+use candle_core::Tensor;
+use facegen_core::Picture;
+use facegen_outbound::{ImageLimits, read_image};
+
+use crate::support::{Golden, generated_tensors};
+
+/// The published checkpoint's form, with the weights and thresholds of the
+/// golden.
+fn checkpoint(golden: &Golden) -> Vec<(String, Tensor)> {
+    let thresholds = ["special_care_embeds_weights", "concept_embeds_weights"];
+    let thresholds = thresholds.map(|name| (name.to_owned(), golden.input(name)));
+    let weights = generated_tensors("safety.weights").into_iter();
+    weights.chain(thresholds).collect()
+}
+
+/// Writes tensors as a file.
+fn write(folder: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf {
+    let path = folder.join("safety_checker.safetensors");
+    let tensors = tensors.into_iter().collect();
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    path
+}
+
+fn photograph() -> Picture {
+    let path = "tests/assets/photographs/astronaut.png";
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    read_image(&std::fs::read(path).unwrap(), &ImageLimits::default()).unwrap()
+}

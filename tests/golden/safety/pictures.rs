@@ -1,0 +1,34 @@
+use std::path::PathBuf;
+
+use facegen_core::Picture;
+use facegen_engine::encode_png;
+use facegen_outbound::{ImageLimits, read_image};
+use facegen_vision::{RgbImage, SafetyAction, redact};
+
+use super::photograph;
+
+/// The pictures of the documentation are what the code makes. Where they are
+/// not, the message says where the new ones lie.
+#[test]
+fn the_documentation_shows_what_is_made() {
+    let photograph = photograph();
+    let image = RgbImage::new(512, 512, photograph.into_rgb()).unwrap();
+    let image = facegen_vision::resize_bicubic(&image, 256, 256);
+    for (name, action) in [
+        ("blur", SafetyAction::Blur),
+        ("pixelate", SafetyAction::Pixelate),
+        ("black", SafetyAction::Black),
+        ("sensitive_content_text", SafetyAction::SensitiveContentText),
+    ] {
+        let made = redact(&image, action);
+        let made = Picture::new(256, 256, made.into_pixels()).unwrap();
+        let shown =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
+        let same = std::fs::read(&shown).is_ok_and(|file| {
+            read_image(&file, &ImageLimits::default()).is_ok_and(|shown| shown == made)
+        });
+        let new = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
+        std::fs::write(&new, encode_png(&made).unwrap()).unwrap();
+        assert!(same, "{} is not {}", shown.display(), new.display());
+    }
+}

@@ -1,0 +1,210 @@
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use facegen_core::request::Scalar;
+use facegen_core::{
+    Backend, GenerationInput, GenerationOutput, Picture, RawGenerationRequest, SlotEvent,
+};
+use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy};
+use facegen_vision::{RgbImage, SafetyAction, redact};
+use tempfile::TempDir;
+
+use super::{checkpoint, photograph, write};
+use crate::support::{Golden, data};
+
+const ENFORCED: SafetyPolicy = SafetyPolicy {
+    mandatory: true,
+    force_hit: false,
+};
+
+/// The demo preset, and its twin that has the golden's safety checker with all
+/// thresholds of concepts set to one number.
+struct Presets {
+    folder: TempDir,
+}
+
+impl Presets {
+    fn new(threshold: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
+        std::os::unix::fs::symlink(models.join("demo"), folder.path().join("demo")).unwrap();
+        let demo = std::fs::read_to_string(models.join("demo.toml")).unwrap();
+        std::fs::write(folder.path().join("demo.toml"), &demo).unwrap();
+        write(folder.path(), with_threshold(threshold));
+        let config = data("safety.config.json");
+        let checker = format!(
+            "\n[components.safety_checker]\nsource = {{ path = \"safety_checker.safetensors\" }}\n\
+             config = {config:?}\nlicence = \"Apache-2.0\"\n"
+        );
+        let checked = demo.replace("name = \"demo\"", "name = \"checked\"") + &checker;
+        std::fs::write(folder.path().join("checked.toml"), checked).unwrap();
+        Self { folder }
+    }
+
+    fn load(&self, name: &str, safety: SafetyPolicy) -> Result<CandleBackend, EngineError> {
+        let options = LoadOptions {
+            data_dir: Path::new(env!("CARGO_TARGET_TMPDIR")).join("safety"),
+            safety,
+            ..LoadOptions::default()
+        };
+        CandleBackend::load(&Preset::find(self.folder.path(), name)?, &options)
+    }
+
+    /// What `name` makes of a request.
+    fn make(&self, name: &str, policy: SafetyPolicy, fields: &[(&str, &str)]) -> GenerationOutput {
+        let mut backend = self.load(name, policy).unwrap();
+        backend.admit(&input(fields)).unwrap();
+        let mut finished = None;
+        while backend.active() > 0 {
+            for event in backend.tick() {
+                match event {
+                    SlotEvent::Progress { .. } => {}
+                    SlotEvent::Finished { output, .. } => finished = Some(output),
+                    SlotEvent::Failed { error, .. } => panic!("{error}"),
+                }
+            }
+        }
+        finished.unwrap()
+    }
+}
+
+fn with_threshold(threshold: f64) -> Vec<(String, Tensor)> {
+    let mut tensors = checkpoint(&Golden::load("safety"));
+    for (name, tensor) in &mut tensors {
+        if name == "concept_embeds_weights" {
+            *tensor = (tensor.zeros_like().unwrap() + threshold).unwrap();
+        }
+    }
+    tensors
+}
+
+fn input(fields: &[(&str, &str)]) -> GenerationInput {
+    let mut raw = RawGenerationRequest::default();
+    let usual = [
+        ("prompt", "a portrait"),
+        ("width", "64"),
+        ("height", "64"),
+        ("seed", "1"),
+    ];
+    for (name, value) in usual.iter().chain(fields) {
+        *raw.field_mut(name).unwrap() = Scalar::Text((*value).to_owned());
+    }
+    GenerationInput {
+        request: raw.parse().unwrap().resolve_seed(|| 0),
+        face: photograph(),
+    }
+}
+
+fn redacted(picture: &Picture, action: SafetyAction) -> Vec<u8> {
+    let image = RgbImage::new(64, 64, picture.rgb().to_vec()).unwrap();
+    redact(&image, action).into_pixels()
+}
+
+/// No cosine is as much as 2, and none as little as -2.
+const NEVER: f64 = 2.0;
+const ALWAYS: f64 = -2.0;
+
+#[test]
+fn an_unsafe_picture_is_replaced_as_the_request_asks() {
+    let presets = Presets::new(ALWAYS);
+    let clean = presets.make("demo", SafetyPolicy::default(), &[("samples", "2")]);
+    for (name, action) in [
+        ("blur", SafetyAction::Blur),
+        ("sensitive_content_text", SafetyAction::SensitiveContentText),
+        ("pixelate", SafetyAction::Pixelate),
+        ("black", SafetyAction::Black),
+    ] {
+        let fields = [("safety_checker_type", name), ("samples", "2")];
+        let output = presets.make("checked", SafetyPolicy::default(), &fields);
+        assert_eq!(output.pictures.len(), 2);
+        for (shown, clean) in output.pictures.iter().zip(&clean.pictures) {
+            assert!(shown != clean, "{name} shows the picture");
+            assert_eq!(shown.rgb(), redacted(clean, action), "{name}");
+        }
+        assert!(output.verdicts.iter().all(|verdict| verdict.flagged));
+        assert_eq!(output.verdicts.len(), 2);
+        assert_eq!(
+            output.warnings,
+            [
+                "picture 1 was found unsafe and is not shown",
+                "picture 2 was found unsafe and is not shown"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_safe_picture_passes_as_it_is_with_its_scores() {
+    let presets = Presets::new(NEVER);
+    let clean = presets.make("demo", SafetyPolicy::default(), &[]);
+    assert!(clean.verdicts.is_empty());
+    let unchecked = "this preset has no safety checker; the pictures were not checked";
+    assert_eq!(clean.warnings, [unchecked]);
+    assert_eq!(clean.timings.safety_checking.as_millis(), 0);
+
+    let output = presets.make("checked", SafetyPolicy::default(), &[]);
+    assert_eq!(output.pictures, clean.pictures);
+    assert!(output.warnings.is_empty(), "{:?}", output.warnings);
+    let [verdict] = &output.verdicts[..] else {
+        panic!("{:?}", output.verdicts);
+    };
+    assert!(!verdict.flagged);
+    assert_eq!(
+        (verdict.concepts.len(), verdict.special_care.len()),
+        (17, 3)
+    );
+    assert!(
+        verdict
+            .concepts
+            .iter()
+            .all(|score| (-3.0..-0.9).contains(score))
+    );
+    assert!(!output.timings.safety_checking.is_zero());
+}
+
+#[test]
+fn a_request_may_do_without_unless_the_operator_insists() {
+    let presets = Presets::new(ALWAYS);
+    let without = [
+        ("safety_checker", "false"),
+        ("safety_checker_type", "black"),
+    ];
+    let output = presets.make("checked", SafetyPolicy::default(), &without);
+    assert!(output.verdicts.is_empty() && output.warnings.is_empty());
+    assert!(output.pictures[0].rgb().iter().any(|byte| *byte > 0));
+
+    let output = presets.make("checked", ENFORCED, &without);
+    assert!(output.verdicts[0].flagged);
+    assert!(output.pictures[0].rgb().iter().all(|byte| *byte == 0));
+    let checked = "safety_checker is mandatory on this server; the pictures were checked";
+    assert_eq!(output.warnings[0], checked);
+}
+
+#[test]
+fn a_mandatory_checker_has_to_be_there() {
+    let presets = Presets::new(NEVER);
+    let error = presets.load("demo", ENFORCED).unwrap_err().to_string();
+    let reason = "demo.toml: it has no safety checker, and safety.mandatory asks for one";
+    assert!(error.ends_with(reason), "{error}");
+    presets.load("checked", ENFORCED).unwrap();
+}
+
+#[test]
+fn a_forced_hit_needs_no_checker() {
+    let policy = SafetyPolicy {
+        force_hit: true,
+        ..SafetyPolicy::default()
+    };
+    let presets = Presets::new(NEVER);
+    let black = ("safety_checker_type", "black");
+    for name in ["demo", "checked"] {
+        let output = presets.make(name, policy, &[black]);
+        assert!(output.verdicts[0].flagged, "{name}");
+        assert!(
+            output.pictures[0].rgb().iter().all(|byte| *byte == 0),
+            "{name}"
+        );
+    }
+    let output = presets.make("demo", policy, &[black, ("safety_checker", "false")]);
+    assert!(output.verdicts.is_empty());
+}
