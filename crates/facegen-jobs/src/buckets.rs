@@ -23,6 +23,8 @@ pub struct Bucket {
     pub store: Arc<dyn ImageStore>,
     /// What links to its objects begin with; their names follow.
     pub link_base: String,
+    /// How long it may take for the pictures of a job that is waited for.
+    pub patience: Duration,
 }
 
 /// The bucket of every job, if there is one.

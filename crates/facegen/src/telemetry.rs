@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::sections::LogFormat;
 
 /// Libraries that spell out at their lowest levels what nobody may read there:
-/// prompts.
-const LIMITS: [&str; 1] = ["tokenizers=warn"];
+/// prompts, and the names of objects in a bucket.
+const LIMITS: [&str; 2] = ["tokenizers=warn", "aws_=warn"];
 
 /// Starts logging for a command that ends by itself: at `info` when standard
 /// error is read by a machine, at `warn` when a person watches a progress bar

@@ -2,8 +2,6 @@
 //! when it fails at once in the folder of the server, so that the caller has a
 //! link that works. They are then uploaded later.
 
-use std::time::Duration;
-
 use facegen_core::{FileName, ObjectName, StorageError};
 use tokio::time::timeout;
 
@@ -11,9 +9,6 @@ use super::retry::retry;
 use crate::buckets::Bucket;
 use crate::queue::{Claim, Place};
 use crate::service::shared::Shared;
-
-/// How long a bucket may take for the pictures of a job that is waited for.
-const BUCKET_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The files of a job.
 pub(super) type Files = Vec<(FileName, Vec<u8>)>;
@@ -62,7 +57,7 @@ async fn in_bucket(
         }
         Ok(())
     };
-    let put = timeout(BUCKET_PATIENCE, put_all).await;
+    let put = timeout(bucket.patience, put_all).await;
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(()) => {
@@ -93,7 +88,7 @@ pub(super) async fn delete_from_bucket(shared: &Shared, claim: &Claim) {
         }
         Ok(())
     };
-    let deleted = timeout(BUCKET_PATIENCE, delete_all).await;
+    let deleted = timeout(bucket.patience, delete_all).await;
     if !matches!(deleted, Ok(Ok::<(), StorageError>(()))) {
         tracing::warn!("objects of an attempt that was for nothing may stay in the bucket");
     }

@@ -14,8 +14,6 @@ mod canary;
 mod client;
 mod errors;
 pub mod settings;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
