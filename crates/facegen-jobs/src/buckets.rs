@@ -49,7 +49,10 @@ impl Buckets {
 
     /// Whether the bucket is left alone at this moment.
     pub(crate) fn rests(&self, now: Timestamp) -> bool {
-        let until = *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self
+            .rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // A clock that was set back must not prolong the rest.
         until.is_some_and(|until| now < until && until.since(now) <= REST)
     }
@@ -65,7 +68,10 @@ impl Buckets {
     }
 
     fn set(&self, until: Option<Timestamp>) {
-        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        *self
+            .rests_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = until;
     }
 }
 

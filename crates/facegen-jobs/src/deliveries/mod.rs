@@ -9,9 +9,9 @@
 //! | `schedule` | when a delivery is tried again |
 
 mod schedule;
-mod upload;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,10 +140,7 @@ fn refused(reason: &str) -> WebhookOutcome {
     }
 }
 
-async fn send_webhook(
-    shared: &Shared,
-    delivery: &Delivery,
-) -> Result<WebhookOutcome, StoreError> {
+async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
     if schedule::is_beyond_last(delivery.attempt) {
         return Ok(refused("every attempt at this delivery broke down"));
     }

@@ -89,7 +89,10 @@ mod tests {
         assert_eq!(pause_after(WEBHOOK, 1, Some(minute)), Some(minute));
         assert!(pause_after(WEBHOOK, 2, Some(Duration::ZERO)).unwrap() > Duration::from_secs(20));
         let asked = Some(Duration::from_hours(1_000));
-        assert_eq!(pause_after(WEBHOOK, 1, asked), Some(Duration::from_hours(24)));
+        assert_eq!(
+            pause_after(WEBHOOK, 1, asked),
+            Some(Duration::from_hours(24))
+        );
         assert_eq!(pause_after(WEBHOOK, 8, asked), None);
     }
 

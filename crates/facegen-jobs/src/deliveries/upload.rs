@@ -39,7 +39,9 @@ pub(super) async fn upload(
             shared.buckets.worked();
             let attempt = job.attempt;
             let store = &shared.store;
-            store.note_uploaded(job.id, attempt, &bucket.link_base).await?;
+            store
+                .note_uploaded(job.id, attempt, &bucket.link_base)
+                .await?;
             Ok(WebhookOutcome::Delivered)
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),

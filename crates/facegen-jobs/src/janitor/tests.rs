@@ -10,8 +10,7 @@ use super::*;
 use crate::key::KeyId;
 use crate::service::JobService;
 use crate::testing::{
-    FakeBucket, Mood, PATIENCE, World, count, end_of, first_file, new_key, submission,
-    with_webhook,
+    FakeBucket, Mood, PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
 };
 
 const ROWS: &str = "SELECT count(*) FROM generations";
@@ -260,7 +259,10 @@ async fn pictures_in_a_bucket_stay_and_their_rows_go_like_others() {
     assert!(direct.link_base.is_some() && later.link_base.is_none());
     let store = world.store().await;
     let base = FakeBucket::LINK_BASE;
-    store.note_uploaded(later.id, later.attempt, base).await.unwrap();
+    store
+        .note_uploaded(later.id, later.attempt, base)
+        .await
+        .unwrap();
 
     world.clock.advance(DAY);
     clean(&world, &service).await;

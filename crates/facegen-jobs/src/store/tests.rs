@@ -230,7 +230,8 @@ async fn what_waited_before_there_were_buckets_still_does() {
     old.close().await;
 
     let store = Store::open(&database).await.unwrap();
-    let end = "UPDATE generations SET state = 'succeeded', finished_at = 8, upload = 1 WHERE id = 2";
+    let end =
+        "UPDATE generations SET state = 'succeeded', finished_at = 8, upload = 1 WHERE id = 2";
     sqlx::query(end).execute(&store.writer).await.unwrap();
     let rows: Vec<(i64, String, i64)> =
         sqlx::query_as("SELECT generation_id, kind, run_at FROM deliveries ORDER BY id")

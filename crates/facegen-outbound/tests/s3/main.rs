@@ -41,7 +41,10 @@ async fn links_are_public(seaweed: &Seaweed, settings: &S3Settings) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let answer = answer.to_lowercase();
-    assert!(answer.contains("\r\ncontent-type: image/png\r\n"), "{answer}");
+    assert!(
+        answer.contains("\r\ncontent-type: image/png\r\n"),
+        "{answer}"
+    );
     assert!(answer.contains("\r\ncache-control: public, max-age=31536000, immutable\r\n"));
     assert!(answer.ends_with("\r\n\r\npicture"), "{answer}");
     bucket.delete(&object).await.unwrap();
@@ -96,7 +99,10 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
     ] {
         proxy.set(way);
         let refused = bucket.put(&object, picture.clone()).await.unwrap_err();
-        assert_eq!(refused.0, format!("an object cannot be written: {expected}"));
+        assert_eq!(
+            refused.0,
+            format!("an object cannot be written: {expected}")
+        );
         assert!(bucket.get(&object).await.is_err(), "{way:?}");
         assert!(bucket.delete(&object).await.is_err(), "{way:?}");
     }

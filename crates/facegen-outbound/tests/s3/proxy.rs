@@ -98,8 +98,12 @@ async fn read_request(stream: &mut TcpStream) -> io::Result<()> {
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head).to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let length = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = length
+        .and_then(|length| length.trim().parse().ok())
+        .unwrap_or(0);
     io::copy(&mut stream.take(length), &mut io::sink()).await?;
     Ok(())
 }

@@ -101,7 +101,13 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
     fs::write(&config, identities).unwrap();
     let program = program();
     let mut command = Command::new(&program);
-    command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]);
+    command.args([
+        "server",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-filer",
+        "-s3",
+    ]);
     command.args(["-volume.max=4", "-master.volumeSizeLimitMB=64"]);
     command.arg(format!("-dir={}", folder.display()));
     command.arg(format!("-s3.config={}", config.display()));

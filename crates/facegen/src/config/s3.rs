@@ -87,17 +87,29 @@ impl S3Section {
     pub(super) fn check(&self) -> Result<()> {
         let needed = [
             ("access_key_id", self.access_key_id.is_empty()),
-            ("secret_access_key", self.secret_access_key.0.expose().is_empty()),
+            (
+                "secret_access_key",
+                self.secret_access_key.0.expose().is_empty(),
+            ),
             ("public_url", self.public_url.is_empty()),
         ];
         if self.bucket.is_empty() {
             for (name, is_empty) in needed {
-                ensure!(is_empty, "storage.s3.{name} is set, but storage.s3.bucket is not");
+                ensure!(
+                    is_empty,
+                    "storage.s3.{name} is set, but storage.s3.bucket is not"
+                );
             }
             return Ok(());
         }
-        for (name, is_empty) in needed.into_iter().chain([("region", self.region.is_empty())]) {
-            ensure!(!is_empty, "storage.s3.bucket is set, so storage.s3.{name} must be, too");
+        for (name, is_empty) in needed
+            .into_iter()
+            .chain([("region", self.region.is_empty())])
+        {
+            ensure!(
+                !is_empty,
+                "storage.s3.bucket is set, so storage.s3.{name} must be, too"
+            );
         }
         for (name, url) in [
             ("endpoint_url", &self.endpoint_url),
@@ -109,13 +121,16 @@ impl S3Section {
                 "storage.s3.{name} must begin with http:// or https:// and a host, and have no query"
             );
         }
-        let is_name = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+        let is_name =
+            |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
         ensure!(
             self.bucket.chars().all(is_name),
             "storage.s3.bucket must be a name without slashes, put what follows the slash into storage.s3.image_directory"
         );
         ensure!(
-            self.image_directory.split('/').all(|part| part.chars().all(is_name)),
+            self.image_directory
+                .split('/')
+                .all(|part| part.chars().all(is_name)),
             "storage.s3.image_directory must be made of letters, digits, -, ., _ and /"
         );
         Ok(())
@@ -124,7 +139,9 @@ impl S3Section {
 
 /// Whether names can be put behind this URL.
 fn is_plain_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let host = rest.split('/').next().unwrap_or_default();
         let is_plain = |character: char| character.is_ascii_graphic() && !"?#@".contains(character);

@@ -47,7 +47,10 @@ impl Step {
 
     /// Whether tests cannot run without it.
     pub(super) fn serves_tests(self) -> bool {
-        matches!(self, Self::Assets | Self::Seaweed | Self::Build | Self::Tests)
+        matches!(
+            self,
+            Self::Assets | Self::Seaweed | Self::Build | Self::Tests
+        )
     }
 
     /// Runs the step; only [`Step::Tests`] uses the filter and counts.

@@ -131,13 +131,20 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
     for attempt in 1..=12 {
         let run_at = count(&store, "SELECT run_at FROM deliveries").await;
         let pause = run_at - world.clock.now().as_millis();
-        world.clock.advance(Duration::from_millis(u64::try_from(pause).unwrap()));
+        world
+            .clock
+            .advance(Duration::from_millis(u64::try_from(pause).unwrap()));
         service.look_for_mail();
-        let asked = timeout(PATIENCE, bucket.asked.subscribe().wait_for(|asked| *asked > attempt)).await;
+        let asked = timeout(
+            PATIENCE,
+            bucket.asked.subscribe().wait_for(|asked| *asked > attempt),
+        )
+        .await;
         let _ = asked.expect("it is tried").unwrap();
         until(&store, QUEUED, 1).await;
     }
-    let waits = count(&store, "SELECT run_at FROM deliveries").await - world.clock.now().as_millis();
+    let waits =
+        count(&store, "SELECT run_at FROM deliveries").await - world.clock.now().as_millis();
     assert!((1..=720_000).contains(&waits), "{waits}");
 
     world.clock.advance(Duration::from_hours(24));
@@ -161,7 +168,9 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
     service.look_for_mail();
     let under_way = bucket.asked.subscribe();
     let mut under_way = under_way;
-    let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked)).await.unwrap();
+    let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked))
+        .await
+        .unwrap();
     running.shutdown(PATIENCE).await;
     assert_eq!(count(&store, QUEUED).await, 1);
     assert_eq!(count(&store, "SELECT attempt FROM deliveries").await, 0);

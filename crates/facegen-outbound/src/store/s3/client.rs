@@ -50,7 +50,9 @@ pub(super) fn client(settings: &S3Settings) -> Client {
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint_url {
-        config = config.endpoint_url(endpoint.expose()).force_path_style(true);
+        config = config
+            .endpoint_url(endpoint.expose())
+            .force_path_style(true);
     }
     Client::from_conf(config.build())
 }

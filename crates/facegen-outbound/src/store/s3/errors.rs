@@ -44,5 +44,8 @@ pub(super) fn failure<E: ProvideErrorMetadata>(
 
 /// Whether this is a code such as `AccessDenied` and no other text.
 fn is_code(text: &str) -> bool {
-    text.len() <= 64 && text.chars().all(|character| character.is_ascii_alphanumeric())
+    text.len() <= 64
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric())
 }
