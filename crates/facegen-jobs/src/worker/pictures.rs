@@ -23,10 +23,10 @@ pub(super) async fn store(
     files: Files,
 ) -> Result<Place, StorageError> {
     let bucket = shared.buckets.of(&claim.job);
-    if let Some(bucket) = bucket {
-        if let Some(place) = in_bucket(shared, claim, bucket, &files).await {
-            return Ok(place);
-        }
+    if let Some(bucket) = bucket
+        && let Some(place) = in_bucket(shared, claim, bucket, &files).await
+    {
+        return Ok(place);
     }
     let lease = shared.config.lease;
     for (file, bytes) in files {

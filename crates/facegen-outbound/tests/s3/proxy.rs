@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -80,15 +80,29 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, way: Way) -> io::Resul
         }
         Way::Slow => {
             let mut there = TcpStream::connect(target).await?;
-            let mut bytes = [0; 500];
-            loop {
-                let count = stream.read(&mut bytes).await?;
-                there.write_all(&bytes[..count]).await?;
-                sleep(Duration::from_millis(100)).await;
+            let ((mut from, mut back), (mut answers, mut to)) = (stream.split(), there.split());
+            tokio::select! {
+                ended = trickle(&mut from, &mut to) => ended?,
+                ended = io::copy(&mut answers, &mut back) => drop(ended?),
             }
         }
     }
     Ok(())
+}
+
+async fn trickle(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut bytes = [0; 500];
+    loop {
+        let count = from.read(&mut bytes).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        to.write_all(&bytes[..count]).await?;
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Reads a head and the body that it announces.

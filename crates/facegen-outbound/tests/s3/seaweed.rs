@@ -60,6 +60,7 @@ impl Seaweed {
             public_url: format!("http://{}/{bucket}/generations/", self.address),
             check_url: None,
             public_read_acl: true,
+            attempt_timeout: S3Settings::DEFAULT_ATTEMPT_TIMEOUT,
         }
     }
 

@@ -80,6 +80,7 @@ impl S3Section {
             public_url: self.public_url.clone(),
             check_url: some(&self.check_url),
             public_read_acl: self.acl == Acl::PublicRead,
+            attempt_timeout: S3Settings::DEFAULT_ATTEMPT_TIMEOUT,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Where pictures are when there is a bucket, whatever it does.
 
-use facegen_core::{Clock, RawGenerationRequest};
+use facegen_core::{Clock, ImageStore, RawGenerationRequest};
 use tokio::time::{sleep, timeout};
 
 use super::*;
@@ -128,6 +128,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
     let bucket = FakeBucket::new(&world, Mood::Fails);
     let (service, key, running, store) = begin(&world, &bucket).await;
     let job = made(&service, key, "a person").await;
+    let mut asked = bucket.asked.subscribe();
     for attempt in 1..=12 {
         let run_at = count(&store, "SELECT run_at FROM deliveries").await;
         let pause = run_at - world.clock.now().as_millis();
@@ -135,12 +136,8 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
             .clock
             .advance(Duration::from_millis(u64::try_from(pause).unwrap()));
         service.look_for_mail();
-        let asked = timeout(
-            PATIENCE,
-            bucket.asked.subscribe().wait_for(|asked| *asked > attempt),
-        )
-        .await;
-        let _ = asked.expect("it is tried").unwrap();
+        let tried = timeout(PATIENCE, asked.wait_for(|asked| *asked > attempt)).await;
+        let _ = tried.expect("it is tried").unwrap();
         until(&store, QUEUED, 1).await;
     }
     let waits =
@@ -166,8 +163,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
     let asked = *bucket.asked.borrow();
     world.clock.advance(Duration::from_secs(5));
     service.look_for_mail();
-    let under_way = bucket.asked.subscribe();
-    let mut under_way = under_way;
+    let mut under_way = bucket.asked.subscribe();
     let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked))
         .await
         .unwrap();

@@ -14,10 +14,6 @@ use super::S3Settings;
 
 /// How long one connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one attempt at a request may take, its body included.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a request may take with all its attempts.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a request is tried. Whoever asks tries again by himself.
 const ATTEMPTS: u32 = 2;
 /// The pause between the attempts, at most.
@@ -34,8 +30,8 @@ pub(super) fn client(settings: &S3Settings) -> Client {
     );
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(settings.attempt_timeout)
+        .operation_timeout(settings.attempt_timeout * ATTEMPTS + PAUSE)
         .build();
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)

@@ -1,5 +1,7 @@
 //! Which bucket, and how it is spoken to.
 
+use std::time::Duration;
+
 use facegen_core::ObjectName;
 use facegen_core::redact::{SafeUrl, Secret};
 
@@ -27,9 +29,14 @@ pub struct S3Settings {
     pub check_url: Option<String>,
     /// Whether each object asks to be public.
     pub public_read_acl: bool,
+    /// How long one attempt at a request may take, its body included.
+    pub attempt_timeout: Duration,
 }
 
 impl S3Settings {
+    /// How long an attempt may take unless somebody knows better.
+    pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+
     /// What the keys of all objects begin with.
     pub(super) fn directory(&self) -> String {
         match self.image_directory.trim_matches('/') {
