@@ -1,6 +1,6 @@
 //! A real server that speaks S3.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,26 +25,37 @@ pub(crate) const SECRET: &str = "the secret of the bucket";
 
 const KEY_ID: &str = "facegen";
 
+const LOG: &str = "log";
+
 /// SeaweedFS, until this is dropped.
 pub(crate) struct Seaweed {
     pub(crate) address: SocketAddr,
     process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Seaweed {
-    /// Starts it, and waits until it takes objects.
+    /// Starts it, and waits until it takes objects. Others may take its ports
+    /// before it does, so it gets more than one chance.
     pub(crate) async fn start() -> Self {
+        for _ in 0..3 {
+            let mut seaweed = Self::spawn();
+            if seaweed.works().await {
+                return seaweed;
+            }
+            eprintln!("{}", seaweed.log());
+        }
+        panic!("seaweedfs takes no objects");
+    }
+
+    fn spawn() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = free_ports();
-        let process = spawn(folder.path(), &ports);
-        let seaweed = Self {
+        Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, ports[0])),
-            process,
-            _folder: folder,
-        };
-        seaweed.works().await;
-        seaweed
+            process: spawn(folder.path(), &ports),
+            folder,
+        }
     }
 
     /// A bucket, reached at `address`, which may be that of a proxy; links are
@@ -64,16 +75,25 @@ impl Seaweed {
         }
     }
 
-    async fn works(&self) {
+    async fn works(&mut self) -> bool {
         let canary = store(self.settings(PUBLIC, self.address));
         let works = async {
             // It says nowhere when all of its parts have found each other.
-            while canary.canary().await.is_err() {
+            while self.process.try_wait().unwrap().is_none() {
+                if canary.canary().await.is_ok() {
+                    return true;
+                }
                 sleep(Duration::from_millis(100)).await;
             }
+            false
         };
-        let works = timeout(Duration::from_secs(60), works).await;
-        works.expect("seaweedfs takes objects");
+        timeout(Duration::from_secs(30), works)
+            .await
+            .unwrap_or(false)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join(LOG)).unwrap()
     }
 }
 
@@ -109,7 +129,9 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
         "-filer",
         "-s3",
     ]);
-    command.args(["-volume.max=4", "-master.volumeSizeLimitMB=64"]);
+    command.args(["-volume.max=40", "-master.volumeSizeLimitMB=64"]);
+    // What else it serves would take the same ports every time.
+    command.args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
     command.arg(format!("-dir={}", folder.display()));
     command.arg(format!("-s3.config={}", config.display()));
     for (option, port) in [
@@ -127,7 +149,8 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
     {
         command.arg(format!("-{option}={port}"));
     }
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let log = File::create(folder.join(LOG)).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
     let process = command.spawn();
     process.unwrap_or_else(|error| {
         let program = program.display();
