@@ -67,7 +67,8 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, way: Way) -> io::Resul
             io::copy_bidirectional(&mut stream, &mut there).await?;
         }
         Way::Answers(status) => loop {
-            read_request(&mut stream).await?;
+            let head = read_head(&mut stream).await?;
+            read_body(&mut stream, &head).await?;
             let body = "<Error><Code>SlowDown</Code></Error>";
             let length = body.len();
             let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{body}");
@@ -105,13 +106,18 @@ async fn trickle(
     }
 }
 
-/// Reads a head and the body that it announces.
-async fn read_request(stream: &mut TcpStream) -> io::Result<()> {
+/// Reads the head of a request.
+pub(crate) async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let head = String::from_utf8_lossy(&head).to_lowercase();
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Reads the body that this head announces.
+pub(crate) async fn read_body(stream: &mut TcpStream, head: &str) -> io::Result<()> {
+    let head = head.to_lowercase();
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("content-length:"));
