@@ -9,8 +9,9 @@ use facegen_core::{Clock, FileName, FilePrefix, ImageStore, JobState, ObjectName
 use super::*;
 use crate::key::KeyId;
 use crate::service::JobService;
+use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{
-    FakeBucket, Mood, PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
+    PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
 };
 
 const ROWS: &str = "SELECT count(*) FROM generations";

@@ -6,7 +6,8 @@ use tokio::time::{sleep, timeout};
 use super::*;
 use crate::running::Running;
 use crate::store::Store;
-use crate::testing::{FakeBucket, Mood, PATIENCE, parse, raw};
+use crate::testing::bucket::{FakeBucket, Mood};
+use crate::testing::{PATIENCE, parse, raw};
 
 const QUEUED: &str = "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'queued'";
 const DELIVERED: &str =
