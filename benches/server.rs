@@ -246,6 +246,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
     let ports = Ports {
         faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
         images: Arc::new(FolderStore::open(folder.join("pictures"))?),
+        bucket: None,
         webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
         encoder: Arc::new(|picture| {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())

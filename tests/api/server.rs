@@ -130,6 +130,7 @@ impl Builder {
         Ports {
             faces: Arc::clone(&self.faces),
             images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
+            bucket: None,
             webhooks: Arc::new(WebhookRecorder(webhooks)),
             encoder: Arc::new(|picture| {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())

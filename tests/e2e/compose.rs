@@ -22,6 +22,18 @@ fn the_compose_file_is_valid_and_names_what_is_there() -> Result<()> {
     let dockerfile = format!("{:?}", build.dockerfile);
     assert!(dockerfile.contains("docker/Dockerfile"), "{dockerfile}");
 
+    // The bucket that the server is given is one that everybody may read.
+    let bucket = compose.services.get(&Identifier::new("bucket")?);
+    bucket.context("there is no bucket")?;
+    let settings = [
+        "S3__BUCKET: facegen\n",
+        "S3__ENDPOINT_URL: http://bucket:8333\n",
+    ];
+    for setting in settings {
+        assert!(text.contains(setting), "{setting}");
+    }
+    assert!(text.contains("\"Read:facegen\""));
+
     // A server that stops takes its grace and a few seconds more.
     let defaults = fs::read_to_string(folder.join("../config/default.toml"))?;
     let grace = defaults

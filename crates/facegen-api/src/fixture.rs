@@ -40,6 +40,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         generation_time: Some(Duration::from_secs(7)),
         failure: None,
         warnings: Vec::new(),
+        link_base: None,
         expires_at: None,
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
-use facegen_core::{FileKind, FileName};
+use facegen_core::FileKind;
 use facegen_jobs::{Job, JobId};
 
 use crate::ApiError;
@@ -57,21 +57,20 @@ impl<'a> Links<'a> {
         format!("{}/api/v1/enterprise/face_gen/fetch/{id}", self.base)
     }
 
-    /// Where the pictures of a job are, or will be.
+    /// Where the pictures of a job are, or will be: in their bucket, and else
+    /// here, where they can be read in either case.
     pub(crate) fn pictures(self, job: &Job) -> Vec<String> {
         let kind = if job.request.base64() {
             FileKind::Base64
         } else {
             FileKind::Png
         };
-        (0_u32..)
-            .take(job.request.samples())
-            .map(|index| FileName {
-                prefix: job.file_prefix.clone(),
-                index,
-                kind,
+        job.objects()
+            .filter(|object| object.file.kind == kind)
+            .map(|object| match &job.link_base {
+                Some(base) => format!("{}/{}", base.trim_end_matches('/'), object.expose()),
+                None => format!("{}/temp/{}", self.base, object.file.expose()),
             })
-            .map(|name| format!("{}/temp/{}", self.base, name.expose()))
             .collect()
     }
 }

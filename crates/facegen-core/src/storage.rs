@@ -129,6 +129,29 @@ pub struct ObjectName {
     pub attempt: u32,
 }
 
+impl ObjectName {
+    /// The name as stores spell it: `PREFIX-INDEX.aATTEMPT.KIND`.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let Self { file, attempt } = self;
+        let (prefix, extension) = (file.prefix.expose(), file.kind.extension());
+        format!("{prefix}-{}.a{attempt}.{extension}", file.index)
+    }
+
+    /// Reads a name, `None` unless it is one that [`ObjectName::expose`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (stem, rest) = text.split_once(".a")?;
+        let (attempt, extension) = rest.split_once('.')?;
+        let kind = FileKind::from_extension(extension)?;
+        let object = Self {
+            file: FileName::parse(&format!("{stem}.{}", kind.extension()))?,
+            attempt: attempt.parse().ok()?,
+        };
+        (object.expose() == text).then_some(object)
+    }
+}
+
 /// Keeps finished pictures.
 #[async_trait]
 pub trait ImageStore: fmt::Debug + Send + Sync {
@@ -194,6 +217,20 @@ mod tests {
             format!("{}-0.png", PREFIX.replace('-', "0")),
         ] {
             assert_eq!(FileName::parse(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_spelling_of_an_object_is_read() {
+        let object = ObjectName {
+            file: FileName::parse(&format!("{PREFIX}-12.png")).unwrap(),
+            attempt: 3,
+        };
+        let name = object.expose();
+        assert_eq!(name, format!("{PREFIX}-12.a3.png"));
+        assert_eq!(ObjectName::parse(&name), Some(object));
+        for other in [".a03.png", ".a3", ".a.png", ".a3.jpg", ".png"] {
+            assert_eq!(ObjectName::parse(&name.replace(".a3.png", other)), None);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facegen_core::redact::SafeUrl;
 use facegen_core::{
-    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, JobState, Timestamp,
+    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, JobState, ObjectName, Timestamp,
 };
 
 /// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
@@ -82,7 +82,12 @@ pub struct Job {
     /// What the caller should know about the pictures; known once it has
     /// succeeded. The request's own warnings are not among them.
     pub warnings: Vec<String>,
-    /// When its pictures go, or went; known once it has succeeded.
+    /// What links to its pictures begin with when they are in a bucket, with
+    /// the names of its [`Job::objects`] behind it; `None` while they are in
+    /// the folder of the server.
+    pub link_base: Option<String>,
+    /// When its pictures in the folder of the server go, or went; known once
+    /// it has succeeded, unless they were never there.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -104,5 +109,19 @@ impl Job {
         indices
             .flat_map(|index| kinds.iter().map(move |kind| name(index, kind)))
             .collect()
+    }
+
+    /// The files as the attempt that this row is at writes them.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectName> {
+        let attempt = self.attempt;
+        let files = self.files().into_iter();
+        files.map(move |file| ObjectName { file, attempt })
+    }
+
+    /// Whether the pictures have gone because their time is over. Those in a
+    /// bucket stay.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.link_base.is_none() && self.expires_at.is_some_and(|expiry| expiry <= now)
     }
 }

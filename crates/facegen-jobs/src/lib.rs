@@ -6,16 +6,18 @@
 //! | [`key`] | [`Key`], whom rows belong to |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
+//! | [`buckets`] | [`Bucket`], where callers read pictures themselves |
 //! | `store` | the database, and the [`Keys`] in it |
 //! | `queue` | the table of jobs as a queue |
 //! | `worker` | works on jobs |
-//! | `deliveries` | delivers webhooks |
+//! | `deliveries` | delivers webhooks, and pictures to buckets |
 //! | `broken_task` | what is said of a task that broke down |
 //! | `janitor` | deletes what is old |
 //! | [`engine_thread`] | the thread that owns a backend |
 //! | `metrics` | the numbers that are counted |
 
 mod broken_task;
+pub mod buckets;
 mod deliveries;
 pub mod engine_thread;
 mod janitor;
@@ -32,6 +34,7 @@ mod testing;
 mod tests;
 mod worker;
 
+pub use buckets::Bucket;
 pub use engine_thread::{
     CancelHandle, EngineHandle, EngineStartError, Generation, GenerationEvent, LoadError,
 };

@@ -6,7 +6,7 @@
 //! | `facegen_queue_wait_seconds` | histogram | from the acceptance of a job to its first claim |
 //! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking`, `encoding`, `storing` |
 //! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
-//! | `facegen_deliveries_total{outcome}` | counter | attempts to deliver a webhook: `delivered`, `retry`, `dead` |
+//! | `facegen_deliveries_total{kind,outcome}` | counter | attempts to deliver a `webhook` or to make up for an `upload`: `delivered`, `retry`, `dead` |
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub(crate) fn describe() {
     describe_counter!(
         DELIVERIES,
         Unit::Count,
-        "attempts to deliver a webhook, by what came of them"
+        "attempts to deliver a webhook or to upload pictures later, by what came of them"
     );
 }
 
@@ -80,6 +80,6 @@ pub(crate) fn job_ended(state: JobState) {
     counter!(JOBS, "state" => state.as_str()).increment(1);
 }
 
-pub(crate) fn delivery(outcome: &'static str) {
-    counter!(DELIVERIES, "outcome" => outcome).increment(1);
+pub(crate) fn delivery(kind: &'static str, outcome: &'static str) {
+    counter!(DELIVERIES, "kind" => kind, "outcome" => outcome).increment(1);
 }

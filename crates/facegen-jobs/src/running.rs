@@ -15,22 +15,24 @@ use crate::deliveries::Deliveries;
 use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
 use crate::service::shared::Shared;
+use crate::store::deliveries::DeliveryKind;
 use crate::worker::Worker;
 
 /// How long an engine may take to end: a step of a slow processor, or so.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The worker, the deliveries of webhooks and the janitor, until this is
+/// The worker, the deliveries and the janitor, until this is
 /// dropped. [`Running::shutdown`] ends them in good order.
 pub struct Running {
     shared: Arc<Shared>,
     worker: JoinHandle<()>,
-    deliveries: JoinHandle<()>,
+    webhooks: JoinHandle<()>,
+    uploads: JoinHandle<()>,
     janitor: JoinHandle<()>,
     engine_gone: CancellationToken,
     /// How long the engine may take to end.
     pub(crate) engine_patience: Duration,
-    /// No webhook is claimed any more.
+    /// No delivery is claimed any more.
     last_mail: CancellationToken,
     /// What is in hand goes back.
     hand_back: CancellationToken,
@@ -38,16 +40,23 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts all three.
+    /// Starts all of them.
     pub(crate) fn start(shared: Arc<Shared>) -> Self {
         let [hand_back, engine_gone, last_mail]: [CancellationToken; 3] = Default::default();
         let worker = Worker::new(Arc::clone(&shared), hand_back.clone(), engine_gone.clone());
-        let deliveries = Deliveries::new(Arc::clone(&shared), last_mail.clone(), hand_back.clone());
+        let deliveries = |kind, hand_back: &CancellationToken| {
+            let (last_mail, hand_back) = (last_mail.clone(), hand_back.clone());
+            Deliveries::new(Arc::clone(&shared), kind, last_mail, hand_back)
+        };
+        let webhooks = deliveries(DeliveryKind::Webhook, &hand_back);
+        // Nobody waits for an upload, and a bucket may be slow to fail.
+        let uploads = deliveries(DeliveryKind::Upload, &last_mail);
         let janitor = Janitor::new(Arc::clone(&shared), hand_back.clone());
         let stop = [&shared.draining, &last_mail, &hand_back].map(|token| token.clone());
         Self {
             worker: tokio::spawn(worker.run()),
-            deliveries: tokio::spawn(deliveries.run()),
+            webhooks: tokio::spawn(webhooks.run()),
+            uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
             shared,
             engine_gone,
@@ -83,7 +92,8 @@ impl Running {
         let hand_back = &self.hand_back;
         end_by(deadline, &mut self.worker, hand_back).await;
         self.last_mail.cancel();
-        end_by(deadline, &mut self.deliveries, hand_back).await;
+        end_by(deadline, &mut self.webhooks, hand_back).await;
+        end_by(deadline, &mut self.uploads, hand_back).await;
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         let engine = self.shared.engine.replace(None);

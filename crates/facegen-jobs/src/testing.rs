@@ -1,6 +1,7 @@
 //! A world for tests: fakes behind every port, and a database in a folder that
 //! goes away.
 
+pub(crate) mod bucket;
 pub(crate) mod log;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::job::{Job, JobId};
 use crate::key::KeyId;
 use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
 use crate::store::Store;
+use crate::store::deliveries::DeliveryKind;
 
 /// How long a test waits for what must happen anyway.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -112,6 +114,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
     Ports {
         faces: Arc::new(FakeFaceReader::default().with("http://faces.example/a.jpg", b"face")),
         images,
+        bucket: None,
         webhooks: Arc::new(FakeReceiver::default()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         webhook_body: Arc::new(|job| format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)),
@@ -196,7 +199,9 @@ pub(crate) async fn end_of(service: &JobService, id: JobId) -> Job {
 impl JobService {
     /// Wakes the deliveries, as a clock that moved does not.
     pub(crate) fn look_for_mail(&self) {
-        self.shared().mail.notify_one();
+        for kind in [DeliveryKind::Webhook, DeliveryKind::Upload] {
+            self.shared().mail(kind).notify_one();
+        }
     }
 
     /// Lets every write of this process fail, or not any more.

@@ -5,7 +5,7 @@
 //! | [`guard`] | [`Guard`], the only way to an address that a caller names |
 //! | [`faces`] | [`Faces`], photographs behind URLs |
 //! | [`webhooks`] | [`HttpWebhooks`], the delivery of webhooks |
-//! | [`store`] | [`FolderStore`], pictures in a local folder |
+//! | [`store`] | [`FolderStore`] and [`S3Store`], pictures in a local folder and in a bucket |
 //! | [`input_image`] | from the bytes of a photograph to upright RGB pixels |
 
 pub mod faces;
@@ -19,5 +19,5 @@ pub mod webhooks;
 pub use faces::Faces;
 pub use guard::{Guard, GuardError, Networks};
 pub use input_image::{ImageLimits, InputImageError, read_image};
-pub use store::{FolderError, FolderStore};
+pub use store::{Canary, FolderError, FolderStore, S3Settings, S3Store};
 pub use webhooks::HttpWebhooks;

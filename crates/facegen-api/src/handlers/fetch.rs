@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use facegen_core::request::Scalar;
 use facegen_core::{FieldError, JobState, RequestError};
-use facegen_jobs::{Job, JobId};
+use facegen_jobs::JobId;
 use tracing::Span;
 
 use crate::ApiError;
@@ -57,7 +57,7 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     let job = job.ok_or(ApiError::UnknownJob)?;
     let links = Links::new(&call.base_url);
     match job.state {
-        JobState::Succeeded if has_expired(state, &job) => Err(ApiError::Expired {
+        JobState::Succeeded if job.has_expired(state.clock.now()) => Err(ApiError::Expired {
             keep: state.config.keep_pictures,
         }),
         JobState::Succeeded => Ok(Json(FetchSuccess::new(&job, links)).into_response()),
@@ -67,9 +67,4 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
             Ok(Json(FetchProcessing::new(&job, estimate, links)).into_response())
         }
     }
-}
-
-fn has_expired(state: &SharedState, job: &Job) -> bool {
-    job.expires_at
-        .is_some_and(|moment| moment <= state.clock.now())
 }

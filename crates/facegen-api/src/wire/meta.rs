@@ -48,7 +48,7 @@ impl<'a> Meta<'a> {
             safety_checker_type: safety.checker_type.as_str(),
             samples: request.samples(),
             seed: request.seed(),
-            temp: "yes",
+            temp: yes_or_no(job.link_base.is_none()),
             width: request.width(),
         }
     }

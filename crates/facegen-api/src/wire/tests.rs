@@ -113,6 +113,25 @@ fn base64_changes_the_ending_and_the_flag() {
 }
 
 #[test]
+fn pictures_in_a_bucket_are_linked_there_and_are_not_temporary() {
+    for base in [
+        "https://cdn.example/generations",
+        "https://cdn.example/generations/",
+    ] {
+        let mut job = job(&[("base64", "true".into()), ("samples", 1.into())]);
+        job.link_base = Some(base.to_owned());
+        job.attempt = 2;
+        let link = format!("https://cdn.example/generations/{PREFIX}-0.a2.base64");
+        let success = serde_json::to_value(Success::new(&job, links(), &CAPABILITIES)).unwrap();
+        assert_eq!(success["output"], serde_json::json!([link]));
+        assert_eq!(success["proxy_links"], serde_json::json!([link]));
+        assert_eq!(success["meta"]["temp"], "no");
+        let fetched = serde_json::to_value(FetchSuccess::new(&job, links())).unwrap();
+        assert_eq!(fetched["output"], serde_json::json!([link]));
+    }
+}
+
+#[test]
 fn a_checker_that_is_not_there_is_not_claimed() {
     let none = Capabilities {
         safety_checking: SafetyChecking::Absent,

@@ -1,14 +1,17 @@
-//! Delivers webhooks, which were written down in the transaction that ended
-//! their jobs. A webhook is delivered at least once; receivers tell repeated
-//! ones by their id. Nothing here holds a generation up.
+//! Delivers what was written down in the transaction that ended its job:
+//! webhooks, and pictures for a bucket that did not take them. Each is
+//! delivered at least once; receivers tell repeated webhooks by their id.
+//! Nothing here holds a generation up, and neither kind holds up the other.
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `schedule` | when a webhook is tried again |
+//! | `upload` | delivers pictures |
+//! | `schedule` | when a delivery is tried again |
 
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,25 +25,26 @@ use crate::broken_task;
 use crate::metrics;
 use crate::service::shared::Shared;
 use crate::store::StoreError;
-use crate::store::deliveries::Delivery;
+use crate::store::deliveries::{Delivery, DeliveryKind};
 
 /// How often the deliveries look for themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How many webhooks are under way at once.
+/// How many deliveries of one kind are under way at once.
 const AT_ONCE: usize = 16;
 
 /// How many of them belong to one key, so that the slow receivers of one do
-/// not hold up the webhooks of the others.
+/// not hold up the webhooks of the others; the same goes for uploads.
 const PER_KEY: u32 = 2;
 
-/// A sender that takes longer is given up for dead; it never takes longer than
-/// half a minute.
+/// A sender that takes longer is given up for dead; a webhook never takes
+/// longer than half a minute, and an upload is given up before.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// Delivers webhooks.
+/// Delivers what is of one kind.
 pub(crate) struct Deliveries {
     shared: Arc<Shared>,
+    kind: DeliveryKind,
     /// None is claimed any more.
     last_mail: CancellationToken,
     /// Those under way are given back.
@@ -52,11 +56,13 @@ impl Deliveries {
     /// Deliveries that have not begun.
     pub(crate) fn new(
         shared: Arc<Shared>,
+        kind: DeliveryKind,
         last_mail: CancellationToken,
         hand_back: CancellationToken,
     ) -> Self {
         Self {
             shared,
+            kind,
             last_mail,
             hand_back,
             sending: JoinSet::new(),
@@ -67,8 +73,8 @@ impl Deliveries {
     pub(crate) async fn run(mut self) {
         let (shared, last_mail) = (Arc::clone(&self.shared), self.last_mail.clone());
         while !(last_mail.is_cancelled() && self.sending.is_empty()) {
-            // Before the look for webhooks, so that no call falls in between.
-            let woken = shared.mail.notified();
+            // Before the look for deliveries, so that no call falls in between.
+            let woken = shared.mail(self.kind).notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
             self.claim_what_fits().await;
@@ -87,14 +93,18 @@ impl Deliveries {
         while self.sending.len() < AT_ONCE && !self.last_mail.is_cancelled() {
             let now = self.shared.ports.clock.now();
             let store = &self.shared.store;
-            match store.claim_delivery(now, now + LEASE, PER_KEY).await {
+            let lease_until = now + LEASE;
+            match store
+                .claim_delivery(self.kind, now, lease_until, PER_KEY)
+                .await
+            {
                 Ok(Some(delivery)) => {
                     let shared = Arc::clone(&self.shared);
                     let hand_back = self.hand_back.clone();
                     self.sending.spawn(deliver(shared, delivery, hand_back));
                 }
                 Ok(None) => return,
-                Err(error) => return tracing::error!(%error, "cannot claim a webhook"),
+                Err(error) => return tracing::error!(%error, "cannot claim a delivery"),
             }
         }
     }
@@ -112,14 +122,25 @@ async fn deliver(shared: Arc<Shared>, delivery: Delivery, hand_back: Cancellatio
     };
     if let Err(error) = written {
         // Its lease runs out, and it is tried again.
-        tracing::error!(%error, job = %delivery.job, "cannot look after a webhook");
+        let kind = delivery.kind.as_str();
+        tracing::error!(%error, kind, job = %delivery.job, "cannot look after a delivery");
     }
 }
 
 async fn send(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
-    let refused = |reason: &str| WebhookOutcome::Refused {
+    match delivery.kind {
+        DeliveryKind::Webhook => send_webhook(shared, delivery).await,
+        DeliveryKind::Upload => upload::upload(shared, delivery).await,
+    }
+}
+
+fn refused(reason: &str) -> WebhookOutcome {
+    WebhookOutcome::Refused {
         reason: reason.into(),
-    };
+    }
+}
+
+async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
     if schedule::is_beyond_last(delivery.attempt) {
         return Ok(refused("every attempt at this delivery broke down"));
     }
@@ -144,15 +165,16 @@ async fn write_outcome(
 ) -> Result<(), StoreError> {
     let (now, store) = (shared.ports.clock.now(), &shared.store);
     let (job, attempt) = (delivery.job, delivery.attempt);
+    let kind = delivery.kind.as_str();
     let dead = match outcome {
         WebhookOutcome::Delivered => {
-            metrics::delivery("delivered");
+            metrics::delivery(kind, "delivered");
             return store.end_delivery(delivery, None, now).await;
         }
         WebhookOutcome::Retry { after, reason } => {
-            if let Some(pause) = schedule::pause_after(attempt, after) {
-                tracing::info!(%job, attempt, reason, ?pause, "a webhook is tried again later");
-                metrics::delivery("retry");
+            if let Some(pause) = schedule::pause_after(delivery.kind, attempt, after) {
+                tracing::info!(%job, kind, attempt, reason, ?pause, "a delivery is tried again later");
+                metrics::delivery(kind, "retry");
                 return store
                     .postpone_delivery(delivery, &reason, now + pause)
                     .await;
@@ -161,7 +183,7 @@ async fn write_outcome(
         }
         WebhookOutcome::Refused { reason } => reason,
     };
-    tracing::warn!(%job, attempt, reason = dead, "a webhook is given up");
-    metrics::delivery("dead");
+    tracing::warn!(%job, kind, attempt, reason = dead, "a delivery is given up");
+    metrics::delivery(kind, "dead");
     store.end_delivery(delivery, Some(&dead), now).await
 }

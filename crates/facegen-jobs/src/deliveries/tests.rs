@@ -114,7 +114,9 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
             assert!(schedule_allows(attempt, pause), "{attempt}: {pause:?}");
             world.clock.advance(pause - Duration::from_millis(1));
             let now = world.clock.now();
-            let early = store.claim_delivery(now, now + LEASE, PER_KEY).await;
+            let early = store
+                .claim_delivery(DeliveryKind::Webhook, now, now + LEASE, PER_KEY)
+                .await;
             assert_eq!(early.unwrap(), None, "not before its time");
             world.clock.advance(Duration::from_millis(1));
             service.look_for_mail();
@@ -230,7 +232,12 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
             .await
             .unwrap();
         let (last_mail, hand_back) = (CancellationToken::new(), CancellationToken::new());
-        let deliveries = Deliveries::new(service.shared(), last_mail.clone(), hand_back);
+        let deliveries = Deliveries::new(
+            service.shared(),
+            DeliveryKind::Webhook,
+            last_mail.clone(),
+            hand_back,
+        );
         let running = tokio::spawn(deliveries.run());
         until(&store, end, 1).await;
         last_mail.cancel();

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::job::Job;
 use crate::service::shared::Shared;
 use crate::store::StoreError;
-use crate::worker::objects;
 
 /// How often old things are looked for.
 const EVERY: Duration = Duration::from_mins(1);
@@ -113,7 +112,7 @@ impl Janitor {
         now: Timestamp,
     ) -> Result<(), CleaningError> {
         let job = job?;
-        for object in objects(&job) {
+        for object in job.objects() {
             self.shared.ports.images.delete(&object).await?;
         }
         self.shared.store.note_erased(job.id, now).await?;

@@ -9,6 +9,7 @@ use facegen_core::{Clock, FileName, FilePrefix, ImageStore, JobState, ObjectName
 use super::*;
 use crate::key::KeyId;
 use crate::service::JobService;
+use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{
     PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
 };
@@ -240,4 +241,42 @@ async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
         .expect("it is deleted");
     assert!(service.find(key, job.id).await.unwrap().is_some());
     running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn pictures_in_a_bucket_stay_and_their_rows_go_like_others() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Works);
+    let service = bucket.open(&world).await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let direct = submit(&service, key, "direct").await;
+    let direct = end_of(&service, direct.id).await;
+    bucket.set(Mood::Fails);
+    let later = submit(&service, key, "later").await;
+    let later = end_of(&service, later.id).await;
+    running.shutdown(PATIENCE).await;
+    assert!(direct.link_base.is_some() && later.link_base.is_none());
+    let store = world.store().await;
+    let base = FakeBucket::LINK_BASE;
+    store
+        .note_uploaded(later.id, later.attempt, base)
+        .await
+        .unwrap();
+
+    world.clock.advance(DAY);
+    clean(&world, &service).await;
+    assert!(world.images.is_empty());
+    for id in [direct.id, later.id] {
+        let job = service.find(key, id).await.unwrap().unwrap();
+        assert!(job.link_base.is_some() && !service.has_expired(&job));
+    }
+    world.clock.advance(2 * DAY - MOMENT);
+    clean(&world, &service).await;
+    assert_eq!(count(&store, ROWS).await, 2);
+    world.clock.advance(MOMENT);
+    clean(&world, &service).await;
+    assert_eq!(count(&store, ROWS).await, 0);
+    assert_eq!(bucket.objects.len(), 1, "nobody has deleted it");
 }

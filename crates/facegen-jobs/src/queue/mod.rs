@@ -163,10 +163,27 @@ pub(crate) struct Success {
     pub(crate) now: Timestamp,
     /// When the engine began with the job.
     pub(crate) began: Timestamp,
-    /// When the pictures go.
-    pub(crate) expires_at: Timestamp,
+    /// Where the pictures are.
+    pub(crate) place: Place,
     /// See [`Job::warnings`].
     pub(crate) warnings: Vec<String>,
+}
+
+/// Where the pictures of a job are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the folder of the server.
+    Folder {
+        /// When they go from there.
+        expires_at: Timestamp,
+        /// Whether they have to be uploaded to a bucket.
+        upload: bool,
+    },
+    /// In a bucket.
+    Bucket {
+        /// See [`Job::link_base`].
+        link_base: String,
+    },
 }
 
 /// Workers that are given up for dead.

@@ -12,7 +12,9 @@ use sqlx::sqlite::SqliteRow;
 use super::statements::{
     BEFORE, BURY, CANCEL, CLAIM, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES,
 };
-use super::{Claim, Fence, Hands, JobQueue, Load, NewJob, Reclaimed, Success, Workers, cost};
+use super::{
+    Claim, Fence, Hands, JobQueue, Load, NewJob, Place, Reclaimed, Success, Workers, cost,
+};
 use crate::job::{Failure, Job, JobId};
 use crate::key::KeyId;
 use crate::store::{Store, StoreError, row};
@@ -101,12 +103,18 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
+        let (expires_at, upload, link_base) = match &success.place {
+            Place::Folder { expires_at, upload } => (Some(expires_at.as_millis()), *upload, None),
+            Place::Bucket { link_base } => (None, false, Some(link_base)),
+        };
         let done = sqlx::query(FINISH)
             .bind(JobState::Succeeded.as_str())
             .bind(success.now.as_millis())
             .bind(success.now.as_millis())
             .bind(success.began.as_millis())
-            .bind(success.expires_at.as_millis())
+            .bind(expires_at)
+            .bind(upload)
+            .bind(link_base)
             .bind(json("warnings", &success.warnings)?)
             .bind(fence.id.get())
             .bind(fence.attempt)

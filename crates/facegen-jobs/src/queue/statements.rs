@@ -37,7 +37,7 @@ pub(super) const RELEASE: &str = "
 
 /// Ends a job with pictures.
 pub(super) const FINISH: &str = end!(
-    "generation_ms = max(0, ? - ?), expires_at = ?, warnings = ?
+    "generation_ms = max(0, ? - ?), expires_at = ?, upload = ?, link_base = ?, warnings = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 

@@ -32,6 +32,7 @@ use facegen_core::{
 pub use error::JobError;
 use shared::Shared;
 
+use crate::buckets::Bucket;
 use crate::job::{Failure, Job, JobId};
 use crate::key::{Key, KeyId};
 use crate::running::Running;
@@ -93,8 +94,11 @@ pub enum Checkpoint {
 pub struct Ports {
     /// Gets and reads photographs.
     pub faces: Arc<dyn FaceReader>,
-    /// Keeps pictures.
+    /// Keeps the pictures that are read at this server: all of them without a
+    /// bucket, else those that the bucket did not take when they were made.
     pub images: Arc<dyn ImageStore>,
+    /// Where callers read pictures themselves; `None`: at this server alone.
+    pub bucket: Option<Bucket>,
     /// Delivers webhooks.
     pub webhooks: Arc<dyn WebhookSender>,
     /// Encodes pictures.
@@ -146,7 +150,7 @@ impl JobService {
         })
     }
 
-    /// Starts the deliveries of webhooks and the deletion of what is old. Jobs
+    /// Starts the deliveries of webhooks and pictures and the deletion of what is old. Jobs
     /// are worked on once the result is given an engine. To be called once,
     /// inside of a tokio runtime.
     #[must_use]
@@ -224,7 +228,7 @@ impl JobService {
     }
 
     /// The bytes of a file of a job that has succeeded and whose pictures have
-    /// not expired; `None` otherwise.
+    /// not expired, wherever they are; `None` otherwise.
     ///
     /// # Errors
     /// One of the stores cannot be read.
@@ -237,7 +241,13 @@ impl JobService {
             file: name.clone(),
             attempt: job.attempt,
         };
-        Ok(self.shared.ports.images.get(&object).await?)
+        let bytes = self.shared.ports.images.get(&object).await?;
+        match self.shared.buckets.of(&job) {
+            Some(bucket) if bytes.is_none() && job.link_base.is_some() => {
+                Ok(bucket.store.get(&object).await?)
+            }
+            Some(_) | None => Ok(bytes),
+        }
     }
 
     fn has_file(&self, job: &Job, name: &FileName) -> bool {
@@ -247,8 +257,7 @@ impl JobService {
     /// Whether the pictures of this job have gone because their time is over.
     #[must_use]
     pub fn has_expired(&self, job: &Job) -> bool {
-        let now = self.shared.ports.clock.now();
-        job.expires_at.is_some_and(|expiry| expiry <= now)
+        job.has_expired(self.shared.ports.clock.now())
     }
 
     /// The key that this text is, unless it is unknown or revoked.

@@ -12,9 +12,11 @@ use super::pace::Pace;
 use super::photographs::Photographs;
 use super::{JobError, JobsConfig, Ports};
 use crate::broken_task;
+use crate::buckets::Buckets;
 use crate::job::{Job, JobId};
 use crate::metrics;
 use crate::queue::{JobQueue, Reclaimed, SqliteQueue, Workers};
+use crate::store::deliveries::DeliveryKind;
 use crate::store::{FolderLock, Keys, Store, StoreError};
 use crate::worker::{EngineSlot, InHand, Turns};
 
@@ -36,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) keys: Keys,
+    pub(crate) buckets: Buckets,
     pub(crate) photographs: Photographs,
     pub(crate) in_hand: InHand,
     pub(crate) turns: Turns,
@@ -44,7 +47,9 @@ pub(crate) struct Shared {
     /// There may be a job to claim.
     pub(crate) work: Notify,
     /// There may be a webhook to deliver.
-    pub(crate) mail: Notify,
+    webhooks: Notify,
+    /// There may be pictures to upload.
+    uploads: Notify,
     /// These jobs have ended.
     pub(crate) ended: broadcast::Sender<JobId>,
     /// No job is taken in or claimed any more.
@@ -65,6 +70,7 @@ impl Shared {
         metrics::describe();
         let shared = Self {
             keys: Keys::new(store.clone(), Arc::clone(&ports.clock)),
+            buckets: Buckets::new(ports.bucket.clone()),
             config,
             ports,
             store,
@@ -75,7 +81,8 @@ impl Shared {
             engine: EngineSlot::default(),
             pace: Mutex::new(pace),
             work: Notify::new(),
-            mail: Notify::new(),
+            webhooks: Notify::new(),
+            uploads: Notify::new(),
             ended: broadcast::Sender::new(ENDS_REMEMBERED),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
@@ -114,7 +121,7 @@ impl Shared {
         let _ = self.ended.send(job.id);
         self.work.notify_one();
         if job.request.webhook().is_some() {
-            self.mail.notify_one();
+            self.webhooks.notify_one();
         }
     }
 
@@ -136,6 +143,15 @@ impl Shared {
             tracing::error!(reason, "the decoder of photographs broke down");
             Err(broke_down())
         })
+    }
+
+    /// Told when there may be something of this kind to deliver. Uploads are
+    /// due only seconds after they are written down, so nobody tells of them.
+    pub(crate) fn mail(&self, kind: DeliveryKind) -> &Notify {
+        match kind {
+            DeliveryKind::Webhook => &self.webhooks,
+            DeliveryKind::Upload => &self.uploads,
+        }
     }
 
     /// The measured pace.

@@ -1,4 +1,4 @@
-//! The statements about webhooks.
+//! The statements about webhooks and uploads.
 
 use facegen_core::Timestamp;
 use sqlx::Row as _;
@@ -6,13 +6,33 @@ use sqlx::Row as _;
 use super::{Store, StoreError, row};
 use crate::job::JobId;
 
-/// A webhook that is the caller's to deliver.
+/// What is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeliveryKind {
+    /// The end of a job, to whom it names.
+    Webhook,
+    /// The pictures of a job, to a bucket that did not take them.
+    Upload,
+}
+
+impl DeliveryKind {
+    /// Its name in rows, logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Upload => "upload",
+        }
+    }
+}
+
+/// What is the caller's to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {
     pub(crate) id: i64,
+    pub(crate) kind: DeliveryKind,
     /// The same for every attempt.
     pub(crate) name: String,
-    /// Whose end is told.
+    /// Whose end is told, or whose pictures are uploaded.
     pub(crate) job: JobId,
     /// Which attempt this is, from 1.
     pub(crate) attempt: u32,
@@ -25,12 +45,13 @@ const CLAIM: &str = "
     WHERE id = (
         SELECT deliveries.id
         FROM deliveries JOIN generations ON generations.id = deliveries.generation_id
-        WHERE ((deliveries.state = 'queued' AND deliveries.run_at <= ?)
+        WHERE deliveries.kind = ?
+          AND ((deliveries.state = 'queued' AND deliveries.run_at <= ?)
                OR (deliveries.state = 'running' AND deliveries.lease_until < ?))
           AND generations.key_id NOT IN (
               SELECT owner.key_id
               FROM deliveries AS sending JOIN generations AS owner ON owner.id = sending.generation_id
-              WHERE sending.state = 'running' AND sending.lease_until >= ?
+              WHERE sending.kind = deliveries.kind AND sending.state = 'running' AND sending.lease_until >= ?
               GROUP BY owner.key_id HAVING count(*) >= ?
           )
         ORDER BY deliveries.run_at, deliveries.id LIMIT 1
@@ -50,16 +71,18 @@ const RELEASE: &str = "
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
 impl Store {
-    /// Makes the next webhook the caller's until `lease_until`, of a key with
+    /// Makes the next delivery of this kind the caller's until `lease_until`, of a key with
     /// fewer than `per_key` under way.
     pub(crate) async fn claim_delivery(
         &self,
+        kind: DeliveryKind,
         now: Timestamp,
         lease_until: Timestamp,
         per_key: u32,
     ) -> Result<Option<Delivery>, StoreError> {
         let row = sqlx::query(CLAIM)
             .bind(lease_until.as_millis())
+            .bind(kind.as_str())
             .bind(now.as_millis())
             .bind(now.as_millis())
             .bind(now.as_millis())
@@ -78,6 +101,7 @@ impl Store {
         };
         Ok(Some(Delivery {
             id,
+            kind,
             name: row.try_get("name")?,
             job: job.ok_or(unreadable)?,
             attempt: row.try_get("attempt")?,
@@ -126,6 +150,25 @@ impl Store {
             .bind(delivery.attempt)
             .execute(&self.writer)
             .await?;
+        Ok(())
+    }
+
+    /// The pictures that this attempt at a job stored are in a bucket now.
+    pub(crate) async fn note_uploaded(
+        &self,
+        id: JobId,
+        attempt: u32,
+        link_base: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE generations SET link_base = ?
+             WHERE id = ? AND state = 'succeeded' AND attempt = ?",
+        )
+        .bind(link_base)
+        .bind(id.get())
+        .bind(attempt)
+        .execute(&self.writer)
+        .await?;
         Ok(())
     }
 

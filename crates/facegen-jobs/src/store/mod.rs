@@ -11,7 +11,7 @@
 //! | `row` | a row of `generations` as a [`Job`](crate::Job) |
 //! | `keys` | [`Keys`], whom rows belong to |
 //! | `file` | the file of the database and its folder |
-//! | `deliveries` | the statements about webhooks |
+//! | `deliveries` | the statements about webhooks and uploads |
 //! | `retention` | the statements about what is old |
 
 pub(crate) mod deliveries;

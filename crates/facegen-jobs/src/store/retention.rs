@@ -42,8 +42,9 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the rows of jobs, with their webhooks: of those whose pictures
-    /// were deleted and of those that ended without any by these moments.
+    /// Deletes the rows of jobs, with their deliveries: of those whose pictures
+    /// were deleted, and of those that ended without any in the folder of the
+    /// server, by these moments.
     pub(crate) async fn delete_rows(
         &self,
         erased_by: Timestamp,
@@ -52,7 +53,7 @@ impl Store {
         let done = sqlx::query(
             "DELETE FROM generations
              WHERE finished_at IS NOT NULL
-               AND (erased_at <= ? OR (state IN ('failed', 'cancelled') AND finished_at <= ?))",
+               AND (erased_at <= ? OR (expires_at IS NULL AND finished_at <= ?))",
         )
         .bind(erased_by.as_millis())
         .bind(ended_by.as_millis())

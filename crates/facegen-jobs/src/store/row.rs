@@ -42,6 +42,7 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         generation_time: generation_ms.map(millis),
         failure: failure(row)?.map_err(unreadable)?,
         warnings: json(row.try_get("warnings")?).ok_or_else(|| unreadable("warnings"))?,
+        link_base: row.try_get("link_base")?,
         expires_at: expires_at.map(Timestamp::from_millis),
     })
 }

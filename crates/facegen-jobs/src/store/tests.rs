@@ -205,3 +205,44 @@ async fn a_folder_or_database_that_is_there_keeps_its_permissions() {
     Store::open(&database).await.unwrap();
     assert_eq!((mode(folder.path()), mode(&database)), (0o750, 0o640));
 }
+
+#[tokio::test]
+async fn what_waited_before_there_were_buckets_still_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("jobs.sqlite");
+    file::ensure_database(&database).unwrap();
+    let all = sqlx::migrate!();
+    let first = all.iter().take(1).cloned().collect();
+    let old = pool(1, options(&database)).await.unwrap();
+    sqlx::migrate::Migrator::with_migrations(first)
+        .run(&old)
+        .await
+        .unwrap();
+    for statement in [
+        "INSERT INTO keys (name, role, hash, created_at) VALUES ('a', 'plain', x'00', 0)",
+        "INSERT INTO generations
+             (key_id, state, request, file_prefix, base_url, webhook, priority, cost, created_at)
+         VALUES (1, 'running', '{}', 'a', '', 1, 0, 1, 0), (1, 'running', '{}', 'b', '', 1, 0, 1, 0)",
+        "UPDATE generations SET state = 'failed', finished_at = 7 WHERE id = 1",
+    ] {
+        sqlx::query(statement).execute(&old).await.unwrap();
+    }
+    old.close().await;
+
+    let store = Store::open(&database).await.unwrap();
+    let end =
+        "UPDATE generations SET state = 'succeeded', finished_at = 8, upload = 1 WHERE id = 2";
+    sqlx::query(end).execute(&store.writer).await.unwrap();
+    let rows: Vec<(i64, String, i64)> =
+        sqlx::query_as("SELECT generation_id, kind, run_at FROM deliveries ORDER BY id")
+            .fetch_all(&store.readers)
+            .await
+            .unwrap();
+    let row = |job, kind: &str, run_at| (job, kind.to_owned(), run_at);
+    let expected = [
+        row(1, "webhook", 7),
+        row(2, "webhook", 8),
+        row(2, "upload", 5_008),
+    ];
+    assert_eq!(rows, expected);
+}

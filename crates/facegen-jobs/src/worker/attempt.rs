@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_core::{
-    BackendError, FileKind, FileName, GenerationInput, GenerationOutput, ObjectName, Picture,
-    Timestamp,
+    BackendError, FileKind, FileName, GenerationInput, GenerationOutput, Picture, Timestamp,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -16,13 +15,14 @@ use tokio_util::sync::CancellationToken;
 use super::ending;
 use super::failures;
 use super::in_hand::Held;
+use super::pictures::{self, Files};
 use super::retry::retry;
 use super::turns::Turn;
 use crate::broken_task;
 use crate::engine_thread::{Generation, GenerationEvent};
 use crate::job::{FaceOrigin, Failure, Job};
 use crate::metrics::{self, Stage};
-use crate::queue::{Claim, cost};
+use crate::queue::{Claim, Place, cost};
 use crate::service::shared::Shared;
 use crate::service::{Checkpoint, PictureEncoder};
 
@@ -44,6 +44,8 @@ pub(super) enum Stop {
 pub(super) struct Made {
     /// When the engine began with it.
     pub(super) began: Timestamp,
+    /// Where the pictures are.
+    pub(super) place: Place,
     /// About the pictures.
     pub(super) warnings: Vec<String>,
 }
@@ -151,10 +153,11 @@ impl Attempt {
         let (output, began) = self.generate(face).await?;
         let files = self.encode(output.pictures).await?;
         self.at(Checkpoint::Encoded);
-        self.store(files).await?;
+        let place = self.store(files).await?;
         self.at(Checkpoint::Stored);
         Ok(Made {
             began,
+            place,
             warnings: output.warnings,
         })
     }
@@ -232,7 +235,7 @@ impl Attempt {
         self.at(Checkpoint::Denoising);
     }
 
-    async fn encode(&self, pictures: Vec<Picture>) -> Result<Vec<(FileName, Vec<u8>)>, Stop> {
+    async fn encode(&self, pictures: Vec<Picture>) -> Result<Files, Stop> {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.shared.ports.encoder);
         let names = self.claim.job.files();
@@ -246,21 +249,16 @@ impl Attempt {
         })
     }
 
-    async fn store(&self, files: Vec<(FileName, Vec<u8>)>) -> Result<(), Stop> {
+    async fn store(&self, files: Files) -> Result<Place, Stop> {
         let begin = Instant::now();
         self.storing.store(true, Ordering::Release);
-        for (file, bytes) in files {
-            let attempt = self.claim.fence.attempt;
-            let object = ObjectName { file, attempt };
-            let put = || self.shared.ports.images.put(&object, bytes.clone());
-            let stored = retry(self.shared.config.lease, "store a picture", put).await;
-            stored.map_err(|error| {
-                tracing::error!(%error, "cannot store the pictures of a job");
-                Stop::StoreFailed
-            })?;
-        }
+        let stored = pictures::store(&self.shared, &self.claim, files).await;
+        let place = stored.map_err(|error| {
+            tracing::error!(%error, "cannot store the pictures of a job");
+            Stop::StoreFailed
+        })?;
         metrics::stage(Stage::Storing, begin.elapsed());
-        Ok(())
+        Ok(place)
     }
 
     fn at(&self, checkpoint: Checkpoint) {
@@ -273,7 +271,7 @@ fn encode(
     encoder: &PictureEncoder,
     pictures: &[Picture],
     names: Vec<FileName>,
-) -> Result<Vec<(FileName, Vec<u8>)>, String> {
+) -> Result<Files, String> {
     let pngs: Vec<Vec<u8>> = pictures
         .iter()
         .map(|picture| encoder(picture))

@@ -1,11 +1,12 @@
 //! What is written when an attempt is over.
 
-use facegen_core::{JobState, ObjectName};
+use facegen_core::JobState;
 
 use super::attempt::Made;
 use super::failures;
+use super::pictures;
 use super::retry::retry;
-use crate::job::{Failure, Job};
+use crate::job::Failure;
 use crate::queue::{Claim, Success};
 use crate::service::Checkpoint;
 use crate::service::shared::Shared;
@@ -17,7 +18,7 @@ pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
     let success = Success {
         now,
         began: made.began,
-        expires_at: now + shared.config.keep_pictures,
+        place: made.place,
         warnings: made.warnings,
     };
     let patience = patience(shared);
@@ -93,19 +94,13 @@ pub(super) async fn release(shared: &Shared, claim: &Claim) {
 
 /// Deletes the files of this attempt, as far as that is possible.
 pub(super) async fn delete_files(shared: &Shared, claim: &Claim) {
-    for object in objects(&claim.job) {
+    pictures::delete_from_bucket(shared, claim).await;
+    for object in claim.job.objects() {
         if let Err(error) = shared.ports.images.delete(&object).await {
             tracing::warn!(%error, "cannot delete the files of an attempt that was for nothing");
             return;
         }
     }
-}
-
-/// The files of the attempt that this row is at.
-pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
-    let attempt = job.attempt;
-    let files = job.files().into_iter();
-    files.map(move |file| ObjectName { file, attempt })
 }
 
 fn tell_success(shared: &Shared, claim: &Claim, success: &Success) {

@@ -15,6 +15,7 @@
 //! | `failures` | what callers are told of a failure |
 //! | `in_hand` | [`InHand`], the jobs that are worked on |
 //! | `engine_slot` | [`EngineSlot`], the engine, which can be replaced |
+//! | `pictures` | where pictures are stored |
 //! | `turns` | when the engine begins with each job |
 //! | `retry` | tries again for a while |
 
@@ -23,6 +24,7 @@ mod ending;
 mod engine_slot;
 mod failures;
 mod in_hand;
+mod pictures;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -44,7 +46,6 @@ use crate::queue::{Claim, Hands, Workers};
 use crate::service::shared::Shared;
 use crate::store::StoreError;
 use attempt::{Attempt, Ended};
-pub(crate) use ending::objects;
 pub(crate) use engine_slot::EngineSlot;
 pub(crate) use in_hand::InHand;
 pub(crate) use turns::Turns;

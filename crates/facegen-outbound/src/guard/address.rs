@@ -67,6 +67,12 @@ impl Networks {
         Self { allowed }
     }
 
+    /// All networks, for URLs that the operator names.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        Self::public_and(vec![v4([0; 4], 0).into(), v6([0; 8], 0).into()])
+    }
+
     /// Whether `address` may be reached.
     #[must_use]
     pub fn permit(&self, address: IpAddr) -> bool {

@@ -8,9 +8,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use facegen_core::{
-    ErrorCode, FileKind, FileName, ImageStore, ObjectName, StorageError, Timestamp,
-};
+use facegen_core::{ErrorCode, ImageStore, ObjectName, StorageError, Timestamp};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::task;
@@ -59,7 +57,7 @@ impl FolderStore {
 #[async_trait]
 impl ImageStore for FolderStore {
     async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
-        let name = spell(object);
+        let name = object.expose();
         self.blocking("a file cannot be written", move |folder| {
             let mut file = temporary_file(folder)?;
             file.write_all(&bytes)?;
@@ -72,7 +70,7 @@ impl ImageStore for FolderStore {
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
-        let name = spell(object);
+        let name = object.expose();
         self.blocking("a file cannot be read", move |folder| {
             unless_missing(fs::read(folder.join(name)))
         })
@@ -80,7 +78,7 @@ impl ImageStore for FolderStore {
     }
 
     async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
-        let name = spell(object);
+        let name = object.expose();
         self.blocking("a file cannot be removed", move |folder| {
             unless_missing(fs::remove_file(folder.join(name))).map(drop)
         })
@@ -102,31 +100,12 @@ impl ImageStore for FolderStore {
     }
 }
 
-/// The name of the object's file: `PREFIX-INDEX.aATTEMPT.KIND`.
-fn spell(object: &ObjectName) -> String {
-    let ObjectName { file, attempt } = object;
-    let (prefix, extension) = (file.prefix.expose(), file.kind.extension());
-    format!("{prefix}-{}.a{attempt}.{extension}", file.index)
-}
-
-/// The object whose file has this name, `None` unless [`spell`] writes it.
-fn read_name(text: &str) -> Option<ObjectName> {
-    let (stem, rest) = text.split_once(".a")?;
-    let (attempt, extension) = rest.split_once('.')?;
-    let kind = FileKind::from_extension(extension)?;
-    let object = ObjectName {
-        file: FileName::parse(&format!("{stem}.{}", kind.extension()))?,
-        attempt: attempt.parse().ok()?,
-    };
-    (spell(&object) == text).then_some(object)
-}
-
 /// Whether a file of ours was older and is gone. A file that somebody else has
 /// removed meanwhile is no error.
 fn remove_if_older(entry: &DirEntry, moment: Timestamp) -> io::Result<bool> {
     let name = entry.file_name();
     let name = name.to_str().unwrap_or_default();
-    let is_object = read_name(name).is_some();
+    let is_object = ObjectName::parse(name).is_some();
     let is_part = name.starts_with(PART_PREFIX) && name.ends_with(PART_SUFFIX);
     if !(is_object || is_part) {
         return Ok(false);
@@ -250,27 +229,14 @@ mod tests {
             fs::write(folder.path().join(name), "x").unwrap();
             set_age(&folder.path().join(name), Duration::from_secs(7200));
         }
-        fs::create_dir(folder.path().join(spell(&object(9, 1)))).unwrap();
-        set_age(&folder.path().join(spell(&old)), Duration::from_secs(7200));
+        fs::create_dir(folder.path().join(object(9, 1).expose())).unwrap();
+        set_age(&folder.path().join(old.expose()), Duration::from_secs(7200));
         let hour_ago = Timestamp::from(SystemTime::now()) - Duration::from_secs(3600);
         assert_eq!(store.delete_before(hour_ago).await, Ok(1));
         assert_eq!(store.get(&old).await, Ok(None));
         assert_eq!(store.get(&new).await, Ok(Some(vec![2])));
         let left = names(folder.path());
         assert_eq!(left.len(), others.len() + 2, "{left:?}");
-    }
-
-    #[test]
-    fn only_our_own_spelling_is_read() {
-        let object = object(12, 3);
-        let name = spell(&object);
-        assert_eq!(read_name(&name), Some(object));
-        for other in [".a3.png", ".a03.png", ".a3", ".a.png", ".a3.jpg", ".png"] {
-            assert_eq!(
-                read_name(&name.replace(".a3.png", other)).is_some(),
-                other == ".a3.png"
-            );
-        }
     }
 
     #[test]
@@ -292,7 +258,7 @@ mod tests {
         let store = FolderStore::open(&folder).unwrap();
         let object = object(0, 1);
         // In the place of the file there is a folder.
-        fs::create_dir_all(folder.join(spell(&object)).join("x")).unwrap();
+        fs::create_dir_all(folder.join(object.expose()).join("x")).unwrap();
         let errors = [
             store.put(&object, vec![1]).await.unwrap_err(),
             store.get(&object).await.unwrap_err(),
@@ -305,7 +271,7 @@ mod tests {
         }
         assert_eq!(
             names(&folder),
-            [spell(&object)],
+            [object.expose()],
             "the temporary file is left"
         );
     }

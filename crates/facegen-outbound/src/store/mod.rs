@@ -3,9 +3,12 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`folder`] | [`FolderStore`], a local folder |
+//! | [`s3`] | [`S3Store`], a bucket that speaks S3 |
 
 #[cfg(test)]
 mod conformance;
 pub mod folder;
+pub mod s3;
 
 pub use folder::{FolderError, FolderStore};
+pub use s3::{Canary, S3Settings, S3Store};

@@ -10,9 +10,13 @@ use facegen_engine::hub::HubAccess;
 use figment::value::Value;
 
 use super::layer::Layer;
+use super::s3;
 
 /// The beginning of every variable that is a setting.
 const PREFIX: &str = "FACEGEN__";
+
+/// The ending of a variable that names the file of a secret.
+const FILE: &str = "_FILE";
 
 /// The longest key that a request may bring.
 const LONGEST_KEY: usize = 1024;
@@ -41,15 +45,53 @@ impl Environment {
 
     /// The settings among the variables: `FACEGEN__A__B=value` is the setting
     /// `b` of section `a`.
-    pub(super) fn settings(&self) -> impl Iterator<Item = Layer> {
-        self.0.keys().filter_map(|variable| {
+    ///
+    /// # Errors
+    /// The file of a secret cannot be read or is empty, or the secret is set
+    /// as well.
+    pub(super) fn settings(&self) -> Result<Vec<Layer>> {
+        let is_text = |variable: &str| s3::TEXTS.contains(&variable);
+        let is_file = |variable: &str| variable.strip_suffix(FILE).is_some_and(is_text);
+        let setting = |variable: &str, value: Value| {
             let name = variable.strip_prefix(PREFIX)?;
             let name = name.to_ascii_lowercase().replace("__", ".");
-            // Reads `8`, `true` and `["10.0.0.0/8"]` as what they look like.
-            let Ok(value) = self.get(variable)?.parse::<Value>();
             let origin = format!("the environment variable {variable}");
             Some(Layer::setting(origin, &name, value))
-        })
+        };
+        let plain = self.0.keys().map(String::as_str);
+        let plain = plain.filter(|variable| !is_text(variable) && !is_file(variable));
+        let mut settings: Vec<Layer> = plain
+            .filter_map(|variable| {
+                // Reads `8`, `true` and `["10.0.0.0/8"]` as what they look like.
+                let Ok(value) = self.get(variable)?.parse::<Value>();
+                setting(variable, value)
+            })
+            .collect();
+        for variable in s3::TEXTS {
+            let text = self.text_or_file(variable)?;
+            settings.extend(text.and_then(|text| setting(variable, text.into())));
+        }
+        Ok(settings)
+    }
+
+    /// The text of a variable, or of the file that the variable with `_FILE`
+    /// behind its name names, without white space around it.
+    ///
+    /// # Errors
+    /// Both are set, or the file cannot be read or is empty.
+    fn text_or_file(&self, variable: &str) -> Result<Option<String>> {
+        let file = format!("{variable}{FILE}");
+        let path = match (self.get(variable), self.get(&file)) {
+            (Some(_), Some(_)) => bail!("{variable} and {file} are both set; set one of them"),
+            (text, None) => return Ok(text.map(str::to_owned)),
+            (None, Some(path)) => path,
+        };
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read {file} {path}"))?;
+        match text.trim() {
+            "" => bail!("the file that {file} names is empty"),
+            text => Ok(Some(text.to_owned())),
+        }
     }
 
     /// The first API key, from `FACEGEN_API_KEY` or the file that
@@ -58,23 +100,20 @@ impl Environment {
     /// # Errors
     /// Both are set, or the file cannot be read or is empty.
     pub(crate) fn api_key(&self) -> Result<Option<Secret<String>>> {
-        let file = self.get("FACEGEN_API_KEY_FILE");
-        let text = match (self.get("FACEGEN_API_KEY"), file) {
-            (Some(_), Some(_)) => {
-                bail!("FACEGEN_API_KEY and FACEGEN_API_KEY_FILE are both set; set one of them")
-            }
-            (Some(key), None) => key.to_owned(),
-            (None, Some(path)) => std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read FACEGEN_API_KEY_FILE {path}"))?,
-            (None, None) => return Ok(None),
+        let Some(text) = self.text_or_file("FACEGEN_API_KEY")? else {
+            return Ok(None);
         };
-        match text.trim() {
-            "" => bail!("the API key that FACEGEN_API_KEY_FILE names is empty"),
-            key if key.len() > LONGEST_KEY => {
-                bail!("the API key of the environment is longer than {LONGEST_KEY} bytes")
-            }
-            key => Ok(Some(Secret::new(key.to_owned()))),
+        if text.len() > LONGEST_KEY {
+            bail!("the API key of the environment is longer than {LONGEST_KEY} bytes")
         }
+        Ok(Some(Secret::new(text)))
+    }
+
+    /// The same variables, and this one.
+    #[cfg(test)]
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
     }
 
     /// The hub that models come from, by the variables of Hugging Face's tools:

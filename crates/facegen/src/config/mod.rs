@@ -7,11 +7,13 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`sections`] | one struct for each section |
+//! | [`s3`] | the section of the bucket |
 //! | [`environment`] | what is read from environment variables |
 //! | [`layer`] | settings, and where they were made |
 
 pub(crate) mod environment;
 mod layer;
+pub(crate) mod s3;
 pub(crate) mod sections;
 #[cfg(test)]
 mod tests;
@@ -89,8 +91,9 @@ impl Config {
         if let Some(path) = arguments.config.as_deref().or(environment.config_file()) {
             layers = layers.merge(Layer::file(&path.display().to_string(), &read(path)?)?);
         }
-        let settings = environment.settings().chain(arguments.settings());
+        let settings = environment.settings()?.into_iter();
         let mut config: Self = settings
+            .chain(arguments.settings())
             .fold(layers, |layers, setting| layers.merge(setting))
             .extract()
             .context("the config cannot be used")?;
@@ -128,7 +131,7 @@ impl Config {
             "server.max_body_megabytes must be more than four thirds of \
              face_image.max_megabytes, as photographs come in base64"
         );
-        Ok(())
+        self.storage.s3.check()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::s3::S3Section;
 use crate::engine::parse_device;
 
 /// `[server]`
@@ -47,6 +48,7 @@ pub(crate) struct StorageSection {
     pub(crate) data_dir: PathBuf,
     pub(crate) keep_pictures_hours: NonZeroU16,
     pub(crate) keep_records_hours: u16,
+    pub(crate) s3: S3Section,
 }
 
 /// `[queue]`

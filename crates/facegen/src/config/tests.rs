@@ -140,6 +140,73 @@ fn the_api_key_comes_from_a_variable_or_a_file() {
     assert!(empty.api_key().is_err());
 }
 
+const BUCKET: [(&str, &str); 4] = [
+    ("FACEGEN__STORAGE__S3__BUCKET", "pictures"),
+    ("FACEGEN__STORAGE__S3__ACCESS_KEY_ID", "1234"),
+    ("FACEGEN__STORAGE__S3__SECRET_ACCESS_KEY", "987654321"),
+    ("FACEGEN__STORAGE__S3__PUBLIC_URL", "https://cdn.example/a"),
+];
+
+#[test]
+fn a_bucket_is_complete_or_not_there() {
+    let none = load(&Environment::from([])).unwrap();
+    assert!(none.storage.s3.settings().is_none());
+    let config = load(&Environment::from(BUCKET)).unwrap();
+    let settings = config.storage.s3.settings().unwrap();
+    assert_eq!(settings.bucket, "pictures");
+    assert_eq!(settings.access_key_id.expose(), "1234");
+    assert_eq!(settings.secret_access_key.expose(), "987654321");
+    assert!(settings.endpoint_url.is_none() && settings.check_url.is_none());
+    assert!(settings.public_read_acl);
+    for (missing, culprit) in [
+        (0, "storage.s3.bucket is not"),
+        (1, "storage.s3.access_key_id must be"),
+        (2, "storage.s3.secret_access_key must be"),
+        (3, "storage.s3.public_url must be"),
+    ] {
+        let mut variables = BUCKET;
+        variables[missing].1 = "";
+        let text = refusal(&Environment::from(variables));
+        assert!(text.contains(culprit), "{text}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_bucket_are_checked() {
+    for (setting, value) in [
+        ("BUCKET", "a/b"),
+        ("ENDPOINT_URL", "storage.example.com"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://cdn.example/?a="),
+        ("CHECK_URL", "https://user:pw@cdn.example/"),
+        ("IMAGE_DIRECTORY", "a b"),
+    ] {
+        let variable = format!("FACEGEN__STORAGE__S3__{setting}");
+        let environment = Environment::from(BUCKET).with(&variable, value);
+        let text = refusal(&environment);
+        assert!(text.contains(&setting.to_lowercase()), "{text}");
+    }
+}
+
+#[test]
+fn the_secret_of_a_bucket_is_printed_nowhere_and_may_come_from_a_file() {
+    let config = load(&Environment::from(BUCKET)).unwrap();
+    let printed = format!("{config:?}{}", config.to_toml().unwrap());
+    assert!(!printed.contains("987654321"), "{printed}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "from-file\n").unwrap();
+    let mut variables = BUCKET;
+    variables[2] = (
+        "FACEGEN__STORAGE__S3__SECRET_ACCESS_KEY_FILE",
+        path.to_str().unwrap(),
+    );
+    let config = load(&Environment::from(variables)).unwrap();
+    let settings = config.storage.s3.settings().unwrap();
+    assert_eq!(settings.secret_access_key.expose(), "from-file");
+}
+
 #[test]
 fn the_environment_prints_no_value() {
     let environment = Environment::from([("FACEGEN_API_KEY", "secret")]);

@@ -3,6 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`wiring`] | the parts of the server, made from the config |
+//! | [`bucket`] | where callers read pictures themselves |
 //! | [`http`] | its connections |
 //! | [`first_key`] | the key with which everything begins |
 //! | [`measuring`] | its metrics |
@@ -10,6 +11,7 @@
 //! | [`shutdown`] | the signals that stop it |
 //! | `testing` | dying in the middle of a job, in builds for development |
 
+mod bucket;
 mod first_key;
 mod http;
 mod measuring;

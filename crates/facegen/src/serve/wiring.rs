@@ -15,6 +15,7 @@ use facegen_jobs::{JobService, JobsConfig, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::bucket;
 use super::status::Status;
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};
@@ -50,6 +51,7 @@ pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobSer
     let ports = Ports {
         faces: Arc::new(faces),
         images: Arc::new(images),
+        bucket: bucket::open(config)?,
         webhooks: Arc::new(webhooks),
         encoder: encoder(),
         webhook_body: Arc::new(move |job| {

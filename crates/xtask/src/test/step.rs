@@ -30,6 +30,8 @@ pub(super) enum Step {
     Doc,
     /// The real small models that tests read.
     Assets,
+    /// The server of buckets that tests start.
+    Seaweed,
     /// The programs that tests start.
     Build,
     /// All tests.
@@ -45,7 +47,10 @@ impl Step {
 
     /// Whether tests cannot run without it.
     pub(super) fn serves_tests(self) -> bool {
-        matches!(self, Self::Assets | Self::Build | Self::Tests)
+        matches!(
+            self,
+            Self::Assets | Self::Seaweed | Self::Build | Self::Tests
+        )
     }
 
     /// Runs the step; only [`Step::Tests`] uses the filter and counts.
@@ -68,6 +73,7 @@ impl Step {
             ),
             Self::Doc => doc(workspace),
             Self::Assets => assets(workspace),
+            Self::Seaweed => tools::seaweed(workspace).map(drop),
             Self::Build => cargo(workspace, "build --workspace --bins"),
             Self::Tests => tests(workspace, filter, tally),
         }

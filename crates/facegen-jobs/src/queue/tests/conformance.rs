@@ -98,7 +98,10 @@ impl Test {
         Success {
             now: self.clock.now(),
             began: self.clock.now() - time,
-            expires_at: self.clock.now() + Duration::from_hours(24),
+            place: Place::Folder {
+                expires_at: self.clock.now() + Duration::from_hours(24),
+                upload: false,
+            },
             warnings: vec!["a warning".into()],
         }
     }

@@ -112,7 +112,10 @@ impl Watched {
         let success = Success {
             now,
             began: now,
-            expires_at: now,
+            place: Place::Folder {
+                expires_at: now,
+                upload: false,
+            },
             warnings: Vec::new(),
         };
         let (before, _) = self.seen[&fence.id];

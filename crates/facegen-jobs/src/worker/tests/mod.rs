@@ -1,5 +1,6 @@
 //! The worker over fake engines.
 
+mod buckets;
 #[cfg(target_os = "linux")]
 mod killed;
 mod lost;

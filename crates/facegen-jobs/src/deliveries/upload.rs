@@ -1,0 +1,68 @@
+//! Uploads the pictures that a bucket did not take when they were made. Once
+//! they are there, links lead to the bucket; those that callers have already
+//! got lead to this server until the pictures there expire.
+
+use std::time::Duration;
+
+use facegen_core::{StorageError, WebhookOutcome};
+use tokio::time::timeout;
+
+use crate::buckets::Bucket;
+use crate::job::Job;
+use crate::service::shared::Shared;
+use crate::store::StoreError;
+use crate::store::deliveries::Delivery;
+
+/// How long the upload of the pictures of one job may take; less than the
+/// lease of a delivery.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Tries once, as a webhook is tried: no attempt is the last one before the
+/// pictures expire.
+pub(super) async fn upload(
+    shared: &Shared,
+    delivery: &Delivery,
+) -> Result<WebhookOutcome, StoreError> {
+    let Some(job) = shared.queue.find(None, delivery.job).await? else {
+        return Ok(super::refused("the job is not there any more"));
+    };
+    let Some(bucket) = shared.buckets.of(&job) else {
+        return Ok(super::refused("there is no bucket any more"));
+    };
+    if job.has_expired(shared.ports.clock.now()) {
+        return Ok(super::refused("the pictures have expired"));
+    }
+    let put = timeout(LIMIT, put_all(shared, bucket, &job)).await;
+    let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
+    match put {
+        Ok(true) => {
+            shared.buckets.worked();
+            let attempt = job.attempt;
+            let store = &shared.store;
+            store
+                .note_uploaded(job.id, attempt, &bucket.link_base)
+                .await?;
+            Ok(WebhookOutcome::Delivered)
+        }
+        Ok(false) => Ok(super::refused("the pictures are not there any more")),
+        Err(error) => {
+            shared.buckets.failed(shared.ports.clock.now());
+            let reason = error.to_string();
+            Ok(WebhookOutcome::Retry {
+                after: None,
+                reason,
+            })
+        }
+    }
+}
+
+/// False when one of the files is gone.
+async fn put_all(shared: &Shared, bucket: &Bucket, job: &Job) -> Result<bool, StorageError> {
+    for object in job.objects() {
+        let Some(bytes) = shared.ports.images.get(&object).await? else {
+            return Ok(false);
+        };
+        bucket.store.put(&object, bytes).await?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,89 @@
+//! A bucket for tests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::fake::MemoryStore;
+use facegen_core::{FileKind, ImageStore, ObjectName, StorageError, Timestamp};
+use tokio::sync::watch;
+
+use super::World;
+use crate::buckets::Bucket;
+use crate::service::{JobService, Ports};
+
+/// What a [`FakeBucket`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Works,
+    Fails,
+    Hangs,
+    /// Takes the first object of a job only.
+    FailsLater,
+}
+
+/// A bucket in memory that can fail, and counts what it is asked to keep.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeBucket {
+    pub(crate) objects: MemoryStore,
+    pub(crate) asked: watch::Sender<usize>,
+    mood: watch::Sender<Mood>,
+}
+
+impl FakeBucket {
+    /// What links to its objects begin with.
+    pub(crate) const LINK_BASE: &str = "https://cdn.example/generations/";
+
+    pub(crate) fn new(world: &World, mood: Mood) -> Self {
+        Self {
+            objects: MemoryStore::new(Arc::new(world.clock.clone())),
+            asked: watch::Sender::new(0),
+            mood: watch::Sender::new(mood),
+        }
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// A world's service with this bucket, which is waited for hardly at all.
+    pub(crate) async fn open(&self, world: &World) -> JobService {
+        let bucket = Bucket {
+            store: Arc::new(self.clone()),
+            link_base: Self::LINK_BASE.into(),
+            patience: Duration::from_millis(50),
+        };
+        let ports = Ports {
+            bucket: Some(bucket),
+            ..world.ports()
+        };
+        JobService::open(world.config(), ports).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl ImageStore for FakeBucket {
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let mood = *self.mood.borrow();
+        let is_first = object.file.index == 0 && object.file.kind == FileKind::Png;
+        match mood {
+            Mood::FailsLater if is_first => self.objects.put(object, bytes).await,
+            Mood::Works => self.objects.put(object, bytes).await,
+            Mood::Fails | Mood::FailsLater => Err(StorageError("as the test wants it".into())),
+            Mood::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        self.objects.get(object).await
+    }
+
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
+        self.objects.delete(object).await
+    }
+
+    async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
+        panic!("nobody deletes what is old in a bucket")
+    }
+}

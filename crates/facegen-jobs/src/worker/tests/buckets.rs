@@ -1,0 +1,206 @@
+//! Where pictures are when there is a bucket, whatever it does.
+
+use facegen_core::{Clock, ImageStore, RawGenerationRequest};
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::running::Running;
+use crate::store::Store;
+use crate::testing::bucket::{FakeBucket, Mood};
+use crate::testing::{PATIENCE, parse, raw};
+
+const QUEUED: &str = "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'queued'";
+const DELIVERED: &str =
+    "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'delivered'";
+const DEAD: &str = "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'dead'";
+
+async fn begin(world: &World, bucket: &FakeBucket) -> (JobService, KeyId, Running, Store) {
+    let service = bucket.open(world).await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    (service, key, running, world.store().await)
+}
+
+async fn made(service: &JobService, key: KeyId, prompt: &str) -> Job {
+    let job = submit(service, key, prompt).await;
+    end_of(service, job.id).await
+}
+
+async fn until(store: &Store, sql: &'static str, wanted: i64) {
+    let poll = async {
+        while count(store, sql).await != wanted {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, poll).await.expect(sql);
+}
+
+#[tokio::test]
+async fn pictures_in_a_bucket_are_nowhere_else_and_stay() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Works);
+    let (service, key, running, store) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    assert_eq!(job.state, JobState::Succeeded);
+    assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
+    assert_eq!(job.expires_at, None);
+    assert_eq!((bucket.objects.len(), world.images.len()), (1, 0));
+    // A link that was given away before the end leads there as well.
+    let file = service.file(&first_file(&job)).await.unwrap();
+    assert!(file.is_some());
+    let deliveries = "SELECT count(*) FROM deliveries";
+    assert_eq!(count(&store, deliveries).await, 0);
+    world.clock.advance(Duration::from_hours(25));
+    assert_eq!(service.file(&first_file(&job)).await.unwrap(), file);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
+    for mood in [Mood::Fails, Mood::Hangs, Mood::FailsLater] {
+        let world = World::new();
+        let bucket = FakeBucket::new(&world, mood);
+        let (service, key, running, store) = begin(&world, &bucket).await;
+        let request = parse(RawGenerationRequest {
+            base64: true.into(),
+            ..raw("a person")
+        });
+        let job = service.submit(submission(key, request)).await.unwrap();
+        let job = end_of(&service, job.id).await;
+        assert_eq!((job.state, &job.link_base), (JobState::Succeeded, &None));
+        assert!(job.expires_at.is_some());
+        let file = service.file(&first_file(&job)).await.unwrap();
+        assert!(file.is_some(), "{mood:?}");
+        until(&store, QUEUED, 1).await;
+
+        bucket.set(Mood::Works);
+        world.clock.advance(Duration::from_secs(5));
+        service.look_for_mail();
+        until(&store, DELIVERED, 1).await;
+        let job = service.find(key, job.id).await.unwrap().unwrap();
+        assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
+        assert_eq!((bucket.objects.len(), world.images.len()), (2, 2));
+        let objects: Vec<_> = job.objects().collect();
+        let there = bucket.objects.get(&objects[0]).await.unwrap();
+        assert_eq!(there, file, "the same bytes");
+        running.shutdown(Duration::ZERO).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Hangs);
+    let (service, key, running, store) = begin(&world, &bucket).await;
+    made(&service, key, "first").await;
+    assert_eq!(*bucket.asked.borrow(), 1);
+    let second = made(&service, key, "second").await;
+    assert_eq!(second.link_base, None);
+    assert_eq!(*bucket.asked.borrow(), 1, "it is left alone");
+
+    // The first upload finds out.
+    bucket.set(Mood::Works);
+    world.clock.advance(Duration::from_secs(5));
+    service.look_for_mail();
+    until(&store, DELIVERED, 2).await;
+    let third = made(&service, key, "third").await;
+    assert!(third.link_base.is_some());
+
+    // Without an upload, time tells.
+    bucket.set(Mood::Fails);
+    made(&service, key, "fourth").await;
+    assert_eq!(made(&service, key, "fifth").await.link_base, None);
+    bucket.set(Mood::Works);
+    let hour = Duration::from_hours(1);
+    sqlx::query("UPDATE deliveries SET run_at = ? WHERE state = 'queued'")
+        .bind((world.clock.now() + hour).as_millis())
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(61));
+    assert!(made(&service, key, "sixth").await.link_base.is_some());
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_upload_is_tried_until_the_pictures_expire() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Fails);
+    let (service, key, running, store) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    let mut asked = bucket.asked.subscribe();
+    for attempt in 1..=12 {
+        let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+        let pause = run_at - world.clock.now().as_millis();
+        world
+            .clock
+            .advance(Duration::from_millis(u64::try_from(pause).unwrap()));
+        service.look_for_mail();
+        let tried = timeout(PATIENCE, asked.wait_for(|asked| *asked > attempt)).await;
+        let _ = tried.expect("it is tried").unwrap();
+        until(&store, QUEUED, 1).await;
+    }
+    let waits =
+        count(&store, "SELECT run_at FROM deliveries").await - world.clock.now().as_millis();
+    assert!((1..=720_000).contains(&waits), "{waits}");
+
+    world.clock.advance(Duration::from_hours(24));
+    service.look_for_mail();
+    until(&store, DEAD, 1).await;
+    let job = service.find(key, job.id).await.unwrap().unwrap();
+    assert!(job.link_base.is_none() && service.has_expired(&job));
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Fails);
+    let (service, key, running, store) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    // One under way is handed back at once.
+    bucket.set(Mood::Hangs);
+    let asked = *bucket.asked.borrow();
+    world.clock.advance(Duration::from_secs(5));
+    service.look_for_mail();
+    let mut under_way = bucket.asked.subscribe();
+    let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked))
+        .await
+        .unwrap();
+    running.shutdown(PATIENCE).await;
+    assert_eq!(count(&store, QUEUED).await, 1);
+    assert_eq!(count(&store, "SELECT attempt FROM deliveries").await, 0);
+    drop(service);
+
+    bucket.set(Mood::Works);
+    let (service, _, running, _) = begin(&world, &bucket).await;
+    until(&store, DELIVERED, 1).await;
+    let job = service.find(key, job.id).await.unwrap().unwrap();
+    assert!(job.link_base.is_some());
+    running.shutdown(Duration::ZERO).await;
+    drop(service);
+
+    // What waits for a bucket that nobody has any more is given up.
+    let again = "UPDATE deliveries SET state = 'queued', finished_at = NULL";
+    sqlx::query(again).execute(&store.writer).await.unwrap();
+    let service = world.open().await;
+    let running = service.start();
+    until(&store, DEAD, 1).await;
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_was_uploaded_for_nothing_is_deleted() {
+    let mut world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Works);
+    world.observer = Arc::new(|checkpoint, _| {
+        assert!(checkpoint != Checkpoint::Finishing, "as the test wants it");
+    });
+    let (service, key, running, _) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    assert_eq!(job.state, JobState::Failed);
+    running.shutdown(PATIENCE).await;
+    assert!(bucket.objects.is_empty() && world.images.is_empty());
+    assert_eq!(*bucket.asked.borrow(), 1);
+}

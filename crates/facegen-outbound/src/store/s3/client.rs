@@ -1,0 +1,54 @@
+//! The client of the protocol.
+
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation,
+    ResponseChecksumValidation,
+};
+
+use super::S3Settings;
+
+/// How long one connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a request is tried. Whoever asks tries again by himself.
+const ATTEMPTS: u32 = 2;
+/// The pause between the attempts, at most.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A client for the bucket of `settings`.
+pub(super) fn client(settings: &S3Settings) -> Client {
+    let credentials = Credentials::new(
+        settings.access_key_id.expose(),
+        settings.secret_access_key.expose(),
+        None,
+        None,
+        "config",
+    );
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(settings.attempt_timeout)
+        .operation_timeout(settings.attempt_timeout * ATTEMPTS + PAUSE)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(ATTEMPTS)
+        .with_initial_backoff(PAUSE);
+    let mut config = Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(settings.region.clone()))
+        .credentials_provider(credentials)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+        // What only Amazon's own service understands makes others refuse.
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    if let Some(endpoint) = &settings.endpoint_url {
+        config = config
+            .endpoint_url(endpoint.expose())
+            .force_path_style(true);
+    }
+    Client::from_conf(config.build())
+}

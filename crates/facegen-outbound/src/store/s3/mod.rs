@@ -1,0 +1,197 @@
+//! Pictures in a bucket that speaks S3.
+//!
+//! An object is kept only once it can be read at its link by anybody: a bucket
+//! may take objects and show them to nobody.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`settings`] | [`S3Settings`], which bucket and how |
+//! | `client` | the client of the protocol |
+//! | `errors` | what logs are told of a failure |
+//! | `canary` | [`Canary`], whether all of it works |
+
+mod canary;
+mod client;
+mod errors;
+pub mod settings;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Object, ObjectCannedAcl};
+use bytes::Bytes;
+use facegen_core::redact::SafeUrl;
+use facegen_core::{ImageStore, ObjectName, StorageError, Timestamp};
+
+use crate::guard::Guard;
+pub use canary::Canary;
+use errors::{UPLOAD, failure, status_of};
+pub use settings::S3Settings;
+
+/// An object never changes and stays until its owner deletes it.
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// How long reading an object back at its link may take.
+const READ_BACK_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Keeps pictures in one bucket.
+pub struct S3Store {
+    client: Client,
+    settings: S3Settings,
+    guard: Guard,
+    /// The endpoint takes no ACLs.
+    refuses_acl: AtomicBool,
+}
+
+impl S3Store {
+    /// The store of `settings`, whose links are read back through `guard`.
+    /// Nothing is asked of the bucket yet.
+    #[must_use]
+    pub fn new(settings: S3Settings, guard: Guard) -> Self {
+        Self {
+            client: client::client(&settings),
+            settings,
+            guard,
+            refuses_acl: AtomicBool::new(false),
+        }
+    }
+
+    /// Writes the object for everybody to read. Endpoints that know no ACLs
+    /// refuse such a request whole, so that it is sent again without.
+    async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<(), StorageError> {
+        let acl = self.settings.public_read_acl && !self.refuses_acl.load(Ordering::Acquire);
+        let with_acl = self.put_object(object, bytes.clone(), acl).await;
+        let Err(refusal) = with_acl else {
+            return Ok(());
+        };
+        let of_acl = acl && matches!(status_of(&refusal), Some(400 | 403 | 501));
+        if !of_acl {
+            return Err(failure(UPLOAD, &refusal));
+        }
+        let without = self.put_object(object, bytes, false).await;
+        without.map_err(|error| failure(UPLOAD, &error))?;
+        tracing::info!("the bucket takes no acl, its policy has to make objects public");
+        self.refuses_acl.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn put_object(
+        &self,
+        object: &ObjectName,
+        bytes: Bytes,
+        acl: bool,
+    ) -> Result<(), errors::PutError> {
+        self.client
+            .put_object()
+            .bucket(&self.settings.bucket)
+            .key(self.settings.key(object))
+            .set_acl(acl.then_some(ObjectCannedAcl::PublicRead))
+            .content_type(object.file.kind.content_type())
+            .cache_control(CACHE_CONTROL)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map(drop)
+    }
+
+    /// Whether anybody can read these bytes at the object's link.
+    async fn read_back(&self, object: &ObjectName, bytes: &Bytes) -> Result<(), StorageError> {
+        let link = SafeUrl::from(self.settings.check_link(object));
+        let read = self.guard.get(&link, bytes.len(), READ_BACK_DEADLINE).await;
+        match read {
+            Ok(read) if read == *bytes => Ok(()),
+            Ok(_) => Err(StorageError("a link leads to something else".to_owned())),
+            Err(error) => Err(StorageError(format!("a link cannot be read: {error}"))),
+        }
+    }
+
+    /// One page after the other of what is in the directory.
+    async fn old_objects(&self, moment: Timestamp) -> Result<Vec<ObjectName>, StorageError> {
+        let directory = self.settings.directory();
+        let listing = self.client.list_objects_v2().bucket(&self.settings.bucket);
+        let mut pages = listing.prefix(&directory).into_paginator().send();
+        let mut old = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| failure("objects cannot be listed", &error))?;
+            let objects = page.contents().iter();
+            old.extend(objects.filter_map(|object| old_object(object, &directory, moment)));
+        }
+        Ok(old)
+    }
+}
+
+#[async_trait]
+impl ImageStore for S3Store {
+    /// Returns once the bytes can be read at the object's link.
+    async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
+        let bytes = Bytes::from(bytes);
+        self.upload(object, bytes.clone()).await?;
+        self.read_back(object, &bytes).await
+    }
+
+    async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        let action = "an object cannot be read";
+        let got = self
+            .client
+            .get_object()
+            .bucket(&self.settings.bucket)
+            .key(self.settings.key(object))
+            .send()
+            .await;
+        let got = match got {
+            Ok(got) => got,
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), GetObjectError::NoSuchKey(_)) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failure(action, &error)),
+        };
+        let broke_off = |_| StorageError(format!("{action}: the answer broke off"));
+        let bytes = got.body.collect().await.map_err(broke_off)?;
+        Ok(Some(bytes.to_vec()))
+    }
+
+    async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
+        self.client
+            .delete_object()
+            .bucket(&self.settings.bucket)
+            .key(self.settings.key(object))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| failure("an object cannot be deleted", &error))
+    }
+
+    /// Goes by what the bucket says of the objects' ages. Objects with names
+    /// of others stay.
+    async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
+        let old = self.old_objects(moment).await?;
+        for object in &old {
+            self.delete(object).await?;
+        }
+        Ok(old.len())
+    }
+}
+
+/// The name of an object of ours that was written before `moment`.
+fn old_object(object: &Object, directory: &str, moment: Timestamp) -> Option<ObjectName> {
+    let written = object.last_modified()?.to_millis().ok()?;
+    let name = ObjectName::parse(object.key()?.strip_prefix(directory)?)?;
+    (Timestamp::from_millis(written) < moment).then_some(name)
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("S3Store")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

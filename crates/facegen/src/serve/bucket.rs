@@ -1,0 +1,47 @@
+//! Where callers read pictures themselves.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use facegen_jobs::Bucket;
+use facegen_outbound::{Canary, Guard, Networks, S3Store};
+
+use crate::config::Config;
+use crate::config::sections::seconds;
+
+/// The bucket of the config, if there is one. A canary tells in the log
+/// whether it works; nobody waits for it, because pictures can be served
+/// without a bucket.
+pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
+    let Some(settings) = config.storage.s3.settings() else {
+        return Ok(None);
+    };
+    // The operator's own addresses may lead anywhere.
+    let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
+    let link_base = settings.public_url.clone();
+    let store = Arc::new(S3Store::new(settings, guard));
+    tokio::spawn(try_out(Arc::clone(&store)));
+    let patience = seconds(config.storage.s3.timeout_seconds);
+    Ok(Some(Bucket {
+        store,
+        link_base,
+        patience,
+    }))
+}
+
+/// Writes, reads and deletes an object, and logs what came of it.
+async fn try_out(store: Arc<S3Store>) {
+    match store.canary().await {
+        Ok(Canary::Deleted) => tracing::info!("the bucket works, links to pictures lead there"),
+        Ok(Canary::Left(error)) => tracing::info!(
+            %error,
+            "the bucket works, links to pictures lead there; the object that tried it out stays, \
+             as it may not be deleted"
+        ),
+        Err(error) => tracing::error!(
+            %error,
+            "the bucket does not work, links to pictures lead to this server until it does; \
+             check storage.s3"
+        ),
+    }
+}

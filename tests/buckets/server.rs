@@ -1,0 +1,225 @@
+//! A server without a port, whose pictures go to a bucket.
+
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, router};
+use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::redact::SafeUrl;
+use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_jobs::{Bucket, EngineHandle, JobService, JobsConfig, KeyRole, Ports, Running};
+use facegen_outbound::{Guard, Networks, S3Settings};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::seaweed::store;
+
+const FACE_URL: &str = "https://photographs.example/face.jpg";
+
+/// How long the bucket may take for a picture; far less than its client would
+/// wait by itself.
+const BUCKET_PATIENCE: Duration = Duration::from_millis(700);
+
+/// How long a test waits for what must happen anyway.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server.
+pub(crate) struct Server {
+    router: Router,
+    key: String,
+    clock: ManualClock,
+    prefixes: Mutex<Vec<String>>,
+    _running: Running,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// A server whose pictures go to the bucket of `settings`.
+    pub(crate) async fn start(settings: S3Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let jobs = JobService::open(jobs_config(&folder), ports(&clock, settings));
+        let jobs = jobs.await.unwrap();
+        let running = jobs.start();
+        let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
+        running.attach(Arc::new(EngineHandle::spawn("fake", load).unwrap()));
+        let (_, key) = jobs.keys().create("first", KeyRole::Plain).await.unwrap();
+        let router = router(ApiState {
+            jobs,
+            config: ApiConfig {
+                sync_wait: PATIENCE,
+                ..ApiConfig::default()
+            },
+            capabilities: Capabilities {
+                safety_checker: false,
+                styles: Vec::new(),
+            },
+            readiness: Arc::new(|| Readiness::Ready),
+            metrics: Arc::new(String::new),
+            clock: Arc::new(clock.clone()),
+        });
+        Self {
+            router,
+            key: key.expose().clone(),
+            clock,
+            prefixes: Mutex::default(),
+            _running: running,
+            _folder: folder,
+        }
+    }
+
+    /// Asks for a picture. It comes long before the client of the bucket would
+    /// give up.
+    pub(crate) async fn make_gen(&self) -> Value {
+        let request = json!({
+            "key": self.key, "prompt": "a person", "face_image": FACE_URL,
+            "width": 64, "height": 64,
+        });
+        let answer = self.post("/api/v1/enterprise/face_gen/make_gen", &request);
+        let answer = timeout(PATIENCE / 2, answer).await.unwrap();
+        let prefix = answer["meta"]["file_prefix"].as_str().unwrap();
+        self.prefixes.lock().unwrap().push(prefix.to_owned());
+        answer
+    }
+
+    /// Asks for a job, as time goes on, until its links begin with `base`.
+    pub(crate) async fn fetch_from_bucket(&self, id: &Value, base: &str) -> Value {
+        let path = format!("/api/v1/enterprise/face_gen/fetch/{id}");
+        let fetch = async {
+            loop {
+                self.clock.advance(Duration::from_secs(1));
+                let answer = self.post(&path, &json!({"key": self.key})).await;
+                let link = answer["output"][0].as_str().unwrap();
+                if link.starts_with(base) {
+                    return answer;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, fetch).await.expect("it is uploaded")
+    }
+
+    /// What is at a link, here or there.
+    pub(crate) async fn read(&self, link: &str) -> Vec<u8> {
+        let Some(path) = link.strip_prefix("http://faces.test") else {
+            let guard = Guard::new(Networks::everywhere()).unwrap();
+            return guard
+                .get(&SafeUrl::from(link), 1_000_000, PATIENCE)
+                .await
+                .unwrap();
+        };
+        let request = Request::get(path).header("host", "faces.test");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// What no log may hold.
+    pub(crate) fn prefixes(&self) -> Vec<String> {
+        self.prefixes.lock().unwrap().clone()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = Request::post(path).header("host", "faces.test");
+        let body = request.body(Body::from(body.to_string())).unwrap();
+        serde_json::from_slice(&self.send(body).await).unwrap()
+    }
+
+    async fn send(&self, request: Request<Body>) -> Vec<u8> {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.unwrap();
+        body.to_bytes().to_vec()
+    }
+}
+
+fn ports(clock: &ManualClock, settings: S3Settings) -> Ports {
+    Ports {
+        faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+        images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
+        bucket: Some(Bucket {
+            link_base: settings.public_url.clone(),
+            store: Arc::new(store(settings)),
+            patience: BUCKET_PATIENCE,
+        }),
+        webhooks: Arc::new(NoWebhooks),
+        encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        webhook_body: Arc::new(|_| String::new()),
+        clock: Arc::new(clock.clone()),
+        observer: Arc::new(|_, _| {}),
+    }
+}
+
+fn jobs_config(folder: &TempDir) -> JobsConfig {
+    JobsConfig {
+        database: folder.path().join("jobs.sqlite"),
+        queue_limit: 100,
+        lease: Duration::from_secs(30),
+        heartbeat: Duration::from_secs(10),
+        max_attempts: 3,
+        keep_pictures: Duration::from_hours(24),
+        keep_rows: Duration::from_hours(24),
+    }
+}
+
+/// No request here names a receiver.
+#[derive(Debug)]
+struct NoWebhooks;
+
+#[async_trait]
+impl WebhookSender for NoWebhooks {
+    async fn send(&self, _: &WebhookMessage) -> WebhookOutcome {
+        WebhookOutcome::Delivered
+    }
+}
+
+static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
+
+/// Everything that was logged so far.
+pub(crate) fn log() -> String {
+    String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
+}
+
+/// Makes the log of all threads go where [`log`] finds it, at every level
+/// that the program can be told to write.
+pub(crate) fn capture_log() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new("trace,aws_=warn"))
+            .with_ansi(false)
+            .with_writer(LogWriter)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+#[derive(Clone, Copy)]
+struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}
