@@ -3,11 +3,14 @@
 //!
 //! - [`generate`]: `facegen generate` with the demo preset
 //! - [`server`]: `facegen serve` with the demo preset
+//! - [`doctor`]: `facegen doctor`, on a sound machine and on another
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
 
 #[cfg(test)]
 mod compose;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]

@@ -13,14 +13,16 @@ use facegen_diffusion::{
 };
 use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
 use facegen_nn::{Compute, FeatureMap, Weights};
-use facegen_vision::{ChannelOrder, clip_pixel_values};
+use facegen_vision::{ChannelOrder, SafetyChecker, clip_pixel_values};
 use serde::de::DeserializeOwned;
 
+use crate::safety::checker::images;
 use crate::support::{Golden, bgr_picture, native};
 
 const ADAPTER: &str = "ip-adapter-faceid-plusv2_sd15.bin";
 const GUIDANCE_SCALE: f64 = 7.5;
 
+#[expect(clippy::disallowed_methods, reason = "a test has no config")]
 fn folder() -> PathBuf {
     std::env::var_os("FACEGEN_PARITY")
         .expect("FACEGEN_PARITY names the folder that full_size.py wrote")
@@ -56,6 +58,7 @@ fn every_module_and_the_picture_are_those_of_the_reference() {
     image_encoder(&compute);
     denoiser(&compute);
     decoder(&compute);
+    safety_checker(&compute);
 }
 
 fn text_encoder(compute: &Compute) {
@@ -177,4 +180,16 @@ fn decoder(compute: &Compute) {
         "bytes",
         &Tensor::from_vec(bytes, shape, &Device::Cpu).unwrap(),
     );
+}
+
+fn safety_checker(compute: &Compute) {
+    let checker = timed("safety_checker", || {
+        let (weights, path) = open("sd15/safety_checker");
+        let checker = SafetyChecker::load(&config(path), &weights, compute).unwrap();
+        weights.finish().unwrap();
+        checker
+    });
+    let cosines = checker.cosines(&images()).unwrap();
+    let cosines = Tensor::new(cosines, &Device::Cpu).unwrap();
+    golden("full_safety_checker").check("cosines", &cosines);
 }

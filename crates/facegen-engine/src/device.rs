@@ -1,6 +1,7 @@
 //! Where the models run.
 
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
+use facegen_nn::kernels::isa::Isa;
 
 use crate::EngineError;
 
@@ -34,6 +35,24 @@ impl DeviceChoice {
                 Device::new_metal(number).map_err(|error| unusable("metal", number, &error))
             }
         }
+    }
+
+    /// The device that would be used, and what computes on it, in words.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn describe(self) -> Result<String, EngineError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(match self.open()?.location() {
+            DeviceLocation::Cpu => {
+                format!("cpu, {threads} threads, kernels for {}", Isa::best().name())
+            }
+            DeviceLocation::Cuda { gpu_id } if cfg!(feature = "cudnn") => {
+                format!("cuda:{gpu_id}, candle's kernels and cudnn")
+            }
+            DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}, candle's kernels"),
+            DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}, candle's kernels"),
+        })
     }
 
     fn best() -> Device {

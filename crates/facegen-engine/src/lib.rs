@@ -5,6 +5,7 @@
 //! | [`preset`] | `models/*.toml`: which files make up a model, their licences and options |
 //! | [`hub`] | weights of a hub: fetched, verified, found |
 //! | [`load`] | the models of a preset in memory, whatever their files are |
+//! | [`inspect`] | which files those are on this machine |
 //! | [`synthetic`] | seeded weights for presets that ship none |
 //! | [`prompt`] | text to the 77 tokens of CLIP |
 //! | [`face`] | a photograph to image tokens |
@@ -20,6 +21,7 @@ pub mod encode;
 mod error;
 pub mod face;
 pub mod hub;
+mod inspect;
 pub mod load;
 pub mod preset;
 pub mod prompt;
@@ -29,5 +31,6 @@ pub use backend::CandleBackend;
 pub use device::DeviceChoice;
 pub use encode::encode_png;
 pub use error::EngineError;
+pub use inspect::{ComponentFile, inspect};
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy};
 pub use preset::Preset;

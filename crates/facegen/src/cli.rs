@@ -40,6 +40,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Box<ModelsPlace>,
     },
+    /// Try out everything that a server with these settings needs: device,
+    /// model files, loading, storage and database. Fails if something is amiss.
+    Doctor(Box<ConfigArguments>),
     /// Succeed if the server of these settings is ready.
     Health(Box<ConfigArguments>),
     /// Look at the settings.

@@ -5,6 +5,7 @@
 //! | [`cli`] | the commands and their options |
 //! | [`config`] | the settings of the server, in layers |
 //! | [`serve`] | `facegen serve`: the server |
+//! | [`doctor`] | `facegen doctor`: whether a server would work |
 //! | [`health`] | `facegen health`: whether a server is ready |
 //! | [`keys`] | `facegen keys`: who may use the server |
 //! | [`models`] | `facegen models`: the weights of presets |
@@ -15,6 +16,7 @@
 
 mod cli;
 mod config;
+mod doctor;
 mod engine;
 mod failure;
 mod generate;
@@ -62,6 +64,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Models { command, place } => {
             telemetry::init();
             models::run(&command, *place)
+        }
+        Command::Doctor(arguments) => {
+            telemetry::init();
+            doctor::run(&arguments)
         }
         Command::Health(arguments) => health::run(&arguments),
         Command::Config {

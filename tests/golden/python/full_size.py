@@ -3,27 +3,30 @@
     python full_size.py FOLDER
 
 writes about 8 GB to FOLDER: a diffusers folder `sd15` (unet, vae, text_encoder, safety_checker), `image_encoder`
-(CLIP-H), `ip-adapter-faceid-plusv2_sd15.bin` (f16, LoRA of rank 128) and `goldens`, which
-`cargo xtask bar parity` compares with. The weights are random, by the rules of the tiny goldens; the faults are theirs,
+(CLIP-H), `ip-adapter-faceid-plusv2_sd15.bin` (f16, LoRA of rank 128), the two networks of full_faces.py and `goldens`,
+which `cargo xtask bar parity` compares with. The weights are random, by the rules of the tiny goldens; the faults are theirs,
 too. Modules are expected as the reference computes them in f64, the denoising loop and the picture as in f32.
 """
 
 import copy
 import gc
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPConfig, CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 import clip_text
 import clip_vision
 import common
 import loop
 import models
+import safety
 import unet as tiny_unet
 import vae
 import weights
@@ -31,6 +34,7 @@ from common import Golden, set_up
 from face import bgr_crop
 from projection import with_tanh
 from reference import ProjPlusModel
+from weights import gain
 
 SEED, SIDE, S_SCALE, LATENTS_TOLERANCE = 1234, 32, 1.0, 1e-3
 UNET = {
@@ -50,6 +54,10 @@ CLIP_H_VISION = {
     "hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16, "intermediate_size": 5120,
     "patch_size": 14, "image_size": 224, "hidden_act": "gelu", "projection_dim": 1024,
 }  # fmt: skip
+CLIP_L_VISION = {
+    "hidden_size": 1024, "num_hidden_layers": 24, "intermediate_size": 4096, "hidden_act": "quick_gelu",
+    "projection_dim": 768,
+}  # fmt: skip
 
 
 def fill(module, rules, prefix=""):
@@ -60,10 +68,11 @@ def fill(module, rules, prefix=""):
     return module.eval()
 
 
-def save(module, folder, prefix="", name="model.safetensors"):
+def save(module, folder, prefix="", name="model.safetensors", rename=str):
     """Weights and config as the library lays them out."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({prefix + key: value.contiguous() for key, value in module.state_dict().items()}, folder / name)
+    state = module.state_dict().items()
+    save_file({prefix + rename(key): value.contiguous() for key, value in state}, folder / name)
     config = module.config if isinstance(module.config, dict) else module.config.to_dict()
     (folder / "config.json").write_text(json.dumps(dict(config), indent=1, default=str) + "\n")
 
@@ -207,6 +216,26 @@ def decode(folder, latents):
     golden.save()
 
 
+def safety_checker(folder):
+    """The cosines of the four pictures of safety.py."""
+    vision = {**CLIP_H_VISION, **CLIP_L_VISION}
+    model = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=vision["projection_dim"]))
+    for name, value in model.state_dict().items():
+        name = safety.published(name)
+        entry = weights.specify({name: tuple(value.shape)}, [*safety.RULES, ("_embeds", gain(1.0))])[name]
+        value.copy_(weights.tensor(name, entry))
+    model.eval()
+    save(model, folder / "sd15/safety_checker", rename=safety.published)
+    pixels = safety.pixel_values(safety.pictures())
+    golden = Golden("full_safety_checker")
+    exact = exactly(safety.cosines, model, pixels)
+    golden.expect("cosines", safety.cosines(model, pixels), exact=exact, relative=FULL_TOLERANCE)
+    for layer in model.vision_model.encoder.layers:
+        layer.mlp.activation_fn = torch.nn.GELU()
+    golden.mutate("gelu_erf", "cosines", safety.cosines(model, pixels))
+    golden.save()
+
+
 # What every module is held to, as in the tiny goldens.
 FULL_TOLERANCE = common.MODULE_TOLERANCE
 ADAPTER = "ip-adapter-faceid-plusv2_sd15.bin"
@@ -231,6 +260,9 @@ def main(folder):
     del unet
     gc.collect()
     decode(folder, final)
+    safety_checker(folder)
+    # In a process of its own: it sets other threads.
+    subprocess.run([sys.executable, Path(__file__).with_name("full_faces.py"), folder], check=True)
 
 
 if __name__ == "__main__":

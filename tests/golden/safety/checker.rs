@@ -24,7 +24,8 @@ fn cut(whole: &Picture, [left, top, width, height]: [usize; 4], inverted: bool) 
     RgbImage::new(width, height, bytes.collect()).unwrap()
 }
 
-fn images() -> [RgbImage; 4] {
+/// The four pictures of `python/safety.py`.
+pub(crate) fn images() -> [RgbImage; 4] {
     let whole = photograph();
     [
         cut(&whole, [0, 0, 512, 512], false),

@@ -1,7 +1,7 @@
 //! The safety checker: its numbers, its place in the engine, and the pictures
 //! that take the place of others.
 
-mod checker;
+pub(crate) mod checker;
 mod pictures;
 mod stage;
 

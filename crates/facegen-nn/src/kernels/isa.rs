@@ -39,6 +39,18 @@ impl Isa {
         detect().map(Self)
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => "avx-512",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => "avx2",
+            Level::Portable => "any processor",
+        }
+    }
+
     pub(super) fn level(self) -> Level {
         self.0
     }

@@ -21,6 +21,8 @@ mod status;
 mod testing;
 mod wiring;
 
+pub(crate) use wiring::{PICTURES, load_options};
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

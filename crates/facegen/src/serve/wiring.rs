@@ -22,10 +22,10 @@ use crate::config::sections::{hours, seconds};
 use crate::engine::parse_device;
 
 /// The folder of finished pictures, below the data folder.
-const PICTURES: &str = "pictures";
+pub(crate) const PICTURES: &str = "pictures";
 
 /// How the preset is loaded.
-pub(super) fn load_options(config: &Config) -> Result<LoadOptions> {
+pub(crate) fn load_options(config: &Config) -> Result<LoadOptions> {
     Ok(LoadOptions {
         data_dir: config.storage.data_dir.clone(),
         accept: config.models.accept.clone(),

@@ -1,0 +1,81 @@
+//! `facegen doctor`: whether a server with these settings would work.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`models`] | the device, the files of the preset, and loading them |
+//! | [`stores`] | the data folder, the database and the bucket |
+
+mod models;
+mod stores;
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::config::environment::Environment;
+use crate::config::{Config, ConfigArguments};
+use crate::failure::Failure;
+
+/// Looks at everything that a server needs, prints a line for each, and fails
+/// if one of them does not work.
+pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
+    let config = Config::load(arguments, &Environment::of_process())?;
+    let mut report = Report::default();
+    report.line("ok", "facegen", env!("CARGO_PKG_VERSION"))?;
+    report.line("ok", "memory", memory())?;
+    stores::check(&config, &mut report)?;
+    models::check(&config, &mut report)?;
+    match report.failed {
+        0 => Ok(()),
+        1 => Err(anyhow!("1 check failed").into()),
+        failed => Err(anyhow!("{failed} checks failed").into()),
+    }
+}
+
+/// The lines that are printed.
+#[derive(Debug, Default)]
+struct Report {
+    failed: usize,
+}
+
+impl Report {
+    /// Prints what came of a check, and gives its result where there is one.
+    fn check<T>(
+        &mut self,
+        what: &str,
+        result: Result<T>,
+        words: impl FnOnce(&T) -> String,
+    ) -> Result<Option<T>> {
+        match result {
+            Ok(value) => {
+                self.line("ok", what, words(&value))?;
+                Ok(Some(value))
+            }
+            Err(error) => {
+                self.failed += 1;
+                self.line("FAILED", what, format_args!("{error:#}"))?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn line(&mut self, state: &str, what: &str, words: impl Display) -> Result<()> {
+        let mut output = std::io::stdout().lock();
+        writeln!(output, "{state:<7} {what:<15} {words}").context("cannot write the report")
+    }
+}
+
+/// The machine's memory, as far as the system tells.
+fn memory() -> String {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let gigabytes = |name: &str| -> Option<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kilobytes / 1e6)
+    };
+    match (gigabytes("MemTotal:"), gigabytes("MemAvailable:")) {
+        (Some(total), Some(free)) => format!("{free:.1} of {total:.1} GB are free"),
+        _ => "the system does not tell".to_owned(),
+    }
+}

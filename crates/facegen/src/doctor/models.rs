@@ -1,0 +1,75 @@
+//! The device, the files of the preset, and loading them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use facegen_engine::{
+    CandleBackend, ComponentFile, LoadOptions, LoadProgress, LoadStep, Preset, inspect,
+};
+
+use super::Report;
+use crate::config::Config;
+use crate::serve::load_options;
+
+/// Prints a line for the device, each component and each network's loading.
+pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
+    let options = load_options(config)?;
+    let device = options.device.describe().map_err(Into::into);
+    report.check("device", device, Clone::clone)?;
+    let preset = Preset::find(&config.engine.models_dir, &config.engine.preset);
+    let Some(preset) = report.check("preset", preset.map_err(Into::into), describe)? else {
+        return Ok(());
+    };
+    let files = inspect(&preset, &options).map_err(Into::into);
+    let words = |files: &Vec<ComponentFile>| format!("{} components", files.len());
+    let Some(files) = report.check("files", files, words)? else {
+        return Ok(());
+    };
+    for file in &files {
+        report.line("ok", file.component, describe_file(file))?;
+    }
+    let seconds = load(&preset, &options);
+    report.check("loading", seconds, |times| times.join(", "))?;
+    Ok(())
+}
+
+fn describe(preset: &Preset) -> String {
+    let dtype = preset.options().dtype.dtype().as_str();
+    format!("{} in {dtype}: {}", preset.name(), preset.description())
+}
+
+fn describe_file(file: &ComponentFile) -> String {
+    let path = match &file.path {
+        Some(path) => path.display().to_string(),
+        None => "synthetic weights".to_owned(),
+    };
+    match &file.sha256 {
+        Some(sha256) => format!("{path}, sha256 {sha256}, {}", file.licence),
+        None => format!("{path}, {}", file.licence),
+    }
+}
+
+/// Loads everything, and gives the seconds that each network took. The last
+/// one's include what is loaded after it and takes no time of note.
+fn load(preset: &Preset, options: &LoadOptions) -> Result<Vec<String>> {
+    let begun: Arc<Mutex<Vec<(&'static str, Instant)>>> = Arc::default();
+    let listener = Arc::clone(&begun);
+    let begin = move |step: LoadStep| {
+        let mut begun = listener.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.push((step.component, Instant::now()));
+    };
+    let options = LoadOptions {
+        progress: LoadProgress::new(begin),
+        ..options.clone()
+    };
+    let backend = CandleBackend::load(preset, &options).context("the models do not load")?;
+    let end = Instant::now();
+    drop(backend);
+    let begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
+    let ends = begun.iter().skip(1).map(|(_, instant)| *instant);
+    let times = begun.iter().zip(ends.chain([end]));
+    Ok(times
+        .map(|((name, start), end)| format!("{name} {:.1} s", (end - *start).as_secs_f64()))
+        .collect())
+}

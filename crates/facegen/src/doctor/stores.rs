@@ -1,0 +1,78 @@
+//! The data folder, the database and the bucket.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, SystemClock};
+use facegen_jobs::Keys;
+use facegen_outbound::{Canary, FolderStore, Guard, Networks, S3Store};
+
+use super::Report;
+use crate::config::Config;
+use crate::serve::PICTURES;
+
+/// What the canary is called: no job has this prefix, which is no random UUID.
+const CANARY: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Writes, reads and deletes where a server would.
+pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let data_dir = config.storage.data_dir.display();
+    let stored = runtime.block_on(folder(config));
+    report.check("storage", stored, |()| format!("{data_dir} can be written"))?;
+    let keys = runtime.block_on(database(config));
+    report.check("database", keys, |keys| match keys {
+        0 => "works; no key yet, one is made at the first start".to_owned(),
+        keys => format!("works; {keys} keys"),
+    })?;
+    if let Some(tried) = runtime.block_on(bucket(config)) {
+        report.check("bucket", tried, |words| (*words).to_owned())?;
+    }
+    Ok(())
+}
+
+async fn folder(config: &Config) -> Result<()> {
+    let store = FolderStore::open(config.storage.data_dir.join(PICTURES))?;
+    let prefix = FilePrefix::parse(CANARY).context("the canary has no name")?;
+    let object = ObjectName {
+        file: FileName {
+            prefix,
+            index: 0,
+            kind: FileKind::Base64,
+        },
+        attempt: 1,
+    };
+    store.put(&object, b"canary".to_vec()).await?;
+    let read = store.get(&object).await?;
+    store.delete(&object).await?;
+    ensure!(
+        read.as_deref() == Some(b"canary"),
+        "what was written is not what is read"
+    );
+    Ok(())
+}
+
+/// Opens the database, also beside a running server, and counts the keys.
+async fn database(config: &Config) -> Result<usize> {
+    let database = config.database();
+    let keys = Keys::open(&database, Arc::new(SystemClock))
+        .await
+        .with_context(|| format!("cannot open {}", database.display()))?;
+    Ok(keys.list().await?.len())
+}
+
+/// `None` when the settings name no bucket.
+async fn bucket(config: &Config) -> Option<Result<&'static str>> {
+    let settings = config.storage.s3.settings()?;
+    let try_out = async {
+        let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
+        Ok(match S3Store::new(settings, guard).canary().await? {
+            Canary::Deleted => "works",
+            Canary::Left(_) => "works, but objects may not be deleted",
+        })
+    };
+    Some(try_out.await)
+}
