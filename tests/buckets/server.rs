@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, router};
+use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, SafetyChecking, router};
 use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::redact::SafeUrl;
 use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
@@ -61,7 +61,7 @@ impl Server {
                 ..ApiConfig::default()
             },
             capabilities: Capabilities {
-                safety_checker: false,
+                safety_checking: SafetyChecking::Absent,
                 styles: Vec::new(),
             },
             readiness: Arc::new(|| Readiness::Ready),

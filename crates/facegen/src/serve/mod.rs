@@ -76,7 +76,7 @@ async fn serve(config: Config, environment: Environment) -> Result<(), Failure> 
     let mut signals = StopSignals::listen()?;
     let metrics = measuring::start()?;
     let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
-    let options = wiring::load_options(&config)?;
+    let options = load_options(&config)?;
     let jobs = wiring::open_jobs(&config, &preset).await?;
     first_key::ensure(jobs.keys(), &environment).await?;
 
