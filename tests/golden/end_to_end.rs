@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use facegen_diffusion::{
-    AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler,
+    AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, FaceIdPlusProjection, ImagePrompt,
+    Scheduler,
 };
 use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
 use facegen_engine::face::{FaceEncoder, ImageProjection};
@@ -65,16 +66,7 @@ fn the_picture_is_that_of_the_reference_pipeline() {
 
 fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor {
     let (unet, projection) = unet_and_projection(compute);
-    let nobody = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
-    let image_encoder = clip_vision("clip_vision", compute);
-    let face = FaceEncoder::new(
-        nobody,
-        image_encoder,
-        &config("clip_vision"),
-        ImageProjection::FaceIdPlus(projection),
-        ChannelOrder::Bgr,
-    )
-    .unwrap();
+    let face = face_encoder(projection, compute);
     let id_embedding: Vec<f32> = golden
         .input("id_embeds")
         .flatten_all()
@@ -129,4 +121,18 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         denoise_step(&unet, &mut [&mut state], compute).unwrap();
     }
     state.latents().clone()
+}
+
+/// The encoder of faces, without networks that look for them.
+fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEncoder {
+    let nobody = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
+    let image_encoder = clip_vision("clip_vision", compute);
+    FaceEncoder::new(
+        nobody,
+        image_encoder,
+        &config("clip_vision"),
+        ImageProjection::FaceIdPlus(Box::new(projection)),
+        ChannelOrder::Bgr,
+    )
+    .unwrap()
 }

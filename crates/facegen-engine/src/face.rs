@@ -13,9 +13,9 @@ use crate::EngineError;
 #[derive(Debug)]
 pub enum ImageProjection {
     /// Of an identity and the structure of the face.
-    FaceIdPlus(FaceIdPlusProjection),
+    FaceIdPlus(Box<FaceIdPlusProjection>),
     /// Of what the face looks like.
-    PlusFace(PlusFaceProjection),
+    PlusFace(Box<PlusFaceProjection>),
 }
 
 impl ImageProjection {

@@ -199,6 +199,10 @@ fn check_status(file: &HubFile, revision: &str, status: u16) -> Result<(), HubEr
 }
 
 /// Without what the client says in detail: it may quote a signed URL.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what else the client tells apart means the same to an operator"
+)]
 fn broken(file: &HubFile, error: &ureq::Error) -> HubError {
     let reason = match error {
         ureq::Error::Io(error) => error.kind().to_string(),

@@ -93,7 +93,7 @@ fn load_unet(
                 let adapter = AdapterWeights::new(weights.clone(), config.lora_rank);
                 load_adapted_unet(preset, options, &adapter, compute, |weights| {
                     let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
-                    Ok(ImageProjection::FaceIdPlus(projection))
+                    Ok(ImageProjection::FaceIdPlus(Box::new(projection)))
                 })
             })
         }
@@ -103,7 +103,7 @@ fn load_unet(
                 let adapter = AdapterWeights::without_lora(weights.clone());
                 load_adapted_unet(preset, options, &adapter, compute, |weights| {
                     let projection = PlusFaceProjection::load(&config, &weights, compute)?;
-                    Ok(ImageProjection::PlusFace(projection))
+                    Ok(ImageProjection::PlusFace(Box::new(projection)))
                 })
             })
         }

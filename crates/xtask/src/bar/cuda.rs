@@ -101,6 +101,10 @@ fn toolkit(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     Ok(toolkit)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the search path is the environment's"
+)]
 fn with_toolkit<'a>(command: &'a mut Command, toolkit: &Path) -> &'a mut Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let capability = std::env::var("CUDA_COMPUTE_CAP");

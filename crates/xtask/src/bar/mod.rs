@@ -141,6 +141,10 @@ fn kill(workspace: &Workspace) -> Result<String> {
 }
 
 /// Compares full-size models with what `tests/golden/python/full_size.py` has written.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the folder is handed on to the tests in the same way"
+)]
 fn parity(workspace: &Workspace) -> Result<String> {
     let folder = std::env::var(PARITY_FOLDER).with_context(|| {
         format!("{PARITY_FOLDER} must name the folder that tests/golden/python/full_size.py wrote")
