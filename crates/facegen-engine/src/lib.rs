@@ -5,7 +5,7 @@
 //! | [`preset`] | `models/*.toml`: which files make up a model, their licences and options |
 //! | [`hub`] | weights of a hub: fetched, verified, found |
 //! | [`load`] | the models of a preset in memory, whatever their files are |
-//! | [`inspect`] | which files those are on this machine |
+//! | [`inspect()`] | which files those are on this machine |
 //! | [`synthetic`] | seeded weights for presets that ship none |
 //! | [`prompt`] | text to the 77 tokens of CLIP |
 //! | [`face`] | a photograph to image tokens |

@@ -2,16 +2,16 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`licences`] | what the operator has accepted, and the gate |
-//! | [`pull`] | fetching what a preset lacks |
-//! | [`verify`] | hashing what is there |
-//! | [`locate`] | from a preset to files that can be loaded |
-//! | [`archive`] | taking files from a zip archive or a folder instead |
-//! | [`client`] | the hub's HTTP interface |
-//! | [`download`] | one file, through cuts, with its hash |
-//! | [`store`] | the folder on disk, in the layout of `huggingface_hub` |
-//! | [`lock_file`] | `models.lock`: which files those are |
-//! | [`stamp`] | telling a verified file from one that was touched since |
+//! | `licences` | what the operator has accepted, and the gate |
+//! | `pull` | fetching what a preset lacks |
+//! | `verify` | hashing what is there |
+//! | `locate` | from a preset to files that can be loaded |
+//! | `archive` | taking files from a zip archive or a folder instead |
+//! | `client` | the hub's HTTP interface |
+//! | `download` | one file, through cuts, with its hash |
+//! | `store` | the folder on disk, in the layout of `huggingface_hub` |
+//! | `lock_file` | `models.lock`: which files those are |
+//! | `stamp` | telling a verified file from one that was touched since |
 
 mod archive;
 mod client;

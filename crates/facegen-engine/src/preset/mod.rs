@@ -2,10 +2,10 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`manifest`] | the file and its options |
-//! | [`component`] | the models |
-//! | [`source`] | where a model's weights come from |
-//! | [`licence`] | what a licence asks of those who use them |
+//! | `manifest` | the file and its options |
+//! | `component` | the models |
+//! | `source` | where a model's weights come from |
+//! | `licence` | what a licence asks of those who use them |
 
 mod component;
 mod licence;
