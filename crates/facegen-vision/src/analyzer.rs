@@ -33,7 +33,7 @@ pub struct FaceAnalysis {
     /// embedder.
     pub id_embedding: Option<Vec<f32>>,
     /// With an embedder the aligned face, 224×224 pixels; without one the
-    /// square around the face, see [`square_crop`].
+    /// square around the face, see [`square_crop()`].
     pub crop: RgbImage,
 }
 

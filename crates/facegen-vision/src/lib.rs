@@ -12,7 +12,7 @@
 //! | [`ladder`] | [`DetectionLadder`], for faces that fill the photograph |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
-//! | [`square_crop`] | the crop for adapters that know no recogniser |
+//! | [`square_crop()`] | the crop for adapters that know no recogniser |
 //! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
 //! | [`safety`] | [`SafetyChecker`], and what becomes of a picture that it finds unsafe |
