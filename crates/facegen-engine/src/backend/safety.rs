@@ -77,17 +77,15 @@ fn verdict(
     policy: SafetyPolicy,
     image: &RgbImage,
 ) -> Result<SafetyVerdict, EngineError> {
-    let said = match checker {
-        Some(checker) => checker.check(std::slice::from_ref(image))?.pop(),
-        None => None,
-    };
-    let Some(said) = said else {
+    let Some(checker) = checker else {
         return Ok(SafetyVerdict {
             flagged: policy.force_hit,
             concepts: Vec::new(),
             special_care: Vec::new(),
         });
     };
+    let said = checker.check(std::slice::from_ref(image))?.pop();
+    let said = said.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
     Ok(SafetyVerdict {
         flagged: said.is_unsafe || policy.force_hit,
         concepts: said.concepts,
