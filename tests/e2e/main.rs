@@ -4,6 +4,7 @@
 //! - [`generate`]: `facegen generate` with the demo preset
 //! - [`server`]: `facegen serve` with the demo preset
 //! - [`doctor`]: `facegen doctor`, on a sound machine and on another
+//! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
 
@@ -15,6 +16,8 @@ mod doctor;
 mod generate;
 #[cfg(test)]
 mod models;
+#[cfg(test)]
+mod plus_face;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
