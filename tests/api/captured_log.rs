@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{LazyLock, Mutex, OnceLock};
 
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
@@ -12,12 +13,13 @@ pub(crate) fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }
 
-/// Makes the log of all threads, at every level, go where [`log`] finds it.
-pub(crate) fn capture_log() {
+/// Makes what `filter` lets through of the log of all threads go where [`log`]
+/// finds it.
+pub(crate) fn capture_log(filter: &str) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_env_filter(EnvFilter::new(filter))
             .with_ansi(false)
             .with_writer(LogWriter)
             .finish();

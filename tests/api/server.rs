@@ -14,7 +14,9 @@ use facegen_api::{
 use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::request::Style;
 use facegen_core::{FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_jobs::{EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, Ports, Running};
+use facegen_jobs::{
+    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, Ports, Running,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -88,7 +90,7 @@ impl Builder {
     }
 
     pub(crate) async fn start(self) -> TestServer {
-        capture_log();
+        capture_log("trace");
         LazyLock::force(&METRICS);
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();

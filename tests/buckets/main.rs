@@ -2,6 +2,9 @@
 //! everything that can go wrong on the way to the bucket.
 
 #[cfg(test)]
+#[path = "../api/captured_log.rs"]
+mod captured_log;
+#[cfg(test)]
 #[path = "../../crates/facegen-outbound/tests/s3/proxy.rs"]
 mod proxy;
 #[cfg(test)]
@@ -15,13 +18,17 @@ mod tests {
     use facegen_core::redact::Secret;
     use serde_json::Value;
 
+    use crate::captured_log::{capture_log, log};
     use crate::proxy::{Proxy, Way};
     use crate::seaweed::{PRIVATE, PUBLIC, SECRET, Seaweed};
-    use crate::server::{Server, capture_log, log};
+    use crate::server::Server;
+
+    /// All that the program can be told to log.
+    const LEVELS: &str = "trace,aws_=warn";
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_fault_is_made_up_for_and_every_picture_comes_to_the_bucket() {
-        capture_log();
+        capture_log(LEVELS);
         let seaweed = Seaweed::start().await;
         let proxy = Proxy::start(seaweed.address, Way::Open).await;
         let server = Server::start(seaweed.settings(PUBLIC, proxy.address)).await;
@@ -56,7 +63,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_the_bucket_refuses_or_hides_is_served_from_here() {
-        capture_log();
+        capture_log(LEVELS);
         let seaweed = Seaweed::start().await;
         let mut wrong = seaweed.settings(PUBLIC, seaweed.address);
         wrong.secret_access_key = Secret::new("another secret".to_owned());

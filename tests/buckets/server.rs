@@ -1,7 +1,6 @@
 //! A server without a port, whose pictures go to a bucket.
 
-use std::io;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,15 +11,15 @@ use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, SafetyChecking, 
 use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::redact::SafeUrl;
 use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_jobs::{Bucket, EngineHandle, JobService, JobsConfig, KeyRole, Ports, Running};
+use facegen_jobs::{
+    Bucket, EngineHandle, JobService, JobsConfig, KeyRole, Ports, Running,
+};
 use facegen_outbound::{Guard, Networks, S3Settings};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::seaweed::store;
 
@@ -178,48 +177,5 @@ struct NoWebhooks;
 impl WebhookSender for NoWebhooks {
     async fn send(&self, _: &WebhookMessage) -> WebhookOutcome {
         WebhookOutcome::Delivered
-    }
-}
-
-static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
-
-/// Everything that was logged so far.
-pub(crate) fn log() -> String {
-    String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
-}
-
-/// Makes the log of all threads go where [`log`] finds it, at every level
-/// that the program can be told to write.
-pub(crate) fn capture_log() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("trace,aws_=warn"))
-            .with_ansi(false)
-            .with_writer(LogWriter)
-            .finish();
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-    });
-}
-
-#[derive(Clone, Copy)]
-struct LogWriter;
-
-impl io::Write for LogWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for LogWriter {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        *self
     }
 }
