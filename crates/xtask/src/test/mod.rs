@@ -97,7 +97,13 @@ mod tests {
 
     #[test]
     fn a_filter_skips_the_checks() {
-        let expected = [Step::Assets, Step::Seaweed, Step::Build, Step::Tests];
+        let expected = [
+            Step::Assets,
+            Step::Seaweed,
+            Step::Python,
+            Step::Build,
+            Step::Tests,
+        ];
         assert_eq!(steps(Some("noise"), &[]), expected);
     }
 

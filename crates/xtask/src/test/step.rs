@@ -32,6 +32,8 @@ pub(super) enum Step {
     Assets,
     /// The server of buckets that tests start.
     Seaweed,
+    /// The clients and services in Python that tests run beside the server.
+    Python,
     /// The programs that tests start.
     Build,
     /// All tests.
@@ -49,7 +51,7 @@ impl Step {
     pub(super) fn serves_tests(self) -> bool {
         matches!(
             self,
-            Self::Assets | Self::Seaweed | Self::Build | Self::Tests
+            Self::Assets | Self::Seaweed | Self::Python | Self::Build | Self::Tests
         )
     }
 
@@ -74,6 +76,7 @@ impl Step {
             Self::Doc => doc(workspace),
             Self::Assets => assets(workspace),
             Self::Seaweed => tools::seaweed(workspace).map(drop),
+            Self::Python => tools::python(workspace).map(drop),
             Self::Build => cargo(workspace, "build --workspace --bins"),
             Self::Tests => tests(workspace, filter, tally),
         }
