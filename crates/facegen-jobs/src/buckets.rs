@@ -11,8 +11,6 @@ use std::time::Duration;
 
 use facegen_core::{ImageStore, Timestamp};
 
-use crate::job::Job;
-
 /// How long a bucket that failed is left alone.
 const REST: Duration = Duration::from_secs(60);
 
@@ -42,8 +40,8 @@ impl Buckets {
         }
     }
 
-    /// Where the pictures of this job belong; `None`: in the folder.
-    pub(crate) fn of(&self, _: &Job) -> Option<&Bucket> {
+    /// Where pictures belong; `None`: in the folder.
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
         self.bucket.as_ref()
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn upload(
     let Some(job) = shared.queue.find(None, delivery.job).await? else {
         return Ok(super::refused("the job is not there any more"));
     };
-    let Some(bucket) = shared.buckets.of(&job) else {
+    let Some(bucket) = shared.buckets.bucket() else {
         return Ok(super::refused("there is no bucket any more"));
     };
     if job.has_expired(shared.ports.clock.now()) {

@@ -242,7 +242,7 @@ impl JobService {
             attempt: job.attempt,
         };
         let bytes = self.shared.ports.images.get(&object).await?;
-        match self.shared.buckets.of(&job) {
+        match self.shared.buckets.bucket() {
             Some(bucket) if bytes.is_none() && job.link_base.is_some() => {
                 Ok(bucket.store.get(&object).await?)
             }

@@ -22,7 +22,7 @@ pub(super) async fn store(
     claim: &Claim,
     files: Files,
 ) -> Result<Place, StorageError> {
-    let bucket = shared.buckets.of(&claim.job);
+    let bucket = shared.buckets.bucket();
     if let Some(bucket) = bucket
         && let Some(place) = in_bucket(shared, claim, bucket, &files).await
     {
@@ -76,7 +76,7 @@ async fn in_bucket(
 /// Deletes what this attempt may have put into the bucket, as far as the
 /// bucket lets it. Nobody has a link to it.
 pub(super) async fn delete_from_bucket(shared: &Shared, claim: &Claim) {
-    let Some(bucket) = shared.buckets.of(&claim.job) else {
+    let Some(bucket) = shared.buckets.bucket() else {
         return;
     };
     if shared.buckets.rests(shared.ports.clock.now()) {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, SystemClock};
 use facegen_jobs::Keys;
-use facegen_outbound::{Canary, FolderStore, Guard, Networks, S3Store};
+use facegen_outbound::{Canary, FolderStore};
 
 use super::Report;
 use crate::config::Config;
-use crate::serve::PICTURES;
+use crate::serve::{PICTURES, bucket_store};
 
 /// What the canary is called: no job has this prefix, which is no random UUID.
 const CANARY: &str = "00000000-0000-0000-0000-000000000000";
@@ -68,8 +68,7 @@ async fn database(config: &Config) -> Result<usize> {
 async fn bucket(config: &Config) -> Option<Result<&'static str>> {
     let settings = config.storage.s3.settings()?;
     let try_out = async {
-        let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
-        Ok(match S3Store::new(settings, guard).canary().await? {
+        Ok(match bucket_store(settings)?.canary().await? {
             Canary::Deleted => "works",
             Canary::Left(_) => "works, but objects may not be deleted",
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use facegen_jobs::Bucket;
-use facegen_outbound::{Canary, Guard, Networks, S3Store};
+use facegen_outbound::{Canary, Guard, Networks, S3Settings, S3Store};
 
 use crate::config::Config;
 use crate::config::sections::seconds;
@@ -16,10 +16,8 @@ pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
     let Some(settings) = config.storage.s3.settings() else {
         return Ok(None);
     };
-    // The operator's own addresses may lead anywhere.
-    let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
     let link_base = settings.public_url.clone();
-    let store = Arc::new(S3Store::new(settings, guard));
+    let store = Arc::new(store(settings)?);
     tokio::spawn(try_out(Arc::clone(&store)));
     let patience = seconds(config.storage.s3.timeout_seconds);
     Ok(Some(Bucket {
@@ -27,6 +25,13 @@ pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
         link_base,
         patience,
     }))
+}
+
+/// The store of a bucket.
+pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
+    // The operator's own addresses may lead anywhere.
+    let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
+    Ok(S3Store::new(settings, guard))
 }
 
 /// Writes, reads and deletes an object, and logs what came of it.

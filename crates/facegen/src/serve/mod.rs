@@ -21,6 +21,7 @@ mod status;
 mod testing;
 mod wiring;
 
+pub(crate) use bucket::store as bucket_store;
 pub(crate) use wiring::{PICTURES, load_options};
 
 use std::net::SocketAddr;
