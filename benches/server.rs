@@ -29,7 +29,7 @@ use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Picture, Slot,
     SlotEvent, SystemClock,
 };
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyRole, Ports};
+use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyRole, MasterKey, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -251,6 +251,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
         encoder: Arc::new(|picture| {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())
         }),
+        master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job| webhook_body(job, None, &offered)),
         clock: clock.clone(),
         observer: Arc::new(|_, _| {}),

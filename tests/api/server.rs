@@ -15,7 +15,7 @@ use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, 
 use facegen_core::request::Style;
 use facegen_core::{FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, Ports, Running,
+    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, MasterKey, Ports, Running,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -137,6 +137,7 @@ impl Builder {
             encoder: Arc::new(|picture| {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
             }),
+            master_key: MasterKey::from_bytes([7; 32]),
             webhook_body: Arc::new(move |job| {
                 webhook_body(job, public_url.as_deref(), &capabilities)
             }),

@@ -12,7 +12,7 @@ use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, 
 use facegen_core::redact::SafeUrl;
 use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    Bucket, EngineHandle, JobService, JobsConfig, KeyRole, Ports, Running,
+    Bucket, EngineHandle, JobService, JobsConfig, KeyRole, MasterKey, Ports, Running,
 };
 use facegen_outbound::{Guard, Networks, S3Settings};
 use http_body_util::BodyExt;
@@ -151,6 +151,7 @@ fn ports(clock: &ManualClock, settings: S3Settings) -> Ports {
         }),
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_| String::new()),
         clock: Arc::new(clock.clone()),
         observer: Arc::new(|_, _| {}),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`job`] | [`Job`], one row |
 //! | [`key`] | [`Key`], whom rows belong to |
+//! | [`master_key`] | [`MasterKey`], with which the secrets of keys are kept |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
 //! | [`buckets`] | [`Bucket`], where callers read pictures themselves |
@@ -23,6 +24,7 @@ pub mod engine_thread;
 mod janitor;
 pub mod job;
 pub mod key;
+pub mod master_key;
 mod metrics;
 mod queue;
 pub mod running;
@@ -40,6 +42,7 @@ pub use engine_thread::{
 };
 pub use job::{FaceOrigin, Failure, Job, JobId};
 pub use key::{Key, KeyId, KeyRole};
+pub use master_key::{MasterKey, MasterKeyError};
 pub use running::Running;
 pub use service::{
     Checkpoint, JobError, JobService, JobsConfig, Observer, PictureEncoder, Ports, Submission,

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::engine_thread::EngineHandle;
 use crate::job::{Job, JobId};
 use crate::key::KeyId;
+use crate::master_key::MasterKey;
 use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
 use crate::store::Store;
 use crate::store::deliveries::DeliveryKind;
@@ -117,6 +118,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
         bucket: None,
         webhooks: Arc::new(FakeReceiver::default()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job| format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)),
         clock: Arc::new(facegen_core::SystemClock),
         observer: Arc::new(|_, _| {}),

@@ -35,6 +35,7 @@ use shared::Shared;
 use crate::buckets::Bucket;
 use crate::job::{Failure, Job, JobId};
 use crate::key::{Key, KeyId};
+use crate::master_key::MasterKey;
 use crate::running::Running;
 use crate::store::{Keys, StoreError};
 
@@ -103,6 +104,8 @@ pub struct Ports {
     pub webhooks: Arc<dyn WebhookSender>,
     /// Encodes pictures.
     pub encoder: PictureEncoder,
+    /// Keeps the secrets of keys.
+    pub master_key: MasterKey,
     /// Writes the bodies of webhooks.
     pub webhook_body: WebhookBody,
     /// The time of day.

@@ -109,6 +109,15 @@ impl Environment {
         Ok(Some(Secret::new(text)))
     }
 
+    /// The master key, from `FACEGEN_MASTER_KEY` or the file that
+    /// `FACEGEN_MASTER_KEY_FILE` names.
+    ///
+    /// # Errors
+    /// Both are set, or the file cannot be read or is empty.
+    pub(crate) fn master_key(&self) -> Result<Option<Secret<String>>> {
+        Ok(self.text_or_file("FACEGEN_MASTER_KEY")?.map(Secret::new))
+    }
+
     /// The same variables, and this one.
     #[cfg(test)]
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {

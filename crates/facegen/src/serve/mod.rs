@@ -78,7 +78,7 @@ async fn serve(config: Config, environment: Environment) -> Result<(), Failure> 
     let metrics = measuring::start()?;
     let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
     let options = load_options(&config)?;
-    let jobs = wiring::open_jobs(&config, &preset).await?;
+    let jobs = wiring::open_jobs(&config, &environment, &preset).await?;
     first_key::ensure(jobs.keys(), &environment).await?;
 
     let listener = listen(&config.server.listen).await?;

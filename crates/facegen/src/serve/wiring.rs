@@ -11,18 +11,22 @@ use anyhow::{Context, Result, anyhow};
 use facegen_api::{ApiConfig, ApiState, Capabilities, SafetyChecking};
 use facegen_core::{Clock, SystemClock};
 use facegen_engine::{LoadOptions, Preset, SafetyPolicy, encode_png};
-use facegen_jobs::{JobService, JobsConfig, Observer, PictureEncoder, Ports};
+use facegen_jobs::{JobService, JobsConfig, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::bucket;
 use super::status::Status;
 use crate::config::Config;
+use crate::config::environment::Environment;
 use crate::config::sections::{hours, seconds};
 use crate::engine::parse_device;
 
 /// The folder of finished pictures, below the data folder.
 pub(crate) const PICTURES: &str = "pictures";
+
+/// The file of the master key, in the data folder.
+const MASTER_KEY: &str = "master.key";
 
 /// How the preset is loaded.
 pub(crate) fn load_options(config: &Config) -> Result<LoadOptions> {
@@ -36,7 +40,11 @@ pub(crate) fn load_options(config: &Config) -> Result<LoadOptions> {
 }
 
 /// The jobs of the data folder, with everything that they need.
-pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobService> {
+pub(super) async fn open_jobs(
+    config: &Config,
+    environment: &Environment,
+    preset: &Preset,
+) -> Result<JobService> {
     let data_dir = &config.storage.data_dir;
     make_private(data_dir).with_context(|| cannot_use(data_dir))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -54,6 +62,7 @@ pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobSer
         bucket: bucket::open(config)?,
         webhooks: Arc::new(webhooks),
         encoder: encoder(),
+        master_key: master_key(config, environment)?,
         webhook_body: Arc::new(move |job| {
             facegen_api::webhook_body(job, public_url.as_deref(), &capabilities)
         }),
@@ -64,6 +73,16 @@ pub(super) async fn open_jobs(config: &Config, preset: &Preset) -> Result<JobSer
         .await
         .with_context(|| cannot_use(data_dir))?;
     Ok(jobs)
+}
+
+/// The secret with which those of keys are kept: the one that the environment
+/// gives, else the one of the data folder.
+pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<MasterKey> {
+    if let Some(text) = environment.master_key()? {
+        return MasterKey::parse(&text).context("the master key of the environment cannot be used");
+    }
+    let file = config.storage.data_dir.join(MASTER_KEY);
+    MasterKey::in_file(&file).context("there is no master key")
 }
 
 /// What the router needs.

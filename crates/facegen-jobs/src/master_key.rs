@@ -1,0 +1,261 @@
+//! The secret of the server from which those of its keys are made.
+//!
+//! Secrets that callers give the server, such as those of their buckets, are in
+//! the database sealed by it; secrets that the server gives its callers, such as
+//! those that sign their webhooks, follow from it and are kept nowhere.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use facegen_core::redact::Secret;
+use hkdf::Hkdf;
+use sha2::Sha256;
+use thiserror::Error;
+
+use crate::key::KeyId;
+
+/// The bytes of a master key and of whatever follows from it.
+const BYTES: usize = 32;
+
+/// The bytes before a sealed text that make it different from any other.
+const NONCE_BYTES: usize = 24;
+
+/// What texts are sealed for.
+const SEALING: &str = "sealing";
+
+/// Why a master key cannot be had.
+#[derive(Debug, Error)]
+pub enum MasterKeyError {
+    /// The text is something else.
+    #[error(
+        "a master key is base64 of {BYTES} bytes, e.g. what `openssl rand -base64 {BYTES}` prints"
+    )]
+    NotAKey,
+    /// The file of the key cannot be read or made.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system gives no random numbers.
+    #[error("no random numbers for a master key: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The text is longer than the cipher allows.
+    #[error("the text is too long to be sealed")]
+    TooLong,
+}
+
+/// A text that is not what this master key has sealed for this purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the master key does not open what was sealed, was it changed?")]
+pub struct NotSealedHere;
+
+/// The secret of the server, 256 random bits. It prints as `[redacted]`.
+#[derive(Debug, Clone)]
+pub struct MasterKey(Secret<[u8; BYTES]>);
+
+impl MasterKey {
+    /// The key that this text is, base64 of its bytes.
+    ///
+    /// # Errors
+    /// It is no base64, or that of another number of bytes.
+    pub fn parse(text: &Secret<String>) -> Result<Self, MasterKeyError> {
+        let bytes = STANDARD.decode(text.expose().trim());
+        let bytes = bytes.map_err(|_| MasterKeyError::NotAKey)?;
+        let bytes = bytes.try_into().map_err(|_| MasterKeyError::NotAKey)?;
+        Ok(Self::from_bytes(bytes))
+    }
+
+    /// The key of these bytes, which have to be random.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
+        Self(Secret::new(bytes))
+    }
+
+    /// The key in the file at `path`. When there is no such file one is made,
+    /// with a random key, for nobody else to read.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, or holds no key.
+    pub fn in_file(path: &Path) -> Result<Self, MasterKeyError> {
+        let failed = |source| MasterKeyError::File {
+            path: path.to_owned(),
+            source,
+        };
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&Secret::new(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut bytes = [0; BYTES];
+                getrandom::fill(&mut bytes)?;
+                write_new(path, &STANDARD.encode(bytes)).map_err(failed)?;
+                // Another process may have made it a moment earlier.
+                let text = fs::read_to_string(path).map_err(failed)?;
+                Self::parse(&Secret::new(text))
+            }
+            Err(source) => Err(failed(source)),
+        }
+    }
+
+    /// Bytes that nobody without the master key can tell, other ones for each
+    /// purpose and each key, always the same ones.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, key: KeyId) -> Secret<[u8; BYTES]> {
+        let hkdf = Hkdf::<Sha256>::new(None, self.0.expose());
+        let mut bytes = [0; BYTES];
+        let (number, separator) = (key.get().to_be_bytes(), [0]);
+        let info: [&[u8]; 3] = [purpose.as_bytes(), &separator, &number];
+        // 32 bytes are less than the 8,160 that are the most.
+        let filled = hkdf.expand_multi_info(&info, &mut bytes);
+        debug_assert!(filled.is_ok(), "hkdf gives 32 bytes");
+        Secret::new(bytes)
+    }
+
+    /// The text, readable only with the master key and for the same key and
+    /// purpose.
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers, or the text is longer than
+    /// 256 GB.
+    pub fn seal(
+        &self,
+        purpose: &str,
+        key: KeyId,
+        text: &Secret<String>,
+    ) -> Result<Vec<u8>, MasterKeyError> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce)?;
+        let payload = Payload {
+            msg: text.expose().as_bytes(),
+            aad: purpose.as_bytes(),
+        };
+        let sealed = self.cipher(key).encrypt(&XNonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| MasterKeyError::TooLong)?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The text that [`MasterKey::seal`] has sealed.
+    ///
+    /// # Errors
+    /// It was sealed by another master key, for another key or purpose, or has
+    /// been changed.
+    pub fn open(
+        &self,
+        purpose: &str,
+        key: KeyId,
+        sealed: &[u8],
+    ) -> Result<Secret<String>, NotSealedHere> {
+        let (nonce, msg) = sealed
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(NotSealedHere)?;
+        let aad = purpose.as_bytes();
+        let text = self
+            .cipher(key)
+            .decrypt(&XNonce::from(*nonce), Payload { msg, aad })
+            .map_err(|_| NotSealedHere)?;
+        let text = String::from_utf8(text).map_err(|_| NotSealedHere)?;
+        Ok(Secret::new(text))
+    }
+
+    fn cipher(&self, key: KeyId) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.derive(SEALING, key).expose().into())
+    }
+}
+
+/// Makes the file with this text, all at once, unless there is one.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // Unlike a renamed one, it replaces nothing.
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master(byte: u8) -> MasterKey {
+        MasterKey::from_bytes([byte; BYTES])
+    }
+
+    #[test]
+    fn a_text_opens_for_its_own_key_and_purpose_only() {
+        let (ours, owner) = (master(1), KeyId::new(1));
+        let text = Secret::new("a secret".to_owned());
+        let sealed = ours.seal("bucket", owner, &text).unwrap();
+        let again = ours.seal("bucket", owner, &text).unwrap();
+        assert_ne!(sealed, again, "no two look alike");
+        assert!(!sealed.windows(8).any(|part| part == b"a secret"));
+        let opened = ours.open("bucket", owner, &sealed).unwrap();
+        assert_eq!(opened.expose(), "a secret");
+
+        let mut changed = sealed.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        for (purpose, key, sealed) in [
+            ("webhook", owner, &sealed),
+            ("bucket", KeyId::new(2), &sealed),
+            ("bucket", owner, &changed),
+            ("bucket", owner, &Vec::new()),
+        ] {
+            assert!(ours.open(purpose, key, sealed).is_err());
+        }
+        assert!(master(2).open("bucket", owner, &sealed).is_err());
+    }
+
+    #[test]
+    fn what_follows_from_it_is_always_the_same_and_different_for_each() {
+        let derived = |byte, purpose, key| *master(byte).derive(purpose, KeyId::new(key)).expose();
+        let one = derived(1, "webhook", 1);
+        assert_eq!(one, derived(1, "webhook", 1));
+        for other in [
+            derived(2, "webhook", 1),
+            derived(1, "bucket", 1),
+            derived(1, "webhook", 2),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_file_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let made = MasterKey::in_file(&path).unwrap();
+        let read = MasterKey::in_file(&path).unwrap();
+        assert_eq!(made.0.expose(), read.0.expose());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_keys() {
+        for text in ["", "abc", "c2hvcnQ=", "?"] {
+            let parsed = MasterKey::parse(&Secret::new(text.to_owned()));
+            assert!(matches!(parsed, Err(MasterKeyError::NotAKey)), "{text}");
+        }
+        assert_eq!(format!("{:?}", master(1)), "MasterKey([redacted])");
+    }
+}
