@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::http::Method;
+use axum::http::{HeaderValue, Method};
 use facegen_api::Readiness;
 use serde_json::json;
 
@@ -12,6 +12,31 @@ use crate::server::{Builder, MAKE_GEN, TestServer, request};
 async fn the_root_says_what_this_is() {
     let server = TestServer::start().await;
     assert_eq!(server.get("/").await.ok()["name"], "facegen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_get_a_page_that_holds_all_it_needs() {
+    let server = TestServer::start().await;
+    let mut asked = request(Method::GET, "/", "");
+    let accept = HeaderValue::from_static("text/html,*/*;q=0.8");
+    asked.headers_mut().insert("accept", accept);
+    let page = server.send(asked).await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.header("content-security-policy").contains("'none'"));
+    let html = str::from_utf8(&page.bytes).unwrap();
+    let mut files = 0;
+    for attribute in ["href=\"", "src=\""] {
+        for link in html.split(attribute).skip(1) {
+            let link = link.split('"').next().unwrap();
+            assert!(link.starts_with('/') || link == "data:,", "{link}");
+            if link.starts_with("/page.") {
+                files += 1;
+                assert_eq!(server.get(link).await.status, 200, "{link}");
+            }
+        }
+    }
+    assert_eq!(files, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

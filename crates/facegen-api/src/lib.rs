@@ -16,6 +16,7 @@
 //! | `handlers` | one file for each kind of route |
 //! | `wire` | the bodies of answers, key by key |
 //! | `links` | the addresses in answers |
+//! | `page` | what a browser shows at `/` |
 //! | [`error`] | [`ApiError`], and the envelope in which callers see it |
 //! | [`status`] | from [`ErrorCode`](facegen_core::ErrorCode) to HTTP status |
 //! | [`webhook`] | [`webhook_body`], what receivers of webhooks get |
@@ -27,6 +28,7 @@ pub mod error;
 mod handlers;
 mod links;
 mod middleware;
+mod page;
 mod response;
 pub mod router;
 pub mod state;

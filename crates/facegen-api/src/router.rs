@@ -13,8 +13,8 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::body::{BodyBudget, discard_request};
 use crate::call::{Served, SharedState};
 use crate::handlers::{fetch, files, make_gen, operations};
-use crate::middleware;
 use crate::{ApiConfig, ApiError, ApiState};
+use crate::{middleware, page};
 
 /// Everything that the server answers, for the binary and for tests.
 pub fn router(state: ApiState) -> Router {
@@ -87,6 +87,8 @@ fn file_routes() -> Router<SharedState> {
 fn operations_routes() -> Router<SharedState> {
     Router::new()
         .route("/", get(operations::index))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))

@@ -1,13 +1,14 @@
 //! What operators and their machines ask for.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::Readiness;
 use crate::call::SharedState;
+use crate::page;
 use crate::response::Json;
 
 #[derive(Serialize)]
@@ -18,8 +19,11 @@ struct Index {
     fetch: &'static str,
 }
 
-/// Says what this is.
-pub(crate) async fn index() -> Response {
+/// Says what this is: to people by the page, to programs in JSON.
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    if page::is_wanted(&headers) {
+        return page::html();
+    }
     Json(Index {
         name: "facegen",
         version: env!("CARGO_PKG_VERSION"),

@@ -1,0 +1,55 @@
+//! The page that people see who open the server in a browser: it asks for
+//! pictures as any client would, and shows how to do the same with curl.
+//!
+//! It is compiled in and loads nothing from elsewhere.
+
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+
+const HTML: &str = include_str!("index.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Nothing but the page's own files runs, and pictures may be in a bucket.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+     img-src * data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Whether the caller is a browser that shows pages.
+pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
+}
+
+/// The page itself.
+pub(crate) fn html() -> Response {
+    let mut response = file("text/html; charset=utf-8", HTML);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// How it looks.
+pub(crate) async fn style() -> Response {
+    file("text/css; charset=utf-8", STYLE)
+}
+
+/// What it does.
+pub(crate) async fn script() -> Response {
+    file("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// A file of the page. It is asked for again after an update of the server.
+fn file(content_type: &'static str, text: &'static str) -> Response {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-cache"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, text).into_response()
+}
