@@ -29,7 +29,7 @@ use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Picture, Slot,
     SlotEvent, SystemClock,
 };
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyRole, MasterKey, Ports};
+use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -264,6 +264,8 @@ async fn start(folder: &Path) -> Result<(String, String)> {
         max_attempts: 3,
         keep_pictures: Duration::from_secs(86_400),
         keep_rows: Duration::from_secs(86_400),
+        sign_webhooks: true,
+        key_limits: KeyLimits::default(),
     };
     let jobs = JobService::open(config, ports).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;

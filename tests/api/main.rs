@@ -11,9 +11,11 @@
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`bodies`] | bodies of every kind, on whatever route |
 //! | [`keys`] | keys, and what belongs to them |
+//! | [`limits`] | what one key may ask for |
 //! | [`queue`] | more requests than can be served |
 //! | [`everywhere`] | what holds for every route |
 //! | [`logs`] | what the log holds and what it does not |
+//! | [`webhooks`] | what receivers get |
 //! | [`server`] | the server that the tests ask |
 //! | [`answer`] | what it answers |
 //! | [`captured_log`] | what it logs |
@@ -31,6 +33,8 @@ mod fetch;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod make_gen;
@@ -44,3 +48,5 @@ mod queue;
 mod server;
 #[cfg(test)]
 mod temp;
+#[cfg(test)]
+mod webhooks;

@@ -15,7 +15,8 @@ use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, 
 use facegen_core::request::Style;
 use facegen_core::{FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyRole, MasterKey, Ports, Running,
+    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
+    Running,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -53,6 +54,7 @@ pub(crate) struct Builder {
     pub(crate) metrics: MetricsRenderer,
     pub(crate) control: FakeControl,
     pub(crate) queue_limit: u32,
+    pub(crate) key_limits: KeyLimits,
     pub(crate) faces: Arc<dyn FaceReader>,
 }
 
@@ -71,6 +73,7 @@ impl Builder {
             metrics: Arc::new(|| METRICS.render()),
             control: FakeControl::new(),
             queue_limit: 100,
+            key_limits: KeyLimits::default(),
             faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
         }
     }
@@ -96,7 +99,7 @@ impl Builder {
         let clock = ManualClock::new();
         let (webhooks, delivered) = mpsc::channel(16);
         let ports = self.ports(&clock, webhooks);
-        let jobs = JobService::open(jobs_config(&folder, self.queue_limit), ports);
+        let jobs = JobService::open(self.jobs_config(&folder), ports);
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let control = self.control.clone();
@@ -126,6 +129,20 @@ impl Builder {
         }
     }
 
+    fn jobs_config(&self, folder: &TempDir) -> JobsConfig {
+        JobsConfig {
+            database: folder.path().join("jobs.sqlite"),
+            queue_limit: self.queue_limit,
+            lease: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(10),
+            max_attempts: 3,
+            keep_pictures: Duration::from_hours(24),
+            keep_rows: Duration::from_hours(24),
+            sign_webhooks: true,
+            key_limits: self.key_limits,
+        }
+    }
+
     fn ports(&self, clock: &ManualClock, webhooks: mpsc::Sender<WebhookMessage>) -> Ports {
         let capabilities = self.capabilities.clone();
         let public_url = self.config.public_url.clone();
@@ -144,18 +161,6 @@ impl Builder {
             clock: Arc::new(clock.clone()),
             observer: Arc::new(|_, _| {}),
         }
-    }
-}
-
-fn jobs_config(folder: &TempDir, queue_limit: u32) -> JobsConfig {
-    JobsConfig {
-        database: folder.path().join("jobs.sqlite"),
-        queue_limit,
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        keep_pictures: Duration::from_hours(24),
-        keep_rows: Duration::from_hours(24),
     }
 }
 

@@ -12,7 +12,7 @@ use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, 
 use facegen_core::redact::SafeUrl;
 use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    Bucket, EngineHandle, JobService, JobsConfig, KeyRole, MasterKey, Ports, Running,
+    Bucket, EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports, Running,
 };
 use facegen_outbound::{Guard, Networks, S3Settings};
 use http_body_util::BodyExt;
@@ -167,6 +167,8 @@ fn jobs_config(folder: &TempDir) -> JobsConfig {
         max_attempts: 3,
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
+        sign_webhooks: true,
+        key_limits: KeyLimits::default(),
     }
 }
 

@@ -151,7 +151,10 @@ impl ApiError {
 
     /// When the same request may succeed, for failures that pass.
     fn retry_after(&self) -> Option<Duration> {
-        if let Self::Jobs(JobError::QueueFull { retry_after, .. }) = self {
+        if let Self::Jobs(
+            JobError::QueueFull { retry_after, .. } | JobError::TooManyRequests { retry_after, .. },
+        ) = self
+        {
             return Some(*retry_after);
         }
         (self.code() == ErrorCode::Unavailable).then_some(UNAVAILABLE_FOR)
@@ -193,6 +196,9 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
     match error {
         JobError::QueueFull { limit, .. } => {
             format!("Rate limit exceeded. Maximum {limit} queued requests allowed.").into()
+        }
+        JobError::TooManyRequests { limit, .. } => {
+            format!("Rate limit exceeded. Maximum {limit} requests per minute allowed.").into()
         }
         JobError::Face(error) => error.message.clone().into(),
         JobError::Draining => "The server is stopping, try again later".into(),

@@ -15,7 +15,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
         }
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::QueueFull | ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::GenerationFailed
         | ErrorCode::OutOfMemory
@@ -37,6 +37,7 @@ mod tests {
             (ErrorCode::Unauthorized, 401),
             (ErrorCode::NotFound, 404),
             (ErrorCode::QueueFull, 429),
+            (ErrorCode::RateLimited, 429),
             (ErrorCode::Unavailable, 503),
             (ErrorCode::GenerationFailed, 500),
             (ErrorCode::OutOfMemory, 500),

@@ -23,6 +23,8 @@ pub enum ErrorCode {
     NotFound,
     /// Too much is waiting already; the same request may succeed later.
     QueueFull,
+    /// The key asks too often; the same request may succeed later.
+    RateLimited,
     /// The server is starting, restarting or stopping.
     Unavailable,
     /// The model ran and gave no usable picture.
@@ -46,6 +48,7 @@ impl ErrorCode {
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
             Self::QueueFull => "queue_full",
+            Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
             Self::GenerationFailed => "generation_failed",
             Self::OutOfMemory => "out_of_memory",

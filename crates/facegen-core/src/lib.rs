@@ -44,4 +44,4 @@ pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestEr
 pub use safety::SafetyVerdict;
 pub use state::JobState;
 pub use storage::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError};
-pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSender};
+pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSecret, WebhookSender};

@@ -2,6 +2,8 @@
 
 use facegen_core::Timestamp;
 
+use crate::key_limits::OwnLimits;
+
 /// Names a key without giving it away; for rows and logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(i64);
@@ -53,4 +55,6 @@ pub struct Key {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// How much it may ask for.
+    pub limits: OwnLimits,
 }

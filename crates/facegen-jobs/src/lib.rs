@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`job`] | [`Job`], one row |
 //! | [`key`] | [`Key`], whom rows belong to |
+//! | [`key_limits`] | [`KeyLimits`], how much a key may ask for |
 //! | [`master_key`] | [`MasterKey`], with which the secrets of keys are kept |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
@@ -24,6 +25,7 @@ pub mod engine_thread;
 mod janitor;
 pub mod job;
 pub mod key;
+pub mod key_limits;
 pub mod master_key;
 mod metrics;
 mod queue;
@@ -42,6 +44,7 @@ pub use engine_thread::{
 };
 pub use job::{FaceOrigin, Failure, Job, JobId};
 pub use key::{Key, KeyId, KeyRole};
+pub use key_limits::{KeyLimits, OwnLimits};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use running::Running;
 pub use service::{

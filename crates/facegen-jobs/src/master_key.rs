@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use facegen_core::WebhookSecret;
 use facegen_core::redact::Secret;
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -27,6 +28,9 @@ const NONCE_BYTES: usize = 24;
 
 /// What texts are sealed for.
 const SEALING: &str = "sealing";
+
+/// What webhooks are signed for.
+const WEBHOOKS: &str = "webhook";
 
 /// Why a master key cannot be had.
 #[derive(Debug, Error)]
@@ -115,6 +119,13 @@ impl MasterKey {
         let filled = hkdf.expand_multi_info(&info, &mut bytes);
         debug_assert!(filled.is_ok(), "hkdf gives 32 bytes");
         Secret::new(bytes)
+    }
+
+    /// What the webhooks of `key` are signed with. It stays the same for as long
+    /// as the key's row and the master key do.
+    #[must_use]
+    pub fn webhook_secret(&self, key: KeyId) -> WebhookSecret {
+        WebhookSecret::new(self.derive(WEBHOOKS, key))
     }
 
     /// The text, readable only with the master key and for the same key and

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::engine_thread::EngineHandle;
 use crate::job::{Job, JobId};
 use crate::key::KeyId;
+use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
 use crate::store::Store;
@@ -107,6 +108,8 @@ pub(crate) fn config(database: PathBuf) -> JobsConfig {
         max_attempts: 3,
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(48),
+        sign_webhooks: true,
+        key_limits: KeyLimits::default(),
     }
 }
 

@@ -67,6 +67,7 @@ impl From<BackendError> for Failure {
             | ErrorCode::Unauthorized
             | ErrorCode::NotFound
             | ErrorCode::QueueFull
+            | ErrorCode::RateLimited
             | ErrorCode::Unavailable
             | ErrorCode::GenerationFailed
             | ErrorCode::OutOfMemory

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use facegen_core::SystemClock;
-use facegen_jobs::{Key, KeyId, KeyRole, Keys};
+use facegen_jobs::{Key, KeyId, KeyRole, Keys, OwnLimits};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
+use crate::serve::master_key;
 
 /// What can be done with keys, also while a server runs on the same data
 /// folder.
@@ -22,14 +23,63 @@ pub(crate) enum KeysCommand {
         /// What the key is for.
         #[arg(value_parser = parse_name)]
         name: String,
+        #[command(flatten)]
+        limits: LimitArguments,
     },
     /// List all keys, without their text.
     List,
+    /// Change how much a key may ask for, from its next request on.
+    Set {
+        /// The key's number in the list.
+        id: i64,
+        #[command(flatten)]
+        limits: LimitArguments,
+    },
+    /// Print what the webhooks of a key are signed with, for its receivers.
+    WebhookSecret {
+        /// The key's number in the list.
+        id: i64,
+    },
     /// Revoke a key for good.
     Revoke {
         /// The key's number in the list.
         id: i64,
     },
+}
+
+/// How much a key may ask for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LimitArguments {
+    /// How many requests for pictures it may make within any minute; 0 for no
+    /// limit, `default` for that of the config.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_limit)]
+    requests_per_minute: Option<Limit>,
+    /// How many of its jobs may wait at once; 0 for no limit of its own,
+    /// `default` for that of the config.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_limit)]
+    queue_share: Option<Limit>,
+}
+
+/// A limit as it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Default,
+    Own(u32),
+}
+
+impl LimitArguments {
+    /// These limits with what was given.
+    fn change(&self, limits: OwnLimits) -> OwnLimits {
+        let changed = |given: Option<Limit>, former| match given {
+            None => former,
+            Some(Limit::Default) => None,
+            Some(Limit::Own(limit)) => Some(limit),
+        };
+        OwnLimits {
+            requests_per_minute: changed(self.requests_per_minute, limits.requests_per_minute),
+            queue_share: changed(self.queue_share, limits.queue_share),
+        }
+    }
 }
 
 /// Where the keys are.
@@ -50,12 +100,13 @@ pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure
         data_dir: place.data_dir,
         ..ConfigArguments::default()
     };
-    let config = Config::load(&arguments, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let config = Config::load(&arguments, &environment)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let lines = runtime.block_on(answer(command, &config))?;
+    let lines = runtime.block_on(answer(command, &config, &environment))?;
     let mut output = io::stdout().lock();
     for line in lines {
         writeln!(output, "{line}").context("cannot write to standard output")?;
@@ -63,22 +114,52 @@ pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure
     Ok(())
 }
 
-async fn answer(command: &KeysCommand, config: &Config) -> Result<Vec<String>> {
+async fn answer(
+    command: &KeysCommand,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Vec<String>> {
     let database = config.database();
     let keys = Keys::open(&database, Arc::new(SystemClock))
         .await
         .with_context(|| format!("cannot open {}", database.display()))?;
     match command {
-        KeysCommand::Create { name } => {
-            let (key, text) = keys.create(name, KeyRole::Plain).await?;
+        KeysCommand::Create { name, limits } => {
+            let limits = limits.change(OwnLimits::default());
+            let (key, text) = keys.create_limited(name, KeyRole::Plain, limits).await?;
             Ok(vec![line(&key), text.expose().clone()])
         }
         KeysCommand::List => Ok(keys.list().await?.iter().map(line).collect()),
+        KeysCommand::Set { id, limits } => {
+            let key = find(&keys, *id).await?;
+            let key = keys.set_limits(key.id, limits.change(key.limits)).await?;
+            Ok(key.iter().map(line).collect())
+        }
+        KeysCommand::WebhookSecret { id } => {
+            let key = find(&keys, *id).await?;
+            let secret = master_key(config, environment)?.webhook_secret(key.id);
+            Ok(vec![secret.to_text().expose().clone()])
+        }
         KeysCommand::Revoke { id } => {
             let revoked = keys.revoke(KeyId::new(*id)).await?;
             ensure!(revoked, "there is no key {id} that could be revoked");
             Ok(Vec::new())
         }
+    }
+}
+
+async fn find(keys: &Keys, id: i64) -> Result<Key> {
+    let key = keys.find(KeyId::new(id)).await?;
+    key.with_context(|| format!("there is no key {id}"))
+}
+
+fn parse_limit(text: &str) -> Result<Limit, String> {
+    match text {
+        "default" => Ok(Limit::Default),
+        number => number
+            .parse()
+            .map(Limit::Own)
+            .map_err(|_| "expected a number or `default`".into()),
     }
 }
 
@@ -96,10 +177,17 @@ fn line(key: &Key) -> String {
     } else {
         "valid"
     };
+    let limit = |limit: Option<u32>| match limit {
+        None => "default".to_owned(),
+        Some(0) => "no".to_owned(),
+        Some(limit) => limit.to_string(),
+    };
     format!(
-        "{}\t{}\t{}\t{state}",
+        "{}\t{}\t{}\t{state}\t{} requests a minute\t{} waiting",
         key.id.get(),
         key.role.as_str(),
-        key.name
+        key.name,
+        limit(key.limits.requests_per_minute),
+        limit(key.limits.queue_share),
     )
 }

@@ -5,6 +5,7 @@
 //! - [`requests`]: pictures, keys, links and refusals
 //! - [`safety`]: what is shown of unsafe pictures
 //! - [`stops`]: signals, a second server, hand-back
+//! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
 mod client;
@@ -13,3 +14,4 @@ mod process;
 mod requests;
 mod safety;
 mod stops;
+mod webhooks;

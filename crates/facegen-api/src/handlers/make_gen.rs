@@ -32,6 +32,7 @@ pub(crate) async fn make_gen(
         share,
         base_url,
     } = call;
+    state.jobs.count_request(&key)?;
     let styles = state.capabilities.styles.clone();
     let max_face_bytes = state.config.max_face_bytes;
     // The share goes along: the work goes on when its caller has gone.

@@ -150,10 +150,13 @@ async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOut
     let Some(url) = job.request.webhook() else {
         return Ok(refused("the job has no webhook"));
     };
+    let master_key = &shared.ports.master_key;
+    let signs = shared.config.sign_webhooks;
     let message = WebhookMessage {
         id: delivery.name.clone(),
         url: url.clone(),
         body: (shared.ports.webhook_body)(&job),
+        secret: signs.then(|| master_key.webhook_secret(delivery.key)),
     };
     Ok(shared.ports.webhooks.send(&message).await)
 }
@@ -172,7 +175,7 @@ async fn write_outcome(
             return store.end_delivery(delivery, None, now).await;
         }
         WebhookOutcome::Retry { after, reason } => {
-            if let Some(pause) = schedule::pause_after(delivery.kind, attempt, after) {
+            if let Some(pause) = schedule::pause_after(delivery, after) {
                 tracing::info!(%job, kind, attempt, reason, ?pause, "a delivery is tried again later");
                 metrics::delivery(kind, "retry");
                 return store

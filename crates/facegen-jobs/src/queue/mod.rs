@@ -36,11 +36,17 @@ pub(crate) use sqlite::SqliteQueue;
 /// changed nothing.
 #[async_trait]
 pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
-    /// Adds a job, with its photograph; `None` when `limit` jobs wait already.
-    async fn insert(&self, job: &NewJob, limit: u32) -> Result<Option<Job>, StoreError>;
+    /// Adds a job, with its photograph, if fewer wait than may.
+    async fn insert(
+        &self,
+        job: &NewJob,
+        limits: QueueLimits,
+    ) -> Result<Result<Job, Full>, StoreError>;
 
     /// Makes the next job the caller's until `lease_until`, if the caller may
-    /// have it together with what it has in hand.
+    /// have it together with what it has in hand. Of the jobs of the highest
+    /// priority the next is the oldest one of the key whose turn is the longest
+    /// ago, so that no key waits for the whole line of another.
     async fn claim(
         &self,
         hands: Hands,
@@ -124,6 +130,19 @@ pub(crate) struct NewJob {
     /// When it was accepted.
     pub(crate) created_at: Timestamp,
 }
+
+/// How many jobs may wait at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QueueLimits {
+    /// Of all keys together.
+    pub(crate) queue: u32,
+    /// Of one key of which nothing else is said; 0: as many as of all.
+    pub(crate) share: u32,
+}
+
+/// So many jobs wait already, of all keys or of this one, and no more may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full(pub(crate) u32);
 
 /// One attempt at one job: what every write of a worker is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

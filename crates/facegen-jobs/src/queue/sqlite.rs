@@ -10,10 +10,11 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::statements::{
-    BEFORE, BURY, CANCEL, CLAIM, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES,
+    BEFORE, BURY, CANCEL, CLAIM, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES, WAITING,
 };
 use super::{
-    Claim, Fence, Hands, JobQueue, Load, NewJob, Place, Reclaimed, Success, Workers, cost,
+    Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
+    Workers, cost,
 };
 use crate::job::{Failure, Job, JobId};
 use crate::key::KeyId;
@@ -35,12 +36,24 @@ impl SqliteQueue {
 
 #[async_trait]
 impl JobQueue for SqliteQueue {
-    async fn insert(&self, job: &NewJob, limit: u32) -> Result<Option<Job>, StoreError> {
+    async fn insert(
+        &self,
+        job: &NewJob,
+        limits: QueueLimits,
+    ) -> Result<Result<Job, Full>, StoreError> {
         let (url, photograph) = match &job.face {
             FaceSource::Url(url) => (Some(url.expose()), None),
             FaceSource::Inline(image) => (None, Some(image.bytes())),
         };
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let room = sqlx::query_as(WAITING)
+            .bind(limits.share)
+            .bind(job.key.get())
+            .fetch_one(&mut *transaction)
+            .await?;
+        if let Err(full) = check_room(room, limits.queue) {
+            return Ok(Err(full));
+        }
         let inserted = sqlx::query(INSERT)
             .bind(job.key.get())
             .bind(json("request", &job.request)?)
@@ -51,12 +64,9 @@ impl JobQueue for SqliteQueue {
             .bind(job.priority)
             .bind(number(cost(&job.request)))
             .bind(job.created_at.as_millis())
-            .bind(limit)
-            .fetch_optional(&mut *transaction)
+            .fetch_one(&mut *transaction)
             .await?;
-        let Some(inserted) = inserted.as_ref().map(row::job).transpose()? else {
-            return Ok(None);
-        };
+        let inserted = row::job(&inserted)?;
         if let Some(image) = photograph {
             sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
                 .bind(inserted.id.get())
@@ -65,7 +75,7 @@ impl JobQueue for SqliteQueue {
                 .await?;
         }
         transaction.commit().await?;
-        Ok(Some(inserted))
+        Ok(Ok(inserted))
     }
 
     async fn claim(
@@ -252,6 +262,17 @@ impl JobQueue for SqliteQueue {
         Ok(times
             .map(|(cost, time)| (amount(cost), row::millis(time)))
             .collect())
+    }
+}
+
+/// Whether one job more may wait, when so many do and this is the key's share.
+fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), Full> {
+    if all >= limit {
+        Err(Full(limit))
+    } else if share > 0 && own >= share {
+        Err(Full(share))
+    } else {
+        Ok(())
     }
 }
 

@@ -11,18 +11,32 @@ macro_rules! end {
     };
 }
 
-/// Adds a job if fewer wait than may.
+/// How many jobs wait, of all keys and of this one, and how many of its may.
+pub(super) const WAITING: &str = "
+    SELECT (SELECT count(*) FROM generations WHERE state = 'queued'),
+           (SELECT count(*) FROM generations WHERE state = 'queued' AND key_id = keys.id),
+           coalesce(queue_share, ?)
+    FROM keys WHERE id = ?";
+
+/// Adds a job.
 pub(super) const INSERT: &str = "
     INSERT INTO generations (key_id, state, request, face_url, file_prefix, base_url, webhook, priority, cost, created_at)
-    SELECT ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?
-    WHERE (SELECT count(*) FROM generations WHERE state = 'queued') < ?
+    VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)
     RETURNING *";
 
-/// Finds the next job and makes it the caller's, unless it must not be beside another.
+/// Finds the next job and makes it the caller's, unless it must not be beside another. Of each key
+/// the first that waits is looked at; triggers count the turns of the keys.
 pub(super) const CLAIM: &str = "
     UPDATE generations
     SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?
-    WHERE id = (SELECT id FROM generations WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1)
+    WHERE id = (
+        SELECT next.id
+        FROM keys JOIN generations AS next ON next.id = (
+            SELECT id FROM generations WHERE state = 'queued' AND key_id = keys.id
+            ORDER BY priority DESC, id LIMIT 1
+        )
+        ORDER BY next.priority DESC, keys.turn, next.id LIMIT 1
+    )
       AND (breakdowns = 0 OR ?)
     RETURNING *";
 
@@ -65,12 +79,20 @@ pub(super) const BURY: &str = end!(
     RETURNING id"
 );
 
-/// The cost of what waits before a job that waits.
+/// The cost of what waits before a job that waits. In the line of its key it has a place; each other
+/// key has its turn with as many jobs before it.
 pub(super) const BEFORE: &str = "
+    WITH line AS (
+        SELECT generations.id, priority, cost, turn,
+               row_number() OVER (PARTITION BY key_id, priority ORDER BY generations.id) AS place
+        FROM generations JOIN keys ON keys.id = key_id WHERE state = 'queued'
+    )
     SELECT coalesce(sum(other.cost), 0)
-    FROM generations AS other, generations AS own
-    WHERE own.id = ? AND other.state = 'queued' AND own.state = 'queued'
-      AND (other.priority > own.priority OR (other.priority = own.priority AND other.id < own.id))";
+    FROM line AS other, line AS own
+    WHERE own.id = ?
+      AND (other.priority > own.priority
+           OR (other.priority = own.priority
+               AND (other.place, other.turn, other.id) < (own.place, own.turn, own.id)))";
 
 /// What the latest successes took.
 pub(super) const TIMES: &str = "

@@ -10,12 +10,20 @@ use crate::store::StoreError;
 /// Why the service cannot do what it is asked for.
 #[derive(Debug, Error)]
 pub enum JobError {
-    /// As many jobs wait as may.
+    /// As many jobs wait as may, of all keys or of this one.
     #[error("rate limit exceeded, at most {limit} requests may wait")]
     QueueFull {
         /// How many may wait.
         limit: u32,
         /// When there may be room again.
+        retry_after: Duration,
+    },
+    /// The key asks too often.
+    #[error("rate limit exceeded, at most {limit} requests a minute")]
+    TooManyRequests {
+        /// How many it may make within any minute.
+        limit: u32,
+        /// When the next one may come.
         retry_after: Duration,
     },
     /// The inline photograph cannot be used.
@@ -41,6 +49,7 @@ impl JobError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::QueueFull { .. } => ErrorCode::QueueFull,
+            Self::TooManyRequests { .. } => ErrorCode::RateLimited,
             Self::Face(error) => error.code,
             Self::Draining => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::shared::Shared;
 use super::{Checkpoint, JobError, Submission};
 use crate::job::Job;
-use crate::queue::NewJob;
+use crate::queue::{Full, NewJob, QueueLimits};
 
 /// The priority of a job of which nothing else is said.
 const NORMAL: i64 = 0;
@@ -21,7 +21,7 @@ pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Resu
     }
     // Decides nothing, but spares a full server the work of decoding.
     if shared.queue.depth().await? >= shared.config.queue_limit {
-        return Err(full(&shared));
+        return Err(full(&shared, shared.config.queue_limit));
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
@@ -56,10 +56,12 @@ async fn insert(
         created_at: shared.ports.clock.now(),
     };
     (shared.ports.observer)(Checkpoint::Accepted, &new.request);
-    let limit = shared.config.queue_limit;
-    let Some(job) = shared.queue.insert(&new, limit).await? else {
-        return Err(full(shared));
+    let limits = QueueLimits {
+        queue: shared.config.queue_limit,
+        share: shared.config.key_limits.queue_share,
     };
+    let inserted = shared.queue.insert(&new, limits).await?;
+    let job = inserted.map_err(|Full(limit)| full(shared, limit))?;
     (shared.ports.observer)(Checkpoint::Inserted, &job.request);
     shared.work.notify_one();
     (shared.ports.observer)(Checkpoint::Enqueued, &job.request);
@@ -67,11 +69,11 @@ async fn insert(
 }
 
 /// The queue has no place until the next running job has ended.
-fn full(shared: &Shared) -> JobError {
+fn full(shared: &Shared, limit: u32) -> JobError {
     let work_left = shared.in_hand.least_work_left();
     let retry_after = shared.pace().time_for(work_left);
     JobError::QueueFull {
-        limit: shared.config.queue_limit,
+        limit,
         retry_after: retry_after.max(Duration::from_secs(1)),
     }
 }

@@ -7,12 +7,14 @@
 //! | `watch` | how one waits for its end, and how long that takes |
 //! | `pace` | how fast the engine is |
 //! | `photographs` | decoded photographs of the jobs that come next |
+//! | `rate` | how often each key has asked of late |
 //! | `shared` | what the service, the worker and the upkeep share |
 
 pub mod error;
 mod intake;
 pub(crate) mod pace;
 pub(crate) mod photographs;
+pub(crate) mod rate;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use shared::Shared;
 use crate::buckets::Bucket;
 use crate::job::{Failure, Job, JobId};
 use crate::key::{Key, KeyId};
+use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 use crate::running::Running;
 use crate::store::{Keys, StoreError};
@@ -46,6 +49,8 @@ pub struct JobsConfig {
     pub database: PathBuf,
     /// How many jobs may wait at once.
     pub queue_limit: u32,
+    /// How much a key may ask for of which nothing else is said.
+    pub key_limits: KeyLimits,
     /// How long a job stays a worker's without a heartbeat.
     pub lease: Duration,
     /// How often a worker says that it still works on a job.
@@ -56,6 +61,8 @@ pub struct JobsConfig {
     pub keep_pictures: Duration,
     /// How long the row of an ended job is kept after that.
     pub keep_rows: Duration,
+    /// Whether webhooks are signed.
+    pub sign_webhooks: bool,
 }
 
 /// Encodes a finished picture as a file.
@@ -269,6 +276,21 @@ impl JobService {
     /// The store cannot be read.
     pub async fn authenticate(&self, key: &Secret<String>) -> Result<Option<Key>, JobError> {
         Ok(self.shared.keys.authenticate(key).await?)
+    }
+
+    /// Counts a request for pictures, whatever becomes of it.
+    ///
+    /// # Errors
+    /// The key has made as many within the last minute as it may.
+    pub fn count_request(&self, key: &Key) -> Result<(), JobError> {
+        let limits = key.limits.or(self.shared.config.key_limits);
+        let limit = limits.requests_per_minute;
+        if limit == 0 {
+            return Ok(());
+        }
+        let now = self.shared.ports.clock.now();
+        let counted = self.shared.rates.count(key.id, limit, now);
+        counted.map_err(|retry_after| JobError::TooManyRequests { limit, retry_after })
     }
 
     /// Whether jobs are taken in: false once [`JobService::drain`] was called.

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 
 use super::pace::Pace;
 use super::photographs::Photographs;
+use super::rate::Rates;
 use super::{JobError, JobsConfig, Ports};
 use crate::broken_task;
 use crate::buckets::Buckets;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) buckets: Buckets,
     pub(crate) photographs: Photographs,
+    pub(crate) rates: Rates,
     pub(crate) in_hand: InHand,
     pub(crate) turns: Turns,
     pub(crate) engine: EngineSlot,
@@ -76,6 +78,7 @@ impl Shared {
             store,
             queue,
             photographs: Photographs::default(),
+            rates: Rates::default(),
             in_hand: InHand::default(),
             turns: Turns::default(),
             engine: EngineSlot::default(),

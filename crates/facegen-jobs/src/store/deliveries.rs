@@ -5,6 +5,7 @@ use sqlx::Row as _;
 
 use super::{Store, StoreError, row};
 use crate::job::JobId;
+use crate::key::KeyId;
 
 /// What is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct Delivery {
     pub(crate) name: String,
     /// Whose end is told, or whose pictures are uploaded.
     pub(crate) job: JobId,
+    /// Whose job that is.
+    pub(crate) key: KeyId,
     /// Which attempt this is, from 1.
     pub(crate) attempt: u32,
 }
@@ -56,7 +59,7 @@ const CLAIM: &str = "
           )
         ORDER BY deliveries.run_at, deliveries.id LIMIT 1
     )
-    RETURNING *";
+    RETURNING *, (SELECT key_id FROM generations WHERE generations.id = generation_id) AS key_id";
 
 const END: &str = "
     UPDATE deliveries SET state = ?, last_error = ?, finished_at = ?, lease_until = NULL
@@ -104,6 +107,7 @@ impl Store {
             kind,
             name: row.try_get("name")?,
             job: job.ok_or(unreadable)?,
+            key: KeyId::new(row.try_get("key_id")?),
             attempt: row.try_get("attempt")?,
         }))
     }

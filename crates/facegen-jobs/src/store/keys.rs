@@ -8,10 +8,12 @@ use facegen_core::{Clock, ErrorCode, Timestamp};
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::{Store, StoreError};
 use crate::key::{Key, KeyId, KeyRole};
+use crate::key_limits::OwnLimits;
 
 /// The name of the key that the environment gives.
 const ENVIRONMENT: &str = "environment";
@@ -89,11 +91,25 @@ impl Keys {
         name: &str,
         role: KeyRole,
     ) -> Result<(Key, Secret<String>), KeyError> {
+        self.create_limited(name, role, OwnLimits::default()).await
+    }
+
+    /// Makes a key that may ask for no more than this. Its text is given here
+    /// and never again.
+    ///
+    /// # Errors
+    /// The name is reserved, or the store cannot be written.
+    pub async fn create_limited(
+        &self,
+        name: &str,
+        role: KeyRole,
+        limits: OwnLimits,
+    ) -> Result<(Key, Secret<String>), KeyError> {
         if name == ENVIRONMENT {
             return Err(KeyError::ReservedName);
         }
         let text = random_key()?;
-        let key = self.insert(name, role, &hash(&text)).await?;
+        let key = self.insert(name, role, &hash(&text), limits).await?;
         Ok((key, text))
     }
 
@@ -106,6 +122,39 @@ impl Keys {
             .fetch_all(&self.store.readers)
             .await?;
         rows.iter().map(key).collect()
+    }
+
+    /// The key with this id, also when it is revoked.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        let row = sqlx::query("SELECT * FROM keys WHERE id = ?")
+            .bind(id.get())
+            .fetch_optional(&self.store.readers)
+            .await?;
+        row.as_ref().map(key).transpose()
+    }
+
+    /// Lets a key ask for no more than this from its next request on. The key
+    /// as it is then; `None` when there is none.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn set_limits(
+        &self,
+        id: KeyId,
+        limits: OwnLimits,
+    ) -> Result<Option<Key>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE keys SET requests_per_minute = ?, queue_share = ? WHERE id = ? RETURNING *",
+        )
+        .bind(limits.requests_per_minute)
+        .bind(limits.queue_share)
+        .bind(id.get())
+        .fetch_optional(&self.store.writer)
+        .await?;
+        row.as_ref().map(key).transpose()
     }
 
     /// Revokes a key, from now on and for good. False when there is none that
@@ -160,7 +209,12 @@ impl Keys {
                 .await?;
         match replaced {
             Some(row) => Ok(key(&row)?),
-            None => Ok(self.insert(ENVIRONMENT, KeyRole::Admin, &hash).await?),
+            None => {
+                let limits = OwnLimits::default();
+                Ok(self
+                    .insert(ENVIRONMENT, KeyRole::Admin, &hash, limits)
+                    .await?)
+            }
         }
     }
 
@@ -173,22 +227,42 @@ impl Keys {
         Ok(key.filter(|key| key.revoked_at.is_none()))
     }
 
+    /// The search compares bytes until one differs, so its time may tell how
+    /// far the SHA-256 of what was sent agrees with one that is stored. Nobody
+    /// chooses the bytes of a SHA-256 one after the other, and whoever knew a
+    /// stored one as a whole would still lack the text to it. Whether the row
+    /// that was found is accepted is then decided in a time that does not
+    /// depend on the bytes.
     async fn by_hash(&self, hash: &[u8]) -> Result<Option<Key>, StoreError> {
         let row = sqlx::query("SELECT * FROM keys WHERE hash = ?")
             .bind(hash)
             .fetch_optional(&self.store.readers)
             .await?;
-        row.as_ref().map(key).transpose()
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let stored: &[u8] = row.try_get("hash")?;
+        let same = bool::from(stored.ct_eq(hash));
+        same.then(|| key(&row)).transpose()
     }
 
-    async fn insert(&self, name: &str, role: KeyRole, hash: &[u8]) -> Result<Key, StoreError> {
+    async fn insert(
+        &self,
+        name: &str,
+        role: KeyRole,
+        hash: &[u8],
+        limits: OwnLimits,
+    ) -> Result<Key, StoreError> {
         let row = sqlx::query(
-            "INSERT INTO keys (name, role, hash, created_at) VALUES (?, ?, ?, ?) RETURNING *",
+            "INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+             VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
         )
         .bind(name)
         .bind(role.as_str())
         .bind(hash)
         .bind(self.clock.now().as_millis())
+        .bind(limits.requests_per_minute)
+        .bind(limits.queue_share)
         .fetch_one(&self.store.writer)
         .await?;
         key(&row)
@@ -226,5 +300,9 @@ fn key(row: &SqliteRow) -> Result<Key, StoreError> {
         role,
         created_at: Timestamp::from_millis(row.try_get("created_at")?),
         revoked_at: revoked_at.map(Timestamp::from_millis),
+        limits: OwnLimits {
+            requests_per_minute: row.try_get("requests_per_minute")?,
+            queue_share: row.try_get("queue_share")?,
+        },
     })
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::key::{KeyId, KeyRole};
+use crate::key_limits::{KeyLimits, OwnLimits};
 
 async fn keys() -> (Keys, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -50,6 +51,42 @@ async fn a_made_key_is_recognised_until_it_is_revoked() {
     assert!(keys.has_any().await.unwrap());
     assert!(keys.revoke(other.id).await.unwrap());
     assert!(!keys.has_any().await.unwrap());
+}
+
+#[tokio::test]
+async fn limits_are_kept_with_the_key() {
+    let (keys, _folder) = keys().await;
+    let limits = OwnLimits {
+        requests_per_minute: Some(60),
+        queue_share: None,
+    };
+    let (key, text) = keys
+        .create_limited("phone", KeyRole::Plain, limits)
+        .await
+        .unwrap();
+    assert_eq!(key.limits, limits);
+    let server = KeyLimits {
+        requests_per_minute: 10,
+        queue_share: 5,
+    };
+    let of_both = KeyLimits {
+        requests_per_minute: 60,
+        queue_share: 5,
+    };
+    assert_eq!(key.limits.or(server), of_both);
+    let none = OwnLimits {
+        queue_share: Some(0),
+        ..OwnLimits::default()
+    };
+    let changed = keys.set_limits(key.id, none).await.unwrap().unwrap();
+    assert_eq!(changed.limits, none);
+    assert_eq!(changed.limits.or(server).queue_share, 0, "none of its own");
+    let known = keys.authenticate(&text).await.unwrap();
+    assert_eq!(known, Some(changed.clone()));
+    assert_eq!(keys.find(key.id).await.unwrap(), Some(changed));
+    let unknown = KeyId::new(99);
+    assert_eq!(keys.find(unknown).await.unwrap(), None);
+    assert_eq!(keys.set_limits(unknown, none).await.unwrap(), None);
 }
 
 #[tokio::test]

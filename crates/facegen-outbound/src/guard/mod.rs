@@ -103,15 +103,16 @@ impl Guard {
             .unwrap_or(Err(GuardError::TimedOut(deadline)))
     }
 
-    /// Posts JSON once and gives the answer's head within `deadline`. No
-    /// redirect is followed and nothing of the answer's body is read.
+    /// Posts JSON once, with these headers, and gives the answer's head within
+    /// `deadline`. No redirect is followed and nothing of the answer's body is
+    /// read.
     ///
     /// # Errors
     /// The URL is refused, or there is no answer.
     pub async fn post_json(
         &self,
         url: &SafeUrl,
-        message_id: &str,
+        headers: Vec<(&'static str, String)>,
         body: String,
         deadline: Duration,
     ) -> Result<Answer, GuardError> {
@@ -120,8 +121,10 @@ impl Guard {
             .client
             .post(url)
             .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", message_id)
             .body(body);
+        let request = headers.into_iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
         let response = tokio::time::timeout(deadline, request.send())
             .await
             .map_err(|_| GuardError::TimedOut(deadline))??;

@@ -1,5 +1,12 @@
-//! The delivery of webhooks.
+//! The delivery of webhooks, by Standard Webhooks: 2xx is success, everything
+//! else is not, redirects among it: following one would post the message to a
+//! place that its caller never named. 410 ends the delivery.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `signature` | how a receiver knows who sent a message |
 
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +31,8 @@ impl HttpWebhooks {
     /// How long the server gives a receiver to answer.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
-    /// Webhooks whose receivers answer within `deadline`; `clock` tells how
-    /// far away the date of a `retry-after` is.
+    /// Webhooks whose receivers answer within `deadline`; `clock` tells when
+    /// each attempt is made, and how far away the date of a `retry-after` is.
     #[must_use]
     pub fn new(guard: Guard, clock: Arc<dyn Clock>, deadline: Duration) -> Self {
         Self {
@@ -85,10 +92,11 @@ impl HttpWebhooks {
 #[async_trait]
 impl WebhookSender for HttpWebhooks {
     async fn send(&self, message: &WebhookMessage) -> WebhookOutcome {
-        let WebhookMessage { id, url, body } = message;
+        let WebhookMessage { id, url, body, .. } = message;
+        let headers = signature::headers(message, self.clock.now());
         let answer = self
             .guard
-            .post_json(url, id, body.clone(), self.deadline)
+            .post_json(url, headers, body.clone(), self.deadline)
             .await;
         match answer {
             Ok(answer) => self.outcome(&answer),

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use environment::Environment;
 use layer::Layer;
 use sections::{
-    EngineSection, FaceImageSection, LogSection, ModelsSection, OutboundSection, QueueSection,
-    SafetySection, ServerSection, StorageSection,
+    EngineSection, FaceImageSection, KeysSection, LogSection, ModelsSection, OutboundSection,
+    QueueSection, SafetySection, ServerSection, StorageSection, WebhooksSection,
 };
 
 /// The defaults, each with its comment.
@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) models: ModelsSection,
     pub(crate) storage: StorageSection,
     pub(crate) queue: QueueSection,
+    pub(crate) keys: KeysSection,
+    pub(crate) webhooks: WebhooksSection,
     pub(crate) face_image: FaceImageSection,
     pub(crate) outbound: OutboundSection,
     pub(crate) safety: SafetySection,

@@ -61,6 +61,21 @@ pub(crate) struct QueueSection {
     pub(crate) max_attempts: NonZeroU32,
 }
 
+/// `[keys]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeysSection {
+    pub(crate) requests_per_minute: u16,
+    pub(crate) queue_share: u32,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhooksSection {
+    pub(crate) sign: bool,
+}
+
 /// `[face_image]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

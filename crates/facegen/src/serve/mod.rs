@@ -22,7 +22,7 @@ mod testing;
 mod wiring;
 
 pub(crate) use bucket::store as bucket_store;
-pub(crate) use wiring::{PICTURES, load_options};
+pub(crate) use wiring::{PICTURES, load_options, master_key};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

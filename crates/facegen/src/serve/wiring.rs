@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use facegen_api::{ApiConfig, ApiState, Capabilities, SafetyChecking};
 use facegen_core::{Clock, SystemClock};
 use facegen_engine::{LoadOptions, Preset, SafetyPolicy, encode_png};
-use facegen_jobs::{JobService, JobsConfig, MasterKey, Observer, PictureEncoder, Ports};
+use facegen_jobs::{JobService, JobsConfig, KeyLimits, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -122,6 +122,11 @@ fn jobs_config(config: &Config) -> JobsConfig {
         max_attempts: config.queue.max_attempts.get(),
         keep_pictures: hours(config.storage.keep_pictures_hours),
         keep_rows: hours(config.storage.keep_records_hours),
+        sign_webhooks: config.webhooks.sign,
+        key_limits: KeyLimits {
+            requests_per_minute: config.keys.requests_per_minute.into(),
+            queue_share: config.keys.queue_share,
+        },
     }
 }
 

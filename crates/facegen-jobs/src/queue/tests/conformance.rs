@@ -51,6 +51,7 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     jobs_come_in_their_order(new().await).await;
     a_row_gives_back_what_was_put_in(new().await).await;
     the_limit_counts_waiting_jobs(new().await).await;
+    a_key_has_its_share_and_no_more(new().await).await;
     a_late_writer_changes_nothing(new().await).await;
     every_end_takes_the_photograph_and_writes_the_webhook(new().await).await;
     what_is_given_back_is_next_and_lost_nothing(new().await).await;
@@ -59,6 +60,8 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     load_is_what_comes_before(new().await).await;
+    keys_take_turns(new().await).await;
+    a_turn_without_a_result_is_given_back(new().await).await;
     the_time_of_a_job_is_that_from_its_beginning_in_the_engine(new().await).await;
 }
 
@@ -77,7 +80,11 @@ impl Test {
 
     async fn insert(&self, prompt: &str) -> Job {
         let job = self.new_job(with_webhook(prompt));
-        self.queue.insert(&job, 100).await.unwrap().unwrap()
+        self.queue
+            .insert(&job, QueueLimits::of(100))
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn claim(&self, hands: Hands) -> Option<Claim> {
@@ -123,7 +130,12 @@ async fn jobs_come_in_their_order(test: Test) {
     let first = test.insert("first").await;
     let mut urgent = test.new_job(request("urgent"));
     urgent.priority = 1;
-    let urgent = test.queue.insert(&urgent, 100).await.unwrap().unwrap();
+    let urgent = test
+        .queue
+        .insert(&urgent, QueueLimits::of(100))
+        .await
+        .unwrap()
+        .unwrap();
     let last = test.insert("last").await;
     assert_eq!(test.queue.depth().await.unwrap(), 3);
     for expected in [urgent, first, last] {
@@ -141,7 +153,13 @@ async fn jobs_come_in_their_order(test: Test) {
 async fn a_row_gives_back_what_was_put_in(test: Test) {
     let mut new = test.new_job(request("exactly this"));
     new.face = FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg?sig=1"));
-    let id = test.queue.insert(&new, 100).await.unwrap().unwrap().id;
+    let id = test
+        .queue
+        .insert(&new, QueueLimits::of(100))
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
     let job = test
         .queue
         .find(Some(test.keys[0]), id)
@@ -179,7 +197,11 @@ async fn the_limit_counts_waiting_jobs(test: Test) {
     for accepted in [true, true, false] {
         let job = test.new_job(request("one of many"));
         assert_eq!(
-            test.queue.insert(&job, 2).await.unwrap().is_some(),
+            test.queue
+                .insert(&job, QueueLimits::of(2))
+                .await
+                .unwrap()
+                .is_ok(),
             accepted
         );
     }
@@ -190,7 +212,33 @@ async fn the_limit_counts_waiting_jobs(test: Test) {
     );
     test.claimed().await;
     let job = test.new_job(request("one more"));
-    assert!(test.queue.insert(&job, 2).await.unwrap().is_some());
+    assert!(
+        test.queue
+            .insert(&job, QueueLimits::of(2))
+            .await
+            .unwrap()
+            .is_ok()
+    );
+}
+
+async fn a_key_has_its_share_and_no_more(test: Test) {
+    let limits = QueueLimits { queue: 3, share: 2 };
+    let insert = async |key| {
+        let job = NewJob {
+            key,
+            ..test.new_job(request("one of many"))
+        };
+        test.queue.insert(&job, limits).await.unwrap().err()
+    };
+    let [mine, other] = test.keys;
+    assert_eq!(insert(mine).await, None);
+    assert_eq!(insert(mine).await, None);
+    assert_eq!(insert(mine).await, Some(Full(2)), "its share");
+    assert_eq!(insert(other).await, None);
+    assert_eq!(insert(other).await, Some(Full(3)), "of all together");
+    test.claimed().await;
+    test.claimed().await;
+    assert_eq!(insert(mine).await, None, "what runs does not wait");
 }
 
 async fn a_late_writer_changes_nothing(test: Test) {
@@ -392,6 +440,61 @@ async fn load_is_what_comes_before(test: Test) {
     assert_eq!(load.waiting, 0);
 }
 
+/// One key has a long line, and the other comes later.
+async fn two_lines(test: &Test) -> Vec<JobId> {
+    let mut ids = Vec::new();
+    for (line, priority) in [(0, 0), (0, 0), (0, 0), (1, 0), (1, 0), (0, 1)] {
+        let job = NewJob {
+            key: test.keys[line],
+            priority,
+            ..test.new_job(request("in a line"))
+        };
+        let limits = QueueLimits::of(100);
+        ids.push(test.queue.insert(&job, limits).await.unwrap().unwrap().id);
+    }
+    ids
+}
+
+async fn keys_take_turns(test: Test) {
+    let ids = two_lines(&test).await;
+    // The urgent one is the first key's turn, so the second is next.
+    let expected = [5, 3, 0, 4, 1, 2].map(|index| ids[index]);
+    let mut waiting = Vec::new();
+    for id in expected {
+        let load = test.queue.load_before(id).await.unwrap();
+        waiting.push(load.waiting / (21 * 64 * 64));
+    }
+    // Before the urgent one is claimed, the first key is thought to be next.
+    assert_eq!(waiting, [0, 2, 1, 4, 3, 5]);
+    for (index, id) in expected.into_iter().enumerate() {
+        if index > 0 {
+            let load = test.queue.load_before(id).await.unwrap();
+            assert_eq!(load.waiting, 0);
+        }
+        assert_eq!(test.claimed().await.job.id, id, "{index}");
+    }
+    assert!(test.claim(Hands::Empty).await.is_none());
+}
+
+async fn a_turn_without_a_result_is_given_back(test: Test) {
+    let ids = two_lines(&test).await;
+    test.claimed().await;
+    for _ in 0..3 {
+        let claim = test.claimed().await;
+        assert_eq!(claim.job.id, ids[3]);
+        assert!(test.queue.release(claim.fence).await.unwrap());
+    }
+    assert_eq!(test.claimed().await.job.id, ids[3]);
+    assert_eq!(test.claimed().await.job.id, ids[0]);
+    test.reclaim(Workers::All).await;
+    // Nobody has had a turn, and the urgent one runs alone like the others.
+    let order = [5, 3, 0].map(|index| ids[index]);
+    for id in order {
+        let claim = test.claimed().await;
+        assert_eq!((claim.job.id, claim.breakdowns), (id, 1));
+    }
+}
+
 async fn the_time_of_a_job_is_that_from_its_beginning_in_the_engine(test: Test) {
     test.insert("first").await;
     test.insert("ahead").await;
@@ -431,7 +534,9 @@ pub(super) async fn no_job_is_claimed_twice(queues: [std::sync::Arc<dyn JobQueue
         created_at: clock.now(),
     };
     for index in 0..200 {
-        let inserted = queues[index % 2].insert(&new(index), 1_000).await;
+        let inserted = queues[index % 2]
+            .insert(&new(index), QueueLimits::of(1_000))
+            .await;
         inserted.unwrap().unwrap();
     }
     let mut tasks = tokio::task::JoinSet::new();

@@ -63,7 +63,11 @@ impl Watched {
         let fence = |index: usize| self.fences.iter().rev().nth(index).copied();
         match event {
             Event::Insert => {
-                let job = queue.insert(&self.new_job(), 100).await.unwrap().unwrap();
+                let job = queue
+                    .insert(&self.new_job(), QueueLimits::of(100))
+                    .await
+                    .unwrap()
+                    .unwrap();
                 self.seen.insert(job.id, (job.state, 0));
             }
             Event::Claim(empty) => {

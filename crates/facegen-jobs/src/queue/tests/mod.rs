@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use facegen_core::fake::ManualClock;
+use sqlx::Row as _;
 use tempfile::TempDir;
 
 use super::*;
@@ -14,6 +15,13 @@ use crate::key::KeyRole;
 use crate::store::{Keys, Store};
 use crate::testing::{World, count};
 use conformance::{AsyncCount, Empty};
+
+impl QueueLimits {
+    /// So many of all keys together.
+    fn of(queue: u32) -> Self {
+        Self { queue, share: 0 }
+    }
+}
 
 struct Counter {
     store: Store,
@@ -69,4 +77,16 @@ async fn two_connections_that_write_never_claim_the_same_job() {
     let [key, _] = keys(&stores[0]).await;
     let queues = stores.map(|store| Arc::new(SqliteQueue::new(store)) as Arc<dyn JobQueue>);
     conformance::no_job_is_claimed_twice(queues, key).await;
+}
+
+#[tokio::test]
+async fn a_claim_looks_at_one_job_of_each_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await;
+    let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statements::CLAIM));
+    let rows = sqlx::query(plan).fetch_all(&store.unwrap().writer).await;
+    let lines: Vec<String> = rows.unwrap().iter().map(|row| row.get("detail")).collect();
+    let waiting = "SEARCH generations USING COVERING INDEX generations_waiting (key_id=?)";
+    assert!(lines.iter().any(|line| line == waiting), "{lines:#?}");
+    assert!(lines.iter().all(|line| !line.contains("SCAN generations")));
 }

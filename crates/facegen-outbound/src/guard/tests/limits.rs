@@ -277,6 +277,7 @@ async fn no_log_line_holds_a_secret_of_a_url() {
             id: "delivery-1".into(),
             url,
             body,
+            secret: None,
         };
         let outcome = webhooks.send(&message).await;
         let told = format!("{error:?} {outcome:?}");

@@ -115,6 +115,7 @@ async fn no_url_of_the_list_gets_a_webhook() {
             id: "1".into(),
             url: SafeUrl::from(url.as_str()),
             body: "{}".into(),
+            secret: None,
         };
         let outcome = webhooks.send(&message).await;
         let reason = "the webhook is not a public http or https URL".to_owned();

@@ -1,0 +1,103 @@
+//! What one key may ask for.
+
+use std::time::Duration;
+
+use facegen_jobs::{KeyLimits, OwnLimits};
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::server::{Builder, TestServer};
+
+/// A closed server where all keys have these limits.
+async fn limited(limits: KeyLimits) -> TestServer {
+    let mut builder = Builder::new().closed();
+    builder.key_limits = limits;
+    builder.start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
+    let server = limited(KeyLimits {
+        requests_per_minute: 5,
+        queue_share: 0,
+    })
+    .await;
+    let fields = json!({});
+    let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(taken.len(), 5);
+    for answer in refused {
+        let message = "Rate limit exceeded. Maximum 5 requests per minute allowed.";
+        assert_eq!(answer.error(429), message);
+        assert_eq!(answer.json()["retry_after"], 60);
+        assert_eq!(answer.header("retry-after"), "60");
+    }
+    let id = &taken[0].ok()["id"];
+    assert_eq!(server.fetch(id).await.status, 200, "it may always fetch");
+    let other = json!({"key": server.other_key});
+    assert_eq!(server.make_gen(&other).await.status, 200);
+    server.clock.advance(Duration::from_secs(59));
+    assert_eq!(server.make_gen(&fields).await.json()["retry_after"], 1);
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!(server.make_gen(&fields).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_used_counts_as_well() {
+    let server = limited(KeyLimits {
+        requests_per_minute: 1,
+        queue_share: 0,
+    })
+    .await;
+    let answer = server.make_gen(&json!({"width": 9_999})).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(server.make_gen(&json!({})).await.status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_takes_its_share_of_the_queue_and_no_more() {
+    let server = limited(KeyLimits {
+        requests_per_minute: 0,
+        queue_share: 3,
+    })
+    .await;
+    let fields = json!({});
+    let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    // One or two may have been claimed while the others came.
+    assert!((3..=5).contains(&taken.len()), "{}", taken.len());
+    for answer in refused {
+        let message = "Rate limit exceeded. Maximum 3 queued requests allowed.";
+        assert_eq!(answer.error(429), message);
+        assert!(answer.json()["retry_after"].as_u64().unwrap() >= 1);
+    }
+    let other = json!({"key": server.other_key});
+    assert_eq!(server.make_gen(&other).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_have_limits_of_its_own() {
+    let server = limited(KeyLimits {
+        requests_per_minute: 1,
+        queue_share: 0,
+    })
+    .await;
+    let limits = OwnLimits {
+        requests_per_minute: Some(2),
+        queue_share: None,
+    };
+    let changed = server.jobs.keys().set_limits(server.key_id, limits).await;
+    assert!(changed.unwrap().is_some());
+    for (key, status) in [
+        (&server.key, 200),
+        (&server.key, 200),
+        (&server.key, 429),
+        (&server.other_key, 200),
+        (&server.other_key, 429),
+    ] {
+        let answer = server.make_gen(&json!({ "key": key })).await;
+        assert_eq!(answer.status, status);
+    }
+}

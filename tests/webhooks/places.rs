@@ -1,0 +1,28 @@
+//! Whom a slow receiver holds up.
+
+use std::time::{Duration, Instant};
+
+use facegen_outbound::HttpWebhooks;
+
+use crate::receiver::{Receiver, Way};
+use crate::server::Server;
+
+/// Shorter than a receiver here is silent.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn receivers_that_hang_hold_up_no_job_and_no_other_key() {
+    assert_eq!(HttpWebhooks::DEFAULT_DEADLINE, Duration::from_secs(30));
+    let server = Server::start(HttpWebhooks::DEFAULT_DEADLINE).await;
+    let hanging = Receiver::start(Way::Hangs).await;
+    let good = Receiver::start(Way::Answers("200 OK")).await;
+    let (slow, quick) = (server.new_key("slow").await, server.new_key("quick").await);
+    let begin = Instant::now();
+    for _ in 0..20 {
+        server.make(slow, &hanging.url).await;
+    }
+    server.make(quick, &good.url).await;
+    server.wait_for(&good.url, 1).await;
+    assert!(begin.elapsed() < AT_ONCE);
+    assert_eq!(hanging.requests(), 2, "a key has so many places");
+}

@@ -1,0 +1,179 @@
+//! When what goes wrong is tried again.
+//!
+//! All tasks of a test are on one thread, so that an attempt is written down
+//! before the test, which was told of it, moves the clock.
+
+use std::time::Duration;
+
+use facegen_core::{Clock, WebhookOutcome};
+use facegen_jobs::KeyId;
+
+use crate::receiver::{Receiver, Way};
+use crate::server::Server;
+
+/// The documented pauses, in seconds.
+const PAUSES: [u64; 7] = [5, 30, 120, 600, 3_600, 10_800, 28_800];
+
+/// How long a receiver may be silent here; the server's own limit is longer.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A server, and a receiver that answers at once.
+struct World {
+    server: Server,
+    good: Receiver,
+    key: KeyId,
+}
+
+impl World {
+    async fn new() -> Self {
+        let server = Server::start(SHORT).await;
+        Self {
+            key: server.new_key("good").await,
+            good: Receiver::start(Way::Answers("200 OK")).await,
+            server,
+        }
+    }
+
+    /// Delivers a webhook, to a receiver that answers. What was due before it
+    /// has begun by then.
+    async fn deliver(&self) {
+        let before = self.server.attempts(&self.good.url).len();
+        self.server.make(self.key, &self.good.url).await;
+        self.server.wait_for(&self.good.url, before + 1).await;
+    }
+
+    /// A job of a key of its own, of whose end `receiver` is told.
+    async fn make(&self, receiver: &str) {
+        let key = self.server.new_key(receiver).await;
+        self.server.make(key, receiver).await;
+    }
+}
+
+#[tokio::test]
+async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
+    let mut world = World::new().await;
+    let target = Receiver::start(Way::Answers("200 OK")).await;
+    let moved: &'static str = format!("301 Moved\r\nlocation: {}", target.url).leak();
+    let other: &'static str = format!("307 Elsewhere\r\nlocation: {}", target.url).leak();
+    let mut receivers = Vec::new();
+    for way in [
+        Way::Hangs,
+        Way::Resets,
+        Way::Answers(moved),
+        Way::Answers(other),
+        Way::Answers("500 Internal Server Error"),
+    ] {
+        receivers.push(Receiver::start(way).await);
+    }
+    let mut failing: Vec<String> = receivers.iter().map(|one| one.url.clone()).collect();
+    failing.push(Receiver::nobody().await);
+    failing.push("http://unknown.example/hook".to_owned());
+    for receiver in &failing {
+        world.make(receiver).await;
+    }
+    for (attempt, pause) in (1..).zip(PAUSES) {
+        for receiver in &failing {
+            let attempts = world.server.wait_for(receiver, attempt).await;
+            assert_eq!(attempts.len(), attempt, "{receiver}");
+            assert!(attempts.iter().all(|one| one.id == attempts[0].id));
+            let outcome = &attempts[attempt - 1].outcome;
+            assert!(
+                matches!(outcome, WebhookOutcome::Retry { after: None, .. }),
+                "{receiver}: {outcome:?}"
+            );
+        }
+        if attempt == 3 {
+            world.server = world.server.restart().await;
+        }
+        world
+            .server
+            .clock
+            .advance(Duration::from_secs(pause).mul_f64(0.79));
+        world.deliver().await;
+        for receiver in &failing {
+            assert_eq!(world.server.attempts(receiver).len(), attempt, "{receiver}");
+        }
+        world
+            .server
+            .clock
+            .advance(Duration::from_secs(pause).mul_f64(0.42));
+        world.deliver().await;
+    }
+    for receiver in &failing {
+        world.server.wait_for(receiver, 8).await;
+    }
+    world.server.clock.advance(Duration::from_hours(8));
+    world.deliver().await;
+    for receiver in &failing {
+        assert_eq!(world.server.attempts(receiver).len(), 8, "{receiver}");
+    }
+    assert_eq!(target.requests(), 0, "no redirect is followed");
+}
+
+#[tokio::test]
+async fn a_receiver_that_recovers_gets_it_in_the_end() {
+    let world = World::new().await;
+    let receiver = Receiver::start(Way::Recovers(5)).await;
+    world.make(&receiver.url).await;
+    for (attempt, pause) in (1..=5).zip(PAUSES) {
+        world.server.wait_for(&receiver.url, attempt).await;
+        world
+            .server
+            .clock
+            .advance(Duration::from_secs(pause).mul_f64(1.21));
+        world.deliver().await;
+    }
+    let attempts = world.server.wait_for(&receiver.url, 6).await;
+    assert_eq!(attempts[5].outcome, WebhookOutcome::Delivered);
+    world.server.clock.advance(Duration::from_hours(10));
+    world.deliver().await;
+    assert_eq!(receiver.requests(), 6);
+}
+
+#[tokio::test]
+async fn gone_is_the_end() {
+    let world = World::new().await;
+    let receiver = Receiver::start(Way::Answers("410 Gone")).await;
+    world.make(&receiver.url).await;
+    let attempts = world.server.wait_for(&receiver.url, 1).await;
+    assert!(matches!(
+        attempts[0].outcome,
+        WebhookOutcome::Refused { .. }
+    ));
+    world.server.clock.advance(Duration::from_hours(10));
+    world.deliver().await;
+    assert_eq!(receiver.requests(), 1);
+}
+
+#[tokio::test]
+async fn who_asks_for_time_gets_it_and_not_for_ever() {
+    for (head, seconds) in [
+        ("429 Too Many Requests\r\nretry-after: 4000", 4_000),
+        ("503 Service Unavailable\r\nretry-after: 999999999", 86_400),
+    ] {
+        let world = World::new().await;
+        let receiver = Receiver::start(Way::Asks(head)).await;
+        world.make(&receiver.url).await;
+        let asked = world.server.wait_for(&receiver.url, 1).await[0].at;
+        world.server.clock.advance(Duration::from_secs(seconds - 1));
+        world.deliver().await;
+        assert_eq!(receiver.requests(), 1);
+        world.server.clock.advance(Duration::from_secs(1));
+        world.deliver().await;
+        let attempts = world.server.wait_for(&receiver.url, 2).await;
+        assert_eq!(attempts[1].outcome, WebhookOutcome::Delivered);
+        assert_eq!(world.server.clock.now().since(asked).as_secs(), seconds);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_a_gigabyte_is_not_read() {
+    let world = World::new().await;
+    let receiver = Receiver::start(Way::Floods).await;
+    world.make(&receiver.url).await;
+    let attempts = world.server.wait_for(&receiver.url, 1).await;
+    assert_eq!(attempts[0].outcome, WebhookOutcome::Delivered);
+    // What the sockets hold on their way, and no more.
+    let bytes = receiver.flooded().await;
+    assert!(bytes < 16_000_000, "{bytes}");
+}
