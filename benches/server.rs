@@ -262,6 +262,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
+        step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_secs(86_400),
         keep_rows: Duration::from_secs(86_400),
         sign_webhooks: true,

@@ -165,6 +165,7 @@ fn jobs_config(folder: &TempDir) -> JobsConfig {
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
+        step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
         sign_webhooks: true,

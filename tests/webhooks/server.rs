@@ -125,6 +125,7 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
+        step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
         sign_webhooks: true,

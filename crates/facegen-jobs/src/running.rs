@@ -77,9 +77,17 @@ impl Running {
     }
 
     /// Returns when no job will be worked on any more because the engine
-    /// broke and cannot be rebuilt.
+    /// broke and cannot be rebuilt, or hangs.
     pub async fn engine_gone(&self) {
         self.engine_gone.cancelled().await;
+    }
+
+    /// Whether the engine hangs, which only the end of the process ends. The
+    /// jobs that it had are left as they are; the next process counts them as
+    /// broken down.
+    #[must_use]
+    pub fn engine_hangs(&self) -> bool {
+        self.shared.engine_hung.is_cancelled()
     }
 
     /// Takes no more jobs in, lets running ones end for as long as `grace`,

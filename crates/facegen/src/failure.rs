@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     NoFace(BackendError),
     /// The preset or its models cannot be loaded.
     Load(anyhow::Error),
+    /// The engine of the server hangs; the process is to be started again.
+    EngineHangs,
     /// Anything else.
     Other(anyhow::Error),
 }
@@ -42,6 +44,7 @@ impl Failure {
             Self::FaceImage(_) => 3,
             Self::NoFace(_) => 4,
             Self::Load(_) => 5,
+            Self::EngineHangs => 6,
         })
     }
 }
@@ -91,6 +94,7 @@ impl fmt::Display for Failure {
                 .iter()
                 .try_for_each(|error| writeln!(formatter, "error: {error}")),
             Self::NoFace(error) => writeln!(formatter, "error: {error}"),
+            Self::EngineHangs => writeln!(formatter, "error: the engine hangs"),
             Self::FaceImage(error) | Self::Load(error) | Self::Other(error) => {
                 writeln!(formatter, "error: {error:#}")
             }

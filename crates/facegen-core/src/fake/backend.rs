@@ -32,6 +32,9 @@ pub enum Fault {
     FailsAt(usize, BackendError),
     /// The step with this number, from 1, panics, and with it the whole tick.
     PanicsAt(usize),
+    /// The step with this number, from 1, never ends, and with it the whole
+    /// tick.
+    HangsAt(usize),
 }
 
 /// What has happened so far, over all backends of one [`FakeControl`].
@@ -203,7 +206,10 @@ impl Backend for FakeBackend {
         match &fault {
             Some(Fault::Refused(error)) => return Err(error.clone()),
             Some(Fault::PanicInAdmit) => panic!("the fake backend panics in admit"),
-            Some(Fault::PanicInCancel | Fault::FailsAt(..) | Fault::PanicsAt(_)) | None => {}
+            Some(
+                Fault::PanicInCancel | Fault::FailsAt(..) | Fault::PanicsAt(_) | Fault::HangsAt(_),
+            )
+            | None => {}
         }
         let slot = Slot::new(self.admitted);
         self.admitted += 1;
@@ -255,6 +261,9 @@ impl FakeJob {
         let steps = self.input.request.steps() * self.input.request.samples();
         match &self.fault {
             Some(Fault::PanicsAt(at)) if *at == step => panic!("the fake backend panics in tick"),
+            Some(Fault::HangsAt(at)) if *at == step => loop {
+                std::thread::park();
+            },
             Some(Fault::FailsAt(at, error)) if *at == step => {
                 let error = error.clone();
                 return vec![SlotEvent::Failed { slot, error }];

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::LoadError;
 use super::generation::Job;
+use super::pulse::Pulse;
 
 /// How many jobs a backend holds at once, which bounds the memory of their
 /// conditioning. How many of them share a step is the backend's choice.
@@ -32,6 +33,7 @@ pub(super) struct EngineLoop {
     admitted: BTreeMap<Slot, Job>,
     ready: Arc<AtomicBool>,
     gone: Arc<AtomicBool>,
+    pulse: Pulse,
 }
 
 impl EngineLoop {
@@ -41,6 +43,7 @@ impl EngineLoop {
         submitted: Receiver<Job>,
         ready: Arc<AtomicBool>,
         gone: Arc<AtomicBool>,
+        pulse: Pulse,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
         ready.store(true, Ordering::Release);
@@ -52,6 +55,7 @@ impl EngineLoop {
             admitted: BTreeMap::new(),
             ready,
             gone,
+            pulse,
         })
     }
 
@@ -235,10 +239,14 @@ impl EngineLoop {
         self.gone.store(true, Ordering::Release);
     }
 
-    /// Calls the backend and survives its panic.
+    /// Calls the backend, so that it is known since when, and survives its
+    /// panic.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
         let backend = self.backend.as_mut();
-        catch_unwind(AssertUnwindSafe(|| call(backend))).map_err(|_| {
+        self.pulse.begin();
+        let result = catch_unwind(AssertUnwindSafe(|| call(backend)));
+        self.pulse.end();
+        result.map_err(|_| {
             // Without its text, which may quote a prompt.
             tracing::error!("the engine panicked");
             Panicked

@@ -16,15 +16,18 @@
 //! |---|---|
 //! | [`generation`] | [`Generation`], its events, and the engine's end of it |
 //! | `engine_loop` | what the thread does |
+//! | `pulse` | since when it has been at one thing |
 
 mod engine_loop;
 pub mod generation;
+mod pulse;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 use std::{error, fmt, io};
 
 use facegen_core::{Backend, BackendError, GenerationInput};
@@ -34,6 +37,7 @@ use tokio::sync::{Semaphore, mpsc};
 use engine_loop::EngineLoop;
 use generation::Job;
 pub use generation::{CancelHandle, Generation, GenerationEvent};
+use pulse::Pulse;
 
 /// Why a backend could not be loaded, in the words of whoever loads it.
 pub type LoadError = Box<dyn error::Error + Send + Sync>;
@@ -55,6 +59,7 @@ pub struct EngineHandle {
     places: Arc<Semaphore>,
     ready: Arc<AtomicBool>,
     gone: Arc<AtomicBool>,
+    pulse: Pulse,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -73,7 +78,9 @@ impl EngineHandle {
         let (loaded, load) = std::sync::mpsc::sync_channel(1);
         let ready = Arc::new(AtomicBool::new(false));
         let gone = Arc::new(AtomicBool::new(false));
+        let pulse = Pulse::default();
         let (engine_ready, engine_gone) = (Arc::clone(&ready), Arc::clone(&gone));
+        let engine_pulse = pulse.clone();
         let thread = Builder::new()
             .name(name.to_owned())
             .stack_size(STACK_BYTES)
@@ -83,6 +90,7 @@ impl EngineHandle {
                     submitted,
                     engine_ready,
                     engine_gone,
+                    engine_pulse,
                 ) {
                     Ok(engine) => (Some(engine), Ok(())),
                     Err(error) => (None, Err(error)),
@@ -102,6 +110,7 @@ impl EngineHandle {
             places: Arc::new(Semaphore::new(UNFINISHED_LIMIT)),
             ready,
             gone,
+            pulse,
             thread: Some(thread),
         })
     }
@@ -126,6 +135,20 @@ impl EngineHandle {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
+    }
+
+    /// How long the backend has been at one call, such as a denoising step,
+    /// without a sign of life. Loading another backend after a panic is none.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        self.pulse.silence()
+    }
+
+    /// Believes no more in this engine, which hangs: it is not ready and will
+    /// not be any more.
+    pub(crate) fn give_up(&self) {
+        self.ready.store(false, Ordering::Release);
+        self.gone.store(true, Ordering::Release);
     }
 
     /// Whether no backend will be loaded any more: the one that panicked could

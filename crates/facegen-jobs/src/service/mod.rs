@@ -57,6 +57,8 @@ pub struct JobsConfig {
     pub heartbeat: Duration,
     /// How often work on a job may break down before it is given up.
     pub max_attempts: u32,
+    /// How long the engine may be at one step before it is taken to hang.
+    pub step_timeout: Duration,
     /// How long pictures are kept.
     pub keep_pictures: Duration,
     /// How long the row of an ended job is kept after that.

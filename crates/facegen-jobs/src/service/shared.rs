@@ -19,7 +19,7 @@ use crate::metrics;
 use crate::queue::{JobQueue, Reclaimed, SqliteQueue, Workers};
 use crate::store::deliveries::DeliveryKind;
 use crate::store::{FolderLock, Keys, Store, StoreError};
-use crate::worker::{EngineSlot, InHand, Turns};
+use crate::worker::{AT_ONCE, EngineSlot, InHand, Turns};
 
 /// How many ends a slow waiter may miss before it has to look for itself.
 const ENDS_REMEMBERED: usize = 256;
@@ -45,6 +45,11 @@ pub(crate) struct Shared {
     pub(crate) in_hand: InHand,
     pub(crate) turns: Turns,
     pub(crate) engine: EngineSlot,
+    /// For the jobs that are with the engine, or decode their photographs for
+    /// it; first come, first served.
+    pub(crate) engine_places: Semaphore,
+    /// The engine hangs.
+    pub(crate) engine_hung: CancellationToken,
     pace: Mutex<Pace>,
     /// There may be a job to claim.
     pub(crate) work: Notify,
@@ -82,6 +87,8 @@ impl Shared {
             in_hand: InHand::default(),
             turns: Turns::default(),
             engine: EngineSlot::default(),
+            engine_places: Semaphore::new(AT_ONCE),
+            engine_hung: CancellationToken::new(),
             pace: Mutex::new(pace),
             work: Notify::new(),
             webhooks: Notify::new(),

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, FileKind, FileName, GenerationInput, GenerationOutput, Picture, Timestamp,
+    BackendError, FaceError, FileKind, FileName, GenerationInput, GenerationOutput, Picture,
+    Timestamp,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +34,9 @@ pub(super) enum Stop {
     Failed(Failure),
     /// The job must wait for another engine.
     EngineStopped,
+    /// The engine hangs, maybe because of this job. As after a crash, nothing
+    /// is written: the next process takes the job back, and counts.
+    EngineHung,
     /// The job must wait for a store that works.
     StoreFailed,
     /// The program ends.
@@ -77,8 +82,9 @@ impl Attempt {
     /// The attempt that this claim began.
     pub(super) fn new(shared: &Arc<Shared>, claim: Claim, hand_back: CancellationToken) -> Self {
         let cost = cost(&claim.job.request);
+        let fetches = matches!(claim.job.face, FaceOrigin::Url(_));
         Self {
-            held: shared.in_hand.enter(claim.fence, cost),
+            held: shared.in_hand.enter(claim.fence, cost, fetches),
             shared: Arc::clone(shared),
             claim,
             hand_back,
@@ -118,6 +124,7 @@ impl Attempt {
                 return Ended::StoreFailed;
             }
             Stop::HandBack => ending::release(shared, claim).await,
+            Stop::EngineHung => tracing::error!("a job is left to the next start"),
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
         Ended::Otherwise
@@ -149,8 +156,14 @@ impl Attempt {
     /// Makes and stores the pictures.
     async fn make(&self) -> Result<Made, Stop> {
         self.at(Checkpoint::Claimed);
-        let face = self.photograph().await?;
-        let (output, began) = self.generate(face).await?;
+        let fetched = self.fetch().await?;
+        let (output, began) = {
+            // Whoever has a photograph first comes first, and few are decoded.
+            // The semaphore is never closed.
+            let _place = self.shared.engine_places.acquire().await;
+            let face = self.photograph(fetched).await?;
+            self.generate(face).await?
+        };
         let files = self.encode(output.pictures).await?;
         self.at(Checkpoint::Encoded);
         let place = self.store(files).await?;
@@ -162,25 +175,31 @@ impl Attempt {
         })
     }
 
-    async fn photograph(&self) -> Result<Picture, Stop> {
+    /// The photograph behind the job's URL, if that is where it is.
+    async fn fetch(&self) -> Result<Option<FaceImage>, Stop> {
+        let FaceOrigin::Url(url) = &self.claim.job.face else {
+            return Ok(None);
+        };
+        let begin = Instant::now();
+        let image = self.shared.ports.faces.fetch(url).await;
+        metrics::stage(Stage::FaceFetch, begin.elapsed());
+        self.held.fetched();
+        // There is room for another.
+        self.shared.work.notify_one();
+        image.map(Some).map_err(of_face)
+    }
+
+    /// The photograph that was fetched, or that came with the request.
+    async fn photograph(&self, fetched: Option<FaceImage>) -> Result<Picture, Stop> {
         let Job {
-            id,
-            face,
-            file_prefix,
-            ..
+            id, file_prefix, ..
         } = &self.claim.job;
         if let Some(picture) = self.shared.photographs.take(file_prefix) {
             return Ok(picture);
         }
-        let of_face = |error| Stop::Failed(failures::of_face(error));
-        let image = match face {
-            FaceOrigin::Url(url) => {
-                let begin = Instant::now();
-                let image = self.shared.ports.faces.fetch(url).await;
-                metrics::stage(Stage::FaceFetch, begin.elapsed());
-                image.map_err(of_face)?
-            }
-            FaceOrigin::Inline => {
+        let image = match fetched {
+            Some(image) => image,
+            None => {
                 let read = || self.shared.queue.photograph(*id);
                 let image = retry(self.shared.config.lease, "read a photograph", read).await;
                 let image = image.map_err(|error| {
@@ -196,13 +215,17 @@ impl Attempt {
     async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Timestamp), Stop> {
         let request = self.claim.job.request.clone();
         let input = GenerationInput { request, face };
-        let Some(mut generation) = self.shared.engine.submit(input) else {
+        let hung = &self.shared.engine_hung;
+        // What the engine never saw cannot be why it hangs.
+        let engine = (!hung.is_cancelled()).then_some(&self.shared.engine);
+        let Some(mut generation) = engine.and_then(|engine| engine.submit(input)) else {
             return Err(Stop::EngineStopped);
         };
         let clock = &self.shared.ports.clock;
         let mut turn = self.shared.turns.submit(clock);
         self.shared.pace().begin(clock.now());
-        let output = self.end_of(&mut generation, &mut turn).await;
+        let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
+        let output = end.await.ok_or(Stop::EngineHung)?;
         let output = output.map_err(|error| stop(&error))?;
         metrics::timings(&output.timings);
         Ok((output, turn.began()))
@@ -264,6 +287,10 @@ impl Attempt {
     fn at(&self, checkpoint: Checkpoint) {
         (self.shared.ports.observer)(checkpoint, &self.claim.job.request);
     }
+}
+
+fn of_face(error: FaceError) -> Stop {
+    Stop::Failed(failures::of_face(error))
 }
 
 /// The files of all pictures.

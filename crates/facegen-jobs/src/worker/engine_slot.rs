@@ -1,6 +1,7 @@
 //! The engine, which can be replaced while jobs run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use facegen_core::GenerationInput;
 
@@ -32,6 +33,15 @@ impl EngineSlot {
     /// Whether there is an engine that will never be ready again.
     pub(crate) fn is_gone(&self) -> bool {
         self.lock().as_ref().is_some_and(|engine| engine.is_gone())
+    }
+
+    /// Gives the engine up if it has not given a sign of life for so long. True
+    /// when that happens, once.
+    pub(crate) fn give_up_after(&self, patience: Duration) -> bool {
+        let engine = self.lock();
+        let hangs = |engine: &&Arc<EngineHandle>| !engine.is_gone() && engine.silence() > patience;
+        let hanging = engine.as_ref().filter(hangs);
+        hanging.inspect(|engine| engine.give_up()).is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<EngineHandle>>> {

@@ -17,17 +17,21 @@ struct Entry {
     cost: u64,
     /// How many denoising steps are done, of how many.
     steps: (usize, usize),
+    /// Whether its photograph is still to come.
+    fetching: bool,
     cancelled: CancellationToken,
 }
 
 impl InHand {
-    /// Enters a job, for as long as the result lives.
-    pub(crate) fn enter(&self, fence: Fence, cost: u64) -> Held {
+    /// Enters a job, for as long as the result lives. Its photograph may have
+    /// to be fetched.
+    pub(crate) fn enter(&self, fence: Fence, cost: u64, fetching: bool) -> Held {
         let cancelled = CancellationToken::new();
         let entry = Entry {
             attempt: fence.attempt,
             cost,
             steps: (0, 1),
+            fetching,
             cancelled: cancelled.clone(),
         };
         self.lock().insert(fence.id, entry);
@@ -53,6 +57,12 @@ impl InHand {
             attempt: entry.attempt,
         });
         fences.collect()
+    }
+
+    /// How many of them still wait for their photographs.
+    pub(crate) fn fetching(&self) -> usize {
+        let list = self.lock();
+        list.values().filter(|entry| entry.fetching).count()
     }
 
     /// What is left of a job that costs so much.
@@ -89,10 +99,19 @@ pub(crate) struct Held {
 impl Held {
     /// Notes that so many denoising steps are done.
     pub(crate) fn progress(&self, step: usize, steps: usize) {
+        self.change(|entry| entry.steps = (step, steps));
+    }
+
+    /// Notes that the photograph is there, or will never be.
+    pub(crate) fn fetched(&self) {
+        self.change(|entry| entry.fetching = false);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Entry)) {
         let mut list = self.list.lock();
         let entry = list.get_mut(&self.fence.id);
         if let Some(entry) = entry.filter(|entry| entry.attempt == self.fence.attempt) {
-            entry.steps = (step, steps);
+            change(entry);
         }
     }
 
@@ -127,7 +146,7 @@ mod tests {
         let list = InHand::default();
         let id = fence(1).id;
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 0));
-        let held = list.enter(fence(1), 42);
+        let held = list.enter(fence(1), 42, false);
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 42));
         held.progress(20, 21);
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (2, 2));
@@ -140,9 +159,13 @@ mod tests {
     #[tokio::test]
     async fn a_late_attempt_leaves_its_successor_alone() {
         let list = InHand::default();
-        let late = list.enter(fence(1), 1);
-        let current = list.enter(fence(2), 1);
+        let late = list.enter(fence(1), 1, true);
+        let current = list.enter(fence(2), 1, true);
         late.progress(1, 1);
+        late.fetched();
+        assert_eq!(list.fetching(), 1);
+        current.fetched();
+        assert_eq!(list.fetching(), 0);
         assert_eq!(list.work_left(fence(2).id, 1), 1);
         drop(late);
         assert_eq!(list.fences(), [fence(2)]);

@@ -1,8 +1,14 @@
 //! Works on jobs: claims them, has them done by the engine, stores their
 //! pictures and writes their ends.
 //!
-//! The worker is one job ahead of the engine: while one is denoised, the
-//! photograph of the next is fetched and decoded.
+//! The worker is one job ahead of the engine: while one is denoised, the next
+//! is made ready. Jobs whose photographs have to be fetched wait for them in
+//! places of their own, so that slow hosts do not hold up whoever comes behind;
+//! they go on in the order in which their photographs come.
+//!
+//! An engine that hangs cannot be ended. It is given up, and with it the
+//! process, which must be started again; the jobs that it had count as broken
+//! down then.
 //!
 //! A job over which a worker died may kill the next one too. Such a job runs
 //! alone, so that it takes nobody along: it is claimed when nothing else is in
@@ -53,8 +59,12 @@ pub(crate) use turns::Turns;
 /// How often the worker looks for itself, should it not be woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How many jobs are in hand at once: the one that is denoised and the next.
-const AT_ONCE: usize = 2;
+/// How many jobs with their photographs are in hand at once: the one that is
+/// denoised and the next.
+pub(crate) const AT_ONCE: usize = 2;
+
+/// How many jobs are in hand beside them that wait for their photographs.
+const FETCHING_AT_ONCE: usize = 4;
 
 /// The pause after a store has failed a job; it doubles with each further
 /// failure, so that an engine does not make pictures again and again that
@@ -126,6 +136,14 @@ impl Worker {
     }
 
     async fn look_after_queue(&mut self) -> Result<(), StoreError> {
+        let patience = self.shared.config.step_timeout;
+        if self.shared.engine.give_up_after(patience) {
+            tracing::error!(
+                ?patience,
+                "the engine hangs, this process must be started again"
+            );
+            self.shared.engine_hung.cancel();
+        }
         if self.shared.engine.is_gone() {
             self.engine_gone.cancel();
         }
@@ -170,12 +188,17 @@ impl Worker {
             && self.shared.engine.is_ready()
             && !self.alone
             && Instant::now() >= self.paused_until;
+        let fetching = self.shared.in_hand.fetching();
+        let others = self.tasks.len().saturating_sub(fetching);
+        let has_room = others < AT_ONCE && fetching < FETCHING_AT_ONCE;
         // A job that may break down only once cannot risk a neighbour's fate.
-        let at_once = AT_ONCE.min(self.shared.config.max_attempts as usize).max(1);
-        match self.tasks.len() {
-            0 if claims => Some(Hands::Empty),
-            count if claims && count < at_once => Some(Hands::Busy),
-            _ => None,
+        let shares = self.shared.config.max_attempts > 1;
+        if claims && self.tasks.is_empty() {
+            Some(Hands::Empty)
+        } else if claims && has_room && shares {
+            Some(Hands::Busy)
+        } else {
+            None
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) struct EngineSection {
     pub(crate) models_dir: PathBuf,
     #[serde(deserialize_with = "device")]
     pub(crate) device: String,
+    pub(crate) step_timeout_seconds: NonZeroU16,
 }
 
 /// `[models]`

@@ -131,6 +131,9 @@ async fn work(
         Err(failure) => return failure,
     }
     running.engine_gone().await;
+    if running.engine_hangs() {
+        return Failure::EngineHangs;
+    }
     Failure::Load(anyhow!(
         "the engine broke down and could not be loaded again"
     ))

@@ -120,6 +120,7 @@ fn jobs_config(config: &Config) -> JobsConfig {
         lease: seconds(config.queue.lease_seconds),
         heartbeat: seconds(config.queue.heartbeat_seconds),
         max_attempts: config.queue.max_attempts.get(),
+        step_timeout: seconds(config.engine.step_timeout_seconds),
         keep_pictures: hours(config.storage.keep_pictures_hours),
         keep_rows: hours(config.storage.keep_records_hours),
         sign_webhooks: config.webhooks.sign,

@@ -1,6 +1,8 @@
 //! The worker over fake engines.
 
 mod buckets;
+mod fetching;
+mod hanging;
 #[cfg(target_os = "linux")]
 mod killed;
 mod lost;

@@ -1,0 +1,149 @@
+//! Photographs behind hosts that are slow.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::redact::{FaceImage, SafeUrl};
+use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Picture};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::submit;
+use crate::job::JobId;
+use crate::key::KeyId;
+use crate::service::JobService;
+use crate::testing::{PATIENCE, World, end_of, new_key, request, submission};
+
+const SLOW: &str = "http://slow.example/a.jpg";
+const QUICK: &str = "http://quick.example/a.jpg";
+
+/// Gives the photographs of one host when the test says so, and counts.
+#[derive(Debug, Clone, Default)]
+struct Hosts {
+    open: watch::Sender<bool>,
+    fetching: watch::Sender<usize>,
+    decoded: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl FaceReader for Hosts {
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
+        if url.expose() == SLOW {
+            self.fetching.send_modify(|count| *count += 1);
+            let _ = self.open.subscribe().wait_for(|open| *open).await;
+            self.fetching.send_modify(|count| *count -= 1);
+        }
+        Ok(FaceImage::from(b"face".to_vec()))
+    }
+
+    fn decode(&self, _: &FaceImage) -> Result<Picture, FaceError> {
+        self.decoded.fetch_add(1, Ordering::SeqCst);
+        let grey = Picture::new(32, 32, vec![0; 32 * 32 * 3]);
+        grey.map_err(|error| FaceError::new(error.to_string()))
+    }
+}
+
+impl Hosts {
+    async fn until_fetching(&self, wanted: usize) {
+        let mut fetching = self.fetching.subscribe();
+        let reached = fetching.wait_for(|count| *count == wanted);
+        let _ = timeout(PATIENCE, reached).await.expect("they are fetched");
+    }
+}
+
+async fn open(world: &World, hosts: &Hosts) -> (JobService, KeyId) {
+    let mut ports = world.ports();
+    ports.faces = Arc::new(hosts.clone());
+    let service = JobService::open(world.config(), ports).await.unwrap();
+    let key = new_key(&service).await;
+    (service, key)
+}
+
+async fn submit_url(service: &JobService, key: KeyId, url: &str) -> JobId {
+    let mut submission = submission(key, request("by url"));
+    submission.face = FaceSource::Url(url.into());
+    service.submit(submission).await.unwrap().id
+}
+
+#[tokio::test]
+async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
+    let (world, hosts) = (World::new(), Hosts::default());
+    let (service, key) = open(&world, &hosts).await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        slow.push(submit_url(&service, key, SLOW).await);
+    }
+    let running = service.start();
+    running.attach(world.engine());
+    for _ in 0..5 {
+        let quick = submit_url(&service, key, QUICK).await;
+        assert_eq!(end_of(&service, quick).await.state, JobState::Succeeded);
+        let inline = submit(&service, key, "inline").await.id;
+        assert_eq!(end_of(&service, inline).await.state, JobState::Succeeded);
+    }
+    hosts.until_fetching(3).await;
+    hosts.open.send_replace(true);
+    for job in slow {
+        assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
+    }
+    assert_eq!(world.control.counts().admitted, 13, "each was made once");
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn four_are_fetched_at_once_and_no_more() {
+    let (world, hosts) = (World::new(), Hosts::default());
+    let (service, key) = open(&world, &hosts).await;
+    let mut jobs = Vec::new();
+    for _ in 0..9 {
+        jobs.push(submit_url(&service, key, SLOW).await);
+    }
+    let running = service.start();
+    running.attach(world.engine());
+    hosts.until_fetching(4).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(*hosts.fetching.borrow(), 4);
+    hosts.open.send_replace(true);
+    for job in jobs {
+        assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
+    }
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_photographs_are_decoded_ahead_of_the_engine_and_no_more() {
+    let (world, hosts) = (World::new(), Hosts::default());
+    world.control.close();
+    let (service, key) = open(&world, &hosts).await;
+    let mut jobs = Vec::new();
+    for url in [SLOW, SLOW, SLOW, SLOW, QUICK, QUICK, QUICK] {
+        jobs.push(submit_url(&service, key, url).await);
+    }
+    let running = service.start();
+    running.attach(world.engine());
+    hosts.until_fetching(4).await;
+    hosts.open.send_replace(true);
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(hosts.decoded.load(Ordering::SeqCst), 2);
+    world.control.open();
+    for job in jobs {
+        assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
+    }
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_its_photograph_goes_back_when_the_program_stops() {
+    let (world, hosts) = (World::new(), Hosts::default());
+    let (service, key) = open(&world, &hosts).await;
+    let job = submit_url(&service, key, SLOW).await;
+    let running = service.start();
+    running.attach(world.engine());
+    hosts.until_fetching(1).await;
+    running.shutdown(Duration::ZERO).await;
+    let job = service.find(key, job).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Queued);
+}

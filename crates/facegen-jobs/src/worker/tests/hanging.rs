@@ -1,0 +1,85 @@
+//! An engine that hangs.
+
+use std::time::Duration;
+
+use facegen_core::fake::Fault;
+use facegen_core::{ErrorCode, JobState};
+use tokio::time::timeout;
+
+use super::{faulty, submit};
+use crate::service::{JobService, JobsConfig};
+use crate::testing::{PATIENCE, World, count, end_of, new_key};
+
+/// Longer than any step here takes on a busy machine.
+const STEP_TIMEOUT: Duration = Duration::from_secs(1);
+
+static POISON: [(&str, Fault); 1] = [("poison", Fault::HangsAt(3))];
+
+async fn open(world: &World) -> JobService {
+    let config = JobsConfig {
+        step_timeout: STEP_TIMEOUT,
+        ..world.config()
+    };
+    JobService::open(config, world.ports()).await.unwrap()
+}
+
+/// Works until the engine hangs, and stops as the program does then.
+async fn hang(service: JobService, world: &World) {
+    let mut running = service.start();
+    running.engine_patience = Duration::ZERO;
+    let engine = world.engine();
+    running.attach(engine.clone());
+    timeout(PATIENCE, running.engine_gone()).await.unwrap();
+    assert!(running.engine_hangs());
+    assert!(!engine.is_ready() && engine.is_gone());
+    // Its thread is never joined: it does not end.
+    std::mem::forget(engine);
+    running.shutdown(Duration::ZERO).await;
+    let left = "SELECT count(*) FROM generations WHERE state = 'running'";
+    let left = count(&world.store().await, left).await;
+    assert!(left >= 1, "as after a crash");
+    service.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish() {
+    let world = World::with_control(faulty(&POISON));
+    let service = open(&world).await;
+    let key = new_key(&service).await;
+    let poison = submit(&service, key, "poison").await.id;
+    let neighbour = submit(&service, key, "neighbour").await.id;
+    let last = submit(&service, key, "last").await.id;
+    hang(service, &world).await;
+    for _ in 0..2 {
+        hang(open(&world).await, &world).await;
+    }
+    let service = open(&world).await;
+    let failure = end_of(&service, poison).await.failure.unwrap();
+    assert_eq!(failure.code, ErrorCode::Internal);
+    assert_eq!(
+        failure.message,
+        "the work on this request broke down 3 times"
+    );
+    let running = service.start();
+    running.attach(world.engine());
+    for id in [neighbour, last] {
+        assert_eq!(end_of(&service, id).await.state, JobState::Succeeded);
+    }
+    assert!(!running.engine_hangs());
+    running.shutdown(PATIENCE).await;
+}
+
+#[tokio::test]
+async fn waiting_for_work_is_no_silence() {
+    let world = World::new();
+    let service = open(&world).await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let engine = world.engine();
+    running.attach(engine.clone());
+    tokio::time::sleep(STEP_TIMEOUT + Duration::from_millis(1_500)).await;
+    assert!(engine.is_ready() && !running.engine_hangs());
+    let job = submit(&service, key, "a person").await;
+    assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    assert_eq!(engine.silence(), Duration::ZERO);
+}
