@@ -1,6 +1,6 @@
 //! Pictures, keys, links and refusals.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use super::client::{request, request_with};
@@ -61,6 +61,34 @@ fn a_key_sees_nothing_of_another() -> Result<()> {
     assert!(site.command(&["keys", "revoke", "2"])?.status()?.success());
     let (status, _) = server.client.make(&request_with("key", json!(other)))?;
     assert_eq!(status, 401);
+    Ok(())
+}
+
+#[test]
+fn a_key_can_be_limited_while_the_server_runs() -> Result<()> {
+    let site = Site::new()?;
+    let server = site.start()?;
+    let keys = |words: &str| -> Result<String> {
+        let words: Vec<&str> = std::iter::once("keys").chain(words.split(' ')).collect();
+        let output = site.command(&words)?.output()?;
+        ensure!(output.status.success(), "{output:?}");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let created = keys("create --queue-share 5 guest")?;
+    let key = created.lines().nth(1).context("no key")?;
+    keys("set 2 --requests-per-minute 1")?;
+    let list = keys("list")?;
+    let line = "2\tplain\tguest\tvalid\t1 requests a minute\t5 waiting";
+    ensure!(list.lines().any(|own| own == line), "{list}");
+
+    let asked = request_with("key", json!(key));
+    assert_eq!(server.client.make(&asked)?.0, 200);
+    let (status, refused) = server.client.make(&asked)?;
+    assert_eq!(status, 429, "{refused}");
+    let message = "Rate limit exceeded. Maximum 1 requests per minute allowed.";
+    assert_eq!(refused["message"], message);
+    keys("set 2 --requests-per-minute default")?;
+    assert_eq!(server.client.make(&asked)?.0, 200);
     Ok(())
 }
 

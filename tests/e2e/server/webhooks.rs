@@ -60,11 +60,8 @@ fn receivers_can_verify_what_they_get() -> Result<()> {
     let messages = [success, failed, tampered, renamed];
     let own = verify(&secret(&site, 1)?, &messages)?;
     ensure!(own == [true, true, false, false], "{own:?}");
-    ensure!(
-        site.command(&["keys", "create", "another"])?
-            .status()?
-            .success()
-    );
+    let created = site.command(&["keys", "create", "another"])?.output()?;
+    ensure!(created.status.success(), "{created:?}");
     let others = verify(&secret(&site, 2)?, &messages)?;
     ensure!(others == [false; 4], "{others:?}");
     Ok(())

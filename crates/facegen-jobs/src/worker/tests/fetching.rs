@@ -1,7 +1,6 @@
 //! Photographs behind hosts that are slow.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +23,7 @@ const QUICK: &str = "http://quick.example/a.jpg";
 struct Hosts {
     open: watch::Sender<bool>,
     fetching: watch::Sender<usize>,
-    decoded: Arc<AtomicUsize>,
+    decoded: watch::Sender<usize>,
 }
 
 #[async_trait]
@@ -39,7 +38,7 @@ impl FaceReader for Hosts {
     }
 
     fn decode(&self, _: &FaceImage) -> Result<Picture, FaceError> {
-        self.decoded.fetch_add(1, Ordering::SeqCst);
+        self.decoded.send_modify(|count| *count += 1);
         let grey = Picture::new(32, 32, vec![0; 32 * 32 * 3]);
         grey.map_err(|error| FaceError::new(error.to_string()))
     }
@@ -47,10 +46,16 @@ impl FaceReader for Hosts {
 
 impl Hosts {
     async fn until_fetching(&self, wanted: usize) {
-        let mut fetching = self.fetching.subscribe();
-        let reached = fetching.wait_for(|count| *count == wanted);
-        let _ = timeout(PATIENCE, reached).await.expect("they are fetched");
+        until(&self.fetching, wanted).await;
     }
+}
+
+/// Waits until so many are counted, and a little longer.
+async fn until(count: &watch::Sender<usize>, wanted: usize) {
+    let mut counted = count.subscribe();
+    let reached = counted.wait_for(|count| *count == wanted);
+    let _ = timeout(PATIENCE, reached).await.expect("it comes to that");
+    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 async fn open(world: &World, hosts: &Hosts) -> (JobService, KeyId) {
@@ -103,7 +108,6 @@ async fn four_are_fetched_at_once_and_no_more() {
     let running = service.start();
     running.attach(world.engine());
     hosts.until_fetching(4).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(*hosts.fetching.borrow(), 4);
     hosts.open.send_replace(true);
     for job in jobs {
@@ -126,8 +130,8 @@ async fn two_photographs_are_decoded_ahead_of_the_engine_and_no_more() {
     hosts.until_fetching(4).await;
     hosts.open.send_replace(true);
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(hosts.decoded.load(Ordering::SeqCst), 2);
+    until(&hosts.decoded, 2).await;
+    assert_eq!(*hosts.decoded.borrow(), 2);
     world.control.open();
     for job in jobs {
         assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
