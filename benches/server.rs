@@ -233,6 +233,21 @@ fn resident() -> Result<u64> {
     Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
 }
 
+fn jobs_config(folder: &Path) -> JobsConfig {
+    JobsConfig {
+        database: folder.join("facegen.db"),
+        queue_limit: QUEUE_LIMIT,
+        lease: Duration::from_secs(30),
+        heartbeat: Duration::from_secs(10),
+        max_attempts: 3,
+        step_timeout: Duration::from_mins(5),
+        keep_pictures: Duration::from_secs(86_400),
+        keep_rows: Duration::from_secs(86_400),
+        sign_webhooks: true,
+        key_limits: KeyLimits::default(),
+    }
+}
+
 /// The server as the program wires it, but for the engine.
 async fn start(folder: &Path) -> Result<(String, String)> {
     let clock = Arc::new(SystemClock);
@@ -256,19 +271,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
         clock: clock.clone(),
         observer: Arc::new(|_, _| {}),
     };
-    let config = JobsConfig {
-        database: folder.join("facegen.db"),
-        queue_limit: QUEUE_LIMIT,
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_secs(86_400),
-        keep_rows: Duration::from_secs(86_400),
-        sign_webhooks: true,
-        key_limits: KeyLimits::default(),
-    };
-    let jobs = JobService::open(config, ports).await?;
+    let jobs = JobService::open(jobs_config(folder), ports).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
     let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;

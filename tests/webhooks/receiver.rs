@@ -93,7 +93,10 @@ async fn serve(
         Way::Recovers(failures) if number <= failures => "500 Internal Server Error",
         Way::Asks(head) if number == 1 => head,
         Way::Recovers(_) | Way::Asks(_) => "200 OK",
-        Way::Hangs => return Ok(sleep(Duration::from_secs(60)).await),
+        Way::Hangs => {
+            sleep(Duration::from_secs(60)).await;
+            return Ok(());
+        }
         Way::Floods => {
             flood.send_replace(give_a_gigabyte(&mut stream).await?);
             return Ok(());
