@@ -162,6 +162,9 @@ pub(crate) enum Hands {
     /// may kill the next worker too; until that one's turn is over, nothing
     /// behind it is claimed.
     Busy,
+    /// Jobs of which as many as may wait for their photographs: it may have
+    /// what it may have beside others, if the photograph came with it.
+    Fetching,
 }
 
 /// A job that is the caller's.

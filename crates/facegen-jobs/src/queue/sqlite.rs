@@ -87,6 +87,7 @@ impl JobQueue for SqliteQueue {
         let claimed = sqlx::query(CLAIM)
             .bind(now.as_millis())
             .bind(lease_until.as_millis())
+            .bind(hands != Hands::Fetching)
             .bind(hands == Hands::Empty)
             .fetch_optional(&self.store.writer)
             .await?;

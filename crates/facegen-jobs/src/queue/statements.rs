@@ -32,7 +32,8 @@ pub(super) const CLAIM: &str = "
     WHERE id = (
         SELECT next.id
         FROM keys JOIN generations AS next ON next.id = (
-            SELECT id FROM generations WHERE state = 'queued' AND key_id = keys.id
+            SELECT id FROM generations
+            WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR ?)
             ORDER BY priority DESC, id LIMIT 1
         )
         ORDER BY next.priority DESC, keys.turn, next.id LIMIT 1

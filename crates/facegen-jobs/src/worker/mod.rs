@@ -190,15 +190,16 @@ impl Worker {
             && Instant::now() >= self.paused_until;
         let fetching = self.shared.in_hand.fetching();
         let others = self.tasks.len().saturating_sub(fetching);
-        let has_room = others < AT_ONCE && fetching < FETCHING_AT_ONCE;
         // A job that may break down only once cannot risk a neighbour's fate.
         let shares = self.shared.config.max_attempts > 1;
         if claims && self.tasks.is_empty() {
             Some(Hands::Empty)
-        } else if claims && has_room && shares {
+        } else if !(claims && shares && others < AT_ONCE) {
+            None
+        } else if fetching < FETCHING_AT_ONCE {
             Some(Hands::Busy)
         } else {
-            None
+            Some(Hands::Fetching)
         }
     }
 

@@ -58,6 +58,7 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     leases_run_out_and_heartbeats_keep_them(new().await).await;
     a_job_fails_when_its_workers_died_three_times(new().await).await;
     a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
+    what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     load_is_what_comes_before(new().await).await;
     keys_take_turns(new().await).await;
@@ -403,6 +404,24 @@ async fn a_job_that_killed_a_worker_runs_alone_and_in_its_turn(test: Test) {
     let claim = test.claim(Hands::Empty).await.unwrap();
     assert_eq!((claim.job.id, claim.breakdowns), (suspect, 1));
     assert!(test.claim(Hands::Busy).await.is_some());
+}
+
+async fn what_brought_its_photograph_may_overtake_what_did_not(test: Test) {
+    let by_url = NewJob {
+        face: FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg")),
+        ..test.new_job(request("by url"))
+    };
+    let by_url = test.queue.insert(&by_url, QueueLimits::of(100)).await;
+    let by_url = by_url.unwrap().unwrap().id;
+    assert!(test.claim(Hands::Fetching).await.is_none());
+    let inline = test.insert("inline").await.id;
+    let claim = test.claim(Hands::Fetching).await.unwrap();
+    assert_eq!(claim.job.id, inline);
+    assert_eq!(test.claim(Hands::Busy).await.unwrap().job.id, by_url);
+
+    // But not what killed a worker, which must stay alone.
+    test.reclaim(Workers::All).await;
+    assert!(test.claim(Hands::Fetching).await.is_none());
 }
 
 async fn cancelling_is_for_the_owner_and_for_what_has_not_ended(test: Test) {

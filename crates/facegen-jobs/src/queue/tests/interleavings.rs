@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Insert,
-    Claim(bool),
+    Claim(Hands),
     Heartbeat(usize),
     Release(usize),
     Finish(usize),
@@ -34,9 +34,10 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     let index = 0..8_usize;
+    let hands = prop_oneof![Just(Hands::Empty), Just(Hands::Busy), Just(Hands::Fetching)];
     prop_oneof![
         4 => Just(Event::Insert),
-        6 => any::<bool>().prop_map(Event::Claim),
+        6 => hands.prop_map(Event::Claim),
         2 => index.clone().prop_map(Event::Heartbeat),
         1 => index.clone().prop_map(Event::Release),
         3 => index.clone().prop_map(Event::Finish),
@@ -70,8 +71,7 @@ impl Watched {
                     .unwrap();
                 self.seen.insert(job.id, (job.state, 0));
             }
-            Event::Claim(empty) => {
-                let hands = if empty { Hands::Empty } else { Hands::Busy };
+            Event::Claim(hands) => {
                 let claim = queue.claim(hands, now, now + LEASE).await.unwrap();
                 self.fences.extend(claim.map(|claim| claim.fence));
             }

@@ -98,7 +98,7 @@ async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
 }
 
 #[tokio::test]
-async fn four_are_fetched_at_once_and_no_more() {
+async fn four_are_fetched_at_once_and_hold_up_nothing_that_came_along() {
     let (world, hosts) = (World::new(), Hosts::default());
     let (service, key) = open(&world, &hosts).await;
     let mut jobs = Vec::new();
@@ -108,6 +108,11 @@ async fn four_are_fetched_at_once_and_no_more() {
     let running = service.start();
     running.attach(world.engine());
     hosts.until_fetching(4).await;
+    assert_eq!(*hosts.fetching.borrow(), 4);
+    for _ in 0..3 {
+        let inline = submit(&service, key, "inline").await.id;
+        assert_eq!(end_of(&service, inline).await.state, JobState::Succeeded);
+    }
     assert_eq!(*hosts.fetching.borrow(), 4);
     hosts.open.send_replace(true);
     for job in jobs {
