@@ -105,7 +105,10 @@ impl Running {
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         let engine = self.shared.engine.replace(None);
-        let patience = self.engine_patience;
+        let patience = match self.engine_hangs() {
+            true => Duration::ZERO,
+            false => self.engine_patience,
+        };
         if timeout(patience, end_engine(engine)).await.is_err() {
             tracing::warn!(?patience, "the engine does not end, it is left to itself");
         }

@@ -25,15 +25,14 @@ async fn open(world: &World) -> JobService {
 
 /// Works until the engine hangs, and stops as the program does then.
 async fn hang(service: JobService, world: &World) {
-    let mut running = service.start();
-    running.engine_patience = Duration::ZERO;
+    let running = service.start();
     let engine = world.engine();
+    // Its thread is never joined: it does not end.
+    std::mem::forget(engine.clone());
     running.attach(engine.clone());
     timeout(PATIENCE, running.engine_gone()).await.unwrap();
     assert!(running.engine_hangs());
     assert!(!engine.is_ready() && engine.is_gone());
-    // Its thread is never joined: it does not end.
-    std::mem::forget(engine);
     running.shutdown(Duration::ZERO).await;
     let left = "SELECT count(*) FROM generations WHERE state = 'running'";
     let left = count(&world.store().await, left).await;
