@@ -3,31 +3,47 @@
 //! The bytes come from strangers, so every bound is checked before the work
 //! that it bounds: the length before anything is parsed, the dimensions in the
 //! header before a pixel is decoded, the completeness of a JPEG before its
-//! decoder would fill in what is missing with grey.
+//! decoder would fill in what is missing with grey, and the memory that a file
+//! of its kind takes before any of it is taken.
 //!
 //! Colours follow the reference, which reads photographs with OpenCV's
 //! `imread`: 16 bits become 8, grey and palettes become RGB, and transparency
 //! is dropped, so that pixels keep the colour they have in the file. Of
 //! animations the first frame counts. Colour profiles are ignored.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `outline`, `jpeg`, `webp` | what files tell of themselves before they are decoded |
+//! | `memory` | how much memory a file may take |
+//! | `rgb` | from the pixels of a file to RGB |
+//! | `upright` | turning a picture upright |
 
 mod jpeg;
+mod memory;
+mod outline;
+mod rgb;
 #[cfg(test)]
 mod tests;
+mod upright;
+mod webp;
 
 use std::error::Error;
 use std::io::Cursor;
 
 use facegen_core::{ErrorCode, Picture};
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{ImageDecoder, ImageError, ImageFormat, ImageReader};
 use thiserror::Error;
+
+use outline::Outline;
 
 /// What [`read_image`] is willing to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// The longest file, in bytes.
     pub max_bytes: usize,
-    /// The largest picture, in pixels. Decoding takes up to 14 bytes of memory
-    /// a pixel, 6 for an ordinary photograph.
+    /// The largest picture, in pixels. Reading takes 3 bytes of memory a pixel
+    /// for an ordinary photograph. Files of the few kinds that take more than
+    /// 5.5 are read up to fewer pixels, so that they take no more either.
     pub max_pixels: u64,
     /// The shortest side, in pixels, that can show a face.
     pub min_side: u32,
@@ -44,9 +60,6 @@ impl Default for ImageLimits {
     }
 }
 
-/// Bytes of the largest decoded pixel: red, green, blue and alpha at 16 bits.
-const MAX_BYTES_PER_PIXEL: u64 = 8;
-
 /// Reads a JPEG, PNG, WebP or GIF file, told apart by its first bytes, and
 /// turns it upright by its EXIF orientation.
 ///
@@ -55,20 +68,20 @@ const MAX_BYTES_PER_PIXEL: u64 = 8;
 /// cannot be decoded; each is a variant of [`InputImageError`].
 pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, InputImageError> {
     let format = check_file(bytes, limits)?;
+    let outline = Outline::read(bytes, format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(memory_limits(limits));
+    reader.limits(ImageLimits::before_pixels());
     let mut decoder = reader.into_decoder()?;
-    check_dimensions(decoder.dimensions(), limits)?;
-    if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
-        return Err(InputImageError::Damaged(None));
-    }
+    let size = decoder.dimensions();
+    let decoded = decoder.color_type();
+    check_size(size, limits.max_pixels, limits)?;
+    let bytes_per_pixel = outline.bytes_per_pixel(size, decoded)?;
+    check_size(size, limits.max_pixels_at(bytes_per_pixel), limits)?;
+    decoder.set_limits(limits.beside_pixels(pixels(size) * bytes_per_pixel))?;
     let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    let rgb = image.into_rgb8();
-    let (width, height) = rgb.dimensions();
-    Picture::new(width, height, rgb.into_raw())
-        .map_err(|error| InputImageError::Damaged(Some(error.into())))
+    let mut rgb = rgb::read(decoder)?;
+    let (width, height) = upright::turn(&mut rgb, size, orientation);
+    Picture::new(width, height, rgb).map_err(|error| InputImageError::Damaged(Some(error.into())))
 }
 
 /// Checks what is known without parsing: the length and the magic bytes.
@@ -92,15 +105,16 @@ fn check_file(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, InputIm
         .ok_or(InputImageError::UnknownFormat)
 }
 
-fn check_dimensions(
+fn check_size(
     (width, height): (u32, u32),
+    max_pixels: u64,
     limits: &ImageLimits,
 ) -> Result<(), InputImageError> {
-    if u64::from(width) * u64::from(height) > limits.max_pixels {
+    if pixels((width, height)) > max_pixels {
         return Err(InputImageError::TooLarge {
             width,
             height,
-            max_pixels: limits.max_pixels,
+            max_pixels,
         });
     }
     if width.min(height) < limits.min_side {
@@ -113,10 +127,8 @@ fn check_dimensions(
     Ok(())
 }
 
-fn memory_limits(limits: &ImageLimits) -> Limits {
-    let mut memory = Limits::default();
-    memory.max_alloc = Some(limits.max_pixels.saturating_mul(MAX_BYTES_PER_PIXEL));
-    memory
+fn pixels((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// Why a file cannot be used as a face image.
@@ -137,14 +149,14 @@ pub enum InputImageError {
     /// The header announces more pixels than are read.
     #[error(
         "face_image of {width}x{height} pixels is too large, at most {} megapixels are read",
-        *.max_pixels as f64 / 1e6
+        (*.max_pixels / 100_000) as f64 / 10.0
     )]
     TooLarge {
         /// The width in the header.
         width: u32,
         /// The height in the header.
         height: u32,
-        /// The largest picture that is read, in pixels.
+        /// The largest picture that is read of a file of this kind, in pixels.
         max_pixels: u64,
     },
     /// No face fits into so few pixels.
@@ -161,7 +173,11 @@ pub enum InputImageError {
     },
     /// The format is read, this variant of it is not.
     #[error("face_image uses a variant of its format that is not supported")]
-    Unsupported(#[source] ImageError),
+    Unsupported(#[source] Option<ImageError>),
+    /// What it holds beside its picture, or a frame of it, would take more
+    /// memory than a picture may.
+    #[error("face_image takes too much memory to be read")]
+    TooDemanding(#[source] ImageError),
     /// The file ends early or contradicts itself; the source says how, where
     /// the decoder knows.
     #[error("face_image is truncated or damaged")]
@@ -179,11 +195,11 @@ impl InputImageError {
 impl From<ImageError> for InputImageError {
     fn from(error: ImageError) -> Self {
         match error {
-            ImageError::Unsupported(_) => Self::Unsupported(error),
+            ImageError::Unsupported(_) => Self::Unsupported(Some(error)),
+            ImageError::Limits(_) => Self::TooDemanding(error),
             ImageError::Decoding(_)
             | ImageError::Encoding(_)
             | ImageError::Parameter(_)
-            | ImageError::Limits(_)
             | ImageError::IoError(_) => Self::Damaged(Some(error.into())),
         }
     }

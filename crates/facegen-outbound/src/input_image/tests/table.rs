@@ -1,0 +1,160 @@
+//! The table of files: what becomes of each, and how much memory that takes.
+
+use std::process::{Command, Stdio};
+use std::{fs, io};
+
+use serde::Deserialize;
+
+use super::{QUADRANTS, assert_quadrants, asset, made, read};
+
+const TABLE: &str = include_str!("../../../tests/assets/images.json");
+
+/// The most memory that reading a file may take of the whole process, in bytes.
+const MOST_MEMORY: u64 = 256_000_000;
+
+/// One row: how the file is had, and what becomes of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    /// A file of the folder `images`…
+    file: Option<String>,
+    /// …cut off at this many places, evenly, the last of them one byte before the end…
+    #[serde(default)]
+    cuts: usize,
+    /// …or a large file that is made here…
+    made: Option<String>,
+    /// …or its bytes.
+    hex: Option<String>,
+    /// Why it is refused…
+    error: Option<String>,
+    /// …or the size of the picture…
+    size: Option<(u32, u32)>,
+    /// …and the colours of its quadrants, see [`colour`]…
+    #[serde(default)]
+    shows: String,
+    /// …within so many levels.
+    #[serde(default)]
+    within: u8,
+}
+
+impl Case {
+    fn files(&self) -> Vec<Vec<u8>> {
+        let whole = match (&self.file, &self.made, &self.hex) {
+            (Some(file), None, None) => asset(file),
+            (None, Some(words), None) => made::file(words),
+            (None, None, Some(hex)) => bytes(hex),
+            _ => panic!("{} must be had in one way", self.name),
+        };
+        if self.cuts == 0 {
+            return vec![whole];
+        }
+        let cut = |number| whole[..number * (whole.len() - 1) / self.cuts].to_owned();
+        (1..=self.cuts).map(cut).collect()
+    }
+
+    fn judge(&self, file: &[u8]) {
+        match (read(file), self.size, &self.error) {
+            (Ok(picture), Some(size), None) => {
+                assert_eq!((picture.width(), picture.height()), size, "{}", self.name);
+                let colours: Vec<[u8; 3]> = self.shows.chars().map(colour).collect();
+                let colours = colours.try_into().unwrap();
+                assert_quadrants(&picture, colours, self.within, &self.name);
+            }
+            (Err(error), None, Some(expected)) => {
+                assert_eq!(error.to_string(), *expected, "{}", self.name);
+            }
+            (outcome, ..) => panic!("{}: {:?}", self.name, outcome.map_err(|e| e.to_string())),
+        }
+    }
+}
+
+/// Red, green, blue and white of the quadrants in capitals, their greys in
+/// small letters; black, all light, and two greys.
+fn colour(letter: char) -> [u8; 3] {
+    match letter {
+        'R' => QUADRANTS[0],
+        'G' => QUADRANTS[1],
+        'B' => QUADRANTS[2],
+        'W' => QUADRANTS[3],
+        'r' => [94; 3],
+        'g' => [136; 3],
+        'b' => [71; 3],
+        'w' => [240; 3],
+        'K' => [0; 3],
+        'A' => [255; 3],
+        'm' => [128; 3],
+        'c' => [99; 3],
+        other => panic!("no colour is called {other}"),
+    }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let places = (0..hex.len()).step_by(2);
+    places
+        .map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap())
+        .collect()
+}
+
+/// How a child says what a file took.
+const PEAK: &str = "peak of ";
+
+/// A child of the test below gets its row by its standard input.
+#[test]
+#[ignore = "run in processes of its own by the test below"]
+fn a_file_becomes_what_is_listed() {
+    let case: Case = serde_json::from_reader(io::stdin()).unwrap();
+    for file in case.files() {
+        forget_peak();
+        case.judge(&file);
+        println!("{PEAK}{}", peak());
+    }
+}
+
+/// Each row has a process of its own, so that what is measured is the memory
+/// of reading one file.
+#[cfg(target_os = "linux")]
+#[test]
+fn every_file_becomes_what_is_listed_within_256_megabytes() {
+    let cases: Vec<serde_json::Value> = serde_json::from_str(TABLE).unwrap();
+    assert!(cases.len() >= 60);
+    let peaks: Vec<u64> = cases.iter().flat_map(peaks).collect();
+    // Were nothing measured, the largest would not have taken its pixels.
+    let largest = peaks.into_iter().max().unwrap();
+    assert!((120_000_000..MOST_MEMORY).contains(&largest), "{largest}");
+}
+
+/// The peaks of the files of one row, each below the limit.
+#[cfg(target_os = "linux")]
+fn peaks(case: &serde_json::Value) -> Vec<u64> {
+    let mut child = Command::new("/proc/self/exe");
+    let name = "input_image::tests::table::a_file_becomes_what_is_listed";
+    child.args(["--ignored", "--nocapture", "--exact", name]);
+    child.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    serde_json::to_writer(child.stdin.take().unwrap(), case).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("1 passed"), "{text}{told}");
+    let peaks = text.lines().filter_map(|line| line.split_once(PEAK));
+    let peaks: Vec<u64> = peaks.map(|(_, peak)| peak.parse().unwrap()).collect();
+    for peak in &peaks {
+        assert!(*peak < MOST_MEMORY, "{} takes {peak} bytes", case["name"]);
+    }
+    assert_eq!(peaks.len(), case["cuts"].as_u64().unwrap_or(1) as usize);
+    peaks
+}
+
+/// Lets the system count anew from what the process takes now.
+fn forget_peak() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+}
+
+/// The most memory that the process has taken since then, in bytes.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    kilobytes.unwrap().parse::<u64>().unwrap() * 1024
+}
