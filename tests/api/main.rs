@@ -10,6 +10,7 @@
 //! | [`temp`] | `/temp` |
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`bodies`] | bodies of every kind, on whatever route |
+//! | [`cases`] | tables of requests |
 //! | [`keys`] | keys, and what belongs to them |
 //! | [`limits`] | what one key may ask for |
 //! | [`queue`] | more requests than can be served |
@@ -26,6 +27,8 @@ mod answer;
 mod bodies;
 #[cfg(test)]
 mod captured_log;
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod everywhere;
 #[cfg(test)]

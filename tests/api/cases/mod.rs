@@ -1,0 +1,84 @@
+//! Tables of requests, and what becomes of each.
+//!
+//! | chapter | about |
+//! |---|---|
+//! | [`json`] | bodies: `json.json` |
+//! | [`fields`] | each field at its edges: `fields.json` |
+//! | [`texts`] | what people write, and what attackers do: `texts.json` |
+
+mod fields;
+mod json;
+mod texts;
+
+use facegen_core::GenerationRequest;
+use facegen_jobs::JobId;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Answer;
+use crate::server::TestServer;
+
+/// What becomes of a request.
+#[derive(Debug, Deserialize)]
+struct Outcome {
+    status: u16,
+    /// The message of an error.
+    message: Option<String>,
+}
+
+impl Outcome {
+    fn check(&self, name: &str, answer: &Answer) {
+        let body = answer.json();
+        assert_eq!(answer.status, self.status, "{name}: {body}");
+        if let Some(message) = &self.message {
+            assert_eq!(body["message"], **message, "{name}");
+            assert_eq!(body["status"], "error", "{name}");
+        }
+    }
+}
+
+/// The values that are used for the job of this answer.
+async fn used_values(server: &TestServer, answer: &Answer) -> Value {
+    let id = answer.json()["id"].as_u64().unwrap();
+    let id = JobId::new(u32::try_from(id).unwrap()).unwrap();
+    let job = server.jobs.find(server.key_id, id).await.unwrap().unwrap();
+    values(&job.request)
+}
+
+fn values(request: &GenerationRequest) -> Value {
+    let negative_prompt = request.negative_prompt();
+    json!({
+        "prompt": request.prompt(),
+        "negative_prompt": (!negative_prompt.is_empty()).then_some(negative_prompt),
+        "width": request.width(),
+        "height": request.height(),
+        "num_inference_steps": request.steps(),
+        "guidance_scale": request.guidance_scale(),
+        "s_scale": request.s_scale(),
+        "seed": request.seed(),
+        "samples": request.samples(),
+        "safety_checker": request.safety().enabled,
+        "safety_checker_type": request.safety().checker_type,
+        "base64": request.base64(),
+        "webhook": request.webhook().map(|url| url.expose()),
+        "track_id": request.track_id(),
+    })
+}
+
+/// `expected` is among the values that are used.
+fn assert_used(name: &str, expected: &Map<String, Value>, used: &Value) {
+    for (field, value) in expected {
+        assert_eq!(used[field], *value, "{name}: {field}");
+    }
+}
+
+/// What follows the first text so many times, and what ends it.
+#[derive(Debug, Deserialize)]
+struct Repeat(String, String, usize, String);
+
+impl Repeat {
+    fn text(&self) -> String {
+        let Self(start, repeated, times, end) = self;
+        format!("{start}{}{end}", repeated.repeat(*times))
+    }
+}
