@@ -85,6 +85,15 @@ impl Guard {
         Ok(Self { client, networks })
     }
 
+    /// The URL, if its text permits to open it. A name passes that may still
+    /// resolve to an address that is refused.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn judge(&self, url: &SafeUrl) -> Result<Url, GuardError> {
+        target::check(url.expose(), &self.networks).map_err(GuardError::Refused)
+    }
+
     /// The body of the answer to a GET, at most `max_bytes`, all of it within
     /// `deadline`.
     ///
@@ -116,7 +125,7 @@ impl Guard {
         body: String,
         deadline: Duration,
     ) -> Result<Answer, GuardError> {
-        let url = target::check(url.expose(), &self.networks).map_err(GuardError::Refused)?;
+        let url = self.judge(url)?;
         let request = self
             .client
             .post(url)
@@ -137,7 +146,7 @@ impl Guard {
 
     /// The first answer that is no redirect.
     async fn follow(&self, url: &SafeUrl) -> Result<Response, GuardError> {
-        let mut url = target::check(url.expose(), &self.networks).map_err(GuardError::Refused)?;
+        let mut url = self.judge(url)?;
         let mut response = self.client.get(url.clone()).send().await?;
         for _ in 0..MAX_REDIRECTS {
             let Some(location) = location(&response) else {

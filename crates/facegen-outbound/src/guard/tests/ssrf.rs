@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::FaceReader;
 use facegen_core::redact::SafeUrl;
-use facegen_core::{FaceReader, SystemClock, WebhookMessage, WebhookOutcome, WebhookSender};
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -13,7 +13,7 @@ use url::{Host as UrlHost, Url};
 
 use super::super::*;
 use crate::testing::{FakeResolver, Host, PERMITTED, guard, only_permitted, read_head};
-use crate::{Faces, HttpWebhooks, ImageLimits};
+use crate::{Faces, ImageLimits};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const LIST: &str = include_str!("../../../tests/assets/ssrf_urls.txt");
@@ -33,7 +33,7 @@ fn rule(refusal: Refusal) -> &'static str {
 }
 
 /// Rules and URLs of the list, with the port of the listener filled in.
-fn list(port: u16) -> Vec<(&'static str, String)> {
+pub(super) fn list(port: u16) -> Vec<(&'static str, String)> {
     let rows = LIST
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -45,7 +45,7 @@ fn list(port: u16) -> Vec<(&'static str, String)> {
 }
 
 /// Hosts on both loopback addresses, on one port, that must stay alone.
-async fn forbidden_hosts() -> Vec<Host> {
+pub(super) async fn forbidden_hosts() -> Vec<Host> {
     let answer = |mut stream: tokio::net::TcpStream| async move {
         read_head(&mut stream).await?;
         stream
@@ -58,7 +58,7 @@ async fn forbidden_hosts() -> Vec<Host> {
     [Some(v4), v6].into_iter().flatten().collect()
 }
 
-fn connections(hosts: &[Host]) -> usize {
+pub(super) fn connections(hosts: &[Host]) -> usize {
     hosts.iter().map(Host::connections).sum()
 }
 
@@ -83,7 +83,7 @@ impl NameResolver for WickedResolver {
     }
 }
 
-fn wicked_guard() -> Guard {
+pub(super) fn wicked_guard() -> Guard {
     Guard::with_resolver(only_permitted(), Arc::new(WickedResolver)).unwrap()
 }
 
@@ -106,36 +106,15 @@ async fn no_url_of_the_list_is_fetched() {
     assert_eq!(connections(&hosts), 0);
 }
 
-#[tokio::test]
-async fn no_url_of_the_list_gets_a_webhook() {
-    let hosts = forbidden_hosts().await;
-    let webhooks = HttpWebhooks::new(wicked_guard(), Arc::new(SystemClock), DEADLINE);
-    for (_, url) in list(hosts[0].address.port()) {
-        let message = WebhookMessage {
-            id: "1".into(),
-            url: SafeUrl::from(url.as_str()),
-            body: "{}".into(),
-            secret: None,
-        };
-        let outcome = webhooks.send(&message).await;
-        let reason = "the webhook is not a public http or https URL".to_owned();
-        assert_eq!(outcome, WebhookOutcome::Refused { reason }, "{url}");
-    }
-    assert_eq!(connections(&hosts), 0);
-}
-
-#[tokio::test]
-async fn no_redirect_leads_to_a_url_of_the_list() {
-    let hosts = forbidden_hosts().await;
-    let rows = list(hosts[0].address.port());
+/// A permitted host that sends the request for `/7` on to the seventh URL.
+pub(super) async fn redirecting(rows: &[(&str, String)]) -> Host {
     let locations: Vec<String> = rows.iter().map(|(_, url)| url.clone()).collect();
     let locations = Arc::new(locations);
-    // The request for `/7` is sent on to the seventh URL.
-    let redirecting = Host::start(PERMITTED, move |mut stream| {
+    Host::start(PERMITTED, move |mut stream| {
         let locations = Arc::clone(&locations);
         async move {
             let head = read_head(&mut stream).await?;
-            let row = head.trim_start_matches("GET /").split(' ').next();
+            let row = head.split(['/', ' ']).nth(2);
             let location = row.and_then(|row| locations.get(row.parse::<usize>().ok()?));
             let answer = match location {
                 Some(url) => format!("302 Found\r\nlocation: {url}"),
@@ -145,7 +124,14 @@ async fn no_redirect_leads_to_a_url_of_the_list() {
             stream.write_all(answer.as_bytes()).await
         }
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn no_redirect_leads_to_a_url_of_the_list() {
+    let hosts = forbidden_hosts().await;
+    let rows = list(hosts[0].address.port());
+    let redirecting = redirecting(&rows).await;
     let guard = wicked_guard();
     for (row, (expected, url)) in rows.iter().enumerate() {
         let error = get(&guard, &redirecting.url(&format!("/{row}"))).await;
@@ -290,7 +276,7 @@ fn https_does_not_lead_to_http() {
     }
 }
 
-/// Also the body of the child process below.
+/// Also run by the child process below.
 #[tokio::test]
 async fn a_permitted_host_is_fetched() {
     let host = Host::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
@@ -310,6 +296,7 @@ async fn the_proxy_of_the_environment_is_ignored() {
     let proxy = Host::answering("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nproxy").await;
     let mut child = std::process::Command::new("/proc/self/exe");
     child.args(["--exact", "guard::tests::ssrf::a_permitted_host_is_fetched"]);
+    child.arg("guard::tests::webhooks::a_permitted_host_gets_its_webhook");
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         child.env(variable, proxy.url(""));
     }
@@ -322,7 +309,7 @@ async fn the_proxy_of_the_environment_is_ignored() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && text.contains("1 passed"),
+        output.status.success() && text.contains("2 passed"),
         "{text}"
     );
     assert_eq!(proxy.connections(), 0);
