@@ -78,6 +78,11 @@ impl Client {
         }
     }
 
+    /// Host and port of the server.
+    pub(super) fn host(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// Posts `body` as JSON.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         self.post_text(path, &body.to_string())

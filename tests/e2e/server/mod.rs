@@ -3,12 +3,14 @@
 //! - [`process`]: one server, and what it logs
 //! - [`client`]: what a client sends and gets
 //! - [`requests`]: pictures, keys, links and refusals
+//! - [`connections`]: what is hardly HTTP
 //! - [`safety`]: what is shown of unsafe pictures
 //! - [`stops`]: signals, a second server, hand-back
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
 mod client;
+mod connections;
 mod kills;
 mod process;
 mod requests;

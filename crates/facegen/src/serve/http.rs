@@ -106,3 +106,42 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// The clock runs ahead whenever everybody waits.
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_the_head_of_a_request_too_slowly_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let api = Router::new().route("/", get(|| async { "" }));
+        let stopped = CancellationToken::new();
+        let server = tokio::spawn(answer(listener, api, stopped.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let started = Instant::now();
+        // A byte every ten seconds, for ever.
+        for byte in b"GET / HTTP/1.1\r\n".iter().chain(&[b'a'; 100]) {
+            if client.write_all(&[*byte]).await.is_err() || started.elapsed() > 2 * HEAD_TIME {
+                break;
+            }
+            sleep(Duration::from_secs(10)).await;
+        }
+        let mut told = Vec::new();
+        let _ = client.read_to_end(&mut told).await;
+        assert!(started.elapsed() >= HEAD_TIME);
+        assert!(
+            started.elapsed() <= 3 * HEAD_TIME,
+            "{:?}",
+            started.elapsed()
+        );
+        assert!(!told.starts_with(b"HTTP/1.1 200"));
+        stopped.cancel();
+        server.await.unwrap();
+    }
+}
