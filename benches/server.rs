@@ -9,6 +9,8 @@
 //!   which is several times as long: the overhead
 //! - many clients at once, against a short queue: how they are answered, and
 //!   what that does to the memory
+//! - 200 clients that go on asking, against a long queue and without waiting for
+//!   pictures: how long a job takes to be accepted, how many are each second
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -46,6 +48,10 @@ const REQUESTS: usize = 200;
 const CLIENTS: [usize; 2] = [64, 200];
 /// How many may wait in its queue.
 const QUEUE_LIMIT: u32 = 32;
+/// Clients of the third one, and how many requests each sends, one after the
+/// other on its connection.
+const SUBMITTERS: usize = 200;
+const SUBMISSIONS: usize = 10;
 
 /// An engine that needs no time.
 #[derive(Debug)]
@@ -90,8 +96,8 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let (address, key) = runtime.block_on(start(folder.path()))?;
-    let url = format!("http://{address}{PATH}");
+    let server = start(folder.path().join("short"), QUEUE_LIMIT, PATIENCE);
+    let (url, key) = runtime.block_on(server)?;
     for photograph in PHOTOGRAPHS {
         let body = body(&key, photograph)?;
         let words = format!(
@@ -104,8 +110,15 @@ fn main() -> Result<()> {
     let body = body(&key, PHOTOGRAPHS[0])?;
     CLIENTS
         .iter()
-        .try_for_each(|clients| crowd(&url, &body, *clients))
+        .try_for_each(|clients| crowd(&url, &body, *clients))?;
+    let queue_limit = u32::try_from(SUBMITTERS * SUBMISSIONS)?;
+    let server = start(folder.path().join("long"), queue_limit, Duration::ZERO);
+    let (url, key) = runtime.block_on(server)?;
+    submissions(&url, &self::body(&key, PHOTOGRAPHS[0])?)
 }
+
+/// How long the server waits for pictures in the first two measurements.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The body of a request. It is written once: what clients do to write it is
 /// their own time.
@@ -195,6 +208,43 @@ fn crowd(url: &str, body: &str, clients: usize) -> Result<()> {
     Ok(())
 }
 
+/// Clients that hand in jobs as fast as they are taken.
+fn submissions(url: &str, body: &str) -> Result<()> {
+    let before = resident()?;
+    let started = Instant::now();
+    let clients = (0..SUBMITTERS).map(|_| {
+        let (url, body) = (url.to_owned(), body.to_owned());
+        thread::spawn(move || submit(&url, &body))
+    });
+    let mut times = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        let client = client.join();
+        times.extend(client.map_err(|_| anyhow::anyhow!("a client panicked"))??);
+    }
+    let a_second = times.len() as f64 / started.elapsed().as_secs_f64();
+    let words = format!("{SUBMITTERS} clients, {SUBMISSIONS} jobs each, accepted");
+    report(&words, &mut times)?;
+    writeln!(
+        std::io::stdout(),
+        "  {a_second:.0} a second, resident memory (with the clients) {before} MB before, {} MB after",
+        resident()?
+    )?;
+    Ok(())
+}
+
+/// How long each of one client's jobs took to be accepted.
+fn submit(url: &str, body: &str) -> Result<Vec<Duration>> {
+    let agent = agent();
+    let accepted = (0..SUBMISSIONS).map(|_| {
+        let started = Instant::now();
+        let (status, answer) = post(&agent, url, body)?;
+        let is_accepted = answer["status"] == "processing" || answer["status"] == "success";
+        ensure!(status == 200 && is_accepted, "{answer}");
+        Ok(started.elapsed())
+    });
+    accepted.collect()
+}
+
 fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
     config.build().into()
@@ -233,10 +283,10 @@ fn resident() -> Result<u64> {
     Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
 }
 
-fn jobs_config(folder: &Path) -> JobsConfig {
+fn jobs_config(folder: &Path, queue_limit: u32) -> JobsConfig {
     JobsConfig {
         database: folder.join("facegen.db"),
-        queue_limit: QUEUE_LIMIT,
+        queue_limit,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
@@ -248,8 +298,10 @@ fn jobs_config(folder: &Path) -> JobsConfig {
     }
 }
 
-/// The server as the program wires it, but for the engine.
-async fn start(folder: &Path) -> Result<(String, String)> {
+/// The server as the program wires it, but for the engine: the address of its
+/// endpoint, and a key.
+async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result<(String, String)> {
+    fs::create_dir_all(&folder)?;
     let clock = Arc::new(SystemClock);
     let guard = Guard::new(Networks::public_and(Vec::new()))?;
     let capabilities = Capabilities {
@@ -271,7 +323,7 @@ async fn start(folder: &Path) -> Result<(String, String)> {
         clock: clock.clone(),
         observer: Arc::new(|_, _| {}),
     };
-    let jobs = JobService::open(jobs_config(folder), ports).await?;
+    let jobs = JobService::open(jobs_config(&folder, queue_limit), ports).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
     let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
@@ -285,17 +337,20 @@ async fn start(folder: &Path) -> Result<(String, String)> {
     running.attach(Arc::new(engine));
     let api = router(ApiState {
         jobs,
-        config: ApiConfig::default(),
+        config: ApiConfig {
+            sync_wait,
+            ..ApiConfig::default()
+        },
         capabilities,
         readiness: Arc::new(|| Readiness::Ready),
         metrics: Arc::new(String::new),
         clock,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
+    let url = format!("http://{}{PATH}", listener.local_addr()?);
     tokio::spawn(async move {
         let _running = running;
         axum::serve(listener, api).await
     });
-    Ok((address, key.expose().clone()))
+    Ok((url, key.expose().clone()))
 }

