@@ -302,39 +302,15 @@ fn jobs_config(folder: &Path, queue_limit: u32) -> JobsConfig {
 /// endpoint, and a key.
 async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result<(String, String)> {
     fs::create_dir_all(&folder)?;
-    let clock = Arc::new(SystemClock);
-    let guard = Guard::new(Networks::public_and(Vec::new()))?;
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
     };
-    let offered = capabilities.clone();
-    let deadline = Duration::from_secs(10);
-    let ports = Ports {
-        faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
-        images: Arc::new(FolderStore::open(folder.join("pictures"))?),
-        bucket: None,
-        webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
-        encoder: Arc::new(|picture| {
-            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
-        }),
-        master_key: MasterKey::from_bytes([7; 32]),
-        webhook_body: Arc::new(move |job| webhook_body(job, None, &offered)),
-        clock: clock.clone(),
-        observer: Arc::new(|_, _| {}),
-    };
+    let ports = ports(&folder, capabilities.clone())?;
     let jobs = JobService::open(jobs_config(&folder, queue_limit), ports).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
-    let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
-    let engine = EngineHandle::spawn("engine", move || {
-        Ok(Box::new(ReadyPicture {
-            picture: picture.clone(),
-            admitted: 0,
-            inputs: BTreeMap::new(),
-        }) as _)
-    })?;
-    running.attach(Arc::new(engine));
+    running.attach(Arc::new(engine()?));
     let api = router(ApiState {
         jobs,
         config: ApiConfig {
@@ -344,7 +320,7 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
         capabilities,
         readiness: Arc::new(|| Readiness::Ready),
         metrics: Arc::new(String::new),
-        clock,
+        clock: Arc::new(SystemClock),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}{PATH}", listener.local_addr()?);
@@ -353,4 +329,35 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
         axum::serve(listener, api).await
     });
     Ok((url, key.expose().clone()))
+}
+
+fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
+    let clock = Arc::new(SystemClock);
+    let guard = Guard::new(Networks::public_and(Vec::new()))?;
+    let deadline = Duration::from_secs(10);
+    Ok(Ports {
+        faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
+        images: Arc::new(FolderStore::open(folder.join("pictures"))?),
+        bucket: None,
+        webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
+        encoder: Arc::new(|picture| {
+            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
+        }),
+        master_key: MasterKey::from_bytes([7; 32]),
+        webhook_body: Arc::new(move |job| webhook_body(job, None, &offered)),
+        clock,
+        observer: Arc::new(|_, _| {}),
+    })
+}
+
+fn engine() -> Result<EngineHandle> {
+    let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
+    let engine = EngineHandle::spawn("engine", move || {
+        Ok(Box::new(ReadyPicture {
+            picture: picture.clone(),
+            admitted: 0,
+            inputs: BTreeMap::new(),
+        }) as _)
+    })?;
+    Ok(engine)
 }

@@ -14,7 +14,7 @@ const MAX_METADATA: u64 = 16_000_000;
 impl ImageLimits {
     /// The most memory for pixels, in bytes: 5.5 for each of the largest
     /// picture, of which 3 are those that it is read for.
-    fn max_memory(&self) -> u64 {
+    pub(super) fn max_memory(&self) -> u64 {
         self.max_pixels.saturating_mul(11) / 2
     }
 

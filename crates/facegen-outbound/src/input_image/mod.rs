@@ -13,7 +13,7 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `outline`, `jpeg`, `webp` | what files tell of themselves before they are decoded |
+//! | `outline`, `jpeg`, `webp`, `vp8l` | what files tell of themselves before they are decoded |
 //! | `memory` | how much memory a file may take |
 //! | `rgb` | from the pixels of a file to RGB |
 //! | `upright` | turning a picture upright |
@@ -25,6 +25,7 @@ mod rgb;
 #[cfg(test)]
 mod tests;
 mod upright;
+mod vp8l;
 mod webp;
 
 use std::error::Error;
@@ -77,7 +78,11 @@ pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, InputIm
     check_size(size, limits.max_pixels, limits)?;
     let bytes_per_pixel = outline.bytes_per_pixel(size, decoded)?;
     check_size(size, limits.max_pixels_at(bytes_per_pixel), limits)?;
-    decoder.set_limits(limits.beside_pixels(pixels(size) * bytes_per_pixel))?;
+    let taken = pixels(size) * bytes_per_pixel + outline.bytes_beside_pixels();
+    if taken > limits.max_memory() {
+        return Err(InputImageError::TooDemanding(None));
+    }
+    decoder.set_limits(limits.beside_pixels(taken))?;
     let orientation = decoder.orientation()?;
     let mut rgb = rgb::read(decoder)?;
     let (width, height) = upright::turn(&mut rgb, size, orientation);
@@ -177,7 +182,7 @@ pub enum InputImageError {
     /// What it holds beside its picture, or a frame of it, would take more
     /// memory than a picture may.
     #[error("face_image takes too much memory to be read")]
-    TooDemanding(#[source] ImageError),
+    TooDemanding(#[source] Option<ImageError>),
     /// The file ends early or contradicts itself; the source says how, where
     /// the decoder knows.
     #[error("face_image is truncated or damaged")]
@@ -196,7 +201,7 @@ impl From<ImageError> for InputImageError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Unsupported(_) => Self::Unsupported(Some(error)),
-            ImageError::Limits(_) => Self::TooDemanding(error),
+            ImageError::Limits(_) => Self::TooDemanding(Some(error)),
             ImageError::Decoding(_)
             | ImageError::Encoding(_)
             | ImageError::Parameter(_)

@@ -47,10 +47,20 @@ impl Outline {
     ) -> Result<u64, InputImageError> {
         let beside = match self {
             Self::Jpeg(outline) if outline.is_complete => outline.kept_bytes_per_pixel(),
-            Self::WebP(outline) if outline.fits(size) => outline.bytes_beside(decoded.has_alpha()),
+            Self::WebP(outline) if outline.is_sound(size) => {
+                outline.bytes_beside(decoded.has_alpha())
+            }
             Self::Jpeg(_) | Self::WebP(_) => return Err(InputImageError::Damaged(None)),
             Self::Plain => 0,
         };
         Ok(u64::from(decoded.bytes_per_pixel()).max(RGB) + beside)
+    }
+
+    /// How many bytes its decoder takes beside all pixels.
+    pub(super) fn bytes_beside_pixels(&self) -> u64 {
+        match self {
+            Self::WebP(outline) => outline.bytes_for_codes(),
+            Self::Jpeg(_) | Self::Plain => 0,
+        }
     }
 }

@@ -1,42 +1,83 @@
 //! What the chunks of a WebP file tell before a decoder looks at it.
 
-/// What is known of a file without decoding it.
+use super::vp8l;
+
+/// What is known of a file without decoding it. Of chunks that come twice all
+/// are looked at, so that it does not matter which the decoder takes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outline {
     is_animated: bool,
-    /// The size of the first frame, where that is a lossy one.
+    canvas: Option<(u32, u32)>,
+    /// The sides of the largest lossy frame.
     lossy: Option<(u32, u32)>,
+    /// The most bytes for the codes of a lossless frame or of transparency.
+    codes: u64,
+    /// Whether such a stream cannot be followed.
+    is_broken: bool,
 }
 
 impl Outline {
-    /// Reads the chunks of the file up to its first frame.
+    /// Reads the chunks of the file, and of an animation its first frame.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let mut outline = Self::default();
-        let mut chunks = bytes.get(12..).unwrap_or_default();
-        while let Some((name, content, rest)) = split_chunk(chunks) {
-            chunks = match name {
-                b"VP8 " => {
-                    outline.lossy = frame_size(content);
-                    break;
-                }
-                b"VP8L" => break,
-                // The frame's place and size, then chunks of its own.
-                b"ANMF" if !outline.is_animated => {
-                    outline.is_animated = true;
-                    content.get(16..).unwrap_or_default()
-                }
-                _ => rest,
-            };
-        }
+        outline.visit(bytes.get(12..).unwrap_or_default(), None);
         outline
     }
 
-    /// Whether the first frame has at most the size of the picture. The decoder
-    /// would find out after it has taken the memory for what the frame claims.
-    pub(super) fn fits(&self, (width, height): (u32, u32)) -> bool {
-        self.lossy.is_none_or(|(frame_width, frame_height)| {
+    /// Looks at chunks, those of a frame of that size or of the whole file.
+    fn visit(&mut self, mut chunks: &[u8], frame: Option<(u32, u32)>) {
+        while let Some((name, content, rest)) = split_chunk(chunks) {
+            chunks = rest;
+            match name {
+                b"VP8X" => self.canvas = self.canvas.or(sides(content, 4)),
+                b"VP8 " => self.note_lossy(content),
+                b"VP8L" => {
+                    let size = lossless_size(content);
+                    self.note_codes(
+                        size.and_then(|size| vp8l::bytes_for_codes(content.get(5..)?, size)),
+                    );
+                }
+                b"ALPH" if content.first().is_some_and(|flags| flags & 3 == 1) => {
+                    let size = frame.or(self.canvas);
+                    self.note_codes(
+                        size.and_then(|size| vp8l::bytes_for_codes(content.get(1..)?, size)),
+                    );
+                }
+                b"ANMF" if !self.is_animated => {
+                    self.is_animated = true;
+                    self.visit(content.get(16..).unwrap_or_default(), sides(content, 6));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_lossy(&mut self, content: &[u8]) {
+        let (width, height) = self.lossy.unwrap_or_default();
+        let size = frame_size(content);
+        self.lossy = size
+            .map(|(x, y)| (x.max(width), y.max(height)))
+            .or(self.lossy);
+    }
+
+    fn note_codes(&mut self, bytes: Option<u64>) {
+        self.is_broken |= bytes.is_none();
+        self.codes = self.codes.max(bytes.unwrap_or(0));
+    }
+
+    /// Whether its streams can be followed, and no lossy frame is larger than
+    /// the picture. The decoder would find out after it has taken the memory
+    /// for what the frame claims.
+    pub(super) fn is_sound(&self, (width, height): (u32, u32)) -> bool {
+        let fits = self.lossy.is_none_or(|(frame_width, frame_height)| {
             frame_width <= width && frame_height <= height
-        })
+        });
+        fits && !self.is_broken
+    }
+
+    /// The most bytes that the decoder takes beside all pixels.
+    pub(super) fn bytes_for_codes(&self) -> u64 {
+        self.codes
     }
 
     /// How many bytes the decoder takes for every pixel beside those that it
@@ -64,6 +105,22 @@ fn frame_size(content: &[u8]) -> Option<(u32, u32)> {
         Some(u32::from(u16::from_le_bytes(bytes) & 0x3FFF))
     };
     Some((side(6)?, side(8)?))
+}
+
+/// The size in the header of a lossless stream.
+fn lossless_size(content: &[u8]) -> Option<(u32, u32)> {
+    let bytes = content.get(1..)?.first_chunk()?;
+    let bits = u32::from_le_bytes(*bytes);
+    Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+}
+
+/// Two sides of three bytes each, at this place of a chunk.
+fn sides(content: &[u8], place: usize) -> Option<(u32, u32)> {
+    let side = |place: usize| {
+        let [low, middle, high] = *content.get(place..)?.first_chunk()?;
+        Some(u32::from_le_bytes([low, middle, high, 0]) + 1)
+    };
+    Some((side(place)?, side(place + 3)?))
 }
 
 /// The name and the content of the first chunk, and what follows it.
@@ -98,7 +155,8 @@ mod tests {
         let still = file(&[(b"VP8X", &[0; 10]), (b"ICCP", &[1; 3]), (b"VP8 ", FRAME)]);
         let still = Outline::read(&still);
         assert_eq!((still.is_animated, still.lossy), (false, Some((48, 32))));
-        assert!(still.fits((48, 32)) && !still.fits((47, 32)) && !still.fits((48, 31)));
+        assert!(still.is_sound((48, 32)));
+        assert!(!still.is_sound((47, 32)) && !still.is_sound((48, 31)));
 
         let frames = file(&[(b"ALPH", &[5; 7]), (b"VP8 ", FRAME)]);
         let frame = [&[0; 16], &frames[12..]].concat();
@@ -107,13 +165,6 @@ mod tests {
             (animated.is_animated, animated.lossy),
             (true, Some((48, 32)))
         );
-    }
-
-    #[test]
-    fn a_lossless_frame_is_held_to_the_size_of_the_picture_by_its_decoder() {
-        let outline = Outline::read(&file(&[(b"VP8L", &[0x2f]), (b"VP8 ", FRAME)]));
-        assert_eq!(outline, Outline::default());
-        assert!(outline.fits((1, 1)));
     }
 
     #[test]

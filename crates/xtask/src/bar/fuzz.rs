@@ -45,7 +45,9 @@ fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &str) -> Res
     // The first folder is the one that new inputs are kept in.
     command.arg(target).arg(&found).arg(seeds).arg("--");
     let statistics = found.with_extension("log");
-    command.args(LIMITS).arg("-print_final_stats=1");
+    // Beside the folder, where what fails is put.
+    let prefix = format!("-artifact_prefix={}-", found.display());
+    command.args(LIMITS).args(["-print_final_stats=1", &prefix]);
     command.stderr(fs::File::create(&statistics)?);
     let status = process::run_reading(&mut command, |_| {})?;
     let told = fs::read_to_string(&statistics)?;

@@ -70,7 +70,7 @@ impl Case {
 }
 
 /// Red, green, blue and white of the quadrants in capitals, their greys in
-/// small letters; black, all light, and two greys.
+/// small letters; black, all light, and two greys; those of the photograph.
 fn colour(letter: char) -> [u8; 3] {
     match letter {
         'R' => QUADRANTS[0],
@@ -85,6 +85,10 @@ fn colour(letter: char) -> [u8; 3] {
         'A' => [255; 3],
         'm' => [128; 3],
         'c' => [99; 3],
+        '1' => [158, 127, 83],
+        '2' => [88, 73, 41],
+        '3' => [209, 179, 147],
+        '4' => [221, 213, 211],
         other => panic!("no colour is called {other}"),
     }
 }

@@ -135,6 +135,9 @@ first.save("lossy.webp", quality=95)
 transparent.save("lossy_alpha.webp", quality=95, exact=True)
 first.save("lossless.webp", **LOSSLESS)
 transparent.save("lossless_alpha.webp", **LOSSLESS)
+# A photograph needs everything that lossless streams are made of.
+with Image.open("../../../../../tests/assets/photographs/astronaut.png") as photograph:
+    photograph.convert("RGB").crop((150, 30, 310, 190)).save("photograph.webp", method=6, quality=100, **LOSSLESS)
 first.save("exif_6.webp", exif=exif(6), **LOSSLESS)
 first.save("animated.webp", save_all=True, append_images=[second], duration=100, lossless=True)
 first.save("animated.gif", save_all=True, append_images=[second], duration=100)
