@@ -131,7 +131,7 @@ struct Bits {
 impl Bits {
     fn push(&mut self, bits: u32, count: u32) {
         for place in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             *self.bytes.last_mut().unwrap() |= ((bits >> place & 1) as u8) << (self.used % 8);
