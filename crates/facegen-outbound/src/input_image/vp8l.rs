@@ -155,14 +155,14 @@ impl<'b> Reader<'b> {
     fn code(&mut self, symbols: usize) -> Option<Code> {
         let mut lengths = vec![0; symbols];
         if self.bit()? {
-            return self.simple_code();
+            return self.simple_code(symbols);
         }
         self.read_lengths(&mut lengths)?;
         Code::new(&lengths)
     }
 
     /// A code of one symbol, or of two in the order in which they come.
-    fn simple_code(&mut self) -> Option<Code> {
+    fn simple_code(&mut self, alphabet: usize) -> Option<Code> {
         let is_pair = self.bit()?;
         let first = if self.bit()? { 8 } else { 1 };
         let mut symbols = vec![self.bits(first)? as usize];
@@ -171,7 +171,8 @@ impl<'b> Reader<'b> {
         }
         let mut counts = [0; LONGEST_CODE + 1];
         counts[1] = symbols.len();
-        Some(Code { counts, symbols })
+        let are_symbols = symbols.iter().all(|symbol| *symbol < alphabet);
+        are_symbols.then_some(Code { counts, symbols })
     }
 
     fn read_lengths(&mut self, lengths: &mut [usize]) -> Option<()> {
@@ -248,5 +249,27 @@ impl Code {
             place += count;
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn no_stream_breaks_the_reader(
+            stream in prop::collection::vec(any::<u8>(), 0..300),
+            width in 1_u32..=20_000,
+            height in 1_u32..=100,
+        ) {
+            let most = 65_535 * (TABLES + SYMBOL * (1 << 16));
+            let bytes = bytes_for_codes(&stream, (width, height));
+            prop_assert!(bytes.is_none_or(|bytes| bytes <= most));
+        }
     }
 }

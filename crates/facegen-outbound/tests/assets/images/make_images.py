@@ -2,6 +2,7 @@
 
 Most show four quadrants: red, green / blue, white, 24 x 16 pixels each. What
 becomes of each file stands in ../images.json.
+`fuzzed_*` were found by `cargo xtask bar fuzz`, not made here.
 Run in this folder with Pillow 13.0.0: python make_images.py
 """
 
