@@ -16,11 +16,15 @@
 //! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
 //! | [`clock`] | [`Clock`], the port to the time of day |
+//! | [`control`] | [`Control`], the port to whoever runs the server |
+//! | [`current`] | [`Current`], a value that is replaced while it is used |
 //! | [`redact`] | types that cannot print what they hold |
 //! | `fake` | a backend without a model, for tests (feature `fake`) |
 
 pub mod backend;
 pub mod clock;
+pub mod control;
+pub mod current;
 pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
@@ -37,6 +41,8 @@ pub use backend::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use control::{Control, UpdateRefused};
+pub use current::Current;
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
 pub use picture::Picture;

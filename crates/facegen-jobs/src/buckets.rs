@@ -65,6 +65,11 @@ impl Buckets {
         self.set(None);
     }
 
+    /// The bucket is asked again at once, whatever it did before.
+    pub(crate) fn wake(&self) {
+        self.set(None);
+    }
+
     fn set(&self, until: Option<Timestamp>) {
         *self
             .rests_until
@@ -94,6 +99,9 @@ mod tests {
         assert!(!buckets.rests(now - Duration::from_millis(1)), "set back");
         buckets.failed(now);
         buckets.worked();
+        assert!(!buckets.rests(now));
+        buckets.failed(now);
+        buckets.wake();
         assert!(!buckets.rests(now));
     }
 }

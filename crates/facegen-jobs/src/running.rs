@@ -76,6 +76,12 @@ impl Running {
         self.shared.work.notify_one();
     }
 
+    /// Takes the engine away, and returns once it has ended. What it was at
+    /// waits for the next one.
+    pub async fn detach(&self) {
+        end_engine(self.shared.engine.replace(None)).await;
+    }
+
     /// Returns when no job will be worked on any more because the engine
     /// broke and cannot be rebuilt, or hangs.
     pub async fn engine_gone(&self) {

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | [`backend`] | the model |
 //! | [`clock`] | the time of day |
+//! | [`control`] | whoever runs the server |
 //! | [`face`] | the world where photographs are |
 //! | [`storage`] | the store of pictures |
 
 pub mod backend;
 pub mod clock;
+pub mod control;
 pub mod face;
 pub mod storage;
 
 pub use backend::{Counts, FakeBackend, FakeControl, Fault, paint};
 pub use clock::ManualClock;
+pub use control::FakeServer;
 pub use face::FakeFaceReader;
 pub use storage::MemoryStore;

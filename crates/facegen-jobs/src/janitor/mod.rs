@@ -120,7 +120,7 @@ impl Janitor {
     }
 
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let before = now - self.shared.config.keep_pictures - LEFTOVERS;
+        let before = now - self.shared.config().keep_pictures - LEFTOVERS;
         let files = self.shared.ports.images.delete_before(before).await?;
         if files > 0 {
             tracing::info!(files, "files that belonged to no job are deleted");
@@ -129,7 +129,7 @@ impl Janitor {
     }
 
     async fn delete_rows(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let config = &self.shared.config;
+        let config = self.shared.config();
         let erased_before = now - config.keep_rows;
         let ended_before = erased_before - config.keep_pictures;
         let store = &self.shared.store;

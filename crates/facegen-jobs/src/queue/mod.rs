@@ -83,6 +83,15 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// Ends all jobs that wait, those of one key or of all; their photographs
+    /// go. Gives back what they have become.
+    async fn clear(
+        &self,
+        key: Option<KeyId>,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Vec<Job>, StoreError>;
+
     /// Takes jobs back from workers that died. A job whose workers died
     /// `max_attempts` times has failed.
     async fn reclaim(
@@ -106,6 +115,10 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
 
     /// What has to be done before this job, and what is being done.
     async fn load_before(&self, id: JobId) -> Result<Load, StoreError>;
+
+    /// What has to be done before a job that comes in now, and what is being
+    /// done.
+    async fn load(&self) -> Result<Load, StoreError>;
 
     /// The costs of the latest successes, and how long the engine was at each
     /// of them, the latest first.

@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::statements::{
-    BEFORE, BURY, CANCEL, CLAIM, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES, WAITING,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES, WAITING,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
@@ -31,6 +31,20 @@ impl SqliteQueue {
     #[must_use]
     pub(crate) fn new(store: Store) -> Self {
         Self { store }
+    }
+
+    /// What waits, beside what is being done.
+    async fn load_behind(&self, waiting: i64) -> Result<Load, StoreError> {
+        let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
+            .fetch_all(&self.store.readers)
+            .await?;
+        let running = running
+            .iter()
+            .map(|row| Ok((id(row)?, amount(row.try_get("cost")?))));
+        Ok(Load {
+            waiting: amount(waiting),
+            running: running.collect::<Result<_, StoreError>>()?,
+        })
     }
 }
 
@@ -171,6 +185,23 @@ impl JobQueue for SqliteQueue {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn clear(
+        &self,
+        key: Option<KeyId>,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Vec<Job>, StoreError> {
+        let cleared = sqlx::query(CLEAR)
+            .bind(JobState::Cancelled.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(key.map(KeyId::get))
+            .fetch_all(&self.store.writer)
+            .await?;
+        cleared.iter().map(row::job).collect()
+    }
+
     async fn reclaim(
         &self,
         from: Workers,
@@ -238,20 +269,15 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn load_before(&self, job: JobId) -> Result<Load, StoreError> {
-        let waiting: i64 = sqlx::query_scalar(BEFORE)
-            .bind(job.get())
-            .fetch_one(&self.store.readers)
-            .await?;
-        let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
-            .fetch_all(&self.store.readers)
-            .await?;
-        let running = running
-            .iter()
-            .map(|row| Ok((id(row)?, amount(row.try_get("cost")?))));
-        Ok(Load {
-            waiting: amount(waiting),
-            running: running.collect::<Result<_, StoreError>>()?,
-        })
+        let waiting = sqlx::query_scalar(BEFORE).bind(job.get());
+        let waiting = waiting.fetch_one(&self.store.readers).await?;
+        self.load_behind(waiting).await
+    }
+
+    async fn load(&self) -> Result<Load, StoreError> {
+        let waiting = sqlx::query_scalar(BACKLOG);
+        let waiting = waiting.fetch_one(&self.store.readers).await?;
+        self.load_behind(waiting).await
     }
 
     async fn latest_times(&self, count: u32) -> Result<Vec<(u64, Duration)>, StoreError> {

@@ -66,6 +66,12 @@ pub(super) const CANCEL: &str = end!(
     "failure_code = ?, failure_message = ? WHERE id = ? AND key_id = ? AND state IN ('queued', 'running')"
 );
 
+/// Ends all jobs that wait, those of one key or of all.
+pub(super) const CLEAR: &str = end!(
+    "failure_code = ?, failure_message = ? WHERE state = 'queued' AND key_id = coalesce(?, key_id)
+    RETURNING *"
+);
+
 /// Takes jobs back that may be tried again; the rest is left to [`BURY`].
 pub(super) const RECLAIM: &str = "
     UPDATE generations
@@ -94,6 +100,10 @@ pub(super) const BEFORE: &str = "
       AND (other.priority > own.priority
            OR (other.priority = own.priority
                AND (other.place, other.turn, other.id) < (own.place, own.turn, own.id)))";
+
+/// The cost of all that waits.
+pub(super) const BACKLOG: &str =
+    "SELECT coalesce(sum(cost), 0) FROM generations WHERE state = 'queued'";
 
 /// What the latest successes took.
 pub(super) const TIMES: &str = "

@@ -20,8 +20,9 @@ pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Resu
         return Err(JobError::Draining);
     }
     // Decides nothing, but spares a full server the work of decoding.
-    if shared.queue.depth().await? >= shared.config.queue_limit {
-        return Err(full(&shared, shared.config.queue_limit));
+    let queue_limit = shared.config().queue_limit;
+    if shared.queue.depth().await? >= queue_limit {
+        return Err(full(&shared, queue_limit));
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
@@ -56,9 +57,10 @@ async fn insert(
         created_at: shared.ports.clock.now(),
     };
     (shared.ports.observer)(Checkpoint::Accepted, &new.request);
+    let config = shared.config();
     let limits = QueueLimits {
-        queue: shared.config.queue_limit,
-        share: shared.config.key_limits.queue_share,
+        queue: config.queue_limit,
+        share: config.key_limits.queue_share,
     };
     let inserted = shared.queue.insert(&new, limits).await?;
     let job = inserted.map_err(|Full(limit)| full(shared, limit))?;

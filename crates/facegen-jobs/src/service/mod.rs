@@ -223,20 +223,57 @@ impl JobService {
     pub async fn cancel(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
         let shared = Arc::clone(&self.shared);
         shared::to_the_end(async move {
-            let failure = Failure {
-                code: ErrorCode::Cancelled,
-                message: "the request was cancelled".into(),
-            };
             let now = shared.ports.clock.now();
-            let cancelled = shared.queue.cancel(key, id, &failure, now).await?;
+            let is_cancelled = shared.queue.cancel(key, id, &cancelled(), now).await?;
             let job = shared.queue.find(Some(key), id).await?;
-            if let (true, Some(job)) = (cancelled, &job) {
+            if let (true, Some(job)) = (is_cancelled, &job) {
                 shared.in_hand.cancel(id);
                 shared.tell_end(job);
             }
             Ok(job)
         })
         .await
+    }
+
+    /// Cancels all jobs that wait, those of one key or of all, and says how
+    /// many they were. What runs goes on.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn clear_queue(&self, whose: Option<KeyId>) -> Result<usize, JobError> {
+        let shared = Arc::clone(&self.shared);
+        shared::to_the_end(async move {
+            let now = shared.ports.clock.now();
+            let cleared = shared.queue.clear(whose, &cancelled(), now).await?;
+            for job in &cleared {
+                shared.tell_end(job);
+            }
+            Ok(cleared.len())
+        })
+        .await
+    }
+
+    /// Forgets what is kept only to be faster: photographs that were decoded
+    /// ahead, which are then read again, and that the bucket failed, which is
+    /// then asked again.
+    pub fn clear_cache(&self) {
+        self.shared.photographs.clear();
+        self.shared.buckets.wake();
+    }
+
+    /// Goes over to other numbers; what has begun by the old ones may end by
+    /// them. The database stays the one that is open.
+    pub fn reconfigure(&self, config: JobsConfig) {
+        self.shared.reconfigure(config);
+    }
+
+    /// How long it will take until everything that waits has ended; nothing
+    /// when nothing waits, even if something runs.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn backlog(&self) -> Result<Duration, JobError> {
+        watch::backlog(&self.shared).await
     }
 
     /// The bytes of a file of a job that has succeeded and whose pictures have
@@ -314,6 +351,14 @@ impl JobService {
     /// Closes the database, after the last request was answered.
     pub async fn close(&self) {
         self.shared.store.close().await;
+    }
+}
+
+/// Why a job that was cancelled has no pictures.
+fn cancelled() -> Failure {
+    Failure {
+        code: ErrorCode::Cancelled,
+        message: "the request was cancelled".into(),
     }
 }
 

@@ -38,6 +38,11 @@ impl Photographs {
         let _ = self.take(job);
     }
 
+    /// Drops all photographs.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<FilePrefix, Picture>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

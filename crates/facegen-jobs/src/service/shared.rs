@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FaceError, Picture, Timestamp};
+use facegen_core::{Current, FaceError, Picture, Timestamp};
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -34,7 +34,7 @@ const PACE_MEMORY: u32 = 20;
 
 /// What the service, the worker and the upkeep share.
 pub(crate) struct Shared {
-    pub(crate) config: JobsConfig,
+    config: Current<JobsConfig>,
     pub(crate) ports: Ports,
     pub(crate) store: Store,
     pub(crate) queue: Arc<dyn JobQueue>,
@@ -78,7 +78,7 @@ impl Shared {
         let shared = Self {
             keys: Keys::new(store.clone(), Arc::clone(&ports.clock)),
             buckets: Buckets::new(ports.bucket.clone()),
-            config,
+            config: Current::new(config),
             ports,
             store,
             queue,
@@ -109,7 +109,7 @@ impl Shared {
     /// Takes jobs back from workers that died, and tells of those that are
     /// given up.
     pub(crate) async fn reclaim(&self, from: Workers, now: Timestamp) -> Result<(), StoreError> {
-        let max_attempts = self.config.max_attempts;
+        let max_attempts = self.config().max_attempts;
         let Reclaimed { requeued, failed } = self.queue.reclaim(from, max_attempts, now).await?;
         for job in requeued {
             tracing::warn!(%job, "the worker of a job died, the job waits again");
@@ -162,6 +162,16 @@ impl Shared {
             DeliveryKind::Webhook => &self.webhooks,
             DeliveryKind::Upload => &self.uploads,
         }
+    }
+
+    /// The numbers that count at this moment.
+    pub(crate) fn config(&self) -> Arc<JobsConfig> {
+        self.config.get()
+    }
+
+    /// See [`JobService::reconfigure`](super::JobService::reconfigure).
+    pub(crate) fn reconfigure(&self, config: JobsConfig) {
+        self.config.set(config);
     }
 
     /// The measured pace.

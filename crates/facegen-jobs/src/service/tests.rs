@@ -1,5 +1,7 @@
 //! The service, with and without an engine behind it.
 
+mod control;
+
 use std::collections::BTreeSet;
 
 use facegen_core::fake::paint;

@@ -71,3 +71,16 @@ pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, Job
     let time = shared.pace().time_for(running + load.waiting + own);
     Ok(time.max(LEAST_ESTIMATE))
 }
+
+/// See [`JobService::backlog`](super::JobService::backlog).
+pub(super) async fn backlog(shared: &Shared) -> Result<Duration, JobError> {
+    let load = shared.queue.load().await?;
+    if load.waiting == 0 {
+        return Ok(Duration::ZERO);
+    }
+    let running = load.running.iter();
+    let running: u64 = running
+        .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
+        .sum();
+    Ok(shared.pace().time_for(running + load.waiting))
+}

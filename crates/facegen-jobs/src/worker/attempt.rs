@@ -132,14 +132,14 @@ impl Attempt {
 
     /// Returns when the job is not this attempt's any more.
     async fn keep_lease(&self) {
-        let period = self.shared.config.heartbeat.max(Duration::from_millis(1));
+        let period = self.shared.config().heartbeat.max(Duration::from_millis(1));
         let mut heartbeat = interval(period);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // The first one comes at once: the job may have been cancelled
             // before anybody could find it in hand.
             heartbeat.tick().await;
-            let lease_until = self.shared.ports.clock.now() + self.shared.config.lease;
+            let lease_until = self.shared.ports.clock.now() + self.shared.config().lease;
             match self
                 .shared
                 .queue
@@ -201,7 +201,7 @@ impl Attempt {
             Some(image) => image,
             None => {
                 let read = || self.shared.queue.photograph(*id);
-                let image = retry(self.shared.config.lease, "read a photograph", read).await;
+                let image = retry(self.shared.config().lease, "read a photograph", read).await;
                 let image = image.map_err(|error| {
                     tracing::error!(%error, "cannot read the photograph of a job");
                     Stop::StoreFailed

@@ -120,6 +120,6 @@ fn tell_end(shared: &Shared, claim: &Claim, state: JobState) {
 /// How long the end of a job may be tried for: as long as its lease holds,
 /// which may have been renewed a heartbeat ago.
 fn patience(shared: &Shared) -> std::time::Duration {
-    let config = &shared.config;
+    let config = shared.config();
     config.lease.saturating_sub(config.heartbeat)
 }

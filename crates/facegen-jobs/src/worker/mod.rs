@@ -156,9 +156,9 @@ impl Worker {
     /// Takes back the jobs whose leases have run out, now and then.
     async fn reclaim_when_due(&mut self) -> Result<(), StoreError> {
         let now = self.shared.ports.clock.now();
-        let lease = self.shared.config.lease;
+        let lease = self.shared.config().lease;
         // A clock that went back must not put this off.
-        let early = now.since(self.last_reclaim) < self.shared.config.heartbeat;
+        let early = now.since(self.last_reclaim) < self.shared.config().heartbeat;
         if early && now >= self.last_reclaim {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Worker {
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
         while let Some(hands) = self.free_hands() {
             let now = self.shared.ports.clock.now();
-            let lease_until = now + self.shared.config.lease;
+            let lease_until = now + self.shared.config().lease;
             match self.shared.queue.claim(hands, now, lease_until).await? {
                 Some(claim) => self.begin(claim, now),
                 None => break,
@@ -191,7 +191,7 @@ impl Worker {
         let fetching = self.shared.in_hand.fetching();
         let others = self.tasks.len().saturating_sub(fetching);
         // A job that may break down only once cannot risk a neighbour's fate.
-        let shares = self.shared.config.max_attempts > 1;
+        let shares = self.shared.config().max_attempts > 1;
         if claims && self.tasks.is_empty() {
             Some(Hands::Empty)
         } else if !(claims && shares && others < AT_ONCE) {

@@ -28,14 +28,14 @@ pub(super) async fn store(
     {
         return Ok(place);
     }
-    let lease = shared.config.lease;
+    let lease = shared.config().lease;
     for (file, bytes) in files {
         let object = object(claim, file);
         let put = || shared.ports.images.put(&object, bytes.clone());
         retry(lease, "store a picture", put).await?;
     }
     Ok(Place::Folder {
-        expires_at: shared.ports.clock.now() + shared.config.keep_pictures,
+        expires_at: shared.ports.clock.now() + shared.config().keep_pictures,
         upload: bucket.is_some(),
     })
 }

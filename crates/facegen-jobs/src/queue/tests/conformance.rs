@@ -1,5 +1,7 @@
 //! What every queue does. A queue proves it by calling [`all`] in its tests.
 
+pub(super) mod clearing;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -60,6 +62,9 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
     what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
+    clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
+    clearing::clearing_for_a_key_leaves_the_others_alone(new().await).await;
+    clearing::the_whole_load_is_what_waits_and_what_runs(new().await).await;
     load_is_what_comes_before(new().await).await;
     keys_take_turns(new().await).await;
     a_turn_without_a_result_is_given_back(new().await).await;

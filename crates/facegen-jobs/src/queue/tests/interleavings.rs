@@ -27,6 +27,7 @@ enum Event {
     Finish(usize),
     Fail(usize),
     Cancel(usize),
+    Clear,
     TimePasses,
     LeasesRunOut,
     ProcessDies,
@@ -43,6 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => index.clone().prop_map(Event::Finish),
         1 => index.clone().prop_map(Event::Fail),
         2 => index.prop_map(Event::Cancel),
+        1 => Just(Event::Clear),
         2 => Just(Event::TimePasses),
         2 => Just(Event::LeasesRunOut),
         1 => Just(Event::ProcessDies),
@@ -100,6 +102,9 @@ impl Watched {
                     let key = self.empty.keys[0];
                     queue.cancel(key, *id, &failure(), now).await.unwrap();
                 }
+            }
+            Event::Clear => {
+                queue.clear(None, &failure(), now).await.unwrap();
             }
             Event::TimePasses => self.clock.advance(LEASE / 3),
             Event::LeasesRunOut => {

@@ -14,6 +14,7 @@ use super::*;
 use crate::key::KeyRole;
 use crate::store::{Keys, Store};
 use crate::testing::{World, count};
+use conformance::clearing::each_job_is_claimed_or_cleared;
 use conformance::{AsyncCount, Empty};
 
 impl QueueLimits {
@@ -69,13 +70,19 @@ async fn sqlite_conforms() {
     conformance::all(empty).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_connections_that_write_never_claim_the_same_job() {
-    let world = World::new();
+/// Two connections to one database, and a key.
+async fn two_queues(world: &World) -> ([Arc<dyn JobQueue>; 2], KeyId) {
     std::fs::create_dir_all(world.database().parent().unwrap()).unwrap();
     let stores = [world.store().await, world.store().await];
     let [key, _] = keys(&stores[0]).await;
     let queues = stores.map(|store| Arc::new(SqliteQueue::new(store)) as Arc<dyn JobQueue>);
+    (queues, key)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_connections_that_write_never_claim_the_same_job() {
+    let world = World::new();
+    let (queues, key) = two_queues(&world).await;
     conformance::no_job_is_claimed_twice(queues, key).await;
 }
 
@@ -89,4 +96,11 @@ async fn a_claim_looks_at_one_job_of_each_key() {
     let waiting = "SEARCH generations USING INDEX generations_waiting (key_id=?)";
     assert!(lines.iter().any(|line| line == waiting), "{lines:#?}");
     assert!(lines.iter().all(|line| !line.contains("SCAN generations")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_connections_never_claim_and_clear_the_same_job() {
+    let world = World::new();
+    let (queues, key) = two_queues(&world).await;
+    each_job_is_claimed_or_cleared(queues, key).await;
 }

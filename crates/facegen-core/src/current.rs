@@ -1,0 +1,65 @@
+//! A value that is replaced while it is used.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+use crate::redact::{FaceImage, SafeUrl};
+use crate::{FaceError, FaceReader, Picture};
+
+/// A value that is replaced while it is used. Clones are the same value.
+///
+/// Whoever needs two parts of it that fit each other gets it once.
+#[derive(Debug, Default)]
+pub struct Current<T>(Arc<RwLock<Arc<T>>>);
+
+impl<T> Current<T> {
+    /// This value, at first.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(value))))
+    }
+
+    /// The value of this moment, for as long as the caller wants it.
+    #[must_use]
+    pub fn get(&self) -> Arc<T> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the value for everybody who gets it from now on.
+    pub fn set(&self, value: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+    }
+}
+
+impl<T> Clone for Current<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Reads by the rules of the moment at which it begins.
+#[async_trait]
+impl<T: FaceReader> FaceReader for Current<T> {
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
+        self.get().fetch(url).await
+    }
+
+    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        self.get().decode(image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_see_the_new_value_and_who_has_the_old_one_keeps_it() {
+        let current = Current::new(1);
+        let clone = current.clone();
+        let old = clone.get();
+        current.set(2);
+        assert_eq!((*old, *clone.get()), (1, 2));
+    }
+}

@@ -1,0 +1,135 @@
+//! Clearing, forgetting, other numbers, and another engine.
+
+use super::*;
+use crate::testing::with_webhook;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_receiver() {
+    let world = World::new();
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let submission = submission(key, with_webhook("waits"));
+    let job = service.submit(submission).await.unwrap();
+    let waiter = {
+        let service = service.clone();
+        tokio::spawn(async move { service.wait(job.id, Duration::MAX).await })
+    };
+    while service.shared.ended.receiver_count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(service.clear_queue(Some(key)).await.unwrap(), 1);
+    let ended = waiter.await.unwrap().unwrap();
+    assert_eq!(ended.state, JobState::Cancelled);
+    let messages = world.receiver.messages(1).await;
+    let body = format!("{{\"id\":{},\"state\":\"cancelled\"}}", job.id);
+    assert_eq!(messages[0].body, body);
+    assert_eq!(service.clear_queue(None).await.unwrap(), 0);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_read_again() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let job = submit(&service, key, "a person").await;
+    service.clear_cache();
+    assert!(service.shared.photographs.take(&job.file_prefix).is_none());
+    service.shared.buckets.failed(world.clock.now());
+    service.clear_cache();
+    assert!(!service.shared.buckets.rests(world.clock.now()));
+    running.attach(world.engine());
+    assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    assert_eq!(service.backlog().await.unwrap(), Duration::ZERO);
+    let large = parse(RawGenerationRequest {
+        width: 512_i64.into(),
+        height: 512_i64.into(),
+        ..raw("large")
+    });
+    for _ in 0..2 {
+        let submission = submission(key, large.clone());
+        service.submit(submission).await.unwrap();
+    }
+    assert_eq!(service.backlog().await.unwrap(), Duration::from_secs(20));
+    let now = world.clock.now();
+    for left in [20, 0] {
+        let queue = &service.shared.queue;
+        queue
+            .claim(crate::queue::Hands::Empty, now, now)
+            .await
+            .unwrap();
+        let backlog = service.backlog().await.unwrap();
+        assert_eq!(backlog, Duration::from_secs(left));
+    }
+}
+
+#[tokio::test]
+async fn other_numbers_count_from_the_next_job_on() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    submit(&service, key, "first").await;
+    let mut config = world.config();
+    config.queue_limit = 1;
+    config.keep_pictures = Duration::from_hours(1);
+    service.reconfigure(config);
+    let refused = service.submit(submission(key, request("second"))).await;
+    assert!(matches!(refused, Err(JobError::QueueFull { limit: 1, .. })));
+    let running = service.start();
+    running.attach(world.engine());
+    let job = end_of(&service, JobId::new(1).unwrap()).await;
+    let hour = world.clock.now() + Duration::from_hours(1);
+    assert_eq!(job.expires_at, Some(hour));
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_is_taken_away_loses_no_job() {
+    let world = World::new();
+    world.control.close();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let jobs = [
+        submit(&service, key, "runs").await,
+        submit(&service, key, "waits").await,
+        submit(&service, key, "waits, too").await,
+    ];
+    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    let mut detaching = Box::pin(running.detach());
+    let a_moment = Duration::from_millis(10);
+    // It waits for the step that the engine is in.
+    while tokio::time::timeout(a_moment, &mut detaching)
+        .await
+        .is_err()
+    {
+        world.control.let_pass(1);
+    }
+    drop(detaching);
+    world.control.open();
+    let all_wait = async {
+        while service.shared.queue.depth().await.unwrap() < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::testing::PATIENCE, all_wait)
+        .await
+        .unwrap();
+    running.attach(world.engine());
+    for job in jobs {
+        assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    }
+    running.shutdown(Duration::ZERO).await;
+}
