@@ -32,5 +32,5 @@ pub use device::DeviceChoice;
 pub use encode::encode_png;
 pub use error::EngineError;
 pub use inspect::{ComponentFile, inspect};
-pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy};
+pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
 pub use preset::Preset;

@@ -36,11 +36,7 @@ impl CandleBackend {
     /// When one cannot be loaded, or a safety checker is mandatory and there is
     /// none.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
-        if options.safety.mandatory && !preset.has_safety_checker() {
-            return Err(
-                preset.refusal("it has no safety checker, and safety.mandatory asks for one")
-            );
-        }
+        options.safety.check(preset)?;
         let models = Models::load(preset, options)?;
         let adapter_scale = preset.options().adapter_scale;
         Ok(Self {

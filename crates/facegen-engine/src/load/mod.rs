@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub use models::Models;
 pub use progress::{LoadProgress, LoadStep};
 
-use crate::DeviceChoice;
+use crate::{DeviceChoice, EngineError, Preset, hub};
 
 /// How a preset is loaded; what it consists of is the preset's business.
 #[derive(Clone, Debug, Default)]
@@ -38,4 +38,27 @@ pub struct SafetyPolicy {
     /// Find every picture unsafe that is looked at, even without a checker.
     /// For tests.
     pub force_hit: bool,
+}
+
+impl SafetyPolicy {
+    /// Refuses a preset that cannot do what the operator wants.
+    pub(crate) fn check(self, preset: &Preset) -> Result<(), EngineError> {
+        if self.mandatory && !preset.has_safety_checker() {
+            return Err(
+                preset.refusal("it has no safety checker, and safety.mandatory asks for one")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a preset that cannot be loaded, as far as that can be told without
+/// reading weights: an engine that works need not go for one that never will.
+///
+/// # Errors
+/// A licence is not accepted, a fetched file is missing, the models do not fit
+/// each other, or a safety checker is mandatory and there is none.
+pub fn can_load(preset: &Preset, options: &LoadOptions) -> Result<(), EngineError> {
+    options.safety.check(preset)?;
+    fit::check(&hub::locate(preset, &options.data_dir, &options.accept)?)
 }

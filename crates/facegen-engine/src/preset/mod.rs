@@ -29,6 +29,8 @@ use manifest::Manifest;
 #[derive(Clone, Debug)]
 pub struct Preset {
     models_dir: PathBuf,
+    /// What the file says.
+    text: String,
     manifest: Manifest,
 }
 
@@ -65,6 +67,7 @@ impl Preset {
         }
         Ok(Self {
             models_dir: models_dir.to_owned(),
+            text,
             manifest,
         })
     }
@@ -113,6 +116,18 @@ impl Preset {
     #[must_use]
     pub fn has_safety_checker(&self) -> bool {
         self.components().safety_checker.is_some()
+    }
+
+    /// How many networks it has: all its components but the tokenizer.
+    #[must_use]
+    pub fn network_count(&self) -> usize {
+        self.components().named().len() - 1
+    }
+
+    /// Whether `other` was read from an equal manifest of the same folder.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        (&self.models_dir, &self.text) == (&other.models_dir, &other.text)
     }
 
     /// The licences that the manifest says more about, by their names.
