@@ -24,12 +24,13 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_api::{
-    ApiConfig, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
+    ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
+use facegen_core::fake::FakeServer;
 use facegen_core::request::Style;
 use facegen_core::{
-    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Picture, Slot,
-    SlotEvent, SystemClock,
+    Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
+    Slot, SlotEvent, SystemClock,
 };
 use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
@@ -313,13 +314,16 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
     running.attach(Arc::new(engine()?));
     let api = router(ApiState {
         jobs,
-        config: ApiConfig {
-            sync_wait,
-            ..ApiConfig::default()
-        },
-        capabilities,
+        settings: Current::new(ApiSettings {
+            config: ApiConfig {
+                sync_wait,
+                ..ApiConfig::default()
+            },
+            capabilities,
+        }),
         readiness: Arc::new(|| Readiness::Ready),
         metrics: Arc::new(String::new),
+        control: Arc::new(FakeServer::default()),
         clock: Arc::new(SystemClock),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, Method};
 use serde_json::json;
 
+use crate::families::routes;
 use crate::server::{Builder, FETCH, MAKE_GEN, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +71,57 @@ async fn slashes_too_many_do_not_matter() {
     let link = made["output"][0].as_str().unwrap();
     let path = link.strip_prefix("http://faces.test").unwrap();
     assert_eq!(server.get(&format!("/{path}")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_is_there_with_slashes_too_many_and_for_post() {
+    let server = TestServer::start().await;
+    let made = server.make_gen(&json!({})).await.ok();
+    assert_eq!(made["id"], 1);
+    for path in routes() {
+        let body = server.request_with(&json!({"key": server.admin_key, "request_id": 1}));
+        // Nothing that is made with another key.
+        let is_foreign = path.contains("fetch");
+        for path in [path.clone(), format!("/{}//", path.replace('/', "//"))] {
+            let answer = server.post(&path, &body).await;
+            if is_foreign {
+                assert_eq!(answer.error(404), "Request not found", "{path}");
+            } else {
+                assert_eq!(answer.status, 200, "{path}");
+            }
+        }
+        let answer = server.send(request(Method::PUT, &path, "")).await;
+        assert_eq!(answer.error(405), "Method not allowed", "{path}");
+        let allowed = if path.ends_with("/1") {
+            "POST,GET,HEAD"
+        } else {
+            "POST"
+        };
+        assert_eq!(answer.header("allow"), allowed, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_asks_for_a_key_and_is_counted_by_its_template() {
+    let server = TestServer::start().await;
+    for path in routes() {
+        let answer = server.post(&path, &json!({"key": "wrong"})).await;
+        assert_eq!(answer.error(401), "Invalid API key", "{path}");
+        let mut by_header = request(Method::POST, &path, "");
+        let key = HeaderValue::from_str(&server.admin_key).unwrap();
+        by_header.headers_mut().insert("key", key);
+        assert_ne!(server.send(by_header).await.status, 401, "{path}");
+    }
+    let metrics = server.get("/metrics").await;
+    let text = String::from_utf8(metrics.bytes.to_vec()).unwrap();
+    for path in routes() {
+        let template = match path.strip_suffix("/1") {
+            Some(fetch) => format!("{fetch}/{{id}}"),
+            None => path,
+        };
+        let labels = format!("{{route=\"{template}\",method=\"POST\",status=\"401\"");
+        assert!(text.contains(&labels), "{labels}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

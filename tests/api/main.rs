@@ -7,6 +7,8 @@
 //! | [`make_gen`] | `/api/v1/enterprise/face_gen/make_gen` |
 //! | [`make_gen_errors`] | the same with what cannot be used |
 //! | [`fetch`] | `/api/v1/enterprise/face_gen/fetch` |
+//! | [`families`] | the same calls under other paths |
+//! | [`control`] | `clear_queue`, `restart_server` and the like |
 //! | [`temp`] | `/temp` |
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`bodies`] | bodies of every kind, on whatever route |
@@ -30,7 +32,11 @@ mod captured_log;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod everywhere;
+#[cfg(test)]
+mod families;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]

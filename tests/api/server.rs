@@ -8,12 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use facegen_api::{
-    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, SafetyChecking,
-    router, webhook_body,
+    ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,
+    SafetyChecking, router, webhook_body,
 };
-use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::fake::{
+    FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+};
 use facegen_core::request::Style;
-use facegen_core::{FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{Current, FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
     EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
     Running,
@@ -104,14 +106,20 @@ impl Builder {
         let running = jobs.start();
         let control = self.control.clone();
         running.attach(Arc::new(engine(&control)));
-        let (id, key) = new_key(&jobs, "first").await;
-        let (_, other_key) = new_key(&jobs, "second").await;
-        let router = router(ApiState {
-            jobs: jobs.clone(),
+        let (id, key) = new_key(&jobs, "first", KeyRole::Plain).await;
+        let (_, other_key) = new_key(&jobs, "second", KeyRole::Plain).await;
+        let (_, admin_key) = new_key(&jobs, "third", KeyRole::Admin).await;
+        let told = Arc::new(FakeServer::default());
+        let settings = Current::new(ApiSettings {
             config: self.config,
             capabilities: self.capabilities,
+        });
+        let router = router(ApiState {
+            jobs: jobs.clone(),
+            settings: settings.clone(),
             readiness: self.readiness,
             metrics: self.metrics,
+            control: Arc::clone(&told) as _,
             clock: Arc::new(clock.clone()),
         });
         TestServer {
@@ -120,6 +128,9 @@ impl Builder {
             key_id: id,
             key,
             other_key,
+            admin_key,
+            told,
+            settings,
             control,
             clock,
             delivered: tokio::sync::Mutex::new(delivered),
@@ -170,8 +181,8 @@ fn engine(control: &FakeControl) -> EngineHandle {
     EngineHandle::spawn("fake", move || Ok(Box::new(FakeBackend::new(&control, 1)))).unwrap()
 }
 
-async fn new_key(jobs: &JobService, name: &str) -> (KeyId, String) {
-    let (key, text) = jobs.keys().create(name, KeyRole::Plain).await.unwrap();
+async fn new_key(jobs: &JobService, name: &str, role: KeyRole) -> (KeyId, String) {
+    let (key, text) = jobs.keys().create(name, role).await.unwrap();
     (key.id, text.expose().clone())
 }
 
@@ -183,6 +194,10 @@ pub(crate) struct TestServer {
     pub(crate) key_id: KeyId,
     pub(crate) key: String,
     pub(crate) other_key: String,
+    pub(crate) admin_key: String,
+    /// What the server was told to do.
+    pub(crate) told: Arc<FakeServer>,
+    pub(crate) settings: Current<ApiSettings>,
     pub(crate) control: FakeControl,
     pub(crate) clock: ManualClock,
     delivered: tokio::sync::Mutex<mpsc::Receiver<WebhookMessage>>,
@@ -275,7 +290,7 @@ impl Drop for TestServer {
             return;
         }
         let log = log();
-        let own = [self.key.clone(), self.other_key.clone()];
+        let own = [&self.key, &self.other_key, &self.admin_key].map(String::clone);
         let common = [
             PROMPT,
             "Zenobia",

@@ -7,10 +7,14 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use facegen_api::{ApiConfig, ApiState, Capabilities, Readiness, SafetyChecking, router};
-use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_api::{
+    ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router,
+};
+use facegen_core::fake::{
+    FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+};
 use facegen_core::redact::SafeUrl;
-use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{Current, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
     Bucket, EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports, Running,
 };
@@ -55,16 +59,19 @@ impl Server {
         let (_, key) = jobs.keys().create("first", KeyRole::Plain).await.unwrap();
         let router = router(ApiState {
             jobs,
-            config: ApiConfig {
-                sync_wait: PATIENCE,
-                ..ApiConfig::default()
-            },
-            capabilities: Capabilities {
-                safety_checking: SafetyChecking::Absent,
-                styles: Vec::new(),
-            },
+            settings: Current::new(ApiSettings {
+                config: ApiConfig {
+                    sync_wait: PATIENCE,
+                    ..ApiConfig::default()
+                },
+                capabilities: Capabilities {
+                    safety_checking: SafetyChecking::Absent,
+                    styles: Vec::new(),
+                },
+            }),
             readiness: Arc::new(|| Readiness::Ready),
             metrics: Arc::new(String::new),
+            control: Arc::new(FakeServer::default()),
             clock: Arc::new(clock.clone()),
         });
         Self {

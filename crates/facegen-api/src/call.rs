@@ -4,23 +4,33 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 use facegen_jobs::Key;
 
 use crate::auth::{authenticate, sent_in_headers};
 use crate::body::{BodyBudget, BodyShare, RequestBody, parse_body, read_body};
-use crate::links::base_url;
+use crate::family::Family;
+use crate::links::{Links, base_url};
 use crate::middleware::in_time;
-use crate::{ApiError, ApiState};
+use crate::{ApiConfig, ApiError, ApiSettings, ApiState, Capabilities};
 
-/// What all requests share: what the binary gave, and what only this crate
-/// needs.
-pub(crate) struct Served {
+/// What the router holds, from which each request gets what counts at its time.
+#[derive(Clone)]
+pub(crate) struct Live {
     pub(crate) api: ApiState,
     /// The room for bodies.
-    pub(crate) bodies: BodyBudget,
+    pub(crate) bodies: Arc<BodyBudget>,
+}
+
+/// What a request needs: what the binary gave, what only this crate needs, and
+/// the settings of this moment.
+pub(crate) struct Served {
+    api: ApiState,
+    pub(crate) config: ApiConfig,
+    pub(crate) capabilities: Capabilities,
+    bodies: Arc<BodyBudget>,
 }
 
 impl Deref for Served {
@@ -34,6 +44,21 @@ impl Deref for Served {
 /// The state as handlers get it.
 pub(crate) type SharedState = Arc<Served>;
 
+impl FromRef<Live> for SharedState {
+    fn from_ref(live: &Live) -> Self {
+        let ApiSettings {
+            config,
+            capabilities,
+        } = (*live.api.settings.get()).clone();
+        Self::new(Served {
+            api: live.api.clone(),
+            config,
+            capabilities,
+            bodies: Arc::clone(&live.bodies),
+        })
+    }
+}
+
 /// A call whose key is known. Nothing about its fields has been told yet.
 pub(crate) struct ApiCall {
     /// Whom it comes from.
@@ -44,13 +69,23 @@ pub(crate) struct ApiCall {
     pub(crate) share: BodyShare,
     /// What links in the answer begin with.
     pub(crate) base_url: String,
+    /// The family of routes that it came by.
+    pub(crate) family: Family,
 }
 
-impl FromRequest<SharedState> for ApiCall {
+impl ApiCall {
+    /// The addresses for the answer.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links::new(&self.base_url).within(self.family)
+    }
+}
+
+impl FromRequest<Live> for ApiCall {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &SharedState) -> Result<Self, ApiError> {
-        in_time(read_call(request, state)).await?
+    async fn from_request(request: Request, live: &Live) -> Result<Self, ApiError> {
+        let state = SharedState::from_ref(live);
+        in_time(read_call(request, &state)).await?
     }
 }
 
@@ -68,6 +103,7 @@ async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, Api
         body: fields,
         share,
         base_url,
+        family: Family::of(parts.uri.path()),
     })
 }
 
@@ -77,12 +113,17 @@ async fn read_fields(
     body: Body,
     state: &SharedState,
 ) -> Result<(RequestBody, BodyShare), ApiError> {
+    let ApiConfig {
+        body_budget_bytes,
+        max_body_bytes,
+        ..
+    } = state.config;
+    state.bodies.grow(body_budget_bytes, max_body_bytes);
     let mut share = state.bodies.share();
     if parts.method != Method::POST {
         return Ok((RequestBody::default(), share));
     }
-    let limit = state.config.max_body_bytes;
-    let bytes = read_body(&parts.headers, body, limit, &mut share).await?;
+    let bytes = read_body(&parts.headers, body, max_body_bytes, &mut share).await?;
     let headers = parts.headers.clone();
     // The share goes along: the work goes on when its caller has gone.
     off_the_runtime(move || Ok((parse_body(&headers, &bytes)?, share))).await?

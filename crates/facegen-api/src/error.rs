@@ -54,6 +54,13 @@ pub enum ApiError {
     /// The key is missing, unknown or revoked.
     #[error("the key is missing, unknown or revoked")]
     Unauthorized,
+    /// The key is known and may not do this.
+    #[error("this needs an admin key")]
+    Forbidden,
+    /// The server does not go over to what its files say now; why is in the
+    /// log.
+    #[error("the config or the preset cannot be used, nothing has changed")]
+    UpdateRefused,
     /// Nothing is served under this path.
     #[error("there is no such path")]
     UnknownPath,
@@ -99,12 +106,13 @@ impl ApiError {
             | Self::InvalidHost
             | Self::MethodNotAllowed => ErrorCode::InvalidRequest,
             Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::Forbidden => ErrorCode::Forbidden,
             Self::UnknownPath | Self::UnknownJob | Self::Expired { .. } | Self::UnknownFile => {
                 ErrorCode::NotFound
             }
             Self::Jobs(error) => error.code(),
             Self::NoRoom | Self::TooSlow => ErrorCode::Unavailable,
-            Self::Panicked | Self::Serialisation(_) => ErrorCode::Internal,
+            Self::UpdateRefused | Self::Panicked | Self::Serialisation(_) => ErrorCode::Internal,
         }
     }
 
@@ -137,6 +145,10 @@ impl ApiError {
             Self::Fields(error) => return error.to_string().into(),
             Self::InvalidHost => "The Host header is missing or invalid",
             Self::Unauthorized => "Invalid API key",
+            Self::Forbidden => "This needs an admin key",
+            Self::UpdateRefused => {
+                "The new configuration cannot be used, nothing was changed; the log says why"
+            }
             Self::UnknownPath => "Path not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnknownJob => "Request not found",

@@ -13,6 +13,7 @@
 //! | `body` | bodies as they are sent, read into `RequestBody` |
 //! | `auth` | the key of a request |
 //! | `call` | one call of the documented API: its key, its body, its links |
+//! | `family` | the same calls under several paths |
 //! | `handlers` | one file for each kind of route |
 //! | `wire` | the bodies of answers, key by key |
 //! | `links` | the addresses in answers |
@@ -25,6 +26,7 @@ mod auth;
 mod body;
 mod call;
 pub mod error;
+mod family;
 mod handlers;
 mod links;
 mod middleware;
@@ -42,6 +44,7 @@ mod fixture;
 pub use error::ApiError;
 pub use router::router;
 pub use state::{
-    ApiConfig, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe, SafetyChecking,
+    ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,
+    SafetyChecking, SystemStatus,
 };
 pub use webhook::webhook_body;

@@ -7,6 +7,7 @@ use facegen_core::FileKind;
 use facegen_jobs::{Job, JobId};
 
 use crate::ApiError;
+use crate::family::Family;
 
 /// Where the server is for its caller: the address that the operator set, else
 /// `http://` and the host that the request names.
@@ -42,6 +43,7 @@ fn is_host(text: &str) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Links<'a> {
     base: &'a str,
+    family: Family,
 }
 
 impl<'a> Links<'a> {
@@ -49,12 +51,18 @@ impl<'a> Links<'a> {
     pub(crate) fn new(base: &'a str) -> Self {
         Self {
             base: base.trim_end_matches('/'),
+            family: Family::FaceGen,
         }
+    }
+
+    /// The same for a caller of this family.
+    pub(crate) fn within(self, family: Family) -> Self {
+        Self { family, ..self }
     }
 
     /// Where to ask for a job.
     pub(crate) fn fetch(self, id: JobId) -> String {
-        format!("{}/api/v1/enterprise/face_gen/fetch/{id}", self.base)
+        format!("{}{}", self.base, self.family.fetch(id))
     }
 
     /// Where the pictures of a job are, or will be: in their bucket, and else

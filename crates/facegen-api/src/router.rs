@@ -11,10 +11,14 @@ use tower::ServiceBuilder;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::body::{BodyBudget, discard_request};
-use crate::call::{Served, SharedState};
-use crate::handlers::{fetch, files, make_gen, operations};
+use crate::call::Live;
+use crate::family::Family;
+use crate::handlers::{control, fetch, files, make_gen, operations};
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
+
+/// Where some clients ask for pictures of whatever kind.
+const V6_IMAGES: &str = "/api/v6/images";
 
 /// Everything that the server answers, for the binary and for tests.
 pub fn router(state: ApiState) -> Router {
@@ -22,17 +26,17 @@ pub fn router(state: ApiState) -> Router {
         body_budget_bytes,
         max_body_bytes,
         ..
-    } = state.config;
-    let state = Arc::new(Served {
+    } = state.settings.get().config;
+    let live = Live {
         api: state,
-        bodies: BodyBudget::new(body_budget_bytes, max_body_bytes),
-    });
+        bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
+    };
     let routes = Router::new()
         .merge(make_gen_route())
         .merge(quick_routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed);
-    let routes = middleware::around(routes, &state).with_state(state);
+    let routes = middleware::around(routes, &live).with_state(live);
     // Paths are tidied before routing, hence outside of the router.
     let tidied = ServiceBuilder::new()
         .map_request(middleware::tidy_path)
@@ -42,36 +46,62 @@ pub fn router(state: ApiState) -> Router {
 
 /// The request for pictures. It limits its time itself, because it may wait for
 /// pictures, and must not be cut off once its job is taken in.
-fn make_gen_route() -> Router<SharedState> {
-    Router::new().route(
-        "/api/v1/enterprise/face_gen/make_gen",
-        post(make_gen::make_gen),
-    )
+fn make_gen_route() -> Router<Live> {
+    let mut routes = Router::new();
+    for family in Family::ALL {
+        for name in family.generations() {
+            let path = format!("{}/{name}", family.base());
+            routes = routes.route(&path, post(make_gen::make_gen));
+        }
+    }
+    routes
 }
 
 /// Everything that can be given up at any moment.
-fn quick_routes() -> Router<SharedState> {
+fn quick_routes() -> Router<Live> {
     Router::new()
         .merge(fetch_routes())
+        .merge(control_routes())
         .merge(file_routes())
         .merge(operations_routes())
         .layer(from_fn(middleware::answer_in_time))
 }
 
 /// The question after pictures, in all its documented forms.
-fn fetch_routes() -> Router<SharedState> {
+fn fetch_routes() -> Router<Live> {
     let by_body = || post(fetch::by_body);
-    Router::new()
-        .route("/api/v1/enterprise/face_gen/fetch", by_body())
-        .route(
-            "/api/v1/enterprise/face_gen/fetch/{id}",
-            post(fetch::by_path).get(fetch::by_path),
-        )
-        .route("/api/v1/enterprise/fetch", by_body())
+    let by_path = || post(fetch::by_path).get(fetch::by_path);
+    let mut routes = Router::new().route("/api/v1/enterprise/fetch", by_body());
+    for base in Family::ALL.map(Family::base).into_iter().chain([V6_IMAGES]) {
+        routes = routes
+            .route(&format!("{base}/fetch"), by_body())
+            .route(&format!("{base}/fetch/{{id}}"), by_path());
+    }
+    routes
+}
+
+/// What callers tell a server of their own.
+fn control_routes() -> Router<Live> {
+    let mut routes = Router::new();
+    for family in Family::ALL
+        .into_iter()
+        .filter(|family| family.has_control())
+    {
+        let path = |name| format!("{}/{name}", family.base());
+        routes = routes
+            .route(&path("clear_cache"), post(control::clear_cache))
+            .route(&path("clear_queue"), post(control::clear_queue))
+            .route(&path("restart_server"), post(control::restart_server))
+            .route(&path("system_details"), post(control::system_details))
+            .route(&path("update_server"), post(control::update_server))
+            // What clients call it.
+            .route(&path("update"), post(control::update_server));
+    }
+    routes
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.
-fn file_routes() -> Router<SharedState> {
+fn file_routes() -> Router<Live> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
@@ -84,7 +114,7 @@ fn file_routes() -> Router<SharedState> {
 }
 
 /// What operators and their machines ask for.
-fn operations_routes() -> Router<SharedState> {
+fn operations_routes() -> Router<Live> {
     Router::new()
         .route("/", get(operations::index))
         .route("/page.css", get(page::style))

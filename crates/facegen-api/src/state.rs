@@ -4,24 +4,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::Clock;
 use facegen_core::request::Style;
+use facegen_core::{Clock, Control, Current};
 use facegen_jobs::JobService;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that the handlers need.
 #[derive(Clone)]
 pub struct ApiState {
     /// Does the work.
     pub jobs: JobService,
-    /// What the operator may set.
-    pub config: ApiConfig,
-    /// What the loaded models can do.
-    pub capabilities: Capabilities,
+    /// What may change while the server runs.
+    pub settings: Current<ApiSettings>,
     /// Says whether the server can make pictures at this moment.
     pub readiness: ReadinessProbe,
     /// Renders the metrics of the process.
     pub metrics: MetricsRenderer,
+    /// Restarts and updates the server.
+    pub control: Arc<dyn Control>,
     /// The time of day, for pictures that have expired.
     pub clock: Arc<dyn Clock>,
 }
@@ -30,10 +30,18 @@ impl fmt::Debug for ApiState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("ApiState")
-            .field("config", &self.config)
-            .field("capabilities", &self.capabilities)
+            .field("settings", &self.settings.get())
             .finish_non_exhaustive()
     }
+}
+
+/// What may change while the server runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// What the operator may set.
+    pub config: ApiConfig,
+    /// What the models can do.
+    pub capabilities: Capabilities,
 }
 
 /// What the operator may set about the HTTP interface.
@@ -58,6 +66,8 @@ pub struct ApiConfig {
     /// Whether errors of all paths under `/api/` are answered with status 200,
     /// for clients that read no other body.
     pub legacy_http_200: bool,
+    /// What `system_details` calls a server that is well.
+    pub system_status: SystemStatus,
     /// The largest photograph, decoded from base64, in bytes.
     pub max_face_bytes: usize,
     /// How long pictures are kept, for callers who come too late.
@@ -82,10 +92,22 @@ impl Default for ApiConfig {
             max_body_bytes,
             body_budget_bytes: Self::body_budget(max_body_bytes),
             legacy_http_200: false,
+            system_status: SystemStatus::Success,
             max_face_bytes: 10_000_000,
             keep_pictures: Duration::from_hours(24),
         }
     }
+}
+
+/// What `system_details` calls a server that is well: the documentation has one
+/// word in one of its versions and another in the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SystemStatus {
+    /// As all other calls.
+    Success,
+    /// As older versions.
+    Ok,
 }
 
 /// What the loaded models can do.

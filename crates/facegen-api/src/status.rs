@@ -14,6 +14,7 @@ pub fn status_of(code: ErrorCode) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::QueueFull | ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -35,6 +36,7 @@ mod tests {
             (ErrorCode::InvalidFaceImage, 400),
             (ErrorCode::NoFace, 400),
             (ErrorCode::Unauthorized, 401),
+            (ErrorCode::Forbidden, 403),
             (ErrorCode::NotFound, 404),
             (ErrorCode::QueueFull, 429),
             (ErrorCode::RateLimited, 429),

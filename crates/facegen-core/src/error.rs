@@ -19,6 +19,8 @@ pub enum ErrorCode {
     NoFace,
     /// The API key is missing or wrong.
     Unauthorized,
+    /// The API key is right, and not enough for this.
+    Forbidden,
     /// There is no such thing, or it belongs to another key.
     NotFound,
     /// Too much is waiting already; the same request may succeed later.
@@ -46,6 +48,7 @@ impl ErrorCode {
             Self::InvalidFaceImage => "invalid_face_image",
             Self::NoFace => "no_face",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::QueueFull => "queue_full",
             Self::RateLimited => "rate_limited",

@@ -68,6 +68,7 @@ impl From<BackendError> for Failure {
             ErrorCode::InvalidFaceImage => Self::FaceImage(error.into()),
             ErrorCode::InvalidRequest
             | ErrorCode::Unauthorized
+            | ErrorCode::Forbidden
             | ErrorCode::NotFound
             | ErrorCode::QueueFull
             | ErrorCode::RateLimited

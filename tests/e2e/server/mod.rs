@@ -4,6 +4,8 @@
 //! - [`client`]: what a client sends and gets
 //! - [`requests`]: pictures, keys, links and refusals
 //! - [`connections`]: what is hardly HTTP
+//! - [`control`]: restarts, updates, an empty queue
+//! - [`receiver`]: who gets webhooks
 //! - [`safety`]: what is shown of unsafe pictures
 //! - [`stops`]: signals, a second server, hand-back
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
@@ -11,8 +13,10 @@
 
 mod client;
 mod connections;
+mod control;
 mod kills;
 mod process;
+mod receiver;
 mod requests;
 mod safety;
 mod stops;

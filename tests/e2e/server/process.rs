@@ -137,6 +137,11 @@ impl Server {
         self.log.wait_for(text)
     }
 
+    /// How many log lines so far contain `text`.
+    pub(super) fn count(&self, text: &str) -> usize {
+        self.log.count(text)
+    }
+
     /// Kills the server as a power cut would.
     pub(super) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
@@ -215,6 +220,12 @@ impl Log {
             .wait_timeout_while(log, PATIENCE, |log| !log.ended && find(log).is_none());
         let log = waited.unwrap_or_else(PoisonError::into_inner).0;
         find(&log).with_context(|| format!("no line of the log has {text:?}"))
+    }
+
+    fn count(&self, text: &str) -> usize {
+        let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = log.lines.iter();
+        lines.filter(|line| line.contains(text)).count()
     }
 
     /// The lines that a person would read.

@@ -5,6 +5,7 @@
 //! is only announced, and is given back when the request needs it no more.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,17 +28,27 @@ const ROOM_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct BodyBudget {
     /// One permit for each byte.
     room: Arc<Semaphore>,
+    /// How many there are, those that are taken included.
+    bytes: AtomicUsize,
 }
 
 impl BodyBudget {
     /// Room for `bytes`, and for at least one body of `largest_body` bytes,
     /// which could not be read at all otherwise.
     pub(crate) fn new(bytes: usize, largest_body: usize) -> Self {
-        let one_body = pieces_for(largest_body);
-        let bytes = bytes.max(one_body).min(Semaphore::MAX_PERMITS);
+        let bytes = room_for(bytes, largest_body);
         Self {
             room: Arc::new(Semaphore::new(bytes)),
+            bytes: bytes.into(),
         }
+    }
+
+    /// Makes as much room as a new budget would have. It never becomes less:
+    /// smaller bodies need no less of it.
+    pub(crate) fn grow(&self, bytes: usize, largest_body: usize) {
+        let wanted = room_for(bytes, largest_body);
+        let former = self.bytes.fetch_max(wanted, Ordering::Relaxed);
+        self.room.add_permits(wanted.saturating_sub(former));
     }
 
     /// The share of one body, nothing yet.
@@ -85,6 +96,12 @@ impl BodyShare {
     }
 }
 
+/// The bytes of a budget of `bytes` that has room for one of the largest.
+fn room_for(bytes: usize, largest_body: usize) -> usize {
+    let bytes = bytes.max(pieces_for(largest_body));
+    bytes.min(Semaphore::MAX_PERMITS)
+}
+
 /// The bytes of all pieces that a body of `length` bytes takes.
 fn pieces_for(length: usize) -> usize {
     let charged = length.saturating_sub(FREE_BYTES);
@@ -126,5 +143,17 @@ mod tests {
         assert!(matches!(error, ApiError::NoRoom));
         drop(first);
         second.cover(FREE_BYTES + 1).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_grows_and_does_not_shrink() {
+        let budget = BodyBudget::new(2 * PIECE_BYTES, 0);
+        let mut share = budget.share();
+        assert!(share.cover(BODY + PIECE_BYTES).await.is_err());
+        for (bytes, room) in [(3, 3), (3, 3), (1, 3), (4, 4)] {
+            budget.grow(bytes * PIECE_BYTES, 0);
+            assert_eq!(budget.room.available_permits(), room * PIECE_BYTES);
+        }
+        share.cover(BODY + PIECE_BYTES).await.unwrap();
     }
 }

@@ -10,7 +10,6 @@ use tracing::Span;
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
-use crate::links::Links;
 use crate::response::Json;
 use crate::wire::{Failed, FetchProcessing, FetchSuccess};
 
@@ -55,7 +54,7 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     Span::current().record("job", id.get());
     let job = state.jobs.find(call.key.id, id).await?;
     let job = job.ok_or(ApiError::UnknownJob)?;
-    let links = Links::new(&call.base_url);
+    let links = call.links();
     match job.state {
         JobState::Succeeded if job.has_expired(state.clock.now()) => Err(ApiError::Expired {
             keep: state.config.keep_pictures,

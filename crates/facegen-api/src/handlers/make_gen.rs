@@ -31,6 +31,7 @@ pub(crate) async fn make_gen(
         body,
         share,
         base_url,
+        family,
     } = call;
     state.jobs.count_request(&key)?;
     let styles = state.capabilities.styles.clone();
@@ -48,7 +49,8 @@ pub(crate) async fn make_gen(
     let job = submit(&state, submission, share).await?;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
-    Ok(answer(&state, &job, Links::new(&base_url)).await)
+    let links = Links::new(&base_url).within(family);
+    Ok(answer(&state, &job, links).await)
 }
 
 /// Hands the job over. The photograph is in memory until that is done, whether

@@ -2,11 +2,13 @@
 //!
 //! | chapter | answers |
 //! |---|---|
+//! | [`control`] | callers who control the server |
 //! | [`make_gen`] | the request for pictures |
 //! | [`fetch`] | the question after them |
 //! | [`files`] | the pictures themselves |
 //! | [`operations`] | operators and their machines |
 
+pub(crate) mod control;
 pub(crate) mod fetch;
 pub(crate) mod files;
 pub(crate) mod make_gen;

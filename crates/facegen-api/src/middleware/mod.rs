@@ -17,23 +17,21 @@ mod tidy;
 pub(crate) use limits::{answer_in_time, in_time};
 pub(crate) use tidy::tidy_path;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::call::SharedState;
+use crate::call::Live;
 
 /// The routes with everything around them, the outermost first. The limit of
 /// bodies is where they are read, so that it can answer in the envelope.
-pub(crate) fn around(routes: Router<SharedState>, state: &SharedState) -> Router<SharedState> {
+pub(crate) fn around(routes: Router<Live>, live: &Live) -> Router<Live> {
     let stack = ServiceBuilder::new()
         // The log line needs the id, and every answer shows it.
         .layer(from_fn(request_id::name))
         // Outside of what is logged and measured, which want the true status.
-        .layer(from_fn_with_state(Arc::clone(state), legacy::soften))
+        .layer(from_fn_with_state(live.clone(), legacy::soften))
         // Outside of what turns failures into answers, to see all answers.
         .layer(from_fn(observe::observe))
         // Innermost, but for the time limit of some routes: see the router.

@@ -6,7 +6,9 @@
 //! | [`meta`] | [`Meta`], the request as it was understood |
 //! | [`generation`] | what `make_gen` answers |
 //! | [`fetch`] | what `fetch` answers |
+//! | [`control`] | what is answered to those who control the server |
 
+mod control;
 mod fetch;
 mod generation;
 mod meta;
@@ -14,6 +16,7 @@ mod meta;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use control::{Done, Restarting, SystemDetails};
 pub(crate) use fetch::{FetchProcessing, FetchSuccess};
 pub(crate) use generation::{Failed, Processing, Success, failure_message};
 use meta::Meta;

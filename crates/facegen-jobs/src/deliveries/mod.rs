@@ -151,7 +151,7 @@ async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOut
         return Ok(refused("the job has no webhook"));
     };
     let master_key = &shared.ports.master_key;
-    let signs = shared.config.sign_webhooks;
+    let signs = shared.config().sign_webhooks;
     let message = WebhookMessage {
         id: delivery.name.clone(),
         url: url.clone(),

@@ -322,7 +322,7 @@ impl JobService {
     /// # Errors
     /// The key has made as many within the last minute as it may.
     pub fn count_request(&self, key: &Key) -> Result<(), JobError> {
-        let limits = key.limits.or(self.shared.config.key_limits);
+        let limits = key.limits.or(self.shared.config().key_limits);
         let limit = limits.requests_per_minute;
         if limit == 0 {
             return Ok(());

@@ -136,7 +136,7 @@ impl Worker {
     }
 
     async fn look_after_queue(&mut self) -> Result<(), StoreError> {
-        let patience = self.shared.config.step_timeout;
+        let patience = self.shared.config().step_timeout;
         if self.shared.engine.give_up_after(patience) {
             tracing::error!(
                 ?patience,

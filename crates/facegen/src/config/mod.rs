@@ -10,6 +10,7 @@
 //! | [`s3`] | the section of the bucket |
 //! | [`environment`] | what is read from environment variables |
 //! | [`layer`] | settings, and where they were made |
+//! | `update` | what a running server takes over |
 
 pub(crate) mod environment;
 mod layer;
@@ -17,6 +18,7 @@ pub(crate) mod s3;
 pub(crate) mod sections;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +58,7 @@ pub(crate) struct Config {
 }
 
 /// The settings that have an option on the command line.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ConfigArguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]

@@ -6,6 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use facegen_api::SystemStatus;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::s3::S3Section;
@@ -21,6 +22,7 @@ pub(crate) struct ServerSection {
     pub(crate) sync_wait_seconds: u16,
     pub(crate) max_body_megabytes: NonZeroU16,
     pub(crate) legacy_http_200: bool,
+    pub(crate) system_status: SystemStatus,
     pub(crate) shutdown_grace_seconds: u16,
 }
 

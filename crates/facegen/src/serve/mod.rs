@@ -3,6 +3,9 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`wiring`] | the parts of the server, made from the config |
+//! | [`live`] | what changes while the server runs |
+//! | [`controller`] | what can be told to it then |
+//! | [`work`] | the engine, loaded and loaded anew |
 //! | [`bucket`] | where callers read pictures themselves |
 //! | [`http`] | its connections |
 //! | [`first_key`] | the key with which everything begins |
@@ -12,25 +15,25 @@
 //! | `testing` | dying in the middle of a job, in builds for development |
 
 mod bucket;
+mod controller;
 mod first_key;
 mod http;
+mod live;
 mod measuring;
 mod shutdown;
 mod status;
 #[cfg(debug_assertions)]
 mod testing;
 mod wiring;
+mod work;
 
 pub(crate) use bucket::store as bucket_store;
 pub(crate) use wiring::{PICTURES, load_options, master_key};
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use facegen_engine::{LoadOptions, LoadProgress, Preset};
-use facegen_jobs::{EngineHandle, Running};
+use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -39,11 +42,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::environment::Environment;
 use crate::config::sections::seconds;
 use crate::config::{Config, ConfigArguments};
-use crate::engine;
 use crate::failure::Failure;
 use crate::telemetry;
+use controller::Controller;
+use live::{Live, Plan};
 use shutdown::StopSignals;
-use status::Status;
 
 /// Threads for work that blocks: more would not read photographs any faster,
 /// and each keeps memory of its own.
@@ -59,7 +62,7 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let config = Config::load(arguments, &environment)?;
     telemetry::init_server(config.log.format);
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(config, environment));
+    let result = runtime.block_on(serve(config, arguments.clone(), environment));
     // Loading models cannot be interrupted and need not be waited for.
     runtime.shutdown_background();
     result
@@ -73,33 +76,37 @@ fn runtime() -> Result<Runtime, Failure> {
     Ok(runtime.context("cannot start the runtime")?)
 }
 
-async fn serve(config: Config, environment: Environment) -> Result<(), Failure> {
+async fn serve(
+    config: Config,
+    arguments: ConfigArguments,
+    environment: Environment,
+) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     let metrics = measuring::start()?;
-    let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
-    let options = load_options(&config)?;
-    let jobs = wiring::open_jobs(&config, &environment, &preset).await?;
+    let plan = Plan::new(config)?;
+    let live = Live::new(&plan)?;
+    let jobs = wiring::open_jobs(&plan.config, &environment, &live).await?;
     first_key::ensure(jobs.keys(), &environment).await?;
 
-    let listener = listen(&config.server.listen).await?;
+    let listener = listen(&plan.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let status = Arc::new(Status::default());
-    let api = wiring::api_state(&config, &jobs, &preset, &status, metrics);
+    let controller = Controller::new(arguments, environment, plan, live, jobs.clone());
+    let controller = Arc::new(controller);
+    let api = wiring::api_state(&controller, metrics);
     let stopped = CancellationToken::new();
     let connections = http::answer(listener, facegen_api::router(api), stopped.clone());
     let connections = tokio::spawn(connections);
 
     let running = jobs.start();
-    let work = work(&running, load(preset, options, &status), &status, address);
     let result = tokio::select! {
-        failure = work => Err(failure),
+        failure = work::until_failure(&running, &controller, address) => Err(failure),
         () = signals.received() => Ok(()),
     };
 
     tracing::info!("stopping");
-    status.draining();
+    controller.status().draining();
     jobs.drain();
-    let grace = seconds(config.server.shutdown_grace_seconds);
+    let grace = seconds(controller.plan().config.server.shutdown_grace_seconds);
     running.shutdown(grace).await;
     stopped.cancel();
     if timeout(LAST_ANSWERS, connections).await.is_err() {
@@ -113,44 +120,4 @@ async fn serve(config: Config, environment: Environment) -> Result<(), Failure> 
 async fn listen(address: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).await;
     Ok(listener.with_context(|| format!("cannot listen on {address}"))?)
-}
-
-/// Works on jobs once the models are loaded, until nothing can be worked on.
-async fn work(
-    running: &Running,
-    loading: impl Future<Output = Result<Arc<EngineHandle>, Failure>>,
-    status: &Status,
-    address: SocketAddr,
-) -> Failure {
-    match loading.await {
-        Ok(engine) => {
-            status.ready(&engine);
-            running.attach(engine);
-            tracing::info!("listening on http://{address}");
-        }
-        Err(failure) => return failure,
-    }
-    running.engine_gone().await;
-    if running.engine_hangs() {
-        return Failure::EngineHangs;
-    }
-    Failure::Load(anyhow!(
-        "the engine broke down and could not be loaded again"
-    ))
-}
-
-/// Loads the models on a thread that may block.
-async fn load(
-    preset: Preset,
-    options: LoadOptions,
-    status: &Arc<Status>,
-) -> Result<Arc<EngineHandle>, Failure> {
-    let listener = Arc::clone(status);
-    let options = LoadOptions {
-        progress: LoadProgress::new(move |step| listener.loading(step)),
-        ..options
-    };
-    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options));
-    let engine = loading.await.context("loading the models panicked")??;
-    Ok(Arc::new(engine))
 }

@@ -15,7 +15,10 @@ enum Phase {
     #[default]
     Starting,
     Loading(LoadStep),
-    Running(Arc<EngineHandle>),
+    /// With so many networks.
+    Running(Arc<EngineHandle>, usize),
+    /// The models could not be loaded again.
+    Failed,
     Draining,
 }
 
@@ -29,9 +32,25 @@ impl Status {
         }
     }
 
-    /// Jobs are worked on.
-    pub(super) fn ready(&self, engine: &Arc<EngineHandle>) {
-        self.set(Phase::Running(Arc::clone(engine)));
+    /// Jobs are worked on, by so many networks.
+    pub(super) fn ready(&self, engine: &Arc<EngineHandle>, networks: usize) {
+        self.set(Phase::Running(Arc::clone(engine), networks));
+    }
+
+    /// The engine is let go of, to be loaded again. False when it is being
+    /// loaded already, or never will be.
+    pub(super) fn reloading(&self) -> bool {
+        let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stands = matches!(*phase, Phase::Running(..) | Phase::Failed);
+        if stands {
+            *phase = Phase::Starting;
+        }
+        stands
+    }
+
+    /// There is no engine, until one is loaded.
+    pub(super) fn failed(&self) {
+        self.set(Phase::Failed);
     }
 
     /// No more jobs are taken in. The engine is let go of, so that it ends when
@@ -45,11 +64,22 @@ impl Status {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Starting => loading("preset", 0, 0),
             Phase::Loading(step) => loading(step.component, step.loaded, step.components),
-            Phase::Running(engine) if engine.is_ready() => Readiness::Ready,
-            Phase::Running(_) => Readiness::Broken {
-                reason: "the engine broke down and is loaded again".to_owned(),
-            },
+            Phase::Running(engine, _) if engine.is_ready() => Readiness::Ready,
+            Phase::Running(..) => broken("the engine broke down and is loaded again"),
+            Phase::Failed => broken("the models could not be loaded again, the log says why"),
             Phase::Draining => Readiness::Draining,
+        }
+    }
+
+    /// How many networks are loaded.
+    pub(super) fn model_count(&self) -> usize {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Phase::Running(engine, networks) if engine.is_ready() => *networks,
+            Phase::Starting
+            | Phase::Loading(_)
+            | Phase::Running(..)
+            | Phase::Failed
+            | Phase::Draining => 0,
         }
     }
 
@@ -63,5 +93,11 @@ fn loading(component: &str, loaded: usize, components: usize) -> Readiness {
         component: component.to_owned(),
         loaded,
         components,
+    }
+}
+
+fn broken(reason: &str) -> Readiness {
+    Readiness::Broken {
+        reason: reason.to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use facegen_api::{ApiConfig, ApiState, Capabilities, SafetyChecking};
+use facegen_api::{ApiConfig, ApiSettings, ApiState, Capabilities, SafetyChecking};
 use facegen_core::{Clock, SystemClock};
 use facegen_engine::{LoadOptions, Preset, SafetyPolicy, encode_png};
 use facegen_jobs::{JobService, JobsConfig, KeyLimits, MasterKey, Observer, PictureEncoder, Ports};
@@ -16,7 +16,8 @@ use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Net
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::bucket;
-use super::status::Status;
+use super::controller::Controller;
+use super::live::{Live, Plan};
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::sections::{hours, seconds};
@@ -43,28 +44,27 @@ pub(crate) fn load_options(config: &Config) -> Result<LoadOptions> {
 pub(super) async fn open_jobs(
     config: &Config,
     environment: &Environment,
-    preset: &Preset,
+    live: &Live,
 ) -> Result<JobService> {
     let data_dir = &config.storage.data_dir;
     make_private(data_dir).with_context(|| cannot_use(data_dir))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let images =
         FolderStore::open(data_dir.join(PICTURES)).with_context(|| cannot_use(data_dir))?;
-    let networks = Networks::public_and(config.outbound.allow_networks.clone());
-    let guard = Guard::new(networks).context("cannot make an HTTP client")?;
-    let face_deadline = seconds(config.face_image.timeout_seconds);
-    let faces = Faces::new(guard.clone(), image_limits(config), face_deadline);
-    let webhooks = HttpWebhooks::new(guard, Arc::clone(&clock), HttpWebhooks::DEFAULT_DEADLINE);
-    let (public_url, capabilities) = (public_url(config), capabilities(config, preset));
+    let deadline = HttpWebhooks::DEFAULT_DEADLINE;
+    let webhooks = HttpWebhooks::new(live.guard(), Arc::clone(&clock), deadline);
+    let settings = live.settings.clone();
     let ports = Ports {
-        faces: Arc::new(faces),
+        faces: Arc::new(live.faces.clone()),
         images: Arc::new(images),
         bucket: bucket::open(config)?,
         webhooks: Arc::new(webhooks),
         encoder: encoder(),
         master_key: master_key(config, environment)?,
         webhook_body: Arc::new(move |job| {
-            facegen_api::webhook_body(job, public_url.as_deref(), &capabilities)
+            let settings = settings.get();
+            let public_url = settings.config.public_url.as_deref();
+            facegen_api::webhook_body(job, public_url, &settings.capabilities)
         }),
         clock,
         observer: observer(config)?,
@@ -85,35 +85,51 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
     MasterKey::in_file(&file).context("there is no master key")
 }
 
+/// What URLs that callers name go through.
+pub(super) fn guard(config: &Config) -> Result<Guard> {
+    let networks = Networks::public_and(config.outbound.allow_networks.clone());
+    Guard::new(networks).context("cannot make an HTTP client")
+}
+
+/// What fetches and reads photographs.
+pub(super) fn faces(config: &Config, guard: Guard) -> Faces {
+    let deadline = seconds(config.face_image.timeout_seconds);
+    Faces::new(guard, image_limits(config), deadline)
+}
+
 /// What the router needs.
-pub(super) fn api_state(
-    config: &Config,
-    jobs: &JobService,
-    preset: &Preset,
-    status: &Arc<Status>,
-    metrics: PrometheusHandle,
-) -> ApiState {
-    let status = Arc::clone(status);
-    let max_body_bytes = megabytes(config.server.max_body_megabytes);
+pub(super) fn api_state(controller: &Arc<Controller>, metrics: PrometheusHandle) -> ApiState {
+    let status = Arc::clone(controller.status());
     ApiState {
-        jobs: jobs.clone(),
+        jobs: controller.jobs().clone(),
+        settings: controller.live().settings.clone(),
+        readiness: Arc::new(move || status.readiness()),
+        metrics: Arc::new(move || metrics.render()),
+        control: Arc::clone(controller) as _,
+        clock: Arc::new(SystemClock),
+    }
+}
+
+/// What requests go by.
+pub(super) fn api_settings(Plan { config, preset }: &Plan) -> ApiSettings {
+    let max_body_bytes = megabytes(config.server.max_body_megabytes);
+    ApiSettings {
         config: ApiConfig {
             public_url: public_url(config),
             sync_wait: seconds(config.server.sync_wait_seconds),
             max_body_bytes,
             body_budget_bytes: ApiConfig::body_budget(max_body_bytes),
             legacy_http_200: config.server.legacy_http_200,
+            system_status: config.server.system_status,
             max_face_bytes: image_limits(config).max_bytes,
             keep_pictures: hours(config.storage.keep_pictures_hours),
         },
         capabilities: capabilities(config, preset),
-        readiness: Arc::new(move || status.readiness()),
-        metrics: Arc::new(move || metrics.render()),
-        clock: Arc::new(SystemClock),
     }
 }
 
-fn jobs_config(config: &Config) -> JobsConfig {
+/// What the jobs go by.
+pub(super) fn jobs_config(config: &Config) -> JobsConfig {
     JobsConfig {
         database: config.database(),
         queue_limit: config.queue.limit.get(),

@@ -1,0 +1,74 @@
+//! What callers tell the server to do, and what it is at.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use facegen_jobs::{Key, KeyRole};
+
+use crate::ApiError;
+use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::response::Json;
+use crate::wire::{Done, Restarting, SystemDetails};
+
+/// Forgets what is kept only to be faster.
+pub(crate) async fn clear_cache(State(state): State<SharedState>, _: ApiCall) -> Response {
+    state.jobs.clear_cache();
+    Json(Done::new("Cache cleared successfully")).into_response()
+}
+
+/// Cancels what waits: for an admin key the jobs of all keys, else the key's own.
+pub(crate) async fn clear_queue(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let whose = match call.key.role {
+        KeyRole::Admin => None,
+        KeyRole::Plain => Some(call.key.id),
+    };
+    let jobs = state.jobs.clear_queue(whose).await?;
+    tracing::info!(jobs, all_keys = whose.is_none(), "the queue is cleared");
+    Ok(Json(Done::new("Queue cleared")).into_response())
+}
+
+/// Loads the models anew.
+pub(crate) async fn restart_server(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    only_admin(&call.key)?;
+    state.control.restart();
+    Ok(Json(Restarting::new()).into_response())
+}
+
+/// Goes over to what the config and the preset say now.
+pub(crate) async fn update_server(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    only_admin(&call.key)?;
+    let control = Arc::clone(&state.control);
+    let updated = off_the_runtime(move || control.update()).await?;
+    updated.map_err(|_| ApiError::UpdateRefused)?;
+    Ok(Json(Done::new("server updating")).into_response())
+}
+
+/// How many models are loaded, and how long it takes until nothing waits.
+pub(crate) async fn system_details(
+    State(state): State<SharedState>,
+    _: ApiCall,
+) -> Result<Response, ApiError> {
+    let details = SystemDetails::new(
+        state.config.system_status,
+        state.control.model_count(),
+        state.jobs.backlog().await?,
+    );
+    Ok(Json(details).into_response())
+}
+
+fn only_admin(key: &Key) -> Result<(), ApiError> {
+    match key.role {
+        KeyRole::Admin => Ok(()),
+        KeyRole::Plain => Err(ApiError::Forbidden),
+    }
+}

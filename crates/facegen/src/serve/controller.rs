@@ -1,0 +1,132 @@
+//! What can be told to the server while it runs.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use facegen_core::{Control, Current, UpdateRefused};
+use facegen_engine::can_load;
+use facegen_jobs::JobService;
+use tokio::sync::Notify;
+
+use super::live::{Live, Plan};
+use super::status::Status;
+use super::wiring;
+use crate::config::environment::Environment;
+use crate::config::{Config, ConfigArguments};
+use crate::failure::Failure;
+
+/// Knows what the server runs by, and changes it.
+pub(super) struct Controller {
+    arguments: ConfigArguments,
+    environment: Environment,
+    plan: Current<Plan>,
+    /// Locked for as long as an update takes, so that two do not mix.
+    updating: Mutex<()>,
+    live: Live,
+    jobs: JobService,
+    status: Arc<Status>,
+    /// The engine is to be loaded anew.
+    reload: Notify,
+}
+
+impl Controller {
+    /// Controls these parts, which follow `plan` already.
+    pub(super) fn new(
+        arguments: ConfigArguments,
+        environment: Environment,
+        plan: Plan,
+        live: Live,
+        jobs: JobService,
+    ) -> Self {
+        Self {
+            arguments,
+            environment,
+            plan: Current::new(plan),
+            updating: Mutex::default(),
+            live,
+            jobs,
+            status: Arc::default(),
+            reload: Notify::new(),
+        }
+    }
+
+    /// What the server runs by at this moment.
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        self.plan.get()
+    }
+
+    /// How ready the server is.
+    pub(super) fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// The parts that follow the plan.
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// The jobs.
+    pub(super) fn jobs(&self) -> &JobService {
+        &self.jobs
+    }
+
+    /// Returns when the engine is to be loaded anew.
+    pub(super) async fn reload_wanted(&self) {
+        self.reload.notified().await;
+    }
+
+    /// Goes over to what the files say now, as far as a running server can.
+    fn take_over(&self) -> Result<(), Failure> {
+        let alone = self.updating.lock();
+        let _alone = alone.unwrap_or_else(PoisonError::into_inner);
+        let plan = self.plan();
+        let new = Config::load(&self.arguments, &self.environment)?;
+        let (config, left) = plan.config.taking_over(&new);
+        let next = Plan::new(config)?;
+        let reload = !next.has_engine_of(&plan);
+        if reload {
+            let options = wiring::load_options(&next.config)?;
+            can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
+        }
+        self.live.follow(&next);
+        self.jobs.reconfigure(wiring::jobs_config(&next.config));
+        self.plan.set(next);
+        tracing::info!(reload, "the server goes by its config as it is now");
+        if !left.is_empty() {
+            let settings = left.join(", ");
+            tracing::warn!(settings, "settings have changed that need a new process");
+        }
+        if reload {
+            self.status.reloading();
+            self.reload.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Control for Controller {
+    fn restart(&self) {
+        // While it is loaded anyway, that is the restart.
+        if self.status.reloading() {
+            self.reload.notify_one();
+        }
+    }
+
+    fn update(&self) -> Result<(), UpdateRefused> {
+        self.take_over().map_err(|failure| {
+            let reason = failure.to_string();
+            tracing::error!(reason, "the config cannot be used, nothing has changed");
+            UpdateRefused
+        })
+    }
+
+    fn model_count(&self) -> usize {
+        self.status.model_count()
+    }
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Controller").finish_non_exhaustive()
+    }
+}

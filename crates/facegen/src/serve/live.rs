@@ -1,0 +1,73 @@
+//! What changes while the server runs.
+
+use anyhow::Result;
+use facegen_api::ApiSettings;
+use facegen_core::Current;
+use facegen_engine::Preset;
+use facegen_outbound::{Faces, Guard};
+
+use super::wiring;
+use crate::config::Config;
+use crate::engine;
+use crate::failure::Failure;
+
+/// What the server runs by.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) config: Config,
+    pub(super) preset: Preset,
+}
+
+impl Plan {
+    /// The plan of this config.
+    ///
+    /// # Errors
+    /// There is no such preset, or its manifest is not valid.
+    pub(super) fn new(config: Config) -> Result<Self, Failure> {
+        let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
+        Ok(Self { config, preset })
+    }
+
+    /// Whether an engine that was loaded by `other` makes the same pictures.
+    pub(super) fn has_engine_of(&self, other: &Self) -> bool {
+        let (own, other_config) = (&self.config, &other.config);
+        own.engine == other_config.engine
+            && own.models == other_config.models
+            && own.safety == other_config.safety
+            && self.preset.is_same_as(&other.preset)
+    }
+}
+
+/// The parts of the server that follow the plan while it runs. Clones are the
+/// same parts.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    /// What requests and webhooks go by.
+    pub(super) settings: Current<ApiSettings>,
+    /// What reads photographs.
+    pub(super) faces: Current<Faces>,
+    guard: Guard,
+}
+
+impl Live {
+    /// The parts, by this plan.
+    pub(super) fn new(plan: &Plan) -> Result<Self> {
+        let guard = wiring::guard(&plan.config)?;
+        Ok(Self {
+            settings: Current::new(wiring::api_settings(plan)),
+            faces: Current::new(wiring::faces(&plan.config, guard.clone())),
+            guard,
+        })
+    }
+
+    /// What URLs that callers name go through. It stays the same.
+    pub(super) fn guard(&self) -> Guard {
+        self.guard.clone()
+    }
+
+    /// Goes over to another plan.
+    pub(super) fn follow(&self, plan: &Plan) {
+        self.settings.set(wiring::api_settings(plan));
+        self.faces.set(wiring::faces(&plan.config, self.guard()));
+    }
+}
