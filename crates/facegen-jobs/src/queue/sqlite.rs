@@ -10,7 +10,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::statements::{
-    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE, TIMES, WAITING,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE,
+    TIMES, WAITING,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,

@@ -11,7 +11,12 @@ impl Test {
             key,
             ..self.new_job(with_webhook(prompt))
         };
-        self.queue.insert(&job, 100).await.unwrap().unwrap().id
+        self.queue
+            .insert(&job, QueueLimits::of(100))
+            .await
+            .unwrap()
+            .unwrap()
+            .id
     }
 
     async fn clear(&self, key: Option<KeyId>) -> Vec<Job> {
@@ -79,7 +84,9 @@ pub(in super::super) async fn each_job_is_claimed_or_cleared(
 ) {
     let clock = ManualClock::new();
     for index in 0..100 {
-        let inserted = queues[index % 2].insert(&new_job(key, &clock), 1_000).await;
+        let inserted = queues[index % 2]
+            .insert(&new_job(key, &clock), QueueLimits::of(1_000))
+            .await;
         inserted.unwrap().unwrap();
     }
     let now = clock.now();
