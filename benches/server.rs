@@ -306,6 +306,7 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
+        dtype: "f32",
     };
     let ports = ports(&folder, capabilities.clone())?;
     let jobs = JobService::open(jobs_config(&folder, queue_limit), ports).await?;

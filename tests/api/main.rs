@@ -10,6 +10,9 @@
 //! | [`families`] | the same calls under other paths |
 //! | [`control`] | `clear_queue`, `restart_server` and the like |
 //! | [`temp`] | `/temp` |
+//! | [`jobs`] | `/v1/jobs` |
+//! | [`deliveries`] | `/v1/deliveries` |
+//! | [`idempotency`] | requests that are sent again |
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`bodies`] | bodies of every kind, on whatever route |
 //! | [`cases`] | tables of requests |
@@ -34,11 +37,17 @@ mod cases;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod everywhere;
 #[cfg(test)]
 mod families;
 #[cfg(test)]
 mod fetch;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod jobs;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

@@ -70,6 +70,7 @@ impl Builder {
             capabilities: Capabilities {
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
+                dtype: "f32",
             },
             readiness: Arc::new(|| Readiness::Ready),
             metrics: Arc::new(|| METRICS.render()),
@@ -257,6 +258,11 @@ impl TestServer {
         answer
     }
 
+    /// Asks as the holder of `key`, which stands in a header.
+    pub(crate) async fn call(&self, method: Method, path: &str, key: &str) -> Answer {
+        self.send(with_key(method, path, key)).await
+    }
+
     /// Waits until the job has ended.
     pub(crate) async fn wait_for(&self, id: &Value) {
         let id = u32::try_from(id.as_u64().unwrap()).unwrap();
@@ -312,6 +318,14 @@ pub(crate) fn request(method: Method, path: &str, body: impl Into<Body>) -> Requ
     let request = Request::builder().method(method).uri(path);
     let request = request.header("host", "faces.test");
     request.body(body.into()).unwrap()
+}
+
+/// A request without a body, with the key in a header.
+pub(crate) fn with_key(method: Method, path: &str, key: &str) -> Request<Body> {
+    let mut request = request(method, path, "");
+    let key = key.parse().unwrap();
+    request.headers_mut().insert("key", key);
+    request
 }
 
 /// Keeps the messages in place of delivering them.

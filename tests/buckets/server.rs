@@ -67,6 +67,7 @@ impl Server {
                 capabilities: Capabilities {
                     safety_checking: SafetyChecking::Absent,
                     styles: Vec::new(),
+                    dtype: "f32",
                 },
             }),
             readiness: Arc::new(|| Readiness::Ready),

@@ -92,6 +92,7 @@ impl Server {
             request: request(receiver),
             face: FaceSource::Inline(FaceImage::from(b"face".to_vec())),
             base_url: "http://faces.test".to_owned(),
+            once: None,
         };
         let job = self.jobs.submit(submission).await.unwrap();
         let job = self.jobs.wait(job.id, PATIENCE).await.unwrap();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
 use facegen_jobs::Key;
+use tokio::sync::Semaphore;
 
 use crate::auth::{authenticate, sent_in_headers};
 use crate::body::{BodyBudget, BodyShare, RequestBody, parse_body, read_body};
@@ -22,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) api: ApiState,
     /// The room for bodies.
     pub(crate) bodies: Arc<BodyBudget>,
+    /// The room for streams of events.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 /// What a request needs: what the binary gave, what only this crate needs, and
@@ -31,6 +34,7 @@ pub(crate) struct Served {
     pub(crate) config: ApiConfig,
     pub(crate) capabilities: Capabilities,
     bodies: Arc<BodyBudget>,
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Deref for Served {
@@ -55,6 +59,7 @@ impl FromRef<Live> for SharedState {
             config,
             capabilities,
             bodies: Arc::clone(&live.bodies),
+            streams: Arc::clone(&live.streams),
         })
     }
 }
@@ -67,6 +72,8 @@ pub(crate) struct ApiCall {
     pub(crate) body: RequestBody,
     /// The room for what was sent.
     pub(crate) share: BodyShare,
+    /// The header `Idempotency-Key`.
+    pub(crate) idempotency_key: Option<HeaderValue>,
     /// What links in the answer begin with.
     pub(crate) base_url: String,
     /// The family of routes that it came by.
@@ -102,6 +109,7 @@ async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, Api
         key,
         body: fields,
         share,
+        idempotency_key: parts.headers.get("idempotency-key").cloned(),
         base_url,
         family: Family::of(parts.uri.path()),
     })

@@ -76,6 +76,18 @@ pub enum ApiError {
         /// How long pictures are kept.
         keep: Duration,
     },
+    /// The owner of the job had it erased.
+    #[error("the job was erased")]
+    Erased,
+    /// There is no such delivery, or it belongs to another key.
+    #[error("there is no such delivery")]
+    UnknownDelivery,
+    /// The delivery has not ended yet.
+    #[error("the delivery has not ended")]
+    DeliveryBusy,
+    /// As many streams are open as may be.
+    #[error("too many streams of events are open")]
+    TooManyStreams,
     /// There is no such file, or it is gone.
     #[error("there is no such file")]
     UnknownFile,
@@ -107,10 +119,15 @@ impl ApiError {
             | Self::MethodNotAllowed => ErrorCode::InvalidRequest,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Forbidden => ErrorCode::Forbidden,
-            Self::UnknownPath | Self::UnknownJob | Self::Expired { .. } | Self::UnknownFile => {
-                ErrorCode::NotFound
-            }
+            Self::UnknownPath
+            | Self::UnknownJob
+            | Self::Expired { .. }
+            | Self::Erased
+            | Self::UnknownDelivery
+            | Self::UnknownFile => ErrorCode::NotFound,
             Self::Jobs(error) => error.code(),
+            Self::DeliveryBusy => ErrorCode::Conflict,
+            Self::TooManyStreams => ErrorCode::QueueFull,
             Self::NoRoom | Self::TooSlow => ErrorCode::Unavailable,
             Self::UpdateRefused | Self::Panicked | Self::Serialisation(_) => ErrorCode::Internal,
         }
@@ -153,6 +170,10 @@ impl ApiError {
             Self::MethodNotAllowed => "Method not allowed",
             Self::UnknownJob => "Request not found",
             Self::Expired { keep } => return expired_message(*keep).into(),
+            Self::Erased => "Request was deleted",
+            Self::UnknownDelivery => "Delivery not found",
+            Self::DeliveryBusy => "The delivery is still under way",
+            Self::TooManyStreams => "Too many event streams are open, try again later",
             Self::UnknownFile => "File not found",
             Self::Jobs(error) => return job_error_message(error),
             Self::NoRoom | Self::TooSlow => "Temporarily unavailable, try again later",
@@ -169,7 +190,8 @@ impl ApiError {
         {
             return Some(*retry_after);
         }
-        (self.code() == ErrorCode::Unavailable).then_some(UNAVAILABLE_FOR)
+        let passes = self.code() == ErrorCode::Unavailable || matches!(self, Self::TooManyStreams);
+        passes.then_some(UNAVAILABLE_FOR)
     }
 
     /// What is wrong with each field, when that is what is wrong.
@@ -211,6 +233,9 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
         }
         JobError::TooManyRequests { limit, .. } => {
             format!("Rate limit exceeded. Maximum {limit} requests per minute allowed.").into()
+        }
+        JobError::IdempotencyKeyTaken => {
+            "Idempotency-Key was used for another request in the last 24 hours".into()
         }
         JobError::Face(error) => error.message.clone().into(),
         JobError::Draining => "The server is stopping, try again later".into(),

@@ -14,6 +14,7 @@ pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
+    dtype: "f32",
 };
 
 /// A job of two pictures that has succeeded, with these fields set as well.
@@ -42,6 +43,11 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         warnings: Vec::new(),
         link_base: None,
         expires_at: None,
+        started_at: None,
+        finished_at: None,
+        stages: None,
+        verdicts: Vec::new(),
+        removed_at: None,
     }
 }
 

@@ -7,13 +7,14 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
 use crate::family::Family;
-use crate::handlers::{control, fetch, files, make_gen, operations};
+use crate::handlers::{control, fetch, files, make_gen, operations, v1};
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
 
@@ -25,11 +26,13 @@ pub fn router(state: ApiState) -> Router {
     let ApiConfig {
         body_budget_bytes,
         max_body_bytes,
+        max_event_streams,
         ..
     } = state.settings.get().config;
     let live = Live {
         api: state,
         bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
+        streams: Arc::new(Semaphore::new(max_event_streams)),
     };
     let routes = Router::new()
         .merge(make_gen_route())
@@ -64,6 +67,7 @@ fn quick_routes() -> Router<Live> {
         .merge(control_routes())
         .merge(file_routes())
         .merge(operations_routes())
+        .merge(v1_routes())
         .layer(from_fn(middleware::answer_in_time))
 }
 
@@ -122,6 +126,17 @@ fn operations_routes() -> Router<Live> {
         .route("/healthz", get(operations::healthz))
         .route("/readyz", get(operations::readyz))
         .route("/metrics", get(operations::metrics))
+}
+
+/// What is ours beyond the documented API.
+fn v1_routes() -> Router<Live> {
+    Router::new()
+        .route("/v1/jobs", get(v1::jobs::list))
+        .route("/v1/jobs/{id}", get(v1::jobs::show).delete(v1::jobs::erase))
+        .route("/v1/jobs/{id}/events", get(v1::events::events))
+        .route("/v1/deliveries", get(v1::deliveries::list))
+        .route("/v1/deliveries/{id}", get(v1::deliveries::show))
+        .route("/v1/deliveries/{id}/replay", post(v1::deliveries::replay))
 }
 
 async fn unknown_path(request: Request) -> ApiError {

@@ -70,6 +70,8 @@ pub struct ApiConfig {
     pub system_status: SystemStatus,
     /// The largest photograph, decoded from base64, in bytes.
     pub max_face_bytes: usize,
+    /// How many streams of events may be open at once.
+    pub max_event_streams: usize,
     /// How long pictures are kept, for callers who come too late.
     pub keep_pictures: Duration,
 }
@@ -94,6 +96,7 @@ impl Default for ApiConfig {
             legacy_http_200: false,
             system_status: SystemStatus::Success,
             max_face_bytes: 10_000_000,
+            max_event_streams: 64,
             keep_pictures: Duration::from_hours(24),
         }
     }
@@ -117,6 +120,8 @@ pub struct Capabilities {
     pub safety_checking: SafetyChecking,
     /// The looks on offer.
     pub styles: Vec<Style>,
+    /// What the models compute in, e.g. `f32`.
+    pub dtype: &'static str,
 }
 
 /// When the safety checker looks at pictures.

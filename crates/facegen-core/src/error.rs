@@ -23,6 +23,8 @@ pub enum ErrorCode {
     Forbidden,
     /// There is no such thing, or it belongs to another key.
     NotFound,
+    /// It contradicts what is there already.
+    Conflict,
     /// Too much is waiting already; the same request may succeed later.
     QueueFull,
     /// The key asks too often; the same request may succeed later.
@@ -50,6 +52,7 @@ impl ErrorCode {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
             Self::QueueFull => "queue_full",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",

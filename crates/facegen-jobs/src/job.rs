@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use facegen_core::redact::SafeUrl;
 use facegen_core::{
-    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, JobState, ObjectName, Timestamp,
+    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, GenerationTimings, JobState,
+    ObjectName, SafetyVerdict, Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
 /// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +91,60 @@ pub struct Job {
     /// When its pictures in the folder of the server go, or went; known once
     /// it has succeeded, unless they were never there.
     pub expires_at: Option<Timestamp>,
+    /// When work on its latest attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Where the time went; known once it has succeeded.
+    pub stages: Option<Stages>,
+    /// What the safety checker says of each picture; empty when none were
+    /// looked at.
+    pub verdicts: Vec<SafetyVerdict>,
+    /// When its owner had it erased.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// How long each stage of a job took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stages {
+    /// Getting and reading the photograph.
+    pub face_fetch: u64,
+    /// Finding, aligning and embedding the face.
+    pub face_analysis: u64,
+    /// Turning both prompts into hidden states.
+    pub text_encoding: u64,
+    /// Turning the face into image tokens, and both into keys and values.
+    pub conditioning: u64,
+    /// All denoising steps.
+    pub denoising: u64,
+    /// Turning latents into pictures.
+    pub decoding: u64,
+    /// Looking for unsafe pictures, and replacing them.
+    pub safety_checking: u64,
+    /// Writing the pictures as files.
+    pub encoding: u64,
+    /// Storing the files.
+    pub storing: u64,
+}
+
+impl Stages {
+    /// What the engine measured.
+    pub(crate) fn of_engine(timings: &GenerationTimings) -> Self {
+        Self {
+            face_analysis: millis(timings.face_analysis),
+            text_encoding: millis(timings.text_encoding),
+            conditioning: millis(timings.conditioning),
+            denoising: millis(timings.denoising),
+            decoding: millis(timings.decoding),
+            safety_checking: millis(timings.safety_checking),
+            ..Self::default()
+        }
+    }
+}
+
+/// The duration in whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Job {
@@ -122,6 +178,8 @@ impl Job {
     /// bucket stay.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.link_base.is_none() && self.expires_at.is_some_and(|expiry| expiry <= now)
+        self.removed_at.is_none()
+            && self.link_base.is_none()
+            && self.expires_at.is_some_and(|expiry| expiry <= now)
     }
 }

@@ -6,6 +6,7 @@
 //! | [`key`] | [`Key`], whom rows belong to |
 //! | [`key_limits`] | [`KeyLimits`], how much a key may ask for |
 //! | [`master_key`] | [`MasterKey`], with which the secrets of keys are kept |
+//! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
 //! | [`buckets`] | [`Bucket`], where callers read pictures themselves |
@@ -22,6 +23,7 @@ mod broken_task;
 pub mod buckets;
 mod deliveries;
 pub mod engine_thread;
+pub mod idempotency;
 mod janitor;
 pub mod job;
 pub mod key;
@@ -42,13 +44,16 @@ pub use buckets::Bucket;
 pub use engine_thread::{
     CancelHandle, EngineHandle, EngineStartError, Generation, GenerationEvent, LoadError,
 };
-pub use job::{FaceOrigin, Failure, Job, JobId};
+pub use idempotency::Idempotency;
+pub use job::{FaceOrigin, Failure, Job, JobId, Stages};
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use running::Running;
 pub use service::{
-    Checkpoint, JobError, JobService, JobsConfig, Observer, PictureEncoder, Ports, Submission,
-    WebhookBody,
+    Checkpoint, Erased, Erasure, JobError, JobService, JobView, JobWatch, JobsConfig, Observer,
+    PictureEncoder, Ports, Replay, Submission, WebhookBody,
 };
+pub use store::deliveries::DeliveryKind;
+pub use store::mailbox::DeliveryRecord;
 pub use store::{KeyError, Keys, StoreError};

@@ -173,6 +173,7 @@ pub(crate) fn submission(key: KeyId, request: GenerationRequest) -> Submission {
         request,
         face: inline(),
         base_url: "http://localhost:8080".into(),
+        once: None,
     }
 }
 

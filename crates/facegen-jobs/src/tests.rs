@@ -40,6 +40,7 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str, face: FaceSource
         request: secret_request(prompt),
         face,
         base_url: "http://localhost:8080".into(),
+        once: None,
     };
     tracing::debug!(?submission, "even this shows nothing");
     service.submit(submission).await.unwrap()

@@ -70,6 +70,7 @@ impl From<BackendError> for Failure {
             | ErrorCode::Unauthorized
             | ErrorCode::Forbidden
             | ErrorCode::NotFound
+            | ErrorCode::Conflict
             | ErrorCode::QueueFull
             | ErrorCode::RateLimited
             | ErrorCode::Unavailable

@@ -19,10 +19,15 @@ pub(crate) async fn by_path(
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
+    let id = path_id(path)?;
+    answer(&state, &call, id).await
+}
+
+/// The job that a path names.
+pub(super) fn path_id(path: Result<Path<String>, PathRejection>) -> Result<JobId, ApiError> {
     let Path(text) = path.map_err(|_| ApiError::UnknownJob)?;
     let number = text.trim().parse().map_err(|_| ApiError::UnknownJob)?;
-    let id = JobId::new(number).ok_or(ApiError::UnknownJob)?;
-    answer(&state, &call, id).await
+    JobId::new(number).ok_or(ApiError::UnknownJob)
 }
 
 /// Answers about the job that the body names.
@@ -54,6 +59,9 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     Span::current().record("job", id.get());
     let job = state.jobs.find(call.key.id, id).await?;
     let job = job.ok_or(ApiError::UnknownJob)?;
+    if job.removed_at.is_some() && job.state == JobState::Succeeded {
+        return Err(ApiError::Erased);
+    }
     let links = call.links();
     match job.state {
         JobState::Succeeded if job.has_expired(state.clock.now()) => Err(ApiError::Expired {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use facegen_core::redact::Secret;
-use facegen_core::request::Style;
+use facegen_core::request::{Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
 };
+use facegen_jobs::idempotency::{Idempotency, MAX_NAME_BYTES};
 use facegen_jobs::{Job, Submission};
 use tracing::{Instrument, Span, warn};
 use uuid::Uuid;
@@ -30,25 +32,32 @@ pub(crate) async fn make_gen(
         key,
         body,
         share,
+        idempotency_key,
         base_url,
         family,
     } = call;
     state.jobs.count_request(&key)?;
+    let name = idempotency_key.as_ref().map(read_name).transpose()?;
     let styles = state.capabilities.styles.clone();
     let max_face_bytes = state.config.max_face_bytes;
     // The share goes along: the work goes on when its caller has gone.
-    let parsing = off_the_runtime(move || (parse(body, &styles, max_face_bytes), share));
+    let parsing =
+        off_the_runtime(move || (parse(body, &styles, max_face_bytes, name.as_deref()), share));
     let (parsed, share) = in_time(parsing).await??;
-    let (request, face) = parsed?;
+    let (request, face, once) = parsed?;
     let submission = Submission {
         key: key.id,
         request,
         face,
         base_url: base_url.clone(),
+        once,
     };
     let job = submit(&state, submission, share).await?;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
+    if job.removed_at.is_some() && job.state == JobState::Succeeded {
+        return Err(ApiError::Erased);
+    }
     let links = Links::new(&base_url).within(family);
     Ok(answer(&state, &job, links).await)
 }
@@ -75,7 +84,8 @@ fn parse(
     body: RequestBody,
     styles: &[Style],
     max_face_bytes: usize,
-) -> Result<(GenerationRequest, FaceSource), RequestError> {
+    name: Option<&str>,
+) -> Result<(GenerationRequest, FaceSource, Option<Idempotency>), RequestError> {
     let RequestBody {
         face_image,
         generation,
@@ -94,10 +104,34 @@ fn parse(
     });
     match (request, face) {
         (Ok(request), Some(face)) if errors.is_empty() => {
-            Ok((request.resolve_seed(random_seed), face))
+            let once = name.map(|name| once(name, request.clone(), &face));
+            Ok((request.resolve_seed(random_seed), face, once))
         }
         _ => Err(RequestError { errors }),
     }
+}
+
+/// The name of a request as its header says.
+fn read_name(header: &HeaderValue) -> Result<String, RequestError> {
+    let name = header
+        .to_str()
+        .ok()
+        .filter(|name| Idempotency::is_name(name));
+    name.map(str::to_owned).ok_or_else(|| {
+        let rule = format!("must be 1 to {MAX_NAME_BYTES} printable ASCII characters");
+        let errors = vec![FieldError::new("Idempotency-Key", rule)];
+        RequestError { errors }
+    })
+}
+
+/// What tells this request from others, before its seed is drawn.
+fn once(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency {
+    let mut seeded = true;
+    let request = request.resolve_seed(|| {
+        seeded = false;
+        0
+    });
+    Idempotency::new(name, "make_gen", &request, seeded, face)
 }
 
 /// The photograph; its text goes as soon as it is read.

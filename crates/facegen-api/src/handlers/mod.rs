@@ -6,6 +6,7 @@
 //! | [`make_gen`] | the request for pictures |
 //! | [`fetch`] | the question after them |
 //! | [`files`] | the pictures themselves |
+//! | [`v1`] | what is ours beyond the documented API |
 //! | [`operations`] | operators and their machines |
 
 pub(crate) mod control;
@@ -13,3 +14,4 @@ pub(crate) mod fetch;
 pub(crate) mod files;
 pub(crate) mod make_gen;
 pub(crate) mod operations;
+pub(crate) mod v1;

@@ -86,6 +86,7 @@ fn method_name(method: &Method) -> &'static str {
         "GET" => "GET",
         "HEAD" => "HEAD",
         "POST" => "POST",
+        "DELETE" => "DELETE",
         "OPTIONS" => "OPTIONS",
         _ => "other",
     }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`meta`] | [`Meta`], the request as it was understood |
 //! | [`generation`] | what `make_gen` answers |
+//! | [`v1`] | what the routes below `/v1` answer |
 //! | [`fetch`] | what `fetch` answers |
 //! | [`control`] | what is answered to those who control the server |
 
@@ -12,6 +13,7 @@ mod control;
 mod fetch;
 mod generation;
 mod meta;
+pub(crate) mod v1;
 
 #[cfg(test)]
 mod tests;

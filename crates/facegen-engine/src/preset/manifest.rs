@@ -63,6 +63,16 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Its name in manifests and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+
     /// candle's name for it.
     #[must_use]
     pub fn dtype(self) -> DType {

@@ -29,6 +29,9 @@ pub(super) async fn upload(
     let Some(bucket) = shared.buckets.bucket() else {
         return Ok(super::refused("there is no bucket any more"));
     };
+    if job.removed_at.is_some() {
+        return Ok(super::refused("the pictures were erased"));
+    }
     if job.has_expired(shared.ports.clock.now()) {
         return Ok(super::refused("the pictures have expired"));
     }
@@ -39,9 +42,11 @@ pub(super) async fn upload(
             shared.buckets.worked();
             let attempt = job.attempt;
             let store = &shared.store;
-            store
-                .note_uploaded(job.id, attempt, &bucket.link_base)
-                .await?;
+            let link_base = &bucket.link_base;
+            if !store.note_uploaded(job.id, attempt, link_base).await? {
+                crate::service::erase::delete_from_bucket(shared, &job).await;
+                return Ok(super::refused("the pictures were erased"));
+            }
             Ok(WebhookOutcome::Delivered)
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),

@@ -21,9 +21,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::FaceImage;
-use facegen_core::{FaceSource, FilePrefix, GenerationRequest, Timestamp};
+use facegen_core::{FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Timestamp};
 
-use crate::job::{Failure, Job, JobId};
+use crate::idempotency::{Idempotency, Intake};
+use crate::job::{Failure, Job, JobId, Stages};
 use crate::key::KeyId;
 use crate::store::StoreError;
 
@@ -42,6 +43,23 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
         job: &NewJob,
         limits: QueueLimits,
     ) -> Result<Result<Job, Full>, StoreError>;
+
+    /// As [`JobQueue::insert`], unless the request of this name made a job in
+    /// the last 24 hours.
+    async fn insert_once(
+        &self,
+        job: &NewJob,
+        once: &Idempotency,
+        limits: QueueLimits,
+    ) -> Result<Intake, StoreError>;
+
+    /// What [`JobQueue::insert_once`] would find; `None`: nothing.
+    async fn known(
+        &self,
+        key: KeyId,
+        once: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Intake>, StoreError>;
 
     /// Makes the next job the caller's until `lease_until`, if the caller may
     /// have it together with what it has in hand. Of the jobs of the highest
@@ -92,6 +110,10 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Job>, StoreError>;
 
+    /// Takes out of the row of an ended job of `key` what it holds of a person,
+    /// and drops an upload that waits. False when there is no such job.
+    async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Takes jobs back from workers that died. A job whose workers died
     /// `max_attempts` times has failed.
     async fn reclaim(
@@ -103,6 +125,17 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
 
     /// The job with this id, if it is `key`'s; whosoever it is with `None`.
     async fn find(&self, key: Option<KeyId>, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// The latest jobs of `key`, those before the one of this id.
+    async fn page(
+        &self,
+        key: KeyId,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError>;
+
+    /// How many jobs come before this one that waits.
+    async fn position(&self, id: JobId) -> Result<u32, StoreError>;
 
     /// The job whose files begin with this.
     async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError>;
@@ -202,6 +235,10 @@ pub(crate) struct Success {
     pub(crate) place: Place,
     /// See [`Job::warnings`].
     pub(crate) warnings: Vec<String>,
+    /// See [`Job::stages`].
+    pub(crate) stages: Stages,
+    /// See [`Job::verdicts`].
+    pub(crate) verdicts: Vec<SafetyVerdict>,
 }
 
 /// Where the pictures of a job are.

@@ -7,16 +7,17 @@ use facegen_core::redact::FaceImage;
 use facegen_core::{ErrorCode, FaceSource, FilePrefix, JobState, Timestamp};
 use serde::Serialize;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::statements::{
-    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, FAIL, FINISH, HEARTBEAT, INSERT, RECLAIM, RELEASE,
-    TIMES, WAITING,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, HEARTBEAT, INSERT, POSITION,
+    RECLAIM, RELEASE, TIMES, WAITING,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
     Workers, cost,
 };
+use crate::idempotency::{Idempotency, Intake, REMEMBERED};
 use crate::job::{Failure, Job, JobId};
 use crate::key::KeyId;
 use crate::store::{Store, StoreError, row};
@@ -56,41 +57,53 @@ impl JobQueue for SqliteQueue {
         job: &NewJob,
         limits: QueueLimits,
     ) -> Result<Result<Job, Full>, StoreError> {
-        let (url, photograph) = match &job.face {
-            FaceSource::Url(url) => (Some(url.expose()), None),
-            FaceSource::Inline(image) => (None, Some(image.bytes())),
-        };
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let room = sqlx::query_as(WAITING)
-            .bind(limits.share)
-            .bind(job.key.get())
-            .fetch_one(&mut *transaction)
-            .await?;
-        if let Err(full) = check_room(room, limits.queue) {
-            return Ok(Err(full));
-        }
-        let inserted = sqlx::query(INSERT)
-            .bind(job.key.get())
-            .bind(json("request", &job.request)?)
-            .bind(url)
-            .bind(job.file_prefix.expose())
-            .bind(&job.base_url)
-            .bind(job.request.webhook().is_some())
-            .bind(job.priority)
-            .bind(number(cost(&job.request)))
-            .bind(job.created_at.as_millis())
-            .fetch_one(&mut *transaction)
-            .await?;
-        let inserted = row::job(&inserted)?;
-        if let Some(image) = photograph {
-            sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
-                .bind(inserted.id.get())
-                .bind(image)
-                .execute(&mut *transaction)
-                .await?;
-        }
+        let inserted = insert(&mut transaction, job, limits).await?;
         transaction.commit().await?;
-        Ok(Ok(inserted))
+        Ok(inserted)
+    }
+
+    async fn insert_once(
+        &self,
+        job: &NewJob,
+        once: &Idempotency,
+        limits: QueueLimits,
+    ) -> Result<Intake, StoreError> {
+        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        if let Some(known) = known(&mut transaction, job.key, once, job.created_at).await? {
+            return Ok(known);
+        }
+        let inserted = match insert(&mut transaction, job, limits).await? {
+            Ok(inserted) => inserted,
+            Err(full) => return Ok(Intake::Full(full)),
+        };
+        sqlx::query("DELETE FROM idempotency WHERE created_at <= ?")
+            .bind((job.created_at - REMEMBERED).as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO idempotency (key_id, name, digest, generation_id, created_at)
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(job.key.get())
+        .bind(&once.name)
+        .bind(&once.digest[..])
+        .bind(inserted.id.get())
+        .bind(job.created_at.as_millis())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Intake::New(inserted))
+    }
+
+    async fn known(
+        &self,
+        key: KeyId,
+        once: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Intake>, StoreError> {
+        let mut reader = self.store.readers.acquire().await?;
+        known(&mut reader, key, once, now).await
     }
 
     async fn claim(
@@ -142,6 +155,8 @@ impl JobQueue for SqliteQueue {
             .bind(upload)
             .bind(link_base)
             .bind(json("warnings", &success.warnings)?)
+            .bind(json("stages", &success.stages)?)
+            .bind(json("verdicts", &success.verdicts)?)
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)
@@ -201,6 +216,54 @@ impl JobQueue for SqliteQueue {
             .fetch_all(&self.store.writer)
             .await?;
         cleared.iter().map(row::job).collect()
+    }
+
+    async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let done = sqlx::query(ERASE)
+            .bind(now.as_millis())
+            .bind(now.as_millis())
+            .bind(id.get())
+            .bind(key.get())
+            .execute(&mut *transaction)
+            .await?;
+        let erased = done.rows_affected() == 1;
+        if erased {
+            sqlx::query(
+                "DELETE FROM deliveries
+                 WHERE generation_id = ? AND kind = 'upload' AND state = 'queued'",
+            )
+            .bind(id.get())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(erased)
+    }
+
+    async fn page(
+        &self,
+        key: KeyId,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM generations WHERE key_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(key.get())
+        .bind(before.map_or(i64::MAX, |id| i64::from(id.get())))
+        .bind(limit)
+        .fetch_all(&self.store.readers)
+        .await?;
+        rows.iter().map(row::job).collect()
+    }
+
+    async fn position(&self, id: JobId) -> Result<u32, StoreError> {
+        let position = sqlx::query_scalar(POSITION)
+            .bind(id.get())
+            .fetch_one(&self.store.readers)
+            .await?;
+        Ok(position)
     }
 
     async fn reclaim(
@@ -302,6 +365,74 @@ fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), Full
     } else {
         Ok(())
     }
+}
+
+/// See [`JobQueue::insert`].
+async fn insert(
+    connection: &mut SqliteConnection,
+    job: &NewJob,
+    limits: QueueLimits,
+) -> Result<Result<Job, Full>, StoreError> {
+    let (url, photograph) = match &job.face {
+        FaceSource::Url(url) => (Some(url.expose()), None),
+        FaceSource::Inline(image) => (None, Some(image.bytes())),
+    };
+    let room = sqlx::query_as(WAITING)
+        .bind(limits.share)
+        .bind(job.key.get())
+        .fetch_one(&mut *connection)
+        .await?;
+    if let Err(full) = check_room(room, limits.queue) {
+        return Ok(Err(full));
+    }
+    let inserted = sqlx::query(INSERT)
+        .bind(job.key.get())
+        .bind(json("request", &job.request)?)
+        .bind(url)
+        .bind(job.file_prefix.expose())
+        .bind(&job.base_url)
+        .bind(job.request.webhook().is_some())
+        .bind(job.priority)
+        .bind(number(cost(&job.request)))
+        .bind(job.created_at.as_millis())
+        .fetch_one(&mut *connection)
+        .await?;
+    let inserted = row::job(&inserted)?;
+    if let Some(image) = photograph {
+        sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
+            .bind(inserted.id.get())
+            .bind(image)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(Ok(inserted))
+}
+
+/// See [`JobQueue::known`].
+async fn known(
+    connection: &mut SqliteConnection,
+    key: KeyId,
+    once: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Intake>, StoreError> {
+    let found = sqlx::query(
+        "SELECT generations.*, idempotency.digest
+         FROM idempotency JOIN generations ON generations.id = idempotency.generation_id
+         WHERE idempotency.key_id = ? AND idempotency.name = ? AND idempotency.created_at > ?",
+    )
+    .bind(key.get())
+    .bind(&once.name)
+    .bind((now - REMEMBERED).as_millis())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    let digest: &[u8] = row.try_get("digest")?;
+    if digest != once.digest {
+        return Ok(Some(Intake::Taken));
+    }
+    Ok(Some(Intake::Known(row::job(&row)?)))
 }
 
 fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {

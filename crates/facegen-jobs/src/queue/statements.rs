@@ -11,6 +11,27 @@ macro_rules! end {
     };
 }
 
+/// What comes before a job that waits. In the line of its key it has a place; each other key has its
+/// turn with as many jobs before it.
+macro_rules! before {
+    ($what:literal) => {
+        concat!(
+            "WITH line AS (
+                SELECT generations.id, priority, cost, turn,
+                       row_number() OVER (PARTITION BY key_id, priority ORDER BY generations.id) AS place
+                FROM generations JOIN keys ON keys.id = key_id WHERE state = 'queued'
+            )
+            SELECT ",
+            $what,
+            " FROM line AS other, line AS own
+            WHERE own.id = ?
+              AND (other.priority > own.priority
+                   OR (other.priority = own.priority
+                       AND (other.place, other.turn, other.id) < (own.place, own.turn, own.id)))"
+        )
+    };
+}
+
 /// How many jobs wait, of all keys and of this one, and how many of its may.
 pub(super) const WAITING: &str = "
     SELECT (SELECT count(*) FROM generations WHERE state = 'queued'),
@@ -52,7 +73,7 @@ pub(super) const RELEASE: &str = "
 
 /// Ends a job with pictures.
 pub(super) const FINISH: &str = end!(
-    "generation_ms = max(0, ? - ?), expires_at = ?, upload = ?, link_base = ?, warnings = ?
+    "generation_ms = max(0, ? - ?), expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 
@@ -86,24 +107,24 @@ pub(super) const BURY: &str = end!(
     RETURNING id"
 );
 
-/// The cost of what waits before a job that waits. In the line of its key it has a place; each other
-/// key has its turn with as many jobs before it.
-pub(super) const BEFORE: &str = "
-    WITH line AS (
-        SELECT generations.id, priority, cost, turn,
-               row_number() OVER (PARTITION BY key_id, priority ORDER BY generations.id) AS place
-        FROM generations JOIN keys ON keys.id = key_id WHERE state = 'queued'
-    )
-    SELECT coalesce(sum(other.cost), 0)
-    FROM line AS other, line AS own
-    WHERE own.id = ?
-      AND (other.priority > own.priority
-           OR (other.priority = own.priority
-               AND (other.place, other.turn, other.id) < (own.place, own.turn, own.id)))";
+/// The cost of what waits before a job that waits.
+pub(super) const BEFORE: &str = before!("coalesce(sum(other.cost), 0)");
 
 /// The cost of all that waits.
 pub(super) const BACKLOG: &str =
     "SELECT coalesce(sum(cost), 0) FROM generations WHERE state = 'queued'";
+
+/// How many jobs come before one that waits.
+pub(super) const POSITION: &str = before!("count(*)");
+
+/// Leaves of an ended job that there was one, and where it stood. The webhook
+/// stays, because it may have to be told of the end.
+pub(super) const ERASE: &str = "
+    UPDATE generations
+    SET removed_at = coalesce(removed_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
+        warnings = '[]', verdicts = NULL,
+        request = json_set(request, '$.prompt', 'erased', '$.negative_prompt', NULL)
+    WHERE id = ? AND key_id = ? AND state NOT IN ('queued', 'running')";
 
 /// What the latest successes took.
 pub(super) const TIMES: &str = "

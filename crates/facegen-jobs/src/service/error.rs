@@ -26,6 +26,9 @@ pub enum JobError {
         /// When the next one may come.
         retry_after: Duration,
     },
+    /// Another request has this idempotency key.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyTaken,
     /// The inline photograph cannot be used.
     #[error(transparent)]
     Face(#[from] FaceError),
@@ -50,6 +53,7 @@ impl JobError {
         match self {
             Self::QueueFull { .. } => ErrorCode::QueueFull,
             Self::TooManyRequests { .. } => ErrorCode::RateLimited,
+            Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Draining => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::shared::Shared;
 use super::{Checkpoint, JobError, Submission};
+use crate::idempotency::Intake;
 use crate::job::Job;
 use crate::queue::{Full, NewJob, QueueLimits};
 
@@ -18,6 +19,14 @@ const NORMAL: i64 = 0;
 pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Result<Job, JobError> {
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
+    }
+    // Decides nothing, but spares the work of decoding what was sent before.
+    if let Some(once) = &submission.once {
+        let now = shared.ports.clock.now();
+        let known = shared.queue.known(submission.key, once, now).await?;
+        if let Some(intake) = known {
+            return job_of(&shared, intake);
+        }
     }
     // Decides nothing, but spares a full server the work of decoding.
     let queue_limit = shared.config().queue_limit;
@@ -30,7 +39,10 @@ pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Resu
         shared.photographs.keep(prefix.clone(), picture);
     }
     let inserted = insert(&shared, submission, prefix.clone()).await;
-    if inserted.is_err() {
+    if inserted
+        .as_ref()
+        .map_or(true, |job| job.file_prefix != prefix)
+    {
         shared.photographs.forget(&prefix);
     }
     inserted
@@ -46,6 +58,7 @@ async fn insert(
         request,
         face,
         base_url,
+        once,
     } = submission;
     let new = NewJob {
         key,
@@ -62,12 +75,29 @@ async fn insert(
         queue: config.queue_limit,
         share: config.key_limits.queue_share,
     };
-    let inserted = shared.queue.insert(&new, limits).await?;
-    let job = inserted.map_err(|Full(limit)| full(shared, limit))?;
+    let intake = match &once {
+        Some(once) => shared.queue.insert_once(&new, once, limits).await?,
+        None => match shared.queue.insert(&new, limits).await? {
+            Ok(job) => Intake::New(job),
+            Err(full) => Intake::Full(full),
+        },
+    };
+    let Intake::New(job) = intake else {
+        return job_of(shared, intake);
+    };
     (shared.ports.observer)(Checkpoint::Inserted, &job.request);
     shared.work.notify_one();
     (shared.ports.observer)(Checkpoint::Enqueued, &job.request);
     Ok(job)
+}
+
+/// The job of this intake.
+fn job_of(shared: &Shared, intake: Intake) -> Result<Job, JobError> {
+    match intake {
+        Intake::New(job) | Intake::Known(job) => Ok(job),
+        Intake::Taken => Err(JobError::IdempotencyKeyTaken),
+        Intake::Full(Full(limit)) => Err(full(shared, limit)),
+    }
 }
 
 /// The queue has no place until the next running job has ended.

@@ -3,6 +3,9 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`error`] | [`JobError`] |
+//! | `erase` | [`Erased`], what is left of a job |
+//! | `view` | [`JobView`], all about one job, and [`JobWatch`], how it changes |
+//! | `mail` | the deliveries of a key |
 //! | `intake` | how a job comes in |
 //! | `watch` | how one waits for its end, and how long that takes |
 //! | `pace` | how fast the engine is |
@@ -10,14 +13,17 @@
 //! | `rate` | how often each key has asked of late |
 //! | `shared` | what the service, the worker and the upkeep share |
 
+pub(crate) mod erase;
 pub mod error;
 mod intake;
+mod mail;
 pub(crate) mod pace;
 pub(crate) mod photographs;
 pub(crate) mod rate;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
+mod view;
 mod watch;
 
 use std::fmt;
@@ -27,15 +33,19 @@ use std::time::Duration;
 
 use facegen_core::redact::Secret;
 use facegen_core::{
-    Clock, ErrorCode, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, JobState,
-    ObjectName, Picture, WebhookSender,
+    Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, JobState, ObjectName,
+    Picture, WebhookSender,
 };
 
+pub use erase::{Erased, Erasure};
 pub use error::JobError;
+pub use mail::Replay;
 use shared::Shared;
+pub use view::{JobView, JobWatch};
 
 use crate::buckets::Bucket;
-use crate::job::{Failure, Job, JobId};
+use crate::idempotency::Idempotency;
+use crate::job::{Job, JobId};
 use crate::key::{Key, KeyId};
 use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
@@ -140,6 +150,8 @@ pub struct Submission {
     pub face: FaceSource,
     /// See [`Job::base_url`].
     pub base_url: String,
+    /// Says that the same request makes no second job.
+    pub once: Option<Idempotency>,
 }
 
 /// Takes jobs in, and tells about them. Clones are the same service.
@@ -222,17 +234,7 @@ impl JobService {
     /// The store cannot be read or written.
     pub async fn cancel(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
         let shared = Arc::clone(&self.shared);
-        shared::to_the_end(async move {
-            let now = shared.ports.clock.now();
-            let is_cancelled = shared.queue.cancel(key, id, &cancelled(), now).await?;
-            let job = shared.queue.find(Some(key), id).await?;
-            if let (true, Some(job)) = (is_cancelled, &job) {
-                shared.in_hand.cancel(id);
-                shared.tell_end(job);
-            }
-            Ok(job)
-        })
-        .await
+        shared::to_the_end(async move { erase::cancel(&shared, key, id).await }).await
     }
 
     /// Cancels all jobs that wait, those of one key or of all, and says how
@@ -244,7 +246,7 @@ impl JobService {
         let shared = Arc::clone(&self.shared);
         shared::to_the_end(async move {
             let now = shared.ports.clock.now();
-            let cleared = shared.queue.clear(whose, &cancelled(), now).await?;
+            let cleared = shared.queue.clear(whose, &erase::cancelled(), now).await?;
             for job in &cleared {
                 shared.tell_end(job);
             }
@@ -300,7 +302,10 @@ impl JobService {
     }
 
     fn has_file(&self, job: &Job, name: &FileName) -> bool {
-        job.state == JobState::Succeeded && !self.has_expired(job) && job.files().contains(name)
+        job.state == JobState::Succeeded
+            && job.removed_at.is_none()
+            && !self.has_expired(job)
+            && job.files().contains(name)
     }
 
     /// Whether the pictures of this job have gone because their time is over.
@@ -351,14 +356,6 @@ impl JobService {
     /// Closes the database, after the last request was answered.
     pub async fn close(&self) {
         self.shared.store.close().await;
-    }
-}
-
-/// Why a job that was cancelled has no pictures.
-fn cancelled() -> Failure {
-    Failure {
-        code: ErrorCode::Cancelled,
-        message: "the request was cancelled".into(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<
 }
 
 /// Returns when the end of this job is told, never if that was missed.
-async fn told(ended: &mut Receiver<JobId>, id: JobId) {
+pub(super) async fn told(ended: &mut Receiver<JobId>, id: JobId) {
     loop {
         match ended.recv().await {
             Ok(other) if other != id => {}

@@ -9,7 +9,7 @@ use crate::key::KeyId;
 
 /// What is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeliveryKind {
+pub enum DeliveryKind {
     /// The end of a job, to whom it names.
     Webhook,
     /// The pictures of a job, to a bucket that did not take them.
@@ -17,8 +17,9 @@ pub(crate) enum DeliveryKind {
 }
 
 impl DeliveryKind {
-    /// Its name in rows, logs and metrics.
-    pub(crate) fn as_str(self) -> &'static str {
+    /// Its name in rows, logs, metrics and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Upload => "upload",
@@ -158,22 +159,23 @@ impl Store {
     }
 
     /// The pictures that this attempt at a job stored are in a bucket now.
+    /// False when the job was erased meanwhile.
     pub(crate) async fn note_uploaded(
         &self,
         id: JobId,
         attempt: u32,
         link_base: &str,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
             "UPDATE generations SET link_base = ?
-             WHERE id = ? AND state = 'succeeded' AND attempt = ?",
+             WHERE id = ? AND state = 'succeeded' AND attempt = ? AND removed_at IS NULL",
         )
         .bind(link_base)
         .bind(id.get())
         .bind(attempt)
         .execute(&self.writer)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// Takes back what a process that died was sending.

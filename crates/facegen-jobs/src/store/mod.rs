@@ -12,6 +12,7 @@
 //! | `keys` | [`Keys`], whom rows belong to |
 //! | `file` | the file of the database and its folder |
 //! | `deliveries` | the statements about webhooks and uploads |
+//! | `mailbox` | the deliveries of a key, as its holder sees them |
 //! | `retention` | the statements about what is old |
 
 pub(crate) mod deliveries;
@@ -19,6 +20,7 @@ mod error;
 mod file;
 mod keys;
 mod lock;
+pub(crate) mod mailbox;
 pub(crate) mod retention;
 pub(crate) mod row;
 #[cfg(test)]

@@ -27,7 +27,12 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
     let prefix: &str = row.try_get("file_prefix")?;
     let face_url: Option<String> = row.try_get("face_url")?;
     let generation_ms: Option<i64> = row.try_get("generation_ms")?;
-    let expires_at: Option<i64> = row.try_get("expires_at")?;
+    let moment = |column| -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = row.try_get(column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    };
+    let stages: Option<&str> = row.try_get("stages")?;
+    let verdicts: Option<&str> = row.try_get("verdicts")?;
     Ok(Job {
         id: job_id(id).ok_or_else(|| unreadable("id"))?,
         state: name(state).ok_or_else(|| unreadable("state"))?,
@@ -43,7 +48,12 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         failure: failure(row)?.map_err(unreadable)?,
         warnings: json(row.try_get("warnings")?).ok_or_else(|| unreadable("warnings"))?,
         link_base: row.try_get("link_base")?,
-        expires_at: expires_at.map(Timestamp::from_millis),
+        expires_at: moment("expires_at")?,
+        started_at: moment("claimed_at")?,
+        finished_at: moment("finished_at")?,
+        stages: stages.and_then(json),
+        verdicts: json(verdicts.unwrap_or("[]")).ok_or_else(|| unreadable("verdicts"))?,
+        removed_at: moment("removed_at")?,
     })
 }
 

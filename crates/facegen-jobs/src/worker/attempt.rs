@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
     BackendError, FaceError, FileKind, FileName, GenerationInput, GenerationOutput, Picture,
-    Timestamp,
+    SafetyVerdict, Timestamp,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use super::retry::retry;
 use super::turns::Turn;
 use crate::broken_task;
 use crate::engine_thread::{Generation, GenerationEvent};
-use crate::job::{FaceOrigin, Failure, Job};
+use crate::job::{FaceOrigin, Failure, Job, Stages, millis};
 use crate::metrics::{self, Stage};
 use crate::queue::{Claim, Place, cost};
 use crate::service::shared::Shared;
@@ -53,6 +53,10 @@ pub(super) struct Made {
     pub(super) place: Place,
     /// About the pictures.
     pub(super) warnings: Vec<String>,
+    /// How long each stage took.
+    pub(super) stages: Stages,
+    /// What the safety checker says.
+    pub(super) verdicts: Vec<SafetyVerdict>,
 }
 
 /// How an attempt is over, as far as the worker has to know.
@@ -156,7 +160,9 @@ impl Attempt {
     /// Makes and stores the pictures.
     async fn make(&self) -> Result<Made, Stop> {
         self.at(Checkpoint::Claimed);
+        let begin = Instant::now();
         let fetched = self.fetch().await?;
+        let face_fetch = millis(begin.elapsed());
         let (output, began) = {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
@@ -164,14 +170,25 @@ impl Attempt {
             let face = self.photograph(fetched).await?;
             self.generate(face).await?
         };
+        let begin = Instant::now();
         let files = self.encode(output.pictures).await?;
+        let encoding = millis(begin.elapsed());
         self.at(Checkpoint::Encoded);
+        let begin = Instant::now();
         let place = self.store(files).await?;
+        let storing = millis(begin.elapsed());
         self.at(Checkpoint::Stored);
         Ok(Made {
             began,
             place,
             warnings: output.warnings,
+            stages: Stages {
+                face_fetch,
+                encoding,
+                storing,
+                ..Stages::of_engine(&output.timings)
+            },
+            verdicts: output.verdicts,
         })
     }
 

@@ -20,6 +20,8 @@ pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
         began: made.began,
         place: made.place,
         warnings: made.warnings,
+        stages: made.stages,
+        verdicts: made.verdicts,
     };
     let patience = patience(shared);
     let finish = || shared.queue.finish(claim.fence, &success);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::job::JobId;
@@ -16,7 +17,7 @@ struct Entry {
     attempt: u32,
     cost: u64,
     /// How many denoising steps are done, of how many.
-    steps: (usize, usize),
+    steps: watch::Sender<(usize, usize)>,
     /// Whether its photograph is still to come.
     fetching: bool,
     cancelled: CancellationToken,
@@ -30,7 +31,7 @@ impl InHand {
         let entry = Entry {
             attempt: fence.attempt,
             cost,
-            steps: (0, 1),
+            steps: watch::Sender::new((0, 1)),
             fetching,
             cancelled: cancelled.clone(),
         };
@@ -47,6 +48,12 @@ impl InHand {
         if let Some(entry) = self.lock().get(&id) {
             entry.cancelled.cancel();
         }
+    }
+
+    /// How many denoising steps of this job are done, of how many, should it be
+    /// in hand.
+    pub(crate) fn steps(&self, id: JobId) -> Option<watch::Receiver<(usize, usize)>> {
+        self.lock().get(&id).map(|entry| entry.steps.subscribe())
     }
 
     /// All attempts that are going on.
@@ -84,7 +91,8 @@ impl InHand {
 
 impl Entry {
     fn work_left(&self) -> u64 {
-        let (done, steps) = (self.steps.0 as u64, self.steps.1.max(1) as u64);
+        let (done, steps) = *self.steps.borrow();
+        let (done, steps) = (done as u64, steps.max(1) as u64);
         self.cost / steps * steps.saturating_sub(done)
     }
 }
@@ -99,7 +107,9 @@ pub(crate) struct Held {
 impl Held {
     /// Notes that so many denoising steps are done.
     pub(crate) fn progress(&self, step: usize, steps: usize) {
-        self.change(|entry| entry.steps = (step, steps));
+        self.change(|entry| {
+            entry.steps.send_replace((step, steps));
+        });
     }
 
     /// Notes that the photograph is there, or will never be.

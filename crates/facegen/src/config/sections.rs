@@ -23,6 +23,7 @@ pub(crate) struct ServerSection {
     pub(crate) max_body_megabytes: NonZeroU16,
     pub(crate) legacy_http_200: bool,
     pub(crate) system_status: SystemStatus,
+    pub(crate) max_event_streams: u16,
     pub(crate) shutdown_grace_seconds: u16,
 }
 

@@ -122,6 +122,7 @@ pub(super) fn api_settings(Plan { config, preset }: &Plan) -> ApiSettings {
             legacy_http_200: config.server.legacy_http_200,
             system_status: config.server.system_status,
             max_face_bytes: image_limits(config).max_bytes,
+            max_event_streams: config.server.max_event_streams.into(),
             keep_pictures: hours(config.storage.keep_pictures_hours),
         },
         capabilities: capabilities(config, preset),
@@ -170,6 +171,7 @@ fn capabilities(config: &Config, preset: &Preset) -> Capabilities {
             SafetyChecking::OnRequest
         },
         styles: preset.styles().to_vec(),
+        dtype: preset.options().dtype.as_str(),
     }
 }
 

@@ -116,6 +116,8 @@ impl Test {
                 upload: false,
             },
             warnings: vec!["a warning".into()],
+            stages: Stages::default(),
+            verdicts: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order, states only move forward.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use facegen_core::fake::ManualClock;
@@ -17,6 +17,8 @@ use crate::testing::{inline, with_webhook};
 
 const LEASE: Duration = Duration::from_secs(30);
 
+const KEEP: Duration = Duration::from_hours(24);
+
 /// What happens next; the number chooses the job or the worker.
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -28,6 +30,8 @@ enum Event {
     Fail(usize),
     Cancel(usize),
     Clear,
+    Erase(usize),
+    Expire,
     TimePasses,
     LeasesRunOut,
     ProcessDies,
@@ -43,8 +47,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => index.clone().prop_map(Event::Release),
         3 => index.clone().prop_map(Event::Finish),
         1 => index.clone().prop_map(Event::Fail),
-        2 => index.prop_map(Event::Cancel),
         1 => Just(Event::Clear),
+        2 => index.clone().prop_map(Event::Cancel),
+        1 => index.prop_map(Event::Erase),
+        1 => Just(Event::Expire),
         2 => Just(Event::TimePasses),
         2 => Just(Event::LeasesRunOut),
         1 => Just(Event::ProcessDies),
@@ -58,12 +64,16 @@ struct Watched {
     seen: BTreeMap<JobId, (JobState, u32)>,
     /// Every attempt that ever began, also those that are over.
     fences: Vec<Fence>,
+    /// The job that this event cancelled.
+    cancelled: Option<JobId>,
+    erased: BTreeSet<JobId>,
 }
 
 impl Watched {
     async fn happen(&mut self, event: Event) {
         let (queue, now) = (&self.empty.queue, self.clock.now());
         let fence = |index: usize| self.fences.iter().rev().nth(index).copied();
+        self.cancelled = None;
         match event {
             Event::Insert => {
                 let job = queue
@@ -98,14 +108,30 @@ impl Watched {
                 }
             }
             Event::Cancel(index) => {
-                if let Some(id) = self.seen.keys().rev().nth(index) {
+                let id = self.seen.keys().rev().nth(index).copied();
+                if let Some(id) = id {
                     let key = self.empty.keys[0];
-                    queue.cancel(key, *id, &failure(), now).await.unwrap();
+                    let before = self.seen[&id].0;
+                    let done = queue.cancel(key, id, &failure(), now).await.unwrap();
+                    assert_eq!(done, !before.is_final());
+                    self.cancelled = done.then_some(id);
                 }
             }
             Event::Clear => {
                 queue.clear(None, &failure(), now).await.unwrap();
             }
+            Event::Erase(index) => {
+                let id = self.seen.keys().rev().nth(index).copied();
+                if let Some(id) = id {
+                    let [key, other] = self.empty.keys;
+                    assert!(!queue.erase(other, id, now).await.unwrap());
+                    let done = queue.erase(key, id, now).await.unwrap();
+                    assert_eq!(done, self.seen[&id].0.is_final());
+                    self.erased.extend(done.then_some(id));
+                }
+            }
+            // The pictures of everything that has succeeded so far.
+            Event::Expire => self.clock.advance(KEEP),
             Event::TimePasses => self.clock.advance(LEASE / 3),
             Event::LeasesRunOut => {
                 queue.reclaim(Workers::Lapsed, 3, now).await.unwrap();
@@ -122,10 +148,12 @@ impl Watched {
             now,
             began: now,
             place: Place::Folder {
-                expires_at: now,
+                expires_at: now + KEEP,
                 upload: false,
             },
             warnings: Vec::new(),
+            stages: Stages::default(),
+            verdicts: Vec::new(),
         };
         let (before, _) = self.seen[&fence.id];
         let done = self.empty.queue.finish(fence, &success).await.unwrap();
@@ -163,6 +191,19 @@ impl Watched {
             assert_eq!(job.attempt, attempt + claimed, "{event:?}");
             let photograph = self.empty.queue.photograph(*id).await.unwrap();
             assert_eq!(photograph.is_some(), !job.state.is_final(), "{event:?}");
+            let ended_now = state != job.state && job.state == JobState::Cancelled;
+            assert_eq!(ended_now, self.cancelled == Some(*id), "{event:?}");
+            assert_eq!(
+                job.removed_at.is_some(),
+                self.erased.contains(id),
+                "{event:?}"
+            );
+            let kept = if job.removed_at.is_some() {
+                "erased"
+            } else {
+                "a person"
+            };
+            assert_eq!(job.request.prompt(), kept, "{event:?}");
             *seen = (job.state, job.attempt);
         }
         let ended = self.seen.values().filter(|(state, _)| state.is_final());
@@ -178,13 +219,19 @@ fn failure() -> Failure {
     }
 }
 
+/// A hundred; more when `PROPTEST_CASES` says so.
+fn cases() -> u32 {
+    let default = ProptestConfig::default().cases;
+    let unset = ProptestConfig::with_cases(256).cases;
+    if default == unset { 100 } else { default }
+}
+
 #[test]
 fn states_only_move_forward() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = ProptestConfig {
-        cases: 200,
         failure_persistence: None,
-        ..ProptestConfig::default()
+        ..ProptestConfig::with_cases(cases())
     };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&vec(event(), 1..30), |events| {
@@ -194,6 +241,8 @@ fn states_only_move_forward() {
                 clock: ManualClock::new(),
                 seen: BTreeMap::new(),
                 fences: Vec::new(),
+                cancelled: None,
+                erased: BTreeSet::new(),
             };
             for event in events {
                 watched.happen(event).await;

@@ -1,0 +1,56 @@
+//! Webhooks and uploads of a key.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use facegen_jobs::{DeliveryRecord, Replay};
+
+use super::{PartQuery, part};
+use crate::ApiError;
+use crate::call::{ApiCall, SharedState};
+use crate::response::Json;
+use crate::wire::v1::Page;
+use crate::wire::v1::delivery::DeliveryBody;
+
+/// The latest deliveries of the key.
+pub(crate) async fn list(
+    State(state): State<SharedState>,
+    query: PartQuery,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let (before, limit) = part(query)?;
+    let found = state.jobs.deliveries(call.key.id, before, limit).await?;
+    let full = found.len() >= limit as usize;
+    let next = found.last().map(|delivery| delivery.number);
+    let items: Vec<DeliveryBody> = found.into_iter().map(DeliveryBody::from).collect();
+    Ok(Json(Page::new(items, next.filter(|_| full))).into_response())
+}
+
+/// All about one delivery.
+pub(crate) async fn show(
+    State(state): State<SharedState>,
+    path: Result<Path<String>, PathRejection>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let Path(name) = path.map_err(|_| ApiError::UnknownDelivery)?;
+    let delivery = state.jobs.delivery(call.key.id, &name).await?;
+    Ok(body(delivery.ok_or(ApiError::UnknownDelivery)?))
+}
+
+/// Delivers again what was delivered or given up.
+pub(crate) async fn replay(
+    State(state): State<SharedState>,
+    path: Result<Path<String>, PathRejection>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let Path(name) = path.map_err(|_| ApiError::UnknownDelivery)?;
+    match state.jobs.replay(call.key.id, &name).await? {
+        Replay::Queued(delivery) => Ok(body(delivery)),
+        Replay::Busy => Err(ApiError::DeliveryBusy),
+        Replay::Unknown => Err(ApiError::UnknownDelivery),
+    }
+}
+
+fn body(delivery: DeliveryRecord) -> Response {
+    Json(DeliveryBody::from(delivery)).into_response()
+}

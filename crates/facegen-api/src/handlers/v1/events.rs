@@ -1,0 +1,75 @@
+//! How a job goes on, as it does: Server-Sent Events.
+//!
+//! A stream holds the latest look at its job and nothing else, and the next
+//! look is taken only when the last one was sent. So a slow reader misses steps
+//! and fills no memory; one that reads nothing at all is cut off by the limit
+//! on writing of its connection.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use facegen_jobs::{JobView, JobWatch};
+use futures_util::stream::unfold;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Span, warn};
+
+use crate::ApiError;
+use crate::call::{ApiCall, SharedState};
+use crate::handlers::fetch::path_id;
+use crate::wire::v1::job::Progress;
+
+/// How often a stream without news says that it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// The state at once, then what changes, up to the end.
+pub(crate) async fn events(
+    State(state): State<SharedState>,
+    path: Result<Path<String>, PathRejection>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let id = path_id(path)?;
+    Span::current().record("job", id.get());
+    let mut watch = state.jobs.watch(call.key.id, id);
+    let first = watch.next().await?.ok_or(ApiError::UnknownJob)?;
+    let place = Arc::clone(&state.streams).try_acquire_owned();
+    let place = place.map_err(|_| ApiError::TooManyStreams)?;
+    let open = Open { watch, place };
+    let events = unfold((open, Some(first)), next);
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
+}
+
+/// A stream while it is open.
+struct Open {
+    watch: JobWatch,
+    #[expect(dead_code, reason = "it is held, and goes with the stream")]
+    place: OwnedSemaphorePermit,
+}
+
+type Step = (Open, Option<JobView>);
+
+async fn next((mut open, first): Step) -> Option<(Result<Event, Infallible>, Step)> {
+    let view = match first {
+        Some(view) => view,
+        None => match open.watch.next().await {
+            Ok(view) => view?,
+            Err(error) => {
+                warn!(%error, "a stream of events ends early");
+                return None;
+            }
+        },
+    };
+    let name = match view.job.state {
+        state if state.is_final() => "end",
+        _ if view.position.is_some() => "position",
+        _ => "progress",
+    };
+    let data = serde_json::to_string(&Progress::from(&view)).ok()?;
+    let event = Event::default().event(name).data(data);
+    Some((Ok(event), (open, None)))
+}

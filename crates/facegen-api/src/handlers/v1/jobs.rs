@@ -1,0 +1,61 @@
+//! What there is to know about jobs, and their erasure.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use facegen_jobs::JobId;
+use tracing::Span;
+
+use super::{PartQuery, part};
+use crate::ApiError;
+use crate::call::{ApiCall, SharedState};
+use crate::handlers::fetch::path_id;
+use crate::links::Links;
+use crate::response::Json;
+use crate::wire::v1::Page;
+use crate::wire::v1::job::{ErasedBody, JobBody, JobSummary};
+
+/// The latest jobs of the key.
+pub(crate) async fn list(
+    State(state): State<SharedState>,
+    query: PartQuery,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let (before, limit) = part(query)?;
+    // No job comes before one that is none.
+    let before = before.map(|id| JobId::new(id).ok_or(ApiError::UnknownJob));
+    let before = before.transpose()?;
+    let jobs = state.jobs.page(call.key.id, before, limit).await?;
+    let items: Vec<JobSummary> = jobs.iter().map(JobSummary::from).collect();
+    let full = items.len() >= limit as usize;
+    let next = items.last().map(|job| job.id).filter(|_| full);
+    Ok(Json(Page::new(items, next)).into_response())
+}
+
+/// All about one job.
+pub(crate) async fn show(
+    State(state): State<SharedState>,
+    path: Result<Path<String>, PathRejection>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let id = path_id(path)?;
+    Span::current().record("job", id.get());
+    let view = state.jobs.view(call.key.id, id).await?;
+    let view = view.ok_or(ApiError::UnknownJob)?;
+    let links = Links::new(&call.base_url);
+    let now = state.clock.now();
+    Ok(Json(JobBody::new(&view, links, &state.capabilities, now)).into_response())
+}
+
+/// Stops a job and deletes what it holds of a person.
+pub(crate) async fn erase(
+    State(state): State<SharedState>,
+    path: Result<Path<String>, PathRejection>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    let id = path_id(path)?;
+    Span::current().record("job", id.get());
+    let erased = state.jobs.erase(call.key.id, id).await?;
+    let erased = erased.ok_or(ApiError::UnknownJob)?;
+    Ok(Json(ErasedBody::from(&erased)).into_response())
+}

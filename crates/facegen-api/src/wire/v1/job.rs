@@ -1,0 +1,211 @@
+//! All about one job.
+
+use facegen_core::{JobState, SafetyVerdict, Timestamp};
+use facegen_jobs::{Erased, Job, JobView, Stages};
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::Capabilities;
+use crate::links::Links;
+use crate::wire::eta;
+
+/// One job in a list.
+#[derive(Serialize)]
+pub(crate) struct JobSummary {
+    pub(crate) id: u32,
+    state: JobState,
+    created_at: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    /// When its owner had it erased.
+    erased_at: Option<String>,
+}
+
+impl From<&Job> for JobSummary {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id.get(),
+            state: job.state,
+            created_at: rfc3339(job.created_at),
+            started_at: job.started_at.and_then(rfc3339),
+            finished_at: job.finished_at.and_then(rfc3339),
+            erased_at: job.removed_at.and_then(rfc3339),
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Serialize)]
+pub(crate) struct Progress {
+    state: JobState,
+    /// How many jobs come before it.
+    position: Option<u32>,
+    /// How many denoising steps are done, of all samples together.
+    step: Option<usize>,
+    steps: Option<usize>,
+    /// In seconds.
+    eta: Option<u64>,
+}
+
+impl From<&JobView> for Progress {
+    fn from(view: &JobView) -> Self {
+        // Before the first step the engine has not said how many there are.
+        let steps = view.steps.filter(|(done, _)| *done > 0);
+        Self {
+            state: view.job.state,
+            position: view.position,
+            step: steps.map(|(done, _)| done),
+            steps: steps.map(|(_, all)| all),
+            eta: (!view.job.state.is_final()).then(|| eta(view.eta)),
+        }
+    }
+}
+
+/// All about one job.
+#[derive(Serialize)]
+pub(crate) struct JobBody<'a> {
+    status: &'static str,
+    id: u32,
+    #[serde(flatten)]
+    progress: Progress,
+    created_at: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    expires_at: Option<String>,
+    erased_at: Option<String>,
+    attempt: u32,
+    /// In milliseconds.
+    timings: Option<Stages>,
+    /// The values that are used; null once the job is erased.
+    used: Option<Used>,
+    warnings: Vec<&'a str>,
+    /// Of each picture that was looked at.
+    safety: &'a [SafetyVerdict],
+    failure: Option<Failure<'a>>,
+    /// The pictures, while they are there.
+    output: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+/// The values that a job uses.
+#[derive(Serialize)]
+struct Used {
+    width: u32,
+    height: u32,
+    num_inference_steps: usize,
+    guidance_scale: f64,
+    s_scale: f64,
+    samples: usize,
+    seed: u32,
+    style: &'static str,
+    dtype: &'static str,
+    base64: bool,
+    safety_checker: bool,
+    safety_checker_type: &'static str,
+}
+
+impl<'a> JobBody<'a> {
+    /// The answer about a job, at this moment.
+    pub(crate) fn new(
+        view: &'a JobView,
+        links: Links<'_>,
+        capabilities: &Capabilities,
+        now: Timestamp,
+    ) -> Self {
+        let job = &view.job;
+        let here = job.removed_at.is_none();
+        let readable = here && job.state == JobState::Succeeded && !job.has_expired(now);
+        let warnings = job.request.warnings().iter().chain(&job.warnings);
+        let JobSummary {
+            id,
+            created_at,
+            started_at,
+            finished_at,
+            erased_at,
+            ..
+        } = JobSummary::from(job);
+        Self {
+            status: "success",
+            id,
+            progress: Progress::from(view),
+            created_at,
+            started_at,
+            finished_at,
+            expires_at: job.expires_at.and_then(rfc3339),
+            erased_at,
+            attempt: job.attempt,
+            timings: job.stages,
+            used: here.then(|| Used::new(job, capabilities)),
+            warnings: warnings.filter(|_| here).map(String::as_str).collect(),
+            safety: &job.verdicts,
+            failure: job.failure.as_ref().map(|failure| Failure {
+                code: failure.code.as_str(),
+                message: &failure.message,
+            }),
+            output: if readable {
+                links.pictures(job)
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+impl Used {
+    fn new(job: &Job, capabilities: &Capabilities) -> Self {
+        let request = &job.request;
+        let safety = request.safety();
+        Self {
+            width: request.width(),
+            height: request.height(),
+            num_inference_steps: request.steps(),
+            guidance_scale: request.guidance_scale(),
+            s_scale: request.s_scale(),
+            samples: request.samples(),
+            seed: request.seed(),
+            style: request.style().as_str(),
+            dtype: capabilities.dtype,
+            base64: request.base64(),
+            safety_checker: capabilities.safety_checking.applies(safety.enabled),
+            safety_checker_type: safety.checker_type.as_str(),
+        }
+    }
+}
+
+/// What is left of a job that was erased.
+#[derive(Serialize)]
+pub(crate) struct ErasedBody {
+    status: &'static str,
+    id: u32,
+    state: JobState,
+    erased_at: Option<String>,
+    erased: Places,
+}
+
+#[derive(Serialize)]
+struct Places {
+    folder: bool,
+    /// Null when no picture was there.
+    bucket: Option<bool>,
+}
+
+impl From<&Erased> for ErasedBody {
+    fn from(erased: &Erased) -> Self {
+        let Erased { job, pictures } = erased;
+        Self {
+            status: "success",
+            id: job.id.get(),
+            state: job.state,
+            erased_at: job.removed_at.and_then(rfc3339),
+            erased: Places {
+                folder: pictures.folder,
+                bucket: pictures.bucket,
+            },
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the routes below `/v1` answer.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | [`job`] | [`JobBody`](job::JobBody), all about one job |
+//! | [`delivery`] | [`DeliveryBody`](delivery::DeliveryBody), all about one delivery |
+
+pub(crate) mod delivery;
+pub(crate) mod job;
+
+use facegen_core::Timestamp;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The moment as RFC 3339 writes it, in UTC; `None` beyond the year 9999.
+fn rfc3339(moment: Timestamp) -> Option<String> {
+    let nanoseconds = i128::from(moment.as_millis()) * 1_000_000;
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
+    moment.format(&Rfc3339).ok()
+}
+
+/// The latest of something, and where to go on.
+#[derive(Serialize)]
+pub(crate) struct Page<T, C> {
+    status: &'static str,
+    items: Vec<T>,
+    /// What to send as `before` for those before them; null when there are no
+    /// more.
+    next_before: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// A page.
+    pub(crate) fn new(items: Vec<T>, next_before: Option<C>) -> Self {
+        Self {
+            status: "success",
+            items,
+            next_before,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        let written = |millis| rfc3339(Timestamp::from_millis(millis));
+        assert_eq!(written(0).as_deref(), Some("1970-01-01T00:00:00Z"));
+        let leap_day = written(1_709_210_096_789);
+        assert_eq!(leap_day.as_deref(), Some("2024-02-29T12:34:56.789Z"));
+        assert_eq!(written(i64::MAX), None);
+    }
+}

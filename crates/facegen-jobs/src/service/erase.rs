@@ -1,0 +1,123 @@
+//! How a job is stopped, and what it left behind is deleted.
+
+use facegen_core::{ErrorCode, JobState, ObjectName, StorageError};
+use tokio::time::timeout;
+
+use super::shared::{self, Shared};
+use super::{JobError, JobService};
+use crate::job::{Failure, Job, JobId};
+use crate::key::KeyId;
+
+/// What is left of a job that was erased: its id and its state.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    /// The job.
+    pub job: Job,
+    /// What became of its pictures.
+    pub pictures: Erasure,
+}
+
+/// What became of the pictures of a job that was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasure {
+    /// Whether none is in the folder of the server any more.
+    pub folder: bool,
+    /// Whether none is in the bucket any more; `None` when none was there.
+    pub bucket: Option<bool>,
+}
+
+impl JobService {
+    /// Stops a job that belongs to `key`, at the next step if it runs, and
+    /// deletes its photograph, its pictures, its prompts and where its
+    /// photograph came from. `None` when there is no such job.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn erase(&self, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
+        let shared = std::sync::Arc::clone(&self.shared);
+        shared::to_the_end(async move { erase(&shared, key, id).await }).await
+    }
+}
+
+/// See [`JobService::cancel`].
+pub(super) async fn cancel(
+    shared: &Shared,
+    key: KeyId,
+    id: JobId,
+) -> Result<Option<Job>, JobError> {
+    let now = shared.ports.clock.now();
+    let is_cancelled = shared.queue.cancel(key, id, &cancelled(), now).await?;
+    let job = shared.queue.find(Some(key), id).await?;
+    if let (true, Some(job)) = (is_cancelled, &job) {
+        shared.in_hand.cancel(id);
+        shared.tell_end(job);
+    }
+    Ok(job)
+}
+
+/// Why a job that was cancelled has no pictures.
+pub(super) fn cancelled() -> Failure {
+    Failure {
+        code: ErrorCode::Cancelled,
+        message: "the request was cancelled".into(),
+    }
+}
+
+async fn erase(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
+    let Some(before) = cancel(shared, key, id).await? else {
+        return Ok(None);
+    };
+    let now = shared.ports.clock.now();
+    // From here on no link leads to a picture.
+    shared.queue.erase(key, id, now).await?;
+    let pictures = delete_pictures(shared, &before).await;
+    if pictures.folder && before.state == JobState::Succeeded {
+        shared.store.note_erased(id, now).await?;
+    }
+    let job = shared.queue.find(Some(key), id).await?;
+    Ok(job.map(|job| Erased { job, pictures }))
+}
+
+async fn delete_pictures(shared: &Shared, job: &Job) -> Erasure {
+    let mut folder = true;
+    for object in objects(job) {
+        if let Err(error) = shared.ports.images.delete(&object).await {
+            tracing::warn!(%error, "cannot erase a picture");
+            folder = false;
+        }
+    }
+    Erasure {
+        folder,
+        bucket: delete_from_bucket(shared, job).await,
+    }
+}
+
+/// The files of all attempts at a job.
+fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
+    let attempts = 1..=job.attempt;
+    let files = job.files();
+    attempts.flat_map(move |attempt| {
+        let of_attempt = move |file| ObjectName { file, attempt };
+        files.clone().into_iter().map(of_attempt)
+    })
+}
+
+/// Deletes the objects of a job, as far as the bucket lets it. `None` when none
+/// can be there.
+pub(crate) async fn delete_from_bucket(shared: &Shared, job: &Job) -> Option<bool> {
+    let Some(bucket) = shared.buckets.bucket() else {
+        return job.link_base.is_some().then_some(false);
+    };
+    let delete_all = async {
+        for object in objects(job) {
+            bucket.store.delete(&object).await?;
+        }
+        Ok(())
+    };
+    let deleted = timeout(bucket.patience, delete_all).await;
+    let deleted = matches!(deleted, Ok(Ok::<(), StorageError>(())));
+    if !deleted {
+        tracing::warn!("objects of a job that was erased may stay in the bucket");
+    }
+    Some(deleted)
+}

@@ -1,0 +1,66 @@
+//! The deliveries of a key.
+
+use super::{JobError, JobService};
+use crate::key::KeyId;
+use crate::store::mailbox::DeliveryRecord;
+
+/// What became of the wish to deliver something again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replay {
+    /// It is delivered anew, under the same name.
+    Queued(DeliveryRecord),
+    /// It waits or is under way already.
+    Busy,
+    /// There is no such delivery.
+    Unknown,
+}
+
+impl JobService {
+    /// The latest deliveries of `key`, those before this number, `limit` at
+    /// most.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn deliveries(
+        &self,
+        key: KeyId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, JobError> {
+        Ok(self.shared.store.mailbox(key, None, before, limit).await?)
+    }
+
+    /// The delivery of this name, if it belongs to `key`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn delivery(
+        &self,
+        key: KeyId,
+        name: &str,
+    ) -> Result<Option<DeliveryRecord>, JobError> {
+        Ok(self
+            .shared
+            .store
+            .mailbox(key, Some(name), None, 1)
+            .await?
+            .pop())
+    }
+
+    /// Delivers again what was delivered or given up.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn replay(&self, key: KeyId, name: &str) -> Result<Replay, JobError> {
+        let now = self.shared.ports.clock.now();
+        let queued = self.shared.store.replay_delivery(key, name, now).await?;
+        Ok(match self.delivery(key, name).await? {
+            None => Replay::Unknown,
+            Some(record) if queued => {
+                self.shared.mail(record.kind).notify_one();
+                Replay::Queued(record)
+            }
+            Some(_) => Replay::Busy,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The deliveries of a key, as its holder sees them.
+
+use facegen_core::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::deliveries::DeliveryKind;
+use super::{Store, StoreError, row};
+use crate::job::JobId;
+use crate::key::KeyId;
+
+/// One delivery, as its row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its place among all deliveries.
+    pub number: i64,
+    /// Its name for receivers and callers.
+    pub name: String,
+    /// What is delivered.
+    pub kind: DeliveryKind,
+    /// Whose end is told, or whose pictures are uploaded.
+    pub job: JobId,
+    /// `queued`, `running`, `delivered` or `dead`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next, while it waits.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Why the latest attempt failed, if it did.
+    pub last_error: Option<String>,
+    /// When the job ended.
+    pub created_at: Timestamp,
+    /// When it was delivered or given up.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// The latest deliveries of `key` before this number, or the one of this
+    /// name.
+    pub(crate) async fn mailbox(
+        &self,
+        key: KeyId,
+        name: Option<&str>,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT deliveries.*
+             FROM deliveries JOIN generations ON generations.id = deliveries.generation_id
+             WHERE generations.key_id = ? AND deliveries.name = coalesce(?, deliveries.name)
+               AND deliveries.id < ?
+             ORDER BY deliveries.id DESC LIMIT ?",
+        )
+        .bind(key.get())
+        .bind(name)
+        .bind(before.map_or(i64::MAX, i64::from))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Makes the delivery of this name wait again, if it is `key`'s and has
+    /// ended. False when nothing has changed.
+    pub(crate) async fn replay_delivery(
+        &self,
+        key: KeyId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE deliveries
+             SET state = 'queued', attempt = 0, run_at = ?, last_error = NULL, finished_at = NULL
+             WHERE name = ? AND state IN ('delivered', 'dead')
+               AND generation_id IN (SELECT id FROM generations WHERE key_id = ?)",
+        )
+        .bind(now.as_millis())
+        .bind(name)
+        .bind(key.get())
+        .execute(&self.writer)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+fn record(row: &SqliteRow) -> Result<DeliveryRecord, StoreError> {
+    let unreadable = |column| StoreError::UnreadableRow {
+        table: "deliveries",
+        id: row.try_get("id").unwrap_or_default(),
+        column,
+    };
+    let kind: &str = row.try_get("kind")?;
+    let kinds = [DeliveryKind::Webhook, DeliveryKind::Upload];
+    let kind = kinds.into_iter().find(|known| known.as_str() == kind);
+    let kind = kind.ok_or_else(|| unreadable("kind"))?;
+    let state: String = row.try_get("state")?;
+    let last_error: Option<String> = row.try_get("last_error")?;
+    let finished_at: Option<i64> = row.try_get("finished_at")?;
+    let run_at = Timestamp::from_millis(row.try_get("run_at")?);
+    let job = row::job_id(row.try_get("generation_id")?);
+    Ok(DeliveryRecord {
+        number: row.try_get("id")?,
+        name: row.try_get("name")?,
+        kind,
+        job: job.ok_or_else(|| unreadable("generation_id"))?,
+        next_attempt_at: (state == "queued").then_some(run_at),
+        state,
+        attempts: row.try_get("attempt")?,
+        last_error: last_error.map(|error| match kind {
+            DeliveryKind::Webhook => error,
+            // What a bucket says is for its operator.
+            DeliveryKind::Upload => String::from("the bucket did not take the pictures"),
+        }),
+        created_at: Timestamp::from_millis(row.try_get("created_at")?),
+        finished_at: finished_at.map(Timestamp::from_millis),
+    })
+}

@@ -1,0 +1,214 @@
+//! What there is to know about jobs, how they go on, and their erasure.
+
+use axum::body::Body;
+use axum::http::{Method, Response};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::server::{Builder, FACE_BASE64, PATIENCE, TestServer, with_key};
+
+async fn show(server: &TestServer, id: &Value) -> Value {
+    let path = format!("/v1/jobs/{id}");
+    server.call(Method::GET, &path, &server.key).await.ok()
+}
+
+async fn delete(server: &TestServer, id: &Value) -> Value {
+    let path = format!("/v1/jobs/{id}");
+    server.call(Method::DELETE, &path, &server.key).await.ok()
+}
+
+/// Waits until the engine is at its first step.
+async fn held(server: &TestServer) {
+    let control = server.control.clone();
+    let held = tokio::task::spawn_blocking(move || control.wait_until(|counts| counts.ticks == 1));
+    assert!(held.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_succeeded_tells_what_was_used() {
+    let server = TestServer::start().await;
+    let fields = json!({"s_scale": 7.5, "num_inference_steps": 20});
+    let made = server.make_gen(&fields).await.ok();
+    let job = show(&server, &made["id"]).await;
+    assert_eq!(job["state"], "succeeded");
+    assert_eq!(job["used"]["s_scale"], 2.0);
+    assert_eq!(job["used"]["num_inference_steps"], 21);
+    assert_eq!(job["used"]["dtype"], "f32");
+    assert_eq!(job["used"]["style"], "realistic");
+    assert_eq!(job["used"]["seed"], 1234);
+    assert_eq!(job["warnings"].as_array().unwrap().len(), 2);
+    assert_eq!(job["output"], made["output"]);
+    assert!(job["timings"]["denoising"].is_u64());
+    for moment in ["created_at", "started_at", "finished_at", "expires_at"] {
+        assert!(job[moment].as_str().unwrap().ends_with('Z'), "{moment}");
+    }
+    assert_eq!(job["eta"], Value::Null);
+    assert_eq!(job["failure"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_wait_have_a_place_and_are_listed_the_latest_first() {
+    let server = Builder::new().closed().start().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(server.make_gen(&json!({})).await.ok()["id"].clone());
+    }
+    held(&server).await;
+    let first = show(&server, &ids[0]).await;
+    assert_eq!(
+        (&first["state"], &first["position"]),
+        (&json!("running"), &Value::Null)
+    );
+    let positions = [show(&server, &ids[3]).await, show(&server, &ids[4]).await];
+    let [before, last] = positions.map(|job| job["position"].as_u64().unwrap());
+    assert_eq!(last, before + 1);
+    assert!(show(&server, &ids[4]).await["eta"].as_u64().unwrap() >= 1);
+
+    let list = |query: String| {
+        let server = &server;
+        async move {
+            let path = format!("/v1/jobs{query}");
+            server.call(Method::GET, &path, &server.key).await.ok()
+        }
+    };
+    let page = list("?limit=2".into()).await;
+    let listed: Vec<&Value> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| &job["id"])
+        .collect();
+    assert_eq!(listed, [&ids[4], &ids[3]]);
+    let page = list(format!("?limit=100&before={}", page["next_before"])).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 3);
+    assert_eq!(page["next_before"], Value::Null);
+    let wrong = server
+        .call(Method::GET, "/v1/jobs?limit=0", &server.key)
+        .await;
+    assert_eq!(wrong.error(400), "limit must be between 1 and 100");
+    let others = server
+        .call(Method::GET, "/v1/jobs", &server.other_key)
+        .await;
+    assert_eq!(others.ok()["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_cannot_tell_a_job_from_one_that_is_not_there() {
+    let server = Builder::new().closed().start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    for (method, tail) in [
+        (Method::GET, ""),
+        (Method::GET, "/events"),
+        (Method::DELETE, ""),
+    ] {
+        let mut answers = Vec::new();
+        for id in [&id, &json!(99), &json!("nothing")] {
+            let id = id.to_string();
+            let path = format!("/v1/jobs/{}{tail}", id.trim_matches('"'));
+            let answer = server.call(method.clone(), &path, &server.other_key).await;
+            assert_eq!(answer.error(404), "Request not found");
+            answers.push(answer.bytes);
+        }
+        assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+        let path = format!("/v1/jobs/{id}{tail}");
+        server.call(method, &path, "nobody's").await.error(401);
+    }
+    assert_ne!(show(&server, &id).await["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_a_job_leaves_its_id_and_state() {
+    let server = TestServer::start().await;
+    let fields = json!({"negative_prompt": "Zenobia", "face_image": FACE_BASE64});
+    let made = server.make_gen(&fields).await.ok();
+    let link = made["output"][0].as_str().unwrap().to_owned();
+    let path = link.strip_prefix("http://faces.test").unwrap();
+    assert_eq!(server.get(path).await.status, 200);
+    let first = delete(&server, &made["id"]).await;
+    assert_eq!(first["state"], "succeeded");
+    assert_eq!(first["erased"], json!({"folder": true, "bucket": null}));
+    assert_eq!(delete(&server, &made["id"]).await, first, "idempotent");
+    server.get(path).await.error(404);
+    let fetched = server.fetch(&made["id"]).await;
+    assert_eq!(fetched.error(404), "Request was deleted");
+    let job = show(&server, &made["id"]).await;
+    assert_eq!((&job["used"], &job["output"]), (&Value::Null, &json!([])));
+    assert!(job["erased_at"].is_string());
+    assert!(!job.to_string().contains("Zenobia"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_job_stops_it_and_no_other() {
+    let server = Builder::new().closed().start().await;
+    let webhook = json!({"webhook": "https://receiver.example/"});
+    let first = server.make_gen(&webhook).await.ok()["id"].clone();
+    let second = server.make_gen(&json!({})).await.ok()["id"].clone();
+    let third = server.make_gen(&json!({})).await.ok()["id"].clone();
+    held(&server).await;
+    for id in [&first, &third] {
+        assert_eq!(delete(&server, id).await["state"], "cancelled");
+    }
+    let (_, told) = server.next_webhook().await;
+    assert_eq!((&told["status"], &told["id"]), (&json!("failed"), &first));
+    server.control.open();
+    server.wait_for(&second).await;
+    assert_eq!(show(&server, &second).await["state"], "succeeded");
+    let cancelled = show(&server, &third).await;
+    assert_eq!(cancelled["failure"]["code"], "cancelled");
+    assert_eq!(server.fetch(&third).await.ok()["status"], "failed");
+}
+
+async fn open(server: &TestServer, id: &Value) -> Response<Body> {
+    let path = format!("/v1/jobs/{id}/events");
+    let request = with_key(Method::GET, &path, &server.key);
+    server.router.clone().oneshot(request).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_begins_with_the_state_and_closes_after_the_end() {
+    let server = Builder::new().closed().start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    held(&server).await;
+    let mut stream = open(&server, &id).await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let first = stream.body_mut().frame().await.unwrap().unwrap();
+    let first = String::from_utf8(first.into_data().unwrap().to_vec()).unwrap();
+    assert!(
+        first.contains("event: progress\ndata: {\"state\":\"running\""),
+        "{first}"
+    );
+    server.control.let_pass(1);
+    let second = tokio::time::timeout(PATIENCE, stream.body_mut().frame())
+        .await
+        .unwrap();
+    let second = second.unwrap().unwrap().into_data().unwrap();
+    let second = String::from_utf8(second.to_vec()).unwrap();
+    assert!(second.contains("\"step\":1,\"steps\":21"), "{second}");
+    server.control.open();
+    let rest = tokio::time::timeout(PATIENCE, stream.into_body().collect()).await;
+    let rest = rest.unwrap().unwrap().to_bytes();
+    let rest = String::from_utf8(rest.to_vec()).unwrap();
+    let last = rest.trim_end().rsplit("\n\n").next().unwrap();
+    assert!(
+        last.starts_with("event: end\ndata: {\"state\":\"succeeded\""),
+        "{rest}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_streams_are_open_at_once() {
+    let builder = Builder::new().closed();
+    let server = builder
+        .with_config(|config| config.max_event_streams = 2)
+        .start()
+        .await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    let streams = [open(&server, &id).await, open(&server, &id).await];
+    let path = format!("/v1/jobs/{id}/events");
+    let refused = server.call(Method::GET, &path, &server.key).await;
+    refused.error(429);
+    assert_eq!(refused.header("retry-after"), "10");
+    drop(streams);
+    assert_eq!(open(&server, &id).await.status(), 200);
+}
