@@ -79,7 +79,7 @@ async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>,
     };
     let position = match job.state {
         JobState::Queued => Some(shared.queue.position(id).await?),
-        _ => None,
+        JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
     let steps = shared.in_hand.steps(id);
     let steps = steps.filter(|_| job.state == JobState::Running);
