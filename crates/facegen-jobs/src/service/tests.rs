@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use facegen_core::fake::paint;
 use facegen_core::redact::FaceImage;
-use facegen_core::{FileKind, GenerationInput, RawGenerationRequest};
+use facegen_core::{ErrorCode, FileKind, GenerationInput, RawGenerationRequest};
 
 use super::*;
+use crate::job::Failure;
 use crate::key::KeyRole;
 use crate::store::Store;
 use crate::testing::{

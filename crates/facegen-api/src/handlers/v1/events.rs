@@ -64,10 +64,12 @@ async fn next((mut open, first): Step) -> Option<(Result<Event, Infallible>, Ste
             }
         },
     };
-    let name = match view.job.state {
-        state if state.is_final() => "end",
-        _ if view.position.is_some() => "position",
-        _ => "progress",
+    let name = if view.job.state.is_final() {
+        "end"
+    } else if view.position.is_some() {
+        "position"
+    } else {
+        "progress"
     };
     let data = serde_json::to_string(&Progress::from(&view)).ok()?;
     let event = Event::default().event(name).data(data);

@@ -107,29 +107,11 @@ impl Watched {
                     queue.fail(fence, &failure(), now).await.unwrap();
                 }
             }
-            Event::Cancel(index) => {
-                let id = self.seen.keys().rev().nth(index).copied();
-                if let Some(id) = id {
-                    let key = self.empty.keys[0];
-                    let before = self.seen[&id].0;
-                    let done = queue.cancel(key, id, &failure(), now).await.unwrap();
-                    assert_eq!(done, !before.is_final());
-                    self.cancelled = done.then_some(id);
-                }
-            }
+            Event::Cancel(index) => self.cancel(index).await,
             Event::Clear => {
                 queue.clear(None, &failure(), now).await.unwrap();
             }
-            Event::Erase(index) => {
-                let id = self.seen.keys().rev().nth(index).copied();
-                if let Some(id) = id {
-                    let [key, other] = self.empty.keys;
-                    assert!(!queue.erase(other, id, now).await.unwrap());
-                    let done = queue.erase(key, id, now).await.unwrap();
-                    assert_eq!(done, self.seen[&id].0.is_final());
-                    self.erased.extend(done.then_some(id));
-                }
-            }
+            Event::Erase(index) => self.erase(index).await,
             // The pictures of everything that has succeeded so far.
             Event::Expire => self.clock.advance(KEEP),
             Event::TimePasses => self.clock.advance(LEASE / 3),
@@ -140,6 +122,29 @@ impl Watched {
                 queue.reclaim(Workers::All, 3, now).await.unwrap();
             }
         }
+    }
+
+    async fn cancel(&mut self, index: usize) {
+        let Some(id) = self.seen.keys().rev().nth(index).copied() else {
+            return;
+        };
+        let (key, now) = (self.empty.keys[0], self.clock.now());
+        let cancelled = self.empty.queue.cancel(key, id, &failure(), now).await;
+        let done = cancelled.unwrap();
+        assert_eq!(done, !self.seen[&id].0.is_final());
+        self.cancelled = done.then_some(id);
+    }
+
+    async fn erase(&mut self, index: usize) {
+        let Some(id) = self.seen.keys().rev().nth(index).copied() else {
+            return;
+        };
+        let ([key, other], now) = (self.empty.keys, self.clock.now());
+        let queue = &self.empty.queue;
+        assert!(!queue.erase(other, id, now).await.unwrap());
+        let done = queue.erase(key, id, now).await.unwrap();
+        assert_eq!(done, self.seen[&id].0.is_final());
+        self.erased.extend(done.then_some(id));
     }
 
     async fn finish(&self, fence: Fence) {
@@ -192,7 +197,9 @@ impl Watched {
             let photograph = self.empty.queue.photograph(*id).await.unwrap();
             assert_eq!(photograph.is_some(), !job.state.is_final(), "{event:?}");
             let ended_now = state != job.state && job.state == JobState::Cancelled;
-            assert_eq!(ended_now, self.cancelled == Some(*id), "{event:?}");
+            let cleared = matches!(event, Event::Clear) && state == JobState::Queued;
+            let told_to_end = cleared || self.cancelled == Some(*id);
+            assert_eq!(ended_now, told_to_end, "{event:?}");
             assert_eq!(
                 job.removed_at.is_some(),
                 self.erased.contains(id),
