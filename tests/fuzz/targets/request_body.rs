@@ -15,7 +15,7 @@ use facegen_api::{
 use facegen_core::fake::{FakeFaceReader, ManualClock, MemoryStore};
 use facegen_core::request::Style;
 use facegen_core::{WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_jobs::{JobService, JobsConfig, KeyRole, MasterKey, Ports};
+use facegen_jobs::{JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
@@ -86,8 +86,11 @@ async fn start(folder: &TempDir) -> (Router, String) {
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
+        step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
+        sign_webhooks: true,
+        key_limits: KeyLimits::default(),
     };
     let jobs = JobService::open(config, ports).await.unwrap();
     let (_, key) = jobs.keys().create("fuzz", KeyRole::Plain).await.unwrap();
