@@ -22,6 +22,7 @@
 //! | [`everywhere`] | what holds for every route |
 //! | [`logs`] | what the log holds and what it does not |
 //! | [`webhooks`] | what receivers get |
+//! | [`fuzzed`] | what the fuzzer begins with |
 //! | [`server`] | the server that the tests ask |
 //! | [`answer`] | what it answers |
 //! | [`captured_log`] | what it logs |
@@ -44,6 +45,8 @@ mod everywhere;
 mod families;
 #[cfg(test)]
 mod fetch;
+#[cfg(test)]
+mod fuzzed;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
