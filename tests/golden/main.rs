@@ -36,6 +36,8 @@ mod projection;
 #[cfg(test)]
 mod safety;
 #[cfg(test)]
+mod styles;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod unet;

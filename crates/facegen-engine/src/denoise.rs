@@ -77,7 +77,7 @@ impl DenoiseState {
         self.step == self.scheduler.timesteps().len()
     }
 
-    /// Whether both can share a call of the UNet.
+    /// Whether both can share a call of one UNet.
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
         self.latents.dims() == other.latents.dims()

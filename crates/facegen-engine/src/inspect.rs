@@ -10,7 +10,7 @@ use crate::{EngineError, LoadOptions, Preset};
 #[derive(Clone, Debug)]
 pub struct ComponentFile {
     /// Its name in the manifest.
-    pub component: &'static str,
+    pub component: String,
     /// The licence of its weights.
     pub licence: String,
     /// The file or folder that is loaded; `None` for synthetic weights.
@@ -26,7 +26,7 @@ pub struct ComponentFile {
 /// A licence is not accepted, or a file is missing, damaged or unreadable.
 pub fn inspect(preset: &Preset, options: &LoadOptions) -> Result<Vec<ComponentFile>, EngineError> {
     let located = hub::locate(preset, &options.data_dir, &options.accept)?;
-    let named = located.components().named();
+    let named = located.models();
     let files = named.into_iter().map(|(component, model)| {
         let path = match &model.source {
             Source::Path(path) => Some(located.path(path)),

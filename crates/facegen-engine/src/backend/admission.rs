@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
-use facegen_core::request::Style;
 use facegen_core::{GenerationInput, GenerationRequest, GenerationTimings};
 use facegen_diffusion::{Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler};
 use facegen_vision::FaceAnalysis;
@@ -10,7 +9,8 @@ use facegen_vision::FaceAnalysis;
 use super::safety;
 use super::slots::Admitted;
 use crate::denoise::{DenoiseState, Guidance};
-use crate::prompt::PROMPT_TOKENS;
+use crate::load::Look;
+use crate::prompt::{PROMPT_TOKENS, PromptTokens};
 use crate::{EngineError, Models, SafetyPolicy};
 
 /// All that happens to a request before its first step: face, prompts,
@@ -22,7 +22,7 @@ pub(super) fn admit(
     input: &GenerationInput,
 ) -> Result<Admitted, EngineError> {
     let request = &input.request;
-    refuse_what_is_not_offered(request)?;
+    let look = look_of(models, request)?;
     let mut warnings = Vec::new();
     let mut timings = GenerationTimings::default();
     let face = timed(&mut timings.face_analysis, || {
@@ -31,16 +31,17 @@ pub(super) fn admit(
     let prompts = timed(&mut timings.text_encoding, || {
         models
             .compute
-            .run(|| encode_prompts(models, request, &mut warnings))
+            .run(|| encode_prompts(models, look, request, &mut warnings))
     })?;
     let guidance = timed(&mut timings.conditioning, || {
         models
             .compute
-            .run(|| prepare_guidance(models, adapter_scale, request, &face, prompts))
+            .run(|| prepare_guidance(models, look, adapter_scale, request, &face, prompts))
     })?;
     warn_of_others(&face, &mut warnings);
     let safety_action = safety::action(models, policy, request.safety(), &mut warnings);
     Ok(Admitted {
+        base: look.base.clone(),
         seed: request.seed(),
         steps: request.steps(),
         states: start_from_noise(models, request, &guidance)?,
@@ -59,13 +60,21 @@ struct Prompts {
 
 fn encode_prompts(
     models: &Models,
+    look: &Look,
     request: &GenerationRequest,
     warnings: &mut Vec<String>,
 ) -> Result<Prompts, EngineError> {
-    let mut encode = |field, prompt| encode_prompt(models, field, prompt, warnings);
-    let positive = encode("prompt", request.prompt())?;
+    let (prompt, negative_prompt) = (
+        look.recipe.prompt(request.prompt()),
+        look.recipe.negative_prompt(request.negative_prompt()),
+    );
+    let mut encode = |field, prompt: &str| {
+        let tokens = tokenize(models, field, prompt, warnings)?;
+        Ok::<_, EngineError>(look.base.text_encoder.forward(&tokens.ids)?)
+    };
+    let positive = encode("prompt", &prompt)?;
     let guided = request.guidance_scale() > 1.0;
-    let negative = guided.then(|| encode("negative_prompt", request.negative_prompt()));
+    let negative = guided.then(|| encode("negative_prompt", &negative_prompt));
     Ok(Prompts {
         positive,
         negative: negative.transpose()?,
@@ -75,6 +84,7 @@ fn encode_prompts(
 /// Keys and values of both rows of guidance.
 fn prepare_guidance(
     models: &Models,
+    look: &Look,
     adapter_scale: f64,
     request: &GenerationRequest,
     face: &FaceAnalysis,
@@ -89,7 +99,7 @@ fn prepare_guidance(
         .attention_scale(adapter_scale, request.s_scale());
     let prepare = |text: Tensor, tokens: Tensor| {
         let image = Some(ImagePrompt { tokens, scale });
-        models.unet.prepare(&Conditioning { text, image })
+        look.base.unet.prepare(&Conditioning { text, image })
     };
     Ok(Arc::new(Guidance {
         cond: prepare(prompts.positive, tokens.cond)?,
@@ -111,23 +121,22 @@ fn warn_of_others(face: &FaceAnalysis, warnings: &mut Vec<String>) {
     }
 }
 
-fn refuse_what_is_not_offered(request: &GenerationRequest) -> Result<(), EngineError> {
-    if request.style() == Style::Realistic {
-        return Ok(());
-    }
-    let style = request.style().as_str();
-    Err(EngineError::NotOffered(format!(
-        "this preset does not offer the style {style}"
-    )))
+/// How the pictures of a request are made.
+fn look_of<'m>(models: &'m Models, request: &GenerationRequest) -> Result<&'m Look, EngineError> {
+    let style = request.style();
+    models.looks.get(&style).ok_or_else(|| {
+        let style = style.as_str();
+        EngineError::NotOffered(format!("this preset does not offer the style {style}"))
+    })
 }
 
-/// The hidden states of one prompt.
-fn encode_prompt(
+/// The tokens of one prompt, the words of its style among them.
+fn tokenize(
     models: &Models,
     field: &str,
     prompt: &str,
     warnings: &mut Vec<String>,
-) -> Result<Tensor, EngineError> {
+) -> Result<PromptTokens, EngineError> {
     let tokens = models.tokenizer.encode(prompt)?;
     if tokens.truncated > 0 {
         let (fits, truncated) = (PROMPT_TOKENS - 2, tokens.truncated);
@@ -135,7 +144,7 @@ fn encode_prompt(
             "{field} is longer than {fits} tokens; the last {truncated} were left off"
         ));
     }
-    Ok(models.text_encoder.forward(&tokens.ids)?)
+    Ok(tokens)
 }
 
 /// One state for each sample; sample *i* starts from the noise of `seed + i`.

@@ -57,20 +57,24 @@ impl CandleBackend {
         }
     }
 
-    /// One step of the oldest sample and of those that fit beside it.
+    /// One step of the oldest sample and of those that fit beside it, which
+    /// have the same UNet.
     fn step(&self, batch: &mut [Sample]) -> Result<(), EngineError> {
+        let Some(base) = batch.first().map(|first| first.base.clone()) else {
+            return Ok(());
+        };
         let mut states: Vec<&mut DenoiseState> =
             batch.iter_mut().map(|sample| &mut sample.state).collect();
         let models = &self.models;
         models
             .compute
-            .run(|| denoise_step(&models.unet, &mut states, &models.compute))
+            .run(|| denoise_step(&base.unet, &mut states, &models.compute))
     }
 
     /// Decodes a sample whose last step is done.
-    fn decode(&self, state: &DenoiseState) -> Result<RgbImage, EngineError> {
-        let models = &self.models;
-        let decoded = models.compute.run(|| models.vae.decode(state.latents()))?;
+    fn decode(&self, sample: &Sample) -> Result<RgbImage, EngineError> {
+        let decode = || sample.base.vae.decode(sample.state.latents());
+        let decoded = self.models.compute.run(decode)?;
         // A sum is finite only if every value is; NaN would become black.
         if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
             return Err(EngineError::NotFinite);
@@ -91,7 +95,7 @@ impl CandleBackend {
 
     fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {
         let started = Instant::now();
-        let decoded = self.decode(&sample.state);
+        let decoded = self.decode(sample);
         let decoding = started.elapsed();
         match decoded.and_then(|image| self.check(image, sample)) {
             Ok(checked) => {

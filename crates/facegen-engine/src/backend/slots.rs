@@ -6,6 +6,7 @@ use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
 use crate::denoise::DenoiseState;
+use crate::load::BaseModel;
 
 /// One picture of a request on its way.
 #[derive(Debug)]
@@ -13,14 +14,25 @@ pub(super) struct Sample {
     pub(super) slot: Slot,
     /// Position among the pictures of its request.
     pub(super) index: usize,
+    /// What it is made with.
+    pub(super) base: BaseModel,
     pub(super) state: DenoiseState,
     /// What happens to an unsafe picture; nobody looks when there is nothing.
     pub(super) safety_action: Option<SafetyAction>,
 }
 
+impl Sample {
+    /// Whether both can share a call of the UNet.
+    fn fits(&self, other: &Self) -> bool {
+        self.base.shares_unet(&other.base) && self.state.fits(&other.state)
+    }
+}
+
 /// A request that is ready to be denoised.
 #[derive(Debug)]
 pub(super) struct Admitted {
+    /// What the pictures are made with.
+    pub(super) base: BaseModel,
     pub(super) seed: u32,
     /// Steps of each sample.
     pub(super) steps: usize,
@@ -86,6 +98,7 @@ impl Slots {
         self.samples.extend(states.map(|(index, state)| Sample {
             slot,
             index,
+            base: admitted.base.clone(),
             state,
             safety_action: admitted.safety_action,
         }));
@@ -107,9 +120,7 @@ impl Slots {
         let mut batch: Vec<Sample> = self.samples.pop_front().into_iter().collect();
         let mut waiting = VecDeque::new();
         while let Some(sample) = self.samples.pop_front() {
-            let fits = batch
-                .first()
-                .is_some_and(|first| first.state.fits(&sample.state));
+            let fits = batch.first().is_some_and(|first| first.fits(&sample));
             if fits && batch.len() < limit {
                 batch.push(sample);
             } else {

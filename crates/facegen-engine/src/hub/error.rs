@@ -34,7 +34,7 @@ pub enum HubError {
         /// The preset.
         preset: String,
         /// Which of its models.
-        component: &'static str,
+        component: String,
         /// The file.
         file: String,
     },

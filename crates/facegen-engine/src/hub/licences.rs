@@ -79,7 +79,7 @@ impl Gate {
             licence_of.is_some_and(|known| known.research_only) && !accepted.has(licence)
         };
         let (mut weights, mut licences) = (Vec::new(), Vec::new());
-        for (component, model) in preset.components().named() {
+        for (component, model) in preset.models() {
             if closed(&model.licence) {
                 weights.push(format!("{component} ({})", model.licence));
                 licences.push(model.licence.clone());

@@ -34,7 +34,7 @@ pub(crate) fn locate(
         .collect::<Result<_, _>>()?;
     search.remember();
     let mut files = files.into_iter();
-    for component in located.components_mut().in_order_mut() {
+    for component in located.models_mut() {
         if let Source::Hub(_) = component.source
             && let Some(path) = files.next()
         {
@@ -79,7 +79,7 @@ impl Search<'_> {
             }
             Presence::Missing => Err(HubError::Missing {
                 preset: self.preset.name().to_owned(),
-                component: wanted.component,
+                component: wanted.component.clone(),
                 file: wanted.file.to_string(),
             }),
         }

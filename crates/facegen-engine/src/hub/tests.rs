@@ -28,7 +28,7 @@ fn every_shipped_preset_is_whole() {
         ]
     );
     for preset in &presets {
-        for (name, component) in preset.components().named() {
+        for (name, component) in preset.models() {
             let config = component.config.as_deref().map(|path| preset.path(path));
             assert!(config.is_none_or(|path| path.is_file()), "{name}");
             if let Source::Path(path) = &component.source {

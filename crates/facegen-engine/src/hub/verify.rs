@@ -54,7 +54,7 @@ fn read(
     match lock.presence(store, &wanted.file, wanted.sha256.as_deref()) {
         Presence::Missing => Err(HubError::Missing {
             preset: preset.name().to_owned(),
-            component: wanted.component,
+            component: wanted.component.clone(),
             file: wanted.file.to_string(),
         }),
         Presence::Touched(path) | Presence::Verified(path) => {

@@ -15,7 +15,7 @@ use crate::preset::{HubFile, Source};
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// The model that it is, or is a part of.
-    pub(super) component: &'static str,
+    pub(super) component: String,
     pub(super) file: HubFile,
     pub(super) sha256: Option<String>,
     pub(super) bytes: Option<u64>,
@@ -25,7 +25,7 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub struct PresetFile {
     /// The model, by its name in the manifest.
-    pub component: &'static str,
+    pub component: String,
     /// The file, by its name on the hub.
     pub file: HubFile,
     /// Whether it was fetched and is still there.
@@ -57,7 +57,7 @@ pub fn files(preset: &Preset, data_dir: &Path) -> Result<Vec<PresetFile>, HubErr
 
 /// The files of the manifest.
 pub(super) fn wanted(preset: &Preset) -> Vec<Wanted> {
-    let components = preset.components().named().into_iter();
+    let components = preset.models().into_iter();
     let of_hub = components.filter_map(|(component, model)| match &model.source {
         Source::Hub(file) => Some(Wanted {
             component,
@@ -97,7 +97,7 @@ pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wa
     let shard = |name: String| {
         let file = index.file.beside(commit, &name);
         Ok(Wanted {
-            component: index.component,
+            component: index.component.clone(),
             file: file.ok_or_else(|| refuse("it names what is no file beside it"))?,
             sha256: None,
             bytes: None,

@@ -2,11 +2,13 @@
 
 mod component;
 mod fit;
+mod look;
 mod models;
 mod progress;
 
 use std::path::PathBuf;
 
+pub use look::{BaseModel, Look};
 pub use models::Models;
 pub use progress::{LoadProgress, LoadStep};
 

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use facegen_core::request::Style;
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, FaceIdPlusConfig, FaceIdPlusProjection,
     PlusFaceConfig, PlusFaceProjection, UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
@@ -10,6 +13,7 @@ use facegen_vision::{
     DetectionLadder, FaceAnalyzer, OnnxEmbedder, SafetyChecker, SafetyCheckerConfig, load_detector,
 };
 
+use super::look::{BaseModel, Look, each, looks};
 use super::{LoadOptions, component, fit};
 use crate::face::{FaceEncoder, ImageProjection};
 use crate::preset::AdapterKind;
@@ -21,14 +25,10 @@ use crate::{EngineError, Preset, hub};
 pub struct Models {
     /// Prompts to tokens.
     pub tokenizer: PromptTokenizer,
-    /// Tokens to `encoder_hidden_states`.
-    pub text_encoder: ClipTextModel,
     /// Photographs to image tokens.
     pub face: FaceEncoder,
-    /// Latents to predicted noise.
-    pub unet: UNet2DConditionModel,
-    /// Latents to pictures.
-    pub vae: AutoencoderKl,
+    /// How pictures of each style on offer are made.
+    pub looks: BTreeMap<Style, Look>,
     /// Pictures to verdicts, where the preset has it.
     pub safety_checker: Option<SafetyChecker>,
     /// Where all of it runs.
@@ -36,7 +36,8 @@ pub struct Models {
 }
 
 impl Models {
-    /// Loads every component of a preset.
+    /// Loads every component of a preset, those of its styles among them: so
+    /// no request waits for a model, and too little memory shows at the start.
     ///
     /// # Errors
     /// When a file is missing, is another one than the preset expects, or does
@@ -44,7 +45,8 @@ impl Models {
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         let started = Instant::now();
         let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
-        fit::check(preset)?;
+        let (styles, presets): (Vec<_>, Vec<_>) = preset.base_models().into_iter().unzip();
+        presets.iter().try_for_each(fit::check)?;
         let options = &LoadOptions {
             progress: options
                 .progress
@@ -54,16 +56,23 @@ impl Models {
         };
         let dtype = preset.options().dtype.dtype();
         let compute = Compute::new(options.device.open()?, dtype);
-        let (unet, projection) = load_unet(preset, options, &compute)?;
+        let (unets, projection) = load_unets(&presets, options, &compute)?;
+        let text_encoders = load_text_encoders(&presets, options, &compute)?;
+        let face = load_face(preset, options, projection, &compute)?;
+        let vaes = load_vaes(&presets, options, &compute)?;
+        let bases = unets.into_iter().zip(text_encoders).zip(vaes);
+        let bases = bases.map(|((unet, text_encoder), vae)| BaseModel {
+            text_encoder,
+            unet,
+            vae,
+        });
         let models = Self {
             tokenizer: PromptTokenizer::load(&component::file(
                 preset,
                 &preset.components().tokenizer,
             )?)?,
-            text_encoder: load_text_encoder(preset, options, &compute)?,
-            face: load_face(preset, options, projection, &compute)?,
-            unet,
-            vae: load_vae(preset, options, &compute)?,
+            face,
+            looks: looks(preset, &styles.into_iter().zip(bases).collect())?,
             safety_checker: load_safety_checker(preset, options, &compute)?,
             compute,
         };
@@ -71,6 +80,7 @@ impl Models {
             preset = preset.name(),
             device = ?models.compute.device().location(),
             ?dtype,
+            base_models = presets.len(),
             seconds = started.elapsed().as_secs_f32(),
             "models loaded"
         );
@@ -78,20 +88,26 @@ impl Models {
     }
 }
 
-/// The UNet and the adapter's projection, which share the adapter's file.
-fn load_unet(
-    preset: &Preset,
+/// The UNets of all base models.
+type UNets = Vec<Arc<UNet2DConditionModel>>;
+
+/// The UNets and the adapter's projection, which share the adapter's file. The
+/// first preset is the one that the others come from.
+fn load_unets(
+    presets: &[Preset],
     options: &LoadOptions,
     compute: &Compute,
-) -> Result<(UNet2DConditionModel, ImageProjection), EngineError> {
+) -> Result<(UNets, ImageProjection), EngineError> {
     options.progress.begin("unet");
+    let none = || EngineError::Defect("there is no base model".into());
+    let preset = presets.first().ok_or_else(none)?;
     let adapter = &preset.components().adapter;
     match preset.options().adapter_kind {
         AdapterKind::FaceidPlusv2 => {
             let config: FaceIdPlusConfig = component::config(preset, adapter)?;
             component::model(preset, adapter, options, |weights| {
                 let adapter = AdapterWeights::new(weights.clone(), config.lora_rank);
-                load_adapted_unet(preset, options, &adapter, compute, |weights| {
+                load_adapted_unets(presets, options, &adapter, compute, |weights| {
                     let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
                     Ok(ImageProjection::FaceIdPlus(Box::new(projection)))
                 })
@@ -101,7 +117,7 @@ fn load_unet(
             let config: PlusFaceConfig = component::config(preset, adapter)?;
             component::model(preset, adapter, options, |weights| {
                 let adapter = AdapterWeights::without_lora(weights.clone());
-                load_adapted_unet(preset, options, &adapter, compute, |weights| {
+                load_adapted_unets(presets, options, &adapter, compute, |weights| {
                     let projection = PlusFaceProjection::load(&config, &weights, compute)?;
                     Ok(ImageProjection::PlusFace(Box::new(projection)))
                 })
@@ -110,24 +126,50 @@ fn load_unet(
     }
 }
 
-fn load_adapted_unet(
-    preset: &Preset,
+fn load_adapted_unets(
+    presets: &[Preset],
     options: &LoadOptions,
     adapter: &AdapterWeights,
     compute: &Compute,
     projection: impl FnOnce(Weights) -> Result<ImageProjection, EngineError>,
-) -> Result<(UNet2DConditionModel, ImageProjection), EngineError> {
+) -> Result<(UNets, ImageProjection), EngineError> {
+    let unets = each(
+        presets,
+        |components| &components.unet,
+        |preset| load_unet(preset, options, adapter, compute),
+    )?;
+    let projection = projection(adapter.image_projection())?;
+    adapter.finish()?;
+    Ok((unets, projection))
+}
+
+fn load_unet(
+    preset: &Preset,
+    options: &LoadOptions,
+    adapter: &AdapterWeights,
+    compute: &Compute,
+) -> Result<UNet2DConditionModel, EngineError> {
     let component = &preset.components().unet;
     let config: UNet2DConditionConfig = component::config(preset, component)?;
-    let unet = component::model(preset, component, options, |weights| {
+    component::model(preset, component, options, |weights| {
         let weights = checkpoint::unet(weights, &config);
         let unet = UNet2DConditionModel::load(&config, &weights, Some(adapter), compute)?;
         weights.finish()?;
         Ok(unet)
-    })?;
-    let projection = projection(adapter.image_projection())?;
-    adapter.finish()?;
-    Ok((unet, projection))
+    })
+}
+
+fn load_text_encoders(
+    presets: &[Preset],
+    options: &LoadOptions,
+    compute: &Compute,
+) -> Result<Vec<Arc<ClipTextModel>>, EngineError> {
+    options.progress.begin("text_encoder");
+    each(
+        presets,
+        |components| &components.text_encoder,
+        |preset| load_text_encoder(preset, options, compute),
+    )
 }
 
 fn load_text_encoder(
@@ -135,7 +177,6 @@ fn load_text_encoder(
     options: &LoadOptions,
     compute: &Compute,
 ) -> Result<ClipTextModel, EngineError> {
-    options.progress.begin("text_encoder");
     let component = &preset.components().text_encoder;
     let config: ClipTextConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {
@@ -177,12 +218,24 @@ fn load_face(
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }
 
+fn load_vaes(
+    presets: &[Preset],
+    options: &LoadOptions,
+    compute: &Compute,
+) -> Result<Vec<Arc<AutoencoderKl>>, EngineError> {
+    options.progress.begin("vae");
+    each(
+        presets,
+        |components| &components.vae,
+        |preset| load_vae(preset, options, compute),
+    )
+}
+
 fn load_vae(
     preset: &Preset,
     options: &LoadOptions,
     compute: &Compute,
 ) -> Result<AutoencoderKl, EngineError> {
-    options.progress.begin("vae");
     let component = &preset.components().vae;
     let config: AutoencoderKlConfig = component::config(preset, component)?;
     component::model(preset, component, options, |weights| {

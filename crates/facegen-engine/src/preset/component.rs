@@ -89,7 +89,7 @@ impl Components {
 }
 
 /// One model of a preset.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     /// Where its weights come from.

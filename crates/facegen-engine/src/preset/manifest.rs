@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
 use candle_core::DType;
+use facegen_core::request::Style;
 use serde::Deserialize;
 
 use super::component::Components;
 use super::licence::Licence;
+use super::style::StyleRecipe;
 
 /// `models/NAME.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,6 +19,27 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) licences: BTreeMap<String, Licence>,
     pub(super) components: Components,
+    #[serde(default)]
+    pub(super) styles: BTreeMap<Style, StyleRecipe>,
+}
+
+impl Manifest {
+    /// What the types do not say.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.styles.contains_key(&Style::Realistic) {
+            return Err("the style realistic is the preset as it is".to_owned());
+        }
+        let idle = self.styles.iter().find(|(_, it)| !it.changes_pictures());
+        idle.map_or(Ok(()), |(style, _)| {
+            let style = style.as_str();
+            Err(format!(
+                "the style {style} has neither a prompt nor a model"
+            ))
+        })
+    }
 }
 
 /// How a preset's models are used.

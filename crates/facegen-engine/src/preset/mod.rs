@@ -6,11 +6,13 @@
 //! | `component` | the models |
 //! | `source` | where a model's weights come from |
 //! | `licence` | what a licence asks of those who use them |
+//! | `style` | how pictures of another style than photographs are made |
 
 mod component;
 mod licence;
 mod manifest;
 mod source;
+mod style;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ pub use component::{Component, Components};
 pub use licence::Licence;
 pub use manifest::{AdapterKind, ChannelOrder, FaceChoice, Options, Precision};
 pub use source::{HubFile, Source};
+pub use style::StyleRecipe;
 
 use crate::EngineError;
 use manifest::Manifest;
@@ -65,6 +68,7 @@ impl Preset {
         if manifest.name != name {
             return Err(refuse(format!("its name is {}", manifest.name)));
         }
+        manifest.check().map_err(&refuse)?;
         Ok(Self {
             models_dir: models_dir.to_owned(),
             text,
@@ -105,11 +109,35 @@ impl Preset {
         &self.manifest.options
     }
 
-    /// The styles that requests may ask for: a preset has one base model, and
-    /// that is for photographs.
+    /// The styles that requests may ask for: photographs, which every preset
+    /// makes, and those of the manifest.
     #[must_use]
-    pub fn styles(&self) -> &[Style] {
-        &[Style::Realistic]
+    pub fn styles(&self) -> Vec<Style> {
+        let others = self.manifest.styles.keys().copied();
+        [Style::Realistic].into_iter().chain(others).collect()
+    }
+
+    /// How pictures of a style are made; `None` when it is not offered.
+    #[must_use]
+    pub fn style(&self, style: Style) -> Option<StyleRecipe> {
+        if style == Style::Realistic {
+            return Some(StyleRecipe::default());
+        }
+        self.manifest.styles.get(&style).cloned()
+    }
+
+    /// The presets of the base models that there are: this one, and for each
+    /// style with models of its own the same with those in their places.
+    pub(crate) fn base_models(&self) -> Vec<(Style, Self)> {
+        let styles = self.manifest.styles.iter();
+        let own = styles.filter(|(_, recipe)| recipe.has_models());
+        let others = own.map(|(style, recipe)| {
+            let mut other = self.clone();
+            recipe.replace_in(&mut other.manifest.components);
+            (*style, other)
+        });
+        let base = (Style::Realistic, self.clone());
+        [base].into_iter().chain(others).collect()
     }
 
     /// Whether pictures are looked at before they are given out.
@@ -142,9 +170,26 @@ impl Preset {
         &self.manifest.components
     }
 
-    /// The models, to change them.
-    pub(crate) fn components_mut(&mut self) -> &mut Components {
-        &mut self.manifest.components
+    /// The models, those of styles among them, with their names in the
+    /// manifest.
+    pub(crate) fn models(&self) -> Vec<(String, &Component)> {
+        let own = self.components().named().into_iter();
+        let mut models: Vec<_> = own.map(|(name, model)| (name.to_owned(), model)).collect();
+        for (style, recipe) in &self.manifest.styles {
+            let style = style.as_str();
+            let of_style = recipe.models().into_iter();
+            models.extend(of_style.map(|(name, model)| (format!("styles.{style}.{name}"), model)));
+        }
+        models
+    }
+
+    /// The same models in the same order, to change them.
+    pub(crate) fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let Manifest {
+            components, styles, ..
+        } = &mut self.manifest;
+        let of_styles = styles.values_mut().flat_map(StyleRecipe::models_mut);
+        components.in_order_mut().chain(of_styles)
     }
 
     /// The error of a manifest that asks for what cannot be.

@@ -27,7 +27,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
         return Ok(());
     };
     for file in &files {
-        report.line("ok", file.component, describe_file(file))?;
+        report.line("ok", &file.component, describe_file(file))?;
     }
     let seconds = load(&preset, &options);
     report.check("loading", seconds, |times| times.join(", "))?;

@@ -170,7 +170,7 @@ fn capabilities(config: &Config, preset: &Preset) -> Capabilities {
         } else {
             SafetyChecking::OnRequest
         },
-        styles: preset.styles().to_vec(),
+        styles: preset.styles(),
         dtype: preset.options().dtype.as_str(),
     }
 }

@@ -1,0 +1,74 @@
+//! How pictures of each style are made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use facegen_core::request::Style;
+use facegen_diffusion::{AutoencoderKl, UNet2DConditionModel};
+use facegen_nn::clip::ClipTextModel;
+
+use crate::preset::{Component, Components, StyleRecipe};
+use crate::{EngineError, Preset};
+
+/// A base model. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct BaseModel {
+    /// Tokens to `encoder_hidden_states`.
+    pub text_encoder: Arc<ClipTextModel>,
+    /// Latents to predicted noise.
+    pub unet: Arc<UNet2DConditionModel>,
+    /// Latents to pictures.
+    pub vae: Arc<AutoencoderKl>,
+}
+
+impl BaseModel {
+    /// Whether pictures of both can share a call of the UNet.
+    #[must_use]
+    pub fn shares_unet(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.unet, &other.unet)
+    }
+}
+
+/// How pictures of one style are made.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What becomes of the prompts.
+    pub recipe: StyleRecipe,
+    /// What the pictures are made with.
+    pub base: BaseModel,
+}
+
+/// The looks of all styles that a preset offers. A style without models of its
+/// own has those of the preset, which are the realistic ones.
+pub(super) fn looks(
+    preset: &Preset,
+    bases: &BTreeMap<Style, BaseModel>,
+) -> Result<BTreeMap<Style, Look>, EngineError> {
+    let look = |style: Style| {
+        let base = bases.get(&style).or(bases.get(&Style::Realistic)).cloned();
+        let (Some(recipe), Some(base)) = (preset.style(style), base) else {
+            return Err(EngineError::Defect("a style has no look".into()));
+        };
+        Ok((style, Look { recipe, base }))
+    };
+    preset.styles().into_iter().map(look).collect()
+}
+
+/// One model of each base model; those that name the same one share it.
+pub(super) fn each<T>(
+    presets: &[Preset],
+    component: impl Fn(&Components) -> &Component,
+    load: impl Fn(&Preset) -> Result<T, EngineError>,
+) -> Result<Vec<Arc<T>>, EngineError> {
+    let mut models: Vec<Arc<T>> = Vec::new();
+    for preset in presets {
+        let own = component(preset.components());
+        let is_same = |other: &Preset| component(other.components()) == own;
+        let same = presets[..models.len()].iter().position(is_same);
+        models.push(match same {
+            Some(place) => Arc::clone(&models[place]),
+            None => Arc::new(load(preset)?),
+        });
+    }
+    Ok(models)
+}

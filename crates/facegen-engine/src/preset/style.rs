@@ -1,0 +1,158 @@
+//! How a preset makes pictures of another style than photographs.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::component::{Component, Components};
+
+/// What stands for the caller's prompt in a template.
+const PLACE: &str = "{prompt}";
+
+/// `[styles.NAME]` of a manifest: words around the prompts, models in the place
+/// of the preset's own, or both. The default changes nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StyleRecipe {
+    #[serde(default)]
+    prompt: Option<PromptTemplate>,
+    #[serde(default)]
+    negative_prompt: Option<String>,
+    #[serde(default)]
+    unet: Option<Component>,
+    #[serde(default)]
+    vae: Option<Component>,
+    #[serde(default)]
+    text_encoder: Option<Component>,
+}
+
+impl StyleRecipe {
+    /// The prompt that the text encoder is given for that of a caller.
+    #[must_use]
+    pub fn prompt<'p>(&self, prompt: &'p str) -> Cow<'p, str> {
+        match &self.prompt {
+            Some(template) => template.around(prompt).into(),
+            None => prompt.into(),
+        }
+    }
+
+    /// The same for the negative prompt, which may be empty: the words of the
+    /// style come behind those of the caller.
+    #[must_use]
+    pub fn negative_prompt<'p>(&'p self, prompt: &'p str) -> Cow<'p, str> {
+        match &self.negative_prompt {
+            Some(words) if prompt.is_empty() => words.into(),
+            Some(words) => format!("{prompt}, {words}").into(),
+            None => prompt.into(),
+        }
+    }
+
+    /// Whether it has models of its own.
+    pub(super) fn has_models(&self) -> bool {
+        !self.models().is_empty()
+    }
+
+    /// Whether every picture differs from that of the preset without it. A
+    /// negative prompt alone has no effect on requests without guidance.
+    pub(super) fn changes_pictures(&self) -> bool {
+        self.prompt.is_some() || self.has_models()
+    }
+
+    /// Its models, with their names in the manifest's table.
+    pub(super) fn models(&self) -> Vec<(&'static str, &Component)> {
+        let models = [
+            ("unet", &self.unet),
+            ("vae", &self.vae),
+            ("text_encoder", &self.text_encoder),
+        ];
+        let named = models.into_iter();
+        named
+            .filter_map(|(name, model)| Some((name, model.as_ref()?)))
+            .collect()
+    }
+
+    /// Its models in the order of [`Self::models`], to change them.
+    pub(super) fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+        let models = [&mut self.unet, &mut self.vae, &mut self.text_encoder];
+        models.into_iter().flatten()
+    }
+
+    /// Puts its models in the place of a preset's.
+    pub(super) fn replace_in(&self, components: &mut Components) {
+        let pairs = [
+            (&mut components.unet, &self.unet),
+            (&mut components.vae, &self.vae),
+            (&mut components.text_encoder, &self.text_encoder),
+        ];
+        for (place, model) in pairs {
+            if let Some(model) = model {
+                place.clone_from(model);
+            }
+        }
+    }
+}
+
+/// The words before and behind the caller's prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct PromptTemplate {
+    before: String,
+    behind: String,
+}
+
+impl PromptTemplate {
+    fn around(&self, prompt: &str) -> String {
+        format!("{}{prompt}{}", self.before, self.behind)
+    }
+}
+
+impl TryFrom<String> for PromptTemplate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(PLACE) {
+            Some((before, behind)) if !behind.contains(PLACE) => Ok(Self {
+                before: before.to_owned(),
+                behind: behind.to_owned(),
+            }),
+            _ => Err(format!("the prompt of a style must contain {PLACE} once")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(text: &str) -> StyleRecipe {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_template_stands_around_the_prompt_whatever_that_is() {
+        let recipe = recipe("prompt = \"a drawing of {prompt}, inked\"");
+        for (prompt, styled) in [
+            ("a man", "a drawing of a man, inked"),
+            ("{prompt} {0}", "a drawing of {prompt} {0}, inked"),
+        ] {
+            assert_eq!(recipe.prompt(prompt), styled);
+        }
+        assert_eq!(recipe.negative_prompt("hat"), "hat");
+    }
+
+    #[test]
+    fn words_are_added_to_a_negative_prompt() {
+        let recipe = recipe("negative_prompt = \"photograph\"");
+        assert_eq!(recipe.negative_prompt("hat"), "hat, photograph");
+        assert_eq!(recipe.negative_prompt(""), "photograph");
+        assert_eq!(recipe.prompt("a man"), "a man");
+    }
+
+    #[test]
+    fn a_template_has_one_place_for_the_prompt() {
+        for template in ["", "a drawing", "{prompt} and {prompt}", "{prompt"] {
+            let error = PromptTemplate::try_from(template.to_owned()).unwrap_err();
+            assert_eq!(error, "the prompt of a style must contain {prompt} once");
+        }
+    }
+}

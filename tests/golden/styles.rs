@@ -1,0 +1,223 @@
+//! What a style does to a picture, on the demo preset and on presets that are
+//! the demo preset but for a table.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use facegen_core::request::Style;
+use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
+use facegen_engine::{CandleBackend, LoadOptions, Preset};
+use facegen_outbound::{ImageLimits, read_image};
+use tempfile::TempDir;
+
+/// Anime made by another UNet, comic by words as well.
+const OTHER_UNET: &str = r#"
+[styles.anime.unet]
+config = "demo/unet/config.json"
+source = { synthetic = 14 }
+licence = "Apache-2.0"
+
+[styles.comic]
+prompt = "inked, {prompt}"
+
+[styles.comic.unet]
+config = "demo/unet/config.json"
+source = { synthetic = 14 }
+licence = "Apache-2.0"
+"#;
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+/// Presets, and what is made of their seeds.
+struct Presets {
+    folder: TempDir,
+}
+
+impl Presets {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        symlink(shipped().join("demo"), folder.path().join("demo")).unwrap();
+        Self { folder }
+    }
+
+    /// The demo preset without its styles, after `change`.
+    fn write(&self, change: impl Fn(String) -> String) -> Result<Preset, String> {
+        let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
+        let (before, rest) = demo.split_once("[styles.anime]").unwrap();
+        let (_, behind) = rest.split_once("[components.tokenizer]").unwrap();
+        let manifest = change(format!("{before}[components.tokenizer]{behind}"));
+        fs::write(self.folder.path().join("demo.toml"), manifest).unwrap();
+        Preset::find(self.folder.path(), "demo").map_err(|error| error.to_string())
+    }
+
+    fn load(&self, preset: &Preset) -> CandleBackend {
+        let options = LoadOptions {
+            data_dir: self.folder.path().join("data"),
+            ..LoadOptions::default()
+        };
+        CandleBackend::load(preset, &options).unwrap()
+    }
+}
+
+fn input(fields: &[(&str, &str)]) -> GenerationInput {
+    let mut raw = RawGenerationRequest::default();
+    let smallest = [("width", "64"), ("height", "64"), ("seed", "7")];
+    for (name, value) in smallest.iter().chain(fields) {
+        *raw.field_mut(name).unwrap() = (*value).into();
+    }
+    let photograph = "tests/assets/photographs/astronaut.png";
+    let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join(photograph);
+    let face = read_image(&fs::read(photograph).unwrap(), &ImageLimits::default()).unwrap();
+    GenerationInput {
+        request: raw.parse().unwrap().resolve_seed(|| 0),
+        face,
+    }
+}
+
+/// The pictures and the warnings of requests that are made beside each other.
+fn pictures(
+    backend: &mut CandleBackend,
+    requests: &[&[(&str, &str)]],
+) -> Vec<(Picture, Vec<String>)> {
+    for fields in requests {
+        backend.admit(&input(fields)).unwrap();
+    }
+    let mut finished = Vec::new();
+    while backend.active() > 0 {
+        for event in backend.tick() {
+            if let SlotEvent::Finished { slot, mut output } = event {
+                finished.push((slot, output.pictures.remove(0), output.warnings));
+            }
+        }
+    }
+    finished.sort_by_key(|(slot, ..)| *slot);
+    let finished = finished.into_iter();
+    finished
+        .map(|(_, picture, warnings)| (picture, warnings))
+        .collect()
+}
+
+fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> Picture {
+    pictures(backend, &[fields]).remove(0).0
+}
+
+#[test]
+fn every_preset_that_ships_offers_every_style_and_each_has_words_of_its_own() {
+    for preset in Preset::all(&shipped()).unwrap() {
+        let styles = preset.styles();
+        assert_eq!(styles.len(), 5, "{}", preset.name());
+        let styled = styles.iter().map(|style| {
+            let recipe = preset.style(*style).unwrap();
+            let [prompt, negative] = [recipe.prompt("a man"), recipe.negative_prompt("hat")];
+            let is_plain = (&*prompt, &*negative) == ("a man", "hat");
+            assert_eq!(is_plain, *style == Style::Realistic);
+            assert!(prompt.ends_with("a man") && negative.starts_with("hat"));
+            prompt.into_owned()
+        });
+        let mut styled: Vec<String> = styled.collect();
+        styled.sort();
+        styled.dedup();
+        assert_eq!(styled.len(), 5, "{}", preset.name());
+    }
+}
+
+#[test]
+fn a_style_makes_the_picture_of_its_words_and_realistic_that_of_the_prompt() {
+    let preset = Preset::find(&shipped(), "demo").unwrap();
+    let mut backend = Presets::new().load(&preset);
+    let mut seen = Vec::new();
+    for style in preset.styles() {
+        let name = style.as_str();
+        let recipe = preset.style(style).unwrap();
+        let (prompt, negative) = (recipe.prompt("a man"), recipe.negative_prompt("hat"));
+        let asked = [("prompt", "a man"), ("negative_prompt", "hat")];
+        let styled = [asked.as_slice(), &[("style", name)]].concat();
+        let styled = picture(&mut backend, &styled);
+        let spelled = [("prompt", &*prompt), ("negative_prompt", &*negative)];
+        assert_eq!(styled, picture(&mut backend, &spelled), "{name}");
+        assert!(!seen.contains(&styled), "{name} looks like another style");
+        seen.push(styled);
+    }
+    assert_eq!(seen.len(), 5);
+}
+
+#[test]
+fn the_words_of_a_style_count_among_the_tokens() {
+    let preset = Preset::find(&shipped(), "demo").unwrap();
+    let mut backend = Presets::new().load(&preset);
+    let prompt = vec!["man"; 75].join(" ");
+    let plain = [("prompt", prompt.as_str())];
+    let styled = [("prompt", prompt.as_str()), ("style", "anime")];
+    let made = pictures(&mut backend, &[&plain, &styled]);
+    let too_long = |warnings: &[String]| {
+        let beginning = "prompt is longer than 75 tokens; the last ";
+        warnings.iter().any(|text| text.starts_with(beginning))
+    };
+    assert!(!too_long(&made[0].1) && too_long(&made[1].1));
+    assert_ne!(made[0].0, made[1].0, "the words of the style come first");
+}
+
+#[test]
+fn a_style_with_a_base_model_is_made_by_it_also_beside_others() {
+    let presets = Presets::new();
+    let with_styles = presets.write(|demo| demo + OTHER_UNET).unwrap();
+    assert_eq!(
+        with_styles.styles(),
+        [Style::Realistic, Style::Comic, Style::Anime]
+    );
+    let other_base = presets
+        .write(|demo| demo.replace("synthetic = 4", "synthetic = 14"))
+        .unwrap();
+    let mut other = presets.load(&other_base);
+    let drawn = picture(&mut other, &[("prompt", "a man")]);
+    let inked = picture(&mut other, &[("prompt", "inked, a man")]);
+
+    let mut backend = presets.load(&with_styles).with_batch_limit(3);
+    let request = |style| [("prompt", "a man"), ("style", style)];
+    let requests = ["realistic", "anime", "comic"].map(request);
+    let [realistic, anime, comic] = &requests;
+    let made = pictures(&mut backend, &[realistic, anime, comic]);
+    assert_ne!(made[0].0, drawn);
+    assert_eq!([&made[1].0, &made[2].0], [&drawn, &inked]);
+    assert_eq!(made[0].0, picture(&mut backend, realistic), "alone");
+}
+
+#[test]
+fn what_is_not_offered_is_refused() {
+    let presets = Presets::new();
+    let mut backend = presets.load(&presets.write(|demo| demo).unwrap());
+    let error = backend
+        .admit(&input(&[("prompt", "a man"), ("style", "chibi")]))
+        .unwrap_err();
+    assert!(error.to_string().contains("the style chibi"), "{error}");
+}
+
+#[test]
+fn a_manifest_with_a_style_that_cannot_be_is_refused() {
+    let presets = Presets::new();
+    for (table, reason) in [
+        ("[styles.anime]\nprompt = \"a drawing\"", "{prompt} once"),
+        (
+            "[styles.anime]\nprompt = \"{prompt}{prompt}\"",
+            "{prompt} once",
+        ),
+        (
+            "[styles.anime]\nnegative_prompt = \"x\"",
+            "the style anime has neither a prompt nor a model",
+        ),
+        (
+            "[styles.realistic]\nprompt = \"photo, {prompt}\"",
+            "realistic is the preset as it is",
+        ),
+        ("[styles.oil]\nprompt = \"{prompt}\"", "oil"),
+        ("[styles.anime]\nprompt = \"{prompt}\"\nsteps = 3", "steps"),
+    ] {
+        let error = presets
+            .write(|demo| format!("{demo}\n{table}\n"))
+            .unwrap_err();
+        assert!(error.contains(reason), "{table}: {error}");
+    }
+}
