@@ -14,6 +14,7 @@
 //! | [`state`] | [`JobState`], the life of a job |
 //! | [`face`] | [`FaceReader`], the port that gets photographs |
 //! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
+//! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
 //! | [`clock`] | [`Clock`], the port to the time of day |
 //! | [`control`] | [`Control`], the port to whoever runs the server |
@@ -22,6 +23,7 @@
 //! | `fake` | a backend without a model, for tests (feature `fake`) |
 
 pub mod backend;
+pub mod bucket;
 pub mod clock;
 pub mod control;
 pub mod current;
@@ -40,6 +42,7 @@ pub mod webhook;
 pub use backend::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
 };
+pub use bucket::{BucketDetails, BucketFault, BucketOpener, RawBucketDetails};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;

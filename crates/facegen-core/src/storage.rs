@@ -29,6 +29,17 @@ impl FilePrefix {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// The prefix of these random bits, spelt as a UUID.
+    #[must_use]
+    pub fn from_random(bits: u128) -> Self {
+        let digits = format!("{bits:032x}");
+        let (first, rest) = digits.split_at(8);
+        let (second, rest) = rest.split_at(4);
+        let (third, rest) = rest.split_at(4);
+        let (fourth, last) = rest.split_at(4);
+        Self(format!("{first}-{second}-{third}-{fourth}-{last}"))
+    }
+
     /// The text, for links and file names.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -231,6 +242,14 @@ mod tests {
         assert_eq!(ObjectName::parse(&name), Some(object));
         for other in [".a03.png", ".a3", ".a.png", ".a3.jpg", ".png"] {
             assert_eq!(ObjectName::parse(&name.replace(".a3.png", other)), None);
+        }
+    }
+
+    #[test]
+    fn random_bits_are_a_prefix() {
+        for bits in [0, 1, u128::MAX, 0x8c3e_f6ea_1c44_4d69_91cb_fc11_971a_65d1] {
+            let prefix = FilePrefix::from_random(bits);
+            assert_eq!(FilePrefix::parse(prefix.expose()), Some(prefix));
         }
     }
 

@@ -3,18 +3,21 @@
 //! | chapter | stands for |
 //! |---|---|
 //! | [`backend`] | the model |
+//! | [`buckets`] | the buckets of keys |
 //! | [`clock`] | the time of day |
 //! | [`control`] | whoever runs the server |
 //! | [`face`] | the world where photographs are |
 //! | [`storage`] | the store of pictures |
 
 pub mod backend;
+pub mod buckets;
 pub mod clock;
 pub mod control;
 pub mod face;
 pub mod storage;
 
 pub use backend::{Counts, FakeBackend, FakeControl, Fault, paint};
+pub use buckets::FakeBuckets;
 pub use clock::ManualClock;
 pub use control::FakeServer;
 pub use face::FakeFaceReader;

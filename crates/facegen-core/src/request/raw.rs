@@ -168,7 +168,7 @@ fn read_webhook(raw: &Scalar) -> Result<Option<String>, FieldError> {
 
 /// Whether `text` is an `http` or `https` URL that names a host. White space
 /// and control characters are in no URL.
-fn is_web_url(text: &str) -> bool {
+pub(crate) fn is_web_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };

@@ -1,0 +1,54 @@
+//! Buckets of keys without a network.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::{BucketDetails, BucketFault, BucketOpener, ImageStore, SystemClock};
+
+/// One store for each endpoint; each works until a fault is set. Clones are the
+/// same world.
+#[derive(Debug, Clone, Default)]
+pub struct FakeBuckets {
+    world: Arc<Mutex<World>>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    stores: HashMap<String, Arc<dyn ImageStore>>,
+    fault: Option<BucketFault>,
+}
+
+impl FakeBuckets {
+    /// Puts this store behind an endpoint, in the place of one in memory.
+    #[must_use]
+    pub fn with(self, endpoint_url: &str, store: Arc<dyn ImageStore>) -> Self {
+        self.lock().stores.insert(endpoint_url.to_owned(), store);
+        self
+    }
+
+    /// Refuses every bucket that is tried out from now on, or none any more.
+    pub fn refuse(&self, fault: Option<BucketFault>) {
+        self.lock().fault = fault;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl BucketOpener for FakeBuckets {
+    fn open(&self, details: &BucketDetails) -> Arc<dyn ImageStore> {
+        let endpoint = details.endpoint_url.expose().to_owned();
+        let mut world = self.lock();
+        let store = world.stores.entry(endpoint);
+        Arc::clone(store.or_insert_with(|| Arc::new(MemoryStore::new(Arc::new(SystemClock)))))
+    }
+
+    async fn try_out(&self, _: &BucketDetails) -> Result<(), BucketFault> {
+        self.lock().fault.clone().map_or(Ok(()), Err)
+    }
+}
