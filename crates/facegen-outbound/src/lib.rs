@@ -19,5 +19,5 @@ pub mod webhooks;
 pub use faces::Faces;
 pub use guard::{Guard, GuardError, Networks};
 pub use input_image::{ImageLimits, InputImageError, read_image};
-pub use store::{Canary, FolderError, FolderStore, S3Settings, S3Store};
+pub use store::{Canary, FolderError, FolderStore, GuardedBuckets, S3Settings, S3Store};
 pub use webhooks::HttpWebhooks;

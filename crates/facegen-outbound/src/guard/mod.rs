@@ -13,10 +13,12 @@
 //! | [`address`] | [`Networks`], which addresses may be reached |
 //! | `target` | which URLs may be opened |
 //! | [`resolver`] | [`NameResolver`], and the check of what it finds |
+//! | `exchange` | requests of a protocol that is spoken elsewhere |
 //! | [`error`] | [`GuardError`] and [`Refusal`] |
 
 pub mod address;
 pub mod error;
+mod exchange;
 pub mod resolver;
 mod target;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use url::Url;
 
 pub use address::Networks;
 pub use error::{GuardError, Refusal};
+pub(crate) use exchange::{Exchange, Reply};
 pub use resolver::{NameResolver, SystemResolver};
 
 use resolver::CheckedResolver;
@@ -199,13 +202,18 @@ fn location(response: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// The body of an answer that must be 200. What the header says of its length
-/// may be a lie, so the bytes are counted as they come.
-async fn read(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
-    let too_long = GuardError::TooLong { max_bytes };
-    if response.status().as_u16() != 200 {
-        return Err(GuardError::Status(response.status().as_u16()));
+/// The body of an answer that must be 200.
+async fn read(response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
+    match response.status().as_u16() {
+        200 => read_body(response, max_bytes).await,
+        status => Err(GuardError::Status(status)),
     }
+}
+
+/// The body of an answer. What the header says of its length may be a lie, so
+/// the bytes are counted as they come.
+async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
+    let too_long = GuardError::TooLong { max_bytes };
     let announced = response.content_length().unwrap_or(0);
     if usize::try_from(announced).map_or(true, |length| length > max_bytes) {
         return Err(too_long);

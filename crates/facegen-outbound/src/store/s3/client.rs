@@ -7,20 +7,20 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation,
-    ResponseChecksumValidation,
+    ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
 
 use super::S3Settings;
+use super::connector::Connector;
+use crate::guard::Guard;
 
-/// How long one connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a request is tried. Whoever asks tries again by himself.
 const ATTEMPTS: u32 = 2;
 /// The pause between the attempts, at most.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A client for the bucket of `settings`.
-pub(super) fn client(settings: &S3Settings) -> Client {
+/// A client for the bucket of `settings`, whose requests go through `guard`.
+pub(super) fn client(settings: &S3Settings, guard: Guard) -> Client {
     let credentials = Credentials::new(
         settings.access_key_id.expose(),
         settings.secret_access_key.expose(),
@@ -29,7 +29,6 @@ pub(super) fn client(settings: &S3Settings) -> Client {
         "config",
     );
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(settings.attempt_timeout)
         .operation_timeout(settings.attempt_timeout * ATTEMPTS + PAUSE)
         .build();
@@ -42,6 +41,9 @@ pub(super) fn client(settings: &S3Settings) -> Client {
         .credentials_provider(credentials)
         .timeout_config(timeouts)
         .retry_config(retries)
+        .http_client(Connector(guard))
+        // It watches bodies on their way, which here are whole.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         // What only Amazon's own service understands makes others refuse.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);

@@ -1,16 +1,110 @@
-//! What logs are told of a failure: no name of an object, and nothing that the
-//! service has quoted.
+//! What logs and callers are told of a failure: no name of an object, and
+//! nothing that the service has quoted but a code.
+
+use std::error::Error as _;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
-use facegen_core::StorageError;
+use aws_smithy_runtime_api::client::result::DispatchFailure;
+use facegen_core::{BucketFault, StorageError};
+
+use crate::guard::GuardError;
 
 /// Why an object could not be written.
 pub(super) type PutError = SdkError<PutObjectError, HttpResponse>;
 
-/// What failed when an object could not be written.
-pub(super) const UPLOAD: &str = "an object cannot be written";
+/// Why an object is not kept.
+#[derive(Debug)]
+pub(super) enum PutFailure {
+    /// It cannot be written.
+    Upload(Box<PutError>),
+    /// It cannot be read at its link.
+    ReadBack(GuardError),
+    /// Something else is at its link.
+    LeadsElsewhere,
+}
+
+impl PutFailure {
+    /// The same, in the words of whoever described the bucket.
+    pub(super) fn fault(&self) -> BucketFault {
+        match self {
+            Self::Upload(error) => upload_fault(error),
+            Self::ReadBack(error) => link_fault(error),
+            Self::LeadsElsewhere => BucketFault::LinkLeadsElsewhere,
+        }
+    }
+
+    /// The same, for logs.
+    pub(super) fn storage_error(&self) -> StorageError {
+        match self {
+            Self::Upload(error) => failure("an object cannot be written", error),
+            Self::ReadBack(error) => StorageError(format!("a link cannot be read: {error}")),
+            Self::LeadsElsewhere => StorageError("a link leads to something else".to_owned()),
+        }
+    }
+}
+
+fn upload_fault(error: &PutError) -> BucketFault {
+    match error {
+        SdkError::TimeoutError(_) => BucketFault::EndpointTooSlow,
+        SdkError::DispatchFailure(failure) => match guard_error(failure) {
+            Some(GuardError::Refused(refusal)) if refusal.is_visible() => {
+                BucketFault::EndpointRefused
+            }
+            _ if failure.is_timeout() => BucketFault::EndpointTooSlow,
+            _ => BucketFault::EndpointUnreachable,
+        },
+        SdkError::ServiceError(refusal) => {
+            let status = refusal.raw().status().as_u16();
+            refused_fault(status, refusal.err().code().filter(|code| is_code(code)))
+        }
+        SdkError::ConstructionFailure(_) | SdkError::ResponseError(_) | _ => {
+            BucketFault::WriteRefused {
+                answer: "what no bucket does".to_owned(),
+            }
+        }
+    }
+}
+
+/// What the service means by a status and a code.
+fn refused_fault(status: u16, code: Option<&str>) -> BucketFault {
+    match code {
+        Some("InvalidAccessKeyId") => BucketFault::UnknownAccessKey,
+        Some("SignatureDoesNotMatch") => BucketFault::WrongSecret,
+        Some("NoSuchBucket") => BucketFault::NoSuchBucket,
+        Some("RequestTimeTooSkewed") => BucketFault::ClockSkewed,
+        Some("AuthorizationHeaderMalformed" | "PermanentRedirect") => BucketFault::WrongRegion,
+        Some("AccessDenied") => BucketFault::AccessDenied,
+        None if status == 403 => BucketFault::AccessDenied,
+        code => BucketFault::WriteRefused {
+            answer: answer(status, code),
+        },
+    }
+}
+
+fn link_fault(error: &GuardError) -> BucketFault {
+    match error {
+        GuardError::Refused(refusal) | GuardError::RedirectRefused(refusal)
+            if refusal.is_visible() =>
+        {
+            BucketFault::LinkRefused
+        }
+        GuardError::Status(status) => BucketFault::LinkAnswers { status: *status },
+        GuardError::TimedOut(_) => BucketFault::LinkTooSlow,
+        GuardError::TooLong { .. } => BucketFault::LinkLeadsElsewhere,
+        GuardError::Refused(_)
+        | GuardError::RedirectRefused(_)
+        | GuardError::TooManyRedirects(_)
+        | GuardError::Unreachable(_)
+        | GuardError::Client(_) => BucketFault::LinkUnreachable,
+    }
+}
+
+/// What the guard said of a request that was not sent or not answered.
+fn guard_error(failure: &DispatchFailure) -> Option<&GuardError> {
+    failure.as_connector_error()?.source()?.downcast_ref()
+}
 
 /// The status with which the service refused.
 pub(super) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -28,18 +122,26 @@ pub(super) fn failure<E: ProvideErrorMetadata>(
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             "the bucket did not answer in time".to_owned()
         }
-        SdkError::DispatchFailure(_) => "the bucket cannot be reached".to_owned(),
+        SdkError::DispatchFailure(failure) => match guard_error(failure) {
+            Some(GuardError::Refused(refusal)) => format!("the endpoint is refused: {refusal}"),
+            _ => "the bucket cannot be reached".to_owned(),
+        },
         SdkError::ServiceError(refusal) => {
             let status = refusal.raw().status().as_u16();
-            match refusal.err().code().filter(|code| is_code(code)) {
-                Some(code) => format!("the bucket answered {status} {code}"),
-                None => format!("the bucket answered {status}"),
-            }
+            let code = refusal.err().code().filter(|code| is_code(code));
+            format!("the bucket answered {}", answer(status, code))
         }
         SdkError::ResponseError(_) => "the answer of the bucket cannot be read".to_owned(),
         _ => "the request failed".to_owned(),
     };
     StorageError(format!("{action}: {reason}"))
+}
+
+fn answer(status: u16, code: Option<&str>) -> String {
+    match code {
+        Some(code) => format!("{status} {code}"),
+        None => status.to_string(),
+    }
 }
 
 /// Whether this is a code such as `AccessDenied` and no other text.

@@ -7,11 +7,13 @@
 //! |---|---|
 //! | [`settings`] | [`S3Settings`], which bucket and how |
 //! | `client` | the client of the protocol |
+//! | `connector` | its way through the guard |
 //! | `errors` | what logs are told of a failure |
 //! | `canary` | [`Canary`], whether all of it works |
 
 mod canary;
 mod client;
+mod connector;
 mod errors;
 pub mod settings;
 
@@ -31,7 +33,7 @@ use facegen_core::{ImageStore, ObjectName, StorageError, Timestamp};
 
 use crate::guard::Guard;
 pub use canary::Canary;
-use errors::{UPLOAD, failure, status_of};
+use errors::{PutError, PutFailure, failure, status_of};
 pub use settings::S3Settings;
 
 /// An object never changes and stays until its owner deletes it.
@@ -50,21 +52,29 @@ pub struct S3Store {
 }
 
 impl S3Store {
-    /// The store of `settings`, whose links are read back through `guard`.
-    /// Nothing is asked of the bucket yet.
+    /// The store of `settings`, which is reached through `guard`, as are its
+    /// links. Nothing is asked of the bucket yet.
     #[must_use]
     pub fn new(settings: S3Settings, guard: Guard) -> Self {
         Self {
-            client: client::client(&settings),
+            client: client::client(&settings, guard.clone()),
             settings,
             guard,
             refuses_acl: AtomicBool::new(false),
         }
     }
 
+    /// Writes the object and reads it back at its link.
+    async fn keep(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), PutFailure> {
+        let bytes = Bytes::from(bytes);
+        let uploaded = self.upload(object, bytes.clone()).await;
+        uploaded.map_err(|error| PutFailure::Upload(Box::new(error)))?;
+        self.read_back(object, &bytes).await
+    }
+
     /// Writes the object for everybody to read. Endpoints that know no ACLs
     /// refuse such a request whole, so that it is sent again without.
-    async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<(), StorageError> {
+    async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<(), PutError> {
         let acl = self.settings.public_read_acl && !self.refuses_acl.load(Ordering::Acquire);
         let with_acl = self.put_object(object, bytes.clone(), acl).await;
         let Err(refusal) = with_acl else {
@@ -72,10 +82,9 @@ impl S3Store {
         };
         let of_acl = acl && matches!(status_of(&refusal), Some(400 | 403 | 501));
         if !of_acl {
-            return Err(failure(UPLOAD, &refusal));
+            return Err(refusal);
         }
-        let without = self.put_object(object, bytes, false).await;
-        without.map_err(|error| failure(UPLOAD, &error))?;
+        self.put_object(object, bytes, false).await?;
         tracing::info!("the bucket takes no acl, its policy has to make objects public");
         self.refuses_acl.store(true, Ordering::Release);
         Ok(())
@@ -86,7 +95,7 @@ impl S3Store {
         object: &ObjectName,
         bytes: Bytes,
         acl: bool,
-    ) -> Result<(), errors::PutError> {
+    ) -> Result<(), PutError> {
         self.client
             .put_object()
             .bucket(&self.settings.bucket)
@@ -101,13 +110,13 @@ impl S3Store {
     }
 
     /// Whether anybody can read these bytes at the object's link.
-    async fn read_back(&self, object: &ObjectName, bytes: &Bytes) -> Result<(), StorageError> {
+    async fn read_back(&self, object: &ObjectName, bytes: &Bytes) -> Result<(), PutFailure> {
         let link = SafeUrl::from(self.settings.check_link(object));
         let read = self.guard.get(&link, bytes.len(), READ_BACK_DEADLINE).await;
         match read {
             Ok(read) if read == *bytes => Ok(()),
-            Ok(_) => Err(StorageError("a link leads to something else".to_owned())),
-            Err(error) => Err(StorageError(format!("a link cannot be read: {error}"))),
+            Ok(_) => Err(PutFailure::LeadsElsewhere),
+            Err(error) => Err(PutFailure::ReadBack(error)),
         }
     }
 
@@ -130,9 +139,8 @@ impl S3Store {
 impl ImageStore for S3Store {
     /// Returns once the bytes can be read at the object's link.
     async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
-        let bytes = Bytes::from(bytes);
-        self.upload(object, bytes.clone()).await?;
-        self.read_back(object, &bytes).await
+        let kept = self.keep(object, bytes).await;
+        kept.map_err(|failure| failure.storage_error())
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {

@@ -1,0 +1,59 @@
+//! Requests of a protocol that is spoken elsewhere, such as that of buckets.
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Guard, GuardError, Refusal, read_body, target};
+
+/// One request as it is to be sent.
+pub(crate) struct Exchange {
+    /// The method, e.g. `PUT`.
+    pub(crate) method: String,
+    /// Where to.
+    pub(crate) url: String,
+    /// The headers, without those of the connection.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body, whole.
+    pub(crate) body: Bytes,
+}
+
+/// The answer to an [`Exchange`], whatever it says.
+pub(crate) struct Reply {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body, whole.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Guard {
+    /// Sends a request and reads the answer, at most `max_bytes` of it. No
+    /// redirect is followed. Whoever asks limits the time.
+    ///
+    /// # Errors
+    /// The URL is refused, the host cannot be reached, or the answer is longer.
+    pub(crate) async fn exchange(
+        &self,
+        exchange: Exchange,
+        max_bytes: usize,
+    ) -> Result<Reply, GuardError> {
+        let url = target::check(&exchange.url, &self.networks).map_err(GuardError::Refused)?;
+        let unusable = || GuardError::Refused(Refusal::NotAUrl);
+        let method = Method::from_bytes(exchange.method.as_bytes()).map_err(|_| unusable())?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &exchange.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
+            let value = HeaderValue::from_str(value).map_err(|_| unusable())?;
+            headers.append(name, value);
+        }
+        let request = self.client.request(method, url).headers(headers);
+        let response = request.body(exchange.body).send().await?;
+        Ok(Reply {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: read_body(response, max_bytes).await?,
+        })
+    }
+}
