@@ -32,8 +32,12 @@ use facegen_core::{
     Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
     Slot, SlotEvent, SystemClock,
 };
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports};
-use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
+use facegen_jobs::{
+    EngineHandle, JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports,
+};
+use facegen_outbound::{
+    Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, ImageLimits, Networks,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -344,6 +348,10 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
         faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
         images: Arc::new(FolderStore::open(folder.join("pictures"))?),
         bucket: None,
+        key_buckets: KeyBuckets {
+            opener: Arc::new(GuardedBuckets::new(guard.clone())),
+            patience: deadline,
+        },
         webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
         encoder: Arc::new(|picture| {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())

@@ -79,7 +79,12 @@ async fn every_route_is_there_with_slashes_too_many_and_for_post() {
     let made = server.make_gen(&json!({})).await.ok();
     assert_eq!(made["id"], 1);
     for path in routes() {
-        let body = server.request_with(&json!({"key": server.admin_key, "request_id": 1}));
+        let body = server.request_with(&json!({
+            "key": server.admin_key, "request_id": 1,
+            "endpoint_url": "https://storage.example", "region_name": "us-east-1",
+            "aws_access_key_id": "AKIA1", "aws_secret_access_key": "hunter2",
+            "image_directory": "pictures", "public_url": "https://cdn.example/pictures",
+        }));
         // Nothing that is made with another key.
         let is_foreign = path.contains("fetch");
         for path in [path.clone(), format!("/{}//", path.replace('/', "//"))] {

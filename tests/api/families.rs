@@ -44,6 +44,8 @@ pub(crate) fn routes() -> Vec<String> {
     let mut routes = vec![format!("{ENTERPRISE}/fetch")];
     routes.extend(generations.into_iter().chain(by_body).chain(by_path));
     routes.extend(controls());
+    let of_buckets = ["update_s3", "update_s3_details", "reset_s3"];
+    routes.extend(of_buckets.map(|name| format!("{ENTERPRISE}/{name}")));
     routes
 }
 

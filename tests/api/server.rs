@@ -12,13 +12,13 @@ use facegen_api::{
     SafetyChecking, router, webhook_body,
 };
 use facegen_core::fake::{
-    FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+    FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
 use facegen_core::request::Style;
 use facegen_core::{Current, FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    EngineHandle, JobId, JobService, JobsConfig, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
-    Running,
+    EngineHandle, JobId, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey,
+    Ports, Running,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -58,6 +58,7 @@ pub(crate) struct Builder {
     pub(crate) queue_limit: u32,
     pub(crate) key_limits: KeyLimits,
     pub(crate) faces: Arc<dyn FaceReader>,
+    pub(crate) buckets: FakeBuckets,
 }
 
 impl Builder {
@@ -78,6 +79,7 @@ impl Builder {
             queue_limit: 100,
             key_limits: KeyLimits::default(),
             faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+            buckets: FakeBuckets::default(),
         }
     }
 
@@ -163,6 +165,10 @@ impl Builder {
             faces: Arc::clone(&self.faces),
             images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
             bucket: None,
+            key_buckets: KeyBuckets {
+                opener: Arc::new(self.buckets.clone()),
+                patience: PATIENCE,
+            },
             webhooks: Arc::new(WebhookRecorder(webhooks)),
             encoder: Arc::new(|picture| {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())

@@ -1,4 +1,4 @@
-//! A server without a port, whose pictures go to a bucket.
+//! A server without a port, whose pictures go to buckets.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,9 +16,10 @@ use facegen_core::fake::{
 use facegen_core::redact::SafeUrl;
 use facegen_core::{Current, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
-    Bucket, EngineHandle, JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports, Running,
+    Bucket, EngineHandle, JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports,
+    Running,
 };
-use facegen_outbound::{Guard, Networks, S3Settings};
+use facegen_outbound::{Guard, GuardedBuckets, Networks, S3Settings};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,7 +32,7 @@ const FACE_URL: &str = "https://photographs.example/face.jpg";
 
 /// How long the bucket may take for a picture; far less than its client would
 /// wait by itself.
-const BUCKET_PATIENCE: Duration = Duration::from_millis(700);
+pub(crate) const BUCKET_PATIENCE: Duration = Duration::from_millis(700);
 
 /// How long a test waits for what must happen anyway.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running server.
 pub(crate) struct Server {
     router: Router,
-    key: String,
+    keys: Vec<String>,
     clock: ManualClock,
     prefixes: Mutex<Vec<String>>,
     _running: Running,
@@ -49,14 +50,28 @@ pub(crate) struct Server {
 impl Server {
     /// A server whose pictures go to the bucket of `settings`.
     pub(crate) async fn start(settings: S3Settings) -> Self {
+        Self::open(Some(settings), Networks::everywhere()).await
+    }
+
+    /// A server without a bucket, whose keys may describe some in `networks`.
+    pub(crate) async fn without_bucket(networks: Networks) -> Self {
+        Self::open(None, networks).await
+    }
+
+    /// Both.
+    pub(crate) async fn open(settings: Option<S3Settings>, networks: Networks) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
-        let jobs = JobService::open(jobs_config(&folder), ports(&clock, settings));
+        let jobs = JobService::open(jobs_config(&folder), ports(&clock, settings, networks));
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
         running.attach(Arc::new(EngineHandle::spawn("fake", load).unwrap()));
-        let (_, key) = jobs.keys().create("first", KeyRole::Plain).await.unwrap();
+        let mut keys = Vec::new();
+        for name in ["first", "second"] {
+            let (_, key) = jobs.keys().create(name, KeyRole::Plain).await.unwrap();
+            keys.push(key.expose().clone());
+        }
         let router = router(ApiState {
             jobs,
             settings: Current::new(ApiSettings {
@@ -77,7 +92,7 @@ impl Server {
         });
         Self {
             router,
-            key: key.expose().clone(),
+            keys,
             clock,
             prefixes: Mutex::default(),
             _running: running,
@@ -85,27 +100,49 @@ impl Server {
         }
     }
 
-    /// Asks for a picture. It comes long before the client of the bucket would
-    /// give up.
+    /// Asks for a picture as the first key. It comes long before the client of
+    /// the bucket would give up.
     pub(crate) async fn make_gen(&self) -> Value {
+        self.make_gen_as(0).await
+    }
+
+    /// The same as one of the keys.
+    pub(crate) async fn make_gen_as(&self, key: usize) -> Value {
         let request = json!({
-            "key": self.key, "prompt": "a person", "face_image": FACE_URL,
+            "key": self.keys[key], "prompt": "a person", "face_image": FACE_URL,
             "width": 64, "height": 64,
         });
         let answer = self.post("/api/v1/enterprise/face_gen/make_gen", &request);
-        let answer = timeout(PATIENCE / 2, answer).await.unwrap();
+        let (status, answer) = timeout(PATIENCE / 2, answer).await.unwrap();
+        assert_eq!(status, 200, "{answer}");
         let prefix = answer["meta"]["file_prefix"].as_str().unwrap();
         self.prefixes.lock().unwrap().push(prefix.to_owned());
         answer
     }
 
-    /// Asks for a job, as time goes on, until its links begin with `base`.
+    /// Describes a bucket as one of the keys.
+    pub(crate) async fn update_s3(&self, key: usize, details: &Value) -> (u16, Value) {
+        let mut body = details.clone();
+        body["key"] = self.keys[key].as_str().into();
+        self.post("/api/v1/enterprise/update_s3", &body).await
+    }
+
+    /// Forgets the bucket of one of the keys.
+    pub(crate) async fn reset_s3(&self, key: usize) {
+        let body = json!({"key": self.keys[key]});
+        let (status, answer) = self.post("/api/v1/enterprise/reset_s3", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["message"], "S3 details reset successfully");
+    }
+
+    /// Asks for a job of the first key, as time goes on, until its links begin
+    /// with `base`.
     pub(crate) async fn fetch_from_bucket(&self, id: &Value, base: &str) -> Value {
         let path = format!("/api/v1/enterprise/face_gen/fetch/{id}");
         let fetch = async {
             loop {
                 self.clock.advance(Duration::from_secs(1));
-                let answer = self.post(&path, &json!({"key": self.key})).await;
+                let (_, answer) = self.post(&path, &json!({"key": self.keys[0]})).await;
                 let link = answer["output"][0].as_str().unwrap();
                 if link.starts_with(base) {
                     return answer;
@@ -126,7 +163,9 @@ impl Server {
                 .unwrap();
         };
         let request = Request::get(path).header("host", "faces.test");
-        self.send(request.body(Body::empty()).unwrap()).await
+        let (status, bytes) = self.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, 200, "{link}");
+        bytes
     }
 
     /// What no log may hold.
@@ -134,29 +173,39 @@ impl Server {
         self.prefixes.lock().unwrap().clone()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        let request = Request::post(path).header("host", "faces.test");
-        let body = request.body(Body::from(body.to_string())).unwrap();
-        serde_json::from_slice(&self.send(body).await).unwrap()
+    /// Lets time go on.
+    pub(crate) fn advance(&self, time: Duration) {
+        self.clock.advance(time);
     }
 
-    async fn send(&self, request: Request<Body>) -> Vec<u8> {
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = Request::post(path).header("host", "faces.test");
+        let body = request.body(Body::from(body.to_string())).unwrap();
+        let (status, bytes) = self.send(body).await;
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    async fn send(&self, request: Request<Body>) -> (u16, Vec<u8>) {
         let response = self.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(response.status(), 200);
+        let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap();
-        body.to_bytes().to_vec()
+        (status, body.to_bytes().to_vec())
     }
 }
 
-fn ports(clock: &ManualClock, settings: S3Settings) -> Ports {
+fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) -> Ports {
     Ports {
         faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
         images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
-        bucket: Some(Bucket {
+        bucket: settings.map(|settings| Bucket {
             link_base: settings.public_url.clone(),
             store: Arc::new(store(settings)),
             patience: BUCKET_PATIENCE,
         }),
+        key_buckets: KeyBuckets {
+            opener: Arc::new(GuardedBuckets::new(Guard::new(networks).unwrap())),
+            patience: BUCKET_PATIENCE,
+        },
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::fake::{
+    FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,
+};
 use facegen_core::redact::FaceImage;
 use facegen_core::{Clock, GenerationRequest};
 use facegen_core::{
@@ -14,8 +16,8 @@ use facegen_core::{
     WebhookSender,
 };
 use facegen_jobs::{
-    EngineHandle, JobService, JobsConfig, KeyId, KeyLimits, KeyRole, MasterKey, Ports, Running,
-    Submission,
+    EngineHandle, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
+    Running, Submission,
 };
 use facegen_outbound::guard::NameResolver;
 use facegen_outbound::{Guard, HttpWebhooks, Networks};
@@ -136,6 +138,10 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
         faces: Arc::new(FakeFaceReader::default()),
         images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
         bucket: None,
+        key_buckets: KeyBuckets {
+            opener: Arc::new(FakeBuckets::default()),
+            patience: Duration::ZERO,
+        },
         webhooks: Arc::new(sender.clone()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),

@@ -201,6 +201,9 @@ impl ApiError {
             for FieldError { field, message } in errors {
                 fields.entry(*field).or_default().push(message.clone());
             }
+        } else if let Self::Jobs(JobError::Bucket(fault)) = self {
+            let FieldError { field, message } = fault.field_error();
+            fields.insert(field, vec![message]);
         } else if let Self::Jobs(JobError::Face(error)) = self {
             fields.insert("face_image", vec![error.message.clone()]);
         }
@@ -238,13 +241,15 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
             "Idempotency-Key was used for another request in the last 24 hours".into()
         }
         JobError::Face(error) => error.message.clone().into(),
+        JobError::Bucket(fault) => fault.field_error().message.into(),
         JobError::Draining => "The server is stopping, try again later".into(),
         JobError::Store(error) if error.code() == ErrorCode::Unavailable => {
             "Temporarily unavailable, try again later".into()
         }
-        JobError::Store(_) | JobError::BrokeDown(_) | JobError::Images(_) => {
-            "Internal Server Error".into()
-        }
+        JobError::Store(_)
+        | JobError::BrokeDown(_)
+        | JobError::Images(_)
+        | JobError::Secrets(_) => "Internal Server Error".into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use facegen_core::redact::SafeUrl;
 use facegen_core::request::{Scalar, Style};
 use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
-use facegen_jobs::{FaceOrigin, Failure, Job, JobId};
+use facegen_jobs::{FaceOrigin, Failure, Job, JobId, KeyId};
 
 use crate::{Capabilities, SafetyChecking};
 
@@ -31,6 +31,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
     assert_eq!(request.style(), Style::Realistic);
     Job {
         id: JobId::new(32).unwrap(),
+        key: KeyId::new(1),
         state: JobState::Succeeded,
         request,
         face: FaceOrigin::Url(SafeUrl::from("https://u:p@example.org/face.jpg?sig=1")),

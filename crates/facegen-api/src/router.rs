@@ -14,7 +14,7 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
 use crate::family::Family;
-use crate::handlers::{control, fetch, files, make_gen, operations, v1};
+use crate::handlers::{buckets, control, fetch, files, make_gen, operations, v1};
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
 
@@ -65,6 +65,7 @@ fn quick_routes() -> Router<Live> {
     Router::new()
         .merge(fetch_routes())
         .merge(control_routes())
+        .merge(bucket_routes())
         .merge(file_routes())
         .merge(operations_routes())
         .merge(v1_routes())
@@ -102,6 +103,15 @@ fn control_routes() -> Router<Live> {
             .route(&path("update"), post(control::update_server));
     }
     routes
+}
+
+/// The bucket that a key describes for its pictures.
+fn bucket_routes() -> Router<Live> {
+    let update = || post(buckets::update);
+    Router::new()
+        .route("/api/v1/enterprise/update_s3", update())
+        .route("/api/v1/enterprise/update_s3_details", update())
+        .route("/api/v1/enterprise/reset_s3", post(buckets::reset))
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.

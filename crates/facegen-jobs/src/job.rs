@@ -10,6 +10,8 @@ use facegen_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::key::KeyId;
+
 /// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u32);
@@ -55,12 +57,13 @@ pub struct Failure {
     pub message: String,
 }
 
-/// One job, as its row says. The key that it belongs to has already been
-/// checked by whoever read it.
+/// One job, as its row says.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Its name for callers.
     pub id: JobId,
+    /// Whose it is; whether that is who asks was checked by whoever read it.
+    pub key: KeyId,
     /// Where it stands.
     pub state: JobState,
     /// What was asked for.

@@ -9,7 +9,7 @@
 //! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
-//! | [`buckets`] | [`Bucket`], where callers read pictures themselves |
+//! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], where callers read pictures themselves |
 //! | `store` | the database, and the [`Keys`] in it |
 //! | `queue` | the table of jobs as a queue |
 //! | `worker` | works on jobs |
@@ -40,7 +40,7 @@ mod testing;
 mod tests;
 mod worker;
 
-pub use buckets::Bucket;
+pub use buckets::{Bucket, KeyBuckets};
 pub use engine_thread::{
     CancelHandle, EngineHandle, EngineStartError, Generation, GenerationEvent, LoadError,
 };

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use facegen_core::fake::{FakeBackend, FakeControl, FakeFaceReader, ManualClock, MemoryStore};
+use facegen_core::fake::{
+    FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,
+};
 use facegen_core::redact::{FaceImage, Secret};
 use facegen_core::{
     FaceSource, FileKind, FileName, GenerationRequest, ImageStore, ObjectName,
@@ -20,6 +22,7 @@ use facegen_core::{
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use crate::buckets::KeyBuckets;
 use crate::engine_thread::EngineHandle;
 use crate::job::{Job, JobId};
 use crate::key::KeyId;
@@ -120,6 +123,10 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
         faces: Arc::new(FakeFaceReader::default().with("http://faces.example/a.jpg", b"face")),
         images,
         bucket: None,
+        key_buckets: KeyBuckets {
+            opener: Arc::new(FakeBuckets::default()),
+            patience: Duration::from_millis(50),
+        },
         webhooks: Arc::new(FakeReceiver::default()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),

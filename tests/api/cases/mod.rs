@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`json`] | bodies: `json.json` |
 //! | [`fields`] | each field at its edges: `fields.json` |
+//! | [`buckets`] | each field of the details of a bucket: `buckets.json` |
 //! | [`texts`] | what people write, and what attackers do: `texts.json` |
 
+mod buckets;
 mod fields;
 mod json;
 mod texts;

@@ -12,10 +12,10 @@ use axum::http::Request;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
-use facegen_core::fake::{FakeFaceReader, FakeServer, ManualClock, MemoryStore};
+use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, MemoryStore};
 use facegen_core::request::Style;
 use facegen_core::{Current, WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_jobs::{JobService, JobsConfig, KeyLimits, KeyRole, MasterKey, Ports};
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports};
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -97,6 +97,10 @@ fn ports(clock: &Arc<ManualClock>, offered: Capabilities) -> Ports {
         faces: Arc::new(FakeFaceReader::default()),
         images: Arc::new(MemoryStore::new(Arc::clone(clock) as _)),
         bucket: None,
+        key_buckets: KeyBuckets {
+            opener: Arc::new(FakeBuckets::default()),
+            patience: Duration::ZERO,
+        },
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|_| Ok(Vec::new())),
         master_key: MasterKey::from_bytes([7; 32]),

@@ -2,7 +2,7 @@
 
 use facegen_core::redact::Secret;
 use facegen_core::request::Scalar;
-use facegen_core::{FieldError, RawGenerationRequest, RequestError};
+use facegen_core::{FieldError, RawBucketDetails, RawGenerationRequest, RequestError};
 
 /// The names of the fields that are not those of the generation itself.
 const OWN_NAMES: [&str; 4] = ["key", "face_image", "request_id", "id"];
@@ -21,6 +21,8 @@ pub(crate) struct RequestBody {
     pub(crate) face_image: Option<Secret<String>>,
     /// What the pictures shall be like.
     pub(crate) generation: RawGenerationRequest,
+    /// The bucket that the pictures shall go to.
+    pub(crate) bucket: RawBucketDetails,
     /// Which job is meant.
     pub(crate) request_id: Scalar,
     /// The same under another name.
@@ -52,7 +54,8 @@ impl RequestBody {
             "request_id" => self.request_id = value,
             "id" => self.id = value,
             _ => {
-                if let Some(place) = self.generation.field_mut(field) {
+                let place = self.generation.field_mut(field);
+                if let Some(place) = place.or_else(|| self.bucket.field_mut(field)) {
                     *place = value;
                 }
             }
@@ -80,7 +83,8 @@ impl RequestBody {
 
 /// The name as an error can keep it, if it is that of a field.
 fn known_name(name: &str) -> Option<&'static str> {
-    let mut known = RawGenerationRequest::NAMES.into_iter().chain(OWN_NAMES);
+    let known = RawGenerationRequest::NAMES.into_iter().chain(OWN_NAMES);
+    let mut known = known.chain(RawBucketDetails::NAMES);
     known.find(|known| *known == name)
 }
 

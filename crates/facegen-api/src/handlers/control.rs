@@ -13,7 +13,7 @@ use crate::wire::{Done, Restarting, SystemDetails};
 
 /// Forgets what is kept only to be faster.
 pub(crate) async fn clear_cache(State(state): State<SharedState>, _: ApiCall) -> Response {
-    state.jobs.clear_cache();
+    state.jobs.clear_cache().await;
     Json(Done::new("Cache cleared successfully")).into_response()
 }
 

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`control`] | callers who control the server |
 //! | [`make_gen`] | the request for pictures |
+//! | [`buckets`] | the bucket that a key describes |
 //! | [`fetch`] | the question after them |
 //! | [`files`] | the pictures themselves |
 //! | [`v1`] | what is ours beyond the documented API |
 //! | [`operations`] | operators and their machines |
 
+pub(crate) mod buckets;
 pub(crate) mod control;
 pub(crate) mod fetch;
 pub(crate) mod files;

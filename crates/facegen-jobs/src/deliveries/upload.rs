@@ -26,20 +26,24 @@ pub(super) async fn upload(
     let Some(job) = shared.queue.find(None, delivery.job).await? else {
         return Ok(super::refused("the job is not there any more"));
     };
-    let Some(bucket) = shared.buckets.bucket() else {
-        return Ok(super::refused("there is no bucket any more"));
-    };
     if job.removed_at.is_some() {
         return Ok(super::refused("the pictures were erased"));
     }
     if job.has_expired(shared.ports.clock.now()) {
         return Ok(super::refused("the pictures have expired"));
     }
+    // The one that the key has now: the one that failed may have been wrong.
+    let destination = match shared.buckets.of(job.key).await {
+        Ok(Some(destination)) => destination,
+        Ok(None) => return Ok(super::refused("there is no bucket any more")),
+        Err(error) => return Ok(later(error.to_string())),
+    };
+    let bucket = destination.bucket();
     let put = timeout(LIMIT, put_all(shared, bucket, &job)).await;
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(true) => {
-            shared.buckets.worked();
+            destination.worked();
             let attempt = job.attempt;
             let store = &shared.store;
             let link_base = &bucket.link_base;
@@ -51,13 +55,16 @@ pub(super) async fn upload(
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),
         Err(error) => {
-            shared.buckets.failed(shared.ports.clock.now());
-            let reason = error.to_string();
-            Ok(WebhookOutcome::Retry {
-                after: None,
-                reason,
-            })
+            destination.failed(shared.ports.clock.now());
+            Ok(later(error.to_string()))
         }
+    }
+}
+
+fn later(reason: String) -> WebhookOutcome {
+    WebhookOutcome::Retry {
+        after: None,
+        reason,
     }
 }
 

@@ -105,9 +105,22 @@ fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
 /// Deletes the objects of a job, as far as the bucket lets it. `None` when none
 /// can be there.
 pub(crate) async fn delete_from_bucket(shared: &Shared, job: &Job) -> Option<bool> {
-    let Some(bucket) = shared.buckets.bucket() else {
-        return job.link_base.is_some().then_some(false);
+    let destination = match &job.link_base {
+        Some(link_base) => shared.buckets.holding(job.key, link_base).await,
+        None => shared.buckets.of(job.key).await,
     };
+    let destination = match destination {
+        Ok(Some(destination)) => destination,
+        Ok(None) => return job.link_base.is_some().then_some(false),
+        Err(error) => {
+            tracing::warn!(%error, "objects of a job that was erased may stay in a bucket");
+            return Some(false);
+        }
+    };
+    let bucket = destination.bucket();
+    // They may be in a bucket that the key had before.
+    let link_base = job.link_base.as_ref().unwrap_or(&bucket.link_base);
+    let is_theirs = *link_base == bucket.link_base;
     let delete_all = async {
         for object in objects(job) {
             bucket.store.delete(&object).await?;
@@ -115,7 +128,7 @@ pub(crate) async fn delete_from_bucket(shared: &Shared, job: &Job) -> Option<boo
         Ok(())
     };
     let deleted = timeout(bucket.patience, delete_all).await;
-    let deleted = matches!(deleted, Ok(Ok::<(), StorageError>(())));
+    let deleted = is_theirs && matches!(deleted, Ok(Ok::<(), StorageError>(())));
     if !deleted {
         tracing::warn!("objects of a job that was erased may stay in the bucket");
     }

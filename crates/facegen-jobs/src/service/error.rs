@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use facegen_core::{ErrorCode, FaceError};
+use facegen_core::{BucketFault, ErrorCode, FaceError};
 use thiserror::Error;
 
+use crate::buckets::BucketsError;
 use crate::store::StoreError;
 
 /// Why the service cannot do what it is asked for.
@@ -32,6 +33,13 @@ pub enum JobError {
     /// The inline photograph cannot be used.
     #[error(transparent)]
     Face(#[from] FaceError),
+    /// The bucket that a key describes cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketFault),
+    /// The secrets of a key's bucket cannot be sealed or opened, and why; for
+    /// logs.
+    #[error("the secrets of a bucket: {0}")]
+    Secrets(String),
     /// No job is taken in any more.
     #[error("the server is stopping")]
     Draining,
@@ -55,9 +63,20 @@ impl JobError {
             Self::TooManyRequests { .. } => ErrorCode::RateLimited,
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
+            Self::Bucket(_) => ErrorCode::InvalidRequest,
             Self::Draining => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),
-            Self::BrokeDown(_) | Self::Images(_) => ErrorCode::Internal,
+            Self::BrokeDown(_) | Self::Images(_) | Self::Secrets(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl From<BucketsError> for JobError {
+    fn from(error: BucketsError) -> Self {
+        match error {
+            BucketsError::Store(error) => Self::Store(error),
+            BucketsError::Unsealed(error) => Self::Secrets(error.to_string()),
+            BucketsError::Seal(error) => Self::Secrets(error.to_string()),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`error`] | [`JobError`] |
+//! | `buckets` | the buckets of keys |
 //! | `erase` | [`Erased`], what is left of a job |
 //! | `view` | [`JobView`], all about one job, and [`JobWatch`], how it changes |
 //! | `mail` | the deliveries of a key |
@@ -13,6 +14,7 @@
 //! | `rate` | how often each key has asked of late |
 //! | `shared` | what the service, the worker and the upkeep share |
 
+mod buckets;
 pub(crate) mod erase;
 pub mod error;
 mod intake;
@@ -43,7 +45,7 @@ pub use mail::Replay;
 use shared::Shared;
 pub use view::{JobView, JobWatch};
 
-use crate::buckets::Bucket;
+use crate::buckets::{Bucket, KeyBuckets};
 use crate::idempotency::Idempotency;
 use crate::job::{Job, JobId};
 use crate::key::{Key, KeyId};
@@ -119,6 +121,8 @@ pub struct Ports {
     pub images: Arc<dyn ImageStore>,
     /// Where callers read pictures themselves; `None`: at this server alone.
     pub bucket: Option<Bucket>,
+    /// The same for the pictures of keys that have buckets of their own.
+    pub key_buckets: KeyBuckets,
     /// Delivers webhooks.
     pub webhooks: Arc<dyn WebhookSender>,
     /// Encodes pictures.
@@ -256,11 +260,11 @@ impl JobService {
     }
 
     /// Forgets what is kept only to be faster: photographs that were decoded
-    /// ahead, which are then read again, and that the bucket failed, which is
+    /// ahead, which are then read again, and that buckets failed, which are
     /// then asked again.
-    pub fn clear_cache(&self) {
+    pub async fn clear_cache(&self) {
         self.shared.photographs.clear();
-        self.shared.buckets.wake();
+        self.shared.buckets.wake().await;
     }
 
     /// Goes over to other numbers; what has begun by the old ones may end by
@@ -293,11 +297,12 @@ impl JobService {
             attempt: job.attempt,
         };
         let bytes = self.shared.ports.images.get(&object).await?;
-        match self.shared.buckets.bucket() {
-            Some(bucket) if bytes.is_none() && job.link_base.is_some() => {
-                Ok(bucket.store.get(&object).await?)
-            }
-            Some(_) | None => Ok(bytes),
+        let Some(link_base) = job.link_base.as_ref().filter(|_| bytes.is_none()) else {
+            return Ok(bytes);
+        };
+        match self.shared.buckets.holding(job.key, link_base).await? {
+            Some(destination) => Ok(destination.bucket().store.get(&object).await?),
+            None => Ok(None),
         }
     }
 

@@ -77,7 +77,12 @@ impl Shared {
         metrics::describe();
         let shared = Self {
             keys: Keys::new(store.clone(), Arc::clone(&ports.clock)),
-            buckets: Buckets::new(ports.bucket.clone()),
+            buckets: Buckets::new(
+                ports.bucket.clone(),
+                ports.key_buckets.clone(),
+                ports.master_key.clone(),
+                store.clone(),
+            ),
             config: Current::new(config),
             ports,
             store,

@@ -64,7 +64,7 @@ impl From<sqlx::Error> for KeyError {
 /// The keys of one database. A server may run on it at the same time.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    store: Store,
+    pub(super) store: Store,
     clock: Arc<dyn Clock>,
 }
 

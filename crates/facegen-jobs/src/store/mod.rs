@@ -10,6 +10,7 @@
 //! | `error` | [`StoreError`] |
 //! | `row` | a row of `generations` as a [`Job`](crate::Job) |
 //! | `keys` | [`Keys`], whom rows belong to |
+//! | `key_buckets` | the statements about the buckets of keys |
 //! | `file` | the file of the database and its folder |
 //! | `deliveries` | the statements about webhooks and uploads |
 //! | `mailbox` | the deliveries of a key, as its holder sees them |
@@ -18,6 +19,7 @@
 pub(crate) mod deliveries;
 mod error;
 mod file;
+pub(crate) mod key_buckets;
 mod keys;
 mod lock;
 pub(crate) mod mailbox;

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::StoreError;
 use crate::job::{FaceOrigin, Failure, Job, JobId};
+use crate::key::KeyId;
 
 /// Reads a row, which must have all columns of the table.
 ///
@@ -35,6 +36,7 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
     let verdicts: Option<&str> = row.try_get("verdicts")?;
     Ok(Job {
         id: job_id(id).ok_or_else(|| unreadable("id"))?,
+        key: KeyId::new(row.try_get("key_id")?),
         state: name(state).ok_or_else(|| unreadable("state"))?,
         request: json(row.try_get("request")?).ok_or_else(|| unreadable("request"))?,
         face: face_url.map_or(FaceOrigin::Inline, |url| {

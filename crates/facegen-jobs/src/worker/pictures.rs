@@ -6,7 +6,7 @@ use facegen_core::{FileName, ObjectName, StorageError};
 use tokio::time::timeout;
 
 use super::retry::retry;
-use crate::buckets::Bucket;
+use crate::buckets::Destination;
 use crate::queue::{Claim, Place};
 use crate::service::shared::Shared;
 
@@ -22,12 +22,18 @@ pub(super) async fn store(
     claim: &Claim,
     files: Files,
 ) -> Result<Place, StorageError> {
-    let bucket = shared.buckets.bucket();
-    if let Some(bucket) = bucket
-        && let Some(place) = in_bucket(shared, claim, bucket, &files).await
-    {
-        return Ok(place);
-    }
+    let destination = shared.buckets.of(claim.job.key).await;
+    let upload = match destination {
+        Ok(None) => false,
+        Ok(Some(destination)) => match in_bucket(shared, claim, &destination, &files).await {
+            Some(place) => return Ok(place),
+            None => true,
+        },
+        Err(error) => {
+            tracing::error!(%error, "pictures are served from here, and uploaded when their bucket is known");
+            true
+        }
+    };
     let lease = shared.config().lease;
     for (file, bytes) in files {
         let object = object(claim, file);
@@ -36,7 +42,7 @@ pub(super) async fn store(
     }
     Ok(Place::Folder {
         expires_at: shared.ports.clock.now() + shared.config().keep_pictures,
-        upload: bucket.is_some(),
+        upload,
     })
 }
 
@@ -44,12 +50,13 @@ pub(super) async fn store(
 async fn in_bucket(
     shared: &Shared,
     claim: &Claim,
-    bucket: &Bucket,
+    destination: &Destination,
     files: &Files,
 ) -> Option<Place> {
-    if shared.buckets.rests(shared.ports.clock.now()) {
+    if destination.rests(shared.ports.clock.now()) {
         return None;
     }
+    let bucket = destination.bucket();
     let put_all = async {
         for (file, bytes) in files {
             let object = object(claim, file.clone());
@@ -61,13 +68,13 @@ async fn in_bucket(
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(()) => {
-            shared.buckets.worked();
+            destination.worked();
             let link_base = bucket.link_base.clone();
             Some(Place::Bucket { link_base })
         }
         Err(error) => {
             tracing::warn!(%error, "the bucket fails, pictures are served from here and uploaded later");
-            shared.buckets.failed(shared.ports.clock.now());
+            destination.failed(shared.ports.clock.now());
             None
         }
     }
@@ -76,12 +83,14 @@ async fn in_bucket(
 /// Deletes what this attempt may have put into the bucket, as far as the
 /// bucket lets it. Nobody has a link to it.
 pub(super) async fn delete_from_bucket(shared: &Shared, claim: &Claim) {
-    let Some(bucket) = shared.buckets.bucket() else {
+    // Without a bucket, or when it is not known which, there is nothing there.
+    let Ok(Some(destination)) = shared.buckets.of(claim.job.key).await else {
         return;
     };
-    if shared.buckets.rests(shared.ports.clock.now()) {
+    if destination.rests(shared.ports.clock.now()) {
         return;
     }
+    let bucket = destination.bucket();
     let delete_all = async {
         for object in claim.job.objects() {
             bucket.store.delete(&object).await?;

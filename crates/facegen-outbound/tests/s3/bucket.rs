@@ -87,7 +87,7 @@ async fn what_the_bucket_refuses_is_named(settings: &S3Settings) {
 }
 
 async fn what_breaks_is_named(seaweed: &Seaweed) {
-    let proxy = Proxy::start(seaweed.address, Way::Answers(503)).await;
+    let proxy = Proxy::start(seaweed.address, Way::Answers(503, "SlowDown")).await;
     let mut settings = seaweed.settings(PUBLIC, proxy.address);
     settings.attempt_timeout = Duration::from_secs(1);
     let bucket = store(settings);
@@ -96,7 +96,10 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
     proxy.set(Way::Open);
     assert!(bucket.put(&object, vec![1]).await.is_ok());
     for (way, expected) in [
-        (Way::Answers(503), "the bucket answered 503 SlowDown"),
+        (
+            Way::Answers(503, "SlowDown"),
+            "the bucket answered 503 SlowDown",
+        ),
         (Way::Breaks, "the bucket cannot be reached"),
         (Way::Swallows, "the bucket did not answer in time"),
         (Way::Slow, "the bucket did not answer in time"),

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 pub(crate) enum Way {
     /// It leads there.
     Open,
-    /// Every request is answered with this status.
-    Answers(u16),
+    /// Every request is answered with this status and code.
+    Answers(u16, &'static str),
     /// It breaks in the middle of a body.
     Breaks,
     /// Nothing ever comes back.
@@ -33,7 +33,12 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A proxy on the way to `target`.
     pub(crate) async fn start(target: SocketAddr, way: Way) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), target, way).await
+    }
+
+    /// The same, at an address.
+    pub(crate) async fn start_at(address: SocketAddr, target: SocketAddr, way: Way) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, way) = watch::channel(way);
         tokio::spawn(async move {
@@ -66,10 +71,10 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, way: Way) -> io::Resul
             let mut there = TcpStream::connect(target).await?;
             io::copy_bidirectional(&mut stream, &mut there).await?;
         }
-        Way::Answers(status) => loop {
+        Way::Answers(status, code) => loop {
             let head = read_head(&mut stream).await?;
             read_body(&mut stream, &head).await?;
-            let body = "<Error><Code>SlowDown</Code></Error>";
+            let body = format!("<Error><Code>{code}</Code></Error>");
             let length = body.len();
             let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{body}");
             stream.write_all(answer.as_bytes()).await?;

@@ -23,7 +23,8 @@ pub(crate) const PRIVATE: &str = "private-pictures";
 /// The secret of the only key.
 pub(crate) const SECRET: &str = "the secret of the bucket";
 
-const KEY_ID: &str = "facegen";
+/// The id of the only key.
+pub(crate) const KEY_ID: &str = "facegen";
 
 const LOG: &str = "log";
 

@@ -24,9 +24,10 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     let stored = runtime.block_on(folder(config));
     report.check("storage", stored, |()| format!("{data_dir} can be written"))?;
     let keys = runtime.block_on(database(config));
-    report.check("database", keys, |keys| match keys {
-        0 => "works; no key yet, one is made at the first start".to_owned(),
-        keys => format!("works; {keys} keys"),
+    report.check("database", keys, |counts| match *counts {
+        (0, _) => "works; no key yet, one is made at the first start".to_owned(),
+        (keys, 0) => format!("works; {keys} keys"),
+        (keys, buckets) => format!("works; {keys} keys, {buckets} with a bucket of their own"),
     })?;
     if let Some(tried) = runtime.block_on(bucket(config)) {
         report.check("bucket", tried, |words| (*words).to_owned())?;
@@ -55,13 +56,14 @@ async fn folder(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Opens the database, also beside a running server, and counts the keys.
-async fn database(config: &Config) -> Result<usize> {
+/// Opens the database, also beside a running server, and counts the keys,
+/// and those that have buckets.
+async fn database(config: &Config) -> Result<(usize, u64)> {
     let database = config.database();
     let keys = Keys::open(&database, Arc::new(SystemClock))
         .await
         .with_context(|| format!("cannot open {}", database.display()))?;
-    Ok(keys.list().await?.len())
+    Ok((keys.list().await?.len(), keys.count_buckets().await?))
 }
 
 /// `None` when the settings name no bucket.

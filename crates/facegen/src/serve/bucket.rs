@@ -1,10 +1,11 @@
 //! Where callers read pictures themselves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use facegen_jobs::Bucket;
-use facegen_outbound::{Canary, Guard, Networks, S3Settings, S3Store};
+use facegen_jobs::{Bucket, KeyBuckets};
+use facegen_outbound::{Canary, Guard, GuardedBuckets, Networks, S3Settings, S3Store};
 
 use crate::config::Config;
 use crate::config::sections::seconds;
@@ -19,12 +20,23 @@ pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
     let link_base = settings.public_url.clone();
     let store = Arc::new(store(settings)?);
     tokio::spawn(try_out(Arc::clone(&store)));
-    let patience = seconds(config.storage.s3.timeout_seconds);
     Ok(Some(Bucket {
         store,
         link_base,
-        patience,
+        patience: patience(config),
     }))
+}
+
+/// The buckets that keys describe, where `guard` lets through to.
+pub(super) fn of_keys(config: &Config, guard: Guard) -> KeyBuckets {
+    KeyBuckets {
+        opener: Arc::new(GuardedBuckets::new(guard)),
+        patience: patience(config),
+    }
+}
+
+fn patience(config: &Config) -> Duration {
+    seconds(config.storage.s3.timeout_seconds)
 }
 
 /// The store of a bucket.

@@ -58,6 +58,7 @@ pub(super) async fn open_jobs(
         faces: Arc::new(live.faces.clone()),
         images: Arc::new(images),
         bucket: bucket::open(config)?,
+        key_buckets: bucket::of_keys(config, live.guard()),
         webhooks: Arc::new(webhooks),
         encoder: encoder(),
         master_key: master_key(config, environment)?,

@@ -1,5 +1,8 @@
 //! Clearing, forgetting, other numbers, and another engine.
 
+use facegen_core::BucketDetails;
+use facegen_core::redact::{SafeUrl, Secret};
+
 use super::*;
 use crate::testing::with_webhook;
 
@@ -29,6 +32,17 @@ async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_recei
     running.shutdown(Duration::ZERO).await;
 }
 
+fn bucket() -> BucketDetails {
+    BucketDetails {
+        endpoint_url: SafeUrl::from("https://storage.example"),
+        region: "us-east-1".into(),
+        image_directory: "pictures".into(),
+        public_url: SafeUrl::from("https://cdn.example/pictures"),
+        access_key_id: Secret::new("id".into()),
+        secret_access_key: Secret::new("hunter2".into()),
+    }
+}
+
 #[tokio::test]
 async fn what_is_forgotten_is_read_again() {
     let world = World::new();
@@ -36,11 +50,13 @@ async fn what_is_forgotten_is_read_again() {
     let key = new_key(&service).await;
     let running = service.start();
     let job = submit(&service, key, "a person").await;
-    service.clear_cache();
+    service.clear_cache().await;
     assert!(service.shared.photographs.take(&job.file_prefix).is_none());
-    service.shared.buckets.failed(world.clock.now());
-    service.clear_cache();
-    assert!(!service.shared.buckets.rests(world.clock.now()));
+    service.set_bucket(key, bucket()).await.unwrap();
+    let destination = service.shared.buckets.of(key).await.unwrap().unwrap();
+    destination.failed(world.clock.now());
+    service.clear_cache().await;
+    assert!(!destination.rests(world.clock.now()));
     running.attach(world.engine());
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     running.shutdown(Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! The bucket that pictures go to, and whether it is worth asking.
+//! A bucket, and whether it is worth asking.
 //!
 //! A bucket that does not answer would hold up every job for as long as it is
 //! waited for. So after a failure it is left alone for a while: pictures go to
@@ -6,43 +6,34 @@
 //! waited for by nobody, finds out when the bucket works again.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use facegen_core::{ImageStore, Timestamp};
+use facegen_core::Timestamp;
+
+use super::Bucket;
 
 /// How long a bucket that failed is left alone.
 const REST: Duration = Duration::from_secs(60);
 
-/// A store whose objects callers read at links of its own.
-#[derive(Debug, Clone)]
-pub struct Bucket {
-    /// The store. What it has taken can be read at its link.
-    pub store: Arc<dyn ImageStore>,
-    /// What links to its objects begin with; their names follow.
-    pub link_base: String,
-    /// How long it may take for the pictures of a job that is waited for.
-    pub patience: Duration,
-}
-
-/// The bucket of every job, if there is one.
-pub(crate) struct Buckets {
-    bucket: Option<Bucket>,
+/// A bucket, and whether it is worth asking.
+pub(crate) struct Destination {
+    bucket: Bucket,
     rests_until: Mutex<Option<Timestamp>>,
 }
 
-impl Buckets {
-    /// The bucket of all jobs.
-    pub(crate) fn new(bucket: Option<Bucket>) -> Self {
+impl Destination {
+    /// A bucket of which nothing bad is known.
+    pub(crate) fn new(bucket: Bucket) -> Self {
         Self {
             bucket,
             rests_until: Mutex::default(),
         }
     }
 
-    /// Where pictures belong; `None`: in the folder.
-    pub(crate) fn bucket(&self) -> Option<&Bucket> {
-        self.bucket.as_ref()
+    /// The bucket.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        &self.bucket
     }
 
     /// Whether the bucket is left alone at this moment.
@@ -78,30 +69,44 @@ impl Buckets {
     }
 }
 
-impl fmt::Debug for Buckets {
+impl fmt::Debug for Destination {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Buckets").finish_non_exhaustive()
+        formatter
+            .debug_struct("Destination")
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use facegen_core::SystemClock;
+    use facegen_core::fake::MemoryStore;
+
     use super::*;
 
     #[test]
     fn a_bucket_rests_for_a_minute_after_a_failure_or_until_it_works() {
-        let buckets = Buckets::new(None);
+        let destination = Destination::new(Bucket {
+            store: Arc::new(MemoryStore::new(Arc::new(SystemClock))),
+            link_base: "https://cdn.example/".into(),
+            patience: Duration::ZERO,
+        });
         let now = Timestamp::from_millis(1_000_000);
-        assert!(!buckets.rests(now));
-        buckets.failed(now);
-        assert!(buckets.rests(now + REST - Duration::from_millis(1)));
-        assert!(!buckets.rests(now + REST));
-        assert!(!buckets.rests(now - Duration::from_millis(1)), "set back");
-        buckets.failed(now);
-        buckets.worked();
-        assert!(!buckets.rests(now));
-        buckets.failed(now);
-        buckets.wake();
-        assert!(!buckets.rests(now));
+        assert!(!destination.rests(now));
+        destination.failed(now);
+        assert!(destination.rests(now + REST - Duration::from_millis(1)));
+        assert!(!destination.rests(now + REST));
+        assert!(
+            !destination.rests(now - Duration::from_millis(1)),
+            "set back"
+        );
+        destination.failed(now);
+        destination.worked();
+        assert!(!destination.rests(now));
+        destination.failed(now);
+        destination.wake();
+        assert!(!destination.rests(now));
     }
 }

@@ -1,0 +1,45 @@
+//! The bucket of a key, which its owner describes and forgets.
+
+use std::sync::Arc;
+
+use facegen_core::BucketDetails;
+
+use super::shared::{self, Shared};
+use super::{JobError, JobService};
+use crate::key::KeyId;
+
+impl JobService {
+    /// Tries a bucket out and makes it the one of `key`. When it does not work,
+    /// the key has the one that it had. A caller that goes away meanwhile changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// The bucket does not work, or the store cannot be written.
+    pub async fn set_bucket(&self, key: KeyId, details: BucketDetails) -> Result<(), JobError> {
+        let shared = Arc::clone(&self.shared);
+        shared::to_the_end(async move { set(&shared, key, &details).await }).await
+    }
+
+    /// Forgets the bucket of `key`, if it has one. Pictures that are there stay.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn forget_bucket(&self, key: KeyId) -> Result<(), JobError> {
+        let shared = Arc::clone(&self.shared);
+        shared::to_the_end(async move {
+            if shared.buckets.forget(key).await? {
+                tracing::info!("a key has forgotten its bucket");
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+async fn set(shared: &Shared, key: KeyId, details: &BucketDetails) -> Result<(), JobError> {
+    shared.ports.key_buckets.opener.try_out(details).await?;
+    let now = shared.ports.clock.now();
+    shared.buckets.set(key, details, now).await?;
+    tracing::info!("a key has a bucket of its own");
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Each field of the details of a bucket: missing, null, empty, as a text, with
+//! white space around it, as long as it may be, longer than that, as a number and
+//! as a list. Of the servers that are named, one that runs elsewhere and one that
+//! nobody knows stand in the places of the lengths.
+
+use std::collections::BTreeSet;
+
+use facegen_core::BucketFault;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Outcome, Repeat};
+use crate::server::{Builder, TestServer};
+
+const UPDATE: &str = "/api/v1/enterprise/update_s3";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    field: String,
+    column: String,
+    /// The value, unless it is repeated or missing; `$KEY` is the key.
+    #[serde(default)]
+    sent: Value,
+    repeat: Option<Repeat>,
+    status: u16,
+    message: Option<String>,
+}
+
+impl Case {
+    fn body(&self, server: &TestServer) -> Value {
+        let mut body = details(server);
+        let fields = body.as_object_mut().unwrap();
+        fields.remove(&self.field);
+        let sent = match (&self.repeat, &self.sent) {
+            (Some(repeat), _) => Value::from(repeat.text()),
+            (None, Value::String(text)) => Value::from(text.replace("$KEY", &server.key)),
+            (None, other) => other.clone(),
+        };
+        if self.column != "missing" {
+            fields.insert(self.field.clone(), sent);
+        }
+        body
+    }
+}
+
+fn details(server: &TestServer) -> Value {
+    json!({
+        "key": server.key,
+        "deploy_type": "face_gen",
+        "public_url": "https://cdn.example/generations/",
+        "region_name": "us-east-1",
+        "endpoint_url": "https://storage.example",
+        "aws_access_key_id": "AKIA1",
+        "aws_secret_access_key": "hunter2",
+        "image_directory": "generations",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_of_a_bucket_has_its_edges_where_they_are_listed() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("buckets.json")).unwrap();
+    let places: BTreeSet<_> = cases
+        .iter()
+        .map(|case| (&case.field, &case.column))
+        .collect();
+    assert_eq!((places.len(), cases.len()), (8 * 9, 8 * 9));
+    let server = TestServer::start().await;
+    for case in cases {
+        let name = format!("{} {}", case.field, case.column);
+        let answer = server.post(UPDATE, &case.body(&server)).await;
+        let outcome = Outcome {
+            status: case.status,
+            message: case.message,
+        };
+        outcome.check(&name, &answer);
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_and_forgotten_is_said_in_the_documented_words() {
+    let server = TestServer::start().await;
+    for path in [UPDATE, "/api/v1/enterprise/update_s3_details"] {
+        let answer = server.post(path, &details(&server)).await;
+        let expected = json!({"status": "success", "message": "S3 details updated successfully"});
+        assert_eq!(answer.ok(), expected);
+    }
+    let reset = "/api/v1/enterprise/reset_s3";
+    let expected = json!({"status": "success", "message": "S3 details reset successfully"});
+    for deploy_type in ["face_gen", "", "text_to_image"] {
+        let body = json!({"key": server.key, "deploy_type": deploy_type});
+        let answer = server.post(reset, &body).await;
+        assert_eq!(answer.ok(), expected);
+    }
+    let body = json!({"key": server.key, "deploy_type": "video"});
+    assert_eq!(server.post(reset, &body).await.status, 400);
+    for path in [UPDATE, reset] {
+        assert_eq!(server.post(path, &json!({"key": "no"})).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_work_is_refused_by_the_field_to_blame() {
+    let builder = Builder::new();
+    builder.buckets.refuse(Some(BucketFault::WrongSecret));
+    let server = builder.start().await;
+    let answer = server.post(UPDATE, &details(&server)).await;
+    let message = "aws_secret_access_key is not the secret of aws_access_key_id";
+    assert_eq!(answer.error(400), message);
+    let errors = json!({"aws_secret_access_key": [message]});
+    assert_eq!(answer.json()["errors"], errors);
+}

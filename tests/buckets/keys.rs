@@ -1,0 +1,257 @@
+//! Buckets that keys describe.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use facegen_outbound::Networks;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::captured_log::{capture_log, log};
+use crate::is_read_at;
+use crate::moto::Moto;
+use crate::no_acl::NoAcl;
+use crate::proxy::{Proxy, Way};
+use crate::seaweed::{KEY_ID, PRIVATE, PUBLIC, SECRET, Seaweed};
+use crate::server::Server;
+use crate::{HERE, LEVELS};
+
+/// A bucket at `endpoint`, whose objects are read at `public`.
+fn details(
+    endpoint: impl std::fmt::Display,
+    public: impl std::fmt::Display,
+    directory: &str,
+) -> Value {
+    json!({
+        "endpoint_url": format!("http://{endpoint}"),
+        "public_url": format!("http://{public}/{directory}/"),
+        "region_name": "us-east-1",
+        "aws_access_key_id": KEY_ID,
+        "aws_secret_access_key": SECRET,
+        "image_directory": directory,
+    })
+}
+
+fn with(details: &Value, field: &str, value: impl Into<Value>) -> Value {
+    let mut changed = details.clone();
+    changed[field] = value.into();
+    changed
+}
+
+async fn set(server: &Server, key: usize, details: &Value) {
+    let (status, answer) = server.update_s3(key, details).await;
+    let expected = json!({"status": "success", "message": "S3 details updated successfully"});
+    assert_eq!((status, answer), (200, expected));
+}
+
+async fn refused(server: &Server, details: &Value, field: &str) -> String {
+    let (status, answer) = server.update_s3(0, details).await;
+    assert_eq!(status, 400, "{answer}");
+    let message = answer["message"].as_str().unwrap();
+    assert_eq!(answer["errors"], json!({ field: [message] }));
+    message.to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_has_its_own_bucket_or_the_operators() {
+    capture_log(LEVELS);
+    let seaweed = Seaweed::start().await;
+    let operators = seaweed.settings(PUBLIC, seaweed.address);
+    let server = Server::open(Some(operators), Networks::everywhere()).await;
+    let directories = [format!("{PUBLIC}/first"), format!("{PUBLIC}/second")];
+    for (key, directory) in directories.iter().enumerate() {
+        set(
+            &server,
+            key,
+            &details(seaweed.address, seaweed.address, directory),
+        )
+        .await;
+    }
+    for (key, directory) in directories.iter().enumerate() {
+        let answer = server.make_gen_as(key).await;
+        assert_eq!(answer["meta"]["temp"], "no", "{answer}");
+        let base = format!("http://{}/{directory}/", seaweed.address);
+        is_read_at(&server, &answer, &base).await;
+        let link = answer["output"][0].as_str().unwrap();
+        assert!(!link["http://".len()..].contains("//"), "one slash: {link}");
+    }
+    server.reset_s3(0).await;
+    server.reset_s3(0).await;
+    let answer = server.make_gen_as(0).await;
+    let base = format!("http://{}/{PUBLIC}/generations/", seaweed.address);
+    is_read_at(&server, &answer, &base).await;
+    let answer = server.make_gen_as(1).await;
+    let base = format!("http://{}/{PUBLIC}/second/", seaweed.address);
+    is_read_at(&server, &answer, &base).await;
+    no_secret_is_logged(&server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_does_not_work_is_refused_by_what_is_wrong_with_it() {
+    capture_log(LEVELS);
+    let seaweed = Seaweed::start().await;
+    let moto = Moto::start().await;
+    let server = Server::without_bucket(Networks::everywhere()).await;
+    let works = details(seaweed.address, seaweed.address, PUBLIC);
+    set(&server, 0, &works).await;
+
+    let wrong = with(&works, "aws_secret_access_key", "another secret");
+    let told = refused(&server, &wrong, "aws_secret_access_key").await;
+    assert_eq!(
+        told,
+        "aws_secret_access_key is not the secret of aws_access_key_id"
+    );
+    let unknown = with(&works, "aws_access_key_id", "nobody");
+    let told = refused(&server, &unknown, "aws_access_key_id").await;
+    assert_eq!(told, "aws_access_key_id is not known at endpoint_url");
+    let hidden = details(seaweed.address, seaweed.address, PRIVATE);
+    let told = refused(&server, &hidden, "public_url").await;
+    assert_eq!(
+        told,
+        "public_url does not show what was written, it answers 403"
+    );
+    let missing = details(moto.address, moto.address, "no-such-bucket");
+    let told = refused(&server, &missing, "image_directory").await;
+    assert!(told.contains("a bucket that exists"), "{told}");
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let nobody = free.local_addr().unwrap();
+    drop(free);
+    let told = refused(
+        &server,
+        &details(nobody, seaweed.address, PUBLIC),
+        "endpoint_url",
+    )
+    .await;
+    assert_eq!(told, "endpoint_url cannot be reached");
+    let skewed = Way::Answers(403, "RequestTimeTooSkewed");
+    let skewed = Proxy::start(seaweed.address, skewed).await;
+    let told = refused(
+        &server,
+        &details(skewed.address, seaweed.address, PUBLIC),
+        "endpoint_url",
+    )
+    .await;
+    assert!(told.contains("time"), "{told}");
+
+    // The one that worked is still there.
+    let answer = server.make_gen().await;
+    let base = format!("http://{}/{PUBLIC}/", seaweed.address);
+    is_read_at(&server, &answer, &base).await;
+    no_secret_is_logged(&server);
+    assert!(!log().contains("another secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_after_it_was_set_is_served_from_here_and_arrives_later() {
+    capture_log(LEVELS);
+    let seaweed = Seaweed::start().await;
+    let proxy = Proxy::start(seaweed.address, Way::Open).await;
+    let server = Server::without_bucket(Networks::everywhere()).await;
+    set(
+        &server,
+        0,
+        &details(proxy.address, seaweed.address, &format!("{PUBLIC}/a")),
+    )
+    .await;
+    proxy.set(Way::Answers(503, "SlowDown"));
+    let answer = server.make_gen().await;
+    assert_eq!(answer["meta"]["temp"], "yes", "{answer}");
+    is_read_at(&server, &answer, HERE).await;
+    // A failure of one bucket is none of another's.
+    set(
+        &server,
+        1,
+        &details(seaweed.address, seaweed.address, &format!("{PUBLIC}/b")),
+    )
+    .await;
+    let other = server.make_gen_as(1).await;
+    is_read_at(
+        &server,
+        &other,
+        &format!("http://{}/{PUBLIC}/b/", seaweed.address),
+    )
+    .await;
+    // It arrives in the bucket that the key has then.
+    let now = format!("{PUBLIC}/c");
+    set(&server, 0, &details(seaweed.address, seaweed.address, &now)).await;
+    let base = format!("http://{}/{now}/", seaweed.address);
+    let fetched = server.fetch_from_bucket(&answer["id"], &base).await;
+    is_read_at(&server, &fetched, &base).await;
+    no_secret_is_logged(&server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
+    capture_log(LEVELS);
+    let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
+    moto.make_bucket("pictures").await;
+    let server = Server::without_bucket(Networks::everywhere()).await;
+    set(
+        &server,
+        0,
+        &details(moto.address, moto.address, "pictures/a"),
+    )
+    .await;
+    let answer = server.make_gen().await;
+    let base = format!("http://{}/pictures/a/", moto.address);
+    is_read_at(&server, &answer, &base).await;
+
+    let no_acl = NoAcl::start(seaweed.address, 400).await;
+    set(
+        &server,
+        0,
+        &details(no_acl.address, seaweed.address, PUBLIC),
+    )
+    .await;
+    let asked = no_acl.refused();
+    for _ in 0..3 {
+        let answer = server.make_gen().await;
+        let base = format!("http://{}/{PUBLIC}/", seaweed.address);
+        is_read_at(&server, &answer, &base).await;
+    }
+    assert_eq!(no_acl.refused(), asked + 1, "it is remembered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bucket_leads_inside() {
+    capture_log(LEVELS);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let server = Server::without_bucket(Networks::default()).await;
+    let fine = "cdn.example";
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "0.0.0.0",
+    ] {
+        let inside = details(format_args!("{host}:{port}"), fine, "pictures");
+        let told = refused(&server, &inside, "endpoint_url").await;
+        assert_eq!(told, "endpoint_url must lead to a public address", "{host}");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+    let answer = server.make_gen().await;
+    is_read_at(&server, &answer, HERE).await;
+    server.advance(Duration::from_secs(60));
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
+fn no_secret_is_logged(server: &Server) {
+    let log = log();
+    for secret in server.prefixes().iter().map(String::as_str).chain([SECRET]) {
+        assert!(!log.contains(secret), "the log holds {secret}");
+    }
+}
