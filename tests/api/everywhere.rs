@@ -38,7 +38,7 @@ async fn wrong_methods_are_told_which_are_right() {
         (
             Method::DELETE,
             "/api/v1/enterprise/face_gen/fetch/1",
-            "POST,GET,HEAD",
+            "GET,HEAD,POST",
         ),
         (Method::POST, "/", "GET,HEAD"),
         (Method::POST, "/readyz", "GET,HEAD"),
@@ -98,7 +98,7 @@ async fn every_route_is_there_with_slashes_too_many_and_for_post() {
         let answer = server.send(request(Method::PUT, &path, "")).await;
         assert_eq!(answer.error(405), "Method not allowed", "{path}");
         let allowed = if path.ends_with("/1") {
-            "POST,GET,HEAD"
+            "GET,HEAD,POST"
         } else {
             "POST"
         };

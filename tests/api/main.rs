@@ -14,6 +14,7 @@
 //! | [`deliveries`] | `/v1/deliveries` |
 //! | [`idempotency`] | requests that are sent again |
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
+//! | [`openapi`] | `/openapi.json` |
 //! | [`bodies`] | bodies of every kind, on whatever route |
 //! | [`cases`] | tables of requests |
 //! | [`keys`] | keys, and what belongs to them |
@@ -61,6 +62,8 @@ mod logs;
 mod make_gen;
 #[cfg(test)]
 mod make_gen_errors;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]

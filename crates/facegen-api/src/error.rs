@@ -11,7 +11,9 @@ use facegen_core::{ErrorCode, FieldError, RequestError};
 use facegen_jobs::JobError;
 use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 
+use crate::openapi::words;
 use crate::response::Json;
 use crate::status::status_of;
 
@@ -183,7 +185,7 @@ impl ApiError {
     }
 
     /// When the same request may succeed, for failures that pass.
-    fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Jobs(
             JobError::QueueFull { retry_after, .. } | JobError::TooManyRequests { retry_after, .. },
         ) = self
@@ -208,6 +210,17 @@ impl ApiError {
             fields.insert("face_image", vec![error.message.clone()]);
         }
         fields
+    }
+
+    /// What callers get.
+    pub(crate) fn body(&self) -> ErrorBody {
+        ErrorBody {
+            status: "error",
+            message: self.message(),
+            tip: matches!(self, Self::InvalidBody).then_some(INVALID_BODY_TIP),
+            retry_after: self.retry_after().map(whole_seconds),
+            errors: self.field_errors(),
+        }
     }
 
     /// Whether bytes of the request may still be on their way, so that the
@@ -262,29 +275,31 @@ pub(crate) struct Problem {
 }
 
 /// The envelope of every error.
-#[derive(Serialize)]
-struct ErrorBody {
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErrorBody {
+    #[schema(schema_with = words::error)]
     status: &'static str,
+    /// What is wrong, in words for people.
     message: Cow<'static, str>,
+    /// What to do about a body that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     tip: Option<&'static str>,
-    /// In seconds.
+    /// When to try again, in seconds; as the header `retry-after`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     retry_after: Option<u64>,
+    /// What is wrong with each field, when that is what is wrong.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
     errors: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let retry_after = self.retry_after().map(whole_seconds);
-        let body = ErrorBody {
-            status: "error",
-            message: self.message(),
-            tip: matches!(self, Self::InvalidBody).then_some(INVALID_BODY_TIP),
-            retry_after,
-            errors: self.field_errors(),
-        };
+        let body = self.body();
+        let retry_after = body.retry_after;
         let mut response = (self.status(), Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after {

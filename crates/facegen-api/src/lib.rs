@@ -20,6 +20,7 @@
 //! | `page` | what a browser shows at `/` |
 //! | [`error`] | [`ApiError`], and the envelope in which callers see it |
 //! | [`status`] | from [`ErrorCode`](facegen_core::ErrorCode) to HTTP status |
+//! | [`mod@openapi`] | [`openapi()`](openapi::openapi), the description of all of this |
 //! | [`webhook`] | [`webhook_body`], what receivers of webhooks get |
 
 mod auth;
@@ -30,6 +31,7 @@ mod family;
 mod handlers;
 mod links;
 mod middleware;
+pub mod openapi;
 mod page;
 mod response;
 pub mod router;
@@ -42,6 +44,7 @@ mod wire;
 mod fixture;
 
 pub use error::ApiError;
+pub use openapi::openapi;
 pub use router::router;
 pub use state::{
     ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,

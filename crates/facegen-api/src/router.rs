@@ -1,15 +1,17 @@
 //! The list of routes.
 
+use std::mem;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::cors::{Any, CorsLayer};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
@@ -34,9 +36,8 @@ pub fn router(state: ApiState) -> Router {
         bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
         streams: Arc::new(Semaphore::new(max_event_streams)),
     };
-    let routes = Router::new()
-        .merge(make_gen_route())
-        .merge(quick_routes())
+    let (routes, _) = routes().split_for_parts();
+    let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed);
     let routes = middleware::around(routes, &live).with_state(live);
@@ -47,22 +48,30 @@ pub fn router(state: ApiState) -> Router {
     Router::new().fallback_service(tidied)
 }
 
+/// All routes, with the description that each handler has of itself. Nothing is
+/// added to them in any other way, so that all of them are described.
+pub(crate) fn routes() -> OpenApiRouter<Live> {
+    OpenApiRouter::new()
+        .merge(make_gen_route())
+        .merge(quick_routes())
+}
+
 /// The request for pictures. It limits its time itself, because it may wait for
 /// pictures, and must not be cut off once its job is taken in.
-fn make_gen_route() -> Router<Live> {
-    let mut routes = Router::new();
+fn make_gen_route() -> OpenApiRouter<Live> {
+    let mut routes = OpenApiRouter::new();
     for family in Family::ALL {
         for name in family.generations() {
             let path = format!("{}/{name}", family.base());
-            routes = routes.route(&path, post(make_gen::make_gen));
+            routes = routes.routes(at(&path, routes!(make_gen::make_gen)));
         }
     }
     routes
 }
 
 /// Everything that can be given up at any moment.
-fn quick_routes() -> Router<Live> {
-    Router::new()
+fn quick_routes() -> OpenApiRouter<Live> {
+    OpenApiRouter::new()
         .merge(fetch_routes())
         .merge(control_routes())
         .merge(bucket_routes())
@@ -73,34 +82,34 @@ fn quick_routes() -> Router<Live> {
 }
 
 /// The question after pictures, in all its documented forms.
-fn fetch_routes() -> Router<Live> {
-    let by_body = || post(fetch::by_body);
-    let by_path = || post(fetch::by_path).get(fetch::by_path);
-    let mut routes = Router::new().route("/api/v1/enterprise/fetch", by_body());
+fn fetch_routes() -> OpenApiRouter<Live> {
+    let by_body = || routes!(fetch::by_body);
+    let mut routes = OpenApiRouter::new().routes(at("/api/v1/enterprise/fetch", by_body()));
     for base in Family::ALL.map(Family::base).into_iter().chain([V6_IMAGES]) {
+        let by_path = routes!(fetch::by_path);
         routes = routes
-            .route(&format!("{base}/fetch"), by_body())
-            .route(&format!("{base}/fetch/{{id}}"), by_path());
+            .routes(at(&format!("{base}/fetch"), by_body()))
+            .routes(at(&format!("{base}/fetch/{{id}}"), by_path));
     }
     routes
 }
 
 /// What callers tell a server of their own.
-fn control_routes() -> Router<Live> {
-    let mut routes = Router::new();
+fn control_routes() -> OpenApiRouter<Live> {
+    let mut routes = OpenApiRouter::new();
     for family in Family::ALL
         .into_iter()
         .filter(|family| family.has_control())
     {
-        let path = |name| format!("{}/{name}", family.base());
+        let within = |name, route| at(&format!("{}/{name}", family.base()), route);
         routes = routes
-            .route(&path("clear_cache"), post(control::clear_cache))
-            .route(&path("clear_queue"), post(control::clear_queue))
-            .route(&path("restart_server"), post(control::restart_server))
-            .route(&path("system_details"), post(control::system_details))
-            .route(&path("update_server"), post(control::update_server))
+            .routes(within("clear_cache", routes!(control::clear_cache)))
+            .routes(within("clear_queue", routes!(control::clear_queue)))
+            .routes(within("restart_server", routes!(control::restart_server)))
+            .routes(within("system_details", routes!(control::system_details)))
+            .routes(within("update_server", routes!(control::update_server)))
             // What clients call it.
-            .route(&path("update"), post(control::update_server));
+            .routes(within("update", routes!(control::update_server)));
     }
     routes
 }
@@ -115,38 +124,55 @@ fn bucket_routes() -> Router<Live> {
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.
-fn file_routes() -> Router<Live> {
+fn file_routes() -> OpenApiRouter<Live> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers(Any);
-    Router::new()
-        .route("/temp/{file}", get(files::file))
-        // Set before the layer, which answers preflights in its place.
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(cors)
+    // The fallback is set before the layer, which answers preflights in its place.
+    let file = routes!(files::file).map(|file| file.fallback(method_not_allowed).layer(cors));
+    OpenApiRouter::new().routes(at("/temp/{file}", file))
 }
 
 /// What operators and their machines ask for.
-fn operations_routes() -> Router<Live> {
-    Router::new()
-        .route("/", get(operations::index))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
-        .route("/healthz", get(operations::healthz))
-        .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::metrics))
+fn operations_routes() -> OpenApiRouter<Live> {
+    OpenApiRouter::new()
+        .routes(at("/", routes!(operations::index)))
+        .routes(at("/page.css", routes!(page::style)))
+        .routes(at("/page.js", routes!(page::script)))
+        .routes(at("/healthz", routes!(operations::healthz)))
+        .routes(at("/readyz", routes!(operations::readyz)))
+        .routes(at("/metrics", routes!(operations::metrics)))
+        .routes(at("/openapi.json", routes!(operations::description)))
 }
 
 /// What is ours beyond the documented API.
-fn v1_routes() -> Router<Live> {
-    Router::new()
-        .route("/v1/jobs", get(v1::jobs::list))
-        .route("/v1/jobs/{id}", get(v1::jobs::show).delete(v1::jobs::erase))
-        .route("/v1/jobs/{id}/events", get(v1::events::events))
-        .route("/v1/deliveries", get(v1::deliveries::list))
-        .route("/v1/deliveries/{id}", get(v1::deliveries::show))
-        .route("/v1/deliveries/{id}/replay", post(v1::deliveries::replay))
+fn v1_routes() -> OpenApiRouter<Live> {
+    OpenApiRouter::new()
+        .routes(at("/v1/jobs", routes!(v1::jobs::list)))
+        .routes(at(
+            "/v1/jobs/{id}",
+            routes!(v1::jobs::show, v1::jobs::erase),
+        ))
+        .routes(at("/v1/jobs/{id}/events", routes!(v1::events::events)))
+        .routes(at("/v1/deliveries", routes!(v1::deliveries::list)))
+        .routes(at("/v1/deliveries/{id}", routes!(v1::deliveries::show)))
+        .routes(at(
+            "/v1/deliveries/{id}/replay",
+            routes!(v1::deliveries::replay),
+        ))
+}
+
+/// The handlers under `path`. They name none themselves, because some serve
+/// several.
+fn at(
+    path: &str,
+    (schemas, mut paths, methods): UtoipaMethodRouter<Live>,
+) -> UtoipaMethodRouter<Live> {
+    let items = mem::take(&mut paths.paths).into_values();
+    // Handlers of one path are one item already: all say that theirs is "".
+    paths.paths = items.map(|item| (path.to_owned(), item)).collect();
+    (schemas, paths, methods)
 }
 
 async fn unknown_path(request: Request) -> ApiError {

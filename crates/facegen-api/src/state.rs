@@ -8,6 +8,7 @@ use facegen_core::request::Style;
 use facegen_core::{Clock, Control, Current};
 use facegen_jobs::JobService;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Everything that the handlers need.
 #[derive(Clone)]
@@ -104,7 +105,7 @@ impl Default for ApiConfig {
 
 /// What `system_details` calls a server that is well: the documentation has one
 /// word in one of its versions and another in the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SystemStatus {
     /// As all other calls.
@@ -155,7 +156,7 @@ pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
 pub type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
 /// How ready the server is to make pictures. Anybody may read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Readiness {
     /// The models are being read.

@@ -52,6 +52,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: Box<ConfigArguments>,
     },
+    /// Print the OpenAPI description of the API.
+    #[command(name = "openapi")]
+    OpenApi,
 }
 
 /// What can be done with the settings.

@@ -33,8 +33,8 @@ use anyhow::Context;
 use clap::Parser;
 
 use cli::{Cli, Command, ConfigCommand};
+use config::Config;
 use config::environment::Environment;
-use config::{Config, ConfigArguments};
 use failure::Failure;
 
 /// Keeps the memory of feature maps from one layer to the next, which the
@@ -73,15 +73,24 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config {
             command: ConfigCommand::Print,
             config,
-        } => print_config(&config),
+        } => {
+            let config = Config::load(&config, &Environment::of_process())?;
+            print(&config.to_toml()?)
+        }
+        Command::OpenApi => print(&openapi_text()?),
     }
 }
 
-fn print_config(arguments: &ConfigArguments) -> Result<(), Failure> {
-    let config = Config::load(arguments, &Environment::of_process())?;
+fn openapi_text() -> Result<String, Failure> {
+    let text = facegen_api::openapi().to_pretty_json();
+    let text = text.context("cannot write the description")?;
+    Ok(text + "\n")
+}
+
+fn print(text: &str) -> Result<(), Failure> {
     let mut output = std::io::stdout().lock();
     output
-        .write_all(config.to_toml()?.as_bytes())
+        .write_all(text.as_bytes())
         .context("cannot write to standard output")?;
     Ok(())
 }

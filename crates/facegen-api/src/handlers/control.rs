@@ -8,16 +8,34 @@ use facegen_jobs::{Key, KeyRole};
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::openapi::errors::{AdminErrors, CallErrors, UpdateErrors};
+use crate::openapi::request::KeyRequest;
 use crate::response::Json;
 use crate::wire::{Done, Restarting, SystemDetails};
 
-/// Forgets what is kept only to be faster.
+/// Forgets what is kept only to be faster
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = KeyRequest,
+    responses((status = 200, body = Done, description = "It is done"), CallErrors),
+)]
 pub(crate) async fn clear_cache(State(state): State<SharedState>, _: ApiCall) -> Response {
     state.jobs.clear_cache().await;
     Json(Done::new("Cache cleared successfully")).into_response()
 }
 
-/// Cancels what waits: for an admin key the jobs of all keys, else the key's own.
+/// Cancels what waits
+///
+/// For an admin key the jobs of all keys, else the key's own.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = KeyRequest,
+    responses((status = 200, body = Done, description = "It is done"), CallErrors),
+)]
 pub(crate) async fn clear_queue(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -31,7 +49,16 @@ pub(crate) async fn clear_queue(
     Ok(Json(Done::new("Queue cleared")).into_response())
 }
 
-/// Loads the models anew.
+/// Loads the models anew
+///
+/// Needs an admin key. Jobs wait meanwhile.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = KeyRequest,
+    responses((status = 200, body = Restarting, description = "It has begun"), AdminErrors),
+)]
 pub(crate) async fn restart_server(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -41,7 +68,16 @@ pub(crate) async fn restart_server(
     Ok(Json(Restarting::new()).into_response())
 }
 
-/// Goes over to what the config and the preset say now.
+/// Goes over to what the config and the preset say now
+///
+/// Needs an admin key.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = KeyRequest,
+    responses((status = 200, body = Done, description = "It is done"), UpdateErrors),
+)]
 pub(crate) async fn update_server(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -53,7 +89,14 @@ pub(crate) async fn update_server(
     Ok(Json(Done::new("server updating")).into_response())
 }
 
-/// How many models are loaded, and how long it takes until nothing waits.
+/// How many models are loaded, and how long it takes until nothing waits
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = KeyRequest,
+    responses((status = 200, body = SystemDetails, description = "At this moment"), CallErrors),
+)]
 pub(crate) async fn system_details(
     State(state): State<SharedState>,
     _: ApiCall,

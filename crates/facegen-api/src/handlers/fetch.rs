@@ -10,10 +10,20 @@ use tracing::Span;
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
+use crate::openapi::errors::{JobErrors, NamedJobErrors};
+use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
-use crate::wire::{Failed, FetchProcessing, FetchSuccess};
+use crate::wire::{Failed, FetchProcessing, FetchSuccess, Fetched};
 
-/// Answers about the job that the path names.
+/// What came of the job that the path names
+#[utoipa::path(
+    method(get, post),
+    path = "",
+    tag = "face_gen",
+    params(("id" = u32, Path, description = "The id that `make_gen` answered.", example = 32)),
+    request_body = KeyRequest,
+    responses((status = 200, body = Fetched, description = "The job as it is"), JobErrors),
+)]
 pub(crate) async fn by_path(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,
@@ -30,7 +40,14 @@ pub(super) fn path_id(path: Result<Path<String>, PathRejection>) -> Result<JobId
     JobId::new(number).ok_or(ApiError::UnknownJob)
 }
 
-/// Answers about the job that the body names.
+/// What came of the job that the body names
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "face_gen",
+    request_body = FetchRequest,
+    responses((status = 200, body = Fetched, description = "The job as it is"), NamedJobErrors),
+)]
 pub(crate) async fn by_body(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -63,15 +80,17 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
         return Err(ApiError::Erased);
     }
     let links = call.links();
-    match job.state {
-        JobState::Succeeded if job.has_expired(state.clock.now()) => Err(ApiError::Expired {
-            keep: state.config.keep_pictures,
-        }),
-        JobState::Succeeded => Ok(Json(FetchSuccess::new(&job, links)).into_response()),
-        JobState::Failed | JobState::Cancelled => Ok(Json(Failed::new(&job)).into_response()),
+    let fetched = match job.state {
+        JobState::Succeeded if job.has_expired(state.clock.now()) => {
+            let keep = state.config.keep_pictures;
+            return Err(ApiError::Expired { keep });
+        }
+        JobState::Succeeded => Fetched::Success(FetchSuccess::new(&job, links)),
+        JobState::Failed | JobState::Cancelled => Fetched::Failed(Failed::new(&job)),
         JobState::Queued | JobState::Running => {
             let estimate = state.jobs.estimate(&job).await?;
-            Ok(Json(FetchProcessing::new(&job, estimate, links)).into_response())
+            Fetched::Processing(FetchProcessing::new(&job, estimate, links))
         }
-    }
+    };
+    Ok(Json(fetched).into_response())
 }

@@ -10,12 +10,29 @@ use facegen_core::FileName;
 
 use crate::ApiError;
 use crate::call::SharedState;
+use crate::openapi::errors::FileErrors;
 
 /// A file never changes, but it goes when it expires; no cache shall keep it
 /// for much longer.
 const CACHED_FOR: &str = "private, max-age=300";
 
-/// Answers with the file of this name.
+/// A picture
+///
+/// Also in base64, as text. The links in answers lead here, unless there is a
+/// bucket.
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "files",
+    params(("file" = String, Path, description = "The name; who knows it may see the picture.",
+        example = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png")),
+    responses(
+        (status = 200, description = "The file",
+            content(("image/png"), (String = "text/plain"))),
+        FileErrors,
+    ),
+    security(()),
+)]
 pub(crate) async fn file(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,

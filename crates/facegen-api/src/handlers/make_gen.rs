@@ -20,10 +20,26 @@ use crate::body::{BodyShare, RequestBody};
 use crate::call::{ApiCall, SharedState, off_the_runtime};
 use crate::links::Links;
 use crate::middleware::in_time;
+use crate::openapi::errors::MakeGenErrors;
+use crate::openapi::request::MakeGenRequest;
 use crate::response::Json;
-use crate::wire::{Failed, Processing, Success};
+use crate::wire::{Failed, Generation, Processing, Success};
 
+/// Makes pictures
+///
 /// Takes a job in, and answers with its pictures if they come soon.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "face_gen",
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A name of the request: sent again within 24 hours, it makes no second job.")),
+    request_body = MakeGenRequest,
+    responses(
+        (status = 200, body = Generation, description = "The pictures, or where they will be"),
+        MakeGenErrors,
+    ),
+)]
 pub(crate) async fn make_gen(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -189,14 +205,15 @@ async fn wait_if_short(state: &SharedState, job: Job) -> Job {
 
 async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
     let capabilities = &state.capabilities;
-    match job.state {
-        JobState::Succeeded => Json(Success::new(job, links, capabilities)).into_response(),
-        JobState::Failed | JobState::Cancelled => Json(Failed::new(job)).into_response(),
+    let generation = match job.state {
+        JobState::Succeeded => Generation::Success(Success::new(job, links, capabilities)),
+        JobState::Failed | JobState::Cancelled => Generation::Failed(Failed::new(job)),
         JobState::Queued | JobState::Running => {
             let estimate = estimate(state, job).await;
-            Json(Processing::new(job, estimate, links, capabilities)).into_response()
+            Generation::Processing(Processing::new(job, estimate, links, capabilities))
         }
-    }
+    };
+    Json(generation).into_response()
 }
 
 /// How long the job will take; nothing when that cannot be told.

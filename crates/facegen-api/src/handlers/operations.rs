@@ -5,13 +5,16 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Readiness;
 use crate::call::SharedState;
+use crate::openapi::errors::OpenErrors;
+use crate::openapi::openapi;
 use crate::page;
 use crate::response::Json;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Index {
     name: &'static str,
     version: &'static str,
@@ -19,7 +22,20 @@ struct Index {
     fetch: &'static str,
 }
 
-/// Says what this is: to people by the page, to programs in JSON.
+/// What this is
+///
+/// Programs get JSON, browsers a page to try things out.
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses(
+        (status = 200, description = "Name and version, or the page",
+            content((Index = "application/json"), (String = "text/html"))),
+        OpenErrors,
+    ),
+    security(()),
+)]
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     if page::is_wanted(&headers) {
         return page::html();
@@ -33,17 +49,37 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
     .into_response()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Health {
     status: &'static str,
 }
 
-/// Says that the process serves, whatever else it can or cannot do.
+/// Whether the process serves
+///
+/// It does when it answers, whatever else it can or cannot do.
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses((status = 200, body = Health, description = "It does"), OpenErrors),
+    security(()),
+)]
 pub(crate) async fn healthz() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
-/// Says whether pictures can be made, and what is missing.
+/// Whether pictures can be made
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses(
+        OpenErrors,
+        (status = 200, body = Readiness, description = "They can"),
+        (status = 503, body = Readiness, description = "They cannot, and what is missing"),
+    ),
+    security(()),
+)]
 pub(crate) async fn readyz(State(state): State<SharedState>) -> Response {
     let readiness = if state.jobs.is_accepting() {
         (state.readiness)()
@@ -59,8 +95,30 @@ pub(crate) async fn readyz(State(state): State<SharedState>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-/// The metrics of the process, in Prometheus' text format.
+/// The metrics of the process, in Prometheus' text format
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses(
+        (status = 200, body = String, content_type = "text/plain", description = "The metrics"),
+        OpenErrors,
+    ),
+    security(()),
+)]
 pub(crate) async fn metrics(State(state): State<SharedState>) -> Response {
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], (state.metrics)()).into_response()
+}
+
+/// This description
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses((status = 200, body = Object, description = "OpenAPI 3.1"), OpenErrors),
+    security(()),
+)]
+pub(crate) async fn description() -> Response {
+    Json(openapi()).into_response()
 }

@@ -10,6 +10,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
+use crate::openapi::errors::OpenErrors;
+
 const HTML: &str = include_str!("index.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -34,12 +36,26 @@ pub(crate) fn html() -> Response {
     response
 }
 
-/// How it looks.
+/// How the page at `/` looks
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses((status = 200, body = String, content_type = "text/css", description = "The file"), OpenErrors),
+    security(()),
+)]
 pub(crate) async fn style() -> Response {
     file("text/css; charset=utf-8", STYLE)
 }
 
-/// What it does.
+/// What the page at `/` does
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "operations",
+    responses((status = 200, body = String, content_type = "text/javascript", description = "The file"), OpenErrors),
+    security(()),
+)]
 pub(crate) async fn script() -> Response {
     file("text/javascript; charset=utf-8", SCRIPT)
 }

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::SystemStatus;
+use crate::openapi::{examples, words};
 
 /// It is done.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = examples::done)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Done {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     message: &'static str,
 }
@@ -25,8 +30,11 @@ impl Done {
 
 /// The models are loaded anew. Two versions of the documentation have one of
 /// the last two keys each.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = examples::restarting)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Restarting {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     message: &'static str,
     server_status: &'static str,
@@ -44,7 +52,9 @@ impl Restarting {
 }
 
 /// What the server is at.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = examples::system_details)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SystemDetails {
     status: SystemStatus,
     model_count: usize,

@@ -4,15 +4,30 @@ use std::time::Duration;
 
 use facegen_jobs::Job;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{PROCESSING_TIP, eta};
+use super::{Failed, PROCESSING_TIP, eta};
 use crate::links::Links;
+use crate::openapi::{examples, words};
+
+/// What came of a job by now.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Fetched<'a> {
+    Success(FetchSuccess),
+    Processing(FetchProcessing),
+    Failed(Failed<'a>),
+}
 
 /// The pictures are there.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = examples::fetch_success)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FetchSuccess {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
+    /// The links to the pictures.
     output: Vec<String>,
 }
 
@@ -28,14 +43,20 @@ impl FetchSuccess {
 }
 
 /// The pictures are being made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(example = examples::fetch_processing)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FetchProcessing {
+    #[schema(schema_with = words::processing)]
     status: &'static str,
     id: u32,
-    /// In seconds.
+    /// When the pictures will be there, in seconds.
+    #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
+    /// Where to ask again.
     fetch_result: String,
     tip: &'static str,
 }

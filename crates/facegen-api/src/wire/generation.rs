@@ -4,20 +4,36 @@ use std::time::Duration;
 
 use facegen_jobs::Job;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Meta, PROCESSING_TIP, eta};
 use crate::Capabilities;
 use crate::links::Links;
+use crate::openapi::{examples, words};
+
+/// What came of a request for pictures by now.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Generation<'a> {
+    Success(Success<'a>),
+    Processing(Processing<'a>),
+    Failed(Failed<'a>),
+}
 
 /// The pictures are there.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MakeGenSuccess, example = examples::success)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Success<'a> {
+    #[schema(schema_with = words::success)]
     status: &'static str,
-    /// In seconds.
+    /// How long it took, in seconds.
     #[serde(rename = "generationTime")]
     generation_time: f64,
     id: u32,
+    /// The links to the pictures.
     output: Vec<String>,
+    /// The same links.
     proxy_links: Vec<String>,
     meta: Meta<'a>,
 }
@@ -38,17 +54,25 @@ impl<'a> Success<'a> {
 }
 
 /// The pictures are being made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MakeGenProcessing, example = examples::processing)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Processing<'a> {
+    #[schema(schema_with = words::processing)]
     status: &'static str,
     tip: &'static str,
-    /// In seconds.
+    /// When the pictures will be there, in seconds.
+    #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,
+    /// Where to ask for them.
     fetch_result: String,
     id: u32,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
+    /// Where the pictures will be.
     future_links: Vec<String>,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     proxy_links: [&'static str; 0],
     meta: Meta<'a>,
 }
@@ -77,11 +101,16 @@ impl<'a> Processing<'a> {
 }
 
 /// There will be no pictures.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failed, example = examples::failed)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Failed<'a> {
+    #[schema(schema_with = words::failed)]
     status: &'static str,
     id: u32,
+    /// Why.
     message: &'a str,
+    #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
 }
 

@@ -2,13 +2,17 @@
 
 use facegen_jobs::{FaceOrigin, Job};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Capabilities;
+use crate::openapi::words;
 
 /// The echo of a request: the values that are used, numbers as numbers and
 /// flags as `"yes"` and `"no"`, whatever types were sent.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Meta<'a> {
+    #[schema(schema_with = words::yes_or_no)]
     base64: &'static str,
     face_image: &'a str,
     file_prefix: &'a str,
@@ -18,10 +22,13 @@ pub(crate) struct Meta<'a> {
     num_inference_steps: usize,
     outdir: &'static str,
     prompt: &'a str,
+    #[schema(schema_with = words::yes_or_no)]
     safety_checker: &'static str,
     safety_checker_type: &'static str,
     samples: usize,
+    #[schema(value_type = u64, maximum = 4_294_967_295_u64)]
     seed: u32,
+    #[schema(schema_with = words::yes_or_no)]
     temp: &'static str,
     width: u32,
 }

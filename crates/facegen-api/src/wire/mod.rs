@@ -19,8 +19,8 @@ pub(crate) mod v1;
 mod tests;
 
 pub(crate) use control::{Done, Restarting, SystemDetails};
-pub(crate) use fetch::{FetchProcessing, FetchSuccess};
-pub(crate) use generation::{Failed, Processing, Success, failure_message};
+pub(crate) use fetch::{FetchProcessing, FetchSuccess, Fetched};
+pub(crate) use generation::{Failed, Generation, Processing, Success, failure_message};
 use meta::Meta;
 
 use std::time::Duration;

@@ -21,6 +21,14 @@ pub enum SafetyCheckerType {
 }
 
 impl SafetyCheckerType {
+    /// All that there are.
+    pub const ALL: [Self; 4] = [
+        Self::Blur,
+        Self::SensitiveContentText,
+        Self::Pixelate,
+        Self::Black,
+    ];
+
     const OPTIONS: [(&'static str, Self); 4] = [
         ("blur", Self::Blur),
         ("sensitive_content_text", Self::SensitiveContentText),
@@ -75,6 +83,15 @@ pub enum Style {
 }
 
 impl Style {
+    /// All that there are.
+    pub const ALL: [Self; 5] = [
+        Self::Realistic,
+        Self::Comic,
+        Self::Chibi,
+        Self::ThreeD,
+        Self::Anime,
+    ];
+
     const OPTIONS: [(&'static str, Self); 5] = [
         ("realistic", Self::Realistic),
         ("comic", Self::Comic),

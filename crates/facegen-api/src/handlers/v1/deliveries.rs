@@ -5,14 +5,23 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use facegen_jobs::{DeliveryRecord, Replay};
 
-use super::{PartQuery, part};
+use super::{Part, PartQuery, part};
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
+use crate::openapi::errors::{DeliveryErrors, ListErrors, ReplayErrors};
+use crate::openapi::request::KeyRequest;
 use crate::response::Json;
 use crate::wire::v1::Page;
 use crate::wire::v1::delivery::DeliveryBody;
 
-/// The latest deliveries of the key.
+/// The latest deliveries of the key
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "v1",
+    params(Part),
+    responses((status = 200, body = Page<DeliveryBody, i64>, description = "The latest first"), ListErrors),
+)]
 pub(crate) async fn list(
     State(state): State<SharedState>,
     query: PartQuery,
@@ -26,7 +35,14 @@ pub(crate) async fn list(
     Ok(Json(Page::new(items, next.filter(|_| full))).into_response())
 }
 
-/// All about one delivery.
+/// All about one delivery
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "v1",
+    params(("id" = String, Path, description = "The id of the delivery.")),
+    responses((status = 200, body = DeliveryBody, description = "At this moment"), DeliveryErrors),
+)]
 pub(crate) async fn show(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,
@@ -37,7 +53,15 @@ pub(crate) async fn show(
     Ok(body(delivery.ok_or(ApiError::UnknownDelivery)?))
 }
 
-/// Delivers again what was delivered or given up.
+/// Delivers again what was delivered or given up
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "v1",
+    params(("id" = String, Path, description = "The id of the delivery.")),
+    request_body = KeyRequest,
+    responses((status = 200, body = DeliveryBody, description = "It is queued"), ReplayErrors),
+)]
 pub(crate) async fn replay(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,

@@ -21,12 +21,27 @@ use tracing::{Span, warn};
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
 use crate::handlers::fetch::path_id;
+use crate::openapi::errors::StreamErrors;
 use crate::wire::v1::job::Progress;
 
 /// How often a stream without news says that it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// The state at once, then what changes, up to the end.
+/// How a job goes on, as it does
+///
+/// Server-Sent Events: the state at once, then what changes, up to the end. An
+/// event is called `position`, `progress` or `end`.
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "v1",
+    params(("id" = u32, Path, description = "The id of the job.")),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream",
+            description = "The data of each event is a `Progress`"),
+        StreamErrors,
+    ),
+)]
 pub(crate) async fn events(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,

@@ -6,16 +6,24 @@ use axum::response::{IntoResponse, Response};
 use facegen_jobs::JobId;
 use tracing::Span;
 
-use super::{PartQuery, part};
+use super::{Part, PartQuery, part};
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
 use crate::handlers::fetch::path_id;
 use crate::links::Links;
+use crate::openapi::errors::{ListErrors, OwnJobErrors};
 use crate::response::Json;
 use crate::wire::v1::Page;
 use crate::wire::v1::job::{ErasedBody, JobBody, JobSummary};
 
-/// The latest jobs of the key.
+/// The latest jobs of the key
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "v1",
+    params(Part),
+    responses((status = 200, body = Page<JobSummary, u32>, description = "The latest first"), ListErrors),
+)]
 pub(crate) async fn list(
     State(state): State<SharedState>,
     query: PartQuery,
@@ -32,7 +40,14 @@ pub(crate) async fn list(
     Ok(Json(Page::new(items, next)).into_response())
 }
 
-/// All about one job.
+/// All about one job
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "v1",
+    params(("id" = u32, Path, description = "The id of the job.")),
+    responses((status = 200, body = JobBody, description = "At this moment"), OwnJobErrors),
+)]
 pub(crate) async fn show(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,
@@ -47,7 +62,14 @@ pub(crate) async fn show(
     Ok(Json(JobBody::new(&view, links, &state.capabilities, now)).into_response())
 }
 
-/// Stops a job and deletes what it holds of a person.
+/// Stops a job and deletes what it holds of a person
+#[utoipa::path(
+    delete,
+    path = "",
+    tag = "v1",
+    params(("id" = u32, Path, description = "The id of the job.")),
+    responses((status = 200, body = ErasedBody, description = "What was deleted"), OwnJobErrors),
+)]
 pub(crate) async fn erase(
     State(state): State<SharedState>,
     path: Result<Path<String>, PathRejection>,

@@ -14,6 +14,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use facegen_core::{FieldError, RequestError};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::ApiError;
 
@@ -22,9 +23,13 @@ const LONGEST_LIST: u32 = 100;
 const USUAL_LIST: u32 = 20;
 
 /// Which part of a list is wanted.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Part {
+    /// What `next_before` was: the list goes on from there.
     before: Option<u32>,
+    /// How much at most.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
 }
 

@@ -2,11 +2,12 @@
 
 use facegen_jobs::DeliveryRecord;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::rfc3339;
 
 /// All about one delivery: a webhook, or pictures for a bucket.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryBody {
     /// The same as in the header of a webhook.
     id: String,

@@ -3,16 +3,19 @@
 use facegen_core::{JobState, SafetyVerdict, Timestamp};
 use facegen_jobs::{Erased, Job, JobView, Stages};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::Capabilities;
 use crate::links::Links;
+use crate::openapi::{foreign, words};
 use crate::wire::eta;
 
 /// One job in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct JobSummary {
     pub(crate) id: u32,
+    #[schema(schema_with = foreign::job_state)]
     state: JobState,
     created_at: Option<String>,
     started_at: Option<String>,
@@ -35,8 +38,9 @@ impl From<&Job> for JobSummary {
 }
 
 /// How far a job is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Progress {
+    #[schema(schema_with = foreign::job_state)]
     state: JobState,
     /// How many jobs come before it.
     position: Option<u32>,
@@ -62,8 +66,9 @@ impl From<&JobView> for Progress {
 }
 
 /// All about one job.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct JobBody<'a> {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
     #[serde(flatten)]
@@ -75,25 +80,27 @@ pub(crate) struct JobBody<'a> {
     erased_at: Option<String>,
     attempt: u32,
     /// In milliseconds.
+    #[schema(schema_with = foreign::stages)]
     timings: Option<Stages>,
     /// The values that are used; null once the job is erased.
     used: Option<Used>,
     warnings: Vec<&'a str>,
     /// Of each picture that was looked at.
+    #[schema(schema_with = foreign::safety_verdicts)]
     safety: &'a [SafetyVerdict],
     failure: Option<Failure<'a>>,
     /// The pictures, while they are there.
     output: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Failure<'a> {
     code: &'static str,
     message: &'a str,
 }
 
 /// The values that a job uses.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Used {
     width: u32,
     height: u32,
@@ -101,6 +108,7 @@ struct Used {
     guidance_scale: f64,
     s_scale: f64,
     samples: usize,
+    #[schema(value_type = u64, maximum = 4_294_967_295_u64)]
     seed: u32,
     style: &'static str,
     dtype: &'static str,
@@ -178,16 +186,18 @@ impl Used {
 }
 
 /// What is left of a job that was erased.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct ErasedBody {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
+    #[schema(schema_with = foreign::job_state)]
     state: JobState,
     erased_at: Option<String>,
     erased: Places,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Places {
     folder: bool,
     /// Null when no picture was there.

@@ -12,6 +12,9 @@ use facegen_core::Timestamp;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+
+use crate::openapi::words;
 
 /// The moment as RFC 3339 writes it, in UTC; `None` beyond the year 9999.
 fn rfc3339(moment: Timestamp) -> Option<String> {
@@ -21,8 +24,9 @@ fn rfc3339(moment: Timestamp) -> Option<String> {
 }
 
 /// The latest of something, and where to go on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Page<T, C> {
+    #[schema(schema_with = words::success)]
     status: &'static str,
     items: Vec<T>,
     /// What to send as `before` for those before them; null when there are no

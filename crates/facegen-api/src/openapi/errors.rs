@@ -1,0 +1,222 @@
+//! Which errors which kind of call may get. Statuses, bodies and examples are
+//! those of [`ApiError`] itself.
+
+use std::collections::BTreeMap;
+use std::iter;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use facegen_core::{FieldError, RequestError};
+use facegen_jobs::JobError;
+use utoipa::IntoResponses;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Ref, Type};
+use utoipa::openapi::{Content, ContentBuilder, RefOr};
+
+use crate::ApiError;
+
+/// Errors under the names of their examples.
+type Named = Vec<(&'static str, ApiError)>;
+
+/// Types that stand for the errors of a kind of call in `responses(…)`.
+macro_rules! kinds_of_call {
+    ($($(#[$comment:meta])* $name:ident: $($errors:ident)+;)+) => {
+        $(
+            $(#[$comment])*
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    references([$($errors()),+])
+                }
+            }
+        )+
+
+        /// The answers that operations refer to, by their names.
+        pub(super) fn components() -> BTreeMap<String, Response> {
+            let kinds = [$(by_status([$($errors()),+])),+];
+            let answers = kinds.into_iter().flatten();
+            answers.map(|(status, errors)| (name(status, &errors), response(status, &errors))).collect()
+        }
+    };
+}
+
+kinds_of_call! {
+    /// Of whatever asks for no key and no file.
+    OpenErrors: open;
+    /// Of a file that anybody may ask for.
+    FileErrors: open file;
+    /// Of a call with a key and nothing else.
+    CallErrors: open call;
+    /// Of a call for pictures.
+    MakeGenErrors: open call make_gen;
+    /// Of the question after the pictures of a job.
+    JobErrors: open call own_job job;
+    /// The same when the body names the job.
+    NamedJobErrors: open call own_job job named;
+    /// Of a call that needs an admin key.
+    AdminErrors: open call admin;
+    /// Of the call to go over to new settings.
+    UpdateErrors: open call admin update;
+    /// Of a call about a job, whether or not it has pictures.
+    OwnJobErrors: open call own_job;
+    /// Of a stream about a job.
+    StreamErrors: open call own_job stream;
+    /// Of a list.
+    ListErrors: open call own_job list;
+    /// Of a call about a delivery.
+    DeliveryErrors: open call delivery;
+    /// Of a call to deliver again.
+    ReplayErrors: open call delivery replay;
+}
+
+fn open() -> Named {
+    vec![
+        ("panicked", ApiError::Panicked),
+        ("unavailable", ApiError::TooSlow),
+    ]
+}
+
+fn file() -> Named {
+    vec![("file", ApiError::UnknownFile)]
+}
+
+fn call() -> Named {
+    vec![
+        ("body", ApiError::InvalidBody),
+        ("host", ApiError::InvalidHost),
+        ("broken_off", ApiError::BodyBroken),
+        ("key", ApiError::Unauthorized),
+        ("too_slow", ApiError::BodyTooSlow),
+        ("too_large", ApiError::BodyTooLarge { limit: 16_000_000 }),
+    ]
+}
+
+fn make_gen() -> Named {
+    let retry_after = Duration::from_secs(30);
+    let queue_full = JobError::QueueFull {
+        limit: 5,
+        retry_after,
+    };
+    let too_many = JobError::TooManyRequests {
+        limit: 60,
+        retry_after,
+    };
+    vec![
+        ("prompt", field("prompt", "is required")),
+        ("erased", ApiError::Erased),
+        ("repeated", JobError::IdempotencyKeyTaken.into()),
+        ("queue_full", queue_full.into()),
+        ("too_many", too_many.into()),
+        ("stopping", JobError::Draining.into()),
+    ]
+}
+
+fn own_job() -> Named {
+    vec![("job", ApiError::UnknownJob)]
+}
+
+fn job() -> Named {
+    let keep = Duration::from_hours(24);
+    vec![
+        ("expired", ApiError::Expired { keep }),
+        ("erased", ApiError::Erased),
+    ]
+}
+
+fn named() -> Named {
+    vec![("request_id", field("request_id", "is required"))]
+}
+
+fn admin() -> Named {
+    vec![("no_admin", ApiError::Forbidden)]
+}
+
+fn update() -> Named {
+    vec![("refused", ApiError::UpdateRefused)]
+}
+
+fn stream() -> Named {
+    vec![("streams", ApiError::TooManyStreams)]
+}
+
+fn list() -> Named {
+    vec![("limit", field("limit", "must be between 1 and 100"))]
+}
+
+fn delivery() -> Named {
+    vec![("delivery", ApiError::UnknownDelivery)]
+}
+
+fn replay() -> Named {
+    vec![("busy", ApiError::DeliveryBusy)]
+}
+
+fn field(name: &'static str, rule: &str) -> ApiError {
+    let errors = vec![FieldError::new(name, rule)];
+    RequestError { errors }.into()
+}
+
+/// The answers with these errors, one for each status.
+fn references<const N: usize>(errors: [Named; N]) -> BTreeMap<String, RefOr<Response>> {
+    let reference = |(status, errors): (StatusCode, Named)| {
+        let reference = Ref::from_response_name(name(status, &errors));
+        (status.as_str().to_owned(), reference.into())
+    };
+    by_status(errors).into_iter().map(reference).collect()
+}
+
+fn by_status<const N: usize>(errors: [Named; N]) -> BTreeMap<StatusCode, Named> {
+    let mut statuses: BTreeMap<_, Named> = BTreeMap::new();
+    for (name, error) in errors.into_iter().flatten() {
+        let errors = statuses.entry(error.status()).or_default();
+        errors.push((name, error));
+    }
+    statuses
+}
+
+/// What an answer is called: what it says, because many operations share it.
+fn name(status: StatusCode, errors: &Named) -> String {
+    let names = errors.iter().map(|(name, _)| *name);
+    iter::once(status.as_str())
+        .chain(names)
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+fn response(status: StatusCode, errors: &Named) -> Response {
+    let response = ResponseBuilder::new()
+        .description(status.canonical_reason().unwrap_or_default())
+        .content("application/json", content(errors));
+    if errors
+        .iter()
+        .any(|(_, error)| error.retry_after().is_none())
+    {
+        return response.build();
+    }
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer);
+    let header = HeaderBuilder::new()
+        .schema(Some(seconds))
+        .description(Some("When to try again, in seconds."));
+    response.header("retry-after", header.build()).build()
+}
+
+fn content(errors: &Named) -> Content {
+    let example = |(name, error): &(&'static str, ApiError)| {
+        let body = serde_json::to_value(error.body()).ok();
+        let example = ExampleBuilder::new().value(body).build();
+        ((*name).to_owned(), example.into())
+    };
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("ErrorBody")))
+        .examples_from_iter(
+            errors
+                .iter()
+                .map(example)
+                .collect::<Vec<(String, RefOr<_>)>>(),
+        )
+        .build()
+}

@@ -1,0 +1,54 @@
+//! What crates that know nothing of HTTP have serialised in answers.
+
+use facegen_core::JobState;
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+use super::words::words;
+
+/// [`JobState`].
+pub(crate) fn job_state() -> Object {
+    words(&JobState::ALL.map(JobState::as_str))
+}
+
+/// `Stages` of a job, `null` before there are any.
+pub(crate) fn stages() -> Object {
+    let names = [
+        "face_fetch",
+        "face_analysis",
+        "text_encoding",
+        "conditioning",
+        "denoising",
+        "decoding",
+        "safety_checking",
+        "encoding",
+        "storing",
+    ];
+    let milliseconds = || ObjectBuilder::new().schema_type(Type::Integer);
+    let stages = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .description(Some("How long each stage took, in milliseconds."));
+    let stages = names.into_iter().fold(stages, |stages, name| {
+        stages.property(name, milliseconds()).required(name)
+    });
+    stages.build()
+}
+
+/// `SafetyVerdict`s, one of each picture that was looked at.
+pub(crate) fn safety_verdicts() -> utoipa::openapi::Array {
+    let scores = || {
+        let score = ObjectBuilder::new().schema_type(Type::Number);
+        ArrayBuilder::new().items(score)
+    };
+    let verdict = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("flagged", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("concepts", scores())
+        .property("special_care", scores())
+        .required("flagged")
+        .required("concepts")
+        .required("special_care");
+    ArrayBuilder::new()
+        .items(verdict)
+        .description(Some("Of each picture that was looked at."))
+        .build()
+}

@@ -1,0 +1,166 @@
+//! Bodies as they may be sent. What is read leniently is described as it is
+//! read, with the limits that the parser has.
+
+use facegen_core::RawGenerationRequest;
+use facegen_core::request::prompt::MAX_CHARACTERS;
+use facegen_core::request::raw::{MAX_TRACK_ID_BYTES, MAX_WEBHOOK_BYTES};
+use facegen_core::request::size::SIDES;
+use facegen_core::request::{GuidanceScale, SScale, SafetyCheckerType, Samples, Steps, Style};
+use facegen_jobs::JobId;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::{examples, lenient};
+
+/// The request for pictures.
+#[derive(Debug)]
+pub(crate) struct MakeGenRequest;
+
+/// A request that says nothing but whom it comes from.
+#[derive(Debug)]
+pub(crate) struct KeyRequest;
+
+/// The question after a job.
+#[derive(Debug)]
+pub(crate) struct FetchRequest;
+
+impl ToSchema for MakeGenRequest {}
+impl ToSchema for KeyRequest {}
+impl ToSchema for FetchRequest {}
+
+impl PartialSchema for MakeGenRequest {
+    fn schema() -> RefOr<Schema> {
+        let names = RawGenerationRequest::NAMES.into_iter();
+        let fields = names.filter_map(|name| Some((name, generation_field(name)?)));
+        let body = keyed()
+            .property("prompt", prompt())
+            .property("face_image", face_image());
+        let body = fields.fold(body, |body, (name, field)| body.property(name, field));
+        body.required("prompt")
+            .required("face_image")
+            .examples([examples::make_gen_request()])
+            .into()
+    }
+}
+
+impl PartialSchema for KeyRequest {
+    fn schema() -> RefOr<Schema> {
+        keyed().examples([examples::key_request()]).into()
+    }
+}
+
+impl PartialSchema for FetchRequest {
+    fn schema() -> RefOr<Schema> {
+        let id = || lenient::integer(&(1..=JobId::MAX), None);
+        keyed()
+            .property("request_id", id().description(Some("The id of the job.")))
+            .property(
+                "id",
+                id().description(Some("The same, when there is no `request_id`.")),
+            )
+            .examples([examples::fetch_request()])
+            .into()
+    }
+}
+
+/// A body with a key.
+fn keyed() -> ObjectBuilder {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("The key; without it one in a header counts."));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("key", key)
+}
+
+fn prompt() -> ObjectBuilder {
+    lenient::required_text(Some(MAX_CHARACTERS)).description(Some(
+        "What the pictures shall show. Beyond 77 tokens it is cut.",
+    ))
+}
+
+fn face_image() -> ObjectBuilder {
+    lenient::required_text(None).description(Some(
+        "The photograph: an http or https URL, a data URI or bare base64 of a JPEG, PNG, WebP or GIF.",
+    ))
+}
+
+/// How an optional field may be sent; `None` for those that are required.
+fn generation_field(name: &str) -> Option<AnyOfBuilder> {
+    picture_field(name).or_else(|| handling_field(name))
+}
+
+/// The fields that decide what the pictures show.
+fn picture_field(name: &str) -> Option<AnyOfBuilder> {
+    let (field, description) = match name {
+        "negative_prompt" => (
+            lenient::text(MAX_CHARACTERS),
+            "What the pictures shall not show. Unused when the guidance scale is 1 or less.",
+        ),
+        "width" | "height" => (
+            lenient::integer(&SIDES, Some(512)),
+            "In pixels; width times height is at most 512 × 768. Rounded down to a multiple of 8.",
+        ),
+        "num_inference_steps" => (
+            lenient::integer(&Steps::ACCEPTED, Some(21)),
+            "Snapped to the nearest of 21, 31 and 41.",
+        ),
+        "guidance_scale" => (
+            lenient::number(
+                Some(&GuidanceScale::ACCEPTED),
+                GuidanceScale::default().get(),
+            ),
+            "How strongly the prompt is followed.",
+        ),
+        "s_scale" => (
+            lenient::number(None, SScale::default().get()),
+            "The weight of the face's structure, clamped to 0 to 2.",
+        ),
+        "seed" => (
+            lenient::integer(&(0..=u32::MAX), None),
+            "The same seed gives the same picture. Random when absent.",
+        ),
+        "samples" => (
+            lenient::integer(&Samples::ACCEPTED, Some(1)),
+            "How many pictures; the second is that of seed + 1.",
+        ),
+        "style" => (
+            lenient::choice(Style::ALL.map(Style::as_str), Style::default().as_str()),
+            "The look of the pictures, one of those that the loaded models offer.",
+        ),
+        _ => return None,
+    };
+    Some(field.description(Some(description)))
+}
+
+/// The fields that decide what is done with them.
+fn handling_field(name: &str) -> Option<AnyOfBuilder> {
+    let (field, description) = match name {
+        "safety_checker" => (
+            lenient::flag(true),
+            "Whether unsafe pictures are looked for.",
+        ),
+        "safety_checker_type" => (
+            lenient::choice(
+                SafetyCheckerType::ALL.map(SafetyCheckerType::as_str),
+                SafetyCheckerType::default().as_str(),
+            ),
+            "What is done to them.",
+        ),
+        "base64" => (
+            lenient::flag(false),
+            "Whether the links shall lead to base64 text in place of a PNG.",
+        ),
+        "webhook" => (
+            lenient::text(MAX_WEBHOOK_BYTES),
+            "The http or https URL to which the result is posted; the answer is `processing` at once.",
+        ),
+        "track_id" => (
+            lenient::scalar(MAX_TRACK_ID_BYTES),
+            "Comes back in the webhook, with the type it was sent in.",
+        ),
+        _ => return None,
+    };
+    Some(field.description(Some(description)))
+}

@@ -1,0 +1,60 @@
+//! What the description says.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use facegen_core::RawGenerationRequest;
+use serde_json::{Value, json};
+
+use super::openapi;
+use crate::call::Live;
+use crate::router::routes;
+
+fn document() -> Value {
+    serde_json::to_value(openapi()).unwrap()
+}
+
+/// The paths of a router. It shows them nowhere but in its debug output, as
+/// `RouteId(0): "/path"`.
+fn paths(router: &Router<Live>) -> BTreeSet<String> {
+    let text = format!("{router:?}");
+    let entries = text.split("RouteId(").filter_map(|entry| {
+        let (_, value) = entry.split_once("): ")?;
+        let (path, _) = value.strip_prefix('"')?.split_once('"')?;
+        Some(path.to_owned())
+    });
+    // What answers every other path is a route to axum as well.
+    entries.filter(|path| !path.contains("private")).collect()
+}
+
+#[test]
+fn every_route_is_described_and_nothing_else() {
+    let (router, _) = routes().split_for_parts();
+    let described: BTreeSet<_> = openapi().paths.paths.keys().cloned().collect();
+    assert_eq!(paths(&router), described);
+    assert!(described.contains("/api/v1/enterprise/face_gen/make_gen"));
+}
+
+#[test]
+fn every_field_that_is_read_is_described() {
+    let document = document();
+    let request = &document["components"]["schemas"]["MakeGenRequest"];
+    let described = request["properties"].as_object().unwrap().keys();
+    let described: BTreeSet<_> = described.map(String::as_str).collect();
+    let mut read = BTreeSet::from(RawGenerationRequest::NAMES);
+    read.extend(["key", "face_image"]);
+    assert_eq!(described, read);
+    assert_eq!(request["required"], json!(["prompt", "face_image"]));
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own() {
+    let document = document();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values());
+    let names: Vec<_> = operations
+        .map(|operation| &operation["operationId"])
+        .collect();
+    let different: BTreeSet<_> = names.iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(names.len(), different.len());
+}

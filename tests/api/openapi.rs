@@ -1,0 +1,39 @@
+//! `/openapi.json`.
+
+use axum::http::Method;
+use insta::assert_json_snapshot;
+use serde_json::Value;
+
+use crate::server::{TestServer, request};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_is_what_it_was() {
+    let server = TestServer::start().await;
+    let document = server.get("/openapi.json").await.ok();
+    assert_eq!(
+        document,
+        serde_json::to_value(facegen_api::openapi()).unwrap()
+    );
+    assert_json_snapshot!(document);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_path_has_the_methods_that_are_described_and_no_others() {
+    let server = TestServer::start().await;
+    let document = server.get("/openapi.json").await.ok();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
+            let described = !item[method.as_str().to_ascii_lowercase()].is_null();
+            let answer = server.send(request(method.clone(), path, "")).await;
+            assert_eq!(answer.status != 405, described, "{method} {path}");
+            let message = serde_json::from_slice::<Value>(&answer.bytes).unwrap_or_default();
+            assert_ne!(message["message"], "Path not found", "{method} {path}");
+        }
+    }
+}
