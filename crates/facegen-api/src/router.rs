@@ -115,12 +115,14 @@ fn control_routes() -> OpenApiRouter<Live> {
 }
 
 /// The bucket that a key describes for its pictures.
-fn bucket_routes() -> Router<Live> {
-    let update = || post(buckets::update);
-    Router::new()
-        .route("/api/v1/enterprise/update_s3", update())
-        .route("/api/v1/enterprise/update_s3_details", update())
-        .route("/api/v1/enterprise/reset_s3", post(buckets::reset))
+fn bucket_routes() -> OpenApiRouter<Live> {
+    OpenApiRouter::new()
+        .routes(at("/api/v1/enterprise/update_s3", routes!(buckets::update)))
+        .routes(at(
+            "/api/v1/enterprise/update_s3_details",
+            routes!(buckets::update),
+        ))
+        .routes(at("/api/v1/enterprise/reset_s3", routes!(buckets::reset)))
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.

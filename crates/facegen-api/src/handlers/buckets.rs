@@ -7,10 +7,21 @@ use facegen_core::{BucketDetails, FieldError, RawBucketDetails, RequestError};
 use crate::ApiError;
 use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState};
+use crate::openapi::errors::BucketErrors;
+use crate::openapi::request::{ResetBucketRequest, UpdateBucketRequest};
 use crate::response::Json;
 use crate::wire::Done;
 
-/// Tries the bucket out, and lets the pictures of the key go there.
+/// Lets the pictures of the key go to a bucket of its own
+///
+/// An object is written, read at its link and deleted first.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = UpdateBucketRequest,
+    responses((status = 200, body = Done, description = "It is done"), BucketErrors),
+)]
 pub(crate) async fn update(
     State(state): State<SharedState>,
     call: ApiCall,
@@ -20,7 +31,14 @@ pub(crate) async fn update(
     Ok(Json(Done::new("S3 details updated successfully")).into_response())
 }
 
-/// Lets the pictures of the key go where those of others go.
+/// Lets the pictures of the key go where those of others go
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "control",
+    request_body = ResetBucketRequest,
+    responses((status = 200, body = Done, description = "It is done"), BucketErrors),
+)]
 pub(crate) async fn reset(
     State(state): State<SharedState>,
     call: ApiCall,

@@ -6,7 +6,7 @@ use std::iter;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use facegen_core::{FieldError, RequestError};
+use facegen_core::{BucketFault, FieldError, RequestError};
 use facegen_jobs::JobError;
 use utoipa::IntoResponses;
 use utoipa::openapi::example::ExampleBuilder;
@@ -53,6 +53,8 @@ kinds_of_call! {
     CallErrors: open call;
     /// Of a call for pictures.
     MakeGenErrors: open call make_gen;
+    /// Of a call about a bucket.
+    BucketErrors: open call bucket;
     /// Of the question after the pictures of a job.
     JobErrors: open call own_job job;
     /// The same when the body names the job.
@@ -113,6 +115,11 @@ fn make_gen() -> Named {
         ("too_many", too_many.into()),
         ("stopping", JobError::Draining.into()),
     ]
+}
+
+fn bucket() -> Named {
+    let fault = JobError::Bucket(BucketFault::WrongSecret);
+    vec![("secret", fault.into())]
 }
 
 fn own_job() -> Named {

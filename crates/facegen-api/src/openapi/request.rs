@@ -1,7 +1,10 @@
 //! Bodies as they may be sent. What is read leniently is described as it is
 //! read, with the limits that the parser has.
 
-use facegen_core::RawGenerationRequest;
+use facegen_core::bucket::raw::{
+    MAX_BUCKET_URL_BYTES, MAX_CREDENTIAL_BYTES, MAX_DIRECTORY_BYTES, MAX_REGION_BYTES,
+};
+use facegen_core::{RawBucketDetails, RawGenerationRequest};
 use facegen_core::request::prompt::MAX_CHARACTERS;
 use facegen_core::request::raw::{MAX_TRACK_ID_BYTES, MAX_WEBHOOK_BYTES};
 use facegen_core::request::size::SIDES;
@@ -25,6 +28,16 @@ pub(crate) struct KeyRequest;
 #[derive(Debug)]
 pub(crate) struct FetchRequest;
 
+/// The bucket of a key.
+#[derive(Debug)]
+pub(crate) struct UpdateBucketRequest;
+
+/// No bucket of a key.
+#[derive(Debug)]
+pub(crate) struct ResetBucketRequest;
+
+impl ToSchema for UpdateBucketRequest {}
+impl ToSchema for ResetBucketRequest {}
 impl ToSchema for MakeGenRequest {}
 impl ToSchema for KeyRequest {}
 impl ToSchema for FetchRequest {}
@@ -62,6 +75,37 @@ impl PartialSchema for FetchRequest {
             .examples([examples::fetch_request()])
             .into()
     }
+}
+
+impl PartialSchema for UpdateBucketRequest {
+    fn schema() -> RefOr<Schema> {
+        let texts = [
+            ("endpoint_url", MAX_BUCKET_URL_BYTES),
+            ("public_url", MAX_BUCKET_URL_BYTES),
+            ("region_name", MAX_REGION_BYTES),
+            ("aws_access_key_id", MAX_CREDENTIAL_BYTES),
+            ("aws_secret_access_key", MAX_CREDENTIAL_BYTES),
+            ("image_directory", MAX_DIRECTORY_BYTES),
+        ];
+        let body = keyed().property("deploy_type", deploy_type());
+        let body = texts.into_iter().fold(body, |body, (name, length)| {
+            body.property(name, lenient::required_text(Some(length)))
+                .required(name)
+        });
+        body.into()
+    }
+}
+
+impl PartialSchema for ResetBucketRequest {
+    fn schema() -> RefOr<Schema> {
+        keyed().property("deploy_type", deploy_type()).into()
+    }
+}
+
+fn deploy_type() -> AnyOfBuilder {
+    let mut names = RawBucketDetails::deploy_types();
+    let default = names.next().unwrap_or_default();
+    lenient::choice(RawBucketDetails::deploy_types(), default)
 }
 
 /// A body with a key.

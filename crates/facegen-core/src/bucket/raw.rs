@@ -70,6 +70,12 @@ impl RawBucketDetails {
         "image_directory",
     ];
 
+    /// The servers that are this one, the first one when nothing is said.
+    pub fn deploy_types() -> impl Iterator<Item = &'static str> {
+        let ours = DEPLOY_TYPES.into_iter().filter(|(_, ours)| *ours);
+        ours.map(|(name, _)| name)
+    }
+
     /// The place of the field with this name on the wire, `None` for fields that
     /// are not part of it.
     pub fn field_mut(&mut self, name: &str) -> Option<&mut Scalar> {
