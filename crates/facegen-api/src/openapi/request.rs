@@ -4,11 +4,11 @@
 use facegen_core::bucket::raw::{
     MAX_BUCKET_URL_BYTES, MAX_CREDENTIAL_BYTES, MAX_DIRECTORY_BYTES, MAX_REGION_BYTES,
 };
-use facegen_core::{RawBucketDetails, RawGenerationRequest};
 use facegen_core::request::prompt::MAX_CHARACTERS;
 use facegen_core::request::raw::{MAX_TRACK_ID_BYTES, MAX_WEBHOOK_BYTES};
 use facegen_core::request::size::SIDES;
 use facegen_core::request::{GuidanceScale, SScale, SafetyCheckerType, Samples, Steps, Style};
+use facegen_core::{RawBucketDetails, RawGenerationRequest};
 use facegen_jobs::JobId;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
