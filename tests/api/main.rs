@@ -19,6 +19,7 @@
 //! | [`cases`] | tables of requests |
 //! | [`keys`] | keys, and what belongs to them |
 //! | [`limits`] | what one key may ask for |
+//! | [`schemathesis`] | calls that are made up from the description |
 //! | [`queue`] | more requests than can be served |
 //! | [`everywhere`] | what holds for every route |
 //! | [`logs`] | what the log holds and what it does not |
@@ -68,6 +69,8 @@ mod openapi;
 mod operations;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod schemathesis;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

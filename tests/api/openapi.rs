@@ -37,3 +37,38 @@ async fn each_path_has_the_methods_that_are_described_and_no_others() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_the_description_holds_all_it_needs() {
+    let server = TestServer::start().await;
+    let moved = server.get("/docs").await;
+    assert_eq!(moved.status, 307);
+    let index = server.get(moved.header("location")).await;
+    assert_eq!(index.header("content-type"), "text/html");
+    let html = str::from_utf8(&index.bytes).unwrap();
+    let mut files = 0;
+    for attribute in ["href=\"", "src=\""] {
+        for link in html.split(attribute).skip(1) {
+            let link = link.split('"').next().unwrap();
+            let name = link.trim_start_matches("./");
+            assert!(!name.contains(':') && !name.starts_with('/'), "{link}");
+            assert_eq!(
+                server.get(&format!("/docs/{name}")).await.status,
+                200,
+                "{link}"
+            );
+            files += 1;
+        }
+    }
+    assert!(files >= 4, "{files} files");
+    let begin = server.get("/docs/swagger-initializer.js").await;
+    assert!(
+        str::from_utf8(&begin.bytes)
+            .unwrap()
+            .contains("/openapi.json")
+    );
+    assert_eq!(
+        server.get("/docs/nothing.js").await.error(404),
+        "File not found"
+    );
+}

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
 use crate::family::Family;
-use crate::handlers::{buckets, control, fetch, files, make_gen, operations, v1};
+use crate::handlers::{buckets, control, docs, fetch, files, make_gen, operations, v1};
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
 
@@ -146,6 +146,8 @@ fn operations_routes() -> OpenApiRouter<Live> {
         .routes(at("/readyz", routes!(operations::readyz)))
         .routes(at("/metrics", routes!(operations::metrics)))
         .routes(at("/openapi.json", routes!(operations::description)))
+        .routes(at("/docs", routes!(docs::index)))
+        .routes(at("/docs/{file}", routes!(docs::file)))
 }
 
 /// What is ours beyond the documented API.

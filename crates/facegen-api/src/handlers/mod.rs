@@ -5,6 +5,7 @@
 //! | [`control`] | callers who control the server |
 //! | [`make_gen`] | the request for pictures |
 //! | [`buckets`] | the bucket that a key describes |
+//! | [`docs`] | whoever reads the description of the API |
 //! | [`fetch`] | the question after them |
 //! | [`files`] | the pictures themselves |
 //! | [`v1`] | what is ours beyond the documented API |
@@ -12,6 +13,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod control;
+pub(crate) mod docs;
 pub(crate) mod fetch;
 pub(crate) mod files;
 pub(crate) mod make_gen;

@@ -3,12 +3,12 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`request`] | bodies as they may be sent |
-//! | [`lenient`] | the values in them |
-//! | [`errors`] | which errors which kind of call may get |
-//! | [`foreign`] | what other crates have in answers |
-//! | [`words`] | texts of answers that are one of a few words |
-//! | [`examples`] | the examples of the documentation |
+//! | `request` | bodies as they may be sent |
+//! | `lenient` | the values in them |
+//! | `errors` | which errors which kind of call may get |
+//! | `foreign` | what other crates have in answers |
+//! | `words` | texts of answers that are one of a few words |
+//! | `examples` | the examples of the documentation |
 
 pub(crate) mod errors;
 pub(crate) mod examples;
