@@ -7,6 +7,7 @@
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
+//! - [`python`]: programs in Python, with the packages they need
 
 #[cfg(test)]
 mod compose;
@@ -20,5 +21,7 @@ mod models;
 mod plus_face;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod python;
 #[cfg(test)]
 mod server;

@@ -35,7 +35,7 @@ pub(super) fn request() -> Value {
         "key": API_KEY,
         "prompt": PROMPT,
         "negative_prompt": "anime, cartoon",
-        "face_image": format!("data:image/jpeg;base64,{}", photograph_base64()),
+        "face_image": photograph_uri(),
         "width": "64",
         "height": "64",
         "samples": "1",
@@ -58,6 +58,11 @@ pub(super) fn request_with(field: &str, value: Value) -> Value {
     request
 }
 
+/// The photograph of [`request`].
+pub(super) fn photograph_uri() -> String {
+    format!("data:image/jpeg;base64,{}", photograph_base64())
+}
+
 fn photograph_base64() -> String {
     STANDARD.encode(std::fs::read(photograph("astronaut.png")).unwrap_or_default())
 }
@@ -76,6 +81,11 @@ impl Client {
         Self {
             address: address.to_owned(),
         }
+    }
+
+    /// The address of the server, without a slash at its end.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Host and port of the server.
@@ -164,7 +174,7 @@ pub(super) fn keep_file_secret(file: &[u8]) {
 }
 
 /// The random part of a link must not be logged by anybody from now on.
-fn keep_secret(link: &str) {
+pub(super) fn keep_secret(link: &str) {
     let name = link.rsplit('/').next().unwrap_or_default();
     if let Some(prefix) = name.get(..36) {
         let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);

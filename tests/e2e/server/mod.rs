@@ -2,6 +2,7 @@
 //!
 //! - [`process`]: one server, and what it logs
 //! - [`client`]: what a client sends and gets
+//! - [`clients`]: clients that existed before the server
 //! - [`requests`]: pictures, keys, links and refusals
 //! - [`connections`]: what is hardly HTTP
 //! - [`control`]: restarts, updates, an empty queue
@@ -12,6 +13,7 @@
 //! - [`kills`]: `kill -9` at every point of a job's life
 
 mod client;
+mod clients;
 mod connections;
 mod control;
 mod kills;

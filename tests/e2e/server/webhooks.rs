@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -12,10 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{request, request_with};
 use super::process::Site;
-
-/// Where `cargo xtask test` installs the packages of Python, beside the
-/// folder of temporary files.
-const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
+use crate::python::{printed, python};
 
 /// What came to a receiver.
 #[derive(Debug, Clone, Serialize)]
@@ -103,28 +98,9 @@ fn receive(receiver: &TcpListener, expected: &str) -> Result<Message> {
 
 /// Whether a receiver with this secret believes each message.
 fn verify(secret: &str, messages: &[Message]) -> Result<Vec<bool>> {
-    ensure!(
-        Path::new(PACKAGES).is_dir(),
-        "the packages of Python are not there: run `cargo xtask test --only python`"
-    );
-    let mut command = Command::new("python3");
-    command.arg(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/python/verify_webhook.py"
-    ));
-    command.env("PYTHONPATH", PACKAGES);
-    let mut python = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut receiver = python()?;
+    receiver.arg("tests/python/verify_webhook.py");
     let given = json!({ "secret": secret, "messages": messages }).to_string();
-    python
-        .stdin
-        .take()
-        .context("no input")?
-        .write_all(given.as_bytes())?;
-    let output = python.wait_with_output()?;
-    ensure!(output.status.success(), "the receiver broke down");
-    let lines = String::from_utf8(output.stdout)?;
+    let lines = printed(&mut receiver, &given)?;
     Ok(lines.lines().map(|line| line == "believed").collect())
 }

@@ -1,0 +1,147 @@
+"""Drives the official SDK, as published, against a running server.
+
+Reads {"address": ..., "key": ..., "prompt": ..., "face": ...}, calls every
+method of the SDK's image-editing class, directly and in its asynchronous
+form, and prints the link of each picture that it was given.
+"""
+
+import asyncio
+import inspect
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from modelslab_py.core.apis.image_editing import Image_editing
+from modelslab_py.core.client import Client
+from modelslab_py.schemas import image_editing as schemas
+
+GIVEN = json.load(sys.stdin)
+
+CONTROL = {
+    "system_details": {"status": "success", "model_count": 7, "queue_time": 0},
+    "update": {"status": "success", "message": "server updating"},
+    "clear_cache": {"status": "success", "message": "Cache cleared successfully"},
+    "clear_queue": {"status": "success", "message": "Queue cleared"},
+    "restart": {
+        "status": "success",
+        "message": "server restarting",
+        "server_status": "restarting",
+    },
+}
+
+# What the server does not do.
+PICTURE = "https://pictures.example/picture.jpg"
+OTHER_PRODUCTS = {
+    "outpainting": schemas.OutpaintingSchema(prompt="a sea", image=PICTURE),
+    "background_remover": schemas.BackgroundRemoverSchema(image=PICTURE),
+    "super_resolution": schemas.SuperResolutionSchema(init_image=PICTURE),
+    "fashion": schemas.FashionSchema(init_image=PICTURE),
+    "object_remover": schemas.ObjectRemovalSchema(init_image=PICTURE, mask_image=PICTURE),
+    "inpainting": schemas.InpaintingSchema(
+        prompt="a sea", init_image=PICTURE, mask_image=PICTURE
+    ),
+    "headshot": schemas.HeadshotSchema(prompt="a sea"),
+    "flux_headshot": schemas.FluxHeadshotSchema(prompt="a sea"),
+    "qwen_edit": schemas.QwenEditSchema(prompt="a sea", init_image=[PICTURE]),
+    "caption": schemas.CaptionSchema(init_image=PICTURE),
+}
+
+
+class Driver:
+    """Calls one client's methods, directly or in their asynchronous form."""
+
+    def __init__(self, loop=None):
+        self.loop = loop
+        self.prefix = "async_" if loop else ""
+        self.called = set()
+        self.client = Client(GIVEN["key"])
+        self.client.base_url = f"{GIVEN['address']}/api/"
+
+    def call(self, owner, method, *arguments):
+        name = self.prefix + method
+        self.called.add(name)
+        answer = getattr(owner, name)(*arguments)
+        return self.loop.run_until_complete(answer) if self.loop else answer
+
+    def drive(self):
+        enterprise = Image_editing(client=self.client, enterprise=True)
+        self.drive_pictures(enterprise, lambda: self.call(enterprise, "facegen", request()))
+        self.drive_control(enterprise)
+        for name, schema in OTHER_PRODUCTS.items():
+            self.expect_unknown(enterprise, name, schema)
+
+        # The SDK has no class of its own for face_gen.
+        face_gen = Image_editing(client=self.client, enterprise=True)
+        face_gen.base_url = f"{self.client.base_url}v1/enterprise/face_gen/"
+        make_gen = f"{face_gen.base_url}make_gen"
+        fields = request().model_dump(exclude_none=True)
+        self.drive_pictures(face_gen, lambda: self.call(self.client, "post", make_gen, fields))
+        self.drive_control(face_gen)
+
+        plain = Image_editing(client=self.client)
+        self.drive_pictures(plain, lambda: self.call(plain, "facegen", request()))
+
+    def drive_pictures(self, api, make):
+        answer = make()
+        assert answer["status"] in ("success", "processing"), answer
+        fetched = self.call(api, "fetch", str(answer["id"]))
+        assert fetched["status"] == "success" and fetched["id"] == answer["id"], fetched
+        [link] = fetched["output"]
+        assert answer["output"] in ([link], []), (answer, fetched)
+        with urllib.request.urlopen(link) as picture:
+            assert picture.read().startswith(b"\x89PNG"), link
+        print(link)
+
+    def drive_control(self, api):
+        for name, expected in CONTROL.items():
+            answer = self.call(api, name)
+            assert answer == expected, (name, answer)
+        # The last one was the restart.
+        wait_until_ready()
+
+    def expect_unknown(self, api, name, schema):
+        try:
+            answer = self.call(api, name, schema)
+        except Exception as error:
+            _, _, body = str(error).partition("status code 404: ")
+            assert body, (name, error)
+            assert json.loads(body) == {"status": "error", "message": "Path not found"}, body
+        else:
+            raise AssertionError((name, answer))
+
+
+def request():
+    """The SDK's own defaults, but for the size."""
+    return schemas.FacegenSchema(
+        prompt=GIVEN["prompt"], face_image=GIVEN["face"], width=64, height=64
+    )
+
+
+def wait_until_ready():
+    """Waits until the models are loaded again."""
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{GIVEN['address']}/readyz"):
+                return
+        except urllib.error.HTTPError as error:
+            assert error.code == 503, error
+            time.sleep(0.1)
+    raise AssertionError("the server does not come back")
+
+
+def methods():
+    """The names of all methods of the image-editing class."""
+    functions = inspect.getmembers(Image_editing, inspect.isfunction)
+    return {name for name, _ in functions if not name.startswith("_")}
+
+
+direct = Driver()
+direct.drive()
+loop = asyncio.new_event_loop()
+asynchronous = Driver(loop)
+asynchronous.drive()
+loop.run_until_complete(asynchronous.client.close())
+called = direct.called | asynchronous.called
+assert called - {"post", "async_post"} == methods(), called ^ methods()
