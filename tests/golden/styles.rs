@@ -125,6 +125,21 @@ fn every_preset_that_ships_offers_every_style_and_each_has_words_of_its_own() {
 }
 
 #[test]
+fn the_readme_lists_the_words_of_the_presets_that_ship() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    for preset in Preset::all(&shipped()).unwrap() {
+        for style in preset.styles() {
+            let recipe = preset.style(style).unwrap();
+            let [before, behind] = [recipe.prompt(""), recipe.negative_prompt("")];
+            let row = format!("| `{}` | {before}| {behind} |", style.as_str());
+            let is_listed = readme.contains(&row);
+            assert_eq!(is_listed, style != Style::Realistic, "{row}");
+        }
+    }
+}
+
+#[test]
 fn a_style_makes_the_picture_of_its_words_and_realistic_that_of_the_prompt() {
     let preset = Preset::find(&shipped(), "demo").unwrap();
     let mut backend = Presets::new().load(&preset);

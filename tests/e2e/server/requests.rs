@@ -136,7 +136,7 @@ fn bad_requests_are_refused_and_the_server_goes_on() -> Result<()> {
             400,
             "samples must be between 1 and 2",
         ),
-        ("style", json!("anime"), 400, "style"),
+        ("style", json!("cubist"), 400, "style"),
         (
             "webhook",
             json!("https://hooks.example/\nforged"),
