@@ -1,9 +1,34 @@
-//! What crates that know nothing of HTTP have serialised in answers.
+//! What no type of ours is in answers: what crates that know nothing of HTTP
+//! have serialised, and the frame of events.
 
 use facegen_core::JobState;
-use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Ref, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::words::words;
+
+/// One event of a stream, as readers of Server-Sent Events give it.
+#[derive(Debug)]
+pub(crate) struct StreamEvent;
+
+impl ToSchema for StreamEvent {}
+
+impl PartialSchema for StreamEvent {
+    fn schema() -> RefOr<Schema> {
+        let data = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .content_media_type("application/json")
+            .content_schema(Some(Ref::from_schema_name("Progress")));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("event", words(&["position", "progress", "end"]))
+            .property("data", data)
+            .required("event")
+            .required("data")
+            .into()
+    }
+}
 
 /// [`JobState`].
 pub(crate) fn job_state() -> Object {

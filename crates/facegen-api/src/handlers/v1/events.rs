@@ -22,6 +22,7 @@ use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
 use crate::handlers::fetch::path_id;
 use crate::openapi::errors::StreamErrors;
+use crate::openapi::foreign::StreamEvent;
 use crate::wire::v1::job::Progress;
 
 /// How often a stream without news says that it is still there.
@@ -37,8 +38,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
     tag = "v1",
     params(("id" = u32, Path, description = "The id of the job.")),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream",
-            description = "The data of each event is a `Progress`"),
+        (status = 200, body = StreamEvent, content_type = "text/event-stream",
+            description = "Events, each with a `Progress`"),
         StreamErrors,
     ),
 )]

@@ -31,6 +31,7 @@ pub(crate) struct Page<T, C> {
     items: Vec<T>,
     /// What to send as `before` for those before them; null when there are no
     /// more.
+    #[schema(value_type = Option<i64>)]
     next_before: Option<C>,
 }
 
