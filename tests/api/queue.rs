@@ -14,6 +14,10 @@ use tower::ServiceExt;
 use crate::answer::Answer;
 use crate::server::{Builder, FACE_BASE64, MAKE_GEN, TestServer, request};
 
+/// How many jobs are claimed ahead of the engine at most, for their photographs
+/// to be fetched.
+const CLAIMED_AHEAD: usize = 4;
+
 /// A server that works on one job, without end, and lets `queue_limit` more wait.
 async fn busy(queue_limit: u32) -> TestServer {
     let mut builder = Builder::new().closed();
@@ -32,9 +36,9 @@ async fn busy(queue_limit: u32) -> TestServer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_says_when_to_come_back() {
     let server = busy(1).await;
-    // One may be claimed ahead of the engine and one may wait.
+    // A few may be claimed ahead of the engine, and one may wait.
     let mut answer = server.make_gen(&json!({})).await;
-    for _ in 0..2 {
+    for _ in 0..=CLAIMED_AHEAD {
         if answer.status == 200 {
             answer = server.make_gen(&json!({})).await;
         }
@@ -63,8 +67,9 @@ async fn of_many_requests_at_once_as_many_are_taken_in_as_may_wait() {
         );
         assert!(!answer.header("retry-after").is_empty());
     }
-    // One job may have been claimed ahead of the engine while the others came.
-    assert!((5..=6).contains(&accepted.len()), "{}", accepted.len());
+    // A few may have been claimed ahead of the engine while the others came.
+    let bounds = 5..=5 + CLAIMED_AHEAD;
+    assert!(bounds.contains(&accepted.len()), "{}", accepted.len());
 
     server.control.open();
     for answer in accepted {
