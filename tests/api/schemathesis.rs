@@ -1,20 +1,27 @@
 //! The description of the API, held against the server by schemathesis: calls
 //! are made up from it, and every answer has to be one that it foresees.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use tokio::net::TcpListener;
 
-use crate::server::Builder;
+use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, TestServer};
 
 /// Where `cargo xtask test` installs it, beside the folder of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
+
+/// What makes most calls such that they get past the doors.
+const HOOKS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/python/schemathesis_hooks.py"
+);
 
 /// What every answer is held to.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
@@ -27,29 +34,48 @@ const CALLS: usize = 2_000;
 async fn every_answer_is_one_that_the_description_foresees() {
     let mut builder = Builder::new().with_config(|config| config.sync_wait = Duration::ZERO);
     builder.queue_limit = 100_000;
-    let server = builder.start().await;
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    let count = from_fn(move |request: Request, next: Next| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        next.run(request)
-    });
+    let server = Arc::new(builder.start().await);
+    let (answers, router) = counted(&server);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = server.router.clone().layer(count);
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let key = server.key.clone();
-    let run = move || schemathesis(&format!("http://{address}/openapi.json"), &key);
+    let asked = Arc::clone(&server);
+    let run = move || schemathesis(&format!("http://{address}/openapi.json"), &asked);
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     serving.abort();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}");
-    let calls = calls.load(Ordering::Relaxed);
+    let answers = answers.lock().unwrap();
+    let calls: usize = answers.values().sum();
     assert!(calls >= CALLS, "{calls} calls: {told}");
+    // It got as far as to what is behind the checks.
+    for path in [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"] {
+        let is_there = |(place, status): &(String, u16)| place.starts_with(path) && *status == 200;
+        assert!(answers.keys().any(is_there), "{path}: {answers:?}");
+    }
 }
 
-fn schemathesis(description: &str, key: &str) -> std::process::Output {
+/// How often each path was answered with each status.
+type Answers = Arc<Mutex<BTreeMap<(String, u16), usize>>>;
+
+/// The router of the server, its answers counted.
+fn counted(server: &TestServer) -> (Answers, Router) {
+    let answers = Answers::default();
+    let counted = Arc::clone(&answers);
+    let count = from_fn(move |request: Request, next: Next| {
+        let (counted, path) = (Arc::clone(&counted), request.uri().path().to_owned());
+        async move {
+            let response = next.run(request).await;
+            let place = (path, response.status().as_u16());
+            *counted.lock().unwrap().entry(place).or_default() += 1;
+            response
+        }
+    });
+    (answers, server.router.clone().layer(count))
+}
+
+fn schemathesis(description: &str, server: &TestServer) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let program = Path::new(PACKAGES).join("bin/schemathesis");
     assert!(
@@ -64,8 +90,11 @@ fn schemathesis(description: &str, key: &str) -> std::process::Output {
         .args(["--suppress-health-check", "all", "--warnings", "off"])
         .args(["--request-timeout", "30", "--continue-on-failure"])
         .arg("--header")
-        .arg(format!("key: {key}"))
+        .arg(format!("key: {}", server.admin_key))
         .env("PYTHONPATH", PACKAGES)
+        .env("SCHEMATHESIS_HOOKS", HOOKS)
+        .env("TEST_KEY", &server.admin_key)
+        .env("TEST_FACE", FACE_URL)
         // What it remembers of earlier runs would change this one.
         .current_dir(folder.path())
         .output()

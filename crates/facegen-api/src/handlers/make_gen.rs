@@ -32,7 +32,8 @@ use crate::wire::{Failed, Generation, Processing, Success};
     post,
     path = "",
     tag = "face_gen",
-    params(("Idempotency-Key" = Option<String>, Header,
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false,
+        min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$",
         description = "A name of the request: sent again within 24 hours, it makes no second job.")),
     request_body = MakeGenRequest,
     responses(
