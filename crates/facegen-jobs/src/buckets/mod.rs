@@ -3,7 +3,7 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `destination` | [`Destination`], a bucket and whether it is worth asking |
+//! | `destination` | `Destination`, a bucket and whether it is worth asking |
 //! | `sealed` | details with their secrets as the database has them |
 
 mod destination;
