@@ -66,8 +66,9 @@ async fn a_key_takes_its_share_of_the_queue_and_no_more() {
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
     let (taken, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status == 200);
-    // One or two may have been claimed while the others came.
-    assert!((3..=5).contains(&taken.len()), "{}", taken.len());
+    // Up to five may have been claimed while the others came: one for the engine,
+    // four for their photographs to be fetched.
+    assert!((3..=8).contains(&taken.len()), "{}", taken.len());
     for answer in refused {
         let message = "Rate limit exceeded. Maximum 3 queued requests allowed.";
         assert_eq!(answer.error(429), message);
