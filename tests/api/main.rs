@@ -21,6 +21,7 @@
 //! | [`limits`] | what one key may ask for |
 //! | [`schemathesis`] | calls that are made up from the description |
 //! | [`queue`] | more requests than can be served |
+//! | [`errors`] | every error |
 //! | [`everywhere`] | what holds for every route |
 //! | [`logs`] | what the log holds and what it does not |
 //! | [`webhooks`] | what receivers get |
@@ -41,6 +42,8 @@ mod cases;
 mod control;
 #[cfg(test)]
 mod deliveries;
+#[cfg(test)]
+mod errors;
 #[cfg(test)]
 mod everywhere;
 #[cfg(test)]
