@@ -1,11 +1,13 @@
 //! Pictures, keys, links and refusals.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{request, request_with};
 use super::process::Site;
-use crate::program::Generate;
+use crate::program::{Generate, executable};
 
 #[test]
 fn the_picture_is_the_one_of_the_command_line() -> Result<()> {
@@ -193,5 +195,17 @@ fn health_readiness_and_metrics_are_told() -> Result<()> {
     for name in ["facegen_stage_seconds", "# HELP facegen_queue_wait_seconds"] {
         assert!(metrics.contains(name), "{name} is not in {metrics}");
     }
+    Ok(())
+}
+
+#[test]
+fn the_description_that_is_printed_is_the_one_that_is_served() -> Result<()> {
+    let server = Site::new()?.start()?;
+    let (status, served) = server.client.get("/openapi.json")?;
+    assert_eq!(status, 200);
+    let printed = Command::new(executable()?).arg("openapi").output()?;
+    let served: Value = serde_json::from_slice(&served)?;
+    let printed: Value = serde_json::from_slice(&printed.stdout)?;
+    assert_eq!(served, printed);
     Ok(())
 }
