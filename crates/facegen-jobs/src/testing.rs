@@ -218,16 +218,25 @@ impl JobService {
         }
     }
 
-    /// Lets every write of this process fail, or not any more.
+    /// Lets every write to the jobs fail, or not any more.
+    ///
+    /// The database itself refuses: a connection that is told to refuse may
+    /// be replaced by another when a statement is given up.
     pub(crate) async fn set_read_only(&self, read_only: bool) {
-        let sql = match read_only {
-            true => "PRAGMA query_only = ON",
-            false => "PRAGMA query_only = OFF",
-        };
-        sqlx::query(sql)
-            .execute(&self.shared().store.writer)
-            .await
-            .unwrap();
+        for event in ["INSERT", "UPDATE", "DELETE"] {
+            let sql = if read_only {
+                format!(
+                    "CREATE TRIGGER refuse_{event} BEFORE {event} ON generations
+                     BEGIN SELECT RAISE(ABORT, 'read only'); END"
+                )
+            } else {
+                format!("DROP TRIGGER refuse_{event}")
+            };
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+                .execute(&self.shared().store.writer)
+                .await
+                .unwrap();
+        }
     }
 }
 
