@@ -13,7 +13,7 @@
 //!
 //! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
 //! not on the batch, the number of rows, the threads or the instruction set. Each element of a
-//! product is one chain of fused multiply-adds in ascending `k`; every other sum has one fixed
+//! product is a sum of chains of fused multiply-adds in ascending `k`; every other sum has one fixed
 //! order, too. And **work is split by rayon's current pool** in ways that never change these bytes.
 //!
 //! Layouts are dense and row-major: matrices `[rows][columns]`, pictures

@@ -18,6 +18,25 @@ pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// A sum of products as the kernels take it: a chain of multiply-adds for each block of `k`, and the
+/// chains added in order.
+pub(super) fn sum_of_chains<L, R>(terms: impl ExactSizeIterator<Item = (L, R)>) -> f32
+where
+    L: std::borrow::Borrow<f32>,
+    R: std::borrow::Borrow<f32>,
+{
+    let step = super::gemm::block_length(terms.len());
+    let (mut total, mut chain) = (None, 0.0f32);
+    for (k, (left, right)) in terms.enumerate() {
+        if k > 0 && k.is_multiple_of(step) {
+            total = Some(total.map_or(chain, |total: f32| total + chain));
+            chain = 0.0;
+        }
+        chain = left.borrow().mul_add(*right.borrow(), chain);
+    }
+    total.map_or(chain, |total| total + chain)
+}
+
 /// Fails where an element differs from the expected one by more than `tolerance`.
 #[track_caller]
 pub(super) fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64) {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{
-    super::testing::{bits, random, same_everywhere},
+    super::testing::{bits, random, same_everywhere, sum_of_chains},
     *,
 };
 
@@ -44,7 +44,7 @@ impl Convolution {
         out
     }
 
-    /// Every element as one chain over (kernel row, kernel column, input channel).
+    /// Every element as a sum over (kernel row, kernel column, input channel).
     fn plain(&self) -> Vec<f32> {
         let ConvShape {
             batch,
@@ -56,16 +56,15 @@ impl Convolution {
         for sample in 0..batch {
             for (y, x) in grid(self.shape.out_height(), self.shape.out_width()) {
                 for channel in 0..self.out_channels {
-                    let mut sum = 0.0f32;
-                    for ((ky, kx), input) in
-                        grid(kernel, kernel).flat_map(|tap| (0..in_channels).map(move |c| (tap, c)))
-                    {
+                    let terms = (0..kernel * kernel * in_channels).map(|k| {
+                        let (tap, input) = (k / in_channels, k % in_channels);
+                        let (ky, kx) = (tap / kernel, tap % kernel);
                         let weight = self.weight
                             [((channel * in_channels + input) * kernel + ky) * kernel + kx];
                         let (y, x) = (y * self.shape.stride + ky, x * self.shape.stride + kx);
-                        sum = self.pixel(sample, y, x, input).mul_add(weight, sum);
-                    }
-                    out.push(sum);
+                        (self.pixel(sample, y, x, input), weight)
+                    });
+                    out.push(sum_of_chains(terms));
                 }
             }
         }
@@ -119,7 +118,7 @@ fn check(shape: ConvShape, out_channels: usize) {
 }
 
 #[test]
-fn every_element_is_one_chain_of_multiply_adds() {
+fn every_element_is_a_sum_of_chains_of_multiply_adds() {
     check(
         ConvShape {
             batch: 2,

@@ -13,8 +13,15 @@ use super::super::{
 };
 use super::SharedOutput;
 
-/// The longest block of `k`: of it, a panel of the right side takes 64 KiB.
-const MAX_INNER: usize = 512;
+/// The longest block of `k`: of it, a panel of the right side takes 32 KiB. Rounding errors grow with
+/// its length rather than with that of the whole sum.
+const MAX_INNER: usize = 256;
+
+/// The length of a block of `k`, of which the last may be shorter: it depends on the length
+/// of the sum alone, and so do the bytes of the result.
+pub(in super::super) fn block_length(inner: usize) -> usize {
+    inner.div_ceil(inner.div_ceil(MAX_INNER).max(1)).max(1)
+}
 
 /// How the rows of the left side are laid out: `segments` runs of `segment_length`,
 /// `segment_stride` apart.
@@ -105,7 +112,7 @@ impl Block<'_> {
 
     fn compute_panels(&self, panels: Range<usize>) {
         let inner = self.rhs.inner();
-        let step = inner.div_ceil(inner.div_ceil(MAX_INNER));
+        let step = block_length(inner);
         let mut segments = Vec::new();
         for start in (0..inner).step_by(step) {
             let k = start..(start + step).min(inner);

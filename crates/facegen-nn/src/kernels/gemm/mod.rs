@@ -5,7 +5,8 @@
 //!   split too
 //! - inside a block: for each block of `k`, for each panel, for each tile of 12 rows, so that a
 //!   panel's block of `k` is read from far away once and then serves every tile
-//! - sums wait in `out` between blocks of `k`, which leaves the chain of multiply-adds as it is
+//! - each block of `k` is a chain of multiply-adds of its own; their sums are added up in `out`, in
+//!   order
 #![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
 
 mod block;
@@ -14,6 +15,8 @@ mod output;
 use rayon::prelude::*;
 
 use super::{epilogue::Epilogue, isa::Isa, microkernel::TILE_ROWS, packed::PackedMatrix};
+#[cfg(test)]
+pub(super) use block::block_length;
 pub(super) use block::{Block, LeftSide};
 pub(super) use output::SharedOutput;
 

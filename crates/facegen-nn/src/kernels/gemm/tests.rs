@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         epilogue::Activation,
-        testing::{assert_close, bits, random, same_everywhere},
+        testing::{assert_close, bits, random, same_everywhere, sum_of_chains},
     },
     *,
 };
@@ -20,13 +20,9 @@ fn product(
     out
 }
 
-/// The chain of multiply-adds that every element is: `weight` is `[n][k]`.
+/// The chains of multiply-adds that every element is the sum of: `weight` is `[n][k]`.
 fn chains(input: &[f32], weight: &[f32], inner: usize) -> Vec<f32> {
-    let chain = |left: &[f32], right: &[f32]| {
-        left.iter()
-            .zip(right)
-            .fold(0.0f32, |sum, (left, right)| left.mul_add(*right, sum))
-    };
+    let chain = |left: &[f32], right: &[f32]| sum_of_chains(left.iter().zip(right));
     let rows = input.chunks_exact(inner);
     rows.flat_map(|row| {
         weight
@@ -48,7 +44,7 @@ fn check(rows: usize, columns: usize, inner: usize) {
 }
 
 #[test]
-fn every_element_is_one_chain_of_multiply_adds_at_odd_sizes() {
+fn every_element_is_a_sum_of_chains_of_multiply_adds_at_odd_sizes() {
     for (rows, columns, inner) in [
         (1, 3, 1),
         (2, 4, 2),
@@ -139,6 +135,31 @@ fn products_are_close_to_exact_ones() {
         &expected,
         2e-4,
     );
+}
+
+/// Root mean square of the error, over that of the exact result.
+fn relative_error(inner: usize) -> f64 {
+    let (rows, columns) = (24, 32);
+    let (input, weight) = (random(rows * inner, 1), random(columns * inner, 2));
+    let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+    let actual = product(Isa::best(), rows, &rhs, &input, &Epilogue::default());
+    let (mut error, mut total) = (0.0, 0.0);
+    for (at, actual) in actual.iter().enumerate() {
+        let left = &input[at / columns * inner..][..inner];
+        let right = &weight[at % columns * inner..][..inner];
+        let terms = left.iter().zip(right);
+        let exact: f64 = terms.map(|(l, r)| f64::from(*l) * f64::from(*r)).sum();
+        error += (f64::from(*actual) - exact).powi(2);
+        total += exact * exact;
+    }
+    (error / total).sqrt()
+}
+
+#[test]
+fn long_sums_are_hardly_less_exact_than_short_ones() {
+    let (short, long) = (relative_error(256), relative_error(4608));
+    // Errors of one chain over all of it are expected to grow by the root of 18.
+    assert!(long < 1.6 * short, "{long:e} is much more than {short:e}");
 }
 
 proptest! {

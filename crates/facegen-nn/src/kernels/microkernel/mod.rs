@@ -6,8 +6,8 @@
 //! right side and one for the broadcast left element.
 //!
 //! Every variant computes each element as the same chain of fused multiply-adds in ascending `k`,
-//! continued from `out` when `accumulate` is set: splitting `k` into blocks does not change the
-//! bytes either.
+//! which starts from 0. With `accumulate` the finished chain is added to `out`: chains are as short
+//! as blocks of `k`, which keeps rounding errors small.
 //!
 //! Build this crate without debug assertions: they check every read through a pointer, which makes
 //! it five times slower.
@@ -51,7 +51,7 @@ pub(super) struct Tile<'a> {
     pub(super) out: *mut f32,
     /// Distance between the rows of the result.
     pub(super) out_stride: usize,
-    /// Continue the sums that `out` holds instead of starting from 0.
+    /// Add to the sums that `out` holds instead of replacing them.
     pub(super) accumulate: bool,
 }
 

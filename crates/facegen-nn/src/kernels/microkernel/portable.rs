@@ -33,13 +33,6 @@ unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
             .cast::<[f32; LANE]>()
     };
     let mut sums = [[0.0; LANE]; ROWS];
-    if tile.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate().take(stored) {
-            // SAFETY: initialised, since `accumulate` is set; an array of floats needs no alignment
-            // beyond theirs.
-            *sums = unsafe { *out(row) };
-        }
-    }
     // SAFETY: the lane lies inside the panel.
     let mut panel = unsafe { tile.panel.add(lane * LANE) };
     for segment in tile.segments {
@@ -56,7 +49,15 @@ unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
             panel = panel.wrapping_add(tile.lanes * LANE);
         }
     }
-    for (row, sums) in sums.iter().enumerate().take(stored) {
+    for (row, sums) in sums.iter_mut().enumerate().take(stored) {
+        if tile.accumulate {
+            // SAFETY: initialised, since `accumulate` is set; an array of floats needs no alignment
+            // beyond theirs.
+            let before = unsafe { *out(row) };
+            for (sum, before) in sums.iter_mut().zip(before) {
+                *sum += before;
+            }
+        }
         // SAFETY: a stored row, inside the result.
         unsafe { *out(row) = *sums };
     }

@@ -46,12 +46,10 @@ fn expected(row_count: usize, lanes: usize, accumulate: bool) -> Vec<f32> {
         for column in 0..lanes * LANE {
             let element = &mut out[row * STRIDE + column];
             let start = if accumulate { *element } else { 0.0 };
-            *element = (2..19)
-                .chain(30..43)
-                .enumerate()
-                .fold(start, |sum, (k, at)| {
-                    left[row * 50 + at].mul_add(panel[k * lanes * LANE + column], sum)
-                });
+            let chain = (2..19).chain(30..43).enumerate().fold(0.0, |sum, (k, at)| {
+                left[row * 50 + at].mul_add(panel[k * lanes * LANE + column], sum)
+            });
+            *element = start + chain;
         }
     }
     out

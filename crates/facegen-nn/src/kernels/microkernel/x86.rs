@@ -5,9 +5,9 @@
 )]
 
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_storeu_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_storeu_ps,
+    __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use super::{super::packed::LANE, Tile};
@@ -34,17 +34,6 @@ pub(super) unsafe fn compute_avx512(tile: &Tile<'_>) {
 #[target_feature(enable = "avx512f")]
 unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
     let mut sums: [[__m512; LANES]; ROWS] = [[_mm512_setzero_ps(); LANES]; ROWS];
-    if tile.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let stored = row.min(tile.row_count - 1);
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: a stored row, initialised since `accumulate` is set.
-                *sum = unsafe {
-                    _mm512_loadu_ps(tile.out.add(stored * tile.out_stride + lane * LANE))
-                };
-            }
-        }
-    }
     let mut panel = tile.panel;
     for segment in tile.segments {
         // SAFETY: the segment begins inside every row.
@@ -67,9 +56,15 @@ unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
     for (row, sums) in sums.iter().enumerate() {
         if row < tile.row_count {
             for (lane, sum) in sums.iter().enumerate() {
-                // SAFETY: a stored row, inside the result.
+                // SAFETY: a stored row, inside the result, initialised where `accumulate` is set.
                 unsafe {
-                    _mm512_storeu_ps(tile.out.add(row * tile.out_stride + lane * LANE), *sum)
+                    let out = tile.out.add(row * tile.out_stride + lane * LANE);
+                    let sum = if tile.accumulate {
+                        _mm512_add_ps(_mm512_loadu_ps(out), *sum)
+                    } else {
+                        *sum
+                    };
+                    _mm512_storeu_ps(out, sum);
                 };
             }
         }
@@ -106,15 +101,6 @@ unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_>, first_row: usize, lane: usize
     // SAFETY: the part's first element lies inside the result.
     let out = unsafe { tile.out.add(first_row * tile.out_stride + lane * LANE) };
     let mut sums: [[__m256; 2]; ROWS] = [[_mm256_setzero_ps(); 2]; ROWS];
-    if tile.accumulate {
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let stored = row.min(row_count - 1);
-            for (half, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: a stored row, initialised since `accumulate` is set.
-                *sum = unsafe { _mm256_loadu_ps(out.add(stored * tile.out_stride + half * HALF)) };
-            }
-        }
-    }
     // SAFETY: the lane lies inside the panel.
     let mut panel = unsafe { tile.panel.add(lane * LANE) };
     for segment in tile.segments {
@@ -138,8 +124,16 @@ unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_>, first_row: usize, lane: usize
     for (row, sums) in sums.iter().enumerate() {
         if row < row_count {
             for (half, sum) in sums.iter().enumerate() {
-                // SAFETY: a stored row, inside the result.
-                unsafe { _mm256_storeu_ps(out.add(row * tile.out_stride + half * HALF), *sum) };
+                // SAFETY: a stored row, inside the result, initialised where `accumulate` is set.
+                unsafe {
+                    let out = out.add(row * tile.out_stride + half * HALF);
+                    let sum = if tile.accumulate {
+                        _mm256_add_ps(_mm256_loadu_ps(out), *sum)
+                    } else {
+                        *sum
+                    };
+                    _mm256_storeu_ps(out, sum);
+                };
             }
         }
     }
