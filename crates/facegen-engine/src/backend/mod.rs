@@ -1,6 +1,7 @@
 //! The engine's side of the port: requests in, steps, pictures out.
 
 mod admission;
+mod batch_limit;
 mod safety;
 mod slots;
 
@@ -12,12 +13,9 @@ use facegen_vision::RgbImage;
 
 use crate::denoise::{DenoiseState, denoise_step};
 use crate::{EngineError, LoadOptions, Models, Preset, SafetyPolicy};
+use batch_limit::BatchLimit;
 use safety::Checked;
 use slots::{Sample, Slots};
-
-/// How many pictures share one call of the UNet. One, until a measurement
-/// shows that more are faster.
-const BATCH_LIMIT: usize = 1;
 
 /// Makes pictures with candle, one denoising step at a time.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ pub struct CandleBackend {
     models: Models,
     adapter_scale: f64,
     safety: SafetyPolicy,
-    batch_limit: usize,
+    batch_limit: BatchLimit,
     slots: Slots,
 }
 
@@ -43,7 +41,7 @@ impl CandleBackend {
             models,
             adapter_scale,
             safety: options.safety,
-            batch_limit: BATCH_LIMIT,
+            batch_limit: BatchLimit::default(),
             slots: Slots::default(),
         })
     }
@@ -52,7 +50,7 @@ impl CandleBackend {
     #[must_use]
     pub fn with_batch_limit(self, pictures: usize) -> Self {
         Self {
-            batch_limit: pictures.max(1),
+            batch_limit: BatchLimit::new(pictures),
             ..self
         }
     }
@@ -93,6 +91,20 @@ impl CandleBackend {
             .run(|| safety::check(checker, self.safety, image, sample.safety_action))
     }
 
+    /// Tries the samples again in smaller batches where that may help, or ends
+    /// their requests.
+    fn after_failed_step(&mut self, batch: Vec<Sample>, error: &BackendError) -> Vec<SlotEvent> {
+        if self.batch_limit.shrink(error, batch.len()) {
+            // A step that fails has moved none of them.
+            for sample in batch {
+                self.slots.put_back(sample);
+            }
+            return Vec::new();
+        }
+        let fail = |sample: Sample| self.slots.fail(sample.slot, error.clone());
+        batch.into_iter().filter_map(fail).collect()
+    }
+
     fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {
         let started = Instant::now();
         let decoded = self.decode(sample);
@@ -119,11 +131,9 @@ impl Backend for CandleBackend {
             return Vec::new();
         }
         let started = Instant::now();
-        let mut batch = self.slots.take_batch(self.batch_limit);
+        let mut batch = self.slots.take_batch(self.batch_limit.get());
         if let Err(error) = self.step(&mut batch) {
-            let error = BackendError::from(error);
-            let fail = |sample: Sample| self.slots.fail(sample.slot, error.clone());
-            return batch.into_iter().filter_map(fail).collect();
+            return self.after_failed_step(batch, &error.into());
         }
         let elapsed = started.elapsed() / batch.len().max(1) as u32;
         let mut events = Vec::new();
