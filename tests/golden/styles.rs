@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use facegen_core::request::Style;
 use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
-use facegen_engine::{CandleBackend, LoadOptions, Preset};
+use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 use tempfile::TempDir;
 
@@ -32,19 +32,19 @@ fn shipped() -> PathBuf {
 }
 
 /// Presets, and what is made of their seeds.
-struct Presets {
+pub(crate) struct Presets {
     folder: TempDir,
 }
 
 impl Presets {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         symlink(shipped().join("demo"), folder.path().join("demo")).unwrap();
         Self { folder }
     }
 
     /// The demo preset without its styles, after `change`.
-    fn write(&self, change: impl Fn(String) -> String) -> Result<Preset, String> {
+    pub(crate) fn write(&self, change: impl Fn(String) -> String) -> Result<Preset, String> {
         let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
         let (before, rest) = demo.split_once("[styles.anime]").unwrap();
         let (_, behind) = rest.split_once("[components.tokenizer]").unwrap();
@@ -53,12 +53,21 @@ impl Presets {
         Preset::find(self.folder.path(), "demo").map_err(|error| error.to_string())
     }
 
-    fn load(&self, preset: &Preset) -> CandleBackend {
+    /// Where synthetic weights are written.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn load(&self, preset: &Preset) -> CandleBackend {
+        self.try_load(preset).unwrap()
+    }
+
+    pub(crate) fn try_load(&self, preset: &Preset) -> Result<CandleBackend, EngineError> {
         let options = LoadOptions {
-            data_dir: self.folder.path().join("data"),
+            data_dir: self.data_dir(),
             ..LoadOptions::default()
         };
-        CandleBackend::load(preset, &options).unwrap()
+        CandleBackend::load(preset, &options)
     }
 }
 
@@ -100,7 +109,7 @@ fn pictures(
         .collect()
 }
 
-fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> Picture {
+pub(crate) fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> Picture {
     pictures(backend, &[fields]).remove(0).0
 }
 

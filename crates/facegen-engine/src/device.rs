@@ -37,6 +37,16 @@ impl DeviceChoice {
         }
     }
 
+    /// Whether a GPU would be used.
+    #[must_use]
+    pub fn is_gpu(self) -> bool {
+        match self {
+            Self::Auto => !Self::best().is_cpu(),
+            Self::Cpu => false,
+            Self::Cuda(_) | Self::Metal(_) => true,
+        }
+    }
+
     /// The device that would be used, and what computes on it, in words.
     ///
     /// # Errors

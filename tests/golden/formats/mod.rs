@@ -9,12 +9,14 @@
 //! | `layouts` | folders, shards, indices, single files |
 //! | `originals` | checkpoints of the original Stable Diffusion |
 //! | `adapters` | FaceID with its LoRA inside and apart, plus-face |
+//! | `lora_file` | a preset whose LoRA is a file of its own |
 //! | `pickles` | tensors as torch stores them |
 //! | `faults` | all of them with one fault each |
 
 mod adapters;
 mod faults;
 mod layouts;
+mod lora_file;
 mod models;
 mod originals;
 mod pickles;

@@ -54,8 +54,9 @@ impl Models {
                 .with_safety_checker(preset.has_safety_checker()),
             ..options.clone()
         };
-        let dtype = preset.options().dtype.dtype();
-        let compute = Compute::new(options.device.open()?, dtype);
+        let device = options.device.open()?;
+        let dtype = preset.options().precision(!device.is_cpu()).dtype();
+        let compute = Compute::new(device, dtype);
         let (unets, projection) = load_unets(&presets, options, &compute)?;
         let text_encoders = load_text_encoders(&presets, options, &compute)?;
         let face = load_face(preset, options, projection, &compute)?;
@@ -106,11 +107,18 @@ fn load_unets(
         AdapterKind::FaceidPlusv2 => {
             let config: FaceIdPlusConfig = component::config(preset, adapter)?;
             component::model(preset, adapter, options, |weights| {
-                let adapter = AdapterWeights::new(weights.clone(), config.lora_rank);
-                load_adapted_unets(presets, options, &adapter, compute, |weights| {
-                    let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
-                    Ok(ImageProjection::FaceIdPlus(Box::new(projection)))
-                })
+                let load = |adapter: &AdapterWeights| {
+                    load_adapted_unets(presets, options, adapter, compute, |weights| {
+                        let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
+                        Ok(ImageProjection::FaceIdPlus(Box::new(projection)))
+                    })
+                };
+                let (weights, rank) = (weights.clone(), config.lora_rank);
+                let Some(lora) = &preset.components().lora else {
+                    return load(&AdapterWeights::new(weights, rank));
+                };
+                let lora = Weights::open(&component::file(preset, lora)?)?;
+                load(&AdapterWeights::with_separate_lora(weights, lora, rank)?)
             })
         }
         AdapterKind::PlusFace => {

@@ -23,6 +23,10 @@ pub struct Components {
     pub vae: Component,
     /// The IP-Adapter that `options.adapter_kind` names.
     pub adapter: Component,
+    /// The LoRA of the adapter, where that is a file of its own, under kohya's
+    /// names.
+    #[serde(default)]
+    pub lora: Option<Component>,
     /// Finds faces and their landmarks.
     pub face_detector: Component,
     /// Says who a face is, for adapters that ask.
@@ -52,6 +56,7 @@ impl Components {
     /// All models, with their names in the manifest.
     pub(crate) fn named(&self) -> Vec<(&'static str, &Component)> {
         let optional = [
+            ("lora", self.lora.as_ref()),
             ("face_embedder", self.face_embedder.as_ref()),
             ("safety_checker", self.safety_checker.as_ref()),
         ];
@@ -83,7 +88,11 @@ impl Components {
             &mut self.adapter,
             &mut self.face_detector,
         ];
-        let optional = [&mut self.face_embedder, &mut self.safety_checker];
+        let optional = [
+            &mut self.lora,
+            &mut self.face_embedder,
+            &mut self.safety_checker,
+        ];
         models.into_iter().chain(optional.into_iter().flatten())
     }
 }

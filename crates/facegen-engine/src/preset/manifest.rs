@@ -32,6 +32,9 @@ impl Manifest {
         if self.styles.contains_key(&Style::Realistic) {
             return Err("the style realistic is the preset as it is".to_owned());
         }
+        if self.components.lora.is_some() && self.options.adapter_kind == AdapterKind::PlusFace {
+            return Err("the adapter plus-face has no lora".to_owned());
+        }
         let idle = self.styles.iter().find(|(_, it)| !it.changes_pictures());
         idle.map_or(Ok(()), |(style, _)| {
             let style = style.as_str();
@@ -46,9 +49,11 @@ impl Manifest {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// What weights and activations are computed in: a property of the preset,
-    /// never of the machine that happens to run it.
+    /// What weights and activations are computed in.
     pub dtype: Precision,
+    /// The same where a GPU computes, should it differ there. A CPU gains
+    /// nothing from half of the bits, since it rounds to them only.
+    pub gpu_dtype: Option<Precision>,
     /// Weight of the image branch in every cross-attention, `scale` of the
     /// reference.
     pub adapter_scale: f64,
@@ -65,11 +70,21 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             dtype: Precision::F32,
+            gpu_dtype: None,
             adapter_scale: 1.0,
             clip_channel_order: ChannelOrder::Bgr,
             adapter_kind: AdapterKind::FaceidPlusv2,
             face: FaceChoice::Score,
         }
+    }
+}
+
+impl Options {
+    /// What is computed in, on a GPU or on the CPU.
+    #[must_use]
+    pub fn precision(&self, is_gpu: bool) -> Precision {
+        let of_gpu = self.gpu_dtype.filter(|_| is_gpu);
+        of_gpu.unwrap_or(self.dtype)
     }
 }
 

@@ -146,10 +146,14 @@ impl Preset {
         self.components().safety_checker.is_some()
     }
 
-    /// How many networks it has: all its components but the tokenizer.
+    /// How many networks it has: all its components but the tokenizer, and the
+    /// LoRA, which is a part of the UNet.
     #[must_use]
     pub fn network_count(&self) -> usize {
-        self.components().named().len() - 1
+        let components = self.components().named().into_iter();
+        components
+            .filter(|(name, _)| !matches!(*name, "tokenizer" | "lora"))
+            .count()
     }
 
     /// Whether `other` was read from an equal manifest of the same folder.

@@ -15,10 +15,14 @@ use crate::serve::load_options;
 /// Prints a line for the device, each component and each network's loading.
 pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     let options = load_options(config)?;
+    let is_gpu = options.device.is_gpu();
     let device = options.device.describe().map_err(Into::into);
     report.check("device", device, Clone::clone)?;
     let preset = Preset::find(&config.engine.models_dir, &config.engine.preset);
-    let Some(preset) = report.check("preset", preset.map_err(Into::into), describe)? else {
+    let Some(preset) = report.check("preset", preset.map_err(Into::into), |preset| {
+        describe(preset, is_gpu)
+    })?
+    else {
         return Ok(());
     };
     let files = inspect(&preset, &options).map_err(Into::into);
@@ -34,8 +38,8 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn describe(preset: &Preset) -> String {
-    let dtype = preset.options().dtype.dtype().as_str();
+fn describe(preset: &Preset, is_gpu: bool) -> String {
+    let dtype = preset.options().precision(is_gpu).as_str();
     format!("{} in {dtype}: {}", preset.name(), preset.description())
 }
 

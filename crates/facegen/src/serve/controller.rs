@@ -88,7 +88,7 @@ impl Controller {
             let options = wiring::load_options(&next.config)?;
             can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
         }
-        self.live.follow(&next);
+        self.live.follow(&next)?;
         self.jobs.reconfigure(wiring::jobs_config(&next.config));
         self.plan.set(next);
         tracing::info!(reload, "the server goes by its config as it is now");

@@ -54,7 +54,7 @@ impl Live {
     pub(super) fn new(plan: &Plan) -> Result<Self> {
         let guard = wiring::guard(&plan.config)?;
         Ok(Self {
-            settings: Current::new(wiring::api_settings(plan)),
+            settings: Current::new(wiring::api_settings(plan)?),
             faces: Current::new(wiring::faces(&plan.config, guard.clone())),
             guard,
         })
@@ -66,8 +66,12 @@ impl Live {
     }
 
     /// Goes over to another plan.
-    pub(super) fn follow(&self, plan: &Plan) {
-        self.settings.set(wiring::api_settings(plan));
+    ///
+    /// # Errors
+    /// It names no device. Nothing has changed then.
+    pub(super) fn follow(&self, plan: &Plan) -> Result<()> {
+        self.settings.set(wiring::api_settings(plan)?);
         self.faces.set(wiring::faces(&plan.config, self.guard()));
+        Ok(())
     }
 }

@@ -112,9 +112,9 @@ pub(super) fn api_state(controller: &Arc<Controller>, metrics: PrometheusHandle)
 }
 
 /// What requests go by.
-pub(super) fn api_settings(Plan { config, preset }: &Plan) -> ApiSettings {
+pub(super) fn api_settings(Plan { config, preset }: &Plan) -> Result<ApiSettings> {
     let max_body_bytes = megabytes(config.server.max_body_megabytes);
-    ApiSettings {
+    Ok(ApiSettings {
         config: ApiConfig {
             public_url: public_url(config),
             sync_wait: seconds(config.server.sync_wait_seconds),
@@ -126,8 +126,8 @@ pub(super) fn api_settings(Plan { config, preset }: &Plan) -> ApiSettings {
             max_event_streams: config.server.max_event_streams.into(),
             keep_pictures: hours(config.storage.keep_pictures_hours),
         },
-        capabilities: capabilities(config, preset),
-    }
+        capabilities: capabilities(config, preset)?,
+    })
 }
 
 /// What the jobs go by.
@@ -161,9 +161,10 @@ fn megabytes(megabytes: NonZeroU16) -> usize {
     usize::from(megabytes.get()) * 1_000_000
 }
 
-fn capabilities(config: &Config, preset: &Preset) -> Capabilities {
+fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
     let policy = safety_policy(config);
-    Capabilities {
+    let is_gpu = load_options(config)?.device.is_gpu();
+    Ok(Capabilities {
         safety_checking: if !preset.has_safety_checker() && !policy.force_hit {
             SafetyChecking::Absent
         } else if policy.mandatory {
@@ -172,8 +173,8 @@ fn capabilities(config: &Config, preset: &Preset) -> Capabilities {
             SafetyChecking::OnRequest
         },
         styles: preset.styles(),
-        dtype: preset.options().dtype.as_str(),
-    }
+        dtype: preset.options().precision(is_gpu).as_str(),
+    })
 }
 
 fn public_url(config: &Config) -> Option<String> {
