@@ -53,14 +53,20 @@ impl DeviceChoice {
     /// As [`DeviceChoice::open`].
     pub fn describe(self) -> Result<String, EngineError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(match self.open()?.location() {
+        let device = self.open()?;
+        let cudnn = if cfg!(feature = "cudnn") {
+            " and cudnn"
+        } else {
+            ""
+        };
+        Ok(match device.location() {
             DeviceLocation::Cpu => {
                 format!("cpu, {threads} threads, kernels for {}", Isa::best().name())
             }
-            DeviceLocation::Cuda { gpu_id } if cfg!(feature = "cudnn") => {
-                format!("cuda:{gpu_id}, candle's kernels and cudnn")
+            DeviceLocation::Cuda { gpu_id } => {
+                let memory = cuda_memory(&device);
+                format!("cuda:{gpu_id}, candle's kernels{cudnn}, {memory}")
             }
-            DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}, candle's kernels"),
             DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}, candle's kernels"),
         })
     }
@@ -81,4 +87,26 @@ fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineErro
     EngineError::Device(format!(
         "{kind} device {number} cannot be used, the device cpu needs no gpu: {error}"
     ))
+}
+
+/// How much memory an NVIDIA GPU has, and how much of it is free.
+#[cfg(feature = "cuda")]
+fn cuda_memory(device: &Device) -> String {
+    let Device::Cuda(device) = device else {
+        return String::new();
+    };
+    let gigabytes = |bytes: usize| bytes as f64 / 1e9;
+    match device.cuda_stream().context().mem_get_info() {
+        Ok((free, total)) => format!(
+            "{:.1} of {:.1} GB are free",
+            gigabytes(free),
+            gigabytes(total)
+        ),
+        Err(error) => format!("its memory is not known: {error:?}"),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_memory(_: &Device) -> String {
+    String::new()
 }
