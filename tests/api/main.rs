@@ -77,6 +77,8 @@ mod schemathesis;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod temp;
 #[cfg(test)]
 mod webhooks;

@@ -1,6 +1,8 @@
 //! The families of routes: the same calls under several paths, because clients
 //! were written for each of them.
 
+use facegen_core::RawGenerationRequest;
+use facegen_core::request::OpenSides;
 use facegen_jobs::JobId;
 
 /// A family of routes. All of them share jobs and ids.
@@ -41,6 +43,15 @@ impl Family {
         match self {
             Self::FaceGen | Self::ImageEditing => true,
             Self::V6 => false,
+        }
+    }
+
+    /// Which sides of pictures follow the photograph's when they are not given:
+    /// the shared service says so of both, the servers of one's own make 512.
+    pub(crate) fn open_sides(self, request: &RawGenerationRequest) -> OpenSides {
+        match self {
+            Self::FaceGen | Self::ImageEditing => OpenSides::None,
+            Self::V6 => OpenSides::of(&request.width, &request.height),
         }
     }
 

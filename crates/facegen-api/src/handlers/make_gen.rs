@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use facegen_core::redact::Secret;
-use facegen_core::request::{Style, UnseededRequest};
+use facegen_core::request::{OpenSides, Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
 };
@@ -58,8 +58,11 @@ pub(crate) async fn make_gen(
     let styles = state.capabilities.styles.clone();
     let max_face_bytes = state.config.max_face_bytes;
     // The share goes along: the work goes on when its caller has gone.
-    let parsing =
-        off_the_runtime(move || (parse(body, &styles, max_face_bytes, name.as_deref()), share));
+    let parsing = off_the_runtime(move || {
+        let open_sides = family.open_sides(&body.generation);
+        let parsed = parse(body, open_sides, &styles, max_face_bytes, name.as_deref());
+        (parsed, share)
+    });
     let (parsed, share) = in_time(parsing).await??;
     let (request, face, once) = parsed?;
     let submission = Submission {
@@ -99,6 +102,7 @@ async fn submit(
 /// Reads all fields, and complains of all that are wrong at once.
 fn parse(
     body: RequestBody,
+    open_sides: OpenSides,
     styles: &[Style],
     max_face_bytes: usize,
     name: Option<&str>,
@@ -121,6 +125,7 @@ fn parse(
     });
     match (request, face) {
         (Ok(request), Some(face)) if errors.is_empty() => {
+            let request = request.with_open_sides(open_sides);
             let once = name.map(|name| once(name, request.clone(), &face));
             Ok((request.resolve_seed(random_seed), face, once))
         }

@@ -144,7 +144,8 @@ fn picture_field(name: &str) -> Option<AnyOfBuilder> {
         ),
         "width" | "height" => (
             lenient::integer(&SIDES, Some(512)),
-            "In pixels; width times height is at most 512 × 768. Rounded down to a multiple of 8.",
+            "In pixels; width times height is at most 512 × 768. Rounded down to a multiple of 8. \
+             Without it, on the paths of v6 the photograph's decides.",
         ),
         "num_inference_steps" => (
             lenient::integer(&Steps::ACCEPTED, Some(21)),

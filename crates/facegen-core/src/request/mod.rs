@@ -13,11 +13,13 @@
 //! | [`errors`] | [`FieldError`] and [`RequestError`] |
 //! | [`prompt`] | [`Prompt`] |
 //! | [`size`] | [`PictureSize`] |
+//! | [`open_sides`] | [`OpenSides`], sizes that follow the photograph's |
 //! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
 //! | [`choices`] | [`SafetyCheckerType`], [`Safety`], [`Style`] |
 
 pub mod choices;
 pub mod errors;
+pub mod open_sides;
 pub mod prompt;
 pub mod raw;
 pub mod sampling;
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use choices::{Safety, SafetyCheckerType, Style};
 pub use errors::{FieldError, RequestError};
+pub use open_sides::OpenSides;
 pub use prompt::Prompt;
 pub use raw::RawGenerationRequest;
 pub use sampling::{GuidanceScale, SScale, Samples, Steps};
@@ -49,6 +52,8 @@ pub struct GenerationRequest {
     prompt: Prompt,
     negative_prompt: Option<Prompt>,
     size: PictureSize,
+    #[serde(default, skip_serializing_if = "OpenSides::is_none")]
+    open_sides: OpenSides,
     steps: Steps,
     guidance_scale: GuidanceScale,
     s_scale: SScale,
@@ -85,6 +90,23 @@ impl GenerationRequest {
     #[must_use]
     pub fn height(&self) -> u32 {
         self.size.height()
+    }
+
+    /// Which sides are not known before the photograph is.
+    #[must_use]
+    pub fn open_sides(&self) -> OpenSides {
+        self.open_sides
+    }
+
+    /// The request with the size that it has for a photograph of so many
+    /// pixels.
+    #[must_use]
+    pub fn fitted_to(self, width: u32, height: u32) -> Self {
+        Self {
+            size: self.open_sides.fit(self.size, width, height),
+            open_sides: OpenSides::None,
+            ..self
+        }
     }
 
     /// The number of denoising steps: 21, 31 or 41.
@@ -169,6 +191,13 @@ pub struct UnseededRequest {
 }
 
 impl UnseededRequest {
+    /// Lets these sides follow the photograph's.
+    #[must_use]
+    pub fn with_open_sides(mut self, open_sides: OpenSides) -> Self {
+        self.request.open_sides = open_sides;
+        self
+    }
+
     /// Completes the request with the seed that was sent, or with one that
     /// `random` draws when none was.
     #[must_use]

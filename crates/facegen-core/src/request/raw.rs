@@ -2,8 +2,8 @@
 
 use super::errors::Findings;
 use super::{
-    FieldError, GenerationRequest, GuidanceScale, PictureSize, Prompt, RequestError, SScale,
-    Safety, Samples, Scalar, Steps, Style, UnseededRequest,
+    FieldError, GenerationRequest, GuidanceScale, OpenSides, PictureSize, Prompt, RequestError,
+    SScale, Safety, Samples, Scalar, Steps, Style, UnseededRequest,
 };
 use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
@@ -133,6 +133,7 @@ impl RawGenerationRequest {
             prompt,
             negative_prompt,
             size,
+            open_sides: OpenSides::None,
             steps,
             guidance_scale,
             s_scale,

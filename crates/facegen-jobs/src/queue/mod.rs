@@ -80,6 +80,9 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
     /// Gives the job back unharmed, to be the next one.
     async fn release(&self, fence: Fence) -> Result<bool, StoreError>;
 
+    /// The job asks for this, now that its photograph is known.
+    async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError>;
+
     /// The pictures of this attempt are the job's, and its photograph goes.
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError>;
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::FaceImage;
-use facegen_core::{ErrorCode, FaceSource, FilePrefix, JobState, Timestamp};
+use facegen_core::{ErrorCode, FaceSource, FilePrefix, GenerationRequest, JobState, Timestamp};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::statements::{
-    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, HEARTBEAT, INSERT, POSITION,
-    RECLAIM, RELEASE, TIMES, WAITING,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, FIT, HEARTBEAT, INSERT,
+    POSITION, RECLAIM, RELEASE, TIMES, WAITING,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
@@ -134,6 +134,17 @@ impl JobQueue for SqliteQueue {
 
     async fn release(&self, fence: Fence) -> Result<bool, StoreError> {
         let done = sqlx::query(RELEASE)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError> {
+        let done = sqlx::query(FIT)
+            .bind(json("request", request)?)
+            .bind(number(cost(request)))
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)

@@ -71,6 +71,11 @@ pub(super) const RELEASE: &str = "
     UPDATE generations SET state = 'queued', claimed_at = NULL, lease_until = NULL
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
+/// Changes what a job asks for, and with it its cost.
+pub(super) const FIT: &str = "
+    UPDATE generations SET request = ?, cost = ?
+    WHERE id = ? AND state = 'running' AND attempt = ?";
+
 /// Ends a job with pictures.
 pub(super) const FINISH: &str = end!(
     "generation_ms = max(0, ? - ?), expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?

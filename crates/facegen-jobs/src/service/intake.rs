@@ -16,7 +16,10 @@ use crate::queue::{Full, NewJob, QueueLimits};
 const NORMAL: i64 = 0;
 
 /// See [`JobService::submit`](super::JobService::submit).
-pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Result<Job, JobError> {
+pub(super) async fn take_in(
+    shared: Arc<Shared>,
+    mut submission: Submission,
+) -> Result<Job, JobError> {
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
@@ -36,6 +39,9 @@ pub(super) async fn take_in(shared: Arc<Shared>, submission: Submission) -> Resu
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
         let picture = shared.decode(image.clone()).await?;
+        submission.request = submission
+            .request
+            .fitted_to(picture.width(), picture.height());
         shared.photographs.keep(prefix.clone(), picture);
     }
     let inserted = insert(&shared, submission, prefix.clone()).await;

@@ -1,15 +1,13 @@
 //! One attempt at one job.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, FaceError, FileKind, FileName, GenerationInput, GenerationOutput, Picture,
-    SafetyVerdict, Timestamp,
+    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture, SafetyVerdict,
+    Timestamp,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -19,31 +17,15 @@ use super::failures;
 use super::in_hand::Held;
 use super::pictures::{self, Files};
 use super::retry::retry;
+use super::stop::{Stop, of_backend, of_face};
 use super::turns::Turn;
 use crate::broken_task;
 use crate::engine_thread::{Generation, GenerationEvent};
-use crate::job::{FaceOrigin, Failure, Job, Stages, millis};
+use crate::job::{FaceOrigin, Job, Stages, millis};
 use crate::metrics::{self, Stage};
 use crate::queue::{Claim, Place, cost};
+use crate::service::Checkpoint;
 use crate::service::shared::Shared;
-use crate::service::{Checkpoint, PictureEncoder};
-
-/// Why an attempt made no pictures.
-pub(super) enum Stop {
-    /// The job has failed.
-    Failed(Failure),
-    /// The job must wait for another engine.
-    EngineStopped,
-    /// The engine hangs, maybe because of this job. As after a crash, nothing
-    /// is written: the next process takes the job back, and counts.
-    EngineHung,
-    /// The job must wait for a store that works.
-    StoreFailed,
-    /// The program ends.
-    HandBack,
-    /// The job is not this attempt's any more: it was cancelled or taken back.
-    Lost,
-}
 
 /// What an attempt made.
 pub(super) struct Made {
@@ -78,6 +60,8 @@ pub(super) struct Attempt {
     claim: Claim,
     held: Held,
     hand_back: CancellationToken,
+    /// What is asked for, once the size of the photograph is known.
+    fitted: OnceLock<GenerationRequest>,
     /// Whether there may be files.
     storing: AtomicBool,
 }
@@ -92,6 +76,7 @@ impl Attempt {
             shared: Arc::clone(shared),
             claim,
             hand_back,
+            fitted: OnceLock::new(),
             storing: AtomicBool::new(false),
         }
     }
@@ -168,6 +153,7 @@ impl Attempt {
             // The semaphore is never closed.
             let _place = self.shared.engine_places.acquire().await;
             let face = self.photograph(fetched).await?;
+            self.fit(&face).await?;
             self.generate(face).await?
         };
         let begin = Instant::now();
@@ -229,8 +215,37 @@ impl Attempt {
         self.shared.decode(image).await.map_err(of_face)
     }
 
+    /// Gives pictures that follow their photograph's size that size, for this
+    /// attempt and all others.
+    async fn fit(&self, face: &Picture) -> Result<(), Stop> {
+        if self.request().open_sides().is_none() {
+            return Ok(());
+        }
+        let request = self.request().clone();
+        let fitted = request.fitted_to(face.width(), face.height());
+        let write = || self.shared.queue.fit(self.claim.fence, &fitted);
+        let written = retry(self.shared.config().lease, "fit a job", write).await;
+        match written {
+            Ok(true) => {}
+            Ok(false) => return Err(Stop::Lost),
+            Err(error) => {
+                tracing::error!(%error, "cannot fit a job to its photograph");
+                return Err(Stop::StoreFailed);
+            }
+        }
+        self.held.costs(cost(&fitted));
+        // Nobody else sets it.
+        let _ = self.fitted.set(fitted);
+        Ok(())
+    }
+
+    /// What is asked for, as far as it is known by now.
+    fn request(&self) -> &GenerationRequest {
+        self.fitted.get().unwrap_or(&self.claim.job.request)
+    }
+
     async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Timestamp), Stop> {
-        let request = self.claim.job.request.clone();
+        let request = self.request().clone();
         let input = GenerationInput { request, face };
         let hung = &self.shared.engine_hung;
         // What the engine never saw cannot be why it hangs.
@@ -243,7 +258,7 @@ impl Attempt {
         self.shared.pace().begin(clock.now());
         let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
         let output = end.await.ok_or(Stop::EngineHung)?;
-        let output = output.map_err(|error| stop(&error))?;
+        let output = output.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings);
         Ok((output, turn.began()))
     }
@@ -268,7 +283,7 @@ impl Attempt {
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
     fn progress(&self, step: usize, steps: usize) {
-        let units = cost(&self.claim.job.request) as f64 / steps.max(1) as f64;
+        let units = cost(self.request()) as f64 / steps.max(1) as f64;
         let now = self.shared.ports.clock.now();
         self.shared.pace().step(units, now);
         self.held.progress(step, steps);
@@ -279,7 +294,7 @@ impl Attempt {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.shared.ports.encoder);
         let names = self.claim.job.files();
-        let work = move || encode(&encoder, &pictures, names);
+        let work = move || pictures::encode(&encoder, &pictures, names);
         let files = tokio::task::spawn_blocking(work).await;
         let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
         metrics::stage(Stage::Encoding, begin.elapsed());
@@ -302,54 +317,6 @@ impl Attempt {
     }
 
     fn at(&self, checkpoint: Checkpoint) {
-        (self.shared.ports.observer)(checkpoint, &self.claim.job.request);
-    }
-}
-
-fn of_face(error: FaceError) -> Stop {
-    Stop::Failed(failures::of_face(error))
-}
-
-/// The files of all pictures.
-fn encode(
-    encoder: &PictureEncoder,
-    pictures: &[Picture],
-    names: Vec<FileName>,
-) -> Result<Files, String> {
-    let pngs: Vec<Vec<u8>> = pictures
-        .iter()
-        .map(|picture| encoder(picture))
-        .collect::<Result<_, _>>()?;
-    let file = |name: FileName| {
-        let png = pngs.get(name.index as usize);
-        let png = png.ok_or("the engine made too few pictures")?;
-        let bytes = match name.kind {
-            FileKind::Png => png.clone(),
-            FileKind::Base64 => STANDARD.encode(png).into_bytes(),
-        };
-        Ok((name, bytes))
-    };
-    names.into_iter().map(file).collect()
-}
-
-/// What an engine's refusal means for the job.
-fn stop(error: &BackendError) -> Stop {
-    match error {
-        // Nobody ended the job, so it waits for an engine that works.
-        BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
-            Stop::EngineStopped
-        }
-        BackendError::NoFace
-        | BackendError::InvalidFace(_)
-        | BackendError::OutOfMemory
-        | BackendError::NotFinite
-        | BackendError::Panicked => Stop::Failed(failures::of_backend(error)),
-        BackendError::Failed(detail) => {
-            tracing::warn!(
-                detail,
-                "the engine failed for a reason that callers are not told"
-            );
-            Stop::Failed(failures::of_backend(error))
-        }
+        (self.shared.ports.observer)(checkpoint, self.request());
     }
 }

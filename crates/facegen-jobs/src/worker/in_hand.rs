@@ -112,6 +112,11 @@ impl Held {
         });
     }
 
+    /// Notes that the job costs so much, which was not known before.
+    pub(crate) fn costs(&self, cost: u64) {
+        self.change(|entry| entry.cost = cost);
+    }
+
     /// Notes that the photograph is there, or will never be.
     pub(crate) fn fetched(&self) {
         self.change(|entry| entry.fetching = false);

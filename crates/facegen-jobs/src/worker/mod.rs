@@ -24,6 +24,7 @@
 //! | `pictures` | where pictures are stored |
 //! | `turns` | when the engine begins with each job |
 //! | `retry` | tries again for a while |
+//! | `stop` | why an attempt made no pictures |
 
 mod attempt;
 mod ending;
@@ -32,6 +33,7 @@ mod failures;
 mod in_hand;
 mod pictures;
 mod retry;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod turns;

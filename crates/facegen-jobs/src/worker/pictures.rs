@@ -2,12 +2,15 @@
 //! when it fails at once in the folder of the server, so that the caller has a
 //! link that works. They are then uploaded later.
 
-use facegen_core::{FileName, ObjectName, StorageError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use facegen_core::{FileKind, FileName, ObjectName, Picture, StorageError};
 use tokio::time::timeout;
 
 use super::retry::retry;
 use crate::buckets::Destination;
 use crate::queue::{Claim, Place};
+use crate::service::PictureEncoder;
 use crate::service::shared::Shared;
 
 /// The files of a job.
@@ -44,6 +47,31 @@ pub(super) async fn store(
         expires_at: shared.ports.clock.now() + shared.config().keep_pictures,
         upload,
     })
+}
+
+/// The files of all pictures.
+///
+/// # Errors
+/// A picture cannot be encoded.
+pub(super) fn encode(
+    encoder: &PictureEncoder,
+    pictures: &[Picture],
+    names: Vec<FileName>,
+) -> Result<Files, String> {
+    let pngs: Vec<Vec<u8>> = pictures
+        .iter()
+        .map(|picture| encoder(picture))
+        .collect::<Result<_, _>>()?;
+    let file = |name: FileName| {
+        let png = pngs.get(name.index as usize);
+        let png = png.ok_or("the engine made too few pictures")?;
+        let bytes = match name.kind {
+            FileKind::Png => png.clone(),
+            FileKind::Base64 => STANDARD.encode(png).into_bytes(),
+        };
+        Ok((name, bytes))
+    };
+    names.into_iter().map(file).collect()
 }
 
 /// `None` when the bucket does not take them, or is not asked.

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod fetching;
+mod fitting;
 mod hanging;
 #[cfg(target_os = "linux")]
 mod killed;

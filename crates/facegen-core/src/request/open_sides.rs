@@ -1,0 +1,160 @@
+//! Sizes that follow the photograph's.
+
+use serde::{Deserialize, Serialize};
+
+use super::size::{MAX_AREA, SIDES};
+use super::{PictureSize, Scalar};
+
+/// So that a side that is exact does not fall to the next multiple below.
+const ROUNDING: f64 = 1e-6;
+
+/// Which sides of the pictures follow the photograph's, because none were
+/// given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenSides {
+    /// None: the size is the one that is used.
+    #[default]
+    None,
+    /// The width, by the height and the photograph's ratio.
+    Width,
+    /// The height, by the width and the photograph's ratio.
+    Height,
+    /// The photograph's size, made smaller or larger as far as it must be.
+    Both,
+}
+
+impl OpenSides {
+    /// The sides that a request does not give.
+    #[must_use]
+    pub fn of(width: &Scalar, height: &Scalar) -> Self {
+        match (width.is_absent(), height.is_absent()) {
+            (false, false) => Self::None,
+            (true, false) => Self::Width,
+            (false, true) => Self::Height,
+            (true, true) => Self::Both,
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// The size of pictures of a photograph of `width` × `height` pixels, with
+    /// the sides of `given` that were given. The ratio of the photograph is
+    /// kept as far as the limits of sizes let it be.
+    #[must_use]
+    pub fn fit(self, given: PictureSize, width: u32, height: u32) -> PictureSize {
+        let ratio = f64::from(width.max(1)) / f64::from(height.max(1));
+        let (wanted_width, wanted_height) = match self {
+            Self::None => return given,
+            Self::Width => (f64::from(given.height()) * ratio, given.height().into()),
+            Self::Height => (given.width().into(), f64::from(given.width()) / ratio),
+            Self::Both => {
+                let scale = scale(f64::from(width.max(1)), f64::from(height.max(1)));
+                (f64::from(width) * scale, f64::from(height) * scale)
+            }
+        };
+        let (width, height) = (side(wanted_width), side(wanted_height));
+        let (width, height) = match self {
+            Self::Width => (width.min(MAX_AREA / height), height),
+            Self::None | Self::Height | Self::Both => (width, height.min(MAX_AREA / width)),
+        };
+        // Sides and area are within the limits.
+        PictureSize::new(width, height).unwrap_or(given)
+    }
+}
+
+/// By how much a photograph has to be enlarged to lie within the limits. Where
+/// it cannot, the largest sides count.
+fn scale(width: f64, height: f64) -> f64 {
+    let (least, most) = (f64::from(*SIDES.start()), f64::from(*SIDES.end()));
+    let largest = (f64::from(MAX_AREA) / (width * height)).sqrt();
+    let largest = largest.min(most / width.max(height));
+    (least / width.min(height)).max(1.0).min(largest)
+}
+
+/// The side nearest to `wanted` that may be asked for.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a side is between 64 and 768"
+)]
+fn side(wanted: f64) -> u32 {
+    let (least, most) = (f64::from(*SIDES.start()), f64::from(*SIDES.end()));
+    (wanted + ROUNDING).clamp(least, most) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fit(open: OpenSides, given: (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
+        let given = PictureSize::new(given.0, given.1).unwrap();
+        open.fit(given, photograph.0, photograph.1).into()
+    }
+
+    #[test]
+    fn pictures_have_the_size_of_the_photograph_as_far_as_that_can_be() {
+        for (photograph, size) in [
+            ((512, 512), (512, 512)),
+            ((200, 300), (200, 296)),
+            ((512, 768), (512, 768)),
+            ((1024, 1536), (512, 768)),
+            ((3000, 2000), (768, 512)),
+            ((4000, 3000), (720, 536)),
+            ((3000, 4000), (536, 720)),
+            ((4000, 4000), (624, 624)),
+            ((32, 32), (64, 64)),
+            ((40, 30), (80, 64)),
+            ((10_000, 100), (768, 64)),
+            ((1, 4000), (64, 768)),
+            ((1, 1), (64, 64)),
+        ] {
+            let fitted = fit(OpenSides::Both, (512, 512), photograph);
+            assert_eq!(fitted, size, "{photograph:?}");
+        }
+    }
+
+    #[test]
+    fn the_other_side_follows_the_ratio_of_the_photograph() {
+        for (open, given, photograph, size) in [
+            (OpenSides::Height, (256, 512), (600, 900), (256, 384)),
+            (OpenSides::Height, (768, 512), (900, 900), (768, 512)),
+            (OpenSides::Height, (768, 512), (900, 90), (768, 72)),
+            (OpenSides::Height, (512, 512), (10, 4000), (512, 768)),
+            (OpenSides::Width, (512, 768), (3000, 2000), (512, 768)),
+            (OpenSides::Width, (512, 256), (3000, 2000), (384, 256)),
+            (OpenSides::Width, (512, 512), (1, 1000), (64, 512)),
+            (OpenSides::None, (128, 256), (3000, 2000), (128, 256)),
+        ] {
+            let fitted = fit(open, given, photograph);
+            assert_eq!(fitted, size, "{open:?} {given:?} {photograph:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_photograph_the_size_can_be_made(
+            width in 1_u32..=100_000,
+            height in 1_u32..=100_000,
+            given in (64_u32..=512, 64_u32..=768),
+        ) {
+            let given = PictureSize::new(given.0, given.1).unwrap();
+            let size = OpenSides::Width.fit(given, width, height);
+            prop_assert_eq!(size.height(), given.height());
+            let size = OpenSides::Height.fit(given, width, height);
+            prop_assert_eq!(size.width(), given.width());
+            let size = OpenSides::Both.fit(PictureSize::default(), width, height);
+            let ratio = f64::from(width) / f64::from(height);
+            if (0.2..5.0).contains(&ratio) && width.min(height) >= 64 {
+                let made = f64::from(size.width()) / f64::from(size.height());
+                prop_assert!((made / ratio - 1.0).abs() < 0.15, "{} {}", made, ratio);
+            }
+        }
+    }
+}

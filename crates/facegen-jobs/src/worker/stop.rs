@@ -1,0 +1,50 @@
+//! Why an attempt made no pictures.
+
+use facegen_core::{BackendError, FaceError};
+
+use super::failures;
+use crate::job::Failure;
+
+/// Why an attempt made no pictures.
+pub(super) enum Stop {
+    /// The job has failed.
+    Failed(Failure),
+    /// The job must wait for another engine.
+    EngineStopped,
+    /// The engine hangs, maybe because of this job. As after a crash, nothing
+    /// is written: the next process takes the job back, and counts.
+    EngineHung,
+    /// The job must wait for a store that works.
+    StoreFailed,
+    /// The program ends.
+    HandBack,
+    /// The job is not this attempt's any more: it was cancelled or taken back.
+    Lost,
+}
+
+/// The photograph cannot be used.
+pub(super) fn of_face(error: FaceError) -> Stop {
+    Stop::Failed(failures::of_face(error))
+}
+
+/// What an engine's refusal means for the job.
+pub(super) fn of_backend(error: &BackendError) -> Stop {
+    match error {
+        // Nobody ended the job, so it waits for an engine that works.
+        BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
+            Stop::EngineStopped
+        }
+        BackendError::NoFace
+        | BackendError::InvalidFace(_)
+        | BackendError::OutOfMemory
+        | BackendError::NotFinite
+        | BackendError::Panicked => Stop::Failed(failures::of_backend(error)),
+        BackendError::Failed(detail) => {
+            tracing::warn!(
+                detail,
+                "the engine failed for a reason that callers are not told"
+            );
+            Stop::Failed(failures::of_backend(error))
+        }
+    }
+}

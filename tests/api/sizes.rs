@@ -1,0 +1,131 @@
+//! The size of pictures when none is asked for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use facegen_core::redact::{FaceImage, SafeUrl};
+use facegen_core::{FaceError, FaceReader, Picture};
+use serde_json::{Value, json};
+
+use crate::server::{Builder, FACE_BASE64, FACE_URL, TestServer};
+
+const V6: &str = "/api/v6/image_editing/face_gen";
+const ENTERPRISE: [&str; 2] = [
+    "/api/v1/enterprise/face_gen/make_gen",
+    "/api/v1/enterprise/image_editing/face_gen",
+];
+
+/// Photographs of one size.
+#[derive(Debug)]
+struct Photographs(u32, u32);
+
+#[async_trait]
+impl FaceReader for Photographs {
+    async fn fetch(&self, _: &SafeUrl) -> Result<FaceImage, FaceError> {
+        Ok(FaceImage::from(b"a photograph".to_vec()))
+    }
+
+    fn decode(&self, _: &FaceImage) -> Result<Picture, FaceError> {
+        let Self(width, height) = *self;
+        let picture = Picture::new(width, height, vec![0; (width * height * 3) as usize]);
+        picture.map_err(|error| FaceError::new(error.to_string()))
+    }
+}
+
+async fn server(photographs: Photographs) -> TestServer {
+    let mut builder = Builder::new();
+    builder.faces = Arc::new(photographs);
+    builder.start().await
+}
+
+fn request(server: &TestServer, face: &str, size: &Value) -> Value {
+    let mut request = server.request_with(size);
+    request["face_image"] = json!(face);
+    let fields = request.as_object_mut().unwrap();
+    fields.retain(|name, _| !matches!(name.as_str(), "width" | "height") || !size[name].is_null());
+    request
+}
+
+/// What `meta` echoes, which the picture must have.
+async fn size_of(server: &TestServer, answer: &Value) -> (u64, u64) {
+    let meta = &answer["meta"];
+    let (width, height) = (
+        meta["width"].as_u64().unwrap(),
+        meta["height"].as_u64().unwrap(),
+    );
+    let link = answer["output"][0].as_str().unwrap();
+    let path = link.strip_prefix("http://faces.test").unwrap();
+    let picture = server.get(path).await;
+    assert_eq!(picture.bytes, format!("{width}x{height}").into_bytes());
+    (width, height)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_v6_it_is_the_photographs() {
+    for (photograph, size, expected) in [
+        (Photographs(300, 200), json!({}), (296, 200)),
+        (Photographs(900, 1200), json!({}), (536, 720)),
+        (Photographs(300, 200), json!({"width": 600}), (600, 400)),
+        (Photographs(300, 200), json!({"height": "256"}), (384, 256)),
+        (
+            Photographs(300, 200),
+            json!({"width": 64, "height": 72}),
+            (64, 72),
+        ),
+        (
+            Photographs(200, 300),
+            json!({"width": "", "height": "null"}),
+            (200, 296),
+        ),
+    ] {
+        let server = server(photograph).await;
+        for face in [FACE_URL, FACE_BASE64] {
+            let answer = server.post(V6, &request(&server, face, &size)).await.ok();
+            assert_eq!(answer["status"], "success", "{answer}");
+            assert_eq!(size_of(&server, &answer).await, expected, "{size} {face}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_servers_of_ones_own_it_is_512() {
+    let server = server(Photographs(300, 200)).await;
+    for path in ENTERPRISE {
+        for face in [FACE_URL, FACE_BASE64] {
+            let body = request(&server, face, &json!({}));
+            let answer = server.post(path, &body).await.ok();
+            assert_eq!(size_of(&server, &answer).await, (512, 512), "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_photograph_has_no_size_of_its_own_yet() {
+    let mut builder = Builder::new().closed();
+    builder.faces = Arc::new(Photographs(300, 200));
+    let server = builder.start().await;
+    let inline = request(&server, FACE_BASE64, &json!({}));
+    let inline = server.post(V6, &inline).await.ok();
+    let meta = &inline["meta"];
+    assert_eq!(
+        (&meta["width"], &meta["height"]),
+        (&json!(296), &json!(200))
+    );
+
+    let by_url = request(&server, FACE_URL, &json!({}));
+    let by_url = server.post(V6, &by_url).await.ok();
+    assert_eq!(by_url["status"], "processing");
+    server.control.open();
+    server.wait_for(&by_url["id"]).await;
+    let path = format!("/v1/jobs/{}", by_url["id"]);
+    let view = server
+        .call(axum::http::Method::GET, &path, &server.key)
+        .await;
+    let view = view.ok();
+    let used = &view["used"];
+    assert_eq!(
+        (&used["width"], &used["height"]),
+        (&json!(296), &json!(200)),
+        "{view}"
+    );
+}
