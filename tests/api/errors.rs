@@ -51,7 +51,7 @@ fn errors() -> Vec<ApiError> {
     all
 }
 
-fn job_errors() -> [JobError; 10] {
+fn job_errors() -> [JobError; 11] {
     let (path, source) = ("/inside".into(), ErrorKind::StorageFull.into());
     [
         JobError::QueueFull {
@@ -60,6 +60,10 @@ fn job_errors() -> [JobError; 10] {
         },
         JobError::TooManyRequests {
             limit: 60,
+            retry_after: PAUSE,
+        },
+        JobError::UploadsFull {
+            limit: 2_000_000_000,
             retry_after: PAUSE,
         },
         JobError::IdempotencyKeyTaken,
@@ -107,6 +111,7 @@ fn job_name(error: &JobError) -> &'static str {
     match error {
         JobError::QueueFull { .. } => "queue full",
         JobError::TooManyRequests { .. } => "too many requests",
+        JobError::UploadsFull { .. } => "uploads full",
         JobError::IdempotencyKeyTaken => "idempotency key taken",
         JobError::Face(_) => "face",
         JobError::Bucket(_) => "bucket",
@@ -139,6 +144,6 @@ async fn every_error_is_told_as_it_was() {
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
     // All of them but that of a store of pictures, which is told like others.
-    assert_eq!(told.len(), 32);
+    assert_eq!(told.len(), 33);
     assert_json_snapshot!(told);
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, Method};
 use serde_json::json;
 
 use crate::families::routes;
-use crate::server::{Builder, FETCH, MAKE_GEN, TestServer, request};
+use crate::server::{Builder, FACE_BASE64, FETCH, MAKE_GEN, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_paths_are_told_in_the_envelope() {
@@ -84,6 +84,7 @@ async fn every_route_is_there_with_slashes_too_many_and_for_post() {
             "endpoint_url": "https://storage.example", "region_name": "us-east-1",
             "aws_access_key_id": "AKIA1", "aws_secret_access_key": "hunter2",
             "image_directory": "pictures", "public_url": "https://cdn.example/pictures",
+            "base64_string": FACE_BASE64,
         }));
         // Nothing that is made with another key.
         let is_foreign = path.contains("fetch");

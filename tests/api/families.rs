@@ -36,6 +36,12 @@ const FETCHES: [&str; 4] = [
     "/api/v6/images/fetch",
 ];
 
+/// Where a picture is sent to get a link.
+pub(crate) const UPLOADS: [&str; 2] = [
+    "/api/v6/base64_to_url",
+    "/api/v6/image_editing/base64_to_url",
+];
+
 /// Every route that needs a key, with the id of a job where it needs one.
 pub(crate) fn routes() -> Vec<String> {
     let generations = GENERATIONS.map(|(path, _)| path.to_owned());
@@ -46,6 +52,7 @@ pub(crate) fn routes() -> Vec<String> {
     routes.extend(controls());
     let of_buckets = ["update_s3", "update_s3_details", "reset_s3"];
     routes.extend(of_buckets.map(|name| format!("{ENTERPRISE}/{name}")));
+    routes.extend(UPLOADS.map(str::to_owned));
     routes
 }
 

@@ -20,6 +20,7 @@ async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
     let server = limited(KeyLimits {
         requests_per_minute: 5,
         queue_share: 0,
+        ..KeyLimits::default()
     })
     .await;
     let fields = json!({});
@@ -48,6 +49,7 @@ async fn what_cannot_be_used_counts_as_well() {
     let server = limited(KeyLimits {
         requests_per_minute: 1,
         queue_share: 0,
+        ..KeyLimits::default()
     })
     .await;
     let answer = server.make_gen(&json!({"width": 9_999})).await;
@@ -60,6 +62,7 @@ async fn a_key_takes_its_share_of_the_queue_and_no_more() {
     let server = limited(KeyLimits {
         requests_per_minute: 0,
         queue_share: 3,
+        ..KeyLimits::default()
     })
     .await;
     let fields = json!({});
@@ -83,6 +86,7 @@ async fn a_key_may_have_limits_of_its_own() {
     let server = limited(KeyLimits {
         requests_per_minute: 1,
         queue_share: 0,
+        ..KeyLimits::default()
     })
     .await;
     let limits = OwnLimits {

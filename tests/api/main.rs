@@ -8,6 +8,7 @@
 //! | [`make_gen_errors`] | the same with what cannot be used |
 //! | [`fetch`] | `/api/v1/enterprise/face_gen/fetch` |
 //! | [`families`] | the same calls under other paths |
+//! | [`base64_to_url`] | pictures that are sent to get a link |
 //! | [`control`] | `clear_queue`, `restart_server` and the like |
 //! | [`temp`] | `/temp` |
 //! | [`jobs`] | `/v1/jobs` |
@@ -32,6 +33,8 @@
 
 #[cfg(test)]
 mod answer;
+#[cfg(test)]
+mod base64_to_url;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]

@@ -181,3 +181,22 @@ async fn with_a_webhook_the_answer_comes_at_once_and_the_pictures_there() {
         assert_eq!(message.as_object().unwrap().len(), 7);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_other_calls_do_not_matter() {
+    let server = TestServer::start().await;
+    for value in [
+        json!(FACE_BASE64),
+        json!("no base64"),
+        json!(7),
+        json!([{}]),
+    ] {
+        let fields = json!({
+            "base64_string": value, "init_image": value, "request_id": value,
+            "endpoint_url": value, "deploy_type": value,
+        });
+        let body = server.make_gen(&fields).await.ok();
+        assert_eq!(body["status"], "success", "{value}");
+        assert_eq!(body["meta"]["face_image"], FACE_URL);
+    }
+}

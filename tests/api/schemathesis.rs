@@ -12,7 +12,8 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use tokio::net::TcpListener;
 
-use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, TestServer};
+use crate::families::UPLOADS;
+use crate::server::{Builder, FACE_BASE64, FACE_URL, FETCH, MAKE_GEN, TestServer};
 
 /// Where `cargo xtask test` installs it, beside the folder of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
@@ -50,7 +51,8 @@ async fn every_answer_is_one_that_the_description_foresees() {
     let calls: usize = answers.values().sum();
     assert!(calls >= CALLS, "{calls} calls: {told}");
     // It got as far as to what is behind the checks.
-    for path in [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"] {
+    let of_jobs = [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"];
+    for path in of_jobs.into_iter().chain(UPLOADS) {
         let is_there = |(place, status): &(String, u16)| place.starts_with(path) && *status == 200;
         assert!(answers.keys().any(is_there), "{path}: {answers:?}");
     }
@@ -95,6 +97,7 @@ fn schemathesis(description: &str, server: &TestServer) -> Output {
         .env("SCHEMATHESIS_HOOKS", HOOKS)
         .env("TEST_KEY", &server.admin_key)
         .env("TEST_FACE", FACE_URL)
+        .env("TEST_PICTURE", FACE_BASE64)
         // What it remembers of earlier runs would change this one.
         .current_dir(folder.path())
         .output()

@@ -11,6 +11,7 @@ import schemathesis
 
 KEY = os.environ["TEST_KEY"]
 FACE = os.environ["TEST_FACE"]
+PICTURE = os.environ["TEST_PICTURE"]
 
 chance = random.Random(1)
 
@@ -36,6 +37,9 @@ def mend(body):
         mended["key"] = KEY
     if "face_image" in body and chance.random() < 0.9:
         mended["face_image"] = FACE
+    for name in ("base64_string", "init_image"):
+        if name in body and chance.random() < 0.7:
+            mended[name] = PICTURE
     if "request_id" in body and chance.random() < 0.7:
         mended["request_id"] = chance.randint(1, 20)
     return mended

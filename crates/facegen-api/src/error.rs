@@ -187,7 +187,9 @@ impl ApiError {
     /// When the same request may succeed, for failures that pass.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Jobs(
-            JobError::QueueFull { retry_after, .. } | JobError::TooManyRequests { retry_after, .. },
+            JobError::QueueFull { retry_after, .. }
+            | JobError::TooManyRequests { retry_after, .. }
+            | JobError::UploadsFull { retry_after, .. },
         ) = self
         {
             return Some(*retry_after);
@@ -249,6 +251,11 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
         }
         JobError::TooManyRequests { limit, .. } => {
             format!("Rate limit exceeded. Maximum {limit} requests per minute allowed.").into()
+        }
+        JobError::UploadsFull { limit, .. } => {
+            let megabytes = limit / 1_000_000;
+            format!("Rate limit exceeded. Maximum {megabytes} MB of uploaded images allowed.")
+                .into()
         }
         JobError::IdempotencyKeyTaken => {
             "Idempotency-Key was used for another request in the last 24 hours".into()

@@ -3,7 +3,7 @@
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
-use facegen_core::FileKind;
+use facegen_core::{FileKind, FileName};
 use facegen_jobs::{Job, JobId};
 
 use crate::ApiError;
@@ -65,6 +65,11 @@ impl<'a> Links<'a> {
         format!("{}{}", self.base, self.family.fetch(id))
     }
 
+    /// Where a file of the server is.
+    pub(crate) fn file(self, name: &FileName) -> String {
+        format!("{}/temp/{}", self.base, name.expose())
+    }
+
     /// Where the pictures of a job are, or will be: in their bucket, and else
     /// here, where they can be read in either case.
     pub(crate) fn pictures(self, job: &Job) -> Vec<String> {
@@ -77,7 +82,7 @@ impl<'a> Links<'a> {
             .filter(|object| object.file.kind == kind)
             .map(|object| match &job.link_base {
                 Some(base) => format!("{}/{}", base.trim_end_matches('/'), object.expose()),
-                None => format!("{}/temp/{}", self.base, object.file.expose()),
+                None => self.file(&object.file),
             })
             .collect()
     }

@@ -16,7 +16,9 @@ use utoipa_axum::routes;
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
 use crate::family::Family;
-use crate::handlers::{buckets, control, docs, fetch, files, make_gen, operations, v1};
+use crate::handlers::{
+    base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, v1,
+};
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
 
@@ -75,6 +77,7 @@ fn quick_routes() -> OpenApiRouter<Live> {
         .merge(fetch_routes())
         .merge(control_routes())
         .merge(bucket_routes())
+        .merge(upload_routes())
         .merge(file_routes())
         .merge(operations_routes())
         .merge(v1_routes())
@@ -123,6 +126,17 @@ fn bucket_routes() -> OpenApiRouter<Live> {
             routes!(buckets::update),
         ))
         .routes(at("/api/v1/enterprise/reset_s3", routes!(buckets::reset)))
+}
+
+/// Pictures that are sent to get a link.
+fn upload_routes() -> OpenApiRouter<Live> {
+    let of_image_editing = format!("{}/base64_to_url", Family::V6.base());
+    OpenApiRouter::new()
+        .routes(at(
+            "/api/v6/base64_to_url",
+            routes!(base64_to_url::base64_string),
+        ))
+        .routes(at(&of_image_editing, routes!(base64_to_url::init_image)))
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.

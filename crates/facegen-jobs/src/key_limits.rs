@@ -7,7 +7,14 @@ pub struct KeyLimits {
     pub requests_per_minute: u32,
     /// How many of its jobs may wait at once.
     pub queue_share: u32,
+    /// How many bytes of pictures that were uploaded for it may be kept at
+    /// once; a short file counts as one of [`SHORTEST_UPLOAD`].
+    pub upload_bytes: u64,
 }
+
+/// As how many bytes an uploaded file counts at least, so that a key cannot
+/// fill the disk with short ones either.
+pub const SHORTEST_UPLOAD: u64 = 100_000;
 
 /// What was set for one key; `None`: as the server has it for all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +36,7 @@ impl OwnLimits {
         KeyLimits {
             requests_per_minute: requests_per_minute.unwrap_or(server.requests_per_minute),
             queue_share: queue_share.unwrap_or(server.queue_share),
+            ..server
         }
     }
 }

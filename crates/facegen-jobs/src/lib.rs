@@ -52,7 +52,7 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use running::Running;
 pub use service::{
     Checkpoint, Erased, Erasure, JobError, JobService, JobView, JobWatch, JobsConfig, Observer,
-    PictureEncoder, Ports, Replay, Submission, WebhookBody,
+    PictureEncoder, Ports, Replay, Submission, Upload, Uploaded, WebhookBody,
 };
 pub use store::deliveries::DeliveryKind;
 pub use store::mailbox::DeliveryRecord;

@@ -9,6 +9,7 @@
 //! - [`receiver`]: who gets webhooks
 //! - [`safety`]: what is shown of unsafe pictures
 //! - [`stops`]: signals, a second server, hand-back
+//! - [`uploads`]: pictures that are sent to get a link
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
@@ -22,4 +23,5 @@ mod receiver;
 mod requests;
 mod safety;
 mod stops;
+mod uploads;
 mod webhooks;

@@ -5,7 +5,14 @@ use facegen_core::request::Scalar;
 use facegen_core::{FieldError, RawBucketDetails, RawGenerationRequest, RequestError};
 
 /// The names of the fields that are not those of the generation itself.
-const OWN_NAMES: [&str; 4] = ["key", "face_image", "request_id", "id"];
+const OWN_NAMES: [&str; 6] = [
+    "key",
+    "face_image",
+    "base64_string",
+    "init_image",
+    "request_id",
+    "id",
+];
 
 /// The floats up to here hold every whole number; among greater ones a number
 /// may stand for its neighbours.
@@ -19,6 +26,10 @@ pub(crate) struct RequestBody {
     pub(crate) key: Option<Secret<String>>,
     /// The photograph or where it is, when it was sent as text.
     pub(crate) face_image: Option<Secret<String>>,
+    /// A picture to be kept, when it was sent as text.
+    pub(crate) base64_string: Option<Secret<String>>,
+    /// The same under another name.
+    pub(crate) init_image: Option<Secret<String>>,
     /// What the pictures shall be like.
     pub(crate) generation: RawGenerationRequest,
     /// The bucket that the pictures shall go to.
@@ -51,6 +62,8 @@ impl RequestBody {
         match field {
             "key" => self.key = secret(value),
             "face_image" => self.face_image = secret(value),
+            "base64_string" => self.base64_string = secret(value),
+            "init_image" => self.init_image = secret(value),
             "request_id" => self.request_id = value,
             "id" => self.id = value,
             _ => {
@@ -79,6 +92,35 @@ impl RequestBody {
         }
         Err(RequestError { errors })
     }
+
+    /// The picture to be kept, and the name of its field: `name` where both are
+    /// of use.
+    ///
+    /// # Errors
+    /// Neither was sent, or in a way that is of no use.
+    pub(crate) fn into_picture(
+        self,
+        name: &'static str,
+    ) -> Result<(&'static str, Secret<String>), RequestError> {
+        let mut sent = [
+            ("base64_string", self.base64_string),
+            ("init_image", self.init_image),
+        ];
+        sent.sort_by_key(|(field, _)| *field != name);
+        let names = sent.each_ref().map(|(field, _)| *field);
+        let mut sent = sent.into_iter();
+        if let Some(found) = sent.find_map(|(field, text)| Some((field, text?))) {
+            return Ok(found);
+        }
+        let broken = self.errors.into_iter();
+        let mut errors: Vec<_> = broken
+            .filter(|error| names.contains(&error.field))
+            .collect();
+        if errors.is_empty() {
+            errors.push(FieldError::new(name, "is required"));
+        }
+        Err(RequestError { errors })
+    }
 }
 
 /// The name as an error can keep it, if it is that of a field.
@@ -91,9 +133,10 @@ fn known_name(name: &str) -> Option<&'static str> {
 /// Checks what no parser after this one can see any more.
 fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
     match (field, &value) {
-        ("face_image", Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_)) => {
-            Err("must be a string")
-        }
+        (
+            "face_image" | "base64_string" | "init_image",
+            Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_),
+        ) => Err("must be a string"),
         // A receiver must get back exactly what it sent.
         ("track_id", Scalar::Float(number)) if number.abs() > LARGEST_EXACT_FLOAT => {
             Err("must fit into 64 bits, or be a string")

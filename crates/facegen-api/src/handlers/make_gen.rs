@@ -114,8 +114,8 @@ fn parse(
         ..
     } = body;
     let face = read_face(face_image, max_face_bytes);
-    // Of no meaning here, so as good as unknown.
-    errors.retain(|error| !matches!(error.field, "key" | "request_id" | "id"));
+    // The others are of no meaning here, so as good as unknown.
+    errors.retain(|error| is_own(error.field));
     note(&mut errors, check_style(&generation, styles));
     let face = note(&mut errors, face);
     let request = generation.parse().map_err(|found| {
@@ -131,6 +131,11 @@ fn parse(
         }
         _ => Err(RequestError { errors }),
     }
+}
+
+/// Whether a field is one of this request.
+fn is_own(field: &str) -> bool {
+    field == "face_image" || RawGenerationRequest::NAMES.contains(&field)
 }
 
 /// The name of a request as its header says.

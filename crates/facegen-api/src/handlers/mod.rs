@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`control`] | callers who control the server |
 //! | [`make_gen`] | the request for pictures |
+//! | [`base64_to_url`] | who sends a picture to get a link |
 //! | [`buckets`] | the bucket that a key describes |
 //! | [`docs`] | whoever reads the description of the API |
 //! | [`fetch`] | the question after them |
@@ -11,6 +12,7 @@
 //! | [`v1`] | what is ours beyond the documented API |
 //! | [`operations`] | operators and their machines |
 
+pub(crate) mod base64_to_url;
 pub(crate) mod buckets;
 pub(crate) mod control;
 pub(crate) mod docs;

@@ -53,6 +53,8 @@ kinds_of_call! {
     CallErrors: open call;
     /// Of a call for pictures.
     MakeGenErrors: open call make_gen;
+    /// Of a call that sends a picture.
+    UploadErrors: open call upload;
     /// Of a call about a bucket.
     BucketErrors: open call bucket;
     /// Of the question after the pictures of a job.
@@ -113,6 +115,18 @@ fn make_gen() -> Named {
         ("repeated", JobError::IdempotencyKeyTaken.into()),
         ("queue_full", queue_full.into()),
         ("too_many", too_many.into()),
+        ("stopping", JobError::Draining.into()),
+    ]
+}
+
+fn upload() -> Named {
+    let full = JobError::UploadsFull {
+        limit: 2_000_000_000,
+        retry_after: Duration::from_hours(1),
+    };
+    vec![
+        ("picture", field("base64_string", "is required")),
+        ("uploads_full", full.into()),
         ("stopping", JobError::Draining.into()),
     ]
 }

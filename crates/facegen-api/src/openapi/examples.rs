@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// The beginning of a picture in base64.
+const PICTURE: &str = "data:image/png;base64,iVBORw0KGgo…";
+
 /// The request for pictures.
 pub(crate) fn make_gen_request() -> Value {
     json!({
@@ -32,6 +35,21 @@ pub(crate) fn key_request() -> Value {
 /// The question after a job, with its id in the body.
 pub(crate) fn fetch_request() -> Value {
     json!({"key": "enterprise_api_key", "request_id": 32})
+}
+
+/// A picture to be kept.
+pub(crate) fn base64_string() -> Value {
+    json!({"key": "enterprise_api_key", "base64_string": PICTURE})
+}
+
+/// The same under the name that `image_editing` has for it.
+pub(crate) fn init_image() -> Value {
+    json!({"key": "enterprise_api_key", "init_image": PICTURE})
+}
+
+/// The picture is kept.
+pub(crate) fn picture_kept() -> Value {
+    json!({"status": "success", "id": 1047, "output": [link()]})
 }
 
 /// Whatever is done.

@@ -36,6 +36,16 @@ pub(crate) struct UpdateBucketRequest;
 #[derive(Debug)]
 pub(crate) struct ResetBucketRequest;
 
+/// A picture to be kept.
+#[derive(Debug)]
+pub(crate) struct Base64StringRequest;
+
+/// The same under the name that `image_editing` has for it.
+#[derive(Debug)]
+pub(crate) struct InitImageRequest;
+
+impl ToSchema for Base64StringRequest {}
+impl ToSchema for InitImageRequest {}
 impl ToSchema for UpdateBucketRequest {}
 impl ToSchema for ResetBucketRequest {}
 impl ToSchema for MakeGenRequest {}
@@ -77,6 +87,20 @@ impl PartialSchema for FetchRequest {
     }
 }
 
+impl PartialSchema for Base64StringRequest {
+    fn schema() -> RefOr<Schema> {
+        let body = picture("base64_string", "init_image");
+        body.examples([examples::base64_string()]).into()
+    }
+}
+
+impl PartialSchema for InitImageRequest {
+    fn schema() -> RefOr<Schema> {
+        let body = picture("init_image", "base64_string");
+        body.examples([examples::init_image()]).into()
+    }
+}
+
 impl PartialSchema for UpdateBucketRequest {
     fn schema() -> RefOr<Schema> {
         let texts = [
@@ -106,6 +130,16 @@ fn deploy_type() -> AnyOfBuilder {
     let mut names = RawBucketDetails::deploy_types();
     let default = names.next().unwrap_or_default();
     lenient::choice(RawBucketDetails::deploy_types(), default)
+}
+
+/// A body with a picture, under `name` or under `other`.
+fn picture(name: &str, other: &str) -> ObjectBuilder {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let is_name = "The picture: a data URI or bare base64 of a JPEG, PNG, WebP or GIF.";
+    let is_other = format!("The same, when there is no `{name}`.");
+    keyed()
+        .property(name, text().description(Some(is_name)))
+        .property(other, text().description(Some(is_other)))
 }
 
 /// A body with a key.

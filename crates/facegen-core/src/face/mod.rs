@@ -3,9 +3,11 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
+//! | [`inline`] | photographs that come as text |
 //! | `base64` | base64 as clients send it |
 
 mod base64;
+pub mod inline;
 pub mod source;
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,26 @@ fn a_file_of_a_hundred_megabytes_is_refused_by_its_length() {
 }
 
 #[test]
+fn what_is_no_url_may_stand_in_other_fields() {
+    let read = |text: &str| inline::parse("init_image", text, 3);
+    for text in [" AAAA\n", "data:image/png;base64,AAAA", "AA AA"] {
+        assert_eq!(read(text).unwrap().bytes(), [0; 3], "{text}");
+    }
+    for (text, message) in [
+        ("", "init_image is required"),
+        (" null ", "init_image is required"),
+        ("data:;base64,", "init_image is empty"),
+        ("AAAAAA", "init_image must not be longer than 0.000003 MB"),
+        ("data:,AAAA", "init_image must be base64 in its data URI"),
+        ("data:;base64,!", "init_image is not valid base64"),
+        ("A", "init_image is not valid base64"),
+        ("https://a/b.png", "init_image must be a data URI or base64"),
+    ] {
+        assert_eq!(read(text).unwrap_err().message, message, "{text}");
+    }
+}
+
+#[test]
 fn a_url_has_a_limit_of_its_own() {
     let longest = format!("https://a/{}", "x".repeat(MAX_URL_BYTES - 10));
     let source = FaceSource::parse(&longest, 1).unwrap();

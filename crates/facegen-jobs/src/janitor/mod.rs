@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,7 @@ impl Janitor {
     async fn clean(&self, now: Timestamp) {
         for cleaned in [
             self.erase_pictures(now).await,
+            self.erase_uploads(now).await,
             self.erase_leftovers(now).await,
             self.delete_rows(now).await,
             self.truncate_log().await,
@@ -119,8 +121,11 @@ impl Janitor {
         Ok(())
     }
 
+    /// Nothing that was sent before the config was changed goes early.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let before = now - self.shared.config().keep_pictures - LEFTOVERS;
+        let oldest = self.shared.store.oldest_upload(now).await?;
+        let before = now - self.shared.config().keep_pictures;
+        let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
         let files = self.shared.ports.images.delete_before(before).await?;
         if files > 0 {
             tracing::info!(files, "files that belonged to no job are deleted");

@@ -1,5 +1,7 @@
 //! What goes, and when.
 
+mod uploads;
+
 use std::sync::OnceLock;
 
 use async_trait::async_trait;

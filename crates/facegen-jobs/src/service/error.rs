@@ -27,6 +27,14 @@ pub enum JobError {
         /// When the next one may come.
         retry_after: Duration,
     },
+    /// As many bytes of pictures that were sent are kept of the key as may.
+    #[error("rate limit exceeded, at most {limit} bytes of pictures may be kept")]
+    UploadsFull {
+        /// How many bytes may be kept.
+        limit: u64,
+        /// When the first of them go.
+        retry_after: Duration,
+    },
     /// Another request has this idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyTaken,
@@ -60,7 +68,7 @@ impl JobError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::QueueFull { .. } => ErrorCode::QueueFull,
-            Self::TooManyRequests { .. } => ErrorCode::RateLimited,
+            Self::TooManyRequests { .. } | Self::UploadsFull { .. } => ErrorCode::RateLimited,
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Bucket(_) => ErrorCode::InvalidRequest,

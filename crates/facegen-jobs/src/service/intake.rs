@@ -116,7 +116,8 @@ fn full(shared: &Shared, limit: u32) -> JobError {
     }
 }
 
-fn new_prefix() -> Result<FilePrefix, JobError> {
+/// What the names of new files begin with.
+pub(super) fn new_prefix() -> Result<FilePrefix, JobError> {
     let text = Uuid::new_v4().to_string();
     FilePrefix::parse(&text).ok_or_else(|| JobError::BrokeDown("a uuid is no file prefix"))
 }

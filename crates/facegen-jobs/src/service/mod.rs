@@ -12,6 +12,7 @@
 //! | `pace` | how fast the engine is |
 //! | `photographs` | decoded photographs of the jobs that come next |
 //! | `rate` | how often each key has asked of late |
+//! | `uploads` | pictures that callers send to get a link |
 //! | `shared` | what the service, the worker and the upkeep share |
 
 mod buckets;
@@ -25,6 +26,7 @@ pub(crate) mod rate;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
+pub(crate) mod uploads;
 mod view;
 mod watch;
 
@@ -43,6 +45,7 @@ pub use erase::{Erased, Erasure};
 pub use error::JobError;
 pub use mail::Replay;
 use shared::Shared;
+pub use uploads::{Upload, Uploaded};
 pub use view::{JobView, JobWatch};
 
 use crate::buckets::{Bucket, KeyBuckets};
@@ -282,15 +285,15 @@ impl JobService {
         watch::backlog(&self.shared).await
     }
 
-    /// The bytes of a file of a job that has succeeded and whose pictures have
-    /// not expired, wherever they are; `None` otherwise.
+    /// The bytes of a file of a job that has succeeded, or of one that a caller
+    /// has sent, that has not expired, wherever it is; `None` otherwise.
     ///
     /// # Errors
     /// One of the stores cannot be read.
     pub async fn file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
         let job = self.shared.queue.find_by_prefix(&name.prefix).await?;
         let Some(job) = job.filter(|job| self.has_file(job, name)) else {
-            return Ok(None);
+            return uploads::file(&self.shared, name).await;
         };
         let object = ObjectName {
             file: name.clone(),

@@ -142,6 +142,16 @@ impl Shared {
 
     /// Decodes a photograph where it disturbs nobody.
     pub(crate) async fn decode(&self, image: FaceImage) -> Result<Picture, FaceError> {
+        self.decode_and(image, |picture| picture).await
+    }
+
+    /// Decodes a photograph where it disturbs nobody, and lets `work` go on with
+    /// it there.
+    pub(crate) async fn decode_and<T: Send + 'static>(
+        &self,
+        image: FaceImage,
+        work: impl FnOnce(Picture) -> T + Send + 'static,
+    ) -> Result<T, FaceError> {
         let broke_down = || FaceError::new("face_image cannot be read");
         // The semaphore is never closed.
         let place = Arc::clone(&self.decoding).acquire_owned().await;
@@ -150,7 +160,7 @@ impl Shared {
         let decode = move || {
             // Even if nobody waits for the picture any more.
             let _place = place;
-            faces.decode(&image)
+            faces.decode(&image).map(work)
         };
         let decoded = tokio::task::spawn_blocking(decode).await;
         decoded.unwrap_or_else(|error| {

@@ -1,12 +1,16 @@
 //! The service, with and without an engine behind it.
 
 mod control;
+mod uploads;
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use facegen_core::fake::paint;
 use facegen_core::redact::FaceImage;
-use facegen_core::{ErrorCode, FileKind, GenerationInput, RawGenerationRequest};
+use facegen_core::{
+    ErrorCode, FileKind, GenerationInput, RawGenerationRequest, StorageError, Timestamp,
+};
 
 use super::*;
 use crate::job::Failure;

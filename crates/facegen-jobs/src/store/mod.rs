@@ -15,6 +15,7 @@
 //! | `deliveries` | the statements about webhooks and uploads |
 //! | `mailbox` | the deliveries of a key, as its holder sees them |
 //! | `retention` | the statements about what is old |
+//! | `uploads` | the statements about pictures that callers have sent |
 
 pub(crate) mod deliveries;
 mod error;
@@ -27,6 +28,7 @@ pub(crate) mod retention;
 pub(crate) mod row;
 #[cfg(test)]
 mod tests;
+pub(crate) mod uploads;
 
 use std::path::Path;
 use std::time::Duration;

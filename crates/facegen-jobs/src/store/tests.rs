@@ -68,10 +68,12 @@ async fn limits_are_kept_with_the_key() {
     let server = KeyLimits {
         requests_per_minute: 10,
         queue_share: 5,
+        ..KeyLimits::default()
     };
     let of_both = KeyLimits {
         requests_per_minute: 60,
         queue_share: 5,
+        ..KeyLimits::default()
     };
     assert_eq!(key.limits.or(server), of_both);
     let none = OwnLimits {

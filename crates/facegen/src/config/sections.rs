@@ -71,6 +71,7 @@ pub(crate) struct QueueSection {
 pub(crate) struct KeysSection {
     pub(crate) requests_per_minute: u16,
     pub(crate) queue_share: u32,
+    pub(crate) upload_megabytes: u16,
 }
 
 /// `[webhooks]`

@@ -145,6 +145,7 @@ pub(super) fn jobs_config(config: &Config) -> JobsConfig {
         key_limits: KeyLimits {
             requests_per_minute: config.keys.requests_per_minute.into(),
             queue_share: config.keys.queue_share,
+            upload_bytes: u64::from(config.keys.upload_megabytes) * 1_000_000,
         },
     }
 }

@@ -1,0 +1,122 @@
+//! Pictures that are sent to get a link, for clients that pass links on.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use facegen_core::face::inline;
+use facegen_core::redact::FaceImage;
+use facegen_core::{FaceError, FieldError, RequestError};
+use facegen_jobs::{JobError, Upload, Uploaded};
+use tracing::Instrument;
+
+use crate::ApiError;
+use crate::body::{BodyShare, RequestBody};
+use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::links::Links;
+use crate::openapi::errors::UploadErrors;
+use crate::openapi::request::{Base64StringRequest, InitImageRequest};
+use crate::response::Json;
+use crate::wire::PictureKept;
+
+/// Keeps a picture and links to it
+///
+/// As PNG, for as long as pictures that were made.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "face_gen",
+    request_body = Base64StringRequest,
+    responses((status = 200, body = PictureKept, description = "The link"), UploadErrors),
+)]
+pub(crate) async fn base64_string(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    keep(&state, call, "base64_string").await
+}
+
+/// Keeps a picture and links to it
+///
+/// As PNG, for as long as pictures that were made.
+#[utoipa::path(
+    post,
+    path = "",
+    tag = "face_gen",
+    request_body = InitImageRequest,
+    responses((status = 200, body = PictureKept, description = "The link"), UploadErrors),
+)]
+pub(crate) async fn init_image(
+    State(state): State<SharedState>,
+    call: ApiCall,
+) -> Result<Response, ApiError> {
+    keep(&state, call, "init_image").await
+}
+
+/// Keeps the picture under `name`, or under the name of the other route.
+async fn keep(
+    state: &SharedState,
+    call: ApiCall,
+    name: &'static str,
+) -> Result<Response, ApiError> {
+    let ApiCall {
+        key,
+        body,
+        share,
+        base_url,
+        ..
+    } = call;
+    let max_bytes = state.config.max_face_bytes;
+    let parsing = move || (parse(body, name, max_bytes), share);
+    let (parsed, share) = off_the_runtime(parsing).await?;
+    let (field, image) = parsed?;
+    let upload = Upload {
+        key: key.id,
+        image,
+        max_bytes,
+    };
+    let uploaded = submit(state, upload, share).await?;
+    let uploaded = uploaded.map_err(|error| of_field(error, field))?;
+    let links = Links::new(&base_url);
+    Ok(Json(PictureKept::new(&uploaded, links)).into_response())
+}
+
+/// The picture, and the name of its field. Its text goes as soon as it is read.
+fn parse(
+    body: RequestBody,
+    name: &'static str,
+    max_bytes: usize,
+) -> Result<(&'static str, FaceImage), RequestError> {
+    let (field, text) = body.into_picture(name)?;
+    match inline::parse(field, text.expose(), max_bytes) {
+        Ok(image) => Ok((field, image)),
+        Err(error) => Err(RequestError {
+            errors: vec![error],
+        }),
+    }
+}
+
+/// Hands the picture over. It is in memory until it is kept, whether or not the
+/// caller is still there.
+async fn submit(
+    state: &SharedState,
+    upload: Upload,
+    share: BodyShare,
+) -> Result<Result<Uploaded, JobError>, ApiError> {
+    let jobs = state.jobs.clone();
+    let uploading = async move {
+        let uploaded = jobs.upload(upload).await;
+        drop(share);
+        uploaded
+    };
+    let task = tokio::spawn(uploading.in_current_span());
+    task.await.map_err(|_| ApiError::Panicked)
+}
+
+/// What is wrong with a picture is told of the field that it came in.
+fn of_field(error: JobError, field: &'static str) -> ApiError {
+    let JobError::Face(FaceError { message, .. }) = error else {
+        return error.into();
+    };
+    let rule = message.strip_prefix("face_image ").unwrap_or(&message);
+    let errors = vec![FieldError::new(field, rule)];
+    RequestError { errors }.into()
+}

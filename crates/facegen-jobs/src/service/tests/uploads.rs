@@ -1,0 +1,143 @@
+//! Pictures that callers send to get a link.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+/// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it.
+fn upload(key: KeyId, max_bytes: usize) -> Upload {
+    let image = FaceImage::from(b"photograph".to_vec());
+    Upload {
+        key,
+        image,
+        max_bytes,
+    }
+}
+
+#[tokio::test]
+async fn an_upload_outlives_the_process_and_has_numbers_of_its_own() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    assert_eq!(submit(&service, key, "a job").await.id.get(), 1);
+    let first = service.upload(upload(key, 10_000)).await.unwrap();
+    let second = service.upload(upload(key, 10_000)).await.unwrap();
+    assert_eq!((first.id, second.id), (1, 2));
+    assert_ne!(first.file, second.file);
+    service.close().await;
+    drop(service);
+    let service = world.open().await;
+    for uploaded in [first, second] {
+        let file = service.file(&uploaded.file).await.unwrap();
+        assert_eq!(file.unwrap(), [b'p'; 32 * 32 * 3]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_long_as_a_png_is_halved_until_it_is_not() {
+    let world = World::new();
+    let mut config = world.config();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    for (max_bytes, limit, side) in [
+        (3_072, 0, 32),
+        (3_071, 0, 16),
+        (768, 0, 16),
+        (100, 0, 4),
+        (0, 0, 1),
+        (3_072, 1_000_000, 32),
+        (usize::MAX, 1_000_000, 32),
+    ] {
+        config.key_limits.upload_bytes = limit;
+        service.reconfigure(config.clone());
+        let uploaded = service.upload(upload(key, max_bytes)).await.unwrap();
+        let file = service.file(&uploaded.file).await.unwrap().unwrap();
+        assert_eq!(file.len(), side * side * 3, "{max_bytes}");
+    }
+}
+
+#[tokio::test]
+async fn long_files_count_as_they_are() {
+    let world = World::new();
+    let mut ports = world.ports();
+    ports.encoder = Arc::new(|_| Ok(vec![0; 400_000]));
+    let mut config = world.config();
+    config.key_limits.upload_bytes = 1_000_000;
+    let service = JobService::open(config, ports).await.unwrap();
+    let key = new_key(&service).await;
+    for _ in 0..2 {
+        service.upload(upload(key, 1_000_000)).await.unwrap();
+    }
+    let error = service.upload(upload(key, 1_000_000)).await.unwrap_err();
+    let JobError::UploadsFull { limit, retry_after } = error else {
+        panic!("{error}");
+    };
+    assert_eq!((limit, retry_after), (1_000_000, DAY));
+    assert_eq!(world.images.len(), 2);
+}
+
+#[tokio::test]
+async fn a_full_key_is_refused_before_anything_is_decoded() {
+    let world = World::new();
+    let encoded = Arc::new(AtomicUsize::new(0));
+    let mut ports = world.ports();
+    let count = Arc::clone(&encoded);
+    ports.encoder = Arc::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(vec![1])
+    });
+    let mut config = world.config();
+    config.key_limits.upload_bytes = 250_000;
+    let service = JobService::open(config, ports).await.unwrap();
+    let key = new_key(&service).await;
+    let mut kept = 0;
+    for _ in 0..5 {
+        kept += usize::from(service.upload(upload(key, 10)).await.is_ok());
+    }
+    assert_eq!((kept, encoded.load(Ordering::Relaxed)), (2, 2));
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_leaves_nothing() {
+    let world = World::new();
+    let mut ports = world.ports();
+    ports.images = Arc::new(Full);
+    let service = JobService::open(world.config(), ports).await.unwrap();
+    let key = new_key(&service).await;
+    let broken = Upload {
+        image: FaceImage::from(b"broken".to_vec()),
+        ..upload(key, 1)
+    };
+    let error = service.upload(broken).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
+    let error = service.upload(upload(key, 1)).await.unwrap_err();
+    assert!(matches!(error, JobError::Images(_)), "{error}");
+    service.drain();
+    let error = service.upload(upload(key, 1)).await.unwrap_err();
+    assert!(matches!(error, JobError::Draining), "{error}");
+    let store = world.store().await;
+    assert_eq!(count(&store, "SELECT count(*) FROM uploads").await, 0);
+}
+
+/// A store without any room.
+#[derive(Debug)]
+struct Full;
+
+#[async_trait]
+impl ImageStore for Full {
+    async fn put(&self, _: &ObjectName, _: Vec<u8>) -> Result<(), StorageError> {
+        Err(StorageError("the disk is full".into()))
+    }
+
+    async fn get(&self, _: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(None)
+    }
+
+    async fn delete(&self, _: &ObjectName) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
+        Ok(0)
+    }
+}

@@ -1,0 +1,159 @@
+//! Pictures that callers send to get a link, for clients that pass links on.
+//!
+//! They are kept as long as pictures that were made, in the folder of the
+//! server, as PNG: so nothing but pixels is shown again, whatever was sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::redact::FaceImage;
+use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture};
+
+use super::intake::new_prefix;
+use super::shared::{self, Shared};
+use super::{JobError, JobService, PictureEncoder};
+use crate::key::KeyId;
+use crate::key_limits::SHORTEST_UPLOAD;
+use crate::store::uploads::NewUpload;
+
+/// A picture that a caller sends.
+#[derive(Debug)]
+pub struct Upload {
+    /// Whose it is.
+    pub key: KeyId,
+    /// The file as it was sent.
+    pub image: FaceImage,
+    /// The longest file that is of use behind the link.
+    pub max_bytes: usize,
+}
+
+/// A picture that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Its number. It is no number of a job.
+    pub id: u32,
+    /// Its file, to be had by [`JobService::file`].
+    pub file: FileName,
+}
+
+impl JobService {
+    /// Keeps a picture for as long as one that was made. A caller that goes
+    /// away meanwhile changes nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read as a picture, the key has as many already as it
+    /// may, the server is stopping, or a store cannot be written.
+    pub async fn upload(&self, upload: Upload) -> Result<Uploaded, JobError> {
+        let shared = Arc::clone(&self.shared);
+        shared::to_the_end(async move { take_in(&shared, upload).await }).await
+    }
+}
+
+async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> {
+    if shared.draining.is_cancelled() {
+        return Err(JobError::Draining);
+    }
+    let Upload {
+        key,
+        image,
+        max_bytes,
+    } = upload;
+    let limit = shared.config().key_limits.upload_bytes;
+    check_room(shared, key, limit).await?;
+    let png = encode(shared, image, longest(max_bytes, limit)).await?;
+    let created_at = shared.ports.clock.now();
+    let new = NewUpload {
+        key,
+        file_prefix: new_prefix()?,
+        bytes: png.len(),
+        created_at,
+        expires_at: created_at + shared.config().keep_pictures,
+    };
+    let Some(id) = shared.store.insert_upload(&new, limit).await? else {
+        return Err(full(shared, key, limit).await?);
+    };
+    let object = object(new.file_prefix);
+    if let Err(error) = shared.ports.images.put(&object, png).await {
+        // Without its file the row would only take room.
+        shared.store.delete_upload(id.into()).await?;
+        return Err(error.into());
+    }
+    let file = object.file;
+    Ok(Uploaded { id, file })
+}
+
+/// Refuses a key without room. It decides nothing, but spares the work of
+/// decoding.
+async fn check_room(shared: &Shared, key: KeyId, limit: u64) -> Result<(), JobError> {
+    let now = shared.ports.clock.now();
+    let (kept, _) = shared.store.kept_uploads(key, now).await?;
+    if limit > 0 && kept + SHORTEST_UPLOAD > limit {
+        return Err(full(shared, key, limit).await?);
+    }
+    Ok(())
+}
+
+/// There is room when the first of what is there goes.
+async fn full(shared: &Shared, key: KeyId, limit: u64) -> Result<JobError, JobError> {
+    let now = shared.ports.clock.now();
+    let (_, first) = shared.store.kept_uploads(key, now).await?;
+    let retry_after = first.map_or(Duration::ZERO, |first| first.since(now));
+    Ok(JobError::UploadsFull { limit, retry_after })
+}
+
+/// The longest file that a key with this limit can have.
+fn longest(max_bytes: usize, limit: u64) -> usize {
+    match usize::try_from(limit) {
+        Ok(limit) if limit > 0 => max_bytes.min(limit),
+        Ok(_) | Err(_) => max_bytes,
+    }
+}
+
+/// The picture as a PNG of at most `max_bytes`.
+async fn encode(shared: &Shared, image: FaceImage, max_bytes: usize) -> Result<Vec<u8>, JobError> {
+    let encoder = Arc::clone(&shared.ports.encoder);
+    let fit = move |picture| fitting(&encoder, picture, max_bytes);
+    shared.decode_and(image, fit).await?.map_err(|error| {
+        tracing::error!(error, "a picture that was sent cannot be encoded");
+        JobError::BrokeDown("a picture cannot be encoded")
+    })
+}
+
+/// A photograph is longer as a PNG than it was, and could be too long to be
+/// fetched again. Then it is halved until it is not.
+fn fitting(
+    encoder: &PictureEncoder,
+    mut picture: Picture,
+    max_bytes: usize,
+) -> Result<Vec<u8>, String> {
+    loop {
+        let png = encoder(&picture)?;
+        match picture.halved() {
+            Some(half) if png.len() > max_bytes => picture = half,
+            Some(_) | None => return Ok(png),
+        }
+    }
+}
+
+/// The bytes of a file that was sent and has not expired.
+///
+/// # Errors
+/// One of the stores cannot be read.
+pub(super) async fn file(shared: &Shared, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+    let object = object(name.prefix.clone());
+    let now = shared.ports.clock.now();
+    if object.file != *name || !shared.store.has_upload(&name.prefix, now).await? {
+        return Ok(None);
+    }
+    Ok(shared.ports.images.get(&object).await?)
+}
+
+/// The one object of an upload.
+pub(crate) fn object(prefix: FilePrefix) -> ObjectName {
+    let file = FileName {
+        prefix,
+        index: 0,
+        kind: FileKind::Png,
+    };
+    ObjectName { file, attempt: 1 }
+}

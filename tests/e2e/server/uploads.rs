@@ -1,0 +1,77 @@
+//! Pictures that are sent to get a link.
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use facegen_outbound::{ImageLimits, read_image};
+use serde_json::{Value, json};
+
+use super::client::{Client, keep_file_secret, photograph_uri};
+use super::process::{API_KEY, Site};
+use crate::program::photograph;
+
+const ROUTE: &str = "/api/v6/base64_to_url";
+
+/// What `route` answers to this picture.
+fn send(client: &Client, route: &str, picture: &str) -> Result<(u16, Value)> {
+    client.post(route, &json!({"key": API_KEY, "init_image": picture}))
+}
+
+/// Width and height of a PNG.
+fn size(png: &[u8]) -> Result<(u32, u32)> {
+    ensure!(png.starts_with(b"\x89PNG"), "not a PNG");
+    let picture = read_image(png, &ImageLimits::default())?;
+    Ok((picture.width(), picture.height()))
+}
+
+#[test]
+fn a_photograph_becomes_a_png_that_outlives_the_process() -> Result<()> {
+    let site = Site::new()?;
+    let server = site.start()?;
+    let (status, answer) = send(&server.client, ROUTE, &photograph_uri())?;
+    let keys: Vec<_> = answer.as_object().context("no object")?.keys().collect();
+    assert_eq!(keys, ["id", "output", "status"], "{answer}");
+    assert_eq!((status, &answer["id"]), (200, &json!(1)), "{answer}");
+    let png = server.client.picture(&answer)?;
+    keep_file_secret(&png);
+    assert_eq!(size(&png)?, (512, 512));
+    let link = answer["output"][0].as_str().context("no link")?;
+    let path = link.trim_start_matches(server.client.address()).to_owned();
+    ensure!(path.starts_with("/temp/"), "{path}");
+
+    ensure!(server.terminate()?.success(), "it does not stop");
+    let server = site.start()?;
+    assert_eq!(server.client.get(&path)?, (200, png));
+    let again = send(&server.client, ROUTE, &photograph_uri())?;
+    assert_eq!(again.1["id"], 2);
+    Ok(())
+}
+
+#[test]
+fn what_would_be_too_long_to_be_fetched_is_made_smaller() -> Result<()> {
+    let file = std::fs::read(photograph("person_b_2.jpg"))?;
+    keep_file_secret(&file);
+    let picture = STANDARD.encode(file);
+    let limit = "FACEGEN__FACE_IMAGE__MAX_MEGABYTES";
+    for (megabytes, expected) in [("2", (689, 900)), ("1", (344, 450))] {
+        let server = Site::new()?.with(limit, megabytes).start()?;
+        let (status, answer) = send(&server.client, ROUTE, &picture)?;
+        assert_eq!(status, 200, "{answer}");
+        let png = server.client.picture(&answer)?;
+        assert_eq!(size(&png)?, expected, "{megabytes} MB");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_no_picture_gets_no_link() -> Result<()> {
+    let server = Site::new()?.start()?;
+    let text = STANDARD.encode("not a picture");
+    for route in [ROUTE, "/api/v6/image_editing/base64_to_url"] {
+        let (status, answer) = send(&server.client, route, &text)?;
+        assert_eq!(status, 400, "{answer}");
+        let message = "init_image is not a JPEG, PNG, WebP or GIF image";
+        assert_eq!(answer["message"], message);
+    }
+    Ok(())
+}
