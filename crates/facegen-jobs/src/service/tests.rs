@@ -1,6 +1,7 @@
 //! The service, with and without an engine behind it.
 
 mod control;
+mod once;
 mod uploads;
 
 use std::collections::BTreeSet;

@@ -18,6 +18,8 @@ pub(crate) enum Mood {
     Works,
     Fails,
     Hangs,
+    /// Does not answer before its mood changes.
+    Waits,
     /// Takes the first object of a job only.
     FailsLater,
 }
@@ -69,6 +71,11 @@ impl ImageStore for FakeBucket {
         let is_first = object.file.index == 0 && object.file.kind == FileKind::Png;
         match mood {
             Mood::FailsLater if is_first => self.objects.put(object, bytes).await,
+            Mood::Waits => {
+                let mut mood = self.mood.subscribe();
+                let _ = mood.wait_for(|mood| *mood != Mood::Waits).await;
+                self.objects.put(object, bytes).await
+            }
             Mood::Works => self.objects.put(object, bytes).await,
             Mood::Fails | Mood::FailsLater => Err(StorageError("as the test wants it".into())),
             Mood::Hangs => std::future::pending().await,

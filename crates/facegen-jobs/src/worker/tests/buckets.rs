@@ -204,3 +204,45 @@ async fn what_was_uploaded_for_nothing_is_deleted() {
     assert!(bucket.objects.is_empty() && world.images.is_empty());
     assert_eq!(*bucket.asked.borrow(), 1);
 }
+
+#[tokio::test]
+async fn what_is_erased_is_in_no_bucket_either() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Works);
+    let (service, key, running, _) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    assert_eq!(bucket.objects.len(), 1);
+    let erased = service.erase(key, job.id).await.unwrap().unwrap();
+    assert!(erased.pictures.folder);
+    assert_eq!(erased.pictures.bucket, Some(true));
+    assert!(bucket.objects.is_empty());
+    assert_eq!(service.file(&first_file(&job)).await.unwrap(), None);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Fails);
+    let (service, key, running, store) = begin(&world, &bucket).await;
+    let job = made(&service, key, "a person").await;
+    until(&store, QUEUED, 1).await;
+
+    let asked = *bucket.asked.borrow();
+    bucket.set(Mood::Waits);
+    world.clock.advance(Duration::from_secs(5));
+    service.look_for_mail();
+    let mut under_way = bucket.asked.subscribe();
+    let begun = under_way.wait_for(|now| *now > asked);
+    let _ = timeout(PATIENCE, begun).await.unwrap();
+    service.erase(key, job.id).await.unwrap().unwrap();
+    bucket.set(Mood::Works);
+
+    let under_way = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'running')";
+    until(&store, under_way, 0).await;
+    assert_eq!(count(&store, DELIVERED).await, 0);
+    assert!(bucket.objects.is_empty() && world.images.is_empty());
+    let job = service.find(key, job.id).await.unwrap().unwrap();
+    assert_eq!(job.link_base, None);
+    running.shutdown(Duration::ZERO).await;
+}

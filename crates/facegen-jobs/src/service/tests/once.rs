@@ -1,0 +1,40 @@
+//! Requests that are sent again under one name.
+
+use super::*;
+use crate::idempotency::Idempotency;
+
+/// The request for this prompt, under a name.
+fn once(key: KeyId, prompt: &str) -> Submission {
+    let submission = submission(key, request(prompt));
+    let name = Idempotency::new(
+        "a name",
+        "make_gen",
+        &submission.request,
+        true,
+        &submission.face,
+    );
+    Submission {
+        once: Some(name),
+        ..submission
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_remembered_over_a_restart_and_for_a_day() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let first = service.submit(once(key, "a person")).await.unwrap();
+    service.close().await;
+    drop(service);
+
+    let service = world.open().await;
+    let again = service.submit(once(key, "a person")).await.unwrap();
+    assert_eq!(again.id, first.id);
+    let other = service.submit(once(key, "somebody else")).await;
+    assert!(matches!(other, Err(JobError::IdempotencyKeyTaken)));
+
+    world.clock.advance(Duration::from_hours(24));
+    let next_day = service.submit(once(key, "somebody else")).await.unwrap();
+    assert_ne!(next_day.id, first.id);
+}
