@@ -118,13 +118,21 @@ impl Test {
             },
             warnings: vec!["a warning".into()],
             stages: Stages::default(),
-            verdicts: Vec::new(),
+            verdicts: vec![verdict()],
         }
     }
 
     async fn reclaim(&self, from: Workers) -> Reclaimed {
         let now = self.clock.now();
         self.queue.reclaim(from, 3, now).await.unwrap()
+    }
+}
+
+fn verdict() -> SafetyVerdict {
+    SafetyVerdict {
+        flagged: true,
+        concepts: vec![0.0006, -0.25],
+        special_care: vec![-0.125],
     }
 }
 
@@ -329,6 +337,7 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
     let job = test.queue.find(None, success.id).await.unwrap().unwrap();
     assert_eq!(job.generation_time, Some(Duration::from_millis(1_500)));
     assert_eq!(job.warnings, ["a warning"]);
+    assert_eq!(job.verdicts, [verdict()]);
     assert_eq!(
         job.expires_at,
         Some(test.clock.now() + Duration::from_hours(24))
