@@ -74,6 +74,8 @@ mod openapi;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod own_pictures;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod schemathesis;

@@ -48,6 +48,10 @@ impl<T: FaceReader> FaceReader for Current<T> {
     fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
         self.get().decode(image)
     }
+
+    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        self.get().decode_own(image)
+    }
 }
 
 #[cfg(test)]

@@ -46,9 +46,7 @@ impl Faces {
                 "face_image cannot be fetched within {} seconds",
                 self.deadline.as_secs_f64()
             ),
-            GuardError::Status(status) => {
-                format!("face_image cannot be fetched, its server answered {status}")
-            }
+            GuardError::Status(status) => FaceError::answered(*status).message,
             GuardError::TooLong { max_bytes } => InputImageError::TooLong {
                 max_bytes: *max_bytes,
             }
@@ -75,11 +73,23 @@ impl FaceReader for Faces {
     }
 
     fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
-        read_image(image.bytes(), &self.limits).map_err(|error| FaceError {
-            code: error.code(),
-            message: error.to_string(),
-        })
+        read(image, &self.limits)
     }
+
+    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        let limits = ImageLimits {
+            max_bytes: usize::MAX,
+            ..self.limits
+        };
+        read(image, &limits)
+    }
+}
+
+fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Picture, FaceError> {
+    read_image(image.bytes(), limits).map_err(|error| FaceError {
+        code: error.code(),
+        message: error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -107,6 +117,29 @@ mod tests {
         assert_eq!(image.bytes(), file);
         let picture = faces().decode(&image).unwrap();
         assert_eq!((picture.width(), picture.height()), (48, 32));
+    }
+
+    #[test]
+    fn own_files_may_be_longer_but_not_larger() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/assets/images/progressive.jpg"
+        );
+        let image = FaceImage::from(std::fs::read(path).unwrap());
+        let short = ImageLimits {
+            max_bytes: 100,
+            ..ImageLimits::default()
+        };
+        let small = ImageLimits {
+            max_pixels: 100,
+            ..short
+        };
+        let guard = guard(&FakeResolver::empty());
+        for (limits, foreign, own) in [(short, false, true), (small, false, false)] {
+            let faces = Faces::new(guard.clone(), limits, Duration::from_secs(10));
+            assert_eq!(faces.decode(&image).is_ok(), foreign);
+            assert_eq!(faces.decode_own(&image).is_ok(), own);
+        }
     }
 
     #[test]

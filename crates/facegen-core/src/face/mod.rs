@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
 //! | [`inline`] | photographs that come as text |
+//! | [`own`] | [`own_file`], which URLs lead to this server's own files |
 //! | `base64` | base64 as clients send it |
 
 mod base64;
 pub mod inline;
+pub mod own;
 pub mod source;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ use std::fmt;
 use async_trait::async_trait;
 use thiserror::Error;
 
+pub use own::own_file;
 pub use source::FaceSource;
 
 use crate::redact::{FaceImage, SafeUrl};
@@ -37,6 +40,14 @@ pub trait FaceReader: fmt::Debug + Send + Sync {
     /// # Errors
     /// The file cannot be read as a photograph.
     fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError>;
+
+    /// The same for a file of this server, whose length is no concern.
+    ///
+    /// # Errors
+    /// The file cannot be read as a photograph.
+    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        self.decode(image)
+    }
 }
 
 /// Why a photograph cannot be had.
@@ -58,5 +69,14 @@ impl FaceError {
             code: ErrorCode::InvalidFaceImage,
             message: message.into(),
         }
+    }
+
+    /// The server behind the URL answered with this HTTP status, and no
+    /// photograph.
+    #[must_use]
+    pub fn answered(status: u16) -> Self {
+        Self::new(format!(
+            "face_image cannot be fetched, its server answered {status}"
+        ))
     }
 }

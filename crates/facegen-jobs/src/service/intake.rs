@@ -6,6 +6,7 @@ use std::time::Duration;
 use facegen_core::{FaceSource, FilePrefix};
 use uuid::Uuid;
 
+use super::decoding::Encoded;
 use super::shared::Shared;
 use super::{Checkpoint, JobError, Submission};
 use crate::idempotency::Intake;
@@ -38,7 +39,7 @@ pub(super) async fn take_in(
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
-        let picture = shared.decode(image.clone()).await?;
+        let picture = shared.decode(Encoded::Foreign(image.clone())).await?;
         submission.request = submission
             .request
             .fitted_to(picture.width(), picture.height());

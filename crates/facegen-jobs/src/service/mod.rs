@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`error`] | [`JobError`] |
 //! | `buckets` | the buckets of keys |
+//! | `decoding` | how photographs become pixels |
 //! | `erase` | [`Erased`], what is left of a job |
 //! | `view` | [`JobView`], all about one job, and [`JobWatch`], how it changes |
 //! | `mail` | the deliveries of a key |
+//! | `files` | the files that are read at this server |
 //! | `intake` | how a job comes in |
 //! | `watch` | how one waits for its end, and how long that takes |
 //! | `pace` | how fast the engine is |
@@ -16,8 +18,10 @@
 //! | `shared` | what the service, the worker and the upkeep share |
 
 mod buckets;
+pub(crate) mod decoding;
 pub(crate) mod erase;
 pub mod error;
+pub(crate) mod files;
 mod intake;
 mod mail;
 pub(crate) mod pace;
@@ -37,8 +41,7 @@ use std::time::Duration;
 
 use facegen_core::redact::Secret;
 use facegen_core::{
-    Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, JobState, ObjectName,
-    Picture, WebhookSender,
+    Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, Picture, WebhookSender,
 };
 
 pub use erase::{Erased, Erasure};
@@ -291,29 +294,7 @@ impl JobService {
     /// # Errors
     /// One of the stores cannot be read.
     pub async fn file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-        let job = self.shared.queue.find_by_prefix(&name.prefix).await?;
-        let Some(job) = job.filter(|job| self.has_file(job, name)) else {
-            return uploads::file(&self.shared, name).await;
-        };
-        let object = ObjectName {
-            file: name.clone(),
-            attempt: job.attempt,
-        };
-        let bytes = self.shared.ports.images.get(&object).await?;
-        let Some(link_base) = job.link_base.as_ref().filter(|_| bytes.is_none()) else {
-            return Ok(bytes);
-        };
-        match self.shared.buckets.holding(job.key, link_base).await? {
-            Some(destination) => Ok(destination.bucket().store.get(&object).await?),
-            None => Ok(None),
-        }
-    }
-
-    fn has_file(&self, job: &Job, name: &FileName) -> bool {
-        job.state == JobState::Succeeded
-            && job.removed_at.is_none()
-            && !self.has_expired(job)
-            && job.files().contains(name)
+        files::file(&self.shared, name).await
     }
 
     /// Whether the pictures of this job have gone because their time is over.

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use facegen_core::redact::FaceImage;
-use facegen_core::{Current, FaceError, Picture, Timestamp};
+use facegen_core::{Current, Timestamp};
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -63,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) draining: CancellationToken,
     /// No job will end any more, except by being cancelled.
     pub(crate) stopped: CancellationToken,
-    decoding: Arc<Semaphore>,
+    pub(super) decoding: Arc<Semaphore>,
     _lock: FolderLock,
 }
 
@@ -138,36 +137,6 @@ impl Shared {
         if job.request.webhook().is_some() {
             self.webhooks.notify_one();
         }
-    }
-
-    /// Decodes a photograph where it disturbs nobody.
-    pub(crate) async fn decode(&self, image: FaceImage) -> Result<Picture, FaceError> {
-        self.decode_and(image, |picture| picture).await
-    }
-
-    /// Decodes a photograph where it disturbs nobody, and lets `work` go on with
-    /// it there.
-    pub(crate) async fn decode_and<T: Send + 'static>(
-        &self,
-        image: FaceImage,
-        work: impl FnOnce(Picture) -> T + Send + 'static,
-    ) -> Result<T, FaceError> {
-        let broke_down = || FaceError::new("face_image cannot be read");
-        // The semaphore is never closed.
-        let place = Arc::clone(&self.decoding).acquire_owned().await;
-        let place = place.map_err(|_| broke_down())?;
-        let faces = Arc::clone(&self.ports.faces);
-        let decode = move || {
-            // Even if nobody waits for the picture any more.
-            let _place = place;
-            faces.decode(&image).map(work)
-        };
-        let decoded = tokio::task::spawn_blocking(decode).await;
-        decoded.unwrap_or_else(|error| {
-            let reason = broken_task::reason(&error);
-            tracing::error!(reason, "the decoder of photographs broke down");
-            Err(broke_down())
-        })
     }
 
     /// Told when there may be something of this kind to deliver. Uploads are

@@ -9,6 +9,7 @@ use std::time::Duration;
 use facegen_core::redact::FaceImage;
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture};
 
+use super::decoding::Encoded;
 use super::intake::new_prefix;
 use super::shared::{self, Shared};
 use super::{JobError, JobService, PictureEncoder};
@@ -113,10 +114,13 @@ fn longest(max_bytes: usize, limit: u64) -> usize {
 async fn encode(shared: &Shared, image: FaceImage, max_bytes: usize) -> Result<Vec<u8>, JobError> {
     let encoder = Arc::clone(&shared.ports.encoder);
     let fit = move |picture| fitting(&encoder, picture, max_bytes);
-    shared.decode_and(image, fit).await?.map_err(|error| {
-        tracing::error!(error, "a picture that was sent cannot be encoded");
-        JobError::BrokeDown("a picture cannot be encoded")
-    })
+    shared
+        .decode_and(Encoded::Foreign(image), fit)
+        .await?
+        .map_err(|error| {
+            tracing::error!(error, "a picture that was sent cannot be encoded");
+            JobError::BrokeDown("a picture cannot be encoded")
+        })
 }
 
 /// A photograph is longer as a PNG than it was, and could be too long to be

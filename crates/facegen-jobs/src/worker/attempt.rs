@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use facegen_core::redact::FaceImage;
 use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture, SafetyVerdict,
     Timestamp,
@@ -17,11 +16,11 @@ use super::failures;
 use super::in_hand::Held;
 use super::pictures::{self, Files};
 use super::retry::retry;
-use super::stop::{Stop, of_backend, of_face};
+use super::stop::{Stop, of_backend};
 use super::turns::Turn;
 use crate::broken_task;
 use crate::engine_thread::{Generation, GenerationEvent};
-use crate::job::{FaceOrigin, Job, Stages, millis};
+use crate::job::{FaceOrigin, Stages, millis};
 use crate::metrics::{self, Stage};
 use crate::queue::{Claim, Place, cost};
 use crate::service::Checkpoint;
@@ -56,9 +55,9 @@ pub(super) enum Ended {
 
 /// One attempt at one job.
 pub(super) struct Attempt {
-    shared: Arc<Shared>,
-    claim: Claim,
-    held: Held,
+    pub(super) shared: Arc<Shared>,
+    pub(super) claim: Claim,
+    pub(super) held: Held,
     hand_back: CancellationToken,
     /// What is asked for, once the size of the photograph is known.
     fitted: OnceLock<GenerationRequest>,
@@ -176,43 +175,6 @@ impl Attempt {
             },
             verdicts: output.verdicts,
         })
-    }
-
-    /// The photograph behind the job's URL, if that is where it is.
-    async fn fetch(&self) -> Result<Option<FaceImage>, Stop> {
-        let FaceOrigin::Url(url) = &self.claim.job.face else {
-            return Ok(None);
-        };
-        let begin = Instant::now();
-        let image = self.shared.ports.faces.fetch(url).await;
-        metrics::stage(Stage::FaceFetch, begin.elapsed());
-        self.held.fetched();
-        // There is room for another.
-        self.shared.work.notify_one();
-        image.map(Some).map_err(of_face)
-    }
-
-    /// The photograph that was fetched, or that came with the request.
-    async fn photograph(&self, fetched: Option<FaceImage>) -> Result<Picture, Stop> {
-        let Job {
-            id, file_prefix, ..
-        } = &self.claim.job;
-        if let Some(picture) = self.shared.photographs.take(file_prefix) {
-            return Ok(picture);
-        }
-        let image = match fetched {
-            Some(image) => image,
-            None => {
-                let read = || self.shared.queue.photograph(*id);
-                let image = retry(self.shared.config().lease, "read a photograph", read).await;
-                let image = image.map_err(|error| {
-                    tracing::error!(%error, "cannot read the photograph of a job");
-                    Stop::StoreFailed
-                });
-                image?.ok_or_else(|| Stop::Failed(failures::photograph_lost()))?
-            }
-        };
-        self.shared.decode(image).await.map_err(of_face)
     }
 
     /// Gives pictures that follow their photograph's size that size, for this

@@ -21,6 +21,7 @@
 //! | `failures` | what callers are told of a failure |
 //! | `in_hand` | [`InHand`], the jobs that are worked on |
 //! | `engine_slot` | [`EngineSlot`], the engine, which can be replaced |
+//! | `photograph` | how an attempt comes by its photograph |
 //! | `pictures` | where pictures are stored |
 //! | `turns` | when the engine begins with each job |
 //! | `retry` | tries again for a while |
@@ -31,6 +32,7 @@ mod ending;
 mod engine_slot;
 mod failures;
 mod in_hand;
+mod photograph;
 mod pictures;
 mod retry;
 mod stop;

@@ -1,0 +1,51 @@
+//! Photographs that are files of this server.
+
+use crate::redact::SafeUrl;
+
+/// What `url` calls a file under `base_url`, where the links to our pictures
+/// lead; whether there is such a file is not known. `None` when it leads
+/// elsewhere, be it to another path of the same server. A query and a fragment
+/// say nothing about a file, so they do not count.
+#[must_use]
+pub fn own_file<'u>(url: &'u SafeUrl, base_url: &str) -> Option<&'u str> {
+    let base = base_url.trim_end_matches('/');
+    let (start, path) = url.expose().split_at_checked(base.len())?;
+    let path = path.strip_prefix("/temp/")?;
+    let name = path.split(['?', '#']).next().unwrap_or_default();
+    let is_one = !name.contains(['/', '\\']) && !matches!(name, "" | "." | "..");
+    (start.eq_ignore_ascii_case(base) && is_one).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lies_in_the_folder_of_links_is_a_file_of_ours() {
+        let base = "http://faces.test:8080";
+        for (url, name) in [
+            ("http://faces.test:8080/temp/a-0.png", Some("a-0.png")),
+            ("HTTP://Faces.Test:8080/temp/a-0.png", Some("a-0.png")),
+            (
+                "http://faces.test:8080/temp/a-0.png?x=/y#z",
+                Some("a-0.png"),
+            ),
+            ("http://faces.test:8080/temp/%2e%2e", Some("%2e%2e")),
+            ("http://faces.test:8080/temp/", None),
+            ("http://faces.test:8080/temp", None),
+            ("http://faces.test:8080/temp/..", None),
+            ("http://faces.test:8080/temp/../a-0.png", None),
+            ("http://faces.test:8080/temp/..\\a-0.png", None),
+            ("http://faces.test:8080/api/temp/a-0.png", None),
+            ("http://faces.test:8080//temp/a-0.png", None),
+            ("http://faces.test:80/temp/a-0.png", None),
+            ("http://faces.test:8080.example/temp/a-0.png", None),
+            ("http://me@faces.test:8080/temp/a-0.png", None),
+            ("http://f", None),
+        ] {
+            assert_eq!(own_file(&url.into(), base), name, "{url}");
+            let slash = format!("{base}/");
+            assert_eq!(own_file(&url.into(), &slash), name, "{url}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How an attempt comes by its photograph.
+
+use std::time::Instant;
+
+use facegen_core::face::own_file;
+use facegen_core::redact::FaceImage;
+use facegen_core::{ErrorCode, FaceError, FileName, Picture};
+
+use super::attempt::Attempt;
+use super::failures;
+use super::retry::retry;
+use super::stop::{Stop, of_face};
+use crate::job::{FaceOrigin, Job};
+use crate::metrics::{self, Stage};
+use crate::service::JobError;
+use crate::service::decoding::Encoded;
+use crate::service::files;
+
+impl Attempt {
+    /// The photograph behind the job's URL, if that is where it is.
+    pub(super) async fn fetch(&self) -> Result<Option<Encoded>, Stop> {
+        let FaceOrigin::Url(url) = &self.claim.job.face else {
+            return Ok(None);
+        };
+        let begin = Instant::now();
+        let image = match own_file(url, &self.claim.job.base_url) {
+            Some(name) => self.read_own(name).await.map(Encoded::Own),
+            None => {
+                let image = self.shared.ports.faces.fetch(url).await;
+                image.map(Encoded::Foreign).map_err(of_face)
+            }
+        };
+        metrics::stage(Stage::FaceFetch, begin.elapsed());
+        self.held.fetched();
+        // There is room for another.
+        self.shared.work.notify_one();
+        image.map(Some)
+    }
+
+    /// What a host would answer if it were this server, without a network.
+    async fn read_own(&self, name: &str) -> Result<FaceImage, Stop> {
+        let file = match FileName::parse(name) {
+            Some(name) => self.look_up(&name).await?,
+            None => None,
+        };
+        file.map(FaceImage::from).ok_or_else(|| {
+            tracing::info!("face image is no file of this server");
+            of_face(FaceError::answered(404))
+        })
+    }
+
+    async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, Stop> {
+        let read = || files::file(&self.shared, name);
+        let file = retry(self.shared.config().lease, "read a picture", read).await;
+        file.map_err(|error| {
+            tracing::error!(%error, "cannot read the picture that is a job's photograph");
+            unreadable(&error)
+        })
+    }
+
+    /// The photograph that was fetched, or that came with the request.
+    pub(super) async fn photograph(&self, fetched: Option<Encoded>) -> Result<Picture, Stop> {
+        let Job {
+            id, file_prefix, ..
+        } = &self.claim.job;
+        if let Some(picture) = self.shared.photographs.take(file_prefix) {
+            return Ok(picture);
+        }
+        let image = match fetched {
+            Some(image) => image,
+            None => {
+                let read = || self.shared.queue.photograph(*id);
+                let image = retry(self.shared.config().lease, "read a photograph", read).await;
+                let image = image.map_err(|error| {
+                    tracing::error!(%error, "cannot read the photograph of a job");
+                    Stop::StoreFailed
+                });
+                let image = image?.ok_or_else(|| Stop::Failed(failures::photograph_lost()))?;
+                Encoded::Foreign(image)
+            }
+        };
+        self.shared.decode(image).await.map_err(of_face)
+    }
+}
+
+/// A store that may come back is waited for. A damaged row or the bucket of one
+/// key shall hold up nobody else.
+fn unreadable(error: &JobError) -> Stop {
+    if error.code() == ErrorCode::Unavailable {
+        Stop::StoreFailed
+    } else {
+        of_face(FaceError::answered(500))
+    }
+}

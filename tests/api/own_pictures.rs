@@ -1,0 +1,121 @@
+//! Photographs that are pictures of this server, read without the network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::http::Method;
+use facegen_core::fake::FakeFaceReader;
+use facegen_core::redact::{FaceImage, SafeUrl};
+use facegen_core::{FaceError, FaceReader, Picture};
+use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
+use serde_json::{Value, json};
+
+use crate::captured_log::log;
+use crate::server::{Builder, MAKE_GEN, TestServer, request};
+
+/// An address that the guard refuses.
+const HOST: &str = "127.0.0.1:8080";
+
+const NOT_FOUND: &str = "face_image cannot be fetched, its server answered 404";
+const REFUSED: &str = "face_image must be a public http or https URL";
+
+/// Fetches through the guard as it is by default, and decodes anything.
+#[derive(Debug)]
+struct StrictReader(Faces);
+
+#[async_trait]
+impl FaceReader for StrictReader {
+    async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
+        self.0.fetch(url).await
+    }
+
+    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+        FakeFaceReader::default().decode(image)
+    }
+}
+
+async fn strict_server(public_url: Option<&str>) -> TestServer {
+    let guard = Guard::new(Networks::public_and(Vec::new())).unwrap();
+    let faces = Faces::new(guard, ImageLimits::default(), Duration::from_secs(10));
+    let mut builder = Builder::new();
+    builder.faces = Arc::new(StrictReader(faces));
+    builder.config.public_url = public_url.map(String::from);
+    builder.start().await
+}
+
+async fn ask(server: &TestServer, fields: &Value) -> Value {
+    let body = server.request_with(fields).to_string();
+    let mut request = request(Method::POST, MAKE_GEN, body);
+    request.headers_mut().insert("host", HOST.parse().unwrap());
+    server.send(request).await.ok()
+}
+
+/// The link to a picture.
+async fn picture(server: &TestServer) -> String {
+    let made = ask(server, &json!({ "face_image": "cGhvdG9ncmFwaA==" })).await;
+    made["output"][0].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_picture_is_a_photograph() {
+    for public_url in [None, Some("http://10.0.0.7/faces/")] {
+        let server = strict_server(public_url).await;
+        let link = picture(&server).await;
+        for url in [link.clone(), format!("{link}?cached=no#top")] {
+            let made = ask(&server, &json!({ "face_image": url })).await;
+            assert_eq!(made["status"], "success", "{made}");
+            assert_eq!(made["meta"]["face_image"], url);
+        }
+        let log = log();
+        assert!(!log.contains(&link), "the log holds a link");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_what_was_sent_is_a_photograph() {
+    let server = strict_server(None).await;
+    let sent = json!({ "key": server.key, "base64_string": "cGhvdG9ncmFwaA==" });
+    let mut post = request(Method::POST, "/api/v6/base64_to_url", sent.to_string());
+    post.headers_mut().insert("host", HOST.parse().unwrap());
+    let sent = server.send(post).await.ok();
+    let made = ask(&server, &json!({ "face_image": sent["output"][0] })).await;
+    assert_eq!(made["status"], "success", "{made}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_no_file_are_as_a_host_without_it() {
+    let server = strict_server(None).await;
+    let link = picture(&server).await;
+    for url in [
+        format!("http://{HOST}/temp/8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png"),
+        format!("http://{HOST}/temp/photograph.jpg"),
+        link.replace("-0.png", "-1.png"),
+        link.replace("-0.png", "-00.png"),
+    ] {
+        let failed = ask(&server, &json!({ "face_image": url })).await;
+        assert_eq!(failed["status"], "failed");
+        assert_eq!(failed["message"], NOT_FOUND, "{url}");
+    }
+    server.clock.advance(Duration::from_hours(25));
+    let failed = ask(&server, &json!({ "face_image": link })).await;
+    assert_eq!(failed["message"], NOT_FOUND, "it has expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_paths_of_the_server_are_refused_as_before() {
+    let server = strict_server(None).await;
+    let link = picture(&server).await;
+    for url in [
+        format!("http://{HOST}/v1/jobs/1"),
+        format!("http://{HOST}/temp/"),
+        format!("http://{HOST}/temp/../healthz"),
+        link.replace("/temp/", "/temp/../temp/"),
+        link.replace("/temp/", "/temp//"),
+        link.replace(HOST, "127.0.0.1:8081"),
+        link.replace(HOST, "127.0.0.1"),
+    ] {
+        let failed = ask(&server, &json!({ "face_image": url })).await;
+        assert_eq!(failed["message"], REFUSED, "{url}");
+    }
+}
