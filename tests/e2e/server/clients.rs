@@ -29,8 +29,9 @@ fn the_official_sdk_drives_every_method() -> Result<()> {
     let mut sdk = python()?;
     let links = printed(sdk.arg("tests/python/drive_sdk.py"), &given.to_string())?;
     links.lines().for_each(keep_secret);
-    // Of three ways to ask, directly and in its asynchronous form.
-    assert_eq!(links.lines().count(), 6, "{links}");
+    // Of three ways to ask and two to send a picture, directly and in its
+    // asynchronous form.
+    assert_eq!(links.lines().count(), 10, "{links}");
     Ok(())
 }
 
