@@ -1,18 +1,19 @@
 //! What every queue does. A queue proves it by calling [`all`] in its tests.
 
 pub(super) mod clearing;
+mod fitting;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use facegen_core::fake::ManualClock;
 use facegen_core::redact::SafeUrl;
-use facegen_core::{Clock, ErrorCode, FaceSource, JobState, RawGenerationRequest};
+use facegen_core::{Clock, ErrorCode, FaceSource, JobState};
 use uuid::Uuid;
 
 use super::super::*;
 use crate::job::FaceOrigin;
-use crate::testing::{inline, parse, raw, request, with_webhook};
+use crate::testing::{inline, request, with_webhook};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -55,7 +56,7 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     the_limit_counts_waiting_jobs(new().await).await;
     a_key_has_its_share_and_no_more(new().await).await;
     a_late_writer_changes_nothing(new().await).await;
-    a_job_is_fitted_to_its_photograph(new().await).await;
+    fitting::a_job_is_fitted_to_its_photograph(new().await).await;
     every_end_takes_the_photograph_and_writes_the_webhook(new().await).await;
     what_is_given_back_is_next_and_lost_nothing(new().await).await;
     leases_run_out_and_heartbeats_keep_them(new().await).await;
@@ -296,20 +297,6 @@ async fn a_late_writer_changes_nothing(test: Test) {
     }
     assert_eq!(test.state(id).await, JobState::Succeeded);
     assert_eq!(test.count.webhooks().await, 1);
-}
-
-async fn a_job_is_fitted_to_its_photograph(test: Test) {
-    let id = test.insert("small").await.id;
-    let fence = test.claimed().await.fence;
-    let larger = parse(RawGenerationRequest {
-        width: 128_i64.into(),
-        ..raw("small")
-    });
-    assert!(test.queue.fit(fence, &larger).await.unwrap());
-    let found = test.queue.find(None, id).await.unwrap().unwrap();
-    assert_eq!(found.request, larger);
-    let load = test.queue.load().await.unwrap();
-    assert_eq!(load.running, [(id, cost(&larger))]);
 }
 
 async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
