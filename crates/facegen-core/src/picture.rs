@@ -57,26 +57,6 @@ impl Picture {
         &self.rgb
     }
 
-    /// The picture with half as many pixels on each side, each one the mean of
-    /// four; of a side of an odd number the last row or column is lost. `None`
-    /// when a side has one pixel only.
-    #[must_use]
-    pub fn halved(&self) -> Option<Self> {
-        let (width, height) = (self.width / 2, self.height / 2);
-        let row_bytes = self.rgb.len() / usize::try_from(self.height).ok()?;
-        let used_bytes = usize::try_from(width).ok()? * 2 * CHANNELS;
-        let rows = self
-            .rgb
-            .chunks_exact(row_bytes)
-            .map(|row| &row[..used_bytes]);
-        let upper = rows.clone().step_by(2);
-        let lower = rows.skip(1).step_by(2);
-        let rgb = upper
-            .zip(lower)
-            .flat_map(|(upper, lower)| means(upper, lower));
-        Self::new(width, height, rgb.collect()).ok()
-    }
-
     /// Gives the pixels away, laid out as in [`Picture::rgb`].
     #[must_use]
     pub fn into_rgb(self) -> Vec<u8> {
@@ -88,20 +68,6 @@ impl fmt::Debug for Picture {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Picture({}x{})", self.width, self.height)
     }
-}
-
-/// The mean of each two by two pixels of two rows.
-fn means<'p>(upper: &'p [u8], lower: &'p [u8]) -> impl Iterator<Item = u8> + use<'p> {
-    let blocks = upper
-        .chunks_exact(2 * CHANNELS)
-        .zip(lower.chunks_exact(2 * CHANNELS));
-    blocks.flat_map(|(upper, lower)| {
-        (0..CHANNELS).map(move |channel| {
-            let four = [upper, lower].map(|pixels| [pixels[channel], pixels[channel + CHANNELS]]);
-            let sum: u16 = four.iter().flatten().map(|byte| u16::from(*byte)).sum();
-            ((sum + 2) / 4).to_le_bytes()[0]
-        })
-    })
 }
 
 /// `width * height * 3`, or `None` where that is more than a `usize` can count.
@@ -158,18 +124,6 @@ mod tests {
             Err(PictureError::Empty { .. })
         ));
         assert!(Picture::new(u32::MAX, u32::MAX, vec![0; 3]).is_err());
-    }
-
-    #[test]
-    fn each_pixel_of_a_half_is_the_mean_of_four() {
-        let rgb = (0..5 * 3 * 3).map(|byte| byte * 5).collect();
-        let half = Picture::new(5, 3, rgb).unwrap().halved().unwrap();
-        assert_eq!((half.width(), half.height()), (2, 1));
-        // Of the bytes at 0, 3, 15 and 18, and so on.
-        assert_eq!(half.rgb(), [45, 50, 55, 75, 80, 85]);
-        assert!(half.halved().is_none());
-        let white = Picture::new(2, 2, vec![255; 12]).unwrap();
-        assert_eq!(white.halved().unwrap().rgb(), [255; 3]);
     }
 
     #[test]

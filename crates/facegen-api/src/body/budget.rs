@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use crate::ApiError;
 
@@ -93,6 +94,24 @@ impl BodyShare {
             None => self.held = Some(taken),
         }
         Ok(())
+    }
+
+    /// Keeps the share until `work` is done, and does it whether or not the
+    /// caller is still there: what came in the body is in memory until then.
+    ///
+    /// # Errors
+    /// `work` panicked.
+    pub(crate) async fn held_by<T: Send + 'static>(
+        self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let holding = async move {
+            let done = work.await;
+            drop(self);
+            done
+        };
+        let task = tokio::spawn(holding.in_current_span());
+        task.await.map_err(|_| ApiError::Panicked)
     }
 }
 

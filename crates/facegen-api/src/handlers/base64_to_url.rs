@@ -5,11 +5,10 @@ use axum::response::{IntoResponse, Response};
 use facegen_core::face::inline;
 use facegen_core::redact::FaceImage;
 use facegen_core::{FaceError, FieldError, RequestError};
-use facegen_jobs::{JobError, Upload, Uploaded};
-use tracing::Instrument;
+use facegen_jobs::{JobError, Upload};
 
 use crate::ApiError;
-use crate::body::{BodyShare, RequestBody};
+use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
 use crate::links::Links;
 use crate::openapi::errors::UploadErrors;
@@ -68,12 +67,11 @@ async fn keep(
     let parsing = move || (parse(body, name, max_bytes), share);
     let (parsed, share) = off_the_runtime(parsing).await?;
     let (field, image) = parsed?;
-    let upload = Upload {
-        key: key.id,
-        image,
-        max_bytes,
-    };
-    let uploaded = submit(state, upload, share).await?;
+    let upload = Upload { key: key.id, image };
+    let jobs = state.jobs.clone();
+    let uploaded = share
+        .held_by(async move { jobs.upload(upload).await })
+        .await?;
     let uploaded = uploaded.map_err(|error| of_field(error, field))?;
     let links = Links::new(&base_url);
     Ok(Json(PictureKept::new(&uploaded, links)).into_response())
@@ -92,23 +90,6 @@ fn parse(
             errors: vec![error],
         }),
     }
-}
-
-/// Hands the picture over. It is in memory until it is kept, whether or not the
-/// caller is still there.
-async fn submit(
-    state: &SharedState,
-    upload: Upload,
-    share: BodyShare,
-) -> Result<Result<Uploaded, JobError>, ApiError> {
-    let jobs = state.jobs.clone();
-    let uploading = async move {
-        let uploaded = jobs.upload(upload).await;
-        drop(share);
-        uploaded
-    };
-    let task = tokio::spawn(uploading.in_current_span());
-    task.await.map_err(|_| ApiError::Panicked)
 }
 
 /// What is wrong with a picture is told of the field that it came in.

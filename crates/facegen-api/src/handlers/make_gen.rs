@@ -12,11 +12,11 @@ use facegen_core::{
 };
 use facegen_jobs::idempotency::{Idempotency, MAX_NAME_BYTES};
 use facegen_jobs::{Job, Submission};
-use tracing::{Instrument, Span, warn};
+use tracing::{Span, warn};
 use uuid::Uuid;
 
 use crate::ApiError;
-use crate::body::{BodyShare, RequestBody};
+use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
 use crate::links::Links;
 use crate::middleware::in_time;
@@ -72,7 +72,9 @@ pub(crate) async fn make_gen(
         base_url: base_url.clone(),
         once,
     };
-    let job = submit(&state, submission, share).await?;
+    let jobs = state.jobs.clone();
+    let submitted = share.held_by(async move { jobs.submit(submission).await });
+    let job = submitted.await??;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
     if job.removed_at.is_some() && job.state == JobState::Succeeded {
@@ -80,23 +82,6 @@ pub(crate) async fn make_gen(
     }
     let links = Links::new(&base_url).within(family);
     Ok(answer(&state, &job, links).await)
-}
-
-/// Hands the job over. The photograph is in memory until that is done, whether
-/// or not the caller is still there.
-async fn submit(
-    state: &SharedState,
-    submission: Submission,
-    share: BodyShare,
-) -> Result<Job, ApiError> {
-    let jobs = state.jobs.clone();
-    let submitting = async move {
-        let job = jobs.submit(submission).await;
-        drop(share);
-        job
-    };
-    let task = tokio::spawn(submitting.in_current_span());
-    Ok(task.await.map_err(|_| ApiError::Panicked)??)
 }
 
 /// Reads all fields, and complains of all that are wrong at once.

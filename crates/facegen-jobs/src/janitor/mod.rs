@@ -85,10 +85,8 @@ impl Janitor {
         }
     }
 
-    /// Goes on behind jobs whose pictures cannot be deleted, which are tried
-    /// again the next time. There may be many, so they are logged together.
     async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let (mut last, mut kept, mut first_error) = (0, 0_usize, None);
+        let (mut last, mut kept) = (0, Kept::default());
         loop {
             let expired = self.shared.store.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
@@ -96,15 +94,10 @@ impl Janitor {
             };
             last = *end;
             for (id, job) in expired {
-                if let Err(error) = self.erase(job, now).await {
-                    kept += 1;
-                    first_error.get_or_insert((id, error));
-                }
+                kept.note(id, self.erase(job, now).await);
             }
         }
-        if let Some((job, error)) = first_error {
-            tracing::error!(job, %error, jobs = kept, "cannot delete the pictures of some jobs");
-        }
+        kept.log("the pictures of some jobs");
         Ok(())
     }
 
@@ -150,5 +143,28 @@ impl Janitor {
             tracing::warn!("the log of the database is in use, it is emptied in a minute");
         }
         Ok(())
+    }
+}
+
+/// What cannot be deleted, and is tried again the next time. There may be much,
+/// so it is logged together.
+#[derive(Debug, Default)]
+struct Kept {
+    rows: usize,
+    first: Option<(i64, CleaningError)>,
+}
+
+impl Kept {
+    fn note(&mut self, row: i64, erased: Result<(), CleaningError>) {
+        if let Err(error) = erased {
+            self.rows += 1;
+            self.first.get_or_insert((row, error));
+        }
+    }
+
+    fn log(self, what: &str) {
+        if let Some((first, error)) = self.first {
+            tracing::error!(first, %error, rows = self.rows, "cannot delete {what}");
+        }
     }
 }

@@ -2,14 +2,13 @@
 
 use facegen_core::{FilePrefix, Timestamp};
 
-use super::{CleaningError, Janitor};
+use super::{CleaningError, Janitor, Kept};
 use crate::service::uploads::object;
 use crate::store::StoreError;
 
 impl Janitor {
-    /// Goes on behind files that cannot be deleted, as with those of jobs.
     pub(super) async fn erase_uploads(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let (mut last, mut kept, mut first_error) = (0, 0_usize, None);
+        let (mut last, mut kept) = (0, Kept::default());
         loop {
             let expired = self.shared.store.expired_uploads(now, last).await?;
             let Some((end, _)) = expired.last() else {
@@ -17,15 +16,10 @@ impl Janitor {
             };
             last = *end;
             for (id, prefix) in expired {
-                if let Err(error) = self.erase_upload(id, prefix).await {
-                    kept += 1;
-                    first_error.get_or_insert((id, error));
-                }
+                kept.note(id, self.erase_upload(id, prefix).await);
             }
         }
-        if let Some((upload, error)) = first_error {
-            tracing::error!(upload, %error, uploads = kept, "cannot delete some pictures that were sent");
-        }
+        kept.log("some pictures that were sent");
         Ok(())
     }
 

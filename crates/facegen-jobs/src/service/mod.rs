@@ -3,6 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`error`] | [`JobError`] |
+//! | `access` | who may ask, and how often |
 //! | `buckets` | the buckets of keys |
 //! | `decoding` | how photographs become pixels |
 //! | `erase` | [`Erased`], what is left of a job |
@@ -17,6 +18,7 @@
 //! | `uploads` | pictures that callers send to get a link |
 //! | `shared` | what the service, the worker and the upkeep share |
 
+mod access;
 mod buckets;
 pub(crate) mod decoding;
 pub(crate) mod erase;
@@ -39,7 +41,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::redact::Secret;
 use facegen_core::{
     Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, Picture, WebhookSender,
 };
@@ -54,7 +55,7 @@ pub use view::{JobView, JobWatch};
 use crate::buckets::{Bucket, KeyBuckets};
 use crate::idempotency::Idempotency;
 use crate::job::{Job, JobId};
-use crate::key::{Key, KeyId};
+use crate::key::KeyId;
 use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 use crate::running::Running;
@@ -301,29 +302,6 @@ impl JobService {
     #[must_use]
     pub fn has_expired(&self, job: &Job) -> bool {
         job.has_expired(self.shared.ports.clock.now())
-    }
-
-    /// The key that this text is, unless it is unknown or revoked.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn authenticate(&self, key: &Secret<String>) -> Result<Option<Key>, JobError> {
-        Ok(self.shared.keys.authenticate(key).await?)
-    }
-
-    /// Counts a request for pictures, whatever becomes of it.
-    ///
-    /// # Errors
-    /// The key has made as many within the last minute as it may.
-    pub fn count_request(&self, key: &Key) -> Result<(), JobError> {
-        let limits = key.limits.or(self.shared.config().key_limits);
-        let limit = limits.requests_per_minute;
-        if limit == 0 {
-            return Ok(());
-        }
-        let now = self.shared.ports.clock.now();
-        let counted = self.shared.rates.count(key.id, limit, now);
-        counted.map_err(|retry_after| JobError::TooManyRequests { limit, retry_after })
     }
 
     /// Whether jobs are taken in: false once [`JobService::drain`] was called.

@@ -12,7 +12,7 @@ use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture};
 use super::decoding::Encoded;
 use super::intake::new_prefix;
 use super::shared::{self, Shared};
-use super::{JobError, JobService, PictureEncoder};
+use super::{JobError, JobService};
 use crate::key::KeyId;
 use crate::key_limits::SHORTEST_UPLOAD;
 use crate::store::uploads::NewUpload;
@@ -24,8 +24,6 @@ pub struct Upload {
     pub key: KeyId,
     /// The file as it was sent.
     pub image: FaceImage,
-    /// The longest file that is of use behind the link.
-    pub max_bytes: usize,
 }
 
 /// A picture that was sent.
@@ -54,14 +52,10 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
-    let Upload {
-        key,
-        image,
-        max_bytes,
-    } = upload;
+    let Upload { key, image } = upload;
     let limit = shared.config().key_limits.upload_bytes;
     check_room(shared, key, limit).await?;
-    let png = encode(shared, image, longest(max_bytes, limit)).await?;
+    let png = encode(shared, image).await?;
     let created_at = shared.ports.clock.now();
     let new = NewUpload {
         key,
@@ -102,41 +96,15 @@ async fn full(shared: &Shared, key: KeyId, limit: u64) -> Result<JobError, JobEr
     Ok(JobError::UploadsFull { limit, retry_after })
 }
 
-/// The longest file that a key with this limit can have.
-fn longest(max_bytes: usize, limit: u64) -> usize {
-    match usize::try_from(limit) {
-        Ok(limit) if limit > 0 => max_bytes.min(limit),
-        Ok(_) | Err(_) => max_bytes,
-    }
-}
-
-/// The picture as a PNG of at most `max_bytes`.
-async fn encode(shared: &Shared, image: FaceImage, max_bytes: usize) -> Result<Vec<u8>, JobError> {
+/// The picture as a PNG.
+async fn encode(shared: &Shared, image: FaceImage) -> Result<Vec<u8>, JobError> {
     let encoder = Arc::clone(&shared.ports.encoder);
-    let fit = move |picture| fitting(&encoder, picture, max_bytes);
-    shared
-        .decode_and(Encoded::Foreign(image), fit)
-        .await?
-        .map_err(|error| {
-            tracing::error!(error, "a picture that was sent cannot be encoded");
-            JobError::BrokeDown("a picture cannot be encoded")
-        })
-}
-
-/// A photograph is longer as a PNG than it was, and could be too long to be
-/// fetched again. Then it is halved until it is not.
-fn fitting(
-    encoder: &PictureEncoder,
-    mut picture: Picture,
-    max_bytes: usize,
-) -> Result<Vec<u8>, String> {
-    loop {
-        let png = encoder(&picture)?;
-        match picture.halved() {
-            Some(half) if png.len() > max_bytes => picture = half,
-            Some(_) | None => return Ok(png),
-        }
-    }
+    let encode = move |picture: Picture| encoder(&picture);
+    let encoded = shared.decode_and(Encoded::Foreign(image), encode).await?;
+    encoded.map_err(|error| {
+        tracing::error!(error, "a picture that was sent cannot be encoded");
+        JobError::BrokeDown("a picture cannot be encoded")
+    })
 }
 
 /// The bytes of a file that was sent and has not expired.

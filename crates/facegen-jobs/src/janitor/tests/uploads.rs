@@ -11,7 +11,6 @@ async fn upload(service: &JobService, key: KeyId) -> Uploaded {
     let upload = Upload {
         key,
         image: FaceImage::from(b"photograph".to_vec()),
-        max_bytes: 1_000_000,
     };
     service.upload(upload).await.unwrap()
 }

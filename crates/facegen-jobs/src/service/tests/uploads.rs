@@ -5,13 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it.
-fn upload(key: KeyId, max_bytes: usize) -> Upload {
+fn upload(key: KeyId) -> Upload {
     let image = FaceImage::from(b"photograph".to_vec());
-    Upload {
-        key,
-        image,
-        max_bytes,
-    }
+    Upload { key, image }
 }
 
 #[tokio::test]
@@ -20,8 +16,8 @@ async fn an_upload_outlives_the_process_and_has_numbers_of_its_own() {
     let service = world.open().await;
     let key = new_key(&service).await;
     assert_eq!(submit(&service, key, "a job").await.id.get(), 1);
-    let first = service.upload(upload(key, 10_000)).await.unwrap();
-    let second = service.upload(upload(key, 10_000)).await.unwrap();
+    let first = service.upload(upload(key)).await.unwrap();
+    let second = service.upload(upload(key)).await.unwrap();
     assert_eq!((first.id, second.id), (1, 2));
     assert_ne!(first.file, second.file);
     service.close().await;
@@ -30,29 +26,6 @@ async fn an_upload_outlives_the_process_and_has_numbers_of_its_own() {
     for uploaded in [first, second] {
         let file = service.file(&uploaded.file).await.unwrap();
         assert_eq!(file.unwrap(), [b'p'; 32 * 32 * 3]);
-    }
-}
-
-#[tokio::test]
-async fn what_is_too_long_as_a_png_is_halved_until_it_is_not() {
-    let world = World::new();
-    let mut config = world.config();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    for (max_bytes, limit, side) in [
-        (3_072, 0, 32),
-        (3_071, 0, 16),
-        (768, 0, 16),
-        (100, 0, 4),
-        (0, 0, 1),
-        (3_072, 1_000_000, 32),
-        (usize::MAX, 1_000_000, 32),
-    ] {
-        config.key_limits.upload_bytes = limit;
-        service.reconfigure(config.clone());
-        let uploaded = service.upload(upload(key, max_bytes)).await.unwrap();
-        let file = service.file(&uploaded.file).await.unwrap().unwrap();
-        assert_eq!(file.len(), side * side * 3, "{max_bytes}");
     }
 }
 
@@ -66,9 +39,9 @@ async fn long_files_count_as_they_are() {
     let service = JobService::open(config, ports).await.unwrap();
     let key = new_key(&service).await;
     for _ in 0..2 {
-        service.upload(upload(key, 1_000_000)).await.unwrap();
+        service.upload(upload(key)).await.unwrap();
     }
-    let error = service.upload(upload(key, 1_000_000)).await.unwrap_err();
+    let error = service.upload(upload(key)).await.unwrap_err();
     let JobError::UploadsFull { limit, retry_after } = error else {
         panic!("{error}");
     };
@@ -92,7 +65,7 @@ async fn a_full_key_is_refused_before_anything_is_decoded() {
     let key = new_key(&service).await;
     let mut kept = 0;
     for _ in 0..5 {
-        kept += usize::from(service.upload(upload(key, 10)).await.is_ok());
+        kept += usize::from(service.upload(upload(key)).await.is_ok());
     }
     assert_eq!((kept, encoded.load(Ordering::Relaxed)), (2, 2));
 }
@@ -106,14 +79,14 @@ async fn what_cannot_be_kept_leaves_nothing() {
     let key = new_key(&service).await;
     let broken = Upload {
         image: FaceImage::from(b"broken".to_vec()),
-        ..upload(key, 1)
+        ..upload(key)
     };
     let error = service.upload(broken).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
-    let error = service.upload(upload(key, 1)).await.unwrap_err();
+    let error = service.upload(upload(key)).await.unwrap_err();
     assert!(matches!(error, JobError::Images(_)), "{error}");
     service.drain();
-    let error = service.upload(upload(key, 1)).await.unwrap_err();
+    let error = service.upload(upload(key)).await.unwrap_err();
     assert!(matches!(error, JobError::Draining), "{error}");
     let store = world.store().await;
     assert_eq!(count(&store, "SELECT count(*) FROM uploads").await, 0);

@@ -1,0 +1,31 @@
+//! Who may ask, and how often.
+
+use facegen_core::redact::Secret;
+
+use super::{JobError, JobService};
+use crate::key::Key;
+
+impl JobService {
+    /// The key that this text is, unless it is unknown or revoked.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn authenticate(&self, key: &Secret<String>) -> Result<Option<Key>, JobError> {
+        Ok(self.shared.keys.authenticate(key).await?)
+    }
+
+    /// Counts a request for pictures, whatever becomes of it.
+    ///
+    /// # Errors
+    /// The key has made as many within the last minute as it may.
+    pub fn count_request(&self, key: &Key) -> Result<(), JobError> {
+        let limits = key.limits.or(self.shared.config().key_limits);
+        let limit = limits.requests_per_minute;
+        if limit == 0 {
+            return Ok(());
+        }
+        let now = self.shared.ports.clock.now();
+        let counted = self.shared.rates.count(key.id, limit, now);
+        counted.map_err(|retry_after| JobError::TooManyRequests { limit, retry_after })
+    }
+}
