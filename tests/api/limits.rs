@@ -6,7 +6,8 @@ use facegen_jobs::{KeyLimits, OwnLimits};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::server::{Builder, TestServer};
+use crate::families::UPLOADS;
+use crate::server::{Builder, FACE_BASE64, TestServer};
 
 /// A closed server where all keys have these limits.
 async fn limited(limits: KeyLimits) -> TestServer {
@@ -42,6 +43,27 @@ async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
     assert_eq!(server.make_gen(&fields).await.json()["retry_after"], 1);
     server.clock.advance(Duration::from_secs(1));
     assert_eq!(server.make_gen(&fields).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_are_sent_count_among_those_that_are_asked_for() {
+    let server = limited(KeyLimits {
+        requests_per_minute: 3,
+        queue_share: 0,
+        ..KeyLimits::default()
+    })
+    .await;
+    let sent = json!({"key": server.key, "init_image": FACE_BASE64});
+    for route in UPLOADS {
+        assert_eq!(server.post(route, &sent).await.status, 200);
+    }
+    assert_eq!(server.make_gen(&json!({})).await.status, 200);
+    for route in UPLOADS {
+        let message = "Rate limit exceeded. Maximum 3 requests per minute allowed.";
+        assert_eq!(server.post(route, &sent).await.error(429), message);
+    }
+    let others = json!({"key": server.other_key, "init_image": FACE_BASE64});
+    assert_eq!(server.post(UPLOADS[0], &others).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,12 @@ use facegen_core::JobState;
 use facegen_core::request::Scalar;
 use facegen_jobs::Job;
 use serde::Serialize;
+use utoipa::OpenApi;
+use utoipa::openapi::Paths;
 
 use crate::Capabilities;
 use crate::links::Links;
+use crate::openapi::webhook::WebhookBody;
 use crate::wire::{Success, failure_message};
 
 #[derive(Serialize)]
@@ -53,10 +56,51 @@ pub fn webhook_body(job: &Job, public_url: Option<&str>, capabilities: &Capabili
     serde_json::to_string(&body).unwrap_or_default()
 }
 
+/// The calls that this server makes, by their names.
+pub(crate) fn described() -> Paths {
+    Webhooks::openapi().paths
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(job_ended))]
+struct Webhooks;
+
+/// A job has ended
+///
+/// Sent to the `webhook` of its request, once it has succeeded, failed or was
+/// cancelled. Whatever is not answered 2xx within 30 seconds is sent again, up to
+/// seven times within twelve hours, under the same `webhook-id`.
+#[utoipa::path(
+    post,
+    path = "job_ended",
+    operation_id = "job_ended",
+    tag = "webhooks",
+    params(
+        ("webhook-id" = String, Header, description = "The same for every attempt."),
+        ("webhook-timestamp" = String, Header, description = "When this attempt was made, in seconds since 1970."),
+        ("webhook-signature" = Option<String>, Header, nullable = false,
+            description = "By Standard Webhooks, where the server signs."),
+    ),
+    request_body = WebhookBody,
+    responses(
+        (status = "2XX", description = "It is taken"),
+        (status = 410, description = "It shall not be sent again"),
+        (status = 429, description = "It shall be sent again, at the earliest after `Retry-After`"),
+    ),
+    security(()),
+)]
+#[expect(dead_code, reason = "it stands for what receivers do")]
+fn job_ended() {}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
     use super::*;
     use crate::fixture::{CAPABILITIES, PREFIX, failed_job, job};
+    use crate::openapi;
 
     #[test]
     fn success_is_that_of_make_gen_and_the_track_id() {
@@ -84,6 +128,28 @@ mod tests {
         assert!(body.contains(&format!(
             "\"http://caller.example:8080/temp/{PREFIX}-1.png\""
         )));
+    }
+
+    #[test]
+    fn receivers_get_what_is_described() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        for (job, name) in [
+            (job(&[]), "WebhookSuccess"),
+            (failed_job(&[]), "WebhookFailure"),
+        ] {
+            let schema = &document["components"]["schemas"][name];
+            let names = |object: &Value| object.as_object().unwrap().keys().cloned().collect();
+            let described: BTreeSet<String> = names(&schema["properties"]);
+            let required = schema["required"].as_array().unwrap().iter();
+            let required: BTreeSet<_> = required.map(|name| name.as_str().unwrap()).collect();
+            let body = webhook_body(&job, None, &CAPABILITIES);
+            let sent: BTreeSet<String> = names(&serde_json::from_str(&body).unwrap());
+            assert_eq!(sent, described);
+            assert!(sent.iter().map(String::as_str).eq(required));
+        }
+        let body = &document["webhooks"]["job_ended"]["post"]["requestBody"];
+        let schema = &body["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/WebhookBody");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 /// How much one key may ask for; a limit of 0 is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// How many requests for pictures it may make within any minute.
+    /// How many requests for pictures, or to keep one, it may make within any
+    /// minute.
     pub requests_per_minute: u32,
     /// How many of its jobs may wait at once.
     pub queue_share: u32,

@@ -63,6 +63,7 @@ async fn keep(
         base_url,
         ..
     } = call;
+    state.jobs.count_request(&key)?;
     let max_bytes = state.config.max_face_bytes;
     let parsing = move || (parse(body, name, max_bytes), share);
     let (parsed, share) = off_the_runtime(parsing).await?;

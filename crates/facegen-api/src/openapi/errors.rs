@@ -105,18 +105,22 @@ fn make_gen() -> Named {
         limit: 5,
         retry_after,
     };
-    let too_many = JobError::TooManyRequests {
-        limit: 60,
-        retry_after,
-    };
     vec![
         ("prompt", field("prompt", "is required")),
         ("erased", ApiError::Erased),
         ("repeated", JobError::IdempotencyKeyTaken.into()),
         ("queue_full", queue_full.into()),
-        ("too_many", too_many.into()),
+        ("too_many", too_many()),
         ("stopping", JobError::Draining.into()),
     ]
+}
+
+fn too_many() -> ApiError {
+    let error = JobError::TooManyRequests {
+        limit: 60,
+        retry_after: Duration::from_secs(30),
+    };
+    error.into()
 }
 
 fn upload() -> Named {
@@ -127,6 +131,7 @@ fn upload() -> Named {
     vec![
         ("picture", field("base64_string", "is required")),
         ("uploads_full", full.into()),
+        ("too_many", too_many()),
         ("stopping", JobError::Draining.into()),
     ]
 }

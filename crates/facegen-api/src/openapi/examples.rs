@@ -79,6 +79,13 @@ pub(crate) fn success() -> Value {
     })
 }
 
+/// The pictures, as the webhook tells of them.
+pub(crate) fn webhook() -> Value {
+    let mut body = success();
+    body["track_id"] = json!("order-7");
+    body
+}
+
 /// Their delay, from `make_gen`.
 pub(crate) fn processing() -> Value {
     json!({

@@ -6,6 +6,7 @@
 //! | `request` | bodies as they may be sent |
 //! | `lenient` | the values in them |
 //! | `errors` | which errors which kind of call may get |
+//! | `webhook` | bodies that receivers of webhooks get |
 //! | `foreign` | what other crates have in answers |
 //! | `words` | texts of answers that are one of a few words |
 //! | `examples` | the examples of the documentation |
@@ -15,6 +16,7 @@ pub(crate) mod examples;
 pub(crate) mod foreign;
 mod lenient;
 pub(crate) mod request;
+pub(crate) mod webhook;
 pub(crate) mod words;
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::{Modify, OpenApi};
 
+use self::webhook::{WebhookBody, WebhookFailure, WebhookSuccess};
 use crate::error::ErrorBody;
 use crate::router::routes;
 use crate::wire::v1::job::Progress;
@@ -48,8 +51,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
         (name = "v1", description = "What there is beyond the documented API"),
         (name = "files", description = "The pictures themselves; the name is the secret"),
         (name = "operations", description = "For operators and their machines"),
+        (name = "webhooks", description = "What this server sends"),
     ),
-    components(schemas(ErrorBody, Progress)),
+    components(schemas(ErrorBody, Progress, WebhookBody, WebhookSuccess, WebhookFailure)),
     security((), ("key" = []), ("bearer" = [])),
     modifiers(&SecuritySchemes),
 )]
@@ -79,6 +83,7 @@ pub fn openapi() -> &'static utoipa::openapi::OpenApi {
     static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
         let mut document = Frame::openapi();
         document.merge(routes().into_openapi());
+        document.webhooks = Some(crate::webhook::described());
         let components = document.components.get_or_insert_default();
         for (name, response) in errors::components() {
             components.responses.insert(name, response.into());

@@ -141,7 +141,7 @@ fn refused(reason: &str) -> WebhookOutcome {
 }
 
 async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
-    if schedule::is_beyond_last(delivery.attempt) {
+    if schedule::is_beyond_last(delivery) {
         return Ok(refused("every attempt at this delivery broke down"));
     }
     let Some(job) = shared.queue.find(None, delivery.job).await? else {

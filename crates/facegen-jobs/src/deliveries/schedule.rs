@@ -37,7 +37,9 @@ const JITTER: f64 = 0.2;
 /// The pause after this attempt at a delivery failed, which is not shorter
 /// than what the receiver `asked` for; `None` when it was the last.
 pub(super) fn pause_after(delivery: &Delivery, asked: Option<Duration>) -> Option<Duration> {
-    let index = usize::try_from(delivery.attempt).ok()?.checked_sub(1)?;
+    let index = usize::try_from(delivery.attempt_since_asked)
+        .ok()?
+        .checked_sub(1)?;
     let pause = match delivery.kind {
         DeliveryKind::Webhook => PAUSES.get(index)?,
         DeliveryKind::Upload => UPLOAD_PAUSES.get(index.min(UPLOAD_PAUSES.len() - 1))?,
@@ -48,8 +50,8 @@ pub(super) fn pause_after(delivery: &Delivery, asked: Option<Duration>) -> Optio
 }
 
 /// Whether a webhook has no such attempt.
-pub(super) fn is_beyond_last(attempt: u32) -> bool {
-    attempt as usize > PAUSES.len() + 1
+pub(super) fn is_beyond_last(delivery: &Delivery) -> bool {
+    delivery.attempt_since_asked as usize > PAUSES.len() + 1
 }
 
 /// A number from -1 to 1, always the same for this attempt at this delivery,
@@ -79,6 +81,7 @@ mod tests {
             job: JobId::new(1).unwrap(),
             key: KeyId::new(1),
             attempt,
+            attempt_since_asked: attempt,
         }
     }
 
@@ -103,7 +106,7 @@ mod tests {
         }
         assert_eq!(pause_after(&webhook(8), None), None);
         assert_eq!(pause_after(&webhook(0), None), None);
-        assert!(!is_beyond_last(8) && is_beyond_last(9));
+        assert!(!is_beyond_last(&webhook(8)) && is_beyond_last(&webhook(9)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::*;
 use crate::job::Job;
 use crate::key::{KeyId, KeyRole};
 use crate::running::Running;
-use crate::service::JobService;
+use crate::service::{JobService, Replay};
 use crate::store::Store;
 use crate::testing::{
     PATIENCE, RECEIVER, World, count, end_of, new_key, request, submission, with_webhook,
@@ -243,4 +243,39 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
         last_mail.cancel();
         running.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let job = submit(&service, key, "a person").await;
+    service.cancel(key, job.id).await.unwrap();
+    let store = world.store().await;
+    let claim = async || {
+        let now = world.clock.now();
+        let claimed = store.claim_delivery(DeliveryKind::Webhook, now, now + LEASE, PER_KEY);
+        claimed.await.unwrap().unwrap()
+    };
+    let replay = async |name: &str| service.replay(key, name).await.unwrap();
+    let lost = claim().await;
+    assert_eq!(replay(&lost.name).await, Replay::Busy);
+    world.clock.advance(LEASE + Duration::from_secs(1));
+    let sender = claim().await;
+    let now = world.clock.now();
+    store.end_delivery(&sender, None, now).await.unwrap();
+
+    assert!(matches!(replay(&lost.name).await, Replay::Queued(_)));
+    assert_eq!(replay(&lost.name).await, Replay::Busy);
+    let again = claim().await;
+    assert_eq!((again.attempt, again.attempt_since_asked), (3, 1));
+    for former in [&lost, &sender] {
+        store.end_delivery(former, None, now).await.unwrap();
+        store.postpone_delivery(former, "late", now).await.unwrap();
+        store.release_delivery(former).await.unwrap();
+        assert_eq!(count(&store, RUNNING).await, 1);
+    }
+    store.end_delivery(&again, None, now).await.unwrap();
+    assert_eq!(count(&store, DELIVERED).await, 1);
 }

@@ -14,7 +14,7 @@ impl JobService {
         Ok(self.shared.keys.authenticate(key).await?)
     }
 
-    /// Counts a request for pictures, whatever becomes of it.
+    /// Counts a request for pictures, or to keep one, whatever becomes of it.
     ///
     /// # Errors
     /// The key has made as many within the last minute as it may.

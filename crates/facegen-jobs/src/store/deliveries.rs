@@ -38,8 +38,10 @@ pub(crate) struct Delivery {
     pub(crate) job: JobId,
     /// Whose job that is.
     pub(crate) key: KeyId,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1. It tells this sender from those before.
     pub(crate) attempt: u32,
+    /// Which attempt this is since the delivery was last asked for, from 1.
+    pub(crate) attempt_since_asked: u32,
 }
 
 /// The next one that is due, or whose sender never came back, of a key that
@@ -103,13 +105,16 @@ impl Store {
             id,
             column: "generation_id",
         };
+        let attempt: u32 = row.try_get("attempt")?;
+        let before: u32 = row.try_get("attempts_before")?;
         Ok(Some(Delivery {
             id,
             kind,
             name: row.try_get("name")?,
             job: job.ok_or(unreadable)?,
             key: KeyId::new(row.try_get("key_id")?),
-            attempt: row.try_get("attempt")?,
+            attempt,
+            attempt_since_asked: attempt.saturating_sub(before),
         }))
     }
 

@@ -70,7 +70,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE deliveries
-             SET state = 'queued', attempt = 0, run_at = ?, last_error = NULL, finished_at = NULL
+             SET state = 'queued', attempts_before = attempt, run_at = ?, last_error = NULL,
+                 finished_at = NULL
              WHERE name = ? AND state IN ('delivered', 'dead')
                AND generation_id IN (SELECT id FROM generations WHERE key_id = ?)",
         )
