@@ -186,14 +186,49 @@ async fn a_stream_begins_with_the_state_and_closes_after_the_end() {
     let second = String::from_utf8(second.to_vec()).unwrap();
     assert!(second.contains("\"step\":1,\"steps\":21"), "{second}");
     server.control.open();
-    let rest = tokio::time::timeout(PATIENCE, stream.into_body().collect()).await;
-    let rest = rest.unwrap().unwrap().to_bytes();
+    let rest = rest_of(stream).await;
+    let end = "event: end\ndata: {\"state\":\"succeeded\"";
+    assert!(rest.last().unwrap().starts_with(end), "{rest:?}");
+}
+
+/// The events that are left of a stream.
+async fn rest_of(stream: Response<Body>) -> Vec<String> {
+    let rest = tokio::time::timeout(PATIENCE, stream.into_body().collect());
+    let rest = rest.await.unwrap().unwrap().to_bytes();
     let rest = String::from_utf8(rest.to_vec()).unwrap();
-    let last = rest.trim_end().rsplit("\n\n").next().unwrap();
+    rest.split_terminator("\n\n").map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_late_is_told_the_latest_alone() {
+    let server = Builder::new().closed().start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    held(&server).await;
+    let mut stream = open(&server, &id).await;
+    stream.body_mut().frame().await.unwrap().unwrap();
+    server.control.open();
+    server.wait_for(&id).await;
+    let events = rest_of(stream).await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert!(events[0].starts_with("event: end\n"), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_end_when_the_server_stops() {
+    let mut server = Builder::new().closed().start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    held(&server).await;
+    let stream = open(&server, &id).await;
+    let stopping = tokio::spawn(server.stop());
+    let events = rest_of(stream).await;
     assert!(
-        last.starts_with("event: end\ndata: {\"state\":\"succeeded\""),
-        "{rest}"
+        events.iter().all(|event| !event.contains("event: end")),
+        "{events:?}"
     );
+    let last = events.last().unwrap();
+    assert!(last.contains("\"state\":\"queued\""), "{events:?}");
+    server.control.open();
+    stopping.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -277,6 +277,11 @@ impl TestServer {
         assert!(job.state.is_final(), "{:?}", job.state);
     }
 
+    /// Stops at once, as on a signal without grace.
+    pub(crate) fn stop(&mut self) -> impl Future<Output = ()> + use<> {
+        self.running.take().unwrap().shutdown(Duration::ZERO)
+    }
+
     /// The next webhook that was delivered.
     pub(crate) async fn next_webhook(&self) -> (String, Value) {
         let mut delivered = self.delivered.lock().await;
