@@ -1,29 +1,25 @@
-//! What can go wrong with a request, and the envelope in which callers see it.
+//! What can go wrong with a request.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `message` | what callers are told about it |
+//! | `envelope` | the answer in which they are |
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+mod envelope;
+mod message;
+
 use std::time::Duration;
 
-use axum::http::header::{CONNECTION, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use facegen_core::{ErrorCode, FieldError, RequestError};
+use axum::http::StatusCode;
+use facegen_core::{ErrorCode, RequestError};
 use facegen_jobs::JobError;
-use serde::Serialize;
 use thiserror::Error;
-use utoipa::ToSchema;
 
-use crate::openapi::words;
-use crate::response::Json;
+pub(crate) use self::envelope::{ErrorBody, Problem, whole_seconds};
 use crate::status::status_of;
 
 /// When to come back to a server that starts, restarts or stops.
 const UNAVAILABLE_FOR: Duration = Duration::from_secs(10);
-
-/// What callers are told about a body that cannot be read.
-const INVALID_BODY_TIP: &str = "1. Make sure you are passing Content-Type: application/json in \
-     header. 2. Make sure you are doing POST request with valid JSON. 3. Make sure that your JSON \
-     is an object with the documented fields.";
 
 /// Why a request is not answered as its caller hoped. `Display` is for logs;
 /// callers get [`ApiError::message`].
@@ -150,40 +146,6 @@ impl ApiError {
         }
     }
 
-    /// The sentence for the caller, in the words of the documentation where it
-    /// has some. Nothing of the inside of the server is in it.
-    #[must_use]
-    pub fn message(&self) -> Cow<'static, str> {
-        let text = match self {
-            Self::InvalidBody => "Invalid API Request",
-            Self::BodyTooLarge { limit } => {
-                return format!("The request body is larger than {}", size_text(*limit)).into();
-            }
-            Self::BodyTooSlow => "The request body did not arrive in time",
-            Self::BodyBroken => "The request body broke off",
-            Self::Fields(error) => return error.to_string().into(),
-            Self::InvalidHost => "The Host header is missing or invalid",
-            Self::Unauthorized => "Invalid API key",
-            Self::Forbidden => "This needs an admin key",
-            Self::UpdateRefused => {
-                "The new configuration cannot be used, nothing was changed; the log says why"
-            }
-            Self::UnknownPath => "Path not found",
-            Self::MethodNotAllowed => "Method not allowed",
-            Self::UnknownJob => "Request not found",
-            Self::Expired { keep } => return expired_message(*keep).into(),
-            Self::Erased => "Request was deleted",
-            Self::UnknownDelivery => "Delivery not found",
-            Self::DeliveryBusy => "The delivery is still under way",
-            Self::TooManyStreams => "Too many event streams are open, try again later",
-            Self::UnknownFile => "File not found",
-            Self::Jobs(error) => return job_error_message(error),
-            Self::NoRoom | Self::TooSlow => "Temporarily unavailable, try again later",
-            Self::Panicked | Self::Serialisation(_) => "Internal Server Error",
-        };
-        text.into()
-    }
-
     /// When the same request may succeed, for failures that pass.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Jobs(
@@ -198,33 +160,6 @@ impl ApiError {
         passes.then_some(UNAVAILABLE_FOR)
     }
 
-    /// What is wrong with each field, when that is what is wrong.
-    fn field_errors(&self) -> BTreeMap<&'static str, Vec<String>> {
-        let mut fields: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        if let Self::Fields(RequestError { errors }) = self {
-            for FieldError { field, message } in errors {
-                fields.entry(*field).or_default().push(message.clone());
-            }
-        } else if let Self::Jobs(JobError::Bucket(fault)) = self {
-            let FieldError { field, message } = fault.field_error();
-            fields.insert(field, vec![message]);
-        } else if let Self::Jobs(JobError::Face(error)) = self {
-            fields.insert("face_image", vec![error.message.clone()]);
-        }
-        fields
-    }
-
-    /// What callers get.
-    pub(crate) fn body(&self) -> ErrorBody {
-        ErrorBody {
-            status: "error",
-            message: self.message(),
-            tip: matches!(self, Self::InvalidBody).then_some(INVALID_BODY_TIP),
-            retry_after: self.retry_after().map(whole_seconds),
-            errors: self.field_errors(),
-        }
-    }
-
     /// Whether bytes of the request may still be on their way, so that the
     /// connection is of no more use.
     fn leaves_body_unread(&self) -> bool {
@@ -235,111 +170,10 @@ impl ApiError {
     }
 }
 
-/// The sentence of the documentation, with the hours of this server.
-fn expired_message(keep: Duration) -> String {
-    match keep.as_secs().div_ceil(3_600) {
-        1 => String::from("images deleted after 1 hour"),
-        hours => format!("images deleted after {hours} hours"),
-    }
-}
-
-/// What the job service's refusals are called in the documentation.
-fn job_error_message(error: &JobError) -> Cow<'static, str> {
-    match error {
-        JobError::QueueFull { limit, .. } => {
-            format!("Rate limit exceeded. Maximum {limit} queued requests allowed.").into()
-        }
-        JobError::TooManyRequests { limit, .. } => {
-            format!("Rate limit exceeded. Maximum {limit} requests per minute allowed.").into()
-        }
-        JobError::UploadsFull { limit, .. } => {
-            let megabytes = limit / 1_000_000;
-            format!("Rate limit exceeded. Maximum {megabytes} MB of uploaded images allowed.")
-                .into()
-        }
-        JobError::IdempotencyKeyTaken => {
-            "Idempotency-Key was used for another request in the last 24 hours".into()
-        }
-        JobError::Face(error) => error.message.clone().into(),
-        JobError::Bucket(fault) => fault.field_error().message.into(),
-        JobError::Draining => "The server is stopping, try again later".into(),
-        JobError::Store(error) if error.code() == ErrorCode::Unavailable => {
-            "Temporarily unavailable, try again later".into()
-        }
-        JobError::Store(_)
-        | JobError::BrokeDown(_)
-        | JobError::Images(_)
-        | JobError::Secrets(_) => "Internal Server Error".into(),
-    }
-}
-
-/// What the log line of a refused request says; kept in the extensions of the
-/// response.
-#[derive(Debug, Clone)]
-pub(crate) struct Problem {
-    pub(crate) code: ErrorCode,
-    pub(crate) detail: String,
-}
-
-/// The envelope of every error.
-#[derive(Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ErrorBody {
-    #[schema(schema_with = words::error)]
-    status: &'static str,
-    /// What is wrong, in words for people.
-    message: Cow<'static, str>,
-    /// What to do about a body that cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    tip: Option<&'static str>,
-    /// When to try again, in seconds; as the header `retry-after`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
-    retry_after: Option<u64>,
-    /// What is wrong with each field, when that is what is wrong.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
-    errors: BTreeMap<&'static str, Vec<String>>,
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let body = self.body();
-        let retry_after = body.retry_after;
-        let mut response = (self.status(), Json(body)).into_response();
-        let headers = response.headers_mut();
-        if let Some(seconds) = retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if self.leaves_body_unread() {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.extensions_mut().insert(Problem {
-            code: self.code(),
-            detail: self.to_string(),
-        });
-        response
-    }
-}
-
-/// The size in MB when it is that of a whole number of them, else in bytes.
-fn size_text(bytes: usize) -> String {
-    if bytes >= 1_000_000 && bytes.is_multiple_of(1_000_000) {
-        format!("{} MB", bytes / 1_000_000)
-    } else {
-        format!("{bytes} bytes")
-    }
-}
-
-/// The duration in seconds, rounded up, at least 1.
-pub(crate) fn whole_seconds(duration: Duration) -> u64 {
-    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    seconds.max(1)
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::header::RETRY_AFTER;
+    use axum::response::IntoResponse;
     use facegen_jobs::StoreError;
 
     use super::*;

@@ -1,23 +1,32 @@
 //! The queue in SQLite.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `intake` | how a job gets in |
+//! | `load` | what is to be done |
+//! | `columns` | values as rows hold them |
+
+mod columns;
+mod intake;
+mod load;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::FaceImage;
-use facegen_core::{ErrorCode, FaceSource, FilePrefix, GenerationRequest, JobState, Timestamp};
-use serde::Serialize;
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use facegen_core::{ErrorCode, FilePrefix, GenerationRequest, JobState, Timestamp};
+
+use self::columns::{amount, claim, id, json, number};
 
 use super::statements::{
-    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, FIT, HEARTBEAT, INSERT,
-    POSITION, RECLAIM, RELEASE, TIMES, WAITING,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, FIT, HEARTBEAT, POSITION,
+    RECLAIM, RELEASE, TIMES,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
     Workers, cost,
 };
-use crate::idempotency::{Idempotency, Intake, REMEMBERED};
+use crate::idempotency::{Idempotency, Intake};
 use crate::job::{Failure, Job, JobId};
 use crate::key::KeyId;
 use crate::store::{Store, StoreError, row};
@@ -34,20 +43,6 @@ impl SqliteQueue {
     pub(crate) fn new(store: Store) -> Self {
         Self { store }
     }
-
-    /// What waits, beside what is being done.
-    async fn load_behind(&self, waiting: i64) -> Result<Load, StoreError> {
-        let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
-            .fetch_all(&self.store.readers)
-            .await?;
-        let running = running
-            .iter()
-            .map(|row| Ok((id(row)?, amount(row.try_get("cost")?))));
-        Ok(Load {
-            waiting: amount(waiting),
-            running: running.collect::<Result<_, StoreError>>()?,
-        })
-    }
 }
 
 #[async_trait]
@@ -58,7 +53,7 @@ impl JobQueue for SqliteQueue {
         limits: QueueLimits,
     ) -> Result<Result<Job, Full>, StoreError> {
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let inserted = insert(&mut transaction, job, limits).await?;
+        let inserted = intake::insert(&mut transaction, job, limits).await?;
         transaction.commit().await?;
         Ok(inserted)
     }
@@ -70,28 +65,14 @@ impl JobQueue for SqliteQueue {
         limits: QueueLimits,
     ) -> Result<Intake, StoreError> {
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some(known) = known(&mut transaction, job.key, once, job.created_at).await? {
+        if let Some(known) = intake::known(&mut transaction, job.key, once, job.created_at).await? {
             return Ok(known);
         }
-        let inserted = match insert(&mut transaction, job, limits).await? {
+        let inserted = match intake::insert(&mut transaction, job, limits).await? {
             Ok(inserted) => inserted,
             Err(full) => return Ok(Intake::Full(full)),
         };
-        sqlx::query("DELETE FROM idempotency WHERE created_at <= ?")
-            .bind((job.created_at - REMEMBERED).as_millis())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "INSERT INTO idempotency (key_id, name, digest, generation_id, created_at)
-             VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(job.key.get())
-        .bind(&once.name)
-        .bind(&once.digest[..])
-        .bind(inserted.id.get())
-        .bind(job.created_at.as_millis())
-        .execute(&mut *transaction)
-        .await?;
+        intake::remember(&mut transaction, once, &inserted, job.created_at).await?;
         transaction.commit().await?;
         Ok(Intake::New(inserted))
     }
@@ -103,7 +84,7 @@ impl JobQueue for SqliteQueue {
         now: Timestamp,
     ) -> Result<Option<Intake>, StoreError> {
         let mut reader = self.store.readers.acquire().await?;
-        known(&mut reader, key, once, now).await
+        intake::known(&mut reader, key, once, now).await
     }
 
     async fn claim(
@@ -346,13 +327,13 @@ impl JobQueue for SqliteQueue {
     async fn load_before(&self, job: JobId) -> Result<Load, StoreError> {
         let waiting = sqlx::query_scalar(BEFORE).bind(job.get());
         let waiting = waiting.fetch_one(&self.store.readers).await?;
-        self.load_behind(waiting).await
+        load::behind(waiting, &self.store).await
     }
 
     async fn load(&self) -> Result<Load, StoreError> {
         let waiting = sqlx::query_scalar(BACKLOG);
         let waiting = waiting.fetch_one(&self.store.readers).await?;
-        self.load_behind(waiting).await
+        load::behind(waiting, &self.store).await
     }
 
     async fn latest_times(&self, count: u32) -> Result<Vec<(u64, Duration)>, StoreError> {
@@ -365,118 +346,4 @@ impl JobQueue for SqliteQueue {
             .map(|(cost, time)| (amount(cost), row::millis(time)))
             .collect())
     }
-}
-
-/// Whether one job more may wait, when so many do and this is the key's share.
-fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), Full> {
-    if all >= limit {
-        Err(Full(limit))
-    } else if share > 0 && own >= share {
-        Err(Full(share))
-    } else {
-        Ok(())
-    }
-}
-
-/// See [`JobQueue::insert`].
-async fn insert(
-    connection: &mut SqliteConnection,
-    job: &NewJob,
-    limits: QueueLimits,
-) -> Result<Result<Job, Full>, StoreError> {
-    let (url, photograph) = match &job.face {
-        FaceSource::Url(url) => (Some(url.expose()), None),
-        FaceSource::Inline(image) => (None, Some(image.bytes())),
-    };
-    let room = sqlx::query_as(WAITING)
-        .bind(limits.share)
-        .bind(job.key.get())
-        .fetch_one(&mut *connection)
-        .await?;
-    if let Err(full) = check_room(room, limits.queue) {
-        return Ok(Err(full));
-    }
-    let inserted = sqlx::query(INSERT)
-        .bind(job.key.get())
-        .bind(json("request", &job.request)?)
-        .bind(url)
-        .bind(job.file_prefix.expose())
-        .bind(&job.base_url)
-        .bind(job.request.webhook().is_some())
-        .bind(job.priority)
-        .bind(number(cost(&job.request)))
-        .bind(job.created_at.as_millis())
-        .fetch_one(&mut *connection)
-        .await?;
-    let inserted = row::job(&inserted)?;
-    if let Some(image) = photograph {
-        sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
-            .bind(inserted.id.get())
-            .bind(image)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(Ok(inserted))
-}
-
-/// See [`JobQueue::known`].
-async fn known(
-    connection: &mut SqliteConnection,
-    key: KeyId,
-    once: &Idempotency,
-    now: Timestamp,
-) -> Result<Option<Intake>, StoreError> {
-    let found = sqlx::query(
-        "SELECT generations.*, idempotency.digest
-         FROM idempotency JOIN generations ON generations.id = idempotency.generation_id
-         WHERE idempotency.key_id = ? AND idempotency.name = ? AND idempotency.created_at > ?",
-    )
-    .bind(key.get())
-    .bind(&once.name)
-    .bind((now - REMEMBERED).as_millis())
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = found else {
-        return Ok(None);
-    };
-    let digest: &[u8] = row.try_get("digest")?;
-    if digest != once.digest {
-        return Ok(Some(Intake::Taken));
-    }
-    Ok(Some(Intake::Known(row::job(&row)?)))
-}
-
-fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
-    let job = row::job(row)?;
-    Ok(Claim {
-        fence: Fence {
-            id: job.id,
-            attempt: job.attempt,
-        },
-        job,
-        breakdowns: row.try_get("breakdowns")?,
-    })
-}
-
-fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
-    let id: i64 = row.try_get("id")?;
-    row::job_id(id).ok_or(StoreError::UnreadableRow {
-        table: "generations",
-        id,
-        column: "id",
-    })
-}
-
-fn json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Json(what))
-}
-
-/// A cost as rows hold it.
-fn number(cost: u64) -> i64 {
-    i64::try_from(cost).unwrap_or(i64::MAX)
-}
-
-/// A cost that a row holds.
-fn amount(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

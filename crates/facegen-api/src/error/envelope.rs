@@ -1,0 +1,107 @@
+//! The envelope in which callers see errors.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use facegen_core::{ErrorCode, FieldError, RequestError};
+use facegen_jobs::JobError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ApiError;
+use crate::openapi::words;
+use crate::response::Json;
+
+/// What callers are told about a body that cannot be read.
+const INVALID_BODY_TIP: &str = "1. Make sure you are passing Content-Type: application/json in \
+     header. 2. Make sure you are doing POST request with valid JSON. 3. Make sure that your JSON \
+     is an object with the documented fields.";
+
+impl ApiError {
+    /// What is wrong with each field, when that is what is wrong.
+    fn field_errors(&self) -> BTreeMap<&'static str, Vec<String>> {
+        let mut fields: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        if let Self::Fields(RequestError { errors }) = self {
+            for FieldError { field, message } in errors {
+                fields.entry(*field).or_default().push(message.clone());
+            }
+        } else if let Self::Jobs(JobError::Bucket(fault)) = self {
+            let FieldError { field, message } = fault.field_error();
+            fields.insert(field, vec![message]);
+        } else if let Self::Jobs(JobError::Face(error)) = self {
+            fields.insert("face_image", vec![error.message.clone()]);
+        }
+        fields
+    }
+
+    /// What callers get.
+    pub(crate) fn body(&self) -> ErrorBody {
+        ErrorBody {
+            status: "error",
+            message: self.message(),
+            tip: matches!(self, Self::InvalidBody).then_some(INVALID_BODY_TIP),
+            retry_after: self.retry_after().map(whole_seconds),
+            errors: self.field_errors(),
+        }
+    }
+}
+
+/// What the log line of a refused request says; kept in the extensions of the
+/// response.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) code: ErrorCode,
+    pub(crate) detail: String,
+}
+
+/// The envelope of every error.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErrorBody {
+    #[schema(schema_with = words::error)]
+    status: &'static str,
+    /// What is wrong, in words for people.
+    message: Cow<'static, str>,
+    /// What to do about a body that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tip: Option<&'static str>,
+    /// When to try again, in seconds; as the header `retry-after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    retry_after: Option<u64>,
+    /// What is wrong with each field, when that is what is wrong.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    errors: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = self.body();
+        let retry_after = body.retry_after;
+        let mut response = (self.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.leaves_body_unread() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.extensions_mut().insert(Problem {
+            code: self.code(),
+            detail: self.to_string(),
+        });
+        response
+    }
+}
+
+/// The duration in seconds, rounded up, at least 1.
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    seconds.max(1)
+}
