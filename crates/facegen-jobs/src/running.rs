@@ -77,9 +77,15 @@ impl Running {
     }
 
     /// Takes the engine away, and returns once it has ended. What it was at
-    /// waits for the next one.
+    /// waits for the next one. One that does not end within the time of a step
+    /// hangs: see [`Running::engine_hangs`].
     pub async fn detach(&self) {
-        end_engine(self.shared.engine.replace(None)).await;
+        let patience = self.shared.config().step_timeout;
+        let ended = end_engine(self.shared.engine.replace(None));
+        if timeout(patience, ended).await.is_err() {
+            self.shared.give_up_engine(patience);
+            self.engine_gone.cancel();
+        }
     }
 
     /// Returns when no job will be worked on any more because the engine

@@ -1,6 +1,7 @@
 //! What the service, the worker and the upkeep share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use facegen_core::{Current, Timestamp};
 use tokio::sync::{Notify, Semaphore, broadcast};
@@ -125,6 +126,15 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// The engine has not given a sign of life for so long.
+    pub(crate) fn give_up_engine(&self, patience: Duration) {
+        tracing::error!(
+            ?patience,
+            "the engine hangs, this process must be started again"
+        );
+        self.engine_hung.cancel();
     }
 
     /// Tells whoever waits that a job has ended, once that is written.

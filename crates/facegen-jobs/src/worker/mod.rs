@@ -142,11 +142,7 @@ impl Worker {
     async fn look_after_queue(&mut self) -> Result<(), StoreError> {
         let patience = self.shared.config().step_timeout;
         if self.shared.engine.give_up_after(patience) {
-            tracing::error!(
-                ?patience,
-                "the engine hangs, this process must be started again"
-            );
-            self.shared.engine_hung.cancel();
+            self.shared.give_up_engine(patience);
         }
         if self.shared.engine.is_gone() {
             self.engine_gone.cancel();

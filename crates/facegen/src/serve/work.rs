@@ -26,7 +26,11 @@ pub(super) async fn until_failure(
     loop {
         tokio::select! {
             () = running.engine_gone() => return gone(running),
-            () = controller.reload_wanted() => begin_anew(running, controller).await,
+            () = controller.reload_wanted() => {
+                if let Err(failure) = begin_anew(running, controller).await {
+                    return failure;
+                }
+            }
         }
     }
 }
@@ -44,12 +48,18 @@ fn gone(running: &Running) -> Failure {
 /// Replaces the engine. Jobs wait meanwhile, the one that runs starts over. A
 /// server whose models cannot be loaded goes on without: whoever repairs them
 /// can have it try again, and jobs are kept until then.
-async fn begin_anew(running: &Running, controller: &Controller) {
+///
+/// # Errors
+/// The old engine hangs.
+async fn begin_anew(running: &Running, controller: &Controller) -> Result<(), Failure> {
     tracing::info!("loading the models again");
     // First of all nobody may hold the old engine any more: a device may not
     // have room for two.
     controller.status().reloading();
     running.detach().await;
+    if running.engine_hangs() {
+        return Err(Failure::EngineHangs);
+    }
     match begin(running, controller).await {
         Ok(()) => tracing::info!("the models are loaded again"),
         Err(failure) => {
@@ -58,6 +68,7 @@ async fn begin_anew(running: &Running, controller: &Controller) {
             tracing::error!(reason, "the models cannot be loaded, jobs wait");
         }
     }
+    Ok(())
 }
 
 /// Loads the models and lets them work.

@@ -68,6 +68,30 @@ async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish
     running.shutdown(PATIENCE).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
+    let world = World::with_control(faulty(&POISON));
+    let service = open(&world).await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    let engine = world.engine();
+    running.attach(engine.clone());
+    let poison = submit(&service, key, "poison").await.id;
+    let at_it = async {
+        while engine.silence() < Duration::from_millis(100) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, at_it).await.unwrap();
+    drop(engine);
+    timeout(PATIENCE, running.detach()).await.unwrap();
+    assert!(running.engine_hangs());
+    timeout(PATIENCE, running.engine_gone()).await.unwrap();
+    running.shutdown(Duration::ZERO).await;
+    let job = service.find(key, poison).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Running, "as after a crash");
+}
+
 #[tokio::test]
 async fn waiting_for_work_is_no_silence() {
     let world = World::new();
