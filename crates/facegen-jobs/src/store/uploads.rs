@@ -18,11 +18,15 @@ macro_rules! kept {
     };
 }
 
+/// Takes the next number of jobs.
+const NUMBER: &str =
+    "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'generations' RETURNING seq";
+
 /// Adds an upload if there is room for it. The sum and the row are one
 /// statement, so that uploads at the same time do not exceed the limit together.
 const INSERT: &str = concat!(
-    "INSERT INTO uploads (key_id, created_at, expires_at, bytes, file_prefix)
-     SELECT ?1, ?2, ?3, ?4, ?7 WHERE ?6 = 0 OR ",
+    "INSERT INTO uploads (key_id, created_at, expires_at, bytes, file_prefix, id)
+     SELECT ?1, ?2, ?3, ?4, ?7, ?8 WHERE ?6 = 0 OR ",
     kept!(),
     " + max(?4, ?5) <= ?6 RETURNING id"
 );
@@ -38,13 +42,17 @@ pub(crate) struct NewUpload {
 }
 
 impl Store {
-    /// Adds an upload, and gives its number. `None` when the key would then
-    /// have more than `limit` bytes; 0 is no limit.
+    /// Adds an upload, and gives its number, which is that of no job. `None`
+    /// when the key would then have more than `limit` bytes; 0 is no limit.
     pub(crate) async fn insert_upload(
         &self,
         upload: &NewUpload,
         limit: u64,
     ) -> Result<Option<u32>, StoreError> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let number: i64 = sqlx::query_scalar(NUMBER)
+            .fetch_one(&mut *transaction)
+            .await?;
         let row = sqlx::query(INSERT)
             .bind(upload.key.get())
             .bind(upload.created_at.as_millis())
@@ -53,9 +61,16 @@ impl Store {
             .bind(integer(SHORTEST_UPLOAD))
             .bind(integer(limit))
             .bind(upload.file_prefix.expose())
-            .fetch_optional(&self.writer)
+            .bind(number)
+            .fetch_optional(&mut *transaction)
             .await?;
-        Ok(row.map(|row| row.try_get("id")).transpose()?)
+        let Some(row) = row else {
+            // The number is not used up.
+            return Ok(None);
+        };
+        let id = row.try_get("id")?;
+        transaction.commit().await?;
+        Ok(Some(id))
     }
 
     /// How many bytes of a key are kept, and when the first of them go.
@@ -112,19 +127,6 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(expired).collect()
-    }
-
-    /// When the oldest upload came that has not expired.
-    pub(crate) async fn oldest_upload(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query("SELECT min(created_at) FROM uploads WHERE expires_at > ?")
-            .bind(now.as_millis())
-            .fetch_one(&self.readers)
-            .await?;
-        let oldest: Option<i64> = row.try_get(0)?;
-        Ok(oldest.map(Timestamp::from_millis))
     }
 
     /// Forgets an upload.

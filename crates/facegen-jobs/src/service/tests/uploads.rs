@@ -11,20 +11,21 @@ fn upload(key: KeyId) -> Upload {
 }
 
 #[tokio::test]
-async fn an_upload_outlives_the_process_and_has_numbers_of_its_own() {
+async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
     let world = World::new();
     let service = world.open().await;
     let key = new_key(&service).await;
     assert_eq!(submit(&service, key, "a job").await.id.get(), 1);
     let first = service.upload(upload(key)).await.unwrap();
     let second = service.upload(upload(key)).await.unwrap();
-    assert_eq!((first.id, second.id), (1, 2));
+    assert_eq!((first.id, second.id), (2, 3));
     assert_ne!(first.file, second.file);
     service.close().await;
     drop(service);
     let service = world.open().await;
+    assert_eq!(submit(&service, key, "another").await.id.get(), 4);
     for uploaded in [first, second] {
-        let file = service.file(&uploaded.file).await.unwrap();
+        let file = service.read_file(&uploaded.file).await.unwrap();
         assert_eq!(file.unwrap(), [b'p'; 32 * 32 * 3]);
     }
 }
