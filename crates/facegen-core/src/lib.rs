@@ -52,5 +52,7 @@ pub use picture::Picture;
 pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestError};
 pub use safety::SafetyVerdict;
 pub use state::JobState;
-pub use storage::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError};
+pub use storage::{
+    FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError, StoredObject,
+};
 pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSecret, WebhookSender};

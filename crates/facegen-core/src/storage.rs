@@ -1,6 +1,8 @@
 //! The names of stored pictures, and the port to where they are kept.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -163,6 +165,39 @@ impl ObjectName {
     }
 }
 
+/// An object that is about to be read. A picture that a caller has sent may be a
+/// hundred megabytes long, so it is held in memory only where it must be.
+#[derive(Debug)]
+pub enum StoredObject {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// A file at its beginning, and how long it is. It can be read to its end
+    /// even if it is removed meanwhile.
+    File {
+        /// The file.
+        file: File,
+        /// Its length in bytes.
+        bytes: u64,
+    },
+}
+
+impl StoredObject {
+    /// All of its bytes. May block.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(self) -> Result<Vec<u8>, StorageError> {
+        let (mut file, mut bytes) = match self {
+            Self::Bytes(bytes) => return Ok(bytes),
+            Self::File { file, .. } => (file, Vec::new()),
+        };
+        // The text of an `io::Error` may hold a path, its kind does not.
+        let read = file.read_to_end(&mut bytes);
+        read.map_err(|error| StorageError(format!("a file cannot be read: {}", error.kind())))?;
+        Ok(bytes)
+    }
+}
+
 /// Keeps finished pictures.
 #[async_trait]
 pub trait ImageStore: fmt::Debug + Send + Sync {
@@ -177,6 +212,14 @@ pub trait ImageStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// The store cannot be read.
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// The same object, to be read piece by piece where the store can do that.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
+        Ok(self.get(object).await?.map(StoredObject::Bytes))
+    }
 
     /// Removes an object; one that is not there is no error.
     ///

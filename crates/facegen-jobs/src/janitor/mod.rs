@@ -114,9 +114,9 @@ impl Janitor {
         Ok(())
     }
 
-    /// Nothing that was sent before the config was changed goes early.
+    /// Nothing that was made or sent before the config was changed goes early.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let oldest = self.shared.store.oldest_upload(now).await?;
+        let oldest = self.shared.store.oldest_kept(now).await?;
         let before = now - self.shared.config().keep_pictures;
         let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
         let files = self.shared.ports.images.delete_before(before).await?;

@@ -45,9 +45,15 @@ async fn pictures_go_after_a_day_and_rows_two_days_later() {
 
     world.clock.advance(DAY - MOMENT);
     clean(&world, &service).await;
-    assert!(service.file(&first_file(&job)).await.unwrap().is_some());
+    assert!(
+        service
+            .read_file(&first_file(&job))
+            .await
+            .unwrap()
+            .is_some()
+    );
     world.clock.advance(MOMENT);
-    assert_eq!(service.file(&first_file(&job)).await.unwrap(), None);
+    assert_eq!(service.read_file(&first_file(&job)).await.unwrap(), None);
     assert_eq!(world.images.len(), 1, "nobody has cleaned yet");
     clean(&world, &service).await;
     assert!(world.images.is_empty());
@@ -66,6 +72,33 @@ async fn pictures_go_after_a_day_and_rows_two_days_later() {
     assert_eq!(count(&store, ROWS).await, 0);
     assert_eq!(count(&store, "SELECT count(*) FROM deliveries").await, 0);
     assert!(service.find(key, job.id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_shorter_time_is_for_pictures_that_come_after() {
+    let world = World::new();
+    let service = world.open().await;
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let job = submit(&service, key, "a person").await;
+    let job = end_of(&service, job.id).await;
+    running.shutdown(PATIENCE).await;
+    let mut config = world.config();
+    config.keep_pictures = Duration::from_hours(1);
+    service.reconfigure(config);
+    world.clock.advance(DAY - MOMENT);
+    clean(&world, &service).await;
+    assert!(
+        service
+            .read_file(&first_file(&job))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    world.clock.advance(MOMENT);
+    clean(&world, &service).await;
+    assert!(world.images.is_empty());
 }
 
 /// A store of pictures that cannot delete those of one job.
@@ -125,7 +158,10 @@ async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
     world.clock.advance(DAY);
     clean(&world, &service).await;
     assert_eq!(world.images.len(), 2);
-    assert_eq!(service.file(&first_file(&jobs[2])).await.unwrap(), None);
+    assert_eq!(
+        service.read_file(&first_file(&jobs[2])).await.unwrap(),
+        None
+    );
     let erased = "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = 3";
     assert_eq!(count(&store, erased).await, 1);
     world.clock.advance(2 * DAY);

@@ -42,7 +42,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::{
-    Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, Picture, WebhookSender,
+    Clock, FaceReader, FaceSource, FileName, GenerationRequest, ImageStore, Picture, StoredObject,
+    Timestamp, WebhookSender,
 };
 
 pub use erase::{Erased, Erasure};
@@ -89,8 +90,8 @@ pub struct JobsConfig {
 /// Encodes a finished picture as a file.
 pub type PictureEncoder = Arc<dyn Fn(&Picture) -> Result<Vec<u8>, String> + Send + Sync>;
 
-/// The body of the webhook of an ended job.
-pub type WebhookBody = Arc<dyn Fn(&Job) -> String + Send + Sync>;
+/// The body of the webhook of an ended job, as it is at this moment.
+pub type WebhookBody = Arc<dyn Fn(&Job, Timestamp) -> String + Send + Sync>;
 
 /// Told at each point of a job's life that it has come there. It is called
 /// among tasks: one that blocks while others go on does so in
@@ -289,13 +290,13 @@ impl JobService {
         watch::backlog(&self.shared).await
     }
 
-    /// The bytes of a file of a job that has succeeded, or of one that a caller
-    /// has sent, that has not expired, wherever it is; `None` otherwise.
+    /// A file of a job that has succeeded, or one that a caller has sent, that
+    /// has not expired, wherever it is; `None` otherwise.
     ///
     /// # Errors
     /// One of the stores cannot be read.
-    pub async fn file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-        files::file(&self.shared, name).await
+    pub async fn file(&self, name: &FileName) -> Result<Option<StoredObject>, JobError> {
+        files::open(&self.shared, name).await
     }
 
     /// Whether the pictures of this job have gone because their time is over.
@@ -313,6 +314,11 @@ impl JobService {
     /// Takes no more jobs in, and lets the worker claim none.
     pub fn drain(&self) {
         self.shared.draining.cancel();
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn read_file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+        files::read(&self.shared, name).await
     }
 
     #[cfg(test)]

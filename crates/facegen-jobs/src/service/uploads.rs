@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture};
+use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture, StoredObject};
 
 use super::decoding::Encoded;
 use super::intake::new_prefix;
@@ -107,17 +107,20 @@ async fn encode(shared: &Shared, image: FaceImage) -> Result<Vec<u8>, JobError> 
     })
 }
 
-/// The bytes of a file that was sent and has not expired.
+/// A file that was sent and has not expired.
 ///
 /// # Errors
 /// One of the stores cannot be read.
-pub(super) async fn file(shared: &Shared, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+pub(super) async fn file(
+    shared: &Shared,
+    name: &FileName,
+) -> Result<Option<StoredObject>, JobError> {
     let object = object(name.prefix.clone());
     let now = shared.ports.clock.now();
     if object.file != *name || !shared.store.has_upload(&name.prefix, now).await? {
         return Ok(None);
     }
-    Ok(shared.ports.images.get(&object).await?)
+    Ok(shared.ports.images.open(&object).await?)
 }
 
 /// The one object of an upload.

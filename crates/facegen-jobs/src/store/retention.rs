@@ -32,6 +32,27 @@ impl Store {
             .collect()
     }
 
+    /// When the oldest file came that is still to be kept, of those that were
+    /// made and those that were sent.
+    pub(crate) async fn oldest_kept(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(came) FROM (
+                 SELECT min(created_at) AS came FROM uploads WHERE expires_at > ?1
+                 UNION ALL
+                 SELECT min(finished_at) FROM generations
+                 WHERE state = 'succeeded' AND erased_at IS NULL AND expires_at > ?1
+             )",
+        )
+        .bind(now.as_millis())
+        .fetch_one(&self.readers)
+        .await?;
+        let oldest: Option<i64> = row.try_get(0)?;
+        Ok(oldest.map(Timestamp::from_millis))
+    }
+
     /// Notes that the pictures of a job are deleted.
     pub(crate) async fn note_erased(&self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE generations SET erased_at = ? WHERE id = ?")

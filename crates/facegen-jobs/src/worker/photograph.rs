@@ -50,7 +50,7 @@ impl Attempt {
     }
 
     async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, Stop> {
-        let read = || files::file(&self.shared, name);
+        let read = || files::read(&self.shared, name);
         let file = retry(self.shared.config().lease, "read a picture", read).await;
         file.map_err(|error| {
             tracing::error!(%error, "cannot read the picture that is a job's photograph");

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use facegen_core::fake::MemoryStore;
 use facegen_core::{
-    FileKind, FileName, FilePrefix, ImageStore, ObjectName, SystemClock, Timestamp,
+    FileKind, FileName, FilePrefix, ImageStore, ObjectName, StoredObject, SystemClock, Timestamp,
 };
 
 /// An object of one and the same job.
@@ -30,11 +30,19 @@ pub(super) async fn image_store_suite(store: &dyn ImageStore) {
 async fn what_is_put_is_got_whole(store: &dyn ImageStore) {
     let name = object(0, 1);
     assert_eq!(store.get(&name).await, Ok(None));
+    assert!(store.open(&name).await.unwrap().is_none());
     for bytes in [vec![7; 300_000], Vec::new(), (0..=255).collect()] {
         store.put(&name, bytes.clone()).await.unwrap();
-        assert_eq!(store.get(&name).await, Ok(Some(bytes)));
+        assert_eq!(store.get(&name).await, Ok(Some(bytes.clone())));
+        let opened = store.open(&name).await.unwrap().unwrap();
+        if let StoredObject::File { bytes: length, .. } = &opened {
+            assert_eq!(*length, bytes.len() as u64);
+        }
+        // Also what goes meanwhile is read to its end.
+        store.delete(&name).await.unwrap();
+        assert_eq!(opened.read(), Ok(bytes));
+        assert!(store.open(&name).await.unwrap().is_none());
     }
-    store.delete(&name).await.unwrap();
 }
 
 /// Index, attempt, kind and prefix each make another object.

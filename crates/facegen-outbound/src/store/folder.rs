@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use facegen_core::{ErrorCode, ImageStore, ObjectName, StorageError, Timestamp};
+use facegen_core::{ErrorCode, ImageStore, ObjectName, StorageError, StoredObject, Timestamp};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::task;
@@ -73,6 +73,18 @@ impl ImageStore for FolderStore {
         let name = object.expose();
         self.blocking("a file cannot be read", move |folder| {
             unless_missing(fs::read(folder.join(name)))
+        })
+        .await
+    }
+
+    async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
+        let name = object.expose();
+        self.blocking("a file cannot be opened", move |folder| {
+            let Some(file) = unless_missing(File::open(folder.join(name)))? else {
+                return Ok(None);
+            };
+            let bytes = file.metadata()?.len();
+            Ok(Some(StoredObject::File { file, bytes }))
         })
         .await
     }
