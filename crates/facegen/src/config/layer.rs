@@ -1,6 +1,6 @@
 //! One layer of the config.
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use figment::providers::{Format, Toml};
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
@@ -16,7 +16,12 @@ pub(super) struct Layer {
 impl Layer {
     /// The settings of a file.
     pub(super) fn file(name: &str, text: &str) -> Result<Self> {
-        let settings = Toml::from_str(text).with_context(|| format!("{name} is not valid"))?;
+        // The error's own text quotes the line, and a secret may stand in it.
+        let settings = Toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+            anyhow!("{name} is not valid: line {line}: {}", error.message())
+        })?;
         Ok(Self {
             origin: name.to_owned(),
             settings,

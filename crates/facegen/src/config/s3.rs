@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use anyhow::{Result, ensure};
 use facegen_core::redact::{SafeUrl, Secret};
 use facegen_outbound::S3Settings;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The variables of this section that are taken as they stand, whether or not
@@ -62,7 +63,10 @@ impl Eq for SecretText {}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Secret::new(String::deserialize(deserializer)?)))
+        // The error of the deserializer quotes what is there in place of a text.
+        let text = String::deserialize(deserializer);
+        let text = text.map_err(|_| D::Error::custom("it must be text in quotes"))?;
+        Ok(Self(Secret::new(text)))
     }
 }
 

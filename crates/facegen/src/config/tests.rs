@@ -208,6 +208,33 @@ fn the_secret_of_a_bucket_is_printed_nowhere_and_may_come_from_a_file() {
 }
 
 #[test]
+fn a_mistake_in_a_file_tells_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let arguments = ConfigArguments {
+        config: Some(path.clone()),
+        ..ConfigArguments::default()
+    };
+    for (line, culprit) in [
+        (
+            "secret_access_key = \"987654321",
+            "is not valid: line 2: invalid basic string",
+        ),
+        (
+            "secret_access_key = 987654321",
+            "storage.s3.secret_access_key",
+        ),
+        ("secret_access_key = 987654321x", "is not valid: line 2: "),
+    ] {
+        std::fs::write(&path, format!("[storage.s3]\n{line}\n[queue]\n")).unwrap();
+        let error = Config::load(&arguments, &Environment::from([])).unwrap_err();
+        let text = format!("{error:#} {error:?}");
+        assert!(text.contains(culprit), "{text}");
+        assert!(!text.contains("987654321"), "{text}");
+    }
+}
+
+#[test]
 fn the_environment_prints_no_value() {
     let environment = Environment::from([("FACEGEN_API_KEY", "secret")]);
     assert_eq!(format!("{environment:?}"), "{\"FACEGEN_API_KEY\"}");
