@@ -64,10 +64,12 @@ impl HttpWebhooks {
         Some(Timestamp::from(date).since(self.clock.now()))
     }
 
-    /// What rows say; the log has the details.
+    /// What rows say, which their keys can read: a name that resolves to an
+    /// inner address is no different from an unknown one, nor is what is done
+    /// about it. The log has the details.
     fn failure(&self, error: &GuardError) -> WebhookOutcome {
         let reason = match error {
-            GuardError::Refused(_) => {
+            GuardError::Refused(refusal) if refusal.is_visible() => {
                 let reason = "the webhook is not a public http or https URL".to_owned();
                 return WebhookOutcome::Refused { reason };
             }
@@ -75,7 +77,8 @@ impl HttpWebhooks {
                 "the receiver did not answer within {} seconds",
                 self.deadline.as_secs_f64()
             ),
-            GuardError::Unreachable(_)
+            GuardError::Refused(_)
+            | GuardError::Unreachable(_)
             | GuardError::RedirectRefused(_)
             | GuardError::TooManyRedirects(_)
             | GuardError::Status(_)

@@ -33,14 +33,34 @@ fn refused() -> WebhookOutcome {
     WebhookOutcome::Refused { reason }
 }
 
+fn unreachable() -> WebhookOutcome {
+    let reason = "the receiver cannot be reached".to_owned();
+    WebhookOutcome::Retry {
+        after: None,
+        reason,
+    }
+}
+
 #[tokio::test]
 async fn no_url_of_the_list_gets_a_webhook() {
     let hosts = forbidden_hosts().await;
     let guard = wicked_guard();
-    for (_, url) in list(hosts[0].address.port()) {
-        assert_eq!(send(guard.clone(), &url).await, refused(), "{url}");
+    for (rule, url) in list(hosts[0].address.port()) {
+        let expected = match rule {
+            "resolved" => unreachable(),
+            _ => refused(),
+        };
+        assert_eq!(send(guard.clone(), &url).await, expected, "{url}");
     }
     assert_eq!(connections(&hosts), 0);
+}
+
+#[tokio::test]
+async fn callers_cannot_tell_an_inner_receiver_from_none() {
+    let url = "http://private.test/";
+    let inner = send(wicked_guard(), url).await;
+    assert_eq!(inner, send(guard(&FakeResolver::empty()), url).await);
+    assert_eq!(inner, unreachable());
 }
 
 #[tokio::test]
@@ -75,7 +95,7 @@ async fn a_receiver_that_changes_its_address_is_looked_up_once_a_webhook() {
     let url = format!("http://rebind.test:{port}/");
     assert_eq!(send(guard.clone(), &url).await, WebhookOutcome::Delivered);
     assert_eq!(resolver.asked(), ["rebind.test"]);
-    assert_eq!(send(guard, &url).await, refused());
+    assert_eq!(send(guard, &url).await, unreachable());
     assert_eq!((good.connections(), bad.connections()), (1, 0));
 }
 
