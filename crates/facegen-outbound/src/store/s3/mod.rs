@@ -68,26 +68,30 @@ impl S3Store {
     async fn keep(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), PutFailure> {
         let bytes = Bytes::from(bytes);
         let uploaded = self.upload(object, bytes.clone()).await;
-        uploaded.map_err(|error| PutFailure::Upload(Box::new(error)))?;
-        self.read_back(object, &bytes).await
+        let acl = uploaded.map_err(|error| PutFailure::Upload(Box::new(error)))?;
+        self.read_back(object, &bytes).await?;
+        // Not before: what refused may have been an accident, and a bucket that
+        // needs acls would show nothing from then on.
+        if acl == Acl::Refused && !self.refuses_acl.swap(true, Ordering::AcqRel) {
+            tracing::info!("the bucket takes no acl, its policy makes objects public");
+        }
+        Ok(())
     }
 
     /// Writes the object for everybody to read. Endpoints that know no ACLs
     /// refuse such a request whole, so that it is sent again without.
-    async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<(), PutError> {
+    async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<Acl, PutError> {
         let acl = self.settings.public_read_acl && !self.refuses_acl.load(Ordering::Acquire);
         let with_acl = self.put_object(object, bytes.clone(), acl).await;
         let Err(refusal) = with_acl else {
-            return Ok(());
+            return Ok(Acl::AsWanted);
         };
         let of_acl = acl && matches!(status_of(&refusal), Some(400 | 403 | 501));
         if !of_acl {
             return Err(refusal);
         }
         self.put_object(object, bytes, false).await?;
-        tracing::info!("the bucket takes no acl, its policy has to make objects public");
-        self.refuses_acl.store(true, Ordering::Release);
-        Ok(())
+        Ok(Acl::Refused)
     }
 
     async fn put_object(
@@ -154,11 +158,7 @@ impl ImageStore for S3Store {
             .await;
         let got = match got {
             Ok(got) => got,
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), GetObjectError::NoSuchKey(_)) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(failure(action, &error)),
         };
         let broke_off = |_| StorageError(format!("{action}: the answer broke off"));
@@ -186,6 +186,25 @@ impl ImageStore for S3Store {
         }
         Ok(old.len())
     }
+}
+
+/// Whether an object is not there. Who may not list a bucket is told 403 of what
+/// is not in it.
+fn is_missing(error: &SdkError<GetObjectError>) -> bool {
+    if status_of(error) == Some(403) {
+        tracing::warn!("the bucket shows an object to nobody, or has it no more");
+        return true;
+    }
+    matches!(error, SdkError::ServiceError(error) if matches!(error.err(), GetObjectError::NoSuchKey(_)))
+}
+
+/// What a bucket said about the acl of an object that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Acl {
+    /// Nothing.
+    AsWanted,
+    /// It took the object without one.
+    Refused,
 }
 
 /// The name of an object of ours that was written before `moment`.
