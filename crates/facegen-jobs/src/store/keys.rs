@@ -172,14 +172,16 @@ impl Keys {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Whether anybody could authenticate.
+    /// Whether anybody could authenticate as an admin.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn has_any(&self) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM keys WHERE revoked_at IS NULL)")
-            .fetch_one(&self.store.readers)
-            .await?;
+    pub async fn has_admin(&self) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT EXISTS (SELECT 1 FROM keys WHERE revoked_at IS NULL AND role = ?)")
+                .bind(KeyRole::Admin.as_str())
+                .fetch_one(&self.store.readers)
+                .await?;
         Ok(row.try_get(0)?)
     }
 

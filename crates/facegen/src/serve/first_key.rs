@@ -8,10 +8,10 @@ use facegen_jobs::{KeyRole, Keys};
 use crate::config::environment::Environment;
 use crate::failure::Failure;
 
-/// The name of the key that is made when there is none.
+/// The name of the key that is made when there is no admin key.
 const NAME: &str = "first";
 
-/// Makes sure that somebody can authenticate: with the key that the
+/// Makes sure that somebody can authenticate as an admin: with the key that the
 /// environment gives, or else with one that is made and printed, this once.
 pub(super) async fn ensure(keys: &Keys, environment: &Environment) -> Result<(), Failure> {
     if let Some(key) = environment.api_key()? {
@@ -20,7 +20,7 @@ pub(super) async fn ensure(keys: &Keys, environment: &Environment) -> Result<(),
             .context("the API key of the environment cannot be used")?;
         return Ok(());
     }
-    if keys.has_any().await.context("cannot read the keys")? {
+    if keys.has_admin().await.context("cannot read the keys")? {
         return Ok(());
     }
     let (key, text) = keys
