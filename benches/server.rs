@@ -357,7 +357,7 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())
         }),
         master_key: MasterKey::from_bytes([7; 32]),
-        webhook_body: Arc::new(move |job| webhook_body(job, None, &offered)),
+        webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
         clock,
         observer: Arc::new(|_, _| {}),
     })

@@ -234,7 +234,7 @@ async fn a_photograph_without_a_face_is_a_failed_job_here_and_when_fetched() {
     builder.control = FakeControl::with_faults(|_| Some(Fault::Refused(BackendError::NoFace)));
     let server = builder.start().await;
     let body = server.make_gen(&json!({})).await.ok();
-    assert_failed(&body, "no face detected in face_image");
+    assert_failed(&body, "No face detected in face_image");
     assert_eq!(server.fetch(&body["id"]).await.ok(), body);
 }
 
@@ -256,6 +256,6 @@ async fn a_failed_job_tells_its_webhook() {
     let body = server.make_gen(&fields).await.ok();
     let (_, message) = server.next_webhook().await;
     let expected = json!({"status": "failed", "id": body["id"],
-        "message": "no face detected in face_image", "track_id": "a"});
+        "message": "No face detected in face_image", "track_id": "a"});
     assert_eq!(message, expected);
 }

@@ -174,8 +174,8 @@ impl Builder {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
             }),
             master_key: MasterKey::from_bytes([7; 32]),
-            webhook_body: Arc::new(move |job| {
-                webhook_body(job, public_url.as_deref(), &capabilities)
+            webhook_body: Arc::new(move |job, now| {
+                webhook_body(job, now, public_url.as_deref(), &capabilities)
             }),
             clock: Arc::new(clock.clone()),
             observer: Arc::new(|_, _| {}),

@@ -1,16 +1,18 @@
 //! What the receivers of webhooks get.
 
-use facegen_core::JobState;
+use std::borrow::Cow;
+
 use facegen_core::request::Scalar;
+use facegen_core::{JobState, Timestamp};
 use facegen_jobs::Job;
 use serde::Serialize;
 use utoipa::OpenApi;
 use utoipa::openapi::Paths;
 
-use crate::Capabilities;
 use crate::links::Links;
 use crate::openapi::webhook::WebhookBody;
 use crate::wire::{Success, failure_message};
+use crate::{ApiError, Capabilities};
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -23,37 +25,57 @@ enum Body<'a> {
     Failed {
         status: &'static str,
         id: u32,
-        message: &'a str,
+        message: Cow<'a, str>,
         track_id: Option<&'a Scalar>,
     },
 }
 
 /// The body of the webhook of an ended job: what `make_gen` answers about one
 /// that succeeded, or the reason why there are no pictures; with the caller's
-/// `track_id` in the type in which it was sent, null when none was.
+/// `track_id` in the type in which it was sent, null when none was. There are
+/// none any more when a message was on its way for so long that they have
+/// expired, or its job was erased.
 ///
 /// Links begin with `public_url`, else with the address under which the caller
 /// reached the server.
 #[must_use]
-pub fn webhook_body(job: &Job, public_url: Option<&str>, capabilities: &Capabilities) -> String {
+pub fn webhook_body(
+    job: &Job,
+    now: Timestamp,
+    public_url: Option<&str>,
+    capabilities: &Capabilities,
+) -> String {
     let links = Links::new(public_url.unwrap_or(&job.base_url));
     let track_id = job.request.track_id();
-    let body = match job.state {
-        JobState::Succeeded => Body::Success {
+    let body = match no_pictures(job, now) {
+        None => Body::Success {
             success: Box::new(Success::new(job, links, capabilities)),
             track_id,
         },
-        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => {
-            Body::Failed {
-                status: "failed",
-                id: job.id.get(),
-                message: failure_message(job),
-                track_id,
-            }
-        }
+        Some(message) => Body::Failed {
+            status: "failed",
+            id: job.id.get(),
+            message,
+            track_id,
+        },
     };
     // Texts and numbers under names that are texts can always be written.
     serde_json::to_string(&body).unwrap_or_default()
+}
+
+/// Why an ended job has no pictures, if it has none.
+fn no_pictures(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
+    match (job.state, job.expires_at) {
+        (JobState::Succeeded, _) if job.removed_at.is_some() => Some(ApiError::Erased.message()),
+        (JobState::Succeeded, Some(expires_at)) if job.has_expired(now) => {
+            let keep = expires_at.since(job.finished_at.unwrap_or(job.created_at));
+            Some(ApiError::Expired { keep }.message())
+        }
+        (JobState::Succeeded, _) => None,
+        (JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled, _) => {
+            Some(failure_message(job).into())
+        }
+    }
 }
 
 /// The calls that this server makes, by their names.
@@ -95,12 +117,42 @@ fn job_ended() {}
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use serde_json::Value;
 
     use super::*;
     use crate::fixture::{CAPABILITIES, PREFIX, failed_job, job};
     use crate::openapi;
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(1_000)
+    }
+
+    #[test]
+    fn pictures_that_have_gone_are_no_success() {
+        let day = Duration::from_hours(24);
+        let kept = Job {
+            finished_at: Some(now()),
+            expires_at: Some(now() + day),
+            ..job(&[])
+        };
+        let erased = Job {
+            removed_at: Some(now()),
+            ..kept.clone()
+        };
+        let told = |job: &Job, now| webhook_body(job, now, None, &CAPABILITIES);
+        let gone = |message| {
+            format!(r#"{{"status":"failed","id":32,"message":"{message}","track_id":null}}"#)
+        };
+        assert_eq!(told(&erased, now()), gone("Request was deleted"));
+        assert_eq!(
+            told(&kept, now() + day),
+            gone("images deleted after 24 hours")
+        );
+        let last = now() + (day - Duration::from_millis(1));
+        assert!(told(&kept, last).contains(r#""status":"success""#));
+    }
 
     #[test]
     fn success_is_that_of_make_gen_and_the_track_id() {
@@ -114,17 +166,17 @@ mod tests {
             let success = serde_json::to_string(&Success::new(&job, links, &CAPABILITIES)).unwrap();
             let without_brace = success.strip_suffix('}').unwrap();
             let expected = format!("{without_brace},\"track_id\":{echoed}}}");
-            assert_eq!(webhook_body(&job, None, &CAPABILITIES), expected);
+            assert_eq!(webhook_body(&job, now(), None, &CAPABILITIES), expected);
         }
     }
 
     #[test]
     fn links_begin_with_the_address_of_the_operator() {
         let job = job(&[]);
-        let body = webhook_body(&job, Some("https://faces.example"), &CAPABILITIES);
+        let body = webhook_body(&job, now(), Some("https://faces.example"), &CAPABILITIES);
         assert!(body.contains(&format!("\"https://faces.example/temp/{PREFIX}-1.png\"")));
         assert!(!body.contains("caller.example"));
-        let body = webhook_body(&job, None, &CAPABILITIES);
+        let body = webhook_body(&job, now(), None, &CAPABILITIES);
         assert!(body.contains(&format!(
             "\"http://caller.example:8080/temp/{PREFIX}-1.png\""
         )));
@@ -142,7 +194,7 @@ mod tests {
             let described: BTreeSet<String> = names(&schema["properties"]);
             let required = schema["required"].as_array().unwrap().iter();
             let required: BTreeSet<_> = required.map(|name| name.as_str().unwrap()).collect();
-            let body = webhook_body(&job, None, &CAPABILITIES);
+            let body = webhook_body(&job, now(), None, &CAPABILITIES);
             let sent: BTreeSet<String> = names(&serde_json::from_str(&body).unwrap());
             assert_eq!(sent, described);
             assert!(sent.iter().map(String::as_str).eq(required));
@@ -156,6 +208,7 @@ mod tests {
     fn failure_says_why() {
         let body = webhook_body(
             &failed_job(&[("track_id", "a".into())]),
+            now(),
             None,
             &CAPABILITIES,
         );

@@ -130,7 +130,9 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
         webhooks: Arc::new(FakeReceiver::default()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
-        webhook_body: Arc::new(|job| format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)),
+        webhook_body: Arc::new(|job, _| {
+            format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)
+        }),
         clock: Arc::new(facegen_core::SystemClock),
         observer: Arc::new(|_, _| {}),
     }

@@ -10,6 +10,7 @@ use tracing::Span;
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
+use crate::handlers::make_gen::have_not_gone;
 use crate::openapi::errors::{JobErrors, NamedJobErrors};
 use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
@@ -76,15 +77,9 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     Span::current().record("job", id.get());
     let job = state.jobs.find(call.key.id, id).await?;
     let job = job.ok_or(ApiError::UnknownJob)?;
-    if job.removed_at.is_some() && job.state == JobState::Succeeded {
-        return Err(ApiError::Erased);
-    }
+    have_not_gone(state, &job)?;
     let links = call.links();
     let fetched = match job.state {
-        JobState::Succeeded if job.has_expired(state.clock.now()) => {
-            let keep = state.config.keep_pictures;
-            return Err(ApiError::Expired { keep });
-        }
         JobState::Succeeded => Fetched::Success(FetchSuccess::new(&job, links)),
         JobState::Failed | JobState::Cancelled => Fetched::Failed(Failed::new(&job)),
         JobState::Queued | JobState::Running => {

@@ -77,11 +77,25 @@ pub(crate) async fn make_gen(
     let job = submitted.await??;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
-    if job.removed_at.is_some() && job.state == JobState::Succeeded {
-        return Err(ApiError::Erased);
-    }
+    // One that was sent before may have been answered long ago.
+    have_not_gone(&state, &job)?;
     let links = Links::new(&base_url).within(family);
     Ok(answer(&state, &job, links).await)
+}
+
+/// Refuses a job whose pictures were there and have gone.
+pub(super) fn have_not_gone(state: &SharedState, job: &Job) -> Result<(), ApiError> {
+    if job.state != JobState::Succeeded {
+        return Ok(());
+    }
+    if job.removed_at.is_some() {
+        return Err(ApiError::Erased);
+    }
+    if job.has_expired(state.clock.now()) {
+        let keep = state.config.keep_pictures;
+        return Err(ApiError::Expired { keep });
+    }
+    Ok(())
 }
 
 /// Reads all fields, and complains of all that are wrong at once.

@@ -52,7 +52,7 @@ kinds_of_call! {
     /// Of a call with a key and nothing else.
     CallErrors: open call;
     /// Of a call for pictures.
-    MakeGenErrors: open call make_gen;
+    MakeGenErrors: open call make_gen job;
     /// Of a call that sends a picture.
     UploadErrors: open call upload;
     /// Of a call about a bucket.
@@ -107,7 +107,6 @@ fn make_gen() -> Named {
     };
     vec![
         ("prompt", field("prompt", "is required")),
-        ("erased", ApiError::Erased),
         ("repeated", JobError::IdempotencyKeyTaken.into()),
         ("queue_full", queue_full.into()),
         ("too_many", too_many()),

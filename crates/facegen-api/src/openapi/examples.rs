@@ -107,7 +107,7 @@ pub(crate) fn failed() -> Value {
     json!({
         "status": "failed",
         "id": 32,
-        "message": "no face detected in face_image",
+        "message": "No face detected in face_image",
         "output": []
     })
 }

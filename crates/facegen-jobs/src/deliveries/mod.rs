@@ -155,7 +155,7 @@ async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOut
     let message = WebhookMessage {
         id: delivery.name.clone(),
         url: url.clone(),
-        body: (shared.ports.webhook_body)(&job),
+        body: (shared.ports.webhook_body)(&job, shared.ports.clock.now()),
         secret: signs.then(|| master_key.webhook_secret(delivery.key)),
     };
     Ok(shared.ports.webhooks.send(&message).await)

@@ -32,8 +32,9 @@ pub(super) fn of_face(error: FaceError) -> Failure {
 pub(super) fn of_backend(error: &BackendError) -> Failure {
     let message = match error {
         BackendError::Failed(_) => "the generation failed".into(),
-        BackendError::NoFace
-        | BackendError::InvalidFace(_)
+        // As the clients of the hosted service know it.
+        BackendError::NoFace => "No face detected in face_image".into(),
+        BackendError::InvalidFace(_)
         | BackendError::OutOfMemory
         | BackendError::NotFinite
         | BackendError::Cancelled

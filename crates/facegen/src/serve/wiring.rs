@@ -62,10 +62,10 @@ pub(super) async fn open_jobs(
         webhooks: Arc::new(webhooks),
         encoder: encoder(),
         master_key: master_key(config, environment)?,
-        webhook_body: Arc::new(move |job| {
+        webhook_body: Arc::new(move |job, now| {
             let settings = settings.get();
             let public_url = settings.config.public_url.as_deref();
-            facegen_api::webhook_body(job, public_url, &settings.capabilities)
+            facegen_api::webhook_body(job, now, public_url, &settings.capabilities)
         }),
         clock,
         observer: observer(config)?,
