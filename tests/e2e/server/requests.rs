@@ -28,6 +28,12 @@ fn the_picture_is_the_one_of_the_command_line() -> Result<()> {
 #[test]
 fn the_first_key_is_printed_once() -> Result<()> {
     let site = Site::new()?.with("FACEGEN_API_KEY", "");
+    // It is nobody's who may control the server.
+    assert!(
+        site.command(&["keys", "create", "app"])?
+            .status()?
+            .success()
+    );
     let first = site.start()?;
     let refused = first.client.make(&request())?;
     assert_eq!(refused.0, 401);

@@ -25,6 +25,7 @@ async fn a_real_bucket_keeps_pictures_and_shows_them() {
     what_the_bucket_refuses_is_named(&settings).await;
     what_breaks_is_named(&seaweed).await;
     acls_that_are_refused_are_not_asked_for_again(&seaweed).await;
+    an_accident_is_no_refusal_of_acls(&seaweed).await;
 }
 
 /// Anybody reads the object at its link, with its type.
@@ -134,5 +135,16 @@ async fn acls_that_are_refused_are_not_asked_for_again(seaweed: &Seaweed) {
         settings.public_read_acl = false;
         store(settings).put(&object(0, 1), vec![1]).await.unwrap();
         assert_eq!(endpoint.refused(), refused, "nobody asks");
+    }
+}
+
+/// A bucket that shows nothing without an ACL would show nothing any more.
+async fn an_accident_is_no_refusal_of_acls(seaweed: &Seaweed) {
+    let endpoint = NoAcl::at_first(1, seaweed.address, 400).await;
+    let bucket = store(seaweed.settings(PRIVATE, endpoint.address));
+    for asked in [1, 2] {
+        let hidden = bucket.put(&object(0, 1), vec![1]).await.unwrap_err();
+        assert!(hidden.0.starts_with("a link cannot be read"), "{hidden}");
+        assert_eq!(endpoint.refused(), asked, "it is asked for each time");
     }
 }

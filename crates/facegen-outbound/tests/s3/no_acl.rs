@@ -1,4 +1,4 @@
-//! A service that knows no ACLs.
+//! A service that knows no ACLs, or has an accident over one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,19 +19,24 @@ impl NoAcl {
     /// Passes requests on to `target`, and answers those with an ACL with
     /// this status.
     pub(crate) async fn start(target: SocketAddr, status: u16) -> Self {
+        Self::at_first(usize::MAX, target, status).await
+    }
+
+    /// The same, but only so many times.
+    pub(crate) async fn at_first(most: usize, target: SocketAddr, status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let refused = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&refused);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, target, status, Arc::clone(&counter)));
+                tokio::spawn(serve(stream, target, status, Arc::clone(&counter), most));
             }
         });
         Self { address, refused }
     }
 
-    /// How many requests were refused.
+    /// How many requests had an ACL.
     pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }
@@ -43,10 +48,12 @@ async fn serve(
     target: SocketAddr,
     status: u16,
     refused: Arc<AtomicUsize>,
+    most: usize,
 ) -> io::Result<()> {
     let head = read_head(&mut stream).await?;
-    if head.to_lowercase().contains("x-amz-acl: public-read") {
-        refused.fetch_add(1, Ordering::SeqCst);
+    if head.to_lowercase().contains("x-amz-acl: public-read")
+        && refused.fetch_add(1, Ordering::SeqCst) < most
+    {
         read_body(&mut stream, &head).await?;
         let answer =
             format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
