@@ -86,3 +86,18 @@ async fn a_full_queue_still_knows_what_it_has_taken_in() {
         first["id"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_have_gone_are_not_promised_again() {
+    let mut builder = Builder::new();
+    builder.keep_pictures = Duration::from_hours(1);
+    let server = builder.start().await;
+    let first = send(&server, "name", &json!({})).await.ok();
+    server.clock.advance(Duration::from_hours(1));
+    let again = send(&server, "name", &json!({})).await;
+    assert_eq!(
+        again.error(404),
+        server.fetch(&first["id"]).await.error(404)
+    );
+    assert_eq!(jobs(&server).await, 1);
+}

@@ -1,6 +1,6 @@
 //! `/api/v1/enterprise/face_gen/make_gen`: what is asked for is made.
 
-use facegen_api::SafetyChecking;
+use facegen_api::{ApiConfig, Base64Output, SafetyChecking};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
@@ -117,6 +117,21 @@ async fn base64_gives_links_to_text() {
         "text/plain; charset=us-ascii"
     );
     assert_eq!(answer.bytes.as_ref(), b"NjR4NjQ=");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn base64_may_stand_in_the_answers_themselves() {
+    let inline = |config: &mut ApiConfig| config.base64_output = Base64Output::Inline;
+    let server = Builder::new().with_config(inline).start().await;
+    let asked = json!({"base64": true, "samples": 2, "webhook": null});
+    let body = server.make_gen(&asked).await.ok();
+    assert_eq!(body["output"], json!(["NjR4NjQ=", "NjR4NjQ="]));
+    let link = body["proxy_links"][1].as_str().unwrap();
+    assert!(link.ends_with("-1.base64"), "{link}");
+    let fetched = server.fetch(&body["id"]).await.ok();
+    assert_eq!(fetched["output"], body["output"]);
+    let body = server.make_gen(&json!({})).await.ok();
+    assert!(body["output"][0].as_str().unwrap().ends_with("-0.png"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,7 @@ pub(crate) struct Builder {
     pub(crate) control: FakeControl,
     pub(crate) queue_limit: u32,
     pub(crate) key_limits: KeyLimits,
+    pub(crate) keep_pictures: Duration,
     pub(crate) faces: Arc<dyn FaceReader>,
     pub(crate) buckets: FakeBuckets,
 }
@@ -78,6 +79,7 @@ impl Builder {
             control: FakeControl::new(),
             queue_limit: 100,
             key_limits: KeyLimits::default(),
+            keep_pictures: Duration::from_hours(24),
             faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
             buckets: FakeBuckets::default(),
         }
@@ -151,7 +153,7 @@ impl Builder {
             heartbeat: Duration::from_secs(10),
             max_attempts: 3,
             step_timeout: Duration::from_mins(5),
-            keep_pictures: Duration::from_hours(24),
+            keep_pictures: self.keep_pictures,
             keep_rows: Duration::from_hours(24),
             sign_webhooks: true,
             key_limits: self.key_limits,

@@ -47,7 +47,7 @@ pub use error::ApiError;
 pub use openapi::openapi;
 pub use router::router;
 pub use state::{
-    ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,
-    SafetyChecking, SystemStatus,
+    ApiConfig, ApiSettings, ApiState, Base64Output, Capabilities, MetricsRenderer, Readiness,
+    ReadinessProbe, SafetyChecking, SystemStatus,
 };
 pub use webhook::webhook_body;

@@ -69,6 +69,8 @@ pub struct ApiConfig {
     pub legacy_http_200: bool,
     /// What `system_details` calls a server that is well.
     pub system_status: SystemStatus,
+    /// How pictures come to callers who want base64.
+    pub base64_output: Base64Output,
     /// The largest photograph, decoded from base64, in bytes.
     pub max_face_bytes: usize,
     /// How many streams of events may be open at once.
@@ -96,6 +98,7 @@ impl Default for ApiConfig {
             body_budget_bytes: Self::body_budget(max_body_bytes),
             legacy_http_200: false,
             system_status: SystemStatus::Success,
+            base64_output: Base64Output::Link,
             max_face_bytes: 10_000_000,
             max_event_streams: 64,
             keep_pictures: Duration::from_hours(24),
@@ -112,6 +115,17 @@ pub enum SystemStatus {
     Success,
     /// As older versions.
     Ok,
+}
+
+/// How pictures come to callers who want base64: the documentation leaves it
+/// open, and clients are written for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Base64Output {
+    /// As links to text.
+    Link,
+    /// As text in the answers of `make_gen` and `fetch`.
+    Inline,
 }
 
 /// What the loaded models can do.

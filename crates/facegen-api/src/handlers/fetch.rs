@@ -10,7 +10,7 @@ use tracing::Span;
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
-use crate::handlers::make_gen::have_not_gone;
+use crate::handlers::pictures::{have_not_gone, output};
 use crate::openapi::errors::{JobErrors, NamedJobErrors};
 use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
@@ -80,7 +80,10 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     have_not_gone(state, &job)?;
     let links = call.links();
     let fetched = match job.state {
-        JobState::Succeeded => Fetched::Success(FetchSuccess::new(&job, links)),
+        JobState::Succeeded => {
+            let output = output(state, &job, links).await?;
+            Fetched::Success(FetchSuccess::new(&job, output))
+        }
         JobState::Failed | JobState::Cancelled => Fetched::Failed(Failed::new(&job)),
         JobState::Queued | JobState::Running => {
             let estimate = state.jobs.estimate(&job).await?;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::ApiError;
 use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::handlers::pictures::{have_not_gone, output};
 use crate::links::Links;
 use crate::middleware::in_time;
 use crate::openapi::errors::MakeGenErrors;
@@ -80,22 +81,7 @@ pub(crate) async fn make_gen(
     // One that was sent before may have been answered long ago.
     have_not_gone(&state, &job)?;
     let links = Links::new(&base_url).within(family);
-    Ok(answer(&state, &job, links).await)
-}
-
-/// Refuses a job whose pictures were there and have gone.
-pub(super) fn have_not_gone(state: &SharedState, job: &Job) -> Result<(), ApiError> {
-    if job.state != JobState::Succeeded {
-        return Ok(());
-    }
-    if job.removed_at.is_some() {
-        return Err(ApiError::Erased);
-    }
-    if job.has_expired(state.clock.now()) {
-        let keep = state.config.keep_pictures;
-        return Err(ApiError::Expired { keep });
-    }
-    Ok(())
+    answer(&state, &job, links).await
 }
 
 /// Reads all fields, and complains of all that are wrong at once.
@@ -213,17 +199,20 @@ async fn wait_if_short(state: &SharedState, job: Job) -> Job {
     }
 }
 
-async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
+async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Result<Response, ApiError> {
     let capabilities = &state.capabilities;
     let generation = match job.state {
-        JobState::Succeeded => Generation::Success(Success::new(job, links, capabilities)),
+        JobState::Succeeded => {
+            let output = output(state, job, links).await?;
+            Generation::Success(Success::new(job, links, capabilities).with_output(output))
+        }
         JobState::Failed | JobState::Cancelled => Generation::Failed(Failed::new(job)),
         JobState::Queued | JobState::Running => {
             let estimate = estimate(state, job).await;
             Generation::Processing(Processing::new(job, estimate, links, capabilities))
         }
     };
-    Json(generation).into_response()
+    Ok(Json(generation).into_response())
 }
 
 /// How long the job will take; nothing when that cannot be told.

@@ -8,6 +8,7 @@
 //! | [`buckets`] | the bucket that a key describes |
 //! | [`docs`] | whoever reads the description of the API |
 //! | [`fetch`] | the question after them |
+//! | `pictures` | what both tell of a job that has succeeded |
 //! | [`files`] | the pictures themselves |
 //! | [`v1`] | what is ours beyond the documented API |
 //! | [`operations`] | operators and their machines |
@@ -20,4 +21,5 @@ pub(crate) mod fetch;
 pub(crate) mod files;
 pub(crate) mod make_gen;
 pub(crate) mod operations;
+mod pictures;
 pub(crate) mod v1;

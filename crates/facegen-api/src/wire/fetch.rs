@@ -27,17 +27,17 @@ pub(crate) struct FetchSuccess {
     #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
-    /// The links to the pictures.
+    /// The links to the pictures, or their base64 on servers that answer so.
     output: Vec<String>,
 }
 
 impl FetchSuccess {
     /// The answer about a job that has succeeded.
-    pub(crate) fn new(job: &Job, links: Links<'_>) -> Self {
+    pub(crate) fn new(job: &Job, output: Vec<String>) -> Self {
         Self {
             status: "success",
             id: job.id.get(),
-            output: links.pictures(job),
+            output,
         }
     }
 }

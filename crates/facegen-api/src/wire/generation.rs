@@ -31,9 +31,9 @@ pub(crate) struct Success<'a> {
     #[serde(rename = "generationTime")]
     generation_time: f64,
     id: u32,
-    /// The links to the pictures.
+    /// The links to the pictures, or their base64 on servers that answer so.
     output: Vec<String>,
-    /// The same links.
+    /// The links to the pictures.
     proxy_links: Vec<String>,
     meta: Meta<'a>,
 }
@@ -50,6 +50,11 @@ impl<'a> Success<'a> {
             proxy_links: pictures,
             meta: Meta::new(job, capabilities),
         }
+    }
+
+    /// The same with something else in place of the links.
+    pub(crate) fn with_output(self, output: Vec<String>) -> Self {
+        Self { output, ..self }
     }
 }
 

@@ -45,15 +45,9 @@ async fn pictures_go_after_a_day_and_rows_two_days_later() {
 
     world.clock.advance(DAY - MOMENT);
     clean(&world, &service).await;
-    assert!(
-        service
-            .read_file(&first_file(&job))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(service.read(&first_file(&job)).await.unwrap().is_some());
     world.clock.advance(MOMENT);
-    assert_eq!(service.read_file(&first_file(&job)).await.unwrap(), None);
+    assert_eq!(service.read(&first_file(&job)).await.unwrap(), None);
     assert_eq!(world.images.len(), 1, "nobody has cleaned yet");
     clean(&world, &service).await;
     assert!(world.images.is_empty());
@@ -89,13 +83,7 @@ async fn a_shorter_time_is_for_pictures_that_come_after() {
     service.reconfigure(config);
     world.clock.advance(DAY - MOMENT);
     clean(&world, &service).await;
-    assert!(
-        service
-            .read_file(&first_file(&job))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(service.read(&first_file(&job)).await.unwrap().is_some());
     world.clock.advance(MOMENT);
     clean(&world, &service).await;
     assert!(world.images.is_empty());
@@ -158,10 +146,7 @@ async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
     world.clock.advance(DAY);
     clean(&world, &service).await;
     assert_eq!(world.images.len(), 2);
-    assert_eq!(
-        service.read_file(&first_file(&jobs[2])).await.unwrap(),
-        None
-    );
+    assert_eq!(service.read(&first_file(&jobs[2])).await.unwrap(), None);
     let erased = "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = 3";
     assert_eq!(count(&store, erased).await, 1);
     world.clock.advance(2 * DAY);
@@ -308,7 +293,7 @@ async fn pictures_in_a_bucket_stay_and_their_rows_go_like_others() {
     assert!(world.images.is_empty());
     for id in [direct.id, later.id] {
         let job = service.find(key, id).await.unwrap().unwrap();
-        assert!(job.link_base.is_some() && !service.has_expired(&job));
+        assert!(job.link_base.is_some() && !job.has_expired(world.clock.now()));
     }
     world.clock.advance(2 * DAY - MOMENT);
     clean(&world, &service).await;

@@ -299,10 +299,12 @@ impl JobService {
         files::open(&self.shared, name).await
     }
 
-    /// Whether the pictures of this job have gone because their time is over.
-    #[must_use]
-    pub fn has_expired(&self, job: &Job) -> bool {
-        job.has_expired(self.shared.ports.clock.now())
+    /// All the bytes of such a file.
+    ///
+    /// # Errors
+    /// One of the stores cannot be read.
+    pub async fn read(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+        files::read(&self.shared, name).await
     }
 
     /// Whether jobs are taken in: false once [`JobService::drain`] was called.
@@ -314,11 +316,6 @@ impl JobService {
     /// Takes no more jobs in, and lets the worker claim none.
     pub fn drain(&self) {
         self.shared.draining.cancel();
-    }
-
-    #[cfg(test)]
-    pub(crate) async fn read_file(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-        files::read(&self.shared, name).await
     }
 
     #[cfg(test)]

@@ -70,20 +70,16 @@ async fn a_job_goes_its_whole_way() {
     let mut name = first_file(&job);
     for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {
         (name.index, name.kind) = (index, FileKind::Png);
-        let png = service.read_file(&name).await.unwrap();
+        let png = service.read(&name).await.unwrap();
         assert_eq!(png.as_deref(), Some(picture.rgb()));
         name.kind = FileKind::Base64;
-        let text = service.read_file(&name).await.unwrap().unwrap();
+        let text = service.read(&name).await.unwrap().unwrap();
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.decode(text);
         assert_eq!(text.unwrap(), picture.rgb());
     }
     name.index = 2;
-    assert_eq!(
-        service.read_file(&name).await.unwrap(),
-        None,
-        "there are two"
-    );
+    assert_eq!(service.read(&name).await.unwrap(), None, "there are two");
     assert_eq!(world.images.len(), 4);
     running.shutdown(Duration::ZERO).await;
 }
@@ -96,23 +92,23 @@ async fn files_are_there_only_as_asked_for_and_until_they_expire() {
     let running = service.start();
     let job = submit(&service, key, "a person").await;
     let mut name = first_file(&job);
-    assert_eq!(service.read_file(&name).await.unwrap(), None, "it waits");
+    assert_eq!(service.read(&name).await.unwrap(), None, "it waits");
     running.attach(world.engine());
     let job = end_of(&service, job.id).await;
-    assert!(service.read_file(&name).await.unwrap().is_some());
+    assert!(service.read(&name).await.unwrap().is_some());
     name.kind = FileKind::Base64;
     assert_eq!(
-        service.read_file(&name).await.unwrap(),
+        service.read(&name).await.unwrap(),
         None,
         "nobody asked for it"
     );
     name.kind = FileKind::Png;
     world.clock.advance(DAY - Duration::from_millis(1));
-    assert!(service.read_file(&name).await.unwrap().is_some());
-    assert!(!service.has_expired(&job));
+    assert!(service.read(&name).await.unwrap().is_some());
+    assert!(!job.has_expired(world.clock.now()));
     world.clock.advance(Duration::from_millis(1));
-    assert!(service.has_expired(&job));
-    assert_eq!(service.read_file(&name).await.unwrap(), None);
+    assert!(job.has_expired(world.clock.now()));
+    assert_eq!(service.read(&name).await.unwrap(), None);
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.expires_at, Some(world.clock.now()));
 }

@@ -6,7 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use facegen_api::SystemStatus;
+use facegen_api::{Base64Output, SystemStatus};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::s3::S3Section;
@@ -23,6 +23,7 @@ pub(crate) struct ServerSection {
     pub(crate) max_body_megabytes: NonZeroU16,
     pub(crate) legacy_http_200: bool,
     pub(crate) system_status: SystemStatus,
+    pub(crate) base64_output: Base64Output,
     pub(crate) max_event_streams: u16,
     pub(crate) shutdown_grace_seconds: u16,
 }

@@ -16,6 +16,7 @@ impl Config {
         server.max_body_megabytes = new.server.max_body_megabytes;
         server.legacy_http_200 = new.server.legacy_http_200;
         server.system_status = new.server.system_status;
+        server.base64_output = new.server.base64_output;
         server.shutdown_grace_seconds = new.server.shutdown_grace_seconds;
         storage.keep_pictures_hours = new.storage.keep_pictures_hours;
         storage.keep_records_hours = new.storage.keep_records_hours;

@@ -122,6 +122,7 @@ pub(super) fn api_settings(Plan { config, preset }: &Plan) -> Result<ApiSettings
             body_budget_bytes: ApiConfig::body_budget(max_body_bytes),
             legacy_http_200: config.server.legacy_http_200,
             system_status: config.server.system_status,
+            base64_output: config.server.base64_output,
             max_face_bytes: image_limits(config).max_bytes,
             max_event_streams: config.server.max_event_streams.into(),
             keep_pictures: hours(config.storage.keep_pictures_hours),

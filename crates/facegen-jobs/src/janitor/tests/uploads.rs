@@ -28,10 +28,10 @@ async fn uploads_go_with_their_rows_after_a_day_and_not_before() {
         upload(&service, key).await;
     }
     clean(&world, &service).await;
-    assert!(service.read_file(&uploaded.file).await.unwrap().is_some());
+    assert!(service.read(&uploaded.file).await.unwrap().is_some());
     assert_eq!(count(&store, UPLOADS).await, 111);
     world.clock.advance(MOMENT);
-    assert_eq!(service.read_file(&uploaded.file).await.unwrap(), None);
+    assert_eq!(service.read(&uploaded.file).await.unwrap(), None);
     assert_eq!(world.images.len(), 111, "nobody has cleaned yet");
     clean(&world, &service).await;
     assert_eq!(world.images.len(), 110);
@@ -55,7 +55,7 @@ async fn a_shorter_time_is_for_what_comes_after() {
     service.reconfigure(config);
     world.clock.advance(DAY - MOMENT);
     clean(&world, &service).await;
-    assert!(service.read_file(&uploaded.file).await.unwrap().is_some());
+    assert!(service.read(&uploaded.file).await.unwrap().is_some());
     world.clock.advance(MOMENT);
     clean(&world, &service).await;
     assert!(world.images.is_empty());

@@ -25,7 +25,7 @@ async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
     let service = world.open().await;
     assert_eq!(submit(&service, key, "another").await.id.get(), 4);
     for uploaded in [first, second] {
-        let file = service.read_file(&uploaded.file).await.unwrap();
+        let file = service.read(&uploaded.file).await.unwrap();
         assert_eq!(file.unwrap(), [b'p'; 32 * 32 * 3]);
     }
 }

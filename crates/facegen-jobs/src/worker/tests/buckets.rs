@@ -47,12 +47,12 @@ async fn pictures_in_a_bucket_are_nowhere_else_and_stay() {
     assert_eq!(job.expires_at, None);
     assert_eq!((bucket.objects.len(), world.images.len()), (1, 0));
     // A link that was given away before the end leads there as well.
-    let file = service.read_file(&first_file(&job)).await.unwrap();
+    let file = service.read(&first_file(&job)).await.unwrap();
     assert!(file.is_some());
     let deliveries = "SELECT count(*) FROM deliveries";
     assert_eq!(count(&store, deliveries).await, 0);
     world.clock.advance(Duration::from_hours(25));
-    assert_eq!(service.read_file(&first_file(&job)).await.unwrap(), file);
+    assert_eq!(service.read(&first_file(&job)).await.unwrap(), file);
     running.shutdown(Duration::ZERO).await;
 }
 
@@ -70,7 +70,7 @@ async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
         let job = end_of(&service, job.id).await;
         assert_eq!((job.state, &job.link_base), (JobState::Succeeded, &None));
         assert!(job.expires_at.is_some());
-        let file = service.read_file(&first_file(&job)).await.unwrap();
+        let file = service.read(&first_file(&job)).await.unwrap();
         assert!(file.is_some(), "{mood:?}");
         until(&store, QUEUED, 1).await;
 
@@ -149,7 +149,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
     service.look_for_mail();
     until(&store, DEAD, 1).await;
     let job = service.find(key, job.id).await.unwrap().unwrap();
-    assert!(job.link_base.is_none() && service.has_expired(&job));
+    assert!(job.link_base.is_none() && job.has_expired(world.clock.now()));
     running.shutdown(Duration::ZERO).await;
 }
 
@@ -216,7 +216,7 @@ async fn what_is_erased_is_in_no_bucket_either() {
     assert!(erased.pictures.folder);
     assert_eq!(erased.pictures.bucket, Some(true));
     assert!(bucket.objects.is_empty());
-    assert_eq!(service.read_file(&first_file(&job)).await.unwrap(), None);
+    assert_eq!(service.read(&first_file(&job)).await.unwrap(), None);
     running.shutdown(Duration::ZERO).await;
 }
 

@@ -68,7 +68,7 @@ async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
         ended.push(end_of(&service, job.id).await);
     }
     for job in &ended {
-        let file = service.read_file(&first_file(job)).await.unwrap();
+        let file = service.read(&first_file(job)).await.unwrap();
         assert_eq!(file.is_some(), job.state == JobState::Succeeded);
     }
     running.shutdown(crate::testing::PATIENCE).await;

@@ -304,7 +304,7 @@ async fn a_panic_in_the_task_of_a_job_fails_that_job_alone() {
         assert_eq!(failure.code, ErrorCode::Internal);
         assert_eq!(failure.message, "the work on this request broke down");
         assert_eq!(end_of(&service, sound.id).await.state, JobState::Succeeded);
-        assert_eq!(service.read_file(&first_file(&fatal)).await.unwrap(), None);
+        assert_eq!(service.read(&first_file(&fatal)).await.unwrap(), None);
         running.shutdown(crate::testing::PATIENCE).await;
         assert_eq!(world.images.len(), 1, "no file is left of it");
     }
