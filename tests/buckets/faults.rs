@@ -115,7 +115,7 @@ async fn a_bucket_without_acls_is_a_bucket() {
             let base = format!("http://{}/{PUBLIC}/generations/", seaweed.address);
             is_read_at(&server, &answer, &base).await;
         }
-        assert_eq!(no_acl.refused(), 1, "it is remembered");
+        assert_eq!(no_acl.asked(), 1, "it is remembered");
     }
 }
 

@@ -205,13 +205,13 @@ async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
         &details(no_acl.address, seaweed.address, PUBLIC),
     )
     .await;
-    let asked = no_acl.refused();
+    let asked = no_acl.asked();
     for _ in 0..3 {
         let answer = server.make_gen().await;
         let base = format!("http://{}/{PUBLIC}/", seaweed.address);
         is_read_at(&server, &answer, &base).await;
     }
-    assert_eq!(no_acl.refused(), asked + 1, "it is remembered");
+    assert_eq!(no_acl.asked(), asked + 1, "it is remembered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,10 +243,30 @@ async fn no_bucket_leads_inside() {
         assert_eq!(told, "endpoint_url must lead to a public address", "{host}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
+/// What is allowed may change, and so may what a name resolves to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_judged_whenever_it_is_used() {
+    capture_log(LEVELS);
+    let seaweed = Seaweed::start().await;
+    let counting = NoAcl::at_first(0, seaweed.address, 400).await;
+    let server = Server::without_bucket(Networks::everywhere()).await;
+    let bucket = details(counting.address, seaweed.address, PUBLIC);
+    set(&server, 0, &bucket).await;
+    let before = counting.asked();
     let answer = server.make_gen().await;
+    let base = format!("http://{}/{PUBLIC}/", seaweed.address);
+    is_read_at(&server, &answer, &base).await;
+    assert_eq!(counting.asked(), before + 1);
+
+    let server = server.restart(Networks::default()).await;
+    let answer = server.make_gen().await;
+    assert_eq!(answer["meta"]["temp"], "yes", "{answer}");
     is_read_at(&server, &answer, HERE).await;
     server.advance(Duration::from_secs(60));
-    assert_eq!(connections.load(Ordering::SeqCst), 0);
+    is_read_at(&server, &server.make_gen().await, HERE).await;
+    assert_eq!(counting.asked(), before + 1);
 }
 
 fn no_secret_is_logged(server: &Server) {

@@ -40,11 +40,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running server.
 pub(crate) struct Server {
     router: Router,
+    jobs: JobService,
     keys: Vec<String>,
     clock: ManualClock,
     prefixes: Mutex<Vec<String>>,
-    _running: Running,
-    _folder: TempDir,
+    running: Running,
+    folder: TempDir,
 }
 
 impl Server {
@@ -61,19 +62,47 @@ impl Server {
     /// Both.
     pub(crate) async fn open(settings: Option<S3Settings>, networks: Networks) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::on(folder, settings, networks, Vec::new()).await
+    }
+
+    /// The next server of the same data, whose keys may have buckets in
+    /// `networks`.
+    pub(crate) async fn restart(self, networks: Networks) -> Self {
+        let Self {
+            router,
+            jobs,
+            keys,
+            running,
+            folder,
+            ..
+        } = self;
+        running.shutdown(Duration::ZERO).await;
+        jobs.close().await;
+        // They hold the lock.
+        drop((router, jobs));
+        Self::on(folder, None, networks, keys).await
+    }
+
+    async fn on(
+        folder: TempDir,
+        settings: Option<S3Settings>,
+        networks: Networks,
+        mut keys: Vec<String>,
+    ) -> Self {
         let clock = ManualClock::new();
         let jobs = JobService::open(jobs_config(&folder), ports(&clock, settings, networks));
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
         running.attach(Arc::new(EngineHandle::spawn("fake", load).unwrap()));
-        let mut keys = Vec::new();
         for name in ["first", "second"] {
-            let (_, key) = jobs.keys().create(name, KeyRole::Plain).await.unwrap();
-            keys.push(key.expose().clone());
+            if keys.len() < 2 {
+                let (_, key) = jobs.keys().create(name, KeyRole::Plain).await.unwrap();
+                keys.push(key.expose().clone());
+            }
         }
         let router = router(ApiState {
-            jobs,
+            jobs: jobs.clone(),
             settings: Current::new(ApiSettings {
                 config: ApiConfig {
                     sync_wait: PATIENCE,
@@ -92,11 +121,12 @@ impl Server {
         });
         Self {
             router,
+            jobs,
             keys,
             clock,
             prefixes: Mutex::default(),
-            _running: running,
-            _folder: folder,
+            running,
+            folder,
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::memory::{forget_peak, tell_peak};
 use super::{Outcome, Repeat, assert_used, used_values};
 use crate::server::{MAKE_GEN, TestServer};
 
@@ -61,7 +62,9 @@ async fn every_field_has_its_edges_where_they_are_listed() {
     let server = TestServer::start().await;
     for case in cases {
         let name = format!("{} {}", case.field, case.column);
+        forget_peak();
         let answer = server.post(MAKE_GEN, &case.body(&server)).await;
+        tell_peak(&name);
         let outcome = Outcome {
             status: case.status,
             message: case.message,

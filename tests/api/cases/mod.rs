@@ -6,10 +6,14 @@
 //! | [`fields`] | each field at its edges: `fields.json` |
 //! | [`buckets`] | each field of the details of a bucket: `buckets.json` |
 //! | [`texts`] | what people write, and what attackers do: `texts.json` |
+//! | [`photographs`] | each spelling of `face_image`: the table of its parser |
+//! | [`memory`] | how much of it they take |
 
 mod buckets;
 mod fields;
 mod json;
+mod memory;
+mod photographs;
 mod texts;
 
 use facegen_core::GenerationRequest;

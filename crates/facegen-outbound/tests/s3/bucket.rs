@@ -128,13 +128,13 @@ async fn acls_that_are_refused_are_not_asked_for_again(seaweed: &Seaweed) {
             bucket.delete(&object).await.unwrap();
         }
         // Some refusals may be tried again by the client.
-        let refused = endpoint.refused();
+        let refused = endpoint.asked();
         assert!((1..=2).contains(&refused), "{status}: {refused}");
 
         let mut settings = seaweed.settings(PUBLIC, endpoint.address);
         settings.public_read_acl = false;
         store(settings).put(&object(0, 1), vec![1]).await.unwrap();
-        assert_eq!(endpoint.refused(), refused, "nobody asks");
+        assert_eq!(endpoint.asked(), refused, "nobody asks");
     }
 }
 
@@ -145,6 +145,6 @@ async fn an_accident_is_no_refusal_of_acls(seaweed: &Seaweed) {
     for asked in [1, 2] {
         let hidden = bucket.put(&object(0, 1), vec![1]).await.unwrap_err();
         assert!(hidden.0.starts_with("a link cannot be read"), "{hidden}");
-        assert_eq!(endpoint.refused(), asked, "it is asked for each time");
+        assert_eq!(endpoint.asked(), asked, "it is asked for each time");
     }
 }

@@ -12,7 +12,7 @@ use crate::proxy::{read_body, read_head};
 /// Passes requests on, except for those with an ACL.
 pub(crate) struct NoAcl {
     pub(crate) address: SocketAddr,
-    refused: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl NoAcl {
@@ -26,19 +26,19 @@ impl NoAcl {
     pub(crate) async fn at_first(most: usize, target: SocketAddr, status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let refused = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&refused);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, target, status, Arc::clone(&counter), most));
             }
         });
-        Self { address, refused }
+        Self { address, asked }
     }
 
     /// How many requests had an ACL.
-    pub(crate) fn refused(&self) -> usize {
-        self.refused.load(Ordering::SeqCst)
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -47,12 +47,12 @@ async fn serve(
     mut stream: TcpStream,
     target: SocketAddr,
     status: u16,
-    refused: Arc<AtomicUsize>,
+    asked: Arc<AtomicUsize>,
     most: usize,
 ) -> io::Result<()> {
     let head = read_head(&mut stream).await?;
     if head.to_lowercase().contains("x-amz-acl: public-read")
-        && refused.fetch_add(1, Ordering::SeqCst) < most
+        && asked.fetch_add(1, Ordering::SeqCst) < most
     {
         read_body(&mut stream, &head).await?;
         let answer =

@@ -1,0 +1,50 @@
+//! Every way in which clients write a photograph, and what is no way: the table
+//! of the parser, as requests.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Outcome;
+use super::memory::{forget_peak, tell_peak};
+use crate::server::TestServer;
+
+const TABLE: &str = include_str!("../../../crates/facegen-core/tests/assets/face_sources.json");
+
+/// A name and a text, with a URL or bytes, or the reason why it is refused.
+#[derive(Debug, Deserialize)]
+struct Case {
+    name: String,
+    text: String,
+    error: Option<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_spelling_of_a_photograph_is_answered_as_listed() {
+    let mut cases: Vec<Case> = serde_json::from_str(TABLE).unwrap();
+    assert!(cases.len() >= 25);
+    let too_long = "face_image must not be longer than 10 MB";
+    for (name, length, error) in [
+        ("the longest", 10_000_000, None),
+        ("one too long", 10_000_001, Some(too_long)),
+    ] {
+        let text = "A".repeat(usize::div_ceil(length * 4, 3));
+        cases.push(Case {
+            name: name.into(),
+            text,
+            error: error.map(str::to_owned),
+        });
+    }
+    let server = TestServer::start().await;
+    for Case { name, text, error } in cases {
+        forget_peak();
+        let answer = server.make_gen(&json!({"face_image": text})).await;
+        tell_peak(&name);
+        // A URL that leads nowhere is a job that fails.
+        let status = if error.is_some() { 400 } else { 200 };
+        let outcome = Outcome {
+            status,
+            message: error,
+        };
+        outcome.check(&name, &answer);
+    }
+}
