@@ -1,6 +1,7 @@
 //! `facegen serve` with the demo preset, over HTTP.
 //!
 //! - [`process`]: one server, and what it logs
+//! - [`browser`]: the pages
 //! - [`client`]: what a client sends and gets
 //! - [`clients`]: clients that existed before the server
 //! - [`requests`]: pictures, keys, links and refusals
@@ -13,6 +14,7 @@
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
+mod browser;
 mod client;
 mod clients;
 mod connections;

@@ -114,6 +114,7 @@ function complain(message, errors = {}) {
       input.setAttribute("aria-invalid", String(texts.length > 0));
     }
   }
+  form.querySelector("[aria-invalid=true]:not([type=file])")?.focus();
 }
 
 function show({ output, meta, generationTime }) {
@@ -131,6 +132,8 @@ function show({ output, meta, generationTime }) {
     return figure;
   });
   find("pictures").replaceChildren(...figures);
+  // On a narrow screen they are below the form.
+  find("pictures").scrollIntoView({ block: "nearest" });
 }
 
 function seedButton(seed) {

@@ -112,6 +112,11 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
             format!("an object cannot be written: {expected}")
         );
     }
+    // What may not be listed is denied when it is not there.
+    proxy.set(Way::Answers(403, "AccessDenied"));
+    assert_eq!(bucket.get(&object).await, Ok(None));
+    proxy.set(Way::Answers(403, "SignatureDoesNotMatch"));
+    assert!(bucket.get(&object).await.is_err());
     proxy.set(Way::Open);
     bucket.put(&object, picture.clone()).await.unwrap();
     assert_eq!(bucket.get(&object).await, Ok(Some(picture)));

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Object, ObjectCannedAcl};
@@ -188,14 +188,17 @@ impl ImageStore for S3Store {
     }
 }
 
-/// Whether an object is not there. Who may not list a bucket is told 403 of what
-/// is not in it.
+/// Whether an object is not there. Who may read objects and not list them is
+/// refused what is not there.
 fn is_missing(error: &SdkError<GetObjectError>) -> bool {
-    if status_of(error) == Some(403) {
-        tracing::warn!("the bucket shows an object to nobody, or has it no more");
-        return true;
+    let SdkError::ServiceError(error) = error else {
+        return false;
+    };
+    let refused = error.err().code() == Some("AccessDenied");
+    if refused {
+        tracing::warn!("the bucket denies access to an object, which may not be there");
     }
-    matches!(error, SdkError::ServiceError(error) if matches!(error.err(), GetObjectError::NoSuchKey(_)))
+    refused || matches!(error.err(), GetObjectError::NoSuchKey(_))
 }
 
 /// What a bucket said about the acl of an object that it took.
