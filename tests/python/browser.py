@@ -1,10 +1,12 @@
 """Uses the pages of the server in a browser, as a person does who has never seen them.
 
-Reads {"address": ..., "key": ..., "photograph": path, "chromium": path, "screenshots": folder or null} and
-fails with a traceback where a page does not do what it should.
+Reads {"address": ..., "key": ..., "photograph": path} and fails with a traceback where a page does not do
+what it should. Screenshots go to the folder that FACEGEN_SCREENSHOTS names, if it names one.
 """
 
 import json
+import os
+import shutil
 import sys
 
 from playwright.sync_api import expect, sync_playwright
@@ -14,6 +16,10 @@ PATIENCE = 60_000  # milliseconds
 given = json.load(sys.stdin)
 address = given["address"]
 complaints = []
+
+# By the names that systems have for it.
+chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+assert chromium, "chromium is not there, which the test of the pages needs"
 
 
 def watch(page):
@@ -35,8 +41,8 @@ def note(line):
 
 
 def keep(page, name):
-    if given["screenshots"]:
-        page.screenshot(path=f"{given['screenshots']}/{name}.png", full_page=True)
+    if folder := os.environ.get("FACEGEN_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
 def make_pictures(page):
@@ -105,7 +111,7 @@ def read_the_description(page):
 
 with sync_playwright() as playwright:
     # Where tests run as root there is no sandbox to be had.
-    browser = playwright.chromium.launch(executable_path=given["chromium"], args=["--no-sandbox"])
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
     for use in [make_pictures, use_by_keyboard_on_a_telephone, read_the_description]:
         page = browser.new_page()
         watch(page)
