@@ -17,6 +17,7 @@
 pub mod backend;
 pub mod denoise;
 pub mod device;
+mod device_fault;
 pub mod encode;
 mod error;
 pub mod face;
