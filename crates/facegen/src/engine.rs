@@ -37,7 +37,7 @@ pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure
         accept: arguments.accept_licence.clone(),
         ..LoadOptions::default()
     };
-    load(preset, options)
+    load(preset, options, 1)
 }
 
 /// The preset of that name.
@@ -45,11 +45,17 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
     Preset::find(models_dir, name).map_err(|error| Failure::Load(error.into()))
 }
 
-/// Loads a preset on an engine thread of its own, and blocks until it has.
-pub(crate) fn load(preset: Preset, options: LoadOptions) -> Result<EngineHandle, Failure> {
+/// Loads a preset on an engine thread of its own, which denoises up to
+/// `batch_limit` pictures at once, and blocks until it has.
+pub(crate) fn load(
+    preset: Preset,
+    options: LoadOptions,
+    batch_limit: usize,
+) -> Result<EngineHandle, Failure> {
     let name = preset.name().to_owned();
     let load = move || -> Result<_, LoadError> {
-        Ok(Box::new(CandleBackend::load(&preset, &options)?) as _)
+        let backend = CandleBackend::load(&preset, &options)?;
+        Ok(Box::new(backend.with_batch_limit(batch_limit)) as _)
     };
     EngineHandle::spawn("engine", load)
         .with_context(|| format!("preset {name}"))
