@@ -30,6 +30,8 @@ mod noise;
 #[cfg(test)]
 mod not_finite;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod plus_face;
