@@ -245,6 +245,14 @@ fn weights_for_research_wait_for_the_operator() -> Result<()> {
     models
         .generate(&["--accept-licence", "Secret-Lab"])?
         .assert_success();
+    let mut by_environment = models.generate_command(&[])?;
+    by_environment.env("FACEGEN__MODELS__ACCEPT", "[\"Secret-Lab\"]");
+    program::Outcome::try_from(by_environment.output()?)?.assert_success();
+    let config = models.data_dir().join("accept.toml");
+    fs::write(&config, "[models]\naccept = [\"Secret-Lab\"]")?;
+    let config = config.display().to_string();
+    models.generate(&["--config", &config])?.assert_success();
+    models.generate(&[])?.assert_refused(&how);
     let mut by_config = models.command(&["models", "pull", "pulled"])?;
     by_config.env("FACEGEN__MODELS__ACCEPT", "[\"Secret-Lab\"]");
     assert!(by_config.output()?.status.success());
