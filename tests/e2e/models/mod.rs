@@ -267,6 +267,49 @@ fn weights_for_research_wait_for_the_operator() -> Result<()> {
 }
 
 #[test]
+fn the_doctor_names_every_component_that_cannot_be_used() -> Result<()> {
+    let (hub, _, _) = embedder("")?;
+    let models = Models::new(
+        &hub,
+        &[
+            ("face_embedder", &of_hub("onnx/embedder.onnx", "")),
+            ("unet", &of_hub("unet.safetensors", "")),
+            (
+                "vae",
+                "licence = \"Secret-Lab\"\nsource = { synthetic = 5 }",
+            ),
+            ("image_encoder", "source = { path = \"/missing.bin\" }"),
+        ],
+    )?;
+    let mut command = models.command(&["doctor", "--preset", "pulled"])?;
+    command.env("RUST_LOG", "info");
+    let outcome = program::Outcome::try_from(command.output()?)?;
+    let line = |component: &str| {
+        let mut lines = outcome.stdout.lines();
+        let line = lines.find(|line| line.split_whitespace().nth(1) == Some(component));
+        line.unwrap_or_default().to_owned()
+    };
+    for (component, why) in [
+        ("face_embedder", "run `facegen models pull pulled`"),
+        ("unet", "lab/faces/unet.safetensors"),
+        ("vae", "`facegen models accept Secret-Lab`"),
+        ("image_encoder", "/missing.bin"),
+    ] {
+        let line = line(component);
+        assert!(line.starts_with("FAILED"), "{component}: {outcome:?}");
+        assert!(line.contains(why), "{line}");
+    }
+    for component in ["tokenizer", "text_encoder", "adapter", "face_detector"] {
+        assert!(
+            line(component).starts_with("ok"),
+            "{component}: {outcome:?}"
+        );
+    }
+    assert!(outcome.stderr.contains("4 checks failed"), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
 fn offline_only_what_is_here_counts() -> Result<()> {
     let (hub, models, _) = embedder("")?;
     let offline = || -> Result<program::Outcome> {

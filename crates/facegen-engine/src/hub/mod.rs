@@ -36,7 +36,7 @@ use facegen_core::redact::Secret;
 pub use archive::import;
 pub use error::HubError;
 pub use licences::{Accepted, Gate};
-pub(crate) use locate::locate;
+pub(crate) use locate::{locate, locate_each};
 pub use progress::PullEvent;
 pub use pull::{Pull, Pulled};
 pub(crate) use stamp::{hexadecimal, sha256_of};
