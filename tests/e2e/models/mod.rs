@@ -357,10 +357,44 @@ fn the_token_opens_the_hub_and_is_told_to_nobody_else() -> Result<()> {
 }
 
 #[test]
+fn another_port_of_the_hubs_host_is_not_the_hub() -> Result<()> {
+    let (hub, models, _) = embedder("")?;
+    hub.move_store()?;
+    hub.state().token = Some("token-of-alice".to_owned());
+    let mut command = models.command(&["models", "pull", "pulled"])?;
+    let output = command.env("HF_TOKEN", "token-of-alice").output()?;
+    program::Outcome::try_from(output)?.assert_success();
+    let state = hub.state();
+    let asked = |path: &String| path.starts_with("GET /store/");
+    assert!(state.requests.iter().any(asked), "{:?}", state.requests);
+    assert!(!state.token_leaked, "the store needs no token");
+    Ok(())
+}
+
+#[test]
+fn a_small_file_with_one_other_byte_is_not_kept() -> Result<()> {
+    let hub = Hub::start()?;
+    let name = format!("{REPO}/unet/unet.bin.index.json");
+    let (index, other) = (br#"{"weight_map": {}}"#, br#"{"weight_nap": {}}"#);
+    hub.announce_small(&name, index, other.to_vec());
+    let models = Models::new(&hub, &[("unet", &of_hub("unet/unet.bin.index.json", ""))])?;
+    let refused = models.run(&["pull", "pulled"])?;
+    refused.assert_refused(&["unet.bin.index.json", "git's hash", "it is not kept"]);
+    let blobs = models.blob(REPO, "");
+    assert_eq!(fs::read_dir(blobs)?.count(), 0);
+    hub.announce_small(&name, index, index.to_vec());
+    models.run(&["pull", "pulled"])?.assert_success();
+    Ok(())
+}
+
+#[test]
 fn a_checkpoint_in_parts_comes_with_all_of_them() -> Result<()> {
     let hub = Hub::start()?;
     let index = r#"{"weight_map": {"a": "unet-1.bin", "b": "unet-2.bin", "c": "unet-1.bin"}}"#;
-    hub.add_small(&format!("{REPO}/unet/unet.bin.index.json"), index.into());
+    hub.add_small(
+        &format!("{REPO}/unet/unet.bin.index.json"),
+        index.as_bytes(),
+    );
     let parts = [1000, 2000].map(noise);
     for (number, part) in (1..).zip(&parts) {
         hub.add(&format!("{REPO}/unet/unet-{number}.bin"), part.clone());
