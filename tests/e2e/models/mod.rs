@@ -4,12 +4,13 @@ mod hub;
 mod program;
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use hub::{Break, COMMIT, Hub, SIGNATURE, sha256};
 use program::Models;
@@ -55,8 +56,8 @@ fn large() -> Result<(Hub, Models, Vec<u8>)> {
     Ok((hub, models, bytes))
 }
 
-/// Kills a process when a file has that size.
-fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
+/// Waits until a file has that size.
+fn wait_for_size(file: &Path, size: u64) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
     while fs::metadata(file).map_or(0, |file| file.len()) < size {
         ensure!(
@@ -66,9 +67,32 @@ fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
         );
         thread::sleep(Duration::from_millis(5));
     }
+    Ok(())
+}
+
+/// Kills a process when a file has that size.
+fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
+    wait_for_size(file, size)?;
     child.kill()?;
     child.wait()?;
     Ok(())
+}
+
+/// Reads what a process logs up to a line with these words. It fails where the
+/// process ends before.
+fn wait_for_line(child: &mut Child, words: &str) -> Result<()> {
+    let log = child.stderr.as_mut().context("the log is read")?;
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    loop {
+        ensure!(log.read(&mut byte)? == 1, "it ended without {words:?}");
+        line.push(byte[0]);
+        if byte == *b"\n" {
+            if String::from_utf8_lossy(&line).contains(words) {
+                return Ok(());
+            }
+            line.clear();
+        }
+    }
 }
 
 #[test]
@@ -133,19 +157,21 @@ fn a_second_pull_asks_for_nothing() -> Result<()> {
 #[test]
 fn two_processes_fetch_once() -> Result<()> {
     let (hub, models, bytes) = large()?;
-    // The first has the folder while it waits for bytes.
-    hub.state()
-        .breaks
-        .extend([Break::Cut(7), Break::Cut(1 << 20), Break::Cut(2 << 20)]);
+    // The first has the folder while bytes are held back.
+    let held = 1 << 20;
+    hub.state().breaks.push_back(Break::Hold(held));
     let pull = || models.command(&["models", "pull", "pulled"]);
-    let both = [pull()?.spawn()?, pull()?.spawn()?];
-    for child in both {
+    let first = pull()?.spawn()?;
+    let part = models.blob(REPO, &sha256(&bytes)).with_extension("part");
+    wait_for_size(&part, held)?;
+    let mut second = pull()?.spawn()?;
+    wait_for_line(&mut second, "another process fetches models")?;
+    hub.state().released = true;
+    for mut child in [first, second] {
+        // What it has to say is not to fill the pipe.
+        let said = child.stderr.take().map(std::io::read_to_string);
         let output = child.wait_with_output()?;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{said:?}");
     }
     assert!(fs::read(models.blob(REPO, &sha256(&bytes)))? == bytes);
     assert_eq!(hub.state().sent, bytes.len() as u64);
