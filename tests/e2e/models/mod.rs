@@ -1,18 +1,16 @@
 //! `facegen models` against a stand-in for the hub.
 
+mod accepting;
 mod hub;
+mod processes;
 mod program;
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
-use std::process::Child;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use hub::{Break, COMMIT, Hub, SIGNATURE, sha256};
+use hub::{COMMIT, Hub, SIGNATURE, sha256};
 use program::Models;
 
 const REPO: &str = "lab/faces";
@@ -56,82 +54,6 @@ fn large() -> Result<(Hub, Models, Vec<u8>)> {
     Ok((hub, models, bytes))
 }
 
-/// Waits until a file has that size.
-fn wait_for_size(file: &Path, size: u64) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while fs::metadata(file).map_or(0, |file| file.len()) < size {
-        ensure!(
-            Instant::now() < deadline,
-            "{} does not grow",
-            file.display()
-        );
-        thread::sleep(Duration::from_millis(5));
-    }
-    Ok(())
-}
-
-/// Kills a process when a file has that size.
-fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
-    wait_for_size(file, size)?;
-    child.kill()?;
-    child.wait()?;
-    Ok(())
-}
-
-/// Reads what a process logs up to a line with these words. It fails where the
-/// process ends before.
-fn wait_for_line(child: &mut Child, words: &str) -> Result<()> {
-    let log = child.stderr.as_mut().context("the log is read")?;
-    let (mut line, mut byte) = (Vec::new(), [0]);
-    loop {
-        ensure!(log.read(&mut byte)? == 1, "it ended without {words:?}");
-        line.push(byte[0]);
-        if byte == *b"\n" {
-            if String::from_utf8_lossy(&line).contains(words) {
-                return Ok(());
-            }
-            line.clear();
-        }
-    }
-}
-
-#[test]
-fn ten_cuts_and_a_kill_cost_less_than_a_twentieth() -> Result<()> {
-    let (hub, models, bytes) = large()?;
-    let size = bytes.len() as u64;
-    let number = |four: &[u8]| {
-        four.iter()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte))
-    };
-    let mut cuts: Vec<u64> = noise(40)
-        .chunks(4)
-        .map(|four| number(four) % size)
-        .collect();
-    cuts.sort_unstable();
-    let blob = models.blob(REPO, &sha256(&bytes));
-    let break_at = |cuts: &[u64]| {
-        hub.state()
-            .breaks
-            .extend(cuts.iter().map(|cut| Break::Cut(*cut)))
-    };
-
-    let stall = cuts[4] + 1;
-    break_at(&cuts[..5]);
-    hub.state().breaks.push_back(Break::Stall(stall));
-    let child = models.command(&["models", "pull", "pulled"])?.spawn()?;
-    kill_at(child, &blob.with_extension("part"), stall)?;
-    assert!(!blob.exists(), "half a file has no name yet");
-
-    break_at(&cuts[5..]);
-    models.run(&["pull", "pulled"])?.assert_success();
-    assert!(fs::read(&blob)? == bytes);
-    let state = hub.state();
-    assert!(state.breaks.is_empty(), "all cuts were made");
-    let sent = state.sent;
-    assert!(sent * 20 <= size * 21, "{sent} bytes were sent for {size}");
-    Ok(())
-}
-
 #[test]
 fn a_second_pull_asks_for_nothing() -> Result<()> {
     let (hub, models, bytes) = large()?;
@@ -151,30 +73,6 @@ fn a_second_pull_asks_for_nothing() -> Result<()> {
     assert_eq!(hub.state().requests, [""; 0]);
     let list = models.run(&["list"])?;
     assert!(list.stdout.starts_with("pulled\tready\t"), "{list:?}");
-    Ok(())
-}
-
-#[test]
-fn two_processes_fetch_once() -> Result<()> {
-    let (hub, models, bytes) = large()?;
-    // The first has the folder while bytes are held back.
-    let held = 1 << 20;
-    hub.state().breaks.push_back(Break::Hold(held));
-    let pull = || models.command(&["models", "pull", "pulled"]);
-    let first = pull()?.spawn()?;
-    let part = models.blob(REPO, &sha256(&bytes)).with_extension("part");
-    wait_for_size(&part, held)?;
-    let mut second = pull()?.spawn()?;
-    wait_for_line(&mut second, "another process fetches models")?;
-    hub.state().released = true;
-    for mut child in [first, second] {
-        // What it has to say is not to fill the pipe.
-        let said = child.stderr.take().map(std::io::read_to_string);
-        let output = child.wait_with_output()?;
-        assert!(output.status.success(), "{said:?}");
-    }
-    assert!(fs::read(models.blob(REPO, &sha256(&bytes)))? == bytes);
-    assert_eq!(hub.state().sent, bytes.len() as u64);
     Ok(())
 }
 
@@ -247,91 +145,6 @@ fn another_file_than_the_presets_is_not_even_fetched() -> Result<()> {
         .run(&["pull", "pulled"])?
         .assert_refused(&["embedder.onnx", "the preset expects 5"]);
     assert_eq!(hub.state().sent, 0);
-    Ok(())
-}
-
-#[test]
-fn weights_for_research_wait_for_the_operator() -> Result<()> {
-    let (hub, models, _) = embedder("licence = \"Secret-Lab\"")?;
-    let how = [
-        "face_embedder (Secret-Lab)",
-        "for research only",
-        "`facegen models accept Secret-Lab`",
-        "--accept-licence",
-    ];
-    models.run(&["pull", "pulled"])?.assert_refused(&how);
-    assert_eq!(hub.state().requests, [""; 0], "nothing is asked for");
-    let list = models.run(&["list"])?.stdout;
-    assert!(list.contains("to be accepted: Secret-Lab"), "{list}");
-
-    models
-        .run(&["pull", "pulled", "--accept-licence", "Secret-Lab"])?
-        .assert_success();
-    models.generate(&[])?.assert_refused(&how);
-    models
-        .generate(&["--accept-licence", "Secret-Lab"])?
-        .assert_success();
-    let mut by_environment = models.generate_command(&[])?;
-    by_environment.env("FACEGEN__MODELS__ACCEPT", "[\"Secret-Lab\"]");
-    program::Outcome::try_from(by_environment.output()?)?.assert_success();
-    let config = models.data_dir().join("accept.toml");
-    fs::write(&config, "[models]\naccept = [\"Secret-Lab\"]")?;
-    let config = config.display().to_string();
-    models.generate(&["--config", &config])?.assert_success();
-    models.generate(&[])?.assert_refused(&how);
-    let mut by_config = models.command(&["models", "pull", "pulled"])?;
-    by_config.env("FACEGEN__MODELS__ACCEPT", "[\"Secret-Lab\"]");
-    assert!(by_config.output()?.status.success());
-
-    let unknown = models.run(&["accept", "Secret-Labs"])?;
-    unknown.assert_refused(&["no preset names a licence Secret-Labs", "Secret-Lab"]);
-    let accepted = models.run(&["accept", "Secret-Lab"])?;
-    accepted.assert_success();
-    assert!(accepted.stdout.contains("for science"), "{accepted:?}");
-    models.generate(&[])?.assert_success();
-    Ok(())
-}
-
-#[test]
-fn the_doctor_names_every_component_that_cannot_be_used() -> Result<()> {
-    let (hub, _, _) = embedder("")?;
-    let models = Models::new(
-        &hub,
-        &[
-            ("face_embedder", &of_hub("onnx/embedder.onnx", "")),
-            ("unet", &of_hub("unet.safetensors", "")),
-            (
-                "vae",
-                "licence = \"Secret-Lab\"\nsource = { synthetic = 5 }",
-            ),
-            ("image_encoder", "source = { path = \"/missing.bin\" }"),
-        ],
-    )?;
-    let mut command = models.command(&["doctor", "--preset", "pulled"])?;
-    command.env("RUST_LOG", "info");
-    let outcome = program::Outcome::try_from(command.output()?)?;
-    let line = |component: &str| {
-        let mut lines = outcome.stdout.lines();
-        let line = lines.find(|line| line.split_whitespace().nth(1) == Some(component));
-        line.unwrap_or_default().to_owned()
-    };
-    for (component, why) in [
-        ("face_embedder", "run `facegen models pull pulled`"),
-        ("unet", "lab/faces/unet.safetensors"),
-        ("vae", "`facegen models accept Secret-Lab`"),
-        ("image_encoder", "/missing.bin"),
-    ] {
-        let line = line(component);
-        assert!(line.starts_with("FAILED"), "{component}: {outcome:?}");
-        assert!(line.contains(why), "{line}");
-    }
-    for component in ["tokenizer", "text_encoder", "adapter", "face_detector"] {
-        assert!(
-            line(component).starts_with("ok"),
-            "{component}: {outcome:?}"
-        );
-    }
-    assert!(outcome.stderr.contains("4 checks failed"), "{outcome:?}");
     Ok(())
 }
 
