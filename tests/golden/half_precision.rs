@@ -1,9 +1,10 @@
 //! f16 and bf16: finite, and as near as their precision allows.
 
 use candle_core::{DType, Device, Tensor};
-use facegen_nn::Compute;
+use facegen_nn::{Compute, Layout};
 
 use crate::clip_vision::pixel_values;
+use crate::safety::checker::safety_cosines;
 use crate::support::{
     Golden, Measure, clip_text, clip_vision, distance, generated_tensors, unet_and_projection, vae,
 };
@@ -32,16 +33,33 @@ fn check(golden: &Golden, suffix: &str, actual: &Tensor, dtype: DType) {
 #[test]
 fn goldens_stay_finite_and_near_in_half_precision() {
     for dtype in [DType::F16, DType::BF16] {
-        let compute = Compute::new(Device::Cpu, dtype);
-        text(&compute);
-        vision(&compute);
-        projection_and_unet(&compute);
-        let golden = Golden::load("vae");
-        let image = vae("vae", &compute)
-            .decode(&golden.input("latents"))
-            .unwrap();
-        check(&golden, "image", &image, dtype);
+        every_network(&Compute::new(Device::Cpu, dtype));
     }
+}
+
+/// candle's CPU has no products of bf16, so what a GPU runs is tried in f16.
+#[test]
+fn goldens_stay_finite_and_near_in_the_dtype_and_on_the_path_of_gpus() {
+    let compute = Compute::new(Device::Cpu, DType::F16);
+    every_network(&compute.with_layout(Layout::Nchw).unwrap());
+}
+
+fn every_network(compute: &Compute) {
+    text(compute);
+    vision(compute);
+    projection_and_unet(compute);
+    let golden = Golden::load("vae");
+    let image = vae("vae", compute)
+        .decode(&golden.input("latents"))
+        .unwrap();
+    check(&golden, "image", &image, compute.dtype());
+    let cosines = safety_cosines(compute);
+    check(
+        &Golden::load("safety"),
+        "cosines",
+        &cosines,
+        compute.dtype(),
+    );
 }
 
 fn text(compute: &Compute) {

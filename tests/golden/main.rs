@@ -28,6 +28,10 @@ mod mutations;
 #[cfg(test)]
 mod noise;
 #[cfg(test)]
+mod not_finite;
+#[cfg(test)]
+mod options;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod plus_face;

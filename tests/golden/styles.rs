@@ -71,7 +71,7 @@ impl Presets {
     }
 }
 
-fn input(fields: &[(&str, &str)]) -> GenerationInput {
+pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     let mut raw = RawGenerationRequest::default();
     let smallest = [("width", "64"), ("height", "64"), ("seed", "7")];
     for (name, value) in smallest.iter().chain(fields) {

@@ -20,8 +20,8 @@ pub trait Backend: Send {
     /// backend should this one break.
     ///
     /// # Errors
-    /// Whatever makes this request impossible; the backend stays usable and
-    /// holds no slot for it.
+    /// Whatever makes this request impossible. The backend holds no slot for
+    /// it, and stays usable unless it is [`BackendError::DeviceLost`].
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError>;
 
     /// Does one denoising step for as many admitted requests as fit in one
@@ -175,6 +175,10 @@ pub enum BackendError {
     /// Another failure, and which.
     #[error("the generation failed: {0}")]
     Failed(String),
+    /// The device failed over this request in a way that leaves nothing of the
+    /// backend to be trusted, and how: the backend must be loaded again.
+    #[error("the device failed over this request: {0}")]
+    DeviceLost(String),
     /// The backend panicked over this request.
     #[error("the engine broke down over this request")]
     Panicked,
@@ -196,7 +200,7 @@ impl BackendError {
             Self::OutOfMemory => ErrorCode::OutOfMemory,
             Self::NotFinite | Self::Failed(_) => ErrorCode::GenerationFailed,
             Self::Cancelled => ErrorCode::Cancelled,
-            Self::Panicked => ErrorCode::Internal,
+            Self::DeviceLost(_) | Self::Panicked => ErrorCode::Internal,
             Self::QueueFull => ErrorCode::QueueFull,
             Self::EngineStopped => ErrorCode::Unavailable,
         }

@@ -1,5 +1,7 @@
 //! Where the models run.
 
+use std::sync::OnceLock;
+
 use candle_core::{Device, DeviceLocation};
 use facegen_nn::kernels::isa::Isa;
 
@@ -37,11 +39,13 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether a GPU would be used.
+    /// Whether a GPU would be used. The best device is opened for that once in
+    /// the life of the process, since opening one takes memory of it.
     #[must_use]
     pub fn is_gpu(self) -> bool {
+        static BEST_IS_GPU: OnceLock<bool> = OnceLock::new();
         match self {
-            Self::Auto => !Self::best().is_cpu(),
+            Self::Auto => is_gpu_once(&BEST_IS_GPU, Self::best),
             Self::Cpu => false,
             Self::Cuda(_) | Self::Metal(_) => true,
         }
@@ -83,6 +87,11 @@ impl DeviceChoice {
     }
 }
 
+/// Whether the device is a GPU, opened for the first answer only.
+fn is_gpu_once(answer: &OnceLock<bool>, open: impl FnOnce() -> Device) -> bool {
+    *answer.get_or_init(|| !open().is_cpu())
+}
+
 fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineError {
     EngineError::Device(format!(
         "{kind} device {number} cannot be used, the device cpu needs no gpu: {error}"
@@ -109,4 +118,22 @@ fn cuda_memory(device: &Device) -> String {
 #[cfg(not(feature = "cuda"))]
 fn cuda_memory(_: &Device) -> String {
     String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_device_is_opened_once() {
+        let (answer, mut opened) = (OnceLock::new(), 0);
+        for _ in 0..3 {
+            let is_gpu = is_gpu_once(&answer, || {
+                opened += 1;
+                Device::Cpu
+            });
+            assert!(!is_gpu);
+        }
+        assert_eq!(opened, 1);
+    }
 }

@@ -4,6 +4,7 @@ use facegen_core::BackendError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
+use crate::device_fault::DeviceFault;
 use crate::hub::HubError;
 
 /// Why a preset could not be loaded or a picture not be made.
@@ -95,22 +96,17 @@ impl From<candle_core::Error> for EngineError {
 impl From<EngineError> for BackendError {
     fn from(error: EngineError) -> Self {
         let message = error.to_string();
-        if let EngineError::Vision(VisionError::NoFace) = error {
-            Self::NoFace
-        } else if let EngineError::Vision(VisionError::DegenerateLandmarks) = error {
-            Self::InvalidFace(message)
-        } else if let EngineError::NotFinite = error {
-            Self::NotFinite
-        } else if is_out_of_memory(&message) {
-            Self::OutOfMemory
-        } else {
-            Self::Failed(message)
+        match (&error, DeviceFault::of(&error)) {
+            (EngineError::Vision(VisionError::NoFace), _) => Self::NoFace,
+            (EngineError::Vision(VisionError::DegenerateLandmarks), _) => {
+                Self::InvalidFace(message)
+            }
+            (EngineError::NotFinite | EngineError::Vision(VisionError::SafetyScore), _) => {
+                Self::NotFinite
+            }
+            (_, Some(DeviceFault::OutOfMemory)) => Self::OutOfMemory,
+            (_, Some(DeviceFault::Lost)) => Self::DeviceLost(message),
+            (_, None) => Self::Failed(message),
         }
     }
-}
-
-/// CUDA reports `OUT_OF_MEMORY`, Metal and allocators say it in words.
-fn is_out_of_memory(message: &str) -> bool {
-    let message = message.to_lowercase();
-    message.contains("out_of_memory") || message.contains("out of memory")
 }

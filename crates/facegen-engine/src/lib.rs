@@ -17,6 +17,7 @@
 pub mod backend;
 pub mod denoise;
 pub mod device;
+mod device_fault;
 pub mod encode;
 mod error;
 pub mod face;
@@ -31,6 +32,6 @@ pub use backend::CandleBackend;
 pub use device::DeviceChoice;
 pub use encode::encode_png;
 pub use error::EngineError;
-pub use inspect::{ComponentFile, inspect};
+pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
 pub use preset::Preset;

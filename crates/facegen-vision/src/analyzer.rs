@@ -29,6 +29,8 @@ pub struct FaceAnalysis {
     pub face: Face,
     /// How many faces the photograph shows.
     pub faces_found: usize,
+    /// How one of them was chosen.
+    pub choice: FaceChoice,
     /// The identity: the embedder's vector at length 1. `None` without an
     /// embedder.
     pub id_embedding: Option<Vec<f32>>,
@@ -87,6 +89,7 @@ impl FaceAnalyzer {
         Ok(FaceAnalysis {
             face,
             faces_found: faces.len(),
+            choice: self.choice,
             id_embedding,
             crop,
         })

@@ -21,6 +21,16 @@ pub enum FaceChoice {
 }
 
 impl FaceChoice {
+    /// Which face it takes, to be said of one: "the largest".
+    #[must_use]
+    pub fn chosen(self) -> &'static str {
+        match self {
+            Self::Score => "the most certain",
+            Self::Largest => "the largest",
+            Self::Center => "the most central",
+        }
+    }
+
     /// The chosen one of `faces`, which are sorted by score; `None` of none.
     pub(crate) fn choose<'a>(self, faces: &'a [Face], photo: &RgbImage) -> Option<&'a Face> {
         let value = |face: &Face| match self {

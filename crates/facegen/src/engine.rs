@@ -6,6 +6,8 @@ use anyhow::Context;
 use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
 use facegen_jobs::{EngineHandle, LoadError};
 
+use crate::config::environment::Environment;
+use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 
 /// Which models are loaded, and where they run.
@@ -23,21 +25,39 @@ pub(crate) struct EngineArguments {
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     pub(crate) device: DeviceChoice,
-    /// Accept a licence of the models by its name; can be repeated.
+    /// Accept a licence of the models by its name, beside those of the config;
+    /// can be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_licence: Vec<String>,
+    /// The server's settings, of which `models.accept` counts here too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl EngineArguments {
+    /// All licences that are accepted: by the options, and by the config and
+    /// the environment as for a server.
+    fn accepted(&self, environment: &Environment) -> anyhow::Result<Vec<String>> {
+        let arguments = ConfigArguments {
+            config: self.config.clone(),
+            accept_licence: self.accept_licence.clone(),
+            ..ConfigArguments::default()
+        };
+        Ok(Config::load(&arguments, environment)?.models.accept)
+    }
 }
 
 /// Finds the preset and loads it on an engine thread of its own.
 pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
+    let accept = arguments.accepted(&Environment::of_process())?;
     let preset = find(&arguments.models_dir, &arguments.preset)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
-        accept: arguments.accept_licence.clone(),
+        accept,
         ..LoadOptions::default()
     };
-    load(preset, options)
+    load(preset, options, 1)
 }
 
 /// The preset of that name.
@@ -45,11 +65,17 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
     Preset::find(models_dir, name).map_err(|error| Failure::Load(error.into()))
 }
 
-/// Loads a preset on an engine thread of its own, and blocks until it has.
-pub(crate) fn load(preset: Preset, options: LoadOptions) -> Result<EngineHandle, Failure> {
+/// Loads a preset on an engine thread of its own, which denoises up to
+/// `batch_limit` pictures at once, and blocks until it has.
+pub(crate) fn load(
+    preset: Preset,
+    options: LoadOptions,
+    batch_limit: usize,
+) -> Result<EngineHandle, Failure> {
     let name = preset.name().to_owned();
     let load = move || -> Result<_, LoadError> {
-        Ok(Box::new(CandleBackend::load(&preset, &options)?) as _)
+        let backend = CandleBackend::load(&preset, &options)?;
+        Ok(Box::new(backend.with_batch_limit(batch_limit)) as _)
     };
     EngineHandle::spawn("engine", load)
         .with_context(|| format!("preset {name}"))

@@ -6,8 +6,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// The commit that every branch stands for.
@@ -30,6 +32,8 @@ pub(crate) struct State {
     files: BTreeMap<String, HubFile>,
     /// How the next answers of the store end.
     pub(crate) breaks: VecDeque<Break>,
+    /// Whether what is held back may come.
+    pub(crate) released: bool,
     /// Who may ask.
     pub(crate) token: Option<String>,
     /// All requests: method and path, without queries.
@@ -38,6 +42,8 @@ pub(crate) struct State {
     pub(crate) sent: u64,
     /// Whether the token reached the store.
     pub(crate) token_leaked: bool,
+    /// Where the store is, if not at `localhost` with the hub's port.
+    pub(crate) store: Option<SocketAddr>,
 }
 
 /// How an answer ends early, at an offset of the file.
@@ -47,6 +53,8 @@ pub(crate) enum Break {
     Cut(u64),
     /// Nothing more comes until the client is gone.
     Stall(u64),
+    /// Nothing more comes until [`State::released`].
+    Hold(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -68,18 +76,16 @@ struct Request {
 
 impl Hub {
     pub(crate) fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
-                // A client that goes away is part of the tests.
-                thread::spawn(move || answer(stream, address, &shared).ok());
-            }
-        });
+        let address = listen(&state)?;
         Ok(Self { address, state })
+    }
+
+    /// Has the store answer at another port of the hub's own address.
+    pub(crate) fn move_store(&self) -> Result<()> {
+        let address = listen(&self.state)?;
+        self.state().store = Some(address);
+        Ok(())
     }
 
     /// What `HF_ENDPOINT` is set to.
@@ -110,10 +116,15 @@ impl Hub {
     }
 
     /// Adds a small file, which the hub serves itself.
-    pub(crate) fn add_small(&self, name: &str, bytes: Vec<u8>) {
+    pub(crate) fn add_small(&self, name: &str, bytes: &[u8]) {
+        self.announce_small(name, bytes, bytes.to_vec());
+    }
+
+    /// Adds a small file that is not what the hub says: `bytes` for `announced`.
+    pub(crate) fn announce_small(&self, name: &str, announced: &[u8], bytes: Vec<u8>) {
         let file = HubFile {
             size: bytes.len() as u64,
-            sha256: sha256(&bytes)[..40].to_owned(),
+            sha256: git_hash(announced),
             is_large: false,
             bytes,
         };
@@ -121,8 +132,30 @@ impl Hub {
     }
 }
 
+/// Answers at a port of its own.
+fn listen(state: &Arc<Mutex<State>>) -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let state = Arc::clone(state);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let state = Arc::clone(&state);
+            // A client that goes away is part of the tests.
+            thread::spawn(move || answer(stream, address, &state).ok());
+        }
+    });
+    Ok(address)
+}
+
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What git calls a file.
+fn git_hash(bytes: &[u8]) -> String {
+    let header = format!("blob {}\0", bytes.len());
+    let digest = Sha1::new_with_prefix(header).chain_update(bytes).finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -161,13 +194,16 @@ fn answer(mut stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> R
         .next()
         .unwrap_or_default()
         .to_owned();
-    let (file, may) = {
+    let (file, may, store) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.requests.push(format!("{} {path}", request.method));
         let is_store = path.starts_with("/store/");
         state.token_leaked |= is_store && request.token.is_some();
         let may = is_store || state.token.is_none() || state.token == request.token;
-        (find(&state, &path), may)
+        let port = address.port();
+        let store = state.store.map(|store| store.to_string());
+        let store = store.unwrap_or_else(|| format!("localhost:{port}"));
+        (find(&state, &path), may, store)
     };
     let Some(file) = file.filter(|_| may) else {
         let status = if may {
@@ -186,12 +222,11 @@ fn answer(mut stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> R
     if path.starts_with("/store/") {
         send(stream, &request, &file, state)
     } else if file.is_large {
-        let port = address.port();
         write!(
             stream,
             "HTTP/1.1 302 Found\r\n{common}X-Linked-Etag: \"{sha256}\"\r\nX-Linked-Size: {size}\r\n\
              ETag: \"pointer\"\r\nContent-Length: 0\r\n\
-             Location: http://localhost:{port}/store/{sha256}?sign={SIGNATURE}\r\n\r\n"
+             Location: http://{store}/store/{sha256}?sign={SIGNATURE}\r\n\r\n"
         )?;
         Ok(())
     } else {
@@ -228,16 +263,16 @@ fn send(
     state: &Mutex<State>,
 ) -> Result<()> {
     let (length, offset) = (file.bytes.len() as u64, request.offset);
-    let (end, stalls) = {
+    let (end, ending) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (end, stalls) = match state.breaks.pop_front() {
-            None => (length, false),
-            Some(Break::Cut(end)) => (end, false),
-            Some(Break::Stall(end)) => (end, true),
+        let ending = state.breaks.pop_front();
+        let end = match ending {
+            None => length,
+            Some(Break::Cut(end) | Break::Stall(end) | Break::Hold(end)) => end,
         };
         let end = end.clamp(offset, length);
         state.sent += end - offset;
-        (end, stalls)
+        (end, ending)
     };
     let rest = length - offset;
     if offset == 0 {
@@ -254,9 +289,19 @@ fn send(
         "Content-Length: {rest}\r\nConnection: close\r\n\r\n"
     )?;
     stream.write_all(&file.bytes[offset as usize..end as usize])?;
-    if stalls {
+    match ending {
         // Ends when the client is gone.
-        stream.read_exact(&mut [0])?;
+        Some(Break::Stall(_)) => stream.read_exact(&mut [0])?,
+        Some(Break::Hold(_)) => {
+            while !state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .released
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Some(Break::Cut(_)) | None => {}
     }
     Ok(())
 }

@@ -1,17 +1,16 @@
 //! `facegen models` against a stand-in for the hub.
 
+mod accepting;
 mod hub;
+mod processes;
 mod program;
 
 use std::fs;
 use std::path::Path;
-use std::process::Child;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use hub::{Break, COMMIT, Hub, SIGNATURE, sha256};
+use hub::{COMMIT, Hub, SIGNATURE, sha256};
 use program::Models;
 
 const REPO: &str = "lab/faces";
@@ -55,59 +54,6 @@ fn large() -> Result<(Hub, Models, Vec<u8>)> {
     Ok((hub, models, bytes))
 }
 
-/// Kills a process when a file has that size.
-fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while fs::metadata(file).map_or(0, |file| file.len()) < size {
-        ensure!(
-            Instant::now() < deadline,
-            "{} does not grow",
-            file.display()
-        );
-        thread::sleep(Duration::from_millis(5));
-    }
-    child.kill()?;
-    child.wait()?;
-    Ok(())
-}
-
-#[test]
-fn ten_cuts_and_a_kill_cost_less_than_a_twentieth() -> Result<()> {
-    let (hub, models, bytes) = large()?;
-    let size = bytes.len() as u64;
-    let number = |four: &[u8]| {
-        four.iter()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte))
-    };
-    let mut cuts: Vec<u64> = noise(40)
-        .chunks(4)
-        .map(|four| number(four) % size)
-        .collect();
-    cuts.sort_unstable();
-    let blob = models.blob(REPO, &sha256(&bytes));
-    let break_at = |cuts: &[u64]| {
-        hub.state()
-            .breaks
-            .extend(cuts.iter().map(|cut| Break::Cut(*cut)))
-    };
-
-    let stall = cuts[4] + 1;
-    break_at(&cuts[..5]);
-    hub.state().breaks.push_back(Break::Stall(stall));
-    let child = models.command(&["models", "pull", "pulled"])?.spawn()?;
-    kill_at(child, &blob.with_extension("part"), stall)?;
-    assert!(!blob.exists(), "half a file has no name yet");
-
-    break_at(&cuts[5..]);
-    models.run(&["pull", "pulled"])?.assert_success();
-    assert!(fs::read(&blob)? == bytes);
-    let state = hub.state();
-    assert!(state.breaks.is_empty(), "all cuts were made");
-    let sent = state.sent;
-    assert!(sent * 20 <= size * 21, "{sent} bytes were sent for {size}");
-    Ok(())
-}
-
 #[test]
 fn a_second_pull_asks_for_nothing() -> Result<()> {
     let (hub, models, bytes) = large()?;
@@ -127,28 +73,6 @@ fn a_second_pull_asks_for_nothing() -> Result<()> {
     assert_eq!(hub.state().requests, [""; 0]);
     let list = models.run(&["list"])?;
     assert!(list.stdout.starts_with("pulled\tready\t"), "{list:?}");
-    Ok(())
-}
-
-#[test]
-fn two_processes_fetch_once() -> Result<()> {
-    let (hub, models, bytes) = large()?;
-    // The first has the folder while it waits for bytes.
-    hub.state()
-        .breaks
-        .extend([Break::Cut(7), Break::Cut(1 << 20), Break::Cut(2 << 20)]);
-    let pull = || models.command(&["models", "pull", "pulled"]);
-    let both = [pull()?.spawn()?, pull()?.spawn()?];
-    for child in both {
-        let output = child.wait_with_output()?;
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    assert!(fs::read(models.blob(REPO, &sha256(&bytes)))? == bytes);
-    assert_eq!(hub.state().sent, bytes.len() as u64);
     Ok(())
 }
 
@@ -225,40 +149,6 @@ fn another_file_than_the_presets_is_not_even_fetched() -> Result<()> {
 }
 
 #[test]
-fn weights_for_research_wait_for_the_operator() -> Result<()> {
-    let (hub, models, _) = embedder("licence = \"Secret-Lab\"")?;
-    let how = [
-        "face_embedder (Secret-Lab)",
-        "for research only",
-        "`facegen models accept Secret-Lab`",
-        "--accept-licence",
-    ];
-    models.run(&["pull", "pulled"])?.assert_refused(&how);
-    assert_eq!(hub.state().requests, [""; 0], "nothing is asked for");
-    let list = models.run(&["list"])?.stdout;
-    assert!(list.contains("to be accepted: Secret-Lab"), "{list}");
-
-    models
-        .run(&["pull", "pulled", "--accept-licence", "Secret-Lab"])?
-        .assert_success();
-    models.generate(&[])?.assert_refused(&how);
-    models
-        .generate(&["--accept-licence", "Secret-Lab"])?
-        .assert_success();
-    let mut by_config = models.command(&["models", "pull", "pulled"])?;
-    by_config.env("FACEGEN__MODELS__ACCEPT", "[\"Secret-Lab\"]");
-    assert!(by_config.output()?.status.success());
-
-    let unknown = models.run(&["accept", "Secret-Labs"])?;
-    unknown.assert_refused(&["no preset names a licence Secret-Labs", "Secret-Lab"]);
-    let accepted = models.run(&["accept", "Secret-Lab"])?;
-    accepted.assert_success();
-    assert!(accepted.stdout.contains("for science"), "{accepted:?}");
-    models.generate(&[])?.assert_success();
-    Ok(())
-}
-
-#[test]
 fn offline_only_what_is_here_counts() -> Result<()> {
     let (hub, models, _) = embedder("")?;
     let offline = || -> Result<program::Outcome> {
@@ -306,10 +196,44 @@ fn the_token_opens_the_hub_and_is_told_to_nobody_else() -> Result<()> {
 }
 
 #[test]
+fn another_port_of_the_hubs_host_is_not_the_hub() -> Result<()> {
+    let (hub, models, _) = embedder("")?;
+    hub.move_store()?;
+    hub.state().token = Some("token-of-alice".to_owned());
+    let mut command = models.command(&["models", "pull", "pulled"])?;
+    let output = command.env("HF_TOKEN", "token-of-alice").output()?;
+    program::Outcome::try_from(output)?.assert_success();
+    let state = hub.state();
+    let asked = |path: &String| path.starts_with("GET /store/");
+    assert!(state.requests.iter().any(asked), "{:?}", state.requests);
+    assert!(!state.token_leaked, "the store needs no token");
+    Ok(())
+}
+
+#[test]
+fn a_small_file_with_one_other_byte_is_not_kept() -> Result<()> {
+    let hub = Hub::start()?;
+    let name = format!("{REPO}/unet/unet.bin.index.json");
+    let (index, other) = (br#"{"weight_map": {}}"#, br#"{"weight_nap": {}}"#);
+    hub.announce_small(&name, index, other.to_vec());
+    let models = Models::new(&hub, &[("unet", &of_hub("unet/unet.bin.index.json", ""))])?;
+    let refused = models.run(&["pull", "pulled"])?;
+    refused.assert_refused(&["unet.bin.index.json", "git's hash", "it is not kept"]);
+    let blobs = models.blob(REPO, "");
+    assert_eq!(fs::read_dir(blobs)?.count(), 0);
+    hub.announce_small(&name, index, index.to_vec());
+    models.run(&["pull", "pulled"])?.assert_success();
+    Ok(())
+}
+
+#[test]
 fn a_checkpoint_in_parts_comes_with_all_of_them() -> Result<()> {
     let hub = Hub::start()?;
     let index = r#"{"weight_map": {"a": "unet-1.bin", "b": "unet-2.bin", "c": "unet-1.bin"}}"#;
-    hub.add_small(&format!("{REPO}/unet/unet.bin.index.json"), index.into());
+    hub.add_small(
+        &format!("{REPO}/unet/unet.bin.index.json"),
+        index.as_bytes(),
+    );
     let parts = [1000, 2000].map(noise);
     for (number, part) in (1..).zip(&parts) {
         hub.add(&format!("{REPO}/unet/unet-{number}.bin"), part.clone());

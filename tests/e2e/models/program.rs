@@ -108,6 +108,11 @@ impl Models {
 
     /// Makes a small picture with the preset.
     pub(crate) fn generate(&self, options: &[&str]) -> Result<Outcome> {
+        self.generate_command(options)?.output()?.try_into()
+    }
+
+    /// What makes a small picture with the preset.
+    pub(crate) fn generate_command(&self, options: &[&str]) -> Result<Command> {
         let out = self.folder.path().join("picture.png");
         let mut command = self.command(&["generate", "--preset", "pulled"])?;
         command
@@ -122,7 +127,7 @@ impl Models {
             "portrait",
         ]);
         command.args(["--width", "64", "--height", "64", "--seed", "1"]);
-        command.output()?.try_into()
+        Ok(command)
     }
 }
 

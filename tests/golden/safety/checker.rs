@@ -49,6 +49,12 @@ fn flags(verdicts: &[SafetyVerdict]) -> Tensor {
     Tensor::new(flags.collect::<Vec<_>>(), &Device::Cpu).unwrap()
 }
 
+/// The golden's cosines, computed in some way.
+pub(crate) fn safety_cosines(compute: &Compute) -> Tensor {
+    let checker = load(checkpoint(&Golden::load("safety")), compute).unwrap();
+    tensor(&checker.cosines(&images()).unwrap())
+}
+
 #[test]
 fn every_score_is_that_of_diffusers() {
     let golden = Golden::load("safety");

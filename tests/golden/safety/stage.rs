@@ -3,13 +3,15 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use facegen_core::request::Scalar;
 use facegen_core::{
-    Backend, GenerationInput, GenerationOutput, Picture, RawGenerationRequest, SlotEvent,
+    Backend, BackendError, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
+    SlotEvent,
 };
 use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy};
 use facegen_vision::{RgbImage, SafetyAction, redact};
 use tempfile::TempDir;
 
 use super::{checkpoint, photograph, write};
+use crate::not_finite::end_of;
 use crate::support::{Golden, data};
 
 const ENFORCED: SafetyPolicy = SafetyPolicy {
@@ -178,6 +180,19 @@ fn a_request_may_do_without_unless_the_operator_insists() {
     assert!(output.pictures[0].rgb().iter().all(|byte| *byte == 0));
     let checked = "safety_checker is mandatory on this server; the pictures were checked";
     assert_eq!(output.warnings[0], checked);
+}
+
+#[test]
+fn a_picture_that_cannot_be_judged_is_not_shown() {
+    let mut backend = Presets::new(f64::NAN)
+        .load("checked", SafetyPolicy::default())
+        .unwrap();
+    backend.admit(&input(&[])).unwrap();
+    let end = end_of(&mut backend);
+    let SlotEvent::Failed { error, .. } = end else {
+        panic!("{end:?}");
+    };
+    assert_eq!(error, BackendError::NotFinite);
 }
 
 #[test]

@@ -114,9 +114,9 @@ fn prepare_guidance(
 /// The caller should know when there was a choice.
 fn warn_of_others(face: &FaceAnalysis, warnings: &mut Vec<String>) {
     if face.faces_found > 1 {
-        let faces = face.faces_found;
+        let (faces, chosen) = (face.faces_found, face.choice.chosen());
         warnings.push(format!(
-            "face_image shows {faces} faces; the most certain one was used"
+            "face_image shows {faces} faces; {chosen} one was used"
         ));
     }
 }

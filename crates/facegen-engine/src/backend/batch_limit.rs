@@ -7,7 +7,7 @@ use facegen_core::BackendError;
 pub(super) struct BatchLimit(usize);
 
 impl Default for BatchLimit {
-    /// One, until a measurement shows that more are faster.
+    /// One: a CPU is no faster with more.
     fn default() -> Self {
         Self(1)
     }

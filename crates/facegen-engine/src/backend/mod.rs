@@ -4,6 +4,8 @@ mod admission;
 mod batch_limit;
 mod safety;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 
@@ -69,6 +71,32 @@ impl CandleBackend {
             .run(|| denoise_step(&base.unet, &mut states, &models.compute))
     }
 
+    /// Moves the oldest sample on, and those that fit beside it, by `step`.
+    fn tick_by(
+        &mut self,
+        step: impl FnOnce(&Self, &mut [Sample]) -> Result<(), EngineError>,
+    ) -> Vec<SlotEvent> {
+        if self.slots.active() == 0 {
+            return Vec::new();
+        }
+        let started = Instant::now();
+        let mut batch = self.slots.take_batch(self.batch_limit.get());
+        if let Err(error) = step(self, &mut batch) {
+            return self.after_failed_step(batch, &error.into());
+        }
+        let elapsed = started.elapsed() / batch.len().max(1) as u32;
+        let mut events = Vec::new();
+        for sample in batch {
+            events.extend(self.slots.progress(sample.slot, elapsed));
+            if sample.state.is_done() {
+                events.extend(self.finish_sample(&sample));
+            } else {
+                self.slots.put_back(sample);
+            }
+        }
+        events
+    }
+
     /// Decodes a sample whose last step is done.
     fn decode(&self, sample: &Sample) -> Result<RgbImage, EngineError> {
         let decode = || sample.base.vae.decode(sample.state.latents());
@@ -127,25 +155,7 @@ impl Backend for CandleBackend {
     }
 
     fn tick(&mut self) -> Vec<SlotEvent> {
-        if self.slots.active() == 0 {
-            return Vec::new();
-        }
-        let started = Instant::now();
-        let mut batch = self.slots.take_batch(self.batch_limit.get());
-        if let Err(error) = self.step(&mut batch) {
-            return self.after_failed_step(batch, &error.into());
-        }
-        let elapsed = started.elapsed() / batch.len().max(1) as u32;
-        let mut events = Vec::new();
-        for sample in batch {
-            events.extend(self.slots.progress(sample.slot, elapsed));
-            if sample.state.is_done() {
-                events.extend(self.finish_sample(&sample));
-            } else {
-                self.slots.put_back(sample);
-            }
-        }
-        events
+        self.tick_by(Self::step)
     }
 
     fn cancel(&mut self, slot: Slot) {

@@ -4,11 +4,11 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
+use super::origin::{Origin, next_url};
 use super::{HubAccess, HubError};
 use crate::preset::HubFile;
 
@@ -41,6 +41,11 @@ impl RemoteFile {
     pub(super) fn sha256(&self) -> Option<&str> {
         (self.blob.len() == 64).then_some(&self.blob)
     }
+
+    /// The hash that git has of the bytes, where the hub names that.
+    pub(super) fn git_hash(&self) -> Option<&str> {
+        (self.blob.len() == 40).then_some(&self.blob)
+    }
 }
 
 /// Bytes of a file.
@@ -61,9 +66,9 @@ impl Client {
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
-            .max_redirects(MAX_REDIRECTS)
-            // The token is for the hub, not for the store that it leads to.
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            // They are followed here: the token is for the hub, not for the
+            // store that it leads to, nor for another port of the same host.
+            .max_redirects(0)
             .timeout_resolve(Some(PATIENCE))
             .timeout_connect(Some(PATIENCE))
             .timeout_recv_response(Some(PATIENCE))
@@ -81,22 +86,20 @@ impl Client {
     pub(super) fn describe(&self, file: &HubFile) -> Result<RemoteFile, HubError> {
         let mut url = self.url(file, file.revision());
         for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent.head(&url).config().max_redirects(0).build();
-            if let Some(token) = self.authorization() {
+            let mut request = self.agent.head(&url);
+            if let Some(token) = self.authorization(&url) {
                 request = request.header("Authorization", token);
             }
             let answer = request.call().map_err(|error| broken(file, &error))?;
             check_status(file, file.revision(), answer.status().as_u16())?;
-            let location = header(answer.headers(), "location").unwrap_or_default();
-            match answer.status().is_redirection() && location.starts_with('/') {
-                true => url = format!("{}{location}", origin(&self.access.endpoint)),
-                false => return read_description(file, answer.headers()),
+            let location = header(answer.headers(), "location");
+            let is_path = location.is_some_and(|location| location.starts_with('/'));
+            match redirect(&url, &answer).filter(|_| is_path) {
+                Some(next) => url = next,
+                None => return read_description(file, answer.headers()),
             }
         }
-        Err(HubError::Answer {
-            file: file.to_string(),
-            reason: "it leads in a circle",
-        })
+        Err(leads_in_a_circle(file))
     }
 
     /// The bytes of a file from `offset` on; from the beginning where the hub
@@ -107,19 +110,28 @@ impl Client {
         commit: &str,
         offset: u64,
     ) -> Result<Bytes, HubError> {
-        let mut request = self.agent.get(self.url(file, commit));
-        if let Some(token) = self.authorization() {
-            request = request.header("Authorization", token);
+        let mut url = self.url(file, commit);
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = self.agent.get(&url);
+            if let Some(token) = self.authorization(&url) {
+                request = request.header("Authorization", token);
+            }
+            if offset > 0 {
+                request = request.header("Range", format!("bytes={offset}-"));
+            }
+            let answer = request.call().map_err(|error| broken(file, &error))?;
+            check_status(file, commit, answer.status().as_u16())?;
+            match redirect(&url, &answer) {
+                Some(next) => url = next,
+                None => {
+                    return Ok(Bytes {
+                        offset: begin(file, &answer)?,
+                        reader: Box::new(answer.into_body().into_reader()),
+                    });
+                }
+            }
         }
-        if offset > 0 {
-            request = request.header("Range", format!("bytes={offset}-"));
-        }
-        let answer = request.call().map_err(|error| broken(file, &error))?;
-        check_status(file, commit, answer.status().as_u16())?;
-        Ok(Bytes {
-            offset: begin(file, &answer)?,
-            reader: Box::new(answer.into_body().into_reader()),
-        })
+        Err(leads_in_a_circle(file))
     }
 
     fn url(&self, file: &HubFile, revision: &str) -> String {
@@ -128,9 +140,28 @@ impl Client {
         format!("{endpoint}/{repo}/resolve/{revision}/{name}")
     }
 
-    fn authorization(&self) -> Option<String> {
-        let token = self.access.token.as_ref()?;
+    /// What a request to `url` shows, if that is the hub's.
+    fn authorization(&self, url: &str) -> Option<String> {
+        let token = self.access.token.as_ref().filter(|_| self.is_hub(url))?;
         Some(format!("Bearer {}", token.expose()))
+    }
+
+    fn is_hub(&self, url: &str) -> bool {
+        Origin::of(url).is_some_and(|origin| Some(origin) == Origin::of(&self.access.endpoint))
+    }
+}
+
+/// Where an answer leads, if it does not answer itself.
+fn redirect(url: &str, answer: &Response<Body>) -> Option<String> {
+    let location = header(answer.headers(), "location")?;
+    let leads_on = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    next_url(url, location).filter(|_| leads_on)
+}
+
+fn leads_in_a_circle(file: &HubFile) -> HubError {
+    HubError::Answer {
+        file: file.to_string(),
+        reason: "it leads in a circle",
     }
 }
 
@@ -219,12 +250,6 @@ fn broken(file: &HubFile, error: &ureq::Error) -> HubError {
     }
 }
 
-/// Scheme, host and port of a URL.
-fn origin(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |scheme| scheme + 3);
-    url[host..].find('/').map_or(url, |end| &url[..host + end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,7 +292,7 @@ mod tests {
         ]);
         let found = found.unwrap();
         assert_eq!((found.sha256(), found.size), (None, 13));
-        assert_eq!(found.blob, "7e1b4cd2a8");
+        assert_eq!((found.git_hash(), &*found.blob), (None, "7e1b4cd2a8"));
     }
 
     #[test]
@@ -284,11 +309,5 @@ mod tests {
             ];
             assert!(describe(&headers).is_err(), "{commit} {etag}");
         }
-    }
-
-    #[test]
-    fn the_origin_of_a_url_has_no_path() {
-        assert_eq!(origin("https://a.b:1/c/d"), "https://a.b:1");
-        assert_eq!(origin("https://a.b"), "https://a.b");
     }
 }

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::client::{Client, RemoteFile};
-use super::stamp::{hash_into, hexadecimal};
+use super::hasher::Hasher;
+use super::stamp::read_into;
 use super::{HubError, PullEvent};
 use crate::preset::HubFile;
 
@@ -72,7 +71,7 @@ pub(super) struct Download<'a> {
     part_path: PathBuf,
     part: File,
     done: u64,
-    hasher: Sha256,
+    hasher: Hasher,
 }
 
 impl<'a> Download<'a> {
@@ -99,9 +98,10 @@ impl<'a> Download<'a> {
             part_path,
             part,
             done: 0,
-            hasher: Sha256::new(),
+            hasher: Hasher::new(remote),
         };
-        let before = hash_into(&mut download.hasher, &mut download.part);
+        let hasher = &mut download.hasher;
+        let before = read_into(|bytes| hasher.update(bytes), &mut download.part);
         download.done = before.map_err(HubError::at(&download.part_path))?;
         if download.done > remote.size {
             download.restart()?;
@@ -109,8 +109,9 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
-    /// Fetches what is missing. `expected` is the preset's hash, else the
-    /// hub's; nothing is kept that has another. Gives the hash.
+    /// Fetches what is missing. `expected` is the preset's sha256, else the
+    /// hub's; nothing is kept that has another, or another than git has of a
+    /// small file. Gives the sha256.
     pub(super) fn finish(mut self, expected: Option<&str>) -> Result<String, HubError> {
         let name = self.file.to_string();
         let (progress, file) = (self.progress, self.file);
@@ -123,17 +124,11 @@ impl<'a> Download<'a> {
             let before = self.done;
             self.attempt().map_err(|error| (self.done > before, error))
         })?;
-        let found = hexadecimal(self.hasher);
-        if let Some(expected) = expected
-            && expected != found
-        {
+        let checked = self.hasher.check(&name, expected, self.remote);
+        if checked.is_err() {
             fs::remove_file(&self.part_path).map_err(HubError::at(&self.part_path))?;
-            return Err(HubError::Hash {
-                file: name,
-                expected: expected.to_owned(),
-                found,
-            });
         }
+        let found = checked?;
         let keep = || {
             self.part.sync_all()?;
             fs::rename(&self.part_path, self.path)
@@ -184,7 +179,7 @@ impl<'a> Download<'a> {
     fn restart(&mut self) -> Result<(), HubError> {
         let path = &self.part_path;
         self.part.set_len(0).map_err(HubError::at(path))?;
-        self.hasher = Sha256::new();
+        self.hasher = Hasher::new(self.remote);
         self.done = 0;
         Ok(())
     }

@@ -61,6 +61,16 @@ pub enum HubError {
         /// Of what came.
         found: String,
     },
+    /// A small file is not what the hub announced.
+    #[error("git's hash of {file} is {found}, the hub announced {expected}: it is not kept")]
+    GitHash {
+        /// The file.
+        file: String,
+        /// By the hub.
+        expected: String,
+        /// Of what came.
+        found: String,
+    },
     /// The hub has another size than the preset.
     #[error("{file} has {found} bytes on the hub, the preset expects {expected}")]
     Size {
@@ -187,6 +197,7 @@ impl HubError {
             | Self::Missing { .. }
             | Self::Damaged { .. }
             | Self::Hash { .. }
+            | Self::GitHash { .. }
             | Self::Size { .. }
             | Self::Offline { .. }
             | Self::Space { .. }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::HubError;
 use super::store::{Store, write_whole};
 use crate::Preset;
-use crate::preset::Licence;
+use crate::preset::{Component, Licence};
 
 /// The licences that the operator accepts: those of the data folder's file,
 /// and those that the program was told of.
@@ -74,12 +74,22 @@ impl Gate {
     /// Some are for research only and their licence is not accepted; the error
     /// names all of them.
     pub fn check(preset: &Preset, accepted: &Accepted) -> Result<(), HubError> {
+        let models = preset.models().into_iter();
+        Self::check_models(preset, accepted, models)
+    }
+
+    /// Lets some models of a preset through, as [`Gate::check`] does all.
+    pub(super) fn check_models<'a>(
+        preset: &Preset,
+        accepted: &Accepted,
+        models: impl Iterator<Item = (String, &'a Component)>,
+    ) -> Result<(), HubError> {
         let closed = |licence: &str| {
             let licence_of = preset.licences().get(licence);
             licence_of.is_some_and(|known| known.research_only) && !accepted.has(licence)
         };
         let (mut weights, mut licences) = (Vec::new(), Vec::new());
-        for (component, model) in preset.models() {
+        for (component, model) in models {
             if closed(&model.licence) {
                 weights.push(format!("{component} ({})", model.licence));
                 licences.push(model.licence.clone());

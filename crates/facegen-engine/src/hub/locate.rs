@@ -20,6 +20,28 @@ pub(crate) fn locate(
     accept: &[String],
 ) -> Result<Preset, HubError> {
     Gate::check(preset, &Accepted::read(data_dir, accept)?)?;
+    let found = locate_each(preset, data_dir, accept)?;
+    let mut located = preset.clone();
+    for (component, found) in located.models_mut().zip(found) {
+        if let (Source::Hub(_), Some(path)) = (&component.source, found.path?) {
+            component.source = Source::Path(path);
+            component.sha256 = None;
+        }
+    }
+    Ok(located)
+}
+
+/// Each model of the preset in its order with where it lies, as [`locate`]
+/// finds them, but one by one: what is wrong with one hides nothing of another.
+///
+/// # Errors
+/// What is recorded of licences and files cannot be read.
+pub(crate) fn locate_each(
+    preset: &Preset,
+    data_dir: &Path,
+    accept: &[String],
+) -> Result<Vec<Located>, HubError> {
+    let accepted = Accepted::read(data_dir, accept)?;
     let store = Store::new(data_dir);
     let mut search = Search {
         lock: LockFile::read(&store)?,
@@ -27,22 +49,40 @@ pub(crate) fn locate(
         store,
         preset,
     };
-    let mut located = preset.clone();
-    let files: Vec<PathBuf> = wanted(preset)
-        .iter()
-        .map(|wanted| search.find(wanted))
-        .collect::<Result<_, _>>()?;
-    search.remember();
-    let mut files = files.into_iter();
-    for component in located.models_mut() {
-        if let Source::Hub(_) = component.source
-            && let Some(path) = files.next()
-        {
-            component.source = Source::Path(path);
-            component.sha256 = None;
-        }
+    let wanted = wanted(preset);
+    let mut wanted = wanted.iter();
+    let mut located = Vec::new();
+    for (component, model) in preset.models() {
+        let hub_file = match model.source {
+            Source::Hub(_) => wanted.next(),
+            Source::Path(_) | Source::Synthetic(_) => None,
+        };
+        let model_alone = std::iter::once((component.clone(), model));
+        let path = Gate::check_models(preset, &accepted, model_alone).and_then(|()| {
+            Ok(match (&model.source, hub_file) {
+                (Source::Path(path), _) => Some(preset.path(path)),
+                (_, Some(wanted)) => Some(search.find(wanted)?),
+                (_, None) => None,
+            })
+        });
+        located.push(Located {
+            component,
+            licence: model.licence.clone(),
+            path,
+        });
     }
+    search.remember();
     Ok(located)
+}
+
+/// Where a model lies.
+pub(crate) struct Located {
+    /// Its name in the manifest.
+    pub(crate) component: String,
+    /// The licence of its weights.
+    pub(crate) licence: String,
+    /// Its file or folder; `None` where its weights are synthetic.
+    pub(crate) path: Result<Option<PathBuf>, HubError>,
 }
 
 struct Search<'a> {

@@ -8,7 +8,9 @@
 //! | `locate` | from a preset to files that can be loaded |
 //! | `archive` | taking files from a zip archive or a folder instead |
 //! | `client` | the hub's HTTP interface |
+//! | `origin` | to whom a URL leads, and who gets the token |
 //! | `download` | one file, through cuts, with its hash |
+//! | `hasher` | what its bytes are |
 //! | `store` | the folder on disk, in the layout of `huggingface_hub` |
 //! | `lock_file` | `models.lock`: which files those are |
 //! | `stamp` | telling a verified file from one that was touched since |
@@ -17,9 +19,11 @@ mod archive;
 mod client;
 mod download;
 mod error;
+mod hasher;
 mod licences;
 mod locate;
 mod lock_file;
+mod origin;
 mod progress;
 mod pull;
 mod stamp;
@@ -36,7 +40,7 @@ use facegen_core::redact::Secret;
 pub use archive::import;
 pub use error::HubError;
 pub use licences::{Accepted, Gate};
-pub(crate) use locate::locate;
+pub(crate) use locate::{locate, locate_each};
 pub use progress::PullEvent;
 pub use pull::{Pull, Pulled};
 pub(crate) use stamp::{hexadecimal, sha256_of};

@@ -27,18 +27,18 @@ pub(super) fn stamp(metadata: &Metadata) -> String {
 /// The sha256 of a file, in hexadecimal digits.
 pub(crate) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    hash_into(&mut hasher, &mut File::open(path)?)?;
+    read_into(|bytes| hasher.update(bytes), &mut File::open(path)?)?;
     Ok(hexadecimal(hasher))
 }
 
-/// Adds all that is left of `reader`, and says how much that was.
-pub(super) fn hash_into(hasher: &mut Sha256, reader: &mut impl Read) -> io::Result<u64> {
+/// Hands over all that is left of `reader`, and says how much that was.
+pub(super) fn read_into(mut take: impl FnMut(&[u8]), reader: &mut impl Read) -> io::Result<u64> {
     let (mut buffer, mut total) = (vec![0; 1 << 18], 0);
     loop {
         match reader.read(&mut buffer)? {
             0 => return Ok(total),
             count => {
-                hasher.update(&buffer[..count]);
+                take(&buffer[..count]);
                 total += count as u64;
             }
         }
@@ -46,9 +46,9 @@ pub(super) fn hash_into(hasher: &mut Sha256, reader: &mut impl Read) -> io::Resu
 }
 
 /// The digits of a finished hash.
-pub(crate) fn hexadecimal(hasher: Sha256) -> String {
+pub(crate) fn hexadecimal(hasher: impl Digest) -> String {
     let mut text = String::new();
-    for byte in hasher.finalize() {
+    for byte in hasher.finalize().iter() {
         let _ = write!(text, "{byte:02x}");
     }
     text

@@ -64,6 +64,37 @@ fn faceid_and_its_faces_are_for_research_only() {
     Gate::check(&preset, &both).unwrap();
 }
 
+#[test]
+fn a_licence_that_the_manifest_says_nothing_of_opens_no_gate() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
+    let find = |manifest: &str| {
+        fs::write(folder.path().join("demo.toml"), manifest).unwrap();
+        Preset::find(folder.path(), "demo").map_err(|error| error.to_string())
+    };
+    let (before, embedder) = demo.split_once("[components.face_embedder]").unwrap();
+    let licensed = |name: &str| {
+        let embedder = embedder.replace("Apache-2.0", name);
+        format!("{before}[components.face_embedder]{embedder}")
+    };
+    let table = "\n[licences.Secret-Lab]\nresearch_only = true\nterms = \"for science\"\n";
+    for name in ["Secret-Lab", "secret-lab", "apache-2.0", ""] {
+        let error = find(&licensed(name)).unwrap_err();
+        let says = format!("the licence {name} of face_embedder");
+        assert!(error.contains(&says), "{error}");
+        assert!(error.contains(&format!("[licences.\"{name}\"]")), "{error}");
+    }
+    let style = "\n[styles.anime.unet]\nconfig = \"demo/unet/config.json\"\n\
+                 source = { synthetic = 14 }\nlicence = \"Secret-Labs\"\n";
+    let mistyped = find(&format!("{demo}{style}{table}")).unwrap_err();
+    assert!(
+        mistyped.contains("Secret-Labs of styles.anime.unet"),
+        "{mistyped}"
+    );
+    find(&format!("{}{table}", licensed("Secret-Lab"))).unwrap();
+    find(&licensed("BSD-3-Clause")).unwrap();
+}
+
 /// A preset that wants one file of a hub, of that hash.
 fn preset(folder: &Path, sha256: &str) -> Preset {
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();

@@ -4,7 +4,7 @@ use candle_core::DType;
 use facegen_core::request::Style;
 use serde::Deserialize;
 
-use super::component::Components;
+use super::component::{Component, Components};
 use super::licence::Licence;
 use super::style::StyleRecipe;
 
@@ -35,6 +35,7 @@ impl Manifest {
         if self.components.lora.is_some() && self.options.adapter_kind == AdapterKind::PlusFace {
             return Err("the adapter plus-face has no lora".to_owned());
         }
+        self.check_licences()?;
         let idle = self.styles.iter().find(|(_, it)| !it.changes_pictures());
         idle.map_or(Ok(()), |(style, _)| {
             let style = style.as_str();
@@ -42,6 +43,48 @@ impl Manifest {
                 "the style {style} has neither a prompt nor a model"
             ))
         })
+    }
+}
+
+/// Licences that ask for nothing before weights are fetched, by their SPDX
+/// names. Of any other a manifest has to say what it asks for: else a name that
+/// is mistyped would open the gate.
+const OPEN_LICENCES: [&str; 5] = [
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CC0-1.0",
+    "MIT",
+];
+
+impl Manifest {
+    /// All models, those of styles among them, with their names.
+    pub(super) fn models(&self) -> Vec<(String, &Component)> {
+        let own = self.components.named().into_iter();
+        let mut models: Vec<_> = own.map(|(name, model)| (name.to_owned(), model)).collect();
+        for (style, recipe) in &self.styles {
+            let style = style.as_str();
+            let of_style = recipe.models().into_iter();
+            models.extend(of_style.map(|(name, model)| (format!("styles.{style}.{name}"), model)));
+        }
+        models
+    }
+
+    fn check_licences(&self) -> Result<(), String> {
+        let is_known =
+            |licence: &str| OPEN_LICENCES.contains(&licence) || self.licences.contains_key(licence);
+        let mut models = self.models().into_iter();
+        models
+            .find(|(_, model)| !is_known(&model.licence))
+            .map_or(Ok(()), |(component, model)| {
+                let licence = &model.licence;
+                let open = OPEN_LICENCES.join(", ");
+                Err(format!(
+                    "the manifest does not say what the licence {licence} of {component} asks for: \
+                     add [licences.\"{licence}\"] with terms and, where it applies, \
+                     research_only = true; only {open} need no table"
+                ))
+            })
     }
 }
 

@@ -177,14 +177,7 @@ impl Preset {
     /// The models, those of styles among them, with their names in the
     /// manifest.
     pub(crate) fn models(&self) -> Vec<(String, &Component)> {
-        let own = self.components().named().into_iter();
-        let mut models: Vec<_> = own.map(|(name, model)| (name.to_owned(), model)).collect();
-        for (style, recipe) in &self.manifest.styles {
-            let style = style.as_str();
-            let of_style = recipe.models().into_iter();
-            models.extend(of_style.map(|(name, model)| (format!("styles.{style}.{name}"), model)));
-        }
-        models
+        self.manifest.models()
     }
 
     /// The same models in the same order, to change them.

@@ -19,7 +19,7 @@ use super::pulse::Pulse;
 /// conditioning. How many of them share a step is the backend's choice.
 const ADMITTED_LIMIT: usize = 8;
 
-/// How often loading is tried after a panic before the engine gives up.
+/// How often loading is tried again before the engine gives up.
 const RELOAD_ATTEMPTS: usize = 2;
 
 type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
@@ -141,12 +141,28 @@ impl EngineLoop {
             Ok(Ok(slot)) => {
                 self.admitted.insert(slot, job);
             }
+            Ok(Err(error @ BackendError::DeviceLost(_))) => self.lose_device(job, error),
             Ok(Err(error)) => job.end(Err(error)),
             Err(Panicked) => {
                 job.end(Err(BackendError::Panicked));
                 self.rebuild();
             }
         }
+    }
+
+    /// Rebuilds a backend whose device failed while a job was admitted. A
+    /// device computes behind our back, so what fails now may be the step of a
+    /// job that is in: unless there is none, each has to prove itself alone.
+    fn lose_device(&mut self, mut job: Job, error: BackendError) {
+        tracing::error!(%error, "the device is lost");
+        if self.admitted.is_empty() {
+            job.end(Err(error));
+        } else {
+            job.alone = true;
+            self.waiting.push_front(job);
+            self.doubt_admitted();
+        }
+        self.rebuild();
     }
 
     /// One step of the backend, if it holds anything.
@@ -156,21 +172,25 @@ impl EngineLoop {
         }
         match self.guarded(|backend| (backend.tick(), backend.active())) {
             Ok((events, active)) => {
-                for event in events {
-                    self.report(event);
-                }
-                if active == 0 {
+                let lost = events.into_iter().filter_map(|event| self.report(event));
+                if let Some(error) = lost.last() {
+                    tracing::error!(%error, "the device is lost");
+                    self.blame_admitted(error);
+                    self.rebuild();
+                } else if active == 0 {
                     self.fail_lost();
                 }
             }
             Err(Panicked) => {
-                self.blame_admitted();
+                self.blame_admitted(BackendError::Panicked);
                 self.rebuild();
             }
         }
     }
 
-    fn report(&mut self, event: SlotEvent) {
+    /// Passes an event on, unless it says that the device is lost: whose fault
+    /// that is has to be found first.
+    fn report(&mut self, event: SlotEvent) -> Option<BackendError> {
         match event {
             SlotEvent::Progress { slot, step, steps } => {
                 if let Some(job) = self.admitted.get_mut(&slot) {
@@ -178,8 +198,13 @@ impl EngineLoop {
                 }
             }
             SlotEvent::Finished { slot, output } => self.end(slot, Ok(output)),
+            SlotEvent::Failed {
+                error: error @ BackendError::DeviceLost(_),
+                ..
+            } => return Some(error),
             SlotEvent::Failed { slot, error } => self.end(slot, Err(error)),
         }
+        None
     }
 
     fn end(&mut self, slot: Slot, result: Result<GenerationOutput, BackendError>) {
@@ -197,15 +222,19 @@ impl EngineLoop {
         }
     }
 
-    /// Finds whose step panicked: with one job it is clear, of several each
-    /// has to prove itself alone.
-    fn blame_admitted(&mut self) {
+    /// Finds whose step broke the backend: with one job it is clear, of several
+    /// each has to prove itself alone.
+    fn blame_admitted(&mut self, error: BackendError) {
         if self.admitted.len() > 1 {
-            for job in self.admitted.values_mut() {
-                job.alone = true;
-            }
+            self.doubt_admitted();
         } else if let Some((_, job)) = self.admitted.pop_first() {
-            job.end(Err(BackendError::Panicked));
+            job.end(Err(error));
+        }
+    }
+
+    fn doubt_admitted(&mut self) {
+        for job in self.admitted.values_mut() {
+            job.alone = true;
         }
     }
 
@@ -216,7 +245,8 @@ impl EngineLoop {
         }
     }
 
-    /// Replaces a backend that panicked, in whose state nothing can be trusted.
+    /// Replaces a backend that panicked or lost its device, in whose state
+    /// nothing can be trusted.
     fn rebuild(&mut self) {
         self.ready.store(false, Ordering::Release);
         self.requeue_admitted();

@@ -97,7 +97,7 @@ pub(super) struct Job {
     /// The span in which the request was submitted.
     pub(super) span: Span,
     /// Whether this job must have the backend to itself, because it was in a
-    /// tick that panicked.
+    /// tick that broke it.
     pub(super) alone: bool,
     events: Sender<GenerationEvent>,
     cancelled: Arc<AtomicBool>,

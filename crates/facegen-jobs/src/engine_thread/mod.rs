@@ -10,7 +10,8 @@
 //! theirs: the backend is thrown away and loaded again, and the requests it
 //! held start over. If several were in the tick that panicked, nobody can tell
 //! whose step it was, so each of them is run alone until all are through; the
-//! one that panics again is the one that fails.
+//! one that panics again is the one that fails. A device that is lost
+//! ([`BackendError::DeviceLost`]) is dealt with like a panic.
 //!
 //! | chapter | holds |
 //! |---|---|
@@ -66,7 +67,7 @@ pub struct EngineHandle {
 impl EngineHandle {
     /// Starts a thread called `name`, on which `loader` loads the backend, and
     /// blocks until it has. The loader is kept to load another backend should
-    /// this one panic.
+    /// this one break.
     ///
     /// # Errors
     /// The thread cannot be started, or the loader fails or panics.
@@ -130,8 +131,8 @@ impl EngineHandle {
         generation
     }
 
-    /// Whether a backend is loaded: false while it is rebuilt after a panic,
-    /// and for good when it could not be.
+    /// Whether a backend is loaded: false while it is rebuilt after a panic or
+    /// the loss of its device, and for good when it could not be.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
@@ -151,7 +152,7 @@ impl EngineHandle {
         self.gone.store(true, Ordering::Release);
     }
 
-    /// Whether no backend will be loaded any more: the one that panicked could
+    /// Whether no backend will be loaded any more: the one that broke could
     /// not be rebuilt, or the thread is at its end.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -1,10 +1,12 @@
 //! The engine thread over fake backends that wait, fail and panic.
 
+mod device;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
-use facegen_core::{GenerationRequest, Picture, RawGenerationRequest};
+use facegen_core::{GenerationRequest, Picture, RawGenerationRequest, Slot, SlotEvent};
 
 use super::*;
 

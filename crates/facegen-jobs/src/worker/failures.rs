@@ -32,6 +32,7 @@ pub(super) fn of_face(error: FaceError) -> Failure {
 pub(super) fn of_backend(error: &BackendError) -> Failure {
     let message = match error {
         BackendError::Failed(_) => "the generation failed".into(),
+        BackendError::DeviceLost(_) => BackendError::Panicked.to_string(),
         // As the clients of the hosted service know it.
         BackendError::NoFace => "No face detected in face_image".into(),
         BackendError::InvalidFace(_)

@@ -38,6 +38,7 @@ pub(super) fn of_backend(error: &BackendError) -> Stop {
         | BackendError::InvalidFace(_)
         | BackendError::OutOfMemory
         | BackendError::NotFinite
+        | BackendError::DeviceLost(_)
         | BackendError::Panicked => Stop::Failed(failures::of_backend(error)),
         BackendError::Failed(detail) => {
             tracing::warn!(

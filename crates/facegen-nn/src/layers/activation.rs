@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_nn::ops::sigmoid;
 use serde::{Deserialize, Deserializer, de};
 
@@ -7,13 +7,17 @@ use crate::Result;
 pub use crate::kernels::Activation;
 
 impl Activation {
-    /// Applies the activation to every value, by candle's operations.
+    /// Applies the activation to every value, by candle's operations. These
+    /// round f16 within, after each exponential and sum, where the reference
+    /// rounds its result only; so they are given f32.
     pub(crate) fn forward_candle(self, input: &Tensor) -> Result<Tensor> {
-        Ok(match self {
-            Self::Silu => input.silu()?,
-            Self::GeluErf => input.gelu_erf()?,
-            Self::QuickGelu => (input * sigmoid(&(input * 1.702)?)?)?,
-        })
+        let wide = input.to_dtype(DType::F32)?;
+        let activated = match self {
+            Self::Silu => wide.silu()?,
+            Self::GeluErf => wide.gelu_erf()?,
+            Self::QuickGelu => (&wide * sigmoid(&(&wide * 1.702)?)?)?,
+        };
+        Ok(activated.to_dtype(input.dtype())?)
     }
 }
 

@@ -1,5 +1,8 @@
+mod plain;
+
 use candle_core::Tensor;
 
+use self::plain::PlainWeight;
 use super::Activation;
 use crate::kernels::{self, ConvShape, PackedMatrix};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
@@ -76,10 +79,7 @@ enum Weight {
         matrix: PackedMatrix,
         bias: Option<Vec<f32>>,
     },
-    Plain {
-        kernel: Tensor,
-        bias: Option<Tensor>,
-    },
+    Plain(PlainWeight),
 }
 
 impl Conv2d {
@@ -113,13 +113,7 @@ impl Conv2d {
                 bias: bias.as_ref().map(host::to_vec).transpose()?,
             }
         } else {
-            let bias = bias
-                .map(|bias| bias.to_device(compute.device()))
-                .transpose()?;
-            Weight::Plain {
-                kernel: weight.to_device(compute.device())?,
-                bias,
-            }
+            Weight::Plain(PlainWeight::new(&weight, bias, compute)?)
         };
         Ok(Self {
             config: *config,
@@ -183,9 +177,7 @@ impl Conv2d {
             Weight::Packed { matrix, bias } => {
                 self.run_native(input, matrix, bias.as_deref(), epilogue, upsample)
             }
-            Weight::Plain { kernel, bias } => {
-                self.run_candle(input, kernel, bias.as_ref(), epilogue)
-            }
+            Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
         }
     }
 
@@ -241,17 +233,13 @@ impl Conv2d {
     fn run_candle(
         &self,
         input: &FeatureMap,
-        kernel: &Tensor,
-        bias: Option<&Tensor>,
+        weight: &PlainWeight,
         epilogue: &Epilogue<'_>,
     ) -> Result<FeatureMap> {
-        let mut output =
-            input
-                .data()
-                .conv2d(kernel, self.config.padding, self.config.stride, 1, 1)?;
-        if let Some(bias) = bias {
-            output = output.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
-        }
+        let Conv2dConfig {
+            padding, stride, ..
+        } = self.config;
+        let output = weight.convolve(input.data(), padding, stride)?;
         let mut output = FeatureMap::from_layout(output, self.compute.layout());
         if let Some(values) = epilogue.per_sample {
             output = FeatureMap::from_layout(output.add_per_sample(values)?, output.layout());

@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use candle_nn::Module;
 
 use super::Activation;
@@ -53,8 +53,13 @@ impl GroupNorm {
                 shift: host::to_vec(&shift)?,
             }
         } else {
+            let wide = |tensor: Tensor| tensor.to_dtype(DType::F32);
             Weight::Candle(candle_nn::GroupNorm::new(
-                scale, shift, channels, groups, eps,
+                wide(scale)?,
+                wide(shift)?,
+                channels,
+                groups,
+                eps,
             )?)
         };
         Ok(Self {
@@ -112,10 +117,13 @@ impl GroupNorm {
                 host::tensor(output, input.data().dims(), input.dtype())?
             }
             Weight::Candle(norm) => {
-                let normed = norm.forward(input.data())?;
-                activation.map_or(Ok(normed.clone()), |activation| {
+                // candle would round to f16 before it scales and shifts, and
+                // after each of both.
+                let normed = norm.forward(&input.data().to_dtype(DType::F32)?)?;
+                let activated = activation.map_or(Ok(normed.clone()), |activation| {
                     activation.forward_candle(&normed)
-                })?
+                })?;
+                activated.to_dtype(input.dtype())?
             }
         };
         Ok(FeatureMap::from_layout(data, input.layout()))

@@ -36,6 +36,8 @@ pub(crate) struct EngineSection {
     pub(crate) models_dir: PathBuf,
     #[serde(deserialize_with = "device")]
     pub(crate) device: String,
+    #[serde(deserialize_with = "batch_limit")]
+    pub(crate) batch_limit: u8,
     pub(crate) step_timeout_seconds: NonZeroU16,
 }
 
@@ -165,6 +167,14 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 /// Letters, digits and what else stands in a name, an address and a port.
 fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
+}
+
+/// As many pictures as an engine holds requests.
+fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        limit @ 1..=8 => Ok(limit),
+        _ => Err(de::Error::custom("expected a number from 1 to 8")),
+    }
 }
 
 /// The name of a device, checked here so that the message names the setting.

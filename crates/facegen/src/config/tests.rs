@@ -93,6 +93,16 @@ fn what_cannot_be_used_is_named() {
             ["engine.device", "cuda:NUMBER"],
         ),
         (
+            "FACEGEN__ENGINE__BATCH_LIMIT",
+            "0",
+            ["engine.batch_limit", "from 1 to 8"],
+        ),
+        (
+            "FACEGEN__ENGINE__BATCH_LIMIT",
+            "9",
+            ["engine.batch_limit", "from 1 to 8"],
+        ),
+        (
             "FACEGEN__SERVER__PUBLIC_URL",
             "example.com",
             ["server.public_url", "https://"],

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use facegen_engine::{
-    CandleBackend, ComponentFile, LoadOptions, LoadProgress, LoadStep, Preset, inspect,
+    CandleBackend, ComponentFile, FoundFile, LoadOptions, LoadProgress, LoadStep, Preset, inspect,
 };
 
 use super::Report;
@@ -30,12 +30,24 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     let Some(files) = report.check("files", files, words)? else {
         return Ok(());
     };
-    for file in &files {
-        report.line("ok", &file.component, describe_file(file))?;
+    if !all_are_there(files, report)? {
+        return Ok(());
     }
     let seconds = load(&preset, &options);
     report.check("loading", seconds, |times| times.join(", "))?;
     Ok(())
+}
+
+/// Prints a line for each component. Without all of them nothing can be loaded.
+fn all_are_there(files: Vec<ComponentFile>, report: &mut Report) -> Result<bool> {
+    let mut found = 0;
+    let count = files.len();
+    for file in files {
+        let words = |it: &FoundFile| describe_file(it, &file.licence);
+        let checked = report.check(&file.component, file.found.map_err(Into::into), words)?;
+        found += usize::from(checked.is_some());
+    }
+    Ok(found == count)
 }
 
 fn describe(preset: &Preset, is_gpu: bool) -> String {
@@ -43,14 +55,14 @@ fn describe(preset: &Preset, is_gpu: bool) -> String {
     format!("{} in {dtype}: {}", preset.name(), preset.description())
 }
 
-fn describe_file(file: &ComponentFile) -> String {
+fn describe_file(file: &FoundFile, licence: &str) -> String {
     let path = match &file.path {
         Some(path) => path.display().to_string(),
         None => "synthetic weights".to_owned(),
     };
     match &file.sha256 {
-        Some(sha256) => format!("{path}, sha256 {sha256}, {}", file.licence),
-        None => format!("{path}, {}", file.licence),
+        Some(sha256) => format!("{path}, sha256 {sha256}, {licence}"),
+        None => format!("{path}, {licence}"),
     }
 }
 

@@ -89,7 +89,8 @@ async fn load(plan: &Plan, controller: &Controller) -> Result<Arc<EngineHandle>,
         ..load_options(&plan.config)?
     };
     let preset = plan.preset.clone();
-    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options));
+    let batch_limit = plan.config.engine.batch_limit.into();
+    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options, batch_limit));
     let engine = loading.await.context("loading the models panicked")??;
     Ok(Arc::new(engine))
 }

@@ -1,0 +1,5 @@
+//! What loading a checkpoint costs.
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod memory;

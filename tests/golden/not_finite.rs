@@ -1,0 +1,65 @@
+//! Numbers that are none, on networks that compute: an error of their own,
+//! never a black picture.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor, safetensors};
+use facegen_core::{Backend, BackendError, SlotEvent};
+use facegen_engine::CandleBackend;
+
+use crate::styles::{Presets, input};
+
+/// How the only request of a backend ends.
+pub(crate) fn end_of(backend: &mut CandleBackend) -> SlotEvent {
+    loop {
+        for event in backend.tick() {
+            if !matches!(event, SlotEvent::Progress { .. }) {
+                return event;
+            }
+        }
+    }
+}
+
+/// The only file below a folder.
+fn file_below(folder: &Path) -> PathBuf {
+    let mut files = folder.read_dir().unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    assert!(files.next().is_none());
+    file
+}
+
+/// A copy of a checkpoint with `value` in every place of a tensor.
+fn spoil(checkpoint: &Path, tensor: &str, value: f32) -> PathBuf {
+    let mut tensors: HashMap<String, Tensor> = safetensors::load(checkpoint, &Device::Cpu).unwrap();
+    let spoilt = tensors.get_mut(tensor).unwrap();
+    *spoilt = Tensor::full(value, spoilt.shape(), &Device::Cpu).unwrap();
+    let path = checkpoint.with_file_name("spoilt.safetensors");
+    safetensors::save(&tensors, &path).unwrap();
+    path
+}
+
+#[test]
+fn a_picture_that_is_not_finite_is_an_error_of_its_own() {
+    let presets = Presets::new();
+    let demo = presets.write(|manifest| manifest).unwrap();
+    let mut backend = presets.load(&demo);
+    backend.admit(&input(&[("prompt", "a portrait")])).unwrap();
+    assert!(matches!(end_of(&mut backend), SlotEvent::Finished { .. }));
+
+    let checkpoint = file_below(&presets.data_dir().join("synthetic/demo/vae"));
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let spoilt = spoil(&checkpoint, "decoder.conv_out.bias", value);
+        let source = format!("source = {{ path = {spoilt:?} }}");
+        let preset = presets.write(|it| it.replace("source = { synthetic = 5 }", &source));
+        let mut backend = presets.load(&preset.unwrap());
+        let admitted = backend.admit(&input(&[("prompt", "a portrait")])).unwrap();
+        let end = end_of(&mut backend);
+        let SlotEvent::Failed { slot, error } = end else {
+            panic!("{value}: {end:?}");
+        };
+        assert_eq!(slot, admitted);
+        assert_eq!(error, BackendError::NotFinite, "{value}");
+        assert_eq!(backend.active(), 0);
+    }
+}

@@ -1,0 +1,134 @@
+//! The options of presets: what the ones that ship say, and that each is heard.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use facegen_core::{Backend, GenerationInput, GenerationOutput, Picture, SlotEvent};
+use facegen_engine::Preset;
+use facegen_engine::preset::{AdapterKind, ChannelOrder, FaceChoice, Precision};
+use facegen_outbound::{ImageLimits, read_image};
+
+use crate::not_finite::end_of;
+use crate::styles::{Presets, input};
+
+#[test]
+fn presets_that_ship_read_faces_as_the_reference_does() {
+    use AdapterKind::{FaceidPlusv2, PlusFace};
+    use ChannelOrder::{Bgr, Rgb};
+    let rows = [
+        ("demo", FaceidPlusv2, Bgr, None),
+        (
+            "realistic-vision-faceid",
+            FaceidPlusv2,
+            Bgr,
+            Some(Precision::F16),
+        ),
+        ("sd15-faceid", FaceidPlusv2, Bgr, Some(Precision::F16)),
+        ("sd15-plus-face", PlusFace, Rgb, Some(Precision::F16)),
+    ];
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    assert_eq!(Preset::all(&models).unwrap().len(), rows.len());
+    for (name, kind, order, gpu_dtype) in rows {
+        let preset = Preset::find(&models, name).unwrap();
+        let options = preset.options();
+        assert_eq!(options.adapter_kind, kind, "{name}");
+        assert_eq!(options.clip_channel_order, order, "{name}");
+        assert_eq!(options.gpu_dtype, gpu_dtype, "{name}");
+        assert_eq!(options.dtype, Precision::F32, "{name}");
+        assert_eq!(options.face, FaceChoice::Score, "{name}");
+        assert_eq!(options.adapter_scale.to_bits(), 1f64.to_bits(), "{name}");
+        let on_gpu = gpu_dtype.unwrap_or(Precision::F32);
+        assert_eq!(options.precision(true), on_gpu, "{name}");
+        assert_eq!(options.precision(false), Precision::F32, "{name}");
+    }
+}
+
+/// What a preset with these lines among its options makes of a photograph.
+fn make(presets: &Presets, replaced: &str, line: &str, face: Option<&Picture>) -> GenerationOutput {
+    let change = |manifest: String| {
+        assert!(manifest.contains(replaced), "{replaced}");
+        manifest.replace(replaced, line)
+    };
+    let mut backend = presets.load(&presets.write(change).unwrap());
+    let usual = input(&[("prompt", "a portrait")]);
+    let face = face.cloned().unwrap_or(usual.face);
+    let request = usual.request;
+    backend.admit(&GenerationInput { request, face }).unwrap();
+    let end = end_of(&mut backend);
+    let SlotEvent::Finished { output, .. } = end else {
+        panic!("{line}: {end:?}");
+    };
+    output
+}
+
+#[test]
+fn every_option_changes_the_picture() {
+    let presets = Presets::new();
+    let rows = [
+        ("dtype = \"f32\"", "dtype = \"f32\""),
+        ("dtype = \"f32\"", "dtype = \"f16\""),
+        ("adapter_scale = 1.0", "adapter_scale = 0.5"),
+        (
+            "clip_channel_order = \"bgr\"",
+            "clip_channel_order = \"rgb\"",
+        ),
+    ];
+    let pictures = rows.map(|(usual, other)| make(&presets, usual, other, None).pictures);
+    for (index, picture) in pictures.iter().enumerate() {
+        let other = rows[index].1;
+        assert!(
+            !pictures[..index].contains(picture),
+            "{other} changes nothing"
+        );
+    }
+    // Only where a GPU computes.
+    let gpu_dtype = "dtype = \"f32\"\ngpu_dtype = \"f16\"";
+    let on_cpu = make(&presets, "dtype = \"f32\"", gpu_dtype, None);
+    assert_eq!(on_cpu.pictures, pictures[0]);
+}
+
+#[test]
+fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
+    let (presets, crowd) = (Presets::new(), crowd());
+    let mut pictures = BTreeSet::new();
+    for (face, chosen) in [
+        ("score", "the most certain"),
+        ("largest", "the largest"),
+        ("center", "the most central"),
+    ] {
+        let usual = "adapter_scale = 1.0";
+        let line = format!("{usual}\nface = \"{face}\"");
+        let output = make(&presets, usual, &line, Some(&crowd));
+        let said = format!("face_image shows 3 faces; {chosen} one was used");
+        assert!(output.warnings.contains(&said), "{:?}", output.warnings);
+        pictures.insert(output.pictures[0].rgb().to_vec());
+    }
+    assert_eq!(pictures.len(), 3, "each choice takes another face");
+    let alone = make(&presets, "", "", None);
+    let of_faces = |warning: &String| warning.contains("faces");
+    assert!(!alone.warnings.iter().any(of_faces), "{:?}", alone.warnings);
+}
+
+/// Three people: the largest on the left, the smallest in the middle, and on the
+/// right the one that the detector is surest of.
+fn crowd() -> Picture {
+    let (width, height) = (1700, 900);
+    let mut canvas = vec![127; width * height * 3];
+    for (file, over, [left, top]) in [
+        ("impostor_1.jpg", 1, [0, 0]),
+        ("astronaut.png", 2, [722, 322]),
+        ("person_a_2.jpg", 2, [1200, 200]),
+    ] {
+        let path = Path::new("tests/assets/photographs").join(file);
+        let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let photo = read_image(&bytes, &ImageLimits::default()).unwrap();
+        let [columns, rows] = [photo.width(), photo.height()].map(|side| side as usize);
+        for (y, x) in (0..rows / over).flat_map(|y| (0..columns / over).map(move |x| (y, x))) {
+            let from = (y * over * columns + x * over) * 3;
+            let to = ((y + top) * width + x + left) * 3;
+            canvas[to..to + 3].copy_from_slice(&photo.rgb()[from..from + 3]);
+        }
+    }
+    Picture::new(width as u32, height as u32, canvas).unwrap()
+}
