@@ -29,7 +29,11 @@ const PACKAGES: [&str; 9] = [
 /// The compute capability to build for where the environment names none: A100.
 const COMPUTE_CAP: &str = "80";
 
-/// Checks and links the binary with `cuda,cudnn`, then starts it: without a GPU it must say so and offer the CPU.
+/// What starts the program in the image.
+const START: &str = "docker/start-cuda.sh";
+
+/// Checks and links the binary with `cuda,cudnn`, then starts it as the image does, where there is no driver and no
+/// GPU: it must say so and offer the CPU.
 pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let started = Instant::now();
     let folder = workspace.target.join("bars").join("cuda");
@@ -47,7 +51,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     }
     let built = started.elapsed().as_secs_f64() / 60.0;
     let program = folder.join("target/debug/facegen");
-    let message = refusal(workspace, &folder, &program, &toolkit)?;
+    let image = image(workspace, &folder, &program, &toolkit)?;
+    let message = refusal(workspace, &image, &toolkit)?;
     let megabytes = fs::metadata(&program)?.len() / 1_000_000;
     Ok(format!(
         "links ({megabytes} MB) in {built:.1} minutes, {installed:.1} of them for the toolkit; \
@@ -55,9 +60,26 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     ))
 }
 
+/// A folder as the image has it: the program, what starts it, and what stands in for the driver.
+fn image(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path) -> Result<PathBuf> {
+    let image = folder.join("image");
+    if image.exists() {
+        fs::remove_dir_all(&image)?;
+    }
+    let stub = image.join("no-driver");
+    fs::create_dir_all(&stub)?;
+    link(
+        &toolkit.join("lib/stubs/libcuda.so"),
+        &stub.join("libcuda.so.1"),
+    )?;
+    link(program, &image.join("facegen"))?;
+    fs::copy(workspace.root.join(START), image.join("start"))?;
+    Ok(image)
+}
+
 /// What the program says when it is told to use a GPU that is not there.
-fn refusal(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path) -> Result<String> {
-    let mut command = Command::new(program);
+fn refusal(workspace: &Workspace, image: &Path, toolkit: &Path) -> Result<String> {
+    let mut command = Command::new(image.join("start"));
     command.args(["generate", "--device", "cuda:0", "--prompt", "a portrait"]);
     command.arg("--face");
     command.arg(
@@ -68,9 +90,10 @@ fn refusal(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path)
     command
         .arg("--models-dir")
         .arg(workspace.root.join("models"));
-    command.current_dir(folder);
-    let output = with_toolkit(&mut command, toolkit)
-        .stdin(Stdio::null())
+    command.current_dir(image).stdin(Stdio::null());
+    // The libraries of the toolkit are in the image, a driver is not.
+    let output = command
+        .env("LD_LIBRARY_PATH", toolkit.join("lib"))
         .output()?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(!output.status.success(), "it found a GPU: {text}");

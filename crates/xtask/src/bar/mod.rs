@@ -52,7 +52,7 @@ const BARS: &[Bar] = &[
     },
     Bar {
         name: "cuda",
-        proves: "the program builds and links for NVIDIA's GPUs, and says so where there is none",
+        proves: "the program builds and links for NVIDIA's GPUs, and says so where there is neither a driver nor a GPU",
         run: cuda::run,
     },
     Bar {
