@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use facegen_core::Backend;
 use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
 use facegen_jobs::{EngineHandle, LoadError};
 
@@ -57,7 +58,7 @@ pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure
         accept,
         ..LoadOptions::default()
     };
-    load(preset, options, 1)
+    load(preset, options, |backend| Box::new(backend))
 }
 
 /// The preset of that name.
@@ -65,17 +66,17 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
     Preset::find(models_dir, name).map_err(|error| Failure::Load(error.into()))
 }
 
-/// Loads a preset on an engine thread of its own, which denoises up to
-/// `batch_limit` pictures at once, and blocks until it has.
+/// Loads a preset on an engine thread of its own, as `finish` makes it ready,
+/// and blocks until it has.
 pub(crate) fn load(
     preset: Preset,
     options: LoadOptions,
-    batch_limit: usize,
+    finish: impl Fn(CandleBackend) -> Box<dyn Backend> + Send + 'static,
 ) -> Result<EngineHandle, Failure> {
     let name = preset.name().to_owned();
     let load = move || -> Result<_, LoadError> {
         let backend = CandleBackend::load(&preset, &options)?;
-        Ok(Box::new(backend.with_batch_limit(batch_limit)) as _)
+        Ok(finish(backend))
     };
     EngineHandle::spawn("engine", load)
         .with_context(|| format!("preset {name}"))

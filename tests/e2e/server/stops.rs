@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
 use super::client::{request, request_with};
-use super::process::Site;
+use super::process::{API_KEY, Site};
 
 #[test]
 fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
@@ -57,6 +57,40 @@ fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
         "{answer}"
     );
     assert_eq!(answer["id"], 1);
+    Ok(())
+}
+
+#[test]
+fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Result<()> {
+    let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
+    // Taking a photograph in is a step as well, and takes its time on a slow machine.
+    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "5");
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
+    let first = site.start()?;
+    let (_, answer) = first.client.make(&request())?;
+    let id = answer["id"].as_u64().context("no id")?;
+    first.wait_for("the engine hangs, this process must be started again")?;
+    assert_eq!(first.end()?.code(), Some(6));
+
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "false");
+    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "300");
+    let second = site.start()?;
+    assert_eq!(second.client.result(id)?["status"], "success");
+    Ok(())
+}
+
+#[test]
+fn a_hanging_engine_that_is_to_be_replaced_ends_the_server() -> Result<()> {
+    let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
+    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "5");
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
+    let server = site.start()?;
+    server.client.make(&request())?;
+    server.wait_for("the engine hangs on purpose")?;
+    let restart = "/api/v1/enterprise/face_gen/restart_server";
+    let (status, answer) = server.client.post(restart, &json!({"key": API_KEY}))?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(server.end()?.code(), Some(6));
     Ok(())
 }
 

@@ -134,6 +134,8 @@ pub(crate) struct TestingSection {
     pub(crate) abort_at: String,
     /// Only jobs with this prompt; all when empty.
     pub(crate) prompt: String,
+    /// The engine hangs at its first step.
+    pub(crate) engine_hangs: bool,
     /// Find every picture unsafe, also without a safety checker.
     pub(crate) force_hit: bool,
 }

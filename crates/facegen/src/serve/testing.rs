@@ -1,11 +1,11 @@
-//! Dying in the middle of a job, to prove that nothing is lost.
+//! Dying or hanging in the middle of a job, to prove that nothing is lost.
 
 use std::process;
 use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
-use facegen_core::GenerationRequest;
+use facegen_core::{Backend, BackendError, GenerationInput, GenerationRequest, Slot, SlotEvent};
 use facegen_jobs::{Checkpoint, Observer};
 
 use crate::config::sections::TestingSection;
@@ -61,4 +61,28 @@ fn checkpoint(text: &str) -> Result<Option<Checkpoint>> {
 fn name(checkpoint: Checkpoint) -> &'static str {
     let known = CHECKPOINTS.iter().find(|(_, known)| *known == checkpoint);
     known.map_or("", |(name, _)| name)
+}
+
+/// A backend that hangs at its first step.
+pub(super) struct Hanging(pub(super) Box<dyn Backend>);
+
+impl Backend for Hanging {
+    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
+        self.0.admit(input)
+    }
+
+    fn tick(&mut self) -> Vec<SlotEvent> {
+        tracing::warn!("the engine hangs on purpose");
+        loop {
+            thread::park();
+        }
+    }
+
+    fn cancel(&mut self, slot: Slot) {
+        self.0.cancel(slot);
+    }
+
+    fn active(&self) -> usize {
+        self.0.active()
+    }
 }

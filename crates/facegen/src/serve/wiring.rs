@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use facegen_api::{ApiConfig, ApiSettings, ApiState, Capabilities, SafetyChecking};
-use facegen_core::{Clock, SystemClock};
-use facegen_engine::{LoadOptions, Preset, SafetyPolicy, encode_png};
+use facegen_core::{Backend, Clock, SystemClock};
+use facegen_engine::{CandleBackend, LoadOptions, Preset, SafetyPolicy, encode_png};
 use facegen_jobs::{JobService, JobsConfig, KeyLimits, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -196,6 +196,16 @@ fn safety_policy(config: &Config) -> SafetyPolicy {
 
 fn encoder() -> PictureEncoder {
     Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string()))
+}
+
+/// The backend as the config wants it.
+pub(super) fn backend_of(config: &Config, backend: CandleBackend) -> Box<dyn Backend> {
+    let backend = Box::new(backend.with_batch_limit(config.engine.batch_limit.into()));
+    #[cfg(debug_assertions)]
+    if config.testing.engine_hangs {
+        return Box::new(super::testing::Hanging(backend));
+    }
+    backend
 }
 
 #[cfg(debug_assertions)]

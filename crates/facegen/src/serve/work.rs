@@ -9,7 +9,7 @@ use facegen_jobs::{EngineHandle, Running};
 
 use super::controller::Controller;
 use super::live::Plan;
-use super::wiring::load_options;
+use super::wiring::{backend_of, load_options};
 use crate::engine;
 use crate::failure::Failure;
 
@@ -89,8 +89,9 @@ async fn load(plan: &Plan, controller: &Controller) -> Result<Arc<EngineHandle>,
         ..load_options(&plan.config)?
     };
     let preset = plan.preset.clone();
-    let batch_limit = plan.config.engine.batch_limit.into();
-    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options, batch_limit));
+    let config = plan.config.clone();
+    let finish = move |backend| backend_of(&config, backend);
+    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options, finish));
     let engine = loading.await.context("loading the models panicked")??;
     Ok(Arc::new(engine))
 }
