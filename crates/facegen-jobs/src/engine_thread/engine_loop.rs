@@ -172,8 +172,11 @@ impl EngineLoop {
         }
         match self.guarded(|backend| (backend.tick(), backend.active())) {
             Ok((events, active)) => {
-                let lost = events.into_iter().filter_map(|event| self.report(event));
-                if let Some(error) = lost.last() {
+                let mut lost = None;
+                for event in events {
+                    lost = self.report(event).or(lost);
+                }
+                if let Some(error) = lost {
                     tracing::error!(%error, "the device is lost");
                     self.blame_admitted(error);
                     self.rebuild();
