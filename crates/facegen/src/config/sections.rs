@@ -171,11 +171,11 @@ fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
 }
 
-/// As many pictures as an engine holds requests.
+/// As many pictures as there are of the requests in hand: two of two each.
 fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
-        limit @ 1..=8 => Ok(limit),
-        _ => Err(de::Error::custom("expected a number from 1 to 8")),
+        limit @ 1..=4 => Ok(limit),
+        _ => Err(de::Error::custom("expected a number from 1 to 4")),
     }
 }
 

@@ -95,12 +95,12 @@ fn what_cannot_be_used_is_named() {
         (
             "FACEGEN__ENGINE__BATCH_LIMIT",
             "0",
-            ["engine.batch_limit", "from 1 to 8"],
+            ["engine.batch_limit", "from 1 to 4"],
         ),
         (
             "FACEGEN__ENGINE__BATCH_LIMIT",
-            "9",
-            ["engine.batch_limit", "from 1 to 8"],
+            "5",
+            ["engine.batch_limit", "from 1 to 4"],
         ),
         (
             "FACEGEN__SERVER__PUBLIC_URL",
