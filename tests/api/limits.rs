@@ -9,21 +9,21 @@ use serde_json::json;
 use crate::families::UPLOADS;
 use crate::server::{Builder, FACE_BASE64, TestServer};
 
-/// A closed server where all keys have these limits.
-async fn limited(limits: KeyLimits) -> TestServer {
+/// A closed server where each key may make so many requests a minute and have
+/// so many waiting.
+async fn limited(requests_per_minute: u32, queue_share: u32) -> TestServer {
     let mut builder = Builder::new().closed();
-    builder.key_limits = limits;
+    builder.key_limits = KeyLimits {
+        requests_per_minute,
+        queue_share,
+        ..KeyLimits::default()
+    };
     builder.start().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
-    let server = limited(KeyLimits {
-        requests_per_minute: 5,
-        queue_share: 0,
-        ..KeyLimits::default()
-    })
-    .await;
+    let server = limited(5, 0).await;
     let fields = json!({});
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
     let (taken, refused): (Vec<_>, Vec<_>) =
@@ -47,12 +47,7 @@ async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_that_are_sent_count_among_those_that_are_asked_for() {
-    let server = limited(KeyLimits {
-        requests_per_minute: 3,
-        queue_share: 0,
-        ..KeyLimits::default()
-    })
-    .await;
+    let server = limited(3, 0).await;
     let sent = json!({"key": server.key, "init_image": FACE_BASE64});
     for route in UPLOADS {
         assert_eq!(server.post(route, &sent).await.status, 200);
@@ -68,12 +63,7 @@ async fn pictures_that_are_sent_count_among_those_that_are_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_used_counts_as_well() {
-    let server = limited(KeyLimits {
-        requests_per_minute: 1,
-        queue_share: 0,
-        ..KeyLimits::default()
-    })
-    .await;
+    let server = limited(1, 0).await;
     let answer = server.make_gen(&json!({"width": 9_999})).await;
     assert_eq!(answer.status, 400);
     assert_eq!(server.make_gen(&json!({})).await.status, 429);
@@ -81,12 +71,7 @@ async fn what_cannot_be_used_counts_as_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_takes_its_share_of_the_queue_and_no_more() {
-    let server = limited(KeyLimits {
-        requests_per_minute: 0,
-        queue_share: 3,
-        ..KeyLimits::default()
-    })
-    .await;
+    let server = limited(0, 3).await;
     let fields = json!({});
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
     let (taken, refused): (Vec<_>, Vec<_>) =
@@ -105,12 +90,7 @@ async fn a_key_takes_its_share_of_the_queue_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_may_have_limits_of_its_own() {
-    let server = limited(KeyLimits {
-        requests_per_minute: 1,
-        queue_share: 0,
-        ..KeyLimits::default()
-    })
-    .await;
+    let server = limited(1, 0).await;
     let limits = OwnLimits {
         requests_per_minute: Some(2),
         queue_share: None,

@@ -28,6 +28,7 @@ use crate::job::{Job, JobId};
 use crate::key::KeyId;
 use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
+use crate::running::Running;
 use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
 use crate::store::Store;
 use crate::store::deliveries::DeliveryKind;
@@ -93,6 +94,15 @@ impl World {
 
     pub(crate) fn engine(&self) -> Arc<EngineHandle> {
         engine(&self.control)
+    }
+
+    /// A service with a key, at work.
+    pub(crate) async fn begin(&self) -> (JobService, KeyId, Running) {
+        let service = self.open().await;
+        let key = new_key(&service).await;
+        let running = service.start();
+        running.attach(self.engine());
+        (service, key, running)
     }
 
     /// A second look at the database, without its lock.

@@ -26,10 +26,7 @@ fn retry(after: Option<Duration>) -> WebhookOutcome {
 }
 
 async fn begin(world: &World) -> (JobService, KeyId, Running, Store) {
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     (service, key, running, world.store().await)
 }
 

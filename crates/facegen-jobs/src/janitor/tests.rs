@@ -71,10 +71,7 @@ async fn pictures_go_after_a_day_and_rows_two_days_later() {
 #[tokio::test]
 async fn a_shorter_time_is_for_pictures_that_come_after() {
     let world = World::new();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
     running.shutdown(PATIENCE).await;
@@ -225,10 +222,7 @@ async fn files_of_dead_attempts_go_an_hour_after_a_day() {
 #[tokio::test]
 async fn more_pictures_expire_at_once_than_are_looked_at_in_one_go() {
     let world = World::with_control(FakeControl::new());
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let mut jobs = Vec::new();
     for index in 0..110 {
         jobs.push(submit(&service, key, &format!("job {index}")).await);
@@ -246,10 +240,7 @@ async fn more_pictures_expire_at_once_than_are_looked_at_in_one_go() {
 #[tokio::test]
 async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
     let world = World::new();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
     assert_eq!(world.images.len(), 1);

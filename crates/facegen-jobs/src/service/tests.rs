@@ -39,10 +39,7 @@ fn queued(store: &Store) -> impl Future<Output = i64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_its_whole_way() {
     let world = World::new();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
 
     let wanted = parse(RawGenerationRequest {
         samples: 2_i64.into(),

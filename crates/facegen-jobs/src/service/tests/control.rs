@@ -114,10 +114,7 @@ async fn other_numbers_count_from_the_next_job_on() {
 async fn an_engine_that_is_taken_away_loses_no_job() {
     let world = World::new();
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let jobs = [
         submit(&service, key, "runs").await,
         submit(&service, key, "waits").await,

@@ -95,10 +95,7 @@ async fn who_cancels_before_the_last_word_wins_and_no_file_stays() {
     let mut world = World::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
     world.observer = observer;
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "contested").await;
     is_there.recv().unwrap();
     assert_eq!(world.images.len(), 1);
@@ -116,10 +113,7 @@ async fn a_store_that_fails_for_a_while_costs_nothing() {
     let mut world = World::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
     world.observer = observer;
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     is_there.recv().unwrap();
     service.set_read_only(true).await;
@@ -167,10 +161,7 @@ async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
 async fn a_clock_that_is_set_forward_runs_nothing_twice() {
     let world = World::new();
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
     let store = world.store().await;

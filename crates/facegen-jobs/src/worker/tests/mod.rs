@@ -70,10 +70,7 @@ async fn every_checkpoint_is_told_in_its_order() {
     let mut world = World::new();
     let (trail, observer) = Trail::new();
     world.observer = observer;
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, _running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     end_of(&service, job.id).await;
     let mut told = trail.of("a person");
@@ -151,10 +148,7 @@ async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
 #[tokio::test]
 async fn a_burst_after_idleness_is_worked_off() {
     let world = World::new();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     for round in 0..3 {
         let mut submits = tokio::task::JoinSet::new();
         for index in 0..20 {
@@ -212,10 +206,7 @@ const TOLD: [(&str, ErrorCode, &str); 5] = [
 #[tokio::test]
 async fn failures_tell_callers_what_they_may_know() {
     let world = World::with_control(faulty(&FAULTS));
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     for (prompt, code, message) in TOLD {
         let submission = submission(key, with_webhook(prompt));
         let job = service.submit(submission).await.unwrap();
@@ -237,10 +228,7 @@ async fn failures_tell_callers_what_they_may_know() {
 #[tokio::test]
 async fn photographs_behind_urls_are_fetched() {
     let world = World::new();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     for (url, state) in [
         ("http://faces.example/a.jpg", JobState::Succeeded),
         ("http://faces.example/nothing.jpg", JobState::Failed),

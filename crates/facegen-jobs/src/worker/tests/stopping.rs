@@ -17,10 +17,7 @@ async fn one_running_and_fifty_waiting_jobs_survive_a_restart() {
     let (mut trail, observer) = Trail::new();
     world.observer = observer;
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let mut ids = Vec::new();
     for index in 0..51 {
         ids.push(submit(&service, key, &format!("job {index}")).await.id);
@@ -57,10 +54,7 @@ async fn running_jobs_may_end_within_the_grace() {
     let (mut trail, observer) = Trail::new();
     world.observer = observer;
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let mut ids = Vec::new();
     for prompt in ["runs", "is ahead", "waits"] {
         ids.push(submit(&service, key, prompt).await.id);
@@ -87,10 +81,7 @@ async fn waiting_callers_learn_how_jobs_stand_when_work_stops() {
     let (mut trail, observer) = Trail::new();
     world.observer = observer;
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     let mut waits = Vec::new();
     for prompt in ["runs", "is ahead", "waits"] {
         let (service, id) = (service.clone(), submit(&service, key, prompt).await.id);
@@ -210,10 +201,7 @@ async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
 async fn what_is_dropped_without_a_word_gives_its_jobs_back() {
     let world = World::new();
     world.control.close();
-    let service = world.open().await;
-    let key = new_key(&service).await;
-    let running = service.start();
-    running.attach(world.engine());
+    let (service, key, running) = world.begin().await;
     submit(&service, key, "a person").await;
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
     drop(running);
