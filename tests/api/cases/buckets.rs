@@ -3,46 +3,13 @@
 //! as a list. Of the servers that are named, one that runs elsewhere and one that
 //! nobody knows stand in the places of the lengths.
 
-use std::collections::BTreeSet;
-
 use facegen_core::BucketFault;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Outcome, Repeat};
+use super::edges::Edge;
 use crate::server::{Builder, TestServer};
 
 const UPDATE: &str = "/api/v1/enterprise/update_s3";
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    field: String,
-    column: String,
-    /// The value, unless it is repeated or missing; `$KEY` is the key.
-    #[serde(default)]
-    sent: Value,
-    repeat: Option<Repeat>,
-    status: u16,
-    message: Option<String>,
-}
-
-impl Case {
-    fn body(&self, server: &TestServer) -> Value {
-        let mut body = details(server);
-        let fields = body.as_object_mut().unwrap();
-        fields.remove(&self.field);
-        let sent = match (&self.repeat, &self.sent) {
-            (Some(repeat), _) => Value::from(repeat.text()),
-            (None, Value::String(text)) => Value::from(text.replace("$KEY", &server.key)),
-            (None, other) => other.clone(),
-        };
-        if self.column != "missing" {
-            fields.insert(self.field.clone(), sent);
-        }
-        body
-    }
-}
 
 fn details(server: &TestServer) -> Value {
     json!({
@@ -59,21 +26,11 @@ fn details(server: &TestServer) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_a_bucket_has_its_edges_where_they_are_listed() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("buckets.json")).unwrap();
-    let places: BTreeSet<_> = cases
-        .iter()
-        .map(|case| (&case.field, &case.column))
-        .collect();
-    assert_eq!((places.len(), cases.len()), (8 * 9, 8 * 9));
     let server = TestServer::start().await;
-    for case in cases {
-        let name = format!("{} {}", case.field, case.column);
-        let answer = server.post(UPDATE, &case.body(&server)).await;
-        let outcome = Outcome {
-            status: case.status,
-            message: case.message,
-        };
-        outcome.check(&name, &answer);
+    for edge in Edge::table(include_str!("buckets.json"), 8, 9) {
+        let body = edge.put_into(details(&server), &server.key);
+        let answer = server.post(UPDATE, &body).await;
+        edge.outcome().check(&edge.name(), &answer);
     }
 }
 

@@ -5,11 +5,13 @@
 //! | [`json`] | bodies: `json.json` |
 //! | [`fields`] | each field at its edges: `fields.json` |
 //! | [`buckets`] | each field of the details of a bucket: `buckets.json` |
+//! | [`edges`] | the shape of both |
 //! | [`texts`] | what people write, and what attackers do: `texts.json` |
 //! | [`photographs`] | each spelling of `face_image`: the table of its parser |
 //! | [`memory`] | how much of it they take |
 
 mod buckets;
+mod edges;
 mod fields;
 mod json;
 mod memory;
