@@ -1,6 +1,7 @@
 //! The right-hand side of a matrix product, rearranged once for the microkernels.
 
 use std::fmt;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -10,6 +11,10 @@ use super::scratch::AlignedBuffer;
 pub(super) const LANE: usize = 16;
 /// Columns of a full panel: two lanes.
 pub(super) const PANEL: usize = 2 * LANE;
+
+/// Input channels of a convolution that are packed together: what is written for them stays in the
+/// first cache, and what is read for them is read once.
+const CHANNELS: usize = 16;
 
 /// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last
 /// column; the last panel is 16 columns wide where that is enough.
@@ -28,7 +33,13 @@ impl PackedMatrix {
         assert_eq!(weight.len(), out_features * in_features, "linear weight");
         let layout = PanelLayout::new(in_features, out_features);
         let mut data = AlignedBuffer::zeroed(layout.len());
-        pack_transposed(&layout, &mut data, |k, n| weight[n * in_features + k]);
+        for_panels(&layout, &mut data, |columns, width, packed| {
+            for (k, row) in packed.chunks_exact_mut(width).enumerate() {
+                for (slot, column) in row.iter_mut().zip(columns.clone()) {
+                    *slot = weight[column * in_features + k];
+                }
+            }
+        });
         Self { layout, data }
     }
 
@@ -49,9 +60,19 @@ impl PackedMatrix {
         assert_eq!(weight.len(), out_channels * inner, "convolution weight");
         let layout = PanelLayout::new(inner, out_channels);
         let mut data = AlignedBuffer::zeroed(layout.len());
-        pack_transposed(&layout, &mut data, |k, n| {
-            let (tap, channel) = (k / in_channels, k % in_channels);
-            weight[n * inner + channel * taps + tap]
+        for_panels(&layout, &mut data, |columns, width, packed| {
+            for channel in (0..in_channels).step_by(CHANNELS) {
+                let end = in_channels.min(channel + CHANNELS);
+                for (slot, column) in columns.clone().enumerate() {
+                    let start = column * inner;
+                    let source = &weight[start + channel * taps..start + end * taps];
+                    for (channel, values) in (channel..).zip(source.chunks_exact(taps)) {
+                        for (tap, value) in values.iter().enumerate() {
+                            packed[(tap * in_channels + channel) * width + slot] = *value;
+                        }
+                    }
+                }
+            }
         });
         Self { layout, data }
     }
@@ -122,24 +143,20 @@ impl PanelLayout {
     }
 }
 
-/// Fills every panel from `element(k, n)`, panel by panel in parallel; padding stays as it is.
-fn pack_transposed(
+/// Has every panel filled, in parallel: `fill` gets its columns, its width, and its floats, which are
+/// zeros; padding stays so.
+fn for_panels(
     layout: &PanelLayout,
     data: &mut [f32],
-    element: impl Fn(usize, usize) -> f32 + Sync,
+    fill: impl Fn(Range<usize>, usize, &mut [f32]) + Sync,
 ) {
     if layout.inner == 0 {
         return;
     }
     let panels = data.par_chunks_mut(layout.inner * PANEL);
     panels.enumerate().for_each(|(panel, packed)| {
-        let width = layout.lanes(panel) * LANE;
         let columns = panel * PANEL..layout.columns.min((panel + 1) * PANEL);
-        for (k, row) in packed.chunks_exact_mut(width).enumerate() {
-            for (slot, column) in row.iter_mut().zip(columns.clone()) {
-                *slot = element(k, column);
-            }
-        }
+        fill(columns, layout.lanes(panel) * LANE, packed);
     });
 }
 
