@@ -110,8 +110,9 @@ def read_the_description(page):
 
 
 with sync_playwright() as playwright:
-    # Where tests run as root there is no sandbox to be had.
-    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    # Where tests run as root there is no sandbox to be had, and containers share little memory.
+    flags = ["--no-sandbox", "--disable-dev-shm-usage"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=flags)
     for use in [make_pictures, use_by_keyboard_on_a_telephone, read_the_description]:
         page = browser.new_page()
         watch(page)
