@@ -74,6 +74,14 @@ fn image(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path) -
     )?;
     link(program, &image.join("facegen"))?;
     fs::copy(workspace.root.join(START), image.join("start"))?;
+    let ignored = fs::read_to_string(workspace.root.join(".dockerignore"))?;
+    let is_let_through = ignored
+        .lines()
+        .any(|line| line.strip_prefix('!') == Some(START));
+    ensure!(
+        is_let_through,
+        "no image gets {START}: .dockerignore does not let it through"
+    );
     Ok(image)
 }
 
