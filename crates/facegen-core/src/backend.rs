@@ -182,6 +182,9 @@ pub enum BackendError {
     /// The backend panicked over this request.
     #[error("the engine broke down over this request")]
     Panicked,
+    /// The engine broke, maybe over this request, and could not be rebuilt.
+    #[error("the engine broke down, maybe over this request")]
+    EngineBroke,
     /// More requests wait for the engine than it takes.
     #[error("the engine's queue is full")]
     QueueFull,
@@ -202,7 +205,7 @@ impl BackendError {
             Self::Cancelled => ErrorCode::Cancelled,
             Self::DeviceLost(_) | Self::Panicked => ErrorCode::Internal,
             Self::QueueFull => ErrorCode::QueueFull,
-            Self::EngineStopped => ErrorCode::Unavailable,
+            Self::EngineBroke | Self::EngineStopped => ErrorCode::Unavailable,
         }
     }
 }

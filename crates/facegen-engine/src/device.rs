@@ -7,6 +7,9 @@ use facegen_nn::kernels::isa::Isa;
 
 use crate::EngineError;
 
+/// Whether the best device was a GPU when it was opened first.
+static BEST_IS_GPU: OnceLock<bool> = OnceLock::new();
+
 /// Where the models run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -25,10 +28,11 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// When the device was named and is not there, or was not compiled in.
+    /// When the device was named and is not there, or was not compiled in; or
+    /// when the best one was a GPU, and is there no more.
     pub fn open(self) -> Result<Device, EngineError> {
         match self {
-            Self::Auto => Ok(Self::best()),
+            Self::Auto => open_again(&BEST_IS_GPU, Self::best),
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(number) => {
                 Device::new_cuda(number).map_err(|error| unusable("cuda", number, &error))
@@ -43,9 +47,8 @@ impl DeviceChoice {
     /// the life of the process, since opening one takes memory of it.
     #[must_use]
     pub fn is_gpu(self) -> bool {
-        static BEST_IS_GPU: OnceLock<bool> = OnceLock::new();
         match self {
-            Self::Auto => is_gpu_once(&BEST_IS_GPU, Self::best),
+            Self::Auto => *BEST_IS_GPU.get_or_init(|| !Self::best().is_cpu()),
             Self::Cpu => false,
             Self::Cuda(_) | Self::Metal(_) => true,
         }
@@ -87,9 +90,17 @@ impl DeviceChoice {
     }
 }
 
-/// Whether the device is a GPU, opened for the first answer only.
-fn is_gpu_once(answer: &OnceLock<bool>, open: impl FnOnce() -> Device) -> bool {
-    *answer.get_or_init(|| !open().is_cpu())
+/// The device, unless a GPU was there at first and is there no more: a process
+/// whose GPU is lost shall end, and not go on at the pace of its processor.
+fn open_again(
+    was_gpu: &OnceLock<bool>,
+    open: impl FnOnce() -> Device,
+) -> Result<Device, EngineError> {
+    let device = open();
+    if *was_gpu.get_or_init(|| !device.is_cpu()) && device.is_cpu() {
+        return Err(EngineError::Device("the gpu is there no more".to_owned()));
+    }
+    Ok(device)
 }
 
 fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineError {
@@ -125,15 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_device_is_opened_once() {
-        let (answer, mut opened) = (OnceLock::new(), 0);
-        for _ in 0..3 {
-            let is_gpu = is_gpu_once(&answer, || {
-                opened += 1;
-                Device::Cpu
-            });
-            assert!(!is_gpu);
+    fn a_gpu_that_was_there_is_not_replaced_by_the_processor() {
+        let open = |was_gpu: &OnceLock<bool>| open_again(was_gpu, || Device::Cpu);
+        let unknown = OnceLock::new();
+        for _ in 0..2 {
+            assert!(open(&unknown).unwrap().is_cpu());
         }
-        assert_eq!(opened, 1);
+        assert_eq!(unknown.get(), Some(&false));
+        let error = open(&OnceLock::from(true)).unwrap_err().to_string();
+        assert!(error.contains("the gpu is there no more"), "{error}");
     }
 }

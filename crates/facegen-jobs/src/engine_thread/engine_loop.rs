@@ -270,6 +270,14 @@ impl EngineLoop {
             }
         }
         self.gone.store(true, Ordering::Release);
+        // Whose fault it was will not be found out any more.
+        for job in mem::take(&mut self.waiting) {
+            let error = match job.alone {
+                true => BackendError::EngineBroke,
+                false => BackendError::EngineStopped,
+            };
+            job.end(Err(error));
+        }
     }
 
     /// Calls the backend, so that it is known since when, and survives its

@@ -112,7 +112,7 @@ impl Attempt {
                 return Ended::StoreFailed;
             }
             Stop::HandBack => ending::release(shared, claim).await,
-            Stop::EngineHung => tracing::error!("a job is left to the next start"),
+            Stop::EngineLost => tracing::error!("a job is left to the next start"),
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
         Ended::Otherwise
@@ -219,7 +219,7 @@ impl Attempt {
         let mut turn = self.shared.turns.submit(clock);
         self.shared.pace().begin(clock.now());
         let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
-        let output = end.await.ok_or(Stop::EngineHung)?;
+        let output = end.await.ok_or(Stop::EngineLost)?;
         let output = output.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings);
         Ok((output, turn.began()))

@@ -41,6 +41,7 @@ pub(super) fn of_backend(error: &BackendError) -> Failure {
         | BackendError::Cancelled
         | BackendError::Panicked
         | BackendError::QueueFull
+        | BackendError::EngineBroke
         | BackendError::EngineStopped => error.to_string(),
     };
     Failure {

@@ -11,9 +11,9 @@ pub(super) enum Stop {
     Failed(Failure),
     /// The job must wait for another engine.
     EngineStopped,
-    /// The engine hangs, maybe because of this job. As after a crash, nothing
-    /// is written: the next process takes the job back, and counts.
-    EngineHung,
+    /// The engine hangs or broke for good, maybe because of this job. As after a
+    /// crash, nothing is written: the next process takes the job back, and counts.
+    EngineLost,
     /// The job must wait for a store that works.
     StoreFailed,
     /// The program ends.
@@ -34,6 +34,7 @@ pub(super) fn of_backend(error: &BackendError) -> Stop {
         BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
             Stop::EngineStopped
         }
+        BackendError::EngineBroke => Stop::EngineLost,
         BackendError::NoFace
         | BackendError::InvalidFace(_)
         | BackendError::OutOfMemory

@@ -53,6 +53,24 @@ fn an_engine_whose_device_stays_lost_is_gone_and_the_queue_is_not() {
     assert!(!engine.is_ready() && engine.is_gone());
 }
 
+#[test]
+fn those_that_may_have_lost_it_are_told_so_when_it_stays_lost() {
+    let control = FakeControl::with_faults(faults([("poison", Fault::FailsAt(2, lost()))]));
+    control.close();
+    let engine = engine_that_reloads_after(&control, 2);
+    let suspects = ["poison", "neighbour"].map(|prompt| engine.submit(input(prompt)));
+    assert!(control.wait_until(|counts| counts.ticks == 1 && counts.admitted >= 1));
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.admitted == 2 && counts.ticks >= 2));
+    let waiting = engine.submit(input("waiting"));
+    control.open();
+    for suspect in suspects {
+        assert_eq!(result(suspect), Err(BackendError::EngineBroke));
+    }
+    assert_eq!(result(waiting), Err(BackendError::EngineStopped));
+    assert!(engine.is_gone());
+}
+
 /// An engine whose backends are as CUDA is after an illegal address: each
 /// further call fails as well, until it is loaded again.
 fn engine_that_stays_lost(control: &FakeControl) -> EngineHandle {
