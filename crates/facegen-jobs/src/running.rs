@@ -1,6 +1,7 @@
 //! What runs in the background, and how it stops.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use crate::janitor::Janitor;
 use crate::service::shared::Shared;
 use crate::store::deliveries::DeliveryKind;
 use crate::worker::Worker;
+
+/// How often one looks whether an engine that is to end hangs.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long an engine may take to end: a step of a slow processor, or so.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
@@ -77,14 +81,22 @@ impl Running {
     }
 
     /// Takes the engine away, and returns once it has ended. What it was at
-    /// waits for the next one. One that does not end within the time of a step
-    /// hangs: see [`Running::engine_hangs`].
+    /// waits for the next one. One that is at one step for too long hangs: see
+    /// [`Running::engine_hangs`].
     pub async fn detach(&self) {
         let patience = self.shared.config().step_timeout;
-        let ended = end_engine(self.shared.engine.replace(None));
-        if timeout(patience, ended).await.is_err() {
-            self.shared.give_up_engine(patience);
-            self.engine_gone.cancel();
+        let engine = self.shared.engine.replace(None);
+        let pulse = engine.as_ref().map(|engine| engine.pulse());
+        let mut ended = pin!(end_engine(engine));
+        // One that is being loaded again takes its time.
+        while timeout(LOOK_EVERY, &mut ended).await.is_err() {
+            if pulse
+                .as_ref()
+                .is_some_and(|pulse| pulse.silence() > patience)
+            {
+                self.shared.give_up_engine(patience);
+                return self.engine_gone.cancel();
+            }
         }
     }
 

@@ -116,6 +116,12 @@ impl EngineHandle {
         })
     }
 
+    /// What tells how long the engine has been at one call, also when the handle
+    /// is being dropped.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
     /// Hands a request to the engine, together with the current span. Never
     /// waits; whatever goes wrong is told by the [`Generation`].
     pub fn submit(&self, input: GenerationInput) -> Generation {

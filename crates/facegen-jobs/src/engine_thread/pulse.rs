@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// When the call of the backend began that is going on. Clones are the same
 /// moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pulse(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Pulse(Arc<Mutex<Option<Instant>>>);
 
 impl Pulse {
     /// A call begins.
@@ -21,7 +21,7 @@ impl Pulse {
     }
 
     /// How long the call has been going on; nothing when none is.
-    pub(super) fn silence(&self) -> Duration {
+    pub(crate) fn silence(&self) -> Duration {
         let begun = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         begun.map_or(Duration::ZERO, |begun| begun.elapsed())
     }

@@ -10,7 +10,8 @@ use std::process::Command;
 use facegen_core::GenerationRequest;
 
 use super::*;
-use crate::testing::{FolderStore, config, engine, ports};
+use crate::testing::folder::FolderStore;
+use crate::testing::{config, engine, ports};
 
 const PLAN: &str = "plan";
 
