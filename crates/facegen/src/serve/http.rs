@@ -18,12 +18,16 @@ use tokio_util::sync::CancellationToken;
 /// How many connections are open at once at most; more wait to be accepted.
 const MOST_CONNECTIONS: u64 = 1024;
 
-/// Files that are kept for everything but connections: the database, pictures,
-/// photographs and webhooks.
+/// Files that are kept for everything but connections: the database, pictures
+/// that are written, photographs and webhooks.
 const OTHER_FILES: u64 = 256;
 
+/// How many files a connection takes: its own, and a picture that its caller
+/// reads.
+const FILES_EACH: u64 = 2;
+
 /// How many open files are asked of the system.
-const WANTED_FILES: u64 = MOST_CONNECTIONS + OTHER_FILES;
+const WANTED_FILES: u64 = FILES_EACH * MOST_CONNECTIONS + OTHER_FILES;
 
 /// How long a connection may take to send the head of a request, and how long
 /// it may rest between two.
@@ -71,7 +75,8 @@ fn most_connections() -> usize {
         ..limit
     };
     let files = setrlimit(Resource::Nofile, wanted).map_or(files, |()| raised);
-    let connections = files.saturating_sub(OTHER_FILES).clamp(1, MOST_CONNECTIONS);
+    let connections = files.saturating_sub(OTHER_FILES) / FILES_EACH;
+    let connections = connections.clamp(1, MOST_CONNECTIONS);
     usize::try_from(connections).unwrap_or(1)
 }
 
