@@ -54,9 +54,10 @@ impl Hasher {
         }
         let git = self.git.map(hexadecimal).unwrap_or_default();
         match remote.git_hash() {
-            Some(expected) if expected != git => Err(HubError::GitHash {
+            // Some mirrors tell another hash; what the manifest says is enough.
+            Some(announced) if expected.is_none() && announced != git => Err(HubError::GitHash {
                 file: name.to_owned(),
-                expected: expected.to_owned(),
+                expected: announced.to_owned(),
                 found: git,
             }),
             _ => Ok(found),

@@ -1,6 +1,7 @@
 //! To whom a URL leads, and where an answer leads on.
 
 use ureq::http::Uri;
+use url::Url;
 
 /// Scheme, host and port: who gets what is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +25,11 @@ impl Origin {
     }
 }
 
-/// The URL that `location` names in an answer of `url`: a whole one, or a path
-/// at the same origin. `None` where it is neither.
+/// The URL that `location` names in an answer of `url`; `None` where it is none
+/// of HTTP.
 pub(super) fn next_url(url: &str, location: &str) -> Option<String> {
-    if Origin::of(location).is_some() {
-        return Some(location.to_owned());
-    }
-    let url: Uri = url.parse().ok()?;
-    let (scheme, authority) = (url.scheme()?, url.authority()?);
-    let is_path = location.starts_with('/') && !location.starts_with("//");
-    is_path.then(|| format!("{scheme}://{authority}{location}"))
+    let next = Url::parse(url).ok()?.join(location).ok()?;
+    matches!(next.scheme(), "http" | "https").then(|| next.into())
 }
 
 #[cfg(test)]
@@ -60,13 +56,14 @@ mod tests {
 
     #[test]
     fn an_answer_leads_to_a_url_or_to_a_path() {
-        let from = "http://127.0.0.1:80/a/b?c";
+        let from = "http://127.0.0.1:81/a/b?c";
         for (location, to) in [
-            ("/d?e", Some("http://127.0.0.1:80/d?e")),
+            ("/d?e", Some("http://127.0.0.1:81/d?e")),
             ("https://store.example/d", Some("https://store.example/d")),
-            ("//store.example/d", None),
-            ("d", None),
-            ("", None),
+            ("//store.example/d", Some("http://store.example/d")),
+            ("d", Some("http://127.0.0.1:81/a/d")),
+            ("ftp://store.example/d", None),
+            ("http://", None),
         ] {
             assert_eq!(next_url(from, location).as_deref(), to, "{location}");
         }
