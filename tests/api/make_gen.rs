@@ -135,6 +135,39 @@ async fn base64_may_stand_in_the_answers_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn base64_that_cannot_be_read_any_more_is_linked() {
+    let inline = |config: &mut ApiConfig| config.base64_output = Base64Output::Inline;
+    let server = Builder::new().with_config(inline).start().await;
+    let bucket = json!({
+        "key": server.key,
+        "public_url": "https://cdn.example/generations/",
+        "region_name": "us-east-1",
+        "endpoint_url": "https://storage.example",
+        "aws_access_key_id": "AKIA1",
+        "aws_secret_access_key": "hunter2",
+        "image_directory": "generations",
+    });
+    server
+        .post("/api/v1/enterprise/update_s3", &bucket)
+        .await
+        .ok();
+    let body = server.make_gen(&json!({"base64": true})).await.ok();
+    assert_eq!(body["output"], json!(["NjR4NjQ="]));
+    let forget = json!({"key": server.key});
+    server
+        .post("/api/v1/enterprise/reset_s3", &forget)
+        .await
+        .ok();
+    let fetched = server.fetch(&body["id"]).await.ok();
+    assert_eq!(fetched["output"], body["proxy_links"]);
+    let link = fetched["output"][0].as_str().unwrap();
+    assert!(
+        link.starts_with("https://cdn.example/generations/"),
+        "{link}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn links_begin_with_the_address_of_the_operator() {
     let builder = Builder::new().with_config(|config| {
         config.public_url = Some(String::from("https://faces.example/api-root/"));

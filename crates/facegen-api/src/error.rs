@@ -3,9 +3,11 @@
 //! | chapter | holds |
 //! |---|---|
 //! | `message` | what callers are told about it |
+//! | `gone` | pictures that were there |
 //! | `envelope` | the answer in which they are |
 
 mod envelope;
+mod gone;
 mod message;
 
 use std::time::Duration;

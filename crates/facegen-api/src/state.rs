@@ -75,8 +75,6 @@ pub struct ApiConfig {
     pub max_face_bytes: usize,
     /// How many streams of events may be open at once.
     pub max_event_streams: usize,
-    /// How long pictures are kept, for callers who come too late.
-    pub keep_pictures: Duration,
 }
 
 impl ApiConfig {
@@ -101,7 +99,6 @@ impl Default for ApiConfig {
             base64_output: Base64Output::Link,
             max_face_bytes: 10_000_000,
             max_event_streams: 64,
-            keep_pictures: Duration::from_hours(24),
         }
     }
 }

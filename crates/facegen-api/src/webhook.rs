@@ -65,14 +65,9 @@ pub fn webhook_body(
 
 /// Why an ended job has no pictures, if it has none.
 fn no_pictures(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
-    match (job.state, job.expires_at) {
-        (JobState::Succeeded, _) if job.removed_at.is_some() => Some(ApiError::Erased.message()),
-        (JobState::Succeeded, Some(expires_at)) if job.has_expired(now) => {
-            let keep = expires_at.since(job.finished_at.unwrap_or(job.created_at));
-            Some(ApiError::Expired { keep }.message())
-        }
-        (JobState::Succeeded, _) => None,
-        (JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled, _) => {
+    match job.state {
+        JobState::Succeeded => Some(ApiError::of_gone(job, now)?.message()),
+        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => {
             Some(failure_message(job).into())
         }
     }
@@ -91,7 +86,8 @@ struct Webhooks;
 ///
 /// Sent to the `webhook` of its request, once it has succeeded, failed or was
 /// cancelled. Whatever is not answered 2xx within 30 seconds is sent again, up to
-/// seven times within twelve hours, under the same `webhook-id`.
+/// seven times over half a day, or later where `Retry-After` asks for it, under the
+/// same `webhook-id`.
 #[utoipa::path(
     post,
     path = "job_ended",

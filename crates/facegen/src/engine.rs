@@ -50,7 +50,8 @@ impl EngineArguments {
 
 /// Finds the preset and loads it on an engine thread of its own.
 pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
-    let accept = arguments.accepted(&Environment::of_process())?;
+    let accept = arguments.accepted(&Environment::of_process());
+    let accept = accept.context("the settings, of which models.accept counts here")?;
     let preset = find(&arguments.models_dir, &arguments.preset)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),

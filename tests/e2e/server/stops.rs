@@ -64,7 +64,7 @@ fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
 fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     // Taking a photograph in is a step as well, and takes its time on a slow machine.
-    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "5");
+    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
     let first = site.start()?;
     let (_, answer) = first.client.make(&request())?;
@@ -82,7 +82,7 @@ fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Resu
 #[test]
 fn a_hanging_engine_that_is_to_be_replaced_ends_the_server() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
-    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "5");
+    site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
     let server = site.start()?;
     server.client.make(&request())?;

@@ -10,7 +10,7 @@ use tracing::Span;
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState};
-use crate::handlers::pictures::{have_not_gone, output};
+use crate::handlers::pictures::output;
 use crate::openapi::errors::{JobErrors, NamedJobErrors};
 use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
@@ -77,11 +77,13 @@ async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Respon
     Span::current().record("job", id.get());
     let job = state.jobs.find(call.key.id, id).await?;
     let job = job.ok_or(ApiError::UnknownJob)?;
-    have_not_gone(state, &job)?;
+    if let Some(gone) = ApiError::of_gone(&job, state.clock.now()) {
+        return Err(gone);
+    }
     let links = call.links();
     let fetched = match job.state {
         JobState::Succeeded => {
-            let output = output(state, &job, links).await?;
+            let output = output(state, &job, links).await;
             Fetched::Success(FetchSuccess::new(&job, output))
         }
         JobState::Failed | JobState::Cancelled => Fetched::Failed(Failed::new(&job)),

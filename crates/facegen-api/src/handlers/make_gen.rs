@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::ApiError;
 use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
-use crate::handlers::pictures::{have_not_gone, output};
+use crate::handlers::pictures::output;
 use crate::links::Links;
 use crate::middleware::in_time;
 use crate::openapi::errors::MakeGenErrors;
@@ -79,9 +79,11 @@ pub(crate) async fn make_gen(
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
     // One that was sent before may have been answered long ago.
-    have_not_gone(&state, &job)?;
+    if let Some(gone) = ApiError::of_gone(&job, state.clock.now()) {
+        return Err(gone);
+    }
     let links = Links::new(&base_url).within(family);
-    answer(&state, &job, links).await
+    Ok(answer(&state, &job, links).await)
 }
 
 /// Reads all fields, and complains of all that are wrong at once.
@@ -199,11 +201,11 @@ async fn wait_if_short(state: &SharedState, job: Job) -> Job {
     }
 }
 
-async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Result<Response, ApiError> {
+async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
     let capabilities = &state.capabilities;
     let generation = match job.state {
         JobState::Succeeded => {
-            let output = output(state, job, links).await?;
+            let output = output(state, job, links).await;
             Generation::Success(Success::new(job, links, capabilities).with_output(output))
         }
         JobState::Failed | JobState::Cancelled => Generation::Failed(Failed::new(job)),
@@ -212,7 +214,7 @@ async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Result<Resp
             Generation::Processing(Processing::new(job, estimate, links, capabilities))
         }
     };
-    Ok(Json(generation).into_response())
+    Json(generation).into_response()
 }
 
 /// How long the job will take; nothing when that cannot be told.

@@ -1,38 +1,28 @@
 //! What callers get of a job that has succeeded.
 
-use facegen_core::{FileKind, JobState};
+use facegen_core::FileKind;
 use facegen_jobs::{Job, JobError};
+use tracing::warn;
 
 use crate::call::SharedState;
 use crate::links::Links;
 use crate::{ApiError, Base64Output};
 
-/// Refuses a job whose pictures were there and have gone.
-pub(super) fn have_not_gone(state: &SharedState, job: &Job) -> Result<(), ApiError> {
-    if job.state != JobState::Succeeded {
-        return Ok(());
-    }
-    if job.removed_at.is_some() {
-        return Err(ApiError::Erased);
-    }
-    if job.has_expired(state.clock.now()) {
-        let keep = state.config.keep_pictures;
-        return Err(ApiError::Expired { keep });
-    }
-    Ok(())
-}
-
 /// What `output` holds: the links to the pictures, or the pictures themselves,
 /// when their caller wants them as base64 and the operator wants that in
-/// answers.
-pub(super) async fn output(
-    state: &SharedState,
-    job: &Job,
-    links: Links<'_>,
-) -> Result<Vec<String>, ApiError> {
+/// answers. Where they cannot be read, maybe because their bucket fails, links
+/// have to do: the pictures are there.
+pub(super) async fn output(state: &SharedState, job: &Job, links: Links<'_>) -> Vec<String> {
     if !job.request.base64() || state.config.base64_output == Base64Output::Link {
-        return Ok(links.pictures(job));
+        return links.pictures(job);
     }
+    texts(state, job).await.unwrap_or_else(|error| {
+        warn!(%error, "the base64 of a job cannot be read, its links are told");
+        links.pictures(job)
+    })
+}
+
+async fn texts(state: &SharedState, job: &Job) -> Result<Vec<String>, ApiError> {
     let mut texts = Vec::new();
     for name in job.files() {
         if name.kind == FileKind::Base64 {

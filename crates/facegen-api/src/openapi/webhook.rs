@@ -1,7 +1,7 @@
 //! The bodies that the receivers of webhooks get.
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, OneOf, Ref, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOf, Ref, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{examples, words};
@@ -41,6 +41,7 @@ impl PartialSchema for WebhookSuccess {
         let mut schema = Success::schema();
         if let RefOr::T(Schema::Object(body)) = &mut schema {
             body.properties.insert(TRACK_ID.to_owned(), track_id());
+            body.properties.insert(String::from("output"), links());
             body.required.push(TRACK_ID.to_owned());
             body.example = Some(examples::webhook());
         }
@@ -64,6 +65,15 @@ impl PartialSchema for WebhookFailure {
         });
         body.into()
     }
+}
+
+/// Webhooks have links, whatever answers have.
+fn links() -> RefOr<Schema> {
+    let link = ObjectBuilder::new().schema_type(Type::String);
+    ArrayBuilder::new()
+        .items(link)
+        .description(Some("The links to the pictures."))
+        .into()
 }
 
 fn track_id() -> RefOr<Schema> {

@@ -125,7 +125,6 @@ pub(super) fn api_settings(Plan { config, preset }: &Plan) -> Result<ApiSettings
             base64_output: config.server.base64_output,
             max_face_bytes: image_limits(config).max_bytes,
             max_event_streams: config.server.max_event_streams.into(),
-            keep_pictures: hours(config.storage.keep_pictures_hours),
         },
         capabilities: capabilities(config, preset)?,
     })

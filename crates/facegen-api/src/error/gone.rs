@@ -1,0 +1,22 @@
+//! Pictures that were there.
+
+use facegen_core::{JobState, Timestamp};
+use facegen_jobs::Job;
+
+use super::ApiError;
+
+impl ApiError {
+    /// Why a job that succeeded has no pictures any more, if it has none.
+    pub(crate) fn of_gone(job: &Job, now: Timestamp) -> Option<Self> {
+        if job.state != JobState::Succeeded {
+            return None;
+        }
+        if job.removed_at.is_some() {
+            return Some(Self::Erased);
+        }
+        let expires_at = job.expires_at.filter(|_| job.has_expired(now))?;
+        // As long as was meant when they were made.
+        let keep = expires_at.since(job.finished_at.unwrap_or(job.created_at));
+        Some(Self::Expired { keep })
+    }
+}
