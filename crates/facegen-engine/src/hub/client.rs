@@ -8,7 +8,7 @@ use ureq::http::{HeaderMap, Response};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
-use super::origin::{Origin, next_url};
+use super::origin::{next_url, same_origin};
 use super::{HubAccess, HubError};
 use crate::preset::HubFile;
 
@@ -93,7 +93,7 @@ impl Client {
             let answer = request.call().map_err(|error| broken(file, &error))?;
             check_status(file, file.revision(), answer.status().as_u16())?;
             let location = header(answer.headers(), "location");
-            let is_path = location.is_some_and(|location| location.starts_with('/'));
+            let is_path = location.is_some_and(|to| to.starts_with('/') && !to.starts_with("//"));
             match redirect(&url, &answer).filter(|_| is_path) {
                 Some(next) => url = next,
                 None => return read_description(file, answer.headers()),
@@ -142,12 +142,9 @@ impl Client {
 
     /// What a request to `url` shows, if that is the hub's.
     fn authorization(&self, url: &str) -> Option<String> {
-        let token = self.access.token.as_ref().filter(|_| self.is_hub(url))?;
+        let is_hub = same_origin(url, &self.access.endpoint);
+        let token = self.access.token.as_ref().filter(|_| is_hub)?;
         Some(format!("Bearer {}", token.expose()))
-    }
-
-    fn is_hub(&self, url: &str) -> bool {
-        Origin::of(url).is_some_and(|origin| Some(origin) == Origin::of(&self.access.endpoint))
     }
 }
 
