@@ -185,15 +185,27 @@ mod tests {
 
     #[test]
     fn convolution_weights_are_ordered_tap_then_channel() {
-        let (channels, kernel) = (2, 3);
-        let weight: Vec<f32> = (0..4 * channels * 9).map(|value| value as f32).collect();
-        let packed = PackedMatrix::from_conv(&weight, 4, channels, kernel);
-        let (out, channel, y, x) = (3, 1, 2, 0);
-        let k = (y * kernel + x) * channels + channel;
-        let torch = ((out * channels + channel) * kernel + y) * kernel + x;
-        assert_eq!(
-            packed.data()[packed.layout().offset(0, k) + out],
-            weight[torch]
-        );
+        // Of two blocks of channels the second is not a whole one.
+        let (outputs, channels, kernel) = (35, CHANNELS + 3, 3);
+        let taps = kernel * kernel;
+        let weight: Vec<f32> = (0..outputs * channels * taps)
+            .map(|value| value as f32)
+            .collect();
+        let packed = PackedMatrix::from_conv(&weight, outputs, channels, kernel);
+        for (torch, value) in weight.iter().enumerate() {
+            let (out, channel, tap) = (
+                torch / taps / channels,
+                torch / taps % channels,
+                torch % taps,
+            );
+            let row = packed
+                .layout()
+                .offset(out / PANEL, tap * channels + channel);
+            assert_eq!(
+                packed.data()[row + out % PANEL],
+                *value,
+                "{out} {channel} {tap}"
+            );
+        }
     }
 }
