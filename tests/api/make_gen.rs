@@ -138,17 +138,8 @@ async fn base64_may_stand_in_the_answers_themselves() {
 async fn base64_that_cannot_be_read_any_more_is_linked() {
     let inline = |config: &mut ApiConfig| config.base64_output = Base64Output::Inline;
     let server = Builder::new().with_config(inline).start().await;
-    let bucket = json!({
-        "key": server.key,
-        "public_url": "https://cdn.example/generations/",
-        "region_name": "us-east-1",
-        "endpoint_url": "https://storage.example",
-        "aws_access_key_id": "AKIA1",
-        "aws_secret_access_key": "hunter2",
-        "image_directory": "generations",
-    });
     server
-        .post("/api/v1/enterprise/update_s3", &bucket)
+        .post("/api/v1/enterprise/update_s3", &server.bucket())
         .await
         .ok();
     let body = server.make_gen(&json!({"base64": true})).await.ok();

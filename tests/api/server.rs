@@ -228,6 +228,20 @@ impl TestServer {
         })
     }
 
+    /// The details of a bucket of the first key.
+    pub(crate) fn bucket(&self) -> Value {
+        json!({
+            "key": self.key,
+            "deploy_type": "face_gen",
+            "public_url": "https://cdn.example/generations/",
+            "region_name": "us-east-1",
+            "endpoint_url": "https://storage.example",
+            "aws_access_key_id": "AKIA1",
+            "aws_secret_access_key": "hunter2",
+            "image_directory": "generations",
+        })
+    }
+
     /// The smallest request with these fields set as well.
     pub(crate) fn request_with(&self, fields: &Value) -> Value {
         let mut request = self.request();

@@ -4,31 +4,18 @@
 //! nobody knows stand in the places of the lengths.
 
 use facegen_core::BucketFault;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::edges::Edge;
 use crate::server::{Builder, TestServer};
 
 const UPDATE: &str = "/api/v1/enterprise/update_s3";
 
-fn details(server: &TestServer) -> Value {
-    json!({
-        "key": server.key,
-        "deploy_type": "face_gen",
-        "public_url": "https://cdn.example/generations/",
-        "region_name": "us-east-1",
-        "endpoint_url": "https://storage.example",
-        "aws_access_key_id": "AKIA1",
-        "aws_secret_access_key": "hunter2",
-        "image_directory": "generations",
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_a_bucket_has_its_edges_where_they_are_listed() {
     let server = TestServer::start().await;
     for edge in Edge::table(include_str!("buckets.json"), 8, 9) {
-        let body = edge.put_into(details(&server), &server.key);
+        let body = edge.put_into(server.bucket(), &server.key);
         let answer = server.post(UPDATE, &body).await;
         edge.outcome().check(&edge.name(), &answer);
     }
@@ -38,7 +25,7 @@ async fn every_field_of_a_bucket_has_its_edges_where_they_are_listed() {
 async fn what_is_set_and_forgotten_is_said_in_the_documented_words() {
     let server = TestServer::start().await;
     for path in [UPDATE, "/api/v1/enterprise/update_s3_details"] {
-        let answer = server.post(path, &details(&server)).await;
+        let answer = server.post(path, &server.bucket()).await;
         let expected = json!({"status": "success", "message": "S3 details updated successfully"});
         assert_eq!(answer.ok(), expected);
     }
@@ -61,7 +48,7 @@ async fn a_bucket_that_does_not_work_is_refused_by_the_field_to_blame() {
     let builder = Builder::new();
     builder.buckets.refuse(Some(BucketFault::WrongSecret));
     let server = builder.start().await;
-    let answer = server.post(UPDATE, &details(&server)).await;
+    let answer = server.post(UPDATE, &server.bucket()).await;
     let message = "aws_secret_access_key is not the secret of aws_access_key_id";
     assert_eq!(answer.error(400), message);
     let errors = json!({"aws_secret_access_key": [message]});

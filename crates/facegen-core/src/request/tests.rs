@@ -1,6 +1,7 @@
 //! The parser's promises, field by field.
 
-use proptest::prelude::*;
+mod telling;
+mod whatever;
 
 use super::*;
 
@@ -265,69 +266,6 @@ fn prompts_are_trimmed_bounded_and_free_of_nul() {
 }
 
 #[test]
-fn track_id_keeps_its_type_and_the_webhook_its_query() {
-    let request = parsed(&[
-        (" track_id", Scalar::Integer(7)),
-        ("webhook", text("https://example.com/done?secret=1")),
-    ]);
-    assert_eq!(request.track_id(), Some(&Scalar::Integer(7)));
-    assert_eq!(
-        request.webhook().unwrap().expose(),
-        "https://example.com/done?secret=1"
-    );
-    let request = parsed(&[("track_id", text("007"))]);
-    assert_eq!(request.track_id(), Some(&text("007")));
-}
-
-#[test]
-fn webhooks_that_could_never_be_called_are_refused() {
-    let message = "webhook must be an http or https URL";
-    for url in [
-        "receiver",
-        "file:///etc/passwd",
-        "http:/example.com",
-        "http://",
-        "https:///path",
-        "http://:80/",
-        "http://?x",
-        "http://user@/",
-        "https://\0a",
-        "https://a/\nforged line",
-        "https://a/\u{1b}[2J",
-        "https://a b/",
-        "x\nhttps://a",
-    ] {
-        assert_eq!(refusal(&[("webhook", text(url))]), message, "{url:?}");
-    }
-    for url in [
-        "https://a",
-        " HTTP://user:pw@a:8080/b?c#d ",
-        "https://[::1]/",
-        "https://bücher.example/ä",
-    ] {
-        let request = parsed(&[("webhook", text(url))]);
-        assert_eq!(request.webhook().unwrap().expose(), url.trim());
-    }
-}
-
-#[test]
-fn webhook_and_track_id_have_a_longest_length() {
-    let longest = format!("https://a/{}", "x".repeat(raw::MAX_WEBHOOK_BYTES - 10));
-    assert!(parsed(&[("webhook", text(&longest))]).webhook().is_some());
-    assert_eq!(
-        refusal(&[("webhook", text(&format!("{longest}x")))]),
-        "webhook must not be longer than 8192 bytes"
-    );
-    let longest = "ä".repeat(raw::MAX_TRACK_ID_BYTES / 2);
-    let request = parsed(&[("track_id", text(&longest))]);
-    assert_eq!(request.track_id(), Some(&text(&longest)));
-    assert_eq!(
-        refusal(&[("track_id", text(&format!("{longest}x")))]),
-        "track_id must not be longer than 1000 bytes"
-    );
-}
-
-#[test]
 fn unknown_fields_have_no_place() {
     let mut raw = RawGenerationRequest::default();
     for name in RawGenerationRequest::NAMES {
@@ -378,48 +316,5 @@ fn a_stored_request_reads_back_and_a_tampered_one_does_not() {
             serde_json::from_value::<GenerationRequest>(tampered).is_err(),
             "{field}"
         );
-    }
-}
-
-fn any_scalar() -> impl Strategy<Value = Scalar> {
-    prop_oneof![
-        Just(Scalar::Null),
-        any::<bool>().prop_map(Scalar::Bool),
-        any::<i64>().prop_map(Scalar::Integer),
-        (0_i64..800).prop_map(Scalar::Integer),
-        any::<f64>().prop_map(Scalar::Float),
-        "\\PC{0,20}".prop_map(Scalar::Text),
-        "[0-9]{1,4}(\\.[0-9]{1,2})?".prop_map(Scalar::Text),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn whatever_passes_is_in_range(
-        width in any_scalar(),
-        height in any_scalar(),
-        steps in any_scalar(),
-        guidance_scale in any_scalar(),
-        s_scale in any_scalar(),
-    ) {
-        let raw = raw(&[
-            ("width", width),
-            ("height", height),
-            ("num_inference_steps", steps),
-            ("guidance_scale", guidance_scale),
-            ("s_scale", s_scale),
-        ]);
-        match raw.parse() {
-            Err(error) => prop_assert!(!error.errors.is_empty()),
-            Ok(request) => {
-                let request = request.resolve_seed(|| 0);
-                prop_assert!(request.width() % 8 == 0 && request.height() % 8 == 0);
-                prop_assert!(request.width() >= 64 && request.height() >= 64);
-                prop_assert!(request.width() * request.height() <= size::MAX_AREA);
-                prop_assert!([21, 31, 41].contains(&request.steps()));
-                prop_assert!((0.0..=20.0).contains(&request.guidance_scale()));
-                prop_assert!((0.0..=2.0).contains(&request.s_scale()));
-            }
-        }
     }
 }

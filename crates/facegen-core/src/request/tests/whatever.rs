@@ -1,0 +1,48 @@
+//! Whatever is sent is read or refused, and nothing panics.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn any_scalar() -> impl Strategy<Value = Scalar> {
+    prop_oneof![
+        Just(Scalar::Null),
+        any::<bool>().prop_map(Scalar::Bool),
+        any::<i64>().prop_map(Scalar::Integer),
+        (0_i64..800).prop_map(Scalar::Integer),
+        any::<f64>().prop_map(Scalar::Float),
+        "\\PC{0,20}".prop_map(Scalar::Text),
+        "[0-9]{1,4}(\\.[0-9]{1,2})?".prop_map(Scalar::Text),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_passes_is_in_range(
+        width in any_scalar(),
+        height in any_scalar(),
+        steps in any_scalar(),
+        guidance_scale in any_scalar(),
+        s_scale in any_scalar(),
+    ) {
+        let raw = raw(&[
+            ("width", width),
+            ("height", height),
+            ("num_inference_steps", steps),
+            ("guidance_scale", guidance_scale),
+            ("s_scale", s_scale),
+        ]);
+        match raw.parse() {
+            Err(error) => prop_assert!(!error.errors.is_empty()),
+            Ok(request) => {
+                let request = request.resolve_seed(|| 0);
+                prop_assert!(request.width() % 8 == 0 && request.height() % 8 == 0);
+                prop_assert!(request.width() >= 64 && request.height() >= 64);
+                prop_assert!(request.width() * request.height() <= size::MAX_AREA);
+                prop_assert!([21, 31, 41].contains(&request.steps()));
+                prop_assert!((0.0..=20.0).contains(&request.guidance_scale()));
+                prop_assert!((0.0..=2.0).contains(&request.s_scale()));
+            }
+        }
+    }
+}
