@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use facegen_diffusion::{
-    AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, FaceIdPlusProjection, ImagePrompt,
-    Scheduler,
+    AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
 use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
 use facegen_engine::face::{FaceEncoder, ImageProjection};
@@ -104,9 +103,9 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         uncond: Some(prepare(&arguments.negative_prompt, tokens.uncond)),
         guidance_scale: arguments.guidance_scale,
     });
-    let scheduler: Arc<dyn Scheduler> = Arc::new(
-        DdimScheduler::new(&DdimConfig::default(), arguments.num_inference_steps).unwrap(),
-    );
+    let scheduler = DdimConfig::default()
+        .build(arguments.num_inference_steps)
+        .unwrap();
     let (width, height) = (arguments.width, arguments.height);
     let mut state = DenoiseState::from_noise(
         arguments.seed,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use candle_core::Device;
-use facegen_diffusion::{DdimConfig, DdimScheduler, Scheduler};
+use facegen_diffusion::{DdimConfig, SchedulerConfig};
 use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
 
 use crate::support::{Golden, gpu_path, native, unet_and_projection};
@@ -20,8 +20,7 @@ fn latents_follow_the_reference_from_noise_to_the_last_step() {
                 uncond,
                 guidance_scale: 7.5,
             });
-            let scheduler: Arc<dyn Scheduler> =
-                Arc::new(DdimScheduler::new(&DdimConfig::default(), steps).unwrap());
+            let scheduler = DdimConfig::default().build(steps).unwrap();
             let mut state =
                 DenoiseState::from_noise(1234, 128, 128, scheduler, guidance, &Device::Cpu)
                     .unwrap();
@@ -52,8 +51,7 @@ fn states_that_share_a_call_get_their_own_latents() {
             uncond: uncond.filter(|_| guided),
             guidance_scale: 3.0,
         };
-        let scheduler: Arc<dyn Scheduler> =
-            Arc::new(DdimScheduler::new(&DdimConfig::default(), steps).unwrap());
+        let scheduler = DdimConfig::default().build(steps).unwrap();
         DenoiseState::from_noise(seed, 128, 128, scheduler, Arc::new(guidance), &Device::Cpu)
             .unwrap()
     };

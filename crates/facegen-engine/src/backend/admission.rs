@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 use facegen_core::{GenerationInput, GenerationRequest, GenerationTimings};
-use facegen_diffusion::{Conditioning, DdimConfig, DdimScheduler, ImagePrompt, Scheduler};
+use facegen_diffusion::{Conditioning, DdimConfig, ImagePrompt, SchedulerConfig};
 use facegen_vision::FaceAnalysis;
 
 use super::safety;
@@ -153,15 +153,14 @@ fn start_from_noise(
     request: &GenerationRequest,
     guidance: &Arc<Guidance>,
 ) -> Result<Vec<DenoiseState>, EngineError> {
-    let scheduler: Arc<dyn Scheduler> =
-        Arc::new(DdimScheduler::new(&DdimConfig::default(), request.steps())?);
+    let scheduler = DdimConfig::default().build(request.steps())?;
     let (width, height) = (request.width() as usize, request.height() as usize);
     let state = |index: usize| {
         DenoiseState::from_noise(
             request.sample_seed(index as u32),
             width,
             height,
-            Arc::clone(&scheduler),
+            scheduler.clone(),
             Arc::clone(guidance),
             models.compute.device(),
         )
