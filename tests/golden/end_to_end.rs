@@ -5,9 +5,9 @@ use candle_core::{Device, Tensor};
 use facegen_diffusion::{
     AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
-use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
-use facegen_engine::face::{FaceEncoder, ImageProjection};
-use facegen_engine::prompt::PromptTokenizer;
+use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
+use facegen_engine::sd15::face::{FaceEncoder, ImageProjection};
+use facegen_engine::sd15::prompt::PromptTokenizer;
 use facegen_nn::Compute;
 use facegen_vision::{
     ChannelOrder, Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError,

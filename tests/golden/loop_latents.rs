@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use facegen_diffusion::{DdimConfig, SchedulerConfig};
-use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
+use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
 
 use crate::support::{Golden, gpu_path, native, unet_and_projection};
 use crate::unet::prepared_rows;

@@ -13,7 +13,7 @@ use facegen_core::{Backend, BackendError, GenerationInput, Slot, SlotEvent};
 use facegen_diffusion::AutoencoderKl;
 use facegen_vision::RgbImage;
 
-use crate::denoise::{DenoiseState, denoise_step};
+use crate::sd15::denoise::{DenoiseState, denoise_step};
 use crate::{EngineError, LoadOptions, Models, Preset, SafetyPolicy};
 use batch_limit::BatchLimit;
 use safety::Checked;

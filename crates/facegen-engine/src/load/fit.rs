@@ -4,9 +4,9 @@ use facegen_diffusion::{
 use facegen_nn::clip::{ClipTextConfig, ClipVisionConfig};
 
 use super::component;
-use crate::denoise::{LATENT_CHANNELS, LATENT_SCALE};
+use crate::sd15::denoise::{LATENT_CHANNELS, LATENT_SCALE};
 use crate::preset::AdapterKind;
-use crate::prompt::PROMPT_TOKENS;
+use crate::sd15::prompt::PROMPT_TOKENS;
 use crate::{EngineError, Preset};
 
 /// Side of the picture of a face that the image encoder is given.

@@ -15,9 +15,9 @@ use facegen_vision::{
 
 use super::look::{BaseModel, Look, each, looks};
 use super::{LoadOptions, component, fit};
-use crate::face::{FaceEncoder, ImageProjection};
+use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::preset::AdapterKind;
-use crate::prompt::PromptTokenizer;
+use crate::sd15::prompt::PromptTokenizer;
 use crate::{EngineError, Preset, hub};
 
 /// Everything that a preset's pictures are made with.

@@ -5,7 +5,7 @@ use facegen_core::{BackendError, GenerationOutput, GenerationTimings, Slot, Slot
 use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
-use crate::denoise::DenoiseState;
+use crate::sd15::denoise::DenoiseState;
 use crate::load::BaseModel;
 
 /// One picture of a request on its way.

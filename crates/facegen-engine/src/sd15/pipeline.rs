@@ -8,9 +8,9 @@ use facegen_vision::FaceAnalysis;
 
 use super::safety;
 use super::slots::Admitted;
-use crate::denoise::{DenoiseState, Guidance};
+use crate::sd15::denoise::{DenoiseState, Guidance};
 use crate::load::Look;
-use crate::prompt::{PROMPT_TOKENS, PromptTokens};
+use crate::sd15::prompt::{PROMPT_TOKENS, PromptTokens};
 use crate::{EngineError, Models, SafetyPolicy};
 
 /// All that happens to a request before its first step: face, prompts,
