@@ -6,7 +6,7 @@ use facegen_diffusion::{
     AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
 use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
-use facegen_engine::sd15::face::{FaceEncoder, ImageProjection};
+use facegen_engine::sd15::face::FaceEncoder;
 use facegen_engine::sd15::prompt::PromptTokenizer;
 use facegen_nn::Compute;
 use facegen_vision::{
@@ -116,7 +116,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         &Device::Cpu,
     )
     .unwrap();
-    while !state.is_done() {
+    while state.steps_left() > 0 {
         denoise_step(&unet, &mut [&mut state], compute).unwrap();
     }
     state.latents().clone()
@@ -130,7 +130,7 @@ fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEnco
         nobody,
         image_encoder,
         &config("clip_vision"),
-        ImageProjection::FaceIdPlus(Box::new(projection)),
+        Box::new(projection),
         ChannelOrder::Bgr,
     )
     .unwrap()

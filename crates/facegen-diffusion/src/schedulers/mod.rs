@@ -22,7 +22,7 @@ pub trait SchedulerConfig: Debug + Send + Sync {
 }
 
 /// A denoising schedule on its way from the first step to the last.
-pub trait Scheduler: Debug + Send {
+pub trait Scheduler: Debug + Send + Sync {
     /// The timestep of each step, noisiest first.
     fn timesteps(&self) -> &[f32];
 

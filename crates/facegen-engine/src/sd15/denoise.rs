@@ -71,10 +71,10 @@ impl DenoiseState {
         self.step
     }
 
-    /// Whether no step is left.
+    /// Steps that are left.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.step == self.scheduler.timesteps().len()
+    pub fn steps_left(&self) -> usize {
+        self.scheduler.timesteps().len() - self.step
     }
 
     /// Whether both can share a call of one UNet.

@@ -1,171 +1,154 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candle_core::Tensor;
-use facegen_core::{GenerationInput, GenerationRequest, GenerationTimings};
-use facegen_diffusion::{Conditioning, DdimConfig, ImagePrompt, SchedulerConfig};
-use facegen_vision::FaceAnalysis;
+use facegen_core::request::RequestLimits;
+use facegen_core::{GenerationInput, GenerationTimings};
+use facegen_diffusion::{AutoencoderKl, DdimConfig, SchedulerConfig};
+use facegen_vision::RgbImage;
 
-use super::safety;
-use super::slots::Admitted;
-use crate::sd15::denoise::{DenoiseState, Guidance};
-use crate::load::Look;
-use crate::sd15::prompt::{PROMPT_TOKENS, PromptTokens};
-use crate::{EngineError, Models, SafetyPolicy};
+use super::denoise::{DenoiseState, denoise_step};
+use super::inputs;
+use crate::load::BaseModel;
+use crate::pipeline::{Pipeline, PreparedRequest, SampleId};
+use crate::{EngineError, Models};
 
-/// All that happens to a request before its first step: face, prompts,
-/// conditioning and noise.
-pub(super) fn admit(
-    models: &Models,
+/// Stable Diffusion 1.5 with an IP-Adapter.
+///
+/// The numbers of the steps are those of diffusers'
+/// `pipelines/stable_diffusion/pipeline_stable_diffusion.py` (`__call__`); what
+/// comes before them is IP-Adapter's `ip_adapter/ip_adapter_faceid.py`
+/// (`generate`).
+#[derive(Debug)]
+pub struct StableDiffusionPipeline {
+    models: Models,
+    scheduler: Box<dyn SchedulerConfig>,
     adapter_scale: f64,
-    policy: SafetyPolicy,
-    input: &GenerationInput,
-) -> Result<Admitted, EngineError> {
-    let request = &input.request;
-    let look = look_of(models, request)?;
-    let mut warnings = Vec::new();
-    let mut timings = GenerationTimings::default();
-    let face = timed(&mut timings.face_analysis, || {
-        models.face.analyze(&input.face)
-    })?;
-    let prompts = timed(&mut timings.text_encoding, || {
-        models
-            .compute
-            .run(|| encode_prompts(models, look, request, &mut warnings))
-    })?;
-    let guidance = timed(&mut timings.conditioning, || {
-        models
-            .compute
-            .run(|| prepare_guidance(models, look, adapter_scale, request, &face, prompts))
-    })?;
-    warn_of_others(&face, &mut warnings);
-    let safety_action = safety::action(models, policy, request.safety(), &mut warnings);
-    Ok(Admitted {
-        base: look.base.clone(),
-        seed: request.seed(),
-        steps: request.steps(),
-        states: start_from_noise(models, request, &guidance)?,
-        safety_action,
-        warnings,
-        timings,
-    })
+    limits: RequestLimits,
+    samples: BTreeMap<SampleId, Sample>,
+    next: SampleId,
 }
 
-/// The hidden states of the prompt and, where there is guidance, of the
-/// negative prompt.
-struct Prompts {
-    positive: Tensor,
-    negative: Option<Tensor>,
+/// One picture on its way, and what it is made with.
+#[derive(Debug)]
+pub struct Sample {
+    base: BaseModel,
+    state: DenoiseState,
 }
 
-fn encode_prompts(
-    models: &Models,
-    look: &Look,
-    request: &GenerationRequest,
-    warnings: &mut Vec<String>,
-) -> Result<Prompts, EngineError> {
-    let (prompt, negative_prompt) = (
-        look.recipe.prompt(request.prompt()),
-        look.recipe.negative_prompt(request.negative_prompt()),
-    );
-    let mut encode = |field, prompt: &str| {
-        let tokens = tokenize(models, field, prompt, warnings)?;
-        Ok::<_, EngineError>(look.base.text_encoder.forward(&tokens.ids)?)
-    };
-    let positive = encode("prompt", &prompt)?;
-    let guided = request.guidance_scale() > 1.0;
-    let negative = guided.then(|| encode("negative_prompt", &negative_prompt));
-    Ok(Prompts {
-        positive,
-        negative: negative.transpose()?,
-    })
-}
-
-/// Keys and values of both rows of guidance.
-fn prepare_guidance(
-    models: &Models,
-    look: &Look,
-    adapter_scale: f64,
-    request: &GenerationRequest,
-    face: &FaceAnalysis,
-    prompts: Prompts,
-) -> Result<Arc<Guidance>, EngineError> {
-    let id_embedding = face.id_embedding.as_deref();
-    let tokens = models
-        .face
-        .tokens(&face.crop, id_embedding, request.s_scale())?;
-    let scale = models
-        .face
-        .attention_scale(adapter_scale, request.s_scale());
-    let prepare = |text: Tensor, tokens: Tensor| {
-        let image = Some(ImagePrompt { tokens, scale });
-        look.base.unet.prepare(&Conditioning { text, image })
-    };
-    Ok(Arc::new(Guidance {
-        cond: prepare(prompts.positive, tokens.cond)?,
-        uncond: prompts
-            .negative
-            .map(|text| prepare(text, tokens.uncond))
-            .transpose()?,
-        guidance_scale: request.guidance_scale(),
-    }))
-}
-
-/// The caller should know when there was a choice.
-fn warn_of_others(face: &FaceAnalysis, warnings: &mut Vec<String>) {
-    if face.faces_found > 1 {
-        let (faces, chosen) = (face.faces_found, face.choice.chosen());
-        warnings.push(format!(
-            "face_image shows {faces} faces; {chosen} one was used"
-        ));
+impl StableDiffusionPipeline {
+    /// Joins loaded models; `adapter_scale` is the weight of the image branch in
+    /// every cross-attention.
+    #[must_use]
+    pub fn new(models: Models, adapter_scale: f64, limits: RequestLimits) -> Self {
+        Self {
+            models,
+            scheduler: Box::new(DdimConfig::default()),
+            adapter_scale,
+            limits,
+            samples: BTreeMap::new(),
+            next: SampleId::default(),
+        }
     }
 }
 
-/// How the pictures of a request are made.
-fn look_of<'m>(models: &'m Models, request: &GenerationRequest) -> Result<&'m Look, EngineError> {
-    let style = request.style();
-    models.looks.get(&style).ok_or_else(|| {
-        let style = style.as_str();
-        EngineError::NotOffered(format!("this preset does not offer the style {style}"))
-    })
-}
+impl Pipeline for StableDiffusionPipeline {
+    type Prepared = Sample;
 
-/// The tokens of one prompt, the words of its style among them.
-fn tokenize(
-    models: &Models,
-    field: &str,
-    prompt: &str,
-    warnings: &mut Vec<String>,
-) -> Result<PromptTokens, EngineError> {
-    let tokens = models.tokenizer.encode(prompt)?;
-    if tokens.truncated > 0 {
-        let (fits, truncated) = (PROMPT_TOKENS - 2, tokens.truncated);
-        warnings.push(format!(
-            "{field} is longer than {fits} tokens; the last {truncated} were left off"
-        ));
+    fn limits(&self) -> &RequestLimits {
+        &self.limits
     }
-    Ok(tokens)
-}
 
-/// One state for each sample; sample *i* starts from the noise of `seed + i`.
-fn start_from_noise(
-    models: &Models,
-    request: &GenerationRequest,
-    guidance: &Arc<Guidance>,
-) -> Result<Vec<DenoiseState>, EngineError> {
-    let scheduler = DdimConfig::default().build(request.steps())?;
-    let (width, height) = (request.width() as usize, request.height() as usize);
-    let state = |index: usize| {
-        DenoiseState::from_noise(
-            request.sample_seed(index as u32),
-            width,
-            height,
-            scheduler.clone(),
-            Arc::clone(guidance),
-            models.compute.device(),
-        )
-    };
-    (0..request.samples()).map(state).collect()
+    fn prepare(&self, input: &GenerationInput) -> Result<PreparedRequest<Sample>, EngineError> {
+        let (models, request) = (&self.models, &input.request);
+        let compute = &models.compute;
+        let (mut warnings, mut timings) = (Vec::new(), GenerationTimings::default());
+        // 1. Check inputs.
+        let look = inputs::look_of(models, request)?;
+        // 2. Find, align and embed the face.
+        let face = timed(&mut timings.face_analysis, || {
+            models.face.analyze(&input.face)
+        })?;
+        inputs::warn_of_other_faces(&face, &mut warnings);
+        // 3. Encode the prompts.
+        let prompts = timed(&mut timings.text_encoding, || {
+            compute.run(|| inputs::encode_prompts(models, look, request, &mut warnings))
+        })?;
+        // 4. Encode the face, and compute what every cross-attention reads.
+        let guidance = timed(&mut timings.conditioning, || {
+            let scale = self.adapter_scale;
+            compute.run(|| inputs::prepare_guidance(models, look, scale, request, &face, prompts))
+        })?;
+        // 5. Prepare the timesteps.
+        let scheduler = self.scheduler.build(request.steps())?;
+        // 6. Prepare the latents.
+        let (width, height) = (request.width() as usize, request.height() as usize);
+        let sample = |index: usize| {
+            let (seed, base) = (request.sample_seed(index as u32), look.base.clone());
+            let (scheduler, guidance) = (scheduler.clone(), Arc::clone(&guidance));
+            let device = compute.device();
+            DenoiseState::from_noise(seed, width, height, scheduler, guidance, device)
+                .map(|state| Sample { base, state })
+        };
+        let samples = (0..request.samples()).map(sample);
+        Ok(PreparedRequest {
+            samples: samples.collect::<Result<_, _>>()?,
+            steps: scheduler.timesteps().len(),
+            warnings,
+            timings,
+        })
+    }
+
+    fn join(&mut self, prepared: Sample) -> SampleId {
+        let id = self.next;
+        self.next = id.next();
+        self.samples.insert(id, prepared);
+        id
+    }
+
+    fn can_share_step(&self, one: SampleId, other: SampleId) -> bool {
+        let [one, other] = [one, other].map(|id| self.samples.get(&id));
+        one.zip(other).is_some_and(|(one, other)| {
+            one.base.shares_unet(&other.base) && one.state.fits(&other.state)
+        })
+    }
+
+    fn step(&mut self, samples: &[SampleId]) -> Result<(), EngineError> {
+        let of_batch = |(id, sample): (&SampleId, _)| samples.contains(id).then_some(sample);
+        let batch: Vec<&mut Sample> = self.samples.iter_mut().filter_map(of_batch).collect();
+        let Some(unet) = batch.first().map(|sample| Arc::clone(&sample.base.unet)) else {
+            return Ok(());
+        };
+        let mut states: Vec<&mut DenoiseState> =
+            batch.into_iter().map(|sample| &mut sample.state).collect();
+        let compute = &self.models.compute;
+        // 7. One turn of the denoising loop.
+        compute.run(|| denoise_step(&unet, &mut states, compute))
+    }
+
+    fn steps_left(&self, sample: SampleId) -> usize {
+        let sample = self.samples.get(&sample);
+        sample.map_or(0, |sample| sample.state.steps_left())
+    }
+
+    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+        let unknown = || EngineError::Defect("there is no such sample".into());
+        let sample = self.samples.get(&sample).ok_or_else(unknown)?;
+        // 8. Decode the latents.
+        let decode = || sample.base.vae.decode(sample.state.latents());
+        let decoded = self.models.compute.run(decode)?;
+        // A sum is finite only if every value is; NaN would become black.
+        if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Err(EngineError::NotFinite);
+        }
+        let (_, _, height, width) = decoded.dims4()?;
+        let rgb = AutoencoderKl::to_rgb(&decoded)?;
+        Ok(RgbImage::new(width, height, rgb)?)
+    }
+
+    fn leave(&mut self, sample: SampleId) {
+        self.samples.remove(&sample);
+    }
 }
 
 /// Runs a stage and adds the time that it took.
