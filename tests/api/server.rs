@@ -15,7 +15,9 @@ use facegen_core::fake::{
     FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
 use facegen_core::request::Style;
-use facegen_core::{Current, FaceReader, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{
+    Current, FaceReader, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender,
+};
 use facegen_jobs::{
     EngineHandle, JobId, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey,
     Ports, Running,
@@ -72,6 +74,7 @@ impl Builder {
             capabilities: Capabilities {
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
+                limits: RequestLimits::default(),
                 dtype: "f32",
             },
             readiness: Arc::new(|| Readiness::Ready),

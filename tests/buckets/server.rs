@@ -14,7 +14,7 @@ use facegen_core::fake::{
     FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
 use facegen_core::redact::SafeUrl;
-use facegen_core::{Current, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{
     Bucket, EngineHandle, JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports,
     Running,
@@ -111,6 +111,7 @@ impl Server {
                 capabilities: Capabilities {
                     safety_checking: SafetyChecking::Absent,
                     styles: Vec::new(),
+                    limits: RequestLimits::default(),
                     dtype: "f32",
                 },
             }),

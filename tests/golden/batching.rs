@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use facegen_core::request::Scalar;
-use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
+use facegen_core::{
+    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+};
 use facegen_engine::{CandleBackend, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 
@@ -30,7 +32,10 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
     let photograph = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(photograph);
     let face = read_image(&std::fs::read(photograph).unwrap(), &ImageLimits::default()).unwrap();
     GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 0),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0),
         face,
     }
 }

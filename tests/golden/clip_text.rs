@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use candle_core::Tensor;
-use facegen_engine::prompt::PromptTokenizer;
+use facegen_engine::sd15::prompt::PromptTokenizer;
 
 use crate::support::{Golden, clip_text, data, gpu_path, native};
 

@@ -3,12 +3,11 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use facegen_diffusion::{
-    AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, FaceIdPlusProjection, ImagePrompt,
-    Scheduler,
+    AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
-use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
-use facegen_engine::face::{FaceEncoder, ImageProjection};
-use facegen_engine::prompt::PromptTokenizer;
+use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
+use facegen_engine::sd15::face::FaceEncoder;
+use facegen_engine::sd15::prompt::PromptTokenizer;
 use facegen_nn::Compute;
 use facegen_vision::{
     ChannelOrder, Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError,
@@ -104,9 +103,9 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         uncond: Some(prepare(&arguments.negative_prompt, tokens.uncond)),
         guidance_scale: arguments.guidance_scale,
     });
-    let scheduler: Arc<dyn Scheduler> = Arc::new(
-        DdimScheduler::new(&DdimConfig::default(), arguments.num_inference_steps).unwrap(),
-    );
+    let scheduler = DdimConfig::default()
+        .build(arguments.num_inference_steps)
+        .unwrap();
     let (width, height) = (arguments.width, arguments.height);
     let mut state = DenoiseState::from_noise(
         arguments.seed,
@@ -117,7 +116,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         &Device::Cpu,
     )
     .unwrap();
-    while !state.is_done() {
+    while state.steps_left() > 0 {
         denoise_step(&unet, &mut [&mut state], compute).unwrap();
     }
     state.latents().clone()
@@ -131,7 +130,7 @@ fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEnco
         nobody,
         image_encoder,
         &config("clip_vision"),
-        ImageProjection::FaceIdPlus(Box::new(projection)),
+        Box::new(projection),
         ChannelOrder::Bgr,
     )
     .unwrap()

@@ -103,7 +103,7 @@ fn projection_and_unet(compute: &Compute) {
 
     let golden = Golden::load("unet");
     let rows = prepared_rows(&golden, &unet, 1.0);
-    let noise_pred = predict(&unet, &golden.input("latents"), 500, &rows, compute);
+    let noise_pred = predict(&unet, &golden.input("latents"), 500.0, &rows, compute);
     check(
         &golden,
         "noise_pred.t_500.scale_1.0",

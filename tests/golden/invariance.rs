@@ -9,7 +9,7 @@ use crate::support::{Measure, distance, gpu_path, native, unet_and_projection, v
 /// Text and image tokens of the four requests of a batch: 77 + 4, 77 + 16, no
 /// image, and a longer text.
 const TOKENS: [(usize, usize); 4] = [(77, 4), (77, 16), (77, 0), (154, 4)];
-const TIMESTEPS: [usize; 4] = [941, 500, 48, 1];
+const TIMESTEPS: [f32; 4] = [941.0, 500.0, 48.0, 1.0];
 
 fn noise(seed: u32, shape: &[usize]) -> Tensor {
     let values = NoiseSource::new(seed).normal(shape.iter().product());
@@ -83,14 +83,14 @@ fn what_the_rows_of_a_sample_share_changes_no_byte() {
     let (latents, rows) = (noise(10, &[3, 4, 9, 13]), [0, 1, 1, 2]);
     let shared = FeatureMap::from_nchw(&latents, &compute).unwrap();
     let shared = unet
-        .forward_rows(&shared, &[941, 500, 1], &rows, &conditionings)
+        .forward_rows(&shared, &[941.0, 500.0, 1.0], &rows, &conditionings)
         .unwrap();
     let repeated = latents
         .index_select(&Tensor::new(&[0u32, 1, 1, 2], &Device::Cpu).unwrap(), 0)
         .unwrap();
     let repeated = FeatureMap::from_nchw(&repeated, &compute).unwrap();
     let repeated = unet
-        .forward(&repeated, &[941, 500, 500, 1], &conditionings)
+        .forward(&repeated, &[941.0, 500.0, 500.0, 1.0], &conditionings)
         .unwrap();
     assert_eq!(
         bytes(&shared.to_nchw().unwrap()),
@@ -100,7 +100,7 @@ fn what_the_rows_of_a_sample_share_changes_no_byte() {
     let three = FeatureMap::from_nchw(&latents, &compute).unwrap();
     for wrong in [[0, 1, 1, 1], [1, 0, 1, 2], [0, 0, 2, 2], [0, 1, 2, 3]] {
         assert!(
-            unet.forward_rows(&three, &[941, 500, 1], &wrong, &conditionings)
+            unet.forward_rows(&three, &[941.0, 500.0, 1.0], &wrong, &conditionings)
                 .is_err(),
             "{wrong:?}"
         );

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use candle_core::Device;
-use facegen_diffusion::{DdimConfig, DdimScheduler, Scheduler};
-use facegen_engine::denoise::{DenoiseState, Guidance, denoise_step};
+use facegen_diffusion::{DdimConfig, SchedulerConfig};
+use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
 
 use crate::support::{Golden, gpu_path, native, unet_and_projection};
 use crate::unet::prepared_rows;
@@ -20,12 +20,11 @@ fn latents_follow_the_reference_from_noise_to_the_last_step() {
                 uncond,
                 guidance_scale: 7.5,
             });
-            let scheduler: Arc<dyn Scheduler> =
-                Arc::new(DdimScheduler::new(&DdimConfig::default(), steps).unwrap());
+            let scheduler = DdimConfig::default().build(steps).unwrap();
             let mut state =
                 DenoiseState::from_noise(1234, 128, 128, scheduler, guidance, &Device::Cpu)
                     .unwrap();
-            while !state.is_done() {
+            while state.steps_left() > 0 {
                 denoise_step(&unet, &mut [&mut state], &compute).unwrap();
                 if state.step() == steps || (steps == 21 && [1, 5].contains(&state.step())) {
                     golden.check(
@@ -52,8 +51,7 @@ fn states_that_share_a_call_get_their_own_latents() {
             uncond: uncond.filter(|_| guided),
             guidance_scale: 3.0,
         };
-        let scheduler: Arc<dyn Scheduler> =
-            Arc::new(DdimScheduler::new(&DdimConfig::default(), steps).unwrap());
+        let scheduler = DdimConfig::default().build(steps).unwrap();
         DenoiseState::from_noise(seed, 128, 128, scheduler, Arc::new(guidance), &Device::Cpu)
             .unwrap()
     };

@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use facegen_diffusion::{
-    AdapterWeights, AutoencoderKl, Conditioning, DdimConfig, DdimScheduler, FaceIdPlusConfig,
-    FaceIdPlusProjection, ImagePrompt, Scheduler, UNet2DConditionModel, classifier_free_guidance,
+    AdapterWeights, AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusConfig,
+    FaceIdPlusProjection, ImagePrompt, SchedulerConfig, UNet2DConditionModel,
+    classifier_free_guidance,
 };
 use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
 use facegen_nn::{Compute, FeatureMap, Weights};
@@ -124,13 +125,13 @@ fn denoiser(compute: &Compute) {
         })
         .collect();
     let prepared: Vec<_> = prepared.iter().collect();
-    let predict = |latents: &Tensor, timestep: usize| {
+    let predict = |latents: &Tensor, timestep: f32| {
         let latents = FeatureMap::from_nchw(latents, compute).unwrap();
         let noise_pred = unet.forward_rows(&latents, &[timestep], &[0, 0], &prepared);
         noise_pred.unwrap().to_nchw().unwrap()
     };
     let latents = predictions.input("latents").narrow(0, 0, 1).unwrap();
-    for timestep in [1, 500, 941] {
+    for timestep in [1.0, 500.0, 941.0] {
         predictions.check(
             &format!("noise_pred.t_{timestep}"),
             &predict(&latents, timestep),
@@ -138,13 +139,13 @@ fn denoiser(compute: &Compute) {
     }
 
     let golden = golden("full_loop");
-    let scheduler = DdimScheduler::new(&DdimConfig::default(), 21).unwrap();
+    let mut scheduler = DdimConfig::default().build(21).unwrap();
     let mut latents = golden.input("latents");
     let started = Instant::now();
-    for (step, timestep) in scheduler.timesteps().to_vec().into_iter().enumerate() {
+    for timestep in scheduler.timesteps().to_vec() {
         let rows = predict(&latents, timestep).chunk(2, 0).unwrap();
         let noise_pred = classifier_free_guidance(&rows[0], &rows[1], GUIDANCE_SCALE).unwrap();
-        latents = scheduler.step(&noise_pred, step, &latents).unwrap();
+        latents = scheduler.step(&noise_pred, timestep, &latents).unwrap();
     }
     println!("21 steps in {:.1} s", started.elapsed().as_secs_f64());
     golden.check("latents", &latents);

@@ -6,7 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use facegen_core::request::Style;
-use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
+use facegen_core::{
+    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+};
 use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 use tempfile::TempDir;
@@ -81,7 +83,10 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join(photograph);
     let face = read_image(&fs::read(photograph).unwrap(), &ImageLimits::default()).unwrap();
     GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 0),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0),
         face,
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn prepared_rows(
 pub(crate) fn predict(
     unet: &UNet2DConditionModel,
     latents: &Tensor,
-    timestep: usize,
+    timestep: f32,
     rows: &[PreparedConditioning],
     compute: &Compute,
 ) -> Tensor {
@@ -48,7 +48,7 @@ fn predicted_noise_is_that_of_diffusers_with_ip_adapters_processors() {
         let (unet, _) = unet_and_projection(&compute);
         for scale in ["0.0", "0.6", "1.0"] {
             let rows = prepared_rows(&golden, &unet, scale.parse().unwrap());
-            for timestep in [1, 500, 941] {
+            for timestep in [1.0, 500.0, 941.0] {
                 let noise_pred =
                     predict(&unet, &golden.input("latents"), timestep, &rows, &compute);
                 golden.check(
@@ -58,9 +58,15 @@ fn predicted_noise_is_that_of_diffusers_with_ip_adapters_processors() {
             }
         }
         let rows = prepared_rows(&golden, &unet, 1.0);
-        let quiet = predict(&unet, &golden.input("quiet_latents"), 500, &rows, &compute);
+        let quiet = predict(
+            &unet,
+            &golden.input("quiet_latents"),
+            500.0,
+            &rows,
+            &compute,
+        );
         golden.check("quiet_noise_pred.t_500.scale_1.0", &quiet);
-        let odd = predict(&unet, &golden.input("odd_latents"), 500, &rows, &compute);
+        let odd = predict(&unet, &golden.input("odd_latents"), 500.0, &rows, &compute);
         golden.check("odd_noise_pred.t_500.scale_1.0", &odd);
     }
 }
@@ -69,7 +75,8 @@ fn predicted_noise_is_that_of_diffusers_with_ip_adapters_processors() {
 fn time_steps_are_embedded_as_in_diffusers() {
     let golden = Golden::load("unet");
     for channels in [32, 320] {
-        let rows = [1, 500, 941].map(|timestep| timestep_embedding(timestep, channels, true, 0.0));
+        let rows =
+            [1.0, 500.0, 941.0].map(|timestep| timestep_embedding(timestep, channels, true, 0.0));
         let actual = Tensor::from_vec(rows.concat(), (3, channels), &Device::Cpu).unwrap();
         golden.check(&format!("time_proj.{channels}"), &actual);
     }

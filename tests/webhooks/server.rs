@@ -12,8 +12,8 @@ use facegen_core::fake::{
 use facegen_core::redact::FaceImage;
 use facegen_core::{Clock, GenerationRequest};
 use facegen_core::{
-    FaceSource, JobState, RawGenerationRequest, Timestamp, WebhookMessage, WebhookOutcome,
-    WebhookSender,
+    FaceSource, JobState, RawGenerationRequest, RequestLimits, Timestamp, WebhookMessage,
+    WebhookOutcome, WebhookSender,
 };
 use facegen_jobs::{
     EngineHandle, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
@@ -164,7 +164,9 @@ fn request(receiver: &str) -> GenerationRequest {
         webhook: receiver.into(),
         ..RawGenerationRequest::default()
     };
-    raw.parse().unwrap().resolve_seed(|| 7)
+    raw.parse(&RequestLimits::default())
+        .unwrap()
+        .resolve_seed(|| 7)
 }
 
 /// Lets through to the receivers, and knows no name.

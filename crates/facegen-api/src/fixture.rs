@@ -1,9 +1,10 @@
 //! A job for unit tests.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use facegen_core::redact::SafeUrl;
-use facegen_core::request::{Scalar, Style};
+use facegen_core::request::{RequestLimits, Scalar, Style};
 use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
 use facegen_jobs::{FaceOrigin, Failure, Job, JobId, KeyId};
 
@@ -11,11 +12,12 @@ use crate::{Capabilities, SafetyChecking};
 
 pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 
-pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| Capabilities {
     safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
+    limits: RequestLimits::default(),
     dtype: "f32",
-};
+});
 
 /// A job of two pictures that has succeeded, with these fields set as well.
 pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
@@ -27,7 +29,10 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
     for (name, value) in fields {
         *raw.field_mut(name).unwrap() = value.clone();
     }
-    let request = raw.parse().unwrap().resolve_seed(|| 4_029_484_891);
+    let request = raw
+        .parse(&RequestLimits::default())
+        .unwrap()
+        .resolve_seed(|| 4_029_484_891);
     assert_eq!(request.style(), Style::Realistic);
     Job {
         id: JobId::new(32).unwrap(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::request::Style;
+use facegen_core::request::{RequestLimits, Style};
 use facegen_core::{Clock, Control, Current};
 use facegen_jobs::JobService;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,8 @@ pub struct Capabilities {
     pub safety_checking: SafetyChecking,
     /// The looks on offer.
     pub styles: Vec<Style>,
+    /// The sizes and numbers of steps on offer.
+    pub limits: RequestLimits,
     /// What the models compute in, e.g. `f32`.
     pub dtype: &'static str,
 }

@@ -49,7 +49,9 @@ pub use current::Current;
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
 pub use picture::Picture;
-pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestError};
+pub use request::{
+    FieldError, GenerationRequest, RawGenerationRequest, RequestError, RequestLimits,
+};
 pub use safety::SafetyVerdict;
 pub use state::JobState;
 pub use storage::{

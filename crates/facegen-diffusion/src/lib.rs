@@ -22,6 +22,6 @@ pub use adapter::{AdapterWeights, FaceIdPlusConfig};
 pub use conditioning::{Conditioning, ImagePrompt};
 pub use guidance::classifier_free_guidance;
 pub use image_projection::{FaceIdPlusProjection, PlusFaceConfig, PlusFaceProjection};
-pub use schedulers::{DdimConfig, DdimScheduler, Scheduler};
+pub use schedulers::{DdimConfig, DdimScheduler, Scheduler, SchedulerConfig};
 pub use unet::{PreparedConditioning, UNet2DConditionConfig, UNet2DConditionModel};
 pub use vae::{AutoencoderKl, AutoencoderKlConfig};

@@ -1,10 +1,8 @@
 use std::path::PathBuf;
 
-use facegen_core::BackendError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
-use crate::device_fault::DeviceFault;
 use crate::hub::HubError;
 
 /// Why a preset could not be loaded or a picture not be made.
@@ -90,23 +88,5 @@ impl From<WeightsError> for EngineError {
 impl From<candle_core::Error> for EngineError {
     fn from(error: candle_core::Error) -> Self {
         Self::Model(error.into())
-    }
-}
-
-impl From<EngineError> for BackendError {
-    fn from(error: EngineError) -> Self {
-        let message = error.to_string();
-        match (&error, DeviceFault::of(&error)) {
-            (EngineError::Vision(VisionError::NoFace), _) => Self::NoFace,
-            (EngineError::Vision(VisionError::DegenerateLandmarks), _) => {
-                Self::InvalidFace(message)
-            }
-            (EngineError::NotFinite | EngineError::Vision(VisionError::SafetyScore), _) => {
-                Self::NotFinite
-            }
-            (_, Some(DeviceFault::OutOfMemory)) => Self::OutOfMemory,
-            (_, Some(DeviceFault::Lost)) => Self::DeviceLost(message),
-            (_, None) => Self::Failed(message),
-        }
     }
 }

@@ -7,31 +7,30 @@
 //! | [`load`] | the models of a preset in memory, whatever their files are |
 //! | [`inspect()`] | which files those are on this machine |
 //! | [`synthetic`] | seeded weights for presets that ship none |
-//! | [`prompt`] | text to the 77 tokens of CLIP |
-//! | [`face`] | a photograph to image tokens |
-//! | [`denoise`] | one picture on its way from noise to latents |
+//! | [`pipeline`] | [`Pipeline`], the port between the backend and a family of models |
+//! | [`sd15`] | the pipeline of Stable Diffusion 1.5 |
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
 //! | [`device`] | the choice between CPU, CUDA and Metal |
 //! | [`encode`] | pictures to PNG |
 
 pub mod backend;
-pub mod denoise;
 pub mod device;
 mod device_fault;
 pub mod encode;
 mod error;
-pub mod face;
 pub mod hub;
 mod inspect;
 pub mod load;
+pub mod pipeline;
 pub mod preset;
-pub mod prompt;
+pub mod sd15;
 pub mod synthetic;
 
-pub use backend::CandleBackend;
+pub use backend::{CandleBackend, PipelineBackend, SafetyStage};
 pub use device::DeviceChoice;
 pub use encode::encode_png;
 pub use error::EngineError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
+pub use pipeline::Pipeline;
 pub use preset::Preset;

@@ -17,7 +17,7 @@ use facegen_core::fake::{
 use facegen_core::redact::{FaceImage, Secret};
 use facegen_core::{
     FaceSource, FileKind, FileName, GenerationRequest, ImageStore, RawGenerationRequest,
-    WebhookMessage, WebhookOutcome, WebhookSender,
+    RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender,
 };
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -168,7 +168,9 @@ pub(crate) fn raw(prompt: &str) -> RawGenerationRequest {
 }
 
 pub(crate) fn parse(raw: RawGenerationRequest) -> GenerationRequest {
-    raw.parse().unwrap().resolve_seed(|| 7)
+    raw.parse(&RequestLimits::default())
+        .unwrap()
+        .resolve_seed(|| 7)
 }
 
 pub(crate) fn request(prompt: &str) -> GenerationRequest {

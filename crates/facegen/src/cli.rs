@@ -145,6 +145,8 @@ impl From<RequestArguments> for RawGenerationRequest {
 mod tests {
     use clap::CommandFactory;
 
+    use facegen_core::RequestLimits;
+
     use super::*;
 
     #[test]
@@ -167,7 +169,10 @@ mod tests {
                     --safety-checker false --safety-checker-type black";
         let arguments = generate(line);
         let raw = RawGenerationRequest::from(arguments.request);
-        let request = raw.parse().unwrap().resolve_seed(|| 0);
+        let request = raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0);
         assert_eq!((request.prompt(), request.negative_prompt()), ("a", "b"));
         assert_eq!((request.seed(), request.steps()), (1, 31));
         assert_eq!((request.guidance_scale(), request.s_scale()), (3.0, 0.5));
@@ -184,7 +189,8 @@ mod tests {
     fn negative_numbers_reach_the_parser_that_refuses_them() {
         let line = "facegen generate --face f.jpg --prompt a --seed -1 --s-scale -0.5";
         let arguments = generate(line);
-        let refused = RawGenerationRequest::from(arguments.request).parse();
+        let refused =
+            RawGenerationRequest::from(arguments.request).parse(&RequestLimits::default());
         assert_eq!(
             refused.unwrap_err().to_string(),
             "seed must be between 0 and 4294967295"

@@ -48,11 +48,10 @@ impl EngineArguments {
     }
 }
 
-/// Finds the preset and loads it on an engine thread of its own.
-pub(crate) fn start(arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
+/// Loads a preset on an engine thread of its own.
+pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
     let accept = arguments.accepted(&Environment::of_process());
     let accept = accept.context("the settings, of which models.accept counts here")?;
-    let preset = find(&arguments.models_dir, &arguments.preset)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,

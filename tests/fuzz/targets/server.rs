@@ -14,7 +14,7 @@ use facegen_api::{
 };
 use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, MemoryStore};
 use facegen_core::request::Style;
-use facegen_core::{Current, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports};
 use http_body_util::BodyExt;
 use tempfile::TempDir;
@@ -69,6 +69,7 @@ async fn start(folder: &Path) -> (Router, String) {
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::OnRequest,
         styles: vec![Style::Realistic],
+        limits: RequestLimits::default(),
         dtype: "f32",
     };
     let ports = ports(&clock, capabilities.clone());

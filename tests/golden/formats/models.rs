@@ -91,6 +91,6 @@ pub(super) fn adapted_unet(weights: &Weights, adapter: Option<&AdapterWeights>) 
     let text = normal(&[1, 77, WIDTH]);
     let conditioning = model.prepare(&Conditioning { text, image })?;
     let latents = FeatureMap::from_nchw(&normal(&[1, 4, 8, 8]), &compute)?;
-    let noise = model.forward(&latents, &[500], &[&conditioning])?;
+    let noise = model.forward(&latents, &[500.0], &[&conditioning])?;
     Ok(noise.to_nchw()?.to_dtype(DType::F32)?)
 }

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use facegen_core::request::Scalar;
 use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
-    SlotEvent,
+    RequestLimits, SlotEvent,
 };
 use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy};
 use facegen_vision::{RgbImage, SafetyAction, redact};
@@ -92,7 +92,10 @@ fn input(fields: &[(&str, &str)]) -> GenerationInput {
         *raw.field_mut(name).unwrap() = Scalar::Text((*value).to_owned());
     }
     GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 0),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0),
         face: photograph(),
     }
 }

@@ -15,7 +15,6 @@ use facegen_jobs::{Job, Submission};
 use tracing::{Span, warn};
 use uuid::Uuid;
 
-use crate::ApiError;
 use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedState, off_the_runtime};
 use crate::handlers::pictures::output;
@@ -25,6 +24,7 @@ use crate::openapi::errors::MakeGenErrors;
 use crate::openapi::request::MakeGenRequest;
 use crate::response::Json;
 use crate::wire::{Failed, Generation, Processing, Success};
+use crate::{ApiError, Capabilities};
 
 /// Makes pictures
 ///
@@ -56,12 +56,18 @@ pub(crate) async fn make_gen(
     } = call;
     state.jobs.count_request(&key)?;
     let name = idempotency_key.as_ref().map(read_name).transpose()?;
-    let styles = state.capabilities.styles.clone();
+    let capabilities = state.capabilities.clone();
     let max_face_bytes = state.config.max_face_bytes;
     // The share goes along: the work goes on when its caller has gone.
     let parsing = off_the_runtime(move || {
         let open_sides = family.open_sides(&body.generation);
-        let parsed = parse(body, open_sides, &styles, max_face_bytes, name.as_deref());
+        let parsed = parse(
+            body,
+            open_sides,
+            &capabilities,
+            max_face_bytes,
+            name.as_deref(),
+        );
         (parsed, share)
     });
     let (parsed, share) = in_time(parsing).await??;
@@ -90,7 +96,7 @@ pub(crate) async fn make_gen(
 fn parse(
     body: RequestBody,
     open_sides: OpenSides,
-    styles: &[Style],
+    capabilities: &Capabilities,
     max_face_bytes: usize,
     name: Option<&str>,
 ) -> Result<(GenerationRequest, FaceSource, Option<Idempotency>), RequestError> {
@@ -103,9 +109,9 @@ fn parse(
     let face = read_face(face_image, max_face_bytes);
     // The others are of no meaning here, so as good as unknown.
     errors.retain(|error| is_own(error.field));
-    note(&mut errors, check_style(&generation, styles));
+    note(&mut errors, check_style(&generation, &capabilities.styles));
     let face = note(&mut errors, face);
-    let request = generation.parse().map_err(|found| {
+    let request = generation.parse(&capabilities.limits).map_err(|found| {
         for error in found.errors {
             note::<()>(&mut errors, Err(error));
         }

@@ -6,8 +6,9 @@ use facegen_core::bucket::raw::{
 };
 use facegen_core::request::prompt::MAX_CHARACTERS;
 use facegen_core::request::raw::{MAX_TRACK_ID_BYTES, MAX_WEBHOOK_BYTES};
-use facegen_core::request::size::SIDES;
-use facegen_core::request::{GuidanceScale, SScale, SafetyCheckerType, Samples, Steps, Style};
+use facegen_core::request::{
+    GuidanceScale, SScale, SafetyCheckerType, Samples, SizeLimits, StepChoices, Style,
+};
 use facegen_core::{RawBucketDetails, RawGenerationRequest};
 use facegen_jobs::JobId;
 use utoipa::openapi::RefOr;
@@ -177,12 +178,12 @@ fn picture_field(name: &str) -> Option<AnyOfBuilder> {
             "What the pictures shall not show. Unused when the guidance scale is 1 or less.",
         ),
         "width" | "height" => (
-            lenient::integer(&SIDES, Some(512)),
+            lenient::integer(&SizeLimits::default().sides(), Some(512)),
             "In pixels; width times height is at most 512 × 768. Rounded down to a multiple of 8. \
              Without it, on the paths of v6 the photograph's decides.",
         ),
         "num_inference_steps" => (
-            lenient::integer(&Steps::ACCEPTED, Some(21)),
+            lenient::integer(&StepChoices::ACCEPTED, Some(21)),
             "Snapped to the nearest of 21, 31 and 41.",
         ),
         "guidance_scale" => (

@@ -136,15 +136,15 @@ fn pictures_in_a_bucket_are_linked_there_and_are_not_temporary() {
 fn a_checker_that_is_not_there_is_not_claimed() {
     let none = Capabilities {
         safety_checking: SafetyChecking::Absent,
-        ..CAPABILITIES
+        ..CAPABILITIES.clone()
     };
     let always = Capabilities {
         safety_checking: SafetyChecking::Always,
-        ..CAPABILITIES
+        ..CAPABILITIES.clone()
     };
     for (asked, capabilities, claimed) in [
-        (true, &CAPABILITIES, "yes"),
-        (false, &CAPABILITIES, "no"),
+        (true, &*CAPABILITIES, "yes"),
+        (false, &*CAPABILITIES, "no"),
         (true, &none, "no"),
         (false, &none, "no"),
         (true, &always, "yes"),

@@ -11,6 +11,7 @@
 //! | [`scalar`] | [`Scalar`] and its lenient readers |
 //! | [`raw`] | [`RawGenerationRequest`], and the parser |
 //! | [`errors`] | [`FieldError`] and [`RequestError`] |
+//! | [`limits`] | [`RequestLimits`], what a preset offers of sizes and steps |
 //! | [`prompt`] | [`Prompt`] |
 //! | [`size`] | [`PictureSize`] |
 //! | [`open_sides`] | [`OpenSides`], sizes that follow the photograph's |
@@ -19,6 +20,7 @@
 
 pub mod choices;
 pub mod errors;
+pub mod limits;
 pub mod open_sides;
 pub mod prompt;
 pub mod raw;
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use choices::{Safety, SafetyCheckerType, Style};
 pub use errors::{FieldError, RequestError};
+pub use limits::{RequestLimits, SizeLimits, StepChoices};
 pub use open_sides::OpenSides;
 pub use prompt::Prompt;
 pub use raw::RawGenerationRequest;
@@ -54,6 +57,9 @@ pub struct GenerationRequest {
     size: PictureSize,
     #[serde(default, skip_serializing_if = "OpenSides::is_none")]
     open_sides: OpenSides,
+    /// Of the preset that the request was read for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    size_limits: SizeLimits,
     steps: Steps,
     guidance_scale: GuidanceScale,
     s_scale: SScale,
@@ -80,13 +86,13 @@ impl GenerationRequest {
         self.negative_prompt.as_ref().map_or("", Prompt::as_str)
     }
 
-    /// The width of the pictures in pixels, a multiple of 8.
+    /// The width of the pictures in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {
         self.size.width()
     }
 
-    /// The height of the pictures in pixels, a multiple of 8.
+    /// The height of the pictures in pixels.
     #[must_use]
     pub fn height(&self) -> u32 {
         self.size.height()
@@ -103,16 +109,37 @@ impl GenerationRequest {
     #[must_use]
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
         Self {
-            size: self.open_sides.fit(self.size, width, height),
+            size: self
+                .open_sides
+                .fit(self.size, width, height, &self.size_limits),
             open_sides: OpenSides::None,
             ..self
         }
     }
 
-    /// The number of denoising steps: 21, 31 or 41.
+    /// The number of denoising steps.
     #[must_use]
     pub fn steps(&self) -> usize {
         self.steps.get()
+    }
+
+    /// Checks the size and the number of steps, which may have been read for
+    /// another preset than the one that makes the pictures.
+    ///
+    /// # Errors
+    /// The field that the preset does not offer.
+    pub fn check(&self, limits: &RequestLimits) -> Result<(), FieldError> {
+        let size = PictureSize::new(self.width(), self.height(), &limits.size)?;
+        if size != self.size {
+            let rule = format!("must be a multiple of {}", limits.size.multiple_of());
+            return Err(FieldError::new("width", rule));
+        }
+        let steps = u32::from(self.steps);
+        if limits.steps.nearest(steps) != steps {
+            let rule = format!("must be one of {}", limits.steps);
+            return Err(FieldError::new("num_inference_steps", rule));
+        }
+        Ok(())
     }
 
     /// How strongly the prompt is followed, 0 to 20. At 1 and below there is
@@ -181,6 +208,10 @@ impl GenerationRequest {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+fn is_default(limits: &SizeLimits) -> bool {
+    *limits == SizeLimits::default()
 }
 
 /// A parsed request whose seed may still have to be drawn.

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::size::{MAX_AREA, SIDES};
-use super::{PictureSize, Scalar};
+use super::{PictureSize, Scalar, SizeLimits};
 
 /// So that a side that is exact does not fall to the next multiple below.
 const ROUNDING: f64 = 1e-6;
@@ -46,32 +45,40 @@ impl OpenSides {
     /// the sides of `given` that were given. The ratio of the photograph is
     /// kept as far as the limits of sizes let it be.
     #[must_use]
-    pub fn fit(self, given: PictureSize, width: u32, height: u32) -> PictureSize {
+    pub fn fit(
+        self,
+        given: PictureSize,
+        width: u32,
+        height: u32,
+        limits: &SizeLimits,
+    ) -> PictureSize {
         let ratio = f64::from(width.max(1)) / f64::from(height.max(1));
         let (wanted_width, wanted_height) = match self {
             Self::None => return given,
             Self::Width => (f64::from(given.height()) * ratio, given.height().into()),
             Self::Height => (given.width().into(), f64::from(given.width()) / ratio),
             Self::Both => {
-                let scale = scale(f64::from(width.max(1)), f64::from(height.max(1)));
+                let scale = scale(f64::from(width.max(1)), f64::from(height.max(1)), limits);
                 (f64::from(width) * scale, f64::from(height) * scale)
             }
         };
-        let (width, height) = (side(wanted_width), side(wanted_height));
+        let (width, height) = (side(wanted_width, limits), side(wanted_height, limits));
+        let max_area = limits.max_area();
         let (width, height) = match self {
-            Self::Width => (width.min(MAX_AREA / height), height),
-            Self::None | Self::Height | Self::Both => (width, height.min(MAX_AREA / width)),
+            Self::Width => (width.min(max_area / height), height),
+            Self::None | Self::Height | Self::Both => (width, height.min(max_area / width)),
         };
         // Sides and area are within the limits.
-        PictureSize::new(width, height).unwrap_or(given)
+        PictureSize::new(width, height, limits).unwrap_or(given)
     }
 }
 
 /// By how much a photograph has to be enlarged to lie within the limits. Where
 /// it cannot, the largest sides count.
-fn scale(width: f64, height: f64) -> f64 {
-    let (least, most) = (f64::from(*SIDES.start()), f64::from(*SIDES.end()));
-    let largest = (f64::from(MAX_AREA) / (width * height)).sqrt();
+fn scale(width: f64, height: f64, limits: &SizeLimits) -> f64 {
+    let sides = limits.sides();
+    let (least, most) = (f64::from(*sides.start()), f64::from(*sides.end()));
+    let largest = (f64::from(limits.max_area()) / (width * height)).sqrt();
     let largest = largest.min(most / width.max(height));
     (least / width.min(height)).max(1.0).min(largest)
 }
@@ -80,10 +87,11 @@ fn scale(width: f64, height: f64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a side is between 64 and 768"
+    reason = "a side lies between the limits, which are pixels"
 )]
-fn side(wanted: f64) -> u32 {
-    let (least, most) = (f64::from(*SIDES.start()), f64::from(*SIDES.end()));
+fn side(wanted: f64, limits: &SizeLimits) -> u32 {
+    let sides = limits.sides();
+    let (least, most) = (f64::from(*sides.start()), f64::from(*sides.end()));
     (wanted + ROUNDING).clamp(least, most) as u32
 }
 
@@ -94,8 +102,9 @@ mod tests {
     use super::*;
 
     fn fit(open: OpenSides, given: (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
-        let given = PictureSize::new(given.0, given.1).unwrap();
-        open.fit(given, photograph.0, photograph.1).into()
+        let given = PictureSize::try_from(given).unwrap();
+        let limits = SizeLimits::default();
+        open.fit(given, photograph.0, photograph.1, &limits).into()
     }
 
     #[test]
@@ -144,12 +153,13 @@ mod tests {
             height in 1_u32..=100_000,
             given in (64_u32..=512, 64_u32..=768),
         ) {
-            let given = PictureSize::new(given.0, given.1).unwrap();
-            let size = OpenSides::Width.fit(given, width, height);
+            let limits = SizeLimits::default();
+            let given = PictureSize::new(given.0, given.1, &limits).unwrap();
+            let size = OpenSides::Width.fit(given, width, height, &limits);
             prop_assert_eq!(size.height(), given.height());
-            let size = OpenSides::Height.fit(given, width, height);
+            let size = OpenSides::Height.fit(given, width, height, &limits);
             prop_assert_eq!(size.width(), given.width());
-            let size = OpenSides::Both.fit(PictureSize::default(), width, height);
+            let size = OpenSides::Both.fit(given, width, height, &limits);
             let ratio = f64::from(width) / f64::from(height);
             if (0.2..5.0).contains(&ratio) && width.min(height) >= 64 {
                 let made = f64::from(size.width()) / f64::from(size.height());

@@ -100,17 +100,18 @@ impl RawGenerationRequest {
         })
     }
 
-    /// Reads every field, and checks that each value can be used.
+    /// Reads every field, and checks that each value can be used within the
+    /// limits of a preset.
     ///
     /// # Errors
     /// All fields that are missing or cannot be used, with one sentence each.
-    pub fn parse(self) -> Result<UnseededRequest, RequestError> {
+    pub fn parse(self, limits: &RequestLimits) -> Result<UnseededRequest, RequestError> {
         let mut findings = Findings::default();
         let prompt = findings.accept(read_prompt("prompt", &self.prompt, true));
         let negative_prompt =
             findings.accept(read_prompt("negative_prompt", &self.negative_prompt, false));
-        let size = PictureSize::read(&self.width, &self.height, &mut findings);
-        let steps = Steps::read(&self.num_inference_steps, &mut findings);
+        let size = PictureSize::read(&self.width, &self.height, &limits.size, &mut findings);
+        let steps = Steps::read(&self.num_inference_steps, &limits.steps, &mut findings);
         let guidance_scale = GuidanceScale::read(&self.guidance_scale, &mut findings);
         let s_scale = SScale::read(&self.s_scale, &mut findings);
         let seed = findings.accept(self.seed.integer_within("seed", 0..=u32::MAX));
@@ -134,6 +135,7 @@ impl RawGenerationRequest {
             negative_prompt,
             size,
             open_sides: OpenSides::None,
+            size_limits: limits.size,
             steps,
             guidance_scale,
             s_scale,

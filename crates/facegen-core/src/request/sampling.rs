@@ -6,71 +6,49 @@ use serde::{Deserialize, Serialize};
 
 use super::errors::Findings;
 use super::scalar::out_of_range;
-use super::{FieldError, Scalar};
+use super::{FieldError, Scalar, StepChoices};
 
-/// A number of denoising steps: 21, 31 or 41.
+/// A number of denoising steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Steps(u32);
 
 impl Steps {
-    /// The numbers of steps that the API offers.
-    pub const CHOICES: [u32; 3] = [21, 31, 41];
-
-    /// What callers may ask for. Official clients send 20 by default and allow
-    /// up to 150, so a strict choice of three would break them.
-    pub const ACCEPTED: RangeInclusive<u32> = 1..=150;
-
-    /// The choice nearest to `asked`; of two equally near ones the higher.
-    ///
-    /// # Errors
-    /// `asked` lies outside of [`Steps::ACCEPTED`].
-    pub fn nearest(asked: u32) -> Result<Self, FieldError> {
-        if !Self::ACCEPTED.contains(&asked) {
-            return Err(out_of_range("num_inference_steps", &Self::ACCEPTED));
-        }
-        let nearest = match asked {
-            0..26 => 21,
-            26..36 => 31,
-            36.. => 41,
-        };
-        Ok(Self(nearest))
-    }
-
     /// The number of steps.
     #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize
     }
 
-    /// Reads the field; 21 when absent.
-    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
-        let reading = raw.integer_within("num_inference_steps", Self::ACCEPTED);
+    /// Reads the field: the choice nearest to what is asked for; the first one
+    /// when absent.
+    pub(super) fn read(raw: &Scalar, choices: &StepChoices, findings: &mut Findings) -> Self {
+        let reading = raw.integer_within(FIELD, StepChoices::ACCEPTED);
         let Some(asked) = findings.accept(reading) else {
-            return Self::default();
+            return Self(choices.first());
         };
-        let steps = findings.accept(Self::nearest(asked));
-        if steps.0 != asked {
+        let nearest = choices.nearest(asked);
+        if nearest != asked {
             findings.warn(format!(
-                "num_inference_steps {asked} was changed to {}, the nearest of 21, 31 and 41",
-                steps.0
+                "{FIELD} {asked} was changed to {nearest}, the nearest of {choices}"
             ));
         }
-        steps
+        Self(nearest)
     }
 }
 
-impl Default for Steps {
-    fn default() -> Self {
-        Self(Self::CHOICES[0])
-    }
-}
+/// What [`Steps`] are called on the wire.
+const FIELD: &str = "num_inference_steps";
 
 impl TryFrom<u32> for Steps {
     type Error = FieldError;
 
-    fn try_from(asked: u32) -> Result<Self, FieldError> {
-        Self::nearest(asked)
+    fn try_from(steps: u32) -> Result<Self, FieldError> {
+        if StepChoices::ACCEPTED.contains(&steps) {
+            Ok(Self(steps))
+        } else {
+            Err(out_of_range(FIELD, &StepChoices::ACCEPTED))
+        }
     }
 }
 

@@ -1,26 +1,12 @@
 //! The size of the pictures.
 
-use std::ops::RangeInclusive;
-
 use serde::{Deserialize, Serialize};
 
 use super::errors::Findings;
 use super::scalar::out_of_range;
-use super::{FieldError, Scalar};
+use super::{FieldError, Scalar, SizeLimits};
 
-/// The sides that are accepted, in pixels.
-pub const SIDES: RangeInclusive<u32> = 64..=768;
-
-/// The largest area, in pixels: 512 × 768 in either orientation.
-pub const MAX_AREA: u32 = 512 * 768;
-
-/// The side where none is given, in pixels: what the model was trained at.
-const DEFAULT_SIDE: u32 = 512;
-
-/// The latents are an eighth of the picture, so its sides are multiples of 8.
-const GRANULARITY: u32 = 8;
-
-/// A width and a height that the model can make.
+/// A width and a height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "(u32, u32)", into = "(u32, u32)")]
 pub struct PictureSize {
@@ -29,23 +15,23 @@ pub struct PictureSize {
 }
 
 impl PictureSize {
-    /// The largest size that is not above `width` × `height` pixels and whose
-    /// sides are multiples of 8.
+    /// The largest size that is not above `width` × `height` pixels and that
+    /// the model can make.
     ///
     /// # Errors
-    /// A side lies outside of [`SIDES`], or the area is above [`MAX_AREA`].
-    pub fn new(width: u32, height: u32) -> Result<Self, FieldError> {
+    /// A side or the area lies outside of the limits.
+    pub fn new(width: u32, height: u32, limits: &SizeLimits) -> Result<Self, FieldError> {
+        let sides = limits.sides();
         for (field, side) in [("width", width), ("height", height)] {
-            if !SIDES.contains(&side) {
-                return Err(out_of_range(field, &SIDES));
+            if !sides.contains(&side) {
+                return Err(out_of_range(field, &sides));
             }
         }
-        let (width, height) = (floored(width), floored(height));
-        if width * height > MAX_AREA {
-            return Err(FieldError::new(
-                "width",
-                "times height must be at most 512 x 768 pixels",
-            ));
+        let (width, height) = (limits.floored(width), limits.floored(height));
+        if width * height > limits.max_area() {
+            let (longer, shorter) = (sides.end(), limits.max_area() / sides.end());
+            let rule = format!("times height must be at most {shorter} x {longer} pixels");
+            return Err(FieldError::new("width", rule));
         }
         Ok(Self { width, height })
     }
@@ -62,25 +48,37 @@ impl PictureSize {
         self.height
     }
 
-    /// Reads both sides; a side that is not given is 512.
-    pub(super) fn read(width: &Scalar, height: &Scalar, findings: &mut Findings) -> Self {
+    /// Reads both sides; one that is not given has the default.
+    pub(super) fn read(
+        width: &Scalar,
+        height: &Scalar,
+        limits: &SizeLimits,
+        findings: &mut Findings,
+    ) -> Self {
+        let default = limits.default_side();
+        let default_size = Self {
+            width: default,
+            height: default,
+        };
         let known_errors = findings.errors.len();
         let mut side = |field, raw: &Scalar| {
-            let reading = raw.integer_within(field, SIDES);
-            findings.accept(reading).unwrap_or(DEFAULT_SIDE)
+            let reading = raw.integer_within(field, limits.sides());
+            findings.accept(reading).unwrap_or(default)
         };
         let (width, height) = (side("width", width), side("height", height));
         if findings.errors.len() > known_errors {
-            return Self::default();
+            return default_size;
         }
-        let size = findings.accept(Self::new(width, height));
+        let size = Self::new(width, height, limits);
+        let size = findings.accept(size.map(Some)).unwrap_or(default_size);
         for (field, asked, used) in [
             ("width", width, size.width),
             ("height", height, size.height),
         ] {
             if asked != used {
                 findings.warn(format!(
-                    "{field} {asked} was lowered to {used}, a multiple of 8"
+                    "{field} {asked} was lowered to {used}, a multiple of {}",
+                    limits.multiple_of()
                 ));
             }
         }
@@ -88,24 +86,17 @@ impl PictureSize {
     }
 }
 
-fn floored(side: u32) -> u32 {
-    side - side % GRANULARITY
-}
-
-impl Default for PictureSize {
-    fn default() -> Self {
-        Self {
-            width: DEFAULT_SIDE,
-            height: DEFAULT_SIDE,
-        }
-    }
-}
-
 impl TryFrom<(u32, u32)> for PictureSize {
     type Error = FieldError;
 
+    /// A size that was read under the limits of some preset.
     fn try_from((width, height): (u32, u32)) -> Result<Self, FieldError> {
-        Self::new(width, height)
+        for (field, side) in [("width", width), ("height", height)] {
+            if !(1..=SizeLimits::LARGEST).contains(&side) {
+                return Err(out_of_range(field, &(1..=SizeLimits::LARGEST)));
+            }
+        }
+        Ok(Self { width, height })
     }
 }
 

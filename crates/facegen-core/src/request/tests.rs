@@ -17,11 +17,17 @@ fn raw(fields: &[(&str, Scalar)]) -> RawGenerationRequest {
 }
 
 fn parsed(fields: &[(&str, Scalar)]) -> GenerationRequest {
-    raw(fields).parse().unwrap().resolve_seed(|| 77)
+    raw(fields)
+        .parse(&RequestLimits::default())
+        .unwrap()
+        .resolve_seed(|| 77)
 }
 
 fn refusal(fields: &[(&str, Scalar)]) -> String {
-    raw(fields).parse().unwrap_err().to_string()
+    raw(fields)
+        .parse(&RequestLimits::default())
+        .unwrap_err()
+        .to_string()
 }
 
 fn text(value: &str) -> Scalar {
@@ -91,7 +97,7 @@ fn every_wrong_field_is_named_at_once() {
         ("width", Scalar::Integer(9999)),
         ("samples", text("3")),
     ])
-    .parse()
+    .parse(&RequestLimits::default())
     .unwrap_err();
     let fields: Vec<&str> = error.errors.iter().map(|error| error.field).collect();
     assert_eq!(fields, ["prompt", "width", "samples"]);
@@ -198,11 +204,15 @@ fn a_size_is_floored_to_a_multiple_of_8_and_bounded_in_area() {
             "height 767 was lowered to 760, a multiple of 8"
         ]
     );
+    let limits = SizeLimits::default();
     for (width, height) in [(768, 512), (512, 768), (519, 768), (624, 624)] {
-        assert!(PictureSize::new(width, height).is_ok(), "{width}x{height}");
+        assert!(
+            PictureSize::new(width, height, &limits).is_ok(),
+            "{width}x{height}"
+        );
     }
     for (width, height) in [(768, 520), (632, 632), (768, 768)] {
-        let error = PictureSize::new(width, height).unwrap_err();
+        let error = PictureSize::new(width, height, &limits).unwrap_err();
         assert_eq!(
             error.message,
             "width times height must be at most 512 x 768 pixels"
@@ -225,13 +235,50 @@ fn steps_snap_to_the_nearest_choice() {
         assert_eq!(request.steps(), used, "{asked}");
         assert_eq!(request.warnings().len(), 1, "{asked}");
     }
-    for asked in Steps::CHOICES {
+    for asked in [21, 31, 41] {
         assert!(
             parsed(&[("num_inference_steps", i64::from(asked).into())])
                 .warnings()
                 .is_empty()
         );
     }
+}
+
+#[test]
+fn another_preset_has_other_sizes_and_steps() {
+    let limits = r#"{
+        "size": {"max_side": 1536, "max_area": 1572864, "default_side": 1024, "multiple_of": 64},
+        "steps": [4, 8]
+    }"#;
+    let limits: RequestLimits = serde_json::from_str(limits).unwrap();
+    let parse = |fields: &[(&str, Scalar)]| raw(fields).parse(&limits);
+    let request = parse(&[]).unwrap().resolve_seed(|| 0);
+    let used = (request.width(), request.height(), request.steps());
+    assert_eq!(used, (1024, 1024, 4));
+    let request = parse(&[
+        ("width", Scalar::Integer(1535)),
+        ("num_inference_steps", Scalar::Integer(20)),
+    ]);
+    let request = request.unwrap().resolve_seed(|| 0);
+    assert_eq!((request.width(), request.steps()), (1472, 8));
+    assert_eq!(
+        request.warnings(),
+        [
+            "width 1535 was lowered to 1472, a multiple of 64",
+            "num_inference_steps 20 was changed to 8, the nearest of 4 and 8"
+        ]
+    );
+    let tall = parse(&[
+        ("height", Scalar::Integer(1536)),
+        ("width", Scalar::Integer(1088)),
+    ]);
+    assert_eq!(
+        tall.unwrap_err().to_string(),
+        "width times height must be at most 1024 x 1536 pixels"
+    );
+    let stored = serde_json::to_string(&request).unwrap();
+    let read: GenerationRequest = serde_json::from_str(&stored).unwrap();
+    assert_eq!(read, request);
 }
 
 #[test]

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use facegen_nn::{NnError, Result};
 
-use super::Scheduler;
+use super::{Scheduler, SchedulerConfig};
 
 /// The part of diffusers' `DDIMScheduler` configuration that Stable Diffusion
 /// 1.5 uses: scaled-linear betas, epsilon prediction, leading spacing, eta 0,
@@ -62,18 +64,25 @@ fn linspace(start: f32, end: f32, count: usize) -> impl Iterator<Item = f32> {
     })
 }
 
+impl SchedulerConfig for DdimConfig {
+    fn build(&self, num_inference_steps: usize) -> Result<Box<dyn Scheduler>> {
+        Ok(Box::new(DdimScheduler::new(self, num_inference_steps)?))
+    }
+}
+
 /// Denoising diffusion implicit models (Song et al., 2020), following diffusers
 /// `schedulers/scheduling_ddim.py`.
 #[derive(Clone, Debug)]
 pub struct DdimScheduler {
-    timesteps: Vec<usize>,
-    alphas_cumprod: Vec<f32>,
+    timesteps: Arc<[f32]>,
+    alphas_cumprod: Arc<[f32]>,
     stride: usize,
     final_alpha_cumprod: f32,
+    steps_done: usize,
 }
 
 impl DdimScheduler {
-    /// A schedule of `steps` steps.
+    /// Builds a schedule of `steps` steps.
     ///
     /// # Errors
     /// When there are no steps, or more than the model was trained on.
@@ -84,27 +93,27 @@ impl DdimScheduler {
                 "a schedule has 1 to {trained} steps, not {steps}"
             )));
         }
-        let alphas_cumprod = config.alphas_cumprod();
         let stride = trained / steps;
-        let timesteps: Vec<usize> = (0..steps)
-            .rev()
-            .map(|step| step * stride + config.steps_offset)
-            .collect();
-        if timesteps[0] >= trained {
+        if (steps - 1) * stride + config.steps_offset >= trained {
             return Err(NnError::Argument(format!(
                 "{steps} steps reach beyond the {trained} of the training"
             )));
         }
+        let alphas_cumprod = config.alphas_cumprod();
         let final_alpha_cumprod = if config.set_alpha_to_one {
             1.0
         } else {
             alphas_cumprod[0]
         };
         Ok(Self {
-            timesteps,
-            alphas_cumprod,
+            timesteps: (0..steps)
+                .rev()
+                .map(|step| (step * stride + config.steps_offset) as f32)
+                .collect(),
+            alphas_cumprod: alphas_cumprod.into(),
             stride,
             final_alpha_cumprod,
+            steps_done: 0,
         })
     }
 
@@ -119,21 +128,34 @@ impl DdimScheduler {
 }
 
 impl Scheduler for DdimScheduler {
-    fn timesteps(&self) -> &[usize] {
+    fn timesteps(&self) -> &[f32] {
         &self.timesteps
     }
 
-    fn step(&self, noise_pred: &Tensor, index: usize, latents: &Tensor) -> Result<Tensor> {
-        let timestep = *self
-            .timesteps
-            .get(index)
-            .ok_or_else(|| NnError::Argument(format!("the schedule has no step {index}")))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the timesteps of this schedule are indices of the training's"
+    )]
+    fn step(&mut self, model_output: &Tensor, timestep: f32, sample: &Tensor) -> Result<Tensor> {
+        if self.timesteps.get(self.steps_done) != Some(&timestep) {
+            let done = self.steps_done;
+            return Err(NnError::Argument(format!(
+                "the schedule has no step at {timestep} after {done} steps"
+            )));
+        }
+        self.steps_done += 1;
+        let timestep = timestep as usize;
         let alpha = self.alphas_cumprod[timestep];
         let previous_alpha = self.previous_alpha_cumprod(timestep);
         let root = |value: f32| f64::from(value.sqrt());
 
-        let pred_original_sample = ((latents - (noise_pred * root(1.0 - alpha))?)? / root(alpha))?;
-        let direction = (noise_pred * root(1.0 - previous_alpha))?;
+        let pred_original_sample = ((sample - (model_output * root(1.0 - alpha))?)? / root(alpha))?;
+        let direction = (model_output * root(1.0 - previous_alpha))?;
         Ok(((pred_original_sample * root(previous_alpha))? + direction)?)
+    }
+
+    fn clone_box(&self) -> Box<dyn Scheduler> {
+        Box::new(self.clone())
     }
 }

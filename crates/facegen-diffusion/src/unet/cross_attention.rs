@@ -2,7 +2,7 @@ use candle_core::Tensor;
 use facegen_nn::layers::{Attention, Linear};
 use facegen_nn::{Compute, NnError, Result, Weights};
 
-use super::load::Loader;
+use super::config::UNet2DConditionConfig;
 use super::prepared::{KeyValue, PreparedConditioning, PreparedKeysValues};
 use crate::Conditioning;
 
@@ -31,14 +31,15 @@ struct KeyValueProjection {
 impl CrossAttention {
     /// `image` holds `to_k_ip` and `to_v_ip` of this attention.
     pub(super) fn load(
-        loader: &Loader<'_>,
+        config: &UNet2DConditionConfig,
+        compute: &Compute,
         slot: usize,
         level: usize,
         weights: &Weights,
         image: Option<&Weights>,
     ) -> Result<Self> {
-        let (compute, width) = (loader.compute, loader.config.cross_attention_dim);
-        let channels = loader.config.block_out_channels[level];
+        let width = config.cross_attention_dim;
+        let channels = config.block_out_channels[level];
         let projections = |weights: &Weights, key: &str, value: &str| -> Result<_> {
             Ok(KeyValueProjection {
                 to_k: Linear::load_without_bias(&weights.pp(key), width, channels, compute)?,
@@ -53,7 +54,7 @@ impl CrossAttention {
                 .map(|weights| projections(weights, "to_k_ip", "to_v_ip"))
                 .transpose()?,
             to_out: Linear::load(&weights.pp("to_out.0"), channels, channels, compute)?,
-            attention: Attention::new(loader.config.heads(level), compute),
+            attention: Attention::new(config.heads(level), compute),
             compute: compute.clone(),
         })
     }

@@ -57,7 +57,8 @@ impl<'a> Loader<'a> {
             .map(|(adapter, number)| adapter.attention(number));
         let slot = self.cross_attentions.borrow().len();
         let attention = Arc::new(CrossAttention::load(
-            self,
+            self.config,
+            self.compute,
             slot,
             level,
             weights,

@@ -100,7 +100,7 @@ impl UNet2DConditionModel {
     pub fn forward(
         &self,
         latents: &FeatureMap,
-        timesteps: &[usize],
+        timesteps: &[f32],
         conditionings: &[&PreparedConditioning],
     ) -> Result<FeatureMap> {
         let rows: Vec<usize> = (0..conditionings.len()).collect();
@@ -119,7 +119,7 @@ impl UNet2DConditionModel {
     pub fn forward_rows(
         &self,
         latents: &FeatureMap,
-        timesteps: &[usize],
+        timesteps: &[f32],
         rows: &[usize],
         conditionings: &[&PreparedConditioning],
     ) -> Result<FeatureMap> {

@@ -40,7 +40,7 @@ impl TimeEmbedding {
 
     /// `(batch, time_embed_dim)`, already behind the silu that every residual
     /// block starts with.
-    pub(super) fn forward(&self, timesteps: &[usize]) -> Result<Tensor> {
+    pub(super) fn forward(&self, timesteps: &[f32]) -> Result<Tensor> {
         let values: Vec<f32> = timesteps
             .iter()
             .flat_map(|&timestep| {
@@ -64,7 +64,7 @@ impl TimeEmbedding {
 /// last bit is seen.
 #[must_use]
 pub fn timestep_embedding(
-    timestep: usize,
+    timestep: f32,
     channels: usize,
     cosines_first: bool,
     freq_shift: f32,
@@ -72,7 +72,7 @@ pub fn timestep_embedding(
     let half = channels / 2;
     let angles = (0..half).map(|index| {
         let exponent = -MAX_PERIOD.ln() * index as f32 / (half as f32 - freq_shift);
-        timestep as f32 * f64::from(exponent).exp() as f32
+        timestep * f64::from(exponent).exp() as f32
     });
     let (cosines, sines): (Vec<f32>, Vec<f32>) =
         angles.map(|angle| (angle.cos(), angle.sin())).unzip();

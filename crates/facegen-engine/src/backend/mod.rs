@@ -1,32 +1,34 @@
 //! The engine's side of the port: requests in, steps, pictures out.
 
-mod admission;
 mod batch_limit;
+mod failure;
+mod requests;
 mod safety;
-mod slots;
 #[cfg(test)]
 mod tests;
 
 use std::time::Instant;
 
 use facegen_core::{Backend, BackendError, GenerationInput, Slot, SlotEvent};
-use facegen_diffusion::AutoencoderKl;
-use facegen_vision::RgbImage;
 
-use crate::denoise::{DenoiseState, denoise_step};
-use crate::{EngineError, LoadOptions, Models, Preset, SafetyPolicy};
+use crate::pipeline::{Pipeline, SampleId};
+use crate::sd15::StableDiffusionPipeline;
+use crate::{EngineError, LoadOptions, Models, Preset};
 use batch_limit::BatchLimit;
-use safety::Checked;
-use slots::{Sample, Slots};
+use requests::{Admitted, Requests, Sample};
+pub use safety::SafetyStage;
 
-/// Makes pictures with candle, one denoising step at a time.
+/// The backend of Stable Diffusion 1.5.
+pub type CandleBackend = PipelineBackend<StableDiffusionPipeline>;
+
+/// Makes pictures with a pipeline: decides which samples share a step, and what
+/// of a picture may leave the engine.
 #[derive(Debug)]
-pub struct CandleBackend {
-    models: Models,
-    adapter_scale: f64,
-    safety: SafetyPolicy,
+pub struct PipelineBackend<P> {
+    pipeline: P,
+    safety: SafetyStage,
     batch_limit: BatchLimit,
-    slots: Slots,
+    requests: Requests,
 }
 
 impl CandleBackend {
@@ -37,15 +39,24 @@ impl CandleBackend {
     /// none.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         options.safety.check(preset)?;
-        let models = Models::load(preset, options)?;
+        let (models, checker) = Models::load(preset, options)?;
+        let safety = SafetyStage::new(checker, options.safety, models.compute.clone());
         let adapter_scale = preset.options().adapter_scale;
-        Ok(Self {
-            models,
-            adapter_scale,
-            safety: options.safety,
+        let pipeline = StableDiffusionPipeline::new(models, adapter_scale, preset.limits().clone());
+        Ok(Self::new(pipeline, safety))
+    }
+}
+
+impl<P: Pipeline> PipelineBackend<P> {
+    /// Joins a pipeline and what checks its pictures.
+    #[must_use]
+    pub fn new(pipeline: P, safety: SafetyStage) -> Self {
+        Self {
+            pipeline,
+            safety,
             batch_limit: BatchLimit::default(),
-            slots: Slots::default(),
-        })
+            requests: Requests::default(),
+        }
     }
 
     /// Lets up to `pictures` share a call of the UNet.
@@ -57,112 +68,107 @@ impl CandleBackend {
         }
     }
 
-    /// One step of the oldest sample and of those that fit beside it, which
-    /// have the same UNet.
-    fn step(&self, batch: &mut [Sample]) -> Result<(), EngineError> {
-        let Some(base) = batch.first().map(|first| first.base.clone()) else {
-            return Ok(());
-        };
-        let mut states: Vec<&mut DenoiseState> =
-            batch.iter_mut().map(|sample| &mut sample.state).collect();
-        let models = &self.models;
-        models
-            .compute
-            .run(|| denoise_step(&base.unet, &mut states, &models.compute))
-    }
-
-    /// Moves the oldest sample on, and those that fit beside it, by `step`.
-    fn tick_by(
-        &mut self,
-        step: impl FnOnce(&Self, &mut [Sample]) -> Result<(), EngineError>,
-    ) -> Vec<SlotEvent> {
-        if self.slots.active() == 0 {
+    /// Reports a step of a sample, and makes its picture after the last one.
+    fn after_step(&mut self, sample: Sample, elapsed: std::time::Duration) -> Vec<SlotEvent> {
+        let Some(progress) = self.requests.progress(sample.slot, elapsed) else {
+            // Another sample of the request failed after the same step.
             return Vec::new();
-        }
-        let started = Instant::now();
-        let mut batch = self.slots.take_batch(self.batch_limit.get());
-        if let Err(error) = step(self, &mut batch) {
-            return self.after_failed_step(batch, &error.into());
-        }
-        let elapsed = started.elapsed() / batch.len().max(1) as u32;
-        let mut events = Vec::new();
-        for sample in batch {
-            events.extend(self.slots.progress(sample.slot, elapsed));
-            if sample.state.is_done() {
-                events.extend(self.finish_sample(&sample));
-            } else {
-                self.slots.put_back(sample);
-            }
+        };
+        let mut events = vec![progress];
+        if self.pipeline.steps_left(sample.id) == 0 {
+            events.extend(self.finish(sample));
         }
         events
     }
 
-    /// Decodes a sample whose last step is done.
-    fn decode(&self, sample: &Sample) -> Result<RgbImage, EngineError> {
-        let decode = || sample.base.vae.decode(sample.state.latents());
-        let decoded = self.models.compute.run(decode)?;
-        // A sum is finite only if every value is; NaN would become black.
-        if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
-            return Err(EngineError::NotFinite);
-        }
-        let (_, _, height, width) = decoded.dims4()?;
-        let rgb = AutoencoderKl::to_rgb(&decoded)?;
-        Ok(RgbImage::new(width, height, rgb)?)
-    }
-
-    /// What of a decoded picture may leave the engine.
-    fn check(&self, image: RgbImage, sample: &Sample) -> Result<Checked, EngineError> {
-        let models = &self.models;
-        let checker = models.safety_checker.as_ref();
-        models
-            .compute
-            .run(|| safety::check(checker, self.safety, image, sample.safety_action))
-    }
-
     /// Tries the samples again in smaller batches where that may help, or ends
     /// their requests.
-    fn after_failed_step(&mut self, batch: Vec<Sample>, error: &BackendError) -> Vec<SlotEvent> {
+    fn after_failed_step(&mut self, batch: &[Sample], error: &BackendError) -> Vec<SlotEvent> {
         if self.batch_limit.shrink(error, batch.len()) {
             // A step that fails has moved none of them.
-            for sample in batch {
-                self.slots.put_back(sample);
-            }
             return Vec::new();
         }
-        let fail = |sample: Sample| self.slots.fail(sample.slot, error.clone());
-        batch.into_iter().filter_map(fail).collect()
+        let fail = |sample: &Sample| self.fail(sample.slot, error.clone());
+        batch.iter().filter_map(fail).collect()
     }
 
-    fn finish_sample(&mut self, sample: &Sample) -> Option<SlotEvent> {
+    /// Decodes and checks the picture of a sample.
+    fn finish(&mut self, sample: Sample) -> Option<SlotEvent> {
         let started = Instant::now();
-        let decoded = self.decode(sample);
+        let decoded = self.pipeline.decode(sample.id);
         let decoding = started.elapsed();
-        match decoded.and_then(|image| self.check(image, sample)) {
+        match decoded.and_then(|image| self.safety.check(image, sample.safety_action)) {
             Ok(checked) => {
                 let safety_checking = started.elapsed() - decoding;
+                self.pipeline.leave(sample.id);
                 let timings = [decoding, safety_checking];
-                self.slots.add_picture(sample, checked, timings)
+                self.requests.add_picture(sample, checked, timings)
             }
-            Err(error) => self.slots.fail(sample.slot, error.into()),
+            Err(error) => self.fail(sample.slot, error.into()),
         }
+    }
+
+    /// Ends a request, unless it has ended already.
+    fn fail(&mut self, slot: Slot, error: BackendError) -> Option<SlotEvent> {
+        self.remove(slot)
+            .then_some(SlotEvent::Failed { slot, error })
+    }
+
+    /// Forgets a request and its samples; whether there was one.
+    fn remove(&mut self, slot: Slot) -> bool {
+        let samples = self.requests.remove(slot);
+        let found = samples.is_some();
+        for sample in samples.into_iter().flatten() {
+            self.pipeline.leave(sample);
+        }
+        found
     }
 }
 
-impl Backend for CandleBackend {
+impl<P: Pipeline> Backend for PipelineBackend<P> {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        let admitted = admission::admit(&self.models, self.adapter_scale, self.safety, input)?;
-        Ok(self.slots.insert(admitted))
+        let checked = input.request.check(self.pipeline.limits());
+        checked.map_err(|error| EngineError::NotOffered(format!("with this preset {error}")))?;
+        let prepared = self.pipeline.prepare(input)?;
+        let mut warnings = prepared.warnings;
+        let safety_action = self.safety.action(input.request.safety(), &mut warnings);
+        let join = |sample| self.pipeline.join(sample);
+        let samples: Vec<SampleId> = prepared.samples.into_iter().map(join).collect();
+        Ok(self.requests.insert(Admitted {
+            samples,
+            seed: input.request.seed(),
+            steps: prepared.steps,
+            safety_action,
+            warnings,
+            timings: prepared.timings,
+        }))
     }
 
     fn tick(&mut self) -> Vec<SlotEvent> {
-        self.tick_by(Self::step)
+        let can_share_step = |one, other| self.pipeline.can_share_step(one, other);
+        let batch = self
+            .requests
+            .next_batch(self.batch_limit.get(), can_share_step);
+        if batch.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<SampleId> = batch.iter().map(|sample| sample.id).collect();
+        let started = Instant::now();
+        if let Err(error) = self.pipeline.step(&ids) {
+            return self.after_failed_step(&batch, &error.into());
+        }
+        let elapsed = started.elapsed() / batch.len() as u32;
+        let batch = batch.into_iter();
+        batch
+            .flat_map(|sample| self.after_step(sample, elapsed))
+            .collect()
     }
 
     fn cancel(&mut self, slot: Slot) {
-        self.slots.remove(slot);
+        self.remove(slot);
     }
 
     fn active(&self) -> usize {
-        self.slots.active()
+        self.requests.active()
     }
 }

@@ -3,9 +3,10 @@
 
 use facegen_core::request::{Safety, SafetyCheckerType};
 use facegen_core::{Picture, SafetyVerdict};
+use facegen_nn::Compute;
 use facegen_vision::{RgbImage, SafetyAction, SafetyChecker, redact};
 
-use crate::{EngineError, Models, SafetyPolicy};
+use crate::{EngineError, SafetyPolicy};
 
 /// A picture that may leave the engine.
 #[derive(Debug)]
@@ -15,82 +16,97 @@ pub(super) struct Checked {
     pub(super) verdict: Option<SafetyVerdict>,
 }
 
-/// What happens to the pictures of a request that are unsafe; `None` when
-/// nobody looks at them. What the caller should know about that goes to
-/// `warnings`.
-pub(super) fn action(
-    models: &Models,
+/// Checks every decoded picture, and replaces unsafe ones.
+#[derive(Debug)]
+pub struct SafetyStage {
+    checker: Option<SafetyChecker>,
     policy: SafetyPolicy,
-    safety: Safety,
-    warnings: &mut Vec<String>,
-) -> Option<SafetyAction> {
-    if !safety.enabled && !policy.mandatory {
-        return None;
-    }
-    if models.safety_checker.is_none() && !policy.force_hit {
-        let unchecked = "this preset has no safety checker; the pictures were not checked";
-        warnings.push(unchecked.to_owned());
-        return None;
-    }
-    if !safety.enabled {
-        let checked = "safety_checker is mandatory on this server; the pictures were checked";
-        warnings.push(checked.to_owned());
-    }
-    Some(match safety.checker_type {
-        SafetyCheckerType::Blur => SafetyAction::Blur,
-        SafetyCheckerType::SensitiveContentText => SafetyAction::SensitiveContentText,
-        SafetyCheckerType::Pixelate => SafetyAction::Pixelate,
-        SafetyCheckerType::Black => SafetyAction::Black,
-    })
+    compute: Compute,
 }
 
-/// Looks at a picture, and replaces it if it is unsafe.
-///
-/// # Errors
-/// When the checker fails; the picture is lost then, never let through.
-pub(super) fn check(
-    checker: Option<&SafetyChecker>,
-    policy: SafetyPolicy,
-    image: RgbImage,
-    action: Option<SafetyAction>,
-) -> Result<Checked, EngineError> {
-    let Some(action) = action else {
-        return Ok(Checked {
+impl SafetyStage {
+    /// Joins a checker, if the preset has one, and the operator's policy.
+    #[must_use]
+    pub fn new(checker: Option<SafetyChecker>, policy: SafetyPolicy, compute: Compute) -> Self {
+        Self {
+            checker,
+            policy,
+            compute,
+        }
+    }
+
+    /// What happens to the pictures of a request that are unsafe; `None` when
+    /// they are not checked. What the caller should know about that goes to
+    /// `warnings`.
+    pub(super) fn action(
+        &self,
+        safety: Safety,
+        warnings: &mut Vec<String>,
+    ) -> Option<SafetyAction> {
+        let policy = self.policy;
+        if !safety.enabled && !policy.mandatory {
+            return None;
+        }
+        if self.checker.is_none() && !policy.force_hit {
+            let unchecked = "this preset has no safety checker; the pictures were not checked";
+            warnings.push(unchecked.to_owned());
+            return None;
+        }
+        if !safety.enabled {
+            let checked = "safety_checker is mandatory on this server; the pictures were checked";
+            warnings.push(checked.to_owned());
+        }
+        Some(match safety.checker_type {
+            SafetyCheckerType::Blur => SafetyAction::Blur,
+            SafetyCheckerType::SensitiveContentText => SafetyAction::SensitiveContentText,
+            SafetyCheckerType::Pixelate => SafetyAction::Pixelate,
+            SafetyCheckerType::Black => SafetyAction::Black,
+        })
+    }
+
+    /// Looks at a picture, and replaces it if it is unsafe.
+    ///
+    /// # Errors
+    /// When the checker fails; the picture is lost then, never let through.
+    pub(super) fn check(
+        &self,
+        image: RgbImage,
+        action: Option<SafetyAction>,
+    ) -> Result<Checked, EngineError> {
+        let Some(action) = action else {
+            return Ok(Checked {
+                picture: picture(image)?,
+                verdict: None,
+            });
+        };
+        let verdict = self.compute.run(|| self.verdict(&image))?;
+        let image = if verdict.flagged {
+            self.compute.run(|| redact(&image, action))
+        } else {
+            image
+        };
+        Ok(Checked {
             picture: picture(image)?,
-            verdict: None,
-        });
-    };
-    let verdict = verdict(checker, policy, &image)?;
-    let image = if verdict.flagged {
-        redact(&image, action)
-    } else {
-        image
-    };
-    Ok(Checked {
-        picture: picture(image)?,
-        verdict: Some(verdict),
-    })
-}
+            verdict: Some(verdict),
+        })
+    }
 
-fn verdict(
-    checker: Option<&SafetyChecker>,
-    policy: SafetyPolicy,
-    image: &RgbImage,
-) -> Result<SafetyVerdict, EngineError> {
-    let Some(checker) = checker else {
-        return Ok(SafetyVerdict {
-            flagged: policy.force_hit,
-            concepts: Vec::new(),
-            special_care: Vec::new(),
-        });
-    };
-    let said = checker.check(std::slice::from_ref(image))?.pop();
-    let said = said.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
-    Ok(SafetyVerdict {
-        flagged: said.is_unsafe || policy.force_hit,
-        concepts: said.concepts,
-        special_care: said.special_care,
-    })
+    fn verdict(&self, image: &RgbImage) -> Result<SafetyVerdict, EngineError> {
+        let Some(checker) = &self.checker else {
+            return Ok(SafetyVerdict {
+                flagged: self.policy.force_hit,
+                concepts: Vec::new(),
+                special_care: Vec::new(),
+            });
+        };
+        let said = checker.check(std::slice::from_ref(image))?.pop();
+        let said = said.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
+        Ok(SafetyVerdict {
+            flagged: said.is_unsafe || self.policy.force_hit,
+            concepts: said.concepts,
+            special_care: said.special_care,
+        })
+    }
 }
 
 fn picture(image: RgbImage) -> Result<Picture, EngineError> {

@@ -1,12 +1,10 @@
-use facegen_diffusion::{
-    AutoencoderKlConfig, FaceIdPlusConfig, PlusFaceConfig, UNet2DConditionConfig,
-};
+use facegen_diffusion::{AutoencoderKlConfig, UNet2DConditionConfig};
 use facegen_nn::clip::{ClipTextConfig, ClipVisionConfig};
 
+use super::adapter::adapter;
 use super::component;
-use crate::denoise::{LATENT_CHANNELS, LATENT_SCALE};
-use crate::preset::AdapterKind;
-use crate::prompt::PROMPT_TOKENS;
+use crate::sd15::denoise::{LATENT_CHANNELS, LATENT_SCALE};
+use crate::sd15::prompt::PROMPT_TOKENS;
 use crate::{EngineError, Preset};
 
 /// Side of the picture of a face that the image encoder is given.
@@ -20,7 +18,7 @@ pub(super) fn check(preset: &Preset) -> Result<(), EngineError> {
     let vae: AutoencoderKlConfig = component::config(preset, &components.vae)?;
     let text: ClipTextConfig = component::config(preset, &components.text_encoder)?;
     let vision: ClipVisionConfig = component::config(preset, &components.image_encoder)?;
-    let adapter = AdapterWidths::read(preset)?;
+    let adapter = adapter(preset)?;
 
     let pixels = 1usize.checked_shl(vae.block_out_channels.len().saturating_sub(1) as u32);
     let rules = [
@@ -32,17 +30,21 @@ pub(super) fn check(preset: &Preset) -> Result<(), EngineError> {
             pixels == Some(LATENT_SCALE),
             "the vae does not enlarge latents eightfold",
         ),
+        (
+            (preset.limits().size.multiple_of() as usize).is_multiple_of(LATENT_SCALE),
+            "its limits allow sides that are no multiples of 8",
+        ),
         (vae.out_channels == 3, "the vae does not decode to RGB"),
         (
             unet.cross_attention_dim == text.hidden_size,
             "the text encoder does not fit the unet",
         ),
         (
-            unet.cross_attention_dim == adapter.tokens,
+            unet.cross_attention_dim == adapter.cross_attention_dim(),
             "the adapter does not fit the unet",
         ),
         (
-            adapter.hidden_states == vision.hidden_size,
+            adapter.clip_embedding_dim() == vision.hidden_size,
             "the image encoder does not fit the adapter",
         ),
         (
@@ -57,33 +59,5 @@ pub(super) fn check(preset: &Preset) -> Result<(), EngineError> {
     match rules.into_iter().find(|(holds, _)| !holds) {
         Some((_, reason)) => Err(preset.refusal(reason)),
         None => Ok(()),
-    }
-}
-
-/// What an adapter of any kind has to share with its neighbours.
-struct AdapterWidths {
-    /// Of its image tokens.
-    tokens: usize,
-    /// Of the image encoder.
-    hidden_states: usize,
-}
-
-impl AdapterWidths {
-    fn read(preset: &Preset) -> Result<Self, EngineError> {
-        let adapter = &preset.components().adapter;
-        let (tokens, hidden_states) = match preset.options().adapter_kind {
-            AdapterKind::FaceidPlusv2 => {
-                let config: FaceIdPlusConfig = component::config(preset, adapter)?;
-                (config.cross_attention_dim, config.clip_embedding_dim)
-            }
-            AdapterKind::PlusFace => {
-                let config: PlusFaceConfig = component::config(preset, adapter)?;
-                (config.cross_attention_dim, config.clip_embedding_dim)
-            }
-        };
-        Ok(Self {
-            tokens,
-            hidden_states,
-        })
     }
 }

@@ -1,5 +1,6 @@
 //! The models of a preset, in memory.
 
+mod adapter;
 mod component;
 mod fit;
 mod look;

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use facegen_core::request::Style;
 use facegen_diffusion::{
-    AdapterWeights, AutoencoderKl, AutoencoderKlConfig, FaceIdPlusConfig, FaceIdPlusProjection,
-    PlusFaceConfig, PlusFaceProjection, UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
+    AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig,
+    UNet2DConditionModel, checkpoint,
 };
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
@@ -13,11 +13,11 @@ use facegen_vision::{
     DetectionLadder, FaceAnalyzer, OnnxEmbedder, SafetyChecker, SafetyCheckerConfig, load_detector,
 };
 
+use super::adapter::{Adapter, adapter};
 use super::look::{BaseModel, Look, each, looks};
 use super::{LoadOptions, component, fit};
-use crate::face::{FaceEncoder, ImageProjection};
-use crate::preset::AdapterKind;
-use crate::prompt::PromptTokenizer;
+use crate::sd15::face::{FaceEncoder, ImageProjection};
+use crate::sd15::prompt::PromptTokenizer;
 use crate::{EngineError, Preset, hub};
 
 /// Everything that a preset's pictures are made with.
@@ -29,8 +29,6 @@ pub struct Models {
     pub face: FaceEncoder,
     /// How pictures of each style on offer are made.
     pub looks: BTreeMap<Style, Look>,
-    /// Pictures to verdicts, where the preset has it.
-    pub safety_checker: Option<SafetyChecker>,
     /// Where all of it runs.
     pub compute: Compute,
 }
@@ -38,11 +36,15 @@ pub struct Models {
 impl Models {
     /// Loads every component of a preset, those of its styles among them: so
     /// no request waits for a model, and too little memory shows at the start.
+    /// Also loads the safety checker, where the preset has one.
     ///
     /// # Errors
     /// When a file is missing, is another one than the preset expects, or does
     /// not hold the model that its config describes.
-    pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
+    pub fn load(
+        preset: &Preset,
+        options: &LoadOptions,
+    ) -> Result<(Self, Option<SafetyChecker>), EngineError> {
         let started = Instant::now();
         let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
         let (styles, presets): (Vec<_>, Vec<_>) = preset.base_models().into_iter().unzip();
@@ -57,9 +59,11 @@ impl Models {
         let device = options.device.open()?;
         let dtype = preset.options().precision(!device.is_cpu()).dtype();
         let compute = Compute::new(device, dtype);
-        let (unets, projection) = load_unets(&presets, options, &compute)?;
+        let adapter = &*adapter(preset)?;
+        let (unets, projection) = load_unets(&presets, options, adapter, &compute)?;
         let text_encoders = load_text_encoders(&presets, options, &compute)?;
-        let face = load_face(preset, options, projection, &compute)?;
+        let analyzer = load_analyzer(preset, adapter)?;
+        let face = load_face(preset, options, analyzer, projection, &compute)?;
         let vaes = load_vaes(&presets, options, &compute)?;
         let bases = unets.into_iter().zip(text_encoders).zip(vaes);
         let bases = bases.map(|((unet, text_encoder), vae)| BaseModel {
@@ -67,6 +71,7 @@ impl Models {
             unet,
             vae,
         });
+        let safety_checker = load_safety_checker(preset, options, &compute)?;
         let models = Self {
             tokenizer: PromptTokenizer::load(&component::file(
                 preset,
@@ -74,7 +79,6 @@ impl Models {
             )?)?,
             face,
             looks: looks(preset, &styles.into_iter().zip(bases).collect())?,
-            safety_checker: load_safety_checker(preset, options, &compute)?,
             compute,
         };
         tracing::info!(
@@ -85,7 +89,7 @@ impl Models {
             seconds = started.elapsed().as_secs_f32(),
             "models loaded"
         );
-        Ok(models)
+        Ok((models, safety_checker))
     }
 }
 
@@ -97,58 +101,27 @@ type UNets = Vec<Arc<UNet2DConditionModel>>;
 fn load_unets(
     presets: &[Preset],
     options: &LoadOptions,
+    adapter: &dyn Adapter,
     compute: &Compute,
-) -> Result<(UNets, ImageProjection), EngineError> {
+) -> Result<(UNets, Box<dyn ImageProjection>), EngineError> {
     options.progress.begin("unet");
     let none = || EngineError::Defect("there is no base model".into());
     let preset = presets.first().ok_or_else(none)?;
-    let adapter = &preset.components().adapter;
-    match preset.options().adapter_kind {
-        AdapterKind::FaceidPlusv2 => {
-            let config: FaceIdPlusConfig = component::config(preset, adapter)?;
-            component::model(preset, adapter, options, |weights| {
-                let load = |adapter: &AdapterWeights| {
-                    load_adapted_unets(presets, options, adapter, compute, |weights| {
-                        let projection = FaceIdPlusProjection::load(&config, &weights, compute)?;
-                        Ok(ImageProjection::FaceIdPlus(Box::new(projection)))
-                    })
-                };
-                let (weights, rank) = (weights.clone(), config.lora_rank);
-                let Some(lora) = &preset.components().lora else {
-                    return load(&AdapterWeights::new(weights, rank));
-                };
-                let lora = Weights::open(&component::file(preset, lora)?)?;
-                load(&AdapterWeights::with_separate_lora(weights, lora, rank)?)
-            })
-        }
-        AdapterKind::PlusFace => {
-            let config: PlusFaceConfig = component::config(preset, adapter)?;
-            component::model(preset, adapter, options, |weights| {
-                let adapter = AdapterWeights::without_lora(weights.clone());
-                load_adapted_unets(presets, options, &adapter, compute, |weights| {
-                    let projection = PlusFaceProjection::load(&config, &weights, compute)?;
-                    Ok(ImageProjection::PlusFace(Box::new(projection)))
-                })
-            })
-        }
-    }
-}
-
-fn load_adapted_unets(
-    presets: &[Preset],
-    options: &LoadOptions,
-    adapter: &AdapterWeights,
-    compute: &Compute,
-    projection: impl FnOnce(Weights) -> Result<ImageProjection, EngineError>,
-) -> Result<(UNets, ImageProjection), EngineError> {
-    let unets = each(
-        presets,
-        |components| &components.unet,
-        |preset| load_unet(preset, options, adapter, compute),
-    )?;
-    let projection = projection(adapter.image_projection())?;
-    adapter.finish()?;
-    Ok((unets, projection))
+    let components = preset.components();
+    component::model(preset, &components.adapter, options, |weights| {
+        let lora = components.lora.as_ref();
+        let lora = lora.map(|lora| component::file(preset, lora));
+        let lora = lora.transpose()?.map(|file| Weights::open(&file));
+        let weights = adapter.weights(weights.clone(), lora.transpose()?)?;
+        let unets = each(
+            presets,
+            |components| &components.unet,
+            |preset| load_unet(preset, options, &weights, compute),
+        )?;
+        let projection = adapter.projection(&weights.image_projection(), compute)?;
+        weights.finish()?;
+        Ok((unets, projection))
+    })
 }
 
 fn load_unet(
@@ -198,7 +171,8 @@ fn load_text_encoder(
 fn load_face(
     preset: &Preset,
     options: &LoadOptions,
-    projection: ImageProjection,
+    analyzer: FaceAnalyzer,
+    projection: Box<dyn ImageProjection>,
     compute: &Compute,
 ) -> Result<FaceEncoder, EngineError> {
     options.progress.begin("image_encoder");
@@ -209,21 +183,24 @@ fn load_face(
         weights.finish()?;
         Ok(model)
     })?;
-    let detector = load_detector(component::file(preset, &components.face_detector)?)?;
-    let ladder = Box::new(DetectionLadder::new(detector));
-    let analyzer = match preset.options().adapter_kind {
-        AdapterKind::FaceidPlusv2 => {
-            let embedder = components.face_embedder.as_ref();
-            let embedder =
-                embedder.ok_or_else(|| preset.refusal("the adapter needs a face_embedder"))?;
-            let embedder = OnnxEmbedder::load(component::file(preset, embedder)?)?;
-            FaceAnalyzer::new(ladder, Box::new(embedder))
-        }
-        AdapterKind::PlusFace => FaceAnalyzer::without_embedder(ladder),
-    };
-    let analyzer = analyzer.choosing(preset.options().face.into());
     let channel_order = preset.options().clip_channel_order.into();
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
+}
+
+fn load_analyzer(preset: &Preset, adapter: &dyn Adapter) -> Result<FaceAnalyzer, EngineError> {
+    let components = preset.components();
+    let detector = load_detector(component::file(preset, &components.face_detector)?)?;
+    let ladder = Box::new(DetectionLadder::new(detector));
+    let analyzer = if adapter.needs_embedder() {
+        let embedder = components.face_embedder.as_ref();
+        let embedder =
+            embedder.ok_or_else(|| preset.refusal("the adapter needs a face_embedder"))?;
+        let embedder = OnnxEmbedder::load(component::file(preset, embedder)?)?;
+        FaceAnalyzer::new(ladder, Box::new(embedder))
+    } else {
+        FaceAnalyzer::without_embedder(ladder)
+    };
+    Ok(analyzer.choosing(preset.options().face.into()))
 }
 
 fn load_vaes(

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::DType;
-use facegen_core::request::Style;
+use facegen_core::request::{RequestLimits, Style};
 use serde::Deserialize;
 
 use super::component::{Component, Components};
@@ -19,6 +19,8 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub(super) licences: BTreeMap<String, Licence>,
     pub(super) components: Components,
+    #[serde(default)]
+    pub(super) limits: RequestLimits,
     #[serde(default)]
     pub(super) styles: BTreeMap<Style, StyleRecipe>,
 }

@@ -17,7 +17,7 @@ mod style;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use facegen_core::request::Style;
+use facegen_core::request::{RequestLimits, Style};
 
 pub use component::{Component, Components};
 pub use licence::Licence;
@@ -107,6 +107,12 @@ impl Preset {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.manifest.options
+    }
+
+    /// The sizes and numbers of steps that requests may ask for.
+    #[must_use]
+    pub fn limits(&self) -> &RequestLimits {
+        &self.manifest.limits
     }
 
     /// The styles that requests may ask for: photographs, which every preset

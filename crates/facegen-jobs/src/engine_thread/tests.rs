@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
-use facegen_core::{GenerationRequest, Picture, RawGenerationRequest, Slot, SlotEvent};
+use facegen_core::{
+    GenerationRequest, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+};
 
 use super::*;
 
@@ -21,7 +23,10 @@ fn input(prompt: &str) -> GenerationInput {
         ..Default::default()
     };
     GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 7),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 7),
         face: Picture::new(1, 1, vec![1, 2, 3]).unwrap(),
     }
 }
@@ -123,7 +128,10 @@ fn the_steps_of_all_samples_are_reported_before_all_pictures() {
         samples: 2_i64.into(),
         ..Default::default()
     };
-    two_samples.request = raw.parse().unwrap().resolve_seed(|| 7);
+    two_samples.request = raw
+        .parse(&RequestLimits::default())
+        .unwrap()
+        .resolve_seed(|| 7);
     let engine = engine(&FakeControl::new());
     let mut generation = engine.submit(two_samples);
     for expected in 1..=2 * STEPS {

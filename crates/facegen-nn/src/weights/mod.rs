@@ -16,6 +16,7 @@ mod mapped;
 mod open;
 mod renamed;
 mod sharded;
+mod single_file;
 mod source;
 mod torch;
 

@@ -1,15 +1,9 @@
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::folder;
-use super::{MappedSafetensors, ShardedCheckpoint, TensorSource, TorchArchive, WeightsError};
-
-/// How a zip archive begins, which is what torch writes.
-const ZIP: [u8; 4] = *b"PK\x03\x04";
-/// How a pickle begins, which is what torch wrote before 1.6.
-const PICKLE: u8 = 0x80;
+use super::single_file::open_file;
+use super::{ShardedCheckpoint, TensorSource, WeightsError};
 
 /// Opens a checkpoint of any layout: a folder and an index are told by what
 /// they are on disk, a file by its first bytes.
@@ -24,24 +18,4 @@ pub(super) fn open(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
         return Ok(Arc::new(ShardedCheckpoint::open(path)?));
     }
     open_file(path)
-}
-
-/// Opens one file of tensors.
-pub(super) fn open_file(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
-    let start = first_bytes(path).map_err(|error| WeightsError::unreadable(path, &error))?;
-    if start.starts_with(&ZIP) {
-        return Ok(Arc::new(TorchArchive::open(path)?));
-    }
-    if start.first() == Some(&PICKLE) && !start.ends_with(b"{") {
-        let reason = "a torch checkpoint of the format before 1.6, which is not supported";
-        return Err(WeightsError::unreadable(path, &reason));
-    }
-    Ok(Arc::new(MappedSafetensors::open(path)?))
-}
-
-/// The length of a safetensors header and the bracket that begins it.
-fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(9);
-    File::open(path)?.take(9).read_to_end(&mut start)?;
-    Ok(start)
 }

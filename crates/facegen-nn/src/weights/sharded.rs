@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use super::open::open_file;
+use super::single_file::open_file;
 use super::{TensorSource, WeightsError};
 
 /// A checkpoint in several files, with an index that says where each tensor is.

@@ -33,10 +33,11 @@ use progress::Progress;
 /// the models are loaded.
 pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let raw = RawGenerationRequest::from(arguments.request);
-    let request = raw.parse()?.resolve_seed(random_seed);
+    let preset = engine::find(&arguments.engine.models_dir, &arguments.engine.preset)?;
+    let request = raw.parse(preset.limits())?.resolve_seed(random_seed);
     let files = OutputFiles::new(arguments.out)?;
     let face = read_face(&arguments.face)?;
-    let engine = engine::start(&arguments.engine)?;
+    let engine = engine::start(preset, &arguments.engine)?;
 
     let started = Instant::now();
     let input = GenerationInput { request, face };

@@ -1,15 +1,18 @@
 //! `cargo xtask lint`: the rules of this code base that neither rustc nor clippy knows.
 //!
+//! - [`cycles`]: files of a crate that import each other
 //! - [`dependencies`]: which crate may name which other
 //! - [`manifests`]: what every `Cargo.toml` says
 //! - [`text`]: any file that git tracks
 //! - [`rust`]: Rust sources, read as tokens
 
+mod cycles;
 mod dependencies;
 mod manifests;
 mod rust;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 
@@ -87,12 +90,18 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
         findings.extend(dependencies::check(package, &path, &manifest));
         findings.extend(manifests::check(package, &path, &manifest)?);
     }
+    let mut crates: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for file in workspace.files()? {
         // What is not UTF-8 is a picture or a weight file.
         if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
             findings.extend(text::check(&file, &content));
             findings.extend(rust::check(&file, &content));
+            if let Some((name, _)) = file.split_once("/src/").filter(|_| file.ends_with(".rs")) {
+                let of_crate = crates.entry(name.to_owned()).or_default();
+                of_crate.push((file, content));
+            }
         }
     }
+    findings.extend(crates.values().flat_map(|files| cycles::check(files)));
     Ok(findings)
 }

@@ -32,13 +32,13 @@ proptest! {
             ("guidance_scale", guidance_scale),
             ("s_scale", s_scale),
         ]);
-        match raw.parse() {
+        match raw.parse(&RequestLimits::default()) {
             Err(error) => prop_assert!(!error.errors.is_empty()),
             Ok(request) => {
                 let request = request.resolve_seed(|| 0);
                 prop_assert!(request.width() % 8 == 0 && request.height() % 8 == 0);
                 prop_assert!(request.width() >= 64 && request.height() >= 64);
-                prop_assert!(request.width() * request.height() <= size::MAX_AREA);
+                prop_assert!(request.width() * request.height() <= 512 * 768);
                 prop_assert!([21, 31, 41].contains(&request.steps()));
                 prop_assert!((0.0..=20.0).contains(&request.guidance_scale()));
                 prop_assert!((0.0..=2.0).contains(&request.s_scale()));

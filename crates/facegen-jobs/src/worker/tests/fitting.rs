@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use facegen_core::request::OpenSides;
-use facegen_core::{FaceSource, GenerationRequest, JobState, RawGenerationRequest};
+use facegen_core::{FaceSource, GenerationRequest, JobState, RawGenerationRequest, RequestLimits};
 
 use crate::testing::{PATIENCE, World, end_of, new_key, submission};
 
@@ -14,7 +14,10 @@ fn open_request() -> GenerationRequest {
         prompt: "as large as the photograph".into(),
         ..RawGenerationRequest::default()
     };
-    let parsed = raw.parse().unwrap().with_open_sides(OpenSides::Both);
+    let parsed = raw
+        .parse(&RequestLimits::default())
+        .unwrap()
+        .with_open_sides(OpenSides::Both);
     parsed.resolve_seed(|| 7)
 }
 

@@ -7,57 +7,15 @@
 //! other queries, heads or samples there are.
 #![expect(unsafe_code, reason = "tasks write disjoint parts of the output")]
 
+mod shape;
 mod softmax;
 mod task;
 
 use rayon::prelude::*;
 
-use super::{
-    gemm::SharedOutput,
-    isa::Isa,
-    packed::{PANEL, PanelLayout},
-    scratch::with_scratch,
-};
+use super::{gemm::SharedOutput, isa::Isa, packed::PANEL, scratch::with_scratch};
+pub use shape::AttentionShape;
 use task::{PackedHead, QueryTask, TASK_ROWS};
-
-/// The shape of an attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttentionShape {
-    /// Number of samples.
-    pub batch: usize,
-    /// Queries of a sample.
-    pub query_tokens: usize,
-    /// Keys of a sample.
-    pub key_tokens: usize,
-    /// Attention heads; the width of a token is `heads` × `head_dim`.
-    pub heads: usize,
-    /// Width of a head.
-    pub head_dim: usize,
-    /// Query i sees the keys 0 to i only.
-    pub causal: bool,
-}
-
-impl AttentionShape {
-    /// Floats of a token.
-    fn width(&self) -> usize {
-        self.heads * self.head_dim
-    }
-
-    /// One head's transposed keys, `[head_dim][key_tokens]`.
-    fn key_layout(&self) -> PanelLayout {
-        PanelLayout::new(self.head_dim, self.key_tokens)
-    }
-
-    /// One head's values, `[key_tokens][head_dim]`.
-    fn value_layout(&self) -> PanelLayout {
-        PanelLayout::new(self.key_tokens, self.head_dim)
-    }
-
-    /// Floats of a packed head.
-    fn packed_head(&self) -> usize {
-        self.key_layout().len() + self.value_layout().len()
-    }
-}
 
 /// `out = softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
 ///

@@ -64,16 +64,16 @@ fn fault(token: &TokenTree, reason: impl Into<String>) -> Fault {
     }
 }
 
-fn is_ident(token: &TokenTree, names: &[&str]) -> bool {
+pub(super) fn is_ident(token: &TokenTree, names: &[&str]) -> bool {
     matches!(token, TokenTree::Ident(ident) if names.iter().any(|name| ident == name))
 }
 
-fn is_punct(token: &TokenTree, character: char) -> bool {
+pub(super) fn is_punct(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
 }
 
 /// Whether the tokens begin with `::`.
-fn is_path_separator(tokens: &[TokenTree]) -> bool {
+pub(super) fn is_path_separator(tokens: &[TokenTree]) -> bool {
     match tokens {
         [TokenTree::Punct(first), second, ..] => {
             first.as_char() == ':' && first.spacing() == Spacing::Joint && is_punct(second, ':')
@@ -83,7 +83,7 @@ fn is_path_separator(tokens: &[TokenTree]) -> bool {
 }
 
 /// The group that `token` is, if it has this delimiter.
-fn as_group(token: &TokenTree, delimiter: Delimiter) -> Option<&Group> {
+pub(super) fn as_group(token: &TokenTree, delimiter: Delimiter) -> Option<&Group> {
     if let TokenTree::Group(group) = token
         && group.delimiter() == delimiter
     {

@@ -1,5 +1,7 @@
 //! A photograph to image tokens.
 
+use std::fmt::Debug;
+
 use candle_core::{Device, Tensor};
 use facegen_core::Picture;
 use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
@@ -10,24 +12,56 @@ use facegen_vision::{ChannelOrder, FaceAnalysis, FaceAnalyzer, RgbImage, clip_pi
 use crate::EngineError;
 
 /// The part of an adapter that makes image tokens.
-#[derive(Debug)]
-pub enum ImageProjection {
-    /// Of an identity and the structure of the face.
-    FaceIdPlus(Box<FaceIdPlusProjection>),
-    /// Of what the face looks like.
-    PlusFace(Box<PlusFaceProjection>),
+pub trait ImageProjection: Debug + Send + Sync {
+    /// Makes the image tokens `(1, tokens, width)` of a face.
+    ///
+    /// - `id_embedding`: `(1, width)`, of unit length; zeros for no face; none
+    ///   where the preset has no embedder.
+    /// - `clip_hidden_states`: `(1, patches, width)`, the penultimate ones.
+    ///
+    /// # Errors
+    /// When the model does not run, or the embedding is missing.
+    fn tokens(
+        &self,
+        id_embedding: Option<&Tensor>,
+        clip_hidden_states: &Tensor,
+        s_scale: f64,
+    ) -> Result<Tensor, EngineError>;
+
+    /// The weight of the image branch in every cross-attention.
+    fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64;
 }
 
-impl ImageProjection {
-    /// The weight of the image branch in every cross-attention. An adapter
-    /// without a recogniser has nothing else that a request's `s_scale` could
-    /// weigh.
-    #[must_use]
-    pub fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
-        match self {
-            Self::FaceIdPlus(_) => adapter_scale,
-            Self::PlusFace(_) => adapter_scale * s_scale,
-        }
+impl ImageProjection for FaceIdPlusProjection {
+    fn tokens(
+        &self,
+        id_embedding: Option<&Tensor>,
+        clip_hidden_states: &Tensor,
+        s_scale: f64,
+    ) -> Result<Tensor, EngineError> {
+        let missing = || EngineError::Defect("the face has no embedding".into());
+        let id_embedding = id_embedding.ok_or_else(missing)?;
+        Ok(self.forward(id_embedding, clip_hidden_states, s_scale)?)
+    }
+
+    fn attention_scale(&self, adapter_scale: f64, _: f64) -> f64 {
+        adapter_scale
+    }
+}
+
+impl ImageProjection for PlusFaceProjection {
+    fn tokens(
+        &self,
+        _: Option<&Tensor>,
+        clip_hidden_states: &Tensor,
+        _: f64,
+    ) -> Result<Tensor, EngineError> {
+        Ok(self.forward(clip_hidden_states)?)
+    }
+
+    /// Without a recogniser there is nothing else that `s_scale` could weigh.
+    fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
+        adapter_scale * s_scale
     }
 }
 
@@ -37,7 +71,7 @@ impl ImageProjection {
 pub struct FaceEncoder {
     analyzer: FaceAnalyzer,
     image_encoder: ClipVisionModel,
-    projection: ImageProjection,
+    projection: Box<dyn ImageProjection>,
     channel_order: ChannelOrder,
     /// Hidden states of zeroed pixel values: what the unconditional row sees.
     nothing: Tensor,
@@ -61,7 +95,7 @@ impl FaceEncoder {
         analyzer: FaceAnalyzer,
         image_encoder: ClipVisionModel,
         config: &ClipVisionConfig,
-        projection: ImageProjection,
+        projection: Box<dyn ImageProjection>,
         channel_order: ChannelOrder,
     ) -> Result<Self, EngineError> {
         let side = config.image_size;
@@ -102,24 +136,19 @@ impl FaceEncoder {
         let shape = (1, 3, CLIP_SIZE, CLIP_SIZE);
         let pixel_values = Tensor::from_vec(pixel_values, shape, &Device::Cpu)?;
         let structure = self.image_encoder.penultimate_hidden_state(&pixel_values)?;
-        match &self.projection {
-            ImageProjection::FaceIdPlus(projection) => {
-                let missing = || EngineError::Defect("the face has no embedding".into());
-                let identity = Tensor::new(id_embedding.ok_or_else(missing)?, &Device::Cpu)?
-                    .unsqueeze(0)?
-                    .to_dtype(structure.dtype())?
-                    .to_device(structure.device())?;
-                let nobody = identity.zeros_like()?;
-                Ok(FaceTokens {
-                    cond: projection.forward(&identity, &structure, s_scale)?,
-                    uncond: projection.forward(&nobody, &self.nothing, s_scale)?,
-                })
-            }
-            ImageProjection::PlusFace(projection) => Ok(FaceTokens {
-                cond: projection.forward(&structure)?,
-                uncond: projection.forward(&self.nothing)?,
-            }),
-        }
+        let identity = id_embedding.map(|embedding| {
+            Tensor::new(embedding, &Device::Cpu)?
+                .unsqueeze(0)?
+                .to_dtype(structure.dtype())?
+                .to_device(structure.device())
+        });
+        let identity = identity.transpose()?;
+        let no_identity = identity.as_ref().map(Tensor::zeros_like).transpose()?;
+        let projection = &self.projection;
+        Ok(FaceTokens {
+            cond: projection.tokens(identity.as_ref(), &structure, s_scale)?,
+            uncond: projection.tokens(no_identity.as_ref(), &self.nothing, s_scale)?,
+        })
     }
 
     /// See [`ImageProjection::attention_scale`].

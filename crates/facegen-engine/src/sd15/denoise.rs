@@ -31,7 +31,7 @@ pub struct Guidance {
 #[derive(Debug)]
 pub struct DenoiseState {
     latents: Tensor,
-    scheduler: Arc<dyn Scheduler>,
+    scheduler: Box<dyn Scheduler>,
     step: usize,
     guidance: Arc<Guidance>,
 }
@@ -45,14 +45,14 @@ impl DenoiseState {
         seed: u32,
         width: usize,
         height: usize,
-        scheduler: Arc<dyn Scheduler>,
+        scheduler: Box<dyn Scheduler>,
         guidance: Arc<Guidance>,
         device: &Device,
     ) -> Result<Self, EngineError> {
         let (rows, columns) = (height / LATENT_SCALE, width / LATENT_SCALE);
-        let latents = NoiseSource::new(seed).latents(LATENT_CHANNELS, rows, columns, device)?;
+        let noise = NoiseSource::new(seed).latents(LATENT_CHANNELS, rows, columns, device)?;
         Ok(Self {
-            latents,
+            latents: (noise * scheduler.init_noise_sigma())?,
             scheduler,
             step: 0,
             guidance,
@@ -71,10 +71,10 @@ impl DenoiseState {
         self.step
     }
 
-    /// Whether no step is left.
+    /// Steps that are left.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.step == self.scheduler.timesteps().len()
+    pub fn steps_left(&self) -> usize {
+        self.scheduler.timesteps().len() - self.step
     }
 
     /// Whether both can share a call of one UNet.
@@ -87,7 +87,7 @@ impl DenoiseState {
         self.guidance.uncond.iter().chain([&self.guidance.cond])
     }
 
-    fn timestep(&self) -> Result<usize, EngineError> {
+    fn timestep(&self) -> Result<f32, EngineError> {
         let done = || EngineError::Defect("a state was moved on beyond its last step".into());
         self.scheduler
             .timesteps()
@@ -96,9 +96,15 @@ impl DenoiseState {
             .ok_or_else(done)
     }
 
-    /// The latents of the next step, by the rows of a prediction that belong to
-    /// this state.
-    fn next_latents(&self, noise_pred: &[Tensor]) -> Result<Tensor, EngineError> {
+    /// What the UNet sees of the latents.
+    fn model_input(&self) -> Result<Tensor, EngineError> {
+        let timestep = self.timestep()?;
+        Ok(self.scheduler.scale_model_input(&self.latents, timestep)?)
+    }
+
+    /// The state after the next step, by the rows of a prediction that belong
+    /// to this one.
+    fn stepped(&self, noise_pred: &[Tensor]) -> Result<Self, EngineError> {
         let noise_pred = match noise_pred {
             [uncond, cond] => {
                 &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?
@@ -106,7 +112,13 @@ impl DenoiseState {
             [cond] => cond,
             _ => return Err(EngineError::Defect("a state has one or two rows".into())),
         };
-        Ok(self.scheduler.step(noise_pred, self.step, &self.latents)?)
+        let mut scheduler = self.scheduler.clone();
+        Ok(Self {
+            latents: scheduler.step(noise_pred, self.timestep()?, &self.latents)?,
+            scheduler,
+            step: self.step + 1,
+            guidance: Arc::clone(&self.guidance),
+        })
     }
 }
 
@@ -126,9 +138,12 @@ pub fn denoise_step(
         conditionings.extend(state.conditionings());
         rows.resize(conditionings.len(), sample);
     }
-    let latents: Vec<&Tensor> = states.iter().map(|state| &state.latents).collect();
-    let latents = FeatureMap::from_nchw(&Tensor::cat(&latents, 0)?, compute)?;
-    let timesteps: Vec<usize> = states
+    let inputs: Vec<Tensor> = states
+        .iter()
+        .map(|state| state.model_input())
+        .collect::<Result<_, _>>()?;
+    let latents = FeatureMap::from_nchw(&Tensor::cat(&inputs, 0)?, compute)?;
+    let timesteps: Vec<f32> = states
         .iter()
         .map(|state| state.timestep())
         .collect::<Result<_, _>>()?;
@@ -141,12 +156,11 @@ pub fn denoise_step(
     let (mut remaining, mut next) = (noise_pred.as_slice(), Vec::new());
     for state in states.iter() {
         let (own, others) = remaining.split_at(state.conditionings().count());
-        next.push(state.next_latents(own)?);
+        next.push(state.stepped(own)?);
         remaining = others;
     }
-    for (state, latents) in states.iter_mut().zip(next) {
-        state.latents = latents;
-        state.step += 1;
+    for (state, next) in states.iter_mut().zip(next) {
+        **state = next;
     }
     Ok(())
 }

@@ -1,42 +1,30 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use facegen_core::{BackendError, GenerationOutput, GenerationTimings, Slot, SlotEvent};
+use facegen_core::{GenerationOutput, GenerationTimings, Slot, SlotEvent};
 use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
-use crate::denoise::DenoiseState;
-use crate::load::BaseModel;
+use crate::pipeline::SampleId;
 
-/// One picture of a request on its way.
-#[derive(Debug)]
+/// One picture of a request that the pipeline denoises.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
+    pub(super) id: SampleId,
     pub(super) slot: Slot,
     /// Position among the pictures of its request.
-    pub(super) index: usize,
-    /// What it is made with.
-    pub(super) base: BaseModel,
-    pub(super) state: DenoiseState,
-    /// What happens to an unsafe picture; nobody looks when there is nothing.
+    index: usize,
+    /// What happens to an unsafe picture; none is looked for without it.
     pub(super) safety_action: Option<SafetyAction>,
 }
 
-impl Sample {
-    /// Whether both can share a call of the UNet.
-    fn fits(&self, other: &Self) -> bool {
-        self.base.shares_unet(&other.base) && self.state.fits(&other.state)
-    }
-}
-
-/// A request that is ready to be denoised.
+/// A request whose samples have joined the pipeline.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// What the pictures are made with.
-    pub(super) base: BaseModel,
+    pub(super) samples: Vec<SampleId>,
     pub(super) seed: u32,
     /// Steps of each sample.
     pub(super) steps: usize,
-    pub(super) states: Vec<DenoiseState>,
     pub(super) safety_action: Option<SafetyAction>,
     pub(super) warnings: Vec<String>,
     pub(super) timings: GenerationTimings,
@@ -79,13 +67,13 @@ impl Progress {
 
 /// The admitted requests, and their samples in the order of admission.
 #[derive(Debug, Default)]
-pub(super) struct Slots {
+pub(super) struct Requests {
     next: u64,
     requests: BTreeMap<Slot, Progress>,
-    samples: VecDeque<Sample>,
+    samples: Vec<Sample>,
 }
 
-impl Slots {
+impl Requests {
     pub(super) fn active(&self) -> usize {
         self.requests.len()
     }
@@ -93,13 +81,12 @@ impl Slots {
     pub(super) fn insert(&mut self, admitted: Admitted) -> Slot {
         let slot = Slot::new(self.next);
         self.next += 1;
-        let count = admitted.states.len();
-        let states = admitted.states.into_iter().enumerate();
-        self.samples.extend(states.map(|(index, state)| Sample {
+        let count = admitted.samples.len();
+        let samples = admitted.samples.into_iter().enumerate();
+        self.samples.extend(samples.map(|(index, id)| Sample {
+            id,
             slot,
             index,
-            base: admitted.base.clone(),
-            state,
             safety_action: admitted.safety_action,
         }));
         let progress = Progress {
@@ -114,34 +101,18 @@ impl Slots {
         slot
     }
 
-    /// Takes the oldest sample, and behind it those that can share its call of
-    /// the UNet.
-    pub(super) fn take_batch(&mut self, limit: usize) -> Vec<Sample> {
-        let mut batch: Vec<Sample> = self.samples.pop_front().into_iter().collect();
-        let mut waiting = VecDeque::new();
-        while let Some(sample) = self.samples.pop_front() {
-            let fits = batch.first().is_some_and(|first| first.fits(&sample));
-            if fits && batch.len() < limit {
-                batch.push(sample);
-            } else {
-                waiting.push_back(sample);
-            }
-        }
-        self.samples = waiting;
-        batch
-    }
-
-    /// Returns a sample of a batch to its place: the oldest first.
-    pub(super) fn put_back(&mut self, sample: Sample) {
-        if !self.requests.contains_key(&sample.slot) {
-            // Another sample of the request failed in the same step.
-            return;
-        }
-        let key = |sample: &Sample| (sample.slot, sample.index);
-        let position = self
-            .samples
-            .partition_point(|other| key(other) < key(&sample));
-        self.samples.insert(position, sample);
+    /// Chooses the oldest sample, and behind it those that can share its step.
+    pub(super) fn next_batch(
+        &self,
+        limit: usize,
+        can_share_step: impl Fn(SampleId, SampleId) -> bool,
+    ) -> Vec<Sample> {
+        let Some(first) = self.samples.first() else {
+            return Vec::new();
+        };
+        let fits = |sample: &&Sample| sample.id == first.id || can_share_step(first.id, sample.id);
+        let batch = self.samples.iter().filter(fits).take(limit);
+        batch.copied().collect()
     }
 
     pub(super) fn progress(&mut self, slot: Slot, elapsed: Duration) -> Option<SlotEvent> {
@@ -155,13 +126,15 @@ impl Slots {
         })
     }
 
-    /// Keeps a picture; the last one of a request ends it.
+    /// Keeps the picture of a sample, which is done then; the last picture of a
+    /// request ends it.
     pub(super) fn add_picture(
         &mut self,
-        sample: &Sample,
+        sample: Sample,
         checked: Checked,
         [decoding, safety_checking]: [Duration; 2],
     ) -> Option<SlotEvent> {
+        self.samples.retain(|other| other.id != sample.id);
         let request = self.requests.get_mut(&sample.slot)?;
         request.timings.decoding += decoding;
         request.timings.safety_checking += safety_checking;
@@ -176,15 +149,12 @@ impl Slots {
         })
     }
 
-    /// Ends a request, unless it has ended already.
-    pub(super) fn fail(&mut self, slot: Slot, error: BackendError) -> Option<SlotEvent> {
-        self.remove(slot)
-            .then_some(SlotEvent::Failed { slot, error })
-    }
-
-    /// Forgets a request and its samples; whether there was one.
-    pub(super) fn remove(&mut self, slot: Slot) -> bool {
-        self.samples.retain(|sample| sample.slot != slot);
-        self.requests.remove(&slot).is_some()
+    /// Forgets a request, if there is one; its samples have to leave the
+    /// pipeline.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Vec<SampleId>> {
+        self.requests.remove(&slot)?;
+        let of_slot = |sample: &mut Sample| sample.slot == slot;
+        let removed = self.samples.extract_if(.., of_slot);
+        Some(removed.map(|sample| sample.id).collect())
     }
 }

@@ -2,22 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
-use facegen_core::request::Scalar;
+use facegen_core::request::{RequestLimits, Scalar};
 use facegen_core::{Picture, RawGenerationRequest};
+use facegen_vision::RgbImage;
 
 use super::*;
+use crate::pipeline::PreparedRequest;
+
+mod toy;
+
+type SmallBackend = PipelineBackend<LittleMemory<StableDiffusionPipeline>>;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-fn backend(data_dir: &Path, batch_limit: usize) -> CandleBackend {
+/// A backend whose device has memory for as many pictures as may share a step.
+fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
     let options = LoadOptions {
         data_dir: data_dir.to_owned(),
         ..LoadOptions::default()
     };
     let preset = Preset::find(&Path::new(ROOT).join("models"), "demo").unwrap();
-    CandleBackend::load(&preset, &options)
-        .unwrap()
-        .with_batch_limit(batch_limit)
+    let backend = CandleBackend::load(&preset, &options).unwrap();
+    let pipeline = LittleMemory {
+        pipeline: backend.pipeline,
+        pictures: batch_limit,
+    };
+    PipelineBackend::new(pipeline, backend.safety).with_batch_limit(batch_limit)
 }
 
 fn photograph() -> Picture {
@@ -40,30 +50,69 @@ fn input(seed: &str) -> GenerationInput {
         ..RawGenerationRequest::default()
     };
     GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 0),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0),
         face: photograph(),
     }
 }
 
-/// A step of a device whose memory holds so many pictures.
-fn step_within(memory: usize) -> impl Fn(&CandleBackend, &mut [Sample]) -> Result<(), EngineError> {
-    move |backend, batch| {
-        if batch.len() > memory {
+/// A pipeline on a device whose memory holds the samples of so many pictures.
+#[derive(Debug)]
+struct LittleMemory<P> {
+    pipeline: P,
+    pictures: usize,
+}
+
+impl<P: Pipeline> Pipeline for LittleMemory<P> {
+    type Prepared = P::Prepared;
+
+    fn limits(&self) -> &RequestLimits {
+        self.pipeline.limits()
+    }
+
+    fn prepare(
+        &self,
+        input: &GenerationInput,
+    ) -> Result<PreparedRequest<P::Prepared>, EngineError> {
+        self.pipeline.prepare(input)
+    }
+
+    fn join(&mut self, prepared: P::Prepared) -> SampleId {
+        self.pipeline.join(prepared)
+    }
+
+    fn can_share_step(&self, one: SampleId, other: SampleId) -> bool {
+        self.pipeline.can_share_step(one, other)
+    }
+
+    fn step(&mut self, samples: &[SampleId]) -> Result<(), EngineError> {
+        if samples.len() > self.pictures {
             let full = "CUDA_ERROR_OUT_OF_MEMORY";
             return Err(candle_core::Error::Cuda(full.into()).into());
         }
-        backend.step(batch)
+        self.pipeline.step(samples)
+    }
+
+    fn steps_left(&self, sample: SampleId) -> usize {
+        self.pipeline.steps_left(sample)
+    }
+
+    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+        self.pipeline.decode(sample)
+    }
+
+    fn leave(&mut self, sample: SampleId) {
+        self.pipeline.leave(sample);
     }
 }
 
 /// Runs a backend until it is idle; what came of each request.
-fn ends(
-    backend: &mut CandleBackend,
-    memory: usize,
-) -> Vec<(Slot, Result<Vec<Picture>, BackendError>)> {
+fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<Picture>, BackendError>)> {
     let mut ends = Vec::new();
     while backend.active() > 0 {
-        for event in backend.tick_by(step_within(memory)) {
+        for event in backend.tick() {
             match event {
                 SlotEvent::Progress { .. } => {}
                 SlotEvent::Finished { slot, output } => ends.push((slot, Ok(output.pictures))),
@@ -81,7 +130,7 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
     let alone = ["1", "2"].map(|seed| {
         let mut backend = backend(folder.path(), 1);
         backend.admit(&input(seed)).unwrap();
-        ends(&mut backend, 1).remove(0).1.unwrap()
+        ends(&mut backend).remove(0).1.unwrap()
     });
     let mut backend = backend(folder.path(), 2);
     for seed in ["1", "2"] {
@@ -89,12 +138,13 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
     }
     // Two share a few steps before the memory is filled by somebody else.
     for _ in 0..3 {
-        assert_eq!(backend.tick_by(step_within(2)).len(), 2);
+        assert_eq!(backend.tick().len(), 2);
     }
-    assert!(backend.tick_by(step_within(1)).is_empty());
+    backend.pipeline.pictures = 1;
+    assert!(backend.tick().is_empty());
     assert_eq!(backend.batch_limit.get(), 1);
-    assert_eq!(backend.tick_by(step_within(1)).len(), 1, "the oldest alone");
-    let together = ends(&mut backend, 1);
+    assert_eq!(backend.tick().len(), 1, "the oldest alone");
+    let together = ends(&mut backend);
     let together: Vec<_> = together.into_iter().map(|(_, end)| end.unwrap()).collect();
     assert_eq!(together, alone);
 }
@@ -105,12 +155,14 @@ fn a_picture_that_memory_is_too_small_for_fails_alone() {
     let mut backend = backend(folder.path(), 1);
     let first = backend.admit(&input("1")).unwrap();
     let second = backend.admit(&input("2")).unwrap();
-    let events = backend.tick_by(step_within(0));
+    backend.pipeline.pictures = 0;
+    let events = backend.tick();
+    backend.pipeline.pictures = 1;
     let [SlotEvent::Failed { slot, error }] = &events[..] else {
         panic!("{events:?}");
     };
     assert_eq!((*slot, error), (first, &BackendError::OutOfMemory));
     assert_eq!(backend.batch_limit.get(), 1);
-    let ends = ends(&mut backend, 1);
+    let ends = ends(&mut backend);
     assert!(matches!(&ends[..], [(slot, Ok(_))] if *slot == second));
 }

@@ -1,0 +1,163 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use facegen_core::request::RequestLimits;
+use facegen_core::{GenerationInput, GenerationTimings};
+use facegen_diffusion::{AutoencoderKl, DdimConfig, SchedulerConfig};
+use facegen_vision::RgbImage;
+
+use super::denoise::{DenoiseState, denoise_step};
+use super::inputs;
+use crate::load::BaseModel;
+use crate::pipeline::{Pipeline, PreparedRequest, SampleId};
+use crate::{EngineError, Models};
+
+/// Stable Diffusion 1.5 with an IP-Adapter.
+///
+/// The numbers of the steps are those of diffusers'
+/// `pipelines/stable_diffusion/pipeline_stable_diffusion.py` (`__call__`); what
+/// comes before them is IP-Adapter's `ip_adapter/ip_adapter_faceid.py`
+/// (`generate`).
+#[derive(Debug)]
+pub struct StableDiffusionPipeline {
+    models: Models,
+    scheduler: Box<dyn SchedulerConfig>,
+    adapter_scale: f64,
+    limits: RequestLimits,
+    samples: BTreeMap<SampleId, Sample>,
+    next: SampleId,
+}
+
+/// One picture on its way, and what it is made with.
+#[derive(Debug)]
+pub struct Sample {
+    base: BaseModel,
+    state: DenoiseState,
+}
+
+impl StableDiffusionPipeline {
+    /// Joins loaded models; `adapter_scale` is the weight of the image branch in
+    /// every cross-attention.
+    #[must_use]
+    pub fn new(models: Models, adapter_scale: f64, limits: RequestLimits) -> Self {
+        Self {
+            models,
+            scheduler: Box::new(DdimConfig::default()),
+            adapter_scale,
+            limits,
+            samples: BTreeMap::new(),
+            next: SampleId::default(),
+        }
+    }
+}
+
+impl Pipeline for StableDiffusionPipeline {
+    type Prepared = Sample;
+
+    fn limits(&self) -> &RequestLimits {
+        &self.limits
+    }
+
+    fn prepare(&self, input: &GenerationInput) -> Result<PreparedRequest<Sample>, EngineError> {
+        let (models, request) = (&self.models, &input.request);
+        let compute = &models.compute;
+        let (mut warnings, mut timings) = (Vec::new(), GenerationTimings::default());
+        // 1. Check inputs.
+        let look = inputs::look_of(models, request)?;
+        // 2. Find, align and embed the face.
+        let face = timed(&mut timings.face_analysis, || {
+            models.face.analyze(&input.face)
+        })?;
+        inputs::warn_of_other_faces(&face, &mut warnings);
+        // 3. Encode the prompts.
+        let prompts = timed(&mut timings.text_encoding, || {
+            compute.run(|| inputs::encode_prompts(models, look, request, &mut warnings))
+        })?;
+        // 4. Encode the face, and compute what every cross-attention reads.
+        let guidance = timed(&mut timings.conditioning, || {
+            let scale = self.adapter_scale;
+            compute.run(|| inputs::prepare_guidance(models, look, scale, request, &face, prompts))
+        })?;
+        // 5. Prepare the timesteps.
+        let scheduler = self.scheduler.build(request.steps())?;
+        // 6. Prepare the latents.
+        let (width, height) = (request.width() as usize, request.height() as usize);
+        let sample = |index: usize| {
+            let (seed, base) = (request.sample_seed(index as u32), look.base.clone());
+            let (scheduler, guidance) = (scheduler.clone(), Arc::clone(&guidance));
+            let device = compute.device();
+            DenoiseState::from_noise(seed, width, height, scheduler, guidance, device)
+                .map(|state| Sample { base, state })
+        };
+        let samples = (0..request.samples()).map(sample);
+        Ok(PreparedRequest {
+            samples: samples.collect::<Result<_, _>>()?,
+            steps: scheduler.timesteps().len(),
+            warnings,
+            timings,
+        })
+    }
+
+    fn join(&mut self, prepared: Sample) -> SampleId {
+        let id = self.next;
+        self.next = id.next();
+        self.samples.insert(id, prepared);
+        id
+    }
+
+    fn can_share_step(&self, one: SampleId, other: SampleId) -> bool {
+        let [one, other] = [one, other].map(|id| self.samples.get(&id));
+        one.zip(other).is_some_and(|(one, other)| {
+            one.base.shares_unet(&other.base) && one.state.fits(&other.state)
+        })
+    }
+
+    fn step(&mut self, samples: &[SampleId]) -> Result<(), EngineError> {
+        let of_batch = |(id, sample): (&SampleId, _)| samples.contains(id).then_some(sample);
+        let batch: Vec<&mut Sample> = self.samples.iter_mut().filter_map(of_batch).collect();
+        let Some(unet) = batch.first().map(|sample| Arc::clone(&sample.base.unet)) else {
+            return Ok(());
+        };
+        let mut states: Vec<&mut DenoiseState> =
+            batch.into_iter().map(|sample| &mut sample.state).collect();
+        let compute = &self.models.compute;
+        // 7. One turn of the denoising loop.
+        compute.run(|| denoise_step(&unet, &mut states, compute))
+    }
+
+    fn steps_left(&self, sample: SampleId) -> usize {
+        let sample = self.samples.get(&sample);
+        sample.map_or(0, |sample| sample.state.steps_left())
+    }
+
+    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+        let unknown = || EngineError::Defect("there is no such sample".into());
+        let sample = self.samples.get(&sample).ok_or_else(unknown)?;
+        // 8. Decode the latents.
+        let decode = || sample.base.vae.decode(sample.state.latents());
+        let decoded = self.models.compute.run(decode)?;
+        // A sum is finite only if every value is; NaN would become black.
+        if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
+            return Err(EngineError::NotFinite);
+        }
+        let (_, _, height, width) = decoded.dims4()?;
+        let rgb = AutoencoderKl::to_rgb(&decoded)?;
+        Ok(RgbImage::new(width, height, rgb)?)
+    }
+
+    fn leave(&mut self, sample: SampleId) {
+        self.samples.remove(&sample);
+    }
+}
+
+/// Runs a stage and adds the time that it took.
+fn timed<T>(
+    total: &mut Duration,
+    stage: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    let started = Instant::now();
+    let result = stage();
+    *total += started.elapsed();
+    result
+}
