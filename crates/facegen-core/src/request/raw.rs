@@ -3,7 +3,7 @@
 use super::errors::Findings;
 use super::{
     FieldError, GenerationRequest, GuidanceScale, OpenSides, PictureSize, Prompt, RequestError,
-    SScale, Safety, Samples, Scalar, Steps, Style, UnseededRequest,
+    RequestLimits, SScale, Safety, Samples, Scalar, Steps, Style, UnseededRequest,
 };
 use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
