@@ -52,6 +52,7 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
+    shared.store.health.ensure_kept()?;
     let Upload { key, image } = upload;
     let limit = shared.config().key_limits.upload_bytes;
     check_room(shared, key, limit).await?;
