@@ -161,9 +161,13 @@ async fn a_lock_that_was_removed_is_taken_again_or_told_of() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     // As another server would that is started between two looks.
-    std::fs::remove_file(&lock).unwrap();
-    let other = std::fs::File::create(&lock).unwrap();
-    other.lock().unwrap();
+    let other = loop {
+        std::fs::remove_file(&lock).unwrap();
+        let other = std::fs::File::create_new(&lock);
+        if let Some(other) = other.ok().filter(|other| other.try_lock().is_ok()) {
+            break other;
+        }
+    };
     let reason = server.not_ready().await["reason"].clone();
     assert!(reason.as_str().unwrap().contains("lock"), "{reason}");
     drop(other);
