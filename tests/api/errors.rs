@@ -121,6 +121,7 @@ fn job_name(error: &JobError) -> &'static str {
         JobError::Store(_) => "store damaged",
         JobError::BrokeDown(_) => "broke down",
         JobError::Images(_) => "images",
+        JobError::NotStored(_) => "not stored",
     }
 }
 
@@ -143,7 +144,7 @@ async fn every_error_is_told_as_it_was() {
         });
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
-    // All of them but that of a store of pictures, which is told like others.
+    // All of them but those of a store of pictures, which are told like others.
     assert_eq!(told.len(), 33);
     assert_json_snapshot!(told);
 }

@@ -137,3 +137,41 @@ async fn metrics_count_requests_by_route_method_and_status() {
     }
     assert!(!text.contains("coffee"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_vanishes_is_told_of_and_nothing_is_taken_in() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/readyz").await.status, 200);
+    std::fs::remove_file(server.database()).unwrap();
+    let not_ready = server.not_ready().await;
+    assert_eq!(not_ready["status"], "broken");
+    let reason = not_ready["reason"].as_str().unwrap();
+    assert!(reason.contains("deleted or replaced"), "{reason}");
+    let refused = server.make_gen(&json!({})).await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_was_removed_is_taken_again_or_told_of() {
+    let server = TestServer::start().await;
+    let lock = server.database().with_extension("sqlite.lock");
+    std::fs::remove_file(&lock).unwrap();
+    while !lock.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // As another server would that is started between two looks.
+    let other = loop {
+        std::fs::remove_file(&lock).unwrap();
+        let other = std::fs::File::create_new(&lock);
+        if let Some(other) = other.ok().filter(|other| other.try_lock().is_ok()) {
+            break other;
+        }
+    };
+    let reason = server.not_ready().await["reason"].clone();
+    assert!(reason.as_str().unwrap().contains("lock"), "{reason}");
+    drop(other);
+    while server.get("/readyz").await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}

@@ -1,5 +1,6 @@
 //! The server that the tests ask.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl Builder {
             delivered: tokio::sync::Mutex::new(delivered),
             secrets: Mutex::default(),
             running: Some(running),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -215,7 +216,7 @@ pub(crate) struct TestServer {
     delivered: tokio::sync::Mutex<mpsc::Receiver<WebhookMessage>>,
     secrets: Mutex<Vec<String>>,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -286,6 +287,25 @@ impl TestServer {
     /// Asks as the holder of `key`, which stands in a header.
     pub(crate) async fn call(&self, method: Method, path: &str, key: &str) -> Answer {
         self.send(with_key(method, path, key)).await
+    }
+
+    /// The file of the database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("jobs.sqlite")
+    }
+
+    /// What `/readyz` says once the server is not ready, which has to come.
+    pub(crate) async fn not_ready(&self) -> Value {
+        let asking = async {
+            loop {
+                let answer = self.get("/readyz").await;
+                if answer.status == 503 {
+                    return serde_json::from_slice(&answer.bytes).unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap()
     }
 
     /// Waits until the job has ended.

@@ -7,6 +7,7 @@
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
+//! - [`output`]: what commands print, also where it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
 
 #[cfg(test)]
@@ -17,6 +18,8 @@ mod doctor;
 mod generate;
 #[cfg(test)]
 mod models;
+#[cfg(test)]
+mod output;
 #[cfg(test)]
 mod plus_face;
 #[cfg(test)]

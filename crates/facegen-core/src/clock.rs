@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment, in whole milliseconds since 1970 (UTC).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,10 +57,14 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time of day.
+/// Tells the time of day, and how much of it passes.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// This moment.
     fn now(&self) -> Timestamp;
+
+    /// The time since some moment in the life of this process, for durations:
+    /// nobody sets this clock, and it stands still while the machine sleeps.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The clock of the machine.
@@ -69,6 +74,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static BEGINNING: OnceLock<Instant> = OnceLock::new();
+        BEGINNING.get_or_init(Instant::now).elapsed()
     }
 }
 
@@ -84,6 +94,13 @@ mod tests {
         assert_eq!((moment - second).as_millis(), 500);
         assert_eq!((moment + second).since(moment), second);
         assert_eq!(moment.since(moment + second), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_monotonic_clock_goes_on() {
+        let before = SystemClock.monotonic();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(SystemClock.monotonic() >= before + Duration::from_millis(2));
     }
 
     #[test]

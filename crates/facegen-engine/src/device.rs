@@ -43,6 +43,17 @@ impl DeviceChoice {
         }
     }
 
+    /// Whether a device that was named can be opened. One is chosen otherwise.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn check(self) -> Result<(), EngineError> {
+        match self {
+            Self::Auto | Self::Cpu => Ok(()),
+            Self::Cuda(_) | Self::Metal(_) => self.open().map(drop),
+        }
+    }
+
     /// Whether a GPU would be used. The best device is opened for that once in
     /// the life of the process, since opening one takes memory of it.
     #[must_use]

@@ -55,5 +55,6 @@ pub use service::{
     PictureEncoder, Ports, Replay, Submission, Upload, Uploaded, WebhookBody,
 };
 pub use store::deliveries::DeliveryKind;
+pub use store::health::StoreFault;
 pub use store::mailbox::DeliveryRecord;
 pub use store::{KeyError, Keys, StoreError};

@@ -17,6 +17,7 @@ use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
 use crate::service::shared::Shared;
 use crate::store::deliveries::DeliveryKind;
+use crate::store::health;
 use crate::worker::Worker;
 
 /// How often one looks whether an engine that is to end hangs.
@@ -25,14 +26,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an engine may take to end: a step of a slow processor, or so.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The worker, the deliveries and the janitor, until this is
-/// dropped. [`Running::shutdown`] ends them in good order.
+/// The worker, the deliveries, the janitor and the watch over the database, until
+/// this is dropped. [`Running::shutdown`] ends them in good order.
 pub struct Running {
     shared: Arc<Shared>,
     worker: JoinHandle<()>,
     webhooks: JoinHandle<()>,
     uploads: JoinHandle<()>,
     janitor: JoinHandle<()>,
+    health: JoinHandle<()>,
     engine_gone: CancellationToken,
     /// How long the engine may take to end.
     pub(crate) engine_patience: Duration,
@@ -62,6 +64,7 @@ impl Running {
             webhooks: tokio::spawn(webhooks.run()),
             uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
+            health: tokio::spawn(health::watch(Arc::clone(&shared), hand_back.clone())),
             shared,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,
@@ -128,6 +131,7 @@ impl Running {
         end_by(deadline, &mut self.uploads, hand_back).await;
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
+        log_panic((&mut self.health).await);
         let engine = self.shared.engine.replace(None);
         let patience = match self.engine_hangs() {
             true => Duration::ZERO,

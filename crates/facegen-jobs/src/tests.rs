@@ -115,7 +115,9 @@ async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
 async fn die(world: &World, ports: &Ports, job: &Job) {
     let store = world.store().await;
     for breakdowns in [0, 2] {
-        sqlx::query("UPDATE generations SET state = 'running', breakdowns = ? WHERE id = ?")
+        let died =
+            "UPDATE generations SET state = 'running', in_engine = 1, breakdowns = ? WHERE id = ?";
+        sqlx::query(died)
             .bind(breakdowns)
             .bind(job.id.get())
             .execute(&store.writer)

@@ -9,6 +9,7 @@ use facegen_jobs::{EngineHandle, LoadError};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
+use crate::data_dir;
 use crate::failure::Failure;
 
 /// Which models are loaded, and where they run.
@@ -52,6 +53,7 @@ impl EngineArguments {
 pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
     let accept = arguments.accepted(&Environment::of_process());
     let accept = accept.context("the settings, of which models.accept counts here")?;
+    data_dir::make(&arguments.data_dir)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,

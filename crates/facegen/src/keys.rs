@@ -1,6 +1,5 @@
 //! `facegen keys`: who may use the server.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use facegen_jobs::{Key, KeyId, KeyRole, Keys, OwnLimits};
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
+use crate::output;
 use crate::serve::master_key;
 
 /// What can be done with keys, also while a server runs on the same data
@@ -106,19 +106,10 @@ pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let lines = runtime.block_on(answer(command, &config, &environment))?;
-    let mut output = io::stdout().lock();
-    for line in lines {
-        writeln!(output, "{line}").context("cannot write to standard output")?;
-    }
-    Ok(())
+    Ok(runtime.block_on(answer(command, &config, &environment))?)
 }
 
-async fn answer(
-    command: &KeysCommand,
-    config: &Config,
-    environment: &Environment,
-) -> Result<Vec<String>> {
+async fn answer(command: &KeysCommand, config: &Config, environment: &Environment) -> Result<()> {
     let database = config.database();
     let keys = Keys::open(&database, Arc::new(SystemClock))
         .await
@@ -127,25 +118,35 @@ async fn answer(
         KeysCommand::Create { name, limits } => {
             let limits = limits.change(OwnLimits::default());
             let (key, text) = keys.create_limited(name, KeyRole::Plain, limits).await?;
-            Ok(vec![line(&key), text.expose().clone()])
+            let printed = output::print_once(&format!("{}\n{}\n", line(&key), text.expose()));
+            if printed.is_err() {
+                // Nobody knows it.
+                keys.revoke(key.id).await?;
+            }
+            printed
         }
-        KeysCommand::List => Ok(keys.list().await?.iter().map(line).collect()),
+        KeysCommand::List => print_lines(&keys.list().await?),
         KeysCommand::Set { id, limits } => {
             let key = find(&keys, *id).await?;
             let key = keys.set_limits(key.id, limits.change(key.limits)).await?;
-            Ok(key.iter().map(line).collect())
+            print_lines(key.as_slice())
         }
         KeysCommand::WebhookSecret { id } => {
             let key = find(&keys, *id).await?;
             let secret = master_key(config, environment)?.webhook_secret(key.id);
-            Ok(vec![secret.to_text().expose().clone()])
+            output::line(secret.to_text().expose())
         }
         KeysCommand::Revoke { id } => {
             let revoked = keys.revoke(KeyId::new(*id)).await?;
             ensure!(revoked, "there is no key {id} that could be revoked");
-            Ok(Vec::new())
+            Ok(())
         }
     }
+}
+
+fn print_lines(keys: &[Key]) -> Result<()> {
+    let lines: Vec<String> = keys.iter().map(|key| line(key) + "\n").collect();
+    output::print(&lines.concat())
 }
 
 async fn find(keys: &Keys, id: i64) -> Result<Key> {

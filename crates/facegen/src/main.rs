@@ -12,10 +12,13 @@
 //! | [`failure`] | why a command failed, and its exit code |
 //! | [`engine`] | the wiring of a preset to an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
+//! | [`data_dir`] | the data folder |
+//! | [`output`] | what commands print |
 //! | [`telemetry`] | where log lines go |
 
 mod cli;
 mod config;
+mod data_dir;
 mod doctor;
 mod engine;
 mod failure;
@@ -23,10 +26,10 @@ mod generate;
 mod health;
 mod keys;
 mod models;
+mod output;
 mod serve;
 mod telemetry;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -46,8 +49,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nobody is left to tell if standard error is closed.
-            let _ = write!(std::io::stderr(), "{failure}");
+            telemetry::last_words(&failure);
             failure.exit_code()
         }
     }
@@ -75,9 +77,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
             config,
         } => {
             let config = Config::load(&config, &Environment::of_process())?;
-            print(&config.to_toml()?)
+            Ok(output::print(&config.to_toml()?)?)
         }
-        Command::OpenApi => print(&openapi_text()?),
+        Command::OpenApi => Ok(output::print(&openapi_text()?)?),
     }
 }
 
@@ -85,12 +87,4 @@ fn openapi_text() -> Result<String, Failure> {
     let text = facegen_api::openapi().to_pretty_json();
     let text = text.context("cannot write the description")?;
     Ok(text + "\n")
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut output = std::io::stdout().lock();
-    output
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")?;
-    Ok(())
 }

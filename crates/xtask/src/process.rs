@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::iter;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -41,6 +43,21 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
         }
     }
     Ok(child.wait()?)
+}
+
+/// Runs `command`, and kills it should it take longer than `limit`; false unless it ends well.
+pub(crate) fn succeeds_within(limit: Duration, command: &mut Command) -> Result<bool> {
+    let mut child = start(command)?;
+    let begun = Instant::now();
+    while begun.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(false)
 }
 
 /// Starts `command` and leaves it running.
@@ -106,6 +123,15 @@ mod tests {
     fn a_missing_program_is_an_error_that_names_it() {
         let error = run(&mut Command::new("no-such-program")).unwrap_err();
         assert_eq!(error.to_string(), "cannot start no-such-program");
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_killed() {
+        let limit = Duration::from_secs(20);
+        assert!(succeeds_within(limit, &mut Command::new("true")).unwrap());
+        assert!(!succeeds_within(limit, &mut Command::new("false")).unwrap());
+        let mut slow = Command::new("sleep");
+        assert!(!succeeds_within(Duration::ZERO, slow.arg("1000")).unwrap());
     }
 
     #[test]

@@ -155,6 +155,14 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
     for (text, culprit) in [
         ("[queue]\nlimit = 0", "queue.limit"),
         ("[safety]\nmandatory = true", "it has no safety checker"),
+        (
+            "[engine]\ndevice = \"metal:7\"",
+            "metal device 7 cannot be used",
+        ),
+        (
+            "[engine]\ndevice = \"cuda:77\"",
+            "cuda device 77 cannot be used",
+        ),
     ] {
         fs::write(&file, text)?;
         let refused = tell(&server, "update")?;
@@ -169,6 +177,8 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
     fs::write(&file, "[models]\naccept = [\"something\"]")?;
     assert_eq!(tell(&server, "update")?, (200, updated));
     server.wait_for("the models are loaded again")?;
+    let line = server.wait_for("licences that no preset has")?;
+    assert!(line.contains("something"), "{line}");
     assert_eq!(server.client.fetch(77)?.0, 404);
     assert_eq!(server.client.make(&request())?.1["status"], "success");
     Ok(())

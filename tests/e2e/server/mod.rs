@@ -1,6 +1,7 @@
 //! `facegen serve` with the demo preset, over HTTP.
 //!
 //! - [`process`]: one server, and what it logs
+//! - [`logs`]: logs that cannot be written
 //! - [`browser`]: the pages
 //! - [`client`]: what a client sends and gets
 //! - [`clients`]: clients that existed before the server
@@ -20,6 +21,7 @@ mod clients;
 mod connections;
 mod control;
 mod kills;
+mod logs;
 mod process;
 mod receiver;
 mod requests;

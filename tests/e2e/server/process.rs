@@ -18,6 +18,10 @@ use crate::program::{executable, shared_data};
 /// The key of every server here, unless a test wants none.
 pub(super) const API_KEY: &str = "e2e-key-that-no-log-shows";
 
+/// What would bring everything into the log that any library says.
+const EVERYTHING: &str = "trace,tokenizers::tokenizer=trace,aws_smithy_runtime=trace,\
+                          aws_sdk_s3=trace,aws_sigv4=trace,ureq=trace,sqlx=trace";
+
 /// How long a test waits for what must happen anyway.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -61,7 +65,7 @@ impl Site {
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
         command.arg("--data-dir").arg(self.folder.path());
         let variables = self.variables.iter().map(|(name, value)| (name, value));
-        command.env("RUST_LOG", "trace").envs(variables);
+        command.env("RUST_LOG", EVERYTHING).envs(variables);
         Ok(command)
     }
 
@@ -151,10 +155,16 @@ impl Server {
 
     /// Asks the server to stop, and waits until it has.
     pub(super) fn terminate(mut self) -> Result<ExitStatus> {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status()?;
-        ensure!(sent.success(), "the signal was not sent");
+        self.send("TERM")?;
         Ok(self.child.wait()?)
+    }
+
+    /// Sends the server a signal.
+    pub(super) fn send(&self, signal: &str) -> Result<()> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status()?;
+        ensure!(sent.success(), "the signal was not sent");
+        Ok(())
     }
 
     /// Waits for the server's own end.

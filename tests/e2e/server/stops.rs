@@ -1,9 +1,11 @@
-//! Signals, a second server, hand-back.
+//! Signals, a second server, hand-back, and what does not start.
 
+use std::fs;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::client::{request, request_with};
 use super::process::{API_KEY, Site};
@@ -31,6 +33,46 @@ fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
         assert_eq!(answer["status"], "success", "{answer}");
         second.client.picture(&answer)?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
+    let folder = TempDir::new()?;
+    let file = folder.path().join("facegen.toml");
+    fs::write(&file, "")?;
+    let site = Site::new()?.with("FACEGEN_CONFIG", &file.display().to_string());
+    let server = site.start()?;
+    assert_eq!(server.client.fetch(77)?.0, 404);
+    fs::write(&file, "[server]\nlegacy_http_200 = true")?;
+    server.send("HUP")?;
+    server.wait_for("the server goes by its config as it is now")?;
+    assert_eq!(server.client.fetch(77)?.0, 200);
+    fs::write(&file, "[queue]\nlimit = 0")?;
+    server.send("HUP")?;
+    server.wait_for("the config cannot be used, nothing has changed")?;
+    assert_eq!(server.client.make(&request())?.1["status"], "success");
+    assert!(server.terminate()?.success());
+    Ok(())
+}
+
+#[test]
+fn an_admin_key_that_can_be_guessed_is_refused() -> Result<()> {
+    let mut site = Site::new()?.with("FACEGEN_API_KEY", "a");
+    let output = site
+        .command(&["serve", "--listen", "127.0.0.1:0"])?
+        .output()?;
+    let text = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("keys.allow_short_admin_key"), "{text}");
+    site.set("FACEGEN__KEYS__ALLOW_SHORT_ADMIN_KEY", "true");
+    site.set("FACEGEN_APIKEY", "b");
+    let server = site.start()?;
+    assert!(
+        server
+            .wait_for("FACEGEN_APIKEY")?
+            .contains("no such environment variable")
+    );
     Ok(())
 }
 

@@ -9,6 +9,9 @@ use facegen_jobs::JobError;
 
 use super::ApiError;
 
+/// What is told of a store that may work again in a moment.
+const UNAVAILABLE: &str = "Temporarily unavailable, try again later";
+
 impl ApiError {
     /// The sentence for the caller.
     #[must_use]
@@ -72,9 +75,8 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
         JobError::Face(error) => error.message.clone().into(),
         JobError::Bucket(fault) => fault.field_error().message.into(),
         JobError::Draining => "The server is stopping, try again later".into(),
-        JobError::Store(error) if error.code() == ErrorCode::Unavailable => {
-            "Temporarily unavailable, try again later".into()
-        }
+        JobError::NotStored(_) => UNAVAILABLE.into(),
+        JobError::Store(error) if error.code() == ErrorCode::Unavailable => UNAVAILABLE.into(),
         JobError::Store(_)
         | JobError::BrokeDown(_)
         | JobError::Images(_)

@@ -81,10 +81,12 @@ pub(crate) async fn healthz() -> Response {
     security(()),
 )]
 pub(crate) async fn readyz(State(state): State<SharedState>) -> Response {
-    let readiness = if state.jobs.is_accepting() {
-        (state.readiness)()
-    } else {
-        Readiness::Draining
+    let readiness = match (state.jobs.is_accepting(), state.jobs.store_fault()) {
+        (false, _) => Readiness::Draining,
+        (true, None) => (state.readiness)(),
+        (true, Some(fault)) => Readiness::Broken {
+            reason: fault.to_string(),
+        },
     };
     let status = match readiness {
         Readiness::Ready => StatusCode::OK,

@@ -9,19 +9,45 @@ use crate::{Clock, SystemClock, Timestamp};
 /// A clock that starts at the machine's time and goes on only when it is told
 /// to. Clones are the same clock.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<Hands>);
+
+#[derive(Debug)]
+struct Hands {
+    now: AtomicI64,
+    /// Milliseconds since the clock was made.
+    monotonic: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows the machine's time.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(AtomicI64::new(SystemClock.now().as_millis())))
+        Self(Arc::new(Hands {
+            now: AtomicI64::new(SystemClock.now().as_millis()),
+            monotonic: AtomicI64::new(0),
+        }))
     }
 
-    /// Moves the clock on.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        self.0
-            .store((self.now() + by).as_millis(), Ordering::Release);
+        self.set_forward(by);
+        let by = Timestamp::from_millis(0) + by;
+        let monotonic = &self.0.monotonic;
+        monotonic.fetch_add(by.as_millis(), Ordering::AcqRel);
+    }
+
+    /// Sets the time of day, without any time passing.
+    pub fn set_forward(&self, by: Duration) {
+        self.set(self.now() + by);
+    }
+
+    /// Sets the time of day back.
+    pub fn set_back(&self, by: Duration) {
+        self.set(self.now() - by);
+    }
+
+    fn set(&self, now: Timestamp) {
+        self.0.now.store(now.as_millis(), Ordering::Release);
     }
 }
 
@@ -33,6 +59,11 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Acquire))
+        Timestamp::from_millis(self.0.now.load(Ordering::Acquire))
+    }
+
+    fn monotonic(&self) -> Duration {
+        let millis = self.0.monotonic.load(Ordering::Acquire);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 }

@@ -60,8 +60,10 @@ impl SafetyPolicy {
 ///
 /// # Errors
 /// A licence is not accepted, a fetched file is missing, the models do not fit
-/// each other, or a safety checker is mandatory and there is none.
+/// each other, the device is not there, or a safety checker is mandatory and there
+/// is none.
 pub fn can_load(preset: &Preset, options: &LoadOptions) -> Result<(), EngineError> {
     options.safety.check(preset)?;
+    options.device.check()?;
     fit::check(&hub::locate(preset, &options.data_dir, &options.accept)?)
 }

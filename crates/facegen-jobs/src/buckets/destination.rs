@@ -9,8 +9,6 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use facegen_core::Timestamp;
-
 use super::Bucket;
 
 /// How long a bucket that failed is left alone.
@@ -19,7 +17,8 @@ const REST: Duration = Duration::from_secs(60);
 /// A bucket, and whether it is worth asking.
 pub(crate) struct Destination {
     bucket: Bucket,
-    rests_until: Mutex<Option<Timestamp>>,
+    /// By the monotonic clock.
+    rests_until: Mutex<Option<Duration>>,
 }
 
 impl Destination {
@@ -37,17 +36,16 @@ impl Destination {
     }
 
     /// Whether the bucket is left alone at this moment.
-    pub(crate) fn rests(&self, now: Timestamp) -> bool {
+    pub(crate) fn rests(&self, now: Duration) -> bool {
         let until = *self
             .rests_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not prolong the rest.
-        until.is_some_and(|until| now < until && until.since(now) <= REST)
+        until.is_some_and(|until| now < until)
     }
 
     /// The bucket did not take a picture.
-    pub(crate) fn failed(&self, now: Timestamp) {
+    pub(crate) fn failed(&self, now: Duration) {
         self.set(Some(now + REST));
     }
 
@@ -61,7 +59,7 @@ impl Destination {
         self.set(None);
     }
 
-    fn set(&self, until: Option<Timestamp>) {
+    fn set(&self, until: Option<Duration>) {
         *self
             .rests_until
             .lock()
@@ -93,15 +91,11 @@ mod tests {
             link_base: "https://cdn.example/".into(),
             patience: Duration::ZERO,
         });
-        let now = Timestamp::from_millis(1_000_000);
+        let now = Duration::from_secs(1_000);
         assert!(!destination.rests(now));
         destination.failed(now);
         assert!(destination.rests(now + REST - Duration::from_millis(1)));
         assert!(!destination.rests(now + REST));
-        assert!(
-            !destination.rests(now - Duration::from_millis(1)),
-            "set back"
-        );
         destination.failed(now);
         destination.worked();
         assert!(!destination.rests(now));

@@ -55,7 +55,7 @@ pub(super) async fn upload(
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),
         Err(error) => {
-            destination.failed(shared.ports.clock.now());
+            destination.failed(shared.ports.clock.monotonic());
             Ok(later(error.to_string()))
         }
     }

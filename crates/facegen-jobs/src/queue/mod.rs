@@ -26,7 +26,7 @@ use facegen_core::{FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Tim
 use crate::idempotency::{Idempotency, Intake};
 use crate::job::{Failure, Job, JobId, Stages};
 use crate::key::KeyId;
-use crate::store::StoreError;
+use crate::store::{Death, StoreError};
 
 pub(crate) use sqlite::SqliteQueue;
 
@@ -77,6 +77,10 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
     /// and nothing has changed.
     async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError>;
 
+    /// The engine gets the job: from here on it is suspect should the process
+    /// die.
+    async fn enter(&self, fence: Fence) -> Result<bool, StoreError>;
+
     /// Gives the job back unharmed, to be the next one.
     async fn release(&self, fence: Fence) -> Result<bool, StoreError>;
 
@@ -117,8 +121,9 @@ pub(crate) trait JobQueue: fmt::Debug + Send + Sync {
     /// and drops an upload that waits. False when there is no such job.
     async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Takes jobs back from workers that died. A job whose workers died
-    /// `max_attempts` times has failed.
+    /// Takes jobs back from workers that died. A job that took its worker down
+    /// `max_attempts` times has failed; a death of which nothing is known weighs
+    /// half, and only on jobs that the engine had.
     async fn reclaim(
         &self,
         from: Workers,
@@ -223,7 +228,7 @@ pub(crate) struct Claim {
     pub(crate) job: Job,
     /// Names this attempt.
     pub(crate) fence: Fence,
-    /// How many workers have died over this job.
+    /// How many workers have died while the engine had this job.
     pub(crate) breakdowns: u32,
 }
 
@@ -232,8 +237,8 @@ pub(crate) struct Claim {
 pub(crate) struct Success {
     /// When.
     pub(crate) now: Timestamp,
-    /// When the engine began with the job.
-    pub(crate) began: Timestamp,
+    /// How long ago the engine began with the job.
+    pub(crate) took: Duration,
     /// Where the pictures are.
     pub(crate) place: Place,
     /// See [`Job::warnings`].
@@ -264,9 +269,11 @@ pub(crate) enum Place {
 /// Workers that are given up for dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Workers {
-    /// All there were, because this process is the only one and has just begun.
-    All,
-    /// Those whose lease has run out.
+    /// All there were, because this process is the only one and has just begun;
+    /// and how the one before it ended.
+    All(Death),
+    /// Those whose lease has run out. Their process lives on, but could not
+    /// write for a while: that is no fault of the jobs.
     Lapsed,
 }
 

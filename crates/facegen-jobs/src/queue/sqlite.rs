@@ -19,17 +19,17 @@ use facegen_core::{ErrorCode, FilePrefix, GenerationRequest, JobState, Timestamp
 use self::columns::{amount, claim, id, json, number};
 
 use super::statements::{
-    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ERASE, FAIL, FINISH, FIT, HEARTBEAT, POSITION,
-    RECLAIM, RELEASE, TIMES,
+    BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ENTER, ERASE, FAIL, FINISH, FIT, HEARTBEAT, HELD,
+    POSITION, RECLAIM, RELEASE, TIMES,
 };
 use super::{
     Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
     Workers, cost,
 };
 use crate::idempotency::{Idempotency, Intake};
-use crate::job::{Failure, Job, JobId};
+use crate::job::{Failure, Job, JobId, millis};
 use crate::key::KeyId;
-use crate::store::{Store, StoreError, row};
+use crate::store::{Death, Store, StoreError, row};
 
 /// The queue in SQLite.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl JobQueue for SqliteQueue {
         job: &NewJob,
         limits: QueueLimits,
     ) -> Result<Result<Job, Full>, StoreError> {
-        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.store.writer.begin().await?;
         let inserted = intake::insert(&mut transaction, job, limits).await?;
         transaction.commit().await?;
         Ok(inserted)
@@ -64,7 +64,7 @@ impl JobQueue for SqliteQueue {
         once: &Idempotency,
         limits: QueueLimits,
     ) -> Result<Intake, StoreError> {
-        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.store.writer.begin().await?;
         if let Some(known) = intake::known(&mut transaction, job.key, once, job.created_at).await? {
             return Ok(known);
         }
@@ -122,6 +122,15 @@ impl JobQueue for SqliteQueue {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn enter(&self, fence: Fence) -> Result<bool, StoreError> {
+        let done = sqlx::query(ENTER)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError> {
         let done = sqlx::query(FIT)
             .bind(json("request", request)?)
@@ -141,8 +150,7 @@ impl JobQueue for SqliteQueue {
         let done = sqlx::query(FINISH)
             .bind(JobState::Succeeded.as_str())
             .bind(success.now.as_millis())
-            .bind(success.now.as_millis())
-            .bind(success.began.as_millis())
+            .bind(number(millis(success.took)))
             .bind(expires_at)
             .bind(upload)
             .bind(link_base)
@@ -211,7 +219,7 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.store.writer.begin().await?;
         let done = sqlx::query(ERASE)
             .bind(now.as_millis())
             .bind(now.as_millis())
@@ -264,23 +272,24 @@ impl JobQueue for SqliteQueue {
         max_attempts: u32,
         now: Timestamp,
     ) -> Result<Reclaimed, StoreError> {
-        let all = from == Workers::All;
-        let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let requeued = sqlx::query(RECLAIM)
-            .bind(now.as_millis())
-            .bind(all)
+        let mut transaction = self.store.writer.begin().await?;
+        let held: bool = sqlx::query_scalar(HELD)
+            .fetch_one(&mut *transaction)
+            .await?;
+        let of_dead = |statement| {
+            sqlx::query(statement)
+                .bind(now.as_millis())
+                .bind(from != Workers::Lapsed)
+                .bind(from == Workers::All(Death::FromInside))
+                .bind(from == Workers::All(Death::Unknown))
+                .bind(!held)
+        };
+        let requeued = of_dead(RECLAIM)
             .bind(max_attempts)
             .fetch_all(&mut *transaction)
             .await?;
-        let failed = sqlx::query(BURY)
-            .bind(JobState::Failed.as_str())
-            .bind(now.as_millis())
+        let failed = of_dead(BURY)
             .bind(ErrorCode::Internal.as_str())
-            .bind(format!(
-                "the work on this request broke down {max_attempts} times"
-            ))
-            .bind(now.as_millis())
-            .bind(all)
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;

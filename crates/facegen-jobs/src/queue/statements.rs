@@ -49,7 +49,7 @@ pub(super) const INSERT: &str = "
 /// the first that waits is looked at; triggers count the turns of the keys.
 pub(super) const CLAIM: &str = "
     UPDATE generations
-    SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?
+    SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?, in_engine = 0
     WHERE id = (
         SELECT next.id
         FROM keys JOIN generations AS next ON next.id = (
@@ -59,12 +59,16 @@ pub(super) const CLAIM: &str = "
         )
         ORDER BY next.priority DESC, keys.turn, next.id LIMIT 1
     )
-      AND (breakdowns = 0 OR ?)
+      AND (breakdowns + kills = 0 OR ?)
     RETURNING *";
 
 /// Keeps a job.
 pub(super) const HEARTBEAT: &str =
     "UPDATE generations SET lease_until = ? WHERE id = ? AND state = 'running' AND attempt = ?";
+
+/// Notes that the engine gets a job.
+pub(super) const ENTER: &str =
+    "UPDATE generations SET in_engine = 1 WHERE id = ? AND state = 'running' AND attempt = ?";
 
 /// Gives a job back.
 pub(super) const RELEASE: &str = "
@@ -78,7 +82,7 @@ pub(super) const FIT: &str = "
 
 /// Ends a job with pictures.
 pub(super) const FINISH: &str = end!(
-    "generation_ms = max(0, ? - ?), expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?
+    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 
@@ -98,18 +102,40 @@ pub(super) const CLEAR: &str = end!(
     RETURNING *"
 );
 
-/// Takes jobs back that may be tried again; the rest is left to [`BURY`].
-pub(super) const RECLAIM: &str = "
-    UPDATE generations
-    SET state = 'queued', breakdowns = breakdowns + 1, claimed_at = NULL, lease_until = NULL
-    WHERE state = 'running' AND (lease_until < ? OR ?) AND breakdowns + 1 < ?
-    RETURNING id";
+/// Whether the engine of a process that died had any job.
+pub(super) const HELD: &str =
+    "SELECT EXISTS (SELECT 1 FROM generations WHERE state = 'running' AND in_engine)";
+
+/// The rows of workers that died, `?1` being now and `?2` whether all have. What
+/// each death adds to a row: `?3` says that it came from inside, `?4` that nothing
+/// is known of it, and `?5` that the engine had nothing, so that all are suspect.
+macro_rules! dead {
+    ($beginning:literal, $end:literal) => {
+        concat!(
+            "UPDATE generations
+            SET breakdowns = breakdowns + (?3 AND (in_engine OR ?5)), kills = kills + (?4 AND in_engine),
+                in_engine = 0, lease_until = NULL, ",
+            $beginning,
+            " WHERE state = 'running' AND (lease_until < ?1 OR ?2)",
+            $end,
+            " RETURNING id"
+        )
+    };
+}
+
+/// Takes jobs back that may be tried again; the rest is left to [`BURY`]. A death
+/// that may have come from outside weighs half.
+pub(super) const RECLAIM: &str = dead!(
+    "state = 'queued', claimed_at = NULL",
+    " AND 2 * (breakdowns + (?3 AND (in_engine OR ?5))) + kills + (?4 AND in_engine) < 2 * ?6"
+);
 
 /// Ends jobs whose workers died too often.
-pub(super) const BURY: &str = end!(
-    "breakdowns = breakdowns + 1, failure_code = ?, failure_message = ?
-    WHERE state = 'running' AND (lease_until < ? OR ?)
-    RETURNING id"
+pub(super) const BURY: &str = dead!(
+    "state = 'failed', finished_at = ?1, failure_code = ?6,
+    failure_message = 'the work on this request broke down '
+        || (breakdowns + (?3 AND (in_engine OR ?5)) + kills + (?4 AND in_engine)) || ' times'",
+    ""
 );
 
 /// The cost of what waits before a job that waits.

@@ -24,7 +24,7 @@ impl JobService {
         if limit == 0 {
             return Ok(());
         }
-        let now = self.shared.ports.clock.now();
+        let now = self.shared.ports.clock.monotonic();
         let counted = self.shared.rates.count(key.id, limit, now);
         counted.map_err(|retry_after| JobError::TooManyRequests { limit, retry_after })
     }

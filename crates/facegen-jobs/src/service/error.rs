@@ -60,6 +60,9 @@ pub enum JobError {
     /// The store of pictures does not do its work; for logs.
     #[error(transparent)]
     Images(#[from] facegen_core::StorageError),
+    /// A picture that was sent cannot be stored at this moment; for logs.
+    #[error(transparent)]
+    NotStored(facegen_core::StorageError),
 }
 
 impl JobError {
@@ -72,7 +75,7 @@ impl JobError {
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Bucket(_) => ErrorCode::InvalidRequest,
-            Self::Draining => ErrorCode::Unavailable,
+            Self::Draining | Self::NotStored(_) => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),
             Self::BrokeDown(_) | Self::Images(_) | Self::Secrets(_) => ErrorCode::Internal,
         }

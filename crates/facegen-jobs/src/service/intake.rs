@@ -24,6 +24,7 @@ pub(super) async fn take_in(
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
+    shared.store.health.ensure_kept()?;
     // Decides nothing, but spares the work of decoding what was sent before.
     if let Some(once) = &submission.once {
         let now = shared.ports.clock.now();

@@ -60,6 +60,7 @@ use crate::key::KeyId;
 use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 use crate::running::Running;
+use crate::store::health::StoreFault;
 use crate::store::{Keys, StoreError};
 
 /// The numbers that the operator may set.
@@ -311,6 +312,13 @@ impl JobService {
     #[must_use]
     pub fn is_accepting(&self) -> bool {
         !self.shared.draining.is_cancelled()
+    }
+
+    /// What is wrong with the database, if anything, as it was found out within
+    /// the last seconds.
+    #[must_use]
+    pub fn store_fault(&self) -> Option<StoreFault> {
+        self.shared.store.health.fault()
     }
 
     /// Takes no more jobs in, and lets the worker claim none.

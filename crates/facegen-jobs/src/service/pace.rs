@@ -2,54 +2,79 @@
 
 use std::time::Duration;
 
-use facegen_core::Timestamp;
-
 /// What is guessed when nothing was ever measured: ten seconds for a picture
 /// of 512×512 pixels in 21 steps, between a fast processor and a slow card.
 const FIRST_GUESS: f64 = 10.0 / (512.0 * 512.0 * 21.0);
+
+/// How many times the first guess a job or a step takes at most, on the slowest
+/// machine.
+const SLOWEST: f64 = 300.0;
+
+/// What a small one takes at most beside that, to find a face and the like.
+const OVERHEAD: Duration = Duration::from_mins(1);
 
 /// The weight of what was measured before, against each new step: the pace is
 /// that of the last hundred steps or so.
 const MEMORY: f64 = 0.99;
 
-/// A longer pause between two steps is no measurement: the machine slept, or
-/// its clock was set.
-const LONGEST_STEP: Duration = Duration::from_mins(10);
+/// A step that takes so many times the average is a pause of the machine, unless
+/// the next one is as long: then the device is slower than the former one. The
+/// step before which a face is analysed is shorter, on a fast card too.
+const PAUSE: f64 = 100.0;
 
 /// The time that a unit of [`cost`](crate::queue::cost) takes: a moving
 /// average over steps, in which the time between the steps of successive jobs
-/// (analysing a face, decoding) has its share.
+/// (analysing a face, decoding) has its share. Moments are those of the
+/// monotonic clock.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pace {
     seconds: f64,
     units: f64,
     /// When the engine did the last thing; `None` while it has nothing to do.
-    last: Option<Timestamp>,
+    last: Option<Duration>,
+    /// Whether the last step looked like a pause of the machine.
+    was_pause: bool,
 }
 
 impl Pace {
-    /// The pace of jobs with these costs and times.
+    /// The pace of jobs with these costs and times: that of the median, as a few
+    /// may have been measured while the machine slept. Times that no job takes
+    /// are left out.
     pub(crate) fn from_times(times: &[(u64, Duration)]) -> Self {
+        let times = times.iter().map(|(cost, time)| (to_float(*cost), *time));
+        let mut times: Vec<(f64, f64)> = times
+            .filter(|(units, time)| is_possible(*units, *time))
+            .map(|(units, time)| (units, time.as_secs_f64()))
+            .collect();
+        times.sort_by(|one, other| (one.1 / one.0).total_cmp(&(other.1 / other.0)));
+        let (units, seconds) = times.get(times.len() / 2).copied().unwrap_or_default();
         Self {
-            seconds: times.iter().map(|(_, time)| time.as_secs_f64()).sum(),
-            units: times.iter().map(|(cost, _)| to_float(*cost)).sum(),
+            seconds,
+            units,
             last: None,
+            was_pause: false,
         }
     }
 
     /// The engine got something to do.
-    pub(crate) fn begin(&mut self, now: Timestamp) {
+    pub(crate) fn begin(&mut self, now: Duration) {
         self.last.get_or_insert(now);
     }
 
     /// The engine has done a step of so many units.
-    pub(crate) fn step(&mut self, units: f64, now: Timestamp) {
-        let time = self.last.map(|last| now.since(last));
+    pub(crate) fn step(&mut self, units: f64, now: Duration) {
+        let time = self.last.map(|last| now.saturating_sub(last));
         self.last = Some(now);
-        if let Some(time) = time.filter(|time| *time <= LONGEST_STEP) {
-            self.seconds = self.seconds * MEMORY + time.as_secs_f64();
+        let Some(time) = time.filter(|time| is_possible(units, *time)) else {
+            return;
+        };
+        let time = time.as_secs_f64();
+        let is_pause = time * self.units > PAUSE * units * self.seconds && self.units > 0.0;
+        if !is_pause || self.was_pause {
+            self.seconds = self.seconds * MEMORY + time;
             self.units = self.units * MEMORY + units;
         }
+        self.was_pause = is_pause;
     }
 
     /// The engine has nothing to do any more.
@@ -66,6 +91,12 @@ impl Pace {
         };
         Duration::try_from_secs_f64(seconds_per_unit * to_float(units)).unwrap_or(Duration::MAX)
     }
+}
+
+/// Whether so much work takes that time on any machine.
+fn is_possible(units: f64, time: Duration) -> bool {
+    let most = OVERHEAD.as_secs_f64() + SLOWEST * FIRST_GUESS * units;
+    !time.is_zero() && units > 0.0 && time.as_secs_f64() <= most
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
@@ -85,36 +116,80 @@ mod tests {
         assert_eq!(pace.time_for(512 * 512 * 21), 10 * SECOND);
     }
 
+    /// The cost of a picture of 64×64 pixels in 21 steps.
+    const SMALL: u64 = 64 * 64 * 21;
+
     #[test]
-    fn the_first_pace_is_that_of_earlier_jobs() {
-        let pace = Pace::from_times(&[(100, 3 * SECOND), (300, 5 * SECOND)]);
-        assert_eq!(pace.time_for(50), SECOND);
+    fn the_first_pace_is_that_of_the_median_of_earlier_jobs() {
+        let times = [
+            (SMALL, SECOND / 2),
+            (2 * SMALL, 2 * SECOND),
+            (SMALL, 4 * SECOND),
+        ];
+        let pace = Pace::from_times(&times);
+        assert_eq!(pace.time_for(SMALL), SECOND);
+        assert_eq!(Pace::from_times(&times[1..2]).time_for(SMALL), SECOND);
+    }
+
+    #[test]
+    fn times_that_no_job_takes_are_left_out() {
+        let guess = Pace::from_times(&[]);
+        for hours in [1, 24, 24 * 365 * 174] {
+            let slept = (SMALL, Duration::from_hours(hours));
+            assert_eq!(Pace::from_times(&[slept]), guess);
+            let sound = [slept, (SMALL, SECOND), (SMALL, Duration::ZERO), slept];
+            assert_eq!(Pace::from_times(&sound).time_for(SMALL), SECOND);
+        }
+        assert_eq!(Pace::from_times(&[(SMALL, Duration::ZERO)]), guess);
+        assert_eq!(Pace::from_times(&[(0, SECOND)]), guess);
+        // A picture of full size on a processor that is slow indeed.
+        let slow = (64 * SMALL, Duration::from_mins(45));
+        assert_eq!(Pace::from_times(&[slow]).time_for(64 * SMALL), slow.1);
     }
 
     #[test]
     fn a_pace_follows_the_steps_and_forgets_pauses() {
-        let mut pace = Pace::from_times(&[(100, 100 * SECOND)]);
-        let mut now = Timestamp::from_millis(0);
+        let mut pace = Pace::from_times(&[(100, SECOND)]);
+        let mut now = Duration::ZERO;
         for _ in 0..1_000 {
             pace.begin(now);
-            now = now + 2 * SECOND;
+            now += 2 * SECOND;
             pace.step(1.0, now);
-            now = now + 4 * SECOND;
+            now += 4 * SECOND;
             pace.step(1.0, now);
             pace.rest();
-            now = now + 1_000 * SECOND;
+            now += 1_000 * SECOND;
         }
         let time = pace.time_for(100).as_secs_f64();
         assert!((299.0..301.0).contains(&time), "{time}");
     }
 
     #[test]
-    fn a_clock_that_is_set_is_no_step() {
-        let mut pace = Pace::from_times(&[(100, 100 * SECOND)]);
-        let mut now = Timestamp::from_millis(0);
+    fn a_device_that_is_far_slower_is_soon_known_for_it() {
+        let mut pace = Pace::from_times(&[(SMALL, SECOND / 100)]);
+        let mut now = Duration::ZERO;
         pace.begin(now);
-        now = now + 3_600 * SECOND;
-        pace.step(1.0, now);
-        assert_eq!(pace.time_for(100), 100 * SECOND);
+        for _ in 0..42 {
+            now += 2 * SECOND / 21;
+            pace.step(f64::from(64 * 64), now);
+        }
+        let time = pace.time_for(SMALL).as_secs_f64();
+        assert!((1.2..2.1).contains(&time), "{time}");
+    }
+
+    #[test]
+    fn a_machine_that_slept_between_two_steps_is_as_fast_as_before() {
+        for slept in [SECOND * 50, Duration::from_mins(9), Duration::from_hours(8)] {
+            let mut pace = Pace::from_times(&[(SMALL, SECOND)]);
+            let mut now = Duration::ZERO;
+            pace.begin(now);
+            for step in 0..42 {
+                now += SECOND / 21;
+                now += if step == 21 { slept } else { Duration::ZERO };
+                pace.step(f64::from(64 * 64), now);
+            }
+            let time = pace.time_for(SMALL).as_secs_f64();
+            assert!((0.99..1.01).contains(&time), "{slept:?}: {time}");
+        }
     }
 }

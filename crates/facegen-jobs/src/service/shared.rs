@@ -64,13 +64,13 @@ pub(crate) struct Shared {
     /// No job will end any more, except by being cancelled.
     pub(crate) stopped: CancellationToken,
     pub(super) decoding: Arc<Semaphore>,
-    _lock: FolderLock,
+    lock: Mutex<FolderLock>,
 }
 
 impl Shared {
     /// See [`JobService::open`](super::JobService::open).
     pub(crate) async fn open(config: JobsConfig, ports: Ports) -> Result<Self, StoreError> {
-        let lock = FolderLock::acquire(&config.database)?;
+        let (lock, death) = FolderLock::acquire(&config.database)?;
         let store = Store::open(&config.database).await?;
         let queue: Arc<dyn JobQueue> = Arc::new(SqliteQueue::new(store.clone()));
         let pace = Pace::from_times(&queue.latest_times(PACE_MEMORY).await?);
@@ -102,11 +102,12 @@ impl Shared {
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
             decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
-            _lock: lock,
+            lock: Mutex::new(lock),
         };
         shared
-            .reclaim(Workers::All, shared.ports.clock.now())
+            .reclaim(Workers::All(death), shared.ports.clock.now())
             .await?;
+        shared.lock().forget_death();
         shared.store.recover_deliveries().await?;
         Ok(shared)
     }
@@ -128,8 +129,24 @@ impl Shared {
         Ok(())
     }
 
+    /// Sees to it that the lock of the database is held, though its file may have
+    /// been removed. May block.
+    pub(crate) fn keep_lock(&self) -> Result<(), StoreError> {
+        self.lock().keep()
+    }
+
+    /// The process is about to end because of what the engine is at.
+    pub(crate) fn note_death_from_inside(&self) {
+        self.lock().note_death_from_inside();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FolderLock> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The engine has not given a sign of life for so long.
     pub(crate) fn give_up_engine(&self, patience: Duration) {
+        self.note_death_from_inside();
         tracing::error!(
             ?patience,
             "the engine hangs, this process must be started again"

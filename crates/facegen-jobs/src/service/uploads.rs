@@ -52,6 +52,7 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
+    shared.store.health.ensure_kept()?;
     let Upload { key, image } = upload;
     let limit = shared.config().key_limits.upload_bytes;
     check_room(shared, key, limit).await?;
@@ -71,7 +72,7 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
     if let Err(error) = shared.ports.images.put(&object, png).await {
         // Without its file the row would only take room.
         shared.store.delete_upload(id.into()).await?;
-        return Err(error.into());
+        return Err(JobError::NotStored(error));
     }
     let file = object.file;
     Ok(Uploaded { id, file })

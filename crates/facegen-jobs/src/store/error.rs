@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use facegen_core::ErrorCode;
 use thiserror::Error;
 
+use super::health::StoreFault;
+
 /// Why the store of jobs does not do its work; for logs, not for callers. No
 /// text holds anything of a row beyond its number.
 #[derive(Debug, Error)]
@@ -38,6 +40,9 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// What would be written would not be kept.
+    #[error(transparent)]
+    Fault(StoreFault),
     /// A value cannot be written as JSON.
     #[error("the {0} cannot be written as json")]
     Json(&'static str),
@@ -49,9 +54,11 @@ impl StoreError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::UnreadableRow { .. } | Self::Json(_) => ErrorCode::Internal,
-            Self::InUse(_) | Self::File { .. } | Self::Migrate(_) | Self::Database(_) => {
-                ErrorCode::Unavailable
-            }
+            Self::InUse(_)
+            | Self::File { .. }
+            | Self::Migrate(_)
+            | Self::Database(_)
+            | Self::Fault(_) => ErrorCode::Unavailable,
         }
     }
 }

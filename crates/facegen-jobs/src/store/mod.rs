@@ -6,8 +6,10 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `lock` | [`FolderLock`], one process at a time |
+//! | `lock` | [`FolderLock`], one process at a time, and how the one before ended |
 //! | `error` | [`StoreError`] |
+//! | `writer` | [`Writer`], the one connection that writes |
+//! | `health` | whether the database can be relied upon at this moment |
 //! | `row` | a row of `generations` as a [`Job`](crate::Job) |
 //! | `keys` | [`Keys`], whom rows belong to |
 //! | `key_buckets` | the statements about the buckets of keys |
@@ -19,7 +21,10 @@
 
 pub(crate) mod deliveries;
 mod error;
+#[cfg(test)]
+mod faults;
 mod file;
+pub(crate) mod health;
 pub(crate) mod key_buckets;
 mod keys;
 mod lock;
@@ -29,6 +34,7 @@ pub(crate) mod row;
 #[cfg(test)]
 mod tests;
 pub(crate) mod uploads;
+mod writer;
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,8 +45,10 @@ use sqlx::sqlite::{
 };
 
 pub use error::StoreError;
+use health::{Files, Health};
 pub use keys::{KeyError, Keys};
-pub(crate) use lock::FolderLock;
+pub(crate) use lock::{Death, FolderLock};
+use writer::Writer;
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,9 +62,12 @@ const READERS: u32 = 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     /// The one connection that writes.
-    pub(crate) writer: SqlitePool,
+    pub(crate) writer: Writer,
     /// The connections that read.
     pub(crate) readers: SqlitePool,
+    /// What is wrong with the database.
+    pub(crate) health: Health,
+    files: Files,
 }
 
 impl Store {
@@ -68,12 +79,19 @@ impl Store {
     pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
         file::ensure_folder(database)?;
         file::ensure_database(database)?;
-        let writer = pool(1, options(database)).await?;
-        sqlx::migrate!().run(&writer).await?;
-        let readers = options(database).pragma("query_only", "ON");
+        Self::connect(database, options(database)).await
+    }
+
+    /// Connects to the file of a database, and brings its tables up to date.
+    async fn connect(database: &Path, options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        let readers = options.clone().pragma("query_only", "ON");
+        let writer = Writer::connect(options).await?;
+        sqlx::migrate!().run(writer.pool()).await?;
         Ok(Self {
             writer,
-            readers: pool(READERS, readers).await?,
+            readers: pool_options(READERS).connect_with(readers).await?,
+            health: Health::default(),
+            files: Files::of(database),
         })
     }
 
@@ -85,15 +103,12 @@ impl Store {
     }
 }
 
-async fn pool(connections: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
-    let pool = SqlitePoolOptions::new()
+fn pool_options(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options)
-        .await?;
-    Ok(pool)
 }
 
 fn options(database: &Path) -> SqliteConnectOptions {

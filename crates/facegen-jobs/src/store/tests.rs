@@ -252,7 +252,8 @@ async fn what_waited_before_there_were_buckets_still_does() {
     file::ensure_database(&database).unwrap();
     let all = sqlx::migrate!();
     let first = all.iter().take(1).cloned().collect();
-    let old = pool(1, options(&database)).await.unwrap();
+    let old = pool_options(1).connect_with(options(&database));
+    let old = old.await.unwrap();
     sqlx::migrate::Migrator::with_migrations(first)
         .run(&old)
         .await
@@ -284,4 +285,55 @@ async fn what_waited_before_there_were_buckets_still_does() {
         row(2, "upload", 5_008),
     ];
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_lock_tells_how_the_process_before_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("jobs.sqlite");
+    let (lock, death) = FolderLock::acquire(&database).unwrap();
+    assert_eq!(death, Death::Unknown);
+    lock.note_death_from_inside();
+    drop(lock);
+    // Also when the one in between has come to nothing.
+    for _ in 0..2 {
+        assert_eq!(FolderLock::acquire(&database).unwrap().1, Death::FromInside);
+    }
+    FolderLock::acquire(&database).unwrap().0.forget_death();
+    assert_eq!(FolderLock::acquire(&database).unwrap().1, Death::Unknown);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_lock_is_private_and_follows_no_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("jobs.sqlite");
+    let path = folder.path().join("jobs.sqlite.lock");
+    drop(FolderLock::acquire(&database).unwrap());
+    assert_eq!(mode(&path), 0o600);
+    std::fs::remove_file(&path).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::write(&elsewhere, "not ours").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    let error = FolderLock::acquire(&database).unwrap_err();
+    assert!(matches!(error, StoreError::File { .. }), "{error:?}");
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"not ours");
+}
+
+#[test]
+fn a_lock_that_was_removed_is_taken_again_unless_another_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("jobs.sqlite");
+    let path = folder.path().join("jobs.sqlite.lock");
+    let (mut lock, _) = FolderLock::acquire(&database).unwrap();
+    lock.keep().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    lock.keep().unwrap();
+    let second = FolderLock::acquire(&database).unwrap_err();
+    assert!(matches!(second, StoreError::InUse(_)), "{second:?}");
+    std::fs::remove_file(&path).unwrap();
+    let other = FolderLock::acquire(&database).unwrap();
+    assert!(matches!(lock.keep(), Err(StoreError::InUse(_))));
+    drop(other);
+    lock.keep().unwrap();
 }

@@ -49,7 +49,7 @@ impl Store {
         upload: &NewUpload,
         limit: u64,
     ) -> Result<Option<u32>, StoreError> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.writer.begin().await?;
         let number: i64 = sqlx::query_scalar(NUMBER)
             .fetch_one(&mut *transaction)
             .await?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture, SafetyVerdict,
-    Timestamp,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -25,11 +24,12 @@ use crate::metrics::{self, Stage};
 use crate::queue::{Claim, Place, cost};
 use crate::service::Checkpoint;
 use crate::service::shared::Shared;
+use crate::store::StoreError;
 
 /// What an attempt made.
 pub(super) struct Made {
-    /// When the engine began with it.
-    pub(super) began: Timestamp,
+    /// When the engine began with it, by the monotonic clock.
+    pub(super) began: Duration,
     /// Where the pictures are.
     pub(super) place: Place,
     /// About the pictures.
@@ -112,7 +112,10 @@ impl Attempt {
                 return Ended::StoreFailed;
             }
             Stop::HandBack => ending::release(shared, claim).await,
-            Stop::EngineLost => tracing::error!("a job is left to the next start"),
+            Stop::EngineLost => {
+                shared.note_death_from_inside();
+                tracing::error!("a job is left to the next start");
+            }
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
         Ended::Otherwise
@@ -151,6 +154,7 @@ impl Attempt {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
             let _place = self.shared.engine_places.acquire().await;
+            self.enter().await?;
             let face = self.photograph(fetched).await?;
             self.fit(&face).await?;
             self.generate(face).await?
@@ -186,19 +190,33 @@ impl Attempt {
         let request = self.request().clone();
         let fitted = request.fitted_to(face.width(), face.height());
         let write = || self.shared.queue.fit(self.claim.fence, &fitted);
-        let written = retry(self.shared.config().lease, "fit a job", write).await;
-        match written {
-            Ok(true) => {}
-            Ok(false) => return Err(Stop::Lost),
-            Err(error) => {
-                tracing::error!(%error, "cannot fit a job to its photograph");
-                return Err(Stop::StoreFailed);
-            }
-        }
+        self.write("fit a job to its photograph", write).await?;
         self.held.costs(cost(&fitted));
         // Nobody else sets it.
         let _ = self.fitted.set(fitted);
         Ok(())
+    }
+
+    /// Notes that the engine gets the job, so that it alone is suspect should the
+    /// process die over it.
+    async fn enter(&self) -> Result<(), Stop> {
+        let write = || self.shared.queue.enter(self.claim.fence);
+        self.write("note that the engine gets a job", write).await
+    }
+
+    /// Writes something about the job, which must still be this attempt's.
+    async fn write<F>(&self, what: &'static str, write: impl FnMut() -> F) -> Result<(), Stop>
+    where
+        F: Future<Output = Result<bool, StoreError>>,
+    {
+        match retry(self.shared.config().lease, what, write).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::Lost),
+            Err(error) => {
+                tracing::error!(%error, "cannot {what}");
+                Err(Stop::StoreFailed)
+            }
+        }
     }
 
     /// What is asked for, as far as it is known by now.
@@ -206,7 +224,7 @@ impl Attempt {
         self.fitted.get().unwrap_or(&self.claim.job.request)
     }
 
-    async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Timestamp), Stop> {
+    async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Duration), Stop> {
         let request = self.request().clone();
         let input = GenerationInput { request, face };
         let hung = &self.shared.engine_hung;
@@ -217,7 +235,7 @@ impl Attempt {
         };
         let clock = &self.shared.ports.clock;
         let mut turn = self.shared.turns.submit(clock);
-        self.shared.pace().begin(clock.now());
+        self.shared.pace().begin(clock.monotonic());
         let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
         let output = end.await.ok_or(Stop::EngineLost)?;
         let output = output.map_err(|error| of_backend(&error))?;
@@ -246,7 +264,7 @@ impl Attempt {
     #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
     fn progress(&self, step: usize, steps: usize) {
         let units = cost(self.request()) as f64 / steps.max(1) as f64;
-        let now = self.shared.ports.clock.now();
+        let now = self.shared.ports.clock.monotonic();
         self.shared.pace().step(units, now);
         self.held.progress(step, steps);
         self.at(Checkpoint::Denoising);

@@ -17,6 +17,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | `attempt` | one attempt at one job |
+//! | `canary` | whether stores that failed work again |
 //! | `ending` | what is written when an attempt is over |
 //! | `failures` | what callers are told of a failure |
 //! | `in_hand` | [`InHand`], the jobs that are worked on |
@@ -28,6 +29,7 @@
 //! | `stop` | why an attempt made no pictures |
 
 mod attempt;
+mod canary;
 mod ending;
 mod engine_slot;
 mod failures;
@@ -91,6 +93,8 @@ pub(crate) struct Worker {
     alone: bool,
     /// Nothing is claimed before.
     paused_until: Instant,
+    /// A store failed a job, and has failed since when it was tried out.
+    stores_fail: bool,
     /// The pause should a store fail the next job.
     next_pause: Duration,
     last_reclaim: Timestamp,
@@ -112,6 +116,7 @@ impl Worker {
             claims: HashMap::new(),
             alone: false,
             paused_until: Instant::now(),
+            stores_fail: false,
             next_pause: FIRST_PAUSE,
         }
     }
@@ -147,6 +152,7 @@ impl Worker {
         if self.shared.engine.is_gone() {
             self.engine_gone.cancel();
         }
+        self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
         metrics::queue_depth(self.shared.queue.depth().await?);
@@ -226,6 +232,23 @@ impl Worker {
             }
             Ended::Otherwise => {}
         }
+    }
+
+    /// Ends the pause after a failure of a store when one that was out of order
+    /// works again. One that works when it is tried out and fails jobs all the
+    /// same gets its pause.
+    async fn end_pause_when_stores_work(&mut self) {
+        let pauses = self.next_pause > FIRST_PAUSE && Instant::now() < self.paused_until;
+        if !pauses {
+            return;
+        }
+        let works = canary::stores_work(&self.shared).await;
+        if works && self.stores_fail {
+            tracing::info!("the stores work again, jobs go on");
+            self.paused_until = Instant::now();
+            self.next_pause = FIRST_PAUSE;
+        }
+        self.stores_fail = !works;
     }
 
     async fn put_down(&mut self, ended: Result<(Id, Ended), JoinError>) {

@@ -81,7 +81,7 @@ async fn in_bucket(
     destination: &Destination,
     files: &Files,
 ) -> Option<Place> {
-    if destination.rests(shared.ports.clock.now()) {
+    if destination.rests(shared.ports.clock.monotonic()) {
         return None;
     }
     let bucket = destination.bucket();
@@ -102,7 +102,7 @@ async fn in_bucket(
         }
         Err(error) => {
             tracing::warn!(%error, "the bucket fails, pictures are served from here and uploaded later");
-            destination.failed(shared.ports.clock.now());
+            destination.failed(shared.ports.clock.monotonic());
             None
         }
     }
@@ -115,7 +115,7 @@ pub(super) async fn delete_from_bucket(shared: &Shared, claim: &Claim) {
     let Ok(Some(destination)) = shared.buckets.of(claim.job.key).await else {
         return;
     };
-    if destination.rests(shared.ports.clock.now()) {
+    if destination.rests(shared.ports.clock.monotonic()) {
         return;
     }
     let bucket = destination.bucket();

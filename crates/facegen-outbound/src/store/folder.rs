@@ -3,12 +3,14 @@
 //! A file is written under a temporary name, synchronised, and only then given
 //! its own, so that a reader sees it whole or not at all, after a crash too.
 
-use std::fs::{self, DirEntry, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, DirEntry, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use facegen_core::{ErrorCode, ImageStore, ObjectName, StorageError, StoredObject, Timestamp};
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::task;
@@ -72,7 +74,12 @@ impl ImageStore for FolderStore {
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
         let name = object.expose();
         self.blocking("a file cannot be read", move |folder| {
-            unless_missing(fs::read(folder.join(name)))
+            let Some(mut file) = unless_missing(open_file(&folder.join(name)))? else {
+                return Ok(None);
+            };
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(Some(bytes))
         })
         .await
     }
@@ -80,7 +87,7 @@ impl ImageStore for FolderStore {
     async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
         let name = object.expose();
         self.blocking("a file cannot be opened", move |folder| {
-            let Some(file) = unless_missing(File::open(folder.join(name)))? else {
+            let Some(file) = unless_missing(open_file(&folder.join(name)))? else {
                 return Ok(None);
             };
             let bytes = file.metadata()?.len();
@@ -109,6 +116,19 @@ impl ImageStore for FolderStore {
             Ok(removed)
         })
         .await
+    }
+}
+
+/// Opens a file to be read. What only leads elsewhere, or would have its reader
+/// wait for a writer, is none of ours.
+fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    let file = options.read(true).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no file")),
     }
 }
 
@@ -227,6 +247,33 @@ mod tests {
         assert_eq!(names(&folder), [name.as_str()]);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&folder.join(name))), (0o700, 0o600));
+    }
+
+    #[tokio::test]
+    async fn what_is_put_in_the_place_of_a_picture_is_not_read() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("pictures");
+        let store = FolderStore::open(&folder).unwrap();
+        let elsewhere = outer.path().join("elsewhere");
+        fs::write(&elsewhere, "a secret").unwrap();
+        let [link, pipe, socket] = [0, 1, 2].map(|index| object(index, 1));
+        std::os::unix::fs::symlink(&elsewhere, folder.join(link.expose())).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.join(pipe.expose()))
+            .status();
+        assert!(made.unwrap().success());
+        let path = folder.join(socket.expose());
+        let _listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+        for object in [link, pipe, socket] {
+            let read = tokio::time::timeout(Duration::from_secs(20), store.get(&object));
+            assert!(read.await.expect("it does not hang").is_err());
+            let opened = tokio::time::timeout(Duration::from_secs(20), store.open(&object));
+            assert!(opened.await.expect("it does not hang").is_err());
+            // It may be put right.
+            store.put(&object, b"picture".to_vec()).await.unwrap();
+            assert_eq!(store.get(&object).await, Ok(Some(b"picture".to_vec())));
+        }
+        assert_eq!(fs::read(&elsewhere).unwrap(), b"a secret");
     }
 
     #[tokio::test]

@@ -21,6 +21,24 @@ const FILE: &str = "_FILE";
 /// The longest key that a request may bring.
 const LONGEST_KEY: usize = 1024;
 
+/// The shortest admin key that nobody guesses, in characters.
+const SHORTEST_KEY: usize = 20;
+
+/// What the names of all our variables begin with.
+const OURS: &str = "FACEGEN_";
+
+/// The variables that are no settings; secrets may also come from a file.
+const NAMES: [&str; 5] = [
+    "FACEGEN_CONFIG",
+    "FACEGEN_API_KEY",
+    "FACEGEN_API_KEY_FILE",
+    "FACEGEN_MASTER_KEY",
+    "FACEGEN_MASTER_KEY_FILE",
+];
+
+/// What orchestrators set by themselves for a service of our name.
+const OF_SERVICES: [&str; 2] = ["FACEGEN_SERVICE_", "FACEGEN_PORT"];
+
 /// The variables of the process, taken once, so that tests can bring others.
 pub(crate) struct Environment(BTreeMap<String, String>);
 
@@ -47,9 +65,16 @@ impl Environment {
     /// `b` of section `a`.
     ///
     /// # Errors
-    /// The file of a secret cannot be read or is empty, or the secret is set
-    /// as well.
+    /// The file of a secret cannot be read or is empty, the secret is set as well,
+    /// or a variable names no setting.
     pub(super) fn settings(&self) -> Result<Vec<Layer>> {
+        let names_nothing = |variable: &&String| {
+            let name = variable.strip_prefix(PREFIX);
+            name.is_some_and(|name| name.split("__").any(str::is_empty))
+        };
+        if let Some(variable) = self.0.keys().find(names_nothing) {
+            bail!("the environment variable {variable} names no setting");
+        }
         let is_text = |variable: &str| s3::TEXTS.contains(&variable);
         let is_file = |variable: &str| variable.strip_suffix(FILE).is_some_and(is_text);
         let setting = |variable: &str, value: Value| {
@@ -98,15 +123,34 @@ impl Environment {
     /// `FACEGEN_API_KEY_FILE` names.
     ///
     /// # Errors
-    /// Both are set, or the file cannot be read or is empty.
-    pub(crate) fn api_key(&self) -> Result<Option<Secret<String>>> {
+    /// Both are set, the file cannot be read or is empty, or the key can be
+    /// guessed, unless that is allowed.
+    pub(crate) fn api_key(&self, allow_short: bool) -> Result<Option<Secret<String>>> {
         let Some(text) = self.text_or_file("FACEGEN_API_KEY")? else {
             return Ok(None);
         };
         if text.len() > LONGEST_KEY {
             bail!("the API key of the environment is longer than {LONGEST_KEY} bytes")
         }
+        ensure!(
+            allow_short || text.chars().count() >= SHORTEST_KEY,
+            "the API key of the environment has fewer than {SHORTEST_KEY} characters, so that it \
+             can be guessed: take what `openssl rand -hex 16` prints, or set \
+             keys.allow_short_admin_key"
+        );
         Ok(Some(Secret::new(text)))
+    }
+
+    /// The variables that look like ours and mean nothing here.
+    pub(crate) fn unknown(&self) -> Vec<String> {
+        let names = self.0.keys().map(String::as_str);
+        let unknown = names.filter(|name| {
+            name.starts_with(OURS)
+                && !name.starts_with(PREFIX)
+                && !NAMES.contains(name)
+                && !OF_SERVICES.iter().any(|service| name.starts_with(service))
+        });
+        unknown.map(str::to_owned).collect()
     }
 
     /// The master key, from `FACEGEN_MASTER_KEY` or the file that

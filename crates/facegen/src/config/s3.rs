@@ -8,6 +8,8 @@ use facegen_outbound::S3Settings;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::sections::leads_to_a_host;
+
 /// The variables of this section that are taken as they stand, whether or not
 /// they look like numbers.
 pub(super) const TEXTS: [&str; 2] = [
@@ -150,6 +152,6 @@ fn is_plain_url(text: &str) -> bool {
     rest.is_some_and(|rest| {
         let host = rest.split('/').next().unwrap_or_default();
         let is_plain = |character: char| character.is_ascii_graphic() && !"?#@".contains(character);
-        !host.is_empty() && rest.chars().all(is_plain)
+        !host.is_empty() && rest.chars().all(is_plain) && leads_to_a_host(text)
     })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use facegen_api::{Base64Output, SystemStatus};
 use serde::{Deserialize, Deserializer, Serialize, de};
+use url::{Host, Url};
 
 use super::s3::S3Section;
 use crate::engine::parse_device;
@@ -52,6 +53,7 @@ pub(crate) struct ModelsSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StorageSection {
+    #[serde(deserialize_with = "folder")]
     pub(crate) data_dir: PathBuf,
     pub(crate) keep_pictures_hours: NonZeroU16,
     pub(crate) keep_records_hours: u16,
@@ -75,6 +77,7 @@ pub(crate) struct KeysSection {
     pub(crate) requests_per_minute: u16,
     pub(crate) queue_share: u32,
     pub(crate) upload_megabytes: u16,
+    pub(crate) allow_short_admin_key: bool,
 }
 
 /// `[webhooks]`
@@ -159,11 +162,38 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
         .or_else(|| url.strip_prefix("http://"));
     match host {
         None if url.is_empty() => Ok(String::new()),
-        Some(host) if !host.is_empty() && host.chars().all(is_host_character) => Ok(url.to_owned()),
+        Some(host) if host.chars().all(is_host_character) && leads_to_a_host(url) => {
+            Ok(url.to_owned())
+        }
         Some(_) | None => Err(de::Error::custom(
             "expected http:// or https:// and a host, without a path",
         )),
     }
+}
+
+/// Whether the URL is one that a client can connect to.
+pub(super) fn leads_to_a_host(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    let is_named = match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name.split('.').all(|label| !label.is_empty())
+        }
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
+    };
+    is_named && url.port() != Some(0)
+}
+
+/// The name of a folder: nothing is not the folder that the program was started in.
+fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    if path.as_os_str().is_empty() {
+        return Err(de::Error::custom("expected the name of a folder"));
+    }
+    Ok(path)
 }
 
 /// Letters, digits and what else stands in a name, an address and a port.

@@ -113,6 +113,32 @@ fn what_cannot_be_used_is_named() {
             ["server.public_url", "without a path"],
         ),
         (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "http://[",
+            ["server.public_url", "and a host"],
+        ),
+        (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "http://:80",
+            ["server.public_url", "and a host"],
+        ),
+        (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "http://...",
+            ["server.public_url", "and a host"],
+        ),
+        (
+            "FACEGEN__SERVER__PUBLIC_URL",
+            "http://a:99999",
+            ["server.public_url", "and a host"],
+        ),
+        (
+            "FACEGEN__STORAGE__DATA_DIR",
+            "\"\"",
+            ["storage.data_dir", "name of a folder"],
+        ),
+        ("FACEGEN__", "1", ["FACEGEN__", "names no setting"]),
+        (
             "FACEGEN__QUEUE__LEASE_SECONDS",
             "20",
             ["heartbeat_seconds", "half"],
@@ -136,7 +162,7 @@ fn the_api_key_comes_from_a_variable_or_a_file() {
     let path = folder.path().join("key");
     std::fs::write(&path, "from-file\n").unwrap();
     let path = path.to_str().unwrap();
-    let key = |environment: &Environment| environment.api_key().unwrap();
+    let key = |environment: &Environment| environment.api_key(true).unwrap();
     let file = key(&Environment::from([("FACEGEN_API_KEY_FILE", path)]));
     assert_eq!(file.unwrap().expose(), "from-file");
     let variable = key(&Environment::from([("FACEGEN_API_KEY", "direct")]));
@@ -144,10 +170,51 @@ fn the_api_key_comes_from_a_variable_or_a_file() {
     assert!(key(&Environment::from([("FACEGEN_API_KEY", "")])).is_none());
 
     let both = [("FACEGEN_API_KEY", "a"), ("FACEGEN_API_KEY_FILE", path)];
-    assert!(Environment::from(both).api_key().is_err());
+    assert!(Environment::from(both).api_key(true).is_err());
     std::fs::write(path, " \n").unwrap();
     let empty = Environment::from([("FACEGEN_API_KEY_FILE", path)]);
-    assert!(empty.api_key().is_err());
+    assert!(empty.api_key(true).is_err());
+}
+
+#[test]
+fn an_admin_key_that_can_be_guessed_is_refused_unless_that_is_allowed() {
+    for short in ["a", "null", "nineteen characters"] {
+        let environment = Environment::from([("FACEGEN_API_KEY", short)]);
+        let text = format!("{:#}", environment.api_key(false).unwrap_err());
+        assert!(text.contains("fewer than 20 characters"), "{text}");
+        assert!(text.contains("keys.allow_short_admin_key"), "{text}");
+        assert!(text.len() > 100 || !text.contains(short), "{text}");
+        assert!(environment.api_key(true).unwrap().is_some());
+    }
+    let environment = Environment::from([("FACEGEN_API_KEY", "twenty characters it")]);
+    assert!(environment.api_key(false).unwrap().is_some());
+    assert!(
+        !load(&Environment::from([]))
+            .unwrap()
+            .keys
+            .allow_short_admin_key
+    );
+}
+
+#[test]
+fn variables_that_mean_nothing_are_named() {
+    let environment = Environment::from([
+        ("FACEGEN_API_KEY", "a"),
+        ("FACEGEN_MASTER_KEY_FILE", "b"),
+        ("FACEGEN_CONFIG", "c"),
+        ("FACEGEN__QUEUE__LIMIT", "1"),
+        ("FACEGEN_SERVICE_HOST", "10.0.0.1"),
+        ("FACEGEN_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("FACEGENERATOR", "d"),
+        ("FACEGEN_APIKEY", "e"),
+        ("FACEGEN_SERVER__LISTEN", "f"),
+        ("FACEGEN_", "g"),
+    ]);
+    let unknown = environment.unknown();
+    assert_eq!(
+        unknown,
+        ["FACEGEN_", "FACEGEN_APIKEY", "FACEGEN_SERVER__LISTEN"]
+    );
 }
 
 const BUCKET: [(&str, &str); 4] = [
@@ -189,6 +256,8 @@ fn the_parts_of_a_bucket_are_checked() {
         ("PUBLIC_URL", "https://"),
         ("PUBLIC_URL", "https://cdn.example/?a="),
         ("CHECK_URL", "https://user:pw@cdn.example/"),
+        ("PUBLIC_URL", "http://[/a"),
+        ("ENDPOINT_URL", "http://:9000"),
         ("IMAGE_DIRECTORY", "a b"),
     ] {
         let variable = format!("FACEGEN__STORAGE__S3__{setting}");

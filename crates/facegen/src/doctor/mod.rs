@@ -9,13 +9,13 @@ mod models;
 mod stores;
 
 use std::fmt::Display;
-use std::io::Write;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
+use crate::output;
 
 /// Looks at everything that a server needs, prints a line for each, and fails
 /// if one of them does not work.
@@ -61,8 +61,7 @@ impl Report {
     }
 
     fn line(&mut self, state: &str, what: &str, words: impl Display) -> Result<()> {
-        let mut output = std::io::stdout().lock();
-        writeln!(output, "{state:<7} {what:<15} {words}").context("cannot write the report")
+        output::line(&format!("{state:<7} {what:<15} {words}"))
     }
 }
 

@@ -8,9 +8,10 @@
 mod output;
 mod progress;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use facegen_outbound::{ImageLimits, read_image};
 use crate::cli::GenerateArguments;
 use crate::engine;
 use crate::failure::Failure;
+use crate::output as printing;
 use output::OutputFiles;
 use progress::Progress;
 
@@ -49,8 +51,7 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     for (index, picture) in encoded.iter().enumerate() {
         files.write(index, picture)?;
     }
-    report(&request, &output, &files, elapsed).context("cannot write to standard output")?;
-    Ok(())
+    Ok(report(&request, &output, &files, elapsed)?)
 }
 
 /// A seed that nobody can expect: the keys of the standard library's hash maps
@@ -92,10 +93,10 @@ fn report(
     output: &GenerationOutput,
     files: &OutputFiles,
     elapsed: Duration,
-) -> io::Result<()> {
-    let mut remarks = io::stderr().lock();
+) -> anyhow::Result<()> {
     for warning in request.warnings().iter().chain(&output.warnings) {
-        writeln!(remarks, "warning: {warning}")?;
+        // The pictures are there, whoever reads the remarks.
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let timings = output.timings;
     tracing::info!(
@@ -107,7 +108,7 @@ fn report(
         safety_checking = ?timings.safety_checking,
         "stages"
     );
-    let mut results = io::stdout().lock();
+    let mut results = String::new();
     for index in 0..output.pictures.len() {
         writeln!(results, "{}", files.path(index).display())?;
     }
@@ -119,5 +120,6 @@ fn report(
         request.height(),
         request.steps(),
         elapsed.as_secs_f64()
-    )
+    )?;
+    printing::print(&results)
 }

@@ -13,9 +13,8 @@ mod progress;
 mod pull;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use facegen_engine::Preset;
 use facegen_engine::hub::{Accepted, Gate};
 use facegen_engine::preset::Licence;
@@ -24,12 +23,15 @@ pub(crate) use command::{ModelsCommand, ModelsPlace};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
+use crate::data_dir;
 use crate::failure::Failure;
+use crate::output;
 
 /// Does what was asked.
 pub(crate) fn run(command: &ModelsCommand, place: ModelsPlace) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let config = Config::load(&ConfigArguments::from(place), &environment)?;
+    data_dir::make(&config.storage.data_dir)?;
     let done = match command {
         ModelsCommand::List => look::list(&config),
         ModelsCommand::Pull { preset, from } => {
@@ -70,5 +72,5 @@ fn show(licences: &BTreeMap<&str, &Licence>) -> Result<()> {
 
 /// Prints a result.
 fn say(line: &str) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{line}").context("cannot write to standard output")
+    output::line(line)
 }

@@ -75,6 +75,15 @@ impl Controller {
         self.reload.notified().await;
     }
 
+    /// Goes over to what the files say now, as [`Control::update`] does.
+    pub(super) async fn reload_config(self: &Arc<Self>) {
+        tracing::info!("reading the config again");
+        let own = Arc::clone(self);
+        // It reads files. What came of it is logged.
+        let update = tokio::task::spawn_blocking(move || own.update().is_ok());
+        let _: Result<bool, _> = update.await;
+    }
+
     /// Goes over to what the files say now, as far as a running server can.
     fn take_over(&self) -> Result<(), Failure> {
         let alone = self.updating.lock();

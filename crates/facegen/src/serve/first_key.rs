@@ -1,20 +1,23 @@
 //! The key with which everything begins.
 
-use std::io::{self, Write};
-
 use anyhow::Context;
 use facegen_jobs::{KeyRole, Keys};
 
 use crate::config::environment::Environment;
 use crate::failure::Failure;
+use crate::output;
 
 /// The name of the key that is made when there is no admin key.
 const NAME: &str = "first";
 
 /// Makes sure that somebody can authenticate as an admin: with the key that the
 /// environment gives, or else with one that is made and printed, this once.
-pub(super) async fn ensure(keys: &Keys, environment: &Environment) -> Result<(), Failure> {
-    if let Some(key) = environment.api_key()? {
+pub(super) async fn ensure(
+    keys: &Keys,
+    environment: &Environment,
+    allow_short: bool,
+) -> Result<(), Failure> {
+    if let Some(key) = environment.api_key(allow_short)? {
         keys.ensure_environment_key(&key)
             .await
             .context("the API key of the environment cannot be used")?;
@@ -32,18 +35,15 @@ pub(super) async fn ensure(keys: &Keys, environment: &Environment) -> Result<(),
         keys.revoke(key.id)
             .await
             .context("cannot revoke the first API key")?;
-        return Err(Failure::Other(error.into()));
+        return Err(error.into());
     }
     Ok(())
 }
 
 /// Printed and not logged: logs are kept and shipped.
-fn print(key: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    writeln!(output, "API key: {key}")?;
-    writeln!(
-        output,
-        "It is shown only once. Keep it, or set one with FACEGEN_API_KEY."
-    )?;
-    output.flush()
+fn print(key: &str) -> anyhow::Result<()> {
+    output::print_once(&format!(
+        "API key: {key}\n\
+         It is shown only once. Keep it, or set one with FACEGEN_API_KEY.\n"
+    ))
 }

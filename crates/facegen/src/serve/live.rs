@@ -25,6 +25,11 @@ impl Plan {
     /// There is no such preset, or its manifest is not valid.
     pub(super) fn new(config: Config) -> Result<Self, Failure> {
         let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
+        let unknown = unknown_licences(&config);
+        if !unknown.is_empty() {
+            let names = unknown.join(", ");
+            tracing::warn!(names, "models.accept names licences that no preset has");
+        }
         Ok(Self { config, preset })
     }
 
@@ -36,6 +41,20 @@ impl Plan {
             && own.safety == other_config.safety
             && self.preset.is_same_as(&other.preset)
     }
+}
+
+/// The names that the operator accepts and no preset knows.
+fn unknown_licences(config: &Config) -> Vec<String> {
+    // The manifests of other presets may be broken.
+    let Ok(presets) = Preset::all(&config.engine.models_dir) else {
+        return Vec::new();
+    };
+    let is_known = |name: &str| {
+        let mut presets = presets.iter();
+        presets.any(|preset| preset.licences().contains_key(name))
+    };
+    let accepted = config.models.accept.iter();
+    accepted.filter(|name| !is_known(name)).cloned().collect()
 }
 
 /// The parts of the server that follow the plan while it runs. Clones are the

@@ -1,9 +1,14 @@
 //! The metrics of the process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use facegen_api::MetricsRenderer;
+use metrics::{Unit, counter, describe_counter};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+use crate::telemetry::LostLines;
 
 /// Upper bounds of the histograms' buckets: everything that is measured is a
 /// time, from a database statement to a picture on a slow processor.
@@ -15,9 +20,12 @@ const BUCKETS: [f64; 14] = [
 /// kept, whether or not somebody asks for the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// Lines of the log that could not be written.
+const LOST_LINES: &str = "facegen_log_lines_lost_total";
+
 /// Starts measuring, for as long as the process lives. To be called before
 /// anything that measures or describes what it measures.
-pub(super) fn start() -> Result<PrometheusHandle> {
+pub(super) fn start(lost: LostLines) -> Result<MetricsRenderer> {
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)
         .and_then(PrometheusBuilder::install_recorder)
@@ -29,5 +37,13 @@ pub(super) fn start() -> Result<PrometheusHandle> {
             kept.run_upkeep();
         }
     });
-    Ok(metrics)
+    describe_counter!(
+        LOST_LINES,
+        Unit::Count,
+        "lines of the log that could not be written"
+    );
+    Ok(Arc::new(move || {
+        counter!(LOST_LINES).absolute(lost.count());
+        metrics.render()
+    }))
 }

@@ -11,7 +11,7 @@
 //! | [`first_key`] | the key with which everything begins |
 //! | [`measuring`] | its metrics |
 //! | [`status`] | how ready the server is |
-//! | [`shutdown`] | the signals that stop it |
+//! | [`signals`] | the signals that it heeds |
 //! | `testing` | dying in the middle of a job, in builds for development |
 
 mod bucket;
@@ -20,7 +20,7 @@ mod first_key;
 mod http;
 mod live;
 mod measuring;
-mod shutdown;
+mod signals;
 mod status;
 #[cfg(debug_assertions)]
 mod testing;
@@ -43,10 +43,10 @@ use crate::config::environment::Environment;
 use crate::config::sections::seconds;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
-use crate::telemetry;
+use crate::telemetry::{self, LostLines};
 use controller::Controller;
 use live::{Live, Plan};
-use shutdown::StopSignals;
+use signals::Signals;
 
 /// Threads for work that blocks: more would not read photographs any faster,
 /// and each keeps memory of its own.
@@ -60,9 +60,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(4);
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let config = Config::load(arguments, &environment)?;
-    telemetry::init_server(config.log.format);
+    let log = telemetry::init_server(config.log.format).context("cannot start the log")?;
     let runtime = runtime()?;
-    let result = runtime.block_on(serve(config, arguments.clone(), environment));
+    let lost = log.lost_lines();
+    let result = runtime.block_on(serve(config, arguments.clone(), environment, lost));
     // Loading models cannot be interrupted and need not be waited for.
     runtime.shutdown_background();
     result
@@ -80,13 +81,21 @@ async fn serve(
     config: Config,
     arguments: ConfigArguments,
     environment: Environment,
+    lost: LostLines,
 ) -> Result<(), Failure> {
-    let mut signals = StopSignals::listen()?;
-    let metrics = measuring::start()?;
+    let mut signals = Signals::listen()?;
+    for variable in environment.unknown() {
+        tracing::warn!(
+            variable,
+            "no such environment variable, settings are FACEGEN__SECTION__NAME"
+        );
+    }
+    let metrics = measuring::start(lost)?;
     let plan = Plan::new(config)?;
     let live = Live::new(&plan)?;
     let jobs = wiring::open_jobs(&plan.config, &environment, &live).await?;
-    first_key::ensure(jobs.keys(), &environment).await?;
+    let allow_short = plan.config.keys.allow_short_admin_key;
+    first_key::ensure(jobs.keys(), &environment, allow_short).await?;
 
     let listener = listen(&plan.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
@@ -100,7 +109,7 @@ async fn serve(
     let running = jobs.start();
     let result = tokio::select! {
         failure = work::until_failure(&running, &controller, address) => Err(failure),
-        () = signals.received() => Ok(()),
+        () = signals.stop(|| controller.reload_config()) => Ok(()),
     };
 
     tracing::info!("stopping");

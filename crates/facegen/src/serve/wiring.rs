@@ -1,19 +1,16 @@
 //! The parts of the server, made from the config.
 
-use std::fs::DirBuilder;
-use std::io;
 use std::num::NonZeroU16;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use facegen_api::{ApiConfig, ApiSettings, ApiState, Capabilities, SafetyChecking};
+use facegen_api::{
+    ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, SafetyChecking,
+};
 use facegen_core::{Backend, Clock, SystemClock};
 use facegen_engine::{CandleBackend, LoadOptions, Preset, SafetyPolicy, encode_png};
 use facegen_jobs::{JobService, JobsConfig, KeyLimits, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
-use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::bucket;
 use super::controller::Controller;
@@ -21,6 +18,7 @@ use super::live::{Live, Plan};
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::sections::{hours, seconds};
+use crate::data_dir::{self, cannot_use};
 use crate::engine::parse_device;
 
 /// The folder of finished pictures, below the data folder.
@@ -46,11 +44,13 @@ pub(super) async fn open_jobs(
     environment: &Environment,
     live: &Live,
 ) -> Result<JobService> {
-    let data_dir = &config.storage.data_dir;
-    make_private(data_dir).with_context(|| cannot_use(data_dir))?;
+    let folder = &config.storage.data_dir;
+    data_dir::make(folder)?;
+    if let Some(warning) = data_dir::open_to_others(folder) {
+        tracing::warn!("{warning}");
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let images =
-        FolderStore::open(data_dir.join(PICTURES)).with_context(|| cannot_use(data_dir))?;
+    let images = FolderStore::open(folder.join(PICTURES)).with_context(|| cannot_use(folder))?;
     let deadline = HttpWebhooks::DEFAULT_DEADLINE;
     let webhooks = HttpWebhooks::new(live.guard(), Arc::clone(&clock), deadline);
     let settings = live.settings.clone();
@@ -72,7 +72,7 @@ pub(super) async fn open_jobs(
     };
     let jobs = JobService::open(jobs_config(config), ports)
         .await
-        .with_context(|| cannot_use(data_dir))?;
+        .with_context(|| cannot_use(folder))?;
     Ok(jobs)
 }
 
@@ -99,13 +99,13 @@ pub(super) fn faces(config: &Config, guard: Guard) -> Faces {
 }
 
 /// What the router needs.
-pub(super) fn api_state(controller: &Arc<Controller>, metrics: PrometheusHandle) -> ApiState {
+pub(super) fn api_state(controller: &Arc<Controller>, metrics: MetricsRenderer) -> ApiState {
     let status = Arc::clone(controller.status());
     ApiState {
         jobs: controller.jobs().clone(),
         settings: controller.live().settings.clone(),
         readiness: Arc::new(move || status.readiness()),
-        metrics: Arc::new(move || metrics.render()),
+        metrics,
         control: Arc::clone(controller) as _,
         clock: Arc::new(SystemClock),
     }
@@ -220,16 +220,4 @@ fn observer(config: &Config) -> Result<Observer> {
 )]
 fn observer(_: &Config) -> Result<Observer> {
     Ok(Arc::new(|_, _| ()))
-}
-
-/// Makes the folder, for nobody else to look into. One that is there already
-/// keeps its mode.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(folder)
-}
-
-fn cannot_use(data_dir: &Path) -> String {
-    format!("the data folder {} cannot be used", data_dir.display())
 }

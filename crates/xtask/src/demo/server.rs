@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use crate::{process, report};
 
 /// The key of the demo's server, which nobody else reaches.
-pub(super) const API_KEY: &str = "enterprise_api_key";
+pub(super) const API_KEY: &str = "demo-enterprise-api-key";
 
 /// What the server logs when it is ready, before its address.
 const READY: &str = "listening on ";

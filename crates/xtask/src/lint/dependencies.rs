@@ -104,7 +104,7 @@ const RESERVED: &[Reserved] = &[
         reason: "what callers name is fetched by one HTTP client, behind the guard; models come from the operator's hub",
     },
     Reserved {
-        names: &["sqlx*"],
+        names: &["libsqlite3-sys", "sqlx*"],
         holders: &["facegen-jobs"],
         reason: "the rows of the store are the queue, and one crate owns both",
     },

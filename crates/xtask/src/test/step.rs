@@ -1,13 +1,17 @@
 //! The steps of `cargo xtask test`, each one command that a developer could type.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use super::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{lint, process, tools};
+use crate::{lint, process, report, tools};
+
+/// How long fetching the database of advisories may take.
+const FETCH_LIMIT: Duration = Duration::from_mins(2);
 
 /// One step, in the order in which they run: what is quick to fail comes first.
 ///
@@ -22,6 +26,8 @@ pub(super) enum Step {
     Typos,
     /// Licences, sources and banned crates.
     Deny,
+    /// Known faults of dependencies, where the list of them can be fetched.
+    Advisories,
     /// The Dockerfiles.
     Docker,
     /// Clippy, its warnings denied.
@@ -68,6 +74,7 @@ impl Step {
             Self::Lint => lint::run(workspace),
             Self::Typos => typos(workspace),
             Self::Deny => deny(workspace),
+            Self::Advisories => advisories(workspace),
             Self::Docker => docker(workspace),
             Self::Clippy => cargo(
                 workspace,
@@ -103,8 +110,22 @@ fn typos(workspace: &Workspace) -> Result<()> {
 fn deny(workspace: &Workspace) -> Result<()> {
     let program = tools::cargo_deny(workspace)?;
     let mut command = Command::new(program);
-    // Advisories would need a git repository from the network.
+    // Advisories are a step of their own.
     command.args(["check", "bans", "licenses", "sources"]);
+    process::run(command.current_dir(&workspace.root))
+}
+
+/// The advisories are a git repository at GitHub, which not every machine reaches.
+fn advisories(workspace: &Workspace) -> Result<()> {
+    let program = tools::cargo_deny(workspace)?;
+    let mut fetch = Command::new(&program);
+    fetch.args(["fetch", "db"]).current_dir(&workspace.root);
+    if !process::succeeds_within(FETCH_LIMIT, &mut fetch)? {
+        report::line("advisories: SKIPPED, their database cannot be fetched from here");
+        return Ok(());
+    }
+    let mut command = Command::new(program);
+    command.args(["check", "--disable-fetch", "advisories"]);
     process::run(command.current_dir(&workspace.root))
 }
 

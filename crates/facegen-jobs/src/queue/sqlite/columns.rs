@@ -17,7 +17,7 @@ pub(super) fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
             attempt: job.attempt,
         },
         job,
-        breakdowns: row.try_get("breakdowns")?,
+        breakdowns: row.try_get::<u32, _>("breakdowns")? + row.try_get::<u32, _>("kills")?,
     })
 }
 

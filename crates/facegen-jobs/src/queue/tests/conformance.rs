@@ -1,6 +1,7 @@
 //! What every queue does. A queue proves it by calling [`all`] in its tests.
 
 pub(super) mod clearing;
+mod dying;
 mod fitting;
 
 use std::collections::HashSet;
@@ -62,6 +63,10 @@ pub(super) async fn all(empty: impl AsyncFn() -> Empty) {
     leases_run_out_and_heartbeats_keep_them(new().await).await;
     a_job_fails_when_its_workers_died_three_times(new().await).await;
     a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
+    dying::a_death_counts_against_what_the_engine_had(new().await).await;
+    dying::a_death_from_inside_counts_against_all_when_the_engine_had_nothing(new().await).await;
+    dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
+    dying::a_lease_that_runs_out_counts_against_nobody(new().await).await;
     what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
@@ -112,7 +117,7 @@ impl Test {
     fn success(&self, time: Duration) -> Success {
         Success {
             now: self.clock.now(),
-            began: self.clock.now() - time,
+            took: time,
             place: Place::Folder {
                 expires_at: self.clock.now() + Duration::from_hours(24),
                 upload: false,
@@ -262,7 +267,7 @@ async fn a_key_has_its_share_and_no_more(test: Test) {
 async fn a_late_writer_changes_nothing(test: Test) {
     let id = test.insert("contested").await.id;
     let late = test.claimed().await.fence;
-    test.reclaim(Workers::All).await;
+    test.reclaim(Workers::All(Death::FromInside)).await;
     let current = test.claimed().await.fence;
     assert_eq!((current.id, current.attempt), (id, 2));
     let now = test.clock.now();
@@ -392,7 +397,7 @@ async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
             (claim.fence.attempt, claim.breakdowns),
             (attempt, attempt - 1)
         );
-        let Reclaimed { requeued, failed } = test.reclaim(Workers::All).await;
+        let Reclaimed { requeued, failed } = test.reclaim(Workers::All(Death::FromInside)).await;
         assert_eq!(requeued.len() + failed.len(), 1);
         assert_eq!(failed.len(), usize::from(attempt == 3));
     }
@@ -413,7 +418,7 @@ async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
 async fn a_job_that_killed_a_worker_runs_alone_and_in_its_turn(test: Test) {
     let suspect = test.insert("suspect").await.id;
     test.claimed().await;
-    test.reclaim(Workers::All).await;
+    test.reclaim(Workers::All(Death::FromInside)).await;
     test.insert("behind it").await;
     let busy = test.claim(Hands::Busy).await;
     assert!(
@@ -439,7 +444,7 @@ async fn what_brought_its_photograph_may_overtake_what_did_not(test: Test) {
     assert_eq!(test.claim(Hands::Busy).await.unwrap().job.id, by_url);
 
     // But not what killed a worker, which must stay alone.
-    test.reclaim(Workers::All).await;
+    test.reclaim(Workers::All(Death::FromInside)).await;
     assert!(test.claim(Hands::Fetching).await.is_none());
 }
 
@@ -524,7 +529,7 @@ async fn a_turn_without_a_result_is_given_back(test: Test) {
     }
     assert_eq!(test.claimed().await.job.id, ids[3]);
     assert_eq!(test.claimed().await.job.id, ids[0]);
-    test.reclaim(Workers::All).await;
+    test.reclaim(Workers::All(Death::FromInside)).await;
     // Nobody has had a turn, and the urgent one runs alone like the others.
     let order = [5, 3, 0].map(|index| ids[index]);
     for id in order {
@@ -548,15 +553,6 @@ async fn the_time_of_a_job_is_that_from_its_beginning_in_the_engine(test: Test) 
     assert_eq!(times, [3_000, 1_000]);
     let ahead = test.queue.find(None, fences[1].id).await.unwrap().unwrap();
     assert_eq!(ahead.generation_time, Some(Duration::from_secs(3)));
-
-    // A clock that was set back makes no time negative.
-    test.insert("clock").await;
-    let fence = test.claimed().await.fence;
-    let mut success = test.success(Duration::ZERO);
-    success.began = success.now + Duration::from_hours(1);
-    assert!(test.queue.finish(fence, &success).await.unwrap());
-    let job = test.queue.find(None, fence.id).await.unwrap().unwrap();
-    assert_eq!(job.generation_time, Some(Duration::ZERO));
 }
 
 /// Claims from many tasks on several connections never give a job twice.

@@ -119,7 +119,10 @@ impl Watched {
                 queue.reclaim(Workers::Lapsed, 3, now).await.unwrap();
             }
             Event::ProcessDies => {
-                queue.reclaim(Workers::All, 3, now).await.unwrap();
+                queue
+                    .reclaim(Workers::All(Death::FromInside), 3, now)
+                    .await
+                    .unwrap();
             }
         }
     }
@@ -151,7 +154,7 @@ impl Watched {
         let now = self.clock.now();
         let success = Success {
             now,
-            began: now,
+            took: Duration::ZERO,
             place: Place::Folder {
                 expires_at: now + KEEP,
                 upload: false,

@@ -85,7 +85,7 @@ async fn what_cannot_be_kept_leaves_nothing() {
     let error = service.upload(broken).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
     let error = service.upload(upload(key)).await.unwrap_err();
-    assert!(matches!(error, JobError::Images(_)), "{error}");
+    assert!(matches!(error, JobError::NotStored(_)), "{error}");
     service.drain();
     let error = service.upload(upload(key)).await.unwrap_err();
     assert!(matches!(error, JobError::Draining), "{error}");

@@ -10,6 +10,7 @@ use facegen_core::{Clock, ImageStore, ObjectName, StorageError, Timestamp};
 use super::*;
 use crate::queue::{JobQueue, SqliteQueue, Workers};
 use crate::service::Ports;
+use crate::store::Death;
 use crate::testing::log::Log;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +143,9 @@ async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
     // As if another machine had given this one up for dead.
     let queue = SqliteQueue::new(world.store().await);
-    let reclaimed = queue.reclaim(Workers::All, 3, world.clock.now()).await;
+    let reclaimed = queue
+        .reclaim(Workers::All(Death::Unknown), 3, world.clock.now())
+        .await;
     assert_eq!(reclaimed.unwrap().requeued, [job.id]);
     let mut attempt = 1;
     while attempt == 1 {

@@ -1,6 +1,7 @@
 //! How the worker stops, and what it does without an engine.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 
 use facegen_core::fake::FakeBackend;
 
@@ -168,7 +169,16 @@ async fn a_new_engine_does_again_what_the_former_one_was_at() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
     static FAULTS: [(&str, Fault); 1] = [("fatal", Fault::PanicsAt(1))];
-    let world = World::with_control(faulty(&FAULTS));
+    let mut world = World::with_control(faulty(&FAULTS));
+    // With both in the engine nobody could tell whose fault it was.
+    let (go_on, may_go_on) = mpsc::channel();
+    let may_go_on = Mutex::new(may_go_on);
+    world.observer = Arc::new(move |checkpoint, request| {
+        if checkpoint == Checkpoint::Claimed && request.prompt() == "ahead" {
+            let wait = || may_go_on.lock().unwrap().recv().unwrap();
+            tokio::task::block_in_place(wait);
+        }
+    });
     let (control, loads) = (world.control.clone(), AtomicUsize::new(0));
     let load = move || match loads.fetch_add(1, Ordering::Relaxed) {
         0 => Ok(Box::new(FakeBackend::new(&control, 1)) as Box<dyn facegen_core::Backend>),
@@ -189,6 +199,7 @@ async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
         .await
         .expect("the program learns of it");
     assert_eq!(end_of(&service, fatal.id).await.state, JobState::Failed);
+    go_on.send(()).unwrap();
     running.shutdown(crate::testing::PATIENCE).await;
     for job in others {
         let job = service.find(key, job.id).await.unwrap().unwrap();

@@ -1,0 +1,167 @@
+//! The one connection that writes.
+//!
+//! SQLite rolls a transaction back by itself when the disk is full, when it
+//! cannot be read or written, and when memory runs out. The client then still
+//! believes to be in a transaction and begins no other. So each connection that
+//! comes back is asked, and one whose transaction is in doubt is closed; the
+//! next statement gets a new one.
+//!
+//! A statement that the database could not do also casts doubt on the writer:
+//! see [`Health`](super::health::Health), which finds out.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteQueryResult, SqliteRow};
+use sqlx::sqlite::{SqliteStatement, SqliteTypeInfo};
+use sqlx::{
+    Connection as _, Describe, Either, Error, Execute, Executor, SqlStr, Sqlite, Transaction,
+};
+use tokio::sync::Notify;
+
+use super::StoreError;
+
+/// SQLite's code for a constraint that a row breaks: its lowest byte, whatever
+/// the constraint.
+const CONSTRAINT: i64 = 19;
+
+/// The one connection that writes. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    pool: SqlitePool,
+    doubt: Arc<Notify>,
+}
+
+impl Writer {
+    /// Connects.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        let doubt = Arc::new(Notify::new());
+        let told = Arc::clone(&doubt);
+        let pool = super::pool_options(1)
+            .after_release(move |connection, _| {
+                let told = Arc::clone(&told);
+                Box::pin(async move {
+                    // Behind everything that was asked of it, a rollback too.
+                    connection.ping().await?;
+                    let is_sound = !connection.is_in_transaction();
+                    if !is_sound {
+                        tracing::warn!("a transaction is in doubt, its connection is replaced");
+                        told.notify_one();
+                    }
+                    Ok(is_sound)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool, doubt })
+    }
+
+    /// Begins a transaction, which is rolled back unless it is committed.
+    /// Nobody else writes meanwhile.
+    ///
+    /// # Errors
+    /// There is no connection, or another process writes.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let begun = self.pool.begin_with("BEGIN IMMEDIATE").await;
+        Ok(begun.inspect_err(|error| note(&self.doubt, error))?)
+    }
+
+    /// Returns when there is reason to doubt that anything can be written.
+    pub(super) async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    /// The connection, for statements that cast no doubt when they fail.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// Closes the connection.
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Casts doubt when the database failed; a statement may also fail because of
+/// what it says.
+fn note(doubt: &Notify, error: &Error) {
+    let is_doubtful = match error {
+        Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<i64>().ok());
+            code.is_none_or(|code| code & 0xff != CONSTRAINT)
+        }
+        Error::Io(_)
+        | Error::PoolTimedOut
+        | Error::WorkerCrashed
+        | Error::BeginFailed
+        | Error::InvalidSavePointStatement => true,
+        _ => false,
+    };
+    if is_doubtful {
+        doubt.notify_one();
+    }
+}
+
+impl<'p> Executor<'p> for &'_ Writer {
+    type Database = Sqlite;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<SqliteQueryResult, SqliteRow>, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Sqlite>,
+    {
+        let doubt = Arc::clone(&self.doubt);
+        let rows = self.pool.fetch_many(query);
+        rows.inspect_err(move |error| note(&doubt, error)).boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<SqliteRow>, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Sqlite>,
+    {
+        // A statement is written when its last row is read, and whoever stops at
+        // the first is not told that it could not be.
+        let mut rows = self.fetch_many(query);
+        Box::pin(async move {
+            let mut first = None;
+            while let Some(step) = rows.try_next().await? {
+                if let Either::Right(row) = step {
+                    first.get_or_insert(row);
+                }
+            }
+            Ok(first)
+        })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [SqliteTypeInfo],
+    ) -> BoxFuture<'e, Result<SqliteStatement, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.pool.clone();
+        Box::pin(async move { pool.prepare_with(sql, parameters).await })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Sqlite>, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.pool.clone();
+        Box::pin(async move { pool.describe(sql).await })
+    }
+}

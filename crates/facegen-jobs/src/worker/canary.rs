@@ -1,0 +1,31 @@
+//! Whether stores that failed a job work again.
+
+use facegen_core::{FileKind, FileName, FilePrefix, ObjectName};
+
+use crate::service::shared::Shared;
+
+/// As long as a picture.
+const BYTES: usize = 1 << 20;
+
+/// Whether a picture can be stored in the folder, and nothing bad is known of the
+/// database.
+pub(super) async fn stores_work(shared: &Shared) -> bool {
+    let images = &shared.ports.images;
+    let object = object();
+    let stored = images.put(&object, vec![0; BYTES]).await;
+    // One that was not stored may still have left something.
+    let deleted = images.delete(&object).await;
+    stored.and(deleted).is_ok() && shared.store.health.fault().is_none()
+}
+
+/// An object that no job has: its prefix is not random.
+fn object() -> ObjectName {
+    ObjectName {
+        file: FileName {
+            prefix: FilePrefix::from_random(0),
+            index: 0,
+            kind: FileKind::Png,
+        },
+        attempt: 1,
+    }
+}

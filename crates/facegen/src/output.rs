@@ -1,0 +1,55 @@
+//! What commands print to standard output.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::{Context, Result};
+
+/// Prints a text. Who has read enough of it, as `head` has, is no error.
+///
+/// # Errors
+/// Standard output cannot be written, e.g. because its disk is full.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let printed = write(&mut io::stdout().lock(), text);
+    unless_enough(printed).context("cannot write to standard output")
+}
+
+/// Prints a text that is shown only once, so that somebody has to read it.
+///
+/// # Errors
+/// Nobody does.
+pub(crate) fn print_once(text: &str) -> Result<()> {
+    let printed = write(&mut io::stdout().lock(), text);
+    printed.context("cannot write to standard output")
+}
+
+/// Prints a line.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn line(text: &str) -> Result<()> {
+    print(&format!("{text}\n"))
+}
+
+/// At once, so that a reader gets all or nothing of a short text.
+fn write(output: &mut impl Write, text: &str) -> io::Result<()> {
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+fn unless_enough(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_reader_that_has_enough_is_no_error() {
+        assert!(unless_enough(Err(ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(unless_enough(Err(ErrorKind::StorageFull.into())).is_err());
+    }
+}
