@@ -1,6 +1,7 @@
 //! `facegen serve` with the demo preset, over HTTP.
 //!
 //! - [`process`]: one server, and what it logs
+//! - [`attacks`]: slow and silent connections
 //! - [`browser`]: the pages
 //! - [`client`]: what a client sends and gets
 //! - [`clients`]: clients that existed before the server
@@ -14,6 +15,7 @@
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
+mod attacks;
 mod browser;
 mod client;
 mod clients;
