@@ -1,11 +1,15 @@
 //! Attacks from other addresses of this machine, while a client that does nothing
-//! wrong asks for pictures. They take a minute each: `cargo xtask bar attack`.
+//! wrong asks for pictures, and readers who read nothing. They take up to a minute
+//! each: `cargo xtask bar attack`.
 //!
 //! Client and server are on two ends of loopback, and so are the attackers: what
 //! is measured is who is let in, not how fast.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -13,8 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 
@@ -35,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections that send nothing, and bodies that stop.
 const SILENT: usize = 1_100;
 const HALF_SENT: usize = 16;
+
+/// Readers that read nothing, and what they may take of the server's memory.
+const UNREAD: usize = 40;
+const UNREAD_KB: u64 = 20_000;
 
 /// A photograph of 5 MB: noise, in which nobody's face is.
 fn photograph() -> Result<Vec<u8>> {
@@ -210,4 +218,112 @@ fn silent_connections_refuse_nobody_else() -> Result<()> {
             runtime.spawn(stay_silent(2 + (number % 16) as u8, to));
         }
     })
+}
+
+/// A bucket that keeps what it gets, until it is told to answer with something
+/// of this length to whatever is asked for.
+#[derive(Clone, Default)]
+struct Bucket {
+    objects: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    instead: Arc<AtomicUsize>,
+}
+
+impl Bucket {
+    async fn start(self) -> Result<SocketAddr> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(self.clone().serve(stream));
+            }
+        });
+        Ok(address)
+    }
+
+    async fn serve(self, stream: TcpStream) -> Result<()> {
+        let mut stream = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            ensure!(stream.read_line(&mut head).await? > 0, "no head");
+        }
+        let mut words = head.split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let path = words.next().unwrap_or_default();
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        let lower = head.to_ascii_lowercase();
+        let length = lower.split("content-length: ").nth(1);
+        let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        stream.read_exact(&mut body).await?;
+        let answer = self.answer(&method, path, body);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await?;
+        stream.write_all(&answer).await?;
+        Ok(stream.shutdown().await?)
+    }
+
+    fn answer(&self, method: &str, path: String, body: Vec<u8>) -> Vec<u8> {
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let instead = self.instead.load(Ordering::SeqCst);
+        match method {
+            "PUT" => drop(objects.insert(path, body)),
+            "GET" if instead > 0 => return vec![b'x'; instead],
+            "GET" => return objects.get(&path).cloned().unwrap_or_default(),
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo xtask bar attack"]
+fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
+    let runtime = Runtime::new()?;
+    let bucket = Bucket::default();
+    let at = runtime.block_on(bucket.clone().start())?;
+    let mut site = Site::new()?;
+    for (name, value) in [
+        ("BUCKET", "faces"),
+        ("ENDPOINT_URL", &format!("http://{at}")),
+        ("ACCESS_KEY_ID", "id"),
+        ("SECRET_ACCESS_KEY", "a-secret-of-the-bucket"),
+        ("PUBLIC_URL", &format!("http://{at}/faces")),
+    ] {
+        site.set(&format!("FACEGEN__STORAGE__S3__{name}"), value);
+    }
+    let server = site.start()?;
+    let (_, made) = server.client.make(&super::client::request())?;
+    let link = made["output"][0].as_str().context("no link")?;
+    ensure!(link.starts_with(&format!("http://{at}/")), "{link} is not in the bucket");
+    let name = link.rsplit('/').next().unwrap_or_default().replace(".a1.", ".");
+    let path = format!("/temp/{name}");
+    ensure!(server.client.get(&path)?.0 == 200, "it cannot be read here");
+
+    let mut results = Vec::new();
+    // Longer than any picture, and as long as the longest.
+    for length in [31_000_000, 1_800_000] {
+        bucket.instead.store(length, Ordering::SeqCst);
+        let before = server.resident()?;
+        let readers = runtime.block_on(unread(&path, server.client.host().parse()?))?;
+        let more = server.resident()?.saturating_sub(before);
+        results.push(format!("{more} kB for {length} bytes each"));
+        ensure!(more < UNREAD_KB, "{results:?}");
+        drop(readers);
+    }
+    println!("attack: {UNREAD} unread pictures: {}", results.join(", "));
+    Ok(())
+}
+
+/// Readers that take nothing of their answers, after some seconds.
+async fn unread(path: &str, to: SocketAddr) -> Result<Vec<TcpStream>> {
+    let mut readers = Vec::new();
+    for number in 0..UNREAD {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4_096)?;
+        socket.bind(SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2 + (number % 16) as u8).into(), 0))?;
+        let mut stream = socket.connect(to).await?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await?;
+        readers.push(stream);
+    }
+    sleep(Duration::from_secs(8)).await;
+    Ok(readers)
 }

@@ -74,10 +74,14 @@ pub(super) async fn answer(
         let connection = Connection {
             api: api.clone(),
             watcher: open.watcher(),
-            place,
             stopped: stopped.clone(),
         };
-        tokio::spawn(connection.serve(stream));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = place.closed() => {}
+                () = connection.answer(stream, &place) => {}
+            }
+        });
     }
     drop(listener);
     open.shutdown().await;
@@ -110,25 +114,16 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// A connection and its place.
+/// What a connection needs of the server.
 struct Connection {
     api: Router,
     watcher: Watcher,
-    place: Place,
     stopped: CancellationToken,
 }
 
 impl Connection {
-    /// Answers what comes, until the client goes or has to give way.
-    async fn serve(self, stream: TcpStream) {
-        let given_up = self.place.closed();
-        tokio::select! {
-            () = given_up => {}
-            () = self.answer(stream) => {}
-        }
-    }
-
-    async fn answer(&self, stream: TcpStream) {
+    /// Answers what comes until the client goes.
+    async fn answer(self, stream: TcpStream, place: &Place) {
         let first_byte = timeout(FIRST_BYTE_TIME, stream.readable());
         let speaks = tokio::select! {
             biased;
@@ -144,8 +139,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(BUFFER_BYTES);
-        let answers = Answers::new(self.api.clone(), &self.place);
-        let service = TowerToHyperService::new(answers);
+        let service = TowerToHyperService::new(Answers::new(self.api, place));
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL_TIME));
         let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
