@@ -91,7 +91,7 @@ impl FileKind {
     /// No file of a picture that is made is longer, in bytes. One that a caller
     /// has sent may be.
     #[must_use]
-    pub fn longest(self) -> usize {
+    pub const fn longest(self) -> usize {
         match self {
             Self::Png => LONGEST_PNG,
             Self::Base64 => LONGEST_PNG.div_ceil(3) * 4,

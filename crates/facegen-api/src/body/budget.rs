@@ -228,6 +228,14 @@ impl BodyShare {
         }
     }
 
+    /// Gives back all the room, because the body is refused.
+    pub(super) fn release(&self) {
+        if let Some(held) = self.budget.lock().bodies.get_mut(&self.number) {
+            held.bytes = 0;
+        }
+        self.budget.freed.notify_waiters();
+    }
+
     /// Keeps the share until `work` is done, and does it whether or not the
     /// caller is still there: what came in the body is in memory until then.
     ///

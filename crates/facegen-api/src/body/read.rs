@@ -78,8 +78,12 @@ impl BodyReader {
     /// it.
     pub(crate) async fn all(mut self, share: &BodyShare) -> Result<Vec<u8>, ApiError> {
         let read = share.unless_cut(self.until, self.read_rest(share)).await;
+        match read {
+            Ok(()) => share.arrived(),
+            // Others need not wait for what is thrown away.
+            Err(_) => share.release(),
+        }
         self.drained_if_refused(read).await?;
-        share.arrived();
         Ok(self.bytes)
     }
 
@@ -189,7 +193,7 @@ mod tests {
     use std::sync::Arc;
 
     use axum::http::HeaderValue;
-    use futures_util::stream;
+    use futures_util::{StreamExt as _, stream};
 
     use super::*;
     use crate::body::{BodyBudget, Holder};
@@ -243,6 +247,28 @@ mod tests {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let error = read(&headers, never, 999).await.unwrap_err();
         assert!(matches!(error, ApiError::BodyTooLarge { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_refused_holds_no_room_while_its_rest_is_thrown_away() {
+        const BODY: usize = 200_000;
+        let budget = Arc::new(BodyBudget::new(0, BODY));
+        let whole = Arc::clone(&budget);
+        let first = tokio::spawn(async move {
+            // It stops, then goes on when it is too late.
+            let start = stream::iter([Ok::<_, std::io::Error>(vec![b' '; BODY / 2])]);
+            let body = Body::from_stream(start.chain(stream::pending()));
+            let mut reader = BodyReader::new(&HeaderMap::new(), body, BODY).unwrap();
+            reader.beginning().await.unwrap();
+            reader.all(&whole.share(Holder::Stranger)).await
+        });
+        tokio::task::yield_now().await;
+        let mut second = BodyReader::new(&HeaderMap::new(), chunks(BODY / 100), BODY).unwrap();
+        second.beginning().await.unwrap();
+        let share = budget.share(Holder::Stranger);
+        assert_eq!(second.all(&share).await.unwrap().len(), BODY);
+        assert!(!first.is_finished());
+        assert!(matches!(first.await.unwrap(), Err(ApiError::NoRoom)));
     }
 
     #[tokio::test(start_paused = true)]

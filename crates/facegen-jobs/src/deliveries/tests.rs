@@ -125,8 +125,9 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
             world.clock.advance(pause - Duration::from_millis(1));
             let now = world.clock.now();
             for first in [true, false] {
-                let early = store.claim_delivery(&webhooks(first), now, now + LEASE);
-                assert_eq!(early.await.unwrap(), None, "not before its time");
+                let line = webhooks(first);
+                let early = store.claim_delivery(&line, now, now + LEASE).await;
+                assert_eq!(early.unwrap(), None, "not before its time");
             }
             world.clock.advance(Duration::from_millis(1));
             service.look_for_mail();

@@ -24,7 +24,7 @@ fn marked(key: KeyId) -> Submission {
         ..raw(MARKS[0])
     };
     let request = parse(request);
-    let face = facegen_core::FaceSource::Url(format!("https://{}", MARKS[6]).into());
+    let face = FaceSource::Url(format!("https://{}", MARKS[6]).into());
     let once = Idempotency::new("a name", "make_gen", &request, true, &face);
     Submission {
         key,
