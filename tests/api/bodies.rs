@@ -160,7 +160,10 @@ async fn half_sent_bodies_of_strangers_take_no_room_of_those_who_are_known() {
     assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
     let filler = "x".repeat(900_000);
     let fields = server.request().to_string();
-    let early = format!("{},\"unknown\":\"{filler}\"}}", fields.trim_end_matches('}'));
+    let early = format!(
+        "{},\"unknown\":\"{filler}\"}}",
+        fields.trim_end_matches('}')
+    );
     server.post_bytes(MAKE_GEN, early.into()).await.ok();
 
     let late = format!("{}{fields}", " ".repeat(900_000));

@@ -161,9 +161,23 @@ async fn no_cache_keeps_an_answer_and_no_browser_guesses_its_type() {
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
     let mut answers = Vec::new();
     for path in [
-        "/", "/page.css", "/page.js", "/docs", "/docs/index.html", "/docs/swagger-ui.css",
-        "/docs/nothing", "/openapi.json", "/healthz", "/readyz", "/metrics", "/nothing", MAKE_GEN,
-        "/v1/jobs", "/v1/deliveries", "/v1/jobs/99", "/temp/nothing",
+        "/",
+        "/page.css",
+        "/page.js",
+        "/docs",
+        "/docs/index.html",
+        "/docs/swagger-ui.css",
+        "/docs/nothing",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/nothing",
+        MAKE_GEN,
+        "/v1/jobs",
+        "/v1/deliveries",
+        "/v1/jobs/99",
+        "/temp/nothing",
     ] {
         answers.push(server.call(Method::GET, path, &server.key).await);
     }
@@ -177,9 +191,16 @@ async fn no_cache_keeps_an_answer_and_no_browser_guesses_its_type() {
     }
     for answer in &answers {
         assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            "nosniff",
+            "{answer:?}"
+        );
     }
-    let statuses: BTreeSet<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    let statuses: BTreeSet<u16> = answers
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
     let expected = [200, 307, 400, 401, 404, 405, 500];
     assert_eq!(statuses, BTreeSet::from(expected));
     let stream = with_key(Method::GET, &format!("/v1/jobs/{id}/events"), &server.key);

@@ -10,9 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use facegen_jobs::Key;
 
 use crate::auth::{authenticate, sent_in_headers};
-use crate::body::{
-    BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body,
-};
+use crate::body::{BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body};
 use crate::family::Family;
 use crate::links::{Links, base_url};
 use crate::middleware::in_time;

@@ -35,10 +35,10 @@ mod middleware;
 pub mod openapi;
 mod page;
 mod response;
-mod streams;
 pub mod router;
 pub mod state;
 pub mod status;
+mod streams;
 pub mod webhook;
 mod wire;
 

@@ -89,7 +89,9 @@ mod tests {
     fn fifty_keys_that_take_all_they_get_leave_a_place_for_another() {
         for share in [0, 16] {
             let streams = Arc::new(Streams::new(128));
-            let places: Vec<_> = (0..50).flat_map(|key| all_of(&streams, key, share)).collect();
+            let places: Vec<_> = (0..50)
+                .flat_map(|key| all_of(&streams, key, share))
+                .collect();
             assert!(places.len() >= 110, "{}", places.len());
             assert_eq!(all_of(&streams, 99, share).len(), 1);
         }

@@ -53,6 +53,7 @@ pub use request::{FieldError, GenerationRequest, RawGenerationRequest, RequestEr
 pub use safety::SafetyVerdict;
 pub use state::JobState;
 pub use storage::{
-    FileKind, FileName, FilePrefix, ImageStore, ObjectName, ObjectPieces, StorageError, StoredObject,
+    FileKind, FileName, FilePrefix, ImageStore, ObjectName, ObjectPieces, StorageError,
+    StoredObject,
 };
 pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSecret, WebhookSender};

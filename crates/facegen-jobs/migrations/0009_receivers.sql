@@ -25,11 +25,11 @@ SET (key_id, receiver) = (
 
 CREATE INDEX deliveries_key ON deliveries (key_id, id);
 
--- What waits of each key: what was not tried since it was asked for, and the rest.
+-- What waits of each key and receiver: what was not tried since it was asked for, and the rest.
 DROP INDEX deliveries_queued;
-CREATE INDEX deliveries_first ON deliveries (kind, key_id, run_at, id)
+CREATE INDEX deliveries_first ON deliveries (kind, key_id, receiver, run_at, id)
 WHERE state = 'queued' AND attempt = attempts_before;
-CREATE INDEX deliveries_again ON deliveries (kind, key_id, run_at, id)
+CREATE INDEX deliveries_again ON deliveries (kind, key_id, receiver, run_at, id)
 WHERE state = 'queued' AND attempt > attempts_before;
 
 -- Keys take turns here as well.

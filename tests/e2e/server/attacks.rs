@@ -69,7 +69,10 @@ fn request() -> Result<String> {
     let body = body.to_string();
     let key = body.find("\"key\"").context("no key")?;
     ensure!(key > 5_000_000, "the key comes early");
-    let head = format!("POST {MAKE_GEN} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST {MAKE_GEN} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     Ok(head + &body)
 }
 
@@ -98,7 +101,9 @@ async fn ask(request: &str, to: SocketAddr) -> u16 {
         stream.read_exact(&mut answer).await?;
         Ok::<_, anyhow::Error>(std::str::from_utf8(&answer[9..])?.parse()?)
     };
-    timeout(PATIENCE, asking).await.map_or(0, |status| status.unwrap_or(0))
+    timeout(PATIENCE, asking)
+        .await
+        .map_or(0, |status| status.unwrap_or(0))
 }
 
 /// What became of the client's requests.
@@ -178,7 +183,10 @@ fn holds(name: &str, tally: &Tally) -> Result<()> {
         unhealthy,
     } = tally;
     println!("attack: {name}: {refused} of {asked} refused, {unhealthy} times unhealthy");
-    ensure!(refused * 100 <= *asked && *unhealthy == 0, "{name}: {tally:?}");
+    ensure!(
+        refused * 100 <= *asked && *unhealthy == 0,
+        "{name}: {tally:?}"
+    );
     Ok(())
 }
 
@@ -186,7 +194,12 @@ fn run(name: &str, attack: impl FnOnce(&Runtime, SocketAddr)) -> Result<()> {
     allow_sockets()?;
     let (site, server, address) = server()?;
     let runtime = Runtime::new()?;
-    let quiet = runtime.block_on(async { ask(&request()?, address).await.checked_sub(200).context("refused in peace") })?;
+    let quiet = runtime.block_on(async {
+        ask(&request()?, address)
+            .await
+            .checked_sub(200)
+            .context("refused in peace")
+    })?;
     ensure!(quiet == 0, "refused in peace");
     attack(&runtime, address);
     let tally = runtime.block_on(async {
@@ -256,7 +269,9 @@ impl Bucket {
         let mut body = vec![0; length.unwrap_or(0)];
         stream.read_exact(&mut body).await?;
         let answer = self.answer(&method, path, body);
-        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+            .await?;
         stream.write_all(&answer).await?;
         Ok(stream.shutdown().await?)
     }
@@ -293,8 +308,15 @@ fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
     let server = site.start()?;
     let (_, made) = server.client.make(&super::client::request())?;
     let link = made["output"][0].as_str().context("no link")?;
-    ensure!(link.starts_with(&format!("http://{at}/")), "{link} is not in the bucket");
-    let name = link.rsplit('/').next().unwrap_or_default().replace(".a1.", ".");
+    ensure!(
+        link.starts_with(&format!("http://{at}/")),
+        "{link} is not in the bucket"
+    );
+    let name = link
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .replace(".a1.", ".");
     let path = format!("/temp/{name}");
     ensure!(server.client.get(&path)?.0 == 200, "it cannot be read here");
 
@@ -319,9 +341,14 @@ async fn unread(path: &str, to: SocketAddr) -> Result<Vec<TcpStream>> {
     for number in 0..UNREAD {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4_096)?;
-        socket.bind(SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2 + (number % 16) as u8).into(), 0))?;
+        socket.bind(SocketAddr::new(
+            Ipv4Addr::new(127, 0, 0, 2 + (number % 16) as u8).into(),
+            0,
+        ))?;
         let mut stream = socket.connect(to).await?;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes())
+            .await?;
         readers.push(stream);
     }
     sleep(Duration::from_secs(8)).await;

@@ -67,7 +67,10 @@ mod tests {
         let none = HeaderMap::new();
         for (beginning, key) in [
             (r#"{"key":"abc","face_image":"data:"#, Some("abc")),
-            ("\u{feff} {\"a\":[{}],\" key \" : \"a\\u0062c\",", Some("abc")),
+            (
+                "\u{feff} {\"a\":[{}],\" key \" : \"a\\u0062c\",",
+                Some("abc"),
+            ),
             (r#"{"key":"old","key":"abc","x"#, Some("abc")),
             (r#"{"key":"abc"}"#, Some("abc")),
             (r#"{"key":"ab"#, None),
@@ -78,17 +81,30 @@ mod tests {
             ("[1", None),
             ("", None),
         ] {
-            assert_eq!(found(&none, beginning.as_bytes()).as_deref(), key, "{beginning}");
+            assert_eq!(
+                found(&none, beginning.as_bytes()).as_deref(),
+                key,
+                "{beginning}"
+            );
         }
-        assert_eq!(found(&none, b"{\"key\":\"abc\",\"prompt\":\"\xc3").as_deref(), Some("abc"));
+        assert_eq!(
+            found(&none, b"{\"key\":\"abc\",\"prompt\":\"\xc3").as_deref(),
+            Some("abc")
+        );
     }
 
     #[test]
     fn a_key_is_found_in_a_form() {
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
-        assert_eq!(found(&headers, b"a=1&key=a%20b&face_image=AA").as_deref(), Some("a b"));
+        assert_eq!(
+            found(&headers, b"a=1&key=a%20b&face_image=AA").as_deref(),
+            Some("a b")
+        );
         assert_eq!(found(&headers, b"face_image=AA"), None);
-        assert_eq!(found(&headers, b"{\"key\":\"abc\",").as_deref(), Some("abc"));
+        assert_eq!(
+            found(&headers, b"{\"key\":\"abc\",").as_deref(),
+            Some("abc")
+        );
     }
 }

@@ -99,7 +99,11 @@ impl Deliveries {
             let Some(delivery) = self.claim().await? else {
                 break;
             };
-            let deliver = deliver(Arc::clone(&shared), delivery.clone(), self.hand_back.clone());
+            let deliver = deliver(
+                Arc::clone(&shared),
+                delivery.clone(),
+                self.hand_back.clone(),
+            );
             let task = self.sending.spawn(deliver);
             self.places.begin(task.id(), &delivery);
         }
@@ -123,7 +127,10 @@ impl Deliveries {
         let task = match sent {
             Ok((task, ())) => task,
             Err(error) => {
-                tracing::error!(reason = broken_task::reason(&error), "a delivery broke down");
+                tracing::error!(
+                    reason = broken_task::reason(&error),
+                    "a delivery broke down"
+                );
                 error.id()
             }
         };

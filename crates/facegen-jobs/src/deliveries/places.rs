@@ -184,7 +184,10 @@ mod tests {
         begin(&mut places, &delivery(1, "b", 1));
         let task = begin(&mut places, &delivery(2, "b", 1));
         let line = &places.lines()[0];
-        assert_eq!((&line.without_keys[..], &line.without_receivers[..]), (&[1][..], &["b".to_owned()][..]));
+        assert_eq!(
+            (&line.without_keys[..], &line.without_receivers[..]),
+            (&[1][..], &["b".to_owned()][..])
+        );
         places.end(task);
         assert!(places.lines()[0].without_receivers.is_empty());
     }

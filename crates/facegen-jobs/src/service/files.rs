@@ -87,10 +87,7 @@ pub(crate) async fn read(shared: &Shared, name: &FileName) -> Result<Option<Vec<
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) async fn read_found(
-    shared: &Shared,
-    found: Found,
-) -> Result<Option<Vec<u8>>, JobError> {
+pub(crate) async fn read_found(shared: &Shared, found: Found) -> Result<Option<Vec<u8>>, JobError> {
     let object = match found {
         Found::Here(object) => Some(object),
         Found::There(object) => open_there(shared, &object).await?,
@@ -102,10 +99,7 @@ pub(crate) async fn read_found(
 }
 
 /// Begins to read from a bucket, when its key has room for one reader more.
-async fn open_there(
-    shared: &Shared,
-    there: &InBucket,
-) -> Result<Option<StoredObject>, JobError> {
+async fn open_there(shared: &Shared, there: &InBucket) -> Result<Option<StoredObject>, JobError> {
     let longest = there.object.file.kind.longest();
     let reader = shared.readers.begin(there.key, longest).await;
     let reader = reader.ok_or(JobError::TooManyReaders)?;
@@ -131,7 +125,8 @@ async fn read_all(object: StoredObject) -> Result<Vec<u8>, JobError> {
                 Ok::<_, std::io::Error>(bytes)
             });
             let read = read.await;
-            let read = read.map_err(|_| JobError::BrokeDown("the reading of a file ended early"))?;
+            let read =
+                read.map_err(|_| JobError::BrokeDown("the reading of a file ended early"))?;
             // The text of an `io::Error` may hold a path, its kind does not.
             let failed = |error: std::io::Error| {
                 StorageError(format!("a file cannot be read: {}", error.kind()))

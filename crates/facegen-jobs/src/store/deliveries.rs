@@ -61,23 +61,43 @@ pub(crate) struct Line {
     pub(crate) without_keys: Vec<i64>,
 }
 
-/// The next one that is due. Of each key the first is looked at, by an index;
-/// a trigger counts the turns of the keys.
+/// The next one that is due. Of each key the first for each of its receivers is
+/// looked at, from one receiver to the next by an index, so that however many
+/// wait for one that is left out cost nothing; 500 receivers at most. A trigger
+/// counts the turns of the keys.
 macro_rules! claim {
     ($which:literal) => {
         concat!(
-            "UPDATE deliveries SET state = 'running', attempt = attempt + 1, lease_until = ?
+            "UPDATE deliveries SET state = 'running', attempt = attempt + 1, lease_until = ?1
              WHERE id = (
                  SELECT next.id
                  FROM keys JOIN deliveries AS next ON next.id = (
-                     SELECT id FROM deliveries
-                     WHERE state = 'queued' AND ",
+                     WITH RECURSIVE receivers (receiving) AS (
+                         SELECT min(receiver) FROM deliveries
+                         WHERE state = 'queued' AND ",
             $which,
-            " AND kind = ? AND key_id = keys.id AND run_at <= ?
-                       AND receiver NOT IN (SELECT value FROM json_each(?))
-                     ORDER BY run_at, id LIMIT 1
+            " AND kind = ?2 AND key_id = keys.id
+                         UNION ALL
+                         SELECT (
+                             SELECT min(receiver) FROM deliveries
+                             WHERE state = 'queued' AND ",
+            $which,
+            " AND kind = ?2 AND key_id = keys.id AND receiver > receiving
+                         )
+                         FROM receivers WHERE receiving IS NOT NULL LIMIT 500
+                     )
+                     SELECT first.id
+                     FROM receivers JOIN deliveries AS first ON first.id = (
+                         SELECT id FROM deliveries
+                         WHERE state = 'queued' AND ",
+            $which,
+            " AND kind = ?2 AND key_id = keys.id AND receiver = receiving AND run_at <= ?3
+                         ORDER BY run_at, id LIMIT 1
+                     )
+                     WHERE receiving NOT IN (SELECT value FROM json_each(?4))
+                     ORDER BY first.run_at, first.id LIMIT 1
                  )
-                 WHERE keys.id NOT IN (SELECT value FROM json_each(?))
+                 WHERE keys.id NOT IN (SELECT value FROM json_each(?5))
                  ORDER BY keys.delivery_turn, next.run_at, next.id LIMIT 1
              )
              RETURNING *"

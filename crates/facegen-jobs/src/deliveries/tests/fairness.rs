@@ -96,7 +96,10 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
     while let Some(delivery) = next(&store, &webhooks(true), &world).await {
         turns.push(delivery.key);
         let now = world.clock.now();
-        store.postpone_delivery(&delivery, "busy", now).await.unwrap();
+        store
+            .postpone_delivery(&delivery, "busy", now)
+            .await
+            .unwrap();
     }
     assert_eq!(turns, [busy, quiet, busy, busy]);
     // All four were tried, so none is a first one any more.
@@ -106,6 +109,33 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
         again += 1;
     }
     assert_eq!(again, 4);
+}
+
+#[tokio::test]
+async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
+    let world = World::new();
+    let service = world.open().await;
+    let store = world.store().await;
+    let [key, other] = keys(&service, 2).await.try_into().unwrap();
+    let receivers = [
+        "m.example",
+        "z.example",
+        "a.example",
+        "m.example",
+        "a.example",
+    ];
+    for receiver in receivers {
+        ended(&service, key, receiver).await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    ended(&service, other, "b.example").await;
+    let mut told = Vec::new();
+    while let Some(delivery) = next(&store, &webhooks(true), &world).await {
+        if delivery.key == key {
+            told.push(delivery.receiver);
+        }
+    }
+    assert_eq!(told, receivers);
 }
 
 #[tokio::test]
@@ -124,7 +154,10 @@ async fn a_line_leaves_out_keys_and_receivers() {
     };
     for _ in 0..2 {
         let claimed = next(&store, &line, &world).await.unwrap();
-        assert_eq!((claimed.key, claimed.receiver.as_str()), (first, "a.example"));
+        assert_eq!(
+            (claimed.key, claimed.receiver.as_str()),
+            (first, "a.example")
+        );
     }
     assert_eq!(next(&store, &line, &world).await, None);
     let line = Line {

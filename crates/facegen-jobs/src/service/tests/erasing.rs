@@ -43,7 +43,10 @@ async fn marks_left(world: &World, store: &Store) -> Vec<&'static str> {
     }
     let bytes = std::fs::read(world.database()).unwrap();
     let text = String::from_utf8_lossy(&bytes);
-    MARKS.into_iter().filter(|mark| text.contains(mark)).collect()
+    MARKS
+        .into_iter()
+        .filter(|mark| text.contains(mark))
+        .collect()
 }
 
 async fn told(store: &Store) {

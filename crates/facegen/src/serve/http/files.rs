@@ -19,7 +19,8 @@ const OTHER_FILES: u64 = 512;
 const FILES_EACH: u64 = 2;
 
 /// How many open files are asked of the system.
-const WANTED_FILES: u64 = FILES_EACH * MOST_CONNECTIONS + MOST_CONNECTIONS / SPARE_SHARE + OTHER_FILES;
+const WANTED_FILES: u64 =
+    FILES_EACH * MOST_CONNECTIONS + MOST_CONNECTIONS / SPARE_SHARE + OTHER_FILES;
 
 /// As many connections as there is room for, after raising the limit as far as
 /// is wanted and allowed, and of one address as many as the operator wants.

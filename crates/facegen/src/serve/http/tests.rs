@@ -58,7 +58,9 @@ impl Server {
     /// A connection from this last part of an address.
     async fn connect(&self, from: u8) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(SocketAddr::new([127, 0, 0, from].into(), 0)).unwrap();
+        socket
+            .bind(SocketAddr::new([127, 0, 0, from].into(), 0))
+            .unwrap();
         socket.connect(self.address).await.unwrap()
     }
 
@@ -80,7 +82,10 @@ impl Server {
         for number in 1..=count {
             streams.push(self.sent(from, HANGING).await);
             let mut hanging = self.hanging.subscribe();
-            hanging.wait_for(|all| *all == before + number).await.unwrap();
+            hanging
+                .wait_for(|all| *all == before + number)
+                .await
+                .unwrap();
         }
         streams
     }
@@ -272,7 +277,9 @@ async fn an_address_has_so_many_places_and_leaves_the_others() {
 async fn a_body_that_comes_and_an_answer_that_is_read_keep_their_connections() {
     let server = Server::start(2, 2, 1).await;
     let mut sender = server.sent(2, POST).await;
-    let mut reader = server.sent(3, "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut reader = server
+        .sent(3, "GET /endless HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
     for _ in 0..10 {
         sender.write_all(&[b'x'; 20_000]).await.unwrap();
         let mut some = vec![0; 3_000_000];

@@ -109,7 +109,9 @@ impl HttpBody for Arriving {
             self.turn.waits_since(self.complete);
         }
         let frame = ready!(polled);
-        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        let data = frame
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.data_ref());
         let bytes = data.map_or(0, Bytes::len);
         self.came(bytes);
         Poll::Ready(frame)
