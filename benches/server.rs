@@ -298,6 +298,7 @@ fn jobs_config(folder: &Path, queue_limit: u32) -> JobsConfig {
         step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_secs(86_400),
         keep_rows: Duration::from_secs(86_400),
+        face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
         key_limits: KeyLimits::default(),
     }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, Response};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use crate::answer::Answer;
 use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, PATIENCE, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,35 +131,82 @@ fn half_sent(length: usize) -> (Body, oneshot::Receiver<()>) {
     (Body::from_stream(start.chain(stall)), was_taken)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn half_sent_bodies_hold_only_so_much_and_leave_small_requests_alone() {
-    let builder = Builder::new().with_config(|config| {
-        config.max_body_bytes = 1_000_000;
-        config.body_budget_bytes = 3_000_000;
-    });
-    let server = builder.start().await;
+/// As many half-sent bodies of strangers as the server takes at once.
+async fn strangers(server: &TestServer) -> Vec<JoinHandle<Response<Body>>> {
     let mut senders = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let (body, was_taken) = half_sent(800_000);
         let router = server.router.clone();
         let request = request(Method::POST, MAKE_GEN, body);
-        senders.push(tokio::spawn(router.oneshot(request)));
+        let sending = async move { router.oneshot(request).await.unwrap() };
+        senders.push(tokio::spawn(sending));
         timeout(PATIENCE, was_taken).await.unwrap().unwrap();
     }
-    let large = format!("{}{}", " ".repeat(900_000), server.request());
-    let answer = server.post_bytes(MAKE_GEN, large.clone().into()).await;
-    assert_eq!(
-        answer.error(503),
-        "Temporarily unavailable, try again later"
-    );
-    assert_eq!(answer.header("retry-after"), "10");
-    assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
+    senders
+}
 
-    for sender in senders {
-        sender.abort();
-        assert!(sender.await.unwrap_err().is_cancelled());
+async fn server_for_two_strangers() -> TestServer {
+    let builder = Builder::new().with_config(|config| {
+        config.max_body_bytes = 1_000_000;
+        config.body_budget_bytes = 4_000_000;
+    });
+    builder.start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_bodies_of_strangers_take_no_room_of_those_who_are_known() {
+    let server = server_for_two_strangers().await;
+    let strangers = strangers(&server).await;
+    assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
+    let filler = "x".repeat(900_000);
+    let fields = server.request().to_string();
+    let early = format!(
+        "{},\"unknown\":\"{filler}\"}}",
+        fields.trim_end_matches('}')
+    );
+    server.post_bytes(MAKE_GEN, early.into()).await.ok();
+
+    let late = format!("{}{fields}", " ".repeat(900_000));
+    let mut with_header = request(Method::POST, MAKE_GEN, late);
+    let key = server.key.parse().unwrap();
+    with_header.headers_mut().insert("key", key);
+    server.send(with_header).await.ok();
+    assert!(strangers.iter().all(|sender| !sender.is_finished()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_sent_bodies_give_way_to_those_that_come() {
+    let server = server_for_two_strangers().await;
+    let strangers = strangers(&server).await;
+    // Nobody knows whose it is before all of it is here.
+    let late = format!("{}{}", " ".repeat(900_000), server.request());
+    server.post_bytes(MAKE_GEN, late.into()).await.ok();
+    let mut statuses = Vec::new();
+    for sender in strangers {
+        let answer = Answer::read(timeout(PATIENCE, sender).await.unwrap().unwrap()).await;
+        assert_eq!(answer.header("connection"), "close");
+        statuses.push(answer.status.as_u16());
     }
-    server.post_bytes(MAKE_GEN, large.into()).await.ok();
+    assert!(statuses.contains(&503), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_does_not_take_the_room_of_another() {
+    let server = server_for_two_strangers().await;
+    let mut senders = Vec::new();
+    for _ in 0..2 {
+        let (body, was_taken) = half_sent(800_000);
+        let mut request = request(Method::POST, MAKE_GEN, body);
+        let key = server.other_key.parse().unwrap();
+        request.headers_mut().insert("key", key);
+        senders.push(tokio::spawn(server.router.clone().oneshot(request)));
+        timeout(PATIENCE, was_taken).await.unwrap().unwrap();
+    }
+    let strangers = strangers(&server).await;
+    let fields = server.request().to_string();
+    let late = format!("{}{fields}", " ".repeat(900_000));
+    server.post_bytes(MAKE_GEN, late.into()).await.ok();
+    drop((senders, strangers));
 }
 
 #[tokio::test(flavor = "multi_thread")]

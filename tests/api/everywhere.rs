@@ -1,12 +1,14 @@
 //! What holds for every route.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, Method};
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use crate::families::routes;
-use crate::server::{Builder, FACE_BASE64, FETCH, MAKE_GEN, TestServer, request};
+use crate::server::{Builder, FACE_BASE64, FETCH, MAKE_GEN, TestServer, request, with_key};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_paths_are_told_in_the_envelope() {
@@ -149,6 +151,62 @@ async fn every_answer_has_the_name_of_its_request() {
     let second = server.get("/healthz").await;
     assert_eq!(first.header("x-request-id").len(), 36);
     assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cache_keeps_an_answer_and_no_browser_guesses_its_type() {
+    let mut builder = Builder::new().closed();
+    builder.metrics = Arc::new(|| panic!("the inside of the server"));
+    let server = builder.start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    let mut answers = Vec::new();
+    for path in [
+        "/",
+        "/page.css",
+        "/page.js",
+        "/docs",
+        "/docs/index.html",
+        "/docs/swagger-ui.css",
+        "/docs/nothing",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/nothing",
+        MAKE_GEN,
+        "/v1/jobs",
+        "/v1/deliveries",
+        "/v1/jobs/99",
+        "/temp/nothing",
+    ] {
+        answers.push(server.call(Method::GET, path, &server.key).await);
+    }
+    for path in [format!("/v1/jobs/{id}"), format!("{FETCH}/{id}")] {
+        for key in [&server.key, &server.other_key, "wrong"] {
+            answers.push(server.call(Method::GET, &path, key).await);
+        }
+    }
+    for body in [json!({}), json!({"samples": 50}), json!({"key": "wrong"})] {
+        answers.push(server.make_gen(&body).await);
+    }
+    for answer in &answers {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            "nosniff",
+            "{answer:?}"
+        );
+    }
+    let statuses: BTreeSet<u16> = answers
+        .iter()
+        .map(|answer| answer.status.as_u16())
+        .collect();
+    let expected = [200, 307, 400, 401, 404, 405, 500];
+    assert_eq!(statuses, BTreeSet::from(expected));
+    let stream = with_key(Method::GET, &format!("/v1/jobs/{id}/events"), &server.key);
+    let stream = server.router.clone().oneshot(stream).await.unwrap();
+    assert_eq!(stream.headers()["cache-control"], "no-store");
+    server.control.open();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -232,18 +232,27 @@ async fn streams_end_when_the_server_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_so_many_streams_are_open_at_once() {
+async fn a_key_has_its_share_of_the_streams_and_leaves_the_rest() {
     let builder = Builder::new().closed();
     let server = builder
-        .with_config(|config| config.max_event_streams = 2)
+        .with_config(|config| {
+            config.max_event_streams = 8;
+            config.event_streams_of_key = 2;
+        })
         .start()
         .await;
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    let own = json!({ "key": server.other_key });
+    let other = server.make_gen(&own).await.ok()["id"].clone();
     let streams = [open(&server, &id).await, open(&server, &id).await];
-    let path = format!("/v1/jobs/{id}/events");
-    let refused = server.call(Method::GET, &path, &server.key).await;
+    let refused = format!("/v1/jobs/{id}/events");
+    let refused = server.call(Method::GET, &refused, &server.key).await;
     refused.error(429);
     assert_eq!(refused.header("retry-after"), "10");
+    let path = format!("/v1/jobs/{other}/events");
+    let request = with_key(Method::GET, &path, &server.other_key);
+    let open_to_others = server.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(open_to_others.status(), 200);
     drop(streams);
     assert_eq!(open(&server, &id).await.status(), 200);
 }

@@ -159,6 +159,7 @@ impl Builder {
             step_timeout: Duration::from_mins(5),
             keep_pictures: self.keep_pictures,
             keep_rows: Duration::from_hours(24),
+            face_timeout: Duration::from_secs(10),
             sign_webhooks: true,
             key_limits: self.key_limits,
         }

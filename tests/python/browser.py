@@ -63,6 +63,9 @@ def make_pictures(page):
     assert page.evaluate("document.activeElement.name") == "face_url", "the first field that is wrong has the focus"
     keep(page, "refused")
 
+    prompt.fill("a mark @FACE@ and @KEY@")
+    curl = page.locator("#curl").text_content()
+    assert '"prompt": "a mark @FACE@ and @KEY@"' in curl, curl
     prompt.fill("<b>portrait</b> of a person in a 'garden'")
     page.set_input_files("#file", given["photograph"])
     expect(page.locator("#preview")).to_be_visible()

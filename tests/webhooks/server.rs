@@ -131,6 +131,7 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
         step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
+        face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
         key_limits: KeyLimits::default(),
     };

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use facegen_jobs::Key;
-use tokio::sync::Semaphore;
 
 use crate::auth::{authenticate, sent_in_headers};
-use crate::body::{BodyBudget, BodyShare, RequestBody, parse_body, read_body};
+use crate::body::{BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body};
 use crate::family::Family;
 use crate::links::{Links, base_url};
 use crate::middleware::in_time;
+use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiSettings, ApiState, Capabilities};
 
 /// What the router holds, from which each request gets what counts at its time.
@@ -24,7 +24,7 @@ pub(crate) struct Live {
     /// The room for bodies.
     pub(crate) bodies: Arc<BodyBudget>,
     /// The room for streams of events.
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 /// What a request needs: what the binary gave, what only this crate needs, and
@@ -34,7 +34,7 @@ pub(crate) struct Served {
     pub(crate) config: ApiConfig,
     pub(crate) capabilities: Capabilities,
     bodies: Arc<BodyBudget>,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Streams>,
 }
 
 impl Deref for Served {
@@ -127,14 +127,33 @@ async fn read_fields(
         ..
     } = state.config;
     state.bodies.grow(body_budget_bytes, max_body_bytes);
-    let mut share = state.bodies.share();
     if parts.method != Method::POST {
+        let share = state.bodies.share(Holder::Stranger);
         return Ok((RequestBody::default(), share));
     }
-    let bytes = read_body(&parts.headers, body, max_body_bytes, &mut share).await?;
+    let mut reader = BodyReader::new(&parts.headers, body, max_body_bytes)?;
+    let beginning = reader.beginning().await?;
+    let holder = match beginning {
+        Some(beginning) => holder(state, &parts.headers, beginning).await,
+        None => Holder::Stranger,
+    };
+    let share = state.bodies.share(holder);
+    let bytes = reader.all(&share).await?;
     let headers = parts.headers.clone();
     // The share goes along: the work goes on when its caller has gone.
     off_the_runtime(move || Ok((parse_body(&headers, &bytes)?, share))).await?
+}
+
+/// Whose room a body takes of which this is the beginning. What is wrong with
+/// its key is found out when all of it is here.
+async fn holder(state: &SharedState, headers: &HeaderMap, beginning: &[u8]) -> Holder {
+    let sent = [sent_in_headers(headers), early_key(headers, beginning)];
+    for sent in sent.into_iter().flatten() {
+        if let Ok(key) = authenticate(&state.jobs, &sent).await {
+            return Holder::Key(key.id);
+        }
+    }
+    Holder::Stranger
 }
 
 /// Runs `work` where it holds up nobody: bodies with photographs take

@@ -17,6 +17,7 @@
 //! | `handlers` | one file for each kind of route |
 //! | `wire` | the bodies of answers, key by key |
 //! | `links` | the addresses in answers |
+//! | `streams` | how many streams of events are open |
 //! | `page` | what a browser shows at `/` |
 //! | [`error`] | [`ApiError`], and the envelope in which callers see it |
 //! | [`status`] | from [`ErrorCode`](facegen_core::ErrorCode) to HTTP status |
@@ -37,6 +38,7 @@ mod response;
 pub mod router;
 pub mod state;
 pub mod status;
+mod streams;
 pub mod webhook;
 mod wire;
 
@@ -44,6 +46,7 @@ mod wire;
 mod fixture;
 
 pub use error::ApiError;
+pub use middleware::no_connection;
 pub use openapi::openapi;
 pub use router::router;
 pub use state::{

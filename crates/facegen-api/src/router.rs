@@ -7,7 +7,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::from_fn;
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
@@ -19,6 +18,7 @@ use crate::family::Family;
 use crate::handlers::{
     base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, v1,
 };
+use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiState};
 use crate::{middleware, page};
 
@@ -36,7 +36,7 @@ pub fn router(state: ApiState) -> Router {
     let live = Live {
         api: state,
         bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
-        streams: Arc::new(Semaphore::new(max_event_streams)),
+        streams: Arc::new(Streams::new(max_event_streams)),
     };
     let (routes, _) = routes().split_for_parts();
     let routes = routes

@@ -75,6 +75,8 @@ pub struct ApiConfig {
     pub max_face_bytes: usize,
     /// How many streams of events may be open at once.
     pub max_event_streams: usize,
+    /// How many of them of one key; 0: as many as of all.
+    pub event_streams_of_key: usize,
 }
 
 impl ApiConfig {
@@ -98,7 +100,8 @@ impl Default for ApiConfig {
             system_status: SystemStatus::Success,
             base64_output: Base64Output::Link,
             max_face_bytes: 10_000_000,
-            max_event_streams: 64,
+            max_event_streams: 128,
+            event_streams_of_key: 16,
         }
     }
 }

@@ -55,6 +55,7 @@ pub use request::{
 pub use safety::SafetyVerdict;
 pub use state::JobState;
 pub use storage::{
-    FileKind, FileName, FilePrefix, ImageStore, ObjectName, StorageError, StoredObject,
+    FileKind, FileName, FilePrefix, ImageStore, ObjectName, ObjectPieces, StorageError,
+    StoredObject,
 };
 pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSecret, WebhookSender};

@@ -58,6 +58,34 @@ impl SafeUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Host and port in lower case, without the port that the scheme has
+    /// anyway: what tells one server from another. Empty without a host.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let Some((scheme, host, _)) = self.parts() else {
+            return String::new();
+        };
+        let port = match scheme.to_ascii_lowercase().as_str() {
+            "http" => ":80",
+            "https" => ":443",
+            _ => "",
+        };
+        let host = host.to_ascii_lowercase();
+        match host.strip_suffix(port) {
+            Some(name) => name.to_owned(),
+            None => host,
+        }
+    }
+
+    /// The scheme, the host with its port, and what comes behind.
+    fn parts(&self) -> Option<(&str, &str, &str)> {
+        let (scheme, rest) = self.0.split_once("://")?;
+        let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+        let (authority, hidden) = rest.split_at(end);
+        let host = authority.rsplit('@').next().unwrap_or(authority);
+        Some((scheme, host, hidden))
+    }
 }
 
 impl From<String> for SafeUrl {
@@ -74,12 +102,9 @@ impl From<&str> for SafeUrl {
 
 impl fmt::Display for SafeUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((scheme, rest)) = self.0.split_once("://") else {
+        let Some((scheme, host, hidden)) = self.parts() else {
             return formatter.write_str(REDACTED);
         };
-        let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
-        let (authority, hidden) = rest.split_at(end);
-        let host = authority.rsplit('@').next().unwrap_or(authority);
         if [scheme, host]
             .iter()
             .any(|text| text.contains(is_unprintable))
@@ -182,6 +207,21 @@ mod tests {
                 format!("SafeUrl({shown:?})")
             );
             assert_eq!(SafeUrl::from(url).expose(), url);
+        }
+    }
+
+    #[test]
+    fn a_server_is_known_by_its_host_and_port() {
+        for (url, host) in [
+            ("https://Hooks.example/a?b", "hooks.example"),
+            ("https://hooks.example:443", "hooks.example"),
+            ("http://hooks.example:80/", "hooks.example"),
+            ("HTTP://hooks.example:443#x", "hooks.example:443"),
+            ("http://u:p@hooks.example:8080", "hooks.example:8080"),
+            ("http://[2001:DB8::1]:80/a", "[2001:db8::1]"),
+            ("just text", ""),
+        ] {
+            assert_eq!(SafeUrl::from(url).host(), host, "{url}");
         }
     }
 

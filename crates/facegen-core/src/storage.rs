@@ -2,12 +2,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::Timestamp;
+use crate::request::size::MAX_AREA;
+
+/// No PNG of the largest picture that is made is longer, in bytes: its pixels,
+/// a half more for a way of packing that does not suit them, and what is told
+/// about them.
+const LONGEST_PNG: usize = MAX_AREA as usize * 3 * 3 / 2 + 64 * 1024;
 
 /// What the names of all files of one job begin with: a random UUID (version
 /// 4), so that nobody can guess a link.
@@ -80,6 +86,16 @@ impl FileKind {
         [Self::Png, Self::Base64]
             .into_iter()
             .find(|kind| kind.extension() == extension)
+    }
+
+    /// No file of a picture that is made is longer, in bytes. One that a caller
+    /// has sent may be.
+    #[must_use]
+    pub const fn longest(self) -> usize {
+        match self {
+            Self::Png => LONGEST_PNG,
+            Self::Base64 => LONGEST_PNG.div_ceil(3) * 4,
+        }
     }
 
     /// The MIME type of the file.
@@ -179,23 +195,23 @@ pub enum StoredObject {
         /// Its length in bytes.
         bytes: u64,
     },
+    /// An object that comes from elsewhere while it is read.
+    Pieces {
+        /// What comes.
+        pieces: Box<dyn ObjectPieces>,
+        /// Its length in bytes, if that was told.
+        bytes: Option<u64>,
+    },
 }
 
-impl StoredObject {
-    /// All of its bytes. May block.
+/// An object that comes piece by piece, no faster than it is asked for.
+#[async_trait]
+pub trait ObjectPieces: fmt::Debug + Send + Sync {
+    /// The next piece, `None` at the end.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn read(self) -> Result<Vec<u8>, StorageError> {
-        let (mut file, mut bytes) = match self {
-            Self::Bytes(bytes) => return Ok(bytes),
-            Self::File { file, .. } => (file, Vec::new()),
-        };
-        // The text of an `io::Error` may hold a path, its kind does not.
-        let read = file.read_to_end(&mut bytes);
-        read.map_err(|error| StorageError(format!("a file cannot be read: {}", error.kind())))?;
-        Ok(bytes)
-    }
+    /// The object breaks off, or is longer than it may be.
+    async fn next(&mut self) -> Result<Option<Bytes>, StorageError>;
 }
 
 /// Keeps finished pictures.
@@ -286,6 +302,14 @@ mod tests {
         for other in [".a03.png", ".a3", ".a.png", ".a3.jpg", ".png"] {
             assert_eq!(ObjectName::parse(&name.replace(".a3.png", other)), None);
         }
+    }
+
+    #[test]
+    fn a_picture_has_a_longest_file() {
+        let pixels = 512 * 768 * 3;
+        let (png, text) = (FileKind::Png.longest(), FileKind::Base64.longest());
+        assert!(png > pixels + 768 && png < 2 * pixels, "{png}");
+        assert!(text * 3 / 4 >= png && text < 2_500_000, "{text}");
     }
 
     #[test]

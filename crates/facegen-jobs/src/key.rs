@@ -11,7 +11,7 @@ pub struct KeyId(i64);
 impl KeyId {
     /// The key of the row with this number.
     #[must_use]
-    pub fn new(number: i64) -> Self {
+    pub const fn new(number: i64) -> Self {
         Self(number)
     }
 

@@ -42,10 +42,7 @@ impl Faces {
             | GuardError::TooManyRedirects(_)
             | GuardError::Unreachable(_)
             | GuardError::Client(_) => "face_image cannot be fetched from its URL".to_owned(),
-            GuardError::TimedOut(_) => format!(
-                "face_image cannot be fetched within {} seconds",
-                self.deadline.as_secs_f64()
-            ),
+            GuardError::TimedOut(_) => FaceError::timed_out(self.deadline).message,
             GuardError::Status(status) => FaceError::answered(*status).message,
             GuardError::TooLong { max_bytes } => InputImageError::TooLong {
                 max_bytes: *max_bytes,

@@ -2,6 +2,7 @@
 //!
 //! - [`process`]: one server, and what it logs
 //! - [`logs`]: logs that cannot be written
+//! - [`attacks`]: slow and silent connections
 //! - [`browser`]: the pages
 //! - [`client`]: what a client sends and gets
 //! - [`clients`]: clients that existed before the server
@@ -15,6 +16,7 @@
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
 //! - [`kills`]: `kill -9` at every point of a job's life
 
+mod attacks;
 mod browser;
 mod client;
 mod clients;

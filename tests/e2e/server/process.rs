@@ -146,6 +146,14 @@ impl Server {
         self.log.count(text)
     }
 
+    /// How much memory the server has, in kB.
+    pub(super) fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
+    }
+
     /// Kills the server as a power cut would.
     pub(super) fn kill(mut self) -> Result<()> {
         self.child.kill()?;

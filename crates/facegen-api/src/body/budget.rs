@@ -3,97 +3,237 @@
 //! The key of a request may stand in its body, so bodies are held in memory for
 //! callers whom nobody knows yet. Room is taken as bytes arrive, never for what
 //! is only announced, and is given back when the request needs it no more.
+//!
+//! Strangers share one half of the room, and no key has more than half of it,
+//! so that nobody takes all. Where there is no room, the body that has come on
+//! the least of late gives way: who sends a part and stops holds up nobody.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use facegen_jobs::KeyId;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::ApiError;
 
 /// The first bytes of every body are free, so that requests without a
 /// photograph are answered however many others hold all the room.
-const FREE_BYTES: usize = 64 * 1024;
+pub(super) const FREE_BYTES: usize = 64 * 1024;
 
 /// Room is taken in pieces of this many bytes.
 const PIECE_BYTES: usize = 256 * 1024;
 
 /// How long a body waits for room.
-const ROOM_TIME: Duration = Duration::from_secs(1);
+const ROOM_TIME: Duration = Duration::from_secs(5);
+
+/// A body that has not come on by a piece for so long gives way to others.
+const STALE: Duration = Duration::from_secs(2);
+
+/// How often a body that waits for room looks for one that has become stale.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Whose body it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    /// Nobody knows yet.
+    Stranger,
+    /// The holder of this key.
+    Key(KeyId),
+}
 
 /// The room that all bodies share.
 #[derive(Debug)]
 pub(crate) struct BodyBudget {
-    /// One permit for each byte.
-    room: Arc<Semaphore>,
-    /// How many there are, those that are taken included.
-    bytes: AtomicUsize,
+    state: Mutex<State>,
+    /// Told when some of the room is free again.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// All the room.
+    bytes: usize,
+    /// What strangers together, and each key, may hold.
+    most_of_one: usize,
+    bodies: HashMap<u64, Held>,
+    next: u64,
+}
+
+/// What one body holds.
+#[derive(Debug)]
+struct Held {
+    holder: Holder,
+    bytes: usize,
+    /// Whether more of it is to come.
+    arriving: bool,
+    /// When it last came on by a piece.
+    moved: Instant,
+    /// It has to give way.
+    cut: CancellationToken,
 }
 
 impl BodyBudget {
     /// Room for `bytes`, and for at least one body of `largest_body` bytes,
     /// which could not be read at all otherwise.
     pub(crate) fn new(bytes: usize, largest_body: usize) -> Self {
-        let bytes = room_for(bytes, largest_body);
-        Self {
-            room: Arc::new(Semaphore::new(bytes)),
-            bytes: bytes.into(),
-        }
+        let budget = Self {
+            state: Mutex::default(),
+            freed: Notify::new(),
+        };
+        budget.grow(bytes, largest_body);
+        budget
     }
 
     /// Makes as much room as a new budget would have. It never becomes less:
     /// smaller bodies need no less of it.
     pub(crate) fn grow(&self, bytes: usize, largest_body: usize) {
-        let wanted = room_for(bytes, largest_body);
-        let former = self.bytes.fetch_max(wanted, Ordering::Relaxed);
-        self.room.add_permits(wanted.saturating_sub(former));
+        let mut state = self.lock();
+        let largest = pieces_for(largest_body);
+        state.bytes = state.bytes.max(bytes).max(largest);
+        state.most_of_one = state.most_of_one.max(state.bytes / 2).max(largest);
     }
 
     /// The share of one body, nothing yet.
-    pub(crate) fn share(&self) -> BodyShare {
+    pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> BodyShare {
+        let cut = CancellationToken::new();
+        let held = Held {
+            holder,
+            bytes: 0,
+            arriving: true,
+            moved: Instant::now(),
+            cut: cut.clone(),
+        };
+        let mut state = self.lock();
+        let number = state.next;
+        state.next += 1;
+        state.bodies.insert(number, held);
         BodyShare {
-            room: Arc::clone(&self.room),
-            held: None,
+            budget: Arc::clone(self),
+            number,
+            cut,
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Lets a body hold `bytes` in all. False, and the stalest other body has
+    /// to give way, when there is no room for that.
+    fn take(&mut self, number: u64, bytes: usize) -> bool {
+        let Some(own) = self.bodies.get(&number) else {
+            return false;
+        };
+        let (holder, missing) = (own.holder, bytes.saturating_sub(own.bytes));
+        if missing == 0 {
+            return true;
+        }
+        let fits_holder = self.held(|held| held.holder == holder) + missing <= self.most_of_one;
+        if !fits_holder {
+            self.cut_stalest(number, |other| other == holder);
+            return false;
+        }
+        if self.held(|_| true) + missing > self.bytes {
+            let is_stranger = |other| other == Holder::Stranger;
+            let found = self.cut_stalest(number, is_stranger);
+            if !found && holder != Holder::Stranger {
+                self.cut_stalest(number, |_| true);
+            }
+            return false;
+        }
+        if let Some(own) = self.bodies.get_mut(&number) {
+            own.bytes = bytes;
+            own.moved = Instant::now();
+        }
+        true
+    }
+
+    /// How many bytes these bodies hold.
+    fn held(&self, counts: impl Fn(&Held) -> bool) -> usize {
+        let bodies = self.bodies.values().filter(|held| counts(held));
+        bodies.map(|held| held.bytes).sum()
+    }
+
+    /// Tells the stalest body of such holders to give way, if one is stale.
+    fn cut_stalest(&self, asking: u64, of: impl Fn(Holder) -> bool) -> bool {
+        let others = self.bodies.iter().filter(|(number, _)| **number != asking);
+        let stale = others.map(|(_, held)| held).filter(|held| {
+            held.bytes > 0 && held.arriving && of(held.holder) && held.moved.elapsed() >= STALE
+        });
+        let stalest = stale.min_by_key(|held| held.moved);
+        stalest.inspect(|held| held.cut.cancel()).is_some()
     }
 }
 
 /// What one body holds of the room, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BodyShare {
-    room: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
+    budget: Arc<BodyBudget>,
+    number: u64,
+    cut: CancellationToken,
 }
 
 impl BodyShare {
-    /// Takes room until there is enough for `length` bytes. `length` must not
-    /// shrink from call to call.
+    /// Takes room until there is enough for `length` bytes.
     ///
     /// # Errors
-    /// Others hold the room, and keep it for a second.
-    pub(super) async fn cover(&mut self, length: usize) -> Result<(), ApiError> {
-        let held = self
-            .held
-            .as_ref()
-            .map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = pieces_for(length).saturating_sub(held);
-        if missing == 0 {
-            return Ok(());
+    /// Others hold the room and keep it, or the body has to give way to them.
+    pub(super) async fn cover(&self, length: usize) -> Result<(), ApiError> {
+        let bytes = pieces_for(length);
+        let until = Instant::now() + ROOM_TIME;
+        loop {
+            let freed = self.budget.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            if self.budget.lock().take(self.number, bytes) {
+                return Ok(());
+            }
+            tokio::select! {
+                _ = timeout(LOOK_EVERY, freed) => {}
+                () = self.cut.cancelled() => return Err(ApiError::NoRoom),
+            }
+            if Instant::now() >= until {
+                return Err(ApiError::NoRoom);
+            }
         }
-        let missing = u32::try_from(missing).map_err(|_| ApiError::NoRoom)?;
-        let taking = Arc::clone(&self.room).acquire_many_owned(missing);
-        let taken = timeout(ROOM_TIME, taking).await;
-        let Ok(Ok(taken)) = taken else {
-            return Err(ApiError::NoRoom);
-        };
-        match &mut self.held {
-            Some(held) => held.merge(taken),
-            None => self.held = Some(taken),
+    }
+
+    /// What comes of `reading`, which ends early when the body has to give way.
+    ///
+    /// # Errors
+    /// It has to, or it takes until `until`.
+    pub(super) async fn unless_cut<T>(
+        &self,
+        until: Instant,
+        reading: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let reading = timeout_at(until, self.cut.run_until_cancelled(reading));
+        match reading.await {
+            Ok(Some(read)) => read,
+            Ok(None) => Err(ApiError::NoRoom),
+            Err(_) => Err(ApiError::BodyTooSlow),
         }
-        Ok(())
+    }
+
+    /// All of the body is here, so that it gives way to nobody any more.
+    pub(super) fn arrived(&self) {
+        if let Some(held) = self.budget.lock().bodies.get_mut(&self.number) {
+            held.arriving = false;
+        }
+    }
+
+    /// Gives back all the room, because the body is refused.
+    pub(super) fn release(&self) {
+        if let Some(held) = self.budget.lock().bodies.get_mut(&self.number) {
+            held.bytes = 0;
+        }
+        self.budget.freed.notify_waiters();
     }
 
     /// Keeps the share until `work` is done, and does it whether or not the
@@ -115,10 +255,11 @@ impl BodyShare {
     }
 }
 
-/// The bytes of a budget of `bytes` that has room for one of the largest.
-fn room_for(bytes: usize, largest_body: usize) -> usize {
-    let bytes = bytes.max(pieces_for(largest_body));
-    bytes.min(Semaphore::MAX_PERMITS)
+impl Drop for BodyShare {
+    fn drop(&mut self) {
+        self.budget.lock().bodies.remove(&self.number);
+        self.budget.freed.notify_waiters();
+    }
 }
 
 /// The bytes of all pieces that a body of `length` bytes takes.
@@ -129,34 +270,70 @@ fn pieces_for(length: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
+    /// A body of two pieces.
     const BODY: usize = FREE_BYTES + 2 * PIECE_BYTES;
+    const KEY: Holder = Holder::Key(KeyId::new(1));
+    const OTHER: Holder = Holder::Key(KeyId::new(2));
 
-    #[tokio::test(start_paused = true)]
-    async fn the_sum_of_all_bodies_stays_within_the_budget() {
-        let budget = BodyBudget::new(7 * PIECE_BYTES, BODY);
-        let mut shares: Vec<_> = (0..100).map(|_| budget.share()).collect();
+    /// Room for so many bodies.
+    fn budget(bodies: usize) -> Arc<BodyBudget> {
+        Arc::new(BodyBudget::new(bodies * 2 * PIECE_BYTES, BODY))
+    }
+
+    fn held(budget: &BodyBudget) -> usize {
+        budget.lock().held(|_| true) / PIECE_BYTES
+    }
+
+    /// As many bodies of `holder` as get room, of so many that stop then.
+    async fn half_sent(budget: &Arc<BodyBudget>, holder: Holder, count: usize) -> Vec<BodyShare> {
         let mut covered = Vec::new();
-        for share in &mut shares {
+        for _ in 0..count {
+            let share = budget.share(holder);
             // Byte by byte as it were: each half adds to what is held.
             share.cover(FREE_BYTES).await.unwrap();
-            if share.cover(BODY - PIECE_BYTES).await.is_ok() && share.cover(BODY).await.is_ok() {
+            if budget.lock().take(share.number, PIECE_BYTES)
+                && budget.lock().take(share.number, 2 * PIECE_BYTES)
+            {
                 covered.push(share);
             }
         }
-        assert_eq!(covered.len(), 3);
-        assert_eq!(budget.room.available_permits(), 0);
-        drop(shares);
-        assert_eq!(budget.room.available_permits(), 7 * PIECE_BYTES);
+        covered
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_strangers_nor_one_key_take_all_the_room() {
+        let budget = budget(8);
+        let strangers = half_sent(&budget, Holder::Stranger, 100).await;
+        assert_eq!((strangers.len(), held(&budget)), (4, 8));
+        let own = half_sent(&budget, KEY, 100).await;
+        assert_eq!((own.len(), held(&budget)), (4, 16));
+        drop((strangers, own));
+        assert_eq!(held(&budget), 0);
+        assert!(budget.lock().bodies.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_bodies_together_stay_within_the_budget() {
+        let budget = budget(8);
+        let mut all = Vec::new();
+        for key in 0..10 {
+            all.push(half_sent(&budget, Holder::Key(KeyId::new(key)), 3).await);
+        }
+        assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 8);
+        assert_eq!(held(&budget), 16);
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_room_only_the_first_bytes_are_taken() {
-        let budget = BodyBudget::new(0, BODY);
-        let mut first = budget.share();
+        let budget = Arc::new(BodyBudget::new(0, BODY));
+        let first = budget.share(Holder::Stranger);
         first.cover(BODY).await.unwrap();
-        let mut second = budget.share();
+        first.arrived();
+        let second = budget.share(Holder::Stranger);
         second.cover(FREE_BYTES).await.unwrap();
         let error = second.cover(FREE_BYTES + 1).await.unwrap_err();
         assert!(matches!(error, ApiError::NoRoom));
@@ -165,14 +342,67 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_stops_gives_way_and_who_comes_on_does_not() {
+        let budget = budget(4);
+        let stopped = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        advance(STALE).await;
+        let coming = budget.share(Holder::Stranger);
+        coming.cover(BODY - PIECE_BYTES).await.unwrap();
+        let next = budget.share(Holder::Stranger);
+        let waiting = tokio::spawn(async move {
+            next.cover(BODY).await.unwrap();
+            next
+        });
+        stopped.cut.cancelled().await;
+        assert!(!coming.cut.is_cancelled());
+        let until = Instant::now() + ROOM_TIME;
+        let cut = stopped.unless_cut(until, std::future::pending::<Result<(), _>>());
+        assert!(matches!(cut.await, Err(ApiError::NoRoom)));
+        drop(stopped);
+        let next = waiting.await.unwrap();
+        coming.cover(BODY).await.unwrap();
+        drop(next);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_arrived_gives_way_to_nobody() {
+        let budget = budget(2);
+        let arrived = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        arrived.arrived();
+        advance(10 * STALE).await;
+        let next = budget.share(Holder::Stranger);
+        assert!(next.cover(BODY).await.is_err());
+        assert!(!arrived.cut.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_give_way_to_keys_before_keys_do_and_never_the_other_way() {
+        let budget = budget(4);
+        let stranger = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        let own = half_sent(&budget, KEY, 2).await;
+        let others = half_sent(&budget, OTHER, 1).await;
+        advance(STALE).await;
+        let next = budget.share(OTHER);
+        assert!(!budget.lock().take(next.number, PIECE_BYTES));
+        assert!(stranger.cut.is_cancelled());
+        let keys = || own.iter().chain(&others);
+        assert!(keys().all(|share| !share.cut.is_cancelled()));
+        drop(stranger);
+        next.cover(BODY).await.unwrap();
+        let late = budget.share(Holder::Stranger);
+        assert!(late.cover(BODY).await.is_err());
+        assert!(keys().all(|share| !share.cut.is_cancelled()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_budget_grows_and_does_not_shrink() {
-        let budget = BodyBudget::new(2 * PIECE_BYTES, 0);
-        let mut share = budget.share();
-        assert!(share.cover(BODY + PIECE_BYTES).await.is_err());
+        let budget = Arc::new(BodyBudget::new(2 * PIECE_BYTES, 0));
+        let share = budget.share(KEY);
+        assert!(share.cover(BODY).await.is_err());
         for (bytes, room) in [(3, 3), (3, 3), (1, 3), (4, 4)] {
             budget.grow(bytes * PIECE_BYTES, 0);
-            assert_eq!(budget.room.available_permits(), room * PIECE_BYTES);
+            assert_eq!(budget.lock().bytes, room * PIECE_BYTES);
         }
-        share.cover(BODY + PIECE_BYTES).await.unwrap();
+        share.cover(BODY).await.unwrap();
     }
 }

@@ -4,22 +4,27 @@
 //! |---|---|
 //! | [`budget`] | [`BodyBudget`], how much memory all bodies together may take |
 //! | [`read`] | bytes, within limits of size and time |
+//! | [`pace`] | how slowly they may come |
+//! | [`early_key`] | the key at the beginning of a body |
 //! | [`json`] | from JSON to fields |
 //! | [`form`] | from a form to fields |
 //! | [`fields`] | [`RequestBody`], the fields that are known |
 
 mod budget;
+mod early_key;
 mod fields;
 mod form;
 mod json;
+mod pace;
 mod read;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use budget::{BodyBudget, BodyShare};
+pub(crate) use budget::{BodyBudget, BodyShare, Holder};
+pub(crate) use early_key::early_key;
 pub(crate) use fields::RequestBody;
-pub(crate) use read::{BODY_TIME, discard_request, read_body};
+pub(crate) use read::{BODY_TIME, BodyReader, discard_request};
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;

@@ -1,5 +1,6 @@
 //! The bytes of a body, within limits of size and time.
 
+use std::mem;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,9 +9,11 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::BodyShare;
+use super::budget::FREE_BYTES;
+use super::pace::{Pace, STALL_TIME};
 use crate::ApiError;
 
 /// How long a body may take to arrive.
@@ -24,30 +27,117 @@ const DRAINED_BYTES: usize = 64 * 1024 * 1024;
 /// How long that may take.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// All bytes of `body`, at most `limit`; `share` holds the room for them.
-///
-/// # Errors
-/// The body is too large, too slow, or breaks off, or there is no room for it.
-pub(crate) async fn read_body(
-    headers: &HeaderMap,
-    mut body: Body,
+/// A body on its way.
+pub(crate) struct BodyReader {
+    body: Body,
+    /// The most bytes of it.
     limit: usize,
-    share: &mut BodyShare,
-) -> Result<Vec<u8>, ApiError> {
-    let announced = announced_length(headers);
-    if announced.is_some_and(|length| length > limit) && asks_before_sending(headers) {
-        return Err(ApiError::BodyTooLarge { limit });
+    /// What has come.
+    bytes: Vec<u8>,
+    /// What has come and has no room yet.
+    behind: Bytes,
+    pace: Pace,
+    until: Instant,
+}
+
+impl BodyReader {
+    /// Reads at most `limit` bytes.
+    ///
+    /// # Errors
+    /// The body is too large, and its client waits to be asked for it.
+    pub(crate) fn new(headers: &HeaderMap, body: Body, limit: usize) -> Result<Self, ApiError> {
+        let announced = announced_length(headers);
+        if announced.is_some_and(|length| length > limit) && asks_before_sending(headers) {
+            return Err(ApiError::BodyTooLarge { limit });
+        }
+        Ok(Self {
+            body,
+            limit,
+            bytes: Vec::new(),
+            behind: Bytes::new(),
+            pace: Pace::new(),
+            until: Instant::now() + BODY_TIME,
+        })
     }
-    let reading = timeout(BODY_TIME, collect(&mut body, limit, share)).await;
-    let result = reading.unwrap_or(Err(ApiError::BodyTooSlow));
-    if matches!(
-        result,
-        Err(ApiError::BodyTooLarge { .. } | ApiError::NoRoom)
-    ) {
-        // Whether all of it came makes no difference to the answer.
-        let _ = timeout(DRAIN_TIME, drain(&mut body)).await;
+
+    /// The beginning of a body that needs room; nothing when all of it is here.
+    ///
+    /// # Errors
+    /// The body is too large, too slow, or breaks off.
+    pub(crate) async fn beginning(&mut self) -> Result<Option<&[u8]>, ApiError> {
+        let read = timeout_at(self.until, self.read_beginning()).await;
+        let read = read.unwrap_or(Err(ApiError::BodyTooSlow));
+        self.drained_if_refused(read).await?;
+        Ok((!self.behind.is_empty()).then_some(&self.bytes))
     }
-    result
+
+    /// All bytes of the body; `share` holds the room for them.
+    ///
+    /// # Errors
+    /// The body is too large, too slow, or breaks off, or there is no room for
+    /// it.
+    pub(crate) async fn all(mut self, share: &BodyShare) -> Result<Vec<u8>, ApiError> {
+        let read = share.unless_cut(self.until, self.read_rest(share)).await;
+        match read {
+            Ok(()) => share.arrived(),
+            // Others need not wait for what is thrown away.
+            Err(_) => share.release(),
+        }
+        self.drained_if_refused(read).await?;
+        Ok(self.bytes)
+    }
+
+    async fn read_beginning(&mut self) -> Result<(), ApiError> {
+        while self.behind.is_empty() {
+            let Some(mut data) = self.next().await? else {
+                break;
+            };
+            let free = data.len().min(FREE_BYTES - self.bytes.len());
+            self.bytes.extend_from_slice(&data.split_to(free));
+            self.behind = data;
+        }
+        Ok(())
+    }
+
+    async fn read_rest(&mut self, share: &BodyShare) -> Result<(), ApiError> {
+        let mut data = mem::take(&mut self.behind);
+        while !data.is_empty() {
+            let asked = Instant::now();
+            share.cover(self.bytes.len() + data.len()).await?;
+            self.pace.waited(asked.elapsed());
+            self.bytes.extend_from_slice(&data);
+            data = self.next().await?.unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// The next bytes, at least one, `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let data = timeout(STALL_TIME, next_data(&mut self.body)).await;
+            let Some(data) = data.map_err(|_| ApiError::BodyTooSlow)?? else {
+                return Ok(None);
+            };
+            self.pace.came(data.len())?;
+            if data.len() > self.limit - self.bytes.len() {
+                return Err(ApiError::BodyTooLarge { limit: self.limit });
+            }
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Throws away what is left of a body that was refused while it came.
+    async fn drained_if_refused(&mut self, read: Result<(), ApiError>) -> Result<(), ApiError> {
+        if let Err(ApiError::BodyTooLarge { .. } | ApiError::NoRoom) = read {
+            // What has come already is of no more use.
+            self.bytes = Vec::new();
+            // Whether all of it came makes no difference to the answer.
+            let _ = timeout(DRAIN_TIME, drain(&mut self.body)).await;
+        }
+        read
+    }
 }
 
 /// Throws away the body of a request that is refused whatever it holds, so that
@@ -63,22 +153,6 @@ async fn discard_body(headers: &HeaderMap, mut body: Body) {
         // Whether all of it came makes no difference to the answer.
         let _ = timeout(DRAIN_TIME, drain(&mut body)).await;
     }
-}
-
-async fn collect(
-    body: &mut Body,
-    limit: usize,
-    share: &mut BodyShare,
-) -> Result<Vec<u8>, ApiError> {
-    let mut bytes = Vec::new();
-    while let Some(data) = next_data(body).await? {
-        if data.len() > limit - bytes.len() {
-            return Err(ApiError::BodyTooLarge { limit });
-        }
-        share.cover(bytes.len() + data.len()).await?;
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
 }
 
 async fn drain(body: &mut Body) -> Result<(), ApiError> {
@@ -116,18 +190,22 @@ fn asks_before_sending(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::http::HeaderValue;
-    use futures_util::stream;
+    use futures_util::{StreamExt as _, stream};
 
     use super::*;
-    use crate::body::BodyBudget;
+    use crate::body::{BodyBudget, Holder};
 
     fn share() -> BodyShare {
-        BodyBudget::new(0, 0).share()
+        Arc::new(BodyBudget::new(0, 0)).share(Holder::Stranger)
     }
 
     async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
-        read_body(headers, body, limit, &mut share()).await
+        let mut reader = BodyReader::new(headers, body, limit)?;
+        reader.beginning().await?;
+        reader.all(&share()).await
     }
 
     fn chunks(count: usize) -> Body {
@@ -146,10 +224,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_too_large_is_drained() {
-        let mut body = chunks(50);
-        assert!(collect(&mut body, 100, &mut share()).await.is_err());
-        drain(&mut body).await.unwrap();
-        assert!(next_data(&mut body).await.unwrap().is_none());
+        let mut reader = BodyReader::new(&HeaderMap::new(), chunks(50), 100).unwrap();
+        assert!(reader.beginning().await.is_err());
+        assert!(next_data(&mut reader.body).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_beginning_is_what_needs_no_room() {
+        let mut reader = BodyReader::new(&HeaderMap::new(), chunks(1_000), 200_000).unwrap();
+        let beginning = reader.beginning().await.unwrap();
+        assert_eq!(beginning.map(<[u8]>::len), Some(FREE_BYTES));
+        let budget = Arc::new(BodyBudget::new(0, 200_000));
+        let share = budget.share(Holder::Stranger);
+        assert_eq!(reader.all(&share).await.unwrap().len(), 100_000);
     }
 
     #[tokio::test]
@@ -163,10 +250,52 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_is_refused_holds_no_room_while_its_rest_is_thrown_away() {
+        const BODY: usize = 200_000;
+        let budget = Arc::new(BodyBudget::new(0, BODY));
+        let whole = Arc::clone(&budget);
+        let first = tokio::spawn(async move {
+            // It stops, then goes on when it is too late.
+            let start = stream::iter([Ok::<_, std::io::Error>(vec![b' '; BODY / 2])]);
+            let body = Body::from_stream(start.chain(stream::pending()));
+            let mut reader = BodyReader::new(&HeaderMap::new(), body, BODY).unwrap();
+            reader.beginning().await.unwrap();
+            reader.all(&whole.share(Holder::Stranger)).await
+        });
+        tokio::task::yield_now().await;
+        let mut second = BodyReader::new(&HeaderMap::new(), chunks(BODY / 100), BODY).unwrap();
+        second.beginning().await.unwrap();
+        let share = budget.share(Holder::Stranger);
+        assert_eq!(second.all(&share).await.unwrap().len(), BODY);
+        assert!(!first.is_finished());
+        assert!(matches!(first.await.unwrap(), Err(ApiError::NoRoom)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_body_that_never_comes_is_too_slow() {
         let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
         let error = read(&HeaderMap::new(), never, 10).await.unwrap_err();
         assert!(matches!(error, ApiError::BodyTooSlow));
+    }
+
+    /// A body that sends so many bytes, then nothing for a while, and so on.
+    fn dripping(bytes: usize, pause: Duration) -> Body {
+        let pieces = stream::unfold((), move |()| async move {
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, std::io::Error>(vec![b' '; bytes]), ()))
+        });
+        Body::from_stream(pieces)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_or_drips_is_too_slow_long_before_its_time_is_over() {
+        for (bytes, pause, seconds) in [(1_000_000, 6_000, 5), (1_000, 1_000, 11), (1, 4_900, 15)] {
+            let begin = Instant::now();
+            let body = dripping(bytes, Duration::from_millis(pause));
+            let error = read(&HeaderMap::new(), body, 16_000_000).await.unwrap_err();
+            assert!(matches!(error, ApiError::BodyTooSlow));
+            assert!(begin.elapsed() <= Duration::from_secs(seconds), "{bytes}");
+        }
     }
 
     #[tokio::test]

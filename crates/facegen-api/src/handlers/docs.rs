@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use tracing::warn;
 use utoipa_swagger_ui::{Config, serve};
@@ -58,7 +58,6 @@ pub(crate) async fn file(path: Result<Path<String>, PathRejection>) -> Result<Re
     let found = found.ok_or(ApiError::UnknownFile)?;
     let headers = [
         (CONTENT_TYPE, found.content_type.as_str()),
-        (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
     Ok((headers, found.bytes.into_owned()).into_response())

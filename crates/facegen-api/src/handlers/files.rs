@@ -3,12 +3,13 @@
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use facegen_core::{FileName, StoredObject};
+use bytes::Bytes;
+use facegen_core::{FileName, ObjectPieces, StorageError, StoredObject};
+use futures_util::stream::{Stream, unfold};
 use tokio_util::io::ReaderStream;
+use tracing::warn;
 
 use crate::ApiError;
 use crate::call::SharedState;
@@ -46,30 +47,50 @@ pub(crate) async fn file(
     let name = FileName::parse(&text).ok_or(ApiError::UnknownFile)?;
     let file = state.jobs.file(&name).await?;
     let (body, length) = body(file.ok_or(ApiError::UnknownFile)?);
-    let length = length.to_string();
     let disposition = format!("inline; filename=\"{text}\"");
     let headers = [
         (CONTENT_TYPE, name.kind.content_type()),
-        (CONTENT_LENGTH, length.as_str()),
         (CACHE_CONTROL, CACHED_FOR),
         (CONTENT_DISPOSITION, disposition.as_str()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    Ok((headers, body).into_response())
+    let mut response = (headers, body).into_response();
+    if let Some(length) = length {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    Ok(response)
 }
 
-/// The body of the answer, and its length. A file is read as fast as its reader
-/// takes it, so that a slow one holds no more than a piece.
-fn body(file: StoredObject) -> (Body, u64) {
+/// The body of the answer, and its length if it is known. What is not in memory
+/// is read as fast as its reader takes it, so that a slow one holds no more than
+/// a piece.
+fn body(file: StoredObject) -> (Body, Option<u64>) {
     match file {
         StoredObject::Bytes(bytes) => {
             let length = bytes.len() as u64;
-            (bytes.into(), length)
+            (bytes.into(), Some(length))
         }
         StoredObject::File { file, bytes } => {
             let file = tokio::fs::File::from_std(file);
             let pieces = ReaderStream::with_capacity(file, PIECE);
-            (Body::from_stream(pieces), bytes)
+            (Body::from_stream(pieces), Some(bytes))
         }
+        StoredObject::Pieces { pieces, bytes } => (Body::from_stream(stream(pieces)), bytes),
     }
+}
+
+/// The pieces of an object in a bucket. One that breaks off breaks the answer
+/// off, as its length would tell.
+fn stream(
+    pieces: Box<dyn ObjectPieces>,
+) -> impl Stream<Item = Result<Bytes, StorageError>> + Send + 'static {
+    unfold(Some(pieces), |pieces| async move {
+        let mut pieces = pieces?;
+        match pieces.next().await {
+            Ok(piece) => Some((Ok(piece?), Some(pieces))),
+            Err(error) => {
+                warn!(%error, "a picture in a bucket cannot be read to its end");
+                Some((Err(error), None))
+            }
+        }
+    })
 }

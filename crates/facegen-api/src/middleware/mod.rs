@@ -4,16 +4,19 @@
 //! |---|---|
 //! | [`tidy`] | paths with doubled or trailing slashes |
 //! | [`request_id`] | the name of a request in logs |
+//! | [`headers`] | what every answer says of itself |
 //! | [`legacy`] | errors with status 200, for clients that read no other body |
 //! | [`observe`] | one log line and the metrics of each request |
 //! | [`limits`] | panics and answers that take too long |
 
+mod headers;
 mod legacy;
 mod limits;
 mod observe;
 mod request_id;
 mod tidy;
 
+pub use headers::no_connection;
 pub(crate) use limits::{answer_in_time, in_time};
 pub(crate) use tidy::tidy_path;
 
@@ -30,6 +33,7 @@ pub(crate) fn around(routes: Router<Live>, live: &Live) -> Router<Live> {
     let stack = ServiceBuilder::new()
         // The log line needs the id, and every answer shows it.
         .layer(from_fn(request_id::name))
+        .layer(from_fn(headers::protect))
         // Outside of what is logged and measured, which want the true status.
         .layer(from_fn_with_state(live.clone(), legacy::soften))
         // Outside of what turns failures into answers, to see all answers.

@@ -3,10 +3,7 @@
 //!
 //! It is compiled in and loads nothing from elsewhere.
 
-use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
@@ -60,12 +57,7 @@ pub(crate) async fn script() -> Response {
     file("text/javascript; charset=utf-8", SCRIPT)
 }
 
-/// A file of the page. It is asked for again after an update of the server.
+/// A file of the page.
 fn file(content_type: &'static str, text: &'static str) -> Response {
-    let headers = [
-        (CONTENT_TYPE, content_type),
-        (CACHE_CONTROL, "no-cache"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, text).into_response()
+    ([(CONTENT_TYPE, content_type)], text).into_response()
 }

@@ -33,10 +33,10 @@ function showCurl() {
   const inline = photograph && !faceUrl();
   const face_image = inline ? "@FACE@" : faceUrl() || "https://example.com/face.jpg";
   // Both stand outside of the quotes, for the shell to put in; they come before all that was typed.
-  const text = JSON.stringify({ key: "@KEY@", face_image, ...fields() }, null, 2)
+  let text = JSON.stringify({ key: "@KEY@", face_image, ...fields() }, null, 2)
     .replaceAll("'", () => `'\\''`)
-    .replace("@KEY@", () => `'"$KEY"'`)
-    .replace("@FACE@", () => `'"$(base64 --wrap=0 ${quote(photograph.name)})"'`);
+    .replace("@KEY@", () => `'"$KEY"'`);
+  if (inline) text = text.replace("@FACE@", () => `'"$(base64 --wrap=0 ${quote(photograph.name)})"'`);
   const url = location.origin + PATH;
   // A photograph is too long for an argument of a program; printf is the shell's own.
   find("curl").textContent = `printf '%s' '${text}' |\n  curl --json @- ${quote(url)}`;

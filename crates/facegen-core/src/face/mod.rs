@@ -15,6 +15,7 @@ pub mod source;
 mod tests;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -77,6 +78,15 @@ impl FaceError {
     pub fn answered(status: u16) -> Self {
         Self::new(format!(
             "face_image cannot be fetched, its server answered {status}"
+        ))
+    }
+
+    /// The photograph did not come within `deadline`.
+    #[must_use]
+    pub fn timed_out(deadline: Duration) -> Self {
+        Self::new(format!(
+            "face_image cannot be fetched within {} seconds",
+            deadline.as_secs_f64()
         ))
     }
 }

@@ -5,9 +5,11 @@
 //!
 //! | chapter | holds |
 //! |---|---|
+//! | `places` | which deliveries may begin |
 //! | `upload` | delivers pictures |
 //! | `schedule` | when a delivery is tried again |
 
+mod places;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::{WebhookMessage, WebhookOutcome};
-use tokio::task::JoinSet;
+use places::Places;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -29,13 +32,6 @@ use crate::store::deliveries::{Delivery, DeliveryKind};
 
 /// How often the deliveries look for themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How many deliveries of one kind are under way at once.
-const AT_ONCE: usize = 16;
-
-/// How many of them belong to one key, so that the slow receivers of one do
-/// not hold up the webhooks of the others; the same goes for uploads.
-const PER_KEY: u32 = 2;
 
 /// A sender that takes longer is given up for dead; a webhook never takes
 /// longer than half a minute, and an upload is given up before.
@@ -50,6 +46,7 @@ pub(crate) struct Deliveries {
     /// Those under way are given back.
     hand_back: CancellationToken,
     sending: JoinSet<()>,
+    places: Places,
 }
 
 impl Deliveries {
@@ -66,6 +63,7 @@ impl Deliveries {
             last_mail,
             hand_back,
             sending: JoinSet::new(),
+            places: Places::new(kind),
         }
     }
 
@@ -77,36 +75,66 @@ impl Deliveries {
             let woken = shared.mail(self.kind).notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
-            self.claim_what_fits().await;
+            if let Err(error) = self.claim_what_fits().await {
+                tracing::error!(%error, "cannot claim a delivery");
+            }
             tokio::select! {
                 () = woken => {}
                 () = sleep(LOOK_EVERY) => {}
                 () = last_mail.cancelled(), if !last_mail.is_cancelled() => {}
-                Some(sent) = self.sending.join_next() => if let Err(error) = sent {
-                    tracing::error!(reason = broken_task::reason(&error), "a delivery broke down");
-                },
+                Some(sent) = self.sending.join_next_with_id() => self.ended(sent),
             }
         }
     }
 
-    async fn claim_what_fits(&mut self) {
-        while self.sending.len() < AT_ONCE && !self.last_mail.is_cancelled() {
+    async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
+        let (shared, kind) = (Arc::clone(&self.shared), self.kind);
+        let now = shared.ports.clock.now();
+        let under_way = self.places.under_way();
+        shared
+            .store
+            .reclaim_deliveries(kind, &under_way, now)
+            .await?;
+        while !self.last_mail.is_cancelled() {
+            let Some(delivery) = self.claim().await? else {
+                break;
+            };
+            let deliver = deliver(
+                Arc::clone(&shared),
+                delivery.clone(),
+                self.hand_back.clone(),
+            );
+            let task = self.sending.spawn(deliver);
+            self.places.begin(task.id(), &delivery);
+        }
+        Ok(())
+    }
+
+    /// The next delivery, from the first line in which there is one.
+    async fn claim(&self) -> Result<Option<Delivery>, StoreError> {
+        let store = &self.shared.store;
+        for line in self.places.lines() {
             let now = self.shared.ports.clock.now();
-            let store = &self.shared.store;
-            let lease_until = now + LEASE;
-            match store
-                .claim_delivery(self.kind, now, lease_until, PER_KEY)
-                .await
-            {
-                Ok(Some(delivery)) => {
-                    let shared = Arc::clone(&self.shared);
-                    let hand_back = self.hand_back.clone();
-                    self.sending.spawn(deliver(shared, delivery, hand_back));
-                }
-                Ok(None) => return,
-                Err(error) => return tracing::error!(%error, "cannot claim a delivery"),
+            let claimed = store.claim_delivery(&line, now, now + LEASE).await?;
+            if claimed.is_some() {
+                return Ok(claimed);
             }
         }
+        Ok(None)
+    }
+
+    fn ended(&mut self, sent: Result<(Id, ()), JoinError>) {
+        let task = match sent {
+            Ok((task, ())) => task,
+            Err(error) => {
+                tracing::error!(
+                    reason = broken_task::reason(&error),
+                    "a delivery broke down"
+                );
+                error.id()
+            }
+        };
+        self.places.end(task);
     }
 }
 

@@ -80,6 +80,7 @@ mod tests {
             name: name.to_owned(),
             job: JobId::new(1).unwrap(),
             key: KeyId::new(1),
+            receiver: String::new(),
             attempt,
             attempt_since_asked: attempt,
         }

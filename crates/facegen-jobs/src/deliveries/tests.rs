@@ -1,5 +1,7 @@
 //! Webhooks on their way.
 
+mod fairness;
+
 use facegen_core::fake::FakeControl;
 use facegen_core::{Clock, JobState};
 
@@ -9,6 +11,7 @@ use crate::key::{KeyId, KeyRole};
 use crate::running::Running;
 use crate::service::{JobService, Replay};
 use crate::store::Store;
+use crate::store::deliveries::Line;
 use crate::testing::{
     PATIENCE, RECEIVER, World, count, end_of, new_key, request, submission, with_webhook,
 };
@@ -33,6 +36,16 @@ async fn begin(world: &World) -> (JobService, KeyId, Running, Store) {
 async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
     let submission = submission(key, with_webhook(prompt));
     service.submit(submission).await.unwrap()
+}
+
+/// What is due of all keys and receivers.
+fn webhooks(first: bool) -> Line {
+    Line {
+        kind: DeliveryKind::Webhook,
+        first,
+        without_receivers: Vec::new(),
+        without_keys: Vec::new(),
+    }
 }
 
 async fn until(store: &Store, sql: &'static str, wanted: i64) {
@@ -111,10 +124,11 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
             assert!(schedule_allows(attempt, pause), "{attempt}: {pause:?}");
             world.clock.advance(pause - Duration::from_millis(1));
             let now = world.clock.now();
-            let early = store
-                .claim_delivery(DeliveryKind::Webhook, now, now + LEASE, PER_KEY)
-                .await;
-            assert_eq!(early.unwrap(), None, "not before its time");
+            for first in [true, false] {
+                let line = webhooks(first);
+                let early = store.claim_delivery(&line, now, now + LEASE).await;
+                assert_eq!(early.unwrap(), None, "not before its time");
+            }
             world.clock.advance(Duration::from_millis(1));
             service.look_for_mail();
         }
@@ -149,43 +163,6 @@ async fn a_receiver_may_ask_for_time_or_refuse() {
     service.look_for_mail();
     world.receiver.messages(2).await;
     until(&store, DEAD, 1).await;
-    running.shutdown(PATIENCE).await;
-}
-
-#[tokio::test]
-async fn slow_receivers_hold_up_no_generation_and_no_other_key() {
-    let world = World::new();
-    world.receiver.hold(true);
-    let (service, slow, running, store) = begin(&world).await;
-    let mut jobs = Vec::new();
-    for index in 0..20 {
-        jobs.push(submit(&service, slow, &format!("job {index}")).await);
-    }
-    for job in jobs {
-        assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
-    }
-    until(&store, RUNNING, 2).await;
-    assert_eq!(count(&store, QUEUED).await, 18);
-    // Eight keys more, of which seven have room.
-    for number in 0..8 {
-        let name = format!("key {number}");
-        let created = service.keys().create(&name, KeyRole::Plain).await;
-        let key = created.unwrap().0.id;
-        for index in 0..3 {
-            let job = submit(&service, key, &format!("job {index}")).await;
-            end_of(&service, job.id).await;
-        }
-    }
-    until(&store, RUNNING, 16).await;
-    assert_eq!(world.receiver.messages(16).await.len(), 16);
-    assert_eq!(count(&store, QUEUED).await, 28);
-    let busiest = "SELECT max(sending) FROM (
-        SELECT count(*) AS sending FROM deliveries
-        JOIN generations ON generations.id = generation_id
-        WHERE deliveries.state = 'running' GROUP BY key_id)";
-    assert_eq!(count(&store, busiest).await, 2);
-    world.receiver.hold(false);
-    until(&store, DELIVERED, 44).await;
     running.shutdown(PATIENCE).await;
 }
 
@@ -252,8 +229,16 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     let store = world.store().await;
     let claim = async || {
         let now = world.clock.now();
-        let claimed = store.claim_delivery(DeliveryKind::Webhook, now, now + LEASE, PER_KEY);
-        claimed.await.unwrap().unwrap()
+        let reclaim = store.reclaim_deliveries(DeliveryKind::Webhook, &[], now);
+        reclaim.await.unwrap();
+        for first in [true, false] {
+            let line = webhooks(first);
+            let claimed = store.claim_delivery(&line, now, now + LEASE).await;
+            if let Some(claimed) = claimed.unwrap() {
+                return claimed;
+            }
+        }
+        panic!("there is none");
     };
     let replay = async |name: &str| service.replay(key, name).await.unwrap();
     let lost = claim().await;

@@ -41,8 +41,9 @@ pub(super) const WAITING: &str = "
 
 /// Adds a job.
 pub(super) const INSERT: &str = "
-    INSERT INTO generations (key_id, state, request, face_url, file_prefix, base_url, webhook, priority, cost, created_at)
-    VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO generations
+        (key_id, state, request, face_url, file_prefix, base_url, webhook, receiver, priority, cost, created_at)
+    VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)
     RETURNING *";
 
 /// Finds the next job and makes it the caller's, unless it must not be beside another. Of each key
@@ -149,12 +150,17 @@ pub(super) const BACKLOG: &str =
 pub(super) const POSITION: &str = before!("count(*)");
 
 /// Leaves of an ended job that there was one, and where it stood. The webhook
-/// stays, because it may have to be told of the end.
+/// stays while it has to be told of the end; a trigger takes it then.
 pub(super) const ERASE: &str = "
     UPDATE generations
     SET removed_at = coalesce(removed_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
-        warnings = '[]', verdicts = NULL,
-        request = json_set(request, '$.prompt', 'erased', '$.negative_prompt', NULL)
+        base_url = '', warnings = '[]', verdicts = NULL,
+        request = json_set(request, '$.prompt', 'erased', '$.negative_prompt', NULL, '$.seed', 0,
+            '$.track_id', NULL, '$.warnings', json('[]'), '$.webhook',
+            iif(EXISTS (SELECT 1 FROM deliveries
+                        WHERE generation_id = generations.id AND kind = 'webhook'
+                          AND state IN ('queued', 'running')),
+                json_extract(request, '$.webhook'), NULL))
     WHERE id = ? AND key_id = ? AND state NOT IN ('queued', 'running')";
 
 /// What the latest successes took.

@@ -35,6 +35,9 @@ pub enum JobError {
         /// When the first of them go.
         retry_after: Duration,
     },
+    /// As much of pictures in buckets is being read as may.
+    #[error("too many readers of pictures in a bucket")]
+    TooManyReaders,
     /// Another request has this idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyTaken,
@@ -75,7 +78,7 @@ impl JobError {
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Bucket(_) => ErrorCode::InvalidRequest,
-            Self::Draining | Self::NotStored(_) => ErrorCode::Unavailable,
+            Self::Draining | Self::NotStored(_) | Self::TooManyReaders => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),
             Self::BrokeDown(_) | Self::Images(_) | Self::Secrets(_) => ErrorCode::Internal,
         }

@@ -1,42 +1,139 @@
 //! The files that are read at this server.
 
-use facegen_core::{FileName, JobState, ObjectName, StoredObject};
+use std::io::Read as _;
+use std::sync::Arc;
+use std::time::Duration;
 
+use facegen_core::{FileName, JobState, ObjectName, StorageError, StoredObject};
+use tokio::time::timeout;
+
+use super::readers::Reader;
 use super::shared::Shared;
 use super::{JobError, uploads};
+use crate::buckets::Destination;
 use crate::job::Job;
+use crate::key::KeyId;
+
+/// How long a bucket may take until an object begins to come.
+const OPENING_TIME: Duration = Duration::from_secs(10);
+
+/// Where a file is.
+pub(crate) enum Found {
+    /// In the folder of the server.
+    Here(StoredObject),
+    /// In a bucket.
+    There(InBucket),
+}
+
+/// An object in a bucket.
+pub(crate) struct InBucket {
+    key: KeyId,
+    destination: Arc<Destination>,
+    object: ObjectName,
+}
+
+/// The file of this name, if it is one of a job that has succeeded, or one that
+/// was sent, and has not expired. No bucket is asked.
+///
+/// # Errors
+/// The database or the folder cannot be read.
+pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Found>, JobError> {
+    let job = shared.queue.find_by_prefix(&name.prefix).await?;
+    let Some(job) = job.filter(|job| has_file(shared, job, name)) else {
+        let file = uploads::file(shared, name).await?;
+        return Ok(file.map(Found::Here));
+    };
+    let object = ObjectName {
+        file: name.clone(),
+        attempt: job.attempt,
+    };
+    if let Some(file) = shared.ports.images.open(&object).await? {
+        return Ok(Some(Found::Here(file)));
+    }
+    let Some(link_base) = &job.link_base else {
+        return Ok(None);
+    };
+    let destination = shared.buckets.holding(job.key, link_base).await?;
+    Ok(destination.map(|destination| {
+        Found::There(InBucket {
+            key: job.key,
+            destination,
+            object,
+        })
+    }))
+}
 
 /// See [`JobService::file`](super::JobService::file).
 pub(crate) async fn open(
     shared: &Shared,
     name: &FileName,
 ) -> Result<Option<StoredObject>, JobError> {
-    let job = shared.queue.find_by_prefix(&name.prefix).await?;
-    let Some(job) = job.filter(|job| has_file(shared, job, name)) else {
-        return uploads::file(shared, name).await;
-    };
-    let object = ObjectName {
-        file: name.clone(),
-        attempt: job.attempt,
-    };
-    let file = shared.ports.images.open(&object).await?;
-    let Some(link_base) = job.link_base.as_ref().filter(|_| file.is_none()) else {
-        return Ok(file);
-    };
-    match shared.buckets.holding(job.key, link_base).await? {
-        Some(destination) => Ok(destination.bucket().store.open(&object).await?),
+    match find(shared, name).await? {
+        Some(Found::Here(file)) => Ok(Some(file)),
+        Some(Found::There(object)) => open_there(shared, &object).await,
         None => Ok(None),
     }
 }
 
 /// All the bytes of such a file.
 pub(crate) async fn read(shared: &Shared, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-    let Some(file) = open(shared, name).await? else {
-        return Ok(None);
+    match find(shared, name).await? {
+        Some(found) => read_found(shared, found).await,
+        None => Ok(None),
+    }
+}
+
+/// All the bytes of what was found; `None` when the bucket has it no more.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) async fn read_found(shared: &Shared, found: Found) -> Result<Option<Vec<u8>>, JobError> {
+    let object = match found {
+        Found::Here(object) => Some(object),
+        Found::There(object) => open_there(shared, &object).await?,
     };
-    let read = tokio::task::spawn_blocking(|| file.read()).await;
-    let read = read.map_err(|_| JobError::BrokeDown("the reading of a file ended early"))?;
-    Ok(Some(read?))
+    match object {
+        Some(object) => Ok(Some(read_all(object).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Begins to read from a bucket, when its key has room for one reader more.
+async fn open_there(shared: &Shared, there: &InBucket) -> Result<Option<StoredObject>, JobError> {
+    let longest = there.object.file.kind.longest();
+    let reader = shared.readers.begin(there.key, longest).await;
+    let reader = reader.ok_or(JobError::TooManyReaders)?;
+    let store = &there.destination.bucket().store;
+    let opened = timeout(OPENING_TIME, store.open(&there.object)).await;
+    let opened = opened.map_err(|_| StorageError("the bucket is too slow".to_owned()))??;
+    Ok(opened.map(|object| Reader::hold(reader, object)))
+}
+
+async fn read_all(object: StoredObject) -> Result<Vec<u8>, JobError> {
+    let mut bytes = Vec::new();
+    match object {
+        StoredObject::Bytes(all) => return Ok(all),
+        StoredObject::Pieces { mut pieces, .. } => {
+            while let Some(piece) = pieces.next().await? {
+                bytes.extend_from_slice(&piece);
+            }
+            return Ok(bytes);
+        }
+        StoredObject::File { mut file, .. } => {
+            let read = tokio::task::spawn_blocking(move || {
+                file.read_to_end(&mut bytes)?;
+                Ok::<_, std::io::Error>(bytes)
+            });
+            let read = read.await;
+            let read =
+                read.map_err(|_| JobError::BrokeDown("the reading of a file ended early"))?;
+            // The text of an `io::Error` may hold a path, its kind does not.
+            let failed = |error: std::io::Error| {
+                StorageError(format!("a file cannot be read: {}", error.kind()))
+            };
+            Ok(read.map_err(failed)?)
+        }
+    }
 }
 
 fn has_file(shared: &Shared, job: &Job, name: &FileName) -> bool {

@@ -27,7 +27,7 @@ impl JobService {
         before: Option<u32>,
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, JobError> {
-        Ok(self.shared.store.mailbox(key, None, before, limit).await?)
+        Ok(self.shared.store.mailbox(key, before, limit).await?)
     }
 
     /// The delivery of this name, if it belongs to `key`.
@@ -39,12 +39,7 @@ impl JobService {
         key: KeyId,
         name: &str,
     ) -> Result<Option<DeliveryRecord>, JobError> {
-        Ok(self
-            .shared
-            .store
-            .mailbox(key, Some(name), None, 1)
-            .await?
-            .pop())
+        Ok(self.shared.store.delivery(key, name).await?)
     }
 
     /// Delivers again what was delivered or given up.

@@ -14,6 +14,7 @@
 //! | `watch` | how one waits for its end, and how long that takes |
 //! | `pace` | how fast the engine is |
 //! | `photographs` | decoded photographs of the jobs that come next |
+//! | `readers` | how much of objects in buckets is in memory |
 //! | `rate` | how often each key has asked of late |
 //! | `uploads` | pictures that callers send to get a link |
 //! | `shared` | what the service, the worker and the upkeep share |
@@ -29,6 +30,7 @@ mod mail;
 pub(crate) mod pace;
 pub(crate) mod photographs;
 pub(crate) mod rate;
+pub(crate) mod readers;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
@@ -84,6 +86,9 @@ pub struct JobsConfig {
     pub keep_pictures: Duration,
     /// How long the row of an ended job is kept after that.
     pub keep_rows: Duration,
+    /// How long a photograph that is a picture of this server may take to come
+    /// from its bucket.
+    pub face_timeout: Duration,
     /// Whether webhooks are signed.
     pub sign_webhooks: bool,
 }

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 use super::pace::Pace;
 use super::photographs::Photographs;
 use super::rate::Rates;
+use super::readers::Readers;
 use super::{JobError, JobsConfig, Ports};
 use crate::broken_task;
 use crate::buckets::Buckets;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) buckets: Buckets,
     pub(crate) photographs: Photographs,
     pub(crate) rates: Rates,
+    pub(crate) readers: Readers,
     pub(crate) in_hand: InHand,
     pub(crate) turns: Turns,
     pub(crate) engine: EngineSlot,
@@ -89,6 +91,7 @@ impl Shared {
             queue,
             photographs: Photographs::default(),
             rates: Rates::default(),
+            readers: Readers::default(),
             in_hand: InHand::default(),
             turns: Turns::default(),
             engine: EngineSlot::default(),

@@ -1,6 +1,7 @@
 //! The service, with and without an engine behind it.
 
 mod control;
+mod erasing;
 mod once;
 mod uploads;
 mod watching;

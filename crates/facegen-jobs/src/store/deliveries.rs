@@ -1,7 +1,9 @@
 //! The statements about webhooks and uploads.
 
 use facegen_core::Timestamp;
+use serde::Serialize;
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 
 use super::{Store, StoreError, row};
 use crate::job::JobId;
@@ -38,31 +40,81 @@ pub(crate) struct Delivery {
     pub(crate) job: JobId,
     /// Whose job that is.
     pub(crate) key: KeyId,
+    /// Who receives it: a host, or the bucket of a key.
+    pub(crate) receiver: String,
     /// Which attempt this is, from 1. It tells this sender from those before.
     pub(crate) attempt: u32,
     /// Which attempt this is since the delivery was last asked for, from 1.
     pub(crate) attempt_since_asked: u32,
 }
 
-/// The next one that is due, or whose sender never came back, of a key that
-/// does not have enough under way already.
-const CLAIM: &str = "
-    UPDATE deliveries SET state = 'running', attempt = attempt + 1, lease_until = ?
-    WHERE id = (
-        SELECT deliveries.id
-        FROM deliveries JOIN generations ON generations.id = deliveries.generation_id
-        WHERE deliveries.kind = ?
-          AND ((deliveries.state = 'queued' AND deliveries.run_at <= ?)
-               OR (deliveries.state = 'running' AND deliveries.lease_until < ?))
-          AND generations.key_id NOT IN (
-              SELECT owner.key_id
-              FROM deliveries AS sending JOIN generations AS owner ON owner.id = sending.generation_id
-              WHERE sending.kind = deliveries.kind AND sending.state = 'running' AND sending.lease_until >= ?
-              GROUP BY owner.key_id HAVING count(*) >= ?
-          )
-        ORDER BY deliveries.run_at, deliveries.id LIMIT 1
-    )
-    RETURNING *, (SELECT key_id FROM generations WHERE generations.id = generation_id) AS key_id";
+/// What may be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// What is delivered.
+    pub(crate) kind: DeliveryKind,
+    /// Only what was not tried since it was asked for, or only the rest.
+    pub(crate) first: bool,
+    /// Not what these receive.
+    pub(crate) without_receivers: Vec<String>,
+    /// Not what is theirs.
+    pub(crate) without_keys: Vec<i64>,
+}
+
+/// The next one that is due. Of each key the first for each of its receivers is
+/// looked at, from one receiver to the next by an index, so that however many
+/// wait for one that is left out cost nothing; 500 receivers at most. A trigger
+/// counts the turns of the keys.
+macro_rules! claim {
+    ($which:literal) => {
+        concat!(
+            "UPDATE deliveries SET state = 'running', attempt = attempt + 1, lease_until = ?1
+             WHERE id = (
+                 SELECT next.id
+                 FROM keys JOIN deliveries AS next ON next.id = (
+                     WITH RECURSIVE receivers (receiving) AS (
+                         SELECT min(receiver) FROM deliveries
+                         WHERE state = 'queued' AND ",
+            $which,
+            " AND kind = ?2 AND key_id = keys.id
+                         UNION ALL
+                         SELECT (
+                             SELECT min(receiver) FROM deliveries
+                             WHERE state = 'queued' AND ",
+            $which,
+            " AND kind = ?2 AND key_id = keys.id AND receiver > receiving
+                         )
+                         FROM receivers WHERE receiving IS NOT NULL LIMIT 500
+                     )
+                     SELECT first.id
+                     FROM receivers JOIN deliveries AS first ON first.id = (
+                         SELECT id FROM deliveries
+                         WHERE state = 'queued' AND ",
+            $which,
+            " AND kind = ?2 AND key_id = keys.id AND receiver = receiving AND run_at <= ?3
+                         ORDER BY run_at, id LIMIT 1
+                     )
+                     WHERE receiving NOT IN (SELECT value FROM json_each(?4))
+                     ORDER BY first.run_at, first.id LIMIT 1
+                 )
+                 WHERE keys.id NOT IN (SELECT value FROM json_each(?5))
+                 ORDER BY keys.delivery_turn, next.run_at, next.id LIMIT 1
+             )
+             RETURNING *"
+        )
+    };
+}
+
+pub(super) const CLAIM_FIRST: &str = claim!("attempt = attempts_before");
+
+pub(super) const CLAIM_AGAIN: &str = claim!("attempt > attempts_before");
+
+/// Those whose senders never came back, except for the ones that are known to
+/// be under way.
+const RECLAIM: &str = "
+    UPDATE deliveries SET state = 'queued', lease_until = NULL
+    WHERE state = 'running' AND lease_until < ? AND kind = ?
+      AND id NOT IN (SELECT value FROM json_each(?))";
 
 const END: &str = "
     UPDATE deliveries SET state = ?, last_error = ?, finished_at = ?, lease_until = NULL
@@ -77,45 +129,40 @@ const RELEASE: &str = "
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
 impl Store {
-    /// Makes the next delivery of this kind the caller's until `lease_until`, of a key with
-    /// fewer than `per_key` under way.
+    /// Makes the next delivery of this line the caller's until `lease_until`.
     pub(crate) async fn claim_delivery(
         &self,
-        kind: DeliveryKind,
+        line: &Line,
         now: Timestamp,
         lease_until: Timestamp,
-        per_key: u32,
     ) -> Result<Option<Delivery>, StoreError> {
-        let row = sqlx::query(CLAIM)
+        let claim = if line.first { CLAIM_FIRST } else { CLAIM_AGAIN };
+        let row = sqlx::query(claim)
             .bind(lease_until.as_millis())
-            .bind(kind.as_str())
+            .bind(line.kind.as_str())
             .bind(now.as_millis())
-            .bind(now.as_millis())
-            .bind(now.as_millis())
-            .bind(per_key)
+            .bind(list(&line.without_receivers))
+            .bind(list(&line.without_keys))
             .fetch_optional(&self.writer)
             .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let id = row.try_get("id")?;
-        let job = row::job_id(row.try_get("generation_id")?);
-        let unreadable = StoreError::UnreadableRow {
-            table: "deliveries",
-            id,
-            column: "generation_id",
-        };
-        let attempt: u32 = row.try_get("attempt")?;
-        let before: u32 = row.try_get("attempts_before")?;
-        Ok(Some(Delivery {
-            id,
-            kind,
-            name: row.try_get("name")?,
-            job: job.ok_or(unreadable)?,
-            key: KeyId::new(row.try_get("key_id")?),
-            attempt,
-            attempt_since_asked: attempt.saturating_sub(before),
-        }))
+        row.map(|row| delivery(&row, line.kind)).transpose()
+    }
+
+    /// Lets those wait again whose senders were given up for dead by `now`,
+    /// except for these.
+    pub(crate) async fn reclaim_deliveries(
+        &self,
+        kind: DeliveryKind,
+        under_way: &[i64],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(RECLAIM)
+            .bind(now.as_millis())
+            .bind(kind.as_str())
+            .bind(list(under_way))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
     }
 
     /// The receiver took it (no error), or never will.
@@ -192,4 +239,33 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+/// Values as a statement takes a list of them.
+fn list<T: Serialize>(values: &[T]) -> String {
+    // Neither numbers nor texts can fail to be written.
+    serde_json::to_string(values).unwrap_or_else(|_| String::from("[]"))
+}
+
+fn delivery(row: &SqliteRow, kind: DeliveryKind) -> Result<Delivery, StoreError> {
+    let id = row.try_get("id")?;
+    let unreadable = |column| StoreError::UnreadableRow {
+        table: "deliveries",
+        id,
+        column,
+    };
+    let job = row::job_id(row.try_get("generation_id")?);
+    let key: Option<i64> = row.try_get("key_id")?;
+    let attempt: u32 = row.try_get("attempt")?;
+    let before: u32 = row.try_get("attempts_before")?;
+    Ok(Delivery {
+        id,
+        kind,
+        name: row.try_get("name")?,
+        job: job.ok_or_else(|| unreadable("generation_id"))?,
+        key: KeyId::new(key.ok_or_else(|| unreadable("key_id"))?),
+        receiver: row.try_get("receiver")?,
+        attempt,
+        attempt_since_asked: attempt.saturating_sub(before),
+    })
 }

@@ -34,30 +34,42 @@ pub struct DeliveryRecord {
     pub finished_at: Option<Timestamp>,
 }
 
+/// The latest deliveries of a key.
+pub(super) const LIST: &str =
+    "SELECT * FROM deliveries WHERE key_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+
+/// One delivery of a key.
+pub(super) const BY_NAME: &str = "SELECT * FROM deliveries WHERE name = ? AND key_id = ?";
+
 impl Store {
-    /// The latest deliveries of `key` before this number, or the one of this
-    /// name.
+    /// The latest deliveries of `key` before this number.
     pub(crate) async fn mailbox(
         &self,
         key: KeyId,
-        name: Option<&str>,
         before: Option<u32>,
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT deliveries.*
-             FROM deliveries JOIN generations ON generations.id = deliveries.generation_id
-             WHERE generations.key_id = ? AND deliveries.name = coalesce(?, deliveries.name)
-               AND deliveries.id < ?
-             ORDER BY deliveries.id DESC LIMIT ?",
-        )
-        .bind(key.get())
-        .bind(name)
-        .bind(before.map_or(i64::MAX, i64::from))
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
+        let rows = sqlx::query(LIST)
+            .bind(key.get())
+            .bind(before.map_or(i64::MAX, i64::from))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter().map(record).collect()
+    }
+
+    /// The delivery of this name, if it is `key`'s.
+    pub(crate) async fn delivery(
+        &self,
+        key: KeyId,
+        name: &str,
+    ) -> Result<Option<DeliveryRecord>, StoreError> {
+        let row = sqlx::query(BY_NAME)
+            .bind(name)
+            .bind(key.get())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(record).transpose()
     }
 
     /// Makes the delivery of this name wait again, if it is `key`'s and has
@@ -72,8 +84,7 @@ impl Store {
             "UPDATE deliveries
              SET state = 'queued', attempts_before = attempt, run_at = ?, last_error = NULL,
                  finished_at = NULL
-             WHERE name = ? AND state IN ('delivered', 'dead')
-               AND generation_id IN (SELECT id FROM generations WHERE key_id = ?)",
+             WHERE name = ? AND key_id = ? AND state IN ('delivered', 'dead')",
         )
         .bind(now.as_millis())
         .bind(name)

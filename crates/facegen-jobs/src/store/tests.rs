@@ -1,5 +1,7 @@
 //! Keys, the lock and the file of the database.
 
+mod deliveries;
+
 use std::sync::Arc;
 
 use facegen_core::fake::ManualClock;

@@ -83,6 +83,9 @@ impl ImageStore for FakeBucket {
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
+        if *self.mood.borrow() == Mood::Hangs {
+            std::future::pending::<()>().await;
+        }
         self.objects.get(object).await
     }
 

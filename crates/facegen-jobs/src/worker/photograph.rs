@@ -5,6 +5,7 @@ use std::time::Instant;
 use facegen_core::face::own_file;
 use facegen_core::redact::FaceImage;
 use facegen_core::{ErrorCode, FaceError, FileName, Picture};
+use tokio::time::timeout;
 
 use super::attempt::Attempt;
 use super::failures;
@@ -50,11 +51,25 @@ impl Attempt {
     }
 
     async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, Stop> {
-        let read = || files::read(&self.shared, name);
-        let file = retry(self.shared.config().lease, "read a picture", read).await;
-        file.map_err(|error| {
-            tracing::error!(%error, "cannot read the picture that is a job's photograph");
+        let find = || files::find(&self.shared, name);
+        let found = retry(self.shared.config().lease, "find a picture", find).await;
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "cannot find the picture that is a job's photograph");
             unreadable(&error)
+        });
+        let Some(found) = found? else {
+            return Ok(None);
+        };
+        // It may be in a bucket, which is as slow as any other host.
+        let deadline = self.shared.config().face_timeout;
+        let read = timeout(deadline, files::read_found(&self.shared, found)).await;
+        let read = read.map_err(|_| {
+            tracing::info!("the picture that is a job's photograph does not come in time");
+            of_face(FaceError::timed_out(deadline))
+        })?;
+        read.map_err(|error| {
+            tracing::error!(%error, "cannot read the picture that is a job's photograph");
+            of_face(FaceError::answered(500))
         })
     }
 

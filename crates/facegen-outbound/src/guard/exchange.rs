@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Guard, GuardError, Refusal, read_body, target};
+use super::{Guard, GuardError, Refusal, check_length, target};
 
 /// One request as it is to be sent.
 pub(crate) struct Exchange {
@@ -24,13 +24,14 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The headers.
     pub(crate) headers: HeaderMap,
-    /// The body, whole.
-    pub(crate) body: Vec<u8>,
+    /// The body, as it comes.
+    pub(crate) body: reqwest::Body,
 }
 
 impl Guard {
-    /// Sends a request and reads the answer, at most `max_bytes` of it. No
-    /// redirect is followed. Whoever asks limits the time.
+    /// Sends a request and reads the head of the answer, which must not
+    /// announce more than `max_bytes`. No redirect is followed. Who asks limits
+    /// the time, and counts the bytes of the body as they come.
     ///
     /// # Errors
     /// The URL is refused, the host cannot be reached, or the answer is longer.
@@ -50,10 +51,11 @@ impl Guard {
         }
         let request = self.client.request(method, url).headers(headers);
         let response = request.body(exchange.body).send().await?;
+        check_length(&response, max_bytes)?;
         Ok(Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: read_body(response, max_bytes).await?,
+            body: response.into(),
         })
     }
 }

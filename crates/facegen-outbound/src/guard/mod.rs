@@ -214,10 +214,7 @@ async fn read(response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardErro
 /// the bytes are counted as they come.
 async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
     let too_long = GuardError::TooLong { max_bytes };
-    let announced = response.content_length().unwrap_or(0);
-    if usize::try_from(announced).map_or(true, |length| length > max_bytes) {
-        return Err(too_long);
-    }
+    check_length(&response, max_bytes)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > max_bytes - body.len() {
@@ -226,4 +223,13 @@ async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, 
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Refuses an answer whose header says that it is longer.
+fn check_length(response: &Response, max_bytes: usize) -> Result<(), GuardError> {
+    let announced = response.content_length().unwrap_or(0);
+    match usize::try_from(announced) {
+        Ok(length) if length <= max_bytes => Ok(()),
+        Ok(_) | Err(_) => Err(GuardError::TooLong { max_bytes }),
+    }
 }

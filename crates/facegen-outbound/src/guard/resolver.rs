@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
+use std::thread;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{Networks, Refusal};
 
@@ -20,15 +22,35 @@ pub trait NameResolver: fmt::Debug + Send + Sync {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
-/// The resolver of the machine.
+/// How many names are looked up at once.
+const LOOKUPS: usize = 128;
+
+/// The places for them.
+static PLACES: Semaphore = Semaphore::const_new(LOOKUPS);
+
+/// The resolver of the machine. It blocks, and takes its time over a name whose
+/// servers do not answer, also when nobody waits any more. So it has threads of
+/// its own, and takes none from the reading of files and photographs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
 #[async_trait]
 impl NameResolver for SystemResolver {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        let addresses = tokio::net::lookup_host((name, 0)).await?;
-        Ok(addresses.map(|address| address.ip()).collect())
+        let place = PLACES.acquire().await.map_err(io::Error::other)?;
+        let name = name.to_owned();
+        let (found, lookup) = oneshot::channel();
+        let look_up = move || {
+            let addresses = (name.as_str(), 0).to_socket_addrs();
+            let addresses = addresses.map(|all| all.map(|address| address.ip()).collect());
+            // Nobody may be waiting any more.
+            let _ = found.send(addresses);
+            drop(place);
+        };
+        thread::Builder::new()
+            .name("resolver".to_owned())
+            .spawn(look_up)?;
+        lookup.await.map_err(io::Error::other)?
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct ServerSection {
     pub(crate) system_status: SystemStatus,
     pub(crate) base64_output: Base64Output,
     pub(crate) max_event_streams: u16,
+    pub(crate) connections_per_address: u16,
     pub(crate) shutdown_grace_seconds: u16,
 }
 
@@ -76,6 +77,7 @@ pub(crate) struct QueueSection {
 pub(crate) struct KeysSection {
     pub(crate) requests_per_minute: u16,
     pub(crate) queue_share: u32,
+    pub(crate) event_streams: u16,
     pub(crate) upload_megabytes: u16,
     pub(crate) allow_short_admin_key: bool,
 }

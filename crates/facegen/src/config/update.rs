@@ -99,6 +99,7 @@ mod tests {
             ("STORAGE__KEEP_PICTURES_HOURS", "1"),
             ("STORAGE__KEEP_RECORDS_HOURS", "1"),
             ("QUEUE__LIMIT", "1"),
+            ("KEYS__EVENT_STREAMS", "1"),
             ("FACE_IMAGE__MAX_MEGABYTES", "1"),
             ("SAFETY__MANDATORY", "true"),
         ] {
@@ -119,6 +120,11 @@ mod tests {
         let old = load(&bucket);
         for (name, value, setting) in [
             ("SERVER__LISTEN", "a:1", "server.listen"),
+            (
+                "SERVER__CONNECTIONS_PER_ADDRESS",
+                "7",
+                "server.connections_per_address",
+            ),
             ("STORAGE__DATA_DIR", "elsewhere", "storage.data_dir"),
             (
                 "OUTBOUND__ALLOW_NETWORKS",

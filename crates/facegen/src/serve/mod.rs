@@ -99,11 +99,13 @@ async fn serve(
 
     let listener = listen(&plan.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
+    let connection_limits = http::limits(plan.config.server.connections_per_address);
     let controller = Controller::new(arguments, environment, plan, live, jobs.clone());
     let controller = Arc::new(controller);
     let api = wiring::api_state(&controller, metrics);
     let stopped = CancellationToken::new();
-    let connections = http::answer(listener, facegen_api::router(api), stopped.clone());
+    let router = facegen_api::router(api);
+    let connections = http::answer(listener, router, connection_limits, stopped.clone());
     let connections = tokio::spawn(connections);
 
     let running = jobs.start();

@@ -125,6 +125,7 @@ pub(super) fn api_settings(Plan { config, preset }: &Plan) -> Result<ApiSettings
             base64_output: config.server.base64_output,
             max_face_bytes: image_limits(config).max_bytes,
             max_event_streams: config.server.max_event_streams.into(),
+            event_streams_of_key: config.keys.event_streams.into(),
         },
         capabilities: capabilities(config, preset)?,
     })
@@ -141,6 +142,7 @@ pub(super) fn jobs_config(config: &Config) -> JobsConfig {
         step_timeout: seconds(config.engine.step_timeout_seconds),
         keep_pictures: hours(config.storage.keep_pictures_hours),
         keep_rows: hours(config.storage.keep_records_hours),
+        face_timeout: seconds(config.face_image.timeout_seconds),
         sign_webhooks: config.webhooks.sign,
         key_limits: KeyLimits {
             requests_per_minute: config.keys.requests_per_minute.into(),

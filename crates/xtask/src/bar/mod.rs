@@ -46,6 +46,11 @@ const BARS: &[Bar] = &[
         run: kill,
     },
     Bar {
+        name: "attack",
+        proves: "16 half-sent bodies, or 1,100 silent connections, from other addresses refuse at most 1 % of a client's requests with photographs of 5 MB, and the server stays healthy; 40 unread pictures of a bucket take less than 20 MB",
+        run: attack,
+    },
+    Bar {
         name: "image",
         proves: "the steps of docker/Dockerfile succeed in a clean Debian, and its server becomes healthy",
         run: image,
@@ -69,6 +74,13 @@ const BARS: &[Bar] = &[
 
 /// The test behind [`kill`].
 const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
+
+/// The tests behind [`attack`].
+const ATTACK_TESTS: [&str; 3] = [
+    "server::attacks::unread_pictures_of_a_bucket_take_no_memory",
+    "server::attacks::half_sent_bodies_refuse_nobody_else",
+    "server::attacks::silent_connections_refuse_nobody_else",
+];
 
 /// The tests behind [`parity`], and where they find the reference's results.
 const PARITY_TESTS: [&str; 2] = [
@@ -144,6 +156,25 @@ fn kill(workspace: &Workspace) -> Result<String> {
     command.args(["test", "--workspace", "--test", "e2e", "--"]);
     run_ignored(workspace, &mut command, KILL_TEST, |_| {})?;
     Ok("24 kills: nothing lost, nothing twice".to_owned())
+}
+
+/// Attacks the built server in each way.
+fn attack(workspace: &Workspace) -> Result<String> {
+    let mut build = process::cargo();
+    build.args(["build", "--workspace", "--bins"]);
+    process::run(build.current_dir(&workspace.root))?;
+    let mut results = Vec::new();
+    for test in ATTACK_TESTS {
+        let mut command = process::cargo();
+        command.args(["test", "--workspace", "--test", "e2e", "--"]);
+        command.arg("--nocapture");
+        run_ignored(workspace, &mut command, test, |line| {
+            if let Some((_, result)) = line.split_once("attack: ") {
+                results.push(result.to_owned());
+            }
+        })?;
+    }
+    Ok(results.join("; "))
 }
 
 /// Compares full-size models with what `tests/golden/python/full_size.py` has written.

@@ -6,16 +6,15 @@
 //! on writing of its connection.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use facegen_jobs::{JobView, JobWatch};
 use futures_util::stream::unfold;
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Span, warn};
 
 use crate::ApiError;
@@ -23,6 +22,7 @@ use crate::call::{ApiCall, SharedState};
 use crate::handlers::fetch::path_id;
 use crate::openapi::errors::StreamErrors;
 use crate::openapi::foreign::StreamEvent;
+use crate::streams::StreamPlace;
 use crate::wire::v1::job::Progress;
 
 /// How often a stream without news says that it is still there.
@@ -52,19 +52,24 @@ pub(crate) async fn events(
     Span::current().record("job", id.get());
     let mut watch = state.jobs.watch(call.key.id, id);
     let first = watch.next().await?.ok_or(ApiError::UnknownJob)?;
-    let place = Arc::clone(&state.streams).try_acquire_owned();
-    let place = place.map_err(|_| ApiError::TooManyStreams)?;
+    let place = state
+        .streams
+        .begin(call.key.id, state.config.event_streams_of_key);
+    let place = place.ok_or(ApiError::TooManyStreams)?;
     let open = Open { watch, place };
     let events = unfold((open, Some(first)), next);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(events).keep_alive(keep_alive).into_response())
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    // As of every other answer, which is left to what is around.
+    response.headers_mut().remove(CACHE_CONTROL);
+    Ok(response)
 }
 
 /// A stream while it is open.
 struct Open {
     watch: JobWatch,
     #[expect(dead_code, reason = "it is held, and goes with the stream")]
-    place: OwnedSemaphorePermit,
+    place: StreamPlace,
 }
 
 type Step = (Open, Option<JobView>);

@@ -1,5 +1,6 @@
 //! How a job gets in. Each function is a part of its caller's transaction.
 
+use facegen_core::redact::SafeUrl;
 use facegen_core::{FaceSource, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
@@ -48,6 +49,7 @@ pub(super) async fn insert(
         .bind(job.file_prefix.expose())
         .bind(&job.base_url)
         .bind(job.request.webhook().is_some())
+        .bind(job.request.webhook().map(SafeUrl::host))
         .bind(job.priority)
         .bind(number(cost(&job.request)))
         .bind(job.created_at.as_millis())
@@ -85,10 +87,12 @@ pub(super) async fn known(
         return Ok(None);
     };
     let digest: &[u8] = row.try_get("digest")?;
-    if digest != once.digest {
+    let job = row::job(&row)?;
+    // Of an erased one nothing is left to compare with.
+    if digest != once.digest && job.removed_at.is_none() {
         return Ok(Some(Intake::Taken));
     }
-    Ok(Some(Intake::Known(row::job(&row)?)))
+    Ok(Some(Intake::Known(job)))
 }
 
 /// Remembers the name of the request that made this job, and forgets those that

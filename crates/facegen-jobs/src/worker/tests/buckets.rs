@@ -4,7 +4,9 @@ use facegen_core::{Clock, ImageStore, RawGenerationRequest};
 use tokio::time::{sleep, timeout};
 
 use super::*;
+use crate::key::KeyRole;
 use crate::running::Running;
+use crate::service::JobsConfig;
 use crate::store::Store;
 use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{PATIENCE, parse, raw};
@@ -244,5 +246,46 @@ async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
     assert!(bucket.objects.is_empty() && world.images.is_empty());
     let job = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(job.link_base, None);
+    running.shutdown(Duration::ZERO).await;
+}
+
+/// A job whose photograph is behind a URL.
+async fn with_face(service: &JobService, key: KeyId, url: &str) -> Job {
+    let mut submission = submission(key, request("by url"));
+    submission.face = FaceSource::Url(url.into());
+    service.submit(submission).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_bucket_that_hangs_holds_up_photographs_for_no_longer_than_another_host() {
+    let world = World::new();
+    let bucket = FakeBucket::new(&world, Mood::Works);
+    let (service, key, running, _) = begin(&world, &bucket).await;
+    let made = made(&service, key, "a person").await;
+    let link = format!("{}/temp/{}", made.base_url, first_file(&made).expose());
+    let again = with_face(&service, key, &link).await;
+    assert_eq!(end_of(&service, again.id).await.state, JobState::Succeeded);
+
+    bucket.set(Mood::Hangs);
+    let soon = JobsConfig {
+        face_timeout: Duration::from_millis(50),
+        ..world.config()
+    };
+    service.reconfigure(soon);
+    let mut hanging = Vec::new();
+    for _ in 0..4 {
+        hanging.push(with_face(&service, key, &link).await);
+    }
+    let other = service.keys().create("other", KeyRole::Plain).await;
+    let other = other.unwrap().0.id;
+    let quick = with_face(&service, other, "http://faces.example/a.jpg").await;
+    for job in hanging {
+        let failure = end_of(&service, job.id).await.failure.unwrap();
+        assert_eq!(
+            failure.message,
+            "face_image cannot be fetched within 0.05 seconds"
+        );
+    }
+    assert_eq!(end_of(&service, quick.id).await.state, JobState::Succeeded);
     running.shutdown(Duration::ZERO).await;
 }

@@ -8,13 +8,13 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 
 use crate::guard::{Exchange, Guard, GuardError, Reply};
 
-/// The most that is read of an answer: far more than a picture or a list of
-/// objects, and little enough for one that never ends.
-const MAX_ANSWER_BYTES: usize = 32_000_000;
+/// The most that is read of an answer: more than a picture or a page of a list
+/// of objects, and little enough for one that never ends.
+const MAX_ANSWER_BYTES: usize = 4_000_000;
 
 /// Sends the requests of the protocol through a guard.
 #[derive(Debug, Clone)]
@@ -63,7 +63,9 @@ fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {
         .status
         .try_into()
         .map_err(|error| unreadable(Box::new(error)))?;
-    let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
+    // What is not an object is read whole, so the bytes are counted here too.
+    let body = Limited::new(reply.body, MAX_ANSWER_BYTES);
+    let mut response = HttpResponse::new(status, SdkBody::from_body_1_x(body));
     for (name, value) in &reply.headers {
         // A header in another alphabet is none of the protocol's.
         if let Ok(value) = value.to_str() {

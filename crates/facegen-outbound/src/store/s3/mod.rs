@@ -8,12 +8,14 @@
 //! | [`settings`] | [`S3Settings`], which bucket and how |
 //! | `client` | the client of the protocol |
 //! | `connector` | its way through the guard |
+//! | `download` | objects, piece by piece |
 //! | `errors` | what logs are told of a failure |
 //! | `canary` | [`Canary`], whether all of it works |
 
 mod canary;
 mod client;
 mod connector;
+mod download;
 mod errors;
 pub mod settings;
 
@@ -29,10 +31,13 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Object, ObjectCannedAcl};
 use bytes::Bytes;
 use facegen_core::redact::SafeUrl;
-use facegen_core::{ImageStore, ObjectName, StorageError, Timestamp};
+use facegen_core::{
+    ImageStore, ObjectName, ObjectPieces as _, StorageError, StoredObject, Timestamp,
+};
 
 use crate::guard::Guard;
 pub use canary::Canary;
+use download::Download;
 use errors::{PutError, PutFailure, failure, status_of};
 pub use settings::S3Settings;
 
@@ -124,6 +129,22 @@ impl S3Store {
         }
     }
 
+    /// An object from its beginning, `None` when it is not there.
+    async fn download(&self, object: &ObjectName) -> Result<Option<Download>, StorageError> {
+        let got = self
+            .client
+            .get_object()
+            .bucket(&self.settings.bucket)
+            .key(self.settings.key(object))
+            .send()
+            .await;
+        match got {
+            Ok(got) => Download::new(got, object.file.kind.longest()).map(Some),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failure("an object cannot be read", &error)),
+        }
+    }
+
     /// One page after the other of what is in the directory.
     async fn old_objects(&self, moment: Timestamp) -> Result<Vec<ObjectName>, StorageError> {
         let directory = self.settings.directory();
@@ -148,22 +169,19 @@ impl ImageStore for S3Store {
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
-        let action = "an object cannot be read";
-        let got = self
-            .client
-            .get_object()
-            .bucket(&self.settings.bucket)
-            .key(self.settings.key(object))
-            .send()
-            .await;
-        let got = match got {
-            Ok(got) => got,
-            Err(error) if is_missing(&error) => return Ok(None),
-            Err(error) => return Err(failure(action, &error)),
+        let Some(mut download) = self.download(object).await? else {
+            return Ok(None);
         };
-        let broke_off = |_| StorageError(format!("{action}: the answer broke off"));
-        let bytes = got.body.collect().await.map_err(broke_off)?;
-        Ok(Some(bytes.to_vec()))
+        let mut bytes = Vec::new();
+        while let Some(piece) = download.next().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Some(bytes))
+    }
+
+    async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
+        let download = self.download(object).await?;
+        Ok(download.map(StoredObject::from))
     }
 
     async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {

@@ -1,0 +1,110 @@
+//! The key of a body of which only the beginning is here.
+
+use std::fmt;
+
+use axum::http::HeaderMap;
+use facegen_core::redact::Secret;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::says_form;
+
+/// The key that stands in `beginning`, if it is there already. It decides only
+/// whose room the body takes; the whole body may hold another one.
+pub(crate) fn early_key(headers: &HeaderMap, beginning: &[u8]) -> Option<Secret<String>> {
+    let text = match str::from_utf8(beginning) {
+        Ok(text) => text,
+        // A character may be cut through.
+        Err(error) => str::from_utf8(beginning.get(..error.valid_up_to())?).ok()?,
+    };
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if says_form(headers) && !text.starts_with('{') {
+        let mut fields = form_urlencoded::parse(text.as_bytes());
+        let (_, key) = fields.find(|(name, _)| name.trim() == "key")?;
+        return Some(Secret::new(key.into_owned()));
+    }
+    let mut found = None;
+    // It ends with an error, because the rest is missing.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(KeyVisitor(&mut found));
+    found
+}
+
+struct KeyVisitor<'f>(&'f mut Option<Secret<String>>);
+
+impl<'de> Visitor<'de> for KeyVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if name.trim() != "key" {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value: &RawValue = members.next_value()?;
+            *self.0 = serde_json::from_str(value.get()).ok().map(Secret::new);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use axum::http::header::CONTENT_TYPE;
+
+    use super::*;
+
+    fn found(headers: &HeaderMap, beginning: &[u8]) -> Option<String> {
+        early_key(headers, beginning).map(|key| key.expose().clone())
+    }
+
+    #[test]
+    fn a_key_is_found_where_it_stands_before_the_photograph() {
+        let none = HeaderMap::new();
+        for (beginning, key) in [
+            (r#"{"key":"abc","face_image":"data:"#, Some("abc")),
+            (
+                "\u{feff} {\"a\":[{}],\" key \" : \"a\\u0062c\",",
+                Some("abc"),
+            ),
+            (r#"{"key":"old","key":"abc","x"#, Some("abc")),
+            (r#"{"key":"abc"}"#, Some("abc")),
+            (r#"{"key":"ab"#, None),
+            (r#"{"key":7,"face_image":""#, None),
+            (r#"{"face_image":"AAAA"#, None),
+            (r#"{"a":{"key":"abc"},"#, None),
+            ("key=abc&face_image=AA", None),
+            ("[1", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                found(&none, beginning.as_bytes()).as_deref(),
+                key,
+                "{beginning}"
+            );
+        }
+        assert_eq!(
+            found(&none, b"{\"key\":\"abc\",\"prompt\":\"\xc3").as_deref(),
+            Some("abc")
+        );
+    }
+
+    #[test]
+    fn a_key_is_found_in_a_form() {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+        assert_eq!(
+            found(&headers, b"a=1&key=a%20b&face_image=AA").as_deref(),
+            Some("a b")
+        );
+        assert_eq!(found(&headers, b"face_image=AA"), None);
+        assert_eq!(
+            found(&headers, b"{\"key\":\"abc\",").as_deref(),
+            Some("abc")
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! How many streams of events are open, of all keys and of each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use facegen_jobs::KeyId;
+
+/// The places of all streams. Half of them are for keys that have none open, so
+/// that a few keys do not take all.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    most: usize,
+    open: Mutex<HashMap<KeyId, usize>>,
+}
+
+impl Streams {
+    /// So many places.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            open: Mutex::default(),
+        }
+    }
+
+    /// A place for a stream of `key`, of which `share` may be open, or all when
+    /// that is 0. `None` when there is none for it.
+    pub(crate) fn begin(self: &Arc<Self>, key: KeyId, share: usize) -> Option<StreamPlace> {
+        let mut open = self.lock();
+        let all: usize = open.values().sum();
+        let own = open.get(&key).copied().unwrap_or(0);
+        let most = match own {
+            0 => self.most,
+            _ => self.most.div_ceil(2),
+        };
+        if all >= most || (share > 0 && own >= share) {
+            return None;
+        }
+        open.insert(key, own + 1);
+        Some(StreamPlace {
+            streams: Arc::clone(self),
+            key,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of an open stream, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct StreamPlace {
+    streams: Arc<Streams>,
+    key: KeyId,
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        let own = open.remove(&self.key).unwrap_or(0);
+        if own > 1 {
+            open.insert(self.key, own - 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many streams of the key as there are places for.
+    fn all_of(streams: &Arc<Streams>, key: i64, share: usize) -> Vec<StreamPlace> {
+        let begin = || streams.begin(KeyId::new(key), share);
+        std::iter::from_fn(begin).take(300).collect()
+    }
+
+    #[test]
+    fn a_key_has_its_share() {
+        let streams = Arc::new(Streams::new(128));
+        let places = all_of(&streams, 1, 16);
+        assert_eq!(places.len(), 16);
+        assert_eq!(all_of(&streams, 2, 16).len(), 16);
+        drop(places);
+        assert_eq!(all_of(&streams, 1, 16).len(), 16);
+        assert!(streams.lock().is_empty());
+    }
+
+    #[test]
+    fn fifty_keys_that_take_all_they_get_leave_a_place_for_another() {
+        for share in [0, 16] {
+            let streams = Arc::new(Streams::new(128));
+            let places: Vec<_> = (0..50)
+                .flat_map(|key| all_of(&streams, key, share))
+                .collect();
+            assert!(places.len() >= 110, "{}", places.len());
+            assert_eq!(all_of(&streams, 99, share).len(), 1);
+        }
+    }
+}

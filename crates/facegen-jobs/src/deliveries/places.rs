@@ -1,0 +1,236 @@
+//! Which deliveries may begin.
+//!
+//! A receiver that does not answer keeps a place for as long as it is waited
+//! for. So no key and no receiver has more than two, and what is tried again or
+//! goes to a receiver that was slow gets only half of all places: the others are
+//! always left for what comes first to receivers of which nothing bad is known.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::Duration;
+
+use tokio::task::Id;
+use tokio::time::Instant;
+
+use crate::key::KeyId;
+use crate::store::deliveries::{Delivery, DeliveryKind, Line};
+
+/// How many deliveries of one key, and how many to one receiver, are under way
+/// at once.
+pub(super) const EACH: usize = 2;
+
+/// A receiver that takes longer is slow from then on, until it was faster.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// How long a receiver that was slow is remembered.
+const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// How many deliveries of this kind are under way at once. Of an upload a
+/// picture is in memory.
+pub(super) const fn all(kind: DeliveryKind) -> usize {
+    match kind {
+        DeliveryKind::Webhook => 128,
+        DeliveryKind::Upload => 32,
+    }
+}
+
+/// The places of one kind of deliveries.
+pub(super) struct Places {
+    kind: DeliveryKind,
+    under_way: HashMap<Id, Place>,
+    /// When these receivers were slow.
+    slow: HashMap<String, Instant>,
+}
+
+/// A delivery under way.
+struct Place {
+    delivery: i64,
+    key: KeyId,
+    receiver: String,
+    /// Whether it takes one of the places for what may take long.
+    patient: bool,
+    since: Instant,
+}
+
+impl Places {
+    /// Places that are all free.
+    pub(super) fn new(kind: DeliveryKind) -> Self {
+        Self {
+            kind,
+            under_way: HashMap::new(),
+            slow: HashMap::new(),
+        }
+    }
+
+    /// The lines from which the next delivery may come, the first one first.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let free = all(self.kind) - self.under_way.len();
+        let patient = self.under_way.values().filter(|place| place.patient);
+        if free == 0 {
+            Vec::new()
+        } else if patient.count() >= all(self.kind) / 2 {
+            vec![self.line(true, false)]
+        } else if self.slow.is_empty() {
+            vec![self.line(true, false), self.line(false, false)]
+        } else {
+            let lines = [(true, false), (false, false), (true, true), (false, true)];
+            lines.map(|(first, slow)| self.line(first, slow)).into()
+        }
+    }
+
+    /// What may begin, to receivers that were slow as well or only to others.
+    fn line(&self, first: bool, slow: bool) -> Line {
+        let places = || self.under_way.values();
+        let mut without_receivers = busy(places().map(|place| place.receiver.as_str()));
+        if !slow {
+            without_receivers.extend(self.slow.keys().map(String::as_str));
+        }
+        let without_keys = busy(places().map(|place| place.key.get()));
+        Line {
+            kind: self.kind,
+            first,
+            without_receivers: without_receivers.into_iter().map(str::to_owned).collect(),
+            without_keys,
+        }
+    }
+
+    /// A delivery is under way in this task.
+    pub(super) fn begin(&mut self, task: Id, delivery: &Delivery) {
+        let receiver = delivery.receiver.clone();
+        let place = Place {
+            delivery: delivery.id,
+            key: delivery.key,
+            patient: delivery.attempt_since_asked > 1 || self.slow.contains_key(&receiver),
+            receiver,
+            since: Instant::now(),
+        };
+        self.under_way.insert(task, place);
+    }
+
+    /// The task has ended.
+    pub(super) fn end(&mut self, task: Id) {
+        let Some(place) = self.under_way.remove(&task) else {
+            return;
+        };
+        if place.since.elapsed() < SLOW {
+            self.slow.remove(&place.receiver);
+            return;
+        }
+        self.slow.retain(|_, since| since.elapsed() < REMEMBERED);
+        self.slow.insert(place.receiver, Instant::now());
+    }
+
+    /// The numbers of all that are under way.
+    pub(super) fn under_way(&self) -> Vec<i64> {
+        let places = self.under_way.values();
+        places.map(|place| place.delivery).collect()
+    }
+}
+
+/// What is there as often as it may be.
+fn busy<T: Eq + Hash + Copy>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut counts = HashMap::new();
+    for one in all {
+        *counts.entry(one).or_insert(0_usize) += 1;
+    }
+    let busy = counts.into_iter().filter(|(_, count)| *count >= EACH);
+    busy.map(|(one, _)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::JobId;
+
+    fn delivery(key: i64, receiver: &str, attempt: u32) -> Delivery {
+        Delivery {
+            id: key,
+            kind: DeliveryKind::Webhook,
+            name: String::new(),
+            job: JobId::new(1).unwrap(),
+            key: KeyId::new(key),
+            receiver: receiver.to_owned(),
+            attempt,
+            attempt_since_asked: attempt,
+        }
+    }
+
+    /// Begins a delivery in a task of its own.
+    fn begin(places: &mut Places, delivery: &Delivery) -> Id {
+        let task = tokio::spawn(async {}).id();
+        places.begin(task, delivery);
+        task
+    }
+
+    /// Which lines there are: only what was not tried, and to slow ones too.
+    fn lines(places: &Places) -> Vec<(bool, bool)> {
+        let knows_slow = |line: &Line| {
+            let mut slow = places.slow.keys();
+            slow.all(|receiver| line.without_receivers.contains(receiver))
+        };
+        let lines = places.lines();
+        lines
+            .iter()
+            .map(|line| (line.first, !knows_slow(line)))
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_and_a_receiver_have_two_places_each() {
+        let mut places = Places::new(DeliveryKind::Webhook);
+        begin(&mut places, &delivery(1, "a", 1));
+        let line = &places.lines()[0];
+        assert!(line.without_keys.is_empty() && line.without_receivers.is_empty());
+        begin(&mut places, &delivery(1, "b", 1));
+        let task = begin(&mut places, &delivery(2, "b", 1));
+        let line = &places.lines()[0];
+        assert_eq!(
+            (&line.without_keys[..], &line.without_receivers[..]),
+            (&[1][..], &["b".to_owned()][..])
+        );
+        places.end(task);
+        assert!(places.lines()[0].without_receivers.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_was_slow_gives_way_until_it_is_fast_again() {
+        let mut places = Places::new(DeliveryKind::Webhook);
+        let task = begin(&mut places, &delivery(1, "a", 1));
+        assert_eq!(lines(&places), [(true, false), (false, false)]);
+        tokio::time::advance(SLOW).await;
+        places.end(task);
+        let all = [(true, false), (false, false), (true, true), (false, true)];
+        assert_eq!(lines(&places), all);
+        let task = begin(&mut places, &delivery(1, "a", 1));
+        assert!(places.under_way[&task].patient);
+        tokio::time::advance(SLOW / 2).await;
+        places.end(task);
+        assert_eq!(lines(&places), all[..2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_take_long_leaves_half_of_the_places() {
+        let mut places = Places::new(DeliveryKind::Webhook);
+        for key in 0..64 {
+            assert_eq!(places.lines().len(), 2);
+            begin(&mut places, &delivery(key, &key.to_string(), 2));
+        }
+        assert_eq!(lines(&places), [(true, false)]);
+        for key in 64..128 {
+            assert_eq!(places.lines().len(), 1);
+            begin(&mut places, &delivery(key, &key.to_string(), 1));
+        }
+        assert!(places.lines().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn receivers_that_were_slow_long_ago_are_forgotten() {
+        let mut places = Places::new(DeliveryKind::Webhook);
+        for key in 0..3 {
+            let task = begin(&mut places, &delivery(key, &key.to_string(), 1));
+            tokio::time::advance(REMEMBERED / 2).await;
+            places.end(task);
+        }
+        assert_eq!(places.slow.len(), 2);
+    }
+}

@@ -1,0 +1,189 @@
+//! Receivers that do not answer, and those of other keys.
+
+use super::super::places;
+use super::*;
+use crate::testing::told_to;
+
+/// The most webhooks under way of one key and to one receiver.
+const BUSIEST_KEY: &str = "SELECT max(sending) FROM
+    (SELECT count(*) AS sending FROM deliveries WHERE state = 'running' GROUP BY key_id)";
+const BUSIEST_RECEIVER: &str = "SELECT max(sending) FROM
+    (SELECT count(*) AS sending FROM deliveries WHERE state = 'running' GROUP BY receiver)";
+
+async fn keys(service: &JobService, count: usize) -> Vec<KeyId> {
+    let mut keys = Vec::new();
+    for number in 0..count {
+        let name = format!("key {number}");
+        let created = service.keys().create(&name, KeyRole::Plain).await;
+        keys.push(created.unwrap().0.id);
+    }
+    keys
+}
+
+/// A job that has ended, and whose end is to be told to this receiver.
+async fn ended(service: &JobService, key: KeyId, receiver: &str) {
+    let request = told_to(&format!("https://{receiver}/hook"), "a person");
+    let job = service.submit(submission(key, request)).await.unwrap();
+    service.cancel(key, job.id).await.unwrap();
+}
+
+async fn next(store: &Store, line: &Line, world: &World) -> Option<Delivery> {
+    let now = world.clock.now();
+    store.claim_delivery(line, now, now + LEASE).await.unwrap()
+}
+
+#[tokio::test]
+async fn fifty_keys_with_silent_receivers_hold_up_no_other_key() {
+    let world = World::new();
+    let (service, other, running, store) = begin(&world).await;
+    for (number, key) in keys(&service, 50).await.into_iter().enumerate() {
+        for _ in 0..5 {
+            ended(&service, key, &format!("silent-{number}.example")).await;
+        }
+    }
+    until(&store, RUNNING, 100).await;
+    assert_eq!(count(&store, QUEUED).await, 150);
+    assert_eq!(count(&store, BUSIEST_KEY).await, 2);
+    for delivered in 1..=20 {
+        ended(&service, other, "receiver.example").await;
+        until(&store, DELIVERED, delivered).await;
+        assert_eq!(count(&store, RUNNING).await, 100);
+    }
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn a_silent_receiver_of_fifty_keys_has_two_places() {
+    let world = World::new();
+    let (service, other, running, store) = begin(&world).await;
+    for key in keys(&service, 50).await {
+        ended(&service, key, "silent.example").await;
+    }
+    until(&store, RUNNING, 2).await;
+    ended(&service, other, "receiver.example").await;
+    until(&store, DELIVERED, 1).await;
+    assert_eq!(count(&store, RUNNING).await, 2);
+    assert_eq!(count(&store, BUSIEST_RECEIVER).await, 2);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn slow_receivers_hold_up_no_generation() {
+    let world = World::new();
+    let (service, key, running, store) = begin(&world).await;
+    for index in 0..20 {
+        let request = told_to("https://silent.example/hook", &format!("job {index}"));
+        let job = service.submit(submission(key, request)).await.unwrap();
+        assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
+    }
+    until(&store, RUNNING, 2).await;
+    assert_eq!(count(&store, QUEUED).await, 18);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[tokio::test]
+async fn keys_take_turns_and_what_was_not_tried_comes_first() {
+    let world = World::new();
+    let service = world.open().await;
+    let store = world.store().await;
+    let [busy, quiet] = keys(&service, 2).await.try_into().unwrap();
+    for _ in 0..3 {
+        ended(&service, busy, "a.example").await;
+    }
+    world.clock.advance(Duration::from_secs(1));
+    ended(&service, quiet, "b.example").await;
+    let mut turns = Vec::new();
+    while let Some(delivery) = next(&store, &webhooks(true), &world).await {
+        turns.push(delivery.key);
+        let now = world.clock.now();
+        store
+            .postpone_delivery(&delivery, "busy", now)
+            .await
+            .unwrap();
+    }
+    assert_eq!(turns, [busy, quiet, busy, busy]);
+    // All four were tried, so none is a first one any more.
+    let mut again = 0;
+    while let Some(delivery) = next(&store, &webhooks(false), &world).await {
+        assert_eq!(delivery.attempt_since_asked, 2);
+        again += 1;
+    }
+    assert_eq!(again, 4);
+}
+
+#[tokio::test]
+async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
+    let world = World::new();
+    let service = world.open().await;
+    let store = world.store().await;
+    let [key, other] = keys(&service, 2).await.try_into().unwrap();
+    let receivers = [
+        "m.example",
+        "z.example",
+        "a.example",
+        "m.example",
+        "a.example",
+    ];
+    for receiver in receivers {
+        ended(&service, key, receiver).await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    ended(&service, other, "b.example").await;
+    let mut told = Vec::new();
+    while let Some(delivery) = next(&store, &webhooks(true), &world).await {
+        if delivery.key == key {
+            told.push(delivery.receiver);
+        }
+    }
+    assert_eq!(told, receivers);
+}
+
+#[tokio::test]
+async fn a_line_leaves_out_keys_and_receivers() {
+    let world = World::new();
+    let service = world.open().await;
+    let store = world.store().await;
+    let [first, second] = keys(&service, 2).await.try_into().unwrap();
+    for receiver in ["a.example", "A.EXAMPLE:443", "b.example:8080"] {
+        ended(&service, first, receiver).await;
+    }
+    ended(&service, second, "b.example:8080").await;
+    let line = Line {
+        without_receivers: vec!["b.example:8080".to_owned()],
+        ..webhooks(true)
+    };
+    for _ in 0..2 {
+        let claimed = next(&store, &line, &world).await.unwrap();
+        assert_eq!(
+            (claimed.key, claimed.receiver.as_str()),
+            (first, "a.example")
+        );
+    }
+    assert_eq!(next(&store, &line, &world).await, None);
+    let line = Line {
+        without_keys: vec![first.get()],
+        ..webhooks(true)
+    };
+    assert_eq!(next(&store, &line, &world).await.unwrap().key, second);
+    assert_eq!(next(&store, &line, &world).await, None);
+}
+
+#[tokio::test]
+async fn a_sender_that_is_under_way_is_not_given_up_when_the_clock_jumps() {
+    let world = World::new();
+    let (service, key, running, store) = begin(&world).await;
+    ended(&service, key, "silent.example").await;
+    until(&store, RUNNING, 1).await;
+    world.clock.advance(Duration::from_hours(2));
+    ended(&service, key, "receiver.example").await;
+    service.look_for_mail();
+    until(&store, DELIVERED, 1).await;
+    assert_eq!(count(&store, RUNNING).await, 1);
+    assert_eq!(world.receiver.messages(2).await.len(), 2);
+    running.shutdown(Duration::ZERO).await;
+}
+
+#[test]
+fn half_of_the_places_are_more_than_fifty_silent_keys_take() {
+    assert!(places::all(DeliveryKind::Webhook) > 50 * places::EACH);
+}

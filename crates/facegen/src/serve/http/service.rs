@@ -1,0 +1,76 @@
+//! What is done with each request of a connection.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::response::Response;
+use axum::{BoxError, Router};
+use tower::{Service, ServiceExt as _};
+
+use super::places::Place;
+use super::turn::{Arriving, Leaving, Turn};
+
+/// What tells whether the server is well.
+const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(super) struct Answers {
+    api: Router,
+    turn: Arc<Turn>,
+    /// Whether the connection has a spare place, for questions after the health.
+    spare: bool,
+}
+
+impl Answers {
+    /// Answers by `api`.
+    pub(super) fn new(api: Router, place: &Place) -> Self {
+        Self {
+            api,
+            turn: place.turn(),
+            spare: place.is_spare(),
+        }
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let turn = Arc::clone(&self.turn);
+        let mut response = if self.spare && !HEALTH.contains(&request.uri().path()) {
+            facegen_api::no_connection()
+        } else {
+            let arriving = |body| Body::new(Arriving::new(body, Arc::clone(&turn)));
+            let answered = self.api.oneshot(request.map(arriving)).await;
+            answered.unwrap_or_else(|never| match never {})
+        };
+        if self.spare {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response.map(|body| Body::new(Leaving::new(body, turn)))
+    }
+}
+
+impl<B> Service<axum::http::Request<B>> for Answers
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: axum::http::Request<B>) -> Self::Future {
+        let answers = self.clone();
+        let request = request.map(Body::new);
+        Box::pin(async move { Ok(answers.answer(request).await) })
+    }
+}
