@@ -13,6 +13,7 @@
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
 //! | [`device`] | the choice between CPU, CUDA and Metal |
 //! | [`encode`] | pictures to PNG |
+//! | `provenance` | what a generated picture says of itself |
 
 pub mod backend;
 pub mod denoise;
@@ -26,11 +27,12 @@ mod inspect;
 pub mod load;
 pub mod preset;
 pub mod prompt;
+mod provenance;
 pub mod synthetic;
 
 pub use backend::CandleBackend;
 pub use device::DeviceChoice;
-pub use encode::encode_png;
+pub use encode::{encode_generated, encode_png};
 pub use error::EngineError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
