@@ -16,6 +16,17 @@ use super::{
 const GREY: u8 = 128;
 /// Bits of a pixel that is red, green and blue.
 const BITS: u8 = 24;
+/// Where each pass of an interlaced picture begins, and how far apart its rows
+/// are.
+const PASSES: [(u32, u32, u32); 7] = [
+    (0, 0, 8),
+    (4, 0, 8),
+    (0, 4, 8),
+    (2, 0, 4),
+    (0, 2, 4),
+    (1, 0, 2),
+    (0, 1, 2),
+];
 /// The most bytes of a text that is unpacked.
 const MAX_TEXT: usize = 1 << 18;
 /// The texts that hold EXIF data.
@@ -48,7 +59,7 @@ pub(super) fn read(
     check_size(size, limits.max_pixels, limits)?;
     let mut reader = decoder.read_info().map_err(refusal)?;
     let mut rgb = vec![GREY; size.0 as usize * size.1 as usize * rgb::RGB];
-    if let Err(missing) = read_rows(&mut reader, size.0, &mut rgb) {
+    if let Err(missing) = read_rows(&mut reader, size, &mut rgb) {
         let Missing::Some = missing else {
             return Err(InputImageError::Damaged(None));
         };
@@ -83,28 +94,25 @@ enum Missing {
     All,
 }
 
-fn read_rows(reader: &mut Source<'_>, width: u32, rgb: &mut [u8]) -> Result<(), Missing> {
+fn read_rows(reader: &mut Source<'_>, size: (u32, u32), rgb: &mut [u8]) -> Result<(), Missing> {
     let color = color_type(reader).ok_or(Missing::All)?;
-    let stride = width as usize * rgb::RGB;
-    let mut missing = Missing::All;
-    let mut targets = 0..;
+    let stride = size.0 as usize * rgb::RGB;
     let mut pixels = Vec::new();
-    loop {
-        let row = match reader.next_interlaced_row() {
-            Ok(Some(row)) => row,
-            Ok(None) => return Ok(()),
-            Err(_) => return Err(missing),
+    for number in 0..count_rows(size, reader.info().interlaced) {
+        let missing = if number == 0 {
+            Missing::All
+        } else {
+            Missing::Some
         };
-        missing = Missing::Some;
+        let Ok(Some(row)) = reader.next_interlaced_row() else {
+            return Err(missing);
+        };
         rgb::convert(color, row.data(), &mut pixels);
         match row.interlace() {
             InterlaceInfo::Null(_) => {
-                let start = targets.next().map_or(0, |row: usize| row * stride);
-                let target = rgb.get_mut(start..).unwrap_or_default();
-                target
-                    .iter_mut()
-                    .zip(&pixels)
-                    .for_each(|(target, level)| *target = *level);
+                let target = rgb.get_mut(number * stride..).unwrap_or_default();
+                let levels = target.iter_mut().zip(&pixels);
+                levels.for_each(|(target, level)| *target = *level);
             }
             // A pixel of an early pass also stands for those of later ones,
             // until they come.
@@ -113,6 +121,22 @@ fn read_rows(reader: &mut Source<'_>, width: u32, rgb: &mut [u8]) -> Result<(), 
             }
         }
     }
+    Ok(())
+}
+
+/// The rows of all passes, those without pixels left out.
+fn count_rows((width, height): (u32, u32), interlaced: bool) -> usize {
+    if !interlaced {
+        return height as usize;
+    }
+    let rows = PASSES.iter().map(|(left, top, down)| {
+        if *left < width {
+            height.saturating_sub(*top).div_ceil(*down) as usize
+        } else {
+            0
+        }
+    });
+    rows.sum()
 }
 
 /// What the pixels of a row are, once palettes and few bits are expanded.
