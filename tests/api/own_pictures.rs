@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::http::Method;
 use facegen_core::fake::FakeFaceReader;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Picture};
+use facegen_core::{FaceError, FaceReader, Photograph};
 use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl FaceReader for StrictReader {
         self.0.fetch(url).await
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         FakeFaceReader::default().decode(image)
     }
 }

@@ -180,6 +180,7 @@ impl Builder {
             encoder: Arc::new(|picture| {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
             }),
+            upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
             master_key: MasterKey::from_bytes([7; 32]),
             webhook_body: Arc::new(move |job, now| {
                 webhook_body(job, now, public_url.as_deref(), &capabilities)

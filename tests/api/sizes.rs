@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Picture};
+use facegen_core::{FaceError, FaceReader, Photograph, Picture};
 use serde_json::{Value, json};
 
 use crate::server::{Builder, FACE_BASE64, FACE_URL, TestServer};
@@ -25,10 +25,11 @@ impl FaceReader for Photographs {
         Ok(FaceImage::from(b"a photograph".to_vec()))
     }
 
-    fn decode(&self, _: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
         let Self(width, height) = *self;
         let picture = Picture::new(width, height, vec![0; (width * height * 3) as usize]);
-        picture.map_err(|error| FaceError::new(error.to_string()))
+        let photograph = picture.map(Photograph::from);
+        photograph.map_err(|error| FaceError::new(error.to_string()))
     }
 }
 

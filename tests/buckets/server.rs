@@ -239,6 +239,7 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
         },
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),
         clock: Arc::new(clock.clone()),

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use facegen_core::Picture;
 use facegen_engine::encode_png;
 
-use crate::program::{Generate, Outcome, photograph};
+use crate::program::{Generate, Outcome, photograph, says_generated};
 
 /// The picture that the tests' usual command makes, made once.
 fn usual_picture() -> Result<&'static [u8]> {
@@ -53,7 +53,9 @@ fn a_run_writes_the_picture_and_says_how_it_was_made() -> Result<()> {
         .run()?;
     assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.files()?, ["picture.png"]);
-    assert_eq!(png_size(&outcome.file("picture.png")?)?, (64, 64));
+    let file = outcome.file("picture.png")?;
+    assert_eq!(png_size(&file)?, (64, 64));
+    assert!(says_generated(&file));
 
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");

@@ -119,6 +119,17 @@ pub(crate) fn photograph(name: &str) -> String {
     )
 }
 
+/// Whether a PNG says that it was generated, and by what.
+pub(crate) fn says_generated(png: &[u8]) -> bool {
+    let holds = |text: &str| {
+        png.windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    holds("iTXtXML:com.adobe.xmp")
+        && holds("http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia")
+        && holds("xmp:CreatorTool=\"facegen ")
+}
+
 /// The program beside this test's own folder, `target/debug/facegen`.
 pub(crate) fn executable() -> Result<PathBuf> {
     let test = std::env::current_exe()?;

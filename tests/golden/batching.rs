@@ -30,7 +30,9 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
     };
     let photograph = "tests/assets/photographs/astronaut.png";
     let photograph = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(photograph);
-    let face = read_image(&std::fs::read(photograph).unwrap(), &ImageLimits::default()).unwrap();
+    let face = read_image(&std::fs::read(photograph).unwrap(), &ImageLimits::default())
+        .unwrap()
+        .picture;
     GenerationInput {
         request: raw
             .parse(&RequestLimits::default())

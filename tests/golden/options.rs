@@ -122,7 +122,7 @@ fn crowd() -> Picture {
     ] {
         let path = Path::new("tests/assets/photographs").join(file);
         let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let photo = read_image(&bytes, &ImageLimits::default()).unwrap();
+        let photo = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
         let [columns, rows] = [photo.width(), photo.height()].map(|side| side as usize);
         for (y, x) in (0..rows / over).flat_map(|y| (0..columns / over).map(move |x| (y, x))) {
             let from = (y * over * columns + x * over) * 3;

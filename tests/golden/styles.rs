@@ -81,7 +81,9 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     }
     let photograph = "tests/assets/photographs/astronaut.png";
     let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join(photograph);
-    let face = read_image(&fs::read(photograph).unwrap(), &ImageLimits::default()).unwrap();
+    let face = read_image(&fs::read(photograph).unwrap(), &ImageLimits::default())
+        .unwrap()
+        .picture;
     GenerationInput {
         request: raw
             .parse(&RequestLimits::default())

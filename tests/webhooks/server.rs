@@ -145,6 +145,7 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
         },
         webhooks: Arc::new(sender.clone()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| format!("{{\"id\":{}}}", job.id)),
         clock: Arc::new(clock.clone()),

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{FaceError, FaceReader, Picture};
+use crate::{FaceError, FaceReader, Photograph};
 
 /// A value that is replaced while it is used. Clones are the same value.
 ///
@@ -45,11 +45,11 @@ impl<T: FaceReader> FaceReader for Current<T> {
         self.get().fetch(url).await
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         self.get().decode(image)
     }
 
-    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         self.get().decode_own(image)
     }
 }

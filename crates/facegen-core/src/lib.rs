@@ -47,7 +47,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;
 pub use error::ErrorCode;
-pub use face::{FaceError, FaceReader, FaceSource};
+pub use face::{FaceError, FaceReader, FaceSource, Photograph};
 pub use picture::Picture;
 pub use request::{
     FieldError, GenerationRequest, RawGenerationRequest, RequestError, RequestLimits,

@@ -2,7 +2,7 @@
 
 use facegen_core::Picture;
 
-use crate::EngineError;
+use crate::{EngineError, provenance};
 
 /// Encodes a picture as PNG, quickly rather than tightly: it is stored for a
 /// day, and somebody is waiting for it.
@@ -10,11 +10,26 @@ use crate::EngineError;
 /// # Errors
 /// When the encoder fails.
 pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, EngineError> {
+    encode(picture, None)
+}
+
+/// Encodes a picture that was generated. The file says so of itself.
+///
+/// # Errors
+/// When the encoder fails.
+pub fn encode_generated(picture: &Picture) -> Result<Vec<u8>, EngineError> {
+    encode(picture, Some(provenance::PACKET))
+}
+
+fn encode(picture: &Picture, packet: Option<&str>) -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
+    if let Some(packet) = packet {
+        encoder.add_itxt_chunk(provenance::KEYWORD.to_owned(), packet.to_owned())?;
+    }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(picture.rgb())?;
     writer.finish()?;
@@ -23,20 +38,55 @@ pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, EngineError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
-    #[test]
-    fn a_picture_survives_the_encoding() {
+    fn picture() -> Picture {
         let rgb: Vec<u8> = (0..8 * 4 * 3)
             .map(|value| (value * 7 % 256) as u8)
             .collect();
-        let encoded = encode_png(&Picture::new(8, 4, rgb.clone()).unwrap()).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(encoded))
-            .read_info()
-            .unwrap();
-        let mut decoded = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut decoded).unwrap();
+        Picture::new(8, 4, rgb).unwrap()
+    }
+
+    /// The pixels and the texts of a file.
+    fn decoded(file: Vec<u8>) -> (Vec<u8>, Vec<(String, String)>) {
+        let mut reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
+        let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut rgb).unwrap();
         assert_eq!((info.width, info.height), (8, 4));
-        assert_eq!(&decoded[..info.buffer_size()], rgb);
+        rgb.truncate(info.buffer_size());
+        reader.finish().unwrap();
+        let info = reader.info();
+        assert!(info.uncompressed_latin1_text.is_empty() && info.compressed_latin1_text.is_empty());
+        let texts = info.utf8_text.iter();
+        let texts = texts.map(|text| (text.keyword.clone(), text.get_text().unwrap()));
+        (rgb, texts.collect())
+    }
+
+    #[test]
+    fn a_picture_survives_the_encoding_and_nothing_is_added() {
+        let (rgb, texts) = decoded(encode_png(&picture()).unwrap());
+        assert_eq!(rgb, picture().rgb());
+        assert_eq!(texts, []);
+    }
+
+    #[test]
+    fn a_generated_picture_says_so_before_its_pixels_and_in_plain_text() {
+        let file = encode_generated(&picture()).unwrap();
+        let place = |bytes: &[u8]| file.windows(bytes.len()).position(|window| window == bytes);
+        assert!(place(provenance::PACKET.as_bytes()).unwrap() < place(b"IDAT").unwrap());
+        let (rgb, texts) = decoded(file.clone());
+        assert_eq!(rgb, picture().rgb());
+        let packet = (
+            provenance::KEYWORD.to_owned(),
+            provenance::PACKET.to_owned(),
+        );
+        assert_eq!(texts, [packet]);
+        assert_eq!(
+            encode_generated(&picture()).unwrap(),
+            file,
+            "the same bytes again"
+        );
     }
 }

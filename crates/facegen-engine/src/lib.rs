@@ -12,6 +12,7 @@
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
 //! | [`device`] | the choice between CPU, CUDA and Metal |
 //! | [`encode`] | pictures to PNG |
+//! | `provenance` | what a generated picture says of itself |
 
 pub mod backend;
 pub mod device;
@@ -23,12 +24,13 @@ mod inspect;
 pub mod load;
 pub mod pipeline;
 pub mod preset;
+mod provenance;
 pub mod sd15;
 pub mod synthetic;
 
 pub use backend::{CandleBackend, PipelineBackend, SafetyStage};
 pub use device::DeviceChoice;
-pub use encode::encode_png;
+pub use encode::{encode_generated, encode_png};
 pub use error::EngineError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};

@@ -140,6 +140,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
         },
         webhooks: Arc::new(FakeReceiver::default()),
         encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        upload_encoder: Arc::new(|picture| Ok(picture.rgb().iter().map(|level| !level).collect())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| {
             format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Picture};
+use facegen_core::{FaceError, FaceReader, Photograph};
 use tracing::info;
 
 use crate::guard::{Guard, GuardError};
@@ -69,11 +69,11 @@ impl FaceReader for Faces {
         })
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         read(image, &self.limits)
     }
 
-    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         let limits = ImageLimits {
             max_bytes: usize::MAX,
             ..self.limits
@@ -82,7 +82,7 @@ impl FaceReader for Faces {
     }
 }
 
-fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Picture, FaceError> {
+fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Photograph, FaceError> {
     read_image(image.bytes(), limits).map_err(|error| FaceError {
         code: error.code(),
         message: error.to_string(),
@@ -112,7 +112,7 @@ mod tests {
         let host = Host::answering([head.as_bytes(), &file].concat()).await;
         let image = faces().fetch(&host.url("/face.jpg").into()).await.unwrap();
         assert_eq!(image.bytes(), file);
-        let picture = faces().decode(&image).unwrap();
+        let picture = faces().decode(&image).unwrap().picture;
         assert_eq!((picture.width(), picture.height()), (48, 32));
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, keep_file_secret, request};
 use super::process::Site;
-use crate::program::Generate;
+use crate::program::{Generate, says_generated};
 
 const ACTIONS: [(&str, SafetyAction); 4] = [
     ("blur", SafetyAction::Blur),
@@ -28,7 +28,7 @@ fn clean_picture() -> Result<Vec<u8>> {
 }
 
 fn pixels(png: &[u8]) -> Result<RgbImage> {
-    let picture = read_image(png, &ImageLimits::default())?;
+    let picture = read_image(png, &ImageLimits::default())?.picture;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     Ok(RgbImage::new(width, height, picture.into_rgb())?)
 }
@@ -59,7 +59,9 @@ fn the_clean_picture_is_nowhere() -> Result<()> {
         let answer = success(&server.client, &asked)?;
         assert_eq!(answer["meta"]["safety_checker"], "yes");
         assert_eq!(answer["meta"]["safety_checker_type"], name);
-        let shown = pixels(&server.client.picture(&answer)?)?;
+        let file = server.client.picture(&answer)?;
+        assert!(says_generated(&file), "{name}");
+        let shown = pixels(&file)?;
         assert_eq!(shown, redact(&pixels(&clean)?, action), "{name}");
         assert_ne!(shown, pixels(&clean)?, "{name}");
 
@@ -73,7 +75,9 @@ fn the_clean_picture_is_nowhere() -> Result<()> {
         ("safety_checker_type", json!("blur")),
     ]);
     let text = server.client.picture(&success(&server.client, &asked)?)?;
-    let shown = pixels(&STANDARD.decode(text)?)?;
+    let file = STANDARD.decode(text)?;
+    assert!(says_generated(&file));
+    let shown = pixels(&file)?;
     assert_eq!(shown, redact(&pixels(&clean)?, SafetyAction::Blur));
     assert_nowhere(&site, &clean)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, keep_file_secret, photograph_uri, request_with};
 use super::process::{API_KEY, Site};
-use crate::program::photograph;
+use crate::program::{photograph, says_generated};
 
 const ROUTE: &str = "/api/v6/base64_to_url";
 
@@ -20,7 +20,8 @@ fn send(client: &Client, route: &str, picture: &str) -> Result<(u16, Value)> {
 /// Width and height of a PNG.
 fn size(png: &[u8]) -> Result<(u32, u32)> {
     ensure!(png.starts_with(b"\x89PNG"), "not a PNG");
-    let picture = read_image(png, &ImageLimits::default())?;
+    let picture = read_image(png, &ImageLimits::default())?.picture;
+    ensure!(!says_generated(png), "a photograph is called generated");
     Ok((picture.width(), picture.height()))
 }
 

@@ -13,7 +13,8 @@ const LIMITS: ImageLimits = ImageLimits {
 };
 
 fuzz_target!(|file: &[u8]| {
-    if let Ok(picture) = read_image(file, &LIMITS) {
+    if let Ok(photograph) = read_image(file, &LIMITS) {
+        let picture = photograph.picture;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         assert!((1..=LIMITS.max_pixels).contains(&pixels));
         assert_eq!(picture.rgb().len() as u64, pixels * 3);

@@ -104,6 +104,7 @@ fn ports(clock: &Arc<ManualClock>, offered: Capabilities) -> Ports {
         },
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|_| Ok(Vec::new())),
+        upload_encoder: Arc::new(|_| Ok(Vec::new())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
         clock: Arc::clone(clock) as _,

@@ -33,5 +33,7 @@ fn write(folder: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf {
 fn photograph() -> Picture {
     let path = "tests/assets/photographs/astronaut.png";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
-    read_image(&std::fs::read(path).unwrap(), &ImageLimits::default()).unwrap()
+    read_image(&std::fs::read(path).unwrap(), &ImageLimits::default())
+        .unwrap()
+        .picture
 }

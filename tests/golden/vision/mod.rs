@@ -49,7 +49,7 @@ fn photograph(file: &str) -> RgbImage {
 
 fn read_photograph(path: &Path) -> RgbImage {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let picture = read_image(&bytes, &ImageLimits::default()).unwrap();
+    let picture = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     RgbImage::new(width, height, picture.into_rgb()).unwrap()
 }

@@ -26,6 +26,25 @@ pub use source::FaceSource;
 use crate::redact::{FaceImage, SafeUrl};
 use crate::{ErrorCode, Picture};
 
+/// A photograph that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Photograph {
+    /// Its pixels, upright.
+    pub picture: Picture,
+    /// What is wrong with its file, although it was read: whole sentences for
+    /// the caller, as in [`FaceError::message`].
+    pub warnings: Vec<String>,
+}
+
+impl From<Picture> for Photograph {
+    fn from(picture: Picture) -> Self {
+        Self {
+            picture,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Gets photographs and reads them.
 #[async_trait]
 pub trait FaceReader: fmt::Debug + Send + Sync {
@@ -40,13 +59,13 @@ pub trait FaceReader: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The file cannot be read as a photograph.
-    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError>;
+    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError>;
 
     /// The same for a file of this server, whose length is no concern.
     ///
     /// # Errors
     /// The file cannot be read as a photograph.
-    fn decode_own(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         self.decode(image)
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{FaceError, FaceReader, Picture};
+use crate::{FaceError, FaceReader, Photograph, Picture};
 
 /// Knows the photographs that it was given, and decodes any bytes to one grey
-/// square, except for those that begin with `broken`.
+/// square, except for those that begin with `broken`. To those that begin with
+/// `odd` there is a warning.
 #[derive(Debug, Clone, Default)]
 pub struct FakeFaceReader {
     photographs: BTreeMap<String, Vec<u8>>,
@@ -32,12 +33,20 @@ impl FaceReader for FakeFaceReader {
             .ok_or_else(|| FaceError::new("face_image cannot be fetched"))
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         if image.bytes().starts_with(b"broken") {
             return Err(FaceError::new("face_image is truncated or damaged"));
         }
         let grey = image.bytes().first().copied().unwrap_or(0);
-        Picture::new(32, 32, vec![grey; 32 * 32 * 3])
-            .map_err(|error| FaceError::new(error.to_string()))
+        let picture = Picture::new(32, 32, vec![grey; 32 * 32 * 3])
+            .map_err(|error| FaceError::new(error.to_string()))?;
+        let is_odd = image.bytes().starts_with(b"odd");
+        Ok(Photograph {
+            picture,
+            warnings: is_odd
+                .then(|| "face_image is odd".to_owned())
+                .into_iter()
+                .collect(),
+        })
     }
 }

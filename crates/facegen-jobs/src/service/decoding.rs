@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FaceError, Picture};
+use facegen_core::{FaceError, Photograph};
 
 use super::shared::Shared;
 use crate::broken_task;
@@ -19,8 +19,8 @@ pub(crate) enum Encoded {
 
 impl Shared {
     /// Decodes a photograph where it disturbs nobody.
-    pub(crate) async fn decode(&self, image: Encoded) -> Result<Picture, FaceError> {
-        self.decode_and(image, |picture| picture).await
+    pub(crate) async fn decode(&self, image: Encoded) -> Result<Photograph, FaceError> {
+        self.decode_and(image, |photograph| photograph).await
     }
 
     /// Decodes a photograph where it disturbs nobody, and lets `work` go on with
@@ -28,7 +28,7 @@ impl Shared {
     pub(crate) async fn decode_and<T: Send + 'static>(
         &self,
         image: Encoded,
-        work: impl FnOnce(Picture) -> T + Send + 'static,
+        work: impl FnOnce(Photograph) -> T + Send + 'static,
     ) -> Result<T, FaceError> {
         let broke_down = || FaceError::new("face_image cannot be read");
         // The semaphore is never closed.

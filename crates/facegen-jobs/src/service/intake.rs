@@ -40,11 +40,12 @@ pub(super) async fn take_in(
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
-        let picture = shared.decode(Encoded::Foreign(image.clone())).await?;
+        let photograph = shared.decode(Encoded::Foreign(image.clone())).await?;
+        let picture = &photograph.picture;
         submission.request = submission
             .request
             .fitted_to(picture.width(), picture.height());
-        shared.photographs.keep(prefix.clone(), picture);
+        shared.photographs.keep(prefix.clone(), photograph);
     }
     let inserted = insert(&shared, submission, prefix.clone()).await;
     if inserted

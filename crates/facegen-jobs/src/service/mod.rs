@@ -139,8 +139,10 @@ pub struct Ports {
     pub key_buckets: KeyBuckets,
     /// Delivers webhooks.
     pub webhooks: Arc<dyn WebhookSender>,
-    /// Encodes pictures.
+    /// Encodes pictures that were made.
     pub encoder: PictureEncoder,
+    /// Encodes pictures that were sent.
+    pub upload_encoder: PictureEncoder,
     /// Keeps the secrets of keys.
     pub master_key: MasterKey,
     /// Writes the bodies of webhooks.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use facegen_core::{FilePrefix, Picture};
+use facegen_core::{FilePrefix, Photograph};
 
 /// How many photographs are kept.
 const KEPT: usize = 4;
@@ -15,21 +15,22 @@ const KEPT_BYTES: usize = 64 << 20;
 
 /// A few decoded photographs in memory.
 #[derive(Default)]
-pub(crate) struct Photographs(Mutex<HashMap<FilePrefix, Picture>>);
+pub(crate) struct Photographs(Mutex<HashMap<FilePrefix, Photograph>>);
 
 impl Photographs {
     /// Keeps the photograph of this job if there is room. The oldest ones are
     /// the ones that are needed first, so none gives way.
-    pub(crate) fn keep(&self, job: FilePrefix, picture: Picture) {
+    pub(crate) fn keep(&self, job: FilePrefix, photograph: Photograph) {
         let mut kept = self.lock();
-        let bytes: usize = kept.values().map(|picture| picture.rgb().len()).sum();
-        if kept.len() < KEPT && bytes + picture.rgb().len() <= KEPT_BYTES {
-            kept.insert(job, picture);
+        let length = |photograph: &Photograph| photograph.picture.rgb().len();
+        let bytes: usize = kept.values().map(length).sum();
+        if kept.len() < KEPT && bytes + length(&photograph) <= KEPT_BYTES {
+            kept.insert(job, photograph);
         }
     }
 
     /// Takes the photograph of this job out.
-    pub(crate) fn take(&self, job: &FilePrefix) -> Option<Picture> {
+    pub(crate) fn take(&self, job: &FilePrefix) -> Option<Photograph> {
         self.lock().remove(job)
     }
 
@@ -43,7 +44,7 @@ impl Photographs {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FilePrefix, Picture>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FilePrefix, Photograph>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

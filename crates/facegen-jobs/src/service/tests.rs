@@ -64,7 +64,7 @@ async fn a_job_goes_its_whole_way() {
         .decode(&FaceImage::from(b"photograph".to_vec()));
     let expected = paint(&GenerationInput {
         request: wanted,
-        face: face.unwrap(),
+        face: face.unwrap().picture,
     });
     let mut name = first_file(&job);
     for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {

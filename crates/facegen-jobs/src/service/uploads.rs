@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Picture, StoredObject};
+use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Photograph, StoredObject};
 
 use super::decoding::Encoded;
 use super::intake::new_prefix;
@@ -99,8 +99,8 @@ async fn full(shared: &Shared, key: KeyId, limit: u64) -> Result<JobError, JobEr
 
 /// The picture as a PNG.
 async fn encode(shared: &Shared, image: FaceImage) -> Result<Vec<u8>, JobError> {
-    let encoder = Arc::clone(&shared.ports.encoder);
-    let encode = move |picture: Picture| encoder(&picture);
+    let encoder = Arc::clone(&shared.ports.upload_encoder);
+    let encode = move |photograph: Photograph| encoder(&photograph.picture);
     let encoded = shared.decode_and(Encoded::Foreign(image), encode).await?;
     encoded.map_err(|error| {
         tracing::error!(error, "a picture that was sent cannot be encoded");

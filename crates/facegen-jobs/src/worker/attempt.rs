@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use facegen_core::{
-    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture, SafetyVerdict,
+    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
+    SafetyVerdict,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,7 @@ pub(super) struct Made {
     pub(super) began: Duration,
     /// Where the pictures are.
     pub(super) place: Place,
-    /// About the pictures.
+    /// About the photograph and the pictures.
     pub(super) warnings: Vec<String>,
     /// How long each stage took.
     pub(super) stages: Stages,
@@ -150,14 +151,15 @@ impl Attempt {
         let begin = Instant::now();
         let fetched = self.fetch().await?;
         let face_fetch = millis(begin.elapsed());
-        let (output, began) = {
+        let (output, began, warnings) = {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
             let _place = self.shared.engine_places.acquire().await;
             self.enter().await?;
-            let face = self.photograph(fetched).await?;
-            self.fit(&face).await?;
-            self.generate(face).await?
+            let Photograph { picture, warnings } = self.photograph(fetched).await?;
+            self.fit(&picture).await?;
+            let (output, began) = self.generate(picture).await?;
+            (output, began, warnings)
         };
         let begin = Instant::now();
         let files = self.encode(output.pictures).await?;
@@ -170,7 +172,7 @@ impl Attempt {
         Ok(Made {
             began,
             place,
-            warnings: output.warnings,
+            warnings: [warnings, output.warnings].concat(),
             stages: Stages {
                 face_fetch,
                 encoding,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use facegen_core::face::own_file;
 use facegen_core::redact::FaceImage;
-use facegen_core::{ErrorCode, FaceError, FileName, Picture};
+use facegen_core::{ErrorCode, FaceError, FileName, Photograph};
 use tokio::time::timeout;
 
 use super::attempt::Attempt;
@@ -74,12 +74,12 @@ impl Attempt {
     }
 
     /// The photograph that was fetched, or that came with the request.
-    pub(super) async fn photograph(&self, fetched: Option<Encoded>) -> Result<Picture, Stop> {
+    pub(super) async fn photograph(&self, fetched: Option<Encoded>) -> Result<Photograph, Stop> {
         let Job {
             id, file_prefix, ..
         } = &self.claim.job;
-        if let Some(picture) = self.shared.photographs.take(file_prefix) {
-            return Ok(picture);
+        if let Some(photograph) = self.shared.photographs.take(file_prefix) {
+            return Ok(photograph);
         }
         let image = match fetched {
             Some(image) => image,

@@ -9,7 +9,7 @@ use super::ImageLimits;
 
 /// The most memory for what surrounds the pixels of a file, such as a colour
 /// profile, in bytes.
-const MAX_METADATA: u64 = 16_000_000;
+pub(super) const MAX_METADATA: usize = 16_000_000;
 
 impl ImageLimits {
     /// The most memory for pixels, in bytes: 5.5 for each of the largest
@@ -26,7 +26,7 @@ impl ImageLimits {
 
     /// What a decoder may take before the pixels.
     pub(super) fn before_pixels() -> Limits {
-        decoder_limits(MAX_METADATA)
+        decoder_limits(MAX_METADATA as u64)
     }
 
     /// What a decoder may take beside `taken` bytes of pixels.

@@ -2,9 +2,12 @@
 //!
 //! The bytes come from strangers, so every bound is checked before the work
 //! that it bounds: the length before anything is parsed, the dimensions in the
-//! header before a pixel is decoded, the completeness of a JPEG before its
-//! decoder would fill in what is missing with grey, and the memory that a file
-//! of its kind takes before any of it is taken.
+//! header before a pixel is decoded, and the memory that a file of its kind
+//! takes before any of it is taken.
+//!
+//! What viewers read is read: a file that ends early, or that breaks rules
+//! which no viewer needs, gives its pixels and a warning. What has no pixels is
+//! refused.
 //!
 //! Colours follow the reference, which reads photographs with OpenCV's
 //! `imread`: 16 bits become 8, grey and palettes become RGB, and transparency
@@ -13,29 +16,37 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `outline`, `jpeg`, `webp`, `vp8l` | what files tell of themselves before they are decoded |
+//! | `jpeg` | a decoder of JPEG |
+//! | `png`, `chunks` | PNG row by row, and what its chunks hold |
+//! | `container`, `webp`, `vp8l` | WebP and GIF, and what the chunks of a WebP hold |
 //! | `memory` | how much memory a file may take |
 //! | `rgb` | from the pixels of a file to RGB |
-//! | `upright` | turning a picture upright |
+//! | `orientation`, `upright` | which side is up, and turning it there |
+//! | `warnings` | what a caller should know about a file that was read |
 
+mod chunks;
+mod container;
 mod jpeg;
 mod memory;
-mod outline;
+mod orientation;
+mod png;
 mod rgb;
 #[cfg(test)]
 mod tests;
 mod upright;
 mod vp8l;
+mod warnings;
 mod webp;
 
 use std::error::Error;
-use std::io::Cursor;
 
-use facegen_core::{ErrorCode, Picture};
-use image::{ImageDecoder, ImageError, ImageFormat, ImageReader};
+use facegen_core::{ErrorCode, Photograph, Picture};
+use image::metadata::Orientation;
+use image::{ImageError, ImageFormat};
 use thiserror::Error;
 
-use outline::Outline;
+use jpeg::Jpeg;
+use warnings::{Warning, Warnings};
 
 /// What [`read_image`] is willing to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,36 +72,72 @@ impl Default for ImageLimits {
     }
 }
 
+/// The pixels of a file as they lie in it.
+#[derive(Debug)]
+struct Decoded {
+    size: (u32, u32),
+    rgb: Vec<u8>,
+    orientation: Orientation,
+}
+
 /// Reads a JPEG, PNG, WebP or GIF file, told apart by its first bytes, and
 /// turns it upright by its EXIF orientation.
 ///
 /// # Errors
 /// The file is empty, too long, of another format, too large, too small, or
-/// cannot be decoded; each is a variant of [`InputImageError`].
-pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, InputImageError> {
+/// has no pixels that can be read; each is a variant of [`InputImageError`].
+pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photograph, InputImageError> {
     let format = check_file(bytes, limits)?;
-    let outline = Outline::read(bytes, format)?;
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(ImageLimits::before_pixels());
-    let mut decoder = reader.into_decoder()?;
-    let size = decoder.dimensions();
-    let decoded = decoder.color_type();
-    check_size(size, limits.max_pixels, limits)?;
-    let bytes_per_pixel = outline.bytes_per_pixel(size, decoded)?;
-    check_size(size, limits.max_pixels_at(bytes_per_pixel), limits)?;
-    let taken = pixels(size) * bytes_per_pixel + outline.bytes_beside_pixels();
-    if taken > limits.max_memory() {
-        return Err(InputImageError::TooDemanding(None));
-    }
-    decoder.set_limits(limits.beside_pixels(taken))?;
-    let orientation = decoder.orientation()?;
-    let mut rgb = rgb::read(decoder)?;
+    let mut warnings = Warnings::default();
+    let decoded = match format {
+        Format::Jpeg => read_jpeg(bytes, limits, &mut warnings),
+        Format::Png => png::read(bytes, limits, &mut warnings),
+        Format::WebP => container::read_webp(bytes, limits, &mut warnings),
+        Format::Gif => container::read_gif(bytes, limits),
+    };
+    let Decoded {
+        size,
+        mut rgb,
+        orientation,
+    } = decoded?;
     let (width, height) = upright::turn(&mut rgb, size, orientation);
-    Picture::new(width, height, rgb).map_err(|error| InputImageError::Damaged(Some(error.into())))
+    let picture = Picture::new(width, height, rgb)
+        .map_err(|error| InputImageError::Damaged(Some(error.into())))?;
+    Ok(Photograph {
+        picture,
+        warnings: warnings.into_texts(),
+    })
+}
+
+fn read_jpeg(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    warnings: &mut Warnings,
+) -> Result<Decoded, InputImageError> {
+    let jpeg = Jpeg::open(bytes)?;
+    let size = jpeg.size();
+    check_size(size, limits.max_pixels, limits)?;
+    let bytes_per_pixel = rgb::RGB as u64 + jpeg.kept_bytes_per_pixel();
+    check_size(size, limits.max_pixels_at(bytes_per_pixel), limits)?;
+    let exif = jpeg.exif();
+    Ok(Decoded {
+        size,
+        rgb: jpeg.read(warnings)?,
+        orientation: exif.map_or(Orientation::NoTransforms, orientation::of_exif),
+    })
+}
+
+/// The formats that are read.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
 }
 
 /// Checks what is known without parsing: the length and the magic bytes.
-fn check_file(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, InputImageError> {
+fn check_file(bytes: &[u8], limits: &ImageLimits) -> Result<Format, InputImageError> {
     if bytes.is_empty() {
         return Err(InputImageError::Empty);
     }
@@ -99,15 +146,13 @@ fn check_file(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, InputIm
             max_bytes: limits.max_bytes,
         });
     }
-    image::guess_format(bytes)
-        .ok()
-        .filter(|format| {
-            matches!(
-                format,
-                ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif
-            )
-        })
-        .ok_or(InputImageError::UnknownFormat)
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => Ok(Format::Jpeg),
+        Ok(ImageFormat::Png) => Ok(Format::Png),
+        Ok(ImageFormat::WebP) => Ok(Format::WebP),
+        Ok(ImageFormat::Gif) => Ok(Format::Gif),
+        _ => Err(InputImageError::UnknownFormat),
+    }
 }
 
 fn check_size(
@@ -182,7 +227,7 @@ pub enum InputImageError {
     /// What it holds beside its picture, or a frame of it, would take more
     /// memory than a picture may.
     #[error("face_image takes too much memory to be read")]
-    TooDemanding(#[source] Option<ImageError>),
+    TooDemanding(#[source] Option<Box<dyn Error + Send + Sync>>),
     /// The file ends early or contradicts itself; the source says how, where
     /// the decoder knows.
     #[error("face_image is truncated or damaged")]
@@ -201,7 +246,7 @@ impl From<ImageError> for InputImageError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Unsupported(_) => Self::Unsupported(Some(error)),
-            ImageError::Limits(_) => Self::TooDemanding(Some(error)),
+            ImageError::Limits(_) => Self::TooDemanding(Some(error.into())),
             ImageError::Decoding(_)
             | ImageError::Encoding(_)
             | ImageError::Parameter(_)

@@ -4,60 +4,57 @@ use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder, ImageError};
 
 /// Bytes of a pixel that is red, green and blue.
-const RGB: usize = 3;
+pub(super) const RGB: usize = 3;
 
-/// All pixels of `decoder`, three bytes each. What the file has more than that
-/// is dropped: the lower half of 16 bits, as `imread` does, and transparency.
+/// All pixels of `decoder`, three bytes each, without transparency.
 ///
 /// # Errors
 /// The file is damaged, or its pixels are of a kind that is not read.
 pub(super) fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
     let color = decoder.color_type();
-    let size = usize::from(color.bytes_per_pixel());
     let (width, height) = decoder.dimensions();
     let pixels = width as usize * height as usize;
-    let mut bytes = vec![0; pixels * size.max(RGB)];
-    decoder.read_image(&mut bytes[..pixels * size])?;
+    let mut bytes = vec![0; pixels * usize::from(color.bytes_per_pixel())];
+    decoder.read_image(&mut bytes)?;
     match color {
         ColorType::Rgb8 => {}
-        ColorType::L8 => repack(&mut bytes, pixels, |[level]| [level; RGB]),
-        ColorType::La8 => repack(&mut bytes, pixels, |[level, _]| [level; RGB]),
-        ColorType::Rgba8 => repack(&mut bytes, pixels, |[red, green, blue, _]| {
-            [red, green, blue]
-        }),
-        ColorType::L16 => repack(&mut bytes, pixels, |[a, b]| [high([a, b]); RGB]),
-        ColorType::La16 => repack(&mut bytes, pixels, |[a, b, _, _]| [high([a, b]); RGB]),
-        ColorType::Rgb16 => repack(&mut bytes, pixels, |[a, b, c, d, e, f]| {
-            [high([a, b]), high([c, d]), high([e, f])]
-        }),
-        ColorType::Rgba16 => repack(&mut bytes, pixels, |[a, b, c, d, e, f, _, _]| {
-            [high([a, b]), high([c, d]), high([e, f])]
-        }),
-        ColorType::Rgb32F | ColorType::Rgba32F | _ => return Err(unsupported(color)),
+        ColorType::Rgba8 => drop_alpha(&mut bytes, pixels),
+        _ => return Err(unsupported(color)),
     }
     bytes.truncate(pixels * RGB);
     bytes.shrink_to_fit();
     Ok(bytes)
 }
 
-/// Replaces pixels of `N` bytes by those that `rgb` makes of them, in an order
-/// in which none is overwritten before it is read.
-fn repack<const N: usize>(bytes: &mut [u8], pixels: usize, rgb: impl Fn([u8; N]) -> [u8; RGB]) {
-    let mut replace = |index: usize| {
-        let mut pixel = [0; N];
-        pixel.copy_from_slice(&bytes[index * N..][..N]);
-        bytes[index * RGB..][..RGB].copy_from_slice(&rgb(pixel));
-    };
-    if N < RGB {
-        (0..pixels).rev().for_each(&mut replace);
-    } else {
-        (0..pixels).for_each(&mut replace);
+/// Moves pixels together, in an order in which none is overwritten before it is
+/// read.
+fn drop_alpha(bytes: &mut [u8], pixels: usize) {
+    for index in 0..pixels {
+        let mut pixel = [0; RGB];
+        pixel.copy_from_slice(&bytes[index * 4..][..RGB]);
+        bytes[index * RGB..][..RGB].copy_from_slice(&pixel);
     }
 }
 
-/// The upper eight bits of a level as decoders write it.
-fn high(level: [u8; 2]) -> u8 {
-    u16::from_ne_bytes(level).to_be_bytes()[0]
+/// Replaces what `rgb` holds by the pixels of a row, without transparency.
+pub(super) fn convert(color: ColorType, row: &[u8], rgb: &mut Vec<u8>) {
+    rgb.clear();
+    match color {
+        ColorType::L8 => rgb.extend(row.iter().flat_map(|level| [*level; RGB])),
+        ColorType::La8 => {
+            let (pixels, _) = row.as_chunks::<2>();
+            rgb.extend(pixels.iter().flat_map(|[level, _]| [*level; RGB]));
+        }
+        ColorType::Rgba8 => {
+            let (pixels, _) = row.as_chunks::<4>();
+            rgb.extend(
+                pixels
+                    .iter()
+                    .flat_map(|[red, green, blue, _]| [*red, *green, *blue]),
+            );
+        }
+        _ => rgb.extend(row),
+    }
 }
 
 fn unsupported(color: ColorType) -> ImageError {

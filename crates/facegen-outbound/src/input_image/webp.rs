@@ -1,11 +1,27 @@
 //! What the chunks of a WebP file tell before a decoder looks at it.
 
+use std::borrow::Cow;
+
 use super::vp8l;
+
+/// Where the flags of an extended file are, if its header comes first.
+const FLAGS: usize = 20;
+/// What a flag announces.
+const PROFILE: u8 = 0x20;
+const ALPHA: u8 = 0x10;
+const EXIF: u8 = 0x08;
+const XMP: u8 = 0x04;
+const ANIMATION: u8 = 0x02;
 
 /// What is known of a file without decoding it. Of chunks that come twice all
 /// are looked at, so that it does not matter which the decoder takes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outline {
+pub(super) struct Outline<'b> {
+    /// The flags of an extended file.
+    flags: u8,
+    /// Those of what it holds.
+    held: u8,
+    exif: Option<&'b [u8]>,
     is_animated: bool,
     canvas: Option<(u32, u32)>,
     /// The sides of the largest lossy frame.
@@ -16,19 +32,32 @@ pub(super) struct Outline {
     is_broken: bool,
 }
 
-impl Outline {
+impl<'b> Outline<'b> {
     /// Reads the chunks of the file, and of an animation its first frame.
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub(super) fn read(bytes: &'b [u8]) -> Self {
         let mut outline = Self::default();
+        if bytes.get(12..16) == Some(b"VP8X") {
+            outline.flags = bytes.get(FLAGS).copied().unwrap_or(0);
+        }
         outline.visit(bytes.get(12..).unwrap_or_default(), None);
         outline
     }
 
     /// Looks at chunks, those of a frame of that size or of the whole file.
-    fn visit(&mut self, mut chunks: &[u8], frame: Option<(u32, u32)>) {
+    fn visit(&mut self, mut chunks: &'b [u8], frame: Option<(u32, u32)>) {
         while let Some((name, content, rest)) = split_chunk(chunks) {
             chunks = rest;
+            self.held |= match name {
+                b"ICCP" => PROFILE,
+                b"ALPH" | b"VP8L" => ALPHA,
+                b"EXIF" => EXIF,
+                b"XMP " => XMP,
+                // Its frames may be transparent.
+                b"ANMF" => ALPHA | ANIMATION,
+                _ => 0,
+            };
             match name {
+                b"EXIF" => self.exif = self.exif.or(Some(content)),
                 b"VP8X" => self.canvas = self.canvas.or(sides(content, 4)),
                 b"VP8 " => self.note_lossy(content),
                 b"VP8L" => {
@@ -50,6 +79,24 @@ impl Outline {
                 _ => {}
             }
         }
+    }
+
+    /// The file without the flags of what it does not hold, which its decoder
+    /// would refuse.
+    pub(super) fn mend(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        if self.flags & !self.held == 0 {
+            return Cow::Borrowed(bytes);
+        }
+        let mut mended = bytes.to_owned();
+        if let Some(flags) = mended.get_mut(FLAGS) {
+            *flags &= self.held;
+        }
+        Cow::Owned(mended)
+    }
+
+    /// The EXIF data, if the file announces them.
+    pub(super) fn exif(&self) -> Option<&'b [u8]> {
+        self.exif.filter(|_| self.flags & EXIF != 0)
     }
 
     fn note_lossy(&mut self, content: &[u8]) {
@@ -160,7 +207,8 @@ mod tests {
 
         let frames = file(&[(b"ALPH", &[5; 7]), (b"VP8 ", FRAME)]);
         let frame = [&[0; 16], &frames[12..]].concat();
-        let animated = Outline::read(&file(&[(b"ANIM", &[0; 6]), (b"ANMF", &frame)]));
+        let animated = file(&[(b"ANIM", &[0; 6]), (b"ANMF", &frame)]);
+        let animated = Outline::read(&animated);
         assert_eq!(
             (animated.is_animated, animated.lossy),
             (true, Some((48, 32)))

@@ -45,6 +45,7 @@ fn the_production_file_is_valid() {
     };
     let config = Config::load(&arguments, &Environment::from([])).unwrap();
     assert_eq!(config.log.format, sections::LogFormat::Json);
+    assert!(config.safety.mandatory);
 }
 
 #[test]

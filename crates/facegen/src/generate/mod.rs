@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Picture,
+    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
     RawGenerationRequest,
 };
 use facegen_jobs::{EngineHandle, GenerationEvent};
@@ -38,13 +38,17 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let preset = engine::find(&arguments.engine.models_dir, &arguments.engine.preset)?;
     let request = raw.parse(preset.limits())?.resolve_seed(random_seed);
     let files = OutputFiles::new(arguments.out)?;
-    let face = read_face(&arguments.face)?;
+    let Photograph {
+        picture: face,
+        warnings,
+    } = read_face(&arguments.face)?;
     let engine = engine::start(preset, &arguments.engine)?;
 
     let started = Instant::now();
     let input = GenerationInput { request, face };
     let request = input.request.clone();
-    let output = generate(&engine, input)?;
+    let mut output = generate(&engine, input)?;
+    output.warnings.splice(..0, warnings);
     let encoded = encode(&output.pictures)?;
     let elapsed = started.elapsed();
 
@@ -61,7 +65,7 @@ fn random_seed() -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-fn read_face(path: &Path) -> Result<Picture, Failure> {
+fn read_face(path: &Path) -> Result<Photograph, Failure> {
     let bytes = fs::read(path)
         .with_context(|| format!("face_image {} cannot be read", path.display()))
         .map_err(Failure::FaceImage)?;
@@ -83,7 +87,8 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
 }
 
 fn encode(pictures: &[Picture]) -> Result<Vec<Vec<u8>>, Failure> {
-    let encode = |picture| facegen_engine::encode_png(picture).context("cannot encode the picture");
+    let encode =
+        |picture| facegen_engine::encode_generated(picture).context("cannot encode the picture");
     Ok(pictures.iter().map(encode).collect::<Result<_, _>>()?)
 }
 

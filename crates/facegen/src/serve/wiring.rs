@@ -7,8 +7,10 @@ use anyhow::{Context, Result, anyhow};
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, SafetyChecking,
 };
-use facegen_core::{Backend, Clock, SystemClock};
-use facegen_engine::{CandleBackend, LoadOptions, Preset, SafetyPolicy, encode_png};
+use facegen_core::{Backend, Clock, Picture, SystemClock};
+use facegen_engine::{
+    CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy, encode_generated, encode_png,
+};
 use facegen_jobs::{JobService, JobsConfig, KeyLimits, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{Faces, FolderStore, Guard, HttpWebhooks, ImageLimits, Networks};
 
@@ -60,7 +62,8 @@ pub(super) async fn open_jobs(
         bucket: bucket::open(config)?,
         key_buckets: bucket::of_keys(config, live.guard()),
         webhooks: Arc::new(webhooks),
-        encoder: encoder(),
+        encoder: encoder(encode_generated),
+        upload_encoder: encoder(encode_png),
         master_key: master_key(config, environment)?,
         webhook_body: Arc::new(move |job, now| {
             let settings = settings.get();
@@ -196,8 +199,8 @@ fn safety_policy(config: &Config) -> SafetyPolicy {
     }
 }
 
-fn encoder() -> PictureEncoder {
-    Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string()))
+fn encoder(encode: fn(&Picture) -> Result<Vec<u8>, EngineError>) -> PictureEncoder {
+    Arc::new(move |picture| encode(picture).map_err(|error| error.to_string()))
 }
 
 /// The backend as the config wants it.

@@ -12,14 +12,19 @@ use crate::{process, tools};
 /// The crate of the targets, and what each begins with: files that the tests
 /// have, or seeds of its own.
 const FOLDER: &str = "tests/fuzz";
-const TARGETS: [(&str, &str); 4] = [
-    ("request_body", "tests/fuzz/seeds/request_body"),
-    ("face_source", "tests/fuzz/seeds/face_source"),
+const TARGETS: [(&str, &[&str]); 6] = [
+    ("request_body", &["tests/fuzz/seeds/request_body"]),
+    ("face_source", &["tests/fuzz/seeds/face_source"]),
     (
         "image_decode",
-        "crates/facegen-outbound/tests/assets/images",
+        &[
+            "crates/facegen-outbound/tests/assets/images",
+            "crates/facegen-outbound/tests/assets/faults",
+        ],
     ),
-    ("url_guard", "tests/fuzz/seeds/url_guard"),
+    ("jpeg_scans", &["tests/fuzz/seeds/jpeg_scans"]),
+    ("exif", &["tests/fuzz/seeds/exif"]),
+    ("url_guard", &["tests/fuzz/seeds/url_guard"]),
 ];
 
 /// What each target may take: seconds in all and for one input, and megabytes.
@@ -38,12 +43,12 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
 }
 
 /// How many inputs were tried.
-fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &str) -> Result<u64> {
+fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> Result<u64> {
     let found = workspace.target.join("fuzz").join("corpus").join(target);
     fs::create_dir_all(&found)?;
     let mut command = command(workspace, program);
     // The first folder is the one that new inputs are kept in.
-    command.arg(target).arg(&found).arg(seeds).arg("--");
+    command.arg(target).arg(&found).args(seeds).arg("--");
     let statistics = found.with_extension("log");
     // Beside the folder, where what fails is put.
     let prefix = format!("-artifact_prefix={}-", found.display());
@@ -83,7 +88,9 @@ mod tests {
         for (target, seeds) in TARGETS {
             let program = format!("{FOLDER}/targets/{target}.rs");
             assert!(root.join(program).is_file(), "{target}");
-            assert!(root.join(seeds).read_dir().unwrap().count() > 5, "{seeds}");
+            for seeds in seeds {
+                assert!(root.join(seeds).read_dir().unwrap().count() > 5, "{seeds}");
+            }
         }
     }
 

@@ -80,8 +80,8 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         names: &["png"],
-        holders: &["facegen-engine"],
-        reason: "output pictures are encoded in one crate",
+        holders: &["facegen-engine", "facegen-outbound"],
+        reason: "pictures are encoded in engine, photographs are read in outbound",
     },
     Reserved {
         names: &["hf-hub", "tokenizers"],

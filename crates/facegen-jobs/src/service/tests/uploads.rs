@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it.
+/// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it,
+/// which turns light into dark in what was sent.
 fn upload(key: KeyId) -> Upload {
     let image = FaceImage::from(b"photograph".to_vec());
     Upload { key, image }
@@ -26,7 +27,7 @@ async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
     assert_eq!(submit(&service, key, "another").await.id.get(), 4);
     for uploaded in [first, second] {
         let file = service.read(&uploaded.file).await.unwrap();
-        assert_eq!(file.unwrap(), [b'p'; 32 * 32 * 3]);
+        assert_eq!(file.unwrap(), [!b'p'; 32 * 32 * 3]);
     }
 }
 
@@ -34,7 +35,7 @@ async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
 async fn long_files_count_as_they_are() {
     let world = World::new();
     let mut ports = world.ports();
-    ports.encoder = Arc::new(|_| Ok(vec![0; 400_000]));
+    ports.upload_encoder = Arc::new(|_| Ok(vec![0; 400_000]));
     let mut config = world.config();
     config.key_limits.upload_bytes = 1_000_000;
     let service = JobService::open(config, ports).await.unwrap();
@@ -56,7 +57,7 @@ async fn a_full_key_is_refused_before_anything_is_decoded() {
     let encoded = Arc::new(AtomicUsize::new(0));
     let mut ports = world.ports();
     let count = Arc::clone(&encoded);
-    ports.encoder = Arc::new(move |_| {
+    ports.upload_encoder = Arc::new(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(vec![1])
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Picture};
+use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photograph, Picture};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -37,9 +37,10 @@ impl FaceReader for Hosts {
         Ok(FaceImage::from(b"face".to_vec()))
     }
 
-    fn decode(&self, _: &FaceImage) -> Result<Picture, FaceError> {
+    fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
         self.decoded.send_modify(|count| *count += 1);
         let grey = Picture::new(32, 32, vec![0; 32 * 32 * 3]);
+        let grey = grey.map(Photograph::from);
         grey.map_err(|error| FaceError::new(error.to_string()))
     }
 }

@@ -247,6 +247,35 @@ async fn photographs_behind_urls_are_fetched() {
 }
 
 #[tokio::test]
+async fn warnings_about_a_photograph_are_those_of_its_job() {
+    const ODD: &str = "http://faces.example/odd.jpg";
+    let world = World::new();
+    let mut ports = world.ports();
+    ports.faces = Arc::new(FakeFaceReader::default().with(ODD, b"odd"));
+    let service = JobService::open(world.config(), ports).await.unwrap();
+    let key = new_key(&service).await;
+    let running = service.start();
+    running.attach(world.engine());
+    let inline = |bytes: &[u8]| FaceSource::Inline(FaceImage::from(bytes.to_vec()));
+    for (face, warnings) in [
+        (
+            FaceSource::Url(ODD.into()),
+            ["face_image is odd"].as_slice(),
+        ),
+        (inline(b"odd"), &["face_image is odd"]),
+        (inline(b"even"), &[]),
+    ] {
+        let mut submission = submission(key, request("a person"));
+        submission.face = face;
+        let job = service.submit(submission).await.unwrap();
+        let job = end_of(&service, job.id).await;
+        assert_eq!(job.state, JobState::Succeeded);
+        assert_eq!(job.warnings, warnings);
+    }
+    drop(running);
+}
+
+#[tokio::test]
 async fn pictures_that_cannot_be_encoded_fail_their_job() {
     let world = World::new();
     for panics in [false, true] {

@@ -1,0 +1,119 @@
+//! Thousands of JPEG files, written here in every way that their scans can be
+//! cut, and compared with what their coefficients show.
+//!
+//! | chapter | holds |
+//! |---|---|
+//! | `grid` | which files there are |
+//! | `picture` | the coefficients |
+//! | `writer`, `scans`, `bits` | from coefficients to a file |
+//! | `oracle` | from coefficients to what is seen |
+//!
+//! That the writer and the oracle are right was shown by the reference reader:
+//! `check.py` compares all files with it and prints their hash, which stands
+//! here. The decoder under test has no part in that.
+
+mod bits;
+mod grid;
+mod oracle;
+mod picture;
+mod scans;
+mod writer;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use facegen_outbound::{ImageLimits, read_image};
+use sha2::{Digest, Sha256};
+
+/// The hash of all files, which changes only with those that `check.py` saw.
+const HASH: &str = include_str!("grid.sha256");
+
+/// How far a picture may be from what it shows, in levels on average.
+const MOST: f64 = 0.6;
+
+const LIMITS: ImageLimits = ImageLimits {
+    max_bytes: 1_000_000,
+    max_pixels: 100_000,
+    min_side: 1,
+};
+
+#[test]
+fn every_file_of_the_grid_shows_what_its_coefficients_do() {
+    let (mut files, mut wrong) = (0, Vec::new());
+    for (picture, cases) in grid::pictures() {
+        let shown = oracle::pixels(&picture);
+        for case in cases {
+            files += 1;
+            let photograph = read_image(&case.file, &LIMITS);
+            let reason = match photograph {
+                Err(error) => error.to_string(),
+                Ok(photograph) if !photograph.warnings.is_empty() => photograph.warnings.join(", "),
+                Ok(photograph) => {
+                    let distance = distance(photograph.picture.rgb(), &shown);
+                    if distance < MOST {
+                        continue;
+                    }
+                    format!("{distance} levels away")
+                }
+            };
+            wrong.push(format!("{}: {reason}", case.name));
+        }
+    }
+    assert!(files >= 10_000, "{files}");
+    let some = wrong.iter().take(20).cloned().collect::<Vec<_>>();
+    assert!(wrong.is_empty(), "{} of {files}: {some:#?}", wrong.len());
+}
+
+#[test]
+fn the_grid_is_the_one_that_the_reference_reader_agreed_with() {
+    let mut hasher = Sha256::new();
+    for (_, cases) in grid::pictures() {
+        cases.iter().for_each(|case| hasher.update(&case.file));
+    }
+    let hash = hasher
+        .finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        });
+    assert_eq!(hash, HASH.trim(), "run check.py");
+}
+
+/// For `check.py`: every file, and what it shows, in a folder.
+#[test]
+#[ignore = "writes files for check.py"]
+fn write_the_grid() {
+    let folder = std::env::var("GRID").unwrap();
+    let folder = Path::new(&folder);
+    let mut index = String::new();
+    let mut number = 0;
+    for (picture, cases) in grid::pictures() {
+        let shown = oracle::pixels(&picture);
+        let shown: Vec<u8> = shown
+            .iter()
+            .flatten()
+            .map(|level| level.round() as u8)
+            .collect();
+        for case in cases {
+            fs::write(folder.join(format!("{number}.jpg")), &case.file).unwrap();
+            fs::write(folder.join(format!("{number}.rgb")), &shown).unwrap();
+            writeln!(index, "{number}\t{}", case.name).unwrap();
+            number += 1;
+        }
+    }
+    fs::write(folder.join("index"), index).unwrap();
+}
+
+/// How far two pictures are apart, in levels on average.
+fn distance(rgb: &[u8], shown: &[[f64; 3]]) -> f64 {
+    let levels = shown.iter().flatten();
+    assert_eq!(rgb.len(), levels.clone().count());
+    let sum: f64 = rgb
+        .iter()
+        .zip(levels)
+        .map(|(level, shown)| (f64::from(*level) - shown).abs())
+        .sum();
+    sum / rgb.len() as f64
+}

@@ -1,0 +1,107 @@
+//! The file: segments around the scans.
+
+use super::bits::{Shape, Table};
+use super::picture::{Coefficients, ZIGZAG};
+use super::scans::{Coder, Scan};
+
+/// How a picture is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The marker of the frame.
+    pub(crate) frame: u8,
+    pub(crate) scans: Vec<Scan>,
+    /// MCUs between two restart markers, or zero.
+    pub(crate) restart: usize,
+    pub(crate) shape: Shape,
+    /// Segments before the others, whole.
+    pub(crate) first: Vec<u8>,
+    /// What components are called.
+    pub(crate) names: [u8; 4],
+}
+
+impl Plan {
+    pub(crate) fn write(&self, picture: &Coefficients) -> Vec<u8> {
+        let mut file = vec![0xFF, 0xD8];
+        file.extend(&self.first);
+        for (number, component) in picture.components.iter().enumerate() {
+            let steps = ZIGZAG.map(|place| component.quantization[place] as u8);
+            segment(
+                &mut file,
+                0xDB,
+                &[[number as u8].as_slice(), &steps].concat(),
+            );
+        }
+        self.write_frame(&mut file, picture);
+        if self.restart > 0 {
+            segment(&mut file, 0xDD, &(self.restart as u16).to_be_bytes());
+        }
+        for scan in &self.scans {
+            self.write_scan(&mut file, picture, scan);
+        }
+        file.extend([0xFF, 0xD9]);
+        file
+    }
+
+    fn write_frame(&self, file: &mut Vec<u8>, picture: &Coefficients) {
+        let mut content = vec![8];
+        content.extend((picture.size.1 as u16).to_be_bytes());
+        content.extend((picture.size.0 as u16).to_be_bytes());
+        content.push(picture.components.len() as u8);
+        for (number, component) in picture.components.iter().enumerate() {
+            let (h, v) = component.factors;
+            content.extend([self.names[number], (h << 4 | v) as u8, number as u8]);
+        }
+        segment(file, self.frame, &content);
+    }
+
+    /// The tables of a scan stand before it: later ones take the place of
+    /// earlier ones.
+    fn write_scan(&self, file: &mut Vec<u8>, picture: &Coefficients, scan: &Scan) {
+        let tables = [
+            Table::new((0..12).collect(), self.shape),
+            Table::new(levels_and_runs(), self.shape),
+        ];
+        let (dc, ac) = scan.needs();
+        // The first component alone has the tables of number zero.
+        let number = |component: usize| u8::from(component > 0);
+        let mut numbers: Vec<u8> = scan.components.iter().map(|name| number(*name)).collect();
+        numbers.dedup();
+        for number in numbers {
+            for (class, table, needed) in [(0, &tables[0], dc), (0x10, &tables[1], ac)] {
+                if needed {
+                    let content = [&[class | number], table.definition().as_slice()].concat();
+                    segment(file, 0xC4, &content);
+                }
+            }
+        }
+        let mut content = vec![scan.components.len() as u8];
+        for component in &scan.components {
+            content.extend([self.names[*component], number(*component) * 0x11]);
+        }
+        let (before, low) = scan.bits;
+        content.extend([
+            scan.band.0 as u8,
+            scan.band.1 as u8,
+            (before << 4 | low) as u8,
+        ]);
+        segment(file, 0xDA, &content);
+        file.extend(Coder::code(picture, scan, &tables, self.restart));
+    }
+}
+
+pub(crate) fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {
+    let length = (content.len() + 2) as u16;
+    file.extend([0xFF, marker]);
+    file.extend(length.to_be_bytes());
+    file.extend(content);
+}
+
+/// Runs of up to fifteen zeros before levels of up to ten bits, sixteen zeros,
+/// and ends of blocks; the shortest first.
+fn levels_and_runs() -> Vec<u8> {
+    let levels = (1..=10).flat_map(|size| (0..16).map(move |zeros| zeros << 4 | size));
+    let ends = (0..16).map(|size| size << 4);
+    let mut symbols: Vec<u8> = ends.chain(levels).collect();
+    symbols.sort_by_key(|symbol| (symbol >> 4) + (symbol & 0xF));
+    symbols
+}
