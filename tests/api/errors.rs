@@ -51,7 +51,7 @@ fn errors() -> Vec<ApiError> {
     all
 }
 
-fn job_errors() -> [JobError; 11] {
+fn job_errors() -> [JobError; 12] {
     let (path, source) = ("/inside".into(), ErrorKind::StorageFull.into());
     [
         JobError::QueueFull {
@@ -66,6 +66,7 @@ fn job_errors() -> [JobError; 11] {
             limit: 2_000_000_000,
             retry_after: PAUSE,
         },
+        JobError::TooManyReaders,
         JobError::IdempotencyKeyTaken,
         FaceError::new("face_image is truncated or damaged").into(),
         BucketFault::NoSuchBucket.into(),
@@ -112,6 +113,7 @@ fn job_name(error: &JobError) -> &'static str {
         JobError::QueueFull { .. } => "queue full",
         JobError::TooManyRequests { .. } => "too many requests",
         JobError::UploadsFull { .. } => "uploads full",
+        JobError::TooManyReaders => "too many readers",
         JobError::IdempotencyKeyTaken => "idempotency key taken",
         JobError::Face(_) => "face",
         JobError::Bucket(_) => "bucket",
@@ -145,6 +147,6 @@ async fn every_error_is_told_as_it_was() {
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
     // All of them but those of a store of pictures, which are told like others.
-    assert_eq!(told.len(), 33);
+    assert_eq!(told.len(), 34);
     assert_json_snapshot!(told);
 }

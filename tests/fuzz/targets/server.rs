@@ -123,6 +123,7 @@ fn jobs_config(folder: &Path) -> JobsConfig {
         step_timeout: Duration::from_mins(5),
         keep_pictures: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
+        face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
     }
 }

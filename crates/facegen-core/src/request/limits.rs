@@ -50,7 +50,7 @@ impl Default for SizeLimits {
 
 impl SizeLimits {
     /// Largest side that any preset may offer.
-    pub(super) const LARGEST: u32 = 8192;
+    pub(crate) const LARGEST: u32 = 2048;
 
     /// The sides that are accepted.
     #[must_use]
@@ -105,7 +105,7 @@ impl TryFrom<Sizes> for SizeLimits {
             (multiples, "its sides have to be multiples of multiple_of"),
             (
                 in_order,
-                "its sides have to be min_side <= default_side <= max_side <= 8192",
+                "its sides have to be min_side <= default_side <= max_side <= 2048",
             ),
             (
                 // So that a side that is fitted to the other is never too short.

@@ -1,5 +1,6 @@
 //! Who is connected, and who gives way when places are wanted.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -108,7 +109,9 @@ impl State {
             return true;
         }
         let waited = these().filter_map(|(number, open)| Some((open.turn.waits()?, *number)));
-        let longest = waited.max().filter(|(waited, _)| *waited >= silent);
+        // Of those that are as silent, the one that came first.
+        let longest = waited.max_by_key(|(waited, number)| (*waited, Reverse(*number)));
+        let longest = longest.filter(|(waited, _)| *waited >= silent);
         let Some((_, number)) = longest else {
             return false;
         };
