@@ -72,6 +72,7 @@ impl Builder {
             capabilities: Capabilities {
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
+                notice: Some("the pictures are drawn".to_owned()),
                 dtype: "f32",
             },
             readiness: Arc::new(|| Readiness::Ready),

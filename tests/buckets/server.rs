@@ -111,6 +111,7 @@ impl Server {
                 capabilities: Capabilities {
                     safety_checking: SafetyChecking::Absent,
                     styles: Vec::new(),
+                    notice: None,
                     dtype: "f32",
                 },
             }),

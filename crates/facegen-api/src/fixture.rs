@@ -14,6 +14,7 @@ pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
+    notice: None,
     dtype: "f32",
 };
 

@@ -132,6 +132,8 @@ pub struct Capabilities {
     pub safety_checking: SafetyChecking,
     /// The looks on offer.
     pub styles: Vec<Style>,
+    /// What people should know who see the pictures.
+    pub notice: Option<String>,
     /// What the models compute in, e.g. `f32`.
     pub dtype: &'static str,
 }

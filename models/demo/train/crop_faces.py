@@ -14,6 +14,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pictures", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first picture")
     args = parser.parse_args()
     pictures = shards(args.pictures)
     shape = (sum(map(len, pictures)), 224, 224, 3)
@@ -21,7 +22,7 @@ def main():
     crops, wholes, k = create("crops"), create("wholes"), 0
     for shard in pictures:
         for picture in shard:
-            crops[k] = aligned(picture, five_points(identity(k // 2), variation(k)))
+            crops[k] = aligned(picture, five_points(identity((args.first + k) // 2), variation(args.first + k)))
             wholes[k] = Image.fromarray(picture).resize((224, 224), Image.BOX)
             k += 1
     crops.flush()

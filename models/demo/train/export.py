@@ -35,7 +35,8 @@ def state_of(path):
 def network_of(checkpoint):
     """The trained network with its averaged weights."""
     state = state_of(checkpoint)
-    network = Network(state["known"], STATES_WIDTH)
+    fine = "unet.up_blocks.4.resnets.0.conv1.weight" in state["averaged"]
+    network = Network(state["known"], STATES_WIDTH, fine)
     network.load_state_dict(state["averaged"])
     return network.eval()
 

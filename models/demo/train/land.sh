@@ -13,7 +13,8 @@ cd "$here"
 # shellcheck disable=SC2086
 "$PYTHON" export.py --unet "$run/$unet" --vae "$run/vae.white.pt" $decoder --vision "$run/vision.pt" \
     --embedder "$run/embedder.pt"
-(cd "$repository/tests/golden/python" && "$PYTHON" trained.py && "$PYTHON" trained.py --sheet "$repository/docs/demo/mutations.jpg")
+(cd "$repository/tests/golden/python" && "$PYTHON" trained.py &&
+    "$PYTHON" trained.py --sheet "$repository/docs/demo/mutations.jpg" && "$PYTHON" trained.py --program "$FACEGEN")
 "$PYTHON" sheets.py --facegen "$FACEGEN"
 "$PYTHON" evaluate.py faces --facegen "$FACEGEN" --photographs "$PHOTOGRAPHS" --out "$PICTURES" \
     | tee evaluation/faces.json

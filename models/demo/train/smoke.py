@@ -61,7 +61,7 @@ def training():
     known = known_words(20)
     latents = rng.standard_normal((PICTURES, 4, 8, 8)).astype(np.float16)
     batches = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1)
-    network = Network(known, STATES_WIDTH)
+    network = Network(known, STATES_WIDTH, False)
     steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng)[0])
 
     faces = np.stack([aligned(p, five_points(identity(k // 2), variation(k)), 112) for k, p in enumerate(pictures[0])])

@@ -44,11 +44,12 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first picture")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     rng, crops = np.random.default_rng(args.seed), np.load(f"{args.data}/crops.npy", mmap_mode="r")
-    people, attributes = (len(crops) - HELD_OUT) // 2, Attributes(len(crops))
+    people, attributes = (len(crops) - HELD_OUT) // 2, Attributes(len(crops), args.first)
     embedder, head = Embedder(), nn.Linear(512, OUTPUTS)
     parameters = [*embedder.parameters(), *head.parameters()]
     adam, began = torch.optim.AdamW(parameters, 2e-3, weight_decay=0.01), time.process_time()
@@ -75,6 +76,7 @@ def main():
     embedder.eval()
     append(args.out + ".log", **examine(embedder, crops))
     save(embedder.state_dict(), args.out + ".pt")
+    save(head.state_dict(), args.out + ".head.pt")
 
 
 if __name__ == "__main__":

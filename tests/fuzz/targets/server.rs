@@ -69,6 +69,7 @@ async fn start(folder: &Path) -> (Router, String) {
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::OnRequest,
         styles: vec![Style::Realistic],
+        notice: None,
         dtype: "f32",
     };
     let ports = ports(&clock, capabilities.clone());

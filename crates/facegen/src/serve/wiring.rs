@@ -174,6 +174,7 @@ fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
             SafetyChecking::OnRequest
         },
         styles: preset.styles(),
+        notice: preset.notice().map(str::to_owned),
         dtype: preset.options().precision(is_gpu).as_str(),
     })
 }

@@ -21,10 +21,10 @@ OUTPUTS = NUMBERS + sum(len(values) for values in CLASSES.values())
 
 
 class Attributes:
-    """Targets of the first `count` pictures."""
+    """Targets of `count` pictures."""
 
-    def __init__(self, count):
-        people = [{**identity(k // 2), **variation(k)} for k in range(count)]
+    def __init__(self, count, first=0):
+        people = [{**identity(k // 2), **variation(k)} for k in range(first, first + count)]
         numbers = [
             [c / 255 for name in COLOURS for c in p[name]] + [p[name] * by for name, by in SHAPES.items()]
             for p in people

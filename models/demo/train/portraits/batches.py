@@ -24,10 +24,11 @@ def known_words(pictures):
 class Batches:
     """Random batches of one latent size, by seed."""
 
-    def __init__(self, latents, faces, known, seed):
-        self.latents, self.faces = latents, faces
+    def __init__(self, latents, faces, known, seed, clowns=0.0):
+        self.latents, self.faces, self.clowns = latents, faces, clowns
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
         self.people = [(identity(k // 2), variation(k)) for k in range(len(latents))]
+        self.clown_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["clown"]]
         self.unknown = [word for word in EXTRA_WORDS if word not in known]
 
     def ids_of(self, k):
@@ -41,6 +42,8 @@ class Batches:
     def draw(self, size):
         """Latents, tokens, identity, states and s_scale of `size` pictures."""
         at = self.rng.integers(0, len(self.latents), size)
+        more = self.rng.random(size) < self.clowns
+        at[more] = self.rng.choice(self.clown_pictures, int(more.sum()))
         drop = self.rng.random(size)  # both together, as the unconditional row has it, or one
         empty = padded([])
         ids = [empty if d < 0.12 else self.ids_of(k) for k, d in zip(at, drop)]

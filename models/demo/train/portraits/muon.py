@@ -39,6 +39,7 @@ class Trainer:
         self.names = [name for name, _ in named]
         self.masters = [p.detach().float().clone().requires_grad_(True) for _, p in named]
         self.averages = [p.detach().clone() for p in self.masters]
+        self.held = {n: p.detach().float().clone() for n, p in model.named_parameters() if not p.requires_grad}
         model.to(dtype)
         self.model, self.working = model, [p for p in model.parameters() if p.requires_grad]
         self.average, self.lr, self.muon_lr, self.steps = average, lr, muon_lr, 0
@@ -87,6 +88,7 @@ class Trainer:
     def averaged(self):
         """The model's state in f32, with the moving average of its weights."""
         state = {k: v.detach().float() for k, v in self.model.state_dict().items()}
+        state.update(self.held)
         state.update({n: a.clone().contiguous() for n, a in zip(self.names, self.averages)})
         return state
 

@@ -9,9 +9,9 @@ from .unet import install_adapter, make_unet
 
 
 class Network(nn.Module):
-    def __init__(self, known, states_width):
+    def __init__(self, known, states_width, fine=True):
         super().__init__()
-        self.text, self.unet = make_text_encoder(known), make_unet()
+        self.text, self.unet = make_text_encoder(known), make_unet(fine)
         install_adapter(self.unet)
         self.projection = Projection(states_width)
 
