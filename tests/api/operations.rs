@@ -11,7 +11,10 @@ use crate::server::{Builder, MAKE_GEN, TestServer, request};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_root_says_what_this_is() {
     let server = TestServer::start().await;
-    assert_eq!(server.get("/").await.ok()["name"], "facegen");
+    let index = server.get("/").await.ok();
+    assert_eq!(index["name"], "facegen");
+    assert_eq!(index["styles"], json!(["realistic", "anime"]));
+    assert_eq!(index["notice"], "the pictures are drawn");
 }
 
 #[tokio::test(flavor = "multi_thread")]

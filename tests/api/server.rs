@@ -76,6 +76,7 @@ impl Builder {
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
                 limits: RequestLimits::default(),
+                notice: Some("the pictures are drawn".to_owned()),
                 dtype: "f32",
             },
             readiness: Arc::new(|| Readiness::Ready),

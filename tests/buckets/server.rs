@@ -112,6 +112,7 @@ impl Server {
                     safety_checking: SafetyChecking::Absent,
                     styles: Vec::new(),
                     limits: RequestLimits::default(),
+                    notice: None,
                     dtype: "f32",
                 },
             }),

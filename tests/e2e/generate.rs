@@ -1,4 +1,4 @@
-//! `facegen generate` with the demo preset, at 64×64.
+//! `facegen generate` with a preset of random weights, at 64×64.
 
 use std::fs;
 use std::sync::LazyLock;

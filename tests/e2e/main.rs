@@ -1,17 +1,21 @@
 //! The program as its users meet it: built, started, and judged by what it
 //! prints, writes and returns.
 //!
-//! - [`generate`]: `facegen generate` with the demo preset
-//! - [`server`]: `facegen serve` with the demo preset
+//! - [`generate`]: `facegen generate` with a preset of random weights
+//! - [`server`]: `facegen serve` with a preset of random weights
 //! - [`doctor`]: `facegen doctor`, on a sound machine and on another
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
 //! - [`output`]: what commands print, also where it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
+//! - [`demo`]: the demo preset as it ships
+//! - [`training`]: the code that trained it
 
 #[cfg(test)]
 mod compose;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
@@ -28,3 +32,5 @@ mod program;
 mod python;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod training;

@@ -12,22 +12,25 @@ use crate::program::{Generate, photograph};
 
 const ADAPTER: &str = r#"{"cross_attention_dim": 128, "clip_embedding_dim": 128}"#;
 
-/// A folder of presets with one that is the demo preset but for its adapter.
+/// A folder of presets with one that is the preset of random weights but for its
+/// adapter.
 fn presets() -> Result<TempDir> {
     let folder = TempDir::new()?;
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    symlink(shipped.join("demo"), folder.path().join("demo"))?;
+    let of_tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
+    for name in ["demo", "random"] {
+        symlink(of_tests.join(name), folder.path().join(name))?;
+    }
     fs::create_dir_all(folder.path().join("plus/adapter"))?;
     fs::write(folder.path().join("plus/adapter/config.json"), ADAPTER)?;
 
-    let demo = fs::read_to_string(shipped.join("demo.toml"))?;
-    let (without_embedder, _) = demo
+    let random = fs::read_to_string(of_tests.join("random.toml"))?;
+    let (without_embedder, _) = random
         .split_once("[components.face_embedder]")
-        .expect("the demo preset ends with its embedder");
+        .expect("the preset ends with its embedder");
     let plus = without_embedder
-        .replace("name = \"demo\"", "name = \"plus\"")
+        .replace("name = \"random\"", "name = \"plus\"")
         .replace("[options]", "[options]\nadapter_kind = \"plus-face\"")
-        .replace("demo/adapter/config.json", "plus/adapter/config.json");
+        .replace("random/adapter/config.json", "plus/adapter/config.json");
     fs::write(folder.path().join("plus.toml"), plus)?;
     Ok(folder)
 }

@@ -8,12 +8,12 @@ use facegen_engine::{CandleBackend, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 
 fn backend(data_dir: PathBuf, batch_limit: usize) -> CandleBackend {
-    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
+    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
     let options = LoadOptions {
         data_dir,
         ..LoadOptions::default()
     };
-    CandleBackend::load(&Preset::find(&models, "demo").unwrap(), &options)
+    CandleBackend::load(&Preset::find(&models, "random").unwrap(), &options)
         .unwrap()
         .with_batch_limit(batch_limit)
 }

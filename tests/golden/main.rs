@@ -44,6 +44,8 @@ mod styles;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod trained;
+#[cfg(test)]
 mod unet;
 #[cfg(test)]
 mod vae;

@@ -82,7 +82,7 @@ fn tolerances_are_at_most_a_hundred_thousandth_of_the_deviation() {
 /// not the near-silent inputs that magnify rounding on purpose.
 fn is_module(name: &str, suffix: &str) -> bool {
     let absolute = ["timesteps", "alphas_cumprod", "time_proj", "quiet", "bytes"];
-    let picture = name == "end_to_end" && suffix == "image";
+    let picture = ["end_to_end", "trained"].contains(&name) && suffix == "image";
     !name.starts_with("vision")
         && name != "noise"
         && !picture
@@ -97,6 +97,7 @@ fn absolute_tolerances_stay_where_they_are() {
         ("noise", "randn", 2e-6),
         ("noise", "rand.", 3e-8),
         ("end_to_end", "image", 1.0),
+        ("trained", "image", 1.0),
         ("vae", "bytes", 0.01),
         ("unet", "time_proj.32", 1e-4),
         ("vision_alignment", "crop", 0.02),

@@ -42,12 +42,12 @@ fn spoil(checkpoint: &Path, tensor: &str, value: f32) -> PathBuf {
 #[test]
 fn a_picture_that_is_not_finite_is_an_error_of_its_own() {
     let presets = Presets::new();
-    let demo = presets.write(|manifest| manifest).unwrap();
-    let mut backend = presets.load(&demo);
+    let random = presets.write(|manifest| manifest).unwrap();
+    let mut backend = presets.load(&random);
     backend.admit(&input(&[("prompt", "a portrait")])).unwrap();
     assert!(matches!(end_of(&mut backend), SlotEvent::Finished { .. }));
 
-    let checkpoint = file_below(&presets.data_dir().join("synthetic/demo/vae"));
+    let checkpoint = file_below(&presets.data_dir().join("synthetic/random/vae"));
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let spoilt = spoil(&checkpoint, "decoder.conv_out.bias", value);
         let source = format!("source = {{ path = {spoilt:?} }}");

@@ -16,6 +16,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| Capabi
     safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
     limits: RequestLimits::default(),
+    notice: None,
     dtype: "f32",
 });
 

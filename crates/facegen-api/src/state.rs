@@ -137,6 +137,8 @@ pub struct Capabilities {
     pub styles: Vec<Style>,
     /// The sizes and numbers of steps on offer.
     pub limits: RequestLimits,
+    /// What people should know who see the pictures.
+    pub notice: Option<String>,
     /// What the models compute in, e.g. `f32`.
     pub dtype: &'static str,
 }

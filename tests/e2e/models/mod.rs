@@ -14,7 +14,7 @@ use hub::{COMMIT, Hub, SIGNATURE, sha256};
 use program::Models;
 
 const REPO: &str = "lab/faces";
-const EMBEDDER: &str = "demo/face_embedder/tiny_embedder.onnx";
+const EMBEDDER: &str = "demo/face_embedder/portrait_embedder.onnx";
 
 /// The lines of a component that is `file` of the hub.
 fn of_hub(file: &str, more: &str) -> String {

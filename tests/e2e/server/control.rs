@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::client::{request, request_with};
 use super::process::{API_KEY, Server, Site};
 use super::receiver::Receiver;
+use crate::program::PRESETS;
 
 const ENDPOINT: &str = "/api/v1/enterprise/face_gen";
 
@@ -86,8 +87,7 @@ fn a_restarted_server_makes_what_waited() -> Result<()> {
 #[test]
 fn models_that_cannot_be_loaded_again_are_told_and_can_be_repaired() -> Result<()> {
     let models = TempDir::new()?;
-    copy(Path::new("models/demo"), &models.path().join("demo"))?;
-    fs::copy("models/demo.toml", models.path().join("demo.toml"))?;
+    copy(Path::new(PRESETS), models.path())?;
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set(
         "FACEGEN__ENGINE__MODELS_DIR",
@@ -190,7 +190,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
+        // A link to a folder as well.
+        if entry.path().is_dir() {
             copy(&entry.path(), &to)?;
         } else {
             fs::copy(entry.path(), to)?;

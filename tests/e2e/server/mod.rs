@@ -1,4 +1,4 @@
-//! `facegen serve` with the demo preset, over HTTP.
+//! `facegen serve` with a preset of random weights, over HTTP.
 //!
 //! - [`process`]: one server, and what it logs
 //! - [`logs`]: logs that cannot be written

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use super::client::{Client, SECRETS};
-use crate::program::{executable, shared_data};
+use crate::program::{PRESETS, executable, shared_data};
 
 /// The key of every server here, unless a test wants none.
 pub(super) const API_KEY: &str = "e2e-key-that-no-log-shows";
@@ -44,7 +44,9 @@ impl Site {
             folder,
             variables: Vec::new(),
         };
-        Ok(site.with("FACEGEN_API_KEY", API_KEY))
+        Ok(site
+            .with("FACEGEN_API_KEY", API_KEY)
+            .with("FACEGEN__ENGINE__MODELS_DIR", PRESETS))
     }
 
     /// Sets an environment variable for the servers started from now on.
@@ -101,7 +103,7 @@ impl Site {
     /// Starts a server without waiting for it.
     pub(super) fn launch(&self) -> Result<Server> {
         let mut command =
-            self.command(&["serve", "--preset", "demo", "--listen", "127.0.0.1:0"])?;
+            self.command(&["serve", "--preset", "random", "--listen", "127.0.0.1:0"])?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();

@@ -70,6 +70,7 @@ async fn start(folder: &Path) -> (Router, String) {
         safety_checking: SafetyChecking::OnRequest,
         styles: vec![Style::Realistic],
         limits: RequestLimits::default(),
+        notice: None,
         dtype: "f32",
     };
     let ports = ports(&clock, capabilities.clone());

@@ -8,7 +8,7 @@ use super::rewrite::rewritten;
 
 const PROMPT: [(&str, &str); 1] = [("prompt", "a man")];
 
-/// The attentions of the demo preset's UNet by the adapter's numbers, in
+/// The attentions of the random preset's UNet by the adapter's numbers, in
 /// kohya's spelling: as in the script that makes `faceid_lora.safetensors`.
 fn attentions() -> Vec<String> {
     let down = (0..3).flat_map(|level| (0..2).map(move |index| ("down_blocks", level, index)));
@@ -37,9 +37,9 @@ fn of_kohya(name: &str) -> Option<String> {
     ))
 }
 
-/// The adapter that the demo preset made for itself.
+/// The adapter that the random preset made for itself.
 fn adapter(presets: &Presets) -> PathBuf {
-    let folder = presets.data_dir().join("synthetic/demo/adapter");
+    let folder = presets.data_dir().join("synthetic/random/adapter");
     std::fs::read_dir(folder)
         .unwrap()
         .next()
@@ -53,14 +53,14 @@ fn with_files(presets: &Presets, adapter: &Path, lora: &Path) -> facegen_engine:
     let lora = format!("[components.lora]\nsource = {{ path = \"{lora}\" }}\nlicence = \"MIT\"\n");
     let adapter = format!("source = {{ path = \"{adapter}\" }}");
     presets
-        .write(|demo| demo.replace("source = { synthetic = 3 }", &adapter) + "\n" + &lora)
+        .write(|random| random.replace("source = { synthetic = 3 }", &adapter) + "\n" + &lora)
         .unwrap()
 }
 
 #[test]
 fn a_lora_in_a_file_of_its_own_makes_the_same_picture() {
     let presets = Presets::new();
-    let mut backend = presets.load(&presets.write(|demo| demo).unwrap());
+    let mut backend = presets.load(&presets.write(|random| random).unwrap());
     let expected = picture(&mut backend, &PROMPT);
     let whole = adapter(&presets);
     let without = rewritten(&whole, |tensors| {
@@ -82,8 +82,8 @@ fn a_lora_in_a_file_of_its_own_makes_the_same_picture() {
 #[test]
 fn plus_face_has_no_lora() {
     let table = "[components.lora]\nsource = { path = \"x\" }\nlicence = \"MIT\"\n";
-    let refused = Presets::new().write(|demo| {
-        let kind = demo.replace("dtype =", "adapter_kind = \"plus-face\"\ndtype =");
+    let refused = Presets::new().write(|random| {
+        let kind = random.replace("dtype =", "adapter_kind = \"plus-face\"\ndtype =");
         format!("{kind}\n{table}")
     });
     let reason = refused.unwrap_err();

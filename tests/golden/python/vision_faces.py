@@ -1,4 +1,4 @@
-"""YuNet on photographs, and the demo embedder on one of the faces it finds.
+"""YuNet on photographs, and the random embedder of the tests on one of the faces it finds.
 
 Source: OpenCV `modules/objdetect/src/face_detect.cpp` (decoding), insightface `model_zoo/scrfd.py` (letterbox),
 `model_zoo/arcface_onnx.py` (the embedder's input). The networks run in onnxruntime; OpenCV's own detector class must
@@ -19,7 +19,7 @@ from vision_alignment import norm_crop
 from vision_photographs import photograph
 
 YUNET = str(REPOSITORY / "models/demo/face_detector/yunet_2023mar.onnx")
-EMBEDDER = str(REPOSITORY / "models/demo/face_embedder/tiny_embedder.onnx")
+EMBEDDER = str(REPOSITORY / "tests/assets/presets/random/face_embedder/tiny_embedder.onnx")
 CANVAS = 640
 SCORE_THRESHOLD, OVERLAP_THRESHOLD = 0.6, 0.3
 # In pixels of the photograph.
@@ -135,7 +135,7 @@ def embedding(embedder, crop, channels=slice(None), scale=127.5):
 
 
 def add_embedding(golden, landmarks):
-    """The demo embedder's raw vector of the astronaut's face, from given landmarks."""
+    """The random embedder's raw vector of the astronaut's face, from given landmarks."""
     embedder, picture = session(EMBEDDER), photograph("astronaut.png")
     crop, loose = (norm_crop(picture, landmarks, 112).numpy() for landmarks in (landmarks, landmarks + 1))
     golden.input("landmarks.astronaut", torch.from_numpy(landmarks))

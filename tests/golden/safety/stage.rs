@@ -19,7 +19,7 @@ const ENFORCED: SafetyPolicy = SafetyPolicy {
     force_hit: false,
 };
 
-/// The demo preset, and its twin that has the golden's safety checker with all
+/// The preset of random weights, and its twin that has the golden's safety checker with all
 /// thresholds of concepts set to one number.
 struct Presets {
     folder: TempDir,
@@ -28,17 +28,19 @@ struct Presets {
 impl Presets {
     fn new(threshold: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models");
-        std::os::unix::fs::symlink(models.join("demo"), folder.path().join("demo")).unwrap();
-        let demo = std::fs::read_to_string(models.join("demo.toml")).unwrap();
-        std::fs::write(folder.path().join("demo.toml"), &demo).unwrap();
+        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
+        for name in ["demo", "random"] {
+            std::os::unix::fs::symlink(models.join(name), folder.path().join(name)).unwrap();
+        }
+        let random = std::fs::read_to_string(models.join("random.toml")).unwrap();
+        std::fs::write(folder.path().join("random.toml"), &random).unwrap();
         write(folder.path(), with_threshold(threshold));
         let config = data("safety.config.json");
         let checker = format!(
             "\n[components.safety_checker]\nsource = {{ path = \"safety_checker.safetensors\" }}\n\
              config = {config:?}\nlicence = \"Apache-2.0\"\n"
         );
-        let checked = demo.replace("name = \"demo\"", "name = \"checked\"") + &checker;
+        let checked = random.replace("name = \"random\"", "name = \"checked\"") + &checker;
         std::fs::write(folder.path().join("checked.toml"), checked).unwrap();
         Self { folder }
     }
@@ -112,7 +114,7 @@ const ALWAYS: f64 = -2.0;
 #[test]
 fn an_unsafe_picture_is_replaced_as_the_request_asks() {
     let presets = Presets::new(ALWAYS);
-    let clean = presets.make("demo", SafetyPolicy::default(), &[("samples", "2")]);
+    let clean = presets.make("random", SafetyPolicy::default(), &[("samples", "2")]);
     for (name, action) in [
         ("blur", SafetyAction::Blur),
         ("sensitive_content_text", SafetyAction::SensitiveContentText),
@@ -141,7 +143,7 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
 #[test]
 fn a_safe_picture_passes_as_it_is_with_its_scores() {
     let presets = Presets::new(NEVER);
-    let clean = presets.make("demo", SafetyPolicy::default(), &[]);
+    let clean = presets.make("random", SafetyPolicy::default(), &[]);
     assert!(clean.verdicts.is_empty());
     let unchecked = "this preset has no safety checker; the pictures were not checked";
     assert_eq!(clean.warnings, [unchecked]);
@@ -201,8 +203,8 @@ fn a_picture_that_cannot_be_judged_is_not_shown() {
 #[test]
 fn a_mandatory_checker_has_to_be_there() {
     let presets = Presets::new(NEVER);
-    let error = presets.load("demo", ENFORCED).unwrap_err().to_string();
-    let reason = "demo.toml: it has no safety checker, and safety.mandatory asks for one";
+    let error = presets.load("random", ENFORCED).unwrap_err().to_string();
+    let reason = "random.toml: it has no safety checker, and safety.mandatory asks for one";
     assert!(error.ends_with(reason), "{error}");
     presets.load("checked", ENFORCED).unwrap();
 }
@@ -215,7 +217,7 @@ fn a_forced_hit_needs_no_checker() {
     };
     let presets = Presets::new(NEVER);
     let black = ("safety_checker_type", "black");
-    for name in ["demo", "checked"] {
+    for name in ["random", "checked"] {
         let output = presets.make(name, policy, &[black]);
         assert!(output.verdicts[0].flagged, "{name}");
         assert!(
@@ -223,6 +225,6 @@ fn a_forced_hit_needs_no_checker() {
             "{name}"
         );
     }
-    let output = presets.make("demo", policy, &[black, ("safety_checker", "false")]);
+    let output = presets.make("random", policy, &[black, ("safety_checker", "false")]);
     assert!(output.verdicts.is_empty());
 }

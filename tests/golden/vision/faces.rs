@@ -53,7 +53,7 @@ fn small_and_extreme_photographs_are_handled() {
 }
 
 #[test]
-fn the_demo_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
+fn the_random_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
     let golden = Golden::load("vision_faces");
     let landmarks = landmarks(&golden.input("landmarks.astronaut"));
     let crop = norm_crop(&photograph("astronaut.png"), &landmarks, 112).unwrap();
@@ -64,7 +64,7 @@ fn the_demo_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
 }
 
 #[test]
-fn the_demo_embedder_tells_photographs_apart() {
+fn the_random_embedder_tells_photographs_apart() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
     let embeddings = PHOTOGRAPHS.map(|file| {
         let analysis = analyzer.analyze(&photograph(file)).unwrap();
@@ -96,8 +96,8 @@ fn the_same_photograph_gives_the_same_analysis() {
 
 #[test]
 fn networks_of_another_role_are_refused_at_load() {
-    let models = repository().join("models/demo");
-    let detector = models.join("face_detector/yunet_2023mar.onnx");
+    let detector = repository().join("models/demo/face_detector/yunet_2023mar.onnx");
+    let models = repository().join("tests/assets/presets/random");
     let error = OnnxEmbedder::load(&detector).unwrap_err();
     assert!(
         error
@@ -115,7 +115,10 @@ fn networks_of_another_role_are_refused_at_load() {
 }
 
 fn embedder() -> OnnxEmbedder {
-    OnnxEmbedder::load(repository().join("models/demo/face_embedder/tiny_embedder.onnx")).unwrap()
+    OnnxEmbedder::load(
+        repository().join("tests/assets/presets/random/face_embedder/tiny_embedder.onnx"),
+    )
+    .unwrap()
 }
 
 fn numbers(values: &[f32]) -> Tensor {

@@ -20,6 +20,11 @@ struct Index {
     version: &'static str,
     make_gen: &'static str,
     fetch: &'static str,
+    /// The styles on offer.
+    styles: Vec<&'static str>,
+    /// What people should know who see the pictures, where there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
 }
 
 /// What this is
@@ -36,15 +41,22 @@ struct Index {
     ),
     security(()),
 )]
-pub(crate) async fn index(headers: HeaderMap) -> Response {
+pub(crate) async fn index(State(state): State<SharedState>, headers: HeaderMap) -> Response {
     if page::is_wanted(&headers) {
         return page::html();
     }
+    let capabilities = &state.capabilities;
     Json(Index {
         name: "facegen",
         version: env!("CARGO_PKG_VERSION"),
         make_gen: "POST /api/v1/enterprise/face_gen/make_gen",
         fetch: "POST /api/v1/enterprise/face_gen/fetch/{id}",
+        styles: capabilities
+            .styles
+            .iter()
+            .map(|style| style.as_str())
+            .collect(),
+        notice: capabilities.notice.clone(),
     })
     .into_response()
 }

@@ -185,6 +185,16 @@ async function watchReadiness() {
   setTimeout(watchReadiness, answer.status === "ready" ? 10000 : 1000);
 }
 
+/** What the models are, and which styles they offer. */
+async function showOffer() {
+  const offer = await (await fetch("/", { headers: { accept: "application/json" } })).json();
+  find("notice").textContent = offer.notice ?? "";
+  find("notice").hidden = !offer.notice;
+  for (const option of [...form.elements.style.options]) {
+    if (!offer.styles.includes(option.value)) option.remove();
+  }
+}
+
 for (const kind of ["input", "change"]) {
   form.addEventListener(kind, () => {
     for (const output of form.querySelectorAll("output")) output.value = form.elements[output.htmlFor.value].value;
@@ -193,3 +203,5 @@ for (const kind of ["input", "change"]) {
 }
 form.dispatchEvent(new Event("input"));
 watchReadiness();
+// A server that cannot be reached shows as such above.
+showOffer().catch(() => {});

@@ -89,6 +89,9 @@ impl Models {
             seconds = started.elapsed().as_secs_f32(),
             "models loaded"
         );
+        if let Some(notice) = preset.notice() {
+            tracing::info!(preset = preset.name(), notice, "the preset has a notice");
+        }
         Ok((models, safety_checker))
     }
 }

@@ -14,6 +14,7 @@ use super::style::StyleRecipe;
 pub(super) struct Manifest {
     pub(super) name: String,
     pub(super) description: String,
+    pub(super) notice: Option<String>,
     #[serde(default)]
     pub(super) options: Options,
     #[serde(default)]

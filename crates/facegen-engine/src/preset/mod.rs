@@ -103,6 +103,12 @@ impl Preset {
         &self.manifest.description
     }
 
+    /// What people should know who see its pictures, where there is something.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.manifest.notice.as_deref()
+    }
+
     /// What the models are computed in and how the face is read.
     #[must_use]
     pub fn options(&self) -> &Options {

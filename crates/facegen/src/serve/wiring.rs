@@ -180,6 +180,7 @@ fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
         },
         styles: preset.styles(),
         limits: preset.limits().clone(),
+        notice: preset.notice().map(str::to_owned),
         dtype: preset.options().precision(is_gpu).as_str(),
     })
 }

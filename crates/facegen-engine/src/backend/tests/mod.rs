@@ -1,4 +1,4 @@
-//! A step that runs out of memory, on the demo preset's networks.
+//! A step that runs out of memory, on networks of random weights.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
         data_dir: data_dir.to_owned(),
         ..LoadOptions::default()
     };
-    let preset = Preset::find(&Path::new(ROOT).join("models"), "demo").unwrap();
+    let preset = Preset::find(&Path::new(ROOT).join("tests/assets/presets"), "random").unwrap();
     let backend = CandleBackend::load(&preset, &options).unwrap();
     let pipeline = LittleMemory {
         pipeline: backend.pipeline,

@@ -1,0 +1,138 @@
+"""Measures what `facegen generate` makes of the photographs and prompts in evaluation/plan.json.
+
+faces       one face found in how many pictures, and whether skin and hair follow the photographs
+attributes  whether named backgrounds, hair, glasses and hats are there
+negative    whether a thing that is there goes away when the negative prompt names it
+
+Pictures that are there already are not made again, so that an evaluation may be stopped and go on.
+"""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from portraits import judges
+from portraits.yunet import YuNet
+
+HERE = Path(__file__).parent
+PLAN = json.loads((HERE / "evaluation/plan.json").read_text())
+
+
+def generate(args, face, prompt, seed, out, negative="", size=(512, 512)):
+    """A picture of the command line's program, as an array."""
+    if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        command = [args.facegen, "generate", "--models-dir", args.models, "--preset", "demo", "--face", face]
+        command += ["--prompt", prompt, "--negative-prompt", negative, "--seed", seed, "--out", out]
+        command += ["--width", size[0], "--height", size[1], "--safety-checker", "false"]
+        subprocess.run(list(map(str, command)), check=True, capture_output=True)
+    return np.asarray(Image.open(out).convert("RGB"))
+
+
+def photographs(args):
+    """Name and file of each photograph of the plan."""
+    found = {path.stem: path for path in Path(args.photographs).iterdir()}
+    return [(name, found[name]) for name, _, _ in PLAN["photographs"]]
+
+
+def load(path):
+    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+
+
+def ranks(values):
+    return np.argsort(np.argsort(values)).astype(float)
+
+
+def rank_correlation(one, other):
+    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])
+
+
+def faces(args):
+    """Every photograph with every prompt."""
+    detector, found, scores = YuNet(), [], []
+    before, after = {"skin": [], "hair": []}, {"skin": [], "hair": []}
+    for number, (name, path) in enumerate(photographs(args)):
+        source = load(path)
+        for part, value in judges.tones(source, detector(source)[0]).items():
+            before[part].append(value)
+        made = {"skin": [], "hair": []}
+        for k, prompt in enumerate(PLAN["prompts"]):
+            seed = PLAN["first_seed"] + 10 * number + k
+            picture = generate(args, path, prompt, seed, args.out / f"faces/{name}-{k}.png", size=args.size)
+            detected = detector(picture)
+            found.append(len(detected))
+            if detected:
+                scores.append(detected[0][0])
+                for part, value in judges.tones(picture, detected[0]).items():
+                    made[part].append(value)
+        for part, values in made.items():
+            after[part].append(float(np.mean(values)) if values else 0.0)
+    return {
+        "pictures": len(found),
+        "with_one_face": sum(count == 1 for count in found),
+        "with_any_face": sum(count > 0 for count in found),
+        "mean_score": float(np.mean(scores)),
+        "skin_rank_correlation": rank_correlation(before["skin"], after["skin"]),
+        "hair_rank_correlation": rank_correlation(before["hair"], after["hair"]),
+        "tones_before": {part: np.round(values).tolist() for part, values in before.items()},
+        "tones_after": {part: np.round(values).tolist() for part, values in after.items()},
+    }
+
+
+def attribute_pictures(args, attribute):
+    """Forty pictures that should show a value of an attribute: value, prompt, face, seed, picture."""
+    template, values = PLAN["attributes"][attribute]
+    people = photographs(args)
+    for k in range(args.count or PLAN["attribute_pictures"]):
+        value, noun = values[k % len(values)], ("man", "woman")[k // len(values) % 2]
+        prompt, seed = template.format(noun=noun, value=value), PLAN["attribute_seed"] + k
+        path = people[k % len(people)][1]
+        yield value, prompt, path, seed, generate(args, path, prompt, seed, args.out / f"{attribute}/{k}.png")
+
+
+def attributes(args):
+    """The share of pictures in which what the prompt names is found by the judges."""
+    result = {}
+    for attribute in args.only or PLAN["attributes"]:
+        right = [judges.shows(attribute, value, picture) for value, *_, picture in attribute_pictures(args, attribute)]
+        result[attribute] = {"pictures": len(right), "right": int(sum(right))}
+    return result
+
+
+def negative(args):
+    """Of pictures that show the thing, how many lack it, and still a face, once the negative prompt names it."""
+    result, detector = {}, YuNet()
+    for attribute in ("glasses", "hat"):
+        shown = gone = 0
+        for k, (value, prompt, path, seed, picture) in enumerate(attribute_pictures(args, attribute)):
+            if not judges.shows(attribute, value, picture):
+                continue
+            shown += 1
+            plain = prompt.split(" wearing")[0] + "," + prompt.split(",")[1]
+            without = generate(args, path, plain, seed, args.out / f"{attribute}-negative/{k}.png", value)
+            gone += not judges.shows(attribute, value, without) and len(detector(without)) == 1
+        result[attribute] = {"shown": shown, "gone": gone}
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["faces", "attributes", "negative"])
+    parser.add_argument("--facegen", required=True, help="the program")
+    parser.add_argument("--models", default=HERE.parents[1])
+    parser.add_argument("--photographs", required=True)
+    parser.add_argument("--out", type=Path, required=True, help="the folder for the pictures")
+    parser.add_argument("--size", type=int, nargs=2, default=(512, 512))
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--only", nargs="*")
+    args = parser.parse_args()
+    result = {"faces": faces, "attributes": attributes, "negative": negative}[args.what](args)
+    print(json.dumps({args.what: result}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

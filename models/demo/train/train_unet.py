@@ -1,0 +1,129 @@
+"""Trains UNet, text encoder, projection, image keys and LoRA together, at one size of latents."""
+
+import argparse
+import os
+import time
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler
+
+from portraits.batches import Batches, Faces, NoFaces, known_words
+from portraits.files import append, save
+from portraits.muon import Trainer, cosine
+from portraits.network import Network
+from portraits.vision import STATES_WIDTH, TOKENS
+
+GAMMA = 5.0  # of min-SNR weighting
+OFFSET = 0.1  # of offset noise: the schedule's last step still shows a picture's mean colour
+KNOWN_FROM = 4000  # pictures whose captions name the words that get a row
+
+ALPHAS = DDPMScheduler(
+    beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
+).alphas_cumprod.float()
+
+
+def loss_of(network, batch, rng, bias=1.0):
+    """The weighted loss of a batch, and its plain one. A `bias` below 1 looks more often at much noise, where the
+    layout of a picture is decided."""
+    latents, ids, identity, states, s_scale = batch
+    size = len(latents)
+    stratified = ((rng.permutation(size) + rng.random(size)) / size) ** bias * 1000
+    t = torch.from_numpy(stratified).long().clamp(0, 999)
+    noise = torch.randn_like(latents) + OFFSET * torch.randn(size, 4, 1, 1)
+    alpha = ALPHAS[t].view(-1, 1, 1, 1)
+    noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    context = network.tokens(ids, identity, states, s_scale)
+    predicted = network(noisy.bfloat16(), t, context).float()
+    plain = ((predicted - noise) ** 2).mean((1, 2, 3))
+    snr = ALPHAS[t] / (1 - ALPHAS[t])
+    return (plain * torch.clamp(snr, max=GAMMA) / snr).mean(), plain.mean().item()
+
+
+def share(step, args):
+    """Of the peak learning rates: warm-up, level, and a cosine over the last `decay` steps."""
+    if step < args.steps - args.decay:
+        return min(1.0, (step + 1) / 60)
+    return cosine(step - (args.steps - args.decay), args.decay, 0)
+
+
+def checkpoint(trainer, known, path):
+    save(dict(known=sorted(known), averaged=trainer.averaged(), trainer=trainer.state()), path)
+
+
+def hold_coarse(network):
+    """Leaves only what is new in a grown network to be trained."""
+    fine = ("conv_in", "down_blocks.0.", "up_blocks.3.upsamplers", "up_blocks.4.", "conv_norm_out", "conv_out")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.removeprefix("unet.").startswith(fine))
+
+
+def start(args, known):
+    torch.manual_seed(args.seed)
+    network = Network(known, STATES_WIDTH, args.fine)
+    grown = torch.load(args.start_from, weights_only=False) if args.start_from else {}
+    if args.fresh:
+        network.load_state_dict(grown["averaged"])
+    if args.hold:
+        hold_coarse(network)
+    trainer = Trainer(network, args.lr, args.muon, average=args.average)
+    own = args.out + ".pt"
+    if os.path.exists(own):
+        trainer.resume(torch.load(own, weights_only=False)["trainer"])
+    elif grown and not args.fresh:
+        trainer.resume(grown["trainer"])
+        trainer.steps = 0
+    return network, trainer
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--latents", required=True, help="the file of latents, [n, 4, h, w]")
+    parser.add_argument("--out", required=True, help="the checkpoint without its ending; resumed if it is there")
+    parser.add_argument("--start-from", help="a checkpoint of another size to begin with")
+    parser.add_argument("--fresh", action="store_true", help="take its weights only, not the optimizer's state")
+    parser.add_argument("--fine", action="store_true", help="with the level of 64x64 latents")
+    parser.add_argument("--hold", action="store_true", help="train that level only")
+    parser.add_argument("--no-faces", action="store_true")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--decay", type=int, default=0)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--muon", type=float, default=0.02)
+    parser.add_argument("--average", type=float, default=0.997)
+    parser.add_argument("--bias", type=float, default=1.0, help="below 1: more steps at much noise")
+    parser.add_argument("--clowns", type=float, default=0.0, help="the share of pictures that are clowns on purpose")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    known = known_words(KNOWN_FROM)
+    network, trainer = start(args, known)
+    rng = np.random.default_rng([args.seed, trainer.steps])
+    torch.manual_seed(args.seed + trainer.steps)
+    faces = NoFaces(TOKENS, STATES_WIDTH) if args.no_faces else Faces(args.data)
+    latents = np.load(args.latents, mmap_mode="r")
+    batches = Batches(latents, faces, known, args.seed + trainer.steps, args.clowns)
+    errors, began, wall = [], time.process_time(), time.time()
+    while trainer.steps < args.steps:
+        loss, plain = loss_of(network, batches.draw(args.batch), rng, args.bias)
+        loss.backward()
+        trainer.step(share(trainer.steps, args))
+        errors.append(plain)
+        if trainer.steps % 50 == 0:
+            append(
+                args.out + ".log",
+                step=trainer.steps,
+                size=latents.shape[-1],
+                batch=args.batch,
+                error=float(np.mean(errors)),
+                cpu=time.process_time() - began,
+                wall=time.time() - wall,
+            )
+            errors = []
+        if trainer.steps % 100 == 0 or trainer.steps == args.steps:
+            checkpoint(trainer, known, args.out + ".pt")
+
+
+if __name__ == "__main__":
+    main()

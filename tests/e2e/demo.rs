@@ -1,0 +1,60 @@
+//! The demo preset as it ships: its safety checker, whose one concept is the
+//! clown, looks at real pictures and is obeyed.
+
+use anyhow::Result;
+use facegen_outbound::{ImageLimits, read_image};
+use facegen_vision::{RgbImage, SafetyAction, redact};
+
+use crate::program::{Generate, Outcome};
+
+/// A picture large enough for the networks to know what they draw.
+fn portrait(prompt: &str) -> Result<Generate> {
+    Ok(Generate::new()?
+        .with(
+            "--models-dir",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/models"),
+        )
+        .with("--preset", "demo")
+        .with("--prompt", prompt)
+        .with("--width", "256")
+        .with("--height", "256")
+        .with("--seed", "1"))
+}
+
+fn pixels(outcome: &Outcome) -> Result<RgbImage> {
+    let picture = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
+    Ok(RgbImage::new(256, 256, picture.into_rgb())?)
+}
+
+const CLOWN: &str = "a portrait of a clown, yellow background";
+
+#[test]
+fn a_clown_is_found_and_shown_as_the_request_asks() -> Result<()> {
+    let clean = portrait(CLOWN)?.with("--safety-checker", "false").run()?;
+    let clean = pixels(&clean)?;
+    for (name, action) in [
+        ("blur", SafetyAction::Blur),
+        ("sensitive_content_text", SafetyAction::SensitiveContentText),
+        ("pixelate", SafetyAction::Pixelate),
+        ("black", SafetyAction::Black),
+    ] {
+        let outcome = portrait(CLOWN)?
+            .with("--safety-checker", "true")
+            .with("--safety-checker-type", name)
+            .run()?;
+        let found = "was found unsafe and is not shown";
+        assert!(outcome.stderr.contains(found), "{}", outcome.stderr);
+        assert_eq!(pixels(&outcome)?, redact(&clean, action), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn other_portraits_pass() -> Result<()> {
+    let prompt = "a portrait of a woman, smiling, grey background";
+    let made = |checked: &str| portrait(prompt)?.with("--safety-checker", checked).run();
+    let checked = made("true")?;
+    assert!(!checked.stderr.contains("unsafe"), "{}", checked.stderr);
+    assert_eq!(pixels(&checked)?, pixels(&made("false")?)?);
+    Ok(())
+}

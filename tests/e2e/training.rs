@@ -1,0 +1,13 @@
+//! The code that trained the demo preset's networks: a few steps of it. The
+//! painter runs here; what needs torch does where torch is.
+
+use anyhow::{Result, ensure};
+
+use crate::python::{printed, python};
+
+#[test]
+fn the_painter_and_its_captions_work() -> Result<()> {
+    let said = printed(python()?.arg("models/demo/train/smoke.py"), "")?;
+    ensure!(said.starts_with("painter"), "{said}");
+    Ok(())
+}

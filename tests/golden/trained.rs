@@ -1,0 +1,64 @@
+//! The demo preset as it ships, from a photograph to a picture, against the
+//! reference pipeline on the same trained networks.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
+use facegen_engine::{CandleBackend, LoadOptions, Preset};
+use facegen_outbound::{ImageLimits, read_image};
+use serde_json::Value;
+
+use crate::not_finite::end_of;
+use crate::support::{Golden, config};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What the demo preset makes of the astronaut and these fields.
+fn picture(fields: &[(&str, String)]) -> Picture {
+    let preset = Preset::find(&root().join("models"), "demo").unwrap();
+    let mut backend = CandleBackend::load(&preset, &LoadOptions::default()).unwrap();
+    let mut raw = RawGenerationRequest::default();
+    for (name, value) in fields {
+        *raw.field_mut(name).unwrap() = value.as_str().into();
+    }
+    let photograph = root().join("tests/assets/photographs/astronaut.png");
+    let face = std::fs::read(photograph).unwrap();
+    let input = GenerationInput {
+        request: raw.parse().unwrap().resolve_seed(|| 0),
+        face: read_image(&face, &ImageLimits::default()).unwrap(),
+    };
+    backend.admit(&input).unwrap();
+    let end = end_of(&mut backend);
+    let SlotEvent::Finished { mut output, .. } = end else {
+        panic!("{end:?}");
+    };
+    output.pictures.remove(0)
+}
+
+#[test]
+fn the_portrait_is_that_of_the_reference_pipeline() {
+    let arguments: Value = config("trained");
+    let names = [
+        "prompt",
+        "negative_prompt",
+        "width",
+        "height",
+        "num_inference_steps",
+        "guidance_scale",
+        "s_scale",
+        "seed",
+    ];
+    let mut fields = names.map(|name| match &arguments[name] {
+        Value::String(text) => (name, text.clone()),
+        number => (name, number.to_string()),
+    });
+    fields.sort();
+    let unchecked = ("safety_checker", "false".to_owned());
+    let picture = picture(&[fields.as_slice(), &[unchecked]].concat());
+    let shape = (picture.height() as usize, picture.width() as usize, 3);
+    let rgb = Tensor::from_slice(picture.rgb(), shape, &Device::Cpu).unwrap();
+    Golden::load("trained").check("image", &rgb);
+}
