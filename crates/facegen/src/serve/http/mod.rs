@@ -124,10 +124,12 @@ struct Connection {
 impl Connection {
     /// Answers what comes until the client goes.
     async fn answer(self, stream: TcpStream, place: &Place) {
-        let first_byte = timeout(FIRST_BYTE_TIME, stream.readable());
+        // It is left where it is, at the beginning of the head.
+        let mut byte = [0];
+        let first_byte = timeout(FIRST_BYTE_TIME, stream.peek(&mut byte));
         let speaks = tokio::select! {
             biased;
-            readable = first_byte => matches!(readable, Ok(Ok(()))),
+            first_byte = first_byte => matches!(first_byte, Ok(Ok(1))),
             () = self.stopped.cancelled() => false,
         };
         if !speaks {

@@ -282,13 +282,17 @@ async fn a_body_that_comes_and_an_answer_that_is_read_keep_their_connections() {
         .await;
     for _ in 0..10 {
         sender.write_all(&[b'x'; 20_000]).await.unwrap();
-        let mut some = vec![0; 3_000_000];
+        // More than both ends hold.
+        let mut some = vec![0; 12_000_000];
         reader.read_exact(&mut some).await.unwrap();
         advance(SECOND / 2).await;
         // There is nobody to close.
         assert_eq!(server.ask(4, GET).await, 503);
     }
-    // Now both stop.
+    // Now both stop. The system goes on for a moment.
+    std::thread::sleep(SECOND / 4);
+    settle().await;
+    std::thread::sleep(SECOND / 4);
     advance(3 * SECOND).await;
     let working = server.hang(5, 2).await;
     assert!(is_closed(&mut sender).await);
