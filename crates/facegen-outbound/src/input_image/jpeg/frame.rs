@@ -32,6 +32,13 @@ pub(super) struct Component {
     pub(super) upsampling: (usize, usize),
 }
 
+impl Component {
+    /// Blocks that hold samples, along both sides.
+    pub(super) fn blocks(&self) -> (usize, usize) {
+        (self.samples.0.div_ceil(8), self.samples.1.div_ceil(8))
+    }
+}
+
 impl Frame {
     /// Reads the header that follows `marker`.
     ///

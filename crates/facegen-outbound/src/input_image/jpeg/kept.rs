@@ -1,10 +1,11 @@
 //! The coefficients of a picture that comes in several scans.
 
 use super::super::InputImageError;
-use super::frame::Frame;
+use super::frame::{Component, Frame};
 use super::idct::{self, Block};
 use super::scan::{Decoder, Findings, Scan};
 use super::segments::Segments;
+use super::smoothing::Accuracy;
 use super::tables::Tables;
 
 /// What is known of all blocks of a picture while its scans are read.
@@ -13,6 +14,11 @@ pub(super) struct Kept {
     blocks: Vec<Vec<Block>>,
     /// Its quantization table when its first scan came.
     quantization: Vec<Option<[u16; 64]>>,
+    /// What is known since the last scan, and before it.
+    accuracy: Vec<Accuracy>,
+    accuracy_before: Vec<Accuracy>,
+    /// The last row of MCUs that the last scan had data for.
+    last_row: usize,
 }
 
 impl Kept {
@@ -24,6 +30,9 @@ impl Kept {
         Self {
             blocks: blocks.collect(),
             quantization: vec![None; frame.components.len()],
+            accuracy: vec![Accuracy::default(); frame.components.len()],
+            accuracy_before: vec![Accuracy::default(); frame.components.len()],
+            last_row: 0,
         }
     }
 
@@ -45,6 +54,10 @@ impl Kept {
             }
         }
         let mut decoder = Decoder::new(segments.rest(), scan, tables)?;
+        self.accuracy_before.clone_from(&self.accuracy);
+        for scanned in &scan.components {
+            scan.note_accuracy(&mut self.accuracy[scanned.index]);
+        }
         match &scan.components[..] {
             [single] => self.read_blocks(frame, single.index, &mut decoder),
             _ => self.read_groups(frame, scan, &mut decoder),
@@ -62,18 +75,18 @@ impl Kept {
     /// The blocks of one component, without those that fill up an MCU.
     fn read_blocks(&mut self, frame: &Frame, index: usize, decoder: &mut Decoder<'_, '_>) {
         let component = &frame.components[index];
-        let (across, down) = (
-            component.samples.0.div_ceil(8),
-            component.samples.1.div_ceil(8),
-        );
+        let (across, down) = component.blocks();
         let rows = self.blocks[index].chunks_mut(frame.stride(component));
-        for block in rows.take(down).flat_map(|row| &mut row[..across]) {
-            if decoder.is_over() {
-                break;
-            }
-            if decoder.begin_mcu() {
-                decoder.read_block(0, block);
-                decoder.end_mcu();
+        for (number, row) in rows.take(down).enumerate() {
+            for block in &mut row[..across] {
+                if decoder.is_over() {
+                    return;
+                }
+                if decoder.begin_mcu() {
+                    self.last_row = number / component.sampling.1;
+                    decoder.read_block(0, block);
+                    decoder.end_mcu();
+                }
             }
         }
     }
@@ -87,6 +100,7 @@ impl Kept {
             if !decoder.begin_mcu() {
                 continue;
             }
+            self.last_row = mcu / columns;
             for (number, scanned) in scan.components.iter().enumerate() {
                 let component = &frame.components[scanned.index];
                 let (across, down) = component.sampling;
@@ -103,20 +117,55 @@ impl Kept {
 
     /// The samples of a row of MCUs.
     pub(super) fn write_samples(&self, frame: &Frame, row: usize, rows: &mut [(&mut [u8], usize)]) {
+        let smooths = self.smooths(frame);
         for (index, (samples, stride)) in rows.iter_mut().enumerate() {
             let component = &frame.components[index];
             let across = frame.stride(component);
-            let blocks = &self.blocks[index][row * component.sampling.1 * across..];
             // Of a component that never came all is grey.
             let quantization = self.quantization[index].unwrap_or([0; 64]);
-            for (place, block) in blocks
-                .iter()
-                .take(component.sampling.1 * across)
-                .enumerate()
-            {
+            let first = row * component.sampling.1 * across;
+            for place in 0..component.sampling.1 * across {
+                let mut block = self.blocks[index][first + place];
+                if smooths {
+                    let means = self.means(index, component, across, first + place);
+                    let accuracy = self.accuracy(index, row);
+                    block = accuracy.estimate(&block, &quantization, means);
+                }
                 let target = &mut samples[place / across * 8 * *stride + place % across * 8..];
-                idct::write_samples(block, &quantization, target, *stride);
+                idct::write_samples(&block, &quantization, target, *stride);
             }
         }
+    }
+
+    /// Whether estimates are of use: the means of all components are known, and
+    /// not all else.
+    fn smooths(&self, frame: &Frame) -> bool {
+        let accuracy = &self.accuracy;
+        frame.is_progressive
+            && accuracy.iter().all(Accuracy::has_means)
+            && accuracy.iter().any(Accuracy::is_partial)
+    }
+
+    fn accuracy(&self, index: usize, row: usize) -> Accuracy {
+        if row <= self.last_row {
+            self.accuracy[index]
+        } else {
+            self.accuracy_before[index]
+        }
+    }
+
+    /// The means of a block and of those around it, in rows. At the border the
+    /// block stands for what is not there.
+    fn means(&self, index: usize, component: &Component, across: usize, place: usize) -> [i16; 9] {
+        let (columns, rows) = component.blocks();
+        let (x, y) = (place % across, place / across);
+        let near = |at: usize, offset: usize, end: usize| {
+            (at + offset).saturating_sub(1).min(at.max(end - 1))
+        };
+        std::array::from_fn(|number| {
+            let column = near(x, number % 3, columns);
+            let row = near(y, number / 3, rows);
+            self.blocks[index][row * across + column][0]
+        })
     }
 }

@@ -18,6 +18,7 @@ mod kept;
 mod planes;
 mod scan;
 mod segments;
+mod smoothing;
 mod tables;
 
 use super::{InputImageError, Warning, Warnings};

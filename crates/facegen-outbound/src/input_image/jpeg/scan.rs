@@ -5,6 +5,7 @@ use super::bits::Bits;
 use super::frame::Frame;
 use super::huffman::Huffman;
 use super::idct::{Block, ZIGZAG};
+use super::smoothing::Accuracy;
 use super::tables::Tables;
 
 /// The highest bit of a coefficient that a scan may begin below.
@@ -90,6 +91,11 @@ impl Scan {
             self.first <= self.last && self.last < 64 && is_single
         };
         !self.components.is_empty() && is_mcu && is_band && self.low <= LOWEST
+    }
+
+    /// Takes note of which bits of which coefficients come in this scan.
+    pub(super) fn note_accuracy(&self, accuracy: &mut Accuracy) {
+        accuracy.note(self.first, self.last, self.low);
     }
 
     /// Whether all components of the frame come in this scan, whole.

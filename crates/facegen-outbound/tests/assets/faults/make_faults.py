@@ -269,6 +269,10 @@ text = bytearray(chunk(b"tEXt", b"Comment\0text"))
 text[-1] ^= 1
 row("wrong_checksum_of_text.png", png(before=bytes(text)), PICTURE)
 row("cut_at_60_percent.jpg", JPEG[: len(JPEG) * 6 // 10], seen(JPEG[: len(JPEG) * 6 // 10] + b"\xff\xd9"), [INCOMPLETE])
+PROGRESSIVE = encoded(PICTURE, "JPEG", quality=88, progressive=True)
+for percent in [60, 90]:
+    cut = PROGRESSIVE[: len(PROGRESSIVE) * percent // 100]
+    row(f"progressive_cut_at_{percent}_percent.jpg", cut, seen(cut + b"\xff\xd9"), [INCOMPLETE])
 RESTARTS = encoded(PICTURE, "JPEG", quality=88, restart_marker_rows=1)
 cut = RESTARTS[: len(RESTARTS) * 4 // 10]
 row("restarts_cut_at_40_percent.jpg", cut, seen(cut + b"\xff\xd9"), [INCOMPLETE])
