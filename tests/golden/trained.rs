@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use facegen_core::{Backend, GenerationInput, Picture, RawGenerationRequest, SlotEvent};
+use facegen_core::{
+    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+};
 use facegen_engine::{CandleBackend, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 use serde_json::Value;
@@ -27,8 +29,11 @@ fn picture(fields: &[(&str, String)]) -> Picture {
     let photograph = root().join("tests/assets/photographs/astronaut.png");
     let face = std::fs::read(photograph).unwrap();
     let input = GenerationInput {
-        request: raw.parse().unwrap().resolve_seed(|| 0),
-        face: read_image(&face, &ImageLimits::default()).unwrap(),
+        request: raw
+            .parse(&RequestLimits::default())
+            .unwrap()
+            .resolve_seed(|| 0),
+        face: read_image(&face, &ImageLimits::default()).unwrap().picture,
     };
     backend.admit(&input).unwrap();
     let end = end_of(&mut backend);
