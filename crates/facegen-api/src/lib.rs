@@ -43,6 +43,7 @@ mod wire;
 #[cfg(test)]
 mod fixture;
 
+pub use body::Received;
 pub use error::ApiError;
 pub use openapi::openapi;
 pub use router::router;

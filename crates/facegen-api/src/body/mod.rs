@@ -6,6 +6,7 @@
 //! | [`read`] | bytes, within limits of size and time |
 //! | [`json`] | from JSON to fields |
 //! | [`form`] | from a form to fields |
+//! | [`received`] | [`Received`], what was sent in the place of those |
 //! | [`fields`] | [`RequestBody`], the fields that are known |
 
 mod budget;
@@ -13,6 +14,7 @@ mod fields;
 mod form;
 mod json;
 mod read;
+mod received;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod tests;
 pub(crate) use budget::{BodyBudget, BodyShare};
 pub(crate) use fields::RequestBody;
 pub(crate) use read::{BODY_TIME, discard_request, read_body};
+pub use received::Received;
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -32,15 +35,19 @@ use crate::ApiError;
 /// `curl --data` calls its JSON a form, so a form that begins like an object is
 /// read as one.
 pub(crate) fn parse_body(headers: &HeaderMap, bytes: &[u8]) -> Result<RequestBody, ApiError> {
-    let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody)?;
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody {
+        received: Received::of_bytes(headers, bytes),
+    })?;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Ok(RequestBody::default());
     }
     if says_form(headers) && !text.starts_with('{') {
-        return Ok(form::parse(text));
+        return form::parse(text);
     }
-    json::parse(text)
+    json::parse(text).map_err(|error| ApiError::InvalidBody {
+        received: Received::of_text(headers, text, &error),
+    })
 }
 
 fn says_form(headers: &HeaderMap) -> bool {
