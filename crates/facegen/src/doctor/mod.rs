@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 
 /// Looks at everything that a server needs, prints a line for each, and fails
 /// if one of them does not work.
@@ -54,7 +54,7 @@ impl Report {
             }
             Err(error) => {
                 self.failed += 1;
-                self.line("FAILED", what, format_args!("{error:#}"))?;
+                self.line("FAILED", what, with_causes(&error))?;
                 Ok(None)
             }
         }
