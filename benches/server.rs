@@ -26,7 +26,7 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
-use facegen_core::fake::FakeServer;
+use facegen_core::fake::{AnyUrl, FakeServer};
 use facegen_core::request::Style;
 use facegen_core::{
     Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
@@ -330,6 +330,7 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
         readiness: Arc::new(|| Readiness::Ready),
         metrics: Arc::new(String::new),
         control: Arc::new(FakeServer::default()),
+        urls: Arc::new(AnyUrl),
         clock: Arc::new(SystemClock),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;

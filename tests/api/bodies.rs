@@ -38,6 +38,7 @@ async fn what_is_no_object_is_an_invalid_request() {
             assert_eq!(answer.error(400), "Invalid API Request");
             let tip = answer.json()["tip"].as_str().unwrap().to_owned();
             assert!(tip.starts_with("1. Make sure you are passing Content-Type"));
+            assert!(tip.contains(" Received: "), "{tip}");
         }
     }
     assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use facegen_api::ApiError;
-use facegen_core::{BucketFault, FaceError, FieldError, RequestError};
+use facegen_core::{BucketFault, BucketProblem, FaceError, FieldError, RequestError};
 use facegen_jobs::{JobError, StoreError};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -19,7 +19,9 @@ fn errors() -> Vec<ApiError> {
     let fields = [("prompt", "is required"), ("width", "must be a number")];
     let errors = fields.map(|(field, rule)| FieldError::new(field, rule));
     let mut all = vec![
-        ApiError::InvalidBody,
+        ApiError::InvalidBody {
+            received: "JSON that is no object".into(),
+        },
         ApiError::BodyTooLarge { limit: 16_000_000 },
         ApiError::BodyTooSlow,
         ApiError::NoRoom,
@@ -29,6 +31,7 @@ fn errors() -> Vec<ApiError> {
         }
         .into(),
         ApiError::InvalidHost,
+        ApiError::NoKey,
         ApiError::Unauthorized,
         ApiError::Forbidden,
         ApiError::UpdateRefused,
@@ -69,7 +72,7 @@ fn job_errors() -> [JobError; 12] {
         JobError::TooManyReaders,
         JobError::IdempotencyKeyTaken,
         FaceError::new("face_image is truncated or damaged").into(),
-        BucketFault::NoSuchBucket.into(),
+        BucketFault::from(BucketProblem::NoSuchBucket).into(),
         JobError::Secrets(String::from("inside")),
         JobError::Draining,
         StoreError::File { path, source }.into(),
@@ -82,13 +85,14 @@ fn job_errors() -> [JobError; 12] {
 /// compiler and by their number.
 fn name(error: &ApiError) -> &'static str {
     match error {
-        ApiError::InvalidBody => "invalid body",
+        ApiError::InvalidBody { .. } => "invalid body",
         ApiError::BodyTooLarge { .. } => "body too large",
         ApiError::BodyTooSlow => "body too slow",
         ApiError::NoRoom => "no room",
         ApiError::BodyBroken => "body broken",
         ApiError::Fields(_) => "fields",
         ApiError::InvalidHost => "invalid host",
+        ApiError::NoKey => "no key",
         ApiError::Unauthorized => "unauthorized",
         ApiError::Forbidden => "forbidden",
         ApiError::UpdateRefused => "update refused",
@@ -147,6 +151,6 @@ async fn every_error_is_told_as_it_was() {
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
     // All of them but those of a store of pictures, which are told like others.
-    assert_eq!(told.len(), 34);
+    assert_eq!(told.len(), 35);
     assert_json_snapshot!(told);
 }

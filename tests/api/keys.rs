@@ -35,12 +35,75 @@ async fn a_wrong_key_is_refused_before_anything_else_is_told() {
             let body = json!({"key": key, "width": 9999, "request_id": "abc"});
             let answer = server.post(path, &body).await;
             assert_eq!(answer.error(401), "Invalid API key");
-            assert_eq!(answer.json().as_object().unwrap().len(), 2);
+            let is_sent = key.as_str().is_some_and(|key| !key.is_empty());
+            let names = if is_sent { 2 } else { 3 };
+            let body = answer.json();
+            assert_eq!(body.as_object().unwrap().len(), names, "{body}");
         }
     }
-    assert_eq!(
-        server.post(MAKE_GEN, &keyless(&server)).await.error(401),
-        "Invalid API key"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_key_is_told_so_and_where_it_stands() {
+    let server = TestServer::start().await;
+    let without = keyless(&server).to_string();
+    let with = |key: &str| without.replacen('{', &format!("{{\"key\":{key},"), 1);
+    let (json, form) = ("application/json", "application/x-www-form-urlencoded");
+    for (content_type, header, body) in [
+        (json, None, without.clone()),
+        (json, None, with("\"\"")),
+        (json, None, with("\"  \"")),
+        (json, None, with("null")),
+        (json, None, with("\"null\"")),
+        (json, None, with("7")),
+        (json, None, with("true")),
+        (json, None, with("[\"hunter2\"]")),
+        (json, None, with("{\"key\":\"hunter2\"}")),
+        (json, None, String::new()),
+        (
+            json,
+            None,
+            without.replacen('{', "{\"api_key\":\"hunter2\",", 1),
+        ),
+        (json, Some(("key", "")), without.clone()),
+        (
+            json,
+            Some(("authorization", "Basic aHVudGVyMg==")),
+            without.clone(),
+        ),
+        (json, Some(("authorization", "hunter2")), without.clone()),
+        (json, Some(("x-api-key", "hunter2")), without.clone()),
+        (form, None, "prompt=a".to_owned()),
+        (form, None, "key=&prompt=a".to_owned()),
+    ] {
+        let mut request = request(Method::POST, MAKE_GEN, body.clone());
+        let headers = request.headers_mut();
+        headers.insert("content-type", HeaderValue::from_static(content_type));
+        if let Some((name, value)) = header {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        let answer = server.send(request).await;
+        assert_eq!(answer.error(401), "Invalid API key", "{body}");
+        let tip = answer.json()["tip"].as_str().unwrap().to_owned();
+        for part in [
+            "No key was sent",
+            "body",
+            "header key",
+            "Authorization",
+            "Bearer",
+        ] {
+            assert!(tip.contains(part), "{body}: {tip}");
+        }
+    }
+    let get = server.get(&format!("{FETCH}/1")).await;
+    assert!(
+        get.json()["tip"]
+            .as_str()
+            .unwrap()
+            .starts_with("No key was sent")
     );
 }
 

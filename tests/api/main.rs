@@ -27,6 +27,7 @@
 //! | [`logs`] | what the log holds and what it does not |
 //! | [`webhooks`] | what receivers get |
 //! | [`fuzzed`] | what the fuzzer begins with |
+//! | [`urls`] | URLs that can never be opened |
 //! | [`server`] | the server that the tests ask |
 //! | [`answer`] | what it answers |
 //! | [`captured_log`] | what it logs |
@@ -85,5 +86,7 @@ mod server;
 mod sizes;
 #[cfg(test)]
 mod temp;
+#[cfg(test)]
+mod urls;
 #[cfg(test)]
 mod webhooks;

@@ -13,11 +13,12 @@ use facegen_api::{
     SafetyChecking, router, webhook_body,
 };
 use facegen_core::fake::{
-    FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+    AnyUrl, FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock,
+    MemoryStore,
 };
 use facegen_core::request::Style;
 use facegen_core::{
-    Current, FaceReader, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender,
+    Current, FaceReader, RequestLimits, UrlJudge, WebhookMessage, WebhookOutcome, WebhookSender,
 };
 use facegen_jobs::{
     EngineHandle, JobId, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey,
@@ -62,6 +63,7 @@ pub(crate) struct Builder {
     pub(crate) key_limits: KeyLimits,
     pub(crate) keep_pictures: Duration,
     pub(crate) faces: Arc<dyn FaceReader>,
+    pub(crate) urls: Arc<dyn UrlJudge>,
     pub(crate) buckets: FakeBuckets,
 }
 
@@ -86,6 +88,7 @@ impl Builder {
             key_limits: KeyLimits::default(),
             keep_pictures: Duration::from_hours(24),
             faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+            urls: Arc::new(AnyUrl),
             buckets: FakeBuckets::default(),
         }
     }
@@ -130,6 +133,7 @@ impl Builder {
             readiness: self.readiness,
             metrics: self.metrics,
             control: Arc::clone(&told) as _,
+            urls: self.urls,
             clock: Arc::new(clock.clone()),
         });
         TestServer {

@@ -7,6 +7,7 @@
 //! | [`keys`] | the buckets that keys describe |
 //! | [`server`] | the server that the tests ask |
 //! | [`seaweed`], [`moto`] | where buckets are |
+//! | [`plain`] | a bucket with scripted failures |
 //! | [`proxy`], [`no_acl`] | what is on the way there |
 //! | [`captured_log`] | what the server logs |
 
@@ -22,6 +23,9 @@ mod moto;
 #[cfg(test)]
 #[path = "../../crates/facegen-outbound/tests/s3/no_acl.rs"]
 mod no_acl;
+#[cfg(test)]
+#[path = "../../crates/facegen-outbound/tests/s3/plain.rs"]
+mod plain;
 #[cfg(test)]
 #[path = "../../crates/facegen-outbound/tests/s3/proxy.rs"]
 mod proxy;

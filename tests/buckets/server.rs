@@ -11,7 +11,7 @@ use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router,
 };
 use facegen_core::fake::{
-    FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+    AnyUrl, FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
 use facegen_core::redact::SafeUrl;
 use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
@@ -119,6 +119,7 @@ impl Server {
             readiness: Arc::new(|| Readiness::Ready),
             metrics: Arc::new(String::new),
             control: Arc::new(FakeServer::default()),
+            urls: Arc::new(AnyUrl),
             clock: Arc::new(clock.clone()),
         });
         Self {

@@ -56,6 +56,12 @@ def make_pictures(page):
     key.fill("a wrong key")
     make.click()
     expect(page.locator("#message")).to_have_text("Invalid API key")
+    expect(page.locator("[data-field=key] .error")).to_have_text("This is no key of this server")
+    key.fill("")
+    make.click()
+    expect(page.locator("[data-field=key] .error")).to_have_text("A key is required")
+    expect(key).to_have_attribute("aria-invalid", "true")
+    assert page.evaluate("document.activeElement.name") == "key", "the field that is wrong has the focus"
 
     key.fill(given["key"])
     prompt.fill("")

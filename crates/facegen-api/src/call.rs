@@ -102,7 +102,7 @@ async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, Api
     let (mut fields, share) = read_fields(&parts, body, state).await?;
     let sent = fields.key.take();
     let sent = sent.or_else(|| sent_in_headers(&parts.headers));
-    let key = authenticate(&state.jobs, &sent.ok_or(ApiError::Unauthorized)?).await?;
+    let key = authenticate(&state.jobs, &sent.ok_or(ApiError::NoKey)?).await?;
     let public_url = state.config.public_url.as_deref();
     let base_url = base_url(public_url, &parts.uri, &parts.headers)?;
     Ok(ApiCall {

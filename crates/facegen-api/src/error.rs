@@ -18,6 +18,7 @@ use facegen_jobs::JobError;
 use thiserror::Error;
 
 pub(crate) use self::envelope::{ErrorBody, Problem, whole_seconds};
+use crate::body::Received;
 use crate::status::status_of;
 
 /// When to come back to a server that starts, restarts or stops.
@@ -28,8 +29,11 @@ const UNAVAILABLE_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// The body is neither a JSON object nor a form.
-    #[error("the body is neither a json object nor a form")]
-    InvalidBody,
+    #[error("the body is neither a json object nor a form; received: {}", received.as_str())]
+    InvalidBody {
+        /// What it is instead.
+        received: Received,
+    },
     /// The body is too large.
     #[error("the body is larger than {limit} bytes")]
     BodyTooLarge {
@@ -51,8 +55,11 @@ pub enum ApiError {
     /// No link can be built, because the request names no host.
     #[error("the host header is missing or holds no host")]
     InvalidHost,
-    /// The key is missing, unknown or revoked.
-    #[error("the key is missing, unknown or revoked")]
+    /// No key was sent.
+    #[error("no key was sent")]
+    NoKey,
+    /// The key is unknown or revoked.
+    #[error("the key is unknown or revoked")]
     Unauthorized,
     /// The key is known and may not do this.
     #[error("this needs an admin key")]
@@ -110,14 +117,14 @@ impl ApiError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::InvalidBody
+            Self::InvalidBody { .. }
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow
             | Self::BodyBroken
             | Self::Fields(_)
             | Self::InvalidHost
             | Self::MethodNotAllowed => ErrorCode::InvalidRequest,
-            Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::NoKey | Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::UnknownPath
             | Self::UnknownJob

@@ -45,6 +45,7 @@ mod wire;
 #[cfg(test)]
 mod fixture;
 
+pub use body::Received;
 pub use error::ApiError;
 pub use middleware::no_connection;
 pub use openapi::openapi;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::request::{RequestLimits, Style};
-use facegen_core::{Clock, Control, Current};
+use facegen_core::{Clock, Control, Current, UrlJudge};
 use facegen_jobs::JobService;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,6 +23,8 @@ pub struct ApiState {
     pub metrics: MetricsRenderer,
     /// Restarts and updates the server.
     pub control: Arc<dyn Control>,
+    /// Judges the URLs that callers name.
+    pub urls: Arc<dyn UrlJudge>,
     /// The time of day, for pictures that have expired.
     pub clock: Arc<dyn Clock>,
 }

@@ -13,6 +13,7 @@
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
 //! | [`face`] | [`FaceReader`], the port that gets photographs |
+//! | [`judge`] | [`UrlJudge`], the port that judges URLs |
 //! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
 //! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
@@ -31,6 +32,7 @@ pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod judge;
 pub mod picture;
 pub mod redact;
 pub mod request;
@@ -42,12 +44,15 @@ pub mod webhook;
 pub use backend::{
     Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
 };
-pub use bucket::{BucketDetails, BucketFault, BucketOpener, RawBucketDetails};
+pub use bucket::{
+    BucketDetails, BucketFault, BucketNames, BucketOpener, BucketProblem, RawBucketDetails,
+};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource, Photograph};
+pub use judge::UrlJudge;
 pub use picture::Picture;
 pub use request::{
     FieldError, GenerationRequest, RawGenerationRequest, RequestError, RequestLimits,

@@ -16,6 +16,19 @@ pub enum EngineError {
         /// Which presets there are.
         available: String,
     },
+    /// No preset can have this name.
+    #[error(
+        "{name:?} is not the name of a preset: it is made of ASCII letters, digits and hyphens, and \
+         names the file NAME.toml in {models_dir}; {available}", models_dir = models_dir.display()
+    )]
+    PresetName {
+        /// What was given.
+        name: String,
+        /// The folder of the presets.
+        models_dir: PathBuf,
+        /// Which presets there are.
+        available: String,
+    },
     /// A preset's manifest is not valid.
     #[error("preset {path}: {reason}", path = path.display())]
     Manifest {

@@ -20,4 +20,4 @@ pub use compute::{Compute, Layout};
 pub use error::{NnError, Result};
 pub use feature_map::FeatureMap;
 pub use noise::NoiseSource;
-pub use weights::{Weights, WeightsError};
+pub use weights::{Weights, WeightsError, mistaken_for};

@@ -10,6 +10,9 @@ use tracing::info;
 use crate::guard::{Guard, GuardError};
 use crate::input_image::{ImageLimits, InputImageError, read_image};
 
+/// The message about a host of which callers must not learn more.
+const CANNOT_BE_FETCHED: &str = "face_image cannot be fetched from its URL";
+
 /// Fetches photographs through the guard and reads them.
 #[derive(Debug, Clone)]
 pub struct Faces {
@@ -34,16 +37,28 @@ impl Faces {
     /// that resolves to a private address is no different from an unknown one.
     fn face_error(&self, error: &GuardError) -> FaceError {
         let message = match error {
-            GuardError::Refused(refusal) if refusal.is_visible() => {
-                "face_image must be a public http or https URL".to_owned()
+            GuardError::Refused(refusal) => match refusal.rule() {
+                Some(rule) => format!("face_image {rule}"),
+                None => CANNOT_BE_FETCHED.to_owned(),
+            },
+            GuardError::RedirectRefused(refusal) => match refusal.rule() {
+                Some(rule) => format!(
+                    "face_image cannot be fetched, its server redirects to a URL that is refused: it {rule}"
+                ),
+                None => CANNOT_BE_FETCHED.to_owned(),
+            },
+            GuardError::Unreachable(_) | GuardError::Client(_) => CANNOT_BE_FETCHED.to_owned(),
+            GuardError::TooManyRedirects(most) => {
+                format!("face_image cannot be fetched, its server redirects more than {most} times")
             }
-            GuardError::Refused(_)
-            | GuardError::RedirectRefused(_)
-            | GuardError::TooManyRedirects(_)
-            | GuardError::Unreachable(_)
-            | GuardError::Client(_) => "face_image cannot be fetched from its URL".to_owned(),
+            GuardError::BrokenOff(_) => {
+                "face_image cannot be fetched, its server broke off the connection".to_owned()
+            }
             GuardError::TimedOut(_) => FaceError::timed_out(self.deadline).message,
             GuardError::Status(status) => FaceError::answered(*status).message,
+            GuardError::Part => {
+                "face_image cannot be fetched, its server answered 206 with a part of it".to_owned()
+            }
             GuardError::TooLong { max_bytes } => InputImageError::TooLong {
                 max_bytes: *max_bytes,
             }

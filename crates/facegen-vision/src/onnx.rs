@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use facegen_nn::mistaken_for;
 use rten::{Dimension, Model, NodeId, RunOptions, ThreadPool, Value};
 use rten_tensor::{NdTensor, Tensor};
 
@@ -30,10 +31,18 @@ impl Network {
     /// Loads the network at `path`, which must have one input; `role` says in
     /// errors what it was to be.
     pub(crate) fn load(path: &Path, role: &'static str) -> Result<Self, VisionError> {
-        let model = Model::load_file(path).map_err(|error| VisionError::Load {
+        let unreadable = |source| VisionError::Load {
             path: path.to_owned(),
-            source: error.into(),
-        })?;
+            source,
+        };
+        // An empty file, for one, can be read as a network of nothing.
+        let is_something_else = || {
+            let what = mistaken_for(path)?;
+            Some(unreadable(format!("it is {what}, not a network").into()))
+        };
+        let model = Model::load_file(path);
+        let model = model
+            .map_err(|error| is_something_else().unwrap_or_else(|| unreadable(error.into())))?;
         let problem = |problem| VisionError::Interface {
             path: path.to_owned(),
             role,
@@ -41,7 +50,8 @@ impl Network {
         };
         let &[input] = model.input_ids() else {
             let count = model.input_ids().len();
-            return Err(problem(format!("it has {count} inputs instead of one")));
+            let problem = problem(format!("it has {count} inputs instead of one"));
+            return Err(is_something_else().unwrap_or(problem));
         };
         Ok(Self {
             path: path.to_owned(),

@@ -88,6 +88,19 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+/// An error with its causes, each once: some texts hold those of their causes.
+pub(crate) fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -98,7 +111,7 @@ impl fmt::Display for Failure {
             Self::NoFace(error) => writeln!(formatter, "error: {error}"),
             Self::EngineHangs => writeln!(formatter, "error: the engine hangs"),
             Self::FaceImage(error) | Self::Load(error) | Self::Other(error) => {
-                writeln!(formatter, "error: {error:#}")
+                writeln!(formatter, "error: {}", with_causes(error))
             }
         }
     }

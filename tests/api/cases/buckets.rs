@@ -3,7 +3,7 @@
 //! as a list. Of the servers that are named, one that runs elsewhere and one that
 //! nobody knows stand in the places of the lengths.
 
-use facegen_core::BucketFault;
+use facegen_core::BucketProblem;
 use serde_json::json;
 
 use super::edges::Edge;
@@ -46,7 +46,9 @@ async fn what_is_set_and_forgotten_is_said_in_the_documented_words() {
 #[tokio::test]
 async fn a_bucket_that_does_not_work_is_refused_by_the_field_to_blame() {
     let builder = Builder::new();
-    builder.buckets.refuse(Some(BucketFault::WrongSecret));
+    builder
+        .buckets
+        .refuse(Some(BucketProblem::WrongSecret.into()));
     let server = builder.start().await;
     let answer = server.post(UPDATE, &server.bucket()).await;
     let message = "aws_secret_access_key is not the secret of aws_access_key_id";

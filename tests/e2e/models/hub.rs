@@ -2,15 +2,17 @@
 //! connection that breaks when it is told to.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
+
+use super::answers::{lead_to_store, send};
+use super::manner::{self, Head, Manner};
 
 /// The commit that every branch stands for.
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -44,6 +46,10 @@ pub(crate) struct State {
     pub(crate) token_leaked: bool,
     /// Where the store is, if not at `localhost` with the hub's port.
     pub(crate) store: Option<SocketAddr>,
+    /// In which ways it is not the hub.
+    pub(crate) manner: Manner,
+    /// The headers `range` of requests that had one.
+    pub(crate) ranges: Vec<String>,
 }
 
 /// How an answer ends early, at an offset of the file.
@@ -58,20 +64,40 @@ pub(crate) enum Break {
 }
 
 #[derive(Clone, Debug)]
-struct HubFile {
-    bytes: Vec<u8>,
+pub(super) struct HubFile {
+    pub(super) bytes: Vec<u8>,
     /// What the hub says, which need not be so.
-    sha256: String,
-    size: u64,
+    pub(super) sha256: String,
+    pub(super) size: u64,
     /// Whether the bytes lie in the store, as those of large files do.
     is_large: bool,
 }
 
-struct Request {
-    method: String,
+pub(super) struct Request {
+    pub(super) method: String,
     path: String,
-    offset: u64,
+    pub(super) range: Option<String>,
     token: Option<String>,
+    host: String,
+}
+
+impl Request {
+    /// The first byte that is asked for.
+    pub(super) fn offset(&self) -> u64 {
+        let range = self.range.as_deref().unwrap_or_default();
+        let first = range.trim_start_matches("bytes=").split('-').next();
+        first.and_then(|first| first.parse().ok()).unwrap_or(0)
+    }
+
+    /// The byte after the last one that is asked for, of so many.
+    pub(super) fn end(&self, length: u64) -> u64 {
+        let range = self.range.as_deref().unwrap_or_default();
+        let last = range
+            .rsplit('-')
+            .next()
+            .and_then(|last| last.parse::<u64>().ok());
+        last.map_or(length, |last| length.min(last + 1))
+    }
 }
 
 impl Hub {
@@ -166,8 +192,9 @@ fn read_request(stream: &TcpStream) -> Result<Request> {
     let mut request = Request {
         method: words.next().unwrap_or_default().to_owned(),
         path: words.next().unwrap_or_default().to_owned(),
-        offset: 0,
+        range: None,
         token: None,
+        host: String::new(),
     };
     for line in lines {
         let line = line?;
@@ -175,10 +202,8 @@ fn read_request(stream: &TcpStream) -> Result<Request> {
             break;
         };
         match name.to_ascii_lowercase().as_str() {
-            "range" => {
-                let first = value.trim_start_matches("bytes=").trim_end_matches('-');
-                request.offset = first.parse()?;
-            }
+            "range" => request.range = Some(value.to_owned()),
+            "host" => request.host = value.to_owned(),
             "authorization" => request.token = Some(value.replace("Bearer ", "")),
             _ => {}
         }
@@ -187,58 +212,78 @@ fn read_request(stream: &TcpStream) -> Result<Request> {
 }
 
 fn answer(mut stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> Result<()> {
-    let request = read_request(&stream)?;
-    let path = request
-        .path
-        .split('?')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let (file, may, store) = {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.requests.push(format!("{} {path}", request.method));
-        let is_store = path.starts_with("/store/");
-        state.token_leaked |= is_store && request.token.is_some();
-        let may = is_store || state.token.is_none() || state.token == request.token;
-        let port = address.port();
-        let store = state.store.map(|store| store.to_string());
-        let store = store.unwrap_or_else(|| format!("localhost:{port}"));
-        (find(&state, &path), may, store)
-    };
-    let Some(file) = file.filter(|_| may) else {
-        let status = if may {
-            "404 Not Found"
-        } else {
-            "401 Unauthorized"
+    let mut request = read_request(&stream)?;
+    let path = request.path.split('?').next().unwrap_or_default();
+    let path = path.to_owned();
+    let (how, store) = note(&request, &path, address, state);
+    if let Some((status, location)) = how.hop(&path) {
+        let other_port = {
+            let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.store.unwrap_or(address)
         };
+        let location = manner::fill(&location, &request.path, address, other_port);
         write!(
             stream,
-            "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            "HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nETag: \"of-the-redirect\"\r\n\
+             Content-Length: 7\r\nConnection: close\r\n\r\n"
         )?;
         return Ok(());
-    };
-    let HubFile { sha256, size, .. } = &file;
-    let common = format!("Connection: close\r\nX-Repo-Commit: {COMMIT}\r\n");
-    if path.starts_with("/store/") {
-        send(stream, &request, &file, state)
-    } else if file.is_large {
-        write!(
-            stream,
-            "HTTP/1.1 302 Found\r\n{common}X-Linked-Etag: \"{sha256}\"\r\nX-Linked-Size: {size}\r\n\
-             ETag: \"pointer\"\r\nContent-Length: 0\r\n\
-             Location: http://{store}/store/{sha256}?sign={SIGNATURE}\r\n\r\n"
-        )?;
-        Ok(())
-    } else {
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\n{common}ETag: \"{sha256}\"\r\nContent-Length: {size}\r\n\r\n"
-        )?;
-        if request.method == "GET" {
-            stream.write_all(&file.bytes)?;
-        }
-        Ok(())
     }
+    let path = manner::without_hop(&path).to_owned();
+    if how.knows_no_ranges {
+        request.range = None;
+    }
+    let file = {
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let may =
+            path.starts_with("/store/") || state.token.is_none() || state.token == request.token;
+        may.then(|| find(&state, &path)).ok_or("401 Unauthorized")
+    };
+    let is_head = request.method == "HEAD";
+    let refused = match how.head {
+        Head::Refused(status) => is_head.then_some(status),
+        Head::RefusedByStore(status) => (is_head && path.starts_with("/store/")).then_some(status),
+        Head::Known | Head::WithoutLength => None,
+    };
+    let file = match (how.status.or(refused), file) {
+        (Some(status), _) => Err(format!("{status} No\r\n{}", how.header)),
+        (None, Ok(Some(file))) => Ok(file),
+        (None, Ok(None)) => Err("404 Not Found\r\n".to_owned()),
+        (None, Err(status)) => Err(format!("{status}\r\n")),
+    };
+    match file {
+        Ok(file) if file.is_large && !how.has_no_store && !path.starts_with("/store/") => {
+            lead_to_store(&mut stream, &file, &how, &store)
+        }
+        Ok(file) => send(stream, &request, &file, &how, state),
+        Err(status) => {
+            write!(
+                stream,
+                "HTTP/1.1 {status}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            )?;
+            Ok(())
+        }
+    }
+}
+
+/// Notes a request, and gives how it is answered and where the store is.
+fn note(
+    request: &Request,
+    path: &str,
+    address: SocketAddr,
+    state: &Mutex<State>,
+) -> (Manner, String) {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    state.requests.push(format!("{} {path}", request.method));
+    state.ranges.extend(request.range.clone());
+    // The store, and everything under another name than the endpoint's.
+    let is_foreign = path.starts_with("/store/") || request.host.starts_with("localhost");
+    let is_foreign = is_foreign || state.store == Some(address);
+    state.token_leaked |= is_foreign && request.token.is_some();
+    let port = address.port();
+    let store = state.store.map(|store| store.to_string());
+    let store = store.unwrap_or_else(|| format!("localhost:{port}"));
+    (state.manner.clone(), store)
 }
 
 /// `/owner/name/resolve/revision/path` or `/store/hash`.
@@ -253,55 +298,4 @@ fn find(state: &State, path: &str) -> Option<HubFile> {
     let (repo, rest) = path.strip_prefix('/')?.split_once("/resolve/")?;
     let (_, name) = rest.split_once('/')?;
     state.files.get(&format!("{repo}/{name}")).cloned()
-}
-
-/// The bytes of a file from the asked offset to its end or to the next cut.
-fn send(
-    mut stream: TcpStream,
-    request: &Request,
-    file: &HubFile,
-    state: &Mutex<State>,
-) -> Result<()> {
-    let (length, offset) = (file.bytes.len() as u64, request.offset);
-    let (end, ending) = {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let ending = state.breaks.pop_front();
-        let end = match ending {
-            None => length,
-            Some(Break::Cut(end) | Break::Stall(end) | Break::Hold(end)) => end,
-        };
-        let end = end.clamp(offset, length);
-        state.sent += end - offset;
-        (end, ending)
-    };
-    let rest = length - offset;
-    if offset == 0 {
-        write!(stream, "HTTP/1.1 200 OK\r\n")?;
-    } else {
-        let last = length - 1;
-        write!(
-            stream,
-            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {offset}-{last}/{length}\r\n"
-        )?;
-    }
-    write!(
-        stream,
-        "Content-Length: {rest}\r\nConnection: close\r\n\r\n"
-    )?;
-    stream.write_all(&file.bytes[offset as usize..end as usize])?;
-    match ending {
-        // Ends when the client is gone.
-        Some(Break::Stall(_)) => stream.read_exact(&mut [0])?,
-        Some(Break::Hold(_)) => {
-            while !state
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .released
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-        }
-        Some(Break::Cut(_)) | None => {}
-    }
-    Ok(())
 }

@@ -1,7 +1,11 @@
 //! `facegen models` against a stand-in for the hub.
 
 mod accepting;
+mod answers;
+mod failures;
 mod hub;
+mod manner;
+mod mirrors;
 mod processes;
 mod program;
 

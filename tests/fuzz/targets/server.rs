@@ -16,6 +16,7 @@ use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, M
 use facegen_core::request::Style;
 use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports};
+use facegen_outbound::{Guard, Networks};
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -89,6 +90,7 @@ async fn start(folder: &Path) -> (Router, String) {
         readiness: Arc::new(|| Readiness::Ready),
         metrics: Arc::new(String::new),
         control: Arc::new(FakeServer::default()),
+        urls: Arc::new(Guard::new(Networks::default()).unwrap()),
         clock,
     });
     (router, key.expose().clone())

@@ -187,16 +187,111 @@ fn a_truncated_file_is_refused() {
     }
 }
 
+/// What lies in the place of weights, and what it is called.
+const MISTAKEN: [(&[u8], &str); 24] = [
+    (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n",
+        "a git lfs pointer",
+    ),
+    (
+        b"version https://git-lfs.github.com/spec/v1",
+        "a git lfs pointer",
+    ),
+    (
+        b"version https://hawser.github.com/spec/v1\n",
+        "a git lfs pointer of an old version",
+    ),
+    (
+        b"/annex/objects/SHA256E-s7--ab.safetensors\n",
+        "a git-annex pointer",
+    ),
+    (b"../.git/annex/objects/0G/SHA256E", "a git-annex pointer"),
+    (b"<!doctype html><title>404</title>", "a web page"),
+    (b"<!DOCTYPE html>\n<html lang=\"en\">", "a web page"),
+    (b"\xef\xbb\xbf\r\n  <HTML><body>Sign in", "a web page"),
+    (b"<html>", "a web page"),
+    (b"<head>", "a web page"),
+    (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied", "XML"),
+    (b"<Error><Code>NoSuchKey</Code></Error>", "XML"),
+    (b"{\"error\":\"Repository not found\"}", "JSON"),
+    (b"\n{\n  \"weight_map\": {}\n}\n", "JSON"),
+    (b"[]", "JSON"),
+    (b"\"Not Found\"", "JSON"),
+    (b"{}", "JSON"),
+    (b"", "an empty file"),
+    (b"Entry not found", "a text"),
+    (b"Invalid username or password.\n", "a text"),
+    (b"404", "a text"),
+    (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "a gzip archive"),
+    (b"GGUF\x03\0\0\0", "a gguf file"),
+    (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
+];
+
 #[test]
-fn what_is_no_checkpoint_is_refused() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    for content in [
-        "<!doctype html><title>404</title>",
-        "version https://git-lfs.github.com/spec/v1\n",
+fn what_is_no_checkpoint_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "model.safetensors",
+        "model.bin",
+        "model.ckpt",
+        "model.pt",
+        "model",
     ] {
-        std::fs::write(file.path(), content).unwrap();
-        refusal(file.path(), vae);
+        let file = folder.path().join(name);
+        for (content, what) in MISTAKEN {
+            std::fs::write(&file, content).unwrap();
+            let error = refusal(&file, vae);
+            let path = file.display().to_string();
+            let expected = format!("cannot read {path}: it is {what}");
+            assert!(error.starts_with(&expected), "{error}");
+            assert_eq!(
+                error.matches(&path).count(),
+                1,
+                "the path stands there once: {error}"
+            );
+        }
     }
+    // What is damaged is not called something else.
+    for content in [
+        &b"\x7b\0\0\0\0\0\0\0{\"a\":"[..],
+        b"\x20\0\0\0\0\0\0\0{\"a\"",
+        b"\xff\xfe\xfd\xfc",
+    ] {
+        let file = folder.path().join("model.safetensors");
+        std::fs::write(&file, content).unwrap();
+        let error = refusal(&file, vae);
+        assert!(!error.contains("it is "), "{error}");
+        let path = file.display().to_string();
+        assert_eq!(
+            error.matches(&path).count(),
+            1,
+            "the path stands there once: {error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_network_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("detector.onnx");
+    for (content, what) in MISTAKEN {
+        std::fs::write(&file, content).unwrap();
+        let Err(error) = facegen_vision::load_detector(&file) else {
+            panic!("{what} is a network");
+        };
+        let error = error.to_string();
+        assert!(error.contains(&format!("it is {what}")), "{error}");
+        let path = file.display().to_string();
+        assert_eq!(
+            error.matches(&path).count(),
+            1,
+            "the path stands there once: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_not_there_is_named() {
     let error = Weights::open(Path::new("/nowhere/model.safetensors")).unwrap_err();
     assert!(
         error.to_string().contains("/nowhere/model.safetensors"),

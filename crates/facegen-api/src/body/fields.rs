@@ -43,13 +43,13 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// Takes the value that was sent under `name`, or the rule that it broke.
-    /// White space around the name is ignored: a published example sends
-    /// `" track_id"`.
-    pub(super) fn set(&mut self, name: &str, value: Result<Scalar, &'static str>) {
+    /// Takes the value that was sent under `name`, or the rule that it broke, and
+    /// says whether the name is known. White space around it is ignored: a
+    /// published example sends `" track_id"`.
+    pub(super) fn set(&mut self, name: &str, value: Result<Scalar, &'static str>) -> bool {
         let name = name.trim();
         let Some(field) = known_name(name) else {
-            return;
+            return false;
         };
         self.errors.retain(|error| error.field != field);
         let value = match value.and_then(|value| check(field, value)) {
@@ -73,6 +73,7 @@ impl RequestBody {
                 }
             }
         }
+        true
     }
 
     /// The job that is meant, and the name of the field that says so:
@@ -137,6 +138,7 @@ fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
             "face_image" | "base64_string" | "init_image",
             Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_),
         ) => Err("must be a string"),
+        ("key", Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_)) => Err("must be a string"),
         // A receiver must get back exactly what it sent.
         ("track_id", Scalar::Float(number)) if number.abs() > LARGEST_EXACT_FLOAT => {
             Err("must fit into 64 bits, or be a string")

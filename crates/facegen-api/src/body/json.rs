@@ -11,15 +11,12 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::RequestBody;
-use crate::ApiError;
 
 /// The fields of the object that `text` is.
-pub(super) fn parse(text: &str) -> Result<RequestBody, ApiError> {
+pub(super) fn parse(text: &str) -> Result<RequestBody, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let body = deserializer
-        .deserialize_map(BodyVisitor)
-        .map_err(|_| ApiError::InvalidBody)?;
-    deserializer.end().map_err(|_| ApiError::InvalidBody)?;
+    let body = deserializer.deserialize_map(BodyVisitor)?;
+    deserializer.end()?;
     Ok(body)
 }
 

@@ -8,6 +8,7 @@
 //! | [`early_key`] | the key at the beginning of a body |
 //! | [`json`] | from JSON to fields |
 //! | [`form`] | from a form to fields |
+//! | [`received`] | [`Received`], what was sent in the place of those |
 //! | [`fields`] | [`RequestBody`], the fields that are known |
 
 mod budget;
@@ -17,6 +18,7 @@ mod form;
 mod json;
 mod pace;
 mod read;
+mod received;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ pub(crate) use budget::{BodyBudget, BodyShare, Holder};
 pub(crate) use early_key::early_key;
 pub(crate) use fields::RequestBody;
 pub(crate) use read::{BODY_TIME, BodyReader, discard_request};
+pub use received::Received;
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -37,15 +40,19 @@ use crate::ApiError;
 /// `curl --data` calls its JSON a form, so a form that begins like an object is
 /// read as one.
 pub(crate) fn parse_body(headers: &HeaderMap, bytes: &[u8]) -> Result<RequestBody, ApiError> {
-    let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody)?;
+    let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody {
+        received: Received::of_bytes(headers, bytes),
+    })?;
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Ok(RequestBody::default());
     }
     if says_form(headers) && !text.starts_with('{') {
-        return Ok(form::parse(text));
+        return form::parse(text);
     }
-    json::parse(text)
+    json::parse(text).map_err(|error| ApiError::InvalidBody {
+        received: Received::of_text(headers, text, &error),
+    })
 }
 
 fn says_form(headers: &HeaderMap) -> bool {

@@ -102,7 +102,7 @@ fn what_is_no_object_is_refused() {
         &broken_member,
     ] {
         assert!(
-            matches!(parse(text), Err(ApiError::InvalidBody)),
+            matches!(parse(text), Err(ApiError::InvalidBody { .. })),
             "{text:.20}"
         );
     }

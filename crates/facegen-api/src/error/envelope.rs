@@ -21,7 +21,20 @@ const INVALID_BODY_TIP: &str = "1. Make sure you are passing Content-Type: appli
      header. 2. Make sure you are doing POST request with valid JSON. 3. Make sure that your JSON \
      is an object with the documented fields.";
 
+/// The tip for callers who send no key.
+const NO_KEY_TIP: &str = "No key was sent. It stands in the body as a string named key, or in the \
+     header key, or in the header Authorization as Bearer KEY.";
+
 impl ApiError {
+    /// What to do about it, where that is not said by the message.
+    fn tip(&self) -> Option<Cow<'static, str>> {
+        if let Self::InvalidBody { received } = self {
+            let received = received.as_str();
+            return Some(format!("{INVALID_BODY_TIP} Received: {received}.").into());
+        }
+        matches!(self, Self::NoKey).then_some(NO_KEY_TIP.into())
+    }
+
     /// What is wrong with each field, when that is what is wrong.
     fn field_errors(&self) -> BTreeMap<&'static str, Vec<String>> {
         let mut fields: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -43,7 +56,7 @@ impl ApiError {
         ErrorBody {
             status: "error",
             message: self.message(),
-            tip: matches!(self, Self::InvalidBody).then_some(INVALID_BODY_TIP),
+            tip: self.tip(),
             retry_after: self.retry_after().map(whole_seconds),
             errors: self.field_errors(),
         }
@@ -66,10 +79,10 @@ pub(crate) struct ErrorBody {
     status: &'static str,
     /// What is wrong, in words for people.
     message: Cow<'static, str>,
-    /// What to do about a body that cannot be read.
+    /// What to do about a body that cannot be read, or a key that was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    tip: Option<&'static str>,
+    tip: Option<Cow<'static, str>>,
     /// When to try again, in seconds; as the header `retry-after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]

@@ -17,7 +17,7 @@ impl ApiError {
     #[must_use]
     pub fn message(&self) -> Cow<'static, str> {
         let text = match self {
-            Self::InvalidBody => "Invalid API Request",
+            Self::InvalidBody { .. } => "Invalid API Request",
             Self::BodyTooLarge { limit } => {
                 return format!("The request body is larger than {}", size_text(*limit)).into();
             }
@@ -25,7 +25,7 @@ impl ApiError {
             Self::BodyBroken => "The request body broke off",
             Self::Fields(error) => return error.to_string().into(),
             Self::InvalidHost => "The Host header is missing or invalid",
-            Self::Unauthorized => "Invalid API key",
+            Self::NoKey | Self::Unauthorized => "Invalid API key",
             Self::Forbidden => "This needs an admin key",
             Self::UpdateRefused => {
                 "The new configuration cannot be used, nothing was changed; the log says why"

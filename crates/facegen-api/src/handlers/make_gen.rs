@@ -1,14 +1,17 @@
 //! The request for pictures.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use facegen_core::redact::Secret;
+use facegen_core::face::own_file;
+use facegen_core::redact::{SafeUrl, Secret};
 use facegen_core::request::{OpenSides, Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
+    UrlJudge,
 };
 use facegen_jobs::idempotency::{Idempotency, MAX_NAME_BYTES};
 use facegen_jobs::{Job, Submission};
@@ -56,18 +59,16 @@ pub(crate) async fn make_gen(
     } = call;
     state.jobs.count_request(&key)?;
     let name = idempotency_key.as_ref().map(read_name).transpose()?;
-    let capabilities = state.capabilities.clone();
-    let max_face_bytes = state.config.max_face_bytes;
     // The share goes along: the work goes on when its caller has gone.
+    let intake = Intake {
+        capabilities: state.capabilities.clone(),
+        max_face_bytes: state.config.max_face_bytes,
+        urls: Arc::clone(&state.urls),
+        base_url: base_url.clone(),
+    };
     let parsing = off_the_runtime(move || {
         let open_sides = family.open_sides(&body.generation);
-        let parsed = parse(
-            body,
-            open_sides,
-            &capabilities,
-            max_face_bytes,
-            name.as_deref(),
-        );
+        let parsed = intake.parse(body, open_sides, name.as_deref());
         (parsed, share)
     });
     let (parsed, share) = in_time(parsing).await??;
@@ -92,37 +93,81 @@ pub(crate) async fn make_gen(
     Ok(answer(&state, &job, links).await)
 }
 
-/// Reads all fields, and complains of all that are wrong at once.
-fn parse(
-    body: RequestBody,
-    open_sides: OpenSides,
-    capabilities: &Capabilities,
+/// What requests are read by.
+struct Intake {
+    capabilities: Capabilities,
     max_face_bytes: usize,
-    name: Option<&str>,
-) -> Result<(GenerationRequest, FaceSource, Option<Idempotency>), RequestError> {
-    let RequestBody {
-        face_image,
-        generation,
-        mut errors,
-        ..
-    } = body;
-    let face = read_face(face_image, max_face_bytes);
-    // The others are of no meaning here, so as good as unknown.
-    errors.retain(|error| is_own(error.field));
-    note(&mut errors, check_style(&generation, &capabilities.styles));
-    let face = note(&mut errors, face);
-    let request = generation.parse(&capabilities.limits).map_err(|found| {
-        for error in found.errors {
-            note::<()>(&mut errors, Err(error));
+    urls: Arc<dyn UrlJudge>,
+    /// What links to this server's own files begin with.
+    base_url: String,
+}
+
+impl Intake {
+    /// Reads all fields, and complains of all that are wrong at once.
+    fn parse(
+        &self,
+        body: RequestBody,
+        open_sides: OpenSides,
+        name: Option<&str>,
+    ) -> Result<(GenerationRequest, FaceSource, Option<Idempotency>), RequestError> {
+        let RequestBody {
+            face_image,
+            generation,
+            mut errors,
+            ..
+        } = body;
+        let face = self.read_face(face_image);
+        // The others are of no meaning here, so as good as unknown.
+        errors.retain(|error| is_own(error.field));
+        note(
+            &mut errors,
+            check_style(&generation, &self.capabilities.styles),
+        );
+        let face = note(&mut errors, face);
+        let webhook = self.judge_webhook(&generation);
+        let request = generation
+            .parse(&self.capabilities.limits)
+            .map_err(|found| {
+                for error in found.errors {
+                    note::<()>(&mut errors, Err(error));
+                }
+            });
+        note(&mut errors, webhook);
+        match (request, face) {
+            (Ok(request), Some(face)) if errors.is_empty() => {
+                let request = request.with_open_sides(open_sides);
+                let once = name.map(|name| once(name, request.clone(), &face));
+                Ok((request.resolve_seed(random_seed), face, once))
+            }
+            _ => Err(RequestError { errors }),
         }
-    });
-    match (request, face) {
-        (Ok(request), Some(face)) if errors.is_empty() => {
-            let request = request.with_open_sides(open_sides);
-            let once = name.map(|name| once(name, request.clone(), &face));
-            Ok((request.resolve_seed(random_seed), face, once))
+    }
+
+    /// The photograph; its text goes as soon as it is read.
+    fn read_face(&self, face_image: Option<Secret<String>>) -> Result<FaceSource, FieldError> {
+        let Some(text) = face_image else {
+            return Err(FieldError::new("face_image", "is required"));
+        };
+        let face = FaceSource::parse(text.expose(), self.max_face_bytes)?;
+        if let FaceSource::Url(url) = &face
+            && own_file(url, &self.base_url).is_none()
+        {
+            self.judge("face_image", url)?;
         }
-        _ => Err(RequestError { errors }),
+        Ok(face)
+    }
+
+    /// Whether the text of the webhook alone shows that it can never be called.
+    fn judge_webhook(&self, generation: &RawGenerationRequest) -> Result<(), FieldError> {
+        match generation.webhook.text("webhook")? {
+            Some(url) => self.judge("webhook", &SafeUrl::from(url)),
+            None => Ok(()),
+        }
+    }
+
+    fn judge(&self, field: &'static str, url: &SafeUrl) -> Result<(), FieldError> {
+        let judged = self.urls.judge_text(url);
+        judged.map_err(|rule| FieldError::new(field, rule))
     }
 }
 
@@ -152,17 +197,6 @@ fn once(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency 
         0
     });
     Idempotency::new(name, "make_gen", &request, seeded, face)
-}
-
-/// The photograph; its text goes as soon as it is read.
-fn read_face(
-    face_image: Option<Secret<String>>,
-    max_face_bytes: usize,
-) -> Result<FaceSource, FieldError> {
-    let Some(text) = face_image else {
-        return Err(FieldError::new("face_image", "is required"));
-    };
-    FaceSource::parse(text.expose(), max_face_bytes)
 }
 
 /// The value that was read; on an error notes it, unless the field has one: the

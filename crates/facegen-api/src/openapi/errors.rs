@@ -6,7 +6,7 @@ use std::iter;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use facegen_core::{BucketFault, FieldError, RequestError};
+use facegen_core::{BucketProblem, FieldError, RequestError};
 use facegen_jobs::JobError;
 use utoipa::IntoResponses;
 use utoipa::openapi::example::ExampleBuilder;
@@ -90,13 +90,20 @@ fn file() -> Named {
 
 fn call() -> Named {
     vec![
-        ("body", ApiError::InvalidBody),
+        ("body", invalid_body()),
         ("host", ApiError::InvalidHost),
         ("broken_off", ApiError::BodyBroken),
         ("key", ApiError::Unauthorized),
+        ("no_key", ApiError::NoKey),
         ("too_slow", ApiError::BodyTooSlow),
         ("too_large", ApiError::BodyTooLarge { limit: 16_000_000 }),
     ]
+}
+
+fn invalid_body() -> ApiError {
+    ApiError::InvalidBody {
+        received: "JSON that is no object".into(),
+    }
 }
 
 fn make_gen() -> Named {
@@ -136,7 +143,7 @@ fn upload() -> Named {
 }
 
 fn bucket() -> Named {
-    let fault = JobError::Bucket(BucketFault::WrongSecret);
+    let fault = JobError::Bucket(BucketProblem::WrongSecret.into());
     vec![("secret", fault.into())]
 }
 

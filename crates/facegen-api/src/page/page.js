@@ -104,6 +104,12 @@ async function result(key, body) {
   return answer;
 }
 
+/** The errors of an answer by field; a key is refused by its message alone. */
+function fieldErrors({ message, tip, errors }) {
+  const isKey = message === "Invalid API key";
+  return isKey ? { key: [tip ? "A key is required" : "This is no key of this server"] } : errors;
+}
+
 function complain(message, errors = {}) {
   find("message").textContent = message;
   for (const field of form.querySelectorAll("[data-field]")) {
@@ -156,7 +162,7 @@ form.addEventListener("submit", async (event) => {
   try {
     const answer = await result(key, { key, face_image, ...fields() });
     if (answer.status === "success") show(answer);
-    else complain(answer.message ?? "The server gave no answer that this page understands", answer.errors);
+    else complain(answer.message ?? "The server gave no answer that this page understands", fieldErrors(answer));
   } catch {
     complain("The server cannot be reached");
   }

@@ -1,16 +1,25 @@
-//! Why a bucket cannot be used, in the words of whoever described it.
+//! Why a bucket cannot be used, in the words of its owner.
 
-use thiserror::Error;
+use std::fmt;
 
 use crate::FieldError;
 
-/// Why a bucket cannot be used. No text holds a URL or a secret, and none tells
-/// a host that may not be reached from one that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the bucket of a key cannot be used: {}", self.field_error())]
-pub enum BucketFault {
-    /// The text of the endpoint says that it may not be reached.
-    EndpointRefused,
+/// Why a bucket cannot be used, and which request showed it. It holds no secret,
+/// and does not tell a host that may not be reached from one that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketFault {
+    /// What is wrong.
+    pub problem: BucketProblem,
+    /// What was asked for, e.g. `PUT https://storage.example/faces/a.png`; empty
+    /// where no request is to blame.
+    pub request: String,
+}
+
+/// What is wrong with a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketProblem {
+    /// The text of the endpoint breaks this rule.
+    EndpointRefused(String),
     /// There is no connection to the endpoint.
     EndpointUnreachable,
     /// The endpoint takes too long.
@@ -32,8 +41,10 @@ pub enum BucketFault {
         /// The status and, if there is one, the code of its answer.
         answer: String,
     },
-    /// The text of the link says that it may not be reached.
-    LinkRefused,
+    /// The endpoint says that it took an object, and does not have it.
+    NotKept,
+    /// The text of the link, or of the URL that it leads to, breaks this rule.
+    LinkRefused(String),
     /// There is no connection to the host of the link.
     LinkUnreachable,
     /// The link takes too long.
@@ -47,47 +58,149 @@ pub enum BucketFault {
     LinkLeadsElsewhere,
 }
 
+/// What the details of a bucket are called where they were set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketNames {
+    /// Where objects are written.
+    pub endpoint_url: &'static str,
+    /// What requests are signed for.
+    pub region: &'static str,
+    /// What holds the name of the bucket.
+    pub bucket: &'static str,
+    /// What the names of objects begin with.
+    pub directory: &'static str,
+    /// Names who signs.
+    pub access_key_id: &'static str,
+    /// Signs.
+    pub secret_access_key: &'static str,
+    /// Where objects are read back.
+    pub link: &'static str,
+}
+
+impl BucketNames {
+    /// The fields of `update_s3`.
+    pub const FIELDS: Self = Self {
+        endpoint_url: "endpoint_url",
+        region: "region_name",
+        bucket: "image_directory",
+        directory: "image_directory",
+        access_key_id: "aws_access_key_id",
+        secret_access_key: "aws_secret_access_key",
+        link: "public_url",
+    };
+
+    /// The settings of the server's config.
+    pub const SETTINGS: Self = Self {
+        endpoint_url: "storage.s3.endpoint_url",
+        region: "storage.s3.region",
+        bucket: "storage.s3.bucket",
+        directory: "storage.s3.image_directory",
+        access_key_id: "storage.s3.access_key_id",
+        secret_access_key: "storage.s3.secret_access_key",
+        link: "storage.s3.public_url",
+    };
+
+    /// The settings, where objects are read back at another address than that of
+    /// the links.
+    pub const SETTINGS_WITH_CHECK_URL: Self = Self {
+        link: "storage.s3.check_url",
+        ..Self::SETTINGS
+    };
+}
+
 impl BucketFault {
-    /// The field that is to blame, and the sentence about it.
+    /// The field of `update_s3` that is to blame, and the sentence about it.
     #[must_use]
     pub fn field_error(&self) -> FieldError {
+        self.named(&BucketNames::FIELDS)
+    }
+
+    /// What is to blame by the names of `names`, and the sentence about it.
+    #[must_use]
+    pub fn named(&self, names: &BucketNames) -> FieldError {
+        let (field, rule) = self.problem.rule(names);
+        if self.request.is_empty() {
+            return FieldError::new(field, rule);
+        }
+        FieldError::new(field, format!("{rule} ({})", self.request))
+    }
+}
+
+impl BucketProblem {
+    fn rule(&self, names: &BucketNames) -> (&'static str, String) {
         let (field, rule) = match self {
-            Self::EndpointRefused => ("endpoint_url", "must lead to a public address"),
-            Self::EndpointUnreachable => ("endpoint_url", "cannot be reached"),
-            Self::EndpointTooSlow => ("endpoint_url", "does not answer in time"),
-            Self::UnknownAccessKey => ("aws_access_key_id", "is not known at endpoint_url"),
-            Self::WrongSecret => (
-                "aws_secret_access_key",
-                "is not the secret of aws_access_key_id",
-            ),
-            Self::AccessDenied => (
-                "aws_access_key_id",
-                "may not write objects to image_directory",
-            ),
-            Self::NoSuchBucket => (
-                "image_directory",
-                "must begin with a bucket that exists, unless the host of endpoint_url is one",
-            ),
-            Self::WrongRegion => ("region_name", "is not the region of the bucket"),
+            Self::EndpointRefused(rule) => (names.endpoint_url, rule.as_str()),
+            Self::EndpointUnreachable => (names.endpoint_url, "cannot be reached"),
+            Self::EndpointTooSlow => (names.endpoint_url, "does not answer in time"),
+            Self::UnknownAccessKey => {
+                let rule = format!("is not known at {}", names.endpoint_url);
+                return (names.access_key_id, rule);
+            }
+            Self::WrongSecret => {
+                let rule = format!("is not the secret of {}", names.access_key_id);
+                return (names.secret_access_key, rule);
+            }
+            Self::AccessDenied => {
+                let rule = format!("may not write objects to {}", names.directory);
+                return (names.access_key_id, rule);
+            }
+            Self::NoSuchBucket => return (names.bucket, no_such_bucket(names)),
+            Self::WrongRegion => (names.region, "is not the region of the bucket"),
             Self::ClockSkewed => (
-                "endpoint_url",
+                names.endpoint_url,
                 "refuses the time of this server, try again later",
             ),
             Self::WriteRefused { answer } => {
                 let rule = format!("does not take an object, it answers {answer}");
-                return FieldError::new("endpoint_url", rule);
+                return (names.endpoint_url, rule);
             }
-            Self::LinkRefused => ("public_url", "must lead to a public address"),
-            Self::LinkUnreachable => ("public_url", "cannot be reached"),
-            Self::LinkTooSlow => ("public_url", "does not answer in time"),
+            Self::NotKept => (
+                names.endpoint_url,
+                "answers that it took an object and does not have it, so it is no S3 endpoint",
+            ),
+            Self::LinkRefused(rule) => (names.link, rule.as_str()),
+            Self::LinkUnreachable => (names.link, "cannot be reached"),
+            Self::LinkTooSlow => (names.link, "does not answer in time"),
             Self::LinkAnswers { status } => {
                 let rule = format!("does not show what was written, it answers {status}");
-                return FieldError::new("public_url", rule);
+                return (names.link, rule);
             }
-            Self::LinkLeadsElsewhere => {
-                ("public_url", "shows something else than what was written")
-            }
+            Self::LinkLeadsElsewhere => (names.link, "shows something else than what was written"),
         };
-        FieldError::new(field, rule)
+        (field, rule.to_owned())
     }
 }
+
+/// The rule that a missing bucket breaks: where one setting holds bucket and
+/// directory, the host may be the bucket.
+fn no_such_bucket(names: &BucketNames) -> String {
+    if names.bucket == names.directory {
+        let endpoint = names.endpoint_url;
+        return format!(
+            "must begin with a bucket that exists, unless the host of {endpoint} is one"
+        );
+    }
+    "must be a bucket that exists".to_owned()
+}
+
+impl From<BucketProblem> for BucketFault {
+    fn from(problem: BucketProblem) -> Self {
+        Self {
+            problem,
+            request: String::new(),
+        }
+    }
+}
+
+/// Without the request: for logs, which do not hold where a key's pictures are.
+impl fmt::Display for BucketFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (field, rule) = self.problem.rule(&BucketNames::FIELDS);
+        write!(
+            formatter,
+            "the bucket of a key cannot be used: {field} {rule}"
+        )
+    }
+}
+
+impl std::error::Error for BucketFault {}

@@ -3,7 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`raw`] | [`RawBucketDetails`], and the parser |
-//! | [`fault`] | [`BucketFault`], why a bucket cannot be used |
+//! | [`fault`] | [`BucketFault`], why a bucket cannot be used, and [`BucketNames`] |
 
 pub mod fault;
 pub mod raw;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use fault::BucketFault;
+pub use fault::{BucketFault, BucketNames, BucketProblem};
 pub use raw::RawBucketDetails;
 
 use crate::ImageStore;

@@ -7,6 +7,7 @@
 //! | [`clock`] | the time of day |
 //! | [`control`] | whoever runs the server |
 //! | [`face`] | the world where photographs are |
+//! | [`judge`] | the judge of URLs |
 //! | [`storage`] | the store of pictures |
 
 pub mod backend;
@@ -14,6 +15,7 @@ pub mod buckets;
 pub mod clock;
 pub mod control;
 pub mod face;
+pub mod judge;
 pub mod storage;
 
 pub use backend::{Counts, FakeBackend, FakeControl, Fault, paint};
@@ -21,4 +23,5 @@ pub use buckets::FakeBuckets;
 pub use clock::ManualClock;
 pub use control::FakeServer;
 pub use face::FakeFaceReader;
+pub use judge::AnyUrl;
 pub use storage::MemoryStore;

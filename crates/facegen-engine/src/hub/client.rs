@@ -1,50 +1,83 @@
 //! The hub's HTTP interface: what a file is, and its bytes from an offset on.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Response};
+use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
-use super::origin::{next_url, same_origin};
+use super::connection::connection_error;
+use super::description::{FileMetadata, RemoteFile, header, is_packed};
+use super::names::{self, Names};
+use super::origin::{next_url, origin, same_origin, shown};
 use super::{HubAccess, HubError};
 use crate::preset::HubFile;
 
-/// Where a renamed repository leads, and where that leads.
-const MAX_REDIRECTS: u32 = 5;
+/// Where a renamed repository leads, and a mirror, and where those lead.
+const MAX_REDIRECTS: u32 = 10;
 
 /// How long the hub may take to answer, and to send the next bytes.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a connection may take to come about.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest file whose bytes are counted where no header has their number: those
+/// that mirrors pack on the way are configs.
+const MOST_COUNTED: u64 = 32 << 20;
 
 /// Asks one hub.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
     access: HubAccess,
+    /// The origins that have answered, so that what fails there may pass.
+    reached: Mutex<BTreeSet<String>>,
 }
 
-/// What the hub says of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RemoteFile {
-    /// The commit that the revision stands for.
-    pub(super) commit: String,
-    /// The hub's name for the bytes: their sha256 for large files, else the
-    /// hash that git has.
-    pub(super) blob: String,
-    pub(super) size: u64,
+/// What is asked of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// What it is.
+    Head,
+    /// Its first byte, with which its size comes.
+    FirstByte,
+    /// Its bytes from there on.
+    From(u64),
 }
 
-impl RemoteFile {
-    /// The sha256 of the bytes, where the hub knows it.
-    pub(super) fn sha256(&self) -> Option<&str> {
-        (self.blob.len() == 64).then_some(&self.blob)
+impl Question {
+    fn range(self) -> Option<String> {
+        match self {
+            Self::Head | Self::From(0) => None,
+            Self::FirstByte => Some("bytes=0-0".to_owned()),
+            Self::From(offset) => Some(format!("bytes={offset}-")),
+        }
+    }
+}
+
+/// An answer, and whose it is.
+struct Answered {
+    url: String,
+    answer: Response<Body>,
+}
+
+impl Answered {
+    fn status(&self) -> u16 {
+        self.answer.status().as_u16()
     }
 
-    /// The hash that git has of the bytes, where the hub names that.
-    pub(super) fn git_hash(&self) -> Option<&str> {
-        (self.blob.len() == 40).then_some(&self.blob)
+    /// The error of an answer that cannot be used.
+    fn unusable(&self, file: &HubFile, reason: impl Into<String>) -> HubError {
+        HubError::Answer {
+            file: file.to_string(),
+            url: shown(&self.url),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -53,6 +86,8 @@ pub(super) struct Bytes {
     /// Where in the file they begin.
     pub(super) offset: u64,
     pub(super) reader: Box<dyn Read>,
+    /// Whose they are, as messages show it.
+    pub(super) url: String,
 }
 
 impl Client {
@@ -69,37 +104,62 @@ impl Client {
             // They are followed here: the token is for the hub, not for the
             // store that it leads to, nor for another port of the same host.
             .max_redirects(0)
-            .timeout_resolve(Some(PATIENCE))
-            .timeout_connect(Some(PATIENCE))
+            .timeout_resolve(Some(names::PATIENCE))
+            .timeout_connect(Some(CONNECT_PATIENCE))
             .timeout_recv_response(Some(PATIENCE))
             .timeout_per_read(Some(PATIENCE))
             .user_agent(concat!("facegen/", env!("CARGO_PKG_VERSION")))
+            // Packed bytes have another length, and another name.
+            .accept_encoding("identity")
             .build();
         Self {
-            agent: config.into(),
+            agent: Agent::with_parts(config, DefaultConnector::default(), Names::default()),
             access: access.clone(),
+            reached: Mutex::default(),
         }
     }
 
-    /// What the hub says of a file. A large file is described by the answer
-    /// that leads to its store, so only redirects within the hub are followed.
-    pub(super) fn describe(&self, file: &HubFile) -> Result<RemoteFile, HubError> {
-        let mut url = self.url(file, file.revision());
-        for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent.head(&url);
-            if let Some(token) = self.authorization(&url) {
-                request = request.header("Authorization", token);
-            }
-            let answer = request.call().map_err(|error| broken(file, &error))?;
-            check_status(file, file.revision(), answer.status().as_u16())?;
-            let location = header(answer.headers(), "location");
-            let is_path = location.is_some_and(|to| to.starts_with('/') && !to.starts_with("//"));
-            match redirect(&url, &answer).filter(|_| is_path) {
-                Some(next) => url = next,
-                None => return read_description(file, answer.headers()),
-            }
+    /// What the hub says of a file. A large file is described by the answer that
+    /// leads to its store, so an answer is followed only as long as something is
+    /// missing. Who refuses the question, or does not know the size, is asked for
+    /// the first byte. `expected` is the preset's sha256.
+    pub(super) fn describe(
+        &self,
+        file: &HubFile,
+        expected: Option<&str>,
+    ) -> Result<RemoteFile, HubError> {
+        let (mut metadata, mut answered) = self.ask_metadata(file, Question::Head)?;
+        let is_refused = refuses_head(answered.status());
+        if is_refused || answered.status() < 300 && !metadata.is_whole() {
+            (metadata, answered) = self.ask_metadata(file, Question::FirstByte)?;
         }
-        Err(leads_in_a_circle(file))
+        let is_empty = answered.status() == 416 && metadata.size == Some(0);
+        let leads_on = redirects(&answered.answer);
+        if !is_empty && !leads_on {
+            self.check_status(file, file.revision(), &answered)?;
+        }
+        if metadata.size.is_none() {
+            metadata.size = count(file, &mut answered)?;
+        }
+        let described = metadata.remote_file(file.revision(), expected);
+        described.map_err(|reason| answered.unusable(file, reason))
+    }
+
+    /// What answers say on the way to the last one, or to the first after which
+    /// nothing is missing.
+    fn ask_metadata(
+        &self,
+        file: &HubFile,
+        question: Question,
+    ) -> Result<(FileMetadata, Answered), HubError> {
+        let mut metadata = FileMetadata::default();
+        let answered = self.follow(file, file.revision(), question, |answer| {
+            metadata.read_redirect(answer.headers())
+        })?;
+        if matches!(answered.status(), 200..=299 | 416) {
+            metadata.read_answer(&answered.answer);
+        }
+        Ok((metadata, answered))
     }
 
     /// The bytes of a file from `offset` on; from the beginning where the hub
@@ -110,28 +170,69 @@ impl Client {
         commit: &str,
         offset: u64,
     ) -> Result<Bytes, HubError> {
-        let mut url = self.url(file, commit);
-        for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent.get(&url);
-            if let Some(token) = self.authorization(&url) {
-                request = request.header("Authorization", token);
-            }
-            if offset > 0 {
-                request = request.header("Range", format!("bytes={offset}-"));
-            }
-            let answer = request.call().map_err(|error| broken(file, &error))?;
-            check_status(file, commit, answer.status().as_u16())?;
-            match redirect(&url, &answer) {
-                Some(next) => url = next,
-                None => {
-                    return Ok(Bytes {
-                        offset: begin(file, &answer)?,
-                        reader: Box::new(answer.into_body().into_reader()),
-                    });
-                }
-            }
+        let answered = self.follow(file, commit, Question::From(offset), |_| false)?;
+        self.check_status(file, commit, &answered)?;
+        if is_packed(answered.answer.headers()) {
+            return Err(answered.unusable(file, "it is packed, which was not asked for"));
         }
-        Err(leads_in_a_circle(file))
+        Ok(Bytes {
+            offset: begin(file, &answered)?,
+            url: shown(&answered.url),
+            reader: Box::new(answered.answer.into_body().into_reader()),
+        })
+    }
+
+    /// The first answer that leads nowhere else, or is enough.
+    fn follow(
+        &self,
+        file: &HubFile,
+        revision: &str,
+        question: Question,
+        mut is_enough: impl FnMut(&Response<Body>) -> bool,
+    ) -> Result<Answered, HubError> {
+        let mut url = self.url(file, revision);
+        for _ in 0..=MAX_REDIRECTS {
+            let answer = self.ask(file, &url, question)?;
+            let leads_on = redirects(&answer) && !is_enough(&answer);
+            let answered = Answered { url, answer };
+            if !leads_on {
+                return Ok(answered);
+            }
+            url = next(file, &answered)?;
+        }
+        Err(HubError::Answer {
+            file: file.to_string(),
+            url: shown(&url),
+            reason: format!("it is the {MAX_REDIRECTS}th redirect, it may lead in a circle"),
+        })
+    }
+
+    fn ask(
+        &self,
+        file: &HubFile,
+        url: &str,
+        question: Question,
+    ) -> Result<Response<Body>, HubError> {
+        let mut request = match question {
+            Question::Head => self.agent.head(url),
+            Question::FirstByte | Question::From(_) => self.agent.get(url),
+        };
+        if let Some(token) = self.authorization(url) {
+            request = request.header("Authorization", token);
+        }
+        if let Some(range) = question.range() {
+            request = request.header("Range", range);
+        }
+        let answer = request.call().map_err(|error| {
+            let reached = self.reached().contains(&origin(url));
+            connection_error(file, url, &error, reached)
+        })?;
+        self.reached().insert(origin(url));
+        Ok(answer)
+    }
+
+    fn reached(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn url(&self, file: &HubFile, revision: &str) -> String {
@@ -142,169 +243,89 @@ impl Client {
 
     /// What a request to `url` shows, if that is the hub's.
     fn authorization(&self, url: &str) -> Option<String> {
-        let is_hub = same_origin(url, &self.access.endpoint);
-        let token = self.access.token.as_ref().filter(|_| is_hub)?;
+        let token = self.access.token.as_ref().filter(|_| self.is_hub(url))?;
         Some(format!("Bearer {}", token.expose()))
     }
-}
 
-/// Where an answer leads, if it does not answer itself.
-fn redirect(url: &str, answer: &Response<Body>) -> Option<String> {
-    let location = header(answer.headers(), "location")?;
-    let leads_on = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    next_url(url, location).filter(|_| leads_on)
-}
-
-fn leads_in_a_circle(file: &HubFile) -> HubError {
-    HubError::Answer {
-        file: file.to_string(),
-        reason: "it leads in a circle",
+    fn is_hub(&self, url: &str) -> bool {
+        same_origin(url, &self.access.endpoint)
     }
+
+    fn check_status(
+        &self,
+        file: &HubFile,
+        revision: &str,
+        answered: &Answered,
+    ) -> Result<(), HubError> {
+        let (file, url) = (file.to_string(), shown(&answered.url));
+        match answered.status() {
+            200..=299 => Ok(()),
+            status @ (401 | 403) if self.is_hub(&answered.url) => {
+                Err(HubError::Denied { file, url, status })
+            }
+            404 => Err(HubError::NotFound {
+                file,
+                url,
+                revision: revision.to_owned(),
+            }),
+            status => Err(HubError::Status { file, url, status }),
+        }
+    }
+}
+
+/// Whether a status may mean that only this way of asking is refused. A store that
+/// has signed its URL for one way answers as if it were forbidden.
+fn refuses_head(status: u16) -> bool {
+    status >= 400 && !matches!(status, 401 | 408 | 429 | 502..=504)
+}
+
+/// Whether an answer leads on.
+fn redirects(answer: &Response<Body>) -> bool {
+    matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where an answer leads.
+fn next(file: &HubFile, answered: &Answered) -> Result<String, HubError> {
+    let status = answered.status();
+    let Some(location) = answered.answer.headers().get("location") else {
+        return Err(answered.unusable(file, format!("it answers {status} without a location")));
+    };
+    let next = next_url(&answered.url, location.as_bytes());
+    next.map_err(|reason| answered.unusable(file, format!("it answers {status} and {reason}")))
 }
 
 /// The first byte that an answer holds.
-fn begin(file: &HubFile, answer: &Response<Body>) -> Result<u64, HubError> {
-    if answer.status().as_u16() == 200 {
+fn begin(file: &HubFile, answered: &Answered) -> Result<u64, HubError> {
+    if answered.status() != 206 {
         return Ok(0);
     }
-    let range = header(answer.headers(), "content-range");
+    let range = header(answered.answer.headers(), "content-range");
     let first = range.and_then(|range| {
-        range
-            .strip_prefix("bytes ")?
-            .split('-')
-            .next()?
-            .parse()
-            .ok()
+        let range = range.trim().strip_prefix("bytes")?;
+        range.split('-').next()?.trim().parse().ok()
     });
-    first.ok_or_else(|| HubError::Answer {
-        file: file.to_string(),
-        reason: "it does not say which bytes it holds",
-    })
+    first.ok_or_else(|| answered.unusable(file, "it does not say which bytes it holds"))
 }
 
-fn read_description(file: &HubFile, headers: &HeaderMap) -> Result<RemoteFile, HubError> {
-    let missing = |reason| HubError::Answer {
-        file: file.to_string(),
-        reason,
-    };
-    let first = |names: [&str; 2]| names.into_iter().find_map(|name| header(headers, name));
-    let size = first(["x-linked-size", "content-length"]).and_then(|size| size.parse().ok());
-    let etag = first(["x-linked-etag", "etag"]).unwrap_or_default();
-    let blob = etag.trim_start_matches("W/").trim_matches('"');
-    let commit = header(headers, "x-repo-commit").unwrap_or_default();
-    // Both become names on the disk.
-    let is_hash = |text: &str| {
-        (7..=64).contains(&text.len()) && text.chars().all(|digit| digit.is_ascii_hexdigit())
-    };
-    if !is_hash(commit) {
-        return Err(missing("it names no commit"));
+/// How many bytes an answer holds that says nothing of it; `None` where they are
+/// many, or not those of the file.
+fn count(file: &HubFile, answered: &mut Answered) -> Result<Option<u64>, HubError> {
+    if answered.status() != 200 || is_packed(answered.answer.headers()) {
+        return Ok(None);
     }
-    if !is_hash(blob) {
-        return Err(missing("it names no hash"));
-    }
-    Ok(RemoteFile {
-        commit: commit.to_owned(),
-        blob: blob.to_owned(),
-        size: size.ok_or_else(|| missing("it names no size"))?,
-    })
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn check_status(file: &HubFile, revision: &str, status: u16) -> Result<(), HubError> {
-    let file = file.to_string();
-    match status {
-        200..=399 => Ok(()),
-        401 | 403 => Err(HubError::Denied { file }),
-        404 => Err(HubError::NotFound {
-            file,
-            revision: revision.to_owned(),
+    let mut body = answered
+        .answer
+        .body_mut()
+        .as_reader()
+        .take(MOST_COUNTED + 1);
+    match io::copy(&mut body, &mut io::sink()) {
+        Ok(count) if count <= MOST_COUNTED => Ok(Some(count)),
+        Ok(_) => Ok(None),
+        Err(error) => Err(HubError::Connection {
+            file: file.to_string(),
+            url: shown(&answered.url),
+            reason: error.to_string(),
+            may_pass: true,
         }),
-        status => Err(HubError::Status { file, status }),
-    }
-}
-
-/// Without what the client says in detail: it may quote a signed URL.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "what else the client tells apart means the same to an operator"
-)]
-fn broken(file: &HubFile, error: &ureq::Error) -> HubError {
-    let reason = match error {
-        ureq::Error::Io(error) => error.kind().to_string(),
-        ureq::Error::Timeout(_) => "it took too long".to_owned(),
-        ureq::Error::HostNotFound => "the name of the host is not known".to_owned(),
-        ureq::Error::ConnectionFailed => "nobody answers at its address".to_owned(),
-        ureq::Error::Rustls(error) => error.to_string(),
-        ureq::Error::BadUri(_) => "HF_ENDPOINT is no URL of a hub".to_owned(),
-        _ => "the answer is not valid HTTP".to_owned(),
-    };
-    HubError::Connection {
-        file: file.to_string(),
-        reason,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file() -> HubFile {
-        toml::from_str("repo = \"a/b\"\nfile = \"c\"").unwrap()
-    }
-
-    fn describe(headers: &[(&'static str, &'static str)]) -> Result<RemoteFile, HubError> {
-        let pairs = headers.iter().map(|(name, value)| {
-            let name: ureq::http::HeaderName = name.parse().unwrap();
-            (name, value.parse().unwrap())
-        });
-        read_description(&file(), &pairs.collect())
-    }
-
-    #[test]
-    fn a_large_file_is_described_by_its_pointer() {
-        let hash = "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91";
-        let found = describe(&[
-            ("x-repo-commit", "0123456789abcdef"),
-            (
-                "x-linked-etag",
-                "\"5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91\"",
-            ),
-            ("etag", "\"0123456789\""),
-            ("x-linked-size", "7"),
-            ("content-length", "1300"),
-        ]);
-        let found = found.unwrap();
-        assert_eq!((found.sha256(), found.size), (Some(hash), 7));
-    }
-
-    #[test]
-    fn a_small_file_has_no_sha256_before_it_is_read() {
-        let found = describe(&[
-            ("x-repo-commit", "0123456789abcdef"),
-            ("etag", "W/\"7e1b4cd2a8\""),
-            ("content-length", "13"),
-        ]);
-        let found = found.unwrap();
-        assert_eq!((found.sha256(), found.size), (None, 13));
-        assert_eq!((found.git_hash(), &*found.blob), (None, "7e1b4cd2a8"));
-    }
-
-    #[test]
-    fn names_that_are_no_hashes_are_refused() {
-        for (commit, etag) in [
-            ("../../up", "0123456789"),
-            ("0123456789", "../../up"),
-            ("", ""),
-        ] {
-            let headers = [
-                ("x-repo-commit", commit),
-                ("etag", etag),
-                ("content-length", "1"),
-            ];
-            assert!(describe(&headers).is_err(), "{commit} {etag}");
-        }
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::client::{Client, RemoteFile};
+use super::client::Client;
+use super::description::RemoteFile;
 use super::hasher::Hasher;
 use super::stamp::read_into;
 use super::{HubError, PullEvent};
@@ -148,16 +149,20 @@ impl<'a> Download<'a> {
         if bytes.offset != self.done {
             self.restart()?;
         }
+        let url = bytes.url;
         if bytes.offset != self.done {
-            return Err(self.unusable("it holds other bytes than were asked for"));
+            return Err(self.unusable(url, "it holds other bytes than were asked for"));
         }
         let mut buffer = vec![0; 1 << 17];
         while self.done < self.remote.size {
             match bytes.reader.read(&mut buffer) {
-                Ok(0) => return Err(self.broken("it ended early")),
+                Ok(0) => return Err(self.broken(url, "it ended early")),
+                Ok(count) if self.done + count as u64 > self.remote.size => {
+                    return Err(self.unusable(url, "it is longer than was announced"));
+                }
                 Ok(count) => self.take(&buffer[..count])?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(&error.kind().to_string())),
+                Err(error) => return Err(self.broken(url, &error.to_string())),
             }
         }
         Ok(())
@@ -165,9 +170,6 @@ impl<'a> Download<'a> {
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), HubError> {
         let total = self.done + bytes.len() as u64;
-        if total > self.remote.size {
-            return Err(self.unusable("it is longer than was announced"));
-        }
         let path = &self.part_path;
         self.part.write_all(bytes).map_err(HubError::at(path))?;
         self.hasher.update(bytes);
@@ -184,17 +186,20 @@ impl<'a> Download<'a> {
         Ok(())
     }
 
-    fn broken(&self, reason: &str) -> HubError {
+    fn broken(&self, url: String, reason: &str) -> HubError {
         HubError::Connection {
             file: self.file.to_string(),
+            url,
             reason: reason.to_owned(),
+            may_pass: true,
         }
     }
 
-    fn unusable(&self, reason: &'static str) -> HubError {
+    fn unusable(&self, url: String, reason: &str) -> HubError {
         HubError::Answer {
             file: self.file.to_string(),
-            reason,
+            url,
+            reason: reason.to_owned(),
         }
     }
 }

@@ -101,45 +101,82 @@ pub enum HubError {
         free: u64,
     },
     /// The hub does not know the file.
-    #[error("the hub has no file {file} at revision {revision}")]
+    #[error("the hub has no file {file} at revision {revision}: {url} answers 404")]
     NotFound {
         /// The file.
         file: String,
+        /// What answered.
+        url: String,
         /// The branch, tag or commit.
         revision: String,
     },
     /// The hub wants to know who asks, or has decided.
     #[error(
-        "the hub refuses {file}: accept the conditions on the page of its repository, \
-         if there are any, and set HF_TOKEN to a token of yours"
+        "the hub refuses {file}, {url} answers {status}: accept the conditions on the page of \
+         its repository, if there are any, and set HF_TOKEN to a token of yours"
     )]
     Denied {
         /// The file.
         file: String,
+        /// What answered.
+        url: String,
+        /// The HTTP status.
+        status: u16,
     },
-    /// The hub answers with a failure.
-    #[error("the hub answers {status} for {file}")]
+    /// The hub, or where it leads, answers with a failure.
+    #[error("{url} answers {status} for {file}")]
     Status {
         /// The file.
         file: String,
+        /// What answered.
+        url: String,
         /// The HTTP status.
         status: u16,
     },
     /// The hub answers what cannot be understood.
-    #[error("the hub's answer for {file} cannot be used: {reason}")]
+    #[error("the answer of {url} for {file} cannot be used: {reason}")]
     Answer {
+        /// The file.
+        file: String,
+        /// What answered.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that names others names none that can be.
+    #[error("{file} cannot be used: {reason}")]
+    Index {
         /// The file.
         file: String,
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The hub's host, or that of a redirect, has no address.
+    #[error(
+        "the name of the host {host} cannot be resolved, which {url} needs for {file}: this machine \
+         may be offline, or HF_ENDPOINT be mistyped"
+    )]
+    Unresolved {
+        /// The file.
+        file: String,
+        /// The host.
+        host: String,
+        /// What was to be asked.
+        url: String,
+        /// Whether it could be resolved before.
+        may_pass: bool,
+    },
     /// The hub cannot be reached, or the connection broke.
-    #[error("the connection for {file} failed: {reason}")]
+    #[error("the connection to {url} for {file} failed: {reason}")]
     Connection {
         /// The file.
         file: String,
+        /// What was asked.
+        url: String,
         /// What broke.
         reason: String,
+        /// Whether the next attempt may succeed.
+        may_pass: bool,
     },
     /// The connection broke again and again.
     #[error(
@@ -190,7 +227,7 @@ impl HubError {
     /// Whether the next attempt may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::Connection { .. } => true,
+            Self::Connection { may_pass, .. } | Self::Unresolved { may_pass, .. } => *may_pass,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::Licence { .. }
             | Self::UnknownLicence { .. }
@@ -204,6 +241,7 @@ impl HubError {
             | Self::NotFound { .. }
             | Self::Denied { .. }
             | Self::Answer { .. }
+            | Self::Index { .. }
             | Self::GivenUp { .. }
             | Self::Archive { .. }
             | Self::LockFile { .. }

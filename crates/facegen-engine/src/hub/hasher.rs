@@ -4,7 +4,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::HubError;
-use super::client::RemoteFile;
+use super::description::RemoteFile;
 use super::stamp::hexadecimal;
 
 /// Hashes a file while it comes.

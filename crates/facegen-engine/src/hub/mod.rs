@@ -8,6 +8,9 @@
 //! | `locate` | from a preset to files that can be loaded |
 //! | `archive` | taking files from a zip archive or a folder instead |
 //! | `client` | the hub's HTTP interface |
+//! | `connection` | why a host gave no answer |
+//! | `description` | what it says of a file |
+//! | `names` | names of hosts |
 //! | `origin` | to whom a URL leads, and who gets the token |
 //! | `download` | one file, through cuts, with its hash |
 //! | `hasher` | what its bytes are |
@@ -17,12 +20,15 @@
 
 mod archive;
 mod client;
+mod connection;
+mod description;
 mod download;
 mod error;
 mod hasher;
 mod licences;
 mod locate;
 mod lock_file;
+mod names;
 mod origin;
 mod progress;
 mod pull;

@@ -1,4 +1,6 @@
-//! To whom a URL leads, and where an answer leads on.
+//! To whom a URL leads, where an answer leads on, and what of a URL is shown.
+
+use std::fmt::Write as _;
 
 use url::Url;
 
@@ -9,47 +11,56 @@ pub(super) fn same_origin(url: &str, other: &str) -> bool {
     matches!((origin(url), origin(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The URL that `location` names in an answer of `url`; `None` where it is none
-/// of HTTP.
-pub(super) fn next_url(url: &str, location: &str) -> Option<String> {
-    let next = Url::parse(url).ok()?.join(location).ok()?;
-    matches!(next.scheme(), "http" | "https").then(|| next.into())
+/// The scheme, host and port that a URL names, as text.
+pub(super) fn origin(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The host that a URL names.
+pub(super) fn host(url: &str) -> String {
+    let host = Url::parse(url)
+        .ok()
+        .and_then(|url| Some(url.host_str()?.to_owned()));
+    host.unwrap_or_default()
+}
 
-    #[test]
-    fn scheme_host_and_port_make_an_origin() {
-        let hub = "https://hub.example/a/b?c";
-        for same in ["https://HUB.example:443", "HTTPS://hub.example/d"] {
-            assert!(same_origin(same, hub), "{same}");
-        }
-        for other in [
-            "http://hub.example/a/b",
-            "https://hub.example:8443/a/b",
-            "https://cdn.hub.example/a/b",
-            "/a/b",
-            "",
-        ] {
-            assert!(!same_origin(other, hub), "{other}");
-        }
-        assert!(!same_origin("", ""), "nowhere is nobody's");
-    }
+/// A URL as messages show it: without a password, and without the query, in which
+/// stores have their signatures.
+pub(super) fn shown(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else {
+        return "a url that cannot be read".to_owned();
+    };
+    url.set_query(None);
+    url.set_fragment(None);
+    // Whatever has no host has no password either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
 
-    #[test]
-    fn an_answer_leads_to_a_url_or_to_a_path() {
-        let from = "http://127.0.0.1:81/a/b?c";
-        for (location, to) in [
-            ("/d?e", Some("http://127.0.0.1:81/d?e")),
-            ("https://store.example/d", Some("https://store.example/d")),
-            ("//store.example/d", Some("http://store.example/d")),
-            ("d", Some("http://127.0.0.1:81/a/d")),
-            ("ftp://store.example/d", None),
-            ("http://", None),
-        ] {
-            assert_eq!(next_url(from, location).as_deref(), to, "{location}");
+/// The URL that the bytes of a header `location` name in an answer of `url`, or why
+/// it is not followed.
+pub(super) fn next_url(url: &str, location: &[u8]) -> Result<String, String> {
+    let from = Url::parse(url).map_err(|error| error.to_string())?;
+    let next = from.join(&escaped(location));
+    let next = next.map_err(|error| format!("leads to what is no url: {error}"))?;
+    match (from.scheme(), next.scheme()) {
+        ("https", "http") => Err(format!("leads from https to {}", shown(next.as_str()))),
+        (_, "http" | "https") => Ok(next.into()),
+        (_, scheme) => Err(format!("leads to a url of {scheme}, which is not http")),
+    }
+}
+
+/// The header as text; bytes that are not ASCII are escaped as they stand.
+fn escaped(location: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in location {
+        if byte.is_ascii() {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a text never fails.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
+    text
 }

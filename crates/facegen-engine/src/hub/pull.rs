@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::client::{Client, RemoteFile};
+use super::client::Client;
+use super::description::RemoteFile;
 use super::download::{Download, already_here, persist};
 use super::lock_file::{LockFile, LockedFile, Presence};
 use super::stamp::{sha256_of, stamp};
@@ -133,7 +134,11 @@ impl Run<'_> {
     /// Asks the hub what a file is, and whether that is the preset's.
     fn describe(&self, wanted: &Wanted) -> Result<RemoteFile, HubError> {
         let file = &wanted.file;
-        let describe = || self.client.describe(file).map_err(|error| (false, error));
+        let expected = wanted.sha256.as_deref();
+        let describe = || {
+            let described = self.client.describe(file, expected);
+            described.map_err(|error| (false, error))
+        };
         let remote = persist(file, self.pull.progress, describe)?;
         if let Some(expected) = wanted.bytes
             && expected != remote.size

@@ -42,6 +42,58 @@ fn every_shipped_preset_is_whole() {
 }
 
 #[test]
+fn the_rule_of_names_is_told_to_who_breaks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
+    fs::write(folder.path().join("demo.toml"), &demo).unwrap();
+    let find = |name: &str| Preset::find(folder.path(), name).map_err(|error| error.to_string());
+    for name in [
+        "",
+        ".",
+        "..",
+        "a b",
+        "my_preset",
+        "demo.toml",
+        "models/demo",
+        "../demo",
+        "/etc/passwd",
+        "démo",
+        "demo\0",
+        "demo\n",
+        "sd1.5",
+        "C:\\demo",
+        "demo/",
+    ] {
+        let error = find(name).unwrap_err();
+        for part in [
+            "ASCII letters, digits and hyphens",
+            "NAME.toml",
+            "has: demo",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(error.contains(&format!("{name:?}")), "{error}");
+    }
+    // One of the right kind that is not there, and one that says another name.
+    let error = find("demo-2").unwrap_err();
+    assert!(error.starts_with("there is no preset demo-2; "), "{error}");
+    fs::write(folder.path().join("other.toml"), &demo).unwrap();
+    let error = find("other").unwrap_err();
+    assert!(
+        error.contains("name = \"demo\", which must be \"other\""),
+        "{error}"
+    );
+    // A manifest whose file breaks the rule is named by `list`, too.
+    fs::remove_file(folder.path().join("other.toml")).unwrap();
+    fs::write(folder.path().join("my_preset.toml"), &demo).unwrap();
+    let error = Preset::all(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("\"my_preset\" is not the name of a preset"),
+        "{error}"
+    );
+}
+
+#[test]
 fn faceid_and_its_faces_are_for_research_only() {
     let folder = tempfile::tempdir().unwrap();
     let mut accepted = Accepted::read(folder.path(), &[]).unwrap();

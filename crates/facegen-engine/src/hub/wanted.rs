@@ -85,7 +85,7 @@ pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wa
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(path).map_err(HubError::at(path))?;
-    let refuse = |reason| HubError::Answer {
+    let refuse = |reason| HubError::Index {
         file: index.file.to_string(),
         reason,
     };

@@ -38,21 +38,24 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Reads `models_dir/NAME.toml`.
+    /// Reads `models_dir/NAME.toml`. A name is made of ASCII letters, digits and
+    /// hyphens.
     ///
     /// # Errors
-    /// When there is no such preset or its manifest is not valid.
+    /// When it is no name, there is no such preset or its manifest is not valid.
     pub fn find(models_dir: &Path, name: &str) -> Result<Self, EngineError> {
+        if !is_name(name) {
+            return Err(EngineError::PresetName {
+                name: name.to_owned(),
+                models_dir: models_dir.to_owned(),
+                available: available(models_dir),
+            });
+        }
         let path = models_dir.join(format!("{name}.toml"));
-        let is_plain = !name.is_empty()
-            && name
-                .chars()
-                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-        if !is_plain || !path.is_file() {
-            let available = available(models_dir);
+        if !path.is_file() {
             return Err(EngineError::UnknownPreset {
                 name: name.to_owned(),
-                available,
+                available: available(models_dir),
             });
         }
         let text = std::fs::read_to_string(&path).map_err(|source| EngineError::File {
@@ -66,7 +69,10 @@ impl Preset {
         let manifest: Manifest =
             toml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         if manifest.name != name {
-            return Err(refuse(format!("its name is {}", manifest.name)));
+            let other = &manifest.name;
+            return Err(refuse(format!(
+                "it says name = {other:?}, which must be {name:?} as in the name of the file"
+            )));
         }
         manifest.check().map_err(&refuse)?;
         Ok(Self {
@@ -215,6 +221,12 @@ impl Preset {
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.models_dir.join(relative)
     }
+}
+
+/// Whether a preset can be called that: the name is part of a path.
+fn is_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    !name.is_empty() && name.chars().all(is_plain)
 }
 
 /// The presets in a folder, for the message to somebody who mistyped one.

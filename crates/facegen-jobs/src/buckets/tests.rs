@@ -65,7 +65,7 @@ async fn a_bucket_that_does_not_work_changes_nothing() {
     let [key, _] = two_keys(&service).await;
     let one = service.set_bucket(key, details("https://one.example"));
     one.await.unwrap();
-    buckets.refuse(Some(facegen_core::BucketFault::WrongSecret));
+    buckets.refuse(Some(facegen_core::BucketProblem::WrongSecret.into()));
     let two = service.set_bucket(key, details("https://two.example"));
     assert!(two.await.is_err());
     let one = Some("https://one.example/pictures".to_owned());

@@ -27,12 +27,20 @@ impl MappedSafetensors {
         // their own. Model files are replaced by renaming, never rewritten in
         // place, so that what is mapped stays as it was.
         let file = unsafe { MmapedSafetensors::new(path) };
-        let file = file.map_err(|error| WeightsError::unreadable(path, &error))?;
+        let file = file.map_err(|error| WeightsError::unreadable(path, &without_path(error)))?;
         Ok(Self {
             path: path.to_owned(),
             file,
         })
     }
+}
+
+/// The error without the path, which ours names.
+fn without_path(error: candle_core::Error) -> candle_core::Error {
+    if let candle_core::Error::WithPath { inner, .. } = error {
+        return *inner;
+    }
+    error
 }
 
 impl TensorSource for MappedSafetensors {

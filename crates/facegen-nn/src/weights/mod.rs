@@ -8,11 +8,13 @@
 //! | `sharded` | an index and its shards |
 //! | `mapped` | safetensors, memory-mapped |
 //! | `torch` | a zip archive of a pickle and its storages |
+//! | `mistaken` | what is no checkpoint, though it is called one |
 //! | `renamed` | another source, under other names |
 
 mod error;
 mod folder;
 mod mapped;
+mod mistaken;
 mod open;
 mod renamed;
 mod sharded;
@@ -28,6 +30,7 @@ use candle_core::{DType, Tensor};
 
 pub use error::WeightsError;
 pub use mapped::MappedSafetensors;
+pub use mistaken::mistaken_for;
 pub use renamed::NewName;
 pub use sharded::ShardedCheckpoint;
 pub use source::{TensorSource, WeightPatch};

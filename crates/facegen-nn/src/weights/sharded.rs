@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use serde::Deserialize;
 
 use super::single_file::open_file;
-use super::{TensorSource, WeightsError};
+use super::{TensorSource, WeightsError, mistaken_for};
 
 /// A checkpoint in several files, with an index that says where each tensor is.
 #[derive(Debug)]
@@ -30,8 +30,14 @@ impl ShardedCheckpoint {
     /// name the same tensors.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let text = std::fs::read(path).map_err(|error| WeightsError::unreadable(path, &error))?;
-        let index: Index = serde_json::from_slice(&text)
-            .map_err(|error| WeightsError::unreadable(path, &error))?;
+        let index: Index = serde_json::from_slice(&text).map_err(|error| {
+            let is_object = text.trim_ascii_start().starts_with(b"{");
+            let mistaken = mistaken_for(path).filter(|_| !is_object);
+            match mistaken {
+                Some(what) => WeightsError::unreadable(path, &format!("it is {what}, no index")),
+                None => WeightsError::unreadable(path, &error),
+            }
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut shards = BTreeMap::new();
         for name in index.weight_map.values() {

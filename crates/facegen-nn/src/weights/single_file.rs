@@ -3,7 +3,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{MappedSafetensors, TensorSource, TorchArchive, WeightsError};
+use super::{MappedSafetensors, TensorSource, TorchArchive, WeightsError, mistaken_for};
 
 /// How a zip archive begins, which is what torch writes.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
@@ -20,7 +20,14 @@ pub(super) fn open_file(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsErr
         let reason = "a torch checkpoint of the format before 1.6, which is not supported";
         return Err(WeightsError::unreadable(path, &reason));
     }
-    Ok(Arc::new(MappedSafetensors::open(path)?))
+    match MappedSafetensors::open(path) {
+        Ok(file) => Ok(Arc::new(file)),
+        // Nothing that can be read is mistaken for something else.
+        Err(error) => Err(match mistaken_for(path) {
+            Some(what) => WeightsError::unreadable(path, &format!("it is {what}, not weights")),
+            None => error,
+        }),
+    }
 }
 
 /// The length of a safetensors header and the bracket that begins it.

@@ -86,7 +86,7 @@ impl Networks {
 
 /// The IPv4 address that really is reached: of an IPv4-mapped address or one
 /// of [`NAT64`].
-fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
+pub(super) fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else {
         return None;
     };

@@ -1,12 +1,16 @@
 //! Why a URL was not opened or gave nothing.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::iter;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use facegen_core::ErrorCode;
 use thiserror::Error;
+use url::ParseError;
+
+use super::address::embedded_v4;
 
 /// Why the guard gives nothing. The texts are for logs: they hold no URL, but
 /// may hold what callers must not learn about the networks of the operator.
@@ -24,12 +28,18 @@ pub enum GuardError {
     /// No name, no connection, no TLS, or no HTTP.
     #[error("the host cannot be reached: {0}")]
     Unreachable(String),
+    /// The connection broke before all of the answer was there.
+    #[error("the host broke off the connection: {0}")]
+    BrokenOff(String),
     /// It took too long.
     #[error("there is no complete answer after {} seconds", .0.as_secs_f64())]
     TimedOut(Duration),
     /// The answer is not the one that was asked for.
     #[error("the host answered {0}")]
     Status(u16),
+    /// The answer is a part of what was asked for.
+    #[error("the host answered 206 with a part")]
+    Part,
     /// The answer is longer than is read.
     #[error("the answer is longer than {max_bytes} bytes")]
     TooLong {
@@ -51,10 +61,17 @@ impl GuardError {
             | Self::RedirectRefused(_)
             | Self::TooManyRedirects(_)
             | Self::Unreachable(_)
+            | Self::BrokenOff(_)
             | Self::TimedOut(_)
             | Self::Status(_)
+            | Self::Part
             | Self::TooLong { .. } => ErrorCode::InvalidFaceImage,
         }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Self::Status(502..=504) | Self::BrokenOff(_))
     }
 
     /// The same error, met at the target of a redirect.
@@ -78,8 +95,27 @@ impl From<reqwest::Error> for GuardError {
             return Self::Refused(Refusal::NotAUrl);
         }
         let texts: Vec<String> = causes(&error).map(ToString::to_string).collect();
-        Self::Unreachable(texts.join(": "))
+        let text = texts.join(": ");
+        if causes(&error).any(breaks_off) {
+            return Self::BrokenOff(text);
+        }
+        Self::Unreachable(text)
     }
+}
+
+/// Whether the other side ended a connection that had come about.
+fn breaks_off(cause: &(dyn Error + 'static)) -> bool {
+    let by_system = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::UnexpectedEof
+        )
+    });
+    let by_protocol = cause.downcast_ref::<hyper::Error>();
+    by_system || by_protocol.is_some_and(hyper::Error::is_incomplete_message)
 }
 
 /// `error`, what caused it, what caused that, and so on.
@@ -92,9 +128,12 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 /// Which rule a URL breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// It cannot be parsed, or names no host.
+    /// It names no host, or what is asked of it cannot be sent.
     #[error("it is not a url with a host")]
     NotAUrl,
+    /// It cannot be parsed.
+    #[error("it is not a url: {0}")]
+    Syntax(ParseError),
     /// It is neither `http` nor `https`.
     #[error("its scheme is neither http nor https")]
     Scheme,
@@ -104,9 +143,12 @@ pub enum Refusal {
     /// Something else than HTTP listens there.
     #[error("port {0} is not one of http")]
     Port(u16),
-    /// Its host is a name of this machine or of its cloud.
-    #[error("its host is a local name")]
-    Name,
+    /// Its host is a name of this machine.
+    #[error("its host is a name of this machine")]
+    LocalName,
+    /// Its host is a name of a cloud's metadata.
+    #[error("its host is a name of a cloud's metadata")]
+    MetadataName,
     /// Its host is an address that is neither public nor allowed.
     #[error("its address {0} is not public")]
     Address(IpAddr),
@@ -119,20 +161,41 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the text of the URL alone breaks the rule, so that a caller
-    /// learns nothing from hearing of it. That a name resolves to an inner
-    /// address is not for callers.
+    /// The rule, for callers, and the setting that would allow the URL where there
+    /// is one; `None` where more than the text of the URL breaks it: that a name
+    /// resolves to an inner address is not for callers.
     #[must_use]
-    pub fn is_visible(self) -> bool {
-        match self {
-            Self::NotAUrl
-            | Self::Scheme
-            | Self::Userinfo
-            | Self::Port(_)
-            | Self::Name
-            | Self::Address(_)
-            | Self::Downgrade => true,
-            Self::Resolved(_) => false,
-        }
+    pub fn rule(self) -> Option<String> {
+        let rule = match self {
+            Self::NotAUrl | Self::Scheme => "must be an http or https URL",
+            Self::Syntax(error) => return Some(format!("must be a valid URL ({error})")),
+            Self::Userinfo => {
+                "must not hold a user name or a password, which would not be sent; \
+                 put a token into the query instead"
+            }
+            Self::Port(port) => {
+                return Some(format!(
+                    "must not lead to port {port}, on which something else than HTTP listens"
+                ));
+            }
+            Self::LocalName => {
+                "must not lead to localhost, which is this server itself, unless \
+                 outbound.allow_networks in its config has 127.0.0.0/8 and ::1/128"
+            }
+            Self::MetadataName => "must not lead to the metadata of a cloud",
+            Self::Address(address) => return Some(address_rule(address)),
+            Self::Downgrade => "must not lead from https to http",
+            Self::Resolved(_) => return None,
+        };
+        Some(rule.to_owned())
     }
+}
+
+fn address_rule(address: IpAddr) -> String {
+    let address = embedded_v4(address).map_or(address, IpAddr::V4);
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    format!(
+        "must not lead to {address}, which is not a public address, unless \
+         outbound.allow_networks in the server's config has {address}/{bits}"
+    )
 }

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`address`] | [`Networks`], which addresses may be reached |
 //! | `target` | which URLs may be opened |
+//! | `get` | what is behind a URL, as browsers read it |
 //! | [`resolver`] | [`NameResolver`], and the check of what it finds |
 //! | `exchange` | requests of a protocol that is spoken elsewhere |
 //! | [`error`] | [`GuardError`] and [`Refusal`] |
@@ -19,6 +20,7 @@
 pub mod address;
 pub mod error;
 mod exchange;
+mod get;
 pub mod resolver;
 mod target;
 #[cfg(test)]
@@ -27,8 +29,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::UrlJudge;
 use facegen_core::redact::SafeUrl;
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
 use url::Url;
 
@@ -39,12 +42,11 @@ pub use resolver::{NameResolver, SystemResolver};
 
 use resolver::CheckedResolver;
 
-/// How often a URL may lead on to another.
-const MAX_REDIRECTS: usize = 5;
 /// How long one connection may take to come about, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How the client names itself.
-const USER_AGENT: &str = concat!("facegen/", env!("CARGO_PKG_VERSION"));
+/// How many headers an answer may have. Their bytes are bounded by the client,
+/// at 400 KB.
+const MAX_HEADERS: usize = 4096;
 
 /// An HTTP client for URLs that callers name. Clones share it.
 #[derive(Debug, Clone)]
@@ -63,12 +65,23 @@ pub struct Answer {
 }
 
 impl Guard {
+    /// The header `User-Agent` where none is set.
+    pub const USER_AGENT: &str = concat!("facegen/", env!("CARGO_PKG_VERSION"));
+
     /// A guard that lets through to `networks` and asks the machine for names.
     ///
     /// # Errors
     /// The machine has no root certificates.
     pub fn new(networks: Networks) -> Result<Self, GuardError> {
-        Self::with_resolver(networks, Arc::new(SystemResolver))
+        Self::with_user_agent(networks, Self::USER_AGENT)
+    }
+
+    /// The same, whose requests have `user_agent` in the header of that name.
+    ///
+    /// # Errors
+    /// The machine has no root certificates, or the text cannot be a header.
+    pub fn with_user_agent(networks: Networks, user_agent: &str) -> Result<Self, GuardError> {
+        Self::build(networks, Arc::new(SystemResolver), user_agent)
     }
 
     /// A guard that lets through to `networks` and asks `resolver` for names.
@@ -79,12 +92,21 @@ impl Guard {
         networks: Networks,
         resolver: Arc<dyn NameResolver>,
     ) -> Result<Self, GuardError> {
+        Self::build(networks, resolver, Self::USER_AGENT)
+    }
+
+    fn build(
+        networks: Networks,
+        resolver: Arc<dyn NameResolver>,
+        user_agent: &str,
+    ) -> Result<Self, GuardError> {
         let networks = Arc::new(networks);
         let resolver = CheckedResolver {
             inner: resolver,
             networks: Arc::clone(&networks),
         };
-        let client = client(resolver).map_err(|error| GuardError::Client(error.to_string()))?;
+        let client =
+            client(resolver, user_agent).map_err(|error| GuardError::Client(error.to_string()))?;
         Ok(Self { client, networks })
     }
 
@@ -95,24 +117,6 @@ impl Guard {
     /// It is refused.
     pub fn judge(&self, url: &SafeUrl) -> Result<Url, GuardError> {
         target::check(url.expose(), &self.networks).map_err(GuardError::Refused)
-    }
-
-    /// The body of the answer to a GET, at most `max_bytes`, all of it within
-    /// `deadline`.
-    ///
-    /// # Errors
-    /// The URL or one that it leads to is refused, the host cannot be reached,
-    /// the final status is not 200, or a limit is passed.
-    pub async fn get(
-        &self,
-        url: &SafeUrl,
-        max_bytes: usize,
-        deadline: Duration,
-    ) -> Result<Vec<u8>, GuardError> {
-        let fetch = async { read(self.follow(url).await?, max_bytes).await };
-        tokio::time::timeout(deadline, fetch)
-            .await
-            .unwrap_or(Err(GuardError::TimedOut(deadline)))
     }
 
     /// Posts JSON once, with these headers, and gives the answer's head within
@@ -146,34 +150,12 @@ impl Guard {
             retry_after: retry_after.and_then(|value| Some(value.to_str().ok()?.to_owned())),
         })
     }
+}
 
-    /// The first answer that is no redirect.
-    async fn follow(&self, url: &SafeUrl) -> Result<Response, GuardError> {
-        let mut url = self.judge(url)?;
-        let mut response = self.client.get(url.clone()).send().await?;
-        for _ in 0..MAX_REDIRECTS {
-            let Some(location) = location(&response) else {
-                return Ok(response);
-            };
-            url = self
-                .next_target(&url, &location)
-                .map_err(GuardError::RedirectRefused)?;
-            let sent = self.client.get(url.clone()).send().await;
-            response = sent.map_err(|error| GuardError::from(error).at_redirect())?;
-        }
-        match location(&response) {
-            None => Ok(response),
-            Some(_) => Err(GuardError::TooManyRedirects(MAX_REDIRECTS)),
-        }
-    }
-
-    fn next_target(&self, from: &Url, location: &str) -> Result<Url, Refusal> {
-        let url = from.join(location).map_err(|_| Refusal::NotAUrl)?;
-        let url = target::check_url(url, &self.networks)?;
-        if from.scheme() == "https" && url.scheme() == "http" {
-            return Err(Refusal::Downgrade);
-        }
-        Ok(url)
+impl UrlJudge for Guard {
+    fn judge_text(&self, url: &SafeUrl) -> Result<(), String> {
+        let refused = target::check(url.expose(), &self.networks).err();
+        refused.and_then(Refusal::rule).map_or(Ok(()), Err)
     }
 }
 
@@ -181,9 +163,9 @@ impl Guard {
     clippy::disallowed_methods,
     reason = "this is the guarded client that the ban points to"
 )]
-fn client(resolver: CheckedResolver) -> reqwest::Result<Client> {
+fn client(resolver: CheckedResolver, user_agent: &str) -> reqwest::Result<Client> {
     Client::builder()
-        .user_agent(USER_AGENT)
+        .user_agent(user_agent)
         .no_proxy()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
@@ -191,23 +173,14 @@ fn client(resolver: CheckedResolver) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         // A kept connection would pass by the check of the next request.
         .pool_max_idle_per_host(0)
+        // What hosts get wrong in their headers and browsers read: blanks before
+        // the colon, folded lines, lines that are no headers, and many of them.
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(MAX_HEADERS)
         .dns_resolver(Arc::new(resolver))
         .build()
-}
-
-/// Where a redirect leads; `None` for every other answer.
-fn location(response: &Response) -> Option<String> {
-    let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-    let location = response.headers().get(LOCATION).filter(|_| redirects)?;
-    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
-}
-
-/// The body of an answer that must be 200.
-async fn read(response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
-    match response.status().as_u16() {
-        200 => read_body(response, max_bytes).await,
-        status => Err(GuardError::Status(status)),
-    }
 }
 
 /// The body of an answer. What the header says of its length may be a lie, so

@@ -24,7 +24,7 @@ const PORTS_OF_OTHERS: [u16; 96] = [
 
 /// The URL of `text`, if it may be opened.
 pub(super) fn check(text: &str, networks: &Networks) -> Result<Url, Refusal> {
-    let url = Url::parse(text).map_err(|_| Refusal::NotAUrl)?;
+    let url = Url::parse(text).map_err(Refusal::Syntax)?;
     check_url(url, networks)
 }
 
@@ -66,9 +66,10 @@ fn check_name(name: &str, networks: &Networks) -> Result<(), Refusal> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_local = name == "localhost" || name.ends_with(".localhost");
     let loopback_is_allowed = networks.permit(Ipv4Addr::LOCALHOST.into());
-    let is_metadata = matches!(name, "metadata" | "metadata.google.internal");
-    if name.is_empty() || is_metadata || is_local && !loopback_is_allowed {
-        return Err(Refusal::Name);
+    match name {
+        "" => Err(Refusal::NotAUrl),
+        "metadata" | "metadata.google.internal" => Err(Refusal::MetadataName),
+        _ if is_local && !loopback_is_allowed => Err(Refusal::LocalName),
+        _ => Ok(()),
     }
-    Ok(())
 }

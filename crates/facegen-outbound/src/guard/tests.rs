@@ -1,5 +1,6 @@
 //! The guard against everything that a stranger's URL can be.
 
 mod limits;
+mod sloppy;
 mod ssrf;
 mod webhooks;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use facegen_core::{BucketDetails, BucketFault, BucketOpener, ImageStore};
+use facegen_core::{BucketDetails, BucketFault, BucketOpener, BucketProblem, ImageStore};
 use tokio::time::timeout;
 
 use super::s3::{Canary, S3Settings, S3Store};
@@ -43,15 +43,24 @@ impl BucketOpener for GuardedBuckets {
 
     async fn try_out(&self, details: &BucketDetails) -> Result<(), BucketFault> {
         let store = self.store(details, ATTEMPT_TIMEOUT);
-        let tried = timeout(TRIAL_TIMEOUT, store.try_out()).await;
-        match tried.unwrap_or(Err(BucketFault::EndpointTooSlow))? {
+        let tried = timeout(TRIAL_TIMEOUT, store.canary()).await;
+        match tried.unwrap_or_else(|_| Err(too_slow(details)))? {
             Canary::Deleted => {}
-            Canary::Left(error) => tracing::info!(
+            Canary::Left { error, .. } => tracing::info!(
                 %error,
                 "the object that tried out a bucket stays, as it may not be deleted"
             ),
         }
         Ok(())
+    }
+}
+
+/// None of its requests took too long, and all of them together did.
+fn too_slow(details: &BucketDetails) -> BucketFault {
+    let endpoint = details.endpoint_url.expose().trim_end_matches('/');
+    BucketFault {
+        problem: BucketProblem::EndpointTooSlow,
+        request: format!("requests to {endpoint}/{}", details.image_directory),
     }
 }
 

@@ -68,20 +68,24 @@ impl HttpWebhooks {
     /// inner address is no different from an unknown one, nor is what is done
     /// about it. The log has the details.
     fn failure(&self, error: &GuardError) -> WebhookOutcome {
+        if let GuardError::Refused(refusal) = error
+            && let Some(rule) = refusal.rule()
+        {
+            let reason = format!("the webhook {rule}");
+            return WebhookOutcome::Refused { reason };
+        }
         let reason = match error {
-            GuardError::Refused(refusal) if refusal.is_visible() => {
-                let reason = "the webhook is not a public http or https URL".to_owned();
-                return WebhookOutcome::Refused { reason };
-            }
             GuardError::TimedOut(_) => format!(
                 "the receiver did not answer within {} seconds",
                 self.deadline.as_secs_f64()
             ),
             GuardError::Refused(_)
             | GuardError::Unreachable(_)
+            | GuardError::BrokenOff(_)
             | GuardError::RedirectRefused(_)
             | GuardError::TooManyRedirects(_)
             | GuardError::Status(_)
+            | GuardError::Part
             | GuardError::TooLong { .. }
             | GuardError::Client(_) => "the receiver cannot be reached".to_owned(),
         };

@@ -5,6 +5,8 @@
 //! - [`seaweed`]: the server
 //! - [`proxy`]: what can go wrong on the way there
 //! - [`no_acl`]: a service that knows no ACLs
+//! - [`endpoints`]: spellings of endpoints, and what is said of failures
+//! - [`plain`]: a bucket with scripted failures
 
 #[cfg(test)]
 mod bucket;
@@ -12,7 +14,11 @@ mod bucket;
 #[path = "../../src/store/conformance.rs"]
 mod conformance;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod no_acl;
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]

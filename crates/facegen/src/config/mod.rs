@@ -27,6 +27,7 @@ use figment::Figment;
 use serde::{Deserialize, Serialize};
 
 use environment::Environment;
+use facegen_outbound::Guard;
 use layer::Layer;
 use sections::{
     EngineSection, FaceImageSection, KeysSection, LogSection, ModelsSection, OutboundSection,
@@ -110,6 +111,23 @@ impl Config {
     /// The file of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.storage.data_dir.join("facegen.db")
+    }
+
+    /// The header `User-Agent` of requests to hosts that callers name.
+    pub(crate) fn user_agent(&self) -> String {
+        let OutboundSection {
+            contact,
+            user_agent,
+            ..
+        } = &self.outbound;
+        let product = Guard::USER_AGENT;
+        let contacts = [contact, &self.server.public_url];
+        let contact = contacts.into_iter().find(|text| !text.is_empty());
+        match contact {
+            _ if !user_agent.is_empty() => user_agent.clone(),
+            Some(contact) => format!("{product} ({contact})"),
+            None => product.to_owned(),
+        }
     }
 
     /// The settings as a file.

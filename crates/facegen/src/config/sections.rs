@@ -103,6 +103,10 @@ pub(crate) struct FaceImageSection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OutboundSection {
     pub(crate) allow_networks: Vec<ipnet::IpNet>,
+    #[serde(deserialize_with = "header_text")]
+    pub(crate) contact: String,
+    #[serde(deserialize_with = "header_text")]
+    pub(crate) user_agent: String,
 }
 
 /// `[safety]`
@@ -196,6 +200,16 @@ fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Erro
         return Err(de::Error::custom("expected the name of a folder"));
     }
     Ok(path)
+}
+
+/// Text that can stand in a header.
+fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_printable = |character: char| character == ' ' || character.is_ascii_graphic();
+    if text.chars().all(is_printable) {
+        return Ok(text.trim().to_owned());
+    }
+    Err(de::Error::custom("expected printable ASCII characters"))
 }
 
 /// Letters, digits and what else stands in a name, an address and a port.

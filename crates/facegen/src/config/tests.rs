@@ -319,3 +319,32 @@ fn the_environment_prints_no_value() {
     let environment = Environment::from([("FACEGEN_API_KEY", "secret")]);
     assert_eq!(format!("{environment:?}"), "{\"FACEGEN_API_KEY\"}");
 }
+
+#[test]
+fn hosts_hear_the_contact_that_is_set() {
+    let product = Guard::USER_AGENT;
+    let contact = ("FACEGEN__OUTBOUND__CONTACT", "me@example.com");
+    let public_url = ("FACEGEN__SERVER__PUBLIC_URL", "https://faces.example");
+    let agent = ("FACEGEN__OUTBOUND__USER_AGENT", "Mozilla/5.0 (me)");
+    for (variables, expected) in [
+        (vec![], product.to_owned()),
+        (vec![contact], format!("{product} (me@example.com)")),
+        (
+            vec![public_url],
+            format!("{product} (https://faces.example)"),
+        ),
+        (
+            vec![public_url, contact],
+            format!("{product} (me@example.com)"),
+        ),
+        (vec![public_url, contact, agent], agent.1.to_owned()),
+    ] {
+        let with = |environment: Environment, (name, value)| environment.with(name, value);
+        let environment = variables.into_iter().fold(Environment::from([]), with);
+        assert_eq!(load(&environment).unwrap().user_agent(), expected);
+    }
+    for wrong in ["a\nb", "é", "a\u{7f}"] {
+        let error = refusal(&Environment::from([("FACEGEN__OUTBOUND__CONTACT", wrong)]));
+        assert!(error.contains("outbound.contact"), "{error}");
+    }
+}

@@ -131,6 +131,7 @@ mod tests {
                 "[\"10.0.0.0/8\"]",
                 "outbound.allow_networks",
             ),
+            ("OUTBOUND__CONTACT", "me@example.com", "outbound.contact"),
             ("LOG__FORMAT", "json", "log.format"),
             ("STORAGE__S3__BUCKET", "others", "storage.s3.bucket"),
             (

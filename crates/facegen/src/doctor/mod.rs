@@ -14,7 +14,7 @@ use anyhow::{Result, anyhow};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::output;
 
 /// Looks at everything that a server needs, prints a line for each, and fails
@@ -54,7 +54,7 @@ impl Report {
             }
             Err(error) => {
                 self.failed += 1;
-                self.line("FAILED", what, format_args!("{error:#}"))?;
+                self.line("FAILED", what, with_causes(&error))?;
                 Ok(None)
             }
         }

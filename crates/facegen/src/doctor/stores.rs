@@ -69,10 +69,12 @@ async fn database(config: &Config) -> Result<(usize, u64)> {
 /// `None` when the settings name no bucket.
 async fn bucket(config: &Config) -> Option<Result<&'static str>> {
     let settings = config.storage.s3.settings()?;
+    let names = settings.names();
     let try_out = async {
-        Ok(match bucket_store(settings)?.canary().await? {
+        let tried = bucket_store(settings)?.canary().await;
+        Ok(match tried.map_err(|fault| fault.named(names))? {
             Canary::Deleted => "works",
-            Canary::Left(_) => "works, but objects may not be deleted",
+            Canary::Left { .. } => "works, but objects may not be deleted",
         })
     };
     Some(try_out.await)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use facegen_core::BucketNames;
 use facegen_jobs::{Bucket, KeyBuckets};
 use facegen_outbound::{Canary, Guard, GuardedBuckets, Networks, S3Settings, S3Store};
 
@@ -18,8 +19,9 @@ pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
         return Ok(None);
     };
     let link_base = settings.public_url.clone();
+    let names = settings.names();
     let store = Arc::new(store(settings)?);
-    tokio::spawn(try_out(Arc::clone(&store)));
+    tokio::spawn(try_out(Arc::clone(&store), names));
     Ok(Some(Bucket {
         store,
         link_base,
@@ -47,18 +49,18 @@ pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
 }
 
 /// Writes, reads and deletes an object, and logs what came of it.
-async fn try_out(store: Arc<S3Store>) {
+async fn try_out(store: Arc<S3Store>, names: &BucketNames) {
     match store.canary().await {
         Ok(Canary::Deleted) => tracing::info!("the bucket works, links to pictures lead there"),
-        Ok(Canary::Left(error)) => tracing::info!(
+        Ok(Canary::Left { error, request }) => tracing::info!(
             %error,
+            request,
             "the bucket works, links to pictures lead there; the object that tried it out stays, \
              as it may not be deleted"
         ),
-        Err(error) => tracing::error!(
-            %error,
-            "the bucket does not work, links to pictures lead to this server until it does; \
-             check storage.s3"
+        Err(fault) => tracing::error!(
+            error = %fault.named(names),
+            "the bucket does not work, links to pictures lead to this server until it does"
         ),
     }
 }

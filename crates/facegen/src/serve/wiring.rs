@@ -92,7 +92,7 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
 /// What URLs that callers name go through.
 pub(super) fn guard(config: &Config) -> Result<Guard> {
     let networks = Networks::public_and(config.outbound.allow_networks.clone());
-    Guard::new(networks).context("cannot make an HTTP client")
+    Guard::with_user_agent(networks, &config.user_agent()).context("cannot make an HTTP client")
 }
 
 /// What fetches and reads photographs.
@@ -110,6 +110,7 @@ pub(super) fn api_state(controller: &Arc<Controller>, metrics: MetricsRenderer) 
         readiness: Arc::new(move || status.readiness()),
         metrics,
         control: Arc::clone(controller) as _,
+        urls: Arc::new(controller.live().guard()),
         clock: Arc::new(SystemClock),
     }
 }

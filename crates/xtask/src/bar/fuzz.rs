@@ -12,7 +12,7 @@ use crate::{process, tools};
 /// The crate of the targets, and what each begins with: files that the tests
 /// have, or seeds of its own.
 const FOLDER: &str = "tests/fuzz";
-const TARGETS: [(&str, &[&str]); 6] = [
+const TARGETS: [(&str, &[&str]); 7] = [
     ("request_body", &["tests/fuzz/seeds/request_body"]),
     ("face_source", &["tests/fuzz/seeds/face_source"]),
     (
@@ -25,6 +25,7 @@ const TARGETS: [(&str, &[&str]); 6] = [
     ("jpeg_scans", &["tests/fuzz/seeds/jpeg_scans"]),
     ("exif", &["tests/fuzz/seeds/exif"]),
     ("url_guard", &["tests/fuzz/seeds/url_guard"]),
+    ("http_answer", &["tests/fuzz/seeds/http_answer"]),
 ];
 
 /// What each target may take: seconds in all and for one input, and megabytes.

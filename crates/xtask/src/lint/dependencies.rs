@@ -109,6 +109,11 @@ const RESERVED: &[Reserved] = &[
         reason: "the rows of the store are the queue, and one crate owns both",
     },
     Reserved {
+        names: &["hyper"],
+        holders: &["facegen-api", "facegen", "facegen-outbound"],
+        reason: "HTTP ends in the api crate; outbound reads the errors of its own client",
+    },
+    Reserved {
         names: &["axum*", "hyper*", "tower*", "utoipa*"],
         holders: &["facegen-api", "facegen"],
         reason: "HTTP ends in the api crate",

@@ -47,10 +47,8 @@ pub(super) fn client(settings: &S3Settings, guard: Guard) -> Client {
         // What only Amazon's own service understands makes others refuse.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    if let Some(endpoint) = &settings.endpoint_url {
-        config = config
-            .endpoint_url(endpoint.expose())
-            .force_path_style(true);
+    if let Some(endpoint) = settings.endpoint() {
+        config = config.endpoint_url(endpoint).force_path_style(true);
     }
     Client::from_conf(config.build())
 }

@@ -84,6 +84,8 @@ fn connector_error(error: GuardError) -> ConnectorError {
         }
         GuardError::TooManyRedirects(_)
         | GuardError::Unreachable(_)
+        | GuardError::BrokenOff(_)
+        | GuardError::Part
         | GuardError::TimedOut(_)
         | GuardError::Status(_)
         | GuardError::Client(_) => ConnectorError::io(error.into()),

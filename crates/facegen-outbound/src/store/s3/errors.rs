@@ -7,7 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_smithy_runtime_api::client::result::DispatchFailure;
-use facegen_core::{BucketFault, StorageError};
+use facegen_core::{BucketProblem, StorageError};
 
 use crate::guard::GuardError;
 
@@ -26,12 +26,12 @@ pub(super) enum PutFailure {
 }
 
 impl PutFailure {
-    /// The same, in the words of whoever described the bucket.
-    pub(super) fn fault(&self) -> BucketFault {
+    /// The same, for the owner of the bucket.
+    pub(super) fn problem(&self) -> BucketProblem {
         match self {
-            Self::Upload(error) => upload_fault(error),
-            Self::ReadBack(error) => link_fault(error),
-            Self::LeadsElsewhere => BucketFault::LinkLeadsElsewhere,
+            Self::Upload(error) => upload_problem(error),
+            Self::ReadBack(error) => link_problem(error),
+            Self::LeadsElsewhere => BucketProblem::LinkLeadsElsewhere,
         }
     }
 
@@ -45,22 +45,23 @@ impl PutFailure {
     }
 }
 
-fn upload_fault(error: &PutError) -> BucketFault {
+fn upload_problem(error: &PutError) -> BucketProblem {
     match error {
-        SdkError::TimeoutError(_) => BucketFault::EndpointTooSlow,
+        SdkError::TimeoutError(_) => BucketProblem::EndpointTooSlow,
         SdkError::DispatchFailure(failure) => match guard_error(failure) {
-            Some(GuardError::Refused(refusal)) if refusal.is_visible() => {
-                BucketFault::EndpointRefused
-            }
-            _ if failure.is_timeout() => BucketFault::EndpointTooSlow,
-            _ => BucketFault::EndpointUnreachable,
+            Some(GuardError::Refused(refusal)) => refusal.rule().map_or(
+                BucketProblem::EndpointUnreachable,
+                BucketProblem::EndpointRefused,
+            ),
+            _ if failure.is_timeout() => BucketProblem::EndpointTooSlow,
+            _ => BucketProblem::EndpointUnreachable,
         },
         SdkError::ServiceError(refusal) => {
             let status = refusal.raw().status().as_u16();
-            refused_fault(status, refusal.err().code().filter(|code| is_code(code)))
+            refused_problem(status, refusal.err().code().filter(|code| is_code(code)))
         }
         SdkError::ConstructionFailure(_) | SdkError::ResponseError(_) | _ => {
-            BucketFault::WriteRefused {
+            BucketProblem::WriteRefused {
                 answer: "what no bucket does".to_owned(),
             }
         }
@@ -68,36 +69,38 @@ fn upload_fault(error: &PutError) -> BucketFault {
 }
 
 /// What the service means by a status and a code.
-fn refused_fault(status: u16, code: Option<&str>) -> BucketFault {
+fn refused_problem(status: u16, code: Option<&str>) -> BucketProblem {
     match code {
-        Some("InvalidAccessKeyId") => BucketFault::UnknownAccessKey,
-        Some("SignatureDoesNotMatch") => BucketFault::WrongSecret,
-        Some("NoSuchBucket") => BucketFault::NoSuchBucket,
-        Some("RequestTimeTooSkewed") => BucketFault::ClockSkewed,
-        Some("AuthorizationHeaderMalformed" | "PermanentRedirect") => BucketFault::WrongRegion,
-        Some("AccessDenied") => BucketFault::AccessDenied,
-        None if status == 403 => BucketFault::AccessDenied,
-        code => BucketFault::WriteRefused {
+        Some("InvalidAccessKeyId") => BucketProblem::UnknownAccessKey,
+        Some("SignatureDoesNotMatch") => BucketProblem::WrongSecret,
+        Some("NoSuchBucket") => BucketProblem::NoSuchBucket,
+        Some("RequestTimeTooSkewed") => BucketProblem::ClockSkewed,
+        Some("AuthorizationHeaderMalformed" | "PermanentRedirect") => BucketProblem::WrongRegion,
+        Some("AccessDenied") => BucketProblem::AccessDenied,
+        None if status == 403 => BucketProblem::AccessDenied,
+        code => BucketProblem::WriteRefused {
             answer: answer(status, code),
         },
     }
 }
 
-fn link_fault(error: &GuardError) -> BucketFault {
+fn link_problem(error: &GuardError) -> BucketProblem {
     match error {
-        GuardError::Refused(refusal) | GuardError::RedirectRefused(refusal)
-            if refusal.is_visible() =>
-        {
-            BucketFault::LinkRefused
-        }
-        GuardError::Status(status) => BucketFault::LinkAnswers { status: *status },
-        GuardError::TimedOut(_) => BucketFault::LinkTooSlow,
-        GuardError::TooLong { .. } => BucketFault::LinkLeadsElsewhere,
-        GuardError::Refused(_)
-        | GuardError::RedirectRefused(_)
-        | GuardError::TooManyRedirects(_)
+        GuardError::Refused(refusal) => refusal
+            .rule()
+            .map_or(BucketProblem::LinkUnreachable, BucketProblem::LinkRefused),
+        GuardError::RedirectRefused(refusal) => match refusal.rule() {
+            Some(rule) => BucketProblem::LinkRefused(format!("redirects to a URL that {rule}")),
+            None => BucketProblem::LinkUnreachable,
+        },
+        GuardError::Status(status) => BucketProblem::LinkAnswers { status: *status },
+        GuardError::Part => BucketProblem::LinkAnswers { status: 206 },
+        GuardError::TimedOut(_) => BucketProblem::LinkTooSlow,
+        GuardError::TooLong { .. } => BucketProblem::LinkLeadsElsewhere,
+        GuardError::TooManyRedirects(_)
         | GuardError::Unreachable(_)
-        | GuardError::Client(_) => BucketFault::LinkUnreachable,
+        | GuardError::BrokenOff(_)
+        | GuardError::Client(_) => BucketProblem::LinkUnreachable,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use facegen_core::ObjectName;
 use facegen_core::redact::{SafeUrl, Secret};
+use facegen_core::{BucketNames, ObjectName};
 
 /// One bucket, and the links to what is in it.
 #[derive(Debug, Clone)]
@@ -48,6 +48,31 @@ impl S3Settings {
     /// The key of an object in the bucket.
     pub(super) fn key(&self, object: &ObjectName) -> String {
         format!("{}{}", self.directory(), object.expose())
+    }
+
+    /// Where an object is written, as its owner would open it.
+    pub(super) fn object_url(&self, object: &ObjectName) -> String {
+        let (bucket, key) = (&self.bucket, self.key(object));
+        match self.endpoint() {
+            Some(endpoint) => format!("{endpoint}{bucket}/{key}"),
+            None => format!("https://s3.{}.amazonaws.com/{bucket}/{key}", self.region),
+        }
+    }
+
+    /// The endpoint with one slash at its end: the client of the protocol puts the
+    /// name of the bucket right behind its path.
+    pub(super) fn endpoint(&self) -> Option<String> {
+        let endpoint = self.endpoint_url.as_ref()?.expose();
+        Some(format!("{}/", endpoint.trim_end_matches('/')))
+    }
+
+    /// What these are called in the config of a server.
+    #[must_use]
+    pub fn names(&self) -> &'static BucketNames {
+        match self.check_url {
+            Some(_) => &BucketNames::SETTINGS_WITH_CHECK_URL,
+            None => &BucketNames::SETTINGS,
+        }
     }
 
     /// Where an object is read back.
