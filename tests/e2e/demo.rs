@@ -23,7 +23,7 @@ fn portrait(prompt: &str) -> Result<Generate> {
 
 fn pixels(outcome: &Outcome) -> Result<RgbImage> {
     let picture = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
-    Ok(RgbImage::new(256, 256, picture.into_rgb())?)
+    Ok(RgbImage::new(256, 256, picture.picture.into_rgb())?)
 }
 
 const CLOWN: &str = "a portrait of a clown, yellow background";

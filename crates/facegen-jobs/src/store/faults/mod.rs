@@ -131,9 +131,8 @@ impl Site {
     async fn delivery(&self) -> deliveries::Delivery {
         self.ended().await;
         let now = self.clock.now();
-        let claimed = self
-            .store
-            .claim_delivery(DeliveryKind::Webhook, now, now, 9);
+        let line = webhooks();
+        let claimed = self.store.claim_delivery(&line, now, now);
         claimed.await.unwrap().unwrap()
     }
 
@@ -145,6 +144,16 @@ impl Site {
             created_at: self.clock.now(),
             expires_at: self.clock.now() + HOUR,
         }
+    }
+}
+
+/// Webhooks that are told for the first time, of any key to any receiver.
+fn webhooks() -> deliveries::Line {
+    deliveries::Line {
+        kind: DeliveryKind::Webhook,
+        first: true,
+        without_receivers: Vec::new(),
+        without_keys: Vec::new(),
     }
 }
 
@@ -304,8 +313,7 @@ fn delivery_paths() -> Vec<Path> {
             site.ended().await;
             let now = site.clock.now();
             site.arm();
-            let kind = DeliveryKind::Webhook;
-            site.store.claim_delivery(kind, now, now, 9).await?;
+            site.store.claim_delivery(&webhooks(), now, now).await?;
         }),
         path!("end a delivery", site, {
             let delivery = site.delivery().await;

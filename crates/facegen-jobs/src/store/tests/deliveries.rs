@@ -85,7 +85,7 @@ async fn the_next_delivery_is_found_without_a_look_at_all() {
 #[tokio::test]
 async fn a_key_with_many_deliveries_has_its_latest_page_and_no_other_keys() {
     let (store, _folder) = store().await;
-    fill(&store.writer, 1_000).await;
+    fill(store.writer.pool(), 1_000).await;
     let key = KeyId::new(1);
     let numbers = async |before, limit| -> Vec<i64> {
         let page = store.mailbox(key, before, limit).await.unwrap();
@@ -116,7 +116,10 @@ async fn what_was_there_before_gets_its_key_and_its_receiver() {
     let all = sqlx::migrate!();
     let before = all.iter().filter(|step| step.version < 9).cloned();
     let before = sqlx::migrate::Migrator::with_migrations(before.collect());
-    let old = pool(1, options(&database)).await.unwrap();
+    let old = pool_options(1)
+        .connect_with(options(&database))
+        .await
+        .unwrap();
     before.run(&old).await.unwrap();
     fill(&old, 3).await;
     for statement in [

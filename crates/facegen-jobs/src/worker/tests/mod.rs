@@ -12,7 +12,8 @@ mod stopping;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::fake::{FakeControl, Fault};
+use facegen_core::fake::{FakeControl, FakeFaceReader, Fault};
+use facegen_core::redact::FaceImage;
 use facegen_core::{BackendError, ErrorCode, FaceSource, JobState};
 use tokio::sync::watch;
 
