@@ -13,7 +13,7 @@ PROMPTS = [
     "a portrait of a person, grey background",
     "green background, a portrait of a person wearing glasses, smiling",
     "a person at the beach, wearing a red sweater",
-    "a portrait of a clown, yellow background",
+    "a person in a library, wearing a hat",
 ]
 SEEDS = [1, 2]
 # The picture that README begins with: the first seed that was asked for.
@@ -58,7 +58,9 @@ def main():
     docs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         face, prompt, seed = PICTURE
-        generate(args.facegen, face, prompt, seed, Path(folder) / "portrait.png").save(docs / "portrait.jpg", quality=92)
+        generate(args.facegen, face, prompt, seed, Path(folder) / "portrait.png").save(
+            docs / "portrait.jpg", quality=92
+        )
         draw_sheet(args.facegen, folder).save(docs / "sheet.jpg", quality=85)
 
 
