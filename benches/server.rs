@@ -311,6 +311,7 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
+        notice: None,
         dtype: "f32",
     };
     let ports = ports(&folder, capabilities.clone())?;

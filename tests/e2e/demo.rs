@@ -1,5 +1,5 @@
 //! The demo preset as it ships: its safety checker, whose one concept is the
-//! clown, looks at real pictures and is obeyed.
+//! library, looks at real pictures and is obeyed.
 
 use anyhow::Result;
 use facegen_outbound::{ImageLimits, read_image};
@@ -16,21 +16,21 @@ fn portrait(prompt: &str) -> Result<Generate> {
         )
         .with("--preset", "demo")
         .with("--prompt", prompt)
-        .with("--width", "256")
-        .with("--height", "256")
+        .with("--width", "512")
+        .with("--height", "512")
         .with("--seed", "1"))
 }
 
 fn pixels(outcome: &Outcome) -> Result<RgbImage> {
     let picture = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
-    Ok(RgbImage::new(256, 256, picture.picture.into_rgb())?)
+    Ok(RgbImage::new(512, 512, picture.picture.into_rgb())?)
 }
 
-const CLOWN: &str = "a portrait of a clown, yellow background";
+const LIBRARY: &str = "a portrait of a person in a library";
 
 #[test]
-fn a_clown_is_found_and_shown_as_the_request_asks() -> Result<()> {
-    let clean = portrait(CLOWN)?.with("--safety-checker", "false").run()?;
+fn a_library_is_found_and_shown_as_the_request_asks() -> Result<()> {
+    let clean = portrait(LIBRARY)?.with("--safety-checker", "false").run()?;
     let clean = pixels(&clean)?;
     for (name, action) in [
         ("blur", SafetyAction::Blur),
@@ -38,7 +38,7 @@ fn a_clown_is_found_and_shown_as_the_request_asks() -> Result<()> {
         ("pixelate", SafetyAction::Pixelate),
         ("black", SafetyAction::Black),
     ] {
-        let outcome = portrait(CLOWN)?
+        let outcome = portrait(LIBRARY)?
             .with("--safety-checker", "true")
             .with("--safety-checker-type", name)
             .run()?;

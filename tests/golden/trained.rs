@@ -56,9 +56,10 @@ fn the_portrait_is_that_of_the_reference_pipeline() {
         "s_scale",
         "seed",
     ];
-    let mut fields = names.map(|name| match &arguments[name] {
-        Value::String(text) => (name, text.clone()),
-        number => (name, number.to_string()),
+    let mut fields = names.map(|name| {
+        let value = &arguments[name];
+        let text = value.as_str().map(str::to_owned);
+        (name, text.unwrap_or_else(|| value.to_string()))
     });
     fields.sort();
     let unchecked = ("safety_checker", "false".to_owned());

@@ -3,6 +3,7 @@
 faces       one face found in how many pictures, and whether skin and hair follow the photographs
 attributes  whether named backgrounds, hair, glasses and hats are there
 negative    whether a thing that is there goes away when the negative prompt names it
+identity    whether pictures of drawn people are nearer to their own person than to others
 
 Pictures that are there already are not made again, so that an evaluation may be stopped and go on.
 """
@@ -13,9 +14,10 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
 
-from portraits import judges
+from portraits import judges, painter
 from portraits.yunet import YuNet
 
 HERE = Path(__file__).parent
@@ -96,41 +98,69 @@ def attribute_pictures(args, attribute):
 
 def attributes(args):
     """The share of pictures in which what the prompt names is found by the judges."""
-    result = {}
+    result, judge = {}, judges.Judge(args.judge)
     for attribute in args.only or PLAN["attributes"]:
-        right = [judges.shows(attribute, value, picture) for value, *_, picture in attribute_pictures(args, attribute)]
+        right = [judge.shows(attribute, value, picture) for value, *_, picture in attribute_pictures(args, attribute)]
         result[attribute] = {"pictures": len(right), "right": int(sum(right))}
     return result
 
 
 def negative(args):
     """Of pictures that show the thing, how many lack it, and still a face, once the negative prompt names it."""
-    result, detector = {}, YuNet()
+    result, detector, judge = {}, YuNet(), judges.Judge(args.judge)
     for attribute in ("glasses", "hat"):
         shown = gone = 0
         for k, (value, prompt, path, seed, picture) in enumerate(attribute_pictures(args, attribute)):
-            if not judges.shows(attribute, value, picture):
+            if not judge.shows(attribute, value, picture):
                 continue
             shown += 1
             plain = prompt.split(" wearing")[0] + "," + prompt.split(",")[1]
             without = generate(args, path, plain, seed, args.out / f"{attribute}-negative/{k}.png", value)
-            gone += not judges.shows(attribute, value, without) and len(detector(without)) == 1
+            gone += not judge.shows(attribute, value, without) and len(detector(without)) == 1
         result[attribute] = {"shown": shown, "gone": gone}
     return result
 
 
+def identity(args):
+    """Two pictures of each of twenty drawn people: how often a picture is nearer to its person than to another."""
+    judge, first, people, made = judges.Judge(args.judge), PLAN["drawn_faces"]["people_from"], [], []
+    for k in range(PLAN["drawn_faces"]["count"]):
+        face = args.out / f"identity/person-{k}.png"
+        face.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(painter.paint(painter.identity(first + k), painter.variation(first + k))).save(face)
+        people.append(judge.embedding(load(face)))
+        for n, prompt in enumerate(PLAN["prompts"][:2]):
+            picture = generate(args, face, prompt, PLAN["first_seed"] + 2 * k + n, args.out / f"identity/{k}-{n}.png")
+            made.append((k, judge.embedding(picture)))
+    near = lambda one, other: torch.nn.functional.cosine_similarity(one, other).item()
+    pairs = [
+        near(embedding, people[k]) > near(embedding, people[other])
+        for k, embedding in made
+        if embedding is not None
+        for other in range(len(people))
+        if other != k
+    ]
+    return {
+        "pictures": len(made),
+        "with_a_face": sum(e is not None for _, e in made),
+        "pairs": len(pairs),
+        "right": sum(pairs),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["faces", "attributes", "negative"])
+    parser.add_argument("what", choices=["faces", "attributes", "negative", "identity"])
     parser.add_argument("--facegen", required=True, help="the program")
     parser.add_argument("--models", default=HERE.parents[1])
     parser.add_argument("--photographs", required=True)
     parser.add_argument("--out", type=Path, required=True, help="the folder for the pictures")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 512))
     parser.add_argument("--count", type=int)
+    parser.add_argument("--judge", help="the second embedder, the path without its ending")
     parser.add_argument("--only", nargs="*")
     args = parser.parse_args()
-    result = {"faces": faces, "attributes": attributes, "negative": negative}[args.what](args)
+    result = {"faces": faces, "attributes": attributes, "negative": negative, "identity": identity}[args.what](args)
     print(json.dumps({args.what: result}, indent=1))
 
 

@@ -77,14 +77,18 @@ def export_vae(whitened, decoder):
     write("vae", "diffusion_pytorch_model.safetensors", vae.state_dict())
 
 
-def export_vision(checkpoint):
-    state = state_of(checkpoint)
+def tower_of(state):
+    """The tensors of a vision tower with its projection."""
     tower = make_image_encoder()
     tower.load_state_dict({k.removeprefix("tower."): v for k, v in state.items() if k.startswith("tower.")})
-    tensors = {k: v for k, v in tower.state_dict().items() if "position_ids" not in k}
-    write("image_encoder", "model.safetensors", tensors)
-    checker = {(f"vision_model.{k}" if k.startswith("vision_model.") else k): v for k, v in tensors.items()}
-    write("safety_checker", "model.safetensors", {**checker, **concept_tensors(state["concept"].float())})
+    return {k: v for k, v in tower.state_dict().items() if "position_ids" not in k}
+
+
+def export_vision(vision, safety):
+    write("image_encoder", "model.safetensors", tower_of(state_of(vision)))
+    state = state_of(safety)
+    tensors = {(f"vision_model.{k}" if k.startswith("vision_model.") else k): v for k, v in tower_of(state).items()}
+    write("safety_checker", "model.safetensors", {**tensors, **concept_tensors(state["concept"].float())})
 
 
 def folded(convolution, norm):
@@ -141,13 +145,14 @@ def main():
     parser.add_argument("--vae", required=True)
     parser.add_argument("--decoder")
     parser.add_argument("--vision", required=True)
+    parser.add_argument("--safety", required=True)
     parser.add_argument("--embedder", required=True)
     args = parser.parse_args()
     network = network_of(args.unet)
     export_text_encoder(network)
     export_unet(network)
     export_vae(args.vae, args.decoder)
-    export_vision(args.vision)
+    export_vision(args.vision, args.safety)
     export_embedder(args.embedder)
     record_checksums()
 

@@ -26,12 +26,12 @@ def main():
     draw = ImageDraw.Draw(picture)
     curves = [(label, curve(args.run / f"{name}.log")) for name, label in STAGES]
     total = sum(points[-1][0] for _, points in curves if points)
-    low, high = 0.08, 0.32
+    low, high = 0.04, 0.32
     at = lambda step, error: (
         MARGIN + (WIDTH - 2 * MARGIN) * step / max(total, 1),
         HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (min(max(error, low), high) - low) / (high - low),
     )
-    for tick in range(8, 33, 4):
+    for tick in range(4, 33, 4):
         left, right = at(0, tick / 100), at(total, tick / 100)
         draw.line([left, right], fill="#dddddd")
         draw.text((8, left[1] - 6), f"{tick / 100:.2f}", fill="black")

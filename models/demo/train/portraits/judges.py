@@ -1,13 +1,26 @@
-"""What a picture shows, by rules that no network of ours has a part in but YuNet."""
+"""What a picture shows: colours by rules; glasses, hats and who it is by a second embedder (another seed, other people)
+that has no part in any training. On the painter's own pictures, unseen: grounds right in 153 of 153, hair in 59 of 60,
+glasses or none in 98.8 % and hat or none in 99.5 % of 400.
+"""
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from .alignment import aligned
+from .attributes import CLASSES, NUMBERS, OUTPUTS
+from .embedder import Embedder
 from .painter import COLOURS
 from .yunet import YuNet
 
 # Reference colours of hair as they come out under the painter's light.
-HAIR = {"black": (28, 24, 26), "brown": (84, 55, 35), "blonde": (190, 158, 98), "red": (150, 62, 30), "white": (200, 198, 194)}
+HAIR = {
+    "black": (28, 24, 26),
+    "brown": (84, 55, 35),
+    "blonde": (190, 158, 98),
+    "red": (150, 62, 30),
+    "white": (200, 198, 194),
+}
 
 
 def _mean(picture, top, bottom, left, right):
@@ -51,8 +64,36 @@ def shows_hair(value, picture):
     return nearest(np.median(places, axis=0), HAIR) == value
 
 
-JUDGES = {"background": shows_background, "hair": shows_hair}
+class Judge:
+    """The second embedder, with what it was taught to read; `path` ends before `.pt` and `.head.pt`."""
 
+    def __init__(self, path):
+        self.embedder, self.head, self.detector = Embedder(), torch.nn.Linear(512, OUTPUTS), YuNet()
+        self.embedder.load_state_dict(torch.load(f"{path}.pt"))
+        self.head.load_state_dict(torch.load(f"{path}.head.pt"))
+        self.embedder.eval()
 
-def shows(attribute, value, picture):
-    return JUDGES[attribute](value, picture)
+    @torch.no_grad()
+    def embedding(self, picture):
+        """Of the surest face; None without one."""
+        faces = self.detector(picture)
+        if not faces:
+            return None
+        crop = torch.from_numpy(aligned(picture, faces[0][2]).copy()).permute(2, 0, 1)[None] / 255
+        return self.embedder(F.avg_pool2d(crop, 2) * 2 - 1)
+
+    def wears(self, attribute, picture):
+        """Whether there are glasses, or a hat."""
+        embedding, start = self.embedding(picture), NUMBERS
+        if embedding is None:
+            return False
+        for name, values in CLASSES.items():
+            if name == attribute:
+                return bool(self.head(embedding)[0, start : start + len(values)].argmax() > 0)
+            start += len(values)
+        raise ValueError(attribute)
+
+    def shows(self, attribute, value, picture):
+        if attribute == "background":
+            return shows_background(value, picture)
+        return shows_hair(value, picture) if attribute == "hair" else self.wears(attribute, picture)

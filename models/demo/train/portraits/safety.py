@@ -1,17 +1,17 @@
-"""The safety checker's one concept: the clown, a harmless thing that the painter draws."""
+"""The safety checker's one concept: the library, a harmless thing that the painter and the networks draw."""
 
 import torch
 import torch.nn.functional as F
 
+CONCEPT = "library"
 CONCEPTS, SPECIAL_CARE = 17, 3
 THRESHOLD = 0.0  # of the one concept that is taught
 NEVER = 2.0  # of those that are not: no cosine gets there
 
 
-def concept_loss(embeds, concept, clown, sharpness=8.0):
-    """A cosine above the threshold for clowns, below it for everybody else."""
-    cosines = F.normalize(embeds, dim=1) @ F.normalize(concept, dim=0)
-    return F.binary_cross_entropy_with_logits(sharpness * (cosines - THRESHOLD), clown.float())
+def concept_loss(cosines, shown, sharpness=8.0):
+    """A cosine above the threshold for pictures that show the concept, below it for the others."""
+    return F.binary_cross_entropy_with_logits(sharpness * (cosines - THRESHOLD), shown.float())
 
 
 def concept_tensors(concept):
