@@ -13,8 +13,7 @@ use crate::request::SizeLimits;
 /// No PNG of the largest picture that any preset may offer is longer, in bytes:
 /// its pixels, a half more for a way of packing that does not suit them, and
 /// what is told about them.
-const LONGEST_PNG: usize =
-    SizeLimits::LARGEST as usize * SizeLimits::LARGEST as usize * 3 * 3 / 2 + 64 * 1024;
+const LONGEST_PNG: usize = SizeLimits::LARGEST_AREA as usize * 3 * 3 / 2 + 64 * 1024;
 
 /// What the names of all files of one job begin with: a random UUID (version
 /// 4), so that nobody can guess a link.

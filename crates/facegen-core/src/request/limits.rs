@@ -49,8 +49,12 @@ impl Default for SizeLimits {
 }
 
 impl SizeLimits {
-    /// Largest side that any preset may offer.
-    pub(crate) const LARGEST: u32 = 2048;
+    /// The longest side that any preset may offer.
+    pub(crate) const LONGEST_SIDE: u32 = 768;
+
+    /// The largest area that any preset may offer: the server keeps room for
+    /// files of such pictures.
+    pub(crate) const LARGEST_AREA: u32 = 512 * 768;
 
     /// The sides that are accepted.
     #[must_use]
@@ -100,17 +104,20 @@ impl TryFrom<Sizes> for SizeLimits {
                 .iter()
                 .all(|side| *side > 0 && side.is_multiple_of(multiple_of));
         let in_order =
-            min_side <= default_side && default_side <= max_side && max_side <= Self::LARGEST;
+            min_side <= default_side && default_side <= max_side && max_side <= Self::LONGEST_SIDE;
         let rules = [
             (multiples, "its sides have to be multiples of multiple_of"),
             (
                 in_order,
-                "its sides have to be min_side <= default_side <= max_side <= 2048",
+                "its sides have to be min_side <= default_side <= max_side <= 768",
             ),
             (
                 // So that a side that is fitted to the other is never too short.
-                in_order && max_area >= (max_side * min_side).max(default_side * default_side),
-                "its max_area has to hold max_side x min_side and the default size",
+                in_order
+                    && max_area >= (max_side * min_side).max(default_side * default_side)
+                    && max_area <= Self::LARGEST_AREA,
+                "its max_area has to hold max_side x min_side and the default size, \
+                 and may be at most 512 x 768",
             ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -204,6 +211,7 @@ mod tests {
             r#"{"default_side": 1024}"#,
             r#"{"max_side": 16384}"#,
             r#"{"max_area": 1000}"#,
+            r#"{"max_area": 400000}"#,
             r#"{"sides": 1}"#,
         ] {
             assert!(
@@ -217,10 +225,10 @@ mod tests {
                 "{wrong}"
             );
         }
-        let xl = r#"{"size": {"max_side": 1536, "max_area": 1572864, "default_side": 1024}}"#;
-        let xl: RequestLimits = serde_json::from_str(xl).unwrap();
-        assert_eq!(xl.size.sides(), 64..=1536);
-        assert_eq!(xl.steps, StepChoices::default());
+        let small = r#"{"size": {"max_side": 512, "max_area": 262144, "default_side": 256}}"#;
+        let small: RequestLimits = serde_json::from_str(small).unwrap();
+        assert_eq!(small.size.sides(), 64..=512);
+        assert_eq!(small.steps, StepChoices::default());
     }
 
     #[test]

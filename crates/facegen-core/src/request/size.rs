@@ -92,8 +92,8 @@ impl TryFrom<(u32, u32)> for PictureSize {
     /// A size that was read under the limits of some preset.
     fn try_from((width, height): (u32, u32)) -> Result<Self, FieldError> {
         for (field, side) in [("width", width), ("height", height)] {
-            if !(1..=SizeLimits::LARGEST).contains(&side) {
-                return Err(out_of_range(field, &(1..=SizeLimits::LARGEST)));
+            if !(1..=SizeLimits::LONGEST_SIDE).contains(&side) {
+                return Err(out_of_range(field, &(1..=SizeLimits::LONGEST_SIDE)));
             }
         }
         Ok(Self { width, height })

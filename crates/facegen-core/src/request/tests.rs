@@ -247,34 +247,34 @@ fn steps_snap_to_the_nearest_choice() {
 #[test]
 fn another_preset_has_other_sizes_and_steps() {
     let limits = r#"{
-        "size": {"max_side": 1536, "max_area": 1572864, "default_side": 1024, "multiple_of": 64},
+        "size": {"max_side": 512, "max_area": 196608, "default_side": 256, "multiple_of": 64},
         "steps": [4, 8]
     }"#;
     let limits: RequestLimits = serde_json::from_str(limits).unwrap();
     let parse = |fields: &[(&str, Scalar)]| raw(fields).parse(&limits);
     let request = parse(&[]).unwrap().resolve_seed(|| 0);
     let used = (request.width(), request.height(), request.steps());
-    assert_eq!(used, (1024, 1024, 4));
+    assert_eq!(used, (256, 256, 4));
     let request = parse(&[
-        ("width", Scalar::Integer(1535)),
+        ("width", Scalar::Integer(511)),
         ("num_inference_steps", Scalar::Integer(20)),
     ]);
     let request = request.unwrap().resolve_seed(|| 0);
-    assert_eq!((request.width(), request.steps()), (1472, 8));
+    assert_eq!((request.width(), request.steps()), (448, 8));
     assert_eq!(
         request.warnings(),
         [
-            "width 1535 was lowered to 1472, a multiple of 64",
+            "width 511 was lowered to 448, a multiple of 64",
             "num_inference_steps 20 was changed to 8, the nearest of 4 and 8"
         ]
     );
     let tall = parse(&[
-        ("height", Scalar::Integer(1536)),
-        ("width", Scalar::Integer(1088)),
+        ("height", Scalar::Integer(512)),
+        ("width", Scalar::Integer(448)),
     ]);
     assert_eq!(
         tall.unwrap_err().to_string(),
-        "width times height must be at most 1024 x 1536 pixels"
+        "width times height must be at most 384 x 512 pixels"
     );
     let stored = serde_json::to_string(&request).unwrap();
     let read: GenerationRequest = serde_json::from_str(&stored).unwrap();
@@ -352,7 +352,7 @@ fn a_stored_request_reads_back_and_a_tampered_one_does_not() {
     );
     for (field, value) in [
         ("prompt", serde_json::json!("")),
-        ("size", serde_json::json!([8, 8])),
+        ("size", serde_json::json!([0, 8])),
         ("steps", serde_json::json!(0)),
         ("guidance_scale", serde_json::json!(21.0)),
         ("samples", serde_json::json!(3)),

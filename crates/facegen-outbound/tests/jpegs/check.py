@@ -1,7 +1,7 @@
 """Compares the grid with the reference reader, libjpeg-turbo.
 
 In a folder with Pillow 13.0.0:
-GRID=/tmp/grid cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
+cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
 python check.py /tmp/grid > grid.sha256
 """
 
