@@ -33,9 +33,7 @@ pub(super) async fn a_death_counts_against_what_the_engine_had(test: Test) {
         assert_eq!(deaths, [(held, 1), (ahead, 0), (waiting, 0)], "{death:?}");
         let why = why();
         for (id, _) in deaths {
-            let cancelled = test
-                .queue
-                .cancel(test.keys[0], id, &why, test.clock.now());
+            let cancelled = test.queue.cancel(test.keys[0], id, &why, test.clock.now());
             assert!(cancelled.await.unwrap());
         }
     }
