@@ -27,7 +27,7 @@ use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::Style;
+use facegen_core::request::{RequestLimits, Style};
 use facegen_core::{
     Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
     Slot, SlotEvent, SystemClock,
@@ -311,6 +311,7 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
+        limits: RequestLimits::default(),
         notice: None,
         dtype: "f32",
     };
@@ -359,6 +360,9 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
         encoder: Arc::new(|picture| {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())
         }),
+        upload_encoder: Arc::new(|picture| {
+            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
+        }),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
         clock,
@@ -370,7 +374,7 @@ fn engine() -> Result<EngineHandle> {
     let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
     let engine = EngineHandle::spawn("engine", move || {
         Ok(Box::new(ReadyPicture {
-            picture: picture.clone(),
+            picture: picture.picture.clone(),
             admitted: 0,
             inputs: BTreeMap::new(),
         }) as _)

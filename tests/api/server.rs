@@ -185,7 +185,10 @@ impl Builder {
             encoder: Arc::new(|picture| {
                 Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
             }),
-            upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+            upload_encoder: Arc::new(|picture| {
+                let (width, height) = (picture.width(), picture.height());
+                Ok(format!("{width}x{height}").into_bytes())
+            }),
             master_key: MasterKey::from_bytes([7; 32]),
             webhook_body: Arc::new(move |job, now| {
                 webhook_body(job, now, public_url.as_deref(), &capabilities)

@@ -69,6 +69,7 @@ async fn no_url_of_the_list_makes_a_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn each_is_refused_for_its_true_reason() {
     let server = server_of(Networks::default()).await;
     let loopback = "must not lead to 127.0.0.1, which is not a public address, unless \

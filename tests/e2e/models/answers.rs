@@ -31,6 +31,10 @@ pub(super) fn lead_to_store(
 
 /// The bytes of a file from the asked offset to its end or to the next cut, and
 /// what there is to say of it.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one way of answering after the other"
+)]
 pub(super) fn send(
     mut stream: TcpStream,
     request: &Request,

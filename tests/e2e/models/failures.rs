@@ -14,6 +14,7 @@ use super::program::Outcome;
 
 /// Whatever a test says of an answer that cannot be used is in one line of all.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_names_host_status_and_url_without_secrets() -> Result<()> {
     let ssh = listen_as_ssh()?;
     let nobody = {

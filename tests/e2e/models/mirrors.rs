@@ -176,6 +176,7 @@ fn a_store_that_refuses_heads_is_asked_when_the_hub_says_too_little() -> Result<
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn etags_are_read_whatever_was_put_around_the_hash() -> Result<()> {
     // Whether the hash is known by them, so that other bytes are refused.
     for (etag, is_hash) in [

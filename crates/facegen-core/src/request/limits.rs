@@ -16,7 +16,7 @@ pub struct RequestLimits {
 }
 
 /// The sizes that a preset offers, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, try_from = "Sizes", into = "Sizes")]
 pub struct SizeLimits(Sizes);
 
@@ -39,12 +39,6 @@ impl Default for Sizes {
             default_side: 512,
             multiple_of: 8,
         }
-    }
-}
-
-impl Default for SizeLimits {
-    fn default() -> Self {
-        Self(Sizes::default())
     }
 }
 

@@ -112,12 +112,12 @@ async fn open_there(shared: &Shared, there: &InBucket) -> Result<Option<StoredOb
 async fn read_all(object: StoredObject) -> Result<Vec<u8>, JobError> {
     let mut bytes = Vec::new();
     match object {
-        StoredObject::Bytes(all) => return Ok(all),
+        StoredObject::Bytes(all) => Ok(all),
         StoredObject::Pieces { mut pieces, .. } => {
             while let Some(piece) = pieces.next().await? {
                 bytes.extend_from_slice(&piece);
             }
-            return Ok(bytes);
+            Ok(bytes)
         }
         StoredObject::File { mut file, .. } => {
             let read = tokio::task::spawn_blocking(move || {

@@ -90,6 +90,10 @@ impl Writer {
 /// Casts doubt when the database failed; a statement may also fail because of
 /// what it says.
 fn note(doubt: &Notify, error: &Error) {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are faults of a statement or of what it returns"
+    )]
     let is_doubtful = match error {
         Error::Database(error) => {
             let code = error.code().and_then(|code| code.parse::<i64>().ok());

@@ -20,6 +20,10 @@ pub(super) fn of_exif(mut data: &[u8]) -> Orientation {
         .continue_on_error(true)
         .read_raw(data.to_vec())
         .or_else(|error| error.distill_partial_result(|_| ()));
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "an orientation is a whole number of one of two sizes"
+    )]
     let number =
         parsed.ok().and_then(
             |exif| match &exif.get_field(Tag::Orientation, In::PRIMARY)?.value {

@@ -16,6 +16,10 @@ pub(super) fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
     let pixels = width as usize * height as usize;
     let mut bytes = vec![0; pixels * usize::from(color.bytes_per_pixel())];
     decoder.read_image(&mut bytes)?;
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the decoders give no other colours"
+    )]
     match color {
         ColorType::Rgb8 => {}
         ColorType::Rgba8 => drop_alpha(&mut bytes, pixels),
@@ -39,6 +43,10 @@ fn drop_alpha(bytes: &mut [u8], pixels: usize) {
 /// Replaces what `rgb` holds by the pixels of a row, without transparency.
 pub(super) fn convert(color: ColorType, row: &[u8], rgb: &mut Vec<u8>) {
     rgb.clear();
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "rows of other colours are copied as they are"
+    )]
     match color {
         ColorType::L8 => rgb.extend(row.iter().flat_map(|level| [*level; RGB])),
         ColorType::La8 => {

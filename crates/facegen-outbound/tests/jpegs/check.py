@@ -2,7 +2,7 @@
 
 In a folder with Pillow 13.0.0:
 cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
-python check.py /tmp/grid > grid.sha256
+python check.py TARGET/tmp/grid > grid.sha256
 """
 
 import hashlib

@@ -75,6 +75,7 @@ fn the_stronger_layer_counts() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_cannot_be_used_is_named() {
     for (variable, value, culprits) in [
         ("FACEGEN__QUEUE__LIMITS", "1", ["limits", "lease_seconds"]),

@@ -5,7 +5,7 @@ see in them: the mean colours of 16 x 16 parts.
 GIVEN were made by other programs and are kept as they came. GRID are files of
 tests/jpegs. Run in this folder with Pillow 13.0.0, after the grid was written:
 cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
-python make_faults.py /tmp/grid
+python make_faults.py TARGET/tmp/grid
 """
 
 import base64

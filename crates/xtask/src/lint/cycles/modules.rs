@@ -60,7 +60,7 @@ impl Modules {
     ) -> Option<Vec<String>> {
         let (mut place, mut rest) = self.start(module, segments)?;
         while let [first, others @ ..] = rest {
-            let child = [&place[..], &[first.clone()]].concat();
+            let child = [&place[..], std::slice::from_ref(first)].concat();
             if !self.files.contains_key(&child) {
                 break;
             }
