@@ -359,6 +359,7 @@ fn delivery_paths() -> Vec<Path> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn key_paths() -> Vec<Path> {
     vec![
         path!("insert an upload", site, {
@@ -427,7 +428,9 @@ fn key_paths() -> Vec<Path> {
 fn store_error(error: KeyError) -> StoreError {
     match error {
         KeyError::Store(error) => error,
-        error => panic!("{error}"),
+        error @ (KeyError::ReservedName
+        | KeyError::UnusableEnvironmentKey(_)
+        | KeyError::Random(_)) => panic!("{error}"),
     }
 }
 
