@@ -108,7 +108,7 @@ impl Axis {
         if !self.mixes {
             return [(near, 1.0), (near, 0.0)];
         }
-        let far = if place % 2 == 0 {
+        let far = if place.is_multiple_of(2) {
             near.saturating_sub(1)
         } else {
             (near + 1).min(self.length - 1)

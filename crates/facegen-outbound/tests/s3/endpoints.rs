@@ -127,6 +127,7 @@ fn link(status: u16) -> Manner {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let case = |manner, (field, setting), said, request| Case {
         manner,
@@ -289,7 +290,7 @@ async fn who_cannot_be_asked_is_named_with_what_was_to_be_asked() {
     let fault = store(settings.clone()).canary().await.unwrap_err();
     // Port 1 is not one of HTTP, which the guard of everything refuses, too.
     let message = fault.named(&BucketNames::SETTINGS).message;
-    let expected = format!("storage.s3.endpoint_url must not lead to port 1,");
+    let expected = "storage.s3.endpoint_url must not lead to port 1,";
     assert!(message.starts_with(&expected), "{message}");
     assert!(
         message.contains(&format!("(PUT {dead}/bucket/generations/")),
