@@ -188,7 +188,7 @@ fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
             "face_image is not a JPEG, PNG, WebP or GIF image",
         ),
         (
-            &jpeg[..jpeg.len() / 2],
+            &jpeg[..jpeg.len() / 50],
             "face_image is truncated or damaged",
         ),
         (

@@ -88,7 +88,7 @@ fn what_is_wrong_names_host_status_and_url_without_secrets() -> Result<()> {
             ],
         ),
         (packed, vec!["it names no size".into()]),
-        (none, vec!["it names no commit".into()]),
+        (none, vec!["it names no commit".into(), "http://".into()]),
     ];
     assert!(cases.len() > 20);
     for (manner, mut parts) in cases {

@@ -28,7 +28,7 @@ impl Unlogged {
         let site = Site::new()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let listen = format!("127.0.0.1:{port}");
-        let mut command = site.command(&["serve", "--preset", "demo", "--listen", &listen])?;
+        let mut command = site.command(&["serve", "--preset", "random", "--listen", &listen])?;
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
         // The other end of a pipe shall be held by the server alone.
         drop(command);

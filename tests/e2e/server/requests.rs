@@ -123,8 +123,8 @@ fn bad_requests_are_refused_and_the_server_goes_on() -> Result<()> {
         (
             "face_image",
             json!("http://127.0.0.1:1/face.jpg"),
-            200,
-            "face_image",
+            400,
+            "outbound.allow_networks",
         ),
         (
             "width",

@@ -60,7 +60,7 @@ fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
 fn an_admin_key_that_can_be_guessed_is_refused() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN_API_KEY", "a");
     let output = site
-        .command(&["serve", "--listen", "127.0.0.1:0"])?
+        .command(&["serve", "--preset", "random", "--listen", "127.0.0.1:0"])?
         .output()?;
     let text = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1));
@@ -150,7 +150,9 @@ fn a_port_that_is_taken_is_named() -> Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     let site = Site::new()?;
-    let output = site.command(&["serve", "--listen", &address])?.output()?;
+    let output = site
+        .command(&["serve", "--preset", "random", "--listen", &address])?
+        .output()?;
     let text = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1));
     assert!(
