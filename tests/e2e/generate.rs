@@ -180,16 +180,11 @@ fn refused_values_exit_with_2_and_the_servers_messages() -> Result<()> {
 
 #[test]
 fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
-    let jpeg = fs::read(photograph("person_a_2.jpg"))?;
     let dot = encode_png(&Picture::new(1, 1, vec![0; 3])?)?;
     for (file, message) in [
         (
             &b"not a picture"[..],
             "face_image is not a JPEG, PNG, WebP or GIF image",
-        ),
-        (
-            &jpeg[..jpeg.len() / 50],
-            "face_image is truncated or damaged",
         ),
         (
             &dot,
