@@ -1,6 +1,5 @@
 //! `facegen generate` with a preset of random weights, at 64×64.
 
-use std::fs;
 use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
