@@ -375,9 +375,13 @@ fn key_paths() -> Vec<Path> {
             site.store.delete_upload(id.into()).await?;
         }),
         path!("set the limits of a key", site, {
+            let (key, _) = site.keys.create("l", KeyRole::Plain).await.unwrap();
             site.arm();
-            let limits = OwnLimits::default();
-            site.keys.set_limits(site.key, limits).await?;
+            let limits = OwnLimits {
+                requests_per_minute: Some(7),
+                ..OwnLimits::default()
+            };
+            site.keys.set_limits(key.id, limits).await?;
         }),
         path!("revoke a key", site, {
             let (key, _) = site.keys.create("b", KeyRole::Plain).await.unwrap();
