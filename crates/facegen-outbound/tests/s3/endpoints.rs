@@ -291,7 +291,7 @@ async fn who_cannot_be_asked_is_named_with_what_was_to_be_asked() {
     // Port 1 is not one of HTTP, which the guard of everything refuses, too.
     let message = fault.named(&BucketNames::SETTINGS).message;
     let expected = "storage.s3.endpoint_url must not lead to port 1,";
-    assert!(message.starts_with(&expected), "{message}");
+    assert!(message.starts_with(expected), "{message}");
     assert!(
         message.contains(&format!("(PUT {dead}/bucket/generations/")),
         "{message}"
