@@ -25,7 +25,7 @@ pub(crate) fn print_once(text: &str) -> Result<()> {
 /// Prints a line.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
 }
