@@ -67,7 +67,7 @@ const BARS: &[Bar] = &[
     },
     Bar {
         name: "fuzz",
-        proves: "a minute of made-up request bodies, face images, files and URLs each finds no panic, no hang and no hunger",
+        proves: "a minute of made-up request bodies, face images, files, scans of JPEG, EXIF data, URLs and HTTP answers each finds no panic, no hang and no hunger",
         run: fuzz::run,
     },
 ];

@@ -95,7 +95,7 @@ fn darken(row: &mut [[u8; 3]], black: &[u8]) {
     }
 }
 
-/// In 65,536ths.
+/// Fixed point: the factors are multiples of 1/65,536.
 #[inline]
 fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
     let (luma, blue, red) = (
