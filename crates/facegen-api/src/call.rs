@@ -25,6 +25,8 @@ pub(crate) struct Live {
     pub(crate) bodies: Arc<BodyBudget>,
     /// The room for streams of events.
     pub(crate) streams: Arc<Streams>,
+    /// The description of all routes.
+    pub(crate) description: &'static utoipa::openapi::OpenApi,
 }
 
 /// What a request needs: what the binary gave, what only this crate needs, and
@@ -35,6 +37,7 @@ pub(crate) struct Served {
     pub(crate) capabilities: Capabilities,
     bodies: Arc<BodyBudget>,
     pub(crate) streams: Arc<Streams>,
+    pub(crate) description: &'static utoipa::openapi::OpenApi,
 }
 
 impl Deref for Served {
@@ -60,6 +63,7 @@ impl FromRef<Live> for SharedState {
             capabilities,
             bodies: Arc::clone(&live.bodies),
             streams: Arc::clone(&live.streams),
+            description: live.description,
         })
     }
 }

@@ -8,7 +8,8 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`state`] | [`ApiState`], what the binary gives the router |
-//! | [`mod@router`] | [`router()`](router::router), the list of routes |
+//! | `routes` | the list of routes |
+//! | [`mod@router`] | [`router()`](router::router), the routes with everything around them |
 //! | `middleware` | what happens around every request, in order |
 //! | `body` | bodies as they are sent, read into `RequestBody` |
 //! | `auth` | the key of a request |
@@ -36,6 +37,7 @@ pub mod openapi;
 mod page;
 mod response;
 pub mod router;
+mod routes;
 pub mod state;
 pub mod status;
 mod streams;

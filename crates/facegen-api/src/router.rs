@@ -1,29 +1,18 @@
-//! The list of routes.
+//! The router: the routes with everything around them.
 
-use std::mem;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Method;
-use axum::middleware::from_fn;
 use tower::ServiceBuilder;
-use tower_http::cors::{Any, CorsLayer};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
-use utoipa_axum::routes;
 
 use crate::body::{BodyBudget, discard_request};
 use crate::call::Live;
-use crate::family::Family;
-use crate::handlers::{
-    base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, v1,
-};
+use crate::middleware;
+use crate::openapi::openapi;
+use crate::routes::{method_not_allowed, routes};
 use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiState};
-use crate::{middleware, page};
-
-/// Where some clients ask for pictures of whatever kind.
-const V6_IMAGES: &str = "/api/v6/images";
 
 /// Everything that the server answers, for the binary and for tests.
 pub fn router(state: ApiState) -> Router {
@@ -37,6 +26,7 @@ pub fn router(state: ApiState) -> Router {
         api: state,
         bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
         streams: Arc::new(Streams::new(max_event_streams)),
+        description: openapi(),
     };
     let (routes, _) = routes().split_for_parts();
     let routes = routes
@@ -50,155 +40,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new().fallback_service(tidied)
 }
 
-/// All routes, with the description that each handler has of itself. Nothing is
-/// added to them in any other way, so that all of them are described.
-pub(crate) fn routes() -> OpenApiRouter<Live> {
-    OpenApiRouter::new()
-        .merge(make_gen_route())
-        .merge(quick_routes())
-}
-
-/// The request for pictures. It limits its time itself, because it may wait for
-/// pictures, and must not be cut off once its job is taken in.
-fn make_gen_route() -> OpenApiRouter<Live> {
-    let mut routes = OpenApiRouter::new();
-    for family in Family::ALL {
-        for name in family.generations() {
-            let path = format!("{}/{name}", family.base());
-            routes = routes.routes(at(&path, routes!(make_gen::make_gen)));
-        }
-    }
-    routes
-}
-
-/// Everything that can be given up at any moment.
-fn quick_routes() -> OpenApiRouter<Live> {
-    OpenApiRouter::new()
-        .merge(fetch_routes())
-        .merge(control_routes())
-        .merge(bucket_routes())
-        .merge(upload_routes())
-        .merge(file_routes())
-        .merge(operations_routes())
-        .merge(v1_routes())
-        .layer(from_fn(middleware::answer_in_time))
-}
-
-/// The question after pictures, in all its documented forms.
-fn fetch_routes() -> OpenApiRouter<Live> {
-    let by_body = || routes!(fetch::by_body);
-    let mut routes = OpenApiRouter::new().routes(at("/api/v1/enterprise/fetch", by_body()));
-    for base in Family::ALL.map(Family::base).into_iter().chain([V6_IMAGES]) {
-        let by_path = routes!(fetch::by_path);
-        routes = routes
-            .routes(at(&format!("{base}/fetch"), by_body()))
-            .routes(at(&format!("{base}/fetch/{{id}}"), by_path));
-    }
-    routes
-}
-
-/// What callers tell a server of their own.
-fn control_routes() -> OpenApiRouter<Live> {
-    let mut routes = OpenApiRouter::new();
-    for family in Family::ALL
-        .into_iter()
-        .filter(|family| family.has_control())
-    {
-        let within = |name, route| at(&format!("{}/{name}", family.base()), route);
-        routes = routes
-            .routes(within("clear_cache", routes!(control::clear_cache)))
-            .routes(within("clear_queue", routes!(control::clear_queue)))
-            .routes(within("restart_server", routes!(control::restart_server)))
-            .routes(within("system_details", routes!(control::system_details)))
-            .routes(within("update_server", routes!(control::update_server)))
-            // What clients call it.
-            .routes(within("update", routes!(control::update_server)));
-    }
-    routes
-}
-
-/// The bucket that a key describes for its pictures.
-fn bucket_routes() -> OpenApiRouter<Live> {
-    OpenApiRouter::new()
-        .routes(at("/api/v1/enterprise/update_s3", routes!(buckets::update)))
-        .routes(at(
-            "/api/v1/enterprise/update_s3_details",
-            routes!(buckets::update),
-        ))
-        .routes(at("/api/v1/enterprise/reset_s3", routes!(buckets::reset)))
-}
-
-/// Pictures that are sent to get a link.
-fn upload_routes() -> OpenApiRouter<Live> {
-    let of_image_editing = format!("{}/base64_to_url", Family::V6.base());
-    OpenApiRouter::new()
-        .routes(at(
-            "/api/v6/base64_to_url",
-            routes!(base64_to_url::base64_string),
-        ))
-        .routes(at(&of_image_editing, routes!(base64_to_url::init_image)))
-}
-
-/// Pictures, for pages of any origin: who knows the name may see them.
-fn file_routes() -> OpenApiRouter<Live> {
-    let cors = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(Any);
-    // The fallback is set before the layer, which answers preflights in its place.
-    let file = routes!(files::file).map(|file| file.fallback(method_not_allowed).layer(cors));
-    OpenApiRouter::new().routes(at("/temp/{file}", file))
-}
-
-/// What operators and their machines ask for.
-fn operations_routes() -> OpenApiRouter<Live> {
-    OpenApiRouter::new()
-        .routes(at("/", routes!(operations::index)))
-        .routes(at("/page.css", routes!(page::style)))
-        .routes(at("/page.js", routes!(page::script)))
-        .routes(at("/healthz", routes!(operations::healthz)))
-        .routes(at("/readyz", routes!(operations::readyz)))
-        .routes(at("/metrics", routes!(operations::metrics)))
-        .routes(at("/openapi.json", routes!(operations::description)))
-        .routes(at("/docs", routes!(docs::index)))
-        .routes(at("/docs/{file}", routes!(docs::file)))
-}
-
-/// What is ours beyond the documented API.
-fn v1_routes() -> OpenApiRouter<Live> {
-    OpenApiRouter::new()
-        .routes(at("/v1/jobs", routes!(v1::jobs::list)))
-        .routes(at(
-            "/v1/jobs/{id}",
-            routes!(v1::jobs::show, v1::jobs::erase),
-        ))
-        .routes(at("/v1/jobs/{id}/events", routes!(v1::events::events)))
-        .routes(at("/v1/deliveries", routes!(v1::deliveries::list)))
-        .routes(at("/v1/deliveries/{id}", routes!(v1::deliveries::show)))
-        .routes(at(
-            "/v1/deliveries/{id}/replay",
-            routes!(v1::deliveries::replay),
-        ))
-}
-
-/// The handlers under `path`. They name none themselves, because some serve
-/// several.
-fn at(
-    path: &str,
-    (schemas, mut paths, methods): UtoipaMethodRouter<Live>,
-) -> UtoipaMethodRouter<Live> {
-    let items = mem::take(&mut paths.paths).into_values();
-    // Handlers of one path are one item already: all say that theirs is "".
-    paths.paths = items.map(|item| (path.to_owned(), item)).collect();
-    (schemas, paths, methods)
-}
-
 async fn unknown_path(request: Request) -> ApiError {
     discard_request(request).await;
     ApiError::UnknownPath
-}
-
-async fn method_not_allowed(request: Request) -> ApiError {
-    discard_request(request).await;
-    ApiError::MethodNotAllowed
 }

@@ -1,5 +1,6 @@
 //! Where the models run.
 
+use std::str::FromStr;
 use std::sync::OnceLock;
 
 use candle_core::{Device, DeviceLocation};
@@ -22,6 +23,22 @@ pub enum DeviceChoice {
     Cuda(usize),
     /// Apple's GPU by its number.
     Metal(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    /// Reads `auto`, `cpu`, `cuda:NUMBER` or `metal:NUMBER`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |number: &str| number.parse().map_err(|_| format!("{number} is no number"));
+        match text.split_once(':') {
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "cpu" => Ok(Self::Cpu),
+            Some(("cuda", device)) => Ok(Self::Cuda(number(device)?)),
+            Some(("metal", device)) => Ok(Self::Metal(number(device)?)),
+            _ => Err("expected auto, cpu, cuda:NUMBER or metal:NUMBER".into()),
+        }
+    }
 }
 
 impl DeviceChoice {
@@ -156,5 +173,19 @@ mod tests {
         assert_eq!(unknown.get(), Some(&false));
         let error = open(&OnceLock::from(true)).unwrap_err().to_string();
         assert!(error.contains("the gpu is there no more"), "{error}");
+    }
+
+    #[test]
+    fn devices_are_named_by_kind_and_number() {
+        assert_eq!(DeviceChoice::from_str("auto"), Ok(DeviceChoice::Auto));
+        assert_eq!(DeviceChoice::from_str("cpu"), Ok(DeviceChoice::Cpu));
+        assert_eq!(DeviceChoice::from_str("cuda:1"), Ok(DeviceChoice::Cuda(1)));
+        assert_eq!(
+            DeviceChoice::from_str("metal:0"),
+            Ok(DeviceChoice::Metal(0))
+        );
+        for wrong in ["", "gpu", "cuda", "cuda:", "cuda:x", "cpu:0"] {
+            assert!(DeviceChoice::from_str(wrong).is_err(), "{wrong}");
+        }
     }
 }

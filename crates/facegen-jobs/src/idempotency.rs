@@ -5,9 +5,6 @@ use std::time::Duration;
 use facegen_core::{FaceSource, GenerationRequest};
 use sha2::{Digest as _, Sha256};
 
-use crate::job::Job;
-use crate::queue::Full;
-
 /// How long a request is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 
@@ -63,17 +60,4 @@ impl Idempotency {
             digest: hasher.finalize().into(),
         }
     }
-}
-
-/// What came of a request that is to be taken in.
-#[derive(Debug)]
-pub(crate) enum Intake {
-    /// A job was made.
-    New(Job),
-    /// The same request made this job before.
-    Known(Job),
-    /// Another request has this name.
-    Taken,
-    /// As many jobs wait as may.
-    Full(Full),
 }

@@ -12,12 +12,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::broken_task;
+use crate::context::Shared;
 use crate::deliveries::Deliveries;
 use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
-use crate::service::shared::Shared;
+use crate::service::JobService;
 use crate::store::deliveries::DeliveryKind;
-use crate::store::health;
+use crate::store_watch;
 use crate::worker::Worker;
 
 /// How often one looks whether an engine that is to end hangs.
@@ -45,6 +46,16 @@ pub struct Running {
     _stop: [DropGuard; 3],
 }
 
+impl JobService {
+    /// Starts the deliveries of webhooks and pictures and the deletion of what is old. Jobs
+    /// are worked on once the result is given an engine. To be called once,
+    /// inside of a tokio runtime.
+    #[must_use]
+    pub fn start(&self) -> Running {
+        Running::start(Arc::clone(&self.shared))
+    }
+}
+
 impl Running {
     /// Starts all of them.
     pub(crate) fn start(shared: Arc<Shared>) -> Self {
@@ -64,7 +75,7 @@ impl Running {
             webhooks: tokio::spawn(webhooks.run()),
             uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
-            health: tokio::spawn(health::watch(Arc::clone(&shared), hand_back.clone())),
+            health: tokio::spawn(store_watch::watch(Arc::clone(&shared), hand_back.clone())),
             shared,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,

@@ -28,8 +28,9 @@ use crate::job::{Job, JobId};
 use crate::key::KeyId;
 use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
+use crate::ports::{JobsConfig, Observer, Ports};
 use crate::running::Running;
-use crate::service::{JobService, JobsConfig, Observer, Ports, Submission};
+use crate::service::{JobService, Submission};
 use crate::store::Store;
 use crate::store::deliveries::DeliveryKind;
 

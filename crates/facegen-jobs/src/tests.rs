@@ -11,7 +11,8 @@ use facegen_core::{
 
 use crate::job::Job;
 use crate::key::{KeyId, KeyRole};
-use crate::service::{Checkpoint, JobService, Ports, Submission};
+use crate::ports::{Checkpoint, Ports};
+use crate::service::{JobService, Submission};
 use crate::testing::log::Log;
 use crate::testing::{PATIENCE, World, end_of, parse, raw};
 

@@ -25,7 +25,7 @@ pub(crate) struct EngineArguments {
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
-    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
     /// Accept a licence of the models by its name, beside those of the config;
     /// can be repeated.
@@ -83,32 +83,4 @@ pub(crate) fn load(
     EngineHandle::spawn("engine", load)
         .with_context(|| format!("preset {name}"))
         .map_err(Failure::Load)
-}
-
-/// The device that a setting or an option names.
-pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    let number = |number: &str| number.parse().map_err(|_| format!("{number} is no number"));
-    match text.split_once(':') {
-        None if text == "auto" => Ok(DeviceChoice::Auto),
-        None if text == "cpu" => Ok(DeviceChoice::Cpu),
-        Some(("cuda", device)) => Ok(DeviceChoice::Cuda(number(device)?)),
-        Some(("metal", device)) => Ok(DeviceChoice::Metal(number(device)?)),
-        _ => Err("expected auto, cpu, cuda:NUMBER or metal:NUMBER".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn devices_are_named_by_kind_and_number() {
-        assert_eq!(parse_device("auto"), Ok(DeviceChoice::Auto));
-        assert_eq!(parse_device("cpu"), Ok(DeviceChoice::Cpu));
-        assert_eq!(parse_device("cuda:1"), Ok(DeviceChoice::Cuda(1)));
-        assert_eq!(parse_device("metal:0"), Ok(DeviceChoice::Metal(0)));
-        for wrong in ["", "gpu", "cuda", "cuda:", "cuda:x", "cpu:0"] {
-            assert!(parse_device(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use crate::Readiness;
 use crate::call::SharedState;
 use crate::openapi::errors::OpenErrors;
-use crate::openapi::openapi;
 use crate::page;
 use crate::response::Json;
 
@@ -133,6 +132,6 @@ pub(crate) async fn metrics(State(state): State<SharedState>) -> Response {
     responses((status = 200, body = Object, description = "OpenAPI 3.1"), OpenErrors),
     security(()),
 )]
-pub(crate) async fn description() -> Response {
-    Json(openapi()).into_response()
+pub(crate) async fn description(State(state): State<SharedState>) -> Response {
+    Json(state.description).into_response()
 }

@@ -34,7 +34,7 @@ use utoipa::{Modify, OpenApi};
 
 use self::webhook::{WebhookBody, WebhookFailure, WebhookSuccess};
 use crate::error::ErrorBody;
-use crate::router::routes;
+use crate::routes::routes;
 use crate::wire::v1::job::Progress;
 
 const JSON: &str = "application/json";

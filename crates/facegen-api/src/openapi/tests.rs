@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::openapi;
 use crate::call::Live;
-use crate::router::routes;
+use crate::routes::routes;
 
 fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()

@@ -25,8 +25,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::broken_task;
+use crate::context::Shared;
 use crate::metrics;
-use crate::service::shared::Shared;
 use crate::store::StoreError;
 use crate::store::deliveries::{Delivery, DeliveryKind};
 

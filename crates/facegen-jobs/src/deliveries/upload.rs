@@ -8,8 +8,8 @@ use facegen_core::{StorageError, WebhookOutcome};
 use tokio::time::timeout;
 
 use crate::buckets::Bucket;
+use crate::context::Shared;
 use crate::job::Job;
-use crate::service::shared::Shared;
 use crate::store::StoreError;
 use crate::store::deliveries::Delivery;
 
@@ -48,7 +48,7 @@ pub(super) async fn upload(
             let store = &shared.store;
             let link_base = &bucket.link_base;
             if !store.note_uploaded(job.id, attempt, link_base).await? {
-                crate::service::erase::delete_from_bucket(shared, &job).await;
+                crate::files::removal::delete_from_bucket(shared, &job).await;
                 return Ok(super::refused("the pictures were erased"));
             }
             Ok(WebhookOutcome::Delivered)

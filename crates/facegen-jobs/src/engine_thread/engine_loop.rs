@@ -11,7 +11,7 @@ use facegen_core::{Backend, BackendError, GenerationInput, GenerationOutput, Slo
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::LoadError;
+use super::error::LoadError;
 use super::generation::Job;
 use super::pulse::Pulse;
 

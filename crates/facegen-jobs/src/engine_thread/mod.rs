@@ -20,28 +20,26 @@
 //! | `pulse` | since when it has been at one thing |
 
 mod engine_loop;
+mod error;
 pub mod generation;
 mod pulse;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use std::{error, fmt, io};
 
 use facegen_core::{Backend, BackendError, GenerationInput};
-use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
 use engine_loop::EngineLoop;
+pub use error::{EngineStartError, LoadError};
 use generation::Job;
 pub use generation::{CancelHandle, Generation, GenerationEvent};
 use pulse::Pulse;
-
-/// Why a backend could not be loaded, in the words of whoever loads it.
-pub type LoadError = Box<dyn error::Error + Send + Sync>;
 
 /// How many generations may be unfinished at once. Who waits for what, and for
 /// how long, is decided before the engine; this only bounds the memory.
@@ -185,15 +183,4 @@ impl fmt::Debug for EngineHandle {
             .field("ready", &self.is_ready())
             .finish_non_exhaustive()
     }
-}
-
-/// Why there is no engine.
-#[derive(Debug, Error)]
-pub enum EngineStartError {
-    /// The operating system gives no thread.
-    #[error("cannot start the engine thread")]
-    Thread(#[source] io::Error),
-    /// The backend cannot be loaded.
-    #[error("cannot load the engine")]
-    Load(#[source] LoadError),
 }

@@ -103,12 +103,12 @@ fn a_loader_that_fails_or_panics_gives_its_reason_and_no_handle() {
     let error = EngineHandle::spawn("engine-test", || Err("no such preset".into())).unwrap_err();
     assert_eq!(error.to_string(), "cannot load the engine");
     assert_eq!(
-        error::Error::source(&error).unwrap().to_string(),
+        std::error::Error::source(&error).unwrap().to_string(),
         "no such preset"
     );
 
     let error = EngineHandle::spawn("engine-test", || panic!("bad weights")).unwrap_err();
-    let source = error::Error::source(&error).unwrap().to_string();
+    let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(source, "the loader panicked: bad weights");
 }
 

@@ -12,8 +12,8 @@ use thiserror::Error;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::Shared;
 use crate::job::Job;
-use crate::service::shared::Shared;
 use crate::store::StoreError;
 
 /// How often old things are looked for.

@@ -3,7 +3,7 @@
 use facegen_core::{FilePrefix, Timestamp};
 
 use super::{CleaningError, Janitor, Kept};
-use crate::service::uploads::object;
+use crate::files::upload_object::object;
 use crate::store::StoreError;
 
 impl Janitor {

@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use facegen_core::redact::FaceImage;
 use facegen_core::{FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Timestamp};
 
-use crate::idempotency::{Idempotency, Intake};
+use crate::idempotency::Idempotency;
 use crate::job::{Failure, Job, JobId, Stages};
 use crate::key::KeyId;
 use crate::store::{Death, StoreError};
@@ -197,6 +197,19 @@ pub(crate) struct QueueLimits {
 /// So many jobs wait already, of all keys or of this one, and no more may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full(pub(crate) u32);
+
+/// What came of a request that is to be taken in.
+#[derive(Debug)]
+pub(crate) enum Intake {
+    /// A job was made.
+    New(Job),
+    /// The same request made this job before.
+    Known(Job),
+    /// Another request has this name.
+    Taken,
+    /// As many jobs wait as may.
+    Full(Full),
+}
 
 /// One attempt at one job: what every write of a worker is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

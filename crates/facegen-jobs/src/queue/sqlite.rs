@@ -23,10 +23,10 @@ use super::statements::{
     POSITION, RECLAIM, RELEASE, TIMES,
 };
 use super::{
-    Claim, Fence, Full, Hands, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed, Success,
-    Workers, cost,
+    Claim, Fence, Full, Hands, Intake, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed,
+    Success, Workers, cost,
 };
-use crate::idempotency::{Idempotency, Intake};
+use crate::idempotency::Idempotency;
 use crate::job::{Failure, Job, JobId, millis};
 use crate::key::KeyId;
 use crate::store::{Death, Store, StoreError, row};

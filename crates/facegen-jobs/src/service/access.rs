@@ -2,7 +2,8 @@
 
 use facegen_core::redact::Secret;
 
-use super::{JobError, JobService};
+use super::JobService;
+use crate::error::JobError;
 use crate::key::Key;
 
 impl JobService {

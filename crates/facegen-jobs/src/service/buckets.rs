@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use facegen_core::BucketDetails;
 
-use super::shared::{self, Shared};
-use super::{JobError, JobService};
+use super::JobService;
+use crate::context::{self, Shared};
+use crate::error::JobError;
 use crate::key::KeyId;
 
 impl JobService {
@@ -17,7 +18,7 @@ impl JobService {
     /// The bucket does not work, or the store cannot be written.
     pub async fn set_bucket(&self, key: KeyId, details: BucketDetails) -> Result<(), JobError> {
         let shared = Arc::clone(&self.shared);
-        shared::to_the_end(async move { set(&shared, key, &details).await }).await
+        context::to_the_end(async move { set(&shared, key, &details).await }).await
     }
 
     /// Forgets the bucket of `key`, if it has one. Pictures that are there stay.
@@ -26,7 +27,7 @@ impl JobService {
     /// The store cannot be written.
     pub async fn forget_bucket(&self, key: KeyId) -> Result<(), JobError> {
         let shared = Arc::clone(&self.shared);
-        shared::to_the_end(async move {
+        context::to_the_end(async move {
             if shared.buckets.forget(key).await? {
                 tracing::info!("a key has forgotten its bucket");
             }

@@ -1,10 +1,11 @@
 //! How a job is stopped, and what it left behind is deleted.
 
-use facegen_core::{ErrorCode, JobState, ObjectName, StorageError};
-use tokio::time::timeout;
+use facegen_core::{ErrorCode, JobState};
 
-use super::shared::{self, Shared};
-use super::{JobError, JobService};
+use super::JobService;
+use crate::context::{self, Shared};
+use crate::error::JobError;
+use crate::files::removal::{delete_from_bucket, objects};
 use crate::job::{Failure, Job, JobId};
 use crate::key::KeyId;
 
@@ -35,7 +36,7 @@ impl JobService {
     /// The store cannot be read or written.
     pub async fn erase(&self, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
         let shared = std::sync::Arc::clone(&self.shared);
-        shared::to_the_end(async move { erase(&shared, key, id).await }).await
+        context::to_the_end(async move { erase(&shared, key, id).await }).await
     }
 }
 
@@ -90,47 +91,4 @@ async fn delete_pictures(shared: &Shared, job: &Job) -> Erasure {
         folder,
         bucket: delete_from_bucket(shared, job).await,
     }
-}
-
-/// The files of all attempts at a job.
-fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
-    let attempts = 1..=job.attempt;
-    let files = job.files();
-    attempts.flat_map(move |attempt| {
-        let of_attempt = move |file| ObjectName { file, attempt };
-        files.clone().into_iter().map(of_attempt)
-    })
-}
-
-/// Deletes the objects of a job, as far as the bucket lets it. `None` when none
-/// can be there.
-pub(crate) async fn delete_from_bucket(shared: &Shared, job: &Job) -> Option<bool> {
-    let destination = match &job.link_base {
-        Some(link_base) => shared.buckets.holding(job.key, link_base).await,
-        None => shared.buckets.of(job.key).await,
-    };
-    let destination = match destination {
-        Ok(Some(destination)) => destination,
-        Ok(None) => return job.link_base.is_some().then_some(false),
-        Err(error) => {
-            tracing::warn!(%error, "objects of a job that was erased may stay in a bucket");
-            return Some(false);
-        }
-    };
-    let bucket = destination.bucket();
-    // They may be in a bucket that the key had before.
-    let link_base = job.link_base.as_ref().unwrap_or(&bucket.link_base);
-    let is_theirs = *link_base == bucket.link_base;
-    let delete_all = async {
-        for object in objects(job) {
-            bucket.store.delete(&object).await?;
-        }
-        Ok(())
-    };
-    let deleted = timeout(bucket.patience, delete_all).await;
-    let deleted = is_theirs && matches!(deleted, Ok(Ok::<(), StorageError>(())));
-    if !deleted {
-        tracing::warn!("objects of a job that was erased may stay in the bucket");
-    }
-    Some(deleted)
 }

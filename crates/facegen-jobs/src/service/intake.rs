@@ -6,12 +6,13 @@ use std::time::Duration;
 use facegen_core::{FaceSource, FilePrefix};
 use uuid::Uuid;
 
-use super::decoding::Encoded;
-use super::shared::Shared;
-use super::{Checkpoint, JobError, Submission};
-use crate::idempotency::Intake;
+use super::Submission;
+use crate::context::Shared;
+use crate::context::decoding::Encoded;
+use crate::error::JobError;
 use crate::job::Job;
-use crate::queue::{Full, NewJob, QueueLimits};
+use crate::ports::Checkpoint;
+use crate::queue::{Full, Intake, NewJob, QueueLimits};
 
 /// The priority of a job of which nothing else is said.
 const NORMAL: i64 = 0;

@@ -1,6 +1,7 @@
 //! The deliveries of a key.
 
-use super::{JobError, JobService};
+use super::JobService;
+use crate::error::JobError;
 use crate::key::KeyId;
 use crate::store::mailbox::DeliveryRecord;
 

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use facegen_core::fake::paint;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    ErrorCode, FileKind, GenerationInput, JobState, ObjectName, RawGenerationRequest, StorageError,
-    Timestamp,
+    Clock, ErrorCode, FileKind, GenerationInput, JobState, ObjectName, RawGenerationRequest,
+    StorageError, Timestamp,
 };
 
 use super::*;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, Photograph, StoredObject};
+use facegen_core::{FileName, Photograph};
 
-use super::decoding::Encoded;
+use super::JobService;
 use super::intake::new_prefix;
-use super::shared::{self, Shared};
-use super::{JobError, JobService};
+use crate::context::decoding::Encoded;
+use crate::context::{self, Shared};
+use crate::error::JobError;
+use crate::files::upload_object::object;
 use crate::key::KeyId;
 use crate::key_limits::SHORTEST_UPLOAD;
 use crate::store::uploads::NewUpload;
@@ -44,7 +46,7 @@ impl JobService {
     /// may, the server is stopping, or a store cannot be written.
     pub async fn upload(&self, upload: Upload) -> Result<Uploaded, JobError> {
         let shared = Arc::clone(&self.shared);
-        shared::to_the_end(async move { take_in(&shared, upload).await }).await
+        context::to_the_end(async move { take_in(&shared, upload).await }).await
     }
 }
 
@@ -106,30 +108,4 @@ async fn encode(shared: &Shared, image: FaceImage) -> Result<Vec<u8>, JobError> 
         tracing::error!(error, "a picture that was sent cannot be encoded");
         JobError::BrokeDown("a picture cannot be encoded")
     })
-}
-
-/// A file that was sent and has not expired.
-///
-/// # Errors
-/// One of the stores cannot be read.
-pub(super) async fn file(
-    shared: &Shared,
-    name: &FileName,
-) -> Result<Option<StoredObject>, JobError> {
-    let object = object(name.prefix.clone());
-    let now = shared.ports.clock.now();
-    if object.file != *name || !shared.store.has_upload(&name.prefix, now).await? {
-        return Ok(None);
-    }
-    Ok(shared.ports.images.open(&object).await?)
-}
-
-/// The one object of an upload.
-pub(crate) fn object(prefix: FilePrefix) -> ObjectName {
-    let file = FileName {
-        prefix,
-        index: 0,
-        kind: FileKind::Png,
-    };
-    ObjectName { file, attempt: 1 }
 }

@@ -8,9 +8,10 @@ use facegen_core::JobState;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::sleep;
 
-use super::shared::Shared;
+use super::JobService;
 use super::watch::told;
-use super::{JobError, JobService};
+use crate::context::Shared;
+use crate::error::JobError;
 use crate::job::{Job, JobId};
 use crate::key::KeyId;
 

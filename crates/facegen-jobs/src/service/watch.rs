@@ -7,8 +7,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::JobError;
-use super::shared::Shared;
+use crate::context::Shared;
+use crate::error::JobError;
 use crate::job::{Job, JobId};
 use crate::queue::cost;
 

@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use facegen_core::ErrorCode;
 use thiserror::Error;
 
-use super::health::StoreFault;
-
 /// Why the store of jobs does not do its work; for logs, not for callers. No
 /// text holds anything of a row beyond its number.
 #[derive(Debug, Error)]
@@ -61,4 +59,23 @@ impl StoreError {
             | Self::Fault(_) => ErrorCode::Unavailable,
         }
     }
+}
+
+/// What is wrong with the database, in words that anybody may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StoreFault {
+    /// Statements that write fail.
+    #[error("the database cannot be written, the log says why")]
+    Unwritable,
+    /// The writer is waited for too long.
+    #[error("the database is locked by another process or too slow")]
+    Stuck,
+    /// Its files were deleted or replaced: what is written now is lost.
+    #[error(
+        "the files of the database were deleted or replaced, this process must be started again"
+    )]
+    Gone,
+    /// The lock is not held any more.
+    #[error("the lock of the data folder was removed and cannot be taken again")]
+    Unlocked,
 }

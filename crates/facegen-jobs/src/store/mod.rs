@@ -10,6 +10,7 @@
 //! | `error` | [`StoreError`] |
 //! | `writer` | [`Writer`], the one connection that writes |
 //! | `health` | whether the database can be relied upon at this moment |
+//! | `probe` | finds out whether it can be written |
 //! | `row` | a row of `generations` as a [`Job`](crate::Job) |
 //! | `keys` | [`Keys`], whom rows belong to |
 //! | `key_buckets` | the statements about the buckets of keys |
@@ -29,6 +30,7 @@ pub(crate) mod key_buckets;
 mod keys;
 mod lock;
 pub(crate) mod mailbox;
+pub(crate) mod probe;
 pub(crate) mod retention;
 pub(crate) mod row;
 #[cfg(test)]
@@ -40,21 +42,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 
-pub use error::StoreError;
+pub use error::{StoreError, StoreFault};
 use health::{Files, Health};
 pub use keys::{KeyError, Keys};
 pub(crate) use lock::{Death, FolderLock};
-use writer::Writer;
+use writer::{Writer, pool_options};
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a statement waits for a free connection of this process.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 const READERS: u32 = 4;
 
@@ -67,7 +64,7 @@ pub(crate) struct Store {
     pub(crate) readers: SqlitePool,
     /// What is wrong with the database.
     pub(crate) health: Health,
-    files: Files,
+    pub(crate) files: Files,
 }
 
 impl Store {
@@ -101,14 +98,6 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
-}
-
-fn pool_options(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
 }
 
 fn options(database: &Path) -> SqliteConnectOptions {

@@ -10,22 +10,37 @@
 //! see [`Health`](super::health::Health), which finds out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteQueryResult, SqliteRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteQueryResult, SqliteRow,
+};
 use sqlx::sqlite::{SqliteStatement, SqliteTypeInfo};
 use sqlx::{
     Connection as _, Describe, Either, Error, Execute, Executor, SqlStr, Sqlite, Transaction,
 };
 use tokio::sync::Notify;
 
-use super::StoreError;
+use super::error::StoreError;
+
+/// How long a statement waits for a free connection of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// SQLite's code for a constraint that a row breaks: its lowest byte, whatever
 /// the constraint.
 const CONSTRAINT: i64 = 19;
+
+/// A pool of so many connections, which stay open.
+pub(super) fn pool_options(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
 
 /// The one connection that writes. Clones share it.
 #[derive(Debug, Clone)]
@@ -42,7 +57,7 @@ impl Writer {
     pub(super) async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let doubt = Arc::new(Notify::new());
         let told = Arc::clone(&doubt);
-        let pool = super::pool_options(1)
+        let pool = pool_options(1)
             .after_release(move |connection, _| {
                 let told = Arc::clone(&told);
                 Box::pin(async move {
@@ -72,7 +87,7 @@ impl Writer {
     }
 
     /// Returns when there is reason to doubt that anything can be written.
-    pub(super) async fn doubted(&self) {
+    pub(crate) async fn doubted(&self) {
         self.doubt.notified().await;
     }
 

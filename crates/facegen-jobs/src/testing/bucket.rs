@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use super::World;
 use crate::buckets::Bucket;
-use crate::service::{JobService, Ports};
+use crate::ports::Ports;
+use crate::service::JobService;
 
 /// What a [`FakeBucket`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,53 +6,26 @@ use std::time::{Duration, Instant};
 
 use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
-    SafetyVerdict,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::ending;
 use super::failures;
-use super::in_hand::Held;
+use super::outcome::{Ended, Made};
 use super::pictures::{self, Files};
-use super::retry::retry;
 use super::stop::{Stop, of_backend};
-use super::turns::Turn;
 use crate::broken_task;
+use crate::context::Shared;
+use crate::context::engine_start_times::Turn;
+use crate::context::running_jobs::Held;
 use crate::engine_thread::{Generation, GenerationEvent};
 use crate::job::{FaceOrigin, Stages, millis};
 use crate::metrics::{self, Stage};
+use crate::ports::Checkpoint;
 use crate::queue::{Claim, Place, cost};
-use crate::service::Checkpoint;
-use crate::service::shared::Shared;
+use crate::retry::retry;
 use crate::store::StoreError;
-
-/// What an attempt made.
-pub(super) struct Made {
-    /// When the engine began with it, by the monotonic clock.
-    pub(super) began: Duration,
-    /// Where the pictures are.
-    pub(super) place: Place,
-    /// About the photograph and the pictures.
-    pub(super) warnings: Vec<String>,
-    /// How long each stage took.
-    pub(super) stages: Stages,
-    /// What the safety checker says.
-    pub(super) verdicts: Vec<SafetyVerdict>,
-}
-
-/// How an attempt is over, as far as the worker has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// With pictures.
-    Succeeded,
-    /// The job went back because the engine refused it.
-    EngineStopped,
-    /// The job went back because a store refused it.
-    StoreFailed,
-    /// In any other way.
-    Otherwise,
-}
 
 /// One attempt at one job.
 pub(super) struct Attempt {

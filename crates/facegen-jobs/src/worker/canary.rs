@@ -2,7 +2,7 @@
 
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName};
 
-use crate::service::shared::Shared;
+use crate::context::Shared;
 
 /// As long as a picture.
 const BYTES: usize = 1 << 20;

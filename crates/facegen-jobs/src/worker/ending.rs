@@ -2,14 +2,14 @@
 
 use facegen_core::JobState;
 
-use super::attempt::Made;
 use super::failures;
+use super::outcome::Made;
 use super::pictures;
-use super::retry::retry;
+use crate::context::Shared;
 use crate::job::Failure;
+use crate::ports::Checkpoint;
 use crate::queue::{Claim, Success};
-use crate::service::Checkpoint;
-use crate::service::shared::Shared;
+use crate::retry::retry;
 
 /// Makes the stored pictures the job's.
 pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {

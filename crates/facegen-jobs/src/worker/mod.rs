@@ -20,27 +20,21 @@
 //! | `canary` | whether stores that failed work again |
 //! | `ending` | what is written when an attempt is over |
 //! | `failures` | what callers are told of a failure |
-//! | `in_hand` | [`InHand`], the jobs that are worked on |
-//! | `engine_slot` | [`EngineSlot`], the engine, which can be replaced |
+//! | `outcome` | what comes of an attempt |
 //! | `photograph` | how an attempt comes by its photograph |
 //! | `pictures` | where pictures are stored |
-//! | `turns` | when the engine begins with each job |
-//! | `retry` | tries again for a while |
 //! | `stop` | why an attempt made no pictures |
 
 mod attempt;
 mod canary;
 mod ending;
-mod engine_slot;
 mod failures;
-mod in_hand;
+mod outcome;
 mod photograph;
 mod pictures;
-mod retry;
 mod stop;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,21 +47,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::broken_task;
+use crate::context::{AT_ONCE, Shared};
 use crate::metrics;
 use crate::queue::{Claim, Hands, Workers};
-use crate::service::shared::Shared;
 use crate::store::StoreError;
-use attempt::{Attempt, Ended};
-pub(crate) use engine_slot::EngineSlot;
-pub(crate) use in_hand::InHand;
-pub(crate) use turns::Turns;
+use attempt::Attempt;
+use outcome::Ended;
 
 /// How often the worker looks for itself, should it not be woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How many jobs with their photographs are in hand at once: the one that is
-/// denoised and the next.
-pub(crate) const AT_ONCE: usize = 2;
 
 /// How many jobs are in hand beside them that wait for their photographs.
 const FETCHING_AT_ONCE: usize = 4;

@@ -9,13 +9,13 @@ use tokio::time::timeout;
 
 use super::attempt::Attempt;
 use super::failures;
-use super::retry::retry;
 use super::stop::{Stop, of_face};
+use crate::context::decoding::Encoded;
+use crate::error::JobError;
+use crate::files;
 use crate::job::{FaceOrigin, Job};
 use crate::metrics::{self, Stage};
-use crate::service::JobError;
-use crate::service::decoding::Encoded;
-use crate::service::files;
+use crate::retry::retry;
 
 impl Attempt {
     /// The photograph behind the job's URL, if that is where it is.

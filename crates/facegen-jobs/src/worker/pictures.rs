@@ -7,11 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_core::{FileKind, FileName, ObjectName, Picture, StorageError};
 use tokio::time::timeout;
 
-use super::retry::retry;
 use crate::buckets::Destination;
+use crate::context::Shared;
+use crate::ports::PictureEncoder;
 use crate::queue::{Claim, Place};
-use crate::service::PictureEncoder;
-use crate::service::shared::Shared;
+use crate::retry::retry;
 
 /// The files of a job.
 pub(super) type Files = Vec<(FileName, Vec<u8>)>;

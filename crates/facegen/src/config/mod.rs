@@ -13,6 +13,7 @@
 //! | `update` | what a running server takes over |
 
 pub(crate) mod environment;
+mod host;
 mod layer;
 pub(crate) mod s3;
 pub(crate) mod sections;

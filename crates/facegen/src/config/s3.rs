@@ -8,7 +8,7 @@ use facegen_outbound::S3Settings;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::sections::leads_to_a_host;
+use super::host::leads_to_a_host;
 
 /// The variables of this section that are taken as they stand, whether or not
 /// they look like numbers.

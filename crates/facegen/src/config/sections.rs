@@ -4,14 +4,15 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use facegen_api::{Base64Output, SystemStatus};
+use facegen_engine::DeviceChoice;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use url::{Host, Url};
 
+use super::host::leads_to_a_host;
 use super::s3::S3Section;
-use crate::engine::parse_device;
 
 /// `[server]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,22 +178,6 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     }
 }
 
-/// Whether the URL is one that a client can connect to.
-pub(super) fn leads_to_a_host(text: &str) -> bool {
-    let Ok(url) = Url::parse(text) else {
-        return false;
-    };
-    let is_named = match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name.split('.').all(|label| !label.is_empty())
-        }
-        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
-        None => false,
-    };
-    is_named && url.port() != Some(0)
-}
-
 /// The name of a folder: nothing is not the folder that the program was started in.
 fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
@@ -228,6 +213,6 @@ fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Erro
 /// The name of a device, checked here so that the message names the setting.
 fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_device(&text).map_err(de::Error::custom)?;
+    DeviceChoice::from_str(&text).map_err(de::Error::custom)?;
     Ok(text)
 }

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use facegen_core::{Control, Current, UpdateRefused};
+use facegen_api::{ApiState, MetricsRenderer};
+use facegen_core::{Control, Current, SystemClock, UpdateRefused};
 use facegen_engine::can_load;
 use facegen_jobs::JobService;
 use tokio::sync::Notify;
 
 use super::live::{Live, Plan};
+use super::parts;
 use super::status::Status;
-use super::wiring;
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
@@ -70,6 +71,20 @@ impl Controller {
         &self.jobs
     }
 
+    /// What the router needs.
+    pub(super) fn api_state(self: &Arc<Self>, metrics: MetricsRenderer) -> ApiState {
+        let status = Arc::clone(self.status());
+        ApiState {
+            jobs: self.jobs().clone(),
+            settings: self.live().settings.clone(),
+            readiness: Arc::new(move || status.readiness()),
+            metrics,
+            control: Arc::clone(self) as _,
+            urls: Arc::new(self.live().guard()),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
     /// Returns when the engine is to be loaded anew.
     pub(super) async fn reload_wanted(&self) {
         self.reload.notified().await;
@@ -94,11 +109,11 @@ impl Controller {
         let next = Plan::new(config)?;
         let reload = !next.has_engine_of(&plan);
         if reload {
-            let options = wiring::load_options(&next.config)?;
+            let options = parts::load_options(&next.config)?;
             can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
         }
         self.live.follow(&next)?;
-        self.jobs.reconfigure(wiring::jobs_config(&next.config));
+        self.jobs.reconfigure(parts::jobs_config(&next.config));
         self.plan.set(next);
         tracing::info!(reload, "the server goes by its config as it is now");
         if !left.is_empty() {

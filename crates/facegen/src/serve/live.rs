@@ -6,7 +6,7 @@ use facegen_core::Current;
 use facegen_engine::Preset;
 use facegen_outbound::{Faces, Guard};
 
-use super::wiring;
+use super::parts;
 use crate::config::Config;
 use crate::engine;
 use crate::failure::Failure;
@@ -71,10 +71,10 @@ pub(super) struct Live {
 impl Live {
     /// The parts, by this plan.
     pub(super) fn new(plan: &Plan) -> Result<Self> {
-        let guard = wiring::guard(&plan.config)?;
+        let guard = parts::guard(&plan.config)?;
         Ok(Self {
-            settings: Current::new(wiring::api_settings(plan)?),
-            faces: Current::new(wiring::faces(&plan.config, guard.clone())),
+            settings: Current::new(parts::api_settings(&plan.config, &plan.preset)?),
+            faces: Current::new(parts::faces(&plan.config, guard.clone())),
             guard,
         })
     }
@@ -89,8 +89,9 @@ impl Live {
     /// # Errors
     /// It names no device. Nothing has changed then.
     pub(super) fn follow(&self, plan: &Plan) -> Result<()> {
-        self.settings.set(wiring::api_settings(plan)?);
-        self.faces.set(wiring::faces(&plan.config, self.guard()));
+        self.settings
+            .set(parts::api_settings(&plan.config, &plan.preset)?);
+        self.faces.set(parts::faces(&plan.config, self.guard()));
         Ok(())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`wiring`] | the parts of the server, made from the config |
+//! | [`parts`] | what requests, jobs and networks go by |
+//! | [`wiring`] | its jobs and its backend, made from the config |
 //! | [`live`] | what changes while the server runs |
 //! | [`controller`] | what can be told to it then |
 //! | [`work`] | the engine, loaded and loaded anew |
@@ -20,6 +21,7 @@ mod first_key;
 mod http;
 mod live;
 mod measuring;
+mod parts;
 mod signals;
 mod status;
 #[cfg(debug_assertions)]
@@ -28,7 +30,8 @@ mod wiring;
 mod work;
 
 pub(crate) use bucket::store as bucket_store;
-pub(crate) use wiring::{PICTURES, load_options, master_key};
+pub(crate) use parts::load_options;
+pub(crate) use wiring::{PICTURES, master_key};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +105,7 @@ async fn serve(
     let connection_limits = http::limits(plan.config.server.connections_per_address);
     let controller = Controller::new(arguments, environment, plan, live, jobs.clone());
     let controller = Arc::new(controller);
-    let api = wiring::api_state(&controller, metrics);
+    let api = controller.api_state(metrics);
     let stopped = CancellationToken::new();
     let router = facegen_api::router(api);
     let connections = http::answer(listener, router, connection_limits, stopped.clone());

@@ -9,7 +9,8 @@ use facegen_jobs::{EngineHandle, Running};
 
 use super::controller::Controller;
 use super::live::Plan;
-use super::wiring::{backend_of, load_options};
+use super::parts::load_options;
+use super::wiring::backend_of;
 use crate::engine;
 use crate::failure::Failure;
 

@@ -6,11 +6,11 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::columns::{json, number};
-use crate::idempotency::{Idempotency, Intake, REMEMBERED};
+use crate::idempotency::{Idempotency, REMEMBERED};
 use crate::job::Job;
 use crate::key::KeyId;
 use crate::queue::statements::{INSERT, WAITING};
-use crate::queue::{Full, NewJob, QueueLimits, cost};
+use crate::queue::{Full, Intake, NewJob, QueueLimits, cost};
 use crate::store::{StoreError, row};
 
 /// Whether one job more may wait, when so many do and this is the key's share.

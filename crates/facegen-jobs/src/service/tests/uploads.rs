@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use facegen_core::ImageStore;
+
 use super::*;
 
 /// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it,

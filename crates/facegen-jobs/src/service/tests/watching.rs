@@ -1,6 +1,7 @@
 //! How one waits for a job, and how long that will take.
 
 use super::*;
+use crate::ports::Checkpoint;
 
 #[tokio::test]
 async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::deliveries::DeliveryKind;
-use super::health::{StoreFault, writer_fault};
+use super::error::StoreFault;
 use super::key_buckets::BucketRow;
+use super::probe::writer_fault;
 use super::uploads::NewUpload;
 use super::*;
 use crate::idempotency::Idempotency;

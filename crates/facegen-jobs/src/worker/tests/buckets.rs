@@ -5,8 +5,8 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::key::KeyRole;
+use crate::ports::JobsConfig;
 use crate::running::Running;
-use crate::service::JobsConfig;
 use crate::store::Store;
 use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{PATIENCE, parse, raw};

@@ -7,7 +7,8 @@ use facegen_core::{ErrorCode, JobState};
 use tokio::time::timeout;
 
 use super::{faulty, submit};
-use crate::service::{JobService, JobsConfig};
+use crate::ports::JobsConfig;
+use crate::service::JobService;
 use crate::testing::{PATIENCE, World, count, end_of, new_key};
 
 /// Longer than any step here takes on a busy machine.

@@ -33,7 +33,7 @@ fn observer(dies_at: &str) -> Observer {
 
 async fn open(folder: &Path, dies_at: &str) -> JobService {
     let images = FolderStore(folder.join("pictures"));
-    let ports = crate::service::Ports {
+    let ports = crate::ports::Ports {
         observer: observer(dies_at),
         ..ports(Arc::new(images))
     };

@@ -8,8 +8,8 @@ use facegen_core::fake::MemoryStore;
 use facegen_core::{Clock, ImageStore, ObjectName, StorageError, Timestamp};
 
 use super::*;
+use crate::ports::Ports;
 use crate::queue::{JobQueue, SqliteQueue, Workers};
-use crate::service::Ports;
 use crate::store::Death;
 use crate::testing::log::Log;
 

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 
 use crate::job::Job;
 use crate::key::KeyId;
-use crate::service::{Checkpoint, JobService, Observer};
+use crate::ports::{Checkpoint, Observer};
+use crate::service::JobService;
 use crate::testing::{
     World, count, end_of, first_file, new_key, request, submission, with_webhook,
 };

@@ -7,7 +7,7 @@ use facegen_core::fake::FakeBackend;
 
 use super::*;
 use crate::engine_thread::EngineHandle;
-use crate::service::JobError;
+use crate::error::JobError;
 
 const QUEUED: &str = "SELECT count(*) FROM generations WHERE state = 'queued'";
 const BROKEN: &str = "SELECT coalesce(sum(breakdowns), 0) FROM generations";

@@ -1,12 +1,12 @@
 //! The coefficients of a picture that comes in several scans.
 
-use super::super::InputImageError;
 use super::frame::{Component, Frame};
 use super::idct::{self, Block};
 use super::scan::{Decoder, Findings, Scan};
 use super::segments::Segments;
 use super::smoothing::Accuracy;
 use super::tables::Tables;
+use crate::input_image::error::InputImageError;
 
 /// What is known of all blocks of a picture while its scans are read.
 pub(super) struct Kept {

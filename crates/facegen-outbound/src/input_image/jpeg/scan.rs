@@ -1,12 +1,12 @@
 //! The entropy-coded data of one scan: MCUs, and restart markers between them.
 
-use super::super::InputImageError;
 use super::bits::Bits;
 use super::frame::Frame;
 use super::huffman::Huffman;
 use super::idct::{Block, ZIGZAG};
 use super::smoothing::Accuracy;
 use super::tables::Tables;
+use crate::input_image::error::InputImageError;
 
 /// The highest bit of a coefficient that a scan may begin below.
 const LOWEST: u8 = 13;

@@ -1,9 +1,9 @@
 //! The tables that scans refer to by their number.
 
-use super::super::InputImageError;
 use super::frame::Component;
 use super::huffman::Huffman;
 use super::idct::ZIGZAG;
+use crate::input_image::error::InputImageError;
 
 /// What segments have defined until now.
 #[derive(Debug, Default)]

@@ -37,7 +37,7 @@ fn finding(cycle: &BTreeSet<&str>, imports: &Imports) -> Finding {
     }
     let first = cycle.first().copied().unwrap_or_default();
     let reason = format!("these files import each other: {}", ties.join("; "));
-    Finding::warning(first, 1, reason)
+    Finding::error(first, 1, reason)
 }
 
 /// The groups of files that reach each other.

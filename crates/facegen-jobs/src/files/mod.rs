@@ -1,5 +1,8 @@
 //! The files that are read at this server.
 
+pub(crate) mod removal;
+pub(crate) mod upload_object;
+
 use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +10,10 @@ use std::time::Duration;
 use facegen_core::{FileName, JobState, ObjectName, StorageError, StoredObject};
 use tokio::time::timeout;
 
-use super::readers::Reader;
-use super::shared::Shared;
-use super::{JobError, uploads};
 use crate::buckets::Destination;
+use crate::context::Shared;
+use crate::context::readers::Reader;
+use crate::error::JobError;
 use crate::job::Job;
 use crate::key::KeyId;
 
@@ -40,7 +43,7 @@ pub(crate) struct InBucket {
 pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Found>, JobError> {
     let job = shared.queue.find_by_prefix(&name.prefix).await?;
     let Some(job) = job.filter(|job| has_file(shared, job, name)) else {
-        let file = uploads::file(shared, name).await?;
+        let file = upload_object::file(shared, name).await?;
         return Ok(file.map(Found::Here));
     };
     let object = ObjectName {
@@ -63,7 +66,10 @@ pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Foun
     }))
 }
 
-/// See [`JobService::file`](super::JobService::file).
+/// Opens the file of this name.
+///
+/// # Errors
+/// One of the stores cannot be read, or the key has too many readers.
 pub(crate) async fn open(
     shared: &Shared,
     name: &FileName,

@@ -1,4 +1,13 @@
-//! What the service, the worker and the upkeep share.
+//! What the service, the worker, the deliveries and the janitor share.
+
+pub(crate) mod decoding;
+pub(crate) mod engine_slot;
+pub(crate) mod engine_start_times;
+pub(crate) mod photo_cache;
+pub(crate) mod rate_limiter;
+pub(crate) mod readers;
+pub(crate) mod running_jobs;
+pub(crate) mod throughput;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,19 +17,22 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::pace::Pace;
-use super::photographs::Photographs;
-use super::rate::Rates;
-use super::readers::Readers;
-use super::{JobError, JobsConfig, Ports};
 use crate::broken_task;
 use crate::buckets::Buckets;
+use crate::error::JobError;
 use crate::job::{Job, JobId};
 use crate::metrics;
+use crate::ports::{JobsConfig, Ports};
 use crate::queue::{JobQueue, Reclaimed, SqliteQueue, Workers};
 use crate::store::deliveries::DeliveryKind;
 use crate::store::{FolderLock, Keys, Store, StoreError};
-use crate::worker::{AT_ONCE, EngineSlot, InHand, Turns};
+use engine_slot::EngineSlot;
+use engine_start_times::Turns;
+use photo_cache::Photographs;
+use rate_limiter::Rates;
+use readers::Readers;
+use running_jobs::InHand;
+use throughput::Pace;
 
 /// How many ends a slow waiter may miss before it has to look for itself.
 const ENDS_REMEMBERED: usize = 256;
@@ -28,6 +40,10 @@ const ENDS_REMEMBERED: usize = 256;
 /// How many photographs are decoded at once: each may need a few hundred
 /// megabytes.
 const DECODED_AT_ONCE: usize = 2;
+
+/// How many jobs with their photographs are in hand at once: the one that is
+/// denoised and the next.
+pub(crate) const AT_ONCE: usize = 2;
 
 /// How many of the latest successes tell the pace of an engine that has not
 /// worked yet.
@@ -65,12 +81,12 @@ pub(crate) struct Shared {
     pub(crate) draining: CancellationToken,
     /// No job will end any more, except by being cancelled.
     pub(crate) stopped: CancellationToken,
-    pub(super) decoding: Arc<Semaphore>,
+    decoding: Arc<Semaphore>,
     lock: Mutex<FolderLock>,
 }
 
 impl Shared {
-    /// See [`JobService::open`](super::JobService::open).
+    /// Opens the database and requeues what a former process left.
     pub(crate) async fn open(config: JobsConfig, ports: Ports) -> Result<Self, StoreError> {
         let (lock, death) = FolderLock::acquire(&config.database)?;
         let store = Store::open(&config.database).await?;
@@ -183,7 +199,7 @@ impl Shared {
         self.config.get()
     }
 
-    /// See [`JobService::reconfigure`](super::JobService::reconfigure).
+    /// Replaces the numbers.
     pub(crate) fn reconfigure(&self, config: JobsConfig) {
         self.config.set(config);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use facegen_core::redact::FaceImage;
 use facegen_core::{FaceError, Photograph};
 
-use super::shared::Shared;
+use super::Shared;
 use crate::broken_task;
 
 /// A photograph as a file.

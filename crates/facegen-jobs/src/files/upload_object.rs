@@ -1,0 +1,32 @@
+//! The file of a picture that a caller sent.
+
+use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, StoredObject};
+
+use crate::context::Shared;
+use crate::error::JobError;
+
+/// A file that was sent and has not expired.
+///
+/// # Errors
+/// One of the stores cannot be read.
+pub(crate) async fn file(
+    shared: &Shared,
+    name: &FileName,
+) -> Result<Option<StoredObject>, JobError> {
+    let object = object(name.prefix.clone());
+    let now = shared.ports.clock.now();
+    if object.file != *name || !shared.store.has_upload(&name.prefix, now).await? {
+        return Ok(None);
+    }
+    Ok(shared.ports.images.open(&object).await?)
+}
+
+/// The one object of an upload.
+pub(crate) fn object(prefix: FilePrefix) -> ObjectName {
+    let file = FileName {
+        prefix,
+        index: 0,
+        kind: FileKind::Png,
+    };
+    ObjectName { file, attempt: 1 }
+}
