@@ -32,12 +32,12 @@ use facegen_core::{
     Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
     Slot, SlotEvent, SystemClock,
 };
-use facegen_jobs::{
-    EngineHandle, JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports,
-};
+use facegen_core::{KeyLimits, KeyRole};
+use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
 use facegen_outbound::{
     Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, ImageLimits, Networks,
 };
+use facegen_store::SqliteStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -288,9 +288,8 @@ fn resident() -> Result<u64> {
     Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
 }
 
-fn jobs_config(folder: &Path, queue_limit: u32) -> JobsConfig {
+fn jobs_config(queue_limit: u32) -> JobsConfig {
     JobsConfig {
-        database: folder.join("facegen.db"),
         queue_limit,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -316,7 +315,10 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
         dtype: "f32",
     };
     let ports = ports(&folder, capabilities.clone())?;
-    let jobs = JobService::open(jobs_config(&folder, queue_limit), ports).await?;
+    let stores = SqliteStore::open_exclusive(&folder.join("facegen.db"))
+        .await?
+        .into_stores();
+    let jobs = JobService::open(jobs_config(queue_limit), ports, stores).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
     running.attach(Arc::new(engine()?));

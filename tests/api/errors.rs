@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use axum::response::IntoResponse;
 use facegen_api::ApiError;
+use facegen_core::store::StoreError;
 use facegen_core::{BucketFault, BucketProblem, FaceError, FieldError, RequestError};
-use facegen_jobs::{JobError, StoreError};
+use facegen_jobs::JobError;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 

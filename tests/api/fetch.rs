@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use facegen_jobs::JobId;
+use facegen_core::JobId;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 

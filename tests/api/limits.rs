@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_jobs::{KeyLimits, OwnLimits};
+use facegen_core::{KeyLimits, OwnLimits};
 use futures_util::future::join_all;
 use serde_json::json;
 

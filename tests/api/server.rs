@@ -1,5 +1,6 @@
 //! The server that the tests ask.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -17,13 +18,13 @@ use facegen_core::fake::{
     MemoryStore,
 };
 use facegen_core::request::Style;
+use facegen_core::store::Stores;
 use facegen_core::{
     Current, FaceReader, RequestLimits, UrlJudge, WebhookMessage, WebhookOutcome, WebhookSender,
 };
-use facegen_jobs::{
-    EngineHandle, JobId, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey,
-    Ports, Running,
-};
+use facegen_core::{JobId, KeyId, KeyLimits, KeyRole};
+use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
+use facegen_store::SqliteStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -114,7 +115,7 @@ impl Builder {
         let clock = ManualClock::new();
         let (webhooks, delivered) = mpsc::channel(16);
         let ports = self.ports(&clock, webhooks);
-        let jobs = JobService::open(self.jobs_config(&folder), ports);
+        let jobs = JobService::open(self.jobs_config(), ports, stores(folder.path()).await);
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let control = self.control.clone();
@@ -154,9 +155,8 @@ impl Builder {
         }
     }
 
-    fn jobs_config(&self, folder: &TempDir) -> JobsConfig {
+    fn jobs_config(&self) -> JobsConfig {
         JobsConfig {
-            database: folder.path().join("jobs.sqlite"),
             queue_limit: self.queue_limit,
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
@@ -197,6 +197,12 @@ impl Builder {
             observer: Arc::new(|_, _| {}),
         }
     }
+}
+
+/// The stores in a folder.
+async fn stores(folder: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    store.unwrap().into_stores()
 }
 
 fn engine(control: &FakeControl) -> EngineHandle {

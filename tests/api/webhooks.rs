@@ -1,8 +1,8 @@
 //! The bodies of webhooks, as a whole.
 
 use facegen_core::BackendError;
+use facegen_core::JobId;
 use facegen_core::fake::{FakeControl, Fault};
-use facegen_jobs::JobId;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 

@@ -1,5 +1,6 @@
 //! A server without a port, whose pictures go to buckets.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ use facegen_core::fake::{
     AnyUrl, FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
 use facegen_core::redact::SafeUrl;
+use facegen_core::store::Stores;
 use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
+use facegen_core::{KeyLimits, KeyRole};
 use facegen_jobs::{
-    Bucket, EngineHandle, JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports,
-    Running,
+    Bucket, EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running,
 };
 use facegen_outbound::{Guard, GuardedBuckets, Networks, S3Settings};
+use facegen_store::SqliteStore;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -90,7 +93,11 @@ impl Server {
         mut keys: Vec<String>,
     ) -> Self {
         let clock = ManualClock::new();
-        let jobs = JobService::open(jobs_config(&folder), ports(&clock, settings, networks));
+        let jobs = JobService::open(
+            jobs_config(),
+            ports(&clock, settings, networks),
+            stores(folder.path()).await,
+        );
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
@@ -249,9 +256,8 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
     }
 }
 
-fn jobs_config(folder: &TempDir) -> JobsConfig {
+fn jobs_config() -> JobsConfig {
     JobsConfig {
-        database: folder.path().join("jobs.sqlite"),
         queue_limit: 100,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -263,6 +269,12 @@ fn jobs_config(folder: &TempDir) -> JobsConfig {
         sign_webhooks: true,
         key_limits: KeyLimits::default(),
     }
+}
+
+/// The stores in a folder.
+async fn stores(folder: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    store.unwrap().into_stores()
 }
 
 /// No request here names a receiver.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use facegen_core::KeyId;
 use facegen_core::{Clock, WebhookOutcome};
-use facegen_jobs::KeyId;
 
 use crate::receiver::{Receiver, Way};
 use crate::server::Server;

@@ -15,12 +15,13 @@ use facegen_core::{
     FaceSource, JobState, RawGenerationRequest, RequestLimits, Timestamp, WebhookMessage,
     WebhookOutcome, WebhookSender,
 };
+use facegen_core::{KeyId, KeyLimits, KeyRole};
 use facegen_jobs::{
-    EngineHandle, JobService, JobsConfig, KeyBuckets, KeyId, KeyLimits, KeyRole, MasterKey, Ports,
-    Running, Submission,
+    EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running, Submission,
 };
 use facegen_outbound::guard::NameResolver;
 use facegen_outbound::{Guard, HttpWebhooks, Networks};
+use facegen_store::SqliteStore;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -123,7 +124,6 @@ fn of(attempts: &[Attempt], receiver: &str) -> Vec<Attempt> {
 
 async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobService, Running) {
     let config = JobsConfig {
-        database: folder.path().join("jobs.sqlite"),
         queue_limit: 100,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -151,7 +151,9 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
         clock: Arc::new(clock.clone()),
         observer: Arc::new(|_, _| {}),
     };
-    let jobs = JobService::open(config, ports).await.unwrap();
+    let store = SqliteStore::open_exclusive(&folder.path().join("jobs.sqlite")).await;
+    let stores = store.unwrap().into_stores();
+    let jobs = JobService::open(config, ports, stores).await.unwrap();
     let running = jobs.start();
     let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
     running.attach(Arc::new(EngineHandle::spawn("fake", load).unwrap()));

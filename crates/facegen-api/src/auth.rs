@@ -2,8 +2,9 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use facegen_core::Key;
 use facegen_core::redact::Secret;
-use facegen_jobs::{JobService, Key};
+use facegen_jobs::JobService;
 use tracing::Span;
 
 use crate::ApiError;

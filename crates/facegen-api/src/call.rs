@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use facegen_jobs::Key;
+use facegen_core::Key;
 
 use crate::auth::{authenticate, sent_in_headers};
 use crate::body::{BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body};

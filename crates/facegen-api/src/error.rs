@@ -183,7 +183,7 @@ impl ApiError {
 mod tests {
     use axum::http::header::RETRY_AFTER;
     use axum::response::IntoResponse;
-    use facegen_jobs::StoreError;
+    use facegen_core::store::StoreError;
 
     use super::*;
 

@@ -1,9 +1,9 @@
 //! The families of routes: the same calls under several paths, because clients
 //! were written for each of them.
 
+use facegen_core::JobId;
 use facegen_core::RawGenerationRequest;
 use facegen_core::request::OpenSides;
-use facegen_jobs::JobId;
 
 /// A family of routes. All of them share jobs and ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

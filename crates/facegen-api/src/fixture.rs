@@ -6,7 +6,7 @@ use std::time::Duration;
 use facegen_core::redact::SafeUrl;
 use facegen_core::request::{RequestLimits, Scalar, Style};
 use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
-use facegen_jobs::{FaceOrigin, Failure, Job, JobId, KeyId};
+use facegen_core::{FaceOrigin, Failure, Job, JobId, KeyId};
 
 use crate::{Capabilities, SafetyChecking};
 

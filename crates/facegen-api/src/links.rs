@@ -4,7 +4,7 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use facegen_core::{FileKind, FileName};
-use facegen_jobs::{Job, JobId};
+use facegen_core::{Job, JobId};
 
 use crate::ApiError;
 use crate::family::Family;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use facegen_jobs::KeyId;
+use facegen_core::KeyId;
 
 /// The places of all streams. Half of them are for keys that have none open, so
 /// that a few keys do not take all.

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use facegen_core::Job;
 use facegen_core::request::Scalar;
 use facegen_core::{JobState, Timestamp};
-use facegen_jobs::Job;
 use serde::Serialize;
 use utoipa::OpenApi;
 use utoipa::openapi::Paths;

@@ -13,6 +13,10 @@
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
 //! | [`face`] | [`FaceReader`], the port that gets photographs |
+//! | [`job`] | [`Job`], one row |
+//! | [`key`], [`key_limits`] | [`Key`], to whom rows belong, and [`KeyLimits`], how much it may ask for |
+//! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
+//! | [`store`] | the ports to what is kept in a database |
 //! | [`judge`] | [`UrlJudge`], the port that judges URLs |
 //! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
 //! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
@@ -32,13 +36,18 @@ pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod idempotency;
+pub mod job;
 pub mod judge;
+pub mod key;
+pub mod key_limits;
 pub mod picture;
 pub mod redact;
 pub mod request;
 pub mod safety;
 pub mod state;
 pub mod storage;
+pub mod store;
 pub mod webhook;
 
 pub use backend::{
@@ -52,7 +61,11 @@ pub use control::{Control, UpdateRefused};
 pub use current::Current;
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource, Photograph};
+pub use idempotency::Idempotency;
+pub use job::{FaceOrigin, Failure, Job, JobId, Stages};
 pub use judge::UrlJudge;
+pub use key::{Key, KeyId, KeyRole};
+pub use key_limits::{KeyLimits, OwnLimits};
 pub use picture::Picture;
 pub use request::{
     FieldError, GenerationRequest, RawGenerationRequest, RequestError, RequestLimits,

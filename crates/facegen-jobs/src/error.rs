@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use facegen_core::store::StoreError;
 use facegen_core::{BucketFault, ErrorCode, FaceError};
 use thiserror::Error;
 
 use crate::buckets::BucketsError;
-use crate::store::StoreError;
 
 /// Why the service cannot do what it is asked for.
 #[derive(Debug, Error)]
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_store_that_is_gone_may_come_back_and_a_damaged_row_does_not() {
-        let gone = JobError::from(StoreError::Database(sqlx::Error::PoolClosed));
+        let gone = JobError::from(StoreError::Database("closed".into()));
         assert_eq!(gone.code(), ErrorCode::Unavailable);
         let damaged = JobError::from(StoreError::UnreadableRow {
             table: "generations",

@@ -18,7 +18,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use thiserror::Error;
 
-use crate::key::KeyId;
+use facegen_core::key::KeyId;
 
 /// The bytes of a master key and of whatever follows from it.
 const BYTES: usize = 32;

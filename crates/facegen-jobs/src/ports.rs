@@ -1,24 +1,21 @@
 //! What jobs need from the rest of the program, and the numbers that they use.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::job::Job;
+use facegen_core::key_limits::KeyLimits;
 use facegen_core::{
     Clock, FaceReader, GenerationRequest, ImageStore, Picture, Timestamp, WebhookSender,
 };
 
 use crate::buckets::{Bucket, KeyBuckets};
-use crate::job::Job;
-use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 
 /// The numbers that the operator may set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobsConfig {
-    /// The file of the database; it is made when it is not there.
-    pub database: PathBuf,
     /// How many jobs may wait at once.
     pub queue_limit: u32,
     /// How much a key may ask for of which nothing else is said.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
+use facegen_core::store::{DeliveryKind, Event};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,7 +18,6 @@ use crate::deliveries::Deliveries;
 use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
 use crate::service::JobService;
-use crate::store::deliveries::DeliveryKind;
 use crate::store_watch;
 use crate::worker::Worker;
 
@@ -75,7 +75,10 @@ impl Running {
             webhooks: tokio::spawn(webhooks.run()),
             uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
-            health: tokio::spawn(store_watch::watch(Arc::clone(&shared), hand_back.clone())),
+            health: tokio::spawn(store_watch::watch(
+                Arc::clone(&shared.stores.health),
+                hand_back.clone(),
+            )),
             shared,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,
@@ -91,7 +94,7 @@ impl Running {
         let former = self.shared.engine.replace(Some(engine));
         // It ends within a step, which is too long for a task.
         let _ended = end_engine(former);
-        self.shared.work.notify_one();
+        self.shared.publish(Event::JobQueued);
     }
 
     /// Takes the engine away, and returns once it has ended. What it was at

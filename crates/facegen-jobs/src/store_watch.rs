@@ -3,43 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::store::StoreHealth;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Shared;
-use crate::store::{StoreFault, probe};
+/// How often the database is checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the database is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// The shortest time between two looks.
+/// The shortest time between two checks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Looks at the database until it is stopped.
-pub(crate) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
-    let store = shared.store.clone();
-    let look_again_and_again = async {
+/// Checks the database until it is stopped.
+pub(crate) async fn watch(health: Arc<dyn StoreHealth>, stop: CancellationToken) {
+    let check = async {
         loop {
-            let is_doubted = tokio::select! {
-                () = store.writer.doubted() => true,
-                () = sleep(LOOK_EVERY) => store.health.fault().is_some(),
+            let in_doubt = tokio::select! {
+                () = health.doubted() => true,
+                () = sleep(CHECK_INTERVAL) => health.fault().is_some(),
             };
-            store.health.set(look(&shared, is_doubted).await);
+            health.check(in_doubt).await;
             sleep(PAUSE).await;
         }
     };
-    let _: Option<()> = stop.run_until_cancelled(look_again_and_again).await;
-}
-
-/// What is wrong at this moment.
-async fn look(shared: &Arc<Shared>, is_doubted: bool) -> Option<StoreFault> {
-    let files = shared.store.files.clone();
-    let lock = Arc::clone(shared);
-    let looking = tokio::task::spawn_blocking(move || (files.are_there(), lock.keep_lock()));
-    match looking.await {
-        Ok((false, _)) => return Some(StoreFault::Gone),
-        Ok((true, Err(_))) => return Some(StoreFault::Unlocked),
-        Ok((true, Ok(()))) | Err(_) => {}
-    }
-    probe::writer_fault(&shared.store, is_doubted).await
+    let _: Option<()> = stop.run_until_cancelled(check).await;
 }

@@ -11,34 +11,35 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub(crate) use facegen_core::fake::requests::{
+    RECEIVER, inline, parse, raw, request, told_to, with_webhook,
+};
 use facegen_core::fake::{
     FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,
 };
-use facegen_core::redact::{FaceImage, Secret};
+use facegen_core::job::{Job, JobId};
+use facegen_core::key::KeyId;
+use facegen_core::key_limits::KeyLimits;
+use facegen_core::redact::Secret;
+use facegen_core::store::{DeliveryKind, Event, Stores};
 use facegen_core::{
-    FaceSource, FileKind, FileName, GenerationRequest, ImageStore, RawGenerationRequest,
-    RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender,
+    FileKind, FileName, GenerationRequest, ImageStore, WebhookMessage, WebhookOutcome,
+    WebhookSender,
 };
+use facegen_store::SqliteStore;
+use facegen_store::sqlite::testing::{Count, Rows};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::buckets::KeyBuckets;
 use crate::engine_thread::EngineHandle;
-use crate::job::{Job, JobId};
-use crate::key::KeyId;
-use crate::key_limits::KeyLimits;
 use crate::master_key::MasterKey;
 use crate::ports::{JobsConfig, Observer, Ports};
 use crate::running::Running;
 use crate::service::{JobService, Submission};
-use crate::store::Store;
-use crate::store::deliveries::DeliveryKind;
 
 /// How long a test waits for what must happen anyway.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The webhook of [`with_webhook`].
-pub(crate) const RECEIVER: &str = "http://receiver.example/hook?token=secret";
 
 pub(crate) struct World {
     pub(crate) folder: TempDir,
@@ -75,7 +76,7 @@ impl World {
     pub(crate) fn config(&self) -> JobsConfig {
         JobsConfig {
             queue_limit: self.queue_limit,
-            ..config(self.database())
+            ..config()
         }
     }
 
@@ -90,7 +91,19 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> JobService {
-        JobService::open(self.config(), self.ports()).await.unwrap()
+        self.open_with(self.config(), self.ports()).await
+    }
+
+    /// The stores in the folder, for one service.
+    pub(crate) async fn stores(&self) -> Stores {
+        let store = SqliteStore::open_exclusive(&self.database()).await;
+        store.unwrap().into_stores()
+    }
+
+    /// A service with these numbers and ports.
+    pub(crate) async fn open_with(&self, config: JobsConfig, ports: Ports) -> JobService {
+        let stores = self.stores().await;
+        JobService::open(config, ports, stores).await.unwrap()
     }
 
     pub(crate) fn engine(&self) -> Arc<EngineHandle> {
@@ -107,15 +120,14 @@ impl World {
     }
 
     /// A second look at the database, without its lock.
-    pub(crate) async fn store(&self) -> Store {
-        Store::open(&self.database()).await.unwrap()
+    pub(crate) async fn store(&self) -> Rows {
+        Rows::open(&self.database()).await
     }
 }
 
 /// A config of short times.
-pub(crate) fn config(database: PathBuf) -> JobsConfig {
+pub(crate) fn config() -> JobsConfig {
     JobsConfig {
-        database,
         queue_limit: 1_000,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -160,42 +172,6 @@ pub(crate) fn engine(control: &FakeControl) -> Arc<EngineHandle> {
     Arc::new(EngineHandle::spawn("engine-test", load).unwrap())
 }
 
-/// The smallest and quickest request.
-pub(crate) fn raw(prompt: &str) -> RawGenerationRequest {
-    RawGenerationRequest {
-        prompt: prompt.into(),
-        width: 64_i64.into(),
-        height: 64_i64.into(),
-        ..Default::default()
-    }
-}
-
-pub(crate) fn parse(raw: RawGenerationRequest) -> GenerationRequest {
-    raw.parse(&RequestLimits::default())
-        .unwrap()
-        .resolve_seed(|| 7)
-}
-
-pub(crate) fn request(prompt: &str) -> GenerationRequest {
-    parse(raw(prompt))
-}
-
-pub(crate) fn with_webhook(prompt: &str) -> GenerationRequest {
-    told_to(RECEIVER, prompt)
-}
-
-/// A request whose end is told to this receiver.
-pub(crate) fn told_to(receiver: &str, prompt: &str) -> GenerationRequest {
-    parse(RawGenerationRequest {
-        webhook: receiver.into(),
-        ..raw(prompt)
-    })
-}
-
-pub(crate) fn inline() -> FaceSource {
-    FaceSource::Inline(FaceImage::from(b"photograph".to_vec()))
-}
-
 pub(crate) fn submission(key: KeyId, request: GenerationRequest) -> Submission {
     Submission {
         key,
@@ -236,38 +212,14 @@ impl JobService {
     /// Wakes the deliveries, as a clock that moved does not.
     pub(crate) fn look_for_mail(&self) {
         for kind in [DeliveryKind::Webhook, DeliveryKind::Upload] {
-            self.shared().mail(kind).notify_one();
-        }
-    }
-
-    /// Lets every write to the jobs fail, or not any more.
-    ///
-    /// The database itself refuses: a connection that is told to refuse may
-    /// be replaced by another when a statement is given up.
-    pub(crate) async fn set_read_only(&self, read_only: bool) {
-        for event in ["INSERT", "UPDATE", "DELETE"] {
-            let sql = if read_only {
-                format!(
-                    "CREATE TRIGGER refuse_{event} BEFORE {event} ON generations
-                     BEGIN SELECT RAISE(ABORT, 'read only'); END"
-                )
-            } else {
-                format!("DROP TRIGGER refuse_{event}")
-            };
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-                .execute(&self.shared().store.writer)
-                .await
-                .unwrap();
+            self.shared().publish(Event::DeliveryDue(kind));
         }
     }
 }
 
-/// How many rows this query counts.
-pub(crate) async fn count(store: &Store, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql)
-        .fetch_one(&store.readers)
-        .await
-        .unwrap()
+/// Counts or reads rows.
+pub(crate) async fn count(rows: &Rows, what: Count) -> i64 {
+    rows.count(what).await
 }
 
 /// A receiver of webhooks that answers as it was told to, and else with

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::fake::{FakeControl, FakeFaceReader, Fault};
+use facegen_core::job::Job;
+use facegen_core::key::{KeyId, KeyRole};
 use facegen_core::redact::{FaceImage, Secret};
 use facegen_core::{
     BackendError, FaceSource, GenerationRequest, JobState, RawGenerationRequest, WebhookOutcome,
 };
 
-use crate::job::Job;
-use crate::key::{KeyId, KeyRole};
 use crate::ports::{Checkpoint, Ports};
 use crate::service::{JobService, Submission};
 use crate::testing::log::Log;
@@ -116,23 +116,15 @@ async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
 async fn die(world: &World, ports: &Ports, job: &Job) {
     let store = world.store().await;
     for breakdowns in [0, 2] {
-        let died =
-            "UPDATE generations SET state = 'running', in_engine = 1, breakdowns = ? WHERE id = ?";
-        sqlx::query(died)
-            .bind(breakdowns)
-            .bind(job.id.get())
-            .execute(&store.writer)
-            .await
-            .unwrap();
-        let opened = JobService::open(world.config(), ports.clone()).await;
-        drop(opened.unwrap());
+        store.die_over(job.id, breakdowns).await;
+        drop(world.open_with(world.config(), ports.clone()).await);
     }
 }
 
 /// A whole run; gives what is secret about it.
 async fn run() -> Vec<String> {
     let (world, ports) = world();
-    let opened = JobService::open(world.config(), ports.clone()).await;
+    let opened = JobService::open(world.config(), ports.clone(), world.stores().await).await;
     let service = opened.unwrap();
     let (key, text) = service
         .keys()
@@ -155,12 +147,12 @@ async fn run() -> Vec<String> {
     let job = submit(&service, key.id, "private prompt", inline()).await;
     secrets.push(job.file_prefix.expose().to_owned());
     assert!(world.control.wait_until(|counts| counts.ticks > ticks));
-    service.set_read_only(true).await;
+    world.store().await.set_read_only(true).await;
     let shutdown = tokio::spawn(running.shutdown(Duration::ZERO));
     Log::get()
         .holds("cannot give a job back, trying again")
         .await;
-    service.set_read_only(false).await;
+    world.store().await.set_read_only(false).await;
     world.control.open();
     tokio::time::timeout(PATIENCE, shutdown)
         .await

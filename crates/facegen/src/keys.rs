@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use facegen_core::SystemClock;
-use facegen_jobs::{Key, KeyId, KeyRole, Keys, OwnLimits};
+use facegen_core::{Key, KeyId, KeyRole, OwnLimits};
+use facegen_jobs::Keys;
+use facegen_store::SqliteStore;
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
@@ -111,9 +113,9 @@ pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure
 
 async fn answer(command: &KeysCommand, config: &Config, environment: &Environment) -> Result<()> {
     let database = config.database();
-    let keys = Keys::open(&database, Arc::new(SystemClock))
-        .await
-        .with_context(|| format!("cannot open {}", database.display()))?;
+    let store = SqliteStore::open(&database).await;
+    let store = store.with_context(|| format!("cannot open {}", database.display()))?;
+    let keys = Keys::new(store.into_stores().keys, Arc::new(SystemClock));
     match command {
         KeysCommand::Create { name, limits } => {
             let limits = limits.change(OwnLimits::default());

@@ -19,7 +19,7 @@ mod photographs;
 mod texts;
 
 use facegen_core::GenerationRequest;
-use facegen_jobs::JobId;
+use facegen_core::JobId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

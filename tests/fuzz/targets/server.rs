@@ -14,9 +14,12 @@ use facegen_api::{
 };
 use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, MemoryStore};
 use facegen_core::request::Style;
+use facegen_core::store::Stores;
 use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, KeyLimits, KeyRole, MasterKey, Ports};
+use facegen_core::{KeyLimits, KeyRole};
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
 use facegen_outbound::{Guard, Networks};
+use facegen_store::SqliteStore;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -75,7 +78,9 @@ async fn start(folder: &Path) -> (Router, String) {
         dtype: "f32",
     };
     let ports = ports(&clock, capabilities.clone());
-    let jobs = JobService::open(jobs_config(folder), ports).await.unwrap();
+    let jobs = JobService::open(jobs_config(), ports, stores(folder).await)
+        .await
+        .unwrap();
     let (_, key) = jobs.keys().create("fuzz", KeyRole::Plain).await.unwrap();
     let config = ApiConfig {
         sync_wait: Duration::ZERO,
@@ -115,9 +120,8 @@ fn ports(clock: &Arc<ManualClock>, offered: Capabilities) -> Ports {
     }
 }
 
-fn jobs_config(folder: &Path) -> JobsConfig {
+fn jobs_config() -> JobsConfig {
     JobsConfig {
-        database: folder.join("jobs.sqlite"),
         queue_limit: 1,
         key_limits: KeyLimits::default(),
         lease: Duration::from_secs(30),
@@ -129,6 +133,12 @@ fn jobs_config(folder: &Path) -> JobsConfig {
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
     }
+}
+
+/// The stores in a folder.
+async fn stores(folder: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    store.unwrap().into_stores()
 }
 
 /// Nothing ends here, so nothing is told.

@@ -1,7 +1,7 @@
 //! Pictures that were there.
 
+use facegen_core::Job;
 use facegen_core::{JobState, Timestamp};
-use facegen_jobs::Job;
 
 use super::ApiError;
 

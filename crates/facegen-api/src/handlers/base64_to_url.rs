@@ -63,7 +63,7 @@ async fn keep(
         base_url,
         ..
     } = call;
-    state.jobs.count_request(&key)?;
+    state.jobs.count_request(&key).await?;
     let max_bytes = state.config.max_face_bytes;
     let parsing = move || (parse(body, name, max_bytes), share);
     let (parsed, share) = off_the_runtime(parsing).await?;

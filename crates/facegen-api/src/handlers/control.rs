@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use facegen_jobs::{Key, KeyRole};
+use facegen_core::{Key, KeyRole};
 
 use crate::ApiError;
 use crate::call::{ApiCall, SharedState, off_the_runtime};

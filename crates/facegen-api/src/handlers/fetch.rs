@@ -3,9 +3,9 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use facegen_core::JobId;
 use facegen_core::request::Scalar;
 use facegen_core::{FieldError, JobState, RequestError};
-use facegen_jobs::JobId;
 use tracing::Span;
 
 use crate::ApiError;

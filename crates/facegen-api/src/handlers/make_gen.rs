@@ -6,15 +6,16 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
+use facegen_core::Job;
 use facegen_core::face::own_file;
+use facegen_core::idempotency::{Idempotency, MAX_NAME_BYTES};
 use facegen_core::redact::{SafeUrl, Secret};
 use facegen_core::request::{OpenSides, Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
     UrlJudge,
 };
-use facegen_jobs::idempotency::{Idempotency, MAX_NAME_BYTES};
-use facegen_jobs::{Job, Submission};
+use facegen_jobs::Submission;
 use tracing::{Span, warn};
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ pub(crate) async fn make_gen(
         base_url,
         family,
     } = call;
-    state.jobs.count_request(&key)?;
+    state.jobs.count_request(&key).await?;
     let name = idempotency_key.as_ref().map(read_name).transpose()?;
     // The share goes along: the work goes on when its caller has gone.
     let intake = Intake {

@@ -1,7 +1,8 @@
 //! What callers get of a job that has succeeded.
 
 use facegen_core::FileKind;
-use facegen_jobs::{Job, JobError};
+use facegen_core::Job;
+use facegen_jobs::JobError;
 use tracing::warn;
 
 use crate::call::SharedState;

@@ -1,6 +1,7 @@
 //! Bodies as they may be sent. What is read leniently is described as it is
 //! read, with the limits that the parser has.
 
+use facegen_core::JobId;
 use facegen_core::bucket::raw::{
     MAX_BUCKET_URL_BYTES, MAX_CREDENTIAL_BYTES, MAX_DIRECTORY_BYTES, MAX_REGION_BYTES,
 };
@@ -10,7 +11,6 @@ use facegen_core::request::{
     GuidanceScale, SScale, SafetyCheckerType, Samples, SizeLimits, StepChoices, Style,
 };
 use facegen_core::{RawBucketDetails, RawGenerationRequest};
-use facegen_jobs::JobId;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};

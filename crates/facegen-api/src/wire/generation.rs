@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_jobs::Job;
+use facegen_core::Job;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,6 +1,6 @@
 //! The request as it was understood.
 
-use facegen_jobs::{FaceOrigin, Job};
+use facegen_core::{FaceOrigin, Job};
 use serde::Serialize;
 use utoipa::ToSchema;
 

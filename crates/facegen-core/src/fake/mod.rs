@@ -8,6 +8,7 @@
 //! | [`control`] | whoever runs the server |
 //! | [`face`] | the world where photographs are |
 //! | [`judge`] | the judge of URLs |
+//! | [`requests`] | what callers ask for |
 //! | [`storage`] | the store of pictures |
 
 pub mod backend;
@@ -16,6 +17,7 @@ pub mod clock;
 pub mod control;
 pub mod face;
 pub mod judge;
+pub mod requests;
 pub mod storage;
 
 pub use backend::{Counts, FakeBackend, FakeControl, Fault, paint};

@@ -16,15 +16,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::key::KeyId;
+use facegen_core::store::{BucketStore, StoreError};
 use facegen_core::{BucketDetails, BucketOpener, ImageStore, Timestamp};
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-pub(crate) use destination::Destination;
-
-use crate::key::KeyId;
 use crate::master_key::{MasterKey, MasterKeyError, NotSealedHere};
-use crate::store::{Store, StoreError};
+pub(crate) use destination::Destination;
 
 /// A store whose objects callers read at links of its own.
 #[derive(Debug, Clone)]
@@ -62,7 +61,7 @@ pub(crate) struct Buckets {
     operators: Option<Arc<Destination>>,
     key_buckets: KeyBuckets,
     master_key: MasterKey,
-    store: Store,
+    store: Arc<dyn BucketStore>,
     /// What is known of keys: they keep their destinations, which remember how
     /// they work. It is locked while the database is asked, so that it never
     /// knows less than the database.
@@ -75,7 +74,7 @@ impl Buckets {
         operators: Option<Bucket>,
         key_buckets: KeyBuckets,
         master_key: MasterKey,
-        store: Store,
+        store: Arc<dyn BucketStore>,
     ) -> Self {
         Self {
             operators: operators.map(|bucket| Arc::new(Destination::new(bucket))),
@@ -122,7 +121,7 @@ impl Buckets {
     ) -> Result<(), BucketsError> {
         let row = sealed::seal(&self.master_key, key, details)?;
         let mut known = self.known.lock().await;
-        self.store.set_key_bucket(key, &row, now).await?;
+        self.store.set(key, &row, now).await?;
         known.insert(key, Some(self.destination(details)));
         Ok(())
     }
@@ -133,7 +132,7 @@ impl Buckets {
     /// The store cannot be written, and the key has the bucket that it had.
     pub(crate) async fn forget(&self, key: KeyId) -> Result<bool, StoreError> {
         let mut known = self.known.lock().await;
-        let had_one = self.store.forget_key_bucket(key).await?;
+        let had_one = self.store.remove(key).await?;
         known.insert(key, None);
         Ok(had_one)
     }
@@ -152,7 +151,7 @@ impl Buckets {
         if let Some(own) = known.get(&key) {
             return Ok(own.clone());
         }
-        let row = self.store.key_bucket(key).await?;
+        let row = self.store.get(key).await?;
         let details = row.map(|row| sealed::open(&self.master_key, key, row));
         let own = details.transpose()?;
         let own = own.map(|details| self.destination(&details));

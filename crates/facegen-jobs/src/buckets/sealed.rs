@@ -1,11 +1,11 @@
 //! Details with their secrets as the database has them.
 
 use facegen_core::BucketDetails;
+use facegen_core::key::KeyId;
 use facegen_core::redact::SafeUrl;
+use facegen_core::store::BucketRow;
 
-use crate::key::KeyId;
 use crate::master_key::{MasterKey, MasterKeyError, NotSealedHere};
-use crate::store::key_buckets::BucketRow;
 
 /// What the id of an access key is sealed for.
 const ACCESS_KEY_ID: &str = "bucket access key id";

@@ -1,8 +1,8 @@
 use facegen_core::fake::FakeBuckets;
+use facegen_core::key::KeyRole;
 use facegen_core::redact::{SafeUrl, Secret};
 
 use super::*;
-use crate::key::KeyRole;
 use crate::service::JobService;
 use crate::testing::World;
 
@@ -42,7 +42,7 @@ async fn a_bucket_is_its_keys_and_stays_over_a_restart() {
     let two = Some("https://two.example/pictures".to_owned());
     assert_eq!(link_base(&service, first).await, two);
     assert_eq!(link_base(&service, second).await, None);
-    assert_eq!(service.keys().count_buckets().await.unwrap(), 1);
+    assert_eq!(service.shared.stores.buckets.count().await.unwrap(), 1);
     drop(service);
 
     let service = world.open().await;
@@ -61,7 +61,7 @@ async fn a_bucket_that_does_not_work_changes_nothing() {
     let buckets = FakeBuckets::default();
     let mut ports = world.ports();
     ports.key_buckets.opener = Arc::new(buckets.clone());
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let [key, _] = two_keys(&service).await;
     let one = service.set_bucket(key, details("https://one.example"));
     one.await.unwrap();
@@ -80,7 +80,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     let one = service.set_bucket(first, details("https://one.example"));
     one.await.unwrap();
     let store = world.store().await;
-    let row = store.key_bucket(first).await.unwrap().unwrap();
+    let row = store.stores().buckets.get(first).await.unwrap().unwrap();
     for sealed in [&row.access_key_id, &row.secret_access_key] {
         let text = String::from_utf8_lossy(sealed);
         assert!(!text.contains("the id") && !text.contains("hunter2"));
@@ -90,7 +90,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     let mut swapped = row.clone();
     std::mem::swap(&mut swapped.access_key_id, &mut swapped.secret_access_key);
     for row in [row.clone(), swapped] {
-        store.set_key_bucket(second, &row, now).await.unwrap();
+        store.stores().buckets.set(second, &row, now).await.unwrap();
         let unsealed = service.shared().buckets.of(second).await;
         assert!(matches!(unsealed, Err(BucketsError::Unsealed(_))));
     }
@@ -98,7 +98,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
 
     let mut ports = world.ports();
     ports.master_key = MasterKey::from_bytes([8; 32]);
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let unsealed = service.shared().buckets.of(first).await.unwrap_err();
     assert!(!unsealed.to_string().contains("hunter2"));
     // Whoever gives it again has it again.

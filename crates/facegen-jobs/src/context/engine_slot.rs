@@ -18,7 +18,7 @@ impl EngineSlot {
         std::mem::replace(&mut *self.lock(), engine)
     }
 
-    /// Hands a request to the engine, `None` when there is none.
+    /// ClaimScope a request to the engine, `None` when there is none.
     pub(crate) fn submit(&self, input: GenerationInput) -> Option<Generation> {
         // Under the lock, so that no clone of the handle is ever the last one
         // and dropped among tasks.

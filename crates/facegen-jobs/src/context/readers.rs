@@ -15,7 +15,7 @@ use facegen_core::{ObjectPieces, StorageError, StoredObject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::key::KeyId;
+use facegen_core::key::KeyId;
 
 /// What the readers of all keys hold at most, in KiB.
 const ALL: usize = 64 * 1024;

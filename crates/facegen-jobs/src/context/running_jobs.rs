@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::JobId;
-use crate::queue::Fence;
+use facegen_core::job::JobId;
+use facegen_core::store::Fence;
 
 /// The jobs that this process works on. Clones are the same list.
 #[derive(Clone, Default)]
@@ -17,7 +16,7 @@ struct Entry {
     attempt: u32,
     cost: u64,
     /// How many denoising steps are done, of how many.
-    steps: watch::Sender<(usize, usize)>,
+    steps: (usize, usize),
     /// Whether its photograph is still to come.
     fetching: bool,
     cancelled: CancellationToken,
@@ -31,7 +30,7 @@ impl InHand {
         let entry = Entry {
             attempt: fence.attempt,
             cost,
-            steps: watch::Sender::new((0, 1)),
+            steps: (0, 1),
             fetching,
             cancelled: cancelled.clone(),
         };
@@ -52,8 +51,8 @@ impl InHand {
 
     /// How many denoising steps of this job are done, of how many, should it be
     /// in hand.
-    pub(crate) fn steps(&self, id: JobId) -> Option<watch::Receiver<(usize, usize)>> {
-        self.lock().get(&id).map(|entry| entry.steps.subscribe())
+    pub(crate) fn steps(&self, id: JobId) -> Option<(usize, usize)> {
+        self.lock().get(&id).map(|entry| entry.steps)
     }
 
     /// All attempts that are going on.
@@ -91,7 +90,7 @@ impl InHand {
 
 impl Entry {
     fn work_left(&self) -> u64 {
-        let (done, steps) = *self.steps.borrow();
+        let (done, steps) = self.steps;
         let (done, steps) = (done as u64, steps.max(1) as u64);
         self.cost / steps * steps.saturating_sub(done)
     }
@@ -107,9 +106,7 @@ pub(crate) struct Held {
 impl Held {
     /// Notes that so many denoising steps are done.
     pub(crate) fn progress(&self, step: usize, steps: usize) {
-        self.change(|entry| {
-            entry.steps.send_replace((step, steps));
-        });
+        self.change(|entry| entry.steps = (step, steps));
     }
 
     /// Notes that the job costs so much, which was not known before.

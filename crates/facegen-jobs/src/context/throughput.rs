@@ -22,7 +22,7 @@ const MEMORY: f64 = 0.99;
 /// step before which a face is analysed is shorter, on a fast card too.
 const PAUSE: f64 = 100.0;
 
-/// The time that a unit of [`cost`](crate::queue::cost) takes: a moving
+/// The time that a unit of [`cost`](facegen_core::store::cost) takes: a moving
 /// average over steps, in which the time between the steps of successive jobs
 /// (analysing a face, decoding) has its share. Moments are those of the
 /// monotonic clock.

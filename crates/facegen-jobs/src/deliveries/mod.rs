@@ -18,8 +18,9 @@ mod upload;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::store::StoreError;
+use facegen_core::store::{Delivery, DeliveryKind, Event, Subscription};
 use facegen_core::{WebhookMessage, WebhookOutcome};
-use places::Places;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broken_task;
 use crate::context::Shared;
 use crate::metrics;
-use crate::store::StoreError;
-use crate::store::deliveries::{Delivery, DeliveryKind};
+use places::Places;
 
 /// How often the deliveries look for themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -70,16 +70,14 @@ impl Deliveries {
     /// Delivers until none is to be claimed any more and none is under way.
     pub(crate) async fn run(mut self) {
         let (shared, last_mail) = (Arc::clone(&self.shared), self.last_mail.clone());
+        // Before the first look, so that no event falls in between.
+        let (mut events, kind) = (shared.stores.events.subscribe(), self.kind);
         while !(last_mail.is_cancelled() && self.sending.is_empty()) {
-            // Before the look for deliveries, so that no call falls in between.
-            let woken = shared.mail(self.kind).notified();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
             if let Err(error) = self.claim_what_fits().await {
                 tracing::error!(%error, "cannot claim a delivery");
             }
             tokio::select! {
-                () = woken => {}
+                () = woken(&mut *events, kind) => {}
                 () = sleep(LOOK_EVERY) => {}
                 () = last_mail.cancelled(), if !last_mail.is_cancelled() => {}
                 Some(sent) = self.sending.join_next_with_id() => self.ended(sent),
@@ -91,10 +89,8 @@ impl Deliveries {
         let (shared, kind) = (Arc::clone(&self.shared), self.kind);
         let now = shared.ports.clock.now();
         let under_way = self.places.under_way();
-        shared
-            .store
-            .reclaim_deliveries(kind, &under_way, now)
-            .await?;
+        let deliveries = &shared.stores.deliveries;
+        deliveries.reclaim_expired(kind, &under_way, now).await?;
         while !self.last_mail.is_cancelled() {
             let Some(delivery) = self.claim().await? else {
                 break;
@@ -112,10 +108,13 @@ impl Deliveries {
 
     /// The next delivery, from the first line in which there is one.
     async fn claim(&self) -> Result<Option<Delivery>, StoreError> {
-        let store = &self.shared.store;
+        let Shared { stores, worker, .. } = &*self.shared;
         for line in self.places.lines() {
             let now = self.shared.ports.clock.now();
-            let claimed = store.claim_delivery(&line, now, now + LEASE).await?;
+            let claimed = stores
+                .deliveries
+                .claim(&line, worker, now, now + LEASE)
+                .await?;
             if claimed.is_some() {
                 return Ok(claimed);
             }
@@ -146,7 +145,7 @@ async fn deliver(shared: Arc<Shared>, delivery: Delivery, hand_back: Cancellatio
     {
         Some(Ok(outcome)) => write_outcome(&shared, &delivery, outcome).await,
         Some(Err(error)) => Err(error),
-        None => shared.store.release_delivery(&delivery).await,
+        None => shared.stores.deliveries.release(&delivery).await,
     };
     if let Err(error) = written {
         // Its lease runs out, and it is tried again.
@@ -172,18 +171,23 @@ async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOut
     if schedule::is_beyond_last(delivery) {
         return Ok(refused("every attempt at this delivery broke down"));
     }
-    let Some(job) = shared.queue.find(None, delivery.job).await? else {
+    let Some(job) = shared.stores.jobs.find(None, delivery.job).await? else {
         return Ok(refused("the job is not there any more"));
     };
     let Some(url) = job.request.webhook() else {
         return Ok(refused("the job has no webhook"));
+    };
+    let body = (shared.ports.webhook_body)(&job, shared.ports.clock.now());
+    let kept = shared.stores.deliveries.keep_body(delivery, &body).await?;
+    let Some(body) = kept else {
+        return Ok(refused("another sender has this delivery"));
     };
     let master_key = &shared.ports.master_key;
     let signs = shared.config().sign_webhooks;
     let message = WebhookMessage {
         id: delivery.name.clone(),
         url: url.clone(),
-        body: (shared.ports.webhook_body)(&job, shared.ports.clock.now()),
+        body,
         secret: signs.then(|| master_key.webhook_secret(delivery.key)),
     };
     Ok(shared.ports.webhooks.send(&message).await)
@@ -194,21 +198,19 @@ async fn write_outcome(
     delivery: &Delivery,
     outcome: WebhookOutcome,
 ) -> Result<(), StoreError> {
-    let (now, store) = (shared.ports.clock.now(), &shared.store);
+    let (now, store) = (shared.ports.clock.now(), &shared.stores.deliveries);
     let (job, attempt) = (delivery.job, delivery.attempt);
     let kind = delivery.kind.as_str();
     let dead = match outcome {
         WebhookOutcome::Delivered => {
             metrics::delivery(kind, "delivered");
-            return store.end_delivery(delivery, None, now).await;
+            return store.finish(delivery, None, now).await;
         }
         WebhookOutcome::Retry { after, reason } => {
             if let Some(pause) = schedule::pause_after(delivery, after) {
                 tracing::info!(%job, kind, attempt, reason, ?pause, "a delivery is tried again later");
                 metrics::delivery(kind, "retry");
-                return store
-                    .postpone_delivery(delivery, &reason, now + pause)
-                    .await;
+                return store.postpone(delivery, &reason, now + pause).await;
             }
             reason
         }
@@ -216,5 +218,12 @@ async fn write_outcome(
     };
     tracing::warn!(%job, kind, attempt, reason = dead, "a delivery is given up");
     metrics::delivery(kind, "dead");
-    store.end_delivery(delivery, Some(&dead), now).await
+    store.finish(delivery, Some(&dead), now).await
+}
+
+/// Returns when there may be something of this kind to deliver.
+async fn woken(events: &mut dyn Subscription, kind: DeliveryKind) {
+    let is_due =
+        |event| matches!(event, Event::DeliveryDue(due) if due == kind) || event == Event::Missed;
+    while !is_due(events.next().await) {}
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::task::Id;
 use tokio::time::Instant;
 
-use crate::key::KeyId;
-use crate::store::deliveries::{Delivery, DeliveryKind, Line};
+use facegen_core::key::KeyId;
+use facegen_core::store::{Delivery, DeliveryFilter, DeliveryKind};
 
 /// How many deliveries of one key, and how many to one receiver, are under way
 /// at once.
@@ -63,7 +63,7 @@ impl Places {
     }
 
     /// The lines from which the next delivery may come, the first one first.
-    pub(super) fn lines(&self) -> Vec<Line> {
+    pub(super) fn lines(&self) -> Vec<DeliveryFilter> {
         let free = all(self.kind) - self.under_way.len();
         let patient = self.under_way.values().filter(|place| place.patient);
         if free == 0 {
@@ -79,14 +79,14 @@ impl Places {
     }
 
     /// What may begin, to receivers that were slow as well or only to others.
-    fn line(&self, first: bool, slow: bool) -> Line {
+    fn line(&self, first: bool, slow: bool) -> DeliveryFilter {
         let places = || self.under_way.values();
         let mut without_receivers = busy(places().map(|place| place.receiver.as_str()));
         if !slow {
             without_receivers.extend(self.slow.keys().map(String::as_str));
         }
         let without_keys = busy(places().map(|place| place.key.get()));
-        Line {
+        DeliveryFilter {
             kind: self.kind,
             first,
             without_receivers: without_receivers.into_iter().map(str::to_owned).collect(),
@@ -140,7 +140,7 @@ fn busy<T: Eq + Hash + Copy>(all: impl Iterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::JobId;
+    use facegen_core::job::JobId;
 
     fn delivery(key: i64, receiver: &str, attempt: u32) -> Delivery {
         Delivery {
@@ -164,7 +164,7 @@ mod tests {
 
     /// Which lines there are: only what was not tried, and to slow ones too.
     fn lines(places: &Places) -> Vec<(bool, bool)> {
-        let knows_slow = |line: &Line| {
+        let knows_slow = |line: &DeliveryFilter| {
             let mut slow = places.slow.keys();
             slow.all(|receiver| line.without_receivers.contains(receiver))
         };

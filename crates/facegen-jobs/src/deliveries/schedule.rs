@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::store::deliveries::{Delivery, DeliveryKind};
+use facegen_core::store::{Delivery, DeliveryKind};
 
 /// The pauses after each attempt that failed; after the last one comes the
 /// last attempt.
@@ -66,8 +66,8 @@ fn sign(delivery: &Delivery) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::JobId;
-    use crate::key::KeyId;
+    use facegen_core::job::JobId;
+    use facegen_core::key::KeyId;
 
     fn webhook(attempt: u32) -> Delivery {
         named("a name", DeliveryKind::Webhook, attempt)

@@ -3,23 +3,23 @@
 mod fairness;
 
 use facegen_core::fake::FakeControl;
+use facegen_core::job::Job;
+use facegen_core::key::{KeyId, KeyRole};
+use facegen_core::store::{DeliveryFilter, WorkerId};
 use facegen_core::{Clock, JobState};
+use facegen_store::sqlite::testing::{Count, Rows};
 
 use super::*;
-use crate::job::Job;
-use crate::key::{KeyId, KeyRole};
 use crate::running::Running;
 use crate::service::{JobService, Replay};
-use crate::store::Store;
-use crate::store::deliveries::Line;
 use crate::testing::{
     PATIENCE, RECEIVER, World, count, end_of, new_key, request, submission, with_webhook,
 };
 
-const DEAD: &str = "SELECT count(*) FROM deliveries WHERE state = 'dead'";
-const DELIVERED: &str = "SELECT count(*) FROM deliveries WHERE state = 'delivered'";
-const RUNNING: &str = "SELECT count(*) FROM deliveries WHERE state = 'running'";
-const QUEUED: &str = "SELECT count(*) FROM deliveries WHERE state = 'queued'";
+const DEAD: Count = Count::DeliveriesIn("dead");
+const DELIVERED: Count = Count::DeliveriesIn("delivered");
+const RUNNING: Count = Count::DeliveriesIn("running");
+const QUEUED: Count = Count::DeliveriesIn("queued");
 
 fn retry(after: Option<Duration>) -> WebhookOutcome {
     WebhookOutcome::Retry {
@@ -28,7 +28,7 @@ fn retry(after: Option<Duration>) -> WebhookOutcome {
     }
 }
 
-async fn begin(world: &World) -> (JobService, KeyId, Running, Store) {
+async fn begin(world: &World) -> (JobService, KeyId, Running, Rows) {
     let (service, key, running) = world.begin().await;
     (service, key, running, world.store().await)
 }
@@ -39,8 +39,12 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
 }
 
 /// What is due of all keys and receivers.
-fn webhooks(first: bool) -> Line {
-    Line {
+fn worker() -> WorkerId {
+    WorkerId::new("another worker")
+}
+
+fn webhooks(first: bool) -> DeliveryFilter {
+    DeliveryFilter {
         kind: DeliveryKind::Webhook,
         first,
         without_receivers: Vec::new(),
@@ -48,13 +52,15 @@ fn webhooks(first: bool) -> Line {
     }
 }
 
-async fn until(store: &Store, sql: &'static str, wanted: i64) {
+async fn until(store: &Rows, sql: Count, wanted: i64) {
     let poll = async {
-        while count(store, sql).await != wanted {
+        while count(&store, sql).await != wanted {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, poll).await.expect(sql);
+    tokio::time::timeout(PATIENCE, poll)
+        .await
+        .unwrap_or_else(|_| panic!("{sql:?}"));
 }
 
 #[tokio::test]
@@ -118,7 +124,7 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
         assert!(messages.iter().all(|message| message.id == messages[0].id));
         if attempt < 8 {
             until(&store, QUEUED, 1).await;
-            let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+            let run_at = count(&store, Count::DueAt).await;
             let pause = run_at - world.clock.now().as_millis();
             let pause = Duration::from_millis(u64::try_from(pause).unwrap());
             assert!(schedule_allows(attempt, pause), "{attempt}: {pause:?}");
@@ -126,7 +132,11 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
             let now = world.clock.now();
             for first in [true, false] {
                 let line = webhooks(first);
-                let early = store.claim_delivery(&line, now, now + LEASE).await;
+                let early = store
+                    .stores()
+                    .deliveries
+                    .claim(&line, &worker(), now, now + LEASE)
+                    .await;
                 assert_eq!(early.unwrap(), None, "not before its time");
             }
             world.clock.advance(Duration::from_millis(1));
@@ -134,7 +144,7 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
         }
     }
     until(&store, DEAD, 1).await;
-    let error = "SELECT count(*) FROM deliveries WHERE last_error = 'the receiver answered 503'";
+    let error = Count::DeliveriesFailedWith("the receiver answered 503");
     assert_eq!(count(&store, error).await, 1);
     running.shutdown(PATIENCE).await;
 }
@@ -157,7 +167,7 @@ async fn a_receiver_may_ask_for_time_or_refuse() {
     submit(&service, key, "a person").await;
     world.receiver.messages(1).await;
     until(&store, QUEUED, 1).await;
-    let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+    let run_at = count(&store, Count::DueAt).await;
     assert_eq!(run_at, (world.clock.now() + asked).as_millis());
     world.clock.advance(asked);
     service.look_for_mail();
@@ -175,12 +185,11 @@ async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
     world.receiver.messages(1).await;
     running.shutdown(Duration::ZERO).await;
     assert_eq!(count(&store, QUEUED).await, 1);
-    assert_eq!(count(&store, "SELECT attempt FROM deliveries").await, 0);
+    assert_eq!(count(&store, Count::DeliveryAttempt).await, 0);
     drop(service);
 
     // A process that dies leaves it running.
-    let died = "UPDATE deliveries SET state = 'running', attempt = 1, lease_until = 9999999999999";
-    sqlx::query(died).execute(&store.writer).await.unwrap();
+    store.lose_deliveries(1, 9_999_999_999_999).await;
     world.receiver.hold(false);
     let (service, _, running, _) = begin(&world).await;
     let messages = world.receiver.messages(2).await;
@@ -198,13 +207,8 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
     end_of(&service, job.id).await;
     until(&store, DELIVERED, 1).await;
     running.shutdown(PATIENCE).await;
-    let lost = "UPDATE deliveries SET state = 'running', attempt = ?, lease_until = 0";
     for (attempt, end) in [(1, DELIVERED), (8, DEAD)] {
-        sqlx::query(lost)
-            .bind(attempt)
-            .execute(&store.writer)
-            .await
-            .unwrap();
+        store.lose_deliveries(attempt, 0).await;
         let (last_mail, hand_back) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = Deliveries::new(
             service.shared(),
@@ -229,11 +233,16 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     let store = world.store().await;
     let claim = async || {
         let now = world.clock.now();
-        let reclaim = store.reclaim_deliveries(DeliveryKind::Webhook, &[], now);
+        let deliveries = store.stores().deliveries;
+        let reclaim = deliveries.reclaim_expired(DeliveryKind::Webhook, &[], now);
         reclaim.await.unwrap();
         for first in [true, false] {
             let line = webhooks(first);
-            let claimed = store.claim_delivery(&line, now, now + LEASE).await;
+            let claimed = store
+                .stores()
+                .deliveries
+                .claim(&line, &worker(), now, now + LEASE)
+                .await;
             if let Some(claimed) = claimed.unwrap() {
                 return claimed;
             }
@@ -246,18 +255,38 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     world.clock.advance(LEASE + Duration::from_secs(1));
     let sender = claim().await;
     let now = world.clock.now();
-    store.end_delivery(&sender, None, now).await.unwrap();
+    store
+        .stores()
+        .deliveries
+        .finish(&sender, None, now)
+        .await
+        .unwrap();
 
     assert!(matches!(replay(&lost.name).await, Replay::Queued(_)));
     assert_eq!(replay(&lost.name).await, Replay::Busy);
     let again = claim().await;
     assert_eq!((again.attempt, again.attempt_since_asked), (3, 1));
     for former in [&lost, &sender] {
-        store.end_delivery(former, None, now).await.unwrap();
-        store.postpone_delivery(former, "late", now).await.unwrap();
-        store.release_delivery(former).await.unwrap();
+        store
+            .stores()
+            .deliveries
+            .finish(former, None, now)
+            .await
+            .unwrap();
+        store
+            .stores()
+            .deliveries
+            .postpone(former, "late", now)
+            .await
+            .unwrap();
+        store.stores().deliveries.release(former).await.unwrap();
         assert_eq!(count(&store, RUNNING).await, 1);
     }
-    store.end_delivery(&again, None, now).await.unwrap();
+    store
+        .stores()
+        .deliveries
+        .finish(&again, None, now)
+        .await
+        .unwrap();
     assert_eq!(count(&store, DELIVERED).await, 1);
 }

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
+use facegen_core::job::Job;
+use facegen_core::store::Delivery;
+use facegen_core::store::StoreError;
 use facegen_core::{StorageError, WebhookOutcome};
 use tokio::time::timeout;
 
 use crate::buckets::Bucket;
 use crate::context::Shared;
-use crate::job::Job;
-use crate::store::StoreError;
-use crate::store::deliveries::Delivery;
 
 /// How long the upload of the pictures of one job may take; less than the
 /// lease of a delivery.
@@ -23,7 +23,7 @@ pub(super) async fn upload(
     shared: &Shared,
     delivery: &Delivery,
 ) -> Result<WebhookOutcome, StoreError> {
-    let Some(job) = shared.queue.find(None, delivery.job).await? else {
+    let Some(job) = shared.stores.jobs.find(None, delivery.job).await? else {
         return Ok(super::refused("the job is not there any more"));
     };
     if job.removed_at.is_some() {
@@ -45,9 +45,9 @@ pub(super) async fn upload(
         Ok(true) => {
             destination.worked();
             let attempt = job.attempt;
-            let store = &shared.store;
+            let jobs = &shared.stores.jobs;
             let link_base = &bucket.link_base;
-            if !store.note_uploaded(job.id, attempt, link_base).await? {
+            if !jobs.pictures_uploaded(job.id, attempt, link_base).await? {
                 crate::files::removal::delete_from_bucket(shared, &job).await;
                 return Ok(super::refused("the pictures were erased"));
             }

@@ -120,7 +120,7 @@ impl EngineHandle {
         self.pulse.clone()
     }
 
-    /// Hands a request to the engine, together with the current span. Never
+    /// ClaimScope a request to the engine, together with the current span. Never
     /// waits; whatever goes wrong is told by the [`Generation`].
     pub fn submit(&self, input: GenerationInput) -> Generation {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {

@@ -7,6 +7,8 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::job::Job;
+use facegen_core::key::KeyId;
 use facegen_core::{FileName, JobState, ObjectName, StorageError, StoredObject};
 use tokio::time::timeout;
 
@@ -14,8 +16,6 @@ use crate::buckets::Destination;
 use crate::context::Shared;
 use crate::context::readers::Reader;
 use crate::error::JobError;
-use crate::job::Job;
-use crate::key::KeyId;
 
 /// How long a bucket may take until an object begins to come.
 const OPENING_TIME: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub(crate) struct InBucket {
 /// # Errors
 /// The database or the folder cannot be read.
 pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Found>, JobError> {
-    let job = shared.queue.find_by_prefix(&name.prefix).await?;
+    let job = shared.stores.jobs.find_by_prefix(&name.prefix).await?;
     let Some(job) = job.filter(|job| has_file(shared, job, name)) else {
         let file = upload_object::file(shared, name).await?;
         return Ok(file.map(Found::Here));

@@ -1,10 +1,10 @@
 //! Deletes what a job has stored.
 
+use facegen_core::job::Job;
 use facegen_core::{ObjectName, StorageError};
 use tokio::time::timeout;
 
 use crate::context::Shared;
-use crate::job::Job;
 
 /// The files of all attempts at a job.
 pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {

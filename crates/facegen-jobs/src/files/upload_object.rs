@@ -15,7 +15,7 @@ pub(crate) async fn file(
 ) -> Result<Option<StoredObject>, JobError> {
     let object = object(name.prefix.clone());
     let now = shared.ports.clock.now();
-    if object.file != *name || !shared.store.has_upload(&name.prefix, now).await? {
+    if object.file != *name || !shared.stores.uploads.contains(&name.prefix, now).await? {
         return Ok(None);
     }
     Ok(shared.ports.images.open(&object).await?)

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::Timestamp;
+use facegen_core::job::Job;
+use facegen_core::store::StoreError;
 use thiserror::Error;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Shared;
-use crate::job::Job;
-use crate::store::StoreError;
 
 /// How often old things are looked for.
 const EVERY: Duration = Duration::from_mins(1);
@@ -88,7 +88,7 @@ impl Janitor {
     async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
         let (mut last, mut kept) = (0, Kept::default());
         loop {
-            let expired = self.shared.store.expired(now, last).await?;
+            let expired = self.shared.stores.housekeeping.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
                 break;
             };
@@ -110,13 +110,17 @@ impl Janitor {
         for object in job.objects() {
             self.shared.ports.images.delete(&object).await?;
         }
-        self.shared.store.note_erased(job.id, now).await?;
+        self.shared
+            .stores
+            .housekeeping
+            .pictures_deleted(job.id, now)
+            .await?;
         Ok(())
     }
 
     /// Nothing that was made or sent before the config was changed goes early.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let oldest = self.shared.store.oldest_kept(now).await?;
+        let oldest = self.shared.stores.housekeeping.oldest_kept(now).await?;
         let before = now - self.shared.config().keep_pictures;
         let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
         let files = self.shared.ports.images.delete_before(before).await?;
@@ -130,8 +134,10 @@ impl Janitor {
         let config = self.shared.config();
         let erased_before = now - config.keep_rows;
         let ended_before = erased_before - config.keep_pictures;
-        let store = &self.shared.store;
-        let rows = store.delete_rows(erased_before, ended_before).await?;
+        let housekeeping = &self.shared.stores.housekeeping;
+        let rows = housekeeping
+            .delete_rows(erased_before, ended_before)
+            .await?;
         if rows > 0 {
             tracing::info!(rows, "old jobs are deleted");
         }
@@ -139,7 +145,7 @@ impl Janitor {
     }
 
     async fn truncate_log(&self) -> Result<(), CleaningError> {
-        if !self.shared.store.truncate_log().await? {
+        if !self.shared.stores.housekeeping.compact().await? {
             tracing::warn!("the log of the database is in use, it is emptied in a minute");
         }
         Ok(())

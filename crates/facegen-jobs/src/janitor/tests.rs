@@ -6,17 +6,18 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use facegen_core::fake::{FakeControl, MemoryStore};
+use facegen_core::key::KeyId;
 use facegen_core::{Clock, FileName, FilePrefix, ImageStore, JobState, ObjectName, StorageError};
+use facegen_store::sqlite::testing::Count;
 
 use super::*;
-use crate::key::KeyId;
 use crate::service::JobService;
 use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{
     PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
 };
 
-const ROWS: &str = "SELECT count(*) FROM generations";
+const ROWS: Count = Count::Jobs;
 const DAY: Duration = Duration::from_hours(24);
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -64,7 +65,7 @@ async fn pictures_go_after_a_day_and_rows_two_days_later() {
     world.clock.advance(MOMENT);
     clean(&world, &service).await;
     assert_eq!(count(&store, ROWS).await, 0);
-    assert_eq!(count(&store, "SELECT count(*) FROM deliveries").await, 0);
+    assert_eq!(count(&store, Count::Deliveries).await, 0);
     assert!(service.find(key, job.id).await.unwrap().is_none());
 }
 
@@ -124,7 +125,7 @@ async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
         inner: world.images.clone(),
         keeps: Arc::clone(&keeps),
     });
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(world.engine());
@@ -136,15 +137,13 @@ async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
     running.shutdown(PATIENCE).await;
     keeps.set(jobs[0].file_prefix.clone()).unwrap();
     let store = world.store().await;
-    let damage = "UPDATE generations SET request = '{}' WHERE id = ?";
-    let damage = sqlx::query(damage).bind(jobs[1].id.get());
-    damage.execute(&store.writer).await.unwrap();
+    store.damage_job(jobs[1].id).await;
 
     world.clock.advance(DAY);
     clean(&world, &service).await;
     assert_eq!(world.images.len(), 2);
     assert_eq!(service.read(&first_file(&jobs[2])).await.unwrap(), None);
-    let erased = "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = 3";
+    let erased = Count::PicturesDeleted(3);
     assert_eq!(count(&store, erased).await, 1);
     world.clock.advance(2 * DAY);
     clean(&world, &service).await;
@@ -158,28 +157,16 @@ async fn the_log_is_emptied_whatever_becomes_of_the_rows() {
     let key = new_key(&service).await;
     let job = submit(&service, key, "a person").await;
     service.cancel(key, job.id).await.unwrap();
-    let store = &service.shared().store;
+    let rows = world.store().await;
     let mut log = world.database().into_os_string();
     log.push("-wal");
     let log_bytes = || std::fs::metadata(&log).unwrap().len();
     assert!(log_bytes() > 0);
 
-    // Nobody waits here for a reader that stays.
-    let at_once = sqlx::query("PRAGMA busy_timeout = 0");
-    at_once.execute(&store.writer).await.unwrap();
-    let mut reader = store.readers.begin().await.unwrap();
-    let read = sqlx::query("SELECT count(*) FROM generations");
-    read.fetch_one(&mut *reader).await.unwrap();
-    assert!(!store.truncate_log().await.unwrap());
-    assert!(log_bytes() > 0);
-    reader.rollback().await.unwrap();
-
-    let refuse = "CREATE TRIGGER keep BEFORE DELETE ON generations
-                  BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END";
-    sqlx::query(refuse).execute(&store.writer).await.unwrap();
+    rows.refuse_deletions().await;
     world.clock.advance(365 * DAY);
     clean(&world, &service).await;
-    assert_eq!(count(store, ROWS).await, 1);
+    assert_eq!(count(&rows, ROWS).await, 1);
     assert_eq!(log_bytes(), 0);
 }
 
@@ -194,7 +181,7 @@ async fn what_waits_is_never_old() {
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Queued);
     let store = world.store().await;
-    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 1);
+    assert_eq!(count(&store, Count::Photos).await, 1);
 }
 
 #[tokio::test]
@@ -275,7 +262,9 @@ async fn pictures_in_a_bucket_stay_and_their_rows_go_like_others() {
     let store = world.store().await;
     let base = FakeBucket::LINK_BASE;
     store
-        .note_uploaded(later.id, later.attempt, base)
+        .stores()
+        .jobs
+        .pictures_uploaded(later.id, later.attempt, base)
         .await
         .unwrap();
 

@@ -1,16 +1,16 @@
 //! Pictures that callers have sent: the file goes, then its row.
 
+use facegen_core::store::StoreError;
 use facegen_core::{FilePrefix, Timestamp};
 
 use super::{CleaningError, Janitor, Kept};
 use crate::files::upload_object::object;
-use crate::store::StoreError;
 
 impl Janitor {
     pub(super) async fn erase_uploads(&self, now: Timestamp) -> Result<(), CleaningError> {
         let (mut last, mut kept) = (0, Kept::default());
         loop {
-            let expired = self.shared.store.expired_uploads(now, last).await?;
+            let expired = self.shared.stores.uploads.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
                 break;
             };
@@ -29,7 +29,7 @@ impl Janitor {
         prefix: Result<FilePrefix, StoreError>,
     ) -> Result<(), CleaningError> {
         self.shared.ports.images.delete(&object(prefix?)).await?;
-        self.shared.store.delete_upload(id).await?;
+        self.shared.stores.uploads.delete(id).await?;
         Ok(())
     }
 }

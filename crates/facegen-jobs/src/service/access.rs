@@ -1,10 +1,10 @@
 //! Who may ask, and how often.
 
+use facegen_core::key::Key;
 use facegen_core::redact::Secret;
 
 use super::JobService;
 use crate::error::JobError;
-use crate::key::Key;
 
 impl JobService {
     /// The key that this text is, unless it is unknown or revoked.
@@ -18,15 +18,17 @@ impl JobService {
     /// Counts a request for pictures, or to keep one, whatever becomes of it.
     ///
     /// # Errors
-    /// The key has made as many within the last minute as it may.
-    pub fn count_request(&self, key: &Key) -> Result<(), JobError> {
+    /// The key has made as many within the last minute as it may, or the store cannot be
+    /// written.
+    pub async fn count_request(&self, key: &Key) -> Result<(), JobError> {
         let limits = key.limits.or(self.shared.config().key_limits);
         let limit = limits.requests_per_minute;
         if limit == 0 {
             return Ok(());
         }
         let now = self.shared.ports.clock.monotonic();
-        let counted = self.shared.rates.count(key.id, limit, now);
+        let rate_limits = &self.shared.stores.rate_limits;
+        let counted = rate_limits.count(key.id, limit, now).await?;
         counted.map_err(|retry_after| JobError::TooManyRequests { limit, retry_after })
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use facegen_core::BucketDetails;
+use facegen_core::key::KeyId;
 
 use super::JobService;
 use crate::context::{self, Shared};
 use crate::error::JobError;
-use crate::key::KeyId;
 
 impl JobService {
     /// Tries a bucket out and makes it the one of `key`. When it does not work,

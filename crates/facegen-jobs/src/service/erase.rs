@@ -1,13 +1,14 @@
 //! How a job is stopped, and what it left behind is deleted.
 
+use facegen_core::job::{Failure, Job, JobId};
+use facegen_core::key::KeyId;
+use facegen_core::store::Event;
 use facegen_core::{ErrorCode, JobState};
 
 use super::JobService;
 use crate::context::{self, Shared};
 use crate::error::JobError;
 use crate::files::removal::{delete_from_bucket, objects};
-use crate::job::{Failure, Job, JobId};
-use crate::key::KeyId;
 
 /// What is left of a job that was erased: its id and its state.
 #[derive(Debug, Clone)]
@@ -47,10 +48,14 @@ pub(super) async fn cancel(
     id: JobId,
 ) -> Result<Option<Job>, JobError> {
     let now = shared.ports.clock.now();
-    let is_cancelled = shared.queue.cancel(key, id, &cancelled(), now).await?;
-    let job = shared.queue.find(Some(key), id).await?;
+    let is_cancelled = shared
+        .stores
+        .jobs
+        .cancel(key, id, &cancelled(), now)
+        .await?;
+    let job = shared.stores.jobs.find(Some(key), id).await?;
     if let (true, Some(job)) = (is_cancelled, &job) {
-        shared.in_hand.cancel(id);
+        shared.publish(Event::JobCancelled(id));
         shared.tell_end(job);
     }
     Ok(job)
@@ -70,12 +75,12 @@ async fn erase(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<Erased>,
     };
     let now = shared.ports.clock.now();
     // From here on no link leads to a picture.
-    shared.queue.erase(key, id, now).await?;
+    shared.stores.jobs.erase(key, id, now).await?;
     let pictures = delete_pictures(shared, &before).await;
     if pictures.folder && before.state == JobState::Succeeded {
-        shared.store.note_erased(id, now).await?;
+        shared.stores.housekeeping.pictures_deleted(id, now).await?;
     }
-    let job = shared.queue.find(Some(key), id).await?;
+    let job = shared.stores.jobs.find(Some(key), id).await?;
     Ok(job.map(|job| Erased { job, pictures }))
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::job::Job;
+use facegen_core::store::{Event, Intake, NewJob, QueueFull, QueueLimits};
 use facegen_core::{FaceSource, FilePrefix};
 use uuid::Uuid;
 
@@ -10,9 +12,7 @@ use super::Submission;
 use crate::context::Shared;
 use crate::context::decoding::Encoded;
 use crate::error::JobError;
-use crate::job::Job;
 use crate::ports::Checkpoint;
-use crate::queue::{Full, Intake, NewJob, QueueLimits};
 
 /// The priority of a job of which nothing else is said.
 const NORMAL: i64 = 0;
@@ -25,18 +25,22 @@ pub(super) async fn take_in(
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
-    shared.store.health.ensure_kept()?;
+    shared.stores.health.ensure_kept()?;
     // Decides nothing, but spares the work of decoding what was sent before.
     if let Some(once) = &submission.once {
         let now = shared.ports.clock.now();
-        let known = shared.queue.known(submission.key, once, now).await?;
+        let known = shared
+            .stores
+            .jobs
+            .find_idempotent(submission.key, once, now)
+            .await?;
         if let Some(intake) = known {
             return job_of(&shared, intake);
         }
     }
     // Decides nothing, but spares a full server the work of decoding.
     let queue_limit = shared.config().queue_limit;
-    if shared.queue.depth().await? >= queue_limit {
+    if shared.stores.jobs.depth().await? >= queue_limit {
         return Err(full(&shared, queue_limit));
     }
     let prefix = new_prefix()?;
@@ -86,8 +90,8 @@ async fn insert(
         share: config.key_limits.queue_share,
     };
     let intake = match &once {
-        Some(once) => shared.queue.insert_once(&new, once, limits).await?,
-        None => match shared.queue.insert(&new, limits).await? {
+        Some(once) => shared.stores.jobs.insert_once(&new, once, limits).await?,
+        None => match shared.stores.jobs.insert(&new, limits).await? {
             Ok(job) => Intake::New(job),
             Err(full) => Intake::Full(full),
         },
@@ -96,7 +100,7 @@ async fn insert(
         return job_of(shared, intake);
     };
     (shared.ports.observer)(Checkpoint::Inserted, &job.request);
-    shared.work.notify_one();
+    shared.publish(Event::JobQueued);
     (shared.ports.observer)(Checkpoint::Enqueued, &job.request);
     Ok(job)
 }
@@ -105,8 +109,8 @@ async fn insert(
 fn job_of(shared: &Shared, intake: Intake) -> Result<Job, JobError> {
     match intake {
         Intake::New(job) | Intake::Known(job) => Ok(job),
-        Intake::Taken => Err(JobError::IdempotencyKeyTaken),
-        Intake::Full(Full(limit)) => Err(full(shared, limit)),
+        Intake::Conflict => Err(JobError::IdempotencyKeyTaken),
+        Intake::Full(QueueFull(limit)) => Err(full(shared, limit)),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The deliveries of a key.
 
+use facegen_core::key::KeyId;
+use facegen_core::store::{DeliveryRecord, Event};
+
 use super::JobService;
 use crate::error::JobError;
-use crate::key::KeyId;
-use crate::store::mailbox::DeliveryRecord;
 
 /// What became of the wish to deliver something again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,12 @@ impl JobService {
         before: Option<u32>,
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, JobError> {
-        Ok(self.shared.store.mailbox(key, before, limit).await?)
+        Ok(self
+            .shared
+            .stores
+            .deliveries
+            .list(key, before, limit)
+            .await?)
     }
 
     /// The delivery of this name, if it belongs to `key`.
@@ -40,7 +46,7 @@ impl JobService {
         key: KeyId,
         name: &str,
     ) -> Result<Option<DeliveryRecord>, JobError> {
-        Ok(self.shared.store.delivery(key, name).await?)
+        Ok(self.shared.stores.deliveries.find(key, name).await?)
     }
 
     /// Delivers again what was delivered or given up.
@@ -49,11 +55,11 @@ impl JobService {
     /// The store cannot be read or written.
     pub async fn replay(&self, key: KeyId, name: &str) -> Result<Replay, JobError> {
         let now = self.shared.ports.clock.now();
-        let queued = self.shared.store.replay_delivery(key, name, now).await?;
+        let queued = self.shared.stores.deliveries.replay(key, name, now).await?;
         Ok(match self.delivery(key, name).await? {
             None => Replay::Unknown,
             Some(record) if queued => {
-                self.shared.mail(record.kind).notify_one();
+                self.shared.publish(Event::DeliveryDue(record.kind));
                 Replay::Queued(record)
             }
             Some(_) => Replay::Busy,

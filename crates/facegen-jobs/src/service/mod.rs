@@ -26,21 +26,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::idempotency::Idempotency;
+use facegen_core::job::{Job, JobId};
+use facegen_core::key::KeyId;
+use facegen_core::store::{StoreError, StoreFault, Stores};
 use facegen_core::{FaceSource, FileName, GenerationRequest, StoredObject};
-
-pub use erase::{Erased, Erasure};
-pub use mail::Replay;
-pub use uploads::{Upload, Uploaded};
-pub use view::{JobView, JobWatch};
 
 use crate::context::{self, Shared};
 use crate::error::JobError;
 use crate::files;
-use crate::idempotency::Idempotency;
-use crate::job::{Job, JobId};
-use crate::key::KeyId;
+use crate::keys::Keys;
 use crate::ports::{JobsConfig, Ports};
-use crate::store::{Keys, StoreError, StoreFault};
+pub use erase::{Erased, Erasure};
+pub use mail::Replay;
+pub use uploads::{Upload, Uploaded};
+pub use view::{JobView, JobWatch};
 
 /// A parsed request, and whose it is.
 #[derive(Debug, Clone)]
@@ -64,14 +64,18 @@ pub struct JobService {
 }
 
 impl JobService {
-    /// Opens the database, for this process alone, and takes back what the
-    /// former process was at when it died. Nothing is worked on before
+    /// Opens the service on these stores, and requeues what a former process
+    /// had claimed when it died. Nothing is worked on before
     /// [`JobService::start`].
     ///
     /// # Errors
-    /// Another process works on the database, or it cannot be opened.
-    pub async fn open(config: JobsConfig, ports: Ports) -> Result<Self, StoreError> {
-        let shared = Shared::open(config, ports).await?;
+    /// The stores cannot be read or written.
+    pub async fn open(
+        config: JobsConfig,
+        ports: Ports,
+        stores: Stores,
+    ) -> Result<Self, StoreError> {
+        let shared = Shared::open(config, ports, stores).await?;
         Ok(Self {
             shared: Arc::new(shared),
         })
@@ -109,7 +113,7 @@ impl JobService {
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
-        Ok(self.shared.queue.find(Some(key), id).await?)
+        Ok(self.shared.stores.jobs.find(Some(key), id).await?)
     }
 
     /// How long it will take until the job has ended, from the measured time
@@ -141,7 +145,11 @@ impl JobService {
         let shared = Arc::clone(&self.shared);
         context::to_the_end(async move {
             let now = shared.ports.clock.now();
-            let cleared = shared.queue.clear(whose, &erase::cancelled(), now).await?;
+            let cleared = shared
+                .stores
+                .jobs
+                .clear(whose, &erase::cancelled(), now)
+                .await?;
             for job in &cleared {
                 shared.tell_end(job);
             }
@@ -200,7 +208,7 @@ impl JobService {
     /// the last seconds.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {
-        self.shared.store.health.fault()
+        self.shared.stores.health.fault()
     }
 
     /// Takes no more jobs in, and lets the worker claim none.
@@ -215,7 +223,7 @@ impl JobService {
 
     /// Closes the database, after the last request was answered.
     pub async fn close(&self) {
-        self.shared.store.close().await;
+        self.shared.stores.health.close().await;
     }
 }
 

@@ -10,16 +10,17 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use facegen_core::fake::paint;
+use facegen_core::job::Failure;
+use facegen_core::key::KeyRole;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
     Clock, ErrorCode, FileKind, GenerationInput, JobState, ObjectName, RawGenerationRequest,
     StorageError, Timestamp,
 };
+use facegen_store::SqliteStore;
+use facegen_store::sqlite::testing::{Count, Rows};
 
 use super::*;
-use crate::job::Failure;
-use crate::key::KeyRole;
-use crate::store::Store;
 use crate::testing::{
     World, count, end_of, first_file, inline, new_key, parse, raw, request, submission,
 };
@@ -31,11 +32,8 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
     service.submit(submission).await.unwrap()
 }
 
-fn queued(store: &Store) -> impl Future<Output = i64> {
-    count(
-        store,
-        "SELECT count(*) FROM generations WHERE state = 'queued'",
-    )
+fn queued(store: &Rows) -> impl Future<Output = i64> {
+    count(store, Count::JobsIn("queued"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +120,7 @@ async fn an_unreadable_photograph_makes_no_job() {
     assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
     assert_eq!(error.to_string(), "face_image is truncated or damaged");
     let store = world.store().await;
-    assert_eq!(count(&store, "SELECT count(*) FROM generations").await, 0);
+    assert_eq!(count(&store, Count::Jobs).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -158,7 +156,7 @@ async fn the_bound_of_the_queue_is_exact() {
     assert_eq!(ids.len(), 10);
     let store = world.store().await;
     assert_eq!(queued(&store).await, 10);
-    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 10);
+    assert_eq!(count(&store, Count::Photos).await, 10);
 }
 
 #[tokio::test]
@@ -203,7 +201,7 @@ async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
     let service = world.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "before").await;
-    service.set_read_only(true).await;
+    world.store().await.set_read_only(true).await;
     let error = service
         .submit(submission(key, request("refused")))
         .await
@@ -212,7 +210,7 @@ async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
     assert_eq!(error.code(), ErrorCode::Unavailable);
     assert!(service.cancel(key, job.id).await.is_err());
     assert!(service.find(key, job.id).await.unwrap().is_some());
-    service.set_read_only(false).await;
+    world.store().await.set_read_only(false).await;
     submit(&service, key, "after").await;
 
     service.close().await;
@@ -229,7 +227,7 @@ async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
 async fn a_second_process_is_refused() {
     let world = World::new();
     let service = world.open().await;
-    let error = JobService::open(world.config(), world.ports()).await;
+    let error = SqliteStore::open_exclusive(&world.database()).await;
     assert!(matches!(error, Err(StoreError::InUse(path)) if path == world.database()));
     drop(service);
     world.open().await;
@@ -241,10 +239,7 @@ async fn ids_stay_within_31_bits() {
     let service = world.open().await;
     let key = new_key(&service).await;
     submit(&service, key, "first").await;
-    sqlx::query("UPDATE sqlite_sequence SET seq = 2147483646 WHERE name = 'generations'")
-        .execute(&service.shared.store.writer)
-        .await
-        .unwrap();
+    world.store().await.use_up_numbers().await;
     let last = submit(&service, key, "last").await;
     assert_eq!(last.id.get(), JobId::MAX);
     let error = service
@@ -254,7 +249,7 @@ async fn ids_stay_within_31_bits() {
     assert!(matches!(error, JobError::Store(_)));
     let store = world.store().await;
     assert_eq!(queued(&store).await, 2);
-    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 2);
+    assert_eq!(count(&store, Count::Photos).await, 2);
 }
 
 #[tokio::test]

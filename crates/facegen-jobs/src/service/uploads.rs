@@ -6,7 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use facegen_core::key::KeyId;
+use facegen_core::key_limits::SHORTEST_UPLOAD;
 use facegen_core::redact::FaceImage;
+use facegen_core::store::NewUpload;
 use facegen_core::{FileName, Photograph};
 
 use super::JobService;
@@ -15,9 +18,6 @@ use crate::context::decoding::Encoded;
 use crate::context::{self, Shared};
 use crate::error::JobError;
 use crate::files::upload_object::object;
-use crate::key::KeyId;
-use crate::key_limits::SHORTEST_UPLOAD;
-use crate::store::uploads::NewUpload;
 
 /// A picture that a caller sends.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
     if shared.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
-    shared.store.health.ensure_kept()?;
+    shared.stores.health.ensure_kept()?;
     let Upload { key, image } = upload;
     let limit = shared.config().key_limits.upload_bytes;
     check_room(shared, key, limit).await?;
@@ -67,13 +67,13 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
         created_at,
         expires_at: created_at + shared.config().keep_pictures,
     };
-    let Some(id) = shared.store.insert_upload(&new, limit).await? else {
+    let Some(id) = shared.stores.uploads.insert(&new, limit).await? else {
         return Err(full(shared, key, limit).await?);
     };
     let object = object(new.file_prefix);
     if let Err(error) = shared.ports.images.put(&object, png).await {
         // Without its file the row would only take room.
-        shared.store.delete_upload(id.into()).await?;
+        shared.stores.uploads.delete(id.into()).await?;
         return Err(JobError::NotStored(error));
     }
     let file = object.file;
@@ -84,7 +84,7 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
 /// decoding.
 async fn check_room(shared: &Shared, key: KeyId, limit: u64) -> Result<(), JobError> {
     let now = shared.ports.clock.now();
-    let (kept, _) = shared.store.kept_uploads(key, now).await?;
+    let (kept, _) = shared.stores.uploads.kept(key, now).await?;
     if limit > 0 && kept + SHORTEST_UPLOAD > limit {
         return Err(full(shared, key, limit).await?);
     }
@@ -94,7 +94,7 @@ async fn check_room(shared: &Shared, key: KeyId, limit: u64) -> Result<(), JobEr
 /// There is room when the first of what is there goes.
 async fn full(shared: &Shared, key: KeyId, limit: u64) -> Result<JobError, JobError> {
     let now = shared.ports.clock.now();
-    let (_, first) = shared.store.kept_uploads(key, now).await?;
+    let (_, first) = shared.stores.uploads.kept(key, now).await?;
     let retry_after = first.map_or(Duration::ZERO, |first| first.since(now));
     Ok(JobError::UploadsFull { limit, retry_after })
 }

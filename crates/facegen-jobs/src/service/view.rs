@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::JobState;
-use tokio::sync::broadcast::Receiver;
+use facegen_core::job::{Job, JobId};
+use facegen_core::key::KeyId;
+use facegen_core::store::{Event, Subscription};
 use tokio::time::sleep;
 
 use super::JobService;
-use super::watch::told;
 use crate::context::Shared;
 use crate::error::JobError;
-use crate::job::{Job, JobId};
-use crate::key::KeyId;
 
 /// How often one looks for what nobody tells of: a place in the queue.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -58,14 +57,14 @@ impl JobService {
         before: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<Job>, JobError> {
-        Ok(self.shared.queue.page(key, before, limit).await?)
+        Ok(self.shared.stores.jobs.page(key, before, limit).await?)
     }
 
     /// Watches a job; who may is found out by the first look.
     #[must_use]
     pub fn watch(&self, key: KeyId, id: JobId) -> JobWatch {
         JobWatch {
-            ended: self.shared.ended.subscribe(),
+            events: self.shared.stores.events.subscribe(),
             shared: Arc::clone(&self.shared),
             key,
             id,
@@ -75,11 +74,11 @@ impl JobService {
 }
 
 async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
-    let Some(job) = shared.queue.find(Some(key), id).await? else {
+    let Some(job) = shared.stores.jobs.find(Some(key), id).await? else {
         return Ok(None);
     };
     let position = match job.state {
-        JobState::Queued => Some(shared.queue.position(id).await?),
+        JobState::Queued => Some(shared.stores.jobs.position(id).await?),
         JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
     let steps = shared.in_hand.steps(id);
@@ -87,7 +86,7 @@ async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>,
     Ok(Some(JobView {
         eta: super::watch::estimate(shared, &job).await?,
         position,
-        steps: steps.map(|steps| *steps.borrow()),
+        steps,
         job,
     }))
 }
@@ -98,7 +97,7 @@ pub struct JobWatch {
     shared: Arc<Shared>,
     key: KeyId,
     id: JobId,
-    ended: Receiver<JobId>,
+    events: Box<dyn Subscription>,
     last: Option<JobView>,
 }
 
@@ -117,8 +116,6 @@ impl JobWatch {
             return Ok(None);
         }
         loop {
-            // Before the look, so that no step falls in between.
-            let steps = self.shared.in_hand.steps(self.id);
             let stopped = self.shared.stopped.is_cancelled();
             let Some(view) = view(&self.shared, self.key, self.id).await? else {
                 return Ok(None);
@@ -130,20 +127,24 @@ impl JobWatch {
             if stopped {
                 return Ok(None);
             }
-            let stepped = async {
-                let Some(mut steps) = steps else {
-                    return std::future::pending().await;
-                };
-                // An error says that the job is not in hand any more.
-                let _ = steps.changed().await;
-            };
+            let id = self.id;
+            let events = &mut self.events;
+            let changed = async { while !may_change(events.next().await, id) {} };
             tokio::select! {
-                () = stepped => {}
-                () = told(&mut self.ended, self.id) => {}
+                () = changed => {}
                 () = sleep(LOOK_EVERY) => {}
                 () = self.shared.stopped.cancelled() => {}
             }
         }
+    }
+}
+
+/// Whether the event may have changed what is seen of this job.
+fn may_change(event: Event, id: JobId) -> bool {
+    match event {
+        Event::JobEnded(job) | Event::Progress { job, .. } => job == id,
+        Event::Missed => true,
+        Event::JobQueued | Event::DeliveryDue(_) | Event::JobCancelled(_) => false,
     }
 }
 

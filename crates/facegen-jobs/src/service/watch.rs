@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use facegen_core::JobState;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use facegen_core::job::{Job, JobId};
+use facegen_core::store::cost;
+use facegen_core::store::{Event, Subscription};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::context::Shared;
 use crate::error::JobError;
-use crate::job::{Job, JobId};
-use crate::queue::cost;
 
 /// How often a waiter looks for itself, should it not be told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,18 +23,18 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// See [`JobService::wait`](super::JobService::wait).
 pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<Job, JobError> {
     // Before the first look, so that no end falls in between.
-    let mut ended = shared.ended.subscribe();
+    let mut events = shared.stores.events.subscribe();
     let deadline = Instant::now() + limit.min(LONGEST_WAIT);
     loop {
         // Before the look at the row, so that no end falls in between.
         let last_look = shared.stopped.is_cancelled() || Instant::now() >= deadline;
-        let job = shared.queue.find(None, id).await?;
+        let job = shared.stores.jobs.find(None, id).await?;
         let job = job.ok_or_else(|| JobError::BrokeDown("the job is not there"))?;
         if job.state.is_final() || last_look {
             return Ok(job);
         }
         tokio::select! {
-            () = told(&mut ended, id) => {}
+            () = ended(&mut *events, id) => {}
             () = sleep(LOOK_EVERY) => {}
             () = sleep_until(deadline) => {}
             () = shared.stopped.cancelled() => {}
@@ -43,16 +42,9 @@ pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<
     }
 }
 
-/// Returns when the end of this job is told, never if that was missed.
-pub(super) async fn told(ended: &mut Receiver<JobId>, id: JobId) {
-    loop {
-        match ended.recv().await {
-            Ok(other) if other != id => {}
-            Ok(_) => return,
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
-    }
+/// Returns when this job has ended, or may have.
+async fn ended(events: &mut dyn Subscription, id: JobId) {
+    while !matches!(events.next().await, Event::JobEnded(ended) if ended == id) {}
 }
 
 /// See [`JobService::estimate`](super::JobService::estimate).
@@ -60,7 +52,7 @@ pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, Job
     if job.state.is_final() {
         return Ok(Duration::ZERO);
     }
-    let load = shared.queue.load_before(job.id).await?;
+    let load = shared.stores.jobs.load_before(job.id).await?;
     let runs = job.state == JobState::Running;
     // Running jobs go through the engine in the order of their ids.
     let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
@@ -74,7 +66,7 @@ pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, Job
 
 /// See [`JobService::backlog`](super::JobService::backlog).
 pub(super) async fn backlog(shared: &Shared) -> Result<Duration, JobError> {
-    let load = shared.queue.load().await?;
+    let load = shared.stores.jobs.load().await?;
     if load.waiting == 0 {
         return Ok(Duration::ZERO);
     }

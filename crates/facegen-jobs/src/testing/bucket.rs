@@ -60,7 +60,7 @@ impl FakeBucket {
             bucket: Some(bucket),
             ..world.ports()
         };
-        JobService::open(world.config(), ports).await.unwrap()
+        world.open_with(world.config(), ports).await
     }
 }
 

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use facegen_core::job::{FaceOrigin, Stages, millis};
+use facegen_core::store::StoreError;
+use facegen_core::store::{Claim, Event, PictureLocation, cost};
 use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
 };
@@ -20,12 +23,9 @@ use crate::context::Shared;
 use crate::context::engine_start_times::Turn;
 use crate::context::running_jobs::Held;
 use crate::engine_thread::{Generation, GenerationEvent};
-use crate::job::{FaceOrigin, Stages, millis};
 use crate::metrics::{self, Stage};
 use crate::ports::Checkpoint;
-use crate::queue::{Claim, Place, cost};
 use crate::retry::retry;
-use crate::store::StoreError;
 
 /// One attempt at one job.
 pub(super) struct Attempt {
@@ -87,7 +87,7 @@ impl Attempt {
             }
             Stop::HandBack => ending::release(shared, claim).await,
             Stop::EngineLost => {
-                shared.note_death_from_inside();
+                shared.stores.health.record_death_from_inside();
                 tracing::error!("a job is left to the next start");
             }
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
@@ -107,7 +107,8 @@ impl Attempt {
             let lease_until = self.shared.ports.clock.now() + self.shared.config().lease;
             match self
                 .shared
-                .queue
+                .stores
+                .jobs
                 .heartbeat(self.claim.fence, lease_until)
                 .await
             {
@@ -164,7 +165,7 @@ impl Attempt {
         }
         let request = self.request().clone();
         let fitted = request.fitted_to(face.width(), face.height());
-        let write = || self.shared.queue.fit(self.claim.fence, &fitted);
+        let write = || self.shared.stores.jobs.fit(self.claim.fence, &fitted);
         self.write("fit a job to its photograph", write).await?;
         self.held.costs(cost(&fitted));
         // Nobody else sets it.
@@ -175,7 +176,7 @@ impl Attempt {
     /// Notes that the engine gets the job, so that it alone is suspect should the
     /// process die over it.
     async fn enter(&self) -> Result<(), Stop> {
-        let write = || self.shared.queue.enter(self.claim.fence);
+        let write = || self.shared.stores.jobs.enter(self.claim.fence);
         self.write("note that the engine gets a job", write).await
     }
 
@@ -242,6 +243,8 @@ impl Attempt {
         let now = self.shared.ports.clock.monotonic();
         self.shared.pace().step(units, now);
         self.held.progress(step, steps);
+        let job = self.claim.job.id;
+        self.shared.publish(Event::Progress { job, step, steps });
         self.at(Checkpoint::Denoising);
     }
 
@@ -259,7 +262,7 @@ impl Attempt {
         })
     }
 
-    async fn store(&self, files: Files) -> Result<Place, Stop> {
+    async fn store(&self, files: Files) -> Result<PictureLocation, Stop> {
         let begin = Instant::now();
         self.storing.store(true, Ordering::Release);
         let stored = pictures::store(&self.shared, &self.claim, files).await;

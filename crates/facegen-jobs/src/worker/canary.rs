@@ -15,7 +15,7 @@ pub(super) async fn stores_work(shared: &Shared) -> bool {
     let stored = images.put(&object, vec![0; BYTES]).await;
     // One that was not stored may still have left something.
     let deleted = images.delete(&object).await;
-    stored.and(deleted).is_ok() && shared.store.health.fault().is_none()
+    stored.and(deleted).is_ok() && shared.stores.health.fault().is_none()
 }
 
 /// An object that no job has: its prefix is not random.

@@ -1,14 +1,14 @@
 //! What is written when an attempt is over.
 
 use facegen_core::JobState;
+use facegen_core::job::Failure;
+use facegen_core::store::{Claim, Success};
 
 use super::failures;
 use super::outcome::Made;
 use super::pictures;
 use crate::context::Shared;
-use crate::job::Failure;
 use crate::ports::Checkpoint;
-use crate::queue::{Claim, Success};
 use crate::retry::retry;
 
 /// Makes the stored pictures the job's.
@@ -24,7 +24,7 @@ pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
         verdicts: made.verdicts,
     };
     let patience = patience(shared);
-    let finish = || shared.queue.finish(claim.fence, &success);
+    let finish = || shared.stores.jobs.finish(claim.fence, &success);
     match retry(patience, "finish a job", finish).await {
         Ok(true) => tell_success(shared, claim, &success),
         Ok(false) => settle_lost_finish(shared, claim, &success).await,
@@ -36,7 +36,7 @@ pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
 /// The job is not this attempt's any more, unless this very attempt finished
 /// it and only the store's answer was lost.
 async fn settle_lost_finish(shared: &Shared, claim: &Claim, success: &Success) {
-    match shared.queue.find(None, claim.job.id).await {
+    match shared.stores.jobs.find(None, claim.job.id).await {
         Ok(Some(job)) if job.state == JobState::Succeeded && job.attempt == claim.fence.attempt => {
             tell_success(shared, claim, success);
         }
@@ -66,7 +66,7 @@ pub(super) async fn break_down(shared: &Shared, claim: &Claim) {
 /// False when nothing was written.
 async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool {
     let now = shared.ports.clock.now();
-    let fail = || shared.queue.fail(claim.fence, &failure, now);
+    let fail = || shared.stores.jobs.fail(claim.fence, &failure, now);
     match retry(patience(shared), "fail a job", fail).await {
         Ok(true) => {
             tracing::info!(code = %failure.code, "a job failed");
@@ -86,7 +86,7 @@ async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool
 
 /// Gives the job back unharmed.
 pub(super) async fn release(shared: &Shared, claim: &Claim) {
-    let release = || shared.queue.release(claim.fence);
+    let release = || shared.stores.jobs.release(claim.fence);
     match retry(patience(shared), "give a job back", release).await {
         Ok(true) => tracing::info!("a job waits again"),
         Ok(false) => tracing::info!("a job ended before it could be given back"),

@@ -3,7 +3,7 @@
 
 use facegen_core::{BackendError, ErrorCode, FaceError};
 
-use crate::job::Failure;
+use facegen_core::job::Failure;
 
 /// The task of the job panicked.
 pub(super) fn broke_down() -> Failure {

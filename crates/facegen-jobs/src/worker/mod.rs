@@ -41,6 +41,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::Timestamp;
+use facegen_core::store::StoreError;
+use facegen_core::store::{Claim, ClaimScope, DeadWorkers};
+use facegen_core::store::{Event, Subscription};
+use futures_util::FutureExt as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -49,8 +53,6 @@ use tracing::Instrument as _;
 use crate::broken_task;
 use crate::context::{AT_ONCE, Shared};
 use crate::metrics;
-use crate::queue::{Claim, Hands, Workers};
-use crate::store::StoreError;
 use attempt::Attempt;
 use outcome::Ended;
 
@@ -115,16 +117,14 @@ impl Worker {
         let _gone = self.engine_gone.clone().drop_guard();
         let _stopped = self.shared.stopped.clone().drop_guard();
         let shared = Arc::clone(&self.shared);
+        // Before the first look for work, so that no event falls in between.
+        let mut events = shared.stores.events.subscribe();
         while !(shared.draining.is_cancelled() && self.tasks.is_empty()) {
-            // Before the look for work, so that no call falls in between.
-            let woken = shared.work.notified();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
             if let Err(error) = self.look_after_queue().await {
                 tracing::error!(%error, "cannot look after the jobs");
             }
             tokio::select! {
-                () = woken => {}
+                () = woken(&mut *events, &shared) => {}
                 () = sleep(LOOK_EVERY) => {}
                 () = shared.draining.cancelled(), if !shared.draining.is_cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.put_down(ended).await,
@@ -143,7 +143,7 @@ impl Worker {
         self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
-        metrics::queue_depth(self.shared.queue.depth().await?);
+        metrics::queue_depth(self.shared.stores.jobs.depth().await?);
         Ok(())
     }
 
@@ -159,16 +159,19 @@ impl Worker {
         self.last_reclaim = now;
         // Not the ones in hand, even if the clock was set forward just now.
         for fence in self.shared.in_hand.fences() {
-            self.shared.queue.heartbeat(fence, now + lease).await?;
+            self.shared
+                .stores
+                .jobs
+                .heartbeat(fence, now + lease)
+                .await?;
         }
-        self.shared.reclaim(Workers::Lapsed, now).await
+        self.shared.reclaim(&DeadWorkers::Expired, now).await
     }
 
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
-        while let Some(hands) = self.free_hands() {
+        while let Some(scope) = self.claim_scope() {
             let now = self.shared.ports.clock.now();
-            let lease_until = now + self.shared.config().lease;
-            match self.shared.queue.claim(hands, now, lease_until).await? {
+            match self.claim(scope, now).await? {
                 Some(claim) => self.begin(claim, now),
                 None => break,
             }
@@ -176,8 +179,14 @@ impl Worker {
         Ok(())
     }
 
+    async fn claim(&self, scope: ClaimScope, now: Timestamp) -> Result<Option<Claim>, StoreError> {
+        let Shared { stores, worker, .. } = &*self.shared;
+        let lease_until = now + self.shared.config().lease;
+        stores.jobs.claim(scope, worker, now, lease_until).await
+    }
+
     /// What may be claimed now; `None`: nothing.
-    fn free_hands(&self) -> Option<Hands> {
+    fn claim_scope(&self) -> Option<ClaimScope> {
         let claims = !self.shared.draining.is_cancelled()
             && self.shared.engine.is_ready()
             && !self.alone
@@ -187,18 +196,18 @@ impl Worker {
         // A job that may break down only once cannot risk a neighbour's fate.
         let shares = self.shared.config().max_attempts > 1;
         if claims && self.tasks.is_empty() {
-            Some(Hands::Empty)
+            Some(ClaimScope::Any)
         } else if !(claims && shares && others < AT_ONCE) {
             None
         } else if fetching < FETCHING_AT_ONCE {
-            Some(Hands::Busy)
+            Some(ClaimScope::Unsuspected)
         } else {
-            Some(Hands::Fetching)
+            Some(ClaimScope::UnsuspectedInline)
         }
     }
 
     fn begin(&mut self, claim: Claim, now: Timestamp) {
-        self.alone = claim.breakdowns > 0;
+        self.alone = claim.crash_count > 0;
         if claim.fence.attempt == 1 {
             metrics::queue_wait(now.since(claim.job.created_at));
         }
@@ -257,5 +266,26 @@ impl Worker {
             self.alone = false;
             self.shared.pace().rest();
         }
+    }
+}
+
+/// Returns when there may be a job to claim. Stops the work on jobs that are
+/// cancelled meanwhile.
+async fn woken(events: &mut dyn Subscription, shared: &Shared) {
+    while !is_wake_up(events.next().await, shared) {}
+    // One look is enough for all that is there.
+    while let Some(event) = events.next().now_or_never() {
+        is_wake_up(event, shared);
+    }
+}
+
+fn is_wake_up(event: Event, shared: &Shared) -> bool {
+    match event {
+        Event::JobQueued | Event::JobEnded(_) | Event::Missed => true,
+        Event::JobCancelled(id) => {
+            shared.in_hand.cancel(id);
+            false
+        }
+        Event::DeliveryDue(_) | Event::Progress { .. } => false,
     }
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use facegen_core::SafetyVerdict;
 
-use crate::job::Stages;
-use crate::queue::Place;
+use facegen_core::job::Stages;
+use facegen_core::store::PictureLocation;
 
 /// What an attempt made.
 pub(super) struct Made {
     /// When the engine began with it, by the monotonic clock.
     pub(super) began: Duration,
     /// Where the pictures are.
-    pub(super) place: Place,
+    pub(super) place: PictureLocation,
     /// About the photograph and the pictures.
     pub(super) warnings: Vec<String>,
     /// How long each stage took.

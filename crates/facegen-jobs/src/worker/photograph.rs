@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use facegen_core::face::own_file;
+use facegen_core::job::{FaceOrigin, Job};
 use facegen_core::redact::FaceImage;
+use facegen_core::store::Event;
 use facegen_core::{ErrorCode, FaceError, FileName, Photograph};
 use tokio::time::timeout;
 
@@ -13,7 +15,6 @@ use super::stop::{Stop, of_face};
 use crate::context::decoding::Encoded;
 use crate::error::JobError;
 use crate::files;
-use crate::job::{FaceOrigin, Job};
 use crate::metrics::{self, Stage};
 use crate::retry::retry;
 
@@ -34,7 +35,7 @@ impl Attempt {
         metrics::stage(Stage::FaceFetch, begin.elapsed());
         self.held.fetched();
         // There is room for another.
-        self.shared.work.notify_one();
+        self.shared.publish(Event::JobQueued);
         image.map(Some)
     }
 
@@ -84,7 +85,7 @@ impl Attempt {
         let image = match fetched {
             Some(image) => image,
             None => {
-                let read = || self.shared.queue.photograph(*id);
+                let read = || self.shared.stores.jobs.photograph(*id);
                 let image = retry(self.shared.config().lease, "read a photograph", read).await;
                 let image = image.map_err(|error| {
                     tracing::error!(%error, "cannot read the photograph of a job");

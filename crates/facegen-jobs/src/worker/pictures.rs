@@ -4,13 +4,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use facegen_core::store::{Claim, PictureLocation};
 use facegen_core::{FileKind, FileName, ObjectName, Picture, StorageError};
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
 use crate::context::Shared;
 use crate::ports::PictureEncoder;
-use crate::queue::{Claim, Place};
 use crate::retry::retry;
 
 /// The files of a job.
@@ -24,7 +24,7 @@ pub(super) async fn store(
     shared: &Shared,
     claim: &Claim,
     files: Files,
-) -> Result<Place, StorageError> {
+) -> Result<PictureLocation, StorageError> {
     let destination = shared.buckets.of(claim.job.key).await;
     let upload = match destination {
         Ok(None) => false,
@@ -43,7 +43,7 @@ pub(super) async fn store(
         let put = || shared.ports.images.put(&object, bytes.clone());
         retry(lease, "store a picture", put).await?;
     }
-    Ok(Place::Folder {
+    Ok(PictureLocation::Folder {
         expires_at: shared.ports.clock.now() + shared.config().keep_pictures,
         upload,
     })
@@ -80,7 +80,7 @@ async fn in_bucket(
     claim: &Claim,
     destination: &Destination,
     files: &Files,
-) -> Option<Place> {
+) -> Option<PictureLocation> {
     if destination.rests(shared.ports.clock.monotonic()) {
         return None;
     }
@@ -98,7 +98,7 @@ async fn in_bucket(
         Ok(()) => {
             destination.worked();
             let link_base = bucket.link_base.clone();
-            Some(Place::Bucket { link_base })
+            Some(PictureLocation::Bucket { link_base })
         }
         Err(error) => {
             tracing::warn!(%error, "the bucket fails, pictures are served from here and uploaded later");

@@ -1,9 +1,9 @@
 //! Why an attempt made no pictures.
 
+use facegen_core::job::Failure;
 use facegen_core::{BackendError, FaceError};
 
 use super::failures;
-use crate::job::Failure;
 
 /// Why an attempt made no pictures.
 pub(super) enum Stop {

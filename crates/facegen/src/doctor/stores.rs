@@ -1,11 +1,9 @@
 //! The data folder, the database and the bucket.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result, ensure};
-use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName, SystemClock};
-use facegen_jobs::Keys;
+use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName};
 use facegen_outbound::{Canary, FolderStore};
+use facegen_store::SqliteStore;
 
 use super::Report;
 use crate::config::Config;
@@ -60,10 +58,11 @@ async fn folder(config: &Config) -> Result<()> {
 /// and those that have buckets.
 async fn database(config: &Config) -> Result<(usize, u64)> {
     let database = config.database();
-    let keys = Keys::open(&database, Arc::new(SystemClock))
-        .await
-        .with_context(|| format!("cannot open {}", database.display()))?;
-    Ok((keys.list().await?.len(), keys.count_buckets().await?))
+    let store = SqliteStore::open(&database).await;
+    let store = store.with_context(|| format!("cannot open {}", database.display()))?;
+    let stores = store.into_stores();
+    let keys = stores.keys.list().await?;
+    Ok((keys.len(), stores.buckets.count().await?))
 }
 
 /// `None` when the settings name no bucket.

@@ -1,7 +1,8 @@
 //! The key with which everything begins.
 
 use anyhow::Context;
-use facegen_jobs::{KeyRole, Keys};
+use facegen_core::KeyRole;
+use facegen_jobs::Keys;
 
 use crate::config::environment::Environment;
 use crate::failure::Failure;

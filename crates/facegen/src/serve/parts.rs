@@ -5,8 +5,9 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result, anyhow};
 use facegen_api::{ApiConfig, ApiSettings, Capabilities, SafetyChecking};
+use facegen_core::KeyLimits;
 use facegen_engine::{DeviceChoice, LoadOptions, Preset, SafetyPolicy};
-use facegen_jobs::{JobsConfig, KeyLimits};
+use facegen_jobs::JobsConfig;
 use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
 
 use crate::config::Config;
@@ -58,7 +59,6 @@ pub(super) fn api_settings(config: &Config, preset: &Preset) -> Result<ApiSettin
 /// What the jobs go by.
 pub(super) fn jobs_config(config: &Config) -> JobsConfig {
     JobsConfig {
-        database: config.database(),
         queue_limit: config.queue.limit.get(),
         lease: seconds(config.queue.lease_seconds),
         heartbeat: seconds(config.queue.heartbeat_seconds),

@@ -7,6 +7,7 @@ use facegen_core::{Backend, Clock, Picture, SystemClock};
 use facegen_engine::{CandleBackend, EngineError, encode_generated, encode_png};
 use facegen_jobs::{JobService, MasterKey, Observer, PictureEncoder, Ports};
 use facegen_outbound::{FolderStore, HttpWebhooks};
+use facegen_store::SqliteStore;
 
 use super::bucket;
 use super::live::Live;
@@ -54,10 +55,10 @@ pub(super) async fn open_jobs(
         clock,
         observer: observer(config)?,
     };
-    let jobs = JobService::open(jobs_config(config), ports)
-        .await
-        .with_context(|| cannot_use(folder))?;
-    Ok(jobs)
+    let store = SqliteStore::open_exclusive(&config.database()).await;
+    let stores = store.with_context(|| cannot_use(folder))?.into_stores();
+    let jobs = JobService::open(jobs_config(config), ports, stores).await;
+    jobs.with_context(|| cannot_use(folder))
 }
 
 /// The secret with which those of keys are kept: the one that the environment

@@ -3,7 +3,8 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use facegen_jobs::{DeliveryRecord, Replay};
+use facegen_core::store::DeliveryRecord;
+use facegen_jobs::Replay;
 
 use super::{Part, PartQuery, part};
 use crate::ApiError;

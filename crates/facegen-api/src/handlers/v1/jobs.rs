@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use facegen_jobs::JobId;
+use facegen_core::JobId;
 use tracing::Span;
 
 use super::{Part, PartQuery, part};

@@ -1,6 +1,6 @@
 //! All about one delivery.
 
-use facegen_jobs::DeliveryRecord;
+use facegen_core::store::DeliveryRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 

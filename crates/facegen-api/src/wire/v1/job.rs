@@ -1,7 +1,8 @@
 //! All about one job.
 
+use facegen_core::{Job, Stages};
 use facegen_core::{JobState, SafetyVerdict, Timestamp};
-use facegen_jobs::{Erased, Job, JobView, Stages};
+use facegen_jobs::{Erased, JobView};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -5,10 +5,8 @@ use super::*;
 use crate::testing::told_to;
 
 /// The most webhooks under way of one key and to one receiver.
-const BUSIEST_KEY: &str = "SELECT max(sending) FROM
-    (SELECT count(*) AS sending FROM deliveries WHERE state = 'running' GROUP BY key_id)";
-const BUSIEST_RECEIVER: &str = "SELECT max(sending) FROM
-    (SELECT count(*) AS sending FROM deliveries WHERE state = 'running' GROUP BY receiver)";
+const BUSIEST_KEY: Count = Count::BusiestKey;
+const BUSIEST_RECEIVER: Count = Count::BusiestReceiver;
 
 async fn keys(service: &JobService, count: usize) -> Vec<KeyId> {
     let mut keys = Vec::new();
@@ -27,9 +25,12 @@ async fn ended(service: &JobService, key: KeyId, receiver: &str) {
     service.cancel(key, job.id).await.unwrap();
 }
 
-async fn next(store: &Store, line: &Line, world: &World) -> Option<Delivery> {
+async fn next(store: &Rows, line: &DeliveryFilter, world: &World) -> Option<Delivery> {
     let now = world.clock.now();
-    store.claim_delivery(line, now, now + LEASE).await.unwrap()
+    let deliveries = store.stores().deliveries;
+    let worker = worker();
+    let claimed = deliveries.claim(line, &worker, now, now + LEASE);
+    claimed.await.unwrap()
 }
 
 #[tokio::test]
@@ -97,7 +98,9 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
         turns.push(delivery.key);
         let now = world.clock.now();
         store
-            .postpone_delivery(&delivery, "busy", now)
+            .stores()
+            .deliveries
+            .postpone(&delivery, "busy", now)
             .await
             .unwrap();
     }
@@ -148,7 +151,7 @@ async fn a_line_leaves_out_keys_and_receivers() {
         ended(&service, first, receiver).await;
     }
     ended(&service, second, "b.example:8080").await;
-    let line = Line {
+    let line = DeliveryFilter {
         without_receivers: vec!["b.example:8080".to_owned()],
         ..webhooks(true)
     };
@@ -160,7 +163,7 @@ async fn a_line_leaves_out_keys_and_receivers() {
         );
     }
     assert_eq!(next(&store, &line, &world).await, None);
-    let line = Line {
+    let line = DeliveryFilter {
         without_keys: vec![first.get()],
         ..webhooks(true)
     };

@@ -5,7 +5,7 @@ use facegen_core::redact::FaceImage;
 use super::*;
 use crate::service::{Upload, Uploaded};
 
-const UPLOADS: &str = "SELECT count(*) FROM uploads";
+const UPLOADS: Count = Count::Uploads;
 
 async fn upload(service: &JobService, key: KeyId) -> Uploaded {
     let upload = Upload {
@@ -70,15 +70,14 @@ async fn what_cannot_be_deleted_is_tried_again() {
         inner: world.images.clone(),
         keeps: Arc::clone(&keeps),
     });
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let key = new_key(&service).await;
     let locked = upload(&service, key).await;
     upload(&service, key).await;
     upload(&service, key).await;
     keeps.set(locked.file.prefix).unwrap();
     let store = world.store().await;
-    let damage = sqlx::query("UPDATE uploads SET file_prefix = 'x' WHERE id = 2");
-    damage.execute(&store.writer).await.unwrap();
+    store.damage_upload(2).await;
     world.clock.advance(DAY);
     clean(&world, &service).await;
     assert_eq!(count(&store, UPLOADS).await, 2);

@@ -3,6 +3,8 @@
 use facegen_core::BucketDetails;
 use facegen_core::redact::{SafeUrl, Secret};
 
+use facegen_core::store::{ClaimScope, WorkerId};
+
 use super::*;
 use crate::testing::with_webhook;
 
@@ -19,9 +21,8 @@ async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_recei
         let service = service.clone();
         tokio::spawn(async move { service.wait(job.id, Duration::MAX).await })
     };
-    while service.shared.ended.receiver_count() == 0 {
-        tokio::task::yield_now().await;
-    }
+    // Long enough to subscribe; the end is seen without it too, only later.
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(service.clear_queue(Some(key)).await.unwrap(), 1);
     let ended = waiter.await.unwrap().unwrap();
     assert_eq!(ended.state, JobState::Cancelled);
@@ -80,9 +81,9 @@ async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
     assert_eq!(service.backlog().await.unwrap(), Duration::from_secs(20));
     let now = world.clock.now();
     for left in [20, 0] {
-        let queue = &service.shared.queue;
-        queue
-            .claim(crate::queue::Hands::Empty, now, now)
+        let worker = WorkerId::new("a");
+        let jobs = &service.shared.stores.jobs;
+        jobs.claim(ClaimScope::Any, &worker, now, now)
             .await
             .unwrap();
         let backlog = service.backlog().await.unwrap();
@@ -133,7 +134,7 @@ async fn an_engine_that_is_taken_away_loses_no_job() {
     drop(detaching);
     world.control.open();
     let all_wait = async {
-        while service.shared.queue.depth().await.unwrap() < 3 {
+        while service.shared.stores.jobs.depth().await.unwrap() < 3 {
             tokio::task::yield_now().await;
         }
     };

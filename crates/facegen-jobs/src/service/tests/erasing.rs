@@ -1,7 +1,8 @@
 //! What is left of a job that was erased.
 
+use facegen_core::idempotency::Idempotency;
+
 use super::*;
-use crate::idempotency::Idempotency;
 use crate::testing::PATIENCE;
 
 /// What only the request of these tests holds.
@@ -36,9 +37,9 @@ fn marked(key: KeyId) -> Submission {
 }
 
 /// Which of the marks are in the files of the database.
-async fn marks_left(world: &World, store: &Store) -> Vec<&'static str> {
+async fn marks_left(world: &World, store: &Rows) -> Vec<&'static str> {
     // Somebody may be reading in it.
-    while !store.truncate_log().await.unwrap() {
+    while !store.stores().housekeeping.compact().await.unwrap() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let bytes = std::fs::read(world.database()).unwrap();
@@ -49,10 +50,10 @@ async fn marks_left(world: &World, store: &Store) -> Vec<&'static str> {
         .collect()
 }
 
-async fn told(store: &Store) {
-    let ended = "SELECT count(*) FROM deliveries WHERE state = 'delivered'";
+async fn told(store: &Rows) {
+    let ended = Count::DeliveriesIn("delivered");
     let poll = async {
-        while count(store, ended).await != 1 {
+        while count(&store, ended).await != 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -93,7 +94,7 @@ async fn a_webhook_that_was_told_goes_at_once_and_is_told_no_more() {
     assert_eq!(marks_left(&world, &store).await, [""; 0]);
     let delivery = service.deliveries(key, None, 1).await.unwrap().remove(0);
     service.replay(key, &delivery.name).await.unwrap();
-    let dead = "SELECT count(*) FROM deliveries WHERE last_error = 'the job has no webhook'";
+    let dead = Count::DeliveriesFailedWith("the job has no webhook");
     let poll = async {
         while count(&store, dead).await != 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,7 +1,8 @@
 //! Requests that are sent again under one name.
 
+use facegen_core::idempotency::Idempotency;
+
 use super::*;
-use crate::idempotency::Idempotency;
 
 /// The request for this prompt, under a name.
 fn once(key: KeyId, prompt: &str) -> Submission {

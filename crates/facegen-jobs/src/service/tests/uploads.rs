@@ -40,7 +40,7 @@ async fn long_files_count_as_they_are() {
     ports.upload_encoder = Arc::new(|_| Ok(vec![0; 400_000]));
     let mut config = world.config();
     config.key_limits.upload_bytes = 1_000_000;
-    let service = JobService::open(config, ports).await.unwrap();
+    let service = world.open_with(config, ports).await;
     let key = new_key(&service).await;
     for _ in 0..2 {
         service.upload(upload(key)).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_full_key_is_refused_before_anything_is_decoded() {
     });
     let mut config = world.config();
     config.key_limits.upload_bytes = 250_000;
-    let service = JobService::open(config, ports).await.unwrap();
+    let service = world.open_with(config, ports).await;
     let key = new_key(&service).await;
     let mut kept = 0;
     for _ in 0..5 {
@@ -79,7 +79,7 @@ async fn what_cannot_be_kept_leaves_nothing() {
     let world = World::new();
     let mut ports = world.ports();
     ports.images = Arc::new(Full);
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let key = new_key(&service).await;
     let broken = Upload {
         image: FaceImage::from(b"broken".to_vec()),
@@ -93,7 +93,7 @@ async fn what_cannot_be_kept_leaves_nothing() {
     let error = service.upload(upload(key)).await.unwrap_err();
     assert!(matches!(error, JobError::Draining), "{error}");
     let store = world.store().await;
-    assert_eq!(count(&store, "SELECT count(*) FROM uploads").await, 0);
+    assert_eq!(count(&store, Count::Uploads).await, 0);
 }
 
 /// A store without any room.

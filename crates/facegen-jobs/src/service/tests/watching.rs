@@ -1,5 +1,7 @@
 //! How one waits for a job, and how long that will take.
 
+use facegen_core::store::Event;
+
 use super::*;
 use crate::ports::Checkpoint;
 
@@ -30,18 +32,18 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
         let (service, id) = (service.clone(), job.id);
         tokio::spawn(async move { service.wait(id, Duration::MAX).await })
     };
-    while service.shared.ended.receiver_count() == 0 {
-        tokio::task::yield_now().await;
-    }
+    // Long enough to subscribe.
+    tokio::time::sleep(Duration::from_millis(50)).await;
     // It ends without a word, and far more is told than a waiter can hold.
     let failure = Failure {
         code: ErrorCode::Cancelled,
         message: String::new(),
     };
-    let (queue, now) = (&service.shared.queue, world.clock.now());
+    let (queue, now) = (&service.shared.stores.jobs, world.clock.now());
     assert!(queue.cancel(key, job.id, &failure, now).await.unwrap());
     for number in 1_000..3_000 {
-        let _ = service.shared.ended.send(JobId::new(number).unwrap());
+        let job = JobId::new(number).unwrap();
+        service.shared.publish(Event::JobEnded(job));
     }
     assert_eq!(ended.await.unwrap().unwrap().state, JobState::Cancelled);
 }

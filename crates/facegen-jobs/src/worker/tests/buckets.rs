@@ -1,22 +1,21 @@
 //! Where pictures are when there is a bucket, whatever it does.
 
+use facegen_core::key::KeyRole;
 use facegen_core::{Clock, ImageStore, RawGenerationRequest};
+use facegen_store::sqlite::testing::{Count, Rows};
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::key::KeyRole;
 use crate::ports::JobsConfig;
 use crate::running::Running;
-use crate::store::Store;
 use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{PATIENCE, parse, raw};
 
-const QUEUED: &str = "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'queued'";
-const DELIVERED: &str =
-    "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'delivered'";
-const DEAD: &str = "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = 'dead'";
+const QUEUED: Count = Count::BucketUploadsIn("queued");
+const DELIVERED: Count = Count::BucketUploadsIn("delivered");
+const DEAD: Count = Count::BucketUploadsIn("dead");
 
-async fn begin(world: &World, bucket: &FakeBucket) -> (JobService, KeyId, Running, Store) {
+async fn begin(world: &World, bucket: &FakeBucket) -> (JobService, KeyId, Running, Rows) {
     let service = bucket.open(world).await;
     let key = new_key(&service).await;
     let running = service.start();
@@ -29,13 +28,15 @@ async fn made(service: &JobService, key: KeyId, prompt: &str) -> Job {
     end_of(service, job.id).await
 }
 
-async fn until(store: &Store, sql: &'static str, wanted: i64) {
+async fn until(store: &Rows, sql: Count, wanted: i64) {
     let poll = async {
-        while count(store, sql).await != wanted {
+        while count(&store, sql).await != wanted {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, poll).await.expect(sql);
+    timeout(PATIENCE, poll)
+        .await
+        .unwrap_or_else(|_| panic!("{sql:?}"));
 }
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn pictures_in_a_bucket_are_nowhere_else_and_stay() {
     // A link that was given away before the end leads there as well.
     let file = service.read(&first_file(&job)).await.unwrap();
     assert!(file.is_some());
-    let deliveries = "SELECT count(*) FROM deliveries";
+    let deliveries = Count::Deliveries;
     assert_eq!(count(&store, deliveries).await, 0);
     world.clock.advance(Duration::from_hours(25));
     assert_eq!(service.read(&first_file(&job)).await.unwrap(), file);
@@ -115,11 +116,7 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
     assert_eq!(made(&service, key, "fifth").await.link_base, None);
     bucket.set(Mood::Works);
     let hour = Duration::from_hours(1);
-    sqlx::query("UPDATE deliveries SET run_at = ? WHERE state = 'queued'")
-        .bind((world.clock.now() + hour).as_millis())
-        .execute(&store.writer)
-        .await
-        .unwrap();
+    store.postpone_deliveries(world.clock.now() + hour).await;
     world.clock.advance(Duration::from_secs(61));
     assert!(made(&service, key, "sixth").await.link_base.is_some());
     running.shutdown(Duration::ZERO).await;
@@ -133,7 +130,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
     let job = made(&service, key, "a person").await;
     let mut asked = bucket.asked.subscribe();
     for attempt in 1..=12 {
-        let run_at = count(&store, "SELECT run_at FROM deliveries").await;
+        let run_at = count(&store, Count::DueAt).await;
         let pause = run_at - world.clock.now().as_millis();
         world
             .clock
@@ -143,8 +140,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
         let _ = tried.expect("it is tried").unwrap();
         until(&store, QUEUED, 1).await;
     }
-    let waits =
-        count(&store, "SELECT run_at FROM deliveries").await - world.clock.now().as_millis();
+    let waits = count(&store, Count::DueAt).await - world.clock.now().as_millis();
     assert!((1..=720_000).contains(&waits), "{waits}");
 
     world.clock.advance(Duration::from_hours(24));
@@ -172,7 +168,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
         .unwrap();
     running.shutdown(PATIENCE).await;
     assert_eq!(count(&store, QUEUED).await, 1);
-    assert_eq!(count(&store, "SELECT attempt FROM deliveries").await, 0);
+    assert_eq!(count(&store, Count::DeliveryAttempt).await, 0);
     drop(service);
 
     bucket.set(Mood::Works);
@@ -184,8 +180,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
     drop(service);
 
     // What waits for a bucket that nobody has any more is given up.
-    let again = "UPDATE deliveries SET state = 'queued', finished_at = NULL";
-    sqlx::query(again).execute(&store.writer).await.unwrap();
+    store.requeue_deliveries().await;
     let service = world.open().await;
     let running = service.start();
     until(&store, DEAD, 1).await;
@@ -240,7 +235,7 @@ async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
     service.erase(key, job.id).await.unwrap().unwrap();
     bucket.set(Mood::Works);
 
-    let under_way = "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'running')";
+    let under_way = Count::OpenDeliveries;
     until(&store, under_way, 0).await;
     assert_eq!(count(&store, DELIVERED).await, 0);
     assert!(bucket.objects.is_empty() && world.images.is_empty());

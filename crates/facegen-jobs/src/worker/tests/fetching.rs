@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use facegen_core::job::JobId;
+use facegen_core::key::KeyId;
 use facegen_core::redact::{FaceImage, SafeUrl};
 use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photograph, Picture};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::submit;
-use crate::job::JobId;
-use crate::key::KeyId;
 use crate::service::JobService;
 use crate::testing::{PATIENCE, World, end_of, new_key, request, submission};
 
@@ -62,7 +62,7 @@ async fn until(count: &watch::Sender<usize>, wanted: usize) {
 async fn open(world: &World, hosts: &Hosts) -> (JobService, KeyId) {
     let mut ports = world.ports();
     ports.faces = Arc::new(hosts.clone());
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let key = new_key(&service).await;
     (service, key)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use facegen_core::fake::Fault;
 use facegen_core::{ErrorCode, JobState};
+use facegen_store::sqlite::testing::Count;
 use tokio::time::timeout;
 
 use super::{faulty, submit};
@@ -21,7 +22,7 @@ async fn open(world: &World) -> JobService {
         step_timeout: STEP_TIMEOUT,
         ..world.config()
     };
-    JobService::open(config, world.ports()).await.unwrap()
+    world.open_with(config, world.ports()).await
 }
 
 /// Works until the engine hangs, and stops as the program does then.
@@ -35,7 +36,7 @@ async fn hang(service: JobService, world: &World) {
     assert!(running.engine_hangs());
     assert!(!engine.is_ready() && engine.is_gone());
     running.shutdown(Duration::ZERO).await;
-    let left = "SELECT count(*) FROM generations WHERE state = 'running'";
+    let left = Count::JobsIn("running");
     let left = count(&world.store().await, left).await;
     assert!(left >= 1, "as after a crash");
     service.close().await;

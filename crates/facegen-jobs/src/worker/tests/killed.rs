@@ -8,10 +8,13 @@ use std::path::Path;
 use std::process::Command;
 
 use facegen_core::GenerationRequest;
+use facegen_core::job::JobId;
+use facegen_store::SqliteStore;
+use facegen_store::sqlite::testing::{Count, Rows};
 
 use super::*;
 use crate::testing::folder::FolderStore;
-use crate::testing::{config, engine, ports};
+use crate::testing::{PATIENCE, config, engine, ports};
 
 const PLAN: &str = "plan";
 
@@ -37,8 +40,10 @@ async fn open(folder: &Path, dies_at: &str) -> JobService {
         observer: observer(dies_at),
         ..ports(Arc::new(images))
     };
-    let config = config(folder.join("jobs.sqlite"));
-    JobService::open(config, ports).await.unwrap()
+    let config = config();
+    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    let stores = store.unwrap().into_stores();
+    JobService::open(config, ports, stores).await.unwrap()
 }
 
 /// Submits what is not there yet, and works until nothing is left.
@@ -48,7 +53,7 @@ async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
     let mut jobs = Vec::new();
     for number in 1.. {
         match service
-            .find(key, crate::job::JobId::new(number).unwrap())
+            .find(key, JobId::new(number).unwrap())
             .await
             .unwrap()
         {
@@ -72,7 +77,7 @@ async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
         let file = service.read(&first_file(job)).await.unwrap();
         assert_eq!(file.is_some(), job.state == JobState::Succeeded);
     }
-    running.shutdown(crate::testing::PATIENCE).await;
+    running.shutdown(PATIENCE).await;
     ended
 }
 
@@ -136,11 +141,9 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
                 "{dies_at}"
             );
         }
-        let store = crate::store::Store::open(&folder.path().join("jobs.sqlite"))
-            .await
-            .unwrap();
-        assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 0);
-        let webhooks = count(&store, "SELECT count(*) FROM deliveries").await;
+        let store = Rows::open(&folder.path().join("jobs.sqlite")).await;
+        assert_eq!(count(&store, Count::Photos).await, 0);
+        let webhooks = count(&store, Count::Deliveries).await;
         assert_eq!(
             webhooks,
             i64::try_from(jobs).unwrap(),
@@ -178,4 +181,24 @@ async fn poison_fails_after_three_attempts_and_its_neighbours_succeed() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_jobs_of_a_former_version_end() {
+    let former = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../facegen-store/tests/assets/version_11.sqlite"
+    );
+    let world = World::new();
+    fs::create_dir_all(world.database().parent().unwrap()).unwrap();
+    fs::copy(former, world.database()).unwrap();
+    let service = world.open().await;
+    let running = service.start();
+    running.attach(world.engine());
+    // They ran or waited when it was killed.
+    for (id, attempt) in [(5, 2), (6, 2), (8, 1)] {
+        let job = end_of(&service, JobId::new(id).unwrap()).await;
+        assert_eq!((job.state, job.attempt), (JobState::Succeeded, attempt));
+    }
+    running.shutdown(PATIENCE).await;
 }

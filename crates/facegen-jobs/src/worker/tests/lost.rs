@@ -5,12 +5,13 @@ use std::sync::mpsc;
 
 use async_trait::async_trait;
 use facegen_core::fake::MemoryStore;
+use facegen_core::store::DeadWorkers;
+use facegen_core::store::Death;
 use facegen_core::{Clock, ImageStore, ObjectName, StorageError, Timestamp};
+use facegen_store::sqlite::testing::Count;
 
 use super::*;
 use crate::ports::Ports;
-use crate::queue::{JobQueue, SqliteQueue, Workers};
-use crate::store::Death;
 use crate::testing::log::Log;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,8 +62,7 @@ async fn a_job_over_which_a_worker_died_has_the_worker_to_itself() {
     let suspect = submit(&service, key, "suspect").await;
     let neighbour = submit(&service, key, "neighbour").await;
     let store = world.store().await;
-    let died = "UPDATE generations SET breakdowns = 1, attempt = 1 WHERE id = 1";
-    sqlx::query(died).execute(&store.writer).await.unwrap();
+    store.crash_once(suspect.id).await;
     let running = service.start();
     running.attach(world.engine());
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
@@ -117,12 +117,12 @@ async fn a_store_that_fails_for_a_while_costs_nothing() {
     let (service, key, running) = world.begin().await;
     let job = submit(&service, key, "a person").await;
     is_there.recv().unwrap();
-    service.set_read_only(true).await;
+    world.store().await.set_read_only(true).await;
     go_on.send(()).unwrap();
     log.holds("cannot finish a job, trying again").await;
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Running);
-    service.set_read_only(false).await;
+    world.store().await.set_read_only(false).await;
     let job = end_of(&service, job.id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
     assert_eq!(world.control.counts().admitted, 1);
@@ -135,17 +135,22 @@ async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
     world.control.close();
     let mut config = world.config();
     config.heartbeat = Duration::from_millis(20);
-    let service = JobService::open(config, world.ports()).await.unwrap();
+    let service = world.open_with(config, world.ports()).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(world.engine());
     let job = submit(&service, key, "taken away").await;
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
     // As if another machine had given this one up for dead.
-    let queue = SqliteQueue::new(world.store().await);
-    let reclaimed = queue
-        .reclaim(Workers::All(Death::Unknown), 3, world.clock.now())
-        .await;
+    let jobs = world.store().await.stores().jobs;
+    let [id] = &jobs.workers().await.unwrap()[..] else {
+        panic!("one worker has claimed");
+    };
+    let dead = DeadWorkers::Worker {
+        id: id.clone(),
+        death: Death::Unknown,
+    };
+    let reclaimed = jobs.reclaim(&dead, 3, world.clock.now()).await;
     assert_eq!(reclaimed.unwrap().requeued, [job.id]);
     let mut attempt = 1;
     while attempt == 1 {
@@ -173,7 +178,7 @@ async fn a_clock_that_is_set_forward_runs_nothing_twice() {
         world.clock.advance(Duration::from_hours(1));
         let due = world.clock.now().as_millis();
         // The worker looks after the queue within a second.
-        let lease = "SELECT coalesce(max(lease_until), 0) FROM generations";
+        let lease = Count::LastLease;
         while count(&store, lease).await <= due {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -257,7 +262,7 @@ async fn end_with(refuses: Box<dyn Refuses>) -> (Job, usize) {
     let mut config = world.config();
     config.lease = Duration::from_secs(1);
     config.heartbeat = Duration::from_millis(100);
-    let service = JobService::open(config, ports).await.unwrap();
+    let service = world.open_with(config, ports).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(world.engine());

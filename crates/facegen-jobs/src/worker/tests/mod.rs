@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::fake::{FakeControl, FakeFaceReader, Fault};
+use facegen_core::job::Job;
+use facegen_core::key::KeyId;
 use facegen_core::redact::FaceImage;
 use facegen_core::{BackendError, ErrorCode, FaceSource, JobState};
+use facegen_store::sqlite::testing::Count;
 use tokio::sync::watch;
 
-use crate::job::Job;
-use crate::key::KeyId;
 use crate::ports::{Checkpoint, Observer};
 use crate::service::JobService;
 use crate::testing::{
@@ -116,7 +117,7 @@ async fn the_worker_is_one_job_ahead_and_no_more() {
     world.control.let_pass(21);
     trail.reached(Checkpoint::Claimed, "third", 1).await;
     assert!(trail.of("first").contains(&Checkpoint::Finishing));
-    let running_rows = "SELECT count(*) FROM generations WHERE state = 'running'";
+    let running_rows = Count::JobsIn("running");
     assert!(count(&world.store().await, running_rows).await <= 2);
     world.control.open();
     running.shutdown(crate::testing::PATIENCE).await;
@@ -219,8 +220,8 @@ async fn failures_tell_callers_what_they_may_know() {
         assert_eq!((job.generation_time, job.expires_at), (None, None));
     }
     let store = world.store().await;
-    assert_eq!(count(&store, "SELECT count(*) FROM inputs").await, 0);
-    assert_eq!(count(&store, "SELECT count(*) FROM deliveries").await, 5);
+    assert_eq!(count(&store, Count::Photos).await, 0);
+    assert_eq!(count(&store, Count::Deliveries).await, 5);
     assert!(world.images.is_empty());
     let job = submit(&service, key, "sound").await;
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
@@ -254,7 +255,7 @@ async fn warnings_about_a_photograph_are_those_of_its_job() {
     let world = World::new();
     let mut ports = world.ports();
     ports.faces = Arc::new(FakeFaceReader::default().with(ODD, b"odd"));
-    let service = JobService::open(world.config(), ports).await.unwrap();
+    let service = world.open_with(world.config(), ports).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(world.engine());
@@ -286,7 +287,7 @@ async fn pictures_that_cannot_be_encoded_fail_their_job() {
             assert!(!panics, "the encoder breaks down");
             Err("a detail of ours".into())
         });
-        let service = JobService::open(world.config(), ports).await.unwrap();
+        let service = world.open_with(world.config(), ports).await;
         let key = new_key(&service).await;
         let running = service.start();
         running.attach(world.engine());

@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use facegen_core::fake::FakeBackend;
+use facegen_store::sqlite::testing::Count;
 
 use super::*;
 use crate::engine_thread::EngineHandle;
 use crate::error::JobError;
 
-const QUEUED: &str = "SELECT count(*) FROM generations WHERE state = 'queued'";
-const BROKEN: &str = "SELECT coalesce(sum(breakdowns), 0) FROM generations";
+const QUEUED: Count = Count::JobsIn("queued");
+const BROKEN: Count = Count::Crashes;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_running_and_fifty_waiting_jobs_survive_a_restart() {

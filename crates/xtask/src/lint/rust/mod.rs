@@ -3,11 +3,13 @@
 //! - [`environment`]: who reads the environment
 //! - [`ignored`]: tests that are ignored
 //! - [`messages`]: how errors and logs are worded
+//! - [`sql`]: where SQL may be
 //! - [`unsafety`]: where `unsafe` may be
 
 mod environment;
 mod ignored;
 mod messages;
+mod sql;
 mod unsafety;
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
@@ -21,6 +23,7 @@ const RULES: &[Rule] = &[
     environment::check,
     ignored::check,
     messages::check,
+    sql::check,
     unsafety::check,
 ];
 

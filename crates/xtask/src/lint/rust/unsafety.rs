@@ -6,7 +6,7 @@ use super::{Fault, fault, is_ident};
 
 /// CPU kernels, the mapping of weight files, and a disk that fails, for tests.
 const ALLOWED: &[&str] = &[
-    "crates/facegen-jobs/src/store/faults/vfs.rs",
+    "crates/facegen-store/src/sqlite/faults/vfs.rs",
     "crates/facegen-nn/src/kernels/",
     "crates/facegen-nn/src/weights/mapped.rs",
 ];

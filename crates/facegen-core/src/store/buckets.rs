@@ -1,0 +1,46 @@
+//! The port to the buckets of keys.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::clock::Timestamp;
+use crate::key::KeyId;
+
+/// Keeps the bucket of each key, with sealed secrets.
+///
+/// # Errors
+/// Each method fails when the store cannot be read or written, and has then
+/// changed nothing.
+#[async_trait]
+pub trait BucketStore: fmt::Debug + Send + Sync {
+    /// Returns the bucket of this key.
+    async fn get(&self, key: KeyId) -> Result<Option<BucketRow>, StoreError>;
+
+    /// Sets the bucket of this key, in the place of the one before.
+    async fn set(&self, key: KeyId, row: &BucketRow, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Removes the bucket of this key. False when it had none.
+    async fn remove(&self, key: KeyId) -> Result<bool, StoreError>;
+
+    /// Counts the keys that are not revoked and have a bucket.
+    async fn count(&self) -> Result<u64, StoreError>;
+}
+
+/// The details of a bucket as a row holds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketRow {
+    /// Where its requests go.
+    pub endpoint_url: String,
+    /// Its region.
+    pub region: String,
+    /// The folder in it.
+    pub image_directory: String,
+    /// What links to its objects begin with.
+    pub public_url: String,
+    /// The access key id, sealed.
+    pub access_key_id: Vec<u8>,
+    /// The secret access key, sealed.
+    pub secret_access_key: Vec<u8>,
+}

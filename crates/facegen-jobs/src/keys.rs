@@ -1,0 +1,213 @@
+//! API keys: made, listed, revoked and recognised.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use facegen_core::key::{Key, KeyId, KeyRole};
+use facegen_core::key_limits::OwnLimits;
+use facegen_core::redact::Secret;
+use facegen_core::store::{KeyStore, NewKey, StoreError};
+use facegen_core::{Clock, ErrorCode};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// The name of the key that the environment gives.
+const ENVIRONMENT: &str = "environment";
+
+/// What every made key begins with, so that one is recognised where it should
+/// not be.
+const BEGINNING: &str = "fg_";
+
+/// The random bytes in a key.
+const RANDOM_BYTES: usize = 16;
+
+/// Why a key cannot be made or taken.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The name is reserved for the key of the environment.
+    #[error("the name {ENVIRONMENT} is reserved for the key that the environment gives")]
+    ReservedName,
+    /// The environment gives a key that was revoked, or one that is no admin
+    /// key.
+    #[error("the key of the environment is the {0}, give another one")]
+    UnusableEnvironmentKey(&'static str),
+    /// The operating system gives no random numbers.
+    #[error("no random numbers for a key: {0}")]
+    Random(#[from] getrandom::Error),
+    /// The store does not do its work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl KeyError {
+    /// The kind of failure, for callers.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::ReservedName | Self::UnusableEnvironmentKey(_) => ErrorCode::InvalidRequest,
+            Self::Random(_) => ErrorCode::Internal,
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+/// The keys of one store. A server may run on it at the same time.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    store: Arc<dyn KeyStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Keys {
+    /// Returns the keys of `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn KeyStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Makes a key. Its text is given here and never again.
+    ///
+    /// # Errors
+    /// The name is reserved, or the store cannot be written.
+    pub async fn create(
+        &self,
+        name: &str,
+        role: KeyRole,
+    ) -> Result<(Key, Secret<String>), KeyError> {
+        self.create_limited(name, role, OwnLimits::default()).await
+    }
+
+    /// Makes a key that may ask for no more than this. Its text is given here
+    /// and never again.
+    ///
+    /// # Errors
+    /// The name is reserved, or the store cannot be written.
+    pub async fn create_limited(
+        &self,
+        name: &str,
+        role: KeyRole,
+        limits: OwnLimits,
+    ) -> Result<(Key, Secret<String>), KeyError> {
+        if name == ENVIRONMENT {
+            return Err(KeyError::ReservedName);
+        }
+        let text = random_key()?;
+        let key = self.insert(name, role, hash(&text), limits).await?;
+        Ok((key, text))
+    }
+
+    /// Lists every key, also the revoked ones, the oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list(&self) -> Result<Vec<Key>, StoreError> {
+        self.store.list().await
+    }
+
+    /// Finds the key with this id, also when it is revoked.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn find(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        self.store.find(id).await
+    }
+
+    /// Lets a key ask for no more than this from its next request on, and
+    /// returns it as it is then; `None` when there is none.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn set_limits(
+        &self,
+        id: KeyId,
+        limits: OwnLimits,
+    ) -> Result<Option<Key>, StoreError> {
+        self.store.set_limits(id, limits).await
+    }
+
+    /// Revokes a key, from now on and for good. False when there is none that
+    /// could still be revoked.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn revoke(&self, id: KeyId) -> Result<bool, StoreError> {
+        self.store.revoke(id, self.clock.now()).await
+    }
+
+    /// Returns whether there is an admin key that is not revoked.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn has_admin(&self) -> Result<bool, StoreError> {
+        self.store.has_admin().await
+    }
+
+    /// Makes the key that the environment gives an admin key. When it is
+    /// another one than before the former is no longer known, and what
+    /// belonged to it belongs to the new one.
+    ///
+    /// # Errors
+    /// The text is that of a revoked key or of one that is no admin key, or
+    /// the store cannot be written.
+    pub async fn ensure_environment_key(&self, text: &Secret<String>) -> Result<Key, KeyError> {
+        let hash = hash(text);
+        if let Some(known) = self.store.find_by_hash(&hash).await? {
+            return match (known.revoked_at, known.role) {
+                (Some(_), _) => Err(KeyError::UnusableEnvironmentKey("text of a revoked key")),
+                (None, KeyRole::Plain) => {
+                    Err(KeyError::UnusableEnvironmentKey("text of a plain key"))
+                }
+                (None, KeyRole::Admin) => Ok(known),
+            };
+        }
+        if let Some(replaced) = self.store.replace_hash(ENVIRONMENT, &hash).await? {
+            return Ok(replaced);
+        }
+        let limits = OwnLimits::default();
+        Ok(self
+            .insert(ENVIRONMENT, KeyRole::Admin, hash, limits)
+            .await?)
+    }
+
+    /// Finds the key that this text is, unless it is unknown or revoked.
+    ///
+    /// The store looks for the SHA-256 of what was sent, so the time of the
+    /// search says nothing about the texts of keys.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn authenticate(&self, text: &Secret<String>) -> Result<Option<Key>, StoreError> {
+        let key = self.store.find_by_hash(&hash(text)).await?;
+        Ok(key.filter(|key| key.revoked_at.is_none()))
+    }
+
+    async fn insert(
+        &self,
+        name: &str,
+        role: KeyRole,
+        hash: [u8; 32],
+        limits: OwnLimits,
+    ) -> Result<Key, StoreError> {
+        let key = NewKey {
+            name: name.to_owned(),
+            role,
+            hash,
+            limits,
+            created_at: self.clock.now(),
+        };
+        self.store.insert(&key).await
+    }
+}
+
+fn hash(text: &Secret<String>) -> [u8; 32] {
+    Sha256::digest(text.expose()).into()
+}
+
+fn random_key() -> Result<Secret<String>, getrandom::Error> {
+    let mut bytes = [0; RANDOM_BYTES];
+    getrandom::fill(&mut bytes)?;
+    let digits = u128::from_be_bytes(bytes);
+    Ok(Secret::new(format!("{BEGINNING}{digits:032x}")))
+}

@@ -1,0 +1,113 @@
+//! Whom the death of a process counts against.
+
+use super::*;
+
+impl Test {
+    /// A job that the engine has.
+    async fn in_engine(&self, prompt: &str) -> JobId {
+        self.insert(prompt).await;
+        let claim = self.claim(ClaimScope::Unsuspected).await.unwrap();
+        assert!(self.queue.enter(claim.fence).await.unwrap());
+        claim.job.id
+    }
+
+    /// The deaths of each job, all of which wait.
+    async fn deaths(&self) -> Vec<(JobId, u32)> {
+        let mut deaths = Vec::new();
+        while let Some(claim) = self.claim(ClaimScope::Any).await {
+            deaths.push((claim.job.id, claim.crash_count));
+        }
+        deaths.sort_by_key(|(id, _)| *id);
+        deaths
+    }
+}
+
+pub(crate) async fn a_death_counts_against_what_the_engine_had(test: Test) {
+    for death in [Death::FromInside, Death::Unknown] {
+        let held = test.in_engine("held").await;
+        let ahead = test.insert("ahead").await.id;
+        test.claimed().await;
+        let waiting = test.insert("waiting").await.id;
+        test.reclaim(died(death)).await;
+        let deaths = test.deaths().await;
+        assert_eq!(deaths, [(held, 1), (ahead, 0), (waiting, 0)], "{death:?}");
+        let why = why();
+        for (id, _) in deaths {
+            let cancelled = test.queue.cancel(test.keys[0], id, &why, test.clock.now());
+            assert!(cancelled.await.unwrap());
+        }
+    }
+}
+
+pub(crate) async fn a_death_from_inside_counts_against_all_when_the_engine_had_nothing(test: Test) {
+    let ids = [test.insert("a").await.id, test.insert("b").await.id];
+    for expected in [0, 1] {
+        assert_eq!(test.deaths().await, ids.map(|id| (id, expected)));
+        test.reclaim(died(Death::FromInside)).await;
+    }
+    // Of an unknown one nothing is known.
+    test.deaths().await;
+    test.reclaim(died(Death::Unknown)).await;
+    assert_eq!(test.deaths().await, ids.map(|id| (id, 2)));
+}
+
+pub(crate) async fn a_death_of_which_nothing_is_known_weighs_half(test: Test) {
+    let id = test.in_engine("killed").await;
+    for deaths in 1..=6 {
+        let Reclaimed { requeued, failed } = test.reclaim(died(Death::Unknown)).await;
+        let is_last = deaths == 6;
+        assert_eq!(
+            (requeued.len(), failed.len()),
+            (usize::from(!is_last), usize::from(is_last))
+        );
+        if !is_last {
+            let claim = test.claimed().await;
+            assert_eq!(claim.crash_count, deaths);
+            assert!(test.queue.enter(claim.fence).await.unwrap());
+        }
+    }
+    let failure = test.queue.find(None, id).await.unwrap().unwrap().failure;
+    let message = failure.unwrap().message;
+    assert_eq!(message, "the work on this request broke down 6 times");
+    // Two that came from inside and two that may not have.
+    let id = test.in_engine("mixed").await;
+    for (death, is_last) in [
+        (Death::FromInside, false),
+        (Death::Unknown, false),
+        (Death::FromInside, false),
+        (Death::Unknown, true),
+    ] {
+        let failed = test.reclaim(died(death)).await.failed;
+        assert_eq!(failed, if is_last { vec![id] } else { vec![] });
+        if !is_last {
+            let fence = test.claimed().await.fence;
+            assert!(test.queue.enter(fence).await.unwrap());
+        }
+    }
+}
+
+pub(crate) async fn a_lease_that_runs_out_counts_against_nobody(test: Test) {
+    let id = test.in_engine("slow").await;
+    for _ in 0..10 {
+        test.clock.advance(LEASE + Duration::from_millis(1));
+        let reclaimed = test.reclaim(DeadWorkers::Expired).await;
+        assert_eq!((reclaimed.requeued, reclaimed.failed), (vec![id], vec![]));
+        let claim = test.claimed().await;
+        assert_eq!(claim.crash_count, 0);
+        assert!(test.queue.enter(claim.fence).await.unwrap());
+    }
+    // What went back is not in the engine any more.
+    let claim = test.queue.find(None, id).await.unwrap().unwrap();
+    let attempt = claim.attempt;
+    assert!(test.queue.release(Fence { id, attempt }).await.unwrap());
+    test.claimed().await;
+    test.reclaim(died(Death::Unknown)).await;
+    assert_eq!(test.claimed().await.crash_count, 0);
+}
+
+fn why() -> Failure {
+    Failure {
+        code: ErrorCode::Cancelled,
+        message: "as the test wants it".into(),
+    }
+}

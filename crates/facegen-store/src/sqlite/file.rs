@@ -1,0 +1,44 @@
+//! The file of the database and its folder, which nobody else may read: they
+//! hold photographs.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use facegen_core::store::StoreError;
+
+/// Makes the folder of `path` when it is not there.
+pub(crate) fn ensure_folder(path: &Path) -> Result<(), StoreError> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .map_err(|source| failed(path, source))
+}
+
+/// Makes the file of the database, empty, when it is not there; SQLite gives
+/// the files beside it the same mode. One that is there is not even opened,
+/// because closing it would take SQLite's locks on it away.
+pub(crate) fn ensure_database(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(failed(path, source)),
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> StoreError {
+    StoreError::File {
+        path: path.to_owned(),
+        source,
+    }
+}

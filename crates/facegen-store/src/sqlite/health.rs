@@ -1,0 +1,157 @@
+//! Whether the database can be relied upon at this moment.
+//!
+//! Once a second it is asked whether its files and the lock are where they were,
+//! and whether a transaction can begin. When a statement has failed, and until
+//! one works again, so much is written as a small photograph takes: a disk that
+//! is full has room for a little now and then.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use facegen_core::store::{Death, StoreFault, StoreHealth};
+
+use super::Database;
+use super::lock::FolderLock;
+use super::probe::writer_fault;
+
+/// What is wrong with the database, if anything. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fault(Arc<Mutex<Option<StoreFault>>>);
+
+impl Fault {
+    /// What is wrong.
+    pub(crate) fn get(&self) -> Option<StoreFault> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, fault: Option<StoreFault>) {
+        let before = {
+            let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *current, fault)
+        };
+        match fault {
+            Some(fault) if before != Some(fault) => {
+                tracing::error!(reason = %fault, "the database is not ready");
+            }
+            None if before.is_some() => tracing::info!("the database is ready again"),
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// The files of a database, as they were when it was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Files(Arc<Vec<(PathBuf, Identity)>>);
+
+/// What tells a file from any other: its device and its number there.
+type Identity = (u64, u64);
+
+impl Files {
+    /// Those of an open database.
+    pub(crate) fn of(database: &Path) -> Self {
+        let beside = |ending: &str| {
+            let mut name = database.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let paths = ["", "-wal", "-shm"].map(beside).into_iter();
+        let known = paths.filter_map(|path| identity(&path).map(|identity| (path, identity)));
+        Self(Arc::new(known.collect()))
+    }
+
+    /// Whether all of them are still there. May block.
+    pub(crate) fn are_there(&self) -> bool {
+        let mut files = self.0.iter();
+        files.all(|(path, known)| identity(path) == Some(*known))
+    }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Whether one database works.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteHealth {
+    database: Database,
+    /// The lock, unless the database is shared, and how the process ended that
+    /// had it before.
+    lock: Option<Arc<Mutex<FolderLock>>>,
+    death: Death,
+}
+
+impl SqliteHealth {
+    /// Watches this database.
+    pub(crate) fn new(database: Database, lock: Option<(FolderLock, Death)>) -> Self {
+        let (lock, death) = lock.unzip();
+        Self {
+            database,
+            lock: lock.map(|lock| Arc::new(Mutex::new(lock))),
+            death: death.unwrap_or(Death::Unknown),
+        }
+    }
+
+    fn with_lock<T>(&self, work: impl FnOnce(&mut FolderLock) -> T) -> Option<T> {
+        let lock = self.lock.as_ref()?;
+        Some(work(
+            &mut lock.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+
+    /// Looks at the files and the lock.
+    async fn files_fault(&self) -> Option<StoreFault> {
+        let this = self.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let is_locked = this.with_lock(|lock| lock.keep().is_ok()).unwrap_or(true);
+            (this.database.files.are_there(), is_locked)
+        });
+        match looking.await {
+            Ok((false, _)) => Some(StoreFault::Gone),
+            Ok((true, false)) => Some(StoreFault::Unlocked),
+            Ok((true, true)) | Err(_) => None,
+        }
+    }
+}
+
+#[async_trait]
+impl StoreHealth for SqliteHealth {
+    fn fault(&self) -> Option<StoreFault> {
+        self.database.fault.get()
+    }
+
+    async fn doubted(&self) {
+        self.database.writer.doubted().await;
+    }
+
+    async fn check(&self, in_doubt: bool) {
+        let fault = match self.files_fault().await {
+            Some(fault) => Some(fault),
+            None => writer_fault(&self.database, in_doubt).await,
+        };
+        self.database.fault.set(fault);
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    fn former_death(&self) -> Death {
+        self.death
+    }
+
+    fn forget_death(&self) {
+        self.with_lock(|lock| lock.forget_death());
+    }
+
+    fn record_death_from_inside(&self) {
+        self.with_lock(|lock| lock.note_death_from_inside());
+    }
+
+    async fn close(&self) {
+        self.database.close().await;
+    }
+}

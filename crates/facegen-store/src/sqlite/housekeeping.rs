@@ -1,0 +1,95 @@
+//! The statements about what is old.
+
+use async_trait::async_trait;
+use facegen_core::Timestamp;
+use facegen_core::job::{Job, JobId};
+use facegen_core::store::{Housekeeping, StoreError};
+use sqlx::Row as _;
+
+use super::error::{Values as _, failed};
+use super::{Database, row};
+
+/// How many jobs are looked at in one go.
+const BATCH: u32 = 100;
+
+/// What is old in one database.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteHousekeeping(pub(crate) Database);
+
+#[async_trait]
+impl Housekeeping for SqliteHousekeeping {
+    async fn expired(
+        &self,
+        now: Timestamp,
+        last: i64,
+    ) -> Result<Vec<(i64, Result<Job, StoreError>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM generations
+             WHERE state = 'succeeded' AND erased_at IS NULL AND expires_at <= ? AND id > ?
+             ORDER BY id LIMIT ?",
+        )
+        .bind(now.as_millis())
+        .bind(last)
+        .bind(BATCH)
+        .fetch_all(&self.0.readers)
+        .await
+        .map_err(failed)?;
+        let rows = rows.iter();
+        rows.map(|row| Ok((row.value("id")?, row::job(row))))
+            .collect()
+    }
+
+    async fn oldest_kept(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(came) FROM (
+                 SELECT min(created_at) AS came FROM uploads WHERE expires_at > ?1
+                 UNION ALL
+                 SELECT min(finished_at) FROM generations
+                 WHERE state = 'succeeded' AND erased_at IS NULL AND expires_at > ?1
+             )",
+        )
+        .bind(now.as_millis())
+        .fetch_one(&self.0.readers)
+        .await
+        .map_err(failed)?;
+        let oldest: Option<i64> = row.try_get(0).map_err(failed)?;
+        Ok(oldest.map(Timestamp::from_millis))
+    }
+
+    async fn pictures_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE generations SET erased_at = ? WHERE id = ?")
+            .bind(now.as_millis())
+            .bind(id.get())
+            .execute(&self.0.writer)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    async fn delete_rows(
+        &self,
+        deleted_by: Timestamp,
+        ended_by: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "DELETE FROM generations
+             WHERE finished_at IS NOT NULL
+               AND (erased_at <= ? OR (expires_at IS NULL AND finished_at <= ?))",
+        )
+        .bind(deleted_by.as_millis())
+        .bind(ended_by.as_millis())
+        .execute(&self.0.writer)
+        .await
+        .map_err(failed)?;
+        Ok(done.rows_affected())
+    }
+
+    async fn compact(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&self.0.writer)
+            .await
+            .map_err(failed)?;
+        let busy: i64 = row.value("busy")?;
+        Ok(busy == 0)
+    }
+}

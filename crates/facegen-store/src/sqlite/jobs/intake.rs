@@ -1,0 +1,129 @@
+//! How a job gets in. Each function is a part of its caller's transaction.
+
+use facegen_core::idempotency::{Idempotency, REMEMBERED};
+use facegen_core::job::Job;
+use facegen_core::key::KeyId;
+use facegen_core::redact::SafeUrl;
+use facegen_core::store::StoreError;
+use facegen_core::store::{Intake, NewJob, QueueFull, QueueLimits, cost};
+use facegen_core::{FaceSource, Timestamp};
+use sqlx::sqlite::SqliteConnection;
+
+use super::super::error::{Values as _, failed};
+use super::super::row;
+use super::columns::{json, number};
+use super::statements::{INSERT, WAITING};
+
+/// Whether one job more may wait, when so many do and this is the key's share.
+fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), QueueFull> {
+    if all >= limit {
+        Err(QueueFull(limit))
+    } else if share > 0 && own >= share {
+        Err(QueueFull(share))
+    } else {
+        Ok(())
+    }
+}
+
+/// See [`JobStore::insert`].
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    job: &NewJob,
+    limits: QueueLimits,
+) -> Result<Result<Job, QueueFull>, StoreError> {
+    let (url, photograph) = match &job.face {
+        FaceSource::Url(url) => (Some(url.expose()), None),
+        FaceSource::Inline(image) => (None, Some(image.bytes())),
+    };
+    let room = sqlx::query_as(WAITING)
+        .bind(limits.share)
+        .bind(job.key.get())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if let Err(full) = check_room(room, limits.queue) {
+        return Ok(Err(full));
+    }
+    let inserted = sqlx::query(INSERT)
+        .bind(job.key.get())
+        .bind(json("request", &job.request)?)
+        .bind(url)
+        .bind(job.file_prefix.expose())
+        .bind(&job.base_url)
+        .bind(job.request.webhook().is_some())
+        .bind(job.request.webhook().map(SafeUrl::host))
+        .bind(job.priority)
+        .bind(number(cost(&job.request)))
+        .bind(job.created_at.as_millis())
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let inserted = row::job(&inserted)?;
+    if let Some(image) = photograph {
+        sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
+            .bind(inserted.id.get())
+            .bind(image)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    Ok(Ok(inserted))
+}
+
+/// See [`JobStore::find_idempotent`].
+pub(crate) async fn known(
+    connection: &mut SqliteConnection,
+    key: KeyId,
+    once: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Intake>, StoreError> {
+    let found = sqlx::query(
+        "SELECT generations.*, idempotency.digest
+         FROM idempotency JOIN generations ON generations.id = idempotency.generation_id
+         WHERE idempotency.key_id = ? AND idempotency.name = ? AND idempotency.created_at > ?",
+    )
+    .bind(key.get())
+    .bind(&once.name)
+    .bind((now - REMEMBERED).as_millis())
+    .fetch_optional(connection)
+    .await
+    .map_err(failed)?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    let digest: &[u8] = row.value("digest")?;
+    let job = row::job(&row)?;
+    // Of an erased one nothing is left to compare with.
+    if digest != once.digest && job.removed_at.is_none() {
+        return Ok(Some(Intake::Conflict));
+    }
+    Ok(Some(Intake::Known(job)))
+}
+
+/// Remembers the name of the request that made this job, and forgets those that
+/// are too old.
+pub(crate) async fn remember(
+    connection: &mut SqliteConnection,
+    once: &Idempotency,
+    job: &Job,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM idempotency WHERE created_at <= ?")
+        .bind((now - REMEMBERED).as_millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    sqlx::query(
+        "INSERT INTO idempotency (key_id, name, digest, generation_id, created_at)
+         VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(job.key.get())
+    .bind(&once.name)
+    .bind(&once.digest[..])
+    .bind(job.id.get())
+    .bind(now.as_millis())
+    .execute(&mut *connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}

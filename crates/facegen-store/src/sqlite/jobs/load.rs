@@ -1,0 +1,23 @@
+//! What is to be done.
+
+use facegen_core::store::Load;
+use facegen_core::store::StoreError;
+
+use super::super::Database;
+use super::super::error::{Values as _, failed};
+use super::columns::{amount, id};
+
+/// What waits, beside what is being done.
+pub(crate) async fn behind(waiting: i64, store: &Database) -> Result<Load, StoreError> {
+    let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
+        .fetch_all(&store.readers)
+        .await
+        .map_err(failed)?;
+    let running = running
+        .iter()
+        .map(|row| Ok((id(row)?, amount(row.value("cost")?))));
+    Ok(Load {
+        waiting: amount(waiting),
+        running: running.collect::<Result<_, StoreError>>()?,
+    })
+}

@@ -1,0 +1,367 @@
+//! The jobs in SQLite.
+
+mod columns;
+mod erase;
+mod intake;
+mod load;
+mod reclaim;
+pub(crate) mod statements;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::idempotency::Idempotency;
+use facegen_core::job::{Failure, Job, JobId, millis};
+use facegen_core::key::KeyId;
+use facegen_core::redact::FaceImage;
+use facegen_core::store::{
+    Claim, ClaimScope, DeadWorkers, Fence, Intake, JobStore, Load, NewJob, PictureLocation,
+    QueueFull, QueueLimits, Reclaimed, StoreError, Success, WorkerId, cost,
+};
+use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
+
+use self::columns::{amount, claim, json, number};
+use self::statements::{
+    BACKLOG, BEFORE, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION, RELEASE,
+    TIMES,
+};
+use super::error::failed;
+use super::{Database, row};
+
+/// The jobs of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteJobs {
+    store: Database,
+}
+
+impl SqliteJobs {
+    /// The jobs of this database.
+    #[must_use]
+    pub(crate) fn new(store: Database) -> Self {
+        Self { store }
+    }
+}
+
+#[async_trait]
+impl JobStore for SqliteJobs {
+    async fn insert(
+        &self,
+        job: &NewJob,
+        limits: QueueLimits,
+    ) -> Result<Result<Job, QueueFull>, StoreError> {
+        let mut transaction = self.store.writer.begin().await?;
+        let inserted = intake::insert(&mut transaction, job, limits).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(inserted)
+    }
+
+    async fn insert_once(
+        &self,
+        job: &NewJob,
+        once: &Idempotency,
+        limits: QueueLimits,
+    ) -> Result<Intake, StoreError> {
+        let mut transaction = self.store.writer.begin().await?;
+        if let Some(known) = intake::known(&mut transaction, job.key, once, job.created_at).await? {
+            return Ok(known);
+        }
+        let inserted = match intake::insert(&mut transaction, job, limits).await? {
+            Ok(inserted) => inserted,
+            Err(full) => return Ok(Intake::Full(full)),
+        };
+        intake::remember(&mut transaction, once, &inserted, job.created_at).await?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(Intake::New(inserted))
+    }
+
+    async fn find_idempotent(
+        &self,
+        key: KeyId,
+        once: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Intake>, StoreError> {
+        let mut reader = self.store.readers.acquire().await.map_err(failed)?;
+        intake::known(&mut reader, key, once, now).await
+    }
+
+    async fn claim(
+        &self,
+        scope: ClaimScope,
+        worker: &WorkerId,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Claim>, StoreError> {
+        let claimed = sqlx::query(CLAIM)
+            .bind(now.as_millis())
+            .bind(lease_until.as_millis())
+            .bind(worker.as_str())
+            .bind(scope != ClaimScope::UnsuspectedInline)
+            .bind(scope == ClaimScope::Any)
+            .fetch_optional(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        claimed.as_ref().map(claim).transpose()
+    }
+
+    async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(HEARTBEAT)
+            .bind(lease_until.as_millis())
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn release(&self, fence: Fence) -> Result<bool, StoreError> {
+        let done = sqlx::query(RELEASE)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn enter(&self, fence: Fence) -> Result<bool, StoreError> {
+        let done = sqlx::query(ENTER)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError> {
+        let done = sqlx::query(FIT)
+            .bind(json("request", request)?)
+            .bind(number(cost(request)))
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
+        let (expires_at, upload, link_base) = match &success.place {
+            PictureLocation::Folder { expires_at, upload } => {
+                (Some(expires_at.as_millis()), *upload, None)
+            }
+            PictureLocation::Bucket { link_base } => (None, false, Some(link_base)),
+        };
+        let done = sqlx::query(FINISH)
+            .bind(JobState::Succeeded.as_str())
+            .bind(success.now.as_millis())
+            .bind(number(millis(success.took)))
+            .bind(expires_at)
+            .bind(upload)
+            .bind(link_base)
+            .bind(json("warnings", &success.warnings)?)
+            .bind(json("stages", &success.stages)?)
+            .bind(json("verdicts", &success.verdicts)?)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn fail(
+        &self,
+        fence: Fence,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(FAIL)
+            .bind(JobState::Failed.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn cancel(
+        &self,
+        key: KeyId,
+        id: JobId,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(CANCEL)
+            .bind(JobState::Cancelled.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(id.get())
+            .bind(key.get())
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn clear(
+        &self,
+        key: Option<KeyId>,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Result<Vec<Job>, StoreError> {
+        let cleared = sqlx::query(CLEAR)
+            .bind(JobState::Cancelled.as_str())
+            .bind(now.as_millis())
+            .bind(failure.code.as_str())
+            .bind(&failure.message)
+            .bind(key.map(KeyId::get))
+            .fetch_all(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        cleared.iter().map(row::job).collect()
+    }
+
+    async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        erase::erase(&self.store, key, id, now).await
+    }
+
+    async fn page(
+        &self,
+        key: KeyId,
+        before: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<Job>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM generations WHERE key_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(key.get())
+        .bind(before.map_or(i64::MAX, |id| i64::from(id.get())))
+        .bind(limit)
+        .fetch_all(&self.store.readers)
+        .await
+        .map_err(failed)?;
+        rows.iter().map(row::job).collect()
+    }
+
+    async fn position(&self, id: JobId) -> Result<u32, StoreError> {
+        let position = sqlx::query_scalar(POSITION)
+            .bind(id.get())
+            .fetch_one(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        Ok(position)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerId>, StoreError> {
+        let names = sqlx::query_scalar(
+            "SELECT DISTINCT claimed_by FROM generations WHERE state = 'running' ORDER BY 1",
+        );
+        let names: Vec<String> = names.fetch_all(&self.store.readers).await.map_err(failed)?;
+        Ok(names.into_iter().map(WorkerId::new).collect())
+    }
+
+    async fn pictures_uploaded(
+        &self,
+        id: JobId,
+        attempt: u32,
+        link_base: &str,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE generations SET link_base = ?
+             WHERE id = ? AND state = 'succeeded' AND attempt = ? AND removed_at IS NULL",
+        )
+        .bind(link_base)
+        .bind(id.get())
+        .bind(attempt)
+        .execute(&self.store.writer)
+        .await
+        .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn reclaim(
+        &self,
+        dead: &DeadWorkers,
+        max_attempts: u32,
+        now: Timestamp,
+    ) -> Result<Reclaimed, StoreError> {
+        reclaim::reclaim(&self.store, dead, max_attempts, now).await
+    }
+
+    async fn find(&self, key: Option<KeyId>, id: JobId) -> Result<Option<Job>, StoreError> {
+        let found =
+            sqlx::query("SELECT * FROM generations WHERE id = ? AND key_id = coalesce(?, key_id)")
+                .bind(id.get())
+                .bind(key.map(KeyId::get))
+                .fetch_optional(&self.store.readers)
+                .await
+                .map_err(failed)?;
+        found.as_ref().map(row::job).transpose()
+    }
+
+    async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError> {
+        let found = sqlx::query("SELECT * FROM generations WHERE file_prefix = ?")
+            .bind(prefix.expose())
+            .fetch_optional(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        found.as_ref().map(row::job).transpose()
+    }
+
+    async fn photograph(&self, id: JobId) -> Result<Option<FaceImage>, StoreError> {
+        let image: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT image FROM inputs WHERE generation_id = ?")
+                .bind(id.get())
+                .fetch_optional(&self.store.readers)
+                .await
+                .map_err(failed)?;
+        Ok(image.map(FaceImage::from))
+    }
+
+    async fn depth(&self) -> Result<u32, StoreError> {
+        let depth = sqlx::query_scalar("SELECT count(*) FROM generations WHERE state = 'queued'")
+            .fetch_one(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        Ok(depth)
+    }
+
+    async fn load_before(&self, job: JobId) -> Result<Load, StoreError> {
+        let waiting = sqlx::query_scalar(BEFORE).bind(job.get());
+        let waiting = waiting
+            .fetch_one(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        load::behind(waiting, &self.store).await
+    }
+
+    async fn load(&self) -> Result<Load, StoreError> {
+        let waiting = sqlx::query_scalar(BACKLOG);
+        let waiting = waiting
+            .fetch_one(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        load::behind(waiting, &self.store).await
+    }
+
+    async fn latest_times(&self, count: u32) -> Result<Vec<(u64, Duration)>, StoreError> {
+        let times: Vec<(i64, i64)> = sqlx::query_as(TIMES)
+            .bind(count)
+            .fetch_all(&self.store.readers)
+            .await
+            .map_err(failed)?;
+        let times = times.into_iter();
+        Ok(times
+            .map(|(cost, time)| (amount(cost), row::millis(time)))
+            .collect())
+    }
+}

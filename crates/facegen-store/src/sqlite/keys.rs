@@ -1,0 +1,125 @@
+//! API keys, of which only hashes are kept.
+
+use async_trait::async_trait;
+use facegen_core::Timestamp;
+use facegen_core::key::{Key, KeyId, KeyRole};
+use facegen_core::key_limits::OwnLimits;
+use facegen_core::store::{KeyStore, NewKey, StoreError};
+use sqlx::sqlite::SqliteRow;
+
+use super::Database;
+use super::error::{Values as _, failed};
+
+/// The keys of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteKeys(pub(crate) Database);
+
+#[async_trait]
+impl KeyStore for SqliteKeys {
+    async fn insert(&self, new: &NewKey) -> Result<Key, StoreError> {
+        let row = sqlx::query(
+            "INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+             VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(&new.name)
+        .bind(new.role.as_str())
+        .bind(&new.hash[..])
+        .bind(new.created_at.as_millis())
+        .bind(new.limits.requests_per_minute)
+        .bind(new.limits.queue_share)
+        .fetch_one(&self.0.writer)
+        .await
+        .map_err(failed)?;
+        key(&row)
+    }
+
+    async fn list(&self) -> Result<Vec<Key>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM keys ORDER BY id");
+        let rows = rows.fetch_all(&self.0.readers).await.map_err(failed)?;
+        rows.iter().map(key).collect()
+    }
+
+    async fn find(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
+        let row = sqlx::query("SELECT * FROM keys WHERE id = ?").bind(id.get());
+        let row = row.fetch_optional(&self.0.readers).await.map_err(failed)?;
+        row.as_ref().map(key).transpose()
+    }
+
+    async fn find_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, StoreError> {
+        let row = sqlx::query("SELECT * FROM keys WHERE hash = ?").bind(&hash[..]);
+        let row = row.fetch_optional(&self.0.readers).await.map_err(failed)?;
+        row.as_ref().map(key).transpose()
+    }
+
+    async fn set_limits(&self, id: KeyId, limits: OwnLimits) -> Result<Option<Key>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE keys SET requests_per_minute = ?, queue_share = ? WHERE id = ? RETURNING *",
+        )
+        .bind(limits.requests_per_minute)
+        .bind(limits.queue_share)
+        .bind(id.get())
+        .fetch_optional(&self.0.writer)
+        .await
+        .map_err(failed)?;
+        row.as_ref().map(key).transpose()
+    }
+
+    async fn revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
+        let done =
+            sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+                .bind(now.as_millis())
+                .bind(id.get())
+                .execute(&self.0.writer)
+                .await
+                .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn has_admin(&self) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked_at IS NULL AND role = ?)",
+        )
+        .bind(KeyRole::Admin.as_str())
+        .fetch_one(&self.0.readers)
+        .await
+        .map_err(failed)
+    }
+
+    async fn replace_hash(&self, name: &str, hash: &[u8; 32]) -> Result<Option<Key>, StoreError> {
+        let row =
+            sqlx::query("UPDATE keys SET hash = ?, revoked_at = NULL WHERE name = ? RETURNING *")
+                .bind(&hash[..])
+                .bind(name)
+                .fetch_optional(&self.0.writer)
+                .await
+                .map_err(failed)?;
+        row.as_ref().map(key).transpose()
+    }
+}
+
+fn key(row: &SqliteRow) -> Result<Key, StoreError> {
+    let id: i64 = row.value("id")?;
+    let revoked_at: Option<i64> = row.value("revoked_at")?;
+    let role = match row.value("role")? {
+        "admin" => KeyRole::Admin,
+        "plain" => KeyRole::Plain,
+        _ => {
+            return Err(StoreError::UnreadableRow {
+                table: "keys",
+                id,
+                column: "role",
+            });
+        }
+    };
+    Ok(Key {
+        id: KeyId::new(id),
+        name: row.value("name")?,
+        role,
+        created_at: Timestamp::from_millis(row.value("created_at")?),
+        revoked_at: revoked_at.map(Timestamp::from_millis),
+        limits: OwnLimits {
+            requests_per_minute: row.value("requests_per_minute")?,
+            queue_share: row.value("queue_share")?,
+        },
+    })
+}

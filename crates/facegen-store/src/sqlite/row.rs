@@ -1,0 +1,93 @@
+//! A row of `generations` as a [`Job`].
+
+use std::time::Duration;
+
+use facegen_core::job::{FaceOrigin, Failure, Job, JobId};
+use facegen_core::key::KeyId;
+use facegen_core::redact::SafeUrl;
+use facegen_core::store::StoreError;
+use facegen_core::{ErrorCode, FilePrefix, Timestamp};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::Values as _;
+
+/// Reads a row, which must have all columns of the table.
+///
+/// # Errors
+/// The row holds what this program did not write.
+pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
+    let id: i64 = row.value("id")?;
+    let unreadable = |column| StoreError::UnreadableRow {
+        table: "generations",
+        id,
+        column,
+    };
+    let state: &str = row.value("state")?;
+    let prefix: &str = row.value("file_prefix")?;
+    let face_url: Option<String> = row.value("face_url")?;
+    let generation_ms: Option<i64> = row.value("generation_ms")?;
+    let moment = |column| -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = row.value(column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    };
+    let stages: Option<&str> = row.value("stages")?;
+    let verdicts: Option<&str> = row.value("verdicts")?;
+    Ok(Job {
+        id: job_id(id).ok_or_else(|| unreadable("id"))?,
+        key: KeyId::new(row.value("key_id")?),
+        state: name(state).ok_or_else(|| unreadable("state"))?,
+        request: json(row.value("request")?).ok_or_else(|| unreadable("request"))?,
+        face: face_url.map_or(FaceOrigin::Inline, |url| {
+            FaceOrigin::Url(SafeUrl::from(url))
+        }),
+        file_prefix: FilePrefix::parse(prefix).ok_or_else(|| unreadable("file_prefix"))?,
+        base_url: row.value("base_url")?,
+        attempt: row.value("attempt")?,
+        created_at: Timestamp::from_millis(row.value("created_at")?),
+        generation_time: generation_ms.map(millis),
+        failure: failure(row)?.map_err(unreadable)?,
+        warnings: json(row.value("warnings")?).ok_or_else(|| unreadable("warnings"))?,
+        link_base: row.value("link_base")?,
+        expires_at: moment("expires_at")?,
+        started_at: moment("claimed_at")?,
+        finished_at: moment("finished_at")?,
+        stages: stages.and_then(json),
+        verdicts: json(verdicts.unwrap_or("[]")).ok_or_else(|| unreadable("verdicts"))?,
+        removed_at: moment("removed_at")?,
+    })
+}
+
+fn failure(row: &SqliteRow) -> Result<Result<Option<Failure>, &'static str>, StoreError> {
+    let code: Option<&str> = row.value("failure_code")?;
+    let message: Option<String> = row.value("failure_message")?;
+    let (Some(code), Some(message)) = (code, message) else {
+        return Ok(Ok(None));
+    };
+    let code: Option<ErrorCode> = name(code);
+    Ok(code
+        .map(|code| Some(Failure { code, message }))
+        .ok_or("failure_code"))
+}
+
+/// The job with this number.
+pub(crate) fn job_id(number: i64) -> Option<JobId> {
+    u32::try_from(number).ok().and_then(JobId::new)
+}
+
+/// A number of milliseconds as rows hold it; none is negative.
+pub(crate) fn millis(number: i64) -> Duration {
+    Duration::from_millis(u64::try_from(number).unwrap_or(0))
+}
+
+/// The value whose name this is.
+fn name<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(Value::from(text)).ok()
+}
+
+/// The value that was written as this. The error is not told further: it
+/// could quote the row.
+fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}

@@ -1,0 +1,231 @@
+//! A second look at a database, for the tests of other crates: what is in its
+//! rows, and rows as only a fault or a dead process leaves them.
+
+use std::path::Path;
+
+use facegen_core::Timestamp;
+use facegen_core::job::JobId;
+use facegen_core::store::Stores;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteArguments;
+
+use super::{Database, SqliteStore};
+
+/// What can be counted or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// All jobs.
+    Jobs,
+    /// The jobs in a state.
+    JobsIn(&'static str),
+    /// How many workers died over jobs.
+    Crashes,
+    /// When the last lease of a job ends, in milliseconds since 1970.
+    LastLease,
+    /// Whether the pictures of this job are recorded as deleted.
+    PicturesDeleted(u32),
+    /// The photographs that are kept.
+    Photos,
+    /// The pictures that callers sent.
+    Uploads,
+    /// All deliveries.
+    Deliveries,
+    /// The deliveries in a state.
+    DeliveriesIn(&'static str),
+    /// The deliveries that wait or are running.
+    OpenDeliveries,
+    /// The uploads to buckets in a state.
+    BucketUploadsIn(&'static str),
+    /// The deliveries whose last error was this.
+    DeliveriesFailedWith(&'static str),
+    /// When the only delivery is due, in milliseconds since 1970.
+    DueAt,
+    /// Which attempt the only delivery is at.
+    DeliveryAttempt,
+    /// How many deliveries of the key with the most are running.
+    BusiestKey,
+    /// How many deliveries to the receiver with the most are running.
+    BusiestReceiver,
+}
+
+impl Count {
+    fn sql(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Jobs => ("SELECT count(*) FROM generations", None),
+            Self::JobsIn(state) => (
+                "SELECT count(*) FROM generations WHERE state = ?",
+                Some(state),
+            ),
+            Self::Crashes => ("SELECT coalesce(sum(breakdowns), 0) FROM generations", None),
+            Self::LastLease => (
+                "SELECT coalesce(max(lease_until), 0) FROM generations",
+                None,
+            ),
+            Self::PicturesDeleted(_) => (
+                "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = ?",
+                None,
+            ),
+            Self::Photos => ("SELECT count(*) FROM inputs", None),
+            Self::Uploads => ("SELECT count(*) FROM uploads", None),
+            Self::Deliveries => ("SELECT count(*) FROM deliveries", None),
+            Self::DeliveriesIn(state) => (
+                "SELECT count(*) FROM deliveries WHERE state = ?",
+                Some(state),
+            ),
+            Self::OpenDeliveries => (
+                "SELECT count(*) FROM deliveries WHERE state IN ('queued', 'running')",
+                None,
+            ),
+            Self::BucketUploadsIn(state) => (
+                "SELECT count(*) FROM deliveries WHERE kind = 'upload' AND state = ?",
+                Some(state),
+            ),
+            Self::DeliveriesFailedWith(error) => (
+                "SELECT count(*) FROM deliveries WHERE last_error = ?",
+                Some(error),
+            ),
+            Self::DueAt => ("SELECT run_at FROM deliveries", None),
+            Self::DeliveryAttempt => ("SELECT attempt FROM deliveries", None),
+            Self::BusiestKey => (
+                "SELECT max(running) FROM (SELECT count(*) AS running FROM deliveries
+                 WHERE state = 'running' GROUP BY key_id)",
+                None,
+            ),
+            Self::BusiestReceiver => (
+                "SELECT max(running) FROM (SELECT count(*) AS running FROM deliveries
+                 WHERE state = 'running' GROUP BY receiver)",
+                None,
+            ),
+        }
+    }
+}
+
+/// Opens the stores in `folder` for this process alone.
+///
+/// # Panics
+/// They cannot be opened.
+pub async fn stores(folder: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    store.expect("the stores open").into_stores()
+}
+
+/// The rows of a database, beside whoever else works on it.
+#[derive(Debug, Clone)]
+pub struct Rows(Database);
+
+impl Rows {
+    /// Opens a database.
+    ///
+    /// # Panics
+    /// It cannot be opened.
+    pub async fn open(database: &Path) -> Self {
+        Self(Database::open(database).await.expect("the rows open"))
+    }
+
+    /// Returns the stores on these rows, without the lock of the database.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        let store = SqliteStore {
+            database: self.0.clone(),
+            lock: None,
+        };
+        store.into_stores()
+    }
+
+    /// Counts or reads.
+    ///
+    /// # Panics
+    /// The database fails.
+    pub async fn count(&self, what: Count) -> i64 {
+        let (sql, text) = what.sql();
+        let query = sqlx::query_scalar(sql);
+        let query = match (what, text) {
+            (Count::PicturesDeleted(id), _) => query.bind(id),
+            (_, Some(text)) => query.bind(text),
+            (_, None) => query,
+        };
+        query.fetch_one(&self.0.readers).await.expect("rows count")
+    }
+
+    /// Makes the request of a job unreadable.
+    pub async fn damage_job(&self, id: JobId) {
+        let damage = sqlx::query("UPDATE generations SET request = '{}' WHERE id = ?");
+        self.write(damage.bind(id.get())).await;
+    }
+
+    /// Makes the row of a picture that was sent unreadable.
+    pub async fn damage_upload(&self, id: u32) {
+        let damage = sqlx::query("UPDATE uploads SET file_prefix = 'x' WHERE id = ?");
+        self.write(damage.bind(id)).await;
+    }
+
+    /// Lets this worker have died over a job that waits.
+    pub async fn crash_once(&self, id: JobId) {
+        let crash = "UPDATE generations SET breakdowns = 1, attempt = 1 WHERE id = ?";
+        self.write(sqlx::query(crash).bind(id.get())).await;
+    }
+
+    /// Lets a job be in the engine of a process that died, after so many
+    /// crashes.
+    pub async fn die_over(&self, id: JobId, crashes: u32) {
+        let die =
+            "UPDATE generations SET state = 'running', in_engine = 1, breakdowns = ? WHERE id = ?";
+        self.write(sqlx::query(die).bind(crashes).bind(id.get()))
+            .await;
+    }
+
+    /// Lets the next job have the largest number that there is.
+    pub async fn use_up_numbers(&self) {
+        let all = "UPDATE sqlite_sequence SET seq = 2147483646 WHERE name = 'generations'";
+        self.write(sqlx::query(all)).await;
+    }
+
+    /// Lets all deliveries that wait be due then.
+    pub async fn postpone_deliveries(&self, run_at: Timestamp) {
+        let postpone = sqlx::query("UPDATE deliveries SET run_at = ? WHERE state = 'queued'");
+        self.write(postpone.bind(run_at.as_millis())).await;
+    }
+
+    /// Lets all deliveries wait again.
+    pub async fn requeue_deliveries(&self) {
+        let again = "UPDATE deliveries SET state = 'queued', finished_at = NULL";
+        self.write(sqlx::query(again)).await;
+    }
+
+    /// Lets all deliveries be at this attempt of a process that died, with a
+    /// lease until then, in milliseconds since 1970.
+    pub async fn lose_deliveries(&self, attempt: u32, lease_until: i64) {
+        let lose = "UPDATE deliveries SET state = 'running', attempt = ?, lease_until = ?";
+        self.write(sqlx::query(lose).bind(attempt).bind(lease_until))
+            .await;
+    }
+
+    /// Lets every deletion of a job fail.
+    pub async fn refuse_deletions(&self) {
+        let refuse = "CREATE TRIGGER keep BEFORE DELETE ON generations
+                      BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END";
+        self.write(sqlx::query(refuse)).await;
+    }
+
+    /// Lets every write to the jobs fail, or not any more.
+    ///
+    /// The database itself refuses: a connection that is told to refuse may
+    /// be replaced by another when a statement is given up.
+    pub async fn set_read_only(&self, read_only: bool) {
+        for event in ["INSERT", "UPDATE", "DELETE"] {
+            let sql = if read_only {
+                format!(
+                    "CREATE TRIGGER refuse_{event} BEFORE {event} ON generations
+                     BEGIN SELECT RAISE(ABORT, 'read only'); END"
+                )
+            } else {
+                format!("DROP TRIGGER refuse_{event}")
+            };
+            self.write(sqlx::query(AssertSqlSafe(sql))).await;
+        }
+    }
+
+    async fn write(&self, query: sqlx::query::Query<'_, sqlx::Sqlite, SqliteArguments>) {
+        query.execute(&self.0.writer).await.expect("rows change");
+    }
+}
