@@ -5,7 +5,7 @@ use facegen_core::Timestamp;
 use facegen_core::key::KeyId;
 use facegen_core::store::{BucketRow, BucketStore, StoreError};
 
-use super::Database;
+use super::database::Database;
 use super::error::{Values as _, failed};
 
 /// The buckets of the keys of one database.

@@ -9,8 +9,9 @@ use facegen_core::store::{
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 
+use super::database::Database;
 use super::error::{Values as _, failed};
-use super::{Database, row};
+use super::row;
 
 /// The deliveries of one database.
 #[derive(Debug, Clone)]

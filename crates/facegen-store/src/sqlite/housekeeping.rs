@@ -6,8 +6,9 @@ use facegen_core::job::{Job, JobId};
 use facegen_core::store::{Housekeeping, StoreError};
 use sqlx::Row as _;
 
+use super::database::Database;
 use super::error::{Values as _, failed};
-use super::{Database, row};
+use super::row;
 
 /// How many jobs are looked at in one go.
 const BATCH: u32 = 100;

@@ -7,7 +7,7 @@ use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{KeyStore, NewKey, StoreError};
 use sqlx::sqlite::SqliteRow;
 
-use super::Database;
+use super::database::Database;
 use super::error::{Values as _, failed};
 
 /// The keys of one database.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use facegen_core::store::{StoreError, StoreFault};
 use tokio::time::timeout;
 
-use super::Database;
+use super::database::Database;
 use super::error::failed;
 
 /// How long the writer may be waited for; longer than SQLite waits for another

@@ -9,7 +9,8 @@ use facegen_core::store::Stores;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{Database, SqliteStore};
+use super::SqliteStore;
+use super::database::Database;
 
 /// What can be counted or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

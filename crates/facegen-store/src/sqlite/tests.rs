@@ -3,11 +3,15 @@
 mod deliveries;
 mod former;
 
+use std::time::Duration;
+
 use facegen_core::Timestamp;
 use facegen_core::key::{Key, KeyRole};
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::NewKey;
 
+use super::database::options;
+use super::writer::pool_options;
 use super::*;
 use crate::conformance;
 

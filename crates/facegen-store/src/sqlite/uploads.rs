@@ -8,7 +8,7 @@ use facegen_core::{FilePrefix, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::Database;
+use super::database::Database;
 use super::error::{Values as _, failed};
 
 /// How many rows are looked at in one go.

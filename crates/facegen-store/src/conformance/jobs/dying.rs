@@ -111,3 +111,62 @@ fn why() -> Failure {
         message: "as the test wants it".into(),
     }
 }
+
+pub(super) async fn leases_run_out_and_heartbeats_keep_them(test: Test) {
+    let kept = test.insert("kept").await.id;
+    let lost = test.insert("lost").await.id;
+    let kept_fence = test.claimed().await.fence;
+    test.claimed().await;
+    test.clock.advance(LEASE);
+    assert_eq!(
+        test.reclaim(DeadWorkers::Expired).await,
+        Reclaimed::default()
+    );
+    let lease_until = test.clock.now() + LEASE;
+    assert!(test.queue.heartbeat(kept_fence, lease_until).await.unwrap());
+    test.clock.advance(Duration::from_millis(1));
+    let reclaimed = test.reclaim(DeadWorkers::Expired).await;
+    assert_eq!((reclaimed.requeued, reclaimed.failed), (vec![lost], vec![]));
+    assert_eq!(test.state(kept).await, JobState::Running);
+}
+
+pub(super) async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
+    let id = test.insert("poison").await.id;
+    for attempt in 1..=3 {
+        let claim = test.claimed().await;
+        assert_eq!(
+            (claim.fence.attempt, claim.crash_count),
+            (attempt, attempt - 1)
+        );
+        let Reclaimed { requeued, failed } = test.reclaim(died(Death::FromInside)).await;
+        assert_eq!(requeued.len() + failed.len(), 1);
+        assert_eq!(failed.len(), usize::from(attempt == 3));
+    }
+    let job = test.queue.find(None, id).await.unwrap().unwrap();
+    let failure = job.failure.unwrap();
+    assert_eq!(
+        (job.state, failure.code),
+        (JobState::Failed, ErrorCode::Internal)
+    );
+    assert_eq!(
+        failure.message,
+        "the work on this request broke down 3 times"
+    );
+    assert_eq!(test.count.photographs().await, 0);
+    assert_eq!(test.count.webhooks().await, 1);
+}
+
+pub(super) async fn a_job_that_killed_a_worker_runs_alone_and_in_its_turn(test: Test) {
+    let suspect = test.insert("suspect").await.id;
+    test.claimed().await;
+    test.reclaim(died(Death::FromInside)).await;
+    test.insert("behind it").await;
+    let busy = test.claim(ClaimScope::Unsuspected).await;
+    assert!(
+        busy.is_none(),
+        "nothing overtakes it, or it might wait forever"
+    );
+    let claim = test.claim(ClaimScope::Any).await.unwrap();
+    assert_eq!((claim.job.id, claim.crash_count), (suspect, 1));
+    assert!(test.claim(ClaimScope::Unsuspected).await.is_some());
+}

@@ -85,9 +85,9 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     fitting::a_job_is_fitted_to_its_photograph(new().await).await;
     every_end_takes_the_photograph_and_writes_the_webhook(new().await).await;
     what_is_given_back_is_next_and_lost_nothing(new().await).await;
-    leases_run_out_and_heartbeats_keep_them(new().await).await;
-    a_job_fails_when_its_workers_died_three_times(new().await).await;
-    a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
+    dying::leases_run_out_and_heartbeats_keep_them(new().await).await;
+    dying::a_job_fails_when_its_workers_died_three_times(new().await).await;
+    dying::a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
     dying::a_death_counts_against_what_the_engine_had(new().await).await;
     dying::a_death_from_inside_counts_against_all_when_the_engine_had_nothing(new().await).await;
     dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
@@ -386,65 +386,6 @@ async fn what_is_given_back_is_next_and_lost_nothing(test: Test) {
         assert!(test.queue.release(claim.fence).await.unwrap());
         assert_eq!(test.state(first.id).await, JobState::Queued);
     }
-}
-
-async fn leases_run_out_and_heartbeats_keep_them(test: Test) {
-    let kept = test.insert("kept").await.id;
-    let lost = test.insert("lost").await.id;
-    let kept_fence = test.claimed().await.fence;
-    test.claimed().await;
-    test.clock.advance(LEASE);
-    assert_eq!(
-        test.reclaim(DeadWorkers::Expired).await,
-        Reclaimed::default()
-    );
-    let lease_until = test.clock.now() + LEASE;
-    assert!(test.queue.heartbeat(kept_fence, lease_until).await.unwrap());
-    test.clock.advance(Duration::from_millis(1));
-    let reclaimed = test.reclaim(DeadWorkers::Expired).await;
-    assert_eq!((reclaimed.requeued, reclaimed.failed), (vec![lost], vec![]));
-    assert_eq!(test.state(kept).await, JobState::Running);
-}
-
-async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
-    let id = test.insert("poison").await.id;
-    for attempt in 1..=3 {
-        let claim = test.claimed().await;
-        assert_eq!(
-            (claim.fence.attempt, claim.crash_count),
-            (attempt, attempt - 1)
-        );
-        let Reclaimed { requeued, failed } = test.reclaim(died(Death::FromInside)).await;
-        assert_eq!(requeued.len() + failed.len(), 1);
-        assert_eq!(failed.len(), usize::from(attempt == 3));
-    }
-    let job = test.queue.find(None, id).await.unwrap().unwrap();
-    let failure = job.failure.unwrap();
-    assert_eq!(
-        (job.state, failure.code),
-        (JobState::Failed, ErrorCode::Internal)
-    );
-    assert_eq!(
-        failure.message,
-        "the work on this request broke down 3 times"
-    );
-    assert_eq!(test.count.photographs().await, 0);
-    assert_eq!(test.count.webhooks().await, 1);
-}
-
-async fn a_job_that_killed_a_worker_runs_alone_and_in_its_turn(test: Test) {
-    let suspect = test.insert("suspect").await.id;
-    test.claimed().await;
-    test.reclaim(died(Death::FromInside)).await;
-    test.insert("behind it").await;
-    let busy = test.claim(ClaimScope::Unsuspected).await;
-    assert!(
-        busy.is_none(),
-        "nothing overtakes it, or it might wait forever"
-    );
-    let claim = test.claim(ClaimScope::Any).await.unwrap();
-    assert_eq!((claim.job.id, claim.crash_count), (suspect, 1));
-    assert!(test.claim(ClaimScope::Unsuspected).await.is_some());
 }
 
 async fn what_brought_its_photograph_may_overtake_what_did_not(test: Test) {

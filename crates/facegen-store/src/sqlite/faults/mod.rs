@@ -4,6 +4,7 @@
 mod vfs;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use facegen_core::fake::ManualClock;
 use facegen_core::fake::requests::with_webhook;
@@ -22,8 +23,10 @@ use libsqlite3_sys::{SQLITE_FULL, SQLITE_IOERR_NOMEM, SQLITE_IOERR_WRITE};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use super::database::options;
 use super::probe::writer_fault;
 use super::tests::{key, new_key, stores};
+use super::writer::pool_options;
 use super::*;
 use vfs::Faults;
 

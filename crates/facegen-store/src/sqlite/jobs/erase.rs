@@ -5,7 +5,7 @@ use facegen_core::job::JobId;
 use facegen_core::key::KeyId;
 use facegen_core::store::StoreError;
 
-use super::super::Database;
+use super::super::database::Database;
 use super::super::error::failed;
 use super::statements::ERASE;
 

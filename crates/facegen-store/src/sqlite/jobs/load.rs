@@ -3,7 +3,7 @@
 use facegen_core::store::Load;
 use facegen_core::store::StoreError;
 
-use super::super::Database;
+use super::super::database::Database;
 use super::super::error::{Values as _, failed};
 use super::columns::{amount, id};
 

@@ -27,8 +27,9 @@ use self::statements::{
     BACKLOG, BEFORE, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION, RELEASE,
     TIMES,
 };
+use super::database::Database;
 use super::error::failed;
-use super::{Database, row};
+use super::row;
 
 /// The jobs of one database.
 #[derive(Debug, Clone)]

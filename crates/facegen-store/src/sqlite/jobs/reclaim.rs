@@ -3,7 +3,7 @@
 use facegen_core::store::{DeadWorkers, Death, Reclaimed, StoreError};
 use facegen_core::{ErrorCode, Timestamp};
 
-use super::super::Database;
+use super::super::database::Database;
 use super::super::error::failed;
 use super::columns::id;
 use super::statements::{BURY, HELD, RECLAIM};

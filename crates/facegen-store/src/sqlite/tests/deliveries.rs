@@ -3,6 +3,7 @@
 use facegen_core::Timestamp;
 use facegen_core::key::KeyId;
 use sqlx::Row as _;
+use sqlx::sqlite::SqlitePool;
 use tempfile::TempDir;
 
 use super::super::deliveries::{BY_NAME, CLAIM_AGAIN, CLAIM_FIRST, LIST};

@@ -44,12 +44,16 @@ fn is_statement(token: &TokenTree) -> bool {
     let Some((_, text)) = literal.split_once('"') else {
         return false;
     };
+    let text = text.replace("\\n", " ");
     let text = text.trim_start_matches(['\\', '\n', ' ']);
     let is_update = text.starts_with("UPDATE ") && text.contains(" SET ");
-    is_update
-        || STATEMENTS
-            .iter()
-            .any(|statement| text.starts_with(statement))
+    is_update || STATEMENTS.iter().any(|beginning| goes_on(text, beginning))
+}
+
+/// Whether there is more than the beginning of a statement.
+fn goes_on(text: &str, beginning: &str) -> bool {
+    let rest = text.strip_prefix(beginning);
+    rest.is_some_and(|rest| !rest.trim_matches('"').is_empty())
 }
 
 #[cfg(test)]

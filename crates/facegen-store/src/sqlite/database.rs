@@ -1,0 +1,83 @@
+//! The connections to one database.
+
+use std::path::Path;
+use std::time::Duration;
+
+use facegen_core::store::StoreError;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+
+use super::error::failed;
+use super::fault::{Fault, Files};
+use super::file;
+use super::writer::{Writer, pool_options};
+
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const READERS: u32 = 4;
+
+/// The connections to one database. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    /// The one connection that writes.
+    pub(crate) writer: Writer,
+    /// The connections that read.
+    pub(crate) readers: SqlitePool,
+    /// What is wrong with the database.
+    pub(crate) fault: Fault,
+    pub(super) files: Files,
+}
+
+impl Database {
+    /// Opens the database, or makes it with its folder, and brings its tables
+    /// up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is not a database of ours.
+    pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
+        file::ensure_folder(database)?;
+        file::ensure_database(database)?;
+        Self::connect(database, options(database)).await
+    }
+
+    /// Connects to the file of a database, and brings its tables up to date.
+    pub(super) async fn connect(
+        database: &Path,
+        options: SqliteConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let readers = options.clone().pragma("query_only", "ON");
+        let writer = Writer::connect(options).await?;
+        let migrated = sqlx::migrate!("./migrations").run(writer.pool()).await;
+        migrated.map_err(|error| StoreError::Migrate(Box::new(error)))?;
+        Ok(Self {
+            writer,
+            readers: pool_options(READERS)
+                .connect_with(readers)
+                .await
+                .map_err(failed)?,
+            fault: Fault::default(),
+            files: Files::of(database),
+        })
+    }
+
+    /// Closes the connections. Whatever is asked of the store afterwards is
+    /// refused.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// How each connection is opened.
+pub(super) fn options(database: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(database)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // A deleted photograph is overwritten, not merely forgotten.
+        .pragma("secure_delete", "ON")
+        .disable_statement_logging()
+}
