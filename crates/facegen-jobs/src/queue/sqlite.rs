@@ -20,7 +20,7 @@ use self::columns::{amount, claim, id, json, number};
 
 use super::statements::{
     BACKLOG, BEFORE, BURY, CANCEL, CLAIM, CLEAR, ENTER, ERASE, FAIL, FINISH, FIT, HEARTBEAT, HELD,
-    POSITION, RECLAIM, RELEASE, TIMES,
+    POSITION, RECLAIM, RELEASE, TIMES, WARN,
 };
 use super::{
     Claim, Fence, Full, Hands, Intake, JobQueue, Load, NewJob, Place, QueueLimits, Reclaimed,
@@ -135,6 +135,16 @@ impl JobQueue for SqliteQueue {
         let done = sqlx::query(FIT)
             .bind(json("request", request)?)
             .bind(number(cost(request)))
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError> {
+        let done = sqlx::query(WARN)
+            .bind(json("warnings", &warnings)?)
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)
