@@ -29,9 +29,13 @@ impl Health {
     pub(crate) fn ensure_kept(&self) -> Result<(), StoreError> {
         match self.fault() {
             Some(fault @ StoreFault::Gone) => Err(StoreError::Fault(fault)),
-            Some(StoreFault::Unwritable | StoreFault::Stuck | StoreFault::Unlocked) | None => {
-                Ok(())
-            }
+            Some(
+                StoreFault::Unwritable
+                | StoreFault::Stuck
+                | StoreFault::Pictures
+                | StoreFault::Unlocked,
+            )
+            | None => Ok(()),
         }
     }
 
@@ -42,9 +46,11 @@ impl Health {
         };
         match fault {
             Some(fault) if before != Some(fault) => {
-                tracing::error!(reason = %fault, "the database is not ready");
+                tracing::error!(reason = %fault, "what the server keeps its data in is not ready");
             }
-            None if before.is_some() => tracing::info!("the database is ready again"),
+            None if before.is_some() => {
+                tracing::info!("what the server keeps its data in is ready again")
+            }
             Some(_) | None => {}
         }
     }
