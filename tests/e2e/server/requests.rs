@@ -226,7 +226,7 @@ fn a_folder_that_takes_no_pictures_is_told_of() -> Result<()> {
 }
 
 /// What the server says of its readiness once that has this status.
-fn readiness(server: &Server, status: u16) -> Result<Value> {
+pub(super) fn readiness(server: &Server, status: u16) -> Result<Value> {
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
         let (found, body) = server.client.get("/readyz")?;

@@ -22,20 +22,17 @@ impl Health {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses what is to be kept while nothing that is written is kept.
+    /// Refuses what is to be kept while it is known that it would not be, so
+    /// that no caller waits for a writer that fails.
     ///
     /// # Errors
-    /// The files of the database are gone.
+    /// The database cannot be written, or its files are gone.
     pub(crate) fn ensure_kept(&self) -> Result<(), StoreError> {
         match self.fault() {
-            Some(fault @ StoreFault::Gone) => Err(StoreError::Fault(fault)),
-            Some(
-                StoreFault::Unwritable
-                | StoreFault::Stuck
-                | StoreFault::Pictures
-                | StoreFault::Unlocked,
-            )
-            | None => Ok(()),
+            Some(fault @ (StoreFault::Gone | StoreFault::Unwritable | StoreFault::Stuck)) => {
+                Err(StoreError::Fault(fault))
+            }
+            Some(StoreFault::Pictures | StoreFault::Unlocked) | None => Ok(()),
         }
     }
 

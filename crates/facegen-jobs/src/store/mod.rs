@@ -50,8 +50,9 @@ pub use keys::{KeyError, Keys};
 pub(crate) use lock::{Death, FolderLock};
 use writer::{Writer, pool_options};
 
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process that writes: `facegen keys`
+/// takes milliseconds, and callers wait for whatever takes longer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 const READERS: u32 = 4;
 
