@@ -247,7 +247,9 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
             patience: BUCKET_PATIENCE,
         },
         webhooks: Arc::new(NoWebhooks),
-        encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        encoder: Arc::new(|picture| {
+            facegen_engine::encode_generated(picture).map_err(|error| error.to_string())
+        }),
         upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),

@@ -84,8 +84,9 @@ pub struct Job {
     pub generation_time: Option<Duration>,
     /// Why it failed or was cancelled, if it was.
     pub failure: Option<Failure>,
-    /// What the caller should know about the pictures; known once it has
-    /// succeeded. The request's own warnings are not among them.
+    /// What the caller should know: about the photograph, known once it was
+    /// read, and about the pictures, known once the job has succeeded. The
+    /// request's own warnings are not among them.
     pub warnings: Vec<String>,
     /// What links to its pictures begin with when they are in a bucket, with
     /// the names of its [`Job::objects`] behind it; `None` while they are in

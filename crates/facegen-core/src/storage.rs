@@ -237,6 +237,14 @@ pub trait ImageStore: fmt::Debug + Send + Sync {
         Ok(self.get(object).await?.map(StoredObject::Bytes))
     }
 
+    /// Finds out whether an object could be kept now.
+    ///
+    /// # Errors
+    /// It could not.
+    async fn check(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// Removes an object; one that is not there is no error.
     ///
     /// # Errors

@@ -75,10 +75,7 @@ impl Running {
             webhooks: tokio::spawn(webhooks.run()),
             uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
-            health: tokio::spawn(store_watch::watch(
-                Arc::clone(&shared.stores.health),
-                hand_back.clone(),
-            )),
+            health: tokio::spawn(store_watch::watch(Arc::clone(&shared), hand_back.clone())),
             shared,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,

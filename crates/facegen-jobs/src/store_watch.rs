@@ -1,29 +1,52 @@
-//! Watches the database.
+//! Watches the database and the folder of pictures.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::store::StoreHealth;
+use facegen_core::store::StoreFault;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use crate::context::Shared;
 
 /// How often the database is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many checks there are for each one of the folder of pictures, which is
+/// written for it.
+const CHECKS_PER_PICTURE: u32 = 5;
+
 /// The shortest time between two checks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Checks the database until it is stopped.
-pub(crate) async fn watch(health: Arc<dyn StoreHealth>, stop: CancellationToken) {
+/// Checks the database and the folder until it is stopped.
+pub(crate) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
+    let health = &shared.stores.health;
     let check = async {
+        let mut checks = 0_u32;
         loop {
             let in_doubt = tokio::select! {
                 () = health.doubted() => true,
                 () = sleep(CHECK_INTERVAL) => health.fault().is_some(),
             };
-            health.check(in_doubt).await;
+            let mut fault = health.check(in_doubt).await;
+            let was_pictures = health.fault() == Some(StoreFault::Pictures);
+            if fault.is_none() && (was_pictures || checks.is_multiple_of(CHECKS_PER_PICTURE)) {
+                fault = pictures_fault(&shared, was_pictures).await;
+            }
+            health.set_fault(fault);
+            checks = checks.wrapping_add(1);
             sleep(PAUSE).await;
         }
     };
     let _: Option<()> = stop.run_until_cancelled(check).await;
+}
+
+/// Returns what is wrong with the folder of pictures. It is logged once.
+async fn pictures_fault(shared: &Shared, is_known: bool) -> Option<StoreFault> {
+    let error = shared.ports.images.check().await.err()?;
+    if !is_known {
+        tracing::warn!(%error, "no picture can be kept");
+    }
+    Some(StoreFault::Pictures)
 }

@@ -5,11 +5,8 @@
 //! Client and server are on two ends of loopback, and so are the attackers: what
 //! is measured is who is let in, not how fast.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -17,11 +14,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 
+use super::bucket::Bucket;
 use super::client::keep_file_secret;
 use super::process::{API_KEY, Server, Site};
 
@@ -233,62 +231,6 @@ fn silent_connections_refuse_nobody_else() -> Result<()> {
     })
 }
 
-/// A bucket that keeps what it gets, until it is told to answer with something
-/// of this length to whatever is asked for.
-#[derive(Clone, Default)]
-struct Bucket {
-    objects: Arc<Mutex<HashMap<String, Vec<u8>>>>,
-    instead: Arc<AtomicUsize>,
-}
-
-impl Bucket {
-    async fn start(self) -> Result<SocketAddr> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(self.clone().serve(stream));
-            }
-        });
-        Ok(address)
-    }
-
-    async fn serve(self, stream: TcpStream) -> Result<()> {
-        let mut stream = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            ensure!(stream.read_line(&mut head).await? > 0, "no head");
-        }
-        let mut words = head.split(' ');
-        let method = words.next().unwrap_or_default().to_owned();
-        let path = words.next().unwrap_or_default();
-        let path = path.split('?').next().unwrap_or_default().to_owned();
-        let lower = head.to_ascii_lowercase();
-        let length = lower.split("content-length: ").nth(1);
-        let length = length.and_then(|rest| rest.lines().next()?.parse().ok());
-        let mut body = vec![0; length.unwrap_or(0)];
-        stream.read_exact(&mut body).await?;
-        let answer = self.answer(&method, path, body);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
-            .await?;
-        stream.write_all(&answer).await?;
-        Ok(stream.shutdown().await?)
-    }
-
-    fn answer(&self, method: &str, path: String, body: Vec<u8>) -> Vec<u8> {
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        let instead = self.instead.load(Ordering::SeqCst);
-        match method {
-            "PUT" => drop(objects.insert(path, body)),
-            "GET" if instead > 0 => return vec![b'x'; instead],
-            "GET" => return objects.get(&path).cloned().unwrap_or_default(),
-            _ => {}
-        }
-        Vec::new()
-    }
-}
-
 #[test]
 #[ignore = "takes minutes: cargo xtask bar attack"]
 fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
@@ -323,7 +265,7 @@ fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
     let mut results = Vec::new();
     // Longer than any picture, and as long as the longest.
     for length in [31_000_000, 1_800_000] {
-        bucket.instead.store(length, Ordering::SeqCst);
+        bucket.answer_instead(length);
         let before = server.resident()?;
         let readers = runtime.block_on(unread(&path, server.client.host().parse()?))?;
         let more = server.resident()?.saturating_sub(before);

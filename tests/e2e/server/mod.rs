@@ -4,6 +4,7 @@
 //! - [`logs`]: logs that cannot be written
 //! - [`attacks`]: slow and silent connections
 //! - [`browser`]: the pages
+//! - [`bucket`]: pictures in the bucket of a customer
 //! - [`client`]: what a client sends and gets
 //! - [`clients`]: clients that existed before the server
 //! - [`requests`]: pictures, keys, links and refusals
@@ -18,6 +19,7 @@
 
 mod attacks;
 mod browser;
+mod bucket;
 mod client;
 mod clients;
 mod connections;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -69,6 +69,11 @@ impl Site {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         command.env("RUST_LOG", EVERYTHING).envs(variables);
         Ok(command)
+    }
+
+    /// The data folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Everything that servers have written into the folder, by its path.

@@ -1,12 +1,15 @@
 //! Pictures, keys, links and refusals.
 
+use std::fs;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::client::{request, request_with};
-use super::process::Site;
+use super::process::{Server, Site};
 use crate::program::{Generate, executable};
 
 #[test]
@@ -201,6 +204,38 @@ fn health_readiness_and_metrics_are_told() -> Result<()> {
         assert!(metrics.contains(name), "{name} is not in {metrics}");
     }
     Ok(())
+}
+
+#[test]
+fn a_folder_that_takes_no_pictures_is_told_of() -> Result<()> {
+    let site = Site::new()?;
+    let server = site.start()?;
+    let pictures = site.folder().join("pictures");
+    let elsewhere = site.folder().join("elsewhere");
+    fs::rename(&pictures, &elsewhere)?;
+    fs::write(&pictures, "in its place")?;
+    let told = readiness(&server, 503)?;
+    assert_eq!(told["status"], "broken", "{told}");
+    let reason = told["reason"].as_str().context("no reason")?;
+    assert!(reason.contains("folder of pictures"), "{reason}");
+    fs::remove_file(&pictures)?;
+    fs::rename(&elsewhere, &pictures)?;
+    readiness(&server, 200)?;
+    assert_eq!(server.client.make(&request())?.1["status"], "success");
+    Ok(())
+}
+
+/// What the server says of its readiness once that has this status.
+pub(super) fn readiness(server: &Server, status: u16) -> Result<Value> {
+    let until = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < until {
+        let (found, body) = server.client.get("/readyz")?;
+        if found == status {
+            return Ok(serde_json::from_slice(&body)?);
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    bail!("the readiness stays what it was")
 }
 
 #[test]

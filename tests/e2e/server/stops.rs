@@ -1,14 +1,19 @@
 //! Signals, a second server, hand-back, and what does not start.
 
 use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::client::{request, request_with};
 use super::process::{API_KEY, Site};
+use super::requests::readiness;
 
 #[test]
 fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
@@ -53,6 +58,75 @@ fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
     server.wait_for("the config cannot be used, nothing has changed")?;
     assert_eq!(server.client.make(&request())?.1["status"], "success");
     assert!(server.terminate()?.success());
+    Ok(())
+}
+
+/// Another process that holds the database, until it is dropped.
+struct Holder(Child);
+
+impl Holder {
+    fn of(database: &Path) -> Result<Self> {
+        let script = "import sqlite3, sys\n\
+                      held = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                      held.execute('BEGIN EXCLUSIVE')\n\
+                      print('held', flush=True)\n\
+                      sys.stdin.read()";
+        let mut command = Command::new("python3");
+        command.args(["-c", script]).arg(database);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = Self(command.spawn()?);
+        let mut told = [0; 4];
+        let out = holder.0.stdout.as_mut().context("it says nothing")?;
+        out.read_exact(&mut told)?;
+        ensure!(&told == b"held");
+        Ok(holder)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_database_that_another_process_holds_is_told_of_within_seconds() -> Result<()> {
+    let site = Site::new()?;
+    let server = site.start()?;
+    let database = site.folder().join("facegen.db");
+    let holder = Holder::of(&database)?;
+    let began = Instant::now();
+    let told = readiness(&server, 503)?;
+    // A second until it is looked at, and three until SQLite gives up.
+    ensure!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(told["status"], "broken", "{told}");
+    let began = Instant::now();
+    assert_eq!(server.client.make(&request())?.0, 503);
+    ensure!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    drop(holder);
+    readiness(&server, 200)?;
+    assert_eq!(server.client.make(&request())?.1["status"], "success");
+    assert!(server.terminate()?.success());
+
+    let _holder = Holder::of(&database)?;
+    let began = Instant::now();
+    let refused = site.launch()?;
+    refused.wait_for("database is locked")?;
+    assert_eq!(refused.end()?.code(), Some(1));
+    ensure!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
     Ok(())
 }
 

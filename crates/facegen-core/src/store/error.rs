@@ -65,7 +65,8 @@ impl StoreError {
     }
 }
 
-/// What is wrong with the database, in words that anybody may read.
+/// What is wrong with the database, or with the folder of pictures, in words
+/// that anybody may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum StoreFault {
     /// Statements that write fail.
@@ -79,6 +80,9 @@ pub enum StoreFault {
         "the files of the database were deleted or replaced, this process must be started again"
     )]
     Gone,
+    /// No picture can be kept in the folder of the server.
+    #[error("the folder of pictures cannot be written, the log says why")]
+    Pictures,
     /// The lock is not held any more.
     #[error("the lock of the data folder was removed and cannot be taken again")]
     Unlocked,

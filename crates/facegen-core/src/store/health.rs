@@ -19,19 +19,20 @@ pub enum Death {
 /// Knows whether the database works, and how the process before this one ended.
 #[async_trait]
 pub trait StoreHealth: fmt::Debug + Send + Sync {
-    /// Returns what is wrong with the database, as the latest check found.
+    /// Returns what is wrong, as the latest check found.
     fn fault(&self) -> Option<StoreFault>;
 
-    /// Refuses what is to be kept while nothing that is written is kept.
+    /// Refuses what is to be kept while it is known that it would not be, so
+    /// that no caller waits for a writer that fails.
     ///
     /// # Errors
-    /// The files of the database are gone.
+    /// The database cannot be written, or its files are gone.
     fn ensure_kept(&self) -> Result<(), StoreError> {
         match self.fault() {
-            Some(fault @ StoreFault::Gone) => Err(StoreError::Fault(fault)),
-            Some(StoreFault::Unwritable | StoreFault::Stuck | StoreFault::Unlocked) | None => {
-                Ok(())
+            Some(fault @ (StoreFault::Gone | StoreFault::Unwritable | StoreFault::Stuck)) => {
+                Err(StoreError::Fault(fault))
             }
+            Some(StoreFault::Pictures | StoreFault::Unlocked) | None => Ok(()),
         }
     }
 
@@ -39,9 +40,11 @@ pub trait StoreHealth: fmt::Debug + Send + Sync {
     /// database.
     async fn doubted(&self);
 
-    /// Checks the database and remembers what is wrong; in doubt it also
-    /// writes.
-    async fn check(&self, in_doubt: bool);
+    /// Checks the database and returns what is wrong; in doubt it also writes.
+    async fn check(&self, in_doubt: bool) -> Option<StoreFault>;
+
+    /// Sets what [`StoreHealth::fault`] returns, and logs a change.
+    fn set_fault(&self, fault: Option<StoreFault>);
 
     /// Returns whether no other process works on the database, so that whoever
     /// claimed something before is dead.

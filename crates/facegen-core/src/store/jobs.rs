@@ -76,6 +76,10 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// The job asks for this, now that its photograph is known.
     async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError>;
 
+    /// The job's photograph was read with these warnings, whatever becomes of
+    /// the job.
+    async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError>;
+
     /// The pictures of this attempt are the job's, and its photograph goes.
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError>;
 

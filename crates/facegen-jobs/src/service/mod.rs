@@ -204,8 +204,8 @@ impl JobService {
         !self.shared.draining.is_cancelled()
     }
 
-    /// What is wrong with the database, if anything, as it was found out within
-    /// the last seconds.
+    /// What is wrong with the database or the folder of pictures, if anything,
+    /// as it was found out within the last seconds.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {
         self.shared.stores.health.fault()

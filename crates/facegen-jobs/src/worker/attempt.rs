@@ -131,6 +131,7 @@ impl Attempt {
             let _place = self.shared.engine_places.acquire().await;
             self.enter().await?;
             let Photograph { picture, warnings } = self.photograph(fetched).await?;
+            self.warn(&warnings).await?;
             self.fit(&picture).await?;
             let (output, began) = self.generate(picture).await?;
             (output, began, warnings)
@@ -178,6 +179,16 @@ impl Attempt {
     async fn enter(&self) -> Result<(), Stop> {
         let write = || self.shared.stores.jobs.enter(self.claim.fence);
         self.write("note that the engine gets a job", write).await
+    }
+
+    /// Notes what the caller should know of the photograph before anything can
+    /// go wrong with the job: it may be the reason.
+    async fn warn(&self, warnings: &[String]) -> Result<(), Stop> {
+        if warnings.is_empty() {
+            return Ok(());
+        }
+        let write = || self.shared.stores.jobs.warn(self.claim.fence, warnings);
+        self.write("note the warnings of a job", write).await
     }
 
     /// Writes something about the job, which must still be this attempt's.

@@ -1,14 +1,14 @@
 //! Reads WebP and GIF files, by the decoders of the image crate.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Seek};
 
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageFormat, ImageReader};
 
 use super::{
-    Decoded, ImageLimits, InputImageError, Warning, Warnings, check_size, orientation, pixels, rgb,
-    webp,
+    Decoded, ImageLimits, InputImageError, Warning, Warnings, check_size, cut_off, orientation,
+    pixels, rgb, webp,
 };
 
 /// Reads a WebP file.
@@ -32,7 +32,18 @@ pub(super) fn read_webp(
         Ok((outline.bytes_beside(has_alpha), outline.bytes_for_codes()))
     };
     let orientation = outline.exif().map(orientation::of_exif);
-    let decoded = read(&mended, ImageFormat::WebP, limits, cost)?;
+    let decoded = match read(Cursor::new(&mended), ImageFormat::WebP, limits, cost) {
+        Err(InputImageError::Damaged(error)) => {
+            let length = cut_off::announced_length(bytes);
+            let Some(length) = length.filter(|length| *length <= limits.max_bytes) else {
+                return Err(InputImageError::Damaged(error));
+            };
+            cut_off::read_rows(&mended, length, warnings, |file| {
+                read(file, ImageFormat::WebP, limits, cost)
+            })
+        }
+        decoded => decoded,
+    }?;
     Ok(Decoded {
         orientation: orientation.unwrap_or(decoded.orientation),
         ..decoded
@@ -43,19 +54,56 @@ pub(super) fn read_webp(
 ///
 /// # Errors
 /// See [`read_image`](super::read_image).
-pub(super) fn read_gif(bytes: &[u8], limits: &ImageLimits) -> Result<Decoded, InputImageError> {
-    read(bytes, ImageFormat::Gif, limits, |_, _| Ok((0, 0)))
+pub(super) fn read_gif(
+    bytes: &[u8],
+    limits: &ImageLimits,
+    warnings: &mut Warnings,
+) -> Result<Decoded, InputImageError> {
+    let decoder = open(Cursor::new(bytes), ImageFormat::Gif, limits, |_, _| {
+        Ok((0, 0))
+    })?;
+    let size = decoder.dimensions();
+    let (rgb, is_whole) = rgb::read_partly(decoder)?;
+    if !is_whole {
+        warnings.add(Warning::Incomplete);
+    }
+    Ok(Decoded {
+        size,
+        rgb,
+        orientation: Orientation::NoTransforms,
+    })
 }
 
-/// `cost` is how many bytes the decoder takes in addition to those that it
-/// gives: for every pixel, and for all.
-fn read(
-    bytes: &[u8],
+/// Reads a file of which all must be there.
+fn read<R: BufRead + Seek>(
+    file: R,
     format: ImageFormat,
     limits: &ImageLimits,
     cost: impl FnOnce((u32, u32), bool) -> Result<(u64, u64), InputImageError>,
 ) -> Result<Decoded, InputImageError> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let decoder = open(file, format, limits, cost)?;
+    Ok(Decoded {
+        size: decoder.dimensions(),
+        rgb: rgb::read(decoder)?,
+        orientation: Orientation::NoTransforms,
+    })
+}
+
+/// Opens a file whose pixels may be read.
+///
+/// `cost` is how many bytes the decoder takes in addition to those that it
+/// gives: for every pixel, and for all.
+fn open<'f, R, C>(
+    file: R,
+    format: ImageFormat,
+    limits: &ImageLimits,
+    cost: C,
+) -> Result<impl ImageDecoder + use<'f, R, C>, InputImageError>
+where
+    R: BufRead + Seek + 'f,
+    C: FnOnce((u32, u32), bool) -> Result<(u64, u64), InputImageError>,
+{
+    let mut reader = ImageReader::with_format(file, format);
     reader.limits(ImageLimits::before_pixels());
     let mut decoder = reader.into_decoder()?;
     let size = decoder.dimensions();
@@ -69,9 +117,5 @@ fn read(
         return Err(InputImageError::TooDemanding(None));
     }
     decoder.set_limits(limits.beside_pixels(taken))?;
-    Ok(Decoded {
-        size,
-        rgb: rgb::read(decoder)?,
-        orientation: Orientation::NoTransforms,
-    })
+    Ok(decoder)
 }

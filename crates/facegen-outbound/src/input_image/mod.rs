@@ -19,6 +19,7 @@
 //! | `jpeg` | a decoder of JPEG |
 //! | `png`, `chunks` | PNG row by row, and what its chunks hold |
 //! | `container`, `webp`, `vp8l` | WebP and GIF, and what the chunks of a WebP hold |
+//! | `cut_off` | WebP that ends early |
 //! | `memory` | how much memory a file may take |
 //! | `rgb` | from the pixels of a file to RGB |
 //! | `orientation`, `upright` | which side is up, and turning it there |
@@ -27,6 +28,7 @@
 
 mod chunks;
 mod container;
+mod cut_off;
 mod error;
 mod jpeg;
 mod memory;
@@ -93,7 +95,7 @@ pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photograph, Inpu
         Format::Jpeg => read_jpeg(bytes, limits, &mut warnings),
         Format::Png => png::read(bytes, limits, &mut warnings),
         Format::WebP => container::read_webp(bytes, limits, &mut warnings),
-        Format::Gif => container::read_gif(bytes, limits),
+        Format::Gif => container::read_gif(bytes, limits, &mut warnings),
     };
     let Decoded {
         size,

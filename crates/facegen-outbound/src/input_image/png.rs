@@ -12,8 +12,6 @@ use super::{
     Decoded, ImageLimits, InputImageError, Warning, Warnings, check_size, orientation, rgb,
 };
 
-/// What missing pixels show.
-const GREY: u8 = 128;
 /// Bits of a pixel that is red, green and blue.
 const BITS: u8 = 24;
 /// Where each pass of an interlaced picture begins, and how far apart its rows
@@ -58,7 +56,7 @@ pub(super) fn read(
     let size = (header.width, header.height);
     check_size(size, limits.max_pixels, limits)?;
     let mut reader = decoder.read_info().map_err(refusal)?;
-    let mut rgb = vec![GREY; size.0 as usize * size.1 as usize * rgb::RGB];
+    let mut rgb = vec![rgb::MISSING; size.0 as usize * size.1 as usize * rgb::RGB];
     if let Err(missing) = read_rows(&mut reader, size, &mut rgb) {
         let Missing::Some = missing else {
             return Err(InputImageError::Damaged(None));

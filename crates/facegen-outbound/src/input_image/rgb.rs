@@ -6,6 +6,12 @@ use image::{ColorType, ImageDecoder, ImageError};
 /// Bytes of a pixel that is red, green and blue.
 pub(super) const RGB: usize = 3;
 
+/// What missing pixels show.
+pub(super) const MISSING: u8 = 128;
+
+/// The transparency of a pixel that a decoder has not written.
+const UNSEEN: u8 = 1;
+
 /// All pixels of `decoder`, three bytes each, without transparency.
 ///
 /// # Errors
@@ -28,6 +34,51 @@ pub(super) fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
     bytes.truncate(pixels * RGB);
     bytes.shrink_to_fit();
     Ok(bytes)
+}
+
+/// The same of a decoder that writes pixels to where they belong, none of them
+/// all but transparent: when it fails, the pixels that there are, and whether
+/// these are all.
+///
+/// # Errors
+/// There is no pixel, or they are of a kind that is not read.
+pub(super) fn read_partly(decoder: impl ImageDecoder) -> Result<(Vec<u8>, bool), ImageError> {
+    let color = decoder.color_type();
+    if color != ColorType::Rgba8 {
+        return Err(unsupported(color));
+    }
+    let (width, height) = decoder.dimensions();
+    let pixels = width as usize * height as usize;
+    let mut bytes = [0, 0, 0, UNSEEN].repeat(pixels);
+    let outcome = decoder.read_image(&mut bytes);
+    let is_whole = outcome.is_ok();
+    if let Err(error) = outcome {
+        fill_missing(&mut bytes, width as usize).ok_or(error)?;
+    }
+    drop_alpha(&mut bytes, pixels);
+    bytes.truncate(pixels * RGB);
+    bytes.shrink_to_fit();
+    Ok((bytes, is_whole))
+}
+
+/// Makes pixels grey that have not been seen. In an interlaced picture a row
+/// stands for those below it until they come. `None` when all are missing.
+fn fill_missing(rgba: &mut [u8], width: usize) -> Option<()> {
+    let is_missing = |row: &[u8]| row.chunks_exact(4).all(|pixel| pixel[3] == UNSEEN);
+    let stride = width * 4;
+    let last = rgba
+        .chunks_exact(stride)
+        .rposition(|row| !is_missing(row))?;
+    for row in 0..rgba.len() / stride {
+        let start = row * stride;
+        if row > 0 && row < last && is_missing(&rgba[start..][..stride]) {
+            rgba.copy_within(start - stride..start, start);
+        }
+        let pixels = rgba[start..][..stride].chunks_exact_mut(4);
+        let unseen = pixels.filter(|pixel| pixel[3] == UNSEEN);
+        unseen.for_each(|pixel| pixel.copy_from_slice(&[MISSING, MISSING, MISSING, u8::MAX]));
+    }
+    Some(())
 }
 
 /// Moves pixels together, in an order in which none is overwritten before it is

@@ -19,6 +19,8 @@ use tokio::task;
 const PART_PREFIX: &str = "part-";
 /// What temporary names end with.
 const PART_SUFFIX: &str = ".tmp";
+/// How many bytes are written to find out whether there is room.
+const CHECK_BYTES: usize = 256 << 10;
 
 /// Keeps pictures in one folder, which nobody but the server's user reads.
 #[derive(Debug, Clone)]
@@ -92,6 +94,16 @@ impl ImageStore for FolderStore {
             };
             let bytes = file.metadata()?.len();
             Ok(Some(StoredObject::File { file, bytes }))
+        })
+        .await
+    }
+
+    /// Writes so much as a small picture takes, under a temporary name: a disk
+    /// that is full has room for a little.
+    async fn check(&self) -> Result<(), StorageError> {
+        self.blocking("no file can be written", |folder| {
+            let mut file = temporary_file(folder)?;
+            file.write_all(&[0; CHECK_BYTES])
         })
         .await
     }
@@ -308,6 +320,21 @@ mod tests {
         // Not even root can write there.
         let error = FolderStore::open("/proc/self").unwrap_err();
         assert!(matches!(error, FolderError::NotWritable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_is_found_out_whether_a_picture_could_be_kept() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("pictures");
+        let store = FolderStore::open(&folder).unwrap();
+        assert_eq!(store.check().await, Ok(()));
+        assert_eq!(names(&folder), Vec::<String>::new());
+        fs::remove_dir(&folder).unwrap();
+        fs::write(&folder, "in its place").unwrap();
+        assert!(store.check().await.is_err());
+        fs::remove_file(&folder).unwrap();
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(store.check().await, Ok(()));
     }
 
     #[tokio::test]

@@ -12,8 +12,9 @@ use super::fault::{Fault, Files};
 use super::file;
 use super::writer::{Writer, pool_options};
 
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for another process that writes: `facegen keys`
+/// takes milliseconds, and callers wait for whatever takes longer.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 const READERS: u32 = 4;
 

@@ -24,9 +24,11 @@ impl Fault {
         };
         match fault {
             Some(fault) if before != Some(fault) => {
-                tracing::error!(reason = %fault, "the database is not ready");
+                tracing::error!(reason = %fault, "what the server keeps its data in is not ready");
             }
-            None if before.is_some() => tracing::info!("the database is ready again"),
+            None if before.is_some() => {
+                tracing::info!("what the server keeps its data in is ready again")
+            }
             Some(_) | None => {}
         }
     }

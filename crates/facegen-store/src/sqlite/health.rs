@@ -67,11 +67,14 @@ impl StoreHealth for SqliteHealth {
         self.database.writer.doubted().await;
     }
 
-    async fn check(&self, in_doubt: bool) {
-        let fault = match self.files_fault().await {
+    async fn check(&self, in_doubt: bool) -> Option<StoreFault> {
+        match self.files_fault().await {
             Some(fault) => Some(fault),
             None => writer_fault(&self.database, in_doubt).await,
-        };
+        }
+    }
+
+    fn set_fault(&self, fault: Option<StoreFault>) {
         self.database.fault.set(fault);
     }
 

@@ -10,7 +10,7 @@ use super::error::failed;
 
 /// How long the writer may be waited for; longer than SQLite waits for another
 /// process, so that its own answer counts.
-const PATIENCE: Duration = Duration::from_secs(7);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How many bytes are written to find out whether there is room.
 const PROBE_BYTES: u32 = 256 << 10;

@@ -279,6 +279,19 @@ async fn warnings_about_a_photograph_are_those_of_its_job() {
 }
 
 #[tokio::test]
+async fn warnings_about_a_photograph_stay_when_its_job_fails() {
+    let mut world = World::new();
+    world.control = faulty(&[("a person", Fault::Refused(BackendError::NoFace))]);
+    let (service, key, _running) = world.begin().await;
+    let mut submission = submission(key, request("a person"));
+    submission.face = FaceSource::Inline(FaceImage::from(b"odd".to_vec()));
+    let job = service.submit(submission).await.unwrap();
+    let job = end_of(&service, job.id).await;
+    assert_eq!(job.state, JobState::Failed);
+    assert_eq!(job.warnings, ["face_image is odd"]);
+}
+
+#[tokio::test]
 async fn pictures_that_cannot_be_encoded_fail_their_job() {
     let world = World::new();
     for panics in [false, true] {

@@ -138,7 +138,11 @@ first.save("lossless.webp", **LOSSLESS)
 transparent.save("lossless_alpha.webp", **LOSSLESS)
 # A photograph needs everything that lossless streams are made of.
 with Image.open("../../../../../tests/assets/photographs/astronaut.png") as photograph:
-    photograph.convert("RGB").crop((150, 30, 310, 190)).save("photograph.webp", method=6, quality=100, **LOSSLESS)
+    photograph = photograph.convert("RGB").crop((150, 30, 310, 190))
+photograph.save("photograph.webp", method=6, quality=100, **LOSSLESS)
+photograph.save("photograph_lossy.webp", quality=80)
+photograph.quantize(64).save("photograph.gif", interlace=0)
+photograph.quantize(64).save("photograph_interlaced.gif", interlace=1)
 first.save("exif_6.webp", exif=exif(6), **LOSSLESS)
 first.save("animated.webp", save_all=True, append_images=[second], duration=100, lossless=True)
 first.save("animated.gif", save_all=True, append_images=[second], duration=100)

@@ -288,6 +288,7 @@ async fn a_late_writer_changes_nothing(test: Test) {
     assert!(!test.queue.heartbeat(late, now + LEASE).await.unwrap());
     assert!(!test.queue.release(late).await.unwrap());
     assert!(!test.queue.fit(late, &request("other")).await.unwrap());
+    assert!(!test.queue.warn(late, &["odd".into()]).await.unwrap());
     assert!(
         !test
             .queue

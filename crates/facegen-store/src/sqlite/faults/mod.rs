@@ -260,6 +260,12 @@ fn queue_paths() -> Vec<Path> {
             site.arm();
             assert!(site.queue.fit(fence, &fitted).await?);
         }),
+        path!("warn", site, {
+            let fence = site.claimed().await.fence;
+            let warnings = [Uuid::new_v4().to_string()];
+            site.arm();
+            assert!(site.queue.warn(fence, &warnings).await?);
+        }),
         path!("reclaim", site, {
             site.claimed().await;
             site.arm();

@@ -25,7 +25,7 @@ use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 use self::columns::{amount, claim, json, number};
 use self::statements::{
     BACKLOG, BEFORE, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION, RELEASE,
-    TIMES,
+    TIMES, WARN,
 };
 use super::database::Database;
 use super::error::failed;
@@ -141,6 +141,17 @@ impl JobStore for SqliteJobs {
         let done = sqlx::query(FIT)
             .bind(json("request", request)?)
             .bind(number(cost(request)))
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError> {
+        let done = sqlx::query(WARN)
+            .bind(json("warnings", &warnings)?)
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)

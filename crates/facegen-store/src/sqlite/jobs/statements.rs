@@ -82,6 +82,10 @@ pub(crate) const FIT: &str = "
     UPDATE generations SET request = ?, cost = ?
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
+/// Notes what its caller should know of a job's photograph.
+pub(super) const WARN: &str =
+    "UPDATE generations SET warnings = ? WHERE id = ? AND state = 'running' AND attempt = ?";
+
 /// Ends a job with pictures.
 pub(crate) const FINISH: &str = end!(
     "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?
