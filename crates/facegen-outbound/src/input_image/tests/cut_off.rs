@@ -32,7 +32,10 @@ fn is_grey(row: &[u8]) -> bool {
 fn of_a_webp_as_many_rows_are_shown_as_viewers_show() {
     // Those of libwebp 1.6.0 for each tenth.
     for (name, viewers) in [
-        ("photograph.webp", [0, 16, 32, 48, 64, 80, 96, 112, 128]),
+        (
+            "photograph.webp",
+            [0_usize, 16, 32, 48, 64, 80, 96, 112, 128],
+        ),
         ("photograph_lossy.webp", [0, 0, 7, 23, 39, 55, 71, 103, 119]),
     ] {
         let file = asset(name);
