@@ -26,11 +26,12 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
+use facegen_core::Provenance;
 use facegen_core::fake::{AnyUrl, FakeServer};
 use facegen_core::request::{RequestLimits, Style};
 use facegen_core::{
-    Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
-    Slot, SlotEvent, SystemClock,
+    Backend, BackendError, Current, GeneratedPicture, GenerationInput, GenerationOutput,
+    GenerationTimings, Picture, Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
 use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
@@ -79,9 +80,11 @@ impl Backend for ReadyPicture {
             return Vec::new();
         };
         let output = GenerationOutput {
-            pictures: vec![self.picture.clone()],
-            seed: input.request.seed(),
-            verdicts: Vec::new(),
+            pictures: vec![GeneratedPicture {
+                pixels: self.picture.clone(),
+                seed: input.spec.seed(),
+                safety: None,
+            }],
             warnings: Vec::new(),
             timings: GenerationTimings::default(),
         };
@@ -359,9 +362,12 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
             patience: deadline,
         },
         webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
-        encoder: Arc::new(|picture| {
-            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
+        encoder: Arc::new(|picture, provenance| {
+            facegen_engine::encode_generated(picture, provenance).map_err(|error| error.to_string())
         }),
+        provenance: Provenance {
+            generator: "a bench".into(),
+        },
         upload_encoder: Arc::new(|picture| {
             facegen_engine::encode_png(picture).map_err(|error| error.to_string())
         }),

@@ -13,6 +13,7 @@ use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,
     SafetyChecking, router, webhook_body,
 };
+use facegen_core::Provenance;
 use facegen_core::fake::{
     AnyUrl, FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock,
     MemoryStore,
@@ -182,9 +183,13 @@ impl Builder {
                 patience: PATIENCE,
             },
             webhooks: Arc::new(WebhookRecorder(webhooks)),
-            encoder: Arc::new(|picture| {
-                Ok(format!("{}x{}", picture.width(), picture.height()).into_bytes())
+            encoder: Arc::new(|picture, _| {
+                let pixels = &picture.pixels;
+                Ok(format!("{}x{}", pixels.width(), pixels.height()).into_bytes())
             }),
+            provenance: Provenance {
+                generator: "a test".into(),
+            },
             upload_encoder: Arc::new(|picture| {
                 let (width, height) = (picture.width(), picture.height());
                 Ok(format!("{width}x{height}").into_bytes())

@@ -11,6 +11,7 @@ use axum::http::Request;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router,
 };
+use facegen_core::Provenance;
 use facegen_core::fake::{
     AnyUrl, FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
 };
@@ -247,13 +248,16 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
             patience: BUCKET_PATIENCE,
         },
         webhooks: Arc::new(NoWebhooks),
-        encoder: Arc::new(|picture| {
-            let png =
-                facegen_engine::encode_generated(picture).map_err(|error| error.to_string())?;
+        encoder: Arc::new(|picture, provenance| {
+            let png = facegen_engine::encode_generated(picture, provenance)
+                .map_err(|error| error.to_string())?;
             // What is behind its end makes it as long as pictures of people are, so that a slow
             // bucket takes its time.
-            Ok([png, picture.rgb().to_vec()].concat())
+            Ok([png, picture.pixels.rgb().to_vec()].concat())
         }),
+        provenance: Provenance {
+            generator: "a test".into(),
+        },
         upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),

@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use facegen_core::request::Scalar;
 use facegen_core::{
-    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+    Backend, GenerationInput, GenerationOutput, Picture, RawGenerationRequest, RequestLimits,
+    SlotEvent,
 };
 use facegen_engine::{CandleBackend, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
@@ -16,6 +17,11 @@ fn backend(data_dir: PathBuf, batch_limit: usize) -> CandleBackend {
     CandleBackend::load(&Preset::find(&models, "random").unwrap(), &options)
         .unwrap()
         .with_batch_limit(batch_limit)
+}
+
+fn pixels(output: GenerationOutput) -> Vec<Picture> {
+    let pictures = output.pictures.into_iter();
+    pictures.map(|picture| picture.pixels).collect()
 }
 
 fn input(seed: &str, samples: &str) -> GenerationInput {
@@ -34,10 +40,11 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
         .unwrap()
         .picture;
     GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 0),
+            .resolve_seed(|| 0)
+            .spec,
         face,
     }
 }
@@ -49,7 +56,7 @@ fn pictures(backend: &mut CandleBackend, ticks: &mut usize) -> Vec<Vec<Picture>>
         *ticks += 1;
         for event in backend.tick() {
             if let SlotEvent::Finished { slot, output } = event {
-                finished.push((slot, output.pictures));
+                finished.push((slot, pixels(output)));
             }
         }
     }

@@ -53,8 +53,13 @@ fn make(presets: &Presets, replaced: &str, line: &str, face: Option<&Picture>) -
     let mut backend = presets.load(&presets.write(change).unwrap());
     let usual = input(&[("prompt", "a portrait")]);
     let face = face.cloned().unwrap_or(usual.face);
-    let request = usual.request;
-    backend.admit(&GenerationInput { request, face }).unwrap();
+    let spec = usual.spec;
+    backend
+        .admit(&GenerationInput {
+            spec: request.spec,
+            face,
+        })
+        .unwrap();
     let end = end_of(&mut backend);
     let SlotEvent::Finished { output, .. } = end else {
         panic!("{line}: {end:?}");
@@ -102,7 +107,7 @@ fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
         let output = make(&presets, usual, &line, Some(&crowd));
         let said = format!("face_image shows 3 faces; {chosen} one was used");
         assert!(output.warnings.contains(&said), "{:?}", output.warnings);
-        pictures.insert(output.pictures[0].rgb().to_vec());
+        pictures.insert(output.pictures[0].pixels.rgb().to_vec());
     }
     assert_eq!(pictures.len(), 3, "each choice takes another face");
     let alone = make(&presets, "", "", None);

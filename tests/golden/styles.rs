@@ -91,10 +91,11 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
         .unwrap()
         .picture;
     GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 0),
+            .resolve_seed(|| 0)
+            .spec,
         face,
     }
 }
@@ -111,7 +112,8 @@ fn pictures(
     while backend.active() > 0 {
         for event in backend.tick() {
             if let SlotEvent::Finished { slot, mut output } = event {
-                finished.push((slot, output.pictures.remove(0), output.warnings));
+                let picture = output.pictures.remove(0).pixels;
+                finished.push((slot, picture, output.warnings));
             }
         }
     }

@@ -29,10 +29,11 @@ fn picture(fields: &[(&str, String)]) -> Picture {
     let photograph = root().join("tests/assets/photographs/astronaut.png");
     let face = std::fs::read(photograph).unwrap();
     let input = GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 0),
+            .resolve_seed(|| 0)
+            .spec,
         face: read_image(&face, &ImageLimits::default()).unwrap().picture,
     };
     backend.admit(&input).unwrap();
@@ -40,7 +41,7 @@ fn picture(fields: &[(&str, String)]) -> Picture {
     let SlotEvent::Finished { mut output, .. } = end else {
         panic!("{end:?}");
     };
-    output.pictures.remove(0)
+    output.pictures.remove(0).pixels
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use facegen_core::Provenance;
 use facegen_core::fake::{
     FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,
 };
@@ -144,7 +145,10 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
             patience: Duration::ZERO,
         },
         webhooks: Arc::new(sender.clone()),
-        encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        encoder: Arc::new(|picture, _| Ok(picture.pixels.rgb().to_vec())),
+        provenance: Provenance {
+            generator: "a test".into(),
+        },
         upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| format!("{{\"id\":{}}}", job.id)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use facegen_core::redact::SafeUrl;
 use facegen_core::request::{RequestLimits, Scalar, Style};
 use facegen_core::{ErrorCode, FilePrefix, JobState, RawGenerationRequest, Timestamp};
-use facegen_core::{FaceOrigin, Failure, Job, JobId, KeyId};
+use facegen_core::{FaceOrigin, Failure, Job, JobId, KeyId, Outcome, Stages};
 
 use crate::{Capabilities, SafetyChecking};
 
@@ -34,7 +34,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         .parse(&RequestLimits::default())
         .unwrap()
         .resolve_seed(|| 4_029_484_891);
-    assert_eq!(request.style(), Style::Realistic);
+    assert_eq!(request.spec.style(), Style::Realistic);
     Job {
         id: JobId::new(32).unwrap(),
         key: KeyId::new(1),
@@ -45,15 +45,17 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         base_url: String::from("http://caller.example:8080"),
         attempt: 1,
         created_at: Timestamp::from_millis(0),
-        generation_time: Some(Duration::from_secs(7)),
         failure: None,
         warnings: Vec::new(),
         link_base: None,
         expires_at: None,
         started_at: None,
         finished_at: None,
-        stages: None,
-        verdicts: Vec::new(),
+        outcome: Some(Outcome {
+            generation_time: Duration::from_secs(7),
+            stages: Stages::default(),
+            pictures: Vec::new(),
+        }),
         removed_at: None,
     }
 }
@@ -66,7 +68,7 @@ pub(crate) fn failed_job(fields: &[(&str, Scalar)]) -> Job {
             code: ErrorCode::NoFace,
             message: String::from("No face detected in face_image"),
         }),
-        generation_time: None,
+        outcome: None,
         ..job(fields)
     }
 }

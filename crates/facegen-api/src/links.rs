@@ -73,7 +73,7 @@ impl<'a> Links<'a> {
     /// Where the pictures of a job are, or will be: in their bucket, and else
     /// here, where they can be read in either case.
     pub(crate) fn pictures(self, job: &Job) -> Vec<String> {
-        let kind = if job.request.base64() {
+        let kind = if job.request.delivery.base64 {
             FileKind::Base64
         } else {
             FileKind::Png

@@ -46,7 +46,7 @@ pub fn webhook_body(
     capabilities: &Capabilities,
 ) -> String {
     let links = Links::new(public_url.unwrap_or(&job.base_url));
-    let track_id = job.request.track_id();
+    let track_id = job.request.delivery.track_id.as_ref();
     let body = match no_pictures(job, now) {
         None => Body::Success {
             success: Box::new(Success::new(job, links, capabilities)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{ErrorCode, GenerationRequest, Picture, SafetyVerdict};
+use crate::{ErrorCode, GenerationSpec, Picture, SafetyVerdict};
 
 /// Makes pictures, one denoising step at a time.
 pub trait Backend: Send {
@@ -43,8 +43,8 @@ pub trait Backend: Send {
 /// What a backend needs to make one request's pictures.
 #[derive(Debug, Clone)]
 pub struct GenerationInput {
-    /// The parsed request.
-    pub request: GenerationRequest,
+    /// What is drawn.
+    pub spec: GenerationSpec,
     /// The photograph of the person, upright, at its full size.
     pub face: Picture,
 }
@@ -107,16 +107,22 @@ impl SlotEvent {
     }
 }
 
+/// One picture as the engine made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeneratedPicture {
+    /// Its pixels, replaced where it was found unsafe.
+    pub pixels: Picture,
+    /// The seed of its noise.
+    pub seed: u32,
+    /// What the safety checker says; `None` when it did not look.
+    pub safety: Option<SafetyVerdict>,
+}
+
 /// The pictures of one request.
 #[derive(Debug, Clone)]
 pub struct GenerationOutput {
     /// One picture per sample; sample `i` was made with `seed + i` (mod 2³²).
-    pub pictures: Vec<Picture>,
-    /// The seed of the first sample.
-    pub seed: u32,
-    /// What the safety checker says, for each picture; empty when the pictures
-    /// were not looked at.
-    pub verdicts: Vec<SafetyVerdict>,
+    pub pictures: Vec<GeneratedPicture>,
     /// What the caller should know about the pictures, e.g. a truncated prompt.
     pub warnings: Vec<String>,
     /// Where the time went.

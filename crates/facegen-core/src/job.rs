@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::key::KeyId;
 use crate::redact::SafeUrl;
 use crate::{
-    ErrorCode, FileKind, FileName, FilePrefix, GenerationRequest, GenerationTimings, JobState,
-    ObjectName, SafetyVerdict, Timestamp,
+    ErrorCode, FileKind, FileName, FilePrefix, GeneratedPicture, GenerationRequest,
+    GenerationTimings, JobState, ObjectName, SafetyVerdict, Timestamp,
 };
 
 /// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
@@ -79,9 +79,6 @@ pub struct Job {
     pub attempt: u32,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// How long making the pictures took, from when the engine began with
-    /// them to when they were stored; known once the job has succeeded.
-    pub generation_time: Option<Duration>,
     /// Why it failed or was cancelled, if it was.
     pub failure: Option<Failure>,
     /// What the caller should know: about the photograph, known once it was
@@ -99,13 +96,40 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// Where the time went; known once it has succeeded.
-    pub stages: Option<Stages>,
-    /// What the safety checker says of each picture; empty when none were
-    /// looked at.
-    pub verdicts: Vec<SafetyVerdict>,
+    /// What it made; known once it has succeeded.
+    pub outcome: Option<Outcome>,
     /// When its owner had it erased.
     pub removed_at: Option<Timestamp>,
+}
+
+/// What an attempt made that succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// How long making the pictures took, from when the engine began with them
+    /// to when they were stored.
+    pub generation_time: Duration,
+    /// Where the time went.
+    pub stages: Stages,
+    /// What is known of each picture; empty once the job was erased.
+    pub pictures: Vec<PictureRecord>,
+}
+
+/// What is known of one picture beside its pixels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PictureRecord {
+    /// The seed of its noise.
+    pub seed: u32,
+    /// What the safety checker says; `None` when it did not look.
+    pub safety: Option<SafetyVerdict>,
+}
+
+impl From<&GeneratedPicture> for PictureRecord {
+    fn from(picture: &GeneratedPicture) -> Self {
+        Self {
+            seed: picture.seed,
+            safety: picture.safety.clone(),
+        }
+    }
 }
 
 /// How long each stage of a job took, in milliseconds.
@@ -158,11 +182,11 @@ impl Job {
     /// the PNG, and if that was asked for the same in base64.
     #[must_use]
     pub fn files(&self) -> Vec<FileName> {
-        let kinds: &[FileKind] = match self.request.base64() {
+        let kinds: &[FileKind] = match self.request.delivery.base64 {
             true => &[FileKind::Png, FileKind::Base64],
             false => &[FileKind::Png],
         };
-        let indices = (0_u32..).take(self.request.samples());
+        let indices = (0_u32..).take(self.request.spec.samples());
         let name = |index, kind: &FileKind| FileName {
             prefix: self.file_prefix.clone(),
             index,
@@ -178,6 +202,13 @@ impl Job {
         let attempt = self.attempt;
         let files = self.files().into_iter();
         files.map(move |file| ObjectName { file, attempt })
+    }
+
+    /// How long making its pictures took; known once it has succeeded.
+    #[must_use]
+    pub fn generation_time(&self) -> Option<Duration> {
+        let outcome = self.outcome.as_ref();
+        outcome.map(|outcome| outcome.generation_time)
     }
 
     /// Whether the pictures have gone because their time is over. Those in a

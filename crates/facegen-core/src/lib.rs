@@ -9,6 +9,7 @@
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
 //! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
+//! | [`provenance`] | [`Provenance`], where a picture comes from |
 //! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
@@ -42,6 +43,7 @@ pub mod judge;
 pub mod key;
 pub mod key_limits;
 pub mod picture;
+pub mod provenance;
 pub mod redact;
 pub mod request;
 pub mod safety;
@@ -51,7 +53,8 @@ pub mod store;
 pub mod webhook;
 
 pub use backend::{
-    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
+    Backend, BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationTimings,
+    Slot, SlotEvent,
 };
 pub use bucket::{
     BucketDetails, BucketFault, BucketNames, BucketOpener, BucketProblem, RawBucketDetails,
@@ -62,13 +65,15 @@ pub use current::Current;
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource, Photograph};
 pub use idempotency::Idempotency;
-pub use job::{FaceOrigin, Failure, Job, JobId, Stages};
+pub use job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
 pub use judge::UrlJudge;
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use picture::Picture;
+pub use provenance::Provenance;
 pub use request::{
-    FieldError, GenerationRequest, RawGenerationRequest, RequestError, RequestLimits,
+    DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, RawGenerationRequest,
+    RequestError, RequestLimits,
 };
 pub use safety::SafetyVerdict;
 pub use state::JobState;

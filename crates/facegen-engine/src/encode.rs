@@ -1,8 +1,9 @@
 //! Pictures to PNG.
 
-use facegen_core::Picture;
+use facegen_core::{GeneratedPicture, Picture, Provenance};
 
-use crate::{EngineError, provenance};
+use crate::EngineError;
+use crate::provenance::{KEYWORD, packet};
 
 /// Encodes a picture as PNG, quickly rather than tightly: it is stored for a
 /// day, and somebody is waiting for it.
@@ -17,18 +18,21 @@ pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, EngineError> {
 ///
 /// # Errors
 /// When the encoder fails.
-pub fn encode_generated(picture: &Picture) -> Result<Vec<u8>, EngineError> {
-    encode(picture, Some(provenance::PACKET))
+pub fn encode_generated(
+    picture: &GeneratedPicture,
+    provenance: &Provenance,
+) -> Result<Vec<u8>, EngineError> {
+    encode(&picture.pixels, Some(packet(provenance)))
 }
 
-fn encode(picture: &Picture, packet: Option<&str>) -> Result<Vec<u8>, EngineError> {
+fn encode(picture: &Picture, packet: Option<String>) -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
     if let Some(packet) = packet {
-        encoder.add_itxt_chunk(provenance::KEYWORD.to_owned(), packet.to_owned())?;
+        encoder.add_itxt_chunk(KEYWORD.to_owned(), packet)?;
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(picture.rgb())?;
@@ -73,15 +77,22 @@ mod tests {
 
     #[test]
     fn a_generated_picture_says_so_before_its_pixels_and_in_plain_text() {
-        let file = encode_generated(&picture()).unwrap();
+        let generated = GeneratedPicture {
+            pixels: picture(),
+            seed: 7,
+            safety: None,
+        };
+        let provenance = Provenance {
+            generator: "facegen 1.2".into(),
+        };
+        let file = encode_generated(&generated, &provenance).unwrap();
+        let xmp = packet(&provenance);
+        assert!(xmp.contains("xmp:CreatorTool=\"facegen 1.2\""));
         let place = |bytes: &[u8]| file.windows(bytes.len()).position(|window| window == bytes);
-        assert!(place(provenance::PACKET.as_bytes()).unwrap() < place(b"IDAT").unwrap());
+        assert!(place(xmp.as_bytes()).unwrap() < place(b"IDAT").unwrap());
         let (rgb, texts) = decoded(file.clone());
         assert_eq!(rgb, picture().rgb());
-        let packet = (
-            provenance::KEYWORD.to_owned(),
-            provenance::PACKET.to_owned(),
-        );
+        let packet = (KEYWORD.to_owned(), xmp.to_owned());
         assert_eq!(texts, [packet]);
         assert_eq!(
             encode_generated(&picture()).unwrap(),

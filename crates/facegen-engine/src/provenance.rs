@@ -5,22 +5,35 @@
 //! person, the key or the prompt, and the same request still makes the same
 //! bytes.
 
+use facegen_core::Provenance;
+
 /// The text chunk of a PNG that holds XMP.
 pub(crate) const KEYWORD: &str = "XML:com.adobe.xmp";
 
-/// The packet.
-pub(crate) const PACKET: &str = concat!(
-    "<?xpacket begin=\"\u{FEFF}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n",
-    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n",
-    " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n",
-    "  <rdf:Description rdf:about=\"\"\n",
-    "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n",
-    "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n",
-    "    xmp:CreatorTool=\"facegen ",
-    env!("CARGO_PKG_VERSION"),
-    "\"\n",
-    "    Iptc4xmpExt:DigitalSourceType=\"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia\"/>\n",
-    " </rdf:RDF>\n",
-    "</x:xmpmeta>\n",
-    "<?xpacket end=\"r\"?>",
-);
+/// Returns the packet of a picture.
+pub(crate) fn packet(provenance: &Provenance) -> String {
+    let generator = escaped(&provenance.generator);
+    format!(
+        concat!(
+            "<?xpacket begin=\"\u{FEFF}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n",
+            "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n",
+            " <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n",
+            "  <rdf:Description rdf:about=\"\"\n",
+            "    xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n",
+            "    xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n",
+            "    xmp:CreatorTool=\"{}\"\n",
+            "    Iptc4xmpExt:DigitalSourceType=\"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia\"/>\n",
+            " </rdf:RDF>\n",
+            "</x:xmpmeta>\n",
+            "<?xpacket end=\"r\"?>",
+        ),
+        generator
+    )
+}
+
+/// The text as an attribute holds it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
+}

@@ -49,7 +49,9 @@ pub use engine_thread::{
 pub use error::JobError;
 pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};
-pub use ports::{Checkpoint, JobsConfig, Observer, PictureEncoder, Ports, WebhookBody};
+pub use ports::{
+    Checkpoint, JobsConfig, Observer, PictureEncoder, Ports, UploadEncoder, WebhookBody,
+};
 pub use running::Running;
 pub use service::{
     Erased, Erasure, JobService, JobView, JobWatch, Replay, Submission, Upload, Uploaded,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use facegen_core::job::Job;
 use facegen_core::key_limits::KeyLimits;
 use facegen_core::{
-    Clock, FaceReader, GenerationRequest, ImageStore, Picture, Timestamp, WebhookSender,
+    Clock, FaceReader, GeneratedPicture, GenerationRequest, ImageStore, Picture, Provenance,
+    Timestamp, WebhookSender,
 };
 
 use crate::buckets::{Bucket, KeyBuckets};
@@ -39,8 +40,12 @@ pub struct JobsConfig {
     pub sign_webhooks: bool,
 }
 
-/// Encodes a finished picture as a file.
-pub type PictureEncoder = Arc<dyn Fn(&Picture) -> Result<Vec<u8>, String> + Send + Sync>;
+/// Encodes a picture that was made as a file, which says where it comes from.
+pub type PictureEncoder =
+    Arc<dyn Fn(&GeneratedPicture, &Provenance) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// Encodes a picture that was sent as a file.
+pub type UploadEncoder = Arc<dyn Fn(&Picture) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// The body of the webhook of an ended job, as it is at this moment.
 pub type WebhookBody = Arc<dyn Fn(&Job, Timestamp) -> String + Send + Sync>;
@@ -87,8 +92,10 @@ pub struct Ports {
     pub webhooks: Arc<dyn WebhookSender>,
     /// Encodes pictures that were made.
     pub encoder: PictureEncoder,
+    /// What made them.
+    pub provenance: Provenance,
     /// Encodes pictures that were sent.
-    pub upload_encoder: PictureEncoder,
+    pub upload_encoder: UploadEncoder,
     /// Keeps the secrets of keys.
     pub master_key: MasterKey,
     /// Writes the bodies of webhooks.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use facegen_core::Provenance;
 pub(crate) use facegen_core::fake::requests::{
     RECEIVER, inline, parse, raw, request, told_to, with_webhook,
 };
@@ -152,7 +153,10 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
             patience: Duration::from_millis(50),
         },
         webhooks: Arc::new(FakeReceiver::default()),
-        encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        encoder: Arc::new(|picture, _| Ok(picture.pixels.rgb().to_vec())),
+        provenance: Provenance {
+            generator: "a test".into(),
+        },
         upload_encoder: Arc::new(|picture| Ok(picture.rgb().iter().map(|level| !level).collect())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| {

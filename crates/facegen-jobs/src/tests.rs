@@ -78,11 +78,11 @@ fn world() -> (World, Ports) {
     let ports = Ports {
         faces: Arc::new(FakeFaceReader::default().with(FACE, PHOTOGRAPH)),
         observer: Arc::new(|at, request| {
-            let breaks = request.prompt() == "private prompt breaks the task";
+            let breaks = request.spec.prompt() == "private prompt breaks the task";
             assert!(
                 at != Checkpoint::Finishing || !breaks,
                 "{}",
-                request.prompt()
+                request.spec.prompt()
             );
         }),
         ..world.ports()

@@ -173,12 +173,18 @@ mod tests {
             .parse(&RequestLimits::default())
             .unwrap()
             .resolve_seed(|| 0);
-        assert_eq!((request.prompt(), request.negative_prompt()), ("a", "b"));
-        assert_eq!((request.seed(), request.steps()), (1, 31));
-        assert_eq!((request.guidance_scale(), request.s_scale()), (3.0, 0.5));
-        assert_eq!((request.width(), request.height()), (64, 72));
-        assert_eq!(request.samples(), 2);
-        let safety = request.safety();
+        assert_eq!(
+            (request.spec.prompt(), request.spec.negative_prompt()),
+            ("a", "b")
+        );
+        assert_eq!((request.spec.seed(), request.spec.steps()), (1, 31));
+        assert_eq!(
+            (request.spec.guidance_scale(), request.spec.s_scale()),
+            (3.0, 0.5)
+        );
+        assert_eq!((request.spec.width(), request.spec.height()), (64, 72));
+        assert_eq!(request.spec.samples(), 2);
+        let safety = request.spec.safety();
         assert_eq!(
             (safety.enabled, safety.checker_type.as_str()),
             (false, "black")

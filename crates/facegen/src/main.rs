@@ -27,6 +27,7 @@ mod health;
 mod keys;
 mod models;
 mod output;
+mod provenance;
 mod serve;
 mod telemetry;
 

@@ -54,22 +54,22 @@ async fn used_values(server: &TestServer, answer: &Answer) -> Value {
 }
 
 fn values(request: &GenerationRequest) -> Value {
-    let negative_prompt = request.negative_prompt();
+    let negative_prompt = request.spec.negative_prompt();
     json!({
-        "prompt": request.prompt(),
+        "prompt": request.spec.prompt(),
         "negative_prompt": (!negative_prompt.is_empty()).then_some(negative_prompt),
-        "width": request.width(),
-        "height": request.height(),
-        "num_inference_steps": request.steps(),
-        "guidance_scale": request.guidance_scale(),
-        "s_scale": request.s_scale(),
-        "seed": request.seed(),
-        "samples": request.samples(),
-        "safety_checker": request.safety().enabled,
-        "safety_checker_type": request.safety().checker_type,
-        "base64": request.base64(),
-        "webhook": request.webhook().map(|url| url.expose()),
-        "track_id": request.track_id(),
+        "width": request.spec.width(),
+        "height": request.spec.height(),
+        "num_inference_steps": request.spec.steps(),
+        "guidance_scale": request.spec.guidance_scale(),
+        "s_scale": request.spec.s_scale(),
+        "seed": request.spec.seed(),
+        "samples": request.spec.samples(),
+        "safety_checker": request.spec.safety().enabled,
+        "safety_checker_type": request.spec.safety().checker_type,
+        "base64": request.delivery.base64,
+        "webhook": request.delivery.webhook.as_ref().map(|url| url.expose()),
+        "track_id": request.delivery.track_id.as_ref(),
     })
 }
 

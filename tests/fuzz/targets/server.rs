@@ -12,6 +12,7 @@ use axum::http::Request;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
+use facegen_core::Provenance;
 use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, MemoryStore};
 use facegen_core::request::Style;
 use facegen_core::store::Stores;
@@ -111,7 +112,10 @@ fn ports(clock: &Arc<ManualClock>, offered: Capabilities) -> Ports {
             patience: Duration::ZERO,
         },
         webhooks: Arc::new(NoWebhooks),
-        encoder: Arc::new(|_| Ok(Vec::new())),
+        encoder: Arc::new(|_, _| Ok(Vec::new())),
+        provenance: Provenance {
+            generator: "a test".into(),
+        },
         upload_encoder: Arc::new(|_| Ok(Vec::new())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),

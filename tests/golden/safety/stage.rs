@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use facegen_core::request::Scalar;
 use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
-    RequestLimits, SlotEvent,
+    RequestLimits, SafetyVerdict, SlotEvent,
 };
 use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy};
 use facegen_vision::{RgbImage, SafetyAction, redact};
@@ -82,6 +82,19 @@ fn with_threshold(threshold: f64) -> Vec<(String, Tensor)> {
     tensors
 }
 
+/// What the safety checker said.
+fn verdicts(output: &GenerationOutput) -> Vec<&SafetyVerdict> {
+    let pictures = output.pictures.iter();
+    pictures
+        .filter_map(|picture| picture.safety.as_ref())
+        .collect()
+}
+
+fn pixels(output: &GenerationOutput) -> Vec<&Picture> {
+    let pictures = output.pictures.iter();
+    pictures.map(|picture| &picture.pixels).collect()
+}
+
 fn input(fields: &[(&str, &str)]) -> GenerationInput {
     let mut raw = RawGenerationRequest::default();
     let usual = [
@@ -94,10 +107,11 @@ fn input(fields: &[(&str, &str)]) -> GenerationInput {
         *raw.field_mut(name).unwrap() = Scalar::Text((*value).to_owned());
     }
     GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 0),
+            .resolve_seed(|| 0)
+            .spec,
         face: photograph(),
     }
 }
@@ -126,10 +140,11 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
         assert_eq!(output.pictures.len(), 2);
         for (shown, clean) in output.pictures.iter().zip(&clean.pictures) {
             assert!(shown != clean, "{name} shows the picture");
-            assert_eq!(shown.rgb(), redacted(clean, action), "{name}");
+            let expected = redacted(&clean.pixels, action);
+            assert_eq!(shown.pixels.rgb(), expected, "{name}");
         }
-        assert!(output.verdicts.iter().all(|verdict| verdict.flagged));
-        assert_eq!(output.verdicts.len(), 2);
+        assert!(verdicts(&output).iter().all(|verdict| verdict.flagged));
+        assert_eq!(verdicts(&output).len(), 2);
         assert_eq!(
             output.warnings,
             [
@@ -144,16 +159,16 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
 fn a_safe_picture_passes_as_it_is_with_its_scores() {
     let presets = Presets::new(NEVER);
     let clean = presets.make("random", SafetyPolicy::default(), &[]);
-    assert!(clean.verdicts.is_empty());
+    assert!(verdicts(&clean).is_empty());
     let unchecked = "this preset has no safety checker; the pictures were not checked";
     assert_eq!(clean.warnings, [unchecked]);
     assert_eq!(clean.timings.safety_checking.as_millis(), 0);
 
     let output = presets.make("checked", SafetyPolicy::default(), &[]);
-    assert_eq!(output.pictures, clean.pictures);
+    assert_eq!(pixels(&output), pixels(&clean));
     assert!(output.warnings.is_empty(), "{:?}", output.warnings);
-    let [verdict] = &output.verdicts[..] else {
-        panic!("{:?}", output.verdicts);
+    let [verdict] = verdicts(&output)[..] else {
+        panic!("{:?}", verdicts(&output));
     };
     assert!(!verdict.flagged);
     assert_eq!(
@@ -177,12 +192,18 @@ fn a_request_may_do_without_unless_the_operator_insists() {
         ("safety_checker_type", "black"),
     ];
     let output = presets.make("checked", SafetyPolicy::default(), &without);
-    assert!(output.verdicts.is_empty() && output.warnings.is_empty());
-    assert!(output.pictures[0].rgb().iter().any(|byte| *byte > 0));
+    assert!(verdicts(&output).is_empty() && output.warnings.is_empty());
+    assert!(output.pictures[0].pixels.rgb().iter().any(|byte| *byte > 0));
 
     let output = presets.make("checked", ENFORCED, &without);
-    assert!(output.verdicts[0].flagged);
-    assert!(output.pictures[0].rgb().iter().all(|byte| *byte == 0));
+    assert!(verdicts(&output)[0].flagged);
+    assert!(
+        output.pictures[0]
+            .pixels
+            .rgb()
+            .iter()
+            .all(|byte| *byte == 0)
+    );
     let checked = "safety_checker is mandatory on this server; the pictures were checked";
     assert_eq!(output.warnings[0], checked);
 }
@@ -219,12 +240,16 @@ fn a_forced_hit_needs_no_checker() {
     let black = ("safety_checker_type", "black");
     for name in ["random", "checked"] {
         let output = presets.make(name, policy, &[black]);
-        assert!(output.verdicts[0].flagged, "{name}");
+        assert!(verdicts(&output)[0].flagged, "{name}");
         assert!(
-            output.pictures[0].rgb().iter().all(|byte| *byte == 0),
+            output.pictures[0]
+                .pixels
+                .rgb()
+                .iter()
+                .all(|byte| *byte == 0),
             "{name}"
         );
     }
     let output = presets.make("random", policy, &[black, ("safety_checker", "false")]);
-    assert!(output.verdicts.is_empty());
+    assert!(verdicts(&output).is_empty());
 }

@@ -229,7 +229,7 @@ fn random_seed() -> u32 {
 /// will tell of the end or when it is far away, else when it has come.
 async fn wait_if_short(state: &SharedState, job: Job) -> Job {
     let limit = state.config.sync_wait;
-    if job.request.webhook().is_some() || estimate(state, &job).await > limit {
+    if job.request.delivery.webhook.is_some() || estimate(state, &job).await > limit {
         return job;
     }
     match state.jobs.wait(job.id, limit).await {

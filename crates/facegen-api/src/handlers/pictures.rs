@@ -14,7 +14,7 @@ use crate::{ApiError, Base64Output};
 /// answers. Where they cannot be read, maybe because their bucket fails, links
 /// have to do: the pictures are there.
 pub(super) async fn output(state: &SharedState, job: &Job, links: Links<'_>) -> Vec<String> {
-    if !job.request.base64() || state.config.base64_output == Base64Output::Link {
+    if !job.request.delivery.base64 || state.config.base64_output == Base64Output::Link {
         return links.pictures(job);
     }
     texts(state, job).await.unwrap_or_else(|error| {

@@ -44,7 +44,7 @@ impl<'a> Success<'a> {
         let pictures = links.pictures(job);
         Self {
             status: "success",
-            generation_time: job.generation_time.unwrap_or_default().as_secs_f64(),
+            generation_time: job.generation_time().unwrap_or_default().as_secs_f64(),
             id: job.id.get(),
             output: pictures.clone(),
             proxy_links: pictures,

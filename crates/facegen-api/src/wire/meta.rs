@@ -37,26 +37,26 @@ impl<'a> Meta<'a> {
     /// The echo of the request of `job`.
     pub(crate) fn new(job: &'a Job, capabilities: &Capabilities) -> Self {
         let request = &job.request;
-        let safety = request.safety();
+        let safety = request.spec.safety();
         Self {
-            base64: yes_or_no(request.base64()),
+            base64: yes_or_no(request.delivery.base64),
             face_image: match &job.face {
                 FaceOrigin::Url(url) => url.expose(),
                 FaceOrigin::Inline => "inline",
             },
             file_prefix: job.file_prefix.expose(),
-            guidance_scale: request.guidance_scale(),
-            height: request.height(),
-            negative_prompt: request.negative_prompt(),
-            num_inference_steps: request.steps(),
+            guidance_scale: request.spec.guidance_scale(),
+            height: request.spec.height(),
+            negative_prompt: request.spec.negative_prompt(),
+            num_inference_steps: request.spec.steps(),
             outdir: "out",
-            prompt: request.prompt(),
+            prompt: request.spec.prompt(),
             safety_checker: yes_or_no(capabilities.safety_checking.applies(safety.enabled)),
             safety_checker_type: safety.checker_type.as_str(),
-            samples: request.samples(),
-            seed: request.seed(),
+            samples: request.spec.samples(),
+            seed: request.spec.seed(),
             temp: yes_or_no(job.link_base.is_none()),
-            width: request.width(),
+            width: request.spec.width(),
         }
     }
 }

@@ -12,8 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::{
-    Backend, BackendError, GenerationInput, GenerationOutput, GenerationRequest, GenerationTimings,
-    Picture, Slot, SlotEvent,
+    Backend, BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationSpec,
+    GenerationTimings, Picture, Slot, SlotEvent,
 };
 
 /// How long a test waits for what must happen anyway.
@@ -54,7 +54,7 @@ pub struct FakeControl {
     shared: Arc<Shared>,
 }
 
-type Faults = dyn Fn(&GenerationRequest) -> Option<Fault> + Send + Sync;
+type Faults = dyn Fn(&GenerationSpec) -> Option<Fault> + Send + Sync;
 
 struct Shared {
     faults: Box<Faults>,
@@ -79,7 +79,7 @@ impl FakeControl {
     /// Backends of which those requests fail for which `faults` says so.
     #[must_use]
     pub fn with_faults(
-        faults: impl Fn(&GenerationRequest) -> Option<Fault> + Send + Sync + 'static,
+        faults: impl Fn(&GenerationSpec) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
         let shared = Shared {
             faults: Box::new(faults),
@@ -202,7 +202,7 @@ impl FakeBackend {
 impl Backend for FakeBackend {
     #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        let fault = (self.control.shared.faults)(&input.request);
+        let fault = (self.control.shared.faults)(&input.spec);
         match &fault {
             Some(Fault::Refused(error)) => return Err(error.clone()),
             Some(Fault::PanicInAdmit) => panic!("the fake backend panics in admit"),
@@ -258,7 +258,7 @@ impl FakeJob {
     fn advance(&mut self) -> Vec<SlotEvent> {
         self.step += 1;
         let (slot, step) = (self.slot, self.step);
-        let steps = self.input.request.steps() * self.input.request.samples();
+        let steps = self.input.spec.steps() * self.input.spec.samples();
         match &self.fault {
             Some(Fault::PanicsAt(at)) if *at == step => panic!("the fake backend panics in tick"),
             Some(Fault::HangsAt(at)) if *at == step => loop {
@@ -288,29 +288,32 @@ impl FakeJob {
 /// None for requests that the parser let through.
 pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> {
     let pictures = (0_u32..)
-        .take(input.request.samples())
+        .take(input.spec.samples())
         .map(|index| paint_sample(input, index))
         .collect::<Result<_, _>>()?;
     Ok(GenerationOutput {
         pictures,
-        seed: input.request.seed(),
-        verdicts: Vec::new(),
         warnings: Vec::new(),
         timings: GenerationTimings::default(),
     })
 }
 
-fn paint_sample(input: &GenerationInput, index: u32) -> Result<Picture, BackendError> {
-    let GenerationInput { request, face } = input;
+fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedPicture, BackendError> {
+    let GenerationInput { spec, face } = input;
     let mut hasher = DefaultHasher::new();
-    (request.prompt(), request.negative_prompt()).hash(&mut hasher);
-    (request.steps(), request.sample_seed(index)).hash(&mut hasher);
-    request.guidance_scale().to_bits().hash(&mut hasher);
-    request.s_scale().to_bits().hash(&mut hasher);
+    (spec.prompt(), spec.negative_prompt()).hash(&mut hasher);
+    (spec.steps(), spec.sample_seed(index)).hash(&mut hasher);
+    spec.guidance_scale().to_bits().hash(&mut hasher);
+    spec.s_scale().to_bits().hash(&mut hasher);
     (face.width(), face.rgb()).hash(&mut hasher);
     let pattern = hasher.finish().to_le_bytes();
-    let length = request.width() as usize * request.height() as usize * 3;
+    let length = spec.width() as usize * spec.height() as usize * 3;
     let rgb = pattern.into_iter().cycle().take(length).collect();
-    Picture::new(request.width(), request.height(), rgb)
-        .map_err(|error| BackendError::Failed(error.to_string()))
+    let pixels = Picture::new(spec.width(), spec.height(), rgb)
+        .map_err(|error| BackendError::Failed(error.to_string()))?;
+    Ok(GeneratedPicture {
+        pixels,
+        seed: spec.sample_seed(index),
+        safety: None,
+    })
 }

@@ -16,9 +16,12 @@
 //! | [`size`] | [`PictureSize`] |
 //! | [`open_sides`] | [`OpenSides`], sizes that follow the photograph's |
 //! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
+//! | [`spec`] | [`GenerationSpec`], what is drawn |
+//! | [`delivery`] | [`DeliveryOptions`], how it is handed over |
 //! | [`choices`] | [`SafetyCheckerType`], [`Safety`], [`Style`] |
 
 pub mod choices;
+pub mod delivery;
 pub mod errors;
 pub mod limits;
 pub mod open_sides;
@@ -27,6 +30,7 @@ pub mod raw;
 pub mod sampling;
 pub mod scalar;
 pub mod size;
+pub mod spec;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +38,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use choices::{Safety, SafetyCheckerType, Style};
+pub use delivery::DeliveryOptions;
 pub use errors::{FieldError, RequestError};
 pub use limits::{RequestLimits, SizeLimits, StepChoices};
 pub use open_sides::OpenSides;
@@ -42,165 +47,30 @@ pub use raw::RawGenerationRequest;
 pub use sampling::{GuidanceScale, SScale, Samples, Steps};
 pub use scalar::Scalar;
 pub use size::PictureSize;
+pub use spec::GenerationSpec;
 
-use crate::redact::SafeUrl;
-
-/// Everything that decides what the pictures show, except the photograph.
-///
-/// Every value is in range and is the one that is used, so it can be echoed to
-/// the caller as it is. `Debug` shows neither the prompts nor of the
-/// webhook more than its host. Reading one with serde checks every value again.
+/// A parsed request: what is drawn, and how it is handed over. It is written as
+/// one flat object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerationRequest {
-    prompt: Prompt,
-    negative_prompt: Option<Prompt>,
-    size: PictureSize,
-    #[serde(default, skip_serializing_if = "OpenSides::is_none")]
-    open_sides: OpenSides,
-    /// Of the preset that the request was read for.
-    #[serde(default, skip_serializing_if = "is_default")]
-    size_limits: SizeLimits,
-    steps: Steps,
-    guidance_scale: GuidanceScale,
-    s_scale: SScale,
-    samples: Samples,
-    seed: u32,
-    safety: Safety,
-    style: Style,
-    base64: bool,
-    webhook: Option<SafeUrl>,
-    track_id: Option<Scalar>,
+    /// What is drawn.
+    #[serde(flatten)]
+    pub spec: GenerationSpec,
+    /// How it is handed over.
+    #[serde(flatten)]
+    pub delivery: DeliveryOptions,
     warnings: Vec<String>,
 }
 
 impl GenerationRequest {
-    /// What the pictures shall show; never empty.
-    #[must_use]
-    pub fn prompt(&self) -> &str {
-        self.prompt.as_str()
-    }
-
-    /// What the pictures shall not show; empty when nothing was given.
-    #[must_use]
-    pub fn negative_prompt(&self) -> &str {
-        self.negative_prompt.as_ref().map_or("", Prompt::as_str)
-    }
-
-    /// The width of the pictures in pixels.
-    #[must_use]
-    pub fn width(&self) -> u32 {
-        self.size.width()
-    }
-
-    /// The height of the pictures in pixels.
-    #[must_use]
-    pub fn height(&self) -> u32 {
-        self.size.height()
-    }
-
-    /// Which sides are not known before the photograph is.
-    #[must_use]
-    pub fn open_sides(&self) -> OpenSides {
-        self.open_sides
-    }
-
-    /// The request with the size that it has for a photograph of so many
+    /// Returns the request with the size that it has for a photograph of so many
     /// pixels.
     #[must_use]
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
         Self {
-            size: self
-                .open_sides
-                .fit(self.size, width, height, &self.size_limits),
-            open_sides: OpenSides::None,
+            spec: self.spec.fitted_to(width, height),
             ..self
         }
-    }
-
-    /// The number of denoising steps.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        self.steps.get()
-    }
-
-    /// Checks the size and the number of steps, which may have been read for
-    /// another preset than the one that makes the pictures.
-    ///
-    /// # Errors
-    /// The field that the preset does not offer.
-    pub fn check(&self, limits: &RequestLimits) -> Result<(), FieldError> {
-        let size = PictureSize::new(self.width(), self.height(), &limits.size)?;
-        if size != self.size {
-            let rule = format!("must be a multiple of {}", limits.size.multiple_of());
-            return Err(FieldError::new("width", rule));
-        }
-        let steps = u32::from(self.steps);
-        if limits.steps.nearest(steps) != steps {
-            let rule = format!("must be one of {}", limits.steps);
-            return Err(FieldError::new("num_inference_steps", rule));
-        }
-        Ok(())
-    }
-
-    /// How strongly the prompt is followed, 0 to 20. At 1 and below there is
-    /// no unconditional row, hence no effect of the negative prompt.
-    #[must_use]
-    pub fn guidance_scale(&self) -> f64 {
-        self.guidance_scale.get()
-    }
-
-    /// The weight of the face's structure in the image projection, 0 to 2.
-    #[must_use]
-    pub fn s_scale(&self) -> f64 {
-        self.s_scale.get()
-    }
-
-    /// How many pictures to make, 1 or 2.
-    #[must_use]
-    pub fn samples(&self) -> usize {
-        self.samples.get()
-    }
-
-    /// The seed of the first picture.
-    #[must_use]
-    pub fn seed(&self) -> u32 {
-        self.seed
-    }
-
-    /// The seed of the picture at `index`: `seed + index` (mod 2³²).
-    #[must_use]
-    pub fn sample_seed(&self, index: u32) -> u32 {
-        self.seed.wrapping_add(index)
-    }
-
-    /// Whether unsafe pictures are looked for, and what is done to them.
-    #[must_use]
-    pub fn safety(&self) -> Safety {
-        self.safety
-    }
-
-    /// The look that is asked for.
-    #[must_use]
-    pub fn style(&self) -> Style {
-        self.style
-    }
-
-    /// Whether the pictures are wanted as base64 text.
-    #[must_use]
-    pub fn base64(&self) -> bool {
-        self.base64
-    }
-
-    /// Where to report the end of the job, as it was sent.
-    #[must_use]
-    pub fn webhook(&self) -> Option<&SafeUrl> {
-        self.webhook.as_ref()
-    }
-
-    /// The caller's own name for the request, with the type it was sent in.
-    #[must_use]
-    pub fn track_id(&self) -> Option<&Scalar> {
-        self.track_id.as_ref()
     }
 
     /// One sentence for each value that is not the one that was sent.
@@ -208,10 +78,6 @@ impl GenerationRequest {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
-}
-
-fn is_default(limits: &SizeLimits) -> bool {
-    *limits == SizeLimits::default()
 }
 
 /// A parsed request whose seed may still have to be drawn.
@@ -225,7 +91,7 @@ impl UnseededRequest {
     /// Lets these sides follow the photograph's.
     #[must_use]
     pub fn with_open_sides(mut self, open_sides: OpenSides) -> Self {
-        self.request.open_sides = open_sides;
+        self.request.spec.open_sides = open_sides;
         self
     }
 
@@ -233,9 +99,8 @@ impl UnseededRequest {
     /// `random` draws when none was.
     #[must_use]
     pub fn resolve_seed(self, random: impl FnOnce() -> u32) -> GenerationRequest {
-        GenerationRequest {
-            seed: self.seed.unwrap_or_else(random),
-            ..self.request
-        }
+        let mut request = self.request;
+        request.spec.seed = self.seed.unwrap_or_else(random);
+        request
     }
 }

@@ -2,8 +2,9 @@
 
 use super::errors::Findings;
 use super::{
-    FieldError, GenerationRequest, GuidanceScale, OpenSides, PictureSize, Prompt, RequestError,
-    RequestLimits, SScale, Safety, Samples, Scalar, Steps, Style, UnseededRequest,
+    DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, GuidanceScale, OpenSides,
+    PictureSize, Prompt, RequestError, RequestLimits, SScale, Safety, Samples, Scalar, Steps,
+    Style, UnseededRequest,
 };
 use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
@@ -130,7 +131,7 @@ impl RawGenerationRequest {
         let (Some(prompt), true) = (prompt, errors.is_empty()) else {
             return Err(RequestError { errors });
         };
-        let request = GenerationRequest {
+        let spec = GenerationSpec {
             prompt,
             negative_prompt,
             size,
@@ -143,9 +144,15 @@ impl RawGenerationRequest {
             seed: 0,
             safety,
             style,
+        };
+        let delivery = DeliveryOptions {
             base64: base64.unwrap_or(false),
             webhook: webhook.map(SafeUrl::from),
             track_id,
+        };
+        let request = GenerationRequest {
+            spec,
+            delivery,
             warnings,
         };
         Ok(UnseededRequest { request, seed })

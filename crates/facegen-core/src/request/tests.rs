@@ -37,20 +37,29 @@ fn text(value: &str) -> Scalar {
 #[test]
 fn a_prompt_alone_is_a_request_with_the_documented_defaults() {
     let request = parsed(&[]);
-    assert_eq!(request.prompt(), "a person");
-    assert_eq!(request.negative_prompt(), "");
-    assert_eq!((request.width(), request.height()), (512, 512));
-    assert_eq!((request.steps(), request.samples()), (21, 1));
-    assert_eq!((request.guidance_scale(), request.s_scale()), (7.5, 1.0));
-    assert_eq!(request.seed(), 77);
+    assert_eq!(request.spec.prompt(), "a person");
+    assert_eq!(request.spec.negative_prompt(), "");
+    assert_eq!((request.spec.width(), request.spec.height()), (512, 512));
+    assert_eq!((request.spec.steps(), request.spec.samples()), (21, 1));
     assert_eq!(
-        request.safety().checker_type.as_str(),
+        (request.spec.guidance_scale(), request.spec.s_scale()),
+        (7.5, 1.0)
+    );
+    assert_eq!(request.spec.seed(), 77);
+    assert_eq!(
+        request.spec.safety().checker_type.as_str(),
         "sensitive_content_text"
     );
-    assert!(request.safety().enabled);
-    assert_eq!(request.style(), Style::Realistic);
-    assert!(!request.base64());
-    assert_eq!((request.webhook(), request.track_id()), (None, None));
+    assert!(request.spec.safety().enabled);
+    assert_eq!(request.spec.style(), Style::Realistic);
+    assert!(!request.delivery.base64);
+    assert_eq!(
+        (
+            request.delivery.webhook.as_ref(),
+            request.delivery.track_id.as_ref()
+        ),
+        (None, None)
+    );
     assert!(request.warnings().is_empty());
 }
 
@@ -69,14 +78,20 @@ fn numbers_and_booleans_may_come_as_text() {
         ("style", text("3d")),
         ("base64", text("TRUE")),
     ]);
-    assert_eq!((request.width(), request.height()), (512, 768));
-    assert_eq!((request.steps(), request.samples()), (31, 2));
-    assert_eq!((request.guidance_scale(), request.s_scale()), (7.0, 1.5));
-    assert_eq!(request.seed(), 0);
-    assert!(!request.safety().enabled);
-    assert_eq!(request.safety().checker_type, SafetyCheckerType::Pixelate);
-    assert_eq!(request.style().as_str(), "3d");
-    assert!(request.base64());
+    assert_eq!((request.spec.width(), request.spec.height()), (512, 768));
+    assert_eq!((request.spec.steps(), request.spec.samples()), (31, 2));
+    assert_eq!(
+        (request.spec.guidance_scale(), request.spec.s_scale()),
+        (7.0, 1.5)
+    );
+    assert_eq!(request.spec.seed(), 0);
+    assert!(!request.spec.safety().enabled);
+    assert_eq!(
+        request.spec.safety().checker_type,
+        SafetyCheckerType::Pixelate
+    );
+    assert_eq!(request.spec.style().as_str(), "3d");
+    assert!(request.delivery.base64);
 }
 
 #[test]
@@ -85,7 +100,10 @@ fn null_empty_and_the_word_null_are_absent() {
         for field in ["seed", "width", "s_scale", "base64", "style", "webhook"] {
             assert_eq!(parsed(&[(field, nothing.clone())]), parsed(&[]), "{field}");
         }
-        assert_eq!(parsed(&[("track_id", nothing.clone())]).track_id(), None);
+        assert_eq!(
+            parsed(&[("track_id", nothing.clone())]).delivery.track_id,
+            None
+        );
         assert_eq!(refusal(&[("prompt", nothing)]), "prompt is required");
     }
 }
@@ -183,9 +201,9 @@ fn values_out_of_range_are_refused_in_the_documented_words() {
 #[test]
 fn the_largest_seed_is_a_seed_and_samples_wrap_around() {
     let request = parsed(&[("seed", Scalar::Integer(4_294_967_295))]);
-    assert_eq!(request.seed(), u32::MAX);
+    assert_eq!(request.spec.seed(), u32::MAX);
     assert_eq!(
-        (request.sample_seed(0), request.sample_seed(1)),
+        (request.spec.sample_seed(0), request.spec.sample_seed(1)),
         (u32::MAX, 0)
     );
 }
@@ -196,7 +214,7 @@ fn a_size_is_floored_to_a_multiple_of_8_and_bounded_in_area() {
         ("width", Scalar::Integer(519)),
         ("height", Scalar::Integer(767)),
     ]);
-    assert_eq!((request.width(), request.height()), (512, 760));
+    assert_eq!((request.spec.width(), request.spec.height()), (512, 760));
     assert_eq!(
         request.warnings(),
         [
@@ -232,7 +250,7 @@ fn steps_snap_to_the_nearest_choice() {
         (150, 41),
     ] {
         let request = parsed(&[("num_inference_steps", Scalar::Integer(asked))]);
-        assert_eq!(request.steps(), used, "{asked}");
+        assert_eq!(request.spec.steps(), used, "{asked}");
         assert_eq!(request.warnings().len(), 1, "{asked}");
     }
     for asked in [21, 31, 41] {
@@ -253,14 +271,18 @@ fn another_preset_has_other_sizes_and_steps() {
     let limits: RequestLimits = serde_json::from_str(limits).unwrap();
     let parse = |fields: &[(&str, Scalar)]| raw(fields).parse(&limits);
     let request = parse(&[]).unwrap().resolve_seed(|| 0);
-    let used = (request.width(), request.height(), request.steps());
+    let used = (
+        request.spec.width(),
+        request.spec.height(),
+        request.spec.steps(),
+    );
     assert_eq!(used, (256, 256, 4));
     let request = parse(&[
         ("width", Scalar::Integer(511)),
         ("num_inference_steps", Scalar::Integer(20)),
     ]);
     let request = request.unwrap().resolve_seed(|| 0);
-    assert_eq!((request.width(), request.steps()), (448, 8));
+    assert_eq!((request.spec.width(), request.spec.steps()), (448, 8));
     assert_eq!(
         request.warnings(),
         [
@@ -285,7 +307,7 @@ fn another_preset_has_other_sizes_and_steps() {
 fn s_scale_is_clamped_with_a_warning() {
     for (asked, used) in [(7.5, 2.0), (2.0001, 2.0), (-3.0, 0.0)] {
         let request = parsed(&[("s_scale", Scalar::Float(asked))]);
-        assert_eq!(request.s_scale(), used);
+        assert_eq!(request.spec.s_scale(), used);
         assert_eq!(
             request.warnings(),
             [format!(
@@ -294,14 +316,17 @@ fn s_scale_is_clamped_with_a_warning() {
         );
     }
     let zero = parsed(&[("s_scale", Scalar::Float(-0.0))]);
-    assert_eq!(zero.s_scale().to_bits(), 0, "one picture, one key");
+    assert_eq!(zero.spec.s_scale().to_bits(), 0, "one picture, one key");
 }
 
 #[test]
 fn prompts_are_trimmed_bounded_and_free_of_nul() {
-    assert_eq!(parsed(&[("prompt", text("  a  b \n"))]).prompt(), "a  b");
+    assert_eq!(
+        parsed(&[("prompt", text("  a  b \n"))]).spec.prompt(),
+        "a  b"
+    );
     let longest = "ä".repeat(prompt::MAX_CHARACTERS);
-    assert_eq!(parsed(&[("prompt", text(&longest))]).prompt(), longest);
+    assert_eq!(parsed(&[("prompt", text(&longest))]).spec.prompt(), longest);
     assert_eq!(
         refusal(&[("negative_prompt", text(&format!("{longest}x")))]),
         "negative_prompt must have at most 10000 characters"

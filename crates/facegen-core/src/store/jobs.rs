@@ -13,10 +13,10 @@ use async_trait::async_trait;
 use super::StoreError;
 use super::health::Death;
 use crate::idempotency::Idempotency;
-use crate::job::{Failure, Job, JobId, Stages};
+use crate::job::{Failure, Job, JobId, Outcome};
 use crate::key::KeyId;
 use crate::redact::FaceImage;
-use crate::{FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Timestamp};
+use crate::{FaceSource, FilePrefix, GenerationRequest, Timestamp};
 
 /// Holds jobs until they have ended. Every method is one transaction.
 ///
@@ -273,16 +273,12 @@ pub struct Claim {
 pub struct Success {
     /// When.
     pub now: Timestamp,
-    /// How long ago the engine began with the job.
-    pub took: Duration,
     /// Where the pictures are.
-    pub place: PictureLocation,
+    pub location: PictureLocation,
     /// See [`Job::warnings`].
     pub warnings: Vec<String>,
-    /// See [`Job::stages`].
-    pub stages: Stages,
-    /// See [`Job::verdicts`].
-    pub verdicts: Vec<SafetyVerdict>,
+    /// See [`Job::outcome`].
+    pub outcome: Outcome,
 }
 
 /// Where the pictures of a job are.
@@ -338,6 +334,6 @@ pub struct Load {
 /// How much work a request is: steps × samples × pixels.
 #[must_use]
 pub fn cost(request: &GenerationRequest) -> u64 {
-    let pixels = u64::from(request.width()) * u64::from(request.height());
-    (request.steps() as u64) * (request.samples() as u64) * pixels
+    let pixels = u64::from(request.spec.width()) * u64::from(request.spec.height());
+    (request.spec.steps() as u64) * (request.spec.samples() as u64) * pixels
 }

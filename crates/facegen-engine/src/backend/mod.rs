@@ -127,16 +127,16 @@ impl<P: Pipeline> PipelineBackend<P> {
 
 impl<P: Pipeline> Backend for PipelineBackend<P> {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        let checked = input.request.check(self.pipeline.limits());
+        let checked = input.spec.check(self.pipeline.limits());
         checked.map_err(|error| EngineError::NotOffered(format!("with this preset {error}")))?;
         let prepared = self.pipeline.prepare(input)?;
         let mut warnings = prepared.warnings;
-        let safety_action = self.safety.action(input.request.safety(), &mut warnings);
+        let safety_action = self.safety.action(input.spec.safety(), &mut warnings);
         let join = |sample| self.pipeline.join(sample);
         let samples: Vec<SampleId> = prepared.samples.into_iter().map(join).collect();
         Ok(self.requests.insert(Admitted {
             samples,
-            seed: input.request.seed(),
+            seed: input.spec.seed(),
             steps: prepared.steps,
             safety_action,
             warnings,

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use facegen_core::{GenerationOutput, GenerationTimings, Slot, SlotEvent};
+use facegen_core::{GeneratedPicture, GenerationOutput, GenerationTimings, Slot, SlotEvent};
 use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
@@ -44,21 +44,22 @@ struct Progress {
 impl Progress {
     /// The result of a request whose pictures are all there.
     fn into_output(self) -> GenerationOutput {
-        let (mut pictures, mut verdicts, mut warnings) = (Vec::new(), Vec::new(), self.warnings);
-        for (number, checked) in self.pictures.into_iter().flatten().enumerate() {
-            pictures.push(checked.picture);
+        let (mut pictures, mut warnings) = (Vec::new(), self.warnings);
+        for (checked, index) in self.pictures.into_iter().flatten().zip(0_u32..) {
             if checked.verdict.as_ref().is_some_and(|said| said.flagged) {
-                let number = number + 1;
+                let number = index + 1;
                 warnings.push(format!(
                     "picture {number} was found unsafe and is not shown"
                 ));
             }
-            verdicts.extend(checked.verdict);
+            pictures.push(GeneratedPicture {
+                pixels: checked.picture,
+                seed: self.seed.wrapping_add(index),
+                safety: checked.verdict,
+            });
         }
         GenerationOutput {
             pictures,
-            seed: self.seed,
-            verdicts,
             warnings,
             timings: self.timings,
         }

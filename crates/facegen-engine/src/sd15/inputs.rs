@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use facegen_core::GenerationRequest;
+use facegen_core::GenerationSpec;
 use facegen_diffusion::{Conditioning, ImagePrompt};
 use facegen_vision::FaceAnalysis;
 
@@ -23,19 +23,19 @@ pub(super) struct Prompts {
 pub(super) fn encode_prompts(
     models: &Models,
     look: &Look,
-    request: &GenerationRequest,
+    spec: &GenerationSpec,
     warnings: &mut Vec<String>,
 ) -> Result<Prompts, EngineError> {
     let (prompt, negative_prompt) = (
-        look.recipe.prompt(request.prompt()),
-        look.recipe.negative_prompt(request.negative_prompt()),
+        look.recipe.prompt(spec.prompt()),
+        look.recipe.negative_prompt(spec.negative_prompt()),
     );
     let mut encode = |field, prompt: &str| {
         let tokens = tokenize(models, field, prompt, warnings)?;
         Ok::<_, EngineError>(look.base.text_encoder.forward(&tokens.ids)?)
     };
     let positive = encode("prompt", &prompt)?;
-    let guided = request.guidance_scale() > 1.0;
+    let guided = spec.guidance_scale() > 1.0;
     let negative = guided.then(|| encode("negative_prompt", &negative_prompt));
     Ok(Prompts {
         positive,
@@ -48,17 +48,15 @@ pub(super) fn prepare_guidance(
     models: &Models,
     look: &Look,
     adapter_scale: f64,
-    request: &GenerationRequest,
+    spec: &GenerationSpec,
     face: &FaceAnalysis,
     prompts: Prompts,
 ) -> Result<Arc<Guidance>, EngineError> {
     let id_embedding = face.id_embedding.as_deref();
     let tokens = models
         .face
-        .tokens(&face.crop, id_embedding, request.s_scale())?;
-    let scale = models
-        .face
-        .attention_scale(adapter_scale, request.s_scale());
+        .tokens(&face.crop, id_embedding, spec.s_scale())?;
+    let scale = models.face.attention_scale(adapter_scale, spec.s_scale());
     let prepare = |text: Tensor, tokens: Tensor| {
         let image = Some(ImagePrompt { tokens, scale });
         look.base.unet.prepare(&Conditioning { text, image })
@@ -69,7 +67,7 @@ pub(super) fn prepare_guidance(
             .negative
             .map(|text| prepare(text, tokens.uncond))
             .transpose()?,
-        guidance_scale: request.guidance_scale(),
+        guidance_scale: spec.guidance_scale(),
     }))
 }
 
@@ -89,9 +87,9 @@ pub(super) fn warn_of_other_faces(face: &FaceAnalysis, warnings: &mut Vec<String
 /// When the preset does not offer it.
 pub(super) fn look_of<'m>(
     models: &'m Models,
-    request: &GenerationRequest,
+    spec: &GenerationSpec,
 ) -> Result<&'m Look, EngineError> {
-    let style = request.style();
+    let style = spec.style();
     models.looks.get(&style).ok_or_else(|| {
         let style = style.as_str();
         EngineError::NotOffered(format!("this preset does not offer the style {style}"))

@@ -60,11 +60,11 @@ impl Pipeline for StableDiffusionPipeline {
     }
 
     fn prepare(&self, input: &GenerationInput) -> Result<PreparedRequest<Sample>, EngineError> {
-        let (models, request) = (&self.models, &input.request);
+        let (models, spec) = (&self.models, &input.spec);
         let compute = &models.compute;
         let (mut warnings, mut timings) = (Vec::new(), GenerationTimings::default());
         // 1. Check inputs.
-        let look = inputs::look_of(models, request)?;
+        let look = inputs::look_of(models, spec)?;
         // 2. Find, align and embed the face.
         let face = timed(&mut timings.face_analysis, || {
             models.face.analyze(&input.face)
@@ -72,25 +72,25 @@ impl Pipeline for StableDiffusionPipeline {
         inputs::warn_of_other_faces(&face, &mut warnings);
         // 3. Encode the prompts.
         let prompts = timed(&mut timings.text_encoding, || {
-            compute.run(|| inputs::encode_prompts(models, look, request, &mut warnings))
+            compute.run(|| inputs::encode_prompts(models, look, spec, &mut warnings))
         })?;
         // 4. Encode the face, and compute what every cross-attention reads.
         let guidance = timed(&mut timings.conditioning, || {
             let scale = self.adapter_scale;
-            compute.run(|| inputs::prepare_guidance(models, look, scale, request, &face, prompts))
+            compute.run(|| inputs::prepare_guidance(models, look, scale, spec, &face, prompts))
         })?;
         // 5. Prepare the timesteps.
-        let scheduler = self.scheduler.build(request.steps())?;
+        let scheduler = self.scheduler.build(spec.steps())?;
         // 6. Prepare the latents.
-        let (width, height) = (request.width() as usize, request.height() as usize);
+        let (width, height) = (spec.width() as usize, spec.height() as usize);
         let sample = |index: usize| {
-            let (seed, base) = (request.sample_seed(index as u32), look.base.clone());
+            let (seed, base) = (spec.sample_seed(index as u32), look.base.clone());
             let (scheduler, guidance) = (scheduler.clone(), Arc::clone(&guidance));
             let device = compute.device();
             DenoiseState::from_noise(seed, width, height, scheduler, guidance, device)
                 .map(|state| Sample { base, state })
         };
-        let samples = (0..request.samples()).map(sample);
+        let samples = (0..spec.samples()).map(sample);
         Ok(PreparedRequest {
             samples: samples.collect::<Result<_, _>>()?,
             steps: scheduler.timesteps().len(),

@@ -169,7 +169,7 @@ impl Shared {
         metrics::job_ended(job.state);
         self.photographs.forget(&job.file_prefix);
         self.publish(Event::JobEnded(job.id));
-        if job.request.webhook().is_some() {
+        if job.request.delivery.webhook.is_some() {
             self.publish(Event::DeliveryDue(DeliveryKind::Webhook));
         }
     }

@@ -174,7 +174,7 @@ async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOut
     let Some(job) = shared.stores.jobs.find(None, delivery.job).await? else {
         return Ok(refused("the job is not there any more"));
     };
-    let Some(url) = job.request.webhook() else {
+    let Some(url) = job.request.delivery.webhook.as_ref() else {
         return Ok(refused("the job has no webhook"));
     };
     let body = (shared.ports.webhook_body)(&job, shared.ports.clock.now());

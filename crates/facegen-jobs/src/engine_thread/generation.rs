@@ -111,7 +111,7 @@ impl Job {
     pub(super) fn new(input: GenerationInput, place: OwnedSemaphorePermit) -> (Self, Generation) {
         // One event for each step of each sample and one for the end: enough,
         // because no step is reported twice.
-        let events = input.request.steps() * input.request.samples() + 1;
+        let events = input.spec.steps() * input.spec.samples() + 1;
         let (sender, events) = mpsc::channel(events);
         let cancelled = Arc::new(AtomicBool::new(false));
         let job = Self {

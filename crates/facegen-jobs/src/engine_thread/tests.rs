@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicUsize;
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    GenerationRequest, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+    GeneratedPicture, GenerationSpec, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
 };
 
 use super::*;
@@ -23,10 +23,11 @@ fn input(prompt: &str) -> GenerationInput {
         ..Default::default()
     };
     GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 7),
+            .resolve_seed(|| 7)
+            .spec,
         face: Picture::new(1, 1, vec![1, 2, 3]).unwrap(),
     }
 }
@@ -34,7 +35,7 @@ fn input(prompt: &str) -> GenerationInput {
 /// Faults by prompt.
 fn faults(
     faults: impl IntoIterator<Item = (&'static str, Fault)>,
-) -> impl Fn(&GenerationRequest) -> Option<Fault> {
+) -> impl Fn(&GenerationSpec) -> Option<Fault> {
     let faults: BTreeMap<&str, Fault> = faults.into_iter().collect();
     move |request| faults.get(request.prompt()).cloned()
 }
@@ -61,7 +62,7 @@ fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHa
 }
 
 /// All events, which must end with exactly one end, and the steps reported.
-fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<Picture>, BackendError>) {
+fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<GeneratedPicture>, BackendError>) {
     let mut progress = Vec::new();
     let result = loop {
         match generation.blocking_next().unwrap() {
@@ -77,11 +78,11 @@ fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<Picture>, Backen
     (progress, result)
 }
 
-fn result(generation: Generation) -> Result<Vec<Picture>, BackendError> {
+fn result(generation: Generation) -> Result<Vec<GeneratedPicture>, BackendError> {
     drain(generation).1
 }
 
-fn pictures_of(prompt: &str) -> Result<Vec<Picture>, BackendError> {
+fn pictures_of(prompt: &str) -> Result<Vec<GeneratedPicture>, BackendError> {
     paint(&input(prompt)).map(|output| output.pictures)
 }
 
@@ -128,10 +129,11 @@ fn the_steps_of_all_samples_are_reported_before_all_pictures() {
         samples: 2_i64.into(),
         ..Default::default()
     };
-    two_samples.request = raw
+    two_samples.spec = raw
         .parse(&RequestLimits::default())
         .unwrap()
-        .resolve_seed(|| 7);
+        .resolve_seed(|| 7)
+        .spec;
     let engine = engine(&FakeControl::new());
     let mut generation = engine.submit(two_samples);
     for expected in 1..=2 * STEPS {

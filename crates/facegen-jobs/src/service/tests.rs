@@ -61,19 +61,19 @@ async fn a_job_goes_its_whole_way() {
         .faces
         .decode(&FaceImage::from(b"photograph".to_vec()));
     let expected = paint(&GenerationInput {
-        request: wanted,
+        spec: wanted.spec,
         face: face.unwrap().picture,
     });
     let mut name = first_file(&job);
     for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {
         (name.index, name.kind) = (index, FileKind::Png);
         let png = service.read(&name).await.unwrap();
-        assert_eq!(png.as_deref(), Some(picture.rgb()));
+        assert_eq!(png.as_deref(), Some(picture.pixels.rgb()));
         name.kind = FileKind::Base64;
         let text = service.read(&name).await.unwrap().unwrap();
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.decode(text);
-        assert_eq!(text.unwrap(), picture.rgb());
+        assert_eq!(text.unwrap(), picture.pixels.rgb());
     }
     name.index = 2;
     assert_eq!(service.read(&name).await.unwrap(), None, "there are two");

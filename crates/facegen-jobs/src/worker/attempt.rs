@@ -4,18 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use facegen_core::job::{FaceOrigin, Stages, millis};
+use facegen_core::job::{FaceOrigin, Outcome, PictureRecord, Stages, millis};
 use facegen_core::store::StoreError;
-use facegen_core::store::{Claim, Event, PictureLocation, cost};
+use facegen_core::store::{Claim, Event, PictureLocation, Success, cost};
 use facegen_core::{
-    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
+    BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationRequest,
+    Photograph, Picture,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::ending;
 use super::failures;
-use super::outcome::{Ended, Made};
+use super::outcome::Ended;
 use super::pictures::{self, Files};
 use super::stop::{Stop, of_backend};
 use crate::broken_task;
@@ -120,7 +121,7 @@ impl Attempt {
     }
 
     /// Makes and stores the pictures.
-    async fn make(&self) -> Result<Made, Stop> {
+    async fn make(&self) -> Result<Success, Stop> {
         self.at(Checkpoint::Claimed);
         let begin = Instant::now();
         let fetched = self.fetch().await?;
@@ -136,32 +137,37 @@ impl Attempt {
             let (output, began) = self.generate(picture).await?;
             (output, began, warnings)
         };
+        let pictures = output.pictures.iter().map(PictureRecord::from).collect();
         let begin = Instant::now();
         let files = self.encode(output.pictures).await?;
         let encoding = millis(begin.elapsed());
         self.at(Checkpoint::Encoded);
         let begin = Instant::now();
-        let place = self.store(files).await?;
+        let location = self.store(files).await?;
         let storing = millis(begin.elapsed());
         self.at(Checkpoint::Stored);
-        Ok(Made {
-            began,
-            place,
+        let clock = &self.shared.ports.clock;
+        Ok(Success {
+            now: clock.now(),
+            location,
             warnings: [warnings, output.warnings].concat(),
-            stages: Stages {
-                face_fetch,
-                encoding,
-                storing,
-                ..Stages::of_engine(&output.timings)
+            outcome: Outcome {
+                generation_time: clock.monotonic().saturating_sub(began),
+                stages: Stages {
+                    face_fetch,
+                    encoding,
+                    storing,
+                    ..Stages::of_engine(&output.timings)
+                },
+                pictures,
             },
-            verdicts: output.verdicts,
         })
     }
 
     /// Gives pictures that follow their photograph's size that size, for this
     /// attempt and all others.
     async fn fit(&self, face: &Picture) -> Result<(), Stop> {
-        if self.request().open_sides().is_none() {
+        if self.request().spec.open_sides().is_none() {
             return Ok(());
         }
         let request = self.request().clone();
@@ -212,8 +218,8 @@ impl Attempt {
     }
 
     async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Duration), Stop> {
-        let request = self.request().clone();
-        let input = GenerationInput { request, face };
+        let spec = self.request().spec.clone();
+        let input = GenerationInput { spec, face };
         let hung = &self.shared.engine_hung;
         // What the engine never saw cannot be why it hangs.
         let engine = (!hung.is_cancelled()).then_some(&self.shared.engine);
@@ -259,11 +265,12 @@ impl Attempt {
         self.at(Checkpoint::Denoising);
     }
 
-    async fn encode(&self, pictures: Vec<Picture>) -> Result<Files, Stop> {
+    async fn encode(&self, pictures: Vec<GeneratedPicture>) -> Result<Files, Stop> {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.shared.ports.encoder);
+        let provenance = self.shared.ports.provenance.clone();
         let names = self.claim.job.files();
-        let work = move || pictures::encode(&encoder, &pictures, names);
+        let work = move || pictures::encode(&encoder, &provenance, &pictures, names);
         let files = tokio::task::spawn_blocking(work).await;
         let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
         metrics::stage(Stage::Encoding, begin.elapsed());

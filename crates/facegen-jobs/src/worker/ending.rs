@@ -5,24 +5,14 @@ use facegen_core::job::Failure;
 use facegen_core::store::{Claim, Success};
 
 use super::failures;
-use super::outcome::Made;
 use super::pictures;
 use crate::context::Shared;
 use crate::ports::Checkpoint;
 use crate::retry::retry;
 
 /// Makes the stored pictures the job's.
-pub(super) async fn finish(shared: &Shared, claim: &Claim, made: Made) {
+pub(super) async fn finish(shared: &Shared, claim: &Claim, success: Success) {
     (shared.ports.observer)(Checkpoint::Finishing, &claim.job.request);
-    let now = shared.ports.clock.now();
-    let success = Success {
-        now,
-        took: shared.ports.clock.monotonic().saturating_sub(made.began),
-        place: made.place,
-        warnings: made.warnings,
-        stages: made.stages,
-        verdicts: made.verdicts,
-    };
     let patience = patience(shared);
     let finish = || shared.stores.jobs.finish(claim.fence, &success);
     match retry(patience, "finish a job", finish).await {
@@ -106,7 +96,7 @@ pub(super) async fn delete_files(shared: &Shared, claim: &Claim) {
 }
 
 fn tell_success(shared: &Shared, claim: &Claim, success: &Success) {
-    let seconds = success.took.as_secs_f64();
+    let seconds = success.outcome.generation_time.as_secs_f64();
     // Their number only: what a warning says is between us and the caller.
     let warnings = success.warnings.len();
     tracing::info!(job = %claim.job.id, seconds, warnings, "the job has succeeded");

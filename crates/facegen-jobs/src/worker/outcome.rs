@@ -1,26 +1,5 @@
 //! What comes of an attempt.
 
-use std::time::Duration;
-
-use facegen_core::SafetyVerdict;
-
-use facegen_core::job::Stages;
-use facegen_core::store::PictureLocation;
-
-/// What an attempt made.
-pub(super) struct Made {
-    /// When the engine began with it, by the monotonic clock.
-    pub(super) began: Duration,
-    /// Where the pictures are.
-    pub(super) place: PictureLocation,
-    /// About the photograph and the pictures.
-    pub(super) warnings: Vec<String>,
-    /// How long each stage took.
-    pub(super) stages: Stages,
-    /// What the safety checker says.
-    pub(super) verdicts: Vec<SafetyVerdict>,
-}
-
 /// How an attempt is over, as far as the worker has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {

@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_core::store::{Claim, PictureLocation};
-use facegen_core::{FileKind, FileName, ObjectName, Picture, StorageError};
+use facegen_core::{FileKind, FileName, GeneratedPicture, ObjectName, Provenance, StorageError};
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
@@ -55,12 +55,13 @@ pub(super) async fn store(
 /// A picture cannot be encoded.
 pub(super) fn encode(
     encoder: &PictureEncoder,
-    pictures: &[Picture],
+    provenance: &Provenance,
+    pictures: &[GeneratedPicture],
     names: Vec<FileName>,
 ) -> Result<Files, String> {
     let pngs: Vec<Vec<u8>> = pictures
         .iter()
-        .map(|picture| encoder(picture))
+        .map(|picture| encoder(picture, provenance))
         .collect::<Result<_, _>>()?;
     let file = |name: FileName| {
         let png = pngs.get(name.index as usize);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facegen_core::Timestamp;
 use facegen_core::fake::requests::{inline, with_webhook};
-use facegen_core::job::{JobId, Stages};
+use facegen_core::job::{JobId, Outcome, Stages};
 use facegen_core::key::KeyId;
 use facegen_core::store::{ClaimScope, PictureLocation, QueueLimits, Stores, Success, WorkerId};
 
@@ -29,14 +29,16 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
     let claim = claim.await.unwrap().unwrap();
     let success = Success {
         now: START,
-        took: HOUR,
-        place: PictureLocation::Folder {
+        location: PictureLocation::Folder {
             expires_at,
             upload: false,
         },
         warnings: Vec::new(),
-        stages: Stages::default(),
-        verdicts: Vec::new(),
+        outcome: Outcome {
+            generation_time: HOUR,
+            stages: Stages::default(),
+            pictures: Vec::new(),
+        },
     };
     assert!(stores.jobs.finish(claim.fence, &success).await.unwrap());
     claim.job.id

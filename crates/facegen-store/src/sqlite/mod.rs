@@ -17,6 +17,7 @@ mod housekeeping;
 mod jobs;
 mod keys;
 mod lock;
+mod pictures;
 mod probe;
 mod row;
 #[cfg(feature = "testing")]

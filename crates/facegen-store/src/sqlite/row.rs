@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_core::job::{FaceOrigin, Failure, Job, JobId};
+use facegen_core::job::{FaceOrigin, Failure, Job, JobId, Outcome};
 use facegen_core::key::KeyId;
 use facegen_core::redact::SafeUrl;
 use facegen_core::store::StoreError;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::Values as _;
+use super::pictures::Pictures;
 
 /// Reads a row, which must have all columns of the table.
 ///
@@ -33,7 +34,12 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         Ok(millis.map(Timestamp::from_millis))
     };
     let stages: Option<&str> = row.value("stages")?;
-    let verdicts: Option<&str> = row.value("verdicts")?;
+    let pictures: Option<&str> = row.value("pictures")?;
+    let pictures = match pictures {
+        Some(text) => json(text).and_then(Pictures::into_records),
+        None => Some(Vec::new()),
+    };
+    let pictures = pictures.ok_or_else(|| unreadable("pictures"))?;
     Ok(Job {
         id: job_id(id).ok_or_else(|| unreadable("id"))?,
         key: KeyId::new(row.value("key_id")?),
@@ -46,15 +52,17 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         base_url: row.value("base_url")?,
         attempt: row.value("attempt")?,
         created_at: Timestamp::from_millis(row.value("created_at")?),
-        generation_time: generation_ms.map(millis),
         failure: failure(row)?.map_err(unreadable)?,
         warnings: json(row.value("warnings")?).ok_or_else(|| unreadable("warnings"))?,
         link_base: row.value("link_base")?,
         expires_at: moment("expires_at")?,
         started_at: moment("claimed_at")?,
         finished_at: moment("finished_at")?,
-        stages: stages.and_then(json),
-        verdicts: json(verdicts.unwrap_or("[]")).ok_or_else(|| unreadable("verdicts"))?,
+        outcome: generation_ms.map(|generation_ms| Outcome {
+            generation_time: millis(generation_ms),
+            stages: stages.and_then(json).unwrap_or_default(),
+            pictures,
+        }),
         removed_at: moment("removed_at")?,
     })
 }

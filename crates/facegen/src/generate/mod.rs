@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
-    RawGenerationRequest,
+    BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationRequest,
+    Photograph, RawGenerationRequest,
 };
 use facegen_jobs::{EngineHandle, GenerationEvent};
 use facegen_outbound::{ImageLimits, read_image};
@@ -28,6 +28,7 @@ use crate::cli::GenerateArguments;
 use crate::engine;
 use crate::failure::Failure;
 use crate::output as printing;
+use crate::provenance::provenance;
 use output::OutputFiles;
 use progress::Progress;
 
@@ -45,8 +46,8 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let engine = engine::start(preset, &arguments.engine)?;
 
     let started = Instant::now();
-    let input = GenerationInput { request, face };
-    let request = input.request.clone();
+    let spec = request.spec.clone();
+    let input = GenerationInput { spec, face };
     let mut output = generate(&engine, input)?;
     output.warnings.splice(..0, warnings);
     let encoded = encode(&output.pictures)?;
@@ -86,9 +87,11 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
     Err(BackendError::EngineStopped.into())
 }
 
-fn encode(pictures: &[Picture]) -> Result<Vec<Vec<u8>>, Failure> {
-    let encode =
-        |picture| facegen_engine::encode_generated(picture).context("cannot encode the picture");
+fn encode(pictures: &[GeneratedPicture]) -> Result<Vec<Vec<u8>>, Failure> {
+    let provenance = provenance();
+    let encode = |picture| {
+        facegen_engine::encode_generated(picture, &provenance).context("cannot encode the picture")
+    };
     Ok(pictures.iter().map(encode).collect::<Result<_, _>>()?)
 }
 
@@ -120,10 +123,10 @@ fn report(
     writeln!(
         results,
         "seed {}, {}x{}, {} steps, generated in {:.2} s",
-        output.seed,
-        request.width(),
-        request.height(),
-        request.steps(),
+        request.spec.seed(),
+        request.spec.width(),
+        request.spec.height(),
+        request.spec.steps(),
         elapsed.as_secs_f64()
     )?;
     printing::print(&results)

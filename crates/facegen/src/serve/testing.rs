@@ -30,7 +30,7 @@ pub(super) fn observer(testing: &TestingSection) -> Result<Observer> {
     let abort_at = checkpoint(&testing.abort_at)?;
     let prompt = testing.prompt.clone();
     Ok(Arc::new(move |reached, request: &GenerationRequest| {
-        if !prompt.is_empty() && request.prompt() != prompt {
+        if !prompt.is_empty() && request.spec.prompt() != prompt {
             return;
         }
         if halt_at == Some(reached) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use facegen_core::{Backend, Clock, Picture, SystemClock};
-use facegen_engine::{CandleBackend, EngineError, encode_generated, encode_png};
-use facegen_jobs::{JobService, MasterKey, Observer, PictureEncoder, Ports};
+use facegen_core::{Backend, Clock, SystemClock};
+use facegen_engine::{CandleBackend, encode_generated, encode_png};
+use facegen_jobs::{JobService, MasterKey, Observer, Ports};
 use facegen_outbound::{FolderStore, HttpWebhooks};
 use facegen_store::SqliteStore;
 
@@ -15,6 +15,7 @@ use super::parts::jobs_config;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::data_dir::{self, cannot_use};
+use crate::provenance::provenance;
 
 /// The folder of finished pictures, below the data folder.
 pub(crate) const PICTURES: &str = "pictures";
@@ -44,8 +45,11 @@ pub(super) async fn open_jobs(
         bucket: bucket::open(config)?,
         key_buckets: bucket::of_keys(config, live.guard()),
         webhooks: Arc::new(webhooks),
-        encoder: encoder(encode_generated),
-        upload_encoder: encoder(encode_png),
+        encoder: Arc::new(|picture, provenance| {
+            encode_generated(picture, provenance).map_err(|error| error.to_string())
+        }),
+        provenance: provenance(),
+        upload_encoder: Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string())),
         master_key: master_key(config, environment)?,
         webhook_body: Arc::new(move |job, now| {
             let settings = settings.get();
@@ -69,10 +73,6 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
     }
     let file = config.storage.data_dir.join(MASTER_KEY);
     MasterKey::in_file(&file).context("there is no master key")
-}
-
-fn encoder(encode: fn(&Picture) -> Result<Vec<u8>, EngineError>) -> PictureEncoder {
-    Arc::new(move |picture| encode(picture).map_err(|error| error.to_string()))
 }
 
 /// The backend as the config wants it.

@@ -88,7 +88,7 @@ pub(crate) struct JobBody<'a> {
     warnings: Vec<&'a str>,
     /// Of each picture that was looked at.
     #[schema(schema_with = foreign::safety_verdicts)]
-    safety: &'a [SafetyVerdict],
+    safety: Vec<&'a SafetyVerdict>,
     failure: Option<Failure<'a>>,
     /// The pictures, while they are there.
     output: Vec<String>,
@@ -148,10 +148,15 @@ impl<'a> JobBody<'a> {
             expires_at: job.expires_at.and_then(rfc3339),
             erased_at,
             attempt: job.attempt,
-            timings: job.stages,
+            timings: job.outcome.as_ref().map(|outcome| outcome.stages),
             used: here.then(|| Used::new(job, capabilities)),
             warnings: warnings.filter(|_| here).map(String::as_str).collect(),
-            safety: &job.verdicts,
+            safety: job
+                .outcome
+                .iter()
+                .flat_map(|outcome| &outcome.pictures)
+                .filter_map(|picture| picture.safety.as_ref())
+                .collect(),
             failure: job.failure.as_ref().map(|failure| Failure {
                 code: failure.code.as_str(),
                 message: &failure.message,
@@ -168,18 +173,18 @@ impl<'a> JobBody<'a> {
 impl Used {
     fn new(job: &Job, capabilities: &Capabilities) -> Self {
         let request = &job.request;
-        let safety = request.safety();
+        let safety = request.spec.safety();
         Self {
-            width: request.width(),
-            height: request.height(),
-            num_inference_steps: request.steps(),
-            guidance_scale: request.guidance_scale(),
-            s_scale: request.s_scale(),
-            samples: request.samples(),
-            seed: request.seed(),
-            style: request.style().as_str(),
+            width: request.spec.width(),
+            height: request.spec.height(),
+            num_inference_steps: request.spec.steps(),
+            guidance_scale: request.spec.guidance_scale(),
+            s_scale: request.spec.s_scale(),
+            samples: request.spec.samples(),
+            seed: request.spec.seed(),
+            style: request.spec.style().as_str(),
             dtype: capabilities.dtype,
-            base64: request.base64(),
+            base64: request.delivery.base64,
             safety_checker: capabilities.safety_checking.applies(safety.enabled),
             safety_checker_type: safety.checker_type.as_str(),
         }

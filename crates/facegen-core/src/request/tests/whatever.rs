@@ -36,12 +36,12 @@ proptest! {
             Err(error) => prop_assert!(!error.errors.is_empty()),
             Ok(request) => {
                 let request = request.resolve_seed(|| 0);
-                prop_assert!(request.width() % 8 == 0 && request.height() % 8 == 0);
-                prop_assert!(request.width() >= 64 && request.height() >= 64);
-                prop_assert!(request.width() * request.height() <= 512 * 768);
-                prop_assert!([21, 31, 41].contains(&request.steps()));
-                prop_assert!((0.0..=20.0).contains(&request.guidance_scale()));
-                prop_assert!((0.0..=2.0).contains(&request.s_scale()));
+                prop_assert!(request.spec.width() % 8 == 0 && request.spec.height() % 8 == 0);
+                prop_assert!(request.spec.width() >= 64 && request.spec.height() >= 64);
+                prop_assert!(request.spec.width() * request.spec.height() <= 512 * 768);
+                prop_assert!([21, 31, 41].contains(&request.spec.steps()));
+                prop_assert!((0.0..=20.0).contains(&request.spec.guidance_scale()));
+                prop_assert!((0.0..=2.0).contains(&request.spec.s_scale()));
             }
         }
     }

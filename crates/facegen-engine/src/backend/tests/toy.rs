@@ -82,7 +82,7 @@ impl Pipeline for ToyPipeline {
         &self,
         input: &GenerationInput,
     ) -> Result<PreparedRequest<Self::Prepared>, EngineError> {
-        let steps = input.request.steps();
+        let steps = input.spec.steps();
         let scheduler = EulerConfig.build(steps)?;
         let noise = Tensor::new(scheduler.init_noise_sigma(), &Device::Cpu)?;
         Ok(PreparedRequest {

@@ -22,7 +22,11 @@ fn open_request() -> GenerationRequest {
 }
 
 fn size(request: &GenerationRequest) -> (u32, u32, OpenSides) {
-    (request.width(), request.height(), request.open_sides())
+    (
+        request.spec.width(),
+        request.spec.height(),
+        request.spec.open_sides(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,7 +28,7 @@ struct Plan {
 fn observer(dies_at: &str) -> Observer {
     let dies_at = dies_at.to_owned();
     Arc::new(move |checkpoint, request: &GenerationRequest| {
-        if request.prompt() == "poison" && format!("{checkpoint:?}") == dies_at {
+        if request.spec.prompt() == "poison" && format!("{checkpoint:?}") == dies_at {
             std::process::abort();
         }
     })
@@ -171,7 +171,7 @@ async fn poison_fails_after_three_attempts_and_its_neighbours_succeed() {
         }
         assert_eq!(deaths, 3, "poison at {position}");
         for job in work(folder.path(), &plan).await {
-            if job.request.prompt() == "poison" {
+            if job.request.spec.prompt() == "poison" {
                 assert_eq!((job.state, job.attempt), (JobState::Failed, 3));
                 let message = job.failure.unwrap().message;
                 assert_eq!(message, "the work on this request broke down 3 times");

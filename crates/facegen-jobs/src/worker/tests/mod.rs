@@ -38,7 +38,7 @@ impl Trail {
     fn new() -> (Self, Observer) {
         let (sender, trail) = watch::channel(Vec::new());
         let observer: Observer = Arc::new(move |checkpoint, request| {
-            sender.send_modify(|trail| trail.push((checkpoint, request.prompt().to_owned())));
+            sender.send_modify(|trail| trail.push((checkpoint, request.spec.prompt().to_owned())));
         });
         (Self(trail), observer)
     }
@@ -140,11 +140,11 @@ async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
     world.clock.advance(Duration::from_secs(10));
     world.control.let_pass(21);
     let first = end_of(&service, first).await;
-    assert_eq!(first.generation_time, Some(Duration::from_secs(10)));
+    assert_eq!(first.generation_time(), Some(Duration::from_secs(10)));
     world.clock.advance(Duration::from_secs(2));
     world.control.open();
     let second = end_of(&service, second).await;
-    assert_eq!(second.generation_time, Some(Duration::from_secs(2)));
+    assert_eq!(second.generation_time(), Some(Duration::from_secs(2)));
     running.shutdown(Duration::ZERO).await;
 }
 
@@ -217,7 +217,7 @@ async fn failures_tell_callers_what_they_may_know() {
         let failure = job.failure.unwrap();
         assert_eq!((failure.code, failure.message.as_str()), (code, message));
         assert_eq!(job.state, JobState::Failed);
-        assert_eq!((job.generation_time, job.expires_at), (None, None));
+        assert_eq!((job.generation_time(), job.expires_at), (None, None));
     }
     let store = world.store().await;
     assert_eq!(count(&store, Count::Photos).await, 0);
@@ -296,7 +296,7 @@ async fn pictures_that_cannot_be_encoded_fail_their_job() {
     let world = World::new();
     for panics in [false, true] {
         let mut ports = world.ports();
-        ports.encoder = Arc::new(move |_| {
+        ports.encoder = Arc::new(move |_, _| {
             assert!(!panics, "the encoder breaks down");
             Err("a detail of ours".into())
         });
@@ -323,7 +323,7 @@ async fn a_panic_in_the_task_of_a_job_fails_that_job_alone() {
         let mut world = World::new();
         world.observer = Arc::new(move |checkpoint, request| {
             assert!(
-                checkpoint != at || request.prompt() != "fatal",
+                checkpoint != at || request.spec.prompt() != "fatal",
                 "as the test wants it"
             );
         });

@@ -175,7 +175,7 @@ async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
     let (go_on, may_go_on) = mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
     world.observer = Arc::new(move |checkpoint, request| {
-        if checkpoint == Checkpoint::Claimed && request.prompt() == "ahead" {
+        if checkpoint == Checkpoint::Claimed && request.spec.prompt() == "ahead" {
             let wait = || may_go_on.lock().unwrap().recv().unwrap();
             tokio::task::block_in_place(wait);
         }

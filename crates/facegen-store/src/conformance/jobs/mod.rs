@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use async_trait::async_trait;
 use facegen_core::fake::requests::{inline, request, with_webhook};
-use facegen_core::job::{FaceOrigin, Failure, Job, JobId, Stages};
+use facegen_core::job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
 use facegen_core::key::KeyId;
 use facegen_core::store::{
     Claim, ClaimScope, DeadWorkers, Death, Fence, JobStore, Load, NewJob, PictureLocation,
@@ -141,20 +141,29 @@ impl Test {
     fn success(&self, time: Duration) -> Success {
         Success {
             now: self.clock.now(),
-            took: time,
-            place: PictureLocation::Folder {
+            location: PictureLocation::Folder {
                 expires_at: self.clock.now() + Duration::from_hours(24),
                 upload: false,
             },
             warnings: vec!["a warning".into()],
-            stages: Stages::default(),
-            verdicts: vec![verdict()],
+            outcome: Outcome {
+                generation_time: time,
+                stages: Stages::default(),
+                pictures: vec![record()],
+            },
         }
     }
 
     async fn reclaim(&self, from: DeadWorkers) -> Reclaimed {
         let now = self.clock.now();
         self.queue.reclaim(&from, 3, now).await.unwrap()
+    }
+}
+
+fn record() -> PictureRecord {
+    PictureRecord {
+        seed: 7,
+        safety: Some(verdict()),
     }
 }
 
@@ -225,7 +234,7 @@ async fn a_row_gives_back_what_was_put_in(test: Test) {
         (new.base_url, new.created_at)
     );
     assert_eq!(
-        (job.generation_time, job.failure, job.expires_at),
+        (job.outcome, job.failure, job.expires_at),
         (None, None, None)
     );
     assert!(
@@ -342,9 +351,9 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
             .unwrap()
     );
     let job = test.queue.find(None, success.id).await.unwrap().unwrap();
-    assert_eq!(job.generation_time, Some(Duration::from_millis(1_500)));
+    assert_eq!(job.generation_time(), Some(Duration::from_millis(1_500)));
     assert_eq!(job.warnings, ["a warning"]);
-    assert_eq!(job.verdicts, [verdict()]);
+    assert_eq!(job.outcome.unwrap().pictures, [record()]);
     assert_eq!(
         job.expires_at,
         Some(test.clock.now() + Duration::from_hours(24))
@@ -514,7 +523,7 @@ async fn the_time_of_a_job_is_that_from_its_beginning_in_the_engine(test: Test) 
     let times: Vec<u128> = times.iter().map(|(_, time)| time.as_millis()).collect();
     assert_eq!(times, [3_000, 1_000]);
     let ahead = test.queue.find(None, fences[1].id).await.unwrap().unwrap();
-    assert_eq!(ahead.generation_time, Some(Duration::from_secs(3)));
+    assert_eq!(ahead.generation_time(), Some(Duration::from_secs(3)));
 }
 
 /// Claims from many tasks on several connections never give a job twice.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use facegen_core::fake::ManualClock;
 use facegen_core::fake::requests::with_webhook;
 use facegen_core::idempotency::Idempotency;
-use facegen_core::job::{Failure, Job, JobId, Stages};
+use facegen_core::job::{Failure, Job, JobId, Outcome, Stages};
 use facegen_core::key::KeyId;
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::redact::FaceImage;
@@ -287,14 +287,16 @@ fn ending_paths() -> Vec<Path> {
             let fence = site.claimed().await.fence;
             let success = Success {
                 now: site.clock.now(),
-                took: HOUR,
-                place: PictureLocation::Folder {
+                location: PictureLocation::Folder {
                     expires_at: site.clock.now() + HOUR,
                     upload: true,
                 },
                 warnings: Vec::new(),
-                stages: Stages::default(),
-                verdicts: Vec::new(),
+                outcome: Outcome {
+                    generation_time: HOUR,
+                    stages: Stages::default(),
+                    pictures: Vec::new(),
+                },
             };
             site.arm();
             assert!(site.queue.finish(fence, &success).await?);

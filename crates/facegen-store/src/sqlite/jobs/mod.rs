@@ -29,6 +29,7 @@ use self::statements::{
 };
 use super::database::Database;
 use super::error::failed;
+use super::pictures::Pictures;
 use super::row;
 
 /// The jobs of one database.
@@ -161,7 +162,7 @@ impl JobStore for SqliteJobs {
     }
 
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
-        let (expires_at, upload, link_base) = match &success.place {
+        let (expires_at, upload, link_base) = match &success.location {
             PictureLocation::Folder { expires_at, upload } => {
                 (Some(expires_at.as_millis()), *upload, None)
             }
@@ -170,13 +171,13 @@ impl JobStore for SqliteJobs {
         let done = sqlx::query(FINISH)
             .bind(JobState::Succeeded.as_str())
             .bind(success.now.as_millis())
-            .bind(number(millis(success.took)))
+            .bind(number(millis(success.outcome.generation_time)))
             .bind(expires_at)
             .bind(upload)
             .bind(link_base)
             .bind(json("warnings", &success.warnings)?)
-            .bind(json("stages", &success.stages)?)
-            .bind(json("verdicts", &success.verdicts)?)
+            .bind(json("stages", &success.outcome.stages)?)
+            .bind(json("pictures", &Pictures::from(&success.outcome))?)
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)

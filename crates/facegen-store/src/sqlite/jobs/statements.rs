@@ -88,7 +88,7 @@ pub(super) const WARN: &str =
 
 /// Ends a job with pictures.
 pub(crate) const FINISH: &str = end!(
-    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, verdicts = ?
+    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, pictures = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 
@@ -161,7 +161,7 @@ pub(crate) const POSITION: &str = before!("count(*)");
 pub(crate) const ERASE: &str = "
     UPDATE generations
     SET removed_at = coalesce(removed_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
-        base_url = '', warnings = '[]', verdicts = NULL,
+        base_url = '', warnings = '[]', pictures = NULL,
         request = json_set(request, '$.prompt', 'erased', '$.negative_prompt', NULL, '$.seed', 0,
             '$.track_id', NULL, '$.warnings', json('[]'), '$.webhook',
             iif(EXISTS (SELECT 1 FROM deliveries

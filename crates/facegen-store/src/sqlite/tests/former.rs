@@ -48,7 +48,7 @@ async fn its_jobs_are_what_they_were_and_go_on() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(erased.request.prompt(), "erased");
+    assert_eq!(erased.request.spec.prompt(), "erased");
     assert!(erased.removed_at.is_some());
 
     let nameless = WorkerId::new("");

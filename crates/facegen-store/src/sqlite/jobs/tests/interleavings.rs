@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facegen_core::fake::ManualClock;
 use facegen_core::fake::requests::{inline, with_webhook};
-use facegen_core::job::Stages;
+use facegen_core::job::{Outcome, Stages};
 use facegen_core::store::Death;
 use facegen_core::{Clock, ErrorCode, JobState};
 use proptest::collection::vec;
@@ -163,14 +163,16 @@ impl Watched {
         let now = self.clock.now();
         let success = Success {
             now,
-            took: Duration::ZERO,
-            place: PictureLocation::Folder {
+            location: PictureLocation::Folder {
                 expires_at: now + KEEP,
                 upload: false,
             },
             warnings: Vec::new(),
-            stages: Stages::default(),
-            verdicts: Vec::new(),
+            outcome: Outcome {
+                generation_time: Duration::ZERO,
+                stages: Stages::default(),
+                pictures: Vec::new(),
+            },
         };
         let (before, _) = self.seen[&fence.id];
         let done = self.empty.queue.finish(fence, &success).await.unwrap();
@@ -222,7 +224,7 @@ impl Watched {
             } else {
                 "a person"
             };
-            assert_eq!(job.request.prompt(), kept, "{event:?}");
+            assert_eq!(job.request.spec.prompt(), kept, "{event:?}");
             *seen = (job.state, job.attempt);
         }
         let ended = self.seen.values().filter(|(state, _)| state.is_final());

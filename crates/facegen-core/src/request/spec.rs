@@ -1,0 +1,152 @@
+//! What is drawn.
+
+use serde::{Deserialize, Serialize};
+
+use super::choices::{Safety, Style};
+use super::errors::FieldError;
+use super::limits::{RequestLimits, SizeLimits};
+use super::open_sides::OpenSides;
+use super::prompt::Prompt;
+use super::sampling::{GuidanceScale, SScale, Samples, Steps};
+use super::size::PictureSize;
+
+/// What is drawn: all that an engine sees of a request, except the photograph.
+///
+/// Every value is in range and is the one that is used, so it can be echoed to
+/// the caller as it is. `Debug` does not show the prompts. Reading one with serde
+/// checks every value again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerationSpec {
+    pub(super) prompt: Prompt,
+    pub(super) negative_prompt: Option<Prompt>,
+    pub(super) size: PictureSize,
+    #[serde(default, skip_serializing_if = "OpenSides::is_none")]
+    pub(super) open_sides: OpenSides,
+    /// Of the preset that the request was read for.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) size_limits: SizeLimits,
+    pub(super) steps: Steps,
+    pub(super) guidance_scale: GuidanceScale,
+    pub(super) s_scale: SScale,
+    pub(super) samples: Samples,
+    pub(super) seed: u32,
+    pub(super) safety: Safety,
+    pub(super) style: Style,
+}
+
+impl GenerationSpec {
+    /// What the pictures shall show; never empty.
+    #[must_use]
+    pub fn prompt(&self) -> &str {
+        self.prompt.as_str()
+    }
+
+    /// What the pictures shall not show; empty when nothing was given.
+    #[must_use]
+    pub fn negative_prompt(&self) -> &str {
+        self.negative_prompt.as_ref().map_or("", Prompt::as_str)
+    }
+
+    /// The width of the pictures in pixels.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.size.width()
+    }
+
+    /// The height of the pictures in pixels.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.size.height()
+    }
+
+    /// Which sides are not known before the photograph is.
+    #[must_use]
+    pub fn open_sides(&self) -> OpenSides {
+        self.open_sides
+    }
+
+    /// Returns what is drawn, with the size that it has for a photograph of so many
+    /// pixels.
+    #[must_use]
+    pub fn fitted_to(self, width: u32, height: u32) -> Self {
+        Self {
+            size: self
+                .open_sides
+                .fit(self.size, width, height, &self.size_limits),
+            open_sides: OpenSides::None,
+            ..self
+        }
+    }
+
+    /// The number of denoising steps.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.steps.get()
+    }
+
+    /// Checks the size and the number of steps, which may have been read for
+    /// another preset than the one that makes the pictures.
+    ///
+    /// # Errors
+    /// The field that the preset does not offer.
+    pub fn check(&self, limits: &RequestLimits) -> Result<(), FieldError> {
+        let size = PictureSize::new(self.width(), self.height(), &limits.size)?;
+        if size != self.size {
+            let rule = format!("must be a multiple of {}", limits.size.multiple_of());
+            return Err(FieldError::new("width", rule));
+        }
+        let steps = u32::from(self.steps);
+        if limits.steps.nearest(steps) != steps {
+            let rule = format!("must be one of {}", limits.steps);
+            return Err(FieldError::new("num_inference_steps", rule));
+        }
+        Ok(())
+    }
+
+    /// How strongly the prompt is followed, 0 to 20. At 1 and below there is
+    /// no unconditional row, hence no effect of the negative prompt.
+    #[must_use]
+    pub fn guidance_scale(&self) -> f64 {
+        self.guidance_scale.get()
+    }
+
+    /// The weight of the face's structure in the image projection, 0 to 2.
+    #[must_use]
+    pub fn s_scale(&self) -> f64 {
+        self.s_scale.get()
+    }
+
+    /// How many pictures to make, 1 or 2.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.samples.get()
+    }
+
+    /// The seed of the first picture.
+    #[must_use]
+    pub fn seed(&self) -> u32 {
+        self.seed
+    }
+
+    /// The seed of the picture at `index`: `seed + index` (mod 2³²).
+    #[must_use]
+    pub fn sample_seed(&self, index: u32) -> u32 {
+        self.seed.wrapping_add(index)
+    }
+
+    /// Whether unsafe pictures are looked for, and what is done to them.
+    #[must_use]
+    pub fn safety(&self) -> Safety {
+        self.safety
+    }
+
+    /// The look that is asked for.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
+    }
+}
+
+fn is_default(limits: &SizeLimits) -> bool {
+    *limits == SizeLimits::default()
+}

@@ -1,0 +1,10 @@
+//! What made the pictures.
+
+use facegen_core::Provenance;
+
+/// Returns the name and the version of this program.
+pub(crate) fn provenance() -> Provenance {
+    Provenance {
+        generator: concat!("facegen ", env!("CARGO_PKG_VERSION")).to_owned(),
+    }
+}
