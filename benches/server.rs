@@ -33,7 +33,8 @@ use facegen_core::{
     Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
+use facegen_executor::EngineHandle;
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
 use facegen_outbound::{
     Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, ImageLimits, Networks,
 };

@@ -15,11 +15,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::broken_task;
 use crate::context::Shared;
 use crate::deliveries::Deliveries;
-use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
 use crate::service::JobService;
 use crate::store_watch;
 use crate::worker::Worker;
+use facegen_executor::EngineHandle;
 
 /// How often one looks whether an engine that is to end hangs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

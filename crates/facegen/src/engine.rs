@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use facegen_core::Backend;
 use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
-use facegen_jobs::{EngineHandle, LoadError};
+use facegen_executor::{EngineHandle, LoadError};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};

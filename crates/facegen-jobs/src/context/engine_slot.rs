@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facegen_core::GenerationInput;
 
-use crate::engine_thread::{EngineHandle, Generation};
+use facegen_executor::{EngineHandle, Generation};
 
 /// Holds the engine once there is one.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use facegen_core::store::{Claim, Event, PictureLocation, cost};
 use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
 };
+use facegen_executor::{Generation, GenerationEvent};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,6 @@ use crate::broken_task;
 use crate::context::Shared;
 use crate::context::engine_start_times::Turn;
 use crate::context::running_jobs::Held;
-use crate::engine_thread::{Generation, GenerationEvent};
 use crate::metrics::{self, Stage};
 use crate::ports::Checkpoint;
 use crate::retry::retry;

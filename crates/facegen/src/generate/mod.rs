@@ -21,7 +21,7 @@ use facegen_core::{
     BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
     RawGenerationRequest,
 };
-use facegen_jobs::{EngineHandle, GenerationEvent};
+use facegen_executor::{EngineHandle, GenerationEvent};
 use facegen_outbound::{ImageLimits, read_image};
 
 use crate::cli::GenerateArguments;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facegen_api::Readiness;
 use facegen_engine::LoadStep;
-use facegen_jobs::EngineHandle;
+use facegen_executor::EngineHandle;
 
 /// What `/readyz` tells, kept up to date by whoever knows.
 #[derive(Debug, Default)]

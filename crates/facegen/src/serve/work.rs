@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use facegen_engine::{LoadOptions, LoadProgress};
-use facegen_jobs::{EngineHandle, Running};
+use facegen_executor::EngineHandle;
+use facegen_jobs::Running;
 
 use super::controller::Controller;
 use super::live::Plan;

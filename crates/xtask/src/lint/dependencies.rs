@@ -23,7 +23,8 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-vision",
         ],
     ),
-    ("facegen-jobs", &["facegen-core"]),
+    ("facegen-executor", &["facegen-core"]),
+    ("facegen-jobs", &["facegen-core", "facegen-executor"]),
     ("facegen-store", &["facegen-core"]),
     ("facegen-outbound", &["facegen-core"]),
     ("facegen-api", &["facegen-core", "facegen-jobs"]),
@@ -34,6 +35,7 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-core",
             "facegen-diffusion",
             "facegen-engine",
+            "facegen-executor",
             "facegen-jobs",
             "facegen-nn",
             "facegen-outbound",
@@ -126,6 +128,7 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         names: &["tokio*"],
         holders: &[
+            "facegen-executor",
             "facegen-jobs",
             "facegen-store",
             "facegen-outbound",

@@ -39,7 +39,7 @@ use engine_loop::EngineLoop;
 pub use error::{EngineStartError, LoadError};
 use generation::Job;
 pub use generation::{CancelHandle, Generation, GenerationEvent};
-use pulse::Pulse;
+pub use pulse::Pulse;
 
 /// How many generations may be unfinished at once. Who waits for what, and for
 /// how long, is decided before the engine; this only bounds the memory.
@@ -116,7 +116,8 @@ impl EngineHandle {
 
     /// What tells how long the engine has been at one call, also when the handle
     /// is being dropped.
-    pub(crate) fn pulse(&self) -> Pulse {
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
         self.pulse.clone()
     }
 
@@ -151,7 +152,7 @@ impl EngineHandle {
 
     /// Believes no more in this engine, which hangs: it is not ready and will
     /// not be any more.
-    pub(crate) fn give_up(&self) {
+    pub fn give_up(&self) {
         self.ready.store(false, Ordering::Release);
         self.gone.store(true, Ordering::Release);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// When the call of the backend began that is going on. Clones are the same
 /// moment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pulse(Arc<Mutex<Option<Instant>>>);
+pub struct Pulse(Arc<Mutex<Option<Instant>>>);
 
 impl Pulse {
     /// A call begins.
@@ -21,7 +21,8 @@ impl Pulse {
     }
 
     /// How long the call has been going on; nothing when none is.
-    pub(crate) fn silence(&self) -> Duration {
+    #[must_use]
+    pub fn silence(&self) -> Duration {
         let begun = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         begun.map_or(Duration::ZERO, |begun| begun.elapsed())
     }
