@@ -9,6 +9,7 @@
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
 //! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
+//! | [`engines`] | [`Engines`], the port to the engines, one for each device |
 //! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
@@ -32,6 +33,7 @@ pub mod bucket;
 pub mod clock;
 pub mod control;
 pub mod current;
+pub mod engines;
 pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
@@ -59,6 +61,10 @@ pub use bucket::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;
+pub use engines::{
+    EngineHangs, EngineHealth, EngineName, EngineState, Engines, Generation, GenerationEvent,
+    Submitted,
+};
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource, Photograph};
 pub use idempotency::Idempotency;

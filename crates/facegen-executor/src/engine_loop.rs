@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use facegen_core::{Backend, BackendError, GenerationInput, GenerationOutput, Slot, SlotEvent};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::error::LoadError;
-use super::generation::Job;
-use super::pulse::Pulse;
+use crate::error::LoadError;
+use crate::generation::Job;
+use crate::status::Status;
 
 /// How many jobs a backend holds at once, which bounds the memory of their
 /// conditioning. How many of them share a step is the backend's choice.
@@ -25,48 +24,42 @@ const RELOAD_ATTEMPTS: usize = 2;
 type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
 
 /// The state of an engine thread.
-pub(super) struct EngineLoop {
+pub(crate) struct EngineLoop {
     loader: Loader,
     backend: Box<dyn Backend>,
     submitted: Receiver<Job>,
     waiting: VecDeque<Job>,
     admitted: BTreeMap<Slot, Job>,
-    ready: Arc<AtomicBool>,
-    gone: Arc<AtomicBool>,
-    pulse: Pulse,
+    status: Arc<Status>,
 }
 
 impl EngineLoop {
     /// Loads the backend.
-    pub(super) fn load(
+    pub(crate) fn load(
         mut loader: Loader,
         submitted: Receiver<Job>,
-        ready: Arc<AtomicBool>,
-        gone: Arc<AtomicBool>,
-        pulse: Pulse,
+        status: Arc<Status>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
-        ready.store(true, Ordering::Release);
+        status.set_ready(true);
         Ok(Self {
             loader,
             backend,
             submitted,
             waiting: VecDeque::new(),
             admitted: BTreeMap::new(),
-            ready,
-            gone,
-            pulse,
+            status,
         })
     }
 
     /// Works until the handle is dropped.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         while self.receive() {
             self.drop_abandoned();
             self.admit_waiting();
             self.tick();
         }
-        self.ready.store(false, Ordering::Release);
+        self.status.set_ready(false);
         self.requeue_admitted();
         for job in self.waiting {
             job.end(Err(BackendError::EngineStopped));
@@ -251,7 +244,7 @@ impl EngineLoop {
     /// Replaces a backend that panicked or lost its device, in whose state
     /// nothing can be trusted.
     fn rebuild(&mut self) {
-        self.ready.store(false, Ordering::Release);
+        self.status.set_ready(false);
         self.requeue_admitted();
         // The old one has to go first: a device may not hold two.
         let broken = mem::replace(&mut self.backend, Box::new(StoppedBackend));
@@ -263,13 +256,13 @@ impl EngineLoop {
                 Ok(backend) => {
                     tracing::info!("the engine is rebuilt");
                     self.backend = backend;
-                    self.ready.store(true, Ordering::Release);
+                    self.status.set_ready(true);
                     return;
                 }
                 Err(error) => tracing::error!(attempt, error, "cannot rebuild the engine"),
             }
         }
-        self.gone.store(true, Ordering::Release);
+        self.status.set_gone();
         // Whose fault it was will not be found out any more.
         for job in mem::take(&mut self.waiting) {
             let error = match job.alone {
@@ -284,9 +277,9 @@ impl EngineLoop {
     /// panic.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
         let backend = self.backend.as_mut();
-        self.pulse.begin();
+        self.status.watchdog.begin();
         let result = catch_unwind(AssertUnwindSafe(|| call(backend)));
-        self.pulse.end();
+        self.status.watchdog.end();
         result.map_err(|_| {
             // Without its text, which may quote a prompt.
             tracing::error!("the engine panicked");

@@ -4,14 +4,16 @@ mod device;
 mod panics;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    GenerationRequest, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+    Backend, BackendError, GenerationEvent, GenerationInput, GenerationRequest, Picture,
+    RawGenerationRequest, RequestLimits, Slot, SlotEvent,
 };
 
-use super::*;
+use crate::handle::UNFINISHED_LIMIT;
+use crate::{EngineHandle, GenerationHandle};
 
 const STEPS: usize = 21;
 
@@ -61,7 +63,7 @@ fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHa
 }
 
 /// All events, which must end with exactly one end, and the steps reported.
-fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<Picture>, BackendError>) {
+fn drain(mut generation: GenerationHandle) -> (Vec<usize>, Result<Vec<Picture>, BackendError>) {
     let mut progress = Vec::new();
     let result = loop {
         match generation.blocking_next().unwrap() {
@@ -77,7 +79,7 @@ fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<Picture>, Backen
     (progress, result)
 }
 
-fn result(generation: Generation) -> Result<Vec<Picture>, BackendError> {
+fn result(generation: GenerationHandle) -> Result<Vec<Picture>, BackendError> {
     drain(generation).1
 }
 
@@ -166,7 +168,7 @@ fn many_requests_each_get_their_own_pictures() {
     let engine = engine(&FakeControl::new());
     let prompts: Vec<String> = (0..20).map(|index| format!("prompt {index}")).collect();
     let submit = |prompt: &String| engine.submit(input(prompt));
-    let generations: Vec<Generation> = prompts.iter().map(submit).collect();
+    let generations: Vec<GenerationHandle> = prompts.iter().map(submit).collect();
     for (prompt, generation) in prompts.iter().zip(generations) {
         assert_eq!(result(generation), pictures_of(prompt));
     }
@@ -258,7 +260,7 @@ fn more_than_the_engine_takes_is_refused_at_once() {
     control.close();
     let engine = engine(&control);
     let submit = |_| engine.submit(input("one of many"));
-    let taken: Vec<Generation> = (0..UNFINISHED_LIMIT).map(submit).collect();
+    let taken: Vec<GenerationHandle> = (0..UNFINISHED_LIMIT).map(submit).collect();
     assert_eq!(result(submit(0)), Err(BackendError::QueueFull));
     control.open();
     for generation in taken {
@@ -271,11 +273,11 @@ fn more_than_the_engine_takes_is_refused_at_once() {
 fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
     let control = FakeControl::new();
     control.close();
-    let mut engine = engine(&control);
+    let engine = engine(&control);
     let generations = ["running", "waiting"].map(|prompt| engine.submit(input(prompt)));
     assert!(control.wait_until(|counts| counts.ticks == 1));
     // What `drop` does first, so that the thread is told before its step ends.
-    engine.jobs = None;
+    engine.close();
     control.open();
     drop(engine);
     assert_eq!(

@@ -1,50 +1,62 @@
-//! The engine, which can be replaced while jobs run.
+//! The engines, which can be replaced while jobs run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use facegen_core::GenerationInput;
+use facegen_core::{EngineName, EngineState, Engines, GenerationInput, Submitted};
 
-use facegen_executor::{EngineHandle, Generation};
-
-/// Holds the engine once there is one.
+/// Holds the engines once there are any.
 #[derive(Default)]
-pub(crate) struct EngineSlot(Mutex<Option<Arc<EngineHandle>>>);
+pub(crate) struct EngineSlot(Mutex<Option<Arc<dyn Engines>>>);
 
 impl EngineSlot {
-    /// Puts an engine in, or takes it out, and gives back the former one.
-    /// Dropping that may take as long as a denoising step.
-    pub(crate) fn replace(&self, engine: Option<Arc<EngineHandle>>) -> Option<Arc<EngineHandle>> {
-        std::mem::replace(&mut *self.lock(), engine)
+    /// Puts engines in, or takes them out, and returns the former ones.
+    /// Dropping those may take as long as a denoising step.
+    pub(crate) fn replace(&self, engines: Option<Arc<dyn Engines>>) -> Option<Arc<dyn Engines>> {
+        std::mem::replace(&mut *self.lock(), engines)
     }
 
-    /// ClaimScope a request to the engine, `None` when there is none.
-    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Generation> {
+    /// Submits a request, `None` when no engine takes it.
+    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Submitted> {
         // Under the lock, so that no clone of the handle is ever the last one
         // and dropped among tasks.
-        self.lock().as_ref().map(|engine| engine.submit(input))
+        self.lock()
+            .as_ref()
+            .and_then(|engines| engines.submit(input))
     }
 
-    /// Whether the engine takes requests.
+    /// Whether an engine takes requests.
     pub(crate) fn is_ready(&self) -> bool {
-        self.lock().as_ref().is_some_and(|engine| engine.is_ready())
+        let is_ready = |state: &EngineState| *state == EngineState::Ready;
+        self.states().iter().any(is_ready)
     }
 
-    /// Whether there is an engine that will never be ready again.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.lock().as_ref().is_some_and(|engine| engine.is_gone())
+    /// Whether there are engines of which none will ever be ready again.
+    pub(crate) fn are_gone(&self) -> bool {
+        let states = self.states();
+        !states.is_empty() && states.iter().all(|state| state.is_final())
     }
 
-    /// Gives the engine up if it has not given a sign of life for so long. True
-    /// when that happens, once.
-    pub(crate) fn give_up_after(&self, patience: Duration) -> bool {
-        let engine = self.lock();
-        let hangs = |engine: &&Arc<EngineHandle>| !engine.is_gone() && engine.silence() > patience;
-        let hanging = engine.as_ref().filter(hangs);
-        hanging.inspect(|engine| engine.give_up()).is_some()
+    /// Whether one of them hung and was given up.
+    pub(crate) fn any_hung(&self) -> bool {
+        self.states().contains(&EngineState::Hung)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<EngineHandle>>> {
+    /// Gives up the engines that have been at one call for so long.
+    pub(crate) fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName> {
+        let engines = self.lock();
+        let given_up = engines.as_ref().map(|one| one.give_up_hanging(patience));
+        given_up.unwrap_or_default()
+    }
+
+    fn states(&self) -> Vec<EngineState> {
+        let engines = self.lock();
+        let health = engines.as_ref().map(|engines| engines.health());
+        let health = health.into_iter().flatten();
+        health.map(|engine| engine.state).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<dyn Engines>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -154,8 +154,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The engine has not given a sign of life for so long.
-    pub(crate) fn give_up_engine(&self, patience: Duration) {
+    /// The last engine hangs, at one call for longer than `patience`.
+    pub(crate) fn give_up_engines(&self, patience: Duration) {
         self.stores.health.record_death_from_inside();
         tracing::error!(
             ?patience,

@@ -8,9 +8,9 @@ use facegen_core::job::{FaceOrigin, Stages, millis};
 use facegen_core::store::StoreError;
 use facegen_core::store::{Claim, Event, PictureLocation, cost};
 use facegen_core::{
-    BackendError, GenerationInput, GenerationOutput, GenerationRequest, Photograph, Picture,
+    BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput,
+    GenerationRequest, Photograph, Picture,
 };
-use facegen_executor::{Generation, GenerationEvent};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -87,8 +87,11 @@ impl Attempt {
             }
             Stop::HandBack => ending::release(shared, claim).await,
             Stop::EngineLost => {
-                shared.stores.health.record_death_from_inside();
-                tracing::error!("a job is left to the next start");
+                if shared.engine.are_gone() {
+                    shared.stores.health.record_death_from_inside();
+                }
+                // Its lease runs out, here or at the next start.
+                tracing::error!("job left as after a crash, its engine is gone");
             }
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
@@ -214,25 +217,20 @@ impl Attempt {
     async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Duration), Stop> {
         let request = self.request().clone();
         let input = GenerationInput { request, face };
-        let hung = &self.shared.engine_hung;
-        // What the engine never saw cannot be why it hangs.
-        let engine = (!hung.is_cancelled()).then_some(&self.shared.engine);
-        let Some(mut generation) = engine.and_then(|engine| engine.submit(input)) else {
-            return Err(Stop::EngineStopped);
-        };
+        let submitted = self.shared.engine.submit(input);
+        let mut generation = submitted.ok_or(Stop::EngineStopped)?.generation;
         let clock = &self.shared.ports.clock;
         let mut turn = self.shared.turns.submit(clock);
         self.shared.pace().begin(clock.monotonic());
-        let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
-        let output = end.await.ok_or(Stop::EngineLost)?;
-        let output = output.map_err(|error| of_backend(&error))?;
+        let end = self.end_of(generation.as_mut(), &mut turn).await;
+        let output = end.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings);
         Ok((output, turn.began()))
     }
 
     async fn end_of(
         &self,
-        generation: &mut Generation,
+        generation: &mut dyn Generation,
         turn: &mut Turn,
     ) -> Result<GenerationOutput, BackendError> {
         while let Some(event) = generation.next().await {

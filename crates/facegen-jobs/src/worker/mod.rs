@@ -133,18 +133,27 @@ impl Worker {
     }
 
     async fn look_after_queue(&mut self) -> Result<(), StoreError> {
-        let patience = self.shared.config().step_timeout;
-        if self.shared.engine.give_up_after(patience) {
-            self.shared.give_up_engine(patience);
-        }
-        if self.shared.engine.is_gone() {
-            self.engine_gone.cancel();
-        }
+        self.watch_engines();
         self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
         metrics::queue_depth(self.shared.stores.jobs.depth().await?);
         Ok(())
+    }
+
+    /// Gives up engines that hang. The process ends once none is left.
+    fn watch_engines(&self) {
+        let patience = self.shared.config().step_timeout;
+        for engine in self.shared.engine.give_up_hanging(patience) {
+            tracing::error!(%engine, ?patience, "engine hangs, given up");
+        }
+        if !self.shared.engine.are_gone() {
+            return;
+        }
+        if self.shared.engine.any_hung() && !self.shared.engine_hung.is_cancelled() {
+            self.shared.give_up_engines(patience);
+        }
+        self.engine_gone.cancel();
     }
 
     /// Takes back the jobs whose leases have run out, now and then.
