@@ -27,10 +27,10 @@ use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
 };
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::{RequestLimits, Style};
+use facegen_core::request::{PictureSize, RequestLimits, Style};
 use facegen_core::{
-    Backend, BackendError, Current, GenerationInput, GenerationOutput, GenerationTimings, Picture,
-    Slot, SlotEvent, SystemClock,
+    Backend, BackendError, Capacity, Current, GenerationInput, GenerationOutput, GenerationTimings,
+    Picture, Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
@@ -95,6 +95,10 @@ impl Backend for ReadyPicture {
 
     fn active(&self) -> usize {
         self.inputs.len()
+    }
+
+    fn capacity(&self, _size: PictureSize) -> Capacity {
+        Capacity::of_pictures(1)
     }
 }
 

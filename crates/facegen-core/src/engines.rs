@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{BackendError, GenerationInput, GenerationOutput};
+use crate::{BackendError, Capacity, GenerationInput, GenerationOutput};
 
 /// The engines of this process.
 #[async_trait]
@@ -99,6 +99,24 @@ pub struct EngineHealth {
     pub name: EngineName,
     /// Its state.
     pub state: EngineState,
+    /// How much it can do at once, of the size that it was at last.
+    pub capacity: Capacity,
+}
+
+impl EngineHealth {
+    /// How many requests it is worth giving the engine: as many as it can hold,
+    /// and [`EngineHealth::AHEAD`] more.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        match self.state {
+            EngineState::Ready => self.capacity.requests + Self::AHEAD,
+            EngineState::Loading | EngineState::Gone | EngineState::Hung => 0,
+        }
+    }
+
+    /// How many requests wait at an engine, so that it goes on at once when one
+    /// of those that it holds has ended.
+    pub const AHEAD: usize = 1;
 }
 
 /// The state of an engine.
@@ -106,8 +124,8 @@ pub struct EngineHealth {
 pub enum EngineState {
     /// It takes requests.
     Ready,
-    /// Its backend broke and is loaded again.
-    Rebuilding,
+    /// Its backend is loaded, for the first time or because it broke.
+    Loading,
     /// It takes no more requests: its backend broke and could not be loaded
     /// again, or it has ended.
     Gone,

@@ -53,7 +53,8 @@ pub mod store;
 pub mod webhook;
 
 pub use backend::{
-    Backend, BackendError, GenerationInput, GenerationOutput, GenerationTimings, Slot, SlotEvent,
+    Backend, BackendError, Capacity, GenerationInput, GenerationOutput, GenerationTimings, Slot,
+    SlotEvent,
 };
 pub use bucket::{
     BucketDetails, BucketFault, BucketNames, BucketOpener, BucketProblem, RawBucketDetails,

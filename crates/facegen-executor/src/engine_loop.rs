@@ -6,17 +6,16 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use facegen_core::{Backend, BackendError, GenerationInput, GenerationOutput, Slot, SlotEvent};
-use tokio::sync::mpsc::Receiver;
+use facegen_core::request::PictureSize;
+use facegen_core::{
+    Backend, BackendError, Capacity, GenerationInput, GenerationOutput, Slot, SlotEvent,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::error::LoadError;
 use crate::generation::Job;
 use crate::status::Status;
-
-/// How many jobs a backend holds at once, which bounds the memory of their
-/// conditioning. How many of them share a step is the backend's choice.
-const ADMITTED_LIMIT: usize = 8;
 
 /// How often loading is tried again before the engine gives up.
 const RELOAD_ATTEMPTS: usize = 2;
@@ -27,9 +26,11 @@ type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
 pub(crate) struct EngineLoop {
     loader: Loader,
     backend: Box<dyn Backend>,
-    submitted: Receiver<Job>,
+    submitted: UnboundedReceiver<Job>,
     waiting: VecDeque<Job>,
     admitted: BTreeMap<Slot, Job>,
+    /// The size of the job that was admitted last.
+    size: PictureSize,
     status: Arc<Status>,
 }
 
@@ -37,10 +38,12 @@ impl EngineLoop {
     /// Loads the backend.
     pub(crate) fn load(
         mut loader: Loader,
-        submitted: Receiver<Job>,
+        submitted: UnboundedReceiver<Job>,
         status: Arc<Status>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
+        let size = PictureSize::default();
+        status.set_capacity(backend.capacity(size));
         status.set_ready(true);
         Ok(Self {
             loader,
@@ -48,6 +51,7 @@ impl EngineLoop {
             submitted,
             waiting: VecDeque::new(),
             admitted: BTreeMap::new(),
+            size,
             status,
         })
     }
@@ -56,8 +60,14 @@ impl EngineLoop {
     pub(crate) fn run(mut self) {
         while self.receive() {
             self.drop_abandoned();
-            self.admit_waiting();
-            self.tick();
+            match self.next_admissible() {
+                Some(job) => {
+                    let span = job.span.clone();
+                    span.in_scope(|| self.admit(job));
+                }
+                None => self.tick(),
+            }
+            self.status.set_capacity(self.backend.capacity(self.size));
         }
         self.status.set_ready(false);
         self.requeue_admitted();
@@ -109,20 +119,15 @@ impl EngineLoop {
         }
     }
 
-    /// Admits jobs in their order, as many as may be together.
-    fn admit_waiting(&mut self) {
-        while let Some(job) = self.next_admissible() {
-            let span = job.span.clone();
-            span.in_scope(|| self.admit(job));
-        }
-    }
-
+    /// Takes the next job, if it may be together with those that are admitted
+    /// and the backend would rather have it now than move those on.
     fn next_admissible(&mut self) -> Option<Job> {
         let next = self.waiting.front()?;
+        let capacity = self.backend.capacity(next.input.request.size());
         let has_room = !next.alone
-            && self.admitted.len() < ADMITTED_LIMIT
+            && self.admitted.len() < capacity.requests
             && self.admitted.values().all(|job| !job.alone);
-        if has_room || self.admitted.is_empty() {
+        if self.admitted.is_empty() || (has_room && self.backend.prefers_to_admit()) {
             self.waiting.pop_front()
         } else {
             None
@@ -130,6 +135,7 @@ impl EngineLoop {
     }
 
     fn admit(&mut self, job: Job) {
+        self.size = job.input.request.size();
         match self.guarded(|backend| backend.admit(&job.input)) {
             Ok(Ok(slot)) => {
                 self.admitted.insert(slot, job);
@@ -324,5 +330,9 @@ impl Backend for StoppedBackend {
 
     fn active(&self) -> usize {
         0
+    }
+
+    fn capacity(&self, _size: PictureSize) -> Capacity {
+        Capacity::of_pictures(1)
     }
 }

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use facegen_core::{BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tracing::Span;
+
+use crate::status::Place;
 
 /// The caller's end of a submitted request. Dropping it cancels the request.
 #[derive(Debug)]
@@ -110,14 +112,14 @@ pub(crate) struct Job {
     cancelled: Arc<AtomicBool>,
     reported_step: usize,
     /// One of the places for unfinished jobs; free again once it is dropped.
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Job {
     /// Both ends of a request.
     pub(crate) fn new(
         input: GenerationInput,
-        place: OwnedSemaphorePermit,
+        place: Place,
         hung: watch::Receiver<bool>,
     ) -> (Self, GenerationHandle) {
         // One event for each step of each sample and one for the end: enough,

@@ -10,17 +10,13 @@ use facegen_core::{
     Backend, BackendError, EngineHangs, EngineHealth, EngineName, EngineState, Engines,
     GenerationInput, Submitted,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::engine_loop::EngineLoop;
 use crate::error::{EngineStartError, LoadError};
 use crate::generation::{GenerationHandle, Job};
 use crate::status::Status;
-
-/// How many generations may be unfinished at once. Who waits for what, and for
-/// how long, is decided before the engine; this only bounds the memory.
-pub(crate) const UNFINISHED_LIMIT: usize = 64;
 
 /// The main thread's usual size; spawned threads get a quarter of it, and the
 /// networks of a backend nest deeply.
@@ -36,8 +32,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// unless that was given up because it hangs.
 pub struct EngineHandle {
     name: EngineName,
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
-    places: Arc<Semaphore>,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
     status: Arc<Status>,
     thread: Option<JoinHandle<()>>,
 }
@@ -53,7 +48,7 @@ impl EngineHandle {
     where
         L: FnMut() -> Result<Box<dyn Backend>, LoadError> + Send + 'static,
     {
-        let (jobs, submitted) = mpsc::channel(UNFINISHED_LIMIT);
+        let (jobs, submitted) = mpsc::unbounded_channel();
         let (loaded, load) = std::sync::mpsc::sync_channel(1);
         let status = Arc::new(Status::default());
         let engine_status = Arc::clone(&status);
@@ -81,7 +76,6 @@ impl EngineHandle {
         Ok(Self {
             name: EngineName::new(name),
             jobs: Mutex::new(Some(jobs)),
-            places: Arc::new(Semaphore::new(UNFINISHED_LIMIT)),
             status,
             thread: Some(thread),
         })
@@ -96,19 +90,34 @@ impl EngineHandle {
     /// Hands a request to the engine, together with the current span. Never
     /// waits; whatever goes wrong is told by the [`GenerationHandle`].
     pub fn submit(&self, input: GenerationInput) -> GenerationHandle {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Some(place) = self.status.take_place() else {
             return GenerationHandle::failed(BackendError::QueueFull);
         };
         let (job, generation) = Job::new(input, place, self.status.hung());
         if self.state() == EngineState::Hung {
             return GenerationHandle::failed(BackendError::EngineStopped);
         }
-        // The channel has room for every place. If it is closed the job is
-        // dropped here, and its generation reports that the engine stopped.
+        // The places bound the channel. If it is closed the job is dropped
+        // here, and its generation reports that the engine stopped.
         if let Some(jobs) = self.lock_jobs().as_ref() {
-            let _ = jobs.try_send(job);
+            let _ = jobs.send(job);
         }
         generation
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn health(&self) -> EngineHealth {
+        EngineHealth {
+            name: self.name.clone(),
+            state: self.state(),
+            capacity: self.status.capacity(),
+        }
+    }
+
+    /// How many more requests the engine takes.
+    pub(crate) fn free_places(&self) -> usize {
+        self.status.free_places()
     }
 
     /// The state of the engine.
@@ -151,17 +160,17 @@ impl EngineHandle {
     pub async fn end(&self, patience: Duration) -> Result<(), EngineHangs> {
         self.close();
         let mut ended = self.status.ended();
-        // One whose backend is being loaded again takes its time.
-        while timeout(POLL_INTERVAL, ended.wait_for(|ended| *ended))
-            .await
-            .is_err()
-        {
+        loop {
             self.give_up_after(patience);
             if self.state() == EngineState::Hung {
                 return Err(EngineHangs);
             }
+            // One whose backend is being loaded again takes its time.
+            let end = ended.wait_for(|ended| *ended);
+            if timeout(POLL_INTERVAL, end).await.is_ok() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Takes no more requests; the thread ends after the step that it is in.
@@ -169,7 +178,7 @@ impl EngineHandle {
         *self.lock_jobs() = None;
     }
 
-    fn lock_jobs(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Job>>> {
+    fn lock_jobs(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Job>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -185,10 +194,7 @@ impl Engines for EngineHandle {
     }
 
     fn health(&self) -> Vec<EngineHealth> {
-        vec![EngineHealth {
-            name: self.name.clone(),
-            state: self.state(),
-        }]
+        vec![Self::health(self)]
     }
 
     fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName> {

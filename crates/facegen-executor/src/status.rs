@@ -1,9 +1,10 @@
 //! What an engine thread and the rest of the program know of each other.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use facegen_core::EngineState;
+use facegen_core::{Capacity, EngineHealth, EngineState};
 use tokio::sync::watch;
 
 use crate::watchdog::Watchdog;
@@ -15,6 +16,9 @@ pub(crate) struct Status {
     gone: AtomicBool,
     hung: watch::Sender<bool>,
     ended: watch::Sender<bool>,
+    capacity: Mutex<Capacity>,
+    /// How many requests were submitted and have not ended.
+    unfinished: AtomicUsize,
     pub(crate) watchdog: Watchdog,
 }
 
@@ -26,6 +30,8 @@ impl Default for Status {
             gone: AtomicBool::new(false),
             hung: watch::Sender::new(false),
             ended: watch::Sender::new(false),
+            capacity: Mutex::new(Capacity::of_pictures(1)),
+            unfinished: AtomicUsize::new(0),
             watchdog: Watchdog::default(),
         }
     }
@@ -67,6 +73,37 @@ impl Status {
         self.ended.subscribe()
     }
 
+    /// Notes how much the backend can do at once.
+    pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more requests the engine takes.
+    pub(crate) fn free_places(&self) -> usize {
+        self.limit()
+            .saturating_sub(self.unfinished.load(Ordering::Acquire))
+    }
+
+    /// Takes one of the places for unfinished requests, if there is any: as
+    /// many as the backend can hold, and those that may wait.
+    pub(crate) fn take_place(self: &Arc<Self>) -> Option<Place> {
+        let limit = self.limit();
+        let taken =
+            self.unfinished
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |unfinished| {
+                    (unfinished < limit).then_some(unfinished + 1)
+                });
+        taken.is_ok().then(|| Place(Arc::clone(self)))
+    }
+
+    fn limit(&self) -> usize {
+        self.capacity().requests + EngineHealth::AHEAD
+    }
+
     pub(crate) fn state(&self) -> EngineState {
         if *self.hung.borrow() {
             EngineState::Hung
@@ -75,7 +112,17 @@ impl Status {
         } else if self.ready.load(Ordering::Acquire) {
             EngineState::Ready
         } else {
-            EngineState::Rebuilding
+            EngineState::Loading
         }
+    }
+}
+
+/// One of the places for unfinished requests; free again once it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Status>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.unfinished.fetch_sub(1, Ordering::AcqRel);
     }
 }

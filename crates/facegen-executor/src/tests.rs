@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    Backend, BackendError, GenerationEvent, GenerationInput, GenerationRequest, Picture,
-    RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+    Backend, BackendError, Capacity, EngineHealth, GenerationEvent, GenerationInput,
+    GenerationRequest, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
 };
 
-use crate::handle::UNFINISHED_LIMIT;
 use crate::{EngineHandle, GenerationHandle};
 
 const STEPS: usize = 21;
+
+/// More requests than most tests submit, of which four share a step.
+const CAPACITY: Capacity = Capacity {
+    requests: 20,
+    pictures_per_step: 4,
+};
 
 fn input(prompt: &str) -> GenerationInput {
     let raw = RawGenerationRequest {
@@ -43,6 +48,7 @@ fn faults(
 
 /// An engine whose backends step up to four requests at once.
 fn engine(control: &FakeControl) -> EngineHandle {
+    control.set_capacity(CAPACITY);
     let control = control.clone();
     EngineHandle::spawn("engine-test", move || {
         Ok(Box::new(FakeBackend::new(&control, 4)))
@@ -52,6 +58,7 @@ fn engine(control: &FakeControl) -> EngineHandle {
 
 /// An engine whose loader succeeds once and then fails `failures` times.
 fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHandle {
+    control.set_capacity(CAPACITY);
     let (control, loads) = (control.clone(), AtomicUsize::new(0));
     EngineHandle::spawn("engine-test", move || {
         match loads.fetch_add(1, Ordering::Relaxed) {
@@ -260,7 +267,9 @@ fn more_than_the_engine_takes_is_refused_at_once() {
     control.close();
     let engine = engine(&control);
     let submit = |_| engine.submit(input("one of many"));
-    let taken: Vec<GenerationHandle> = (0..UNFINISHED_LIMIT).map(submit).collect();
+    let taken: Vec<GenerationHandle> = (0..CAPACITY.requests + EngineHealth::AHEAD)
+        .map(submit)
+        .collect();
     assert_eq!(result(submit(0)), Err(BackendError::QueueFull));
     control.open();
     for generation in taken {
@@ -287,5 +296,56 @@ fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
     );
     for generation in generations {
         assert_eq!(result(generation), Err(BackendError::EngineStopped));
+    }
+}
+
+#[test]
+fn eight_requests_share_the_steps_of_a_backend_that_can_hold_them() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    control.set_capacity(Capacity::of_pictures(8));
+    let prompts: Vec<String> = (0..8).map(|index| format!("prompt {index}")).collect();
+    let submit = |prompt: &String| engine.submit(input(prompt));
+    let first = submit(&prompts[0]);
+    // From here on the engine knows how much its backend can hold.
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.ticks == 2));
+    let others = prompts[1..].iter().map(submit).collect::<Vec<_>>();
+    control.open();
+    let generations = [first].into_iter().chain(others);
+    for (prompt, generation) in prompts.iter().zip(generations) {
+        assert_eq!(result(generation), pictures_of(prompt));
+    }
+    let counts = control.counts();
+    assert_eq!(counts.steps, 8 * STEPS);
+    assert_eq!(
+        counts.ticks,
+        STEPS + 2,
+        "two steps were the first one's alone"
+    );
+}
+
+#[test]
+fn a_backend_is_given_no_more_than_it_can_hold_at_the_moment() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    control.set_capacity(Capacity::of_pictures(2));
+    let first = engine.submit(input("first"));
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.ticks == 2));
+    assert_eq!(engine.health().capacity, Capacity::of_pictures(2));
+    let [second, third] = ["second", "third"].map(|prompt| engine.submit(input(prompt)));
+    assert_eq!(
+        result(engine.submit(input("fourth"))),
+        Err(BackendError::QueueFull)
+    );
+    control.let_pass(2);
+    assert!(control.wait_until(|counts| counts.ticks == 4));
+    assert_eq!(control.counts().admitted, 2, "the third waits");
+    control.open();
+    for (prompt, generation) in [("first", first), ("second", second), ("third", third)] {
+        assert_eq!(result(generation), pictures_of(prompt));
     }
 }

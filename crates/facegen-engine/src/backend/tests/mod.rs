@@ -58,6 +58,11 @@ fn input(seed: &str) -> GenerationInput {
     }
 }
 
+/// The size of all pictures here.
+fn size() -> PictureSize {
+    PictureSize::try_from((64, 64)).unwrap()
+}
+
 /// A pipeline on a device whose memory holds the samples of so many pictures.
 #[derive(Debug)]
 struct LittleMemory<P> {
@@ -142,7 +147,7 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
     }
     backend.pipeline.pictures = 1;
     assert!(backend.tick().is_empty());
-    assert_eq!(backend.batch_limit.get(), 1);
+    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
     assert_eq!(backend.tick().len(), 1, "the oldest alone");
     let together = ends(&mut backend);
     let together: Vec<_> = together.into_iter().map(|(_, end)| end.unwrap()).collect();
@@ -162,7 +167,7 @@ fn a_picture_that_memory_is_too_small_for_fails_alone() {
         panic!("{events:?}");
     };
     assert_eq!((*slot, error), (first, &BackendError::OutOfMemory));
-    assert_eq!(backend.batch_limit.get(), 1);
+    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
     let ends = ends(&mut backend);
     assert!(matches!(&ends[..], [(slot, Ok(_))] if *slot == second));
 }
