@@ -15,6 +15,7 @@
 //!
 //! | chapter | holds |
 //! |---|---|
+//! | [`pool`] | [`EnginePool`], the engines of a process |
 //! | [`handle`] | [`EngineHandle`], the rest of the program's end of the thread |
 //! | [`generation`] | [`GenerationHandle`], and the engine's end of it |
 //! | `engine_loop` | what the thread does |
@@ -25,6 +26,7 @@ mod engine_loop;
 mod error;
 pub mod generation;
 pub mod handle;
+pub mod pool;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -33,3 +35,4 @@ mod watchdog;
 pub use error::{EngineStartError, LoadError};
 pub use generation::{CancelHandle, GenerationHandle};
 pub use handle::EngineHandle;
+pub use pool::EnginePool;

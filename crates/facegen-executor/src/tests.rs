@@ -2,6 +2,7 @@
 
 mod device;
 mod panics;
+mod pool;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
