@@ -54,6 +54,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         finished_at: None,
         stages: None,
         verdicts: Vec::new(),
+        engine: None,
         removed_at: None,
     }
 }

@@ -104,6 +104,9 @@ pub struct Job {
     /// What the safety checker says of each picture; empty when none were
     /// looked at.
     pub verdicts: Vec<SafetyVerdict>,
+    /// The name of the engine that made the pictures; known once it has
+    /// succeeded.
+    pub engine: Option<String>,
     /// When its owner had it erased.
     pub removed_at: Option<Timestamp>,
 }

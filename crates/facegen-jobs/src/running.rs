@@ -90,6 +90,12 @@ impl Running {
         self.shared.publish(Event::JobQueued);
     }
 
+    /// Looks for work at once, because an engine of those that were attached has
+    /// come or gone.
+    pub fn engines_changed(&self) {
+        self.shared.publish(Event::JobQueued);
+    }
+
     /// Takes the engines away, and returns once they have ended. What they were
     /// at waits for the next ones. One that is at one step for too long hangs:
     /// see [`Running::engine_hangs`].
@@ -134,14 +140,15 @@ impl Running {
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         log_panic((&mut self.health).await);
-        let engine = self.shared.engine.replace(None);
-        let patience = match self.engine_hangs() {
-            true => Duration::ZERO,
-            false => self.engine_patience,
+        let Some(engines) = self.shared.engine.replace(None) else {
+            return;
         };
-        if timeout(patience, drop_engines(engine)).await.is_err() {
-            tracing::warn!(?patience, "the engine does not end, it is left to itself");
+        let patience = self.engine_patience;
+        let ended = timeout(patience, engines.end(patience)).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::warn!(?patience, "an engine does not end, it is left to itself");
         }
+        let _dropped = drop_engines(Some(engines));
     }
 }
 

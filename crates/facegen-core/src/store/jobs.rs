@@ -16,7 +16,7 @@ use crate::idempotency::Idempotency;
 use crate::job::{Failure, Job, JobId, Stages};
 use crate::key::KeyId;
 use crate::redact::FaceImage;
-use crate::{FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Timestamp};
+use crate::{EngineName, FaceSource, FilePrefix, GenerationRequest, SafetyVerdict, Timestamp};
 
 /// Holds jobs until they have ended. Every method is one transaction.
 ///
@@ -72,6 +72,11 @@ pub trait JobStore: fmt::Debug + Send + Sync {
 
     /// Gives the job back unharmed, to be the next one.
     async fn release(&self, fence: Fence) -> Result<bool, StoreError>;
+
+    /// Gives the job back after its engine broke for good or hung over it. That
+    /// counts against it; false when it has happened too often, or the job is not
+    /// this attempt's any more.
+    async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError>;
 
     /// The job asks for this, now that its photograph is known.
     async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError>;
@@ -283,6 +288,8 @@ pub struct Success {
     pub stages: Stages,
     /// See [`Job::verdicts`].
     pub verdicts: Vec<SafetyVerdict>,
+    /// See [`Job::engine`].
+    pub engine: EngineName,
 }
 
 /// Where the pictures of a job are.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use facegen_core::{EngineName, EngineState, Engines, GenerationInput, Submitted};
+use facegen_core::{EngineHealth, EngineName, EngineState, Engines, GenerationInput, Submitted};
 
 /// Holds the engines once there are any.
 #[derive(Default)]
@@ -25,21 +25,33 @@ impl EngineSlot {
             .and_then(|engines| engines.submit(input))
     }
 
-    /// Whether an engine takes requests.
-    pub(crate) fn is_ready(&self) -> bool {
-        let is_ready = |state: &EngineState| *state == EngineState::Ready;
-        self.states().iter().any(is_ready)
+    /// How many jobs the engines can have, those included that wait for each of
+    /// them; 0 when none is ready.
+    pub(crate) fn room(&self) -> usize {
+        self.health().iter().map(EngineHealth::room).sum()
     }
 
     /// Whether there are engines of which none will ever be ready again.
     pub(crate) fn are_gone(&self) -> bool {
-        let states = self.states();
-        !states.is_empty() && states.iter().all(|state| state.is_final())
+        let health = self.health();
+        !health.is_empty() && health.iter().all(|engine| engine.state.is_final())
+    }
+
+    /// Whether one of them takes requests, or will.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.health().iter().any(|engine| !engine.state.is_final())
+    }
+
+    /// How many of them take requests.
+    pub(crate) fn ready(&self) -> usize {
+        let ready = |engine: &&EngineHealth| engine.state == EngineState::Ready;
+        self.health().iter().filter(ready).count()
     }
 
     /// Whether one of them hung and was given up.
     pub(crate) fn any_hung(&self) -> bool {
-        self.states().contains(&EngineState::Hung)
+        let hung = |engine: &EngineHealth| engine.state == EngineState::Hung;
+        self.health().iter().any(hung)
     }
 
     /// Gives up the engines that have been at one call for so long.
@@ -49,11 +61,11 @@ impl EngineSlot {
         given_up.unwrap_or_default()
     }
 
-    fn states(&self) -> Vec<EngineState> {
+    /// How each of them is.
+    pub(crate) fn health(&self) -> Vec<EngineHealth> {
         let engines = self.lock();
         let health = engines.as_ref().map(|engines| engines.health());
-        let health = health.into_iter().flatten();
-        health.map(|engine| engine.state).collect()
+        health.unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<dyn Engines>>> {

@@ -8,8 +8,8 @@ use facegen_core::job::{FaceOrigin, Stages, millis};
 use facegen_core::store::StoreError;
 use facegen_core::store::{Claim, Event, PictureLocation, cost};
 use facegen_core::{
-    BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput,
-    GenerationRequest, Photograph, Picture,
+    BackendError, EngineName, Generation, GenerationEvent, GenerationInput, GenerationOutput,
+    GenerationRequest, Photograph, Picture, Submitted,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -87,11 +87,12 @@ impl Attempt {
             }
             Stop::HandBack => ending::release(shared, claim).await,
             Stop::EngineLost => {
-                if shared.engine.are_gone() {
+                if shared.engine.goes_on() {
+                    ending::lose_engine(shared, claim).await;
+                } else {
                     shared.stores.health.record_death_from_inside();
+                    tracing::error!("a job is left to the next start");
                 }
-                // Its lease runs out, here or at the next start.
-                tracing::error!("job left as after a crash, its engine is gone");
             }
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
@@ -128,7 +129,7 @@ impl Attempt {
         let begin = Instant::now();
         let fetched = self.fetch().await?;
         let face_fetch = millis(begin.elapsed());
-        let (output, began, warnings) = {
+        let (output, (began, engine), warnings) = {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
             let _place = self.shared.engine_places.acquire().await;
@@ -136,8 +137,8 @@ impl Attempt {
             let Photograph { picture, warnings } = self.photograph(fetched).await?;
             self.warn(&warnings).await?;
             self.fit(&picture).await?;
-            let (output, began) = self.generate(picture).await?;
-            (output, began, warnings)
+            let (output, by) = self.generate(picture).await?;
+            (output, by, warnings)
         };
         let begin = Instant::now();
         let files = self.encode(output.pictures).await?;
@@ -158,6 +159,7 @@ impl Attempt {
                 ..Stages::of_engine(&output.timings)
             },
             verdicts: output.verdicts,
+            engine,
         })
     }
 
@@ -214,18 +216,25 @@ impl Attempt {
         self.fitted.get().unwrap_or(&self.claim.job.request)
     }
 
-    async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Duration), Stop> {
+    /// The pictures, when the engine began with them, and which one that was.
+    async fn generate(
+        &self,
+        face: Picture,
+    ) -> Result<(GenerationOutput, (Duration, EngineName)), Stop> {
         let request = self.request().clone();
         let input = GenerationInput { request, face };
         let submitted = self.shared.engine.submit(input);
-        let mut generation = submitted.ok_or(Stop::EngineStopped)?.generation;
+        let Submitted {
+            engine,
+            mut generation,
+        } = submitted.ok_or(Stop::EngineStopped)?;
         let clock = &self.shared.ports.clock;
-        let mut turn = self.shared.turns.submit(clock);
-        self.shared.pace().begin(clock.monotonic());
+        let mut turn = self.shared.turns.submit(&engine, clock);
+        self.shared.pace().begin(&engine, clock.monotonic());
         let end = self.end_of(generation.as_mut(), &mut turn).await;
         let output = end.map_err(|error| of_backend(&error))?;
-        metrics::timings(&output.timings);
-        Ok((output, turn.began()))
+        metrics::timings(&output.timings, &engine);
+        Ok((output, (turn.began(), engine)))
     }
 
     async fn end_of(
@@ -237,7 +246,7 @@ impl Attempt {
             match event {
                 GenerationEvent::Progress { step, steps } => {
                     turn.began();
-                    self.progress(step, steps);
+                    self.progress(turn.engine(), step, steps);
                 }
                 GenerationEvent::Finished(output) => return Ok(output),
                 GenerationEvent::Failed(error) => return Err(error),
@@ -247,10 +256,10 @@ impl Attempt {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
-    fn progress(&self, step: usize, steps: usize) {
+    fn progress(&self, engine: &EngineName, step: usize, steps: usize) {
         let units = cost(self.request()) as f64 / steps.max(1) as f64;
         let now = self.shared.ports.clock.monotonic();
-        self.shared.pace().step(units, now);
+        self.shared.pace().step(engine, units, now);
         self.held.progress(step, steps);
         let job = self.claim.job.id;
         self.shared.publish(Event::Progress { job, step, steps });

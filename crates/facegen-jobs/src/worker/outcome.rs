@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_core::SafetyVerdict;
+use facegen_core::{EngineName, SafetyVerdict};
 
 use facegen_core::job::Stages;
 use facegen_core::store::PictureLocation;
@@ -19,6 +19,8 @@ pub(super) struct Made {
     pub(super) stages: Stages,
     /// What the safety checker says.
     pub(super) verdicts: Vec<SafetyVerdict>,
+    /// Which engine made it.
+    pub(super) engine: EngineName,
 }
 
 /// How an attempt is over, as far as the worker has to know.

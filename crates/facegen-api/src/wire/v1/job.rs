@@ -80,6 +80,8 @@ pub(crate) struct JobBody<'a> {
     expires_at: Option<String>,
     erased_at: Option<String>,
     attempt: u32,
+    /// The engine that made the pictures, named by its device.
+    engine: Option<&'a str>,
     /// In milliseconds.
     #[schema(schema_with = foreign::stages)]
     timings: Option<Stages>,
@@ -148,6 +150,7 @@ impl<'a> JobBody<'a> {
             expires_at: job.expires_at.and_then(rfc3339),
             erased_at,
             attempt: job.attempt,
+            engine: job.engine.as_deref(),
             timings: job.stages,
             used: here.then(|| Used::new(job, capabilities)),
             warnings: warnings.filter(|_| here).map(String::as_str).collect(),

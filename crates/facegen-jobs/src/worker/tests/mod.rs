@@ -7,6 +7,7 @@ mod hanging;
 #[cfg(target_os = "linux")]
 mod killed;
 mod lost;
+mod several;
 mod stopping;
 
 use std::sync::Arc;

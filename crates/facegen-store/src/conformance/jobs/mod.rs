@@ -10,7 +10,8 @@ use std::time::Duration;
 use facegen_core::fake::ManualClock;
 use facegen_core::redact::SafeUrl;
 use facegen_core::{
-    Clock, ErrorCode, FaceSource, FilePrefix, GenerationRequest, JobState, SafetyVerdict,
+    Clock, EngineName, ErrorCode, FaceSource, FilePrefix, GenerationRequest, JobState,
+    SafetyVerdict,
 };
 use uuid::Uuid;
 
@@ -92,6 +93,7 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     dying::a_death_from_inside_counts_against_all_when_the_engine_had_nothing(new().await).await;
     dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
     dying::a_lease_that_runs_out_counts_against_nobody(new().await).await;
+    dying::an_engine_that_is_lost_counts_against_what_it_had(new().await).await;
     what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
@@ -149,6 +151,7 @@ impl Test {
             warnings: vec!["a warning".into()],
             stages: Stages::default(),
             verdicts: vec![verdict()],
+            engine: EngineName::new("cuda:1"),
         }
     }
 
@@ -345,6 +348,7 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
     assert_eq!(job.generation_time, Some(Duration::from_millis(1_500)));
     assert_eq!(job.warnings, ["a warning"]);
     assert_eq!(job.verdicts, [verdict()]);
+    assert_eq!(job.engine.as_deref(), Some("cuda:1"));
     assert_eq!(
         job.expires_at,
         Some(test.clock.now() + Duration::from_hours(24))

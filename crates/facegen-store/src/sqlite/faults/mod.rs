@@ -295,6 +295,7 @@ fn ending_paths() -> Vec<Path> {
                 warnings: Vec::new(),
                 stages: Stages::default(),
                 verdicts: Vec::new(),
+                engine: facegen_core::EngineName::new("cpu"),
             };
             site.arm();
             assert!(site.queue.finish(fence, &success).await?);

@@ -7,7 +7,7 @@ use facegen_core::fake::ManualClock;
 use facegen_core::fake::requests::{inline, with_webhook};
 use facegen_core::job::Stages;
 use facegen_core::store::Death;
-use facegen_core::{Clock, ErrorCode, JobState};
+use facegen_core::{Clock, EngineName, ErrorCode, JobState};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -171,6 +171,7 @@ impl Watched {
             warnings: Vec::new(),
             stages: Stages::default(),
             verdicts: Vec::new(),
+            engine: EngineName::new("cpu"),
         };
         let (before, _) = self.seen[&fence.id];
         let done = self.empty.queue.finish(fence, &success).await.unwrap();
