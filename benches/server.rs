@@ -28,13 +28,14 @@ use facegen_api::{
 };
 use facegen_core::Provenance;
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::{RequestLimits, Style};
+use facegen_core::request::{PictureSize, RequestLimits, Style};
 use facegen_core::{
-    Backend, BackendError, Current, GeneratedPicture, GenerationInput, GenerationOutput,
+    Backend, BackendError, Capacity, Current, GeneratedPicture, GenerationInput, GenerationOutput,
     GenerationTimings, Picture, Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
+use facegen_executor::EngineHandle;
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
 use facegen_outbound::{
     Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, ImageLimits, Networks,
 };
@@ -97,6 +98,10 @@ impl Backend for ReadyPicture {
 
     fn active(&self) -> usize {
         self.inputs.len()
+    }
+
+    fn capacity(&self, _size: PictureSize) -> Capacity {
+        Capacity::of_pictures(1)
     }
 }
 

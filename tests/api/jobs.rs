@@ -35,6 +35,7 @@ async fn a_job_that_succeeded_tells_what_was_used() {
     assert_eq!(job["used"]["s_scale"], 2.0);
     assert_eq!(job["used"]["num_inference_steps"], 21);
     assert_eq!(job["used"]["dtype"], "f32");
+    assert_eq!(job["engine"], "fake");
     assert_eq!(job["used"]["style"], "realistic");
     assert_eq!(job["used"]["seed"], 1234);
     assert_eq!(job["warnings"].as_array().unwrap().len(), 2);

@@ -24,7 +24,8 @@ use facegen_core::{
     Current, FaceReader, RequestLimits, UrlJudge, WebhookMessage, WebhookOutcome, WebhookSender,
 };
 use facegen_core::{JobId, KeyId, KeyLimits, KeyRole};
-use facegen_jobs::{EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
+use facegen_executor::EngineHandle;
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
 use facegen_store::SqliteStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};

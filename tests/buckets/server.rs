@@ -19,9 +19,8 @@ use facegen_core::redact::SafeUrl;
 use facegen_core::store::Stores;
 use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
 use facegen_core::{KeyLimits, KeyRole};
-use facegen_jobs::{
-    Bucket, EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running,
-};
+use facegen_executor::EngineHandle;
+use facegen_jobs::{Bucket, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
 use facegen_outbound::{Guard, GuardedBuckets, Networks, S3Settings};
 use facegen_store::SqliteStore;
 use http_body_util::BodyExt;

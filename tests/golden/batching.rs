@@ -1,20 +1,20 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use facegen_core::request::Scalar;
 use facegen_core::{
-    Backend, GenerationInput, GenerationOutput, Picture, RawGenerationRequest, RequestLimits,
-    SlotEvent,
+    Backend, Capacity, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
+    RequestLimits, SlotEvent,
 };
 use facegen_engine::{CandleBackend, LoadOptions, Preset};
 use facegen_outbound::{ImageLimits, read_image};
 
-fn backend(data_dir: PathBuf, batch_limit: usize) -> CandleBackend {
-    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
+fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> CandleBackend {
+    let presets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(presets);
     let options = LoadOptions {
-        data_dir,
+        data_dir: data_dir.to_owned(),
         ..LoadOptions::default()
     };
-    CandleBackend::load(&Preset::find(&models, "random").unwrap(), &options)
+    CandleBackend::load(&Preset::find(&presets, name).unwrap(), &options)
         .unwrap()
         .with_batch_limit(batch_limit)
 }
@@ -49,12 +49,19 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
     }
 }
 
+/// Does one unit of work, and counts it if it was a call of the UNet.
+fn tick(backend: &mut CandleBackend, calls: &mut usize) -> Vec<SlotEvent> {
+    let events = backend.tick();
+    let is_step = |event: &SlotEvent| matches!(event, SlotEvent::Progress { .. });
+    *calls += usize::from(events.iter().any(is_step));
+    events
+}
+
 /// Runs a backend until it is idle; the pictures by request.
-fn pictures(backend: &mut CandleBackend, ticks: &mut usize) -> Vec<Vec<Picture>> {
+fn pictures(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<Picture>> {
     let mut finished = Vec::new();
     while backend.active() > 0 {
-        *ticks += 1;
-        for event in backend.tick() {
+        for event in tick(backend, calls) {
             if let SlotEvent::Finished { slot, output } = event {
                 finished.push((slot, pixels(output)));
             }
@@ -68,16 +75,16 @@ fn pictures(backend: &mut CandleBackend, ticks: &mut usize) -> Vec<Vec<Picture>>
 fn requests_that_share_calls_get_the_pictures_that_they_get_alone() {
     let folder = tempfile::tempdir().unwrap();
     let run = |batch_limit: usize| {
-        let (mut backend, mut ticks) = (backend(folder.path().to_owned(), batch_limit), 0);
+        let mut backend = backend("tests/assets/presets", "random", folder.path(), batch_limit);
+        let mut calls = 0;
         backend.admit(&input("1", "1")).unwrap();
         for _ in 0..3 {
-            ticks += 1;
-            backend.tick();
+            tick(&mut backend, &mut calls);
         }
         backend.admit(&input("2", "2")).unwrap();
         let dropped = backend.admit(&input("3", "2")).unwrap();
         backend.cancel(dropped);
-        (pictures(&mut backend, &mut ticks), ticks)
+        (pictures(&mut backend, &mut calls), calls)
     };
     let (alone, steps) = run(1);
     let (together, calls) = run(2);
@@ -85,4 +92,27 @@ fn requests_that_share_calls_get_the_pictures_that_they_get_alone() {
     assert_eq!(alone, together);
     assert_eq!(steps, 3 * 21);
     assert!(calls < steps, "{calls} calls for {steps} steps shared none");
+}
+
+#[test]
+fn eight_requests_of_the_demo_preset_share_their_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = ["1", "2", "3", "4", "5", "6", "7", "8"];
+    let mut alone_calls = 0;
+    let mut alone = backend("models", "demo", folder.path(), 1);
+    let solo = seeds.map(|seed| {
+        alone.admit(&input(seed, "1")).unwrap();
+        pictures(&mut alone, &mut alone_calls).remove(0)
+    });
+    assert_eq!(alone_calls, 8 * 21);
+
+    let mut together = backend("models", "demo", folder.path(), 8);
+    let size = input("1", "1").spec.size();
+    assert_eq!(together.capacity(size), Capacity::of_pictures(8));
+    for seed in seeds {
+        together.admit(&input(seed, "1")).unwrap();
+    }
+    let mut calls = 0;
+    assert_eq!(pictures(&mut together, &mut calls), solo);
+    assert_eq!(calls, 21, "all eight share each call");
 }

@@ -54,12 +54,7 @@ fn make(presets: &Presets, replaced: &str, line: &str, face: Option<&Picture>) -
     let usual = input(&[("prompt", "a portrait")]);
     let face = face.cloned().unwrap_or(usual.face);
     let spec = usual.spec;
-    backend
-        .admit(&GenerationInput {
-            spec: request.spec,
-            face,
-        })
-        .unwrap();
+    backend.admit(&GenerationInput { spec, face }).unwrap();
     let end = end_of(&mut backend);
     let SlotEvent::Finished { output, .. } = end else {
         panic!("{line}: {end:?}");

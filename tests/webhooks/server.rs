@@ -17,9 +17,8 @@ use facegen_core::{
     WebhookOutcome, WebhookSender,
 };
 use facegen_core::{KeyId, KeyLimits, KeyRole};
-use facegen_jobs::{
-    EngineHandle, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running, Submission,
-};
+use facegen_executor::EngineHandle;
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running, Submission};
 use facegen_outbound::guard::NameResolver;
 use facegen_outbound::{Guard, HttpWebhooks, Networks};
 use facegen_store::SqliteStore;

@@ -55,6 +55,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
             generation_time: Duration::from_secs(7),
             stages: Stages::default(),
             pictures: Vec::new(),
+            engine: None,
         }),
         removed_at: None,
     }

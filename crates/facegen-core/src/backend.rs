@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::request::PictureSize;
 use crate::{ErrorCode, GenerationSpec, Picture, SafetyVerdict};
 
 /// Makes pictures, one denoising step at a time.
@@ -24,8 +25,8 @@ pub trait Backend: Send {
     /// it, and stays usable unless it is [`BackendError::DeviceLost`].
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError>;
 
-    /// Does one denoising step for as many admitted requests as fit in one
-    /// batch, and decodes those that took their last step.
+    /// Does one unit of work: a denoising step for as many samples as fit in
+    /// one batch, or what has to be done for a sample after its last step.
     ///
     /// Each slot reports [`SlotEvent::Progress`] after each of its steps and
     /// ends with exactly one [`SlotEvent::Finished`] or [`SlotEvent::Failed`],
@@ -38,6 +39,39 @@ pub trait Backend: Send {
 
     /// How many slots are admitted and not finished.
     fn active(&self) -> usize;
+
+    /// How much of this size the backend can do at once. It may change with
+    /// every call, e.g. when memory runs out.
+    fn capacity(&self, size: PictureSize) -> Capacity;
+
+    /// Whether the next unit of work should be to admit a request that waits,
+    /// rather than a tick. Asked only while there is room for that request and
+    /// there are active slots.
+    fn prefers_to_admit(&self) -> bool {
+        true
+    }
+}
+
+/// How much a backend can do at once; both are at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// How many requests it can hold, so that their samples share steps.
+    pub requests: usize,
+    /// How many pictures can share a step.
+    pub pictures_per_step: usize,
+}
+
+impl Capacity {
+    /// A backend that moves so many pictures on at once, and gains nothing
+    /// from holding more requests than that.
+    #[must_use]
+    pub fn of_pictures(pictures_per_step: usize) -> Self {
+        let pictures_per_step = pictures_per_step.max(1);
+        Self {
+            requests: pictures_per_step,
+            pictures_per_step,
+        }
+    }
 }
 
 /// What a backend needs to make one request's pictures.

@@ -112,6 +112,8 @@ pub struct Outcome {
     pub stages: Stages,
     /// What is known of each picture; empty once the job was erased.
     pub pictures: Vec<PictureRecord>,
+    /// The name of the engine that made them; `None` where a former version did.
+    pub engine: Option<String>,
 }
 
 /// What is known of one picture beside its pixels.

@@ -10,6 +10,7 @@
 //! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
 //! | [`provenance`] | [`Provenance`], where a picture comes from |
+//! | [`engines`] | [`Engines`], the port to the engines, one for each device |
 //! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
@@ -33,6 +34,7 @@ pub mod bucket;
 pub mod clock;
 pub mod control;
 pub mod current;
+pub mod engines;
 pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
@@ -53,8 +55,8 @@ pub mod store;
 pub mod webhook;
 
 pub use backend::{
-    Backend, BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationTimings,
-    Slot, SlotEvent,
+    Backend, BackendError, Capacity, GeneratedPicture, GenerationInput, GenerationOutput,
+    GenerationTimings, Slot, SlotEvent,
 };
 pub use bucket::{
     BucketDetails, BucketFault, BucketNames, BucketOpener, BucketProblem, RawBucketDetails,
@@ -62,6 +64,10 @@ pub use bucket::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;
+pub use engines::{
+    EngineHangs, EngineHealth, EngineName, EngineState, Engines, Generation, GenerationEvent,
+    Submitted,
+};
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource, Photograph};
 pub use idempotency::Idempotency;

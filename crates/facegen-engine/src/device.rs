@@ -82,6 +82,20 @@ impl DeviceChoice {
         }
     }
 
+    /// The name of the device that would be used, as it is written in the
+    /// config.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Auto if !self.is_gpu() => "cpu".to_owned(),
+            Self::Auto if cfg!(feature = "metal") => "metal:0".to_owned(),
+            Self::Auto => "cuda:0".to_owned(),
+            Self::Cpu => "cpu".to_owned(),
+            Self::Cuda(number) => format!("cuda:{number}"),
+            Self::Metal(number) => format!("metal:{number}"),
+        }
+    }
+
     /// The device that would be used, and what computes on it, in words.
     ///
     /// # Errors
@@ -184,6 +198,9 @@ mod tests {
             DeviceChoice::from_str("metal:0"),
             Ok(DeviceChoice::Metal(0))
         );
+        for name in ["cpu", "cuda:1", "metal:0"] {
+            assert_eq!(DeviceChoice::from_str(name).unwrap().name(), name);
+        }
         for wrong in ["", "gpu", "cuda", "cuda:", "cuda:x", "cpu:0"] {
             assert!(DeviceChoice::from_str(wrong).is_err(), "{wrong}");
         }

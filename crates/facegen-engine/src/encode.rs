@@ -92,10 +92,10 @@ mod tests {
         assert!(place(xmp.as_bytes()).unwrap() < place(b"IDAT").unwrap());
         let (rgb, texts) = decoded(file.clone());
         assert_eq!(rgb, picture().rgb());
-        let packet = (KEYWORD.to_owned(), xmp.to_owned());
+        let packet = (KEYWORD.to_owned(), xmp);
         assert_eq!(texts, [packet]);
         assert_eq!(
-            encode_generated(&picture()).unwrap(),
+            encode_generated(&generated, &provenance).unwrap(),
             file,
             "the same bytes again"
         );

@@ -28,7 +28,7 @@ mod provenance;
 pub mod sd15;
 pub mod synthetic;
 
-pub use backend::{CandleBackend, PipelineBackend, SafetyStage};
+pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, StepPolicy};
 pub use device::DeviceChoice;
 pub use encode::{encode_generated, encode_png};
 pub use error::EngineError;

@@ -1,4 +1,4 @@
-//! Jobs: the service that takes them in, the worker, the deliveries and the engine thread.
+//! Jobs: the service that takes them in, the worker and the deliveries.
 //!
 //! | chapter | holds |
 //! |---|---|
@@ -17,14 +17,12 @@
 //! | `deliveries` | delivers webhooks, and pictures to buckets |
 //! | `broken_task` | what is said of a task that broke down |
 //! | `janitor` | deletes what is old |
-//! | [`engine_thread`] | the thread that owns a backend |
 //! | `metrics` | the numbers that are counted |
 
 mod broken_task;
 pub mod buckets;
 mod context;
 mod deliveries;
-pub mod engine_thread;
 pub mod error;
 mod files;
 mod janitor;
@@ -43,9 +41,6 @@ mod tests;
 mod worker;
 
 pub use buckets::{Bucket, KeyBuckets};
-pub use engine_thread::{
-    CancelHandle, EngineHandle, EngineStartError, Generation, GenerationEvent, LoadError,
-};
 pub use error::JobError;
 pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `facegen_queue_depth` | gauge | jobs that wait |
 //! | `facegen_queue_wait_seconds` | histogram | from the acceptance of a job to its first claim |
-//! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking`, `encoding`, `storing` |
+//! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `encoding`, `storing`; with the label `engine` also `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking` |
+//! | `facegen_engine_ready{engine}` | gauge | 1 while an engine takes jobs, else 0 |
 //! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
 //! | `facegen_deliveries_total{kind,outcome}` | counter | attempts to deliver a `webhook` or to make up for an `upload`: `delivered`, `retry`, `dead` |
 
@@ -13,11 +14,12 @@ use std::time::Duration;
 use ::metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use facegen_core::{GenerationTimings, JobState};
+use facegen_core::{EngineName, GenerationTimings, JobState};
 
 const QUEUE_DEPTH: &str = "facegen_queue_depth";
 const QUEUE_WAIT: &str = "facegen_queue_wait_seconds";
 const STAGE: &str = "facegen_stage_seconds";
+const ENGINE_READY: &str = "facegen_engine_ready";
 const JOBS: &str = "facegen_jobs_total";
 const DELIVERIES: &str = "facegen_deliveries_total";
 
@@ -38,6 +40,11 @@ pub(crate) fn describe() {
         "time from the acceptance of a job to its first claim"
     );
     describe_histogram!(STAGE, Unit::Seconds, "time of one stage of one job");
+    describe_gauge!(
+        ENGINE_READY,
+        Unit::Count,
+        "1 while an engine takes jobs, else 0"
+    );
     describe_counter!(JOBS, Unit::Count, "jobs that ended");
     describe_counter!(
         DELIVERIES,
@@ -63,7 +70,11 @@ pub(crate) fn stage(stage: Stage, time: Duration) {
     histogram!(STAGE, "stage" => name).record(time);
 }
 
-pub(crate) fn timings(timings: &GenerationTimings) {
+pub(crate) fn engine_ready(engine: &EngineName, ready: bool) {
+    gauge!(ENGINE_READY, "engine" => engine.to_string()).set(u8::from(ready));
+}
+
+pub(crate) fn timings(timings: &GenerationTimings, engine: &EngineName) {
     for (name, time) in [
         ("face_analysis", timings.face_analysis),
         ("text_encoding", timings.text_encoding),
@@ -72,7 +83,7 @@ pub(crate) fn timings(timings: &GenerationTimings) {
         ("decoding", timings.decoding),
         ("safety_checking", timings.safety_checking),
     ] {
-        histogram!(STAGE, "stage" => name).record(time);
+        histogram!(STAGE, "stage" => name, "engine" => engine.to_string()).record(time);
     }
 }
 

@@ -1,11 +1,11 @@
 //! What runs in the background, and how it stops.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
+use facegen_core::Engines;
 use facegen_core::store::{DeliveryKind, Event};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -15,14 +15,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::broken_task;
 use crate::context::Shared;
 use crate::deliveries::Deliveries;
-use crate::engine_thread::EngineHandle;
 use crate::janitor::Janitor;
 use crate::service::JobService;
 use crate::store_watch;
 use crate::worker::Worker;
-
-/// How often one looks whether an engine that is to end hangs.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long an engine may take to end: a step of a slow processor, or so.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
@@ -85,33 +81,34 @@ impl Running {
         }
     }
 
-    /// Gives the worker an engine, at first or instead of the one it has. What
-    /// the former one was at is done again by this one.
-    pub fn attach(&self, engine: Arc<EngineHandle>) {
-        let former = self.shared.engine.replace(Some(engine));
-        // It ends within a step, which is too long for a task.
-        let _ended = end_engine(former);
+    /// Gives the worker its engines, at first or instead of those it has. What
+    /// the former ones were at is done again by these.
+    pub fn attach(&self, engines: Arc<dyn Engines>) {
+        let former = self.shared.engine.replace(Some(engines));
+        // They end within a step, which is too long for a task.
+        let _ended = drop_engines(former);
         self.shared.publish(Event::JobQueued);
     }
 
-    /// Takes the engine away, and returns once it has ended. What it was at
-    /// waits for the next one. One that is at one step for too long hangs: see
-    /// [`Running::engine_hangs`].
+    /// Looks for work at once, because an engine of those that were attached has
+    /// come or gone.
+    pub fn engines_changed(&self) {
+        self.shared.publish(Event::JobQueued);
+    }
+
+    /// Takes the engines away, and returns once they have ended. What they were
+    /// at waits for the next ones. One that is at one step for too long hangs:
+    /// see [`Running::engine_hangs`].
     pub async fn detach(&self) {
         let patience = self.shared.config().step_timeout;
-        let engine = self.shared.engine.replace(None);
-        let pulse = engine.as_ref().map(|engine| engine.pulse());
-        let mut ended = pin!(end_engine(engine));
-        // One that is being loaded again takes its time.
-        while timeout(LOOK_EVERY, &mut ended).await.is_err() {
-            if pulse
-                .as_ref()
-                .is_some_and(|pulse| pulse.silence() > patience)
-            {
-                self.shared.give_up_engine(patience);
-                return self.engine_gone.cancel();
-            }
+        let Some(engines) = self.shared.engine.replace(None) else {
+            return;
+        };
+        if engines.end(patience).await.is_err() {
+            self.shared.give_up_engines(patience);
+            self.engine_gone.cancel();
         }
+        let _ended = drop_engines(Some(engines));
     }
 
     /// Returns when no job will be worked on any more because the engine
@@ -143,21 +140,22 @@ impl Running {
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         log_panic((&mut self.health).await);
-        let engine = self.shared.engine.replace(None);
-        let patience = match self.engine_hangs() {
-            true => Duration::ZERO,
-            false => self.engine_patience,
+        let Some(engines) = self.shared.engine.replace(None) else {
+            return;
         };
-        if timeout(patience, end_engine(engine)).await.is_err() {
-            tracing::warn!(?patience, "the engine does not end, it is left to itself");
+        let patience = self.engine_patience;
+        let ended = timeout(patience, engines.end(patience)).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::warn!(?patience, "an engine does not end, it is left to itself");
         }
+        let _dropped = drop_engines(Some(engines));
     }
 }
 
-/// Ends the engine; returns once it has ended. It is done on a thread that
-/// nobody joins: the runtime waits for its own when it ends, and an engine that
-/// hangs would hold the process for ever.
-fn end_engine(engine: Option<Arc<EngineHandle>>) -> impl Future<Output = ()> {
+/// Drops the engines; returns once they have ended. It is done on a thread that
+/// is never joined: the runtime waits for its own when it ends, and an engine
+/// that hangs would hold the process for ever.
+fn drop_engines(engine: Option<Arc<dyn Engines>>) -> impl Future<Output = ()> {
     let (end, ended) = oneshot::channel();
     let end_it = move || {
         drop(engine);

@@ -27,13 +27,13 @@ use facegen_core::{
     FileKind, FileName, GenerationRequest, ImageStore, WebhookMessage, WebhookOutcome,
     WebhookSender,
 };
+use facegen_executor::EngineHandle;
 use facegen_store::SqliteStore;
 use facegen_store::sqlite::testing::{Count, Rows};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::buckets::KeyBuckets;
-use crate::engine_thread::EngineHandle;
 use crate::master_key::MasterKey;
 use crate::ports::{JobsConfig, Observer, Ports};
 use crate::running::Running;
@@ -170,7 +170,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
 /// An engine that makes one picture at a time.
 pub(crate) fn engine(control: &FakeControl) -> Arc<EngineHandle> {
     let control = control.clone();
-    let load = move || -> Result<Box<dyn facegen_core::Backend>, crate::LoadError> {
+    let load = move || -> Result<Box<dyn facegen_core::Backend>, facegen_executor::LoadError> {
         Ok(Box::new(FakeBackend::new(&control, 1)))
     };
     Arc::new(EngineHandle::spawn("engine-test", load).unwrap())

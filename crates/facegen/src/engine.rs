@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use facegen_core::Backend;
+use facegen_core::{Backend, EngineName};
 use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
-use facegen_jobs::{EngineHandle, LoadError};
+use facegen_executor::{EngineHandle, LoadError};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
@@ -60,7 +60,8 @@ pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<Engin
         accept,
         ..LoadOptions::default()
     };
-    load(preset, options, |backend| Box::new(backend))
+    let name = EngineName::new(&options.device.name());
+    load(&name, preset, options, |backend| Box::new(backend))
 }
 
 /// The preset of that name.
@@ -71,6 +72,7 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
 /// Loads a preset on an engine thread of its own, as `finish` makes it ready,
 /// and blocks until it has.
 pub(crate) fn load(
+    engine: &EngineName,
     preset: Preset,
     options: LoadOptions,
     finish: impl Fn(CandleBackend) -> Box<dyn Backend> + Send + 'static,
@@ -80,7 +82,7 @@ pub(crate) fn load(
         let backend = CandleBackend::load(&preset, &options)?;
         Ok(finish(backend))
     };
-    EngineHandle::spawn("engine", load)
+    EngineHandle::spawn(engine.as_str(), load)
         .with_context(|| format!("preset {name}"))
         .map_err(Failure::Load)
 }

@@ -114,6 +114,16 @@ impl Client {
         Ok((response.status().as_u16(), body))
     }
 
+    /// All about a job.
+    pub(super) fn job(&self, id: u64) -> Result<Value> {
+        let mut response = ureq::get(format!("{}/v1/jobs/{id}", self.address))
+            .header("key", API_KEY)
+            .call()?;
+        Ok(serde_json::from_str(
+            &response.body_mut().read_to_string()?,
+        )?)
+    }
+
     /// Gets the bytes behind a link or a path.
     pub(super) fn get(&self, link: &str) -> Result<(u16, Vec<u8>)> {
         let url = match link.strip_prefix('/') {

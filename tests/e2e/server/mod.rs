@@ -15,6 +15,7 @@
 //! - [`stops`]: signals, a second server, hand-back
 //! - [`uploads`]: pictures that are sent to get a link
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
+//! - [`engines`]: several engines in one process
 //! - [`kills`]: `kill -9` at every point of a job's life
 
 mod attacks;
@@ -24,6 +25,7 @@ mod client;
 mod clients;
 mod connections;
 mod control;
+mod engines;
 mod kills;
 mod logs;
 mod process;

@@ -31,6 +31,7 @@ pub(super) struct Site {
     /// Lives as long as the site or a server on it.
     folder: Arc<TempDir>,
     variables: Vec<(String, String)>,
+    preset: &'static str,
 }
 
 impl Site {
@@ -43,10 +44,20 @@ impl Site {
         let site = Self {
             folder,
             variables: Vec::new(),
+            preset: "random",
         };
         Ok(site
             .with("FACEGEN_API_KEY", API_KEY)
             .with("FACEGEN__ENGINE__MODELS_DIR", PRESETS))
+    }
+
+    /// Has servers use the demo preset.
+    pub(super) fn of_demo(self) -> Self {
+        let site = self.with("FACEGEN__ENGINE__MODELS_DIR", "models");
+        Self {
+            preset: "demo",
+            ..site
+        }
     }
 
     /// Sets an environment variable for the servers started from now on.
@@ -108,7 +119,7 @@ impl Site {
     /// Starts a server without waiting for it.
     pub(super) fn launch(&self) -> Result<Server> {
         let mut command =
-            self.command(&["serve", "--preset", "random", "--listen", "127.0.0.1:0"])?;
+            self.command(&["serve", "--preset", self.preset, "--listen", "127.0.0.1:0"])?;
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();

@@ -181,14 +181,14 @@ fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Resu
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     // Taking a photograph in is a step as well, and takes its time on a slow machine.
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
-    site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu");
     let first = site.start()?;
     let (_, answer) = first.client.make(&request())?;
     let id = answer["id"].as_u64().context("no id")?;
     first.wait_for("the engine hangs, this process must be started again")?;
     assert_eq!(first.end()?.code(), Some(6));
 
-    site.set("FACEGEN__TESTING__ENGINE_HANGS", "false");
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "");
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "300");
     let second = site.start()?;
     assert_eq!(second.client.result(id)?["status"], "success");
@@ -199,7 +199,7 @@ fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Resu
 fn a_hanging_engine_that_is_to_be_replaced_ends_the_server() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
-    site.set("FACEGEN__TESTING__ENGINE_HANGS", "true");
+    site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu");
     let server = site.start()?;
     server.client.make(&request())?;
     server.wait_for("the engine hangs on purpose")?;

@@ -11,9 +11,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::request::PictureSize;
 use crate::{
-    Backend, BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationSpec,
-    GenerationTimings, Picture, Slot, SlotEvent,
+    Backend, BackendError, Capacity, GeneratedPicture, GenerationInput, GenerationOutput,
+    GenerationSpec, GenerationTimings, Picture, Slot, SlotEvent,
 };
 
 /// How long a test waits for what must happen anyway.
@@ -46,6 +47,8 @@ pub struct Counts {
     pub cancelled: usize,
     /// Ticks begun, those that the gate still holds back included.
     pub ticks: usize,
+    /// Steps taken, of all requests together.
+    pub steps: usize,
 }
 
 /// The test's hand on its fake backends. Clones control the same ones.
@@ -67,6 +70,8 @@ struct State {
     counts: Counts,
     /// How many more ticks may pass; `None` while the gate is open.
     permits: Option<usize>,
+    /// What backends say instead of what they were made with.
+    capacity: Option<Capacity>,
 }
 
 impl FakeControl {
@@ -109,6 +114,11 @@ impl FakeControl {
     pub fn open(&self) {
         self.lock().permits = None;
         self.shared.changed.notify_all();
+    }
+
+    /// Gives all backends this capacity from now on.
+    pub fn set_capacity(&self, capacity: Capacity) {
+        self.lock().capacity = Some(capacity);
     }
 
     /// What has happened so far.
@@ -226,8 +236,12 @@ impl Backend for FakeBackend {
     fn tick(&mut self) -> Vec<SlotEvent> {
         self.control.count(|counts| counts.ticks += 1);
         self.control.pass_gate();
-        let batch = self.jobs.iter_mut().take(self.batch_limit);
+        let pictures = self.capacity(PictureSize::default()).pictures_per_step;
+        let batch = self.jobs.iter_mut().take(pictures);
         let events: Vec<SlotEvent> = batch.flat_map(FakeJob::advance).collect();
+        let steps = |event: &&SlotEvent| matches!(event, SlotEvent::Progress { .. });
+        let steps = events.iter().filter(steps).count();
+        self.control.count(|counts| counts.steps += steps);
         for event in &events {
             if !matches!(event, SlotEvent::Progress { .. }) {
                 self.jobs.retain(|job| job.slot != event.slot());
@@ -250,6 +264,11 @@ impl Backend for FakeBackend {
 
     fn active(&self) -> usize {
         self.jobs.len()
+    }
+
+    fn capacity(&self, _size: PictureSize) -> Capacity {
+        let told = self.control.lock().capacity;
+        told.unwrap_or(Capacity::of_pictures(self.batch_limit))
     }
 }
 

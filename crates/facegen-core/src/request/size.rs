@@ -14,6 +14,16 @@ pub struct PictureSize {
     height: u32,
 }
 
+impl Default for PictureSize {
+    /// The size that Stable Diffusion 1.5 was trained at.
+    fn default() -> Self {
+        Self {
+            width: 512,
+            height: 512,
+        }
+    }
+}
+
 impl PictureSize {
     /// The largest size that is not above `width` × `height` pixels and that
     /// the model can make.

@@ -47,6 +47,12 @@ impl GenerationSpec {
         self.negative_prompt.as_ref().map_or("", Prompt::as_str)
     }
 
+    /// The size of the pictures.
+    #[must_use]
+    pub fn size(&self) -> PictureSize {
+        self.size
+    }
+
     /// The width of the pictures in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {

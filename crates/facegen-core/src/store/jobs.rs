@@ -73,6 +73,11 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// Gives the job back unharmed, to be the next one.
     async fn release(&self, fence: Fence) -> Result<bool, StoreError>;
 
+    /// Gives the job back after its engine broke for good or hung over it. That
+    /// counts against it; false when it has happened too often, or the job is not
+    /// this attempt's any more.
+    async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError>;
+
     /// The job asks for this, now that its photograph is known.
     async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError>;
 

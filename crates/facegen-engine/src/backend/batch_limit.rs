@@ -1,65 +1,102 @@
 //! How many pictures share a call of the UNet.
 
 use facegen_core::BackendError;
+use facegen_core::request::PictureSize;
 
 /// How many pictures share a call of the UNet at most.
 #[derive(Debug)]
-pub(super) struct BatchLimit(usize);
+pub(super) struct BatchLimit {
+    pictures: usize,
+    /// How many pixels of pictures memory has room for, once that was found out.
+    pixels: Option<usize>,
+}
 
 impl Default for BatchLimit {
     /// One: a CPU is no faster with more.
     fn default() -> Self {
-        Self(1)
+        Self::new(1)
     }
 }
 
 impl BatchLimit {
     /// So many, but at least one.
     pub(super) fn new(pictures: usize) -> Self {
-        Self(pictures.max(1))
+        Self {
+            pictures: pictures.max(1),
+            pixels: None,
+        }
     }
 
-    pub(super) fn get(&self) -> usize {
-        self.0
+    /// How many pictures of this size share a call.
+    pub(super) fn of_size(&self, size: PictureSize) -> usize {
+        let room = self.pixels.map(|pixels| pixels / pixels_of(size));
+        let pictures = room.map_or(self.pictures, |room| self.pictures.min(room));
+        pictures.max(1)
     }
 
     /// Halves what a batch of so many pictures was too much for; false when
     /// that cannot help. The limit stays: the next batch would fail as well.
-    pub(super) fn shrink(&mut self, error: &BackendError, pictures: usize) -> bool {
+    pub(super) fn shrink(
+        &mut self,
+        error: &BackendError,
+        pictures: usize,
+        size: PictureSize,
+    ) -> bool {
         if *error != BackendError::OutOfMemory || pictures < 2 {
             return false;
         }
-        self.0 = pictures / 2;
+        let limit = pictures / 2;
+        self.pixels = Some(limit * pixels_of(size));
         tracing::warn!(
             pictures,
-            limit = self.0,
-            "the memory is too small for so many pictures at once, fewer are tried"
+            limit,
+            width = size.width(),
+            height = size.height(),
+            "out of memory, fewer pictures share a step"
         );
         true
     }
+}
+
+fn pixels_of(size: PictureSize) -> usize {
+    size.width() as usize * size.height() as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn side(side: u32) -> PictureSize {
+        PictureSize::try_from((side, side)).unwrap()
+    }
+
     #[test]
     fn a_batch_that_memory_is_too_small_for_is_halved_down_to_one() {
-        let mut limit = BatchLimit::new(5);
+        let (mut limit, size) = (BatchLimit::new(5), side(512));
         for smaller in [2, 1] {
-            let pictures = limit.get();
-            assert!(limit.shrink(&BackendError::OutOfMemory, pictures));
-            assert_eq!(limit.get(), smaller);
+            let pictures = limit.of_size(size);
+            assert!(limit.shrink(&BackendError::OutOfMemory, pictures, size));
+            assert_eq!(limit.of_size(size), smaller);
         }
-        assert!(!limit.shrink(&BackendError::OutOfMemory, 1));
-        assert_eq!(limit.get(), 1);
+        assert!(!limit.shrink(&BackendError::OutOfMemory, 1, size));
+        assert_eq!(limit.of_size(size), 1);
+    }
+
+    #[test]
+    fn more_small_pictures_than_large_ones_fit_into_the_memory() {
+        let mut limit = BatchLimit::new(8);
+        assert!(limit.shrink(&BackendError::OutOfMemory, 4, side(512)));
+        let limits = [512, 256, 128].map(|pixels| limit.of_size(side(pixels)));
+        assert_eq!(limits, [2, 8, 8]);
+        assert_eq!(limit.of_size(PictureSize::try_from((512, 768)).unwrap()), 1);
     }
 
     #[test]
     fn other_failures_leave_the_limit_alone() {
-        let mut limit = BatchLimit::new(4);
-        assert!(!limit.shrink(&BackendError::NotFinite, 4));
-        assert!(!limit.shrink(&BackendError::Failed("x".into()), 4));
-        assert_eq!((limit.get(), BatchLimit::new(0).get()), (4, 1));
+        let (mut limit, size) = (BatchLimit::new(4), side(64));
+        assert!(!limit.shrink(&BackendError::NotFinite, 4, size));
+        assert!(!limit.shrink(&BackendError::Failed("x".into()), 4, size));
+        assert_eq!(limit.of_size(size), 4);
+        assert_eq!(BatchLimit::new(0).of_size(size), 1);
     }
 }

@@ -4,12 +4,14 @@ mod batch_limit;
 mod failure;
 mod requests;
 mod safety;
+mod step_policy;
 #[cfg(test)]
 mod tests;
 
 use std::time::Instant;
 
-use facegen_core::{Backend, BackendError, GenerationInput, Slot, SlotEvent};
+use facegen_core::request::PictureSize;
+use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
 
 use crate::pipeline::{Pipeline, SampleId};
 use crate::sd15::StableDiffusionPipeline;
@@ -17,17 +19,21 @@ use crate::{EngineError, LoadOptions, Models, Preset};
 use batch_limit::BatchLimit;
 use requests::{Admitted, Requests, Sample};
 pub use safety::SafetyStage;
+pub use step_policy::{FirstInFirstOut, SampleInfo, StepPolicy, Unit, Work};
 
 /// The backend of Stable Diffusion 1.5.
 pub type CandleBackend = PipelineBackend<StableDiffusionPipeline>;
 
-/// Makes pictures with a pipeline: decides which samples share a step, and what
-/// of a picture may leave the engine.
+/// Makes pictures with a pipeline: does the units of work that a policy chooses,
+/// and decides what of a picture may leave the engine.
 #[derive(Debug)]
 pub struct PipelineBackend<P> {
     pipeline: P,
     safety: SafetyStage,
     batch_limit: BatchLimit,
+    policy: Box<dyn StepPolicy>,
+    /// Whether the last unit of work was a step.
+    stepped: bool,
     requests: Requests,
 }
 
@@ -55,6 +61,8 @@ impl<P: Pipeline> PipelineBackend<P> {
             pipeline,
             safety,
             batch_limit: BatchLimit::default(),
+            policy: Box::new(FirstInFirstOut),
+            stepped: true,
             requests: Requests::default(),
         }
     }
@@ -68,23 +76,40 @@ impl<P: Pipeline> PipelineBackend<P> {
         }
     }
 
-    /// Reports a step of a sample, and makes its picture after the last one.
-    fn after_step(&mut self, sample: Sample, elapsed: std::time::Duration) -> Vec<SlotEvent> {
-        let Some(progress) = self.requests.progress(sample.slot, elapsed) else {
-            // Another sample of the request failed after the same step.
-            return Vec::new();
-        };
-        let mut events = vec![progress];
-        if self.pipeline.steps_left(sample.id) == 0 {
-            events.extend(self.finish(sample));
+    /// Has another policy choose what is done next.
+    #[must_use]
+    pub fn with_policy(self, policy: Box<dyn StepPolicy>) -> Self {
+        Self { policy, ..self }
+    }
+
+    fn next_unit(&self, request_waits: bool) -> Option<Unit> {
+        let samples = self.requests.infos(|id| self.pipeline.steps_left(id));
+        self.policy.choose(&Work {
+            samples: &samples,
+            request_waits,
+            stepped: self.stepped,
+            pictures_per_step: &|size| self.batch_limit.of_size(size),
+            can_share_step: &|one, other| self.pipeline.can_share_step(one, other),
+        })
+    }
+
+    fn step(&mut self, ids: &[SampleId]) -> Vec<SlotEvent> {
+        let batch = self.requests.samples(ids);
+        let started = Instant::now();
+        if let Err(error) = self.pipeline.step(ids) {
+            return self.after_failed_step(&batch, &error.into());
         }
-        events
+        let elapsed = started.elapsed() / batch.len().max(1) as u32;
+        self.requests.stepped(&batch);
+        let progress = |sample: Sample| self.requests.progress(sample.slot, elapsed);
+        batch.into_iter().filter_map(progress).collect()
     }
 
     /// Tries the samples again in smaller batches where that may help, or ends
     /// their requests.
     fn after_failed_step(&mut self, batch: &[Sample], error: &BackendError) -> Vec<SlotEvent> {
-        if self.batch_limit.shrink(error, batch.len()) {
+        let size = batch.first().map(|sample| sample.size).unwrap_or_default();
+        if self.batch_limit.shrink(error, batch.len(), size) {
             // A step that fails has moved none of them.
             return Vec::new();
         }
@@ -129,6 +154,7 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
         let checked = input.spec.check(self.pipeline.limits());
         checked.map_err(|error| EngineError::NotOffered(format!("with this preset {error}")))?;
+        self.stepped = false;
         let prepared = self.pipeline.prepare(input)?;
         let mut warnings = prepared.warnings;
         let safety_action = self.safety.action(input.spec.safety(), &mut warnings);
@@ -136,6 +162,7 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
         let samples: Vec<SampleId> = prepared.samples.into_iter().map(join).collect();
         Ok(self.requests.insert(Admitted {
             samples,
+            size: input.spec.size(),
             seed: input.spec.seed(),
             steps: prepared.steps,
             safety_action,
@@ -145,23 +172,18 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
     }
 
     fn tick(&mut self) -> Vec<SlotEvent> {
-        let can_share_step = |one, other| self.pipeline.can_share_step(one, other);
-        let batch = self
-            .requests
-            .next_batch(self.batch_limit.get(), can_share_step);
-        if batch.is_empty() {
-            return Vec::new();
+        let unit = self.next_unit(false);
+        self.stepped = matches!(unit, Some(Unit::Step(_)));
+        match unit {
+            Some(Unit::Step(ids)) => self.step(&ids),
+            Some(Unit::Decode(id)) => {
+                let sample = self.requests.samples(&[id]).pop();
+                let end = sample.and_then(|sample| self.finish(sample));
+                end.into_iter().collect()
+            }
+            // A request is prepared by admitting it.
+            Some(Unit::Prepare) | None => Vec::new(),
         }
-        let ids: Vec<SampleId> = batch.iter().map(|sample| sample.id).collect();
-        let started = Instant::now();
-        if let Err(error) = self.pipeline.step(&ids) {
-            return self.after_failed_step(&batch, &error.into());
-        }
-        let elapsed = started.elapsed() / batch.len() as u32;
-        let batch = batch.into_iter();
-        batch
-            .flat_map(|sample| self.after_step(sample, elapsed))
-            .collect()
     }
 
     fn cancel(&mut self, slot: Slot) {
@@ -170,5 +192,13 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
 
     fn active(&self) -> usize {
         self.requests.active()
+    }
+
+    fn capacity(&self, size: PictureSize) -> Capacity {
+        Capacity::of_pictures(self.batch_limit.of_size(size))
+    }
+
+    fn prefers_to_admit(&self) -> bool {
+        self.next_unit(true) == Some(Unit::Prepare)
     }
 }

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use facegen_core::request::PictureSize;
 use facegen_core::{GeneratedPicture, GenerationOutput, GenerationTimings, Slot, SlotEvent};
 use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
+use super::step_policy::SampleInfo;
 use crate::pipeline::SampleId;
 
 /// One picture of a request that the pipeline denoises.
@@ -14,6 +16,10 @@ pub(super) struct Sample {
     pub(super) slot: Slot,
     /// Position among the pictures of its request.
     index: usize,
+    pub(super) size: PictureSize,
+    /// How many steps the backend had done when this one joined or took its
+    /// last one.
+    moved_at: usize,
     /// What happens to an unsafe picture; none is looked for without it.
     pub(super) safety_action: Option<SafetyAction>,
 }
@@ -22,6 +28,7 @@ pub(super) struct Sample {
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) samples: Vec<SampleId>,
+    pub(super) size: PictureSize,
     pub(super) seed: u32,
     /// Steps of each sample.
     pub(super) steps: usize,
@@ -70,6 +77,8 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     next: u64,
+    /// How many steps were done, each for one sample or more.
+    steps: usize,
     requests: BTreeMap<Slot, Progress>,
     samples: Vec<Sample>,
 }
@@ -88,6 +97,8 @@ impl Requests {
             id,
             slot,
             index,
+            size: admitted.size,
+            moved_at: self.steps,
             safety_action: admitted.safety_action,
         }));
         let progress = Progress {
@@ -102,18 +113,31 @@ impl Requests {
         slot
     }
 
-    /// Chooses the oldest sample, and behind it those that can share its step.
-    pub(super) fn next_batch(
-        &self,
-        limit: usize,
-        can_share_step: impl Fn(SampleId, SampleId) -> bool,
-    ) -> Vec<Sample> {
-        let Some(first) = self.samples.first() else {
-            return Vec::new();
+    /// The samples as a policy sees them, in the order of their admission.
+    pub(super) fn infos(&self, steps_left: impl Fn(SampleId) -> usize) -> Vec<SampleInfo> {
+        let info = |sample: &Sample| SampleInfo {
+            id: sample.id,
+            size: sample.size,
+            steps_left: steps_left(sample.id),
+            waited: self.steps - sample.moved_at,
         };
-        let fits = |sample: &&Sample| sample.id == first.id || can_share_step(first.id, sample.id);
-        let batch = self.samples.iter().filter(fits).take(limit);
-        batch.copied().collect()
+        self.samples.iter().map(info).collect()
+    }
+
+    /// These samples.
+    pub(super) fn samples(&self, ids: &[SampleId]) -> Vec<Sample> {
+        let chosen = |id: &SampleId| self.samples.iter().find(|sample| sample.id == *id);
+        ids.iter().filter_map(chosen).copied().collect()
+    }
+
+    /// Notes that these samples have taken a step together.
+    pub(super) fn stepped(&mut self, batch: &[Sample]) {
+        self.steps += 1;
+        for sample in &mut self.samples {
+            if batch.iter().any(|moved| moved.id == sample.id) {
+                sample.moved_at = self.steps;
+            }
+        }
     }
 
     pub(super) fn progress(&mut self, slot: Slot, elapsed: Duration) -> Option<SlotEvent> {

@@ -1,50 +1,74 @@
-//! The engine, which can be replaced while jobs run.
+//! The engines, which can be replaced while jobs run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use facegen_core::GenerationInput;
+use facegen_core::{EngineHealth, EngineName, EngineState, Engines, GenerationInput, Submitted};
 
-use crate::engine_thread::{EngineHandle, Generation};
-
-/// Holds the engine once there is one.
+/// Holds the engines once there are any.
 #[derive(Default)]
-pub(crate) struct EngineSlot(Mutex<Option<Arc<EngineHandle>>>);
+pub(crate) struct EngineSlot(Mutex<Option<Arc<dyn Engines>>>);
 
 impl EngineSlot {
-    /// Puts an engine in, or takes it out, and gives back the former one.
-    /// Dropping that may take as long as a denoising step.
-    pub(crate) fn replace(&self, engine: Option<Arc<EngineHandle>>) -> Option<Arc<EngineHandle>> {
-        std::mem::replace(&mut *self.lock(), engine)
+    /// Puts engines in, or takes them out, and returns the former ones.
+    /// Dropping those may take as long as a denoising step.
+    pub(crate) fn replace(&self, engines: Option<Arc<dyn Engines>>) -> Option<Arc<dyn Engines>> {
+        std::mem::replace(&mut *self.lock(), engines)
     }
 
-    /// ClaimScope a request to the engine, `None` when there is none.
-    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Generation> {
+    /// Submits a request, `None` when no engine takes it.
+    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Submitted> {
         // Under the lock, so that no clone of the handle is ever the last one
         // and dropped among tasks.
-        self.lock().as_ref().map(|engine| engine.submit(input))
+        self.lock()
+            .as_ref()
+            .and_then(|engines| engines.submit(input))
     }
 
-    /// Whether the engine takes requests.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.lock().as_ref().is_some_and(|engine| engine.is_ready())
+    /// How many jobs the engines can have, those included that wait for each of
+    /// them; 0 when none is ready.
+    pub(crate) fn room(&self) -> usize {
+        self.health().iter().map(EngineHealth::room).sum()
     }
 
-    /// Whether there is an engine that will never be ready again.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.lock().as_ref().is_some_and(|engine| engine.is_gone())
+    /// Whether there are engines of which none will ever be ready again.
+    pub(crate) fn are_gone(&self) -> bool {
+        let health = self.health();
+        !health.is_empty() && health.iter().all(|engine| engine.state.is_final())
     }
 
-    /// Gives the engine up if it has not given a sign of life for so long. True
-    /// when that happens, once.
-    pub(crate) fn give_up_after(&self, patience: Duration) -> bool {
-        let engine = self.lock();
-        let hangs = |engine: &&Arc<EngineHandle>| !engine.is_gone() && engine.silence() > patience;
-        let hanging = engine.as_ref().filter(hangs);
-        hanging.inspect(|engine| engine.give_up()).is_some()
+    /// Whether one of them takes requests, or will.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.health().iter().any(|engine| !engine.state.is_final())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<EngineHandle>>> {
+    /// How many of them take requests.
+    pub(crate) fn ready(&self) -> usize {
+        let ready = |engine: &&EngineHealth| engine.state == EngineState::Ready;
+        self.health().iter().filter(ready).count()
+    }
+
+    /// Whether one of them hung and was given up.
+    pub(crate) fn any_hung(&self) -> bool {
+        let hung = |engine: &EngineHealth| engine.state == EngineState::Hung;
+        self.health().iter().any(hung)
+    }
+
+    /// Gives up the engines that have been at one call for so long.
+    pub(crate) fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName> {
+        let engines = self.lock();
+        let given_up = engines.as_ref().map(|one| one.give_up_hanging(patience));
+        given_up.unwrap_or_default()
+    }
+
+    /// How each of them is.
+    pub(crate) fn health(&self) -> Vec<EngineHealth> {
+        let engines = self.lock();
+        let health = engines.as_ref().map(|engines| engines.health());
+        health.unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<dyn Engines>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,20 +6,22 @@
 //! step is done. Jobs that share their steps have all begun when they were
 //! submitted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use facegen_core::Clock;
+use facegen_core::{Clock, EngineName};
 
-/// When a job last left the engine, by the monotonic clock as all moments here.
-/// Clones are the same moment.
+/// When a job last left each engine, by the monotonic clock as all moments here.
+/// Clones are the same moments.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<Option<Duration>>>);
+pub(crate) struct Turns(Arc<Mutex<HashMap<EngineName, Duration>>>);
 
 impl Turns {
-    /// A job is submitted now.
-    pub(crate) fn submit(&self, clock: &Arc<dyn Clock>) -> Turn {
+    /// A job is submitted to this engine now.
+    pub(crate) fn submit(&self, engine: &EngineName, clock: &Arc<dyn Clock>) -> Turn {
         Turn {
+            engine: engine.clone(),
             turns: self.clone(),
             submitted: clock.monotonic(),
             clock: Arc::clone(clock),
@@ -27,17 +29,22 @@ impl Turns {
         }
     }
 
-    fn last_left(&self) -> Option<Duration> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_left(&self, engine: &EngineName) -> Option<Duration> {
+        self.lock().get(engine).copied()
     }
 
-    fn left(&self, now: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    fn left(&self, engine: &EngineName, now: Duration) {
+        self.lock().insert(engine.clone(), now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<EngineName, Duration>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One job's time in the engine, which it leaves when this is dropped.
 pub(crate) struct Turn {
+    engine: EngineName,
     turns: Turns,
     clock: Arc<dyn Clock>,
     submitted: Duration,
@@ -45,11 +52,16 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Which engine.
+    pub(crate) fn engine(&self) -> &EngineName {
+        &self.engine
+    }
+
     /// When the engine began with the job; to be asked at each step, the first
     /// of which decides.
     pub(crate) fn began(&mut self) -> Duration {
         let begins = || {
-            let left = self.turns.last_left().unwrap_or(self.submitted);
+            let left = self.turns.last_left(&self.engine).unwrap_or(self.submitted);
             self.submitted.max(left)
         };
         *self.began.get_or_insert_with(begins)
@@ -58,7 +70,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.left(self.clock.monotonic());
+        self.turns.left(&self.engine, self.clock.monotonic());
     }
 }
 
@@ -68,14 +80,18 @@ mod tests {
 
     use super::*;
 
+    fn engine(number: u32) -> EngineName {
+        EngineName::new(&format!("cuda:{number}"))
+    }
+
     /// Two jobs that are submitted one second after the other, and the clock
     /// of both, another second later.
     fn two() -> (Turn, Turn, ManualClock) {
         let clock = ManualClock::new();
         let (turns, port): (_, Arc<dyn Clock>) = (Turns::default(), Arc::new(clock.clone()));
-        let first = turns.submit(&port);
+        let first = turns.submit(&engine(0), &port);
         clock.advance(Duration::from_secs(1));
-        let second = turns.submit(&port);
+        let second = turns.submit(&engine(0), &port);
         clock.advance(Duration::from_secs(1));
         (first, second, clock)
     }
@@ -89,7 +105,7 @@ mod tests {
         let (turns, port) = (first.turns.clone(), Arc::clone(&first.clock));
         drop(first);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(turns.submit(&port).began(), clock.monotonic());
+        assert_eq!(turns.submit(&engine(0), &port).began(), clock.monotonic());
     }
 
     #[test]
@@ -108,5 +124,15 @@ mod tests {
         assert_eq!(began, clock.monotonic() - Duration::from_secs(1));
         drop(first);
         assert_eq!(second.began(), began);
+    }
+
+    #[test]
+    fn what_leaves_another_engine_is_no_reason_to_wait() {
+        let (first, _second, clock) = two();
+        let mut other = first.turns.submit(&engine(1), &first.clock);
+        let submitted = clock.monotonic();
+        clock.advance(Duration::from_secs(1));
+        drop(first);
+        assert_eq!(other.began(), submitted);
     }
 }

@@ -1,6 +1,7 @@
 //! What the service, the worker, the deliveries and the janitor share.
 
 pub(crate) mod decoding;
+pub(crate) mod engine_places;
 pub(crate) mod engine_slot;
 pub(crate) mod engine_start_times;
 pub(crate) mod photo_cache;
@@ -27,20 +28,17 @@ use crate::error::JobError;
 use crate::keys::Keys;
 use crate::metrics;
 use crate::ports::{JobsConfig, Ports};
+use engine_places::EnginePlaces;
 use engine_slot::EngineSlot;
 use engine_start_times::Turns;
 use photo_cache::Photographs;
 use readers::Readers;
 use running_jobs::InHand;
-use throughput::Pace;
+use throughput::Throughput;
 
 /// How many photographs are decoded at once: each may need a few hundred
 /// megabytes.
 const DECODED_AT_ONCE: usize = 2;
-
-/// How many jobs with their photographs are in hand at once: the one that is
-/// denoised and the next.
-pub(crate) const AT_ONCE: usize = 2;
 
 /// How many of the latest successes tell the pace of an engine that has not
 /// worked yet.
@@ -62,10 +60,10 @@ pub(crate) struct Shared {
     pub(crate) engine: EngineSlot,
     /// For the jobs that are with the engine, or decode their photographs for
     /// it; first come, first served.
-    pub(crate) engine_places: Semaphore,
+    pub(crate) engine_places: EnginePlaces,
     /// The engine hangs.
     pub(crate) engine_hung: CancellationToken,
-    pace: Mutex<Pace>,
+    pace: Mutex<Throughput>,
     /// No job is taken in or claimed any more.
     pub(crate) draining: CancellationToken,
     /// No job will end any more, except by being cancelled.
@@ -80,7 +78,7 @@ impl Shared {
         ports: Ports,
         stores: Stores,
     ) -> Result<Self, StoreError> {
-        let pace = Pace::from_times(&stores.jobs.latest_times(PACE_MEMORY).await?);
+        let pace = Throughput::from_times(&stores.jobs.latest_times(PACE_MEMORY).await?);
         metrics::describe();
         let shared = Self {
             keys: Keys::new(Arc::clone(&stores.keys), Arc::clone(&ports.clock)),
@@ -99,7 +97,7 @@ impl Shared {
             in_hand: InHand::default(),
             turns: Turns::default(),
             engine: EngineSlot::default(),
-            engine_places: Semaphore::new(AT_ONCE),
+            engine_places: EnginePlaces::default(),
             engine_hung: CancellationToken::new(),
             pace: Mutex::new(pace),
             draining: CancellationToken::new(),
@@ -154,8 +152,8 @@ impl Shared {
         Ok(())
     }
 
-    /// The engine has not given a sign of life for so long.
-    pub(crate) fn give_up_engine(&self, patience: Duration) {
+    /// The last engine hangs, at one call for longer than `patience`.
+    pub(crate) fn give_up_engines(&self, patience: Duration) {
         self.stores.health.record_death_from_inside();
         tracing::error!(
             ?patience,
@@ -190,7 +188,7 @@ impl Shared {
     }
 
     /// The measured pace.
-    pub(crate) fn pace(&self) -> MutexGuard<'_, Pace> {
+    pub(crate) fn pace(&self) -> MutexGuard<'_, Throughput> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

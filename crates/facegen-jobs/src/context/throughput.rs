@@ -1,6 +1,9 @@
-//! How fast the engine is.
+//! How fast the engines are.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use facegen_core::EngineName;
 
 /// What is guessed when nothing was ever measured: ten seconds for a picture
 /// of 512×512 pixels in 21 steps, between a fast processor and a slow card.
@@ -22,12 +25,67 @@ const MEMORY: f64 = 0.99;
 /// step before which a face is analysed is shorter, on a fast card too.
 const PAUSE: f64 = 100.0;
 
+/// The pace of each engine.
+#[derive(Debug)]
+pub(crate) struct Throughput {
+    /// That of an engine that has not worked yet.
+    first: Pace,
+    engines: HashMap<EngineName, Pace>,
+}
+
+impl Throughput {
+    /// Engines that have not worked yet; see [`Pace::from_times`].
+    pub(crate) fn from_times(times: &[(u64, Duration)]) -> Self {
+        Self {
+            first: Pace::from_times(times),
+            engines: HashMap::new(),
+        }
+    }
+
+    /// An engine got something to do.
+    pub(crate) fn begin(&mut self, engine: &EngineName, now: Duration) {
+        self.pace_of(engine).begin(now);
+    }
+
+    /// An engine has done a step of so many units.
+    pub(crate) fn step(&mut self, engine: &EngineName, units: f64, now: Duration) {
+        self.pace_of(engine).step(units, now);
+    }
+
+    /// No engine has anything to do any more.
+    pub(crate) fn rest(&mut self) {
+        self.engines.values_mut().for_each(Pace::rest);
+    }
+
+    /// The time that one engine takes for so much work: the mean of all.
+    pub(crate) fn time_for(&self, units: u64) -> Duration {
+        let count = u32::try_from(self.engines.len()).unwrap_or(u32::MAX);
+        let times = self.engines.values().map(|pace| pace.time_for(units));
+        let sum = times.fold(Duration::ZERO, Duration::saturating_add);
+        sum.checked_div(count)
+            .unwrap_or_else(|| self.first.time_for(units))
+    }
+
+    /// The time that so many engines take together.
+    pub(crate) fn time_for_all(&self, units: u64, engines: usize) -> Duration {
+        let engines = u32::try_from(engines.max(1)).unwrap_or(u32::MAX);
+        self.time_for(units) / engines
+    }
+
+    fn pace_of(&mut self, engine: &EngineName) -> &mut Pace {
+        let first = &self.first;
+        self.engines
+            .entry(engine.clone())
+            .or_insert_with(|| first.clone())
+    }
+}
+
 /// The time that a unit of [`cost`](facegen_core::store::cost) takes: a moving
 /// average over steps, in which the time between the steps of successive jobs
 /// (analysing a face, decoding) has its share. Moments are those of the
 /// monotonic clock.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pace {
+struct Pace {
     seconds: f64,
     units: f64,
     /// When the engine did the last thing; `None` while it has nothing to do.
@@ -40,7 +98,7 @@ impl Pace {
     /// The pace of jobs with these costs and times: that of the median, as a few
     /// may have been measured while the machine slept. Times that no job takes
     /// are left out.
-    pub(crate) fn from_times(times: &[(u64, Duration)]) -> Self {
+    fn from_times(times: &[(u64, Duration)]) -> Self {
         let times = times.iter().map(|(cost, time)| (to_float(*cost), *time));
         let mut times: Vec<(f64, f64)> = times
             .filter(|(units, time)| is_possible(*units, *time))
@@ -57,12 +115,12 @@ impl Pace {
     }
 
     /// The engine got something to do.
-    pub(crate) fn begin(&mut self, now: Duration) {
+    fn begin(&mut self, now: Duration) {
         self.last.get_or_insert(now);
     }
 
     /// The engine has done a step of so many units.
-    pub(crate) fn step(&mut self, units: f64, now: Duration) {
+    fn step(&mut self, units: f64, now: Duration) {
         let time = self.last.map(|last| now.saturating_sub(last));
         self.last = Some(now);
         let Some(time) = time.filter(|time| is_possible(units, *time)) else {
@@ -78,12 +136,12 @@ impl Pace {
     }
 
     /// The engine has nothing to do any more.
-    pub(crate) fn rest(&mut self) {
+    fn rest(&mut self) {
         self.last = None;
     }
 
     /// The time for so much work.
-    pub(crate) fn time_for(&self, units: u64) -> Duration {
+    fn time_for(&self, units: u64) -> Duration {
         let seconds_per_unit = if self.units > 0.0 {
             self.seconds / self.units
         } else {
@@ -162,6 +220,27 @@ mod tests {
         }
         let time = pace.time_for(100).as_secs_f64();
         assert!((299.0..301.0).contains(&time), "{time}");
+    }
+
+    #[test]
+    fn each_engine_has_its_own_pace_and_all_share_the_work() {
+        let mut engines = Throughput::from_times(&[(100, SECOND)]);
+        assert_eq!(engines.time_for(100), SECOND);
+        let [fast, slow] = ["cuda:0", "cuda:1"].map(EngineName::new);
+        for engine in [&fast, &slow] {
+            engines.begin(engine, Duration::ZERO);
+        }
+        for step in 1..=1_000 {
+            engines.step(&fast, 1.0, step * SECOND);
+            engines.step(&slow, 1.0, step * 3 * SECOND);
+        }
+        let time = engines.time_for(100).as_secs_f64();
+        assert!((195.0..205.0).contains(&time), "{time}");
+        let together = engines.time_for_all(100, 2).as_secs_f64();
+        assert!((97.0..103.0).contains(&together), "{together}");
+        engines.rest();
+        engines.step(&fast, 1.0, Duration::from_hours(5));
+        assert!((195.0..205.0).contains(&engines.time_for(100).as_secs_f64()));
     }
 
     #[test]

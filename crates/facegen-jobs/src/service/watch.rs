@@ -54,13 +54,15 @@ pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, Job
     }
     let load = shared.stores.jobs.load_before(job.id).await?;
     let runs = job.state == JobState::Running;
-    // Running jobs go through the engine in the order of their ids.
+    // Running jobs go through the engines in the order of their ids.
     let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
     let running: u64 = before
         .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
         .sum();
     let own = shared.in_hand.work_left(job.id, cost(&job.request));
-    let time = shared.pace().time_for(running + load.waiting + own);
+    let (pace, engines) = (shared.pace(), shared.engine.ready());
+    let wait = pace.time_for_all(running + load.waiting, engines);
+    let time = wait.saturating_add(pace.time_for(own));
     Ok(time.max(LEAST_ESTIMATE))
 }
 
@@ -74,5 +76,6 @@ pub(super) async fn backlog(shared: &Shared) -> Result<Duration, JobError> {
     let running: u64 = running
         .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
         .sum();
-    Ok(shared.pace().time_for(running + load.waiting))
+    let engines = shared.engine.ready();
+    Ok(shared.pace().time_for_all(running + load.waiting, engines))
 }

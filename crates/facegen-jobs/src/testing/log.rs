@@ -21,7 +21,7 @@ impl Log {
             let log = Self(watch::Sender::default());
             tracing_subscriber::fmt()
                 .with_env_filter(EnvFilter::new(
-                    "facegen_jobs=trace,facegen_core=trace,sqlx=debug",
+                    "facegen_jobs=trace,facegen_executor=trace,facegen_core=trace,sqlx=debug",
                 ))
                 .with_ansi(false)
                 .with_writer(log.clone())

@@ -8,8 +8,8 @@ use facegen_core::job::{FaceOrigin, Outcome, PictureRecord, Stages, millis};
 use facegen_core::store::StoreError;
 use facegen_core::store::{Claim, Event, PictureLocation, Success, cost};
 use facegen_core::{
-    BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationRequest,
-    Photograph, Picture,
+    BackendError, EngineName, GeneratedPicture, Generation, GenerationEvent, GenerationInput,
+    GenerationOutput, GenerationRequest, Photograph, Picture, Submitted,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,6 @@ use crate::broken_task;
 use crate::context::Shared;
 use crate::context::engine_start_times::Turn;
 use crate::context::running_jobs::Held;
-use crate::engine_thread::{Generation, GenerationEvent};
 use crate::metrics::{self, Stage};
 use crate::ports::Checkpoint;
 use crate::retry::retry;
@@ -88,8 +87,12 @@ impl Attempt {
             }
             Stop::HandBack => ending::release(shared, claim).await,
             Stop::EngineLost => {
-                shared.stores.health.record_death_from_inside();
-                tracing::error!("a job is left to the next start");
+                if shared.engine.goes_on() {
+                    ending::lose_engine(shared, claim).await;
+                } else {
+                    shared.stores.health.record_death_from_inside();
+                    tracing::error!("a job is left to the next start");
+                }
             }
             Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
         }
@@ -126,7 +129,7 @@ impl Attempt {
         let begin = Instant::now();
         let fetched = self.fetch().await?;
         let face_fetch = millis(begin.elapsed());
-        let (output, began, warnings) = {
+        let (output, (began, engine), warnings) = {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
             let _place = self.shared.engine_places.acquire().await;
@@ -134,8 +137,8 @@ impl Attempt {
             let Photograph { picture, warnings } = self.photograph(fetched).await?;
             self.warn(&warnings).await?;
             self.fit(&picture).await?;
-            let (output, began) = self.generate(picture).await?;
-            (output, began, warnings)
+            let (output, by) = self.generate(picture).await?;
+            (output, by, warnings)
         };
         let pictures = output.pictures.iter().map(PictureRecord::from).collect();
         let begin = Instant::now();
@@ -160,6 +163,7 @@ impl Attempt {
                     ..Stages::of_engine(&output.timings)
                 },
                 pictures,
+                engine: Some(engine.as_str().to_owned()),
             },
         })
     }
@@ -217,35 +221,36 @@ impl Attempt {
         self.fitted.get().unwrap_or(&self.claim.job.request)
     }
 
-    async fn generate(&self, face: Picture) -> Result<(GenerationOutput, Duration), Stop> {
+    /// The pictures, when the engine began with them, and which one that was.
+    async fn generate(
+        &self,
+        face: Picture,
+    ) -> Result<(GenerationOutput, (Duration, EngineName)), Stop> {
         let spec = self.request().spec.clone();
-        let input = GenerationInput { spec, face };
-        let hung = &self.shared.engine_hung;
-        // What the engine never saw cannot be why it hangs.
-        let engine = (!hung.is_cancelled()).then_some(&self.shared.engine);
-        let Some(mut generation) = engine.and_then(|engine| engine.submit(input)) else {
-            return Err(Stop::EngineStopped);
-        };
+        let submitted = self.shared.engine.submit(GenerationInput { spec, face });
+        let Submitted {
+            engine,
+            mut generation,
+        } = submitted.ok_or(Stop::EngineStopped)?;
         let clock = &self.shared.ports.clock;
-        let mut turn = self.shared.turns.submit(clock);
-        self.shared.pace().begin(clock.monotonic());
-        let end = hung.run_until_cancelled(self.end_of(&mut generation, &mut turn));
-        let output = end.await.ok_or(Stop::EngineLost)?;
-        let output = output.map_err(|error| of_backend(&error))?;
-        metrics::timings(&output.timings);
-        Ok((output, turn.began()))
+        let mut turn = self.shared.turns.submit(&engine, clock);
+        self.shared.pace().begin(&engine, clock.monotonic());
+        let end = self.end_of(generation.as_mut(), &mut turn).await;
+        let output = end.map_err(|error| of_backend(&error))?;
+        metrics::timings(&output.timings, &engine);
+        Ok((output, (turn.began(), engine)))
     }
 
     async fn end_of(
         &self,
-        generation: &mut Generation,
+        generation: &mut dyn Generation,
         turn: &mut Turn,
     ) -> Result<GenerationOutput, BackendError> {
         while let Some(event) = generation.next().await {
             match event {
                 GenerationEvent::Progress { step, steps } => {
                     turn.began();
-                    self.progress(step, steps);
+                    self.progress(turn.engine(), step, steps);
                 }
                 GenerationEvent::Finished(output) => return Ok(output),
                 GenerationEvent::Failed(error) => return Err(error),
@@ -255,10 +260,10 @@ impl Attempt {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
-    fn progress(&self, step: usize, steps: usize) {
+    fn progress(&self, engine: &EngineName, step: usize, steps: usize) {
         let units = cost(self.request()) as f64 / steps.max(1) as f64;
         let now = self.shared.ports.clock.monotonic();
-        self.shared.pace().step(units, now);
+        self.shared.pace().step(engine, units, now);
         self.held.progress(step, steps);
         let job = self.claim.job.id;
         self.shared.publish(Event::Progress { job, step, steps });

@@ -74,6 +74,21 @@ async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool
     }
 }
 
+/// Gives the job back after its engine broke for good or hung while others go on,
+/// or fails it when that has happened too often.
+pub(super) async fn lose_engine(shared: &Shared, claim: &Claim) {
+    let max_attempts = shared.config().max_attempts;
+    let break_down = || shared.stores.jobs.break_down(claim.fence, max_attempts);
+    match retry(patience(shared), "requeue a job", break_down).await {
+        Ok(true) => tracing::warn!("job requeued, its engine is gone"),
+        Ok(false) => {
+            let failure = failures::broke_down_often(claim.crash_count + 1);
+            write_failure(shared, claim, failure).await;
+        }
+        Err(error) => tracing::error!(%error, "failed to requeue job"),
+    }
+}
+
 /// Gives the job back unharmed.
 pub(super) async fn release(shared: &Shared, claim: &Claim) {
     let release = || shared.stores.jobs.release(claim.fence);

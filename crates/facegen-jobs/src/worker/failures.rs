@@ -10,6 +10,13 @@ pub(super) fn broke_down() -> Failure {
     internal("the work on this request broke down")
 }
 
+/// The engine broke over the job or hung, each time it had it.
+pub(super) fn broke_down_often(times: u32) -> Failure {
+    internal(&format!(
+        "the work on this request broke down {times} times"
+    ))
+}
+
 /// The pictures are there, but no files of them.
 pub(super) fn not_encoded() -> Failure {
     internal("the pictures could not be encoded")

@@ -1,8 +1,8 @@
 //! Works on jobs: claims them, has them done by the engine, stores their
 //! pictures and writes their ends.
 //!
-//! The worker is one job ahead of the engine: while one is denoised, the next
-//! is made ready. Jobs whose photographs have to be fetched wait for them in
+//! The worker is one job ahead of each engine: while those are denoised that the
+//! engine can hold, the next is made ready. Jobs whose photographs have to be fetched wait for them in
 //! places of their own, so that slow hosts do not hold up whoever comes behind;
 //! they go on in the order in which their photographs come.
 //!
@@ -40,10 +40,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::Timestamp;
 use facegen_core::store::StoreError;
 use facegen_core::store::{Claim, ClaimScope, DeadWorkers};
 use facegen_core::store::{Event, Subscription};
+use facegen_core::{EngineState, Timestamp};
 use futures_util::FutureExt as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -51,7 +51,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::broken_task;
-use crate::context::{AT_ONCE, Shared};
+use crate::context::Shared;
 use crate::metrics;
 use attempt::Attempt;
 use outcome::Ended;
@@ -133,18 +133,30 @@ impl Worker {
     }
 
     async fn look_after_queue(&mut self) -> Result<(), StoreError> {
-        let patience = self.shared.config().step_timeout;
-        if self.shared.engine.give_up_after(patience) {
-            self.shared.give_up_engine(patience);
-        }
-        if self.shared.engine.is_gone() {
-            self.engine_gone.cancel();
-        }
+        self.watch_engines();
         self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
         metrics::queue_depth(self.shared.stores.jobs.depth().await?);
         Ok(())
+    }
+
+    /// Gives up engines that hang. The process ends once none is left.
+    fn watch_engines(&self) {
+        let patience = self.shared.config().step_timeout;
+        for engine in self.shared.engine.give_up_hanging(patience) {
+            tracing::error!(%engine, ?patience, "engine hangs, given up");
+        }
+        for engine in self.shared.engine.health() {
+            metrics::engine_ready(&engine.name, engine.state == EngineState::Ready);
+        }
+        if !self.shared.engine.are_gone() {
+            return;
+        }
+        if self.shared.engine.any_hung() && !self.shared.engine_hung.is_cancelled() {
+            self.shared.give_up_engines(patience);
+        }
+        self.engine_gone.cancel();
     }
 
     /// Takes back the jobs whose leases have run out, now and then.
@@ -187,8 +199,11 @@ impl Worker {
 
     /// What may be claimed now; `None`: nothing.
     fn claim_scope(&self) -> Option<ClaimScope> {
+        let room = self.shared.engine.room();
+        // At least one, so that what waits for an engine that is gone goes back.
+        self.shared.engine_places.resize(room.max(1));
         let claims = !self.shared.draining.is_cancelled()
-            && self.shared.engine.is_ready()
+            && room > 0
             && !self.alone
             && Instant::now() >= self.paused_until;
         let fetching = self.shared.in_hand.fetching();
@@ -197,7 +212,7 @@ impl Worker {
         let shares = self.shared.config().max_attempts > 1;
         if claims && self.tasks.is_empty() {
             Some(ClaimScope::Any)
-        } else if !(claims && shares && others < AT_ONCE) {
+        } else if !(claims && shares && others < room) {
             None
         } else if fetching < FETCHING_AT_ONCE {
             Some(ClaimScope::Unsuspected)

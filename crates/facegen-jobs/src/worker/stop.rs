@@ -11,8 +11,9 @@ pub(super) enum Stop {
     Failed(Failure),
     /// The job must wait for another engine.
     EngineStopped,
-    /// The engine hangs or broke for good, maybe because of this job. As after a
-    /// crash, nothing is written: the next process takes the job back, and counts.
+    /// The engine hangs or broke for good, maybe because of this job. That counts
+    /// against it: the job waits again where other engines go on. Else nothing is
+    /// written, as after a crash, and the next process takes it back.
     EngineLost,
     /// The job must wait for a store that works.
     StoreFailed,

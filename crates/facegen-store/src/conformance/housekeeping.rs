@@ -38,6 +38,7 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
             generation_time: HOUR,
             stages: Stages::default(),
             pictures: Vec::new(),
+            engine: None,
         },
     };
     assert!(stores.jobs.finish(claim.fence, &success).await.unwrap());

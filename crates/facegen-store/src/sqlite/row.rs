@@ -58,11 +58,15 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         expires_at: moment("expires_at")?,
         started_at: moment("claimed_at")?,
         finished_at: moment("finished_at")?,
-        outcome: generation_ms.map(|generation_ms| Outcome {
-            generation_time: millis(generation_ms),
-            stages: stages.and_then(json).unwrap_or_default(),
-            pictures,
-        }),
+        outcome: match generation_ms {
+            Some(generation_ms) => Some(Outcome {
+                generation_time: millis(generation_ms),
+                stages: stages.and_then(json).unwrap_or_default(),
+                pictures,
+                engine: row.value("engine")?,
+            }),
+            None => None,
+        },
         removed_at: moment("removed_at")?,
     })
 }

@@ -154,6 +154,7 @@ impl Config {
             "server.max_body_megabytes must be more than four thirds of \
              face_image.max_megabytes, as photographs come in base64"
         );
+        self.engine.check()?;
         self.storage.s3.check()
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use anyhow::ensure;
 use facegen_api::{Base64Output, SystemStatus};
 use facegen_engine::DeviceChoice;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -39,6 +40,8 @@ pub(crate) struct EngineSection {
     pub(crate) models_dir: PathBuf,
     #[serde(deserialize_with = "device")]
     pub(crate) device: String,
+    #[serde(deserialize_with = "devices")]
+    pub(crate) devices: Vec<String>,
     #[serde(deserialize_with = "batch_limit")]
     pub(crate) batch_limit: u8,
     pub(crate) step_timeout_seconds: NonZeroU16,
@@ -144,8 +147,8 @@ pub(crate) struct TestingSection {
     pub(crate) abort_at: String,
     /// Only jobs with this prompt; all when empty.
     pub(crate) prompt: String,
-    /// The engine hangs at its first step.
-    pub(crate) engine_hangs: bool,
+    /// The engine of this name hangs at its first step.
+    pub(crate) engine_hangs: String,
     /// Find every picture unsafe, also without a safety checker.
     pub(crate) force_hit: bool,
 }
@@ -202,12 +205,58 @@ fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
 }
 
-/// As many pictures as there are of the requests in hand: two of two each.
+/// At least one picture; more than any engine gains from is a typing error.
 fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
-        limit @ 1..=4 => Ok(limit),
-        _ => Err(de::Error::custom("expected a number from 1 to 4")),
+        limit @ 1..=64 => Ok(limit),
+        _ => Err(de::Error::custom("expected a number from 1 to 64")),
     }
+}
+
+impl EngineSection {
+    /// The devices of all engines, one for each.
+    ///
+    /// # Errors
+    /// One of them cannot be read as a device; the section was checked for that.
+    pub(crate) fn device_choices(&self) -> Result<Vec<DeviceChoice>, String> {
+        let devices = match &self.devices[..] {
+            [] => std::slice::from_ref(&self.device),
+            devices => devices,
+        };
+        let choice = |device: &String| DeviceChoice::from_str(device);
+        devices.iter().map(choice).collect()
+    }
+
+    /// What no single value shows.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let names_none = self.devices.is_empty();
+        ensure!(
+            names_none || self.device == "auto",
+            "engine.device and engine.devices cannot both be set"
+        );
+        ensure!(
+            self.devices.iter().all(|device| device != "auto"),
+            "engine.devices names each device, auto is none"
+        );
+        // The same request makes the same picture on the same kind of device only.
+        let kind = |device: &String| device.split(':').next().unwrap_or_default().to_owned();
+        let mut kinds: Vec<String> = self.devices.iter().map(kind).collect();
+        kinds.dedup();
+        ensure!(
+            kinds.len() < 2,
+            "engine.devices must all be of one kind, as pictures depend on that"
+        );
+        Ok(())
+    }
+}
+
+/// The names of devices, checked here as that of one is.
+fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let devices = Vec::<String>::deserialize(deserializer)?;
+    for device in &devices {
+        DeviceChoice::from_str(device).map_err(de::Error::custom)?;
+    }
+    Ok(devices)
 }
 
 /// The name of a device, checked here so that the message names the setting.

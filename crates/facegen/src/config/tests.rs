@@ -95,14 +95,29 @@ fn what_cannot_be_used_is_named() {
             ["engine.device", "cuda:NUMBER"],
         ),
         (
-            "FACEGEN__ENGINE__BATCH_LIMIT",
-            "0",
-            ["engine.batch_limit", "from 1 to 4"],
+            "FACEGEN__ENGINE__DEVICES",
+            "[\"cpu\", \"gpu\"]",
+            ["engine.devices", "cuda:NUMBER"],
+        ),
+        (
+            "FACEGEN__ENGINE__DEVICES",
+            "[\"cpu\", \"cuda:0\"]",
+            ["engine.devices", "of one kind"],
+        ),
+        (
+            "FACEGEN__ENGINE__DEVICES",
+            "[\"auto\"]",
+            ["engine.devices", "auto is none"],
         ),
         (
             "FACEGEN__ENGINE__BATCH_LIMIT",
-            "5",
-            ["engine.batch_limit", "from 1 to 4"],
+            "0",
+            ["engine.batch_limit", "from 1 to 64"],
+        ),
+        (
+            "FACEGEN__ENGINE__BATCH_LIMIT",
+            "65",
+            ["engine.batch_limit", "from 1 to 64"],
         ),
         (
             "FACEGEN__SERVER__PUBLIC_URL",

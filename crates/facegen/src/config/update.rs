@@ -94,6 +94,7 @@ mod tests {
             ("SERVER__SHUTDOWN_GRACE_SECONDS", "1"),
             ("ENGINE__PRESET", "other"),
             ("ENGINE__DEVICE", "cpu"),
+            ("ENGINE__DEVICES", "[\"cpu\", \"cpu\"]"),
             ("ENGINE__BATCH_LIMIT", "2"),
             ("MODELS__ACCEPT", "[\"a\"]"),
             ("STORAGE__KEEP_PICTURES_HOURS", "1"),

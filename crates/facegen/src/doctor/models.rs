@@ -10,14 +10,23 @@ use facegen_engine::{
 
 use super::Report;
 use crate::config::Config;
-use crate::serve::load_options;
+use crate::serve::{engine_plans, load_options};
 
 /// Prints a line for the device, each component and each network's loading.
 pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
-    let options = load_options(config)?;
+    let engines = engine_plans(config)?;
+    for engine in &engines {
+        let device = engine.device.describe().map_err(Into::into);
+        let label = match engines.len() {
+            1 => "device".to_owned(),
+            _ => format!("engine {}", engine.name),
+        };
+        report.check(&label, device, Clone::clone)?;
+    }
+    // All are of one kind, so that what one of them loads all can.
+    let device = engines.first().map(|engine| engine.device);
+    let options = load_options(config, device.unwrap_or_default());
     let is_gpu = options.device.is_gpu();
-    let device = options.device.describe().map_err(Into::into);
-    report.check("device", device, Clone::clone)?;
     let preset = Preset::find(&config.engine.models_dir, &config.engine.preset);
     let Some(preset) = report.check("preset", preset.map_err(Into::into), |preset| {
         describe(preset, is_gpu)

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, GeneratedPicture, GenerationInput, GenerationOutput, GenerationRequest,
-    Photograph, RawGenerationRequest,
+    BackendError, GeneratedPicture, GenerationEvent, GenerationInput, GenerationOutput,
+    GenerationRequest, Photograph, RawGenerationRequest,
 };
-use facegen_jobs::{EngineHandle, GenerationEvent};
+use facegen_executor::EngineHandle;
 use facegen_outbound::{ImageLimits, read_image};
 
 use crate::cli::GenerateArguments;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use facegen_api::{ApiState, MetricsRenderer};
 use facegen_core::{Control, Current, SystemClock, UpdateRefused};
 use facegen_engine::can_load;
+use facegen_executor::EnginePool;
 use facegen_jobs::JobService;
 use tokio::sync::Notify;
 
@@ -25,8 +26,9 @@ pub(super) struct Controller {
     updating: Mutex<()>,
     live: Live,
     jobs: JobService,
+    engines: Arc<EnginePool>,
     status: Arc<Status>,
-    /// The engine is to be loaded anew.
+    /// The engines are to be loaded anew.
     reload: Notify,
 }
 
@@ -38,22 +40,31 @@ impl Controller {
         plan: Plan,
         live: Live,
         jobs: JobService,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Failure> {
+        let names = parts::engine_plans(&plan.config)?;
+        let engines = EnginePool::new(names.into_iter().map(|engine| engine.name));
+        let engines = Arc::new(engines);
+        Ok(Self {
             arguments,
             environment,
             plan: Current::new(plan),
             updating: Mutex::default(),
             live,
             jobs,
-            status: Arc::default(),
+            status: Arc::new(Status::new(Arc::clone(&engines))),
+            engines,
             reload: Notify::new(),
-        }
+        })
     }
 
     /// What the server runs by at this moment.
     pub(super) fn plan(&self) -> Arc<Plan> {
         self.plan.get()
+    }
+
+    /// The engines, loaded or not.
+    pub(super) fn engines(&self) -> &Arc<EnginePool> {
+        &self.engines
     }
 
     /// How ready the server is.
@@ -85,7 +96,7 @@ impl Controller {
         }
     }
 
-    /// Returns when the engine is to be loaded anew.
+    /// Returns when the engines are to be loaded again.
     pub(super) async fn reload_wanted(&self) {
         self.reload.notified().await;
     }
@@ -109,8 +120,10 @@ impl Controller {
         let next = Plan::new(config)?;
         let reload = !next.has_engine_of(&plan);
         if reload {
-            let options = parts::load_options(&next.config)?;
-            can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
+            for engine in parts::engine_plans(&next.config)? {
+                let options = parts::load_options(&next.config, engine.device);
+                can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
+            }
         }
         self.live.follow(&next)?;
         self.jobs.reconfigure(parts::jobs_config(&next.config));

@@ -30,7 +30,7 @@ mod wiring;
 mod work;
 
 pub(crate) use bucket::store as bucket_store;
-pub(crate) use parts::load_options;
+pub(crate) use parts::{engine_plans, load_options};
 pub(crate) use wiring::{PICTURES, master_key};
 
 use std::sync::Arc;
@@ -103,7 +103,7 @@ async fn serve(
     let listener = listen(&plan.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
     let connection_limits = http::limits(plan.config.server.connections_per_address);
-    let controller = Controller::new(arguments, environment, plan, live, jobs.clone());
+    let controller = Controller::new(arguments, environment, plan, live, jobs.clone())?;
     let controller = Arc::new(controller);
     let api = controller.api_state(metrics);
     let stopped = CancellationToken::new();

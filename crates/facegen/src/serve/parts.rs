@@ -1,11 +1,10 @@
 //! What requests, jobs and networks go by, made from the config.
 
 use std::num::NonZeroU16;
-use std::str::FromStr as _;
 
 use anyhow::{Context as _, Result, anyhow};
 use facegen_api::{ApiConfig, ApiSettings, Capabilities, SafetyChecking};
-use facegen_core::KeyLimits;
+use facegen_core::{EngineName, KeyLimits};
 use facegen_engine::{DeviceChoice, LoadOptions, Preset, SafetyPolicy};
 use facegen_jobs::JobsConfig;
 use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
@@ -13,15 +12,41 @@ use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};
 
-/// How the preset is loaded.
-pub(crate) fn load_options(config: &Config) -> Result<LoadOptions> {
-    Ok(LoadOptions {
+/// One engine that the config asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EnginePlan {
+    pub(crate) name: EngineName,
+    pub(crate) device: DeviceChoice,
+}
+
+/// The engines, named by their devices; further ones on the same device have a
+/// number behind it.
+pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
+    let devices = config.engine.device_choices();
+    let devices = devices.map_err(|reason| anyhow!(reason))?;
+    let plan = |(index, device): (usize, &DeviceChoice)| {
+        let earlier = devices[..index].iter().filter(|other| *other == device);
+        let name = match earlier.count() {
+            0 => device.name(),
+            earlier => format!("{}#{}", device.name(), earlier + 1),
+        };
+        EnginePlan {
+            name: EngineName::new(&name),
+            device: *device,
+        }
+    };
+    Ok(devices.iter().enumerate().map(plan).collect())
+}
+
+/// How the preset is loaded on a device.
+pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions {
+    LoadOptions {
         data_dir: config.storage.data_dir.clone(),
         accept: config.models.accept.clone(),
-        device: DeviceChoice::from_str(&config.engine.device).map_err(|reason| anyhow!(reason))?,
+        device,
         safety: safety_policy(config),
         ..LoadOptions::default()
-    })
+    }
 }
 
 /// What URLs that callers name go through.
@@ -90,7 +115,10 @@ fn megabytes(megabytes: NonZeroU16) -> usize {
 
 fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
     let policy = safety_policy(config);
-    let is_gpu = load_options(config)?.device.is_gpu();
+    // They are all of one kind.
+    let is_gpu = engine_plans(config)?
+        .iter()
+        .any(|engine| engine.device.is_gpu());
     Ok(Capabilities {
         safety_checking: if !preset.has_safety_checker() && !policy.force_hit {
             SafetyChecking::Absent

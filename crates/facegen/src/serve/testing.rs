@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
-use facegen_core::{Backend, BackendError, GenerationInput, GenerationRequest, Slot, SlotEvent};
+use facegen_core::request::PictureSize;
+use facegen_core::{
+    Backend, BackendError, Capacity, GenerationInput, GenerationRequest, Slot, SlotEvent,
+};
 use facegen_jobs::{Checkpoint, Observer};
 
 use crate::config::sections::TestingSection;
@@ -84,5 +87,9 @@ impl Backend for Hanging {
 
     fn active(&self) -> usize {
         self.0.active()
+    }
+
+    fn capacity(&self, size: PictureSize) -> Capacity {
+        self.0.capacity(size)
     }
 }

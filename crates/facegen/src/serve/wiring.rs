@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use facegen_core::{Backend, Clock, SystemClock};
+use facegen_core::{Backend, Clock, EngineName, SystemClock};
 use facegen_engine::{CandleBackend, encode_generated, encode_png};
 use facegen_jobs::{JobService, MasterKey, Observer, Ports};
 use facegen_outbound::{FolderStore, HttpWebhooks};
@@ -75,11 +75,17 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
     MasterKey::in_file(&file).context("there is no master key")
 }
 
-/// The backend as the config wants it.
-pub(super) fn backend_of(config: &Config, backend: CandleBackend) -> Box<dyn Backend> {
+/// The backend of the engine of this name, as the config wants it.
+pub(super) fn backend_of(
+    config: &Config,
+    engine: &EngineName,
+    backend: CandleBackend,
+) -> Box<dyn Backend> {
     let backend = Box::new(backend.with_batch_limit(config.engine.batch_limit.into()));
+    #[cfg(not(debug_assertions))]
+    let _ = engine;
     #[cfg(debug_assertions)]
-    if config.testing.engine_hangs {
+    if config.testing.engine_hangs == engine.as_str() {
         return Box::new(super::testing::Hanging(backend));
     }
     backend

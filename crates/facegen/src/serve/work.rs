@@ -1,16 +1,19 @@
-//! The engine: loaded, and loaded anew when that is wanted.
+//! The engines: loaded, and loaded again when that is wanted.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use facegen_core::{EngineName, EngineState, Engines};
 use facegen_engine::{LoadOptions, LoadProgress};
-use facegen_jobs::{EngineHandle, Running};
+use facegen_executor::EngineHandle;
+use facegen_jobs::Running;
 
 use super::controller::Controller;
 use super::live::Plan;
-use super::parts::load_options;
+use super::parts::{EnginePlan, engine_plans, load_options};
 use super::wiring::backend_of;
+use crate::config::sections::seconds;
 use crate::engine;
 use crate::failure::Failure;
 
@@ -20,6 +23,7 @@ pub(super) async fn until_failure(
     controller: &Controller,
     address: SocketAddr,
 ) -> Failure {
+    running.attach(Arc::clone(controller.engines()) as _);
     if let Err(failure) = begin(running, controller).await {
         return failure;
     }
@@ -28,7 +32,7 @@ pub(super) async fn until_failure(
         tokio::select! {
             () = running.engine_gone() => return gone(running),
             () = controller.reload_wanted() => {
-                if let Err(failure) = begin_anew(running, controller).await {
+                if let Err(failure) = begin_again(running, controller).await {
                     return failure;
                 }
             }
@@ -46,53 +50,109 @@ fn gone(running: &Running) -> Failure {
     ))
 }
 
-/// Replaces the engine. Jobs wait meanwhile, the one that runs starts over. A
-/// server whose models cannot be loaded goes on without: whoever repairs them
-/// can have it try again, and jobs are kept until then.
+/// Loads the models of every engine and lets them work.
+async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure> {
+    let plan = controller.plan();
+    for engine in engine_plans(&plan.config)? {
+        start(running, controller, &plan, &engine).await?;
+    }
+    controller.status().ready(plan.preset.network_count());
+    Ok(())
+}
+
+/// Replaces the engines one after the other. Jobs wait meanwhile or go to the
+/// others, those that an engine has start over. A server whose models cannot be
+/// loaded goes on without: once they are repaired they can be loaded again, and
+/// jobs are kept until then.
 ///
 /// # Errors
-/// The old engine hangs.
-async fn begin_anew(running: &Running, controller: &Controller) -> Result<(), Failure> {
+/// The old engines hang.
+async fn begin_again(running: &Running, controller: &Controller) -> Result<(), Failure> {
     tracing::info!("loading the models again");
-    // First of all nobody may hold the old engine any more: a device may not
-    // have room for two.
     controller.status().reloading();
-    running.detach().await;
-    if running.engine_hangs() {
-        return Err(Failure::EngineHangs);
-    }
-    match begin(running, controller).await {
-        Ok(()) => tracing::info!("the models are loaded again"),
-        Err(failure) => {
-            controller.status().failed();
-            let reason = failure.to_string();
-            tracing::error!(reason, "the models cannot be loaded, jobs wait");
+    let plan = controller.plan();
+    let planned = engine_plans(&plan.config)?;
+    let mut failed = false;
+    for name in controller.engines().names() {
+        if planned.iter().all(|engine| engine.name != name) && end(controller, &plan, &name).await {
+            controller.engines().forget(&name);
         }
+    }
+    for engine in &planned {
+        if !end(controller, &plan, &engine.name).await {
+            continue;
+        }
+        if let Err(failure) = start(running, controller, &plan, engine).await {
+            let (engine, reason) = (&engine.name, failure.to_string());
+            tracing::error!(%engine, reason, "models cannot be loaded");
+            failed = true;
+        }
+    }
+    if all_hang(controller) {
+        // The watch over the engines sees the same and has noted it by then.
+        running.engines_changed();
+        running.engine_gone().await;
+        return Err(gone(running));
+    }
+    if failed {
+        controller.status().failed(plan.preset.network_count());
+    } else {
+        controller.status().ready(plan.preset.network_count());
+        tracing::info!("the models are loaded again");
     }
     Ok(())
 }
 
-/// Loads the models and lets them work.
-async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure> {
-    let plan = controller.plan();
-    let networks = plan.preset.network_count();
-    let engine = load(&plan, controller).await?;
-    controller.status().ready(&engine, networks);
-    running.attach(engine);
+/// Ends an engine before it is loaded again: a device may not hold two. False
+/// when it hangs.
+async fn end(controller: &Controller, plan: &Plan, name: &EngineName) -> bool {
+    let patience = seconds(plan.config.engine.step_timeout_seconds);
+    let ended = controller.engines().end_engine(name, patience).await;
+    if ended.is_err() {
+        tracing::error!(engine = %name, "engine hangs, only a new process has its device again");
+    }
+    ended.is_ok()
+}
+
+fn all_hang(controller: &Controller) -> bool {
+    let health = controller.engines().health();
+    health
+        .iter()
+        .all(|engine| engine.state == EngineState::Hung)
+}
+
+/// Loads the models on one engine and lets it work.
+async fn start(
+    running: &Running,
+    controller: &Controller,
+    plan: &Plan,
+    engine: &EnginePlan,
+) -> Result<(), Failure> {
+    let handle = load(plan, controller, engine).await?;
+    controller.engines().insert(handle);
+    running.engines_changed();
     Ok(())
 }
 
 /// Loads the models on a thread that may block.
-async fn load(plan: &Plan, controller: &Controller) -> Result<Arc<EngineHandle>, Failure> {
+async fn load(
+    plan: &Plan,
+    controller: &Controller,
+    engine: &EnginePlan,
+) -> Result<EngineHandle, Failure> {
     let status = Arc::clone(controller.status());
     let options = LoadOptions {
         progress: LoadProgress::new(move |step| status.loading(step)),
-        ..load_options(&plan.config)?
+        ..load_options(&plan.config, engine.device)
     };
     let preset = plan.preset.clone();
-    let config = plan.config.clone();
-    let finish = move |backend| backend_of(&config, backend);
-    let loading = tokio::task::spawn_blocking(move || engine::load(preset, options, finish));
-    let engine = loading.await.context("loading the models panicked")??;
-    Ok(Arc::new(engine))
+    let (config, name) = (plan.config.clone(), engine.name.clone());
+    let load = move || {
+        let own = name.clone();
+        engine::load(&name, preset, options, move |backend| {
+            backend_of(&config, &own, backend)
+        })
+    };
+    let loading = tokio::task::spawn_blocking(load);
+    loading.await.context("loading the models panicked")?
 }

@@ -23,6 +23,7 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-vision",
         ],
     ),
+    ("facegen-executor", &["facegen-core"]),
     ("facegen-jobs", &["facegen-core"]),
     ("facegen-store", &["facegen-core"]),
     ("facegen-outbound", &["facegen-core"]),
@@ -34,6 +35,7 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-core",
             "facegen-diffusion",
             "facegen-engine",
+            "facegen-executor",
             "facegen-jobs",
             "facegen-nn",
             "facegen-outbound",
@@ -46,7 +48,10 @@ const OURS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates of ours that another may name for its tests alone.
-const FOR_TESTS: &[(&str, &str)] = &[("facegen-jobs", "facegen-store")];
+const FOR_TESTS: &[(&str, &str)] = &[
+    ("facegen-jobs", "facegen-executor"),
+    ("facegen-jobs", "facegen-store"),
+];
 
 /// External crates that only some of ours may name.
 struct Reserved {
@@ -126,6 +131,7 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         names: &["tokio*"],
         holders: &[
+            "facegen-executor",
             "facegen-jobs",
             "facegen-store",
             "facegen-outbound",

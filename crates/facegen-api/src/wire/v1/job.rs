@@ -80,6 +80,8 @@ pub(crate) struct JobBody<'a> {
     expires_at: Option<String>,
     erased_at: Option<String>,
     attempt: u32,
+    /// The engine that made the pictures, named by its device.
+    engine: Option<&'a str>,
     /// In milliseconds.
     #[schema(schema_with = foreign::stages)]
     timings: Option<Stages>,
@@ -129,6 +131,7 @@ impl<'a> JobBody<'a> {
         let job = &view.job;
         let here = job.removed_at.is_none();
         let readable = here && job.state == JobState::Succeeded && !job.has_expired(now);
+        let outcome = job.outcome.as_ref();
         let warnings = job.request.warnings().iter().chain(&job.warnings);
         let JobSummary {
             id,
@@ -148,12 +151,12 @@ impl<'a> JobBody<'a> {
             expires_at: job.expires_at.and_then(rfc3339),
             erased_at,
             attempt: job.attempt,
-            timings: job.outcome.as_ref().map(|outcome| outcome.stages),
+            engine: outcome.and_then(|outcome| outcome.engine.as_deref()),
+            timings: outcome.map(|outcome| outcome.stages),
             used: here.then(|| Used::new(job, capabilities)),
             warnings: warnings.filter(|_| here).map(String::as_str).collect(),
-            safety: job
-                .outcome
-                .iter()
+            safety: outcome
+                .into_iter()
                 .flat_map(|outcome| &outcome.pictures)
                 .filter_map(|picture| picture.safety.as_ref())
                 .collect(),

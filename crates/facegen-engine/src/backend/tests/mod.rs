@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use facegen_core::request::{RequestLimits, Scalar};
-use facegen_core::{Picture, RawGenerationRequest};
+use facegen_core::{GeneratedPicture, Picture, RawGenerationRequest};
 use facegen_vision::RgbImage;
 
 use super::*;
@@ -50,12 +50,18 @@ fn input(seed: &str) -> GenerationInput {
         ..RawGenerationRequest::default()
     };
     GenerationInput {
-        request: raw
+        spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
-            .resolve_seed(|| 0),
+            .resolve_seed(|| 0)
+            .spec,
         face: photograph(),
     }
+}
+
+/// The size of all pictures here.
+fn size() -> PictureSize {
+    PictureSize::try_from((64, 64)).unwrap()
 }
 
 /// A pipeline on a device whose memory holds the samples of so many pictures.
@@ -109,7 +115,7 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
 }
 
 /// Runs a backend until it is idle; what came of each request.
-fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<Picture>, BackendError>)> {
+fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedPicture>, BackendError>)> {
     let mut ends = Vec::new();
     while backend.active() > 0 {
         for event in backend.tick() {
@@ -142,7 +148,7 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
     }
     backend.pipeline.pictures = 1;
     assert!(backend.tick().is_empty());
-    assert_eq!(backend.batch_limit.get(), 1);
+    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
     assert_eq!(backend.tick().len(), 1, "the oldest alone");
     let together = ends(&mut backend);
     let together: Vec<_> = together.into_iter().map(|(_, end)| end.unwrap()).collect();
@@ -162,7 +168,7 @@ fn a_picture_that_memory_is_too_small_for_fails_alone() {
         panic!("{events:?}");
     };
     assert_eq!((*slot, error), (first, &BackendError::OutOfMemory));
-    assert_eq!(backend.batch_limit.get(), 1);
+    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
     let ends = ends(&mut backend);
     assert!(matches!(&ends[..], [(slot, Ok(_))] if *slot == second));
 }

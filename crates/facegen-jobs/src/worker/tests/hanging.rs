@@ -29,8 +29,6 @@ async fn open(world: &World) -> JobService {
 async fn hang(service: JobService, world: &World) {
     let running = service.start();
     let engine = world.engine();
-    // Its thread is never joined: it does not end.
-    std::mem::forget(engine.clone());
     running.attach(engine.clone());
     timeout(PATIENCE, running.engine_gone()).await.unwrap();
     assert!(running.engine_hangs());
@@ -80,7 +78,7 @@ async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
     running.attach(engine.clone());
     let poison = submit(&service, key, "poison").await.id;
     let at_it = async {
-        while engine.silence() < Duration::from_millis(100) {
+        while engine.busy_for() < Duration::from_millis(100) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -106,5 +104,5 @@ async fn waiting_for_work_is_no_silence() {
     assert!(engine.is_ready() && !running.engine_hangs());
     let job = submit(&service, key, "a person").await;
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
-    assert_eq!(engine.silence(), Duration::ZERO);
+    assert_eq!(engine.busy_for(), Duration::ZERO);
 }

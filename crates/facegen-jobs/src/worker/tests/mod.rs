@@ -7,6 +7,7 @@ mod hanging;
 #[cfg(target_os = "linux")]
 mod killed;
 mod lost;
+mod several;
 mod stopping;
 
 use std::sync::Arc;
@@ -217,7 +218,7 @@ async fn failures_tell_callers_what_they_may_know() {
         let failure = job.failure.unwrap();
         assert_eq!((failure.code, failure.message.as_str()), (code, message));
         assert_eq!(job.state, JobState::Failed);
-        assert_eq!((job.generation_time(), job.expires_at), (None, None));
+        assert_eq!((job.outcome, job.expires_at), (None, None));
     }
     let store = world.store().await;
     assert_eq!(count(&store, Count::Photos).await, 0);

@@ -7,8 +7,8 @@ use facegen_core::fake::FakeBackend;
 use facegen_store::sqlite::testing::Count;
 
 use super::*;
-use crate::engine_thread::EngineHandle;
 use crate::error::JobError;
+use facegen_executor::EngineHandle;
 
 const QUEUED: Count = Count::JobsIn("queued");
 const BROKEN: Count = Count::Crashes;

@@ -105,6 +105,24 @@ pub(crate) async fn a_lease_that_runs_out_counts_against_nobody(test: Test) {
     assert_eq!(test.claimed().await.crash_count, 0);
 }
 
+pub(crate) async fn an_engine_that_is_lost_counts_against_what_it_had(test: Test) {
+    let id = test.in_engine("poison").await;
+    let fence = |attempt| Fence { id, attempt };
+    assert!(!test.queue.break_down(fence(2), 3).await.unwrap());
+    for attempt in 1..=2 {
+        assert!(test.queue.break_down(fence(attempt), 3).await.unwrap());
+        let claim = test.claim(ClaimScope::Any).await.unwrap();
+        assert_eq!(
+            (claim.crash_count, claim.fence),
+            (attempt, fence(attempt + 1))
+        );
+    }
+    let too_often = test.queue.break_down(fence(3), 3).await.unwrap();
+    assert!(!too_often);
+    let job = test.queue.find(None, id).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Running);
+}
+
 fn why() -> Failure {
     Failure {
         code: ErrorCode::Cancelled,

@@ -92,6 +92,7 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     dying::a_death_from_inside_counts_against_all_when_the_engine_had_nothing(new().await).await;
     dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
     dying::a_lease_that_runs_out_counts_against_nobody(new().await).await;
+    dying::an_engine_that_is_lost_counts_against_what_it_had(new().await).await;
     what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
@@ -150,6 +151,7 @@ impl Test {
                 generation_time: time,
                 stages: Stages::default(),
                 pictures: vec![record()],
+                engine: Some("cuda:1".into()),
             },
         }
     }
@@ -353,7 +355,9 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
     let job = test.queue.find(None, success.id).await.unwrap().unwrap();
     assert_eq!(job.generation_time(), Some(Duration::from_millis(1_500)));
     assert_eq!(job.warnings, ["a warning"]);
-    assert_eq!(job.outcome.unwrap().pictures, [record()]);
+    let outcome = job.outcome.unwrap();
+    assert_eq!(outcome.pictures, [record()]);
+    assert_eq!(outcome.engine.as_deref(), Some("cuda:1"));
     assert_eq!(
         job.expires_at,
         Some(test.clock.now() + Duration::from_hours(24))

@@ -296,6 +296,7 @@ fn ending_paths() -> Vec<Path> {
                     generation_time: HOUR,
                     stages: Stages::default(),
                     pictures: Vec::new(),
+                    engine: None,
                 },
             };
             site.arm();

@@ -24,8 +24,8 @@ use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 
 use self::columns::{amount, claim, json, number};
 use self::statements::{
-    BACKLOG, BEFORE, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION, RELEASE,
-    TIMES, WARN,
+    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT,
+    POSITION, RELEASE, TIMES, WARN,
 };
 use super::database::Database;
 use super::error::failed;
@@ -161,6 +161,17 @@ impl JobStore for SqliteJobs {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError> {
+        let done = sqlx::query(BREAK_DOWN)
+            .bind(fence.id.get())
+            .bind(fence.attempt)
+            .bind(max_attempts)
+            .execute(&self.store.writer)
+            .await
+            .map_err(failed)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
         let (expires_at, upload, link_base) = match &success.location {
             PictureLocation::Folder { expires_at, upload } => {
@@ -178,6 +189,7 @@ impl JobStore for SqliteJobs {
             .bind(json("warnings", &success.warnings)?)
             .bind(json("stages", &success.outcome.stages)?)
             .bind(json("pictures", &Pictures::from(&success.outcome))?)
+            .bind(success.outcome.engine.as_deref())
             .bind(fence.id.get())
             .bind(fence.attempt)
             .execute(&self.store.writer)

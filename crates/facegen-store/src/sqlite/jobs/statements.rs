@@ -77,6 +77,14 @@ pub(crate) const RELEASE: &str = "
     UPDATE generations SET state = 'queued', claimed_at = NULL, lease_until = NULL
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
+/// Gives a job back whose engine is gone for good or hangs, maybe because of it,
+/// unless that has happened to it too often.
+pub(super) const BREAK_DOWN: &str = "
+    UPDATE generations
+    SET state = 'queued', claimed_at = NULL, lease_until = NULL, in_engine = 0,
+        breakdowns = breakdowns + 1
+    WHERE id = ? AND state = 'running' AND attempt = ? AND 2 * (breakdowns + 1) + kills < 2 * ?";
+
 /// Changes what a job asks for, and with it its cost.
 pub(crate) const FIT: &str = "
     UPDATE generations SET request = ?, cost = ?
@@ -88,7 +96,8 @@ pub(super) const WARN: &str =
 
 /// Ends a job with pictures.
 pub(crate) const FINISH: &str = end!(
-    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, pictures = ?
+    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, pictures = ?,
+    engine = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 

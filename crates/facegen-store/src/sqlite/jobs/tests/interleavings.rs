@@ -172,6 +172,7 @@ impl Watched {
                 generation_time: Duration::ZERO,
                 stages: Stages::default(),
                 pictures: Vec::new(),
+                engine: None,
             },
         };
         let (before, _) = self.seen[&fence.id];

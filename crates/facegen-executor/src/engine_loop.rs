@@ -5,19 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use facegen_core::{Backend, BackendError, GenerationInput, GenerationOutput, Slot, SlotEvent};
-use tokio::sync::mpsc::Receiver;
+use facegen_core::request::PictureSize;
+use facegen_core::{
+    Backend, BackendError, Capacity, GenerationInput, GenerationOutput, Slot, SlotEvent,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::error::LoadError;
-use super::generation::Job;
-use super::pulse::Pulse;
-
-/// How many jobs a backend holds at once, which bounds the memory of their
-/// conditioning. How many of them share a step is the backend's choice.
-const ADMITTED_LIMIT: usize = 8;
+use crate::error::LoadError;
+use crate::generation::Job;
+use crate::status::Status;
 
 /// How often loading is tried again before the engine gives up.
 const RELOAD_ATTEMPTS: usize = 2;
@@ -25,48 +23,53 @@ const RELOAD_ATTEMPTS: usize = 2;
 type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
 
 /// The state of an engine thread.
-pub(super) struct EngineLoop {
+pub(crate) struct EngineLoop {
     loader: Loader,
     backend: Box<dyn Backend>,
-    submitted: Receiver<Job>,
+    submitted: UnboundedReceiver<Job>,
     waiting: VecDeque<Job>,
     admitted: BTreeMap<Slot, Job>,
-    ready: Arc<AtomicBool>,
-    gone: Arc<AtomicBool>,
-    pulse: Pulse,
+    /// The size of the job that was admitted last.
+    size: PictureSize,
+    status: Arc<Status>,
 }
 
 impl EngineLoop {
     /// Loads the backend.
-    pub(super) fn load(
+    pub(crate) fn load(
         mut loader: Loader,
-        submitted: Receiver<Job>,
-        ready: Arc<AtomicBool>,
-        gone: Arc<AtomicBool>,
-        pulse: Pulse,
+        submitted: UnboundedReceiver<Job>,
+        status: Arc<Status>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
-        ready.store(true, Ordering::Release);
+        let size = PictureSize::default();
+        status.set_capacity(backend.capacity(size));
+        status.set_ready(true);
         Ok(Self {
             loader,
             backend,
             submitted,
             waiting: VecDeque::new(),
             admitted: BTreeMap::new(),
-            ready,
-            gone,
-            pulse,
+            size,
+            status,
         })
     }
 
     /// Works until the handle is dropped.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         while self.receive() {
             self.drop_abandoned();
-            self.admit_waiting();
-            self.tick();
+            match self.next_admissible() {
+                Some(job) => {
+                    let span = job.span.clone();
+                    span.in_scope(|| self.admit(job));
+                }
+                None => self.tick(),
+            }
+            self.status.set_capacity(self.backend.capacity(self.size));
         }
-        self.ready.store(false, Ordering::Release);
+        self.status.set_ready(false);
         self.requeue_admitted();
         for job in self.waiting {
             job.end(Err(BackendError::EngineStopped));
@@ -116,20 +119,15 @@ impl EngineLoop {
         }
     }
 
-    /// Admits jobs in their order, as many as may be together.
-    fn admit_waiting(&mut self) {
-        while let Some(job) = self.next_admissible() {
-            let span = job.span.clone();
-            span.in_scope(|| self.admit(job));
-        }
-    }
-
+    /// Takes the next job, if it may be together with those that are admitted
+    /// and the backend would rather have it now than move those on.
     fn next_admissible(&mut self) -> Option<Job> {
         let next = self.waiting.front()?;
+        let capacity = self.backend.capacity(next.input.spec.size());
         let has_room = !next.alone
-            && self.admitted.len() < ADMITTED_LIMIT
+            && self.admitted.len() < capacity.requests
             && self.admitted.values().all(|job| !job.alone);
-        if has_room || self.admitted.is_empty() {
+        if self.admitted.is_empty() || (has_room && self.backend.prefers_to_admit()) {
             self.waiting.pop_front()
         } else {
             None
@@ -137,6 +135,7 @@ impl EngineLoop {
     }
 
     fn admit(&mut self, job: Job) {
+        self.size = job.input.spec.size();
         match self.guarded(|backend| backend.admit(&job.input)) {
             Ok(Ok(slot)) => {
                 self.admitted.insert(slot, job);
@@ -251,7 +250,7 @@ impl EngineLoop {
     /// Replaces a backend that panicked or lost its device, in whose state
     /// nothing can be trusted.
     fn rebuild(&mut self) {
-        self.ready.store(false, Ordering::Release);
+        self.status.set_ready(false);
         self.requeue_admitted();
         // The old one has to go first: a device may not hold two.
         let broken = mem::replace(&mut self.backend, Box::new(StoppedBackend));
@@ -263,13 +262,13 @@ impl EngineLoop {
                 Ok(backend) => {
                     tracing::info!("the engine is rebuilt");
                     self.backend = backend;
-                    self.ready.store(true, Ordering::Release);
+                    self.status.set_ready(true);
                     return;
                 }
                 Err(error) => tracing::error!(attempt, error, "cannot rebuild the engine"),
             }
         }
-        self.gone.store(true, Ordering::Release);
+        self.status.set_gone();
         // Whose fault it was will not be found out any more.
         for job in mem::take(&mut self.waiting) {
             let error = match job.alone {
@@ -284,9 +283,9 @@ impl EngineLoop {
     /// panic.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
         let backend = self.backend.as_mut();
-        self.pulse.begin();
+        self.status.watchdog.begin();
         let result = catch_unwind(AssertUnwindSafe(|| call(backend)));
-        self.pulse.end();
+        self.status.watchdog.end();
         result.map_err(|_| {
             // Without its text, which may quote a prompt.
             tracing::error!("the engine panicked");
@@ -331,5 +330,9 @@ impl Backend for StoppedBackend {
 
     fn active(&self) -> usize {
         0
+    }
+
+    fn capacity(&self, _size: PictureSize) -> Capacity {
+        Capacity::of_pictures(1)
     }
 }

@@ -4,44 +4,38 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use facegen_core::{BackendError, GenerationInput, GenerationOutput};
-use tokio::sync::OwnedSemaphorePermit;
+use async_trait::async_trait;
+use facegen_core::{BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput};
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 use tracing::Span;
 
-/// What a caller learns about its request.
-#[derive(Debug)]
-pub enum GenerationEvent {
-    /// A denoising step is done. The numbers rise by one from event to event,
-    /// even if the engine had to start over in between.
-    Progress {
-        /// How many steps are done, from 1 to `steps`.
-        step: usize,
-        /// How many steps all samples of the request take together.
-        steps: usize,
-    },
-    /// The pictures are ready. Nothing follows.
-    Finished(GenerationOutput),
-    /// There will be no pictures. Nothing follows.
-    Failed(BackendError),
-}
+use crate::status::Place;
 
 /// The caller's end of a submitted request. Dropping it cancels the request.
 #[derive(Debug)]
-pub struct Generation {
+pub struct GenerationHandle {
     events: Receiver<GenerationEvent>,
+    /// Whether the engine hangs and was given up.
+    hung: watch::Receiver<bool>,
     cancelled: Arc<AtomicBool>,
     ended: bool,
 }
 
-impl Generation {
+impl GenerationHandle {
     /// The next event, `None` after the one that ends the generation.
     pub async fn next(&mut self) -> Option<GenerationEvent> {
-        let event = self.events.recv().await;
+        let event = tokio::select! {
+            biased;
+            event = self.events.recv() => event,
+            () = given_up(&mut self.hung) => {
+                Some(GenerationEvent::Failed(BackendError::EngineBroke))
+            }
+        };
         self.note(event)
     }
 
-    /// Like [`Generation::next`], for threads that may block. Panics when
+    /// Like [`GenerationHandle::next`], for threads that may block. Panics when
     /// called from async code, as tokio's blocking calls do.
     pub fn blocking_next(&mut self) -> Option<GenerationEvent> {
         let event = self.events.blocking_recv();
@@ -55,12 +49,13 @@ impl Generation {
     }
 
     /// A generation that ends with `error` at once.
-    pub(super) fn failed(error: BackendError) -> Self {
+    pub(crate) fn failed(error: BackendError) -> Self {
         let (sender, events) = mpsc::channel(1);
         // The channel is empty and has room for one.
         let _ = sender.try_send(GenerationEvent::Failed(error));
         Self {
             events,
+            hung: watch::channel(false).1,
             cancelled: Arc::default(),
             ended: false,
         }
@@ -78,6 +73,20 @@ impl Generation {
     }
 }
 
+#[async_trait]
+impl Generation for GenerationHandle {
+    async fn next(&mut self) -> Option<GenerationEvent> {
+        Self::next(self).await
+    }
+}
+
+/// Returns when the engine is given up, never if it ends before.
+async fn given_up(hung: &mut watch::Receiver<bool>) {
+    if hung.wait_for(|hung| *hung).await.is_err() {
+        std::future::pending().await
+    }
+}
+
 /// Cancels a generation. Clones cancel the same one.
 #[derive(Debug, Clone)]
 pub struct CancelHandle(Arc<AtomicBool>);
@@ -92,23 +101,27 @@ impl CancelHandle {
 
 /// The engine's end of a submitted request.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) input: GenerationInput,
+pub(crate) struct Job {
+    pub(crate) input: GenerationInput,
     /// The span in which the request was submitted.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     /// Whether this job must have the backend to itself, because it was in a
     /// tick that broke it.
-    pub(super) alone: bool,
+    pub(crate) alone: bool,
     events: Sender<GenerationEvent>,
     cancelled: Arc<AtomicBool>,
     reported_step: usize,
     /// One of the places for unfinished jobs; free again once it is dropped.
-    place: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Job {
     /// Both ends of a request.
-    pub(super) fn new(input: GenerationInput, place: OwnedSemaphorePermit) -> (Self, Generation) {
+    pub(crate) fn new(
+        input: GenerationInput,
+        place: Place,
+        hung: watch::Receiver<bool>,
+    ) -> (Self, GenerationHandle) {
         // One event for each step of each sample and one for the end: enough,
         // because no step is reported twice.
         let events = input.spec.steps() * input.spec.samples() + 1;
@@ -123,8 +136,9 @@ impl Job {
             reported_step: 0,
             place,
         };
-        let generation = Generation {
+        let generation = GenerationHandle {
             events,
+            hung,
             cancelled,
             ended: false,
         };
@@ -132,13 +146,13 @@ impl Job {
     }
 
     /// Whether nobody wants the pictures any more.
-    pub(super) fn is_abandoned(&self) -> bool {
+    pub(crate) fn is_abandoned(&self) -> bool {
         self.cancelled.load(Ordering::Acquire) || self.events.is_closed()
     }
 
     /// Reports a step, unless it was reported before a restart. The last room
     /// in the channel is kept for the end.
-    pub(super) fn progress(&mut self, step: usize, steps: usize) {
+    pub(crate) fn progress(&mut self, step: usize, steps: usize) {
         if step > self.reported_step && self.events.capacity() > 1 {
             self.reported_step = step;
             let progress = GenerationEvent::Progress { step, steps };
@@ -147,7 +161,7 @@ impl Job {
     }
 
     /// Reports the end.
-    pub(super) fn end(self, result: Result<GenerationOutput, BackendError>) {
+    pub(crate) fn end(self, result: Result<GenerationOutput, BackendError>) {
         let event = match result {
             Ok(output) => GenerationEvent::Finished(output),
             Err(error) => GenerationEvent::Failed(error),

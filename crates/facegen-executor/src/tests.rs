@@ -2,18 +2,26 @@
 
 mod device;
 mod panics;
+mod pool;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    GeneratedPicture, GenerationSpec, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+    Backend, BackendError, Capacity, EngineHealth, GeneratedPicture, GenerationEvent,
+    GenerationInput, GenerationSpec, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
 };
 
-use super::*;
+use crate::{EngineHandle, GenerationHandle};
 
 const STEPS: usize = 21;
+
+/// More requests than most tests submit, of which four share a step.
+const CAPACITY: Capacity = Capacity {
+    requests: 20,
+    pictures_per_step: 4,
+};
 
 fn input(prompt: &str) -> GenerationInput {
     let raw = RawGenerationRequest {
@@ -42,6 +50,7 @@ fn faults(
 
 /// An engine whose backends step up to four requests at once.
 fn engine(control: &FakeControl) -> EngineHandle {
+    control.set_capacity(CAPACITY);
     let control = control.clone();
     EngineHandle::spawn("engine-test", move || {
         Ok(Box::new(FakeBackend::new(&control, 4)))
@@ -51,6 +60,7 @@ fn engine(control: &FakeControl) -> EngineHandle {
 
 /// An engine whose loader succeeds once and then fails `failures` times.
 fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHandle {
+    control.set_capacity(CAPACITY);
     let (control, loads) = (control.clone(), AtomicUsize::new(0));
     EngineHandle::spawn("engine-test", move || {
         match loads.fetch_add(1, Ordering::Relaxed) {
@@ -62,7 +72,9 @@ fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHa
 }
 
 /// All events, which must end with exactly one end, and the steps reported.
-fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<GeneratedPicture>, BackendError>) {
+fn drain(
+    mut generation: GenerationHandle,
+) -> (Vec<usize>, Result<Vec<GeneratedPicture>, BackendError>) {
     let mut progress = Vec::new();
     let result = loop {
         match generation.blocking_next().unwrap() {
@@ -78,7 +90,7 @@ fn drain(mut generation: Generation) -> (Vec<usize>, Result<Vec<GeneratedPicture
     (progress, result)
 }
 
-fn result(generation: Generation) -> Result<Vec<GeneratedPicture>, BackendError> {
+fn result(generation: GenerationHandle) -> Result<Vec<GeneratedPicture>, BackendError> {
     drain(generation).1
 }
 
@@ -168,7 +180,7 @@ fn many_requests_each_get_their_own_pictures() {
     let engine = engine(&FakeControl::new());
     let prompts: Vec<String> = (0..20).map(|index| format!("prompt {index}")).collect();
     let submit = |prompt: &String| engine.submit(input(prompt));
-    let generations: Vec<Generation> = prompts.iter().map(submit).collect();
+    let generations: Vec<GenerationHandle> = prompts.iter().map(submit).collect();
     for (prompt, generation) in prompts.iter().zip(generations) {
         assert_eq!(result(generation), pictures_of(prompt));
     }
@@ -260,7 +272,9 @@ fn more_than_the_engine_takes_is_refused_at_once() {
     control.close();
     let engine = engine(&control);
     let submit = |_| engine.submit(input("one of many"));
-    let taken: Vec<Generation> = (0..UNFINISHED_LIMIT).map(submit).collect();
+    let taken: Vec<GenerationHandle> = (0..CAPACITY.requests + EngineHealth::AHEAD)
+        .map(submit)
+        .collect();
     assert_eq!(result(submit(0)), Err(BackendError::QueueFull));
     control.open();
     for generation in taken {
@@ -273,11 +287,11 @@ fn more_than_the_engine_takes_is_refused_at_once() {
 fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
     let control = FakeControl::new();
     control.close();
-    let mut engine = engine(&control);
+    let engine = engine(&control);
     let generations = ["running", "waiting"].map(|prompt| engine.submit(input(prompt)));
     assert!(control.wait_until(|counts| counts.ticks == 1));
     // What `drop` does first, so that the thread is told before its step ends.
-    engine.jobs = None;
+    engine.close();
     control.open();
     drop(engine);
     assert_eq!(
@@ -287,5 +301,56 @@ fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
     );
     for generation in generations {
         assert_eq!(result(generation), Err(BackendError::EngineStopped));
+    }
+}
+
+#[test]
+fn eight_requests_share_the_steps_of_a_backend_that_can_hold_them() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    control.set_capacity(Capacity::of_pictures(8));
+    let prompts: Vec<String> = (0..8).map(|index| format!("prompt {index}")).collect();
+    let submit = |prompt: &String| engine.submit(input(prompt));
+    let first = submit(&prompts[0]);
+    // From here on the engine knows how much its backend can hold.
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.ticks == 2));
+    let others = prompts[1..].iter().map(submit).collect::<Vec<_>>();
+    control.open();
+    let generations = [first].into_iter().chain(others);
+    for (prompt, generation) in prompts.iter().zip(generations) {
+        assert_eq!(result(generation), pictures_of(prompt));
+    }
+    let counts = control.counts();
+    assert_eq!(counts.steps, 8 * STEPS);
+    assert_eq!(
+        counts.ticks,
+        STEPS + 2,
+        "two steps were the first one's alone"
+    );
+}
+
+#[test]
+fn a_backend_is_given_no_more_than_it_can_hold_at_the_moment() {
+    let control = FakeControl::new();
+    control.close();
+    let engine = engine(&control);
+    control.set_capacity(Capacity::of_pictures(2));
+    let first = engine.submit(input("first"));
+    control.let_pass(1);
+    assert!(control.wait_until(|counts| counts.ticks == 2));
+    assert_eq!(engine.health().capacity, Capacity::of_pictures(2));
+    let [second, third] = ["second", "third"].map(|prompt| engine.submit(input(prompt)));
+    assert_eq!(
+        result(engine.submit(input("fourth"))),
+        Err(BackendError::QueueFull)
+    );
+    control.let_pass(2);
+    assert!(control.wait_until(|counts| counts.ticks == 4));
+    assert_eq!(control.counts().admitted, 2, "the third waits");
+    control.open();
+    for (prompt, generation) in [("first", first), ("second", second), ("third", third)] {
+        assert_eq!(result(generation), pictures_of(prompt));
     }
 }

@@ -1,5 +1,7 @@
 //! A device that is lost costs what a panic costs: one request, not the queue.
 
+use facegen_core::request::PictureSize;
+
 use super::*;
 
 fn lost() -> BackendError {
@@ -74,6 +76,7 @@ fn those_that_may_have_lost_it_are_told_so_when_it_stays_lost() {
 /// An engine whose backends are as CUDA is after an illegal address: each
 /// further call fails as well, until it is loaded again.
 fn engine_that_stays_lost(control: &FakeControl) -> EngineHandle {
+    control.set_capacity(CAPACITY);
     let control = control.clone();
     EngineHandle::spawn("engine-test", move || {
         let backend = FakeBackend::new(&control, 4);
@@ -119,5 +122,9 @@ impl Backend for Sticky {
 
     fn active(&self) -> usize {
         self.backend.active()
+    }
+
+    fn capacity(&self, size: PictureSize) -> Capacity {
+        self.backend.capacity(size)
     }
 }

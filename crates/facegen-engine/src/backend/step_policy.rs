@@ -1,0 +1,217 @@
+//! What a backend does next, and for which samples.
+
+use std::cmp::Reverse;
+use std::fmt::{self, Debug};
+
+use facegen_core::request::PictureSize;
+
+use crate::pipeline::SampleId;
+
+/// Chooses the next unit of work. Preparing a request, a step and decoding a
+/// picture are units of their own, of which only steps are shared.
+pub trait StepPolicy: Debug + Send {
+    /// Returns the next unit, `None` when there is nothing to do.
+    fn choose(&self, work: &Work<'_>) -> Option<Unit>;
+}
+
+/// All that a backend could do next.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The samples that it holds, in the order of their admission.
+    pub samples: &'a [SampleInfo],
+    /// Whether a request waits that could be prepared.
+    pub request_waits: bool,
+    /// Whether the last unit was a step.
+    pub stepped: bool,
+    /// How many pictures of a size can share a step.
+    pub pictures_per_step: &'a dyn Fn(PictureSize) -> usize,
+    /// Whether two samples can share a step.
+    pub can_share_step: &'a dyn Fn(SampleId, SampleId) -> bool,
+}
+
+impl Debug for Work<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Work")
+            .field("samples", &self.samples)
+            .field("request_waits", &self.request_waits)
+            .field("stepped", &self.stepped)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a policy sees of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SampleInfo {
+    /// Which sample.
+    pub id: SampleId,
+    /// The size of its picture.
+    pub size: PictureSize,
+    /// How many steps it has still to take.
+    pub steps_left: usize,
+    /// How many steps of others were done since its own last one.
+    pub waited: usize,
+}
+
+/// One unit of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unit {
+    /// Analyses the face and encodes the prompts of a request that waits.
+    Prepare,
+    /// The next step of these samples.
+    Step(Vec<SampleId>),
+    /// Turns the latents of this sample into a picture.
+    Decode(SampleId),
+}
+
+/// First in, first out: the oldest sample takes its step, together with the
+/// oldest of those that can share it.
+///
+/// After each preparation and each decoding there is a step, so that no sample
+/// waits for two of them in a row. A sample that cannot share the steps of older
+/// ones waits for [`Self::LONGEST_WAIT`] of them, and then for one step for each
+/// other sample that has waited for as long.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FirstInFirstOut;
+
+impl FirstInFirstOut {
+    /// How many steps of others a sample waits for at most before it comes first.
+    pub const LONGEST_WAIT: usize = 16;
+
+    fn step(work: &Work<'_>) -> Option<Unit> {
+        let takes_steps = |sample: &&SampleInfo| sample.steps_left > 0;
+        let mut samples: Vec<_> = work.samples.iter().filter(takes_steps).collect();
+        // The sort is stable: those that have not waited for long keep their order.
+        samples.sort_by_key(|sample| Reverse(overdue(sample)));
+        let first = samples.first()?;
+        let limit = (work.pictures_per_step)(first.size);
+        let shares = |other: &&&SampleInfo| {
+            other.id == first.id || (work.can_share_step)(first.id, other.id)
+        };
+        let batch = samples.iter().filter(shares).take(limit);
+        Some(Unit::Step(batch.map(|sample| sample.id).collect()))
+    }
+}
+
+/// For how long a sample has waited beyond what it may; 0 for the others.
+fn overdue(sample: &SampleInfo) -> usize {
+    (sample.waited + 1).saturating_sub(FirstInFirstOut::LONGEST_WAIT)
+}
+
+impl StepPolicy for FirstInFirstOut {
+    fn choose(&self, work: &Work<'_>) -> Option<Unit> {
+        let step = Self::step(work);
+        if step.is_some() && !work.stepped {
+            return step;
+        }
+        let done = work.samples.iter().find(|sample| sample.steps_left == 0);
+        match done {
+            Some(sample) => Some(Unit::Decode(sample.id)),
+            None if work.request_waits => Some(Unit::Prepare),
+            None => step,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: (u32, u32) = (64, 64);
+    const LARGE: (u32, u32) = (512, 512);
+
+    /// Samples of these sizes and steps left, and how long they have waited.
+    fn samples(all: &[((u32, u32), usize, usize)]) -> Vec<SampleInfo> {
+        let mut id = SampleId::default();
+        let sample = |&(size, steps_left, waited): &((u32, u32), usize, usize)| {
+            let own = id;
+            id = id.next();
+            SampleInfo {
+                id: own,
+                size: PictureSize::try_from(size).unwrap(),
+                steps_left,
+                waited,
+            }
+        };
+        all.iter().map(sample).collect()
+    }
+
+    /// The places of the samples of the next step, or `None`.
+    fn choose(samples: &[SampleInfo], limit: usize, stepped: bool, waits: bool) -> Option<Unit> {
+        let size = |id: SampleId| samples.iter().find(|sample| sample.id == id).unwrap().size;
+        FirstInFirstOut.choose(&Work {
+            samples,
+            request_waits: waits,
+            stepped,
+            pictures_per_step: &|_| limit,
+            can_share_step: &|one, other| size(one) == size(other),
+        })
+    }
+
+    fn step(samples: &[SampleInfo], places: &[usize]) -> Option<Unit> {
+        let ids = places.iter().map(|place| samples[*place].id);
+        Some(Unit::Step(ids.collect()))
+    }
+
+    #[test]
+    fn the_oldest_and_those_of_its_size_share_a_step() {
+        let all = samples(&[
+            (LARGE, 21, 0),
+            (SMALL, 21, 0),
+            (LARGE, 3, 0),
+            (LARGE, 21, 0),
+        ]);
+        assert_eq!(choose(&all, 8, true, false), step(&all, &[0, 2, 3]));
+        assert_eq!(choose(&all, 2, true, false), step(&all, &[0, 2]));
+        assert_eq!(choose(&[], 8, true, false), None);
+    }
+
+    #[test]
+    fn a_sample_that_has_waited_for_long_comes_first_with_those_of_its_size() {
+        let longest = FirstInFirstOut::LONGEST_WAIT;
+        let all = samples(&[
+            (LARGE, 9, 0),
+            (SMALL, 21, longest - 1),
+            (SMALL, 21, longest),
+            (SMALL, 21, 2),
+        ]);
+        assert_eq!(choose(&all, 3, true, false), step(&all, &[2, 1, 3]));
+        let all = samples(&[(LARGE, 9, 0), (SMALL, 21, longest - 2)]);
+        assert_eq!(choose(&all, 3, true, false), step(&all, &[0]));
+    }
+
+    #[test]
+    fn a_decoding_comes_after_a_step_and_before_a_preparation() {
+        let all = samples(&[(SMALL, 21, 0), (SMALL, 0, 0), (SMALL, 0, 0)]);
+        assert_eq!(choose(&all, 8, true, true), Some(Unit::Decode(all[1].id)));
+        assert_eq!(choose(&all, 8, false, true), step(&all, &[0]));
+        assert_eq!(choose(&all[..1], 8, true, true), Some(Unit::Prepare));
+        assert_eq!(choose(&all[..1], 8, false, true), step(&all, &[0]));
+        let done = &all[1..];
+        assert_eq!(choose(done, 8, false, true), Some(Unit::Decode(done[0].id)));
+    }
+
+    /// Simulates one sample a step, all of different sizes.
+    #[test]
+    fn no_sample_waits_for_longer_than_it_is_stated() {
+        let count = 5;
+        let sizes = (0..count).map(|index| ((64 + 8 * index, 64), 100, 0));
+        let mut all = samples(&sizes.collect::<Vec<_>>());
+        let longest = FirstInFirstOut::LONGEST_WAIT + count as usize;
+        while all.iter().any(|sample| sample.steps_left > 0) {
+            let Some(Unit::Step(ids)) = choose(&all, 4, true, false) else {
+                unreachable!("nothing else is to be done");
+            };
+            for sample in all.iter_mut().filter(|sample| sample.steps_left > 0) {
+                if ids.contains(&sample.id) {
+                    sample.steps_left -= 1;
+                    sample.waited = 0;
+                } else {
+                    sample.waited += 1;
+                    assert!(sample.waited <= longest, "{sample:?}");
+                }
+            }
+            all.retain(|sample| sample.steps_left > 0);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The rest of the program's end of an engine thread.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use facegen_core::{
+    Backend, BackendError, EngineHangs, EngineHealth, EngineName, EngineState, Engines,
+    GenerationInput, Submitted,
+};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::engine_loop::EngineLoop;
+use crate::error::{EngineStartError, LoadError};
+use crate::generation::{GenerationHandle, Job};
+use crate::status::Status;
+
+/// The main thread's usual size; spawned threads get a quarter of it, and the
+/// networks of a backend nest deeply.
+const STACK_BYTES: usize = 8 << 20;
+
+/// How often an engine that is to end is checked for hanging.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The rest of the program's end of an engine thread.
+///
+/// Dropping it stops the thread after the step that it is in, fails what was
+/// unfinished with [`BackendError::EngineStopped`], and waits for the thread,
+/// unless that was given up because it hangs.
+pub struct EngineHandle {
+    name: EngineName,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
+    status: Arc<Status>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EngineHandle {
+    /// Starts a thread called `name`, on which `loader` loads the backend, and
+    /// blocks until it has. The loader is kept to load another backend should
+    /// this one break.
+    ///
+    /// # Errors
+    /// The thread cannot be started, or the loader fails or panics.
+    pub fn spawn<L>(name: &str, loader: L) -> Result<Self, EngineStartError>
+    where
+        L: FnMut() -> Result<Box<dyn Backend>, LoadError> + Send + 'static,
+    {
+        let (jobs, submitted) = mpsc::unbounded_channel();
+        let (loaded, load) = std::sync::mpsc::sync_channel(1);
+        let status = Arc::new(Status::default());
+        let engine_status = Arc::clone(&status);
+        let thread = Builder::new()
+            .name(name.to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                // Whatever ends the thread, also a panic.
+                let _ended = Ended(Arc::clone(&engine_status));
+                let (engine, result) =
+                    match EngineLoop::load(Box::new(loader), submitted, engine_status) {
+                        Ok(engine) => (Some(engine), Ok(())),
+                        Err(error) => (None, Err(error)),
+                    };
+                // `spawn` waits for this.
+                let _ = loaded.send(result);
+                if let Some(engine) = engine {
+                    engine.run();
+                }
+            })
+            .map_err(EngineStartError::Thread)?;
+        load.recv()
+            .unwrap_or_else(|_| Err("the thread ended while loading".into()))
+            .map_err(EngineStartError::Load)?;
+        Ok(Self {
+            name: EngineName::new(name),
+            jobs: Mutex::new(Some(jobs)),
+            status,
+            thread: Some(thread),
+        })
+    }
+
+    /// The name of the engine.
+    #[must_use]
+    pub fn name(&self) -> &EngineName {
+        &self.name
+    }
+
+    /// Hands a request to the engine, together with the current span. Never
+    /// waits; whatever goes wrong is told by the [`GenerationHandle`].
+    pub fn submit(&self, input: GenerationInput) -> GenerationHandle {
+        let Some(place) = self.status.take_place() else {
+            return GenerationHandle::failed(BackendError::QueueFull);
+        };
+        let (job, generation) = Job::new(input, place, self.status.hung());
+        if self.state() == EngineState::Hung {
+            return GenerationHandle::failed(BackendError::EngineStopped);
+        }
+        // The places bound the channel. If it is closed the job is dropped
+        // here, and its generation reports that the engine stopped.
+        if let Some(jobs) = self.lock_jobs().as_ref() {
+            let _ = jobs.send(job);
+        }
+        generation
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn health(&self) -> EngineHealth {
+        EngineHealth {
+            name: self.name.clone(),
+            state: self.state(),
+            capacity: self.status.capacity(),
+        }
+    }
+
+    /// How many more requests the engine takes.
+    pub(crate) fn free_places(&self) -> usize {
+        self.status.free_places()
+    }
+
+    /// The state of the engine.
+    #[must_use]
+    pub fn state(&self) -> EngineState {
+        self.status.state()
+    }
+
+    /// Whether a backend is loaded: false while it is rebuilt after a panic or
+    /// the loss of its device, and for good when it could not be.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state() == EngineState::Ready
+    }
+
+    /// Whether no backend will be loaded any more: the one that broke could
+    /// not be rebuilt, the thread is at its end, or it was given up.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.state().is_final()
+    }
+
+    /// How long the backend has been at one call, such as a denoising step,
+    /// without a sign of life. Loading another backend after a panic is none.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        self.status.watchdog.busy_for()
+    }
+
+    /// Gives the engine up if it has been at one call for longer than
+    /// `patience`. True when that happens, once.
+    pub fn give_up_after(&self, patience: Duration) -> bool {
+        self.status.give_up_after(patience)
+    }
+
+    /// Ends the engine, as [`Engines::end`] does.
+    ///
+    /// # Errors
+    /// It hangs.
+    pub async fn end(&self, patience: Duration) -> Result<(), EngineHangs> {
+        self.close();
+        let mut ended = self.status.ended();
+        loop {
+            self.give_up_after(patience);
+            if self.state() == EngineState::Hung {
+                return Err(EngineHangs);
+            }
+            // One whose backend is being loaded again takes its time.
+            let end = ended.wait_for(|ended| *ended);
+            if timeout(POLL_INTERVAL, end).await.is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes no more requests; the thread ends after the step that it is in.
+    pub(crate) fn close(&self) {
+        *self.lock_jobs() = None;
+    }
+
+    fn lock_jobs(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Job>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Engines for EngineHandle {
+    fn submit(&self, input: GenerationInput) -> Option<Submitted> {
+        let takes_requests = !self.is_gone();
+        takes_requests.then(|| Submitted {
+            engine: self.name.clone(),
+            generation: Box::new(Self::submit(self, input)),
+        })
+    }
+
+    fn health(&self) -> Vec<EngineHealth> {
+        vec![Self::health(self)]
+    }
+
+    fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName> {
+        let gives_up = self.give_up_after(patience);
+        gives_up.then(|| self.name.clone()).into_iter().collect()
+    }
+
+    async fn end(&self, patience: Duration) -> Result<(), EngineHangs> {
+        Self::end(self, patience).await
+    }
+}
+
+impl Drop for EngineHandle {
+    fn drop(&mut self) {
+        self.close();
+        if self.state() == EngineState::Hung {
+            // Its thread never ends, and must not hold whoever drops this.
+            return;
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the engine thread panicked");
+        }
+    }
+}
+
+impl fmt::Debug for EngineHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("EngineHandle")
+            .field("name", &self.name)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Notes the end of the thread when it is dropped.
+struct Ended(Arc<Status>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set_ended();
+    }
+}

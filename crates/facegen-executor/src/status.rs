@@ -1,0 +1,128 @@
+//! What an engine thread and the rest of the program know of each other.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use facegen_core::{Capacity, EngineHealth, EngineState};
+use tokio::sync::watch;
+
+use crate::watchdog::Watchdog;
+
+/// The state of one engine, shared by its thread and its handle.
+#[derive(Debug)]
+pub(crate) struct Status {
+    ready: AtomicBool,
+    gone: AtomicBool,
+    hung: watch::Sender<bool>,
+    ended: watch::Sender<bool>,
+    capacity: Mutex<Capacity>,
+    /// How many requests were submitted and have not ended.
+    unfinished: AtomicUsize,
+    pub(crate) watchdog: Watchdog,
+}
+
+impl Default for Status {
+    /// An engine whose backend is not loaded yet.
+    fn default() -> Self {
+        Self {
+            ready: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            hung: watch::Sender::new(false),
+            ended: watch::Sender::new(false),
+            capacity: Mutex::new(Capacity::of_pictures(1)),
+            unfinished: AtomicUsize::new(0),
+            watchdog: Watchdog::default(),
+        }
+    }
+}
+
+impl Status {
+    /// Notes whether a backend is loaded.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Notes that no backend will be loaded any more.
+    pub(crate) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// Notes that the thread is at its end.
+    pub(crate) fn set_ended(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Gives the engine up if it has been at one call for longer than
+    /// `patience`. True when that happens, once.
+    pub(crate) fn give_up_after(&self, patience: Duration) -> bool {
+        let gives_up = !self.state().is_final() && self.watchdog.busy_for() > patience;
+        if gives_up {
+            self.hung.send_replace(true);
+        }
+        gives_up
+    }
+
+    /// Tells when the engine is given up.
+    pub(crate) fn hung(&self) -> watch::Receiver<bool> {
+        self.hung.subscribe()
+    }
+
+    /// Tells when the thread has ended.
+    pub(crate) fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
+    }
+
+    /// Notes how much the backend can do at once.
+    pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more requests the engine takes.
+    pub(crate) fn free_places(&self) -> usize {
+        self.limit()
+            .saturating_sub(self.unfinished.load(Ordering::Acquire))
+    }
+
+    /// Takes one of the places for unfinished requests, if there is any: as
+    /// many as the backend can hold, and those that may wait.
+    pub(crate) fn take_place(self: &Arc<Self>) -> Option<Place> {
+        let limit = self.limit();
+        let taken =
+            self.unfinished
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |unfinished| {
+                    (unfinished < limit).then_some(unfinished + 1)
+                });
+        taken.is_ok().then(|| Place(Arc::clone(self)))
+    }
+
+    fn limit(&self) -> usize {
+        self.capacity().requests + EngineHealth::AHEAD
+    }
+
+    pub(crate) fn state(&self) -> EngineState {
+        if *self.hung.borrow() {
+            EngineState::Hung
+        } else if *self.ended.borrow() || self.gone.load(Ordering::Acquire) {
+            EngineState::Gone
+        } else if self.ready.load(Ordering::Acquire) {
+            EngineState::Ready
+        } else {
+            EngineState::Loading
+        }
+    }
+}
+
+/// One of the places for unfinished requests; free again once it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Status>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.unfinished.fetch_sub(1, Ordering::AcqRel);
+    }
+}
