@@ -55,7 +55,7 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         finished_at: moment("finished_at")?,
         stages: stages.and_then(json),
         verdicts: json(verdicts.unwrap_or("[]")).ok_or_else(|| unreadable("verdicts"))?,
-        engine: row.try_get("engine")?,
+        engine: row.value("engine")?,
         removed_at: moment("removed_at")?,
     })
 }
