@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use facegen_core::Timestamp;
 use facegen_core::fake::requests::{inline, with_webhook};
 use facegen_core::job::{JobId, Stages};
 use facegen_core::key::KeyId;
 use facegen_core::store::{ClaimScope, PictureLocation, QueueLimits, Stores, Success, WorkerId};
+use facegen_core::{EngineName, Timestamp};
 
 use super::{Fresh, START, key, new_job};
 
@@ -37,6 +37,7 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
         warnings: Vec::new(),
         stages: Stages::default(),
         verdicts: Vec::new(),
+        engine: EngineName::new("cpu"),
     };
     assert!(stores.jobs.finish(claim.fence, &success).await.unwrap());
     claim.job.id
