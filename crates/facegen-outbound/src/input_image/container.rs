@@ -38,7 +38,7 @@ pub(super) fn read_webp(
             let Some(length) = length.filter(|length| *length <= limits.max_bytes) else {
                 return Err(InputImageError::Damaged(error));
             };
-            cut_off::read_rows(&mended, length, warnings, |file| {
+            cut_off::read_rows(&mended, length, outline.is_lossy(), warnings, |file| {
                 read(file, ImageFormat::WebP, limits, cost)
             })
         }

@@ -1,9 +1,11 @@
 //! Reads what there is of a WebP file that ends early.
 //!
-//! Its decoder gives all pixels or none. So what is missing is made up, once and
-//! again in another way: rows that come out the same were read from what is
-//! there. Each pixel depends on those above it only, so that all of them precede
-//! the first row that differs.
+//! Its decoder gives all pixels or none. So what is missing is made up, once with
+//! bits that are not set, and again with some that are: rows that come out the
+//! same were read from what is there. A symbol that is the same in both cases,
+//! of a prefix code or of an arithmetic one, is the same in all. Each pixel
+//! depends on those above it only, so that all of them precede the first row that
+//! differs. Only lossy blocks change rows above them, by smoothing their edges.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
@@ -12,6 +14,14 @@ use super::{Decoded, InputImageError, Warning, Warnings, rgb};
 
 /// How many bytes are made up before they repeat.
 const BLOCK: usize = 4096;
+
+/// The rows of a lossy block, and how many above it its smoothing reaches, that of
+/// the smaller planes of colour included.
+const BLOCK_ROWS: usize = 16;
+const SMOOTHED: usize = 9;
+
+/// How many bytes of bits that are set come first, except in the first way.
+const ONES: usize = 8;
 
 /// How many ways of making up are tried until two of them can be decoded. All
 /// keep to few bits that are set, which stand for short symbols: there must be
@@ -25,21 +35,23 @@ pub(super) fn announced_length(bytes: &[u8]) -> Option<usize> {
     (length > bytes.len()).then_some(length)
 }
 
-/// Reads the rows that are there of a file that should be so long; `read`
-/// decodes a whole one.
+/// Reads the rows that are there of a file that should be so long, lossy or not;
+/// `read` decodes a whole one.
 ///
 /// # Errors
 /// There is no row, or the decoder refuses whatever is made up.
 pub(super) fn read_rows(
     bytes: &[u8],
     length: usize,
+    is_lossy: bool,
     warnings: &mut Warnings,
     read: impl Fn(Padded<'_>) -> Result<Decoded, InputImageError>,
 ) -> Result<Decoded, InputImageError> {
     let mut before: Option<Vec<u64>> = None;
     for way in 0..WAYS {
         let block = made_up(way);
-        let mut decoded = match read(Padded::new(bytes, &block, length)) {
+        let ones = if way == 0 { 0 } else { ONES };
+        let mut decoded = match read(Padded::new(bytes, ones, &block, length)) {
             Ok(decoded) => decoded,
             Err(InputImageError::Damaged(_)) => continue,
             Err(error) => return Err(error),
@@ -50,7 +62,10 @@ pub(super) fn read_rows(
             continue;
         };
         let is_same = |(row, before): &(&u64, &u64)| row == before;
-        let same = rows.iter().zip(before).take_while(is_same).count();
+        let mut same = rows.iter().zip(before).take_while(is_same).count();
+        if is_lossy && same < rows.len() {
+            same = (same - same % BLOCK_ROWS).saturating_sub(SMOOTHED);
+        }
         if same == 0 {
             break;
         }
@@ -92,15 +107,17 @@ fn made_up(way: u32) -> [u8; BLOCK] {
 #[derive(Debug)]
 pub(super) struct Padded<'b> {
     bytes: &'b [u8],
+    ones: usize,
     block: &'b [u8; BLOCK],
     length: usize,
     place: usize,
 }
 
 impl<'b> Padded<'b> {
-    fn new(bytes: &'b [u8], block: &'b [u8; BLOCK], length: usize) -> Self {
+    fn new(bytes: &'b [u8], ones: usize, block: &'b [u8; BLOCK], length: usize) -> Self {
         Self {
             bytes,
+            ones,
             block,
             length,
             place: 0,
@@ -110,8 +127,10 @@ impl<'b> Padded<'b> {
     /// What comes next, at least one byte unless it is the end.
     fn rest(&self) -> &'b [u8] {
         let left = self.length.saturating_sub(self.place);
+        let behind = self.place.saturating_sub(self.bytes.len());
         let rest = match self.bytes.get(self.place..) {
             Some(rest) if !rest.is_empty() => rest,
+            _ if behind < self.ones => &[u8::MAX; ONES][..self.ones - behind],
             _ => &self.block[self.place % BLOCK..],
         };
         &rest[..rest.len().min(left)]
@@ -159,8 +178,8 @@ mod tests {
     #[test]
     fn a_file_is_as_long_as_it_says_and_no_two_ways_share_a_byte_with_the_first() {
         let blocks = [made_up(0), made_up(1), made_up(2)];
-        let mut read = blocks.iter().map(|block| {
-            let mut file = Padded::new(b"RIFF", block, 10_000);
+        let mut read = blocks.iter().zip([0, 8, 8]).map(|(block, ones)| {
+            let mut file = Padded::new(b"RIFF", ones, block, 10_000);
             let mut all = Vec::new();
             file.read_to_end(&mut all).unwrap();
             file.seek(SeekFrom::Start(9_998)).unwrap();
@@ -175,6 +194,7 @@ mod tests {
             assert_eq!((file.len(), &file[..4]), (10_000, b"RIFF".as_slice()));
         }
         assert!(first[4..].iter().all(|byte| *byte == 0));
+        assert_eq!(&second[4..12], &[u8::MAX; 8]);
         assert!(second[4..].iter().all(|byte| *byte != 0));
         assert_ne!(second, third);
     }

@@ -9,6 +9,9 @@ pub(super) const RGB: usize = 3;
 /// What missing pixels show.
 pub(super) const MISSING: u8 = 128;
 
+/// How far apart the rows are that come first of an interlaced GIF.
+const INTERLACED: usize = 8;
+
 /// The transparency of a pixel that a decoder has not written.
 const UNSEEN: u8 = 1;
 
@@ -61,22 +64,29 @@ pub(super) fn read_partly(decoder: impl ImageDecoder) -> Result<(Vec<u8>, bool),
     Ok((bytes, is_whole))
 }
 
-/// Makes pixels grey that have not been seen. In an interlaced picture a row
-/// stands for those below it until they come. `None` when all are missing.
+/// Makes pixels grey that have not been seen. In an interlaced picture one stands
+/// for those below it until they come. `None` when all are missing.
 fn fill_missing(rgba: &mut [u8], width: usize) -> Option<()> {
     let is_missing = |row: &[u8]| row.chunks_exact(4).all(|pixel| pixel[3] == UNSEEN);
     let stride = width * 4;
     let last = rgba
         .chunks_exact(stride)
         .rposition(|row| !is_missing(row))?;
-    for row in 0..rgba.len() / stride {
-        let start = row * stride;
-        if row > 0 && row < last && is_missing(&rgba[start..][..stride]) {
-            rgba.copy_within(start - stride..start, start);
+    let mut before = rgba.chunks_exact(stride).take(last);
+    let copied = if before.any(is_missing) {
+        last + INTERLACED
+    } else {
+        0
+    };
+    for place in (0..rgba.len()).step_by(4) {
+        if rgba[place + 3] != UNSEEN {
+            continue;
         }
-        let pixels = rgba[start..][..stride].chunks_exact_mut(4);
-        let unseen = pixels.filter(|pixel| pixel[3] == UNSEEN);
-        unseen.for_each(|pixel| pixel.copy_from_slice(&[MISSING, MISSING, MISSING, u8::MAX]));
+        if (1..copied).contains(&(place / stride)) {
+            rgba.copy_within(place - stride..place - stride + 4, place);
+        } else {
+            rgba[place..place + 4].copy_from_slice(&[MISSING, MISSING, MISSING, u8::MAX]);
+        }
     }
     Some(())
 }

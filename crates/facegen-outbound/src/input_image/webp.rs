@@ -122,6 +122,11 @@ impl<'b> Outline<'b> {
         fits && !self.is_broken
     }
 
+    /// Whether a frame is lossy.
+    pub(super) fn is_lossy(&self) -> bool {
+        self.lossy.is_some()
+    }
+
     /// The most bytes that the decoder takes beside all pixels.
     pub(super) fn bytes_for_codes(&self) -> u64 {
         self.codes
