@@ -48,6 +48,10 @@ impl EngineHandle {
     where
         L: FnMut() -> Result<Box<dyn Backend>, LoadError> + Send + 'static,
     {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the places bound it, and how many there are may change"
+        )]
         let (jobs, submitted) = mpsc::unbounded_channel();
         let (loaded, load) = std::sync::mpsc::sync_channel(1);
         let status = Arc::new(Status::default());

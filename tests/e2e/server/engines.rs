@@ -25,8 +25,11 @@ fn submit(server: &Server, seeds: std::ops::Range<u32>) -> Result<Vec<u64>> {
     seeds.map(submit).collect()
 }
 
+/// How many jobs each engine made.
+type OfEngines = BTreeMap<String, usize>;
+
 /// The pictures of jobs, and how many each engine made.
-fn results(server: &Server, ids: &[u64]) -> Result<(Vec<Vec<u8>>, BTreeMap<String, usize>)> {
+fn results(server: &Server, ids: &[u64]) -> Result<(Vec<Vec<u8>>, OfEngines)> {
     let mut pictures = Vec::new();
     let mut engines = BTreeMap::new();
     for id in ids {

@@ -22,6 +22,7 @@ pub fn raw(prompt: &str) -> RawGenerationRequest {
 /// # Panics
 /// It cannot be parsed.
 #[must_use]
+#[expect(clippy::unwrap_used, reason = "tests may panic")]
 pub fn parse(raw: RawGenerationRequest) -> GenerationRequest {
     raw.parse(&RequestLimits::default())
         .unwrap()

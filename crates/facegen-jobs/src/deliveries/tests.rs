@@ -54,7 +54,7 @@ fn webhooks(first: bool) -> DeliveryFilter {
 
 async fn until(store: &Rows, sql: Count, wanted: i64) {
     let poll = async {
-        while count(&store, sql).await != wanted {
+        while count(store, sql).await != wanted {
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -231,18 +231,14 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     let job = submit(&service, key, "a person").await;
     service.cancel(key, job.id).await.unwrap();
     let store = world.store().await;
+    let deliveries = store.stores().deliveries;
     let claim = async || {
         let now = world.clock.now();
-        let deliveries = store.stores().deliveries;
         let reclaim = deliveries.reclaim_expired(DeliveryKind::Webhook, &[], now);
         reclaim.await.unwrap();
         for first in [true, false] {
             let line = webhooks(first);
-            let claimed = store
-                .stores()
-                .deliveries
-                .claim(&line, &worker(), now, now + LEASE)
-                .await;
+            let claimed = deliveries.claim(&line, &worker(), now, now + LEASE).await;
             if let Some(claimed) = claimed.unwrap() {
                 return claimed;
             }
@@ -255,38 +251,18 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     world.clock.advance(LEASE + Duration::from_secs(1));
     let sender = claim().await;
     let now = world.clock.now();
-    store
-        .stores()
-        .deliveries
-        .finish(&sender, None, now)
-        .await
-        .unwrap();
+    deliveries.finish(&sender, None, now).await.unwrap();
 
     assert!(matches!(replay(&lost.name).await, Replay::Queued(_)));
     assert_eq!(replay(&lost.name).await, Replay::Busy);
     let again = claim().await;
     assert_eq!((again.attempt, again.attempt_since_asked), (3, 1));
     for former in [&lost, &sender] {
-        store
-            .stores()
-            .deliveries
-            .finish(former, None, now)
-            .await
-            .unwrap();
-        store
-            .stores()
-            .deliveries
-            .postpone(former, "late", now)
-            .await
-            .unwrap();
-        store.stores().deliveries.release(former).await.unwrap();
+        deliveries.finish(former, None, now).await.unwrap();
+        deliveries.postpone(former, "late", now).await.unwrap();
+        deliveries.release(former).await.unwrap();
         assert_eq!(count(&store, RUNNING).await, 1);
     }
-    store
-        .stores()
-        .deliveries
-        .finish(&again, None, now)
-        .await
-        .unwrap();
+    deliveries.finish(&again, None, now).await.unwrap();
     assert_eq!(count(&store, DELIVERED).await, 1);
 }

@@ -1,6 +1,8 @@
 //! A second look at a database, for the tests of other crates: what is in its
 //! rows, and rows as only a fault or a dead process leaves them.
 
+#![expect(clippy::expect_used, reason = "tests may panic")]
+
 use std::path::Path;
 
 use facegen_core::Timestamp;

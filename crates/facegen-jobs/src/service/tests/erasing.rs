@@ -53,7 +53,7 @@ async fn marks_left(world: &World, store: &Rows) -> Vec<&'static str> {
 async fn told(store: &Rows) {
     let ended = Count::DeliveriesIn("delivered");
     let poll = async {
-        while count(&store, ended).await != 1 {
+        while count(store, ended).await != 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

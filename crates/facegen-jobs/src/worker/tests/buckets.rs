@@ -30,7 +30,7 @@ async fn made(service: &JobService, key: KeyId, prompt: &str) -> Job {
 
 async fn until(store: &Rows, sql: Count, wanted: i64) {
     let poll = async {
-        while count(&store, sql).await != wanted {
+        while count(store, sql).await != wanted {
             sleep(Duration::from_millis(5)).await;
         }
     };

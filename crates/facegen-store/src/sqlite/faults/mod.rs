@@ -213,6 +213,7 @@ fn paths() -> Vec<Path> {
     paths
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn queue_paths() -> Vec<Path> {
     vec![
         path!("insert", site, {
@@ -281,6 +282,7 @@ fn queue_paths() -> Vec<Path> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn ending_paths() -> Vec<Path> {
     vec![
         path!("finish", site, {
@@ -347,6 +349,7 @@ fn ending_paths() -> Vec<Path> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn delivery_paths() -> Vec<Path> {
     vec![
         path!("claim a delivery", site, {

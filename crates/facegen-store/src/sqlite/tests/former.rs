@@ -52,7 +52,8 @@ async fn its_jobs_are_what_they_were_and_go_on() {
     assert!(erased.removed_at.is_some());
 
     let nameless = WorkerId::new("");
-    assert_eq!(stores.jobs.workers().await.unwrap(), [nameless.clone()]);
+    let workers = stores.jobs.workers().await.unwrap();
+    assert_eq!(workers, std::slice::from_ref(&nameless));
     let dead = DeadWorkers::Worker {
         id: nameless,
         death: Death::Unknown,
