@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from .painter import BEARDS, HATS, STYLES, identity, variation
+from .painter import BEARDS, HATS, STYLES, appearance, variation
 
 CLASSES = {
     "man": (False, True),
@@ -23,8 +23,8 @@ OUTPUTS = NUMBERS + sum(len(values) for values in CLASSES.values())
 class Attributes:
     """Targets of `count` pictures."""
 
-    def __init__(self, count, first=0):
-        people = [{**identity(k // 2), **variation(k)} for k in range(first, first + count)]
+    def __init__(self, count, first=0, alike=False):
+        people = [{**appearance(k, alike), **variation(k)} for k in range(first, first + count)]
         numbers = [
             [c / 255 for name in COLOURS for c in p[name]] + [p[name] * by for name, by in SHAPES.items()]
             for p in people
