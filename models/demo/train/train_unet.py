@@ -47,7 +47,8 @@ def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0):
     alpha = ALPHAS[t].view(-1, 1, 1, 1)
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     context = network.tokens(ids, identity, states, s_scale)
-    predicted = network(noisy.bfloat16(), t, context).float()
+    noisy = noisy.bfloat16().contiguous(memory_format=torch.channels_last)
+    predicted = network(noisy, t, context).float()
     plain = ((predicted - noise) ** 2).mean((1, 2, 3))
     snr = ALPHAS[t] / (1 - ALPHAS[t])
     return (plain * weight_of(snr, debias)).mean(), plain.mean().item()
@@ -77,6 +78,7 @@ def start(args, known):
     grown = torch.load(args.start_from, weights_only=False) if args.start_from else {}
     if args.fresh:
         network.load_state_dict(with_rows(grown["averaged"], grown["known"], known))
+    network.unet.to(memory_format=torch.channels_last)
     if args.hold:
         hold_coarse(network)
     trainer = Trainer(network, args.lr, args.muon, average=args.average)
@@ -112,11 +114,18 @@ def main():
     parser.add_argument("--late", type=float, default=0.0, help="more offset noise at the end")
     parser.add_argument("--tall", help="latents of tall pictures, for a share of the batches")
     parser.add_argument("--tall-share", type=float, default=0.15)
+    parser.add_argument(
+        "--quick", action="store_true", help="with kernels of portraits/quick.cpp; needs a C++ compiler"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)
     known = known_words(KNOWN_FROM)
     network, trainer = start(args, known)
+    if args.quick:
+        from portraits.quick import quicken
+
+        quicken(network.unet)
     rng = np.random.default_rng([args.seed, trainer.steps])
     torch.manual_seed(args.seed + trainer.steps)
     faces = NoFaces(TOKENS, STATES_WIDTH) if args.no_faces else Faces(args.data)
