@@ -44,8 +44,8 @@ def training():
 
     import train_unet
     import train_vae
-    from portraits.attributes import OUTPUTS, Attributes
-    from portraits.augment import augmented
+    from portraits.attributes import OUTPUTS, Attributes, tones
+    from portraits.augment import augmented, relit
     from portraits.batches import Batches, NoFaces, known_words
     from portraits.embedder import Embedder, contrast
     from portraits.muon import Trainer
@@ -70,7 +70,9 @@ def training():
     faces = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     embedder, head, attributes = Embedder(), torch.nn.Linear(512, OUTPUTS), Attributes(PICTURES)
     at = np.array([0, 2, 4, 1, 3, 5])
-    embeddings = embedder(augmented(faces[at], rng) * 2 - 1)
+    seen = relit(faces[at], rng, pairs=True)
+    assert tones(seen).shape == (PICTURES, 6)
+    embeddings = embedder(augmented(seen, rng, light=False) * 2 - 1)
     loss = attributes.loss(head(embeddings), at)[0] + contrast(embeddings)
     loss.backward()
     assert torch.isfinite(loss) and embedder.linear.weight.grad.abs().sum() > 0
