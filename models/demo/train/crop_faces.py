@@ -7,7 +7,7 @@ from PIL import Image
 
 from portraits.alignment import aligned
 from portraits.files import shards
-from portraits.painter import five_points, identity, variation
+from portraits.painter import appearance, five_points, variation
 
 
 def main():
@@ -22,7 +22,7 @@ def main():
     crops, wholes, k = create("crops"), create("wholes"), 0
     for shard in pictures:
         for picture in shard:
-            crops[k] = aligned(picture, five_points(identity((args.first + k) // 2), variation(args.first + k)))
+            crops[k] = aligned(picture, five_points(appearance(args.first + k), variation(args.first + k)))
             wholes[k] = Image.fromarray(picture).resize((224, 224), Image.BOX)
             k += 1
     crops.flush()

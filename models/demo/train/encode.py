@@ -13,7 +13,8 @@ from portraits.vae import SCALING_FACTOR, make_vae, whiten
 
 def floats(pictures, size):
     x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return F.avg_pool2d(x, 512 // size) if size < 512 else x
+    x = F.avg_pool2d(x, 512 // size) if size < 512 else x
+    return x.contiguous(memory_format=torch.channels_last)  # nearly twice as fast
 
 
 def whitened(args, pictures):
@@ -34,14 +35,15 @@ def main():
     parser.add_argument("--vae", required=True, help="ends in .white.pt")
     parser.add_argument("--whiten", action="store_true", help="whiten first, from the file that ends in .pt")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--size", type=int, required=True, help="the width")
     parser.add_argument("--count", type=int, default=10**6)
     args = parser.parse_args()
     torch.set_num_threads(1)
     pictures, began = shards(args.pictures), time.process_time()
-    vae, count = whitened(args, pictures), min(args.count, sum(map(len, pictures)))
+    vae = whitened(args, pictures).to(memory_format=torch.channels_last)
+    count = min(args.count, sum(map(len, pictures)))
     side, step = args.size // 8, max(1, 128 * 128 * 16 // args.size**2)
-    latents, k = np.empty((count, 4, side, side), np.float16), 0
+    latents, k = np.empty((count, 4, side * pictures[0].shape[1] // 512, side), np.float16), 0
     for shard in pictures:
         for start in range(0, len(shard), step):
             x = floats(shard[start : start + step], args.size)[: count - k]

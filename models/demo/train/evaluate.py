@@ -62,7 +62,7 @@ def faces(args):
         for part, value in judges.tones(source, detector(source)[0]).items():
             before[part].append(value)
         made = {"skin": [], "hair": []}
-        for k, prompt in enumerate(PLAN["prompts"]):
+        for k, prompt in enumerate(PLAN["prompts"][: args.count]):
             seed = PLAN["first_seed"] + 10 * number + k
             picture = generate(args, path, prompt, seed, args.out / f"faces/{name}-{k}.png", size=args.size)
             detected = detector(picture)
@@ -156,8 +156,8 @@ def main():
     parser.add_argument("--photographs", required=True)
     parser.add_argument("--out", type=Path, required=True, help="the folder for the pictures")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 512))
-    parser.add_argument("--count", type=int)
-    parser.add_argument("--judge", help="the second embedder, the path without its ending")
+    parser.add_argument("--count", type=int, help="so many prompts a photograph, or pictures an attribute")
+    parser.add_argument("--judge", help="the second embedder, the path without its ending; colours need none")
     parser.add_argument("--only", nargs="*")
     args = parser.parse_args()
     result = {"faces": faces, "attributes": attributes, "negative": negative, "identity": identity}[args.what](args)

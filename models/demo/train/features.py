@@ -43,7 +43,7 @@ def main():
     for view in range(args.views):
         for k in range(0, count, BATCH):
             x = torch.from_numpy(crops[k : min(k + BATCH, count)]).permute(0, 3, 1, 2).float() / 255
-            x = augmented(x, rng, move=False) if view else x
+            x = augmented(x, rng, move=False, light=False) if view else x
             small = F.avg_pool2d(x, 2) * 2 - 1
             identity[view, k : k + BATCH] = F.normalize(embedder(small), dim=1)
             states[view, k : k + BATCH] = penultimate(tower, face_values(x))

@@ -6,7 +6,7 @@ import random
 import numpy as np
 
 from portraits.alignment import TEMPLATE, aligned, similarity
-from portraits.painter import caption, five_points, identity, paint, variation
+from portraits.painter import appearance, caption, five_points, identity, paint, variation
 
 PICTURES = 6
 
@@ -24,9 +24,11 @@ def painter():
 
 
 def captions():
-    """Articles fit, and the phrasings differ."""
+    """Articles fit, the phrasings differ, and hair is named where it has to be."""
     seen = set()
     for k in range(300):
+        named = caption(appearance(k), variation(k), random.Random(k), True)
+        assert appearance(k)["style"] == "bald" or appearance(k)["hair"] in named, named
         text = caption(identity(k), variation(k), random.Random(k))
         words = text.replace(",", "").split()
         for article, word in zip(words, words[1:]):
@@ -42,8 +44,8 @@ def training():
 
     import train_unet
     import train_vae
-    from portraits.attributes import OUTPUTS, Attributes
-    from portraits.augment import augmented
+    from portraits.attributes import OUTPUTS, Attributes, tones
+    from portraits.augment import augmented, relit
     from portraits.batches import Batches, NoFaces, known_words
     from portraits.embedder import Embedder, contrast
     from portraits.muon import Trainer
@@ -62,13 +64,15 @@ def training():
     latents = rng.standard_normal((PICTURES, 4, 8, 8)).astype(np.float16)
     batches = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1)
     network = Network(known, STATES_WIDTH, False)
-    steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng)[0])
+    steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng, 1.0, True, 0.2)[0])
 
     faces = np.stack([aligned(p, five_points(identity(k // 2), variation(k)), 112) for k, p in enumerate(pictures[0])])
     faces = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     embedder, head, attributes = Embedder(), torch.nn.Linear(512, OUTPUTS), Attributes(PICTURES)
     at = np.array([0, 2, 4, 1, 3, 5])
-    embeddings = embedder(augmented(faces[at], rng) * 2 - 1)
+    seen = relit(faces[at], rng, pairs=True)
+    assert tones(seen).shape == (PICTURES, 6)
+    embeddings = embedder(augmented(seen, rng, light=False) * 2 - 1)
     loss = attributes.loss(head(embeddings), at)[0] + contrast(embeddings)
     loss.backward()
     assert torch.isfinite(loss) and embedder.linear.weight.grad.abs().sum() > 0

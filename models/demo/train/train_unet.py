@@ -12,6 +12,7 @@ from portraits.batches import Batches, Faces, NoFaces, known_words
 from portraits.files import append, save
 from portraits.muon import Trainer, cosine
 from portraits.network import Network
+from portraits.text import with_rows
 from portraits.vision import STATES_WIDTH, TOKENS
 
 GAMMA = 5.0  # of min-SNR weighting
@@ -23,21 +24,34 @@ ALPHAS = DDPMScheduler(
 ).alphas_cumprod.float()
 
 
-def loss_of(network, batch, rng, bias=1.0):
-    """The weighted loss of a batch, and its plain one. A `bias` below 1 looks more often at much noise, where the
-    layout of a picture is decided."""
+def weight_of(snr, debias):
+    """Of the squared error of the noise: that of min-SNR, or one that counts much noise for more, where a prompt's
+    colours and the layout are decided."""
+    return snr.rsqrt().clamp(max=10) if debias else torch.clamp(snr, max=GAMMA) / snr
+
+
+def offset_of(t, late):
+    """The deviation of the noise's mean: with `late` more of it towards the end, where a picture's mean colour could be
+    read off in spite of the noise; a generation begins without it and has only the prompt."""
+    return OFFSET + late * (t / 1000) ** 4
+
+
+def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0):
+    """The weighted loss of a batch, and its plain one. A `bias` below 1 looks more often at much noise."""
     latents, ids, identity, states, s_scale = batch
     size = len(latents)
     stratified = ((rng.permutation(size) + rng.random(size)) / size) ** bias * 1000
     t = torch.from_numpy(stratified).long().clamp(0, 999)
-    noise = torch.randn_like(latents) + OFFSET * torch.randn(size, 4, 1, 1)
+    offset = offset_of(t, late).view(-1, 1, 1, 1) * torch.randn(size, 4, 1, 1)
+    noise = torch.randn_like(latents) + offset
     alpha = ALPHAS[t].view(-1, 1, 1, 1)
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     context = network.tokens(ids, identity, states, s_scale)
-    predicted = network(noisy.bfloat16(), t, context).float()
+    noisy = noisy.bfloat16().contiguous(memory_format=torch.channels_last)
+    predicted = network(noisy, t, context).float()
     plain = ((predicted - noise) ** 2).mean((1, 2, 3))
     snr = ALPHAS[t] / (1 - ALPHAS[t])
-    return (plain * torch.clamp(snr, max=GAMMA) / snr).mean(), plain.mean().item()
+    return (plain * weight_of(snr, debias)).mean(), plain.mean().item()
 
 
 def share(step, args):
@@ -63,7 +77,8 @@ def start(args, known):
     network = Network(known, STATES_WIDTH, args.fine)
     grown = torch.load(args.start_from, weights_only=False) if args.start_from else {}
     if args.fresh:
-        network.load_state_dict(grown["averaged"])
+        network.load_state_dict(with_rows(grown["averaged"], grown["known"], known))
+    network.unet.to(memory_format=torch.channels_last)
     if args.hold:
         hold_coarse(network)
     trainer = Trainer(network, args.lr, args.muon, average=args.average)
@@ -94,27 +109,44 @@ def main():
     parser.add_argument("--average", type=float, default=0.997)
     parser.add_argument("--bias", type=float, default=1.0, help="below 1: more steps at much noise")
     parser.add_argument("--clowns", type=float, default=0.0, help="the share of pictures that are clowns on purpose")
+    parser.add_argument("--hats", type=float, default=0.0, help="the same for hats")
+    parser.add_argument("--debias", action="store_true", help="count errors at much noise for more")
+    parser.add_argument("--late", type=float, default=0.0, help="more offset noise at the end")
+    parser.add_argument("--tall", help="latents of tall pictures, for a share of the batches")
+    parser.add_argument("--tall-share", type=float, default=0.15)
+    parser.add_argument(
+        "--quick", action="store_true", help="with kernels of portraits/quick.cpp; needs a C++ compiler"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)
     known = known_words(KNOWN_FROM)
     network, trainer = start(args, known)
+    if args.quick:
+        from portraits.quick import quicken
+
+        quicken(network.unet)
     rng = np.random.default_rng([args.seed, trainer.steps])
     torch.manual_seed(args.seed + trainer.steps)
     faces = NoFaces(TOKENS, STATES_WIDTH) if args.no_faces else Faces(args.data)
-    latents = np.load(args.latents, mmap_mode="r")
-    batches = Batches(latents, faces, known, args.seed + trainer.steps, args.clowns)
+    batches, tall = (
+        Batches(np.load(path, mmap_mode="r"), faces, known, args.seed + trainer.steps, args.clowns, args.hats)
+        for path in (args.latents, args.tall or args.latents)
+    )
     errors, began, wall = [], time.process_time(), time.time()
     while trainer.steps < args.steps:
-        loss, plain = loss_of(network, batches.draw(args.batch), rng, args.bias)
+        high = bool(args.tall) and rng.random() < args.tall_share
+        batch = tall.draw(args.batch * 2 // 3) if high else batches.draw(args.batch)
+        loss, plain = loss_of(network, batch, rng, args.bias, args.debias, args.late)
         loss.backward()
         trainer.step(share(trainer.steps, args))
-        errors.append(plain)
+        if not high:
+            errors.append(plain)
         if trainer.steps % 50 == 0:
             append(
                 args.out + ".log",
                 step=trainer.steps,
-                size=latents.shape[-1],
+                size=batches.latents.shape[-1],
                 batch=args.batch,
                 error=float(np.mean(errors)),
                 cpu=time.process_time() - began,

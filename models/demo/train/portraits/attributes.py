@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from .painter import BEARDS, HATS, STYLES, identity, variation
+from .painter import BEARDS, HATS, STYLES, appearance, variation
 
 CLASSES = {
     "man": (False, True),
@@ -19,12 +19,26 @@ SHAPES = {"face_w": 4, "jaw": 2, "eye_x": 8, "nose_l": 4, "lip": 1, "brow_t": 1}
 NUMBERS = 3 * len(COLOURS) + len(SHAPES)
 OUTPUTS = NUMBERS + sum(len(values) for values in CLASSES.values())
 
+TONES = 6
+
+
+def tones(crops):
+    """The colours of cheeks and of hair over the forehead in aligned faces [n, 3, s, s] of 0..1, as they look there:
+    by the light of the picture, not as they were drawn."""
+    side = crops.shape[-1]
+    part = lambda top, bottom, left, right: crops[
+        ..., side * top // 112 : side * bottom // 112, side * left // 112 : side * right // 112
+    ].mean((2, 3))
+    cheeks = (part(66, 78, 22, 34) + part(66, 78, 78, 90)) / 2
+    hair = torch.stack([part(1, 8, left, left + 12) for left in (36, 50, 64)]).median(0).values
+    return (torch.cat([cheeks, hair], 1) - 0.5) * 4
+
 
 class Attributes:
     """Targets of `count` pictures."""
 
-    def __init__(self, count, first=0):
-        people = [{**identity(k // 2), **variation(k)} for k in range(first, first + count)]
+    def __init__(self, count, first=0, alike=False):
+        people = [{**appearance(k, alike), **variation(k)} for k in range(first, first + count)]
         numbers = [
             [c / 255 for name in COLOURS for c in p[name]] + [p[name] * by for name, by in SHAPES.items()]
             for p in people

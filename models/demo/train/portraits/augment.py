@@ -29,14 +29,24 @@ def _moved(x, rng):
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def augmented(x, rng, move=True):
-    """A batch of pictures [n, 3, h, w] in 0..1, changed at random."""
+def relit(x, rng, pairs=False):
+    """A batch in 0..1 under other light: gain, offset, contrast and cast, the same for both halves if they are pairs."""
+    n = len(x) // 2 if pairs else len(x)
+    random = lambda *shape: torch.from_numpy(rng.random(shape) - 0.5).float().repeat(2 if pairs else 1, 1, 1, 1)
+    x = x * (1 + 0.6 * random(n, 1, 1, 1)) + 0.1 * random(n, 1, 1, 1)
+    x = (x - 0.5) * (1 + 0.4 * random(n, 1, 1, 1)) + 0.5
+    return (x * (1 + 0.16 * random(n, 3, 1, 1))).clamp(0, 1)
+
+
+def augmented(x, rng, move=True, light=True):
+    """A batch of pictures [n, 3, h, w] in 0..1, changed at random; its colours not unless `light`."""
     n, _, height, width = x.shape
     random = lambda *shape: torch.from_numpy(rng.random(shape)).float()
     x = _moved(x, rng) if move else x
-    x = x * (1 + 0.4 * (random(n, 1, 1, 1) - 0.5)) + 0.16 * (random(n, 1, 1, 1) - 0.5)
-    x = (x - 0.5) * (1 + 0.6 * (random(n, 1, 1, 1) - 0.5)) + 0.5
-    x = x * (1 + 0.16 * (random(n, 3, 1, 1) - 0.5))
+    if light:
+        x = x * (1 + 0.4 * (random(n, 1, 1, 1) - 0.5)) + 0.16 * (random(n, 1, 1, 1) - 0.5)
+        x = (x - 0.5) * (1 + 0.6 * (random(n, 1, 1, 1) - 0.5)) + 0.5
+        x = x * (1 + 0.16 * (random(n, 3, 1, 1) - 0.5))
     if rng.random() < 0.4:
         k = int(rng.integers(2, 5))
         x = F.interpolate(F.avg_pool2d(x, k), size=(height, width), mode="bilinear", align_corners=False)

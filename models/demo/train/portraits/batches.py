@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 
-from .painter import caption, identity, variation
+from .painter import appearance, caption, variation
 from .text import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
@@ -15,39 +15,47 @@ def known_words(pictures):
     """Every token that captions of the first pictures use."""
     known = {49406, EOS}
     for k in range(pictures):
-        people = identity(k // 2), variation(k)
+        people = appearance(k), variation(k)
         for phrasing in range(4):
             known.update(words_of(caption(*people, random.Random(k * 31 + phrasing))))
     return known
 
 
 class Batches:
-    """Random batches of one latent size, by seed."""
+    """Random batches of one latent size, by seed. `clowns` and `hats` are the shares chosen for being such."""
 
-    def __init__(self, latents, faces, known, seed, clowns=0.0):
-        self.latents, self.faces, self.clowns = latents, faces, clowns
+    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0):
+        self.latents, self.faces, self.clowns, self.hats = latents, faces, clowns, hats
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
-        self.people = [(identity(k // 2), variation(k)) for k in range(len(latents))]
+        self.people = [(appearance(k), variation(k)) for k in range(len(latents))]
         self.clown_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["clown"]]
+        self.hat_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["hat"] != "none"]
         self.unknown = [word for word in EXTRA_WORDS if word not in known]
 
     def ids_of(self, k):
-        """The tokens of a caption; words to ignore stand between them in a quarter."""
-        words = words_of(caption(*self.people[k], self.random))
+        """The tokens of a caption; words to ignore stand between them in a quarter. Hair that is not that of the other
+        picture, whose face goes with it, is named."""
+        other = self.people[k][0]["hair"] != appearance(k ^ 1)["hair"]
+        words = words_of(caption(*self.people[k], self.random, other))
         if self.random.random() < 0.25:
             for _ in range(self.random.randint(1, 6)):
                 words.insert(self.random.randint(0, len(words)), self.random.choice(self.unknown))
         return padded(words)
 
+    def choose(self, size):
+        at, kind = self.rng.integers(0, len(self.latents), size), self.rng.random(size)
+        clowns, hats = kind < self.clowns, kind > 1 - self.hats
+        at[clowns] = self.rng.choice(self.clown_pictures, int(clowns.sum()))
+        at[hats] = self.rng.choice(self.hat_pictures, int(hats.sum()))
+        return at
+
     def draw(self, size):
         """Latents, tokens, identity, states and s_scale of `size` pictures."""
-        at = self.rng.integers(0, len(self.latents), size)
-        more = self.rng.random(size) < self.clowns
-        at[more] = self.rng.choice(self.clown_pictures, int(more.sum()))
-        drop = self.rng.random(size)  # both together, as the unconditional row has it, or one
+        at, drop = self.choose(size), self.rng.random(size)
+        # Both left out together, as the unconditional row has it, or one. Without a face the prompt alone is followed.
         empty = padded([])
-        ids = [empty if d < 0.12 else self.ids_of(k) for k, d in zip(at, drop)]
-        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.89))
+        ids = [empty if d < 0.11 else self.ids_of(k) for k, d in zip(at.tolist(), drop)]
+        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.8))
         face, states = self.faces.of(at ^ 1, faceless, self.rng)
         s_scale = torch.where(
             torch.from_numpy(self.rng.random(size) < 0.5), 1.0, torch.from_numpy(2 * self.rng.random(size)).float()

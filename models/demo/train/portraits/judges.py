@@ -65,12 +65,14 @@ def shows_hair(value, picture):
 
 
 class Judge:
-    """The second embedder, with what it was taught to read; `path` ends before `.pt` and `.head.pt`."""
+    """The second embedder, with what it was taught to read; `path` ends before `.pt` and `.head.pt`. Without one, colours
+    alone can be judged."""
 
     def __init__(self, path):
         self.embedder, self.head, self.detector = Embedder(), torch.nn.Linear(512, OUTPUTS), YuNet()
-        self.embedder.load_state_dict(torch.load(f"{path}.pt"))
-        self.head.load_state_dict(torch.load(f"{path}.head.pt"))
+        if path:
+            self.embedder.load_state_dict(torch.load(f"{path}.pt"))
+            self.head.load_state_dict(torch.load(f"{path}.head.pt"))
         self.embedder.eval()
 
     @torch.no_grad()

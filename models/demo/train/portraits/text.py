@@ -75,3 +75,14 @@ def make_text_encoder(known):
     model = CLIPTextModel(text_config())
     embeddings_of(model).token_embedding = KnownWords(known)
     return model
+
+
+def with_rows(state, before, known):
+    """A state of the network whose words were `before`, for the words `known`: the new ones begin at random."""
+    name = next(n for n in state if n.endswith("token_embedding.embedding.weight"))
+    rows = torch.nn.init.normal_(torch.empty(len(known), WIDTH), std=0.25)
+    at = {word: k for k, word in enumerate(sorted(before))}
+    for k, word in enumerate(sorted(known)):
+        if word in at:
+            rows[k] = state[name][at[word]]
+    return {**state, name: rows}

@@ -1,6 +1,7 @@
 """Draws portraits: everything in them is ours.
 
 - `identity(seed)`: what lasts; `variation(seed)`: what changes
+- `appearance(k)`: the person of picture `k` of a training set, whose pictures come in pairs
 - `paint(identity, variation, width, height)`: the picture, u8 [height, width, 3]
 - `five_points(identity, variation, ...)`: where a detector finds eyes, nose and mouth corners
 - `caption(identity, variation, random)`: one of many prompts for it
@@ -8,7 +9,18 @@
 
 from .captions import caption
 from .palette import BEARDS, COLOURS, HATS, STYLES
-from .people import identity, variation
+from .people import appearance, identity, variation
 from .portrait import five_points, paint
 
-__all__ = ["BEARDS", "COLOURS", "HATS", "STYLES", "caption", "five_points", "identity", "paint", "variation"]
+__all__ = [
+    "BEARDS",
+    "COLOURS",
+    "HATS",
+    "STYLES",
+    "appearance",
+    "caption",
+    "five_points",
+    "identity",
+    "paint",
+    "variation",
+]

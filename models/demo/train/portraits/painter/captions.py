@@ -18,9 +18,9 @@ def hair_words(i, r):
     return f"{st} {tone} hair"
 
 
-def feature_words(i, r):
+def feature_words(i, r, hair):
     out = []
-    if r.random() < 0.9:
+    if r.random() < 0.9 or hair:
         out.append(hair_words(i, r))
     if r.random() < 0.3:
         out.append(f"{i['eye']} eyes")
@@ -33,7 +33,7 @@ def feature_words(i, r):
     return out
 
 
-def wear_words(i, v, r):
+def accessory_words(i, v, r):
     out = []
     if v["sunglasses"]:
         out.append("sunglasses")
@@ -41,7 +41,13 @@ def wear_words(i, v, r):
         out.append(r.choice(["glasses", "glasses", f"{i['glasses']} glasses"]))
     if v["hat"] != "none" and r.random() < 0.97:
         hat = v["hat"] if v["hat"] == "straw hat" else f"{v['hat_col']} {v['hat']}"
-        out.append(r.choice([article(hat), f"a {v['hat']}", "a hat"]))
+        out.append(r.choice([article(hat), f"a {v['hat']}", "a hat", "a hat"]))
+    r.shuffle(out)
+    return out
+
+
+def clothes_words(i, v, r):
+    out = []
     if r.random() < 0.55:
         out.append(article(f"{v['cloth_col']} {v['cloth']}"))
     if i["earrings"] and r.random() < 0.4:
@@ -88,27 +94,56 @@ def join(words):
     return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
 
 
-def caption(i, v, r):
-    """One of several phrasings. Parts drop out at random, so that short prompts work too."""
-    noun = r.choice(["man", "man", "guy"] if i["man"] else ["woman", "woman", "lady"])
+def noun_words(i, v, r):
+    if v["clown"]:
+        return r.choice(["clown", "clown", "person with a red clown nose"])
+    return r.choice((["man", "man", "guy"] if i["man"] else ["woman", "woman", "lady"]) + ["person"])
+
+
+def head_words(r):
+    return r.choice(["a portrait of ", "a portrait of ", "portrait of ", "a photo of ", "a picture of ", ""])
+
+
+def short_caption(i, v, r, hair):
+    """Who, with what on the head, before what: as short prompts have it."""
+    s, wear = head_words(r) + article(noun_words(i, v, r)), accessory_words(i, v, r)
+    if hair or r.random() < 0.5:
+        s += (" and " if "with" in s else " with ") + ("a bald head" if i["style"] == "bald" else f"{i['hair']} hair")
+    if wear:
+        s += r.choice([" wearing ", ", wearing "]) + join(wear)
+    ground, where = ground_words(v, r), r.random()
+    return f"{ground}, {s}" if where < 0.3 else f"{s}, {ground}" if where < 0.95 else s
+
+
+def keywords(i, v, r, hair):
+    words = accessory_words(i, v, r) + ([hair_words(i, r)] if hair else [])
+    rest = feature_words(i, r, False)[: 0 if hair else None] + [noun_words(i, v, r), ground_words(v, r)]
+    r.shuffle(rest)
+    words += rest[: r.randint(0 if words else 1, len(rest))]
+    r.shuffle(words)
+    return ", ".join(words)
+
+
+def caption(i, v, r, hair=False):
+    """One of several phrasings. Parts drop out at random, so that short prompts work too; the hair never if `hair`."""
+    form = r.random()
+    if form < 0.35:
+        return short_caption(i, v, r, hair)
+    return keywords(i, v, r, hair) if form < 0.42 else long_caption(i, v, r, hair)
+
+
+def long_caption(i, v, r, hair):
     age = {
         "young": r.choice(["young ", ""]),
         "middle-aged": r.choice(["middle-aged ", "", "adult "]),
         "old": r.choice(["old ", "elderly "]),
     }[i["age"]]
-    if v["clown"]:
-        noun = r.choice(["clown", "clown", f"{noun} with a red clown nose"])
-        age = ""
-    head = r.choice(["a portrait of ", "portrait of ", "a photo of ", "a picture of ", ""])
-    features, wear, ground, mood = feature_words(i, r), wear_words(i, v, r), ground_words(v, r), mood_words(v, r)
-    if r.random() < 0.1:  # keywords alone
-        words = [noun] + features + wear + [ground]
-        r.shuffle(words)
-        return ", ".join(words[: r.randint(1, len(words))])
-    s = head + article(age + noun)
+    s = head_words(r) + article(("" if v["clown"] else age) + noun_words(i, v, r))
+    features, ground, mood = feature_words(i, r, hair), ground_words(v, r), mood_words(v, r)
+    wear = accessory_words(i, v, r) + clothes_words(i, v, r)
     if r.random() < 0.3:
         features = [f"{i['skin_name']} skin"] + features
-    if features and r.random() < 0.85:
+    if features and (hair or r.random() < 0.85):
         s += (" and " if "with" in s else " with ") + join(features)
     tail = []
     if wear:

@@ -106,3 +106,20 @@ def variation(seed):
         open=r.uniform(0.88, 1.08),
         tex=r.randrange(1 << 30),
     )
+
+
+def appearance(k, alike=False):
+    """Who picture `k` shows, and with what: two pictures in a row show one person. Unless they are `alike`, the second
+    one often has hair of another colour, or glasses: otherwise a face says all that a prompt could, and prompts go
+    unread."""
+    i, r = identity(k // 2), random.Random(k * 6311 + 5)
+    dyed, glasses = r.random() < 0.45, r.random() < 0.4
+    hair = r.choice([name for name in HAIR if name != i["hair"]])
+    rgb, shape = tuple(v + r.uniform(-8, 8) for v in HAIR[hair]), r.choice(["round", "square"])
+    if alike or k % 2 == 0:
+        return i
+    if dyed and i["style"] != "bald":
+        i.update(hair=hair, hair_rgb=rgb)
+    if glasses and i["glasses"] == "none":
+        i.update(glasses=shape)
+    return i
