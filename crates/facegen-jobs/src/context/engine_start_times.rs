@@ -15,14 +15,14 @@ use facegen_core::{Clock, EngineName};
 /// When a job last left each engine, by the monotonic clock as all moments here.
 /// Clones are the same moments.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<HashMap<EngineName, Duration>>>);
+pub(crate) struct EngineStartTimes(Arc<Mutex<HashMap<EngineName, Duration>>>);
 
-impl Turns {
+impl EngineStartTimes {
     /// A job is submitted to this engine now.
-    pub(crate) fn submit(&self, engine: &EngineName, clock: &Arc<dyn Clock>) -> Turn {
-        Turn {
+    pub(crate) fn submit(&self, engine: &EngineName, clock: &Arc<dyn Clock>) -> EngineStart {
+        EngineStart {
             engine: engine.clone(),
-            turns: self.clone(),
+            times: self.clone(),
             submitted: clock.monotonic(),
             clock: Arc::clone(clock),
             began: None,
@@ -43,15 +43,15 @@ impl Turns {
 }
 
 /// One job's time in the engine, which it leaves when this is dropped.
-pub(crate) struct Turn {
+pub(crate) struct EngineStart {
     engine: EngineName,
-    turns: Turns,
+    times: EngineStartTimes,
     clock: Arc<dyn Clock>,
     submitted: Duration,
     began: Option<Duration>,
 }
 
-impl Turn {
+impl EngineStart {
     /// Which engine.
     pub(crate) fn engine(&self) -> &EngineName {
         &self.engine
@@ -61,16 +61,16 @@ impl Turn {
     /// of which decides.
     pub(crate) fn began(&mut self) -> Duration {
         let begins = || {
-            let left = self.turns.last_left(&self.engine).unwrap_or(self.submitted);
+            let left = self.times.last_left(&self.engine).unwrap_or(self.submitted);
             self.submitted.max(left)
         };
         *self.began.get_or_insert_with(begins)
     }
 }
 
-impl Drop for Turn {
+impl Drop for EngineStart {
     fn drop(&mut self) {
-        self.turns.left(&self.engine, self.clock.monotonic());
+        self.times.left(&self.engine, self.clock.monotonic());
     }
 }
 
@@ -86,12 +86,13 @@ mod tests {
 
     /// Two jobs that are submitted one second after the other, and the clock
     /// of both, another second later.
-    fn two() -> (Turn, Turn, ManualClock) {
+    fn two() -> (EngineStart, EngineStart, ManualClock) {
         let clock = ManualClock::new();
-        let (turns, port): (_, Arc<dyn Clock>) = (Turns::default(), Arc::new(clock.clone()));
-        let first = turns.submit(&engine(0), &port);
+        let (times, port): (_, Arc<dyn Clock>) =
+            (EngineStartTimes::default(), Arc::new(clock.clone()));
+        let first = times.submit(&engine(0), &port);
         clock.advance(Duration::from_secs(1));
-        let second = turns.submit(&engine(0), &port);
+        let second = times.submit(&engine(0), &port);
         clock.advance(Duration::from_secs(1));
         (first, second, clock)
     }
@@ -102,10 +103,10 @@ mod tests {
         assert_eq!(first.began(), clock.monotonic() - Duration::from_secs(2));
         clock.advance(Duration::from_secs(1));
         assert_eq!(first.began(), clock.monotonic() - Duration::from_secs(3));
-        let (turns, port) = (first.turns.clone(), Arc::clone(&first.clock));
+        let (times, port) = (first.times.clone(), Arc::clone(&first.clock));
         drop(first);
         clock.advance(Duration::from_secs(1));
-        assert_eq!(turns.submit(&engine(0), &port).began(), clock.monotonic());
+        assert_eq!(times.submit(&engine(0), &port).began(), clock.monotonic());
     }
 
     #[test]
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn what_leaves_another_engine_is_no_reason_to_wait() {
         let (first, _second, clock) = two();
-        let mut other = first.turns.submit(&engine(1), &first.clock);
+        let mut other = first.times.submit(&engine(1), &first.clock);
         let submitted = clock.monotonic();
         clock.advance(Duration::from_secs(1));
         drop(first);

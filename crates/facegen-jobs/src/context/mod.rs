@@ -30,19 +30,19 @@ use crate::metrics;
 use crate::ports::{JobsConfig, Ports};
 use engine_places::EnginePlaces;
 use engine_slot::EngineSlot;
-use engine_start_times::Turns;
-use photo_cache::Photographs;
+use engine_start_times::EngineStartTimes;
+use photo_cache::PhotoCache;
 use readers::Readers;
-use running_jobs::InHand;
+use running_jobs::RunningJobs;
 use throughput::Throughput;
 
 /// How many photographs are decoded at once: each may need a few hundred
 /// megabytes.
 const DECODED_AT_ONCE: usize = 2;
 
-/// How many of the latest successes tell the pace of an engine that has not
+/// How many of the latest successes give the throughput of an engine that has not
 /// worked yet.
-const PACE_MEMORY: u32 = 20;
+const REMEMBERED_JOBS: u32 = 20;
 
 /// What the service, the worker and the upkeep share.
 pub(crate) struct Shared {
@@ -53,17 +53,17 @@ pub(crate) struct Shared {
     pub(crate) worker: WorkerId,
     pub(crate) keys: Keys,
     pub(crate) buckets: Buckets,
-    pub(crate) photographs: Photographs,
+    pub(crate) photo_cache: PhotoCache,
     pub(crate) readers: Readers,
-    pub(crate) in_hand: InHand,
-    pub(crate) turns: Turns,
+    pub(crate) running_jobs: RunningJobs,
+    pub(crate) engine_start_times: EngineStartTimes,
     pub(crate) engine: EngineSlot,
     /// For the jobs that are with the engine, or decode their photographs for
     /// it; first come, first served.
     pub(crate) engine_places: EnginePlaces,
     /// The engine hangs.
     pub(crate) engine_hung: CancellationToken,
-    pace: Mutex<Throughput>,
+    throughput: Mutex<Throughput>,
     /// No job is taken in or claimed any more.
     pub(crate) draining: CancellationToken,
     /// No job will end any more, except by being cancelled.
@@ -78,7 +78,7 @@ impl Shared {
         ports: Ports,
         stores: Stores,
     ) -> Result<Self, StoreError> {
-        let pace = Throughput::from_times(&stores.jobs.latest_times(PACE_MEMORY).await?);
+        let throughput = Throughput::from_times(&stores.jobs.latest_times(REMEMBERED_JOBS).await?);
         metrics::describe();
         let shared = Self {
             keys: Keys::new(Arc::clone(&stores.keys), Arc::clone(&ports.clock)),
@@ -92,14 +92,14 @@ impl Shared {
             config: Current::new(config),
             ports,
             stores,
-            photographs: Photographs::default(),
+            photo_cache: PhotoCache::default(),
             readers: Readers::default(),
-            in_hand: InHand::default(),
-            turns: Turns::default(),
+            running_jobs: RunningJobs::default(),
+            engine_start_times: EngineStartTimes::default(),
             engine: EngineSlot::default(),
             engine_places: EnginePlaces::default(),
             engine_hung: CancellationToken::new(),
-            pace: Mutex::new(pace),
+            throughput: Mutex::new(pace),
             draining: CancellationToken::new(),
             stopped: CancellationToken::new(),
             decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
@@ -165,7 +165,7 @@ impl Shared {
     /// Tells whoever waits that a job has ended, once that is written.
     pub(crate) fn tell_end(&self, job: &Job) {
         metrics::job_ended(job.state);
-        self.photographs.forget(&job.file_prefix);
+        self.photo_cache.forget(&job.file_prefix);
         self.publish(Event::JobEnded(job.id));
         if job.request.delivery.webhook.is_some() {
             self.publish(Event::DeliveryDue(DeliveryKind::Webhook));
@@ -187,9 +187,11 @@ impl Shared {
         self.config.set(config);
     }
 
-    /// The measured pace.
-    pub(crate) fn pace(&self) -> MutexGuard<'_, Throughput> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The measured throughput.
+    pub(crate) fn throughput(&self) -> MutexGuard<'_, Throughput> {
+        self.throughput
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,9 +15,9 @@ const KEPT_BYTES: usize = 64 << 20;
 
 /// A few decoded photographs in memory.
 #[derive(Default)]
-pub(crate) struct Photographs(Mutex<HashMap<FilePrefix, Photograph>>);
+pub(crate) struct PhotoCache(Mutex<HashMap<FilePrefix, Photograph>>);
 
-impl Photographs {
+impl PhotoCache {
     /// Keeps the photograph of this job if there is room. The oldest ones are
     /// the ones that are needed first, so none gives way.
     pub(crate) fn keep(&self, job: FilePrefix, photograph: Photograph) {

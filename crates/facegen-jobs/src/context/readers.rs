@@ -91,7 +91,7 @@ impl Reader {
                 drop(permit.split(rest));
             }
         }
-        let pieces = Box::new(Held {
+        let pieces = Box::new(RunningJob {
             pieces,
             _reader: self,
         });
@@ -100,19 +100,19 @@ impl Reader {
 }
 
 /// An object with its room.
-struct Held {
+struct RunningJob {
     pieces: Box<dyn ObjectPieces>,
     _reader: Reader,
 }
 
 #[async_trait]
-impl ObjectPieces for Held {
+impl ObjectPieces for RunningJob {
     async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
         self.pieces.next().await
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for RunningJob {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.fmt(formatter)
     }

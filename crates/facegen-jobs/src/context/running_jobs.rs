@@ -10,7 +10,7 @@ use facegen_core::store::Fence;
 
 /// The jobs that this process works on. Clones are the same list.
 #[derive(Clone, Default)]
-pub(crate) struct InHand(Arc<Mutex<HashMap<JobId, Entry>>>);
+pub(crate) struct RunningJobs(Arc<Mutex<HashMap<JobId, Entry>>>);
 
 struct Entry {
     attempt: u32,
@@ -22,10 +22,10 @@ struct Entry {
     cancelled: CancellationToken,
 }
 
-impl InHand {
+impl RunningJobs {
     /// Enters a job, for as long as the result lives. Its photograph may have
     /// to be fetched.
-    pub(crate) fn enter(&self, fence: Fence, cost: u64, fetching: bool) -> Held {
+    pub(crate) fn enter(&self, fence: Fence, cost: u64, fetching: bool) -> RunningJob {
         let cancelled = CancellationToken::new();
         let entry = Entry {
             attempt: fence.attempt,
@@ -35,7 +35,7 @@ impl InHand {
             cancelled: cancelled.clone(),
         };
         self.lock().insert(fence.id, entry);
-        Held {
+        RunningJob {
             list: self.clone(),
             fence,
             cancelled,
@@ -97,13 +97,13 @@ impl Entry {
 }
 
 /// A job that is in hand until this is dropped.
-pub(crate) struct Held {
-    list: InHand,
+pub(crate) struct RunningJob {
+    list: RunningJobs,
     fence: Fence,
     cancelled: CancellationToken,
 }
 
-impl Held {
+impl RunningJob {
     /// Notes that so many denoising steps are done.
     pub(crate) fn progress(&self, step: usize, steps: usize) {
         self.change(|entry| entry.steps = (step, steps));
@@ -133,7 +133,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for RunningJob {
     fn drop(&mut self) {
         let mut list = self.list.lock();
         // A later attempt at the same job may have taken the place.
@@ -155,22 +155,22 @@ mod tests {
 
     #[test]
     fn what_is_left_shrinks_with_the_steps() {
-        let list = InHand::default();
+        let list = RunningJobs::default();
         let id = fence(1).id;
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 0));
-        let held = list.enter(fence(1), 42, false);
+        let running = list.enter(fence(1), 42, false);
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 42));
-        held.progress(20, 21);
+        running.progress(20, 21);
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (2, 2));
-        held.progress(21, 21);
+        running.progress(21, 21);
         assert_eq!(list.work_left(id, 42), 0);
-        drop(held);
+        drop(running);
         assert_eq!(list.work_left(id, 42), 42);
     }
 
     #[tokio::test]
     async fn a_late_attempt_leaves_its_successor_alone() {
-        let list = InHand::default();
+        let list = RunningJobs::default();
         let late = list.enter(fence(1), 1, true);
         let current = list.enter(fence(2), 1, true);
         late.progress(1, 1);

@@ -50,14 +50,14 @@ pub(super) async fn take_in(
         submission.request = submission
             .request
             .fitted_to(picture.width(), picture.height());
-        shared.photographs.keep(prefix.clone(), photograph);
+        shared.photo_cache.keep(prefix.clone(), photograph);
     }
     let inserted = insert(&shared, submission, prefix.clone()).await;
     if inserted
         .as_ref()
         .map_or(true, |job| job.file_prefix != prefix)
     {
-        shared.photographs.forget(&prefix);
+        shared.photo_cache.forget(&prefix);
     }
     inserted
 }
@@ -116,8 +116,8 @@ fn job_of(shared: &Shared, intake: Intake) -> Result<Job, JobError> {
 
 /// The queue has no place until the next running job has ended.
 fn full(shared: &Shared, limit: u32) -> JobError {
-    let work_left = shared.in_hand.least_work_left();
-    let retry_after = shared.pace().time_for(work_left);
+    let work_left = shared.running_jobs.least_work_left();
+    let retry_after = shared.throughput().time_for(work_left);
     JobError::QueueFull {
         limit,
         retry_after: retry_after.max(Duration::from_secs(1)),

@@ -162,7 +162,7 @@ impl JobService {
     /// ahead, which are then read again, and that buckets failed, which are
     /// then asked again.
     pub async fn clear_cache(&self) {
-        self.shared.photographs.clear();
+        self.shared.photo_cache.clear();
         self.shared.buckets.wake().await;
     }
 

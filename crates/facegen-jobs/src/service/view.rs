@@ -81,7 +81,7 @@ async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>,
         JobState::Queued => Some(shared.stores.jobs.position(id).await?),
         JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
-    let steps = shared.in_hand.steps(id);
+    let steps = shared.running_jobs.steps(id);
     let steps = steps.filter(|_| job.state == JobState::Running);
     Ok(Some(JobView {
         eta: super::watch::estimate(shared, &job).await?,

@@ -57,10 +57,10 @@ pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, Job
     // Running jobs go through the engines in the order of their ids.
     let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
     let running: u64 = before
-        .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
+        .map(|(id, cost)| shared.running_jobs.work_left(*id, *cost))
         .sum();
-    let own = shared.in_hand.work_left(job.id, cost(&job.request));
-    let (pace, engines) = (shared.pace(), shared.engine.ready());
+    let own = shared.running_jobs.work_left(job.id, cost(&job.request));
+    let (pace, engines) = (shared.throughput(), shared.engine.ready());
     let wait = pace.time_for_all(running + load.waiting, engines);
     let time = wait.saturating_add(pace.time_for(own));
     Ok(time.max(LEAST_ESTIMATE))
@@ -74,8 +74,10 @@ pub(super) async fn backlog(shared: &Shared) -> Result<Duration, JobError> {
     }
     let running = load.running.iter();
     let running: u64 = running
-        .map(|(id, cost)| shared.in_hand.work_left(*id, *cost))
+        .map(|(id, cost)| shared.running_jobs.work_left(*id, *cost))
         .sum();
     let engines = shared.engine.ready();
-    Ok(shared.pace().time_for_all(running + load.waiting, engines))
+    Ok(shared
+        .throughput()
+        .time_for_all(running + load.waiting, engines))
 }

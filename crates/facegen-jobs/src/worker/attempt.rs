@@ -21,8 +21,8 @@ use super::pictures::{self, Files};
 use super::stop::{Stop, of_backend};
 use crate::broken_task;
 use crate::context::Shared;
-use crate::context::engine_start_times::Turn;
-use crate::context::running_jobs::Held;
+use crate::context::engine_start_times::EngineStart;
+use crate::context::running_jobs::RunningJob;
 use crate::metrics::{self, Stage};
 use crate::ports::Checkpoint;
 use crate::retry::retry;
@@ -31,7 +31,7 @@ use crate::retry::retry;
 pub(super) struct Attempt {
     pub(super) shared: Arc<Shared>,
     pub(super) claim: Claim,
-    pub(super) held: Held,
+    pub(super) running: RunningJob,
     hand_back: CancellationToken,
     /// What is asked for, once the size of the photograph is known.
     fitted: OnceLock<GenerationRequest>,
@@ -45,7 +45,7 @@ impl Attempt {
         let cost = cost(&claim.job.request);
         let fetches = matches!(claim.job.face, FaceOrigin::Url(_));
         Self {
-            held: shared.in_hand.enter(claim.fence, cost, fetches),
+            running: shared.running_jobs.enter(claim.fence, cost, fetches),
             shared: Arc::clone(shared),
             claim,
             hand_back,
@@ -58,7 +58,7 @@ impl Attempt {
     pub(super) async fn run(self) -> Ended {
         let made = tokio::select! {
             biased;
-            () = self.held.cancelled() => Err(Stop::Lost),
+            () = self.running.cancelled() => Err(Stop::Lost),
             made = self.make() => made,
             () = self.hand_back.cancelled() => Err(Stop::HandBack),
             () = self.keep_lease() => Err(Stop::Lost),
@@ -178,7 +178,7 @@ impl Attempt {
         let fitted = request.fitted_to(face.width(), face.height());
         let write = || self.shared.stores.jobs.fit(self.claim.fence, &fitted);
         self.write("fit a job to its photograph", write).await?;
-        self.held.costs(cost(&fitted));
+        self.running.costs(cost(&fitted));
         // Nobody else sets it.
         let _ = self.fitted.set(fitted);
         Ok(())
@@ -233,24 +233,24 @@ impl Attempt {
             mut generation,
         } = submitted.ok_or(Stop::EngineStopped)?;
         let clock = &self.shared.ports.clock;
-        let mut turn = self.shared.turns.submit(&engine, clock);
-        self.shared.pace().begin(&engine, clock.monotonic());
-        let end = self.end_of(generation.as_mut(), &mut turn).await;
+        let mut start = self.shared.engine_start_times.submit(&engine, clock);
+        self.shared.throughput().begin(&engine, clock.monotonic());
+        let end = self.end_of(generation.as_mut(), &mut start).await;
         let output = end.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings, &engine);
-        Ok((output, (turn.began(), engine)))
+        Ok((output, (start.began(), engine)))
     }
 
     async fn end_of(
         &self,
         generation: &mut dyn Generation,
-        turn: &mut Turn,
+        start: &mut EngineStart,
     ) -> Result<GenerationOutput, BackendError> {
         while let Some(event) = generation.next().await {
             match event {
                 GenerationEvent::Progress { step, steps } => {
-                    turn.began();
-                    self.progress(turn.engine(), step, steps);
+                    start.began();
+                    self.progress(start.engine(), step, steps);
                 }
                 GenerationEvent::Finished(output) => return Ok(output),
                 GenerationEvent::Failed(error) => return Err(error),
@@ -263,8 +263,8 @@ impl Attempt {
     fn progress(&self, engine: &EngineName, step: usize, steps: usize) {
         let units = cost(self.request()) as f64 / steps.max(1) as f64;
         let now = self.shared.ports.clock.monotonic();
-        self.shared.pace().step(engine, units, now);
-        self.held.progress(step, steps);
+        self.shared.throughput().step(engine, units, now);
+        self.running.progress(step, steps);
         let job = self.claim.job.id;
         self.shared.publish(Event::Progress { job, step, steps });
         self.at(Checkpoint::Denoising);

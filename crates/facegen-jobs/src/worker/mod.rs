@@ -170,7 +170,7 @@ impl Worker {
         }
         self.last_reclaim = now;
         // Not the ones in hand, even if the clock was set forward just now.
-        for fence in self.shared.in_hand.fences() {
+        for fence in self.shared.running_jobs.fences() {
             self.shared
                 .stores
                 .jobs
@@ -206,7 +206,7 @@ impl Worker {
             && room > 0
             && !self.alone
             && Instant::now() >= self.paused_until;
-        let fetching = self.shared.in_hand.fetching();
+        let fetching = self.shared.running_jobs.fetching();
         let others = self.tasks.len().saturating_sub(fetching);
         // A job that may break down only once cannot risk a neighbour's fate.
         let shares = self.shared.config().max_attempts > 1;
@@ -279,7 +279,7 @@ impl Worker {
         }
         if self.tasks.is_empty() {
             self.alone = false;
-            self.shared.pace().rest();
+            self.shared.throughput().rest();
         }
     }
 }
@@ -298,7 +298,7 @@ fn is_wake_up(event: Event, shared: &Shared) -> bool {
     match event {
         Event::JobQueued | Event::JobEnded(_) | Event::Missed => true,
         Event::JobCancelled(id) => {
-            shared.in_hand.cancel(id);
+            shared.running_jobs.cancel(id);
             false
         }
         Event::DeliveryDue(_) | Event::Progress { .. } => false,

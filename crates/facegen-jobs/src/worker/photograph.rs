@@ -33,7 +33,7 @@ impl Attempt {
             }
         };
         metrics::stage(Stage::FaceFetch, begin.elapsed());
-        self.held.fetched();
+        self.running.fetched();
         // There is room for another.
         self.shared.publish(Event::JobQueued);
         image.map(Some)
@@ -79,7 +79,7 @@ impl Attempt {
         let Job {
             id, file_prefix, ..
         } = &self.claim.job;
-        if let Some(photograph) = self.shared.photographs.take(file_prefix) {
+        if let Some(photograph) = self.shared.photo_cache.take(file_prefix) {
             return Ok(photograph);
         }
         let image = match fetched {

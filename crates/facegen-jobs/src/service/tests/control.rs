@@ -52,7 +52,7 @@ async fn what_is_forgotten_is_read_again() {
     let running = service.start();
     let job = submit(&service, key, "a person").await;
     service.clear_cache().await;
-    assert!(service.shared.photographs.take(&job.file_prefix).is_none());
+    assert!(service.shared.photo_cache.take(&job.file_prefix).is_none());
     service.set_bucket(key, bucket()).await.unwrap();
     let destination = service.shared.buckets.of(key).await.unwrap().unwrap();
     destination.failed(world.clock.monotonic());

@@ -1,4 +1,4 @@
-//! Photographs behind hosts that are slow.
+//! PhotoCache behind hosts that are slow.
 
 use std::sync::Arc;
 use std::time::Duration;

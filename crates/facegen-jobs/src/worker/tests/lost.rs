@@ -35,8 +35,8 @@ async fn cancelling_stops_exactly_that_job() {
         let job = service.cancel(key, jobs[index].id).await.unwrap().unwrap();
         assert_eq!(job.state, JobState::Cancelled);
     }
-    let in_hand = || service.shared().in_hand.fences();
-    while in_hand().iter().any(|fence| fence.id == jobs[0].id) {
+    let running_jobs = || service.shared().running_jobs.fences();
+    while running_jobs().iter().any(|fence| fence.id == jobs[0].id) {
         tokio::task::yield_now().await;
     }
     world.control.open();
