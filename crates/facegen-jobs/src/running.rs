@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::broken_task;
-use crate::context::Shared;
+use crate::context::{DeliveryContext, WorkContext};
 use crate::deliveries::Deliveries;
 use crate::janitor::Janitor;
 use crate::service::JobService;
@@ -26,7 +26,7 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 /// The worker, the deliveries, the janitor and the watch over the database, until
 /// this is dropped. [`Running::shutdown`] ends them in good order.
 pub struct Running {
-    shared: Arc<Shared>,
+    context: Arc<WorkContext>,
     worker: JoinHandle<()>,
     webhooks: JoinHandle<()>,
     uploads: JoinHandle<()>,
@@ -48,31 +48,34 @@ impl JobService {
     /// inside of a tokio runtime.
     #[must_use]
     pub fn start(&self) -> Running {
-        Running::start(Arc::clone(&self.shared))
+        Running::start(Arc::clone(&self.work), &self.delivery)
     }
 }
 
 impl Running {
     /// Starts all of them.
-    pub(crate) fn start(shared: Arc<Shared>) -> Self {
+    pub(crate) fn start(context: Arc<WorkContext>, delivery: &Arc<DeliveryContext>) -> Self {
         let [hand_back, engine_gone, last_mail]: [CancellationToken; 3] = Default::default();
-        let worker = Worker::new(Arc::clone(&shared), hand_back.clone(), engine_gone.clone());
+        let worker = Worker::new(Arc::clone(&context), hand_back.clone(), engine_gone.clone());
         let deliveries = |kind, hand_back: &CancellationToken| {
             let (last_mail, hand_back) = (last_mail.clone(), hand_back.clone());
-            Deliveries::new(Arc::clone(&shared), kind, last_mail, hand_back)
+            Deliveries::new(Arc::clone(delivery), kind, last_mail, hand_back)
         };
         let webhooks = deliveries(DeliveryKind::Webhook, &hand_back);
         // Nobody waits for an upload, and a bucket may be slow to fail.
         let uploads = deliveries(DeliveryKind::Upload, &last_mail);
-        let janitor = Janitor::new(Arc::clone(&shared), hand_back.clone());
-        let stop = [&shared.draining, &last_mail, &hand_back].map(|token| token.clone());
+        let janitor = Janitor::new(Arc::clone(&context.storage), hand_back.clone());
+        let stop = [&context.execution.draining, &last_mail, &hand_back].map(|token| token.clone());
         Self {
             worker: tokio::spawn(worker.run()),
             webhooks: tokio::spawn(webhooks.run()),
             uploads: tokio::spawn(uploads.run()),
             janitor: tokio::spawn(janitor.run()),
-            health: tokio::spawn(store_watch::watch(Arc::clone(&shared), hand_back.clone())),
-            shared,
+            health: tokio::spawn(store_watch::watch(
+                Arc::clone(&context.storage),
+                hand_back.clone(),
+            )),
+            context,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,
             last_mail,
@@ -84,28 +87,28 @@ impl Running {
     /// Gives the worker its engines, at first or instead of those it has. What
     /// the former ones were at is done again by these.
     pub fn attach(&self, engines: Arc<dyn Engines>) {
-        let former = self.shared.engine.replace(Some(engines));
+        let former = self.context.execution.engines.replace(Some(engines));
         // They end within a step, which is too long for a task.
         let _ended = drop_engines(former);
-        self.shared.publish(Event::JobQueued);
+        self.context.storage.publish(Event::JobQueued);
     }
 
     /// Looks for work at once, because an engine of those that were attached has
     /// come or gone.
     pub fn engines_changed(&self) {
-        self.shared.publish(Event::JobQueued);
+        self.context.storage.publish(Event::JobQueued);
     }
 
     /// Takes the engines away, and returns once they have ended. What they were
     /// at waits for the next ones. One that is at one step for too long hangs:
     /// see [`Running::engine_hangs`].
     pub async fn detach(&self) {
-        let patience = self.shared.config().step_timeout;
-        let Some(engines) = self.shared.engine.replace(None) else {
+        let patience = self.context.storage.config().step_timeout;
+        let Some(engines) = self.context.execution.engines.replace(None) else {
             return;
         };
         if engines.end(patience).await.is_err() {
-            self.shared.give_up_engines(patience);
+            self.context.give_up_engines(patience);
             self.engine_gone.cancel();
         }
         let _ended = drop_engines(Some(engines));
@@ -122,7 +125,7 @@ impl Running {
     /// broken down.
     #[must_use]
     pub fn engine_hangs(&self) -> bool {
-        self.shared.engine_hung.is_cancelled()
+        self.context.execution.engine_hung.is_cancelled()
     }
 
     /// Takes no more jobs in, lets running ones end for as long as `grace`,
@@ -131,7 +134,7 @@ impl Running {
     /// seconds after that is left to itself.
     pub async fn shutdown(mut self, grace: Duration) {
         let deadline = Instant::now() + grace;
-        self.shared.draining.cancel();
+        self.context.execution.draining.cancel();
         let hand_back = &self.hand_back;
         end_by(deadline, &mut self.worker, hand_back).await;
         self.last_mail.cancel();
@@ -140,7 +143,7 @@ impl Running {
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         log_panic((&mut self.health).await);
-        let Some(engines) = self.shared.engine.replace(None) else {
+        let Some(engines) = self.context.execution.engines.replace(None) else {
             return;
         };
         let patience = self.engine_patience;

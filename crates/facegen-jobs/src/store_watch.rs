@@ -7,7 +7,7 @@ use facegen_core::store::StoreFault;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Shared;
+use crate::context::Storage;
 
 /// How often the database is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,8 +20,8 @@ const CHECKS_PER_PICTURE: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Checks the database and the folder until it is stopped.
-pub(crate) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
-    let health = &shared.stores.health;
+pub(crate) async fn watch(storage: Arc<Storage>, stop: CancellationToken) {
+    let health = &storage.stores.health;
     let check = async {
         let mut checks = 0_u32;
         loop {
@@ -32,7 +32,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
             let mut fault = health.check(in_doubt).await;
             let was_pictures = health.fault() == Some(StoreFault::Pictures);
             if fault.is_none() && (was_pictures || checks.is_multiple_of(CHECKS_PER_PICTURE)) {
-                fault = pictures_fault(&shared, was_pictures).await;
+                fault = pictures_fault(&storage, was_pictures).await;
             }
             health.set_fault(fault);
             checks = checks.wrapping_add(1);
@@ -43,8 +43,8 @@ pub(crate) async fn watch(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 /// Returns what is wrong with the folder of pictures. It is logged once.
-async fn pictures_fault(shared: &Shared, is_known: bool) -> Option<StoreFault> {
-    let error = shared.ports.images.check().await.err()?;
+async fn pictures_fault(storage: &Storage, is_known: bool) -> Option<StoreFault> {
+    let error = storage.images.check().await.err()?;
     if !is_known {
         tracing::warn!(%error, "no picture can be kept");
     }

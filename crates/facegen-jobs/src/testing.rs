@@ -216,7 +216,7 @@ impl JobService {
     /// Wakes the deliveries, as a clock that moved does not.
     pub(crate) fn look_for_mail(&self) {
         for kind in [DeliveryKind::Webhook, DeliveryKind::Upload] {
-            self.shared().publish(Event::DeliveryDue(kind));
+            self.context.storage.publish(Event::DeliveryDue(kind));
         }
     }
 }

@@ -27,7 +27,7 @@ async fn two_keys(service: &JobService) -> [KeyId; 2] {
 }
 
 async fn link_base(service: &JobService, key: KeyId) -> Option<String> {
-    let destination = service.shared().buckets.of(key).await.unwrap();
+    let destination = service.context.storage.buckets.of(key).await.unwrap();
     destination.map(|destination| destination.bucket().link_base.clone())
 }
 
@@ -42,7 +42,17 @@ async fn a_bucket_is_its_keys_and_stays_over_a_restart() {
     let two = Some("https://two.example/pictures".to_owned());
     assert_eq!(link_base(&service, first).await, two);
     assert_eq!(link_base(&service, second).await, None);
-    assert_eq!(service.shared.stores.buckets.count().await.unwrap(), 1);
+    assert_eq!(
+        service
+            .context
+            .storage
+            .stores
+            .buckets
+            .count()
+            .await
+            .unwrap(),
+        1
+    );
     drop(service);
 
     let service = world.open().await;
@@ -91,7 +101,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     std::mem::swap(&mut swapped.access_key_id, &mut swapped.secret_access_key);
     for row in [row.clone(), swapped] {
         store.stores().buckets.set(second, &row, now).await.unwrap();
-        let unsealed = service.shared().buckets.of(second).await;
+        let unsealed = service.context.storage.buckets.of(second).await;
         assert!(matches!(unsealed, Err(BucketsError::Unsealed(_))));
     }
     drop(service);
@@ -99,7 +109,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     let mut ports = world.ports();
     ports.master_key = MasterKey::from_bytes([8; 32]);
     let service = world.open_with(world.config(), ports).await;
-    let unsealed = service.shared().buckets.of(first).await.unwrap_err();
+    let unsealed = service.context.storage.buckets.of(first).await.unwrap_err();
     assert!(!unsealed.to_string().contains("hunter2"));
     // Whoever gives it again has it again.
     let again = service.set_bucket(first, details("https://one.example"));

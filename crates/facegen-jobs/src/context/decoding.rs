@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FaceError, Photograph};
+use facegen_core::{FaceError, FaceReader, Photograph};
+use tokio::sync::Semaphore;
 
-use super::Shared;
 use crate::broken_task;
+
+/// How many photographs are decoded at once: each may need a few hundred megabytes.
+const DECODED_AT_ONCE: usize = 2;
 
 /// A photograph as a file.
 #[derive(Debug)]
@@ -17,27 +20,40 @@ pub(crate) enum Encoded {
     Own(FaceImage),
 }
 
-impl Shared {
-    /// Decodes a photograph where it disturbs nobody.
+/// Decodes photographs on threads where they block no task. Clones share their permits.
+#[derive(Clone)]
+pub(crate) struct PhotoDecoder {
+    faces: Arc<dyn FaceReader>,
+    permits: Arc<Semaphore>,
+}
+
+impl PhotoDecoder {
+    pub(super) fn new(faces: Arc<dyn FaceReader>) -> Self {
+        Self {
+            faces,
+            permits: Arc::new(Semaphore::new(DECODED_AT_ONCE)),
+        }
+    }
+
+    /// Decodes a photograph.
     pub(crate) async fn decode(&self, image: Encoded) -> Result<Photograph, FaceError> {
         self.decode_and(image, |photograph| photograph).await
     }
 
-    /// Decodes a photograph where it disturbs nobody, and lets `work` go on with
-    /// it there.
+    /// Decodes a photograph, and applies `work` to it on the same thread.
     pub(crate) async fn decode_and<T: Send + 'static>(
         &self,
         image: Encoded,
         work: impl FnOnce(Photograph) -> T + Send + 'static,
     ) -> Result<T, FaceError> {
-        let broke_down = || FaceError::new("face_image cannot be read");
+        let failed = || FaceError::new("face_image cannot be read");
         // The semaphore is never closed.
-        let place = Arc::clone(&self.decoding).acquire_owned().await;
-        let place = place.map_err(|_| broke_down())?;
-        let faces = Arc::clone(&self.ports.faces);
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| failed())?;
+        let faces = Arc::clone(&self.faces);
         let decode = move || {
-            // Even if nobody waits for the picture any more.
-            let _place = place;
+            // Even if the caller has gone away meanwhile.
+            let _permit = permit;
             let decoded = match &image {
                 Encoded::Foreign(image) => faces.decode(image),
                 Encoded::Own(image) => faces.decode_own(image),
@@ -47,8 +63,8 @@ impl Shared {
         let decoded = tokio::task::spawn_blocking(decode).await;
         decoded.unwrap_or_else(|error| {
             let reason = broken_task::reason(&error);
-            tracing::error!(reason, "the decoder of photographs broke down");
-            Err(broke_down())
+            tracing::error!(reason, "failed to decode photograph");
+            Err(failed())
         })
     }
 }

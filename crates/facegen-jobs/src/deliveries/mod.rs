@@ -26,7 +26,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::broken_task;
-use crate::context::Shared;
+use crate::context::DeliveryContext;
 use crate::metrics;
 use places::Places;
 
@@ -39,7 +39,7 @@ const LEASE: Duration = Duration::from_mins(2);
 
 /// Delivers what is of one kind.
 pub(crate) struct Deliveries {
-    shared: Arc<Shared>,
+    context: Arc<DeliveryContext>,
     kind: DeliveryKind,
     /// None is claimed any more.
     last_mail: CancellationToken,
@@ -52,13 +52,13 @@ pub(crate) struct Deliveries {
 impl Deliveries {
     /// Deliveries that have not begun.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        context: Arc<DeliveryContext>,
         kind: DeliveryKind,
         last_mail: CancellationToken,
         hand_back: CancellationToken,
     ) -> Self {
         Self {
-            shared,
+            context,
             kind,
             last_mail,
             hand_back,
@@ -69,9 +69,9 @@ impl Deliveries {
 
     /// Delivers until none is to be claimed any more and none is under way.
     pub(crate) async fn run(mut self) {
-        let (shared, last_mail) = (Arc::clone(&self.shared), self.last_mail.clone());
+        let (context, last_mail) = (Arc::clone(&self.context), self.last_mail.clone());
         // Before the first look, so that no event falls in between.
-        let (mut events, kind) = (shared.stores.events.subscribe(), self.kind);
+        let (mut events, kind) = (context.storage.stores.events.subscribe(), self.kind);
         while !(last_mail.is_cancelled() && self.sending.is_empty()) {
             if let Err(error) = self.claim_what_fits().await {
                 tracing::error!(%error, "cannot claim a delivery");
@@ -86,17 +86,17 @@ impl Deliveries {
     }
 
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
-        let (shared, kind) = (Arc::clone(&self.shared), self.kind);
-        let now = shared.ports.clock.now();
+        let (context, kind) = (Arc::clone(&self.context), self.kind);
+        let now = context.storage.clock.now();
         let under_way = self.places.under_way();
-        let deliveries = &shared.stores.deliveries;
+        let deliveries = &context.storage.stores.deliveries;
         deliveries.reclaim_expired(kind, &under_way, now).await?;
         while !self.last_mail.is_cancelled() {
             let Some(delivery) = self.claim().await? else {
                 break;
             };
             let deliver = deliver(
-                Arc::clone(&shared),
+                Arc::clone(&context),
                 delivery.clone(),
                 self.hand_back.clone(),
             );
@@ -108,10 +108,13 @@ impl Deliveries {
 
     /// The next delivery, from the first line in which there is one.
     async fn claim(&self) -> Result<Option<Delivery>, StoreError> {
-        let Shared { stores, worker, .. } = &*self.shared;
+        let DeliveryContext {
+            storage, worker, ..
+        } = &*self.context;
         for line in self.places.lines() {
-            let now = self.shared.ports.clock.now();
-            let claimed = stores
+            let now = self.context.storage.clock.now();
+            let claimed = storage
+                .stores
                 .deliveries
                 .claim(&line, worker, now, now + LEASE)
                 .await?;
@@ -138,14 +141,14 @@ impl Deliveries {
 }
 
 /// Tries once and writes down what came of it.
-async fn deliver(shared: Arc<Shared>, delivery: Delivery, hand_back: CancellationToken) {
+async fn deliver(context: Arc<DeliveryContext>, delivery: Delivery, hand_back: CancellationToken) {
     let written = match hand_back
-        .run_until_cancelled(send(&shared, &delivery))
+        .run_until_cancelled(send(&context, &delivery))
         .await
     {
-        Some(Ok(outcome)) => write_outcome(&shared, &delivery, outcome).await,
+        Some(Ok(outcome)) => write_outcome(&context, &delivery, outcome).await,
         Some(Err(error)) => Err(error),
-        None => shared.stores.deliveries.release(&delivery).await,
+        None => context.storage.stores.deliveries.release(&delivery).await,
     };
     if let Err(error) = written {
         // Its lease runs out, and it is tried again.
@@ -154,10 +157,13 @@ async fn deliver(shared: Arc<Shared>, delivery: Delivery, hand_back: Cancellatio
     }
 }
 
-async fn send(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
+async fn send(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+) -> Result<WebhookOutcome, StoreError> {
     match delivery.kind {
-        DeliveryKind::Webhook => send_webhook(shared, delivery).await,
-        DeliveryKind::Upload => upload::upload(shared, delivery).await,
+        DeliveryKind::Webhook => send_webhook(context, delivery).await,
+        DeliveryKind::Upload => upload::upload(context, delivery).await,
     }
 }
 
@@ -167,38 +173,49 @@ fn refused(reason: &str) -> WebhookOutcome {
     }
 }
 
-async fn send_webhook(shared: &Shared, delivery: &Delivery) -> Result<WebhookOutcome, StoreError> {
+async fn send_webhook(
+    context: &DeliveryContext,
+    delivery: &Delivery,
+) -> Result<WebhookOutcome, StoreError> {
     if schedule::is_beyond_last(delivery) {
         return Ok(refused("every attempt at this delivery broke down"));
     }
-    let Some(job) = shared.stores.jobs.find(None, delivery.job).await? else {
+    let Some(job) = context.storage.stores.jobs.find(None, delivery.job).await? else {
         return Ok(refused("the job is not there any more"));
     };
     let Some(url) = job.request.delivery.webhook.as_ref() else {
         return Ok(refused("the job has no webhook"));
     };
-    let body = (shared.ports.webhook_body)(&job, shared.ports.clock.now());
-    let kept = shared.stores.deliveries.keep_body(delivery, &body).await?;
+    let body = (context.webhook_body)(&job, context.storage.clock.now());
+    let kept = context
+        .storage
+        .stores
+        .deliveries
+        .keep_body(delivery, &body)
+        .await?;
     let Some(body) = kept else {
         return Ok(refused("another sender has this delivery"));
     };
-    let master_key = &shared.ports.master_key;
-    let signs = shared.config().sign_webhooks;
+    let master_key = &context.master_key;
+    let signs = context.storage.config().sign_webhooks;
     let message = WebhookMessage {
         id: delivery.name.clone(),
         url: url.clone(),
         body,
         secret: signs.then(|| master_key.webhook_secret(delivery.key)),
     };
-    Ok(shared.ports.webhooks.send(&message).await)
+    Ok(context.webhooks.send(&message).await)
 }
 
 async fn write_outcome(
-    shared: &Shared,
+    context: &DeliveryContext,
     delivery: &Delivery,
     outcome: WebhookOutcome,
 ) -> Result<(), StoreError> {
-    let (now, store) = (shared.ports.clock.now(), &shared.stores.deliveries);
+    let (now, store) = (
+        context.storage.clock.now(),
+        &context.storage.stores.deliveries,
+    );
     let (job, attempt) = (delivery.job, delivery.attempt);
     let kind = delivery.kind.as_str();
     let dead = match outcome {

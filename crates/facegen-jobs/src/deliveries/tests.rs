@@ -211,7 +211,7 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
         store.lose_deliveries(attempt, 0).await;
         let (last_mail, hand_back) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = Deliveries::new(
-            service.shared(),
+            Arc::clone(&service.delivery),
             DeliveryKind::Webhook,
             last_mail.clone(),
             hand_back,

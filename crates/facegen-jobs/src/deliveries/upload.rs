@@ -11,7 +11,7 @@ use facegen_core::{StorageError, WebhookOutcome};
 use tokio::time::timeout;
 
 use crate::buckets::Bucket;
-use crate::context::Shared;
+use crate::context::DeliveryContext;
 
 /// How long the upload of the pictures of one job may take; less than the
 /// lease of a delivery.
@@ -20,42 +20,42 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Tries once, as a webhook is tried: no attempt is the last one before the
 /// pictures expire.
 pub(super) async fn upload(
-    shared: &Shared,
+    context: &DeliveryContext,
     delivery: &Delivery,
 ) -> Result<WebhookOutcome, StoreError> {
-    let Some(job) = shared.stores.jobs.find(None, delivery.job).await? else {
+    let Some(job) = context.storage.stores.jobs.find(None, delivery.job).await? else {
         return Ok(super::refused("the job is not there any more"));
     };
     if job.removed_at.is_some() {
         return Ok(super::refused("the pictures were erased"));
     }
-    if job.has_expired(shared.ports.clock.now()) {
+    if job.has_expired(context.storage.clock.now()) {
         return Ok(super::refused("the pictures have expired"));
     }
     // The one that the key has now: the one that failed may have been wrong.
-    let destination = match shared.buckets.of(job.key).await {
+    let destination = match context.storage.buckets.of(job.key).await {
         Ok(Some(destination)) => destination,
         Ok(None) => return Ok(super::refused("there is no bucket any more")),
         Err(error) => return Ok(later(error.to_string())),
     };
     let bucket = destination.bucket();
-    let put = timeout(LIMIT, put_all(shared, bucket, &job)).await;
+    let put = timeout(LIMIT, put_all(context, bucket, &job)).await;
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(true) => {
             destination.worked();
             let attempt = job.attempt;
-            let jobs = &shared.stores.jobs;
+            let jobs = &context.storage.stores.jobs;
             let link_base = &bucket.link_base;
             if !jobs.pictures_uploaded(job.id, attempt, link_base).await? {
-                crate::files::removal::delete_from_bucket(shared, &job).await;
+                crate::files::removal::delete_from_bucket(&context.storage, &job).await;
                 return Ok(super::refused("the pictures were erased"));
             }
             Ok(WebhookOutcome::Delivered)
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),
         Err(error) => {
-            destination.failed(shared.ports.clock.monotonic());
+            destination.failed(context.storage.clock.monotonic());
             Ok(later(error.to_string()))
         }
     }
@@ -69,9 +69,13 @@ fn later(reason: String) -> WebhookOutcome {
 }
 
 /// False when one of the files is gone.
-async fn put_all(shared: &Shared, bucket: &Bucket, job: &Job) -> Result<bool, StorageError> {
+async fn put_all(
+    context: &DeliveryContext,
+    bucket: &Bucket,
+    job: &Job,
+) -> Result<bool, StorageError> {
     for object in job.objects() {
-        let Some(bytes) = shared.ports.images.get(&object).await? else {
+        let Some(bytes) = context.storage.images.get(&object).await? else {
             return Ok(false);
         };
         bucket.store.put(&object, bytes).await?;

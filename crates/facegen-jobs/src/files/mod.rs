@@ -13,7 +13,7 @@ use facegen_core::{FileName, JobState, ObjectName, StorageError, StoredObject};
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
-use crate::context::Shared;
+use crate::context::Storage;
 use crate::context::readers::Reader;
 use crate::error::JobError;
 
@@ -40,23 +40,23 @@ pub(crate) struct InBucket {
 ///
 /// # Errors
 /// The database or the folder cannot be read.
-pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Found>, JobError> {
-    let job = shared.stores.jobs.find_by_prefix(&name.prefix).await?;
-    let Some(job) = job.filter(|job| has_file(shared, job, name)) else {
-        let file = upload_object::file(shared, name).await?;
+pub(crate) async fn find(storage: &Storage, name: &FileName) -> Result<Option<Found>, JobError> {
+    let job = storage.stores.jobs.find_by_prefix(&name.prefix).await?;
+    let Some(job) = job.filter(|job| has_file(storage, job, name)) else {
+        let file = upload_object::file(storage, name).await?;
         return Ok(file.map(Found::Here));
     };
     let object = ObjectName {
         file: name.clone(),
         attempt: job.attempt,
     };
-    if let Some(file) = shared.ports.images.open(&object).await? {
+    if let Some(file) = storage.images.open(&object).await? {
         return Ok(Some(Found::Here(file)));
     }
     let Some(link_base) = &job.link_base else {
         return Ok(None);
     };
-    let destination = shared.buckets.holding(job.key, link_base).await?;
+    let destination = storage.buckets.holding(job.key, link_base).await?;
     Ok(destination.map(|destination| {
         Found::There(InBucket {
             key: job.key,
@@ -71,20 +71,20 @@ pub(crate) async fn find(shared: &Shared, name: &FileName) -> Result<Option<Foun
 /// # Errors
 /// One of the stores cannot be read, or the key has too many readers.
 pub(crate) async fn open(
-    shared: &Shared,
+    storage: &Storage,
     name: &FileName,
 ) -> Result<Option<StoredObject>, JobError> {
-    match find(shared, name).await? {
+    match find(storage, name).await? {
         Some(Found::Here(file)) => Ok(Some(file)),
-        Some(Found::There(object)) => open_there(shared, &object).await,
+        Some(Found::There(object)) => open_there(storage, &object).await,
         None => Ok(None),
     }
 }
 
 /// All the bytes of such a file.
-pub(crate) async fn read(shared: &Shared, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-    match find(shared, name).await? {
-        Some(found) => read_found(shared, found).await,
+pub(crate) async fn read(storage: &Storage, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
+    match find(storage, name).await? {
+        Some(found) => read_found(storage, found).await,
         None => Ok(None),
     }
 }
@@ -93,10 +93,13 @@ pub(crate) async fn read(shared: &Shared, name: &FileName) -> Result<Option<Vec<
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) async fn read_found(shared: &Shared, found: Found) -> Result<Option<Vec<u8>>, JobError> {
+pub(crate) async fn read_found(
+    storage: &Storage,
+    found: Found,
+) -> Result<Option<Vec<u8>>, JobError> {
     let object = match found {
         Found::Here(object) => Some(object),
-        Found::There(object) => open_there(shared, &object).await?,
+        Found::There(object) => open_there(storage, &object).await?,
     };
     match object {
         Some(object) => Ok(Some(read_all(object).await?)),
@@ -105,9 +108,9 @@ pub(crate) async fn read_found(shared: &Shared, found: Found) -> Result<Option<V
 }
 
 /// Begins to read from a bucket, when its key has room for one reader more.
-async fn open_there(shared: &Shared, there: &InBucket) -> Result<Option<StoredObject>, JobError> {
+async fn open_there(storage: &Storage, there: &InBucket) -> Result<Option<StoredObject>, JobError> {
     let longest = there.object.file.kind.longest();
-    let reader = shared.readers.begin(there.key, longest).await;
+    let reader = storage.readers.begin(there.key, longest).await;
     let reader = reader.ok_or(JobError::TooManyReaders)?;
     let store = &there.destination.bucket().store;
     let opened = timeout(OPENING_TIME, store.open(&there.object)).await;
@@ -142,9 +145,9 @@ async fn read_all(object: StoredObject) -> Result<Vec<u8>, JobError> {
     }
 }
 
-fn has_file(shared: &Shared, job: &Job, name: &FileName) -> bool {
+fn has_file(storage: &Storage, job: &Job, name: &FileName) -> bool {
     job.state == JobState::Succeeded
         && job.removed_at.is_none()
-        && !job.has_expired(shared.ports.clock.now())
+        && !job.has_expired(storage.clock.now())
         && job.files().contains(name)
 }

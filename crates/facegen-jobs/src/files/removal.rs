@@ -4,7 +4,7 @@ use facegen_core::job::Job;
 use facegen_core::{ObjectName, StorageError};
 use tokio::time::timeout;
 
-use crate::context::Shared;
+use crate::context::Storage;
 
 /// The files of all attempts at a job.
 pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
@@ -18,10 +18,10 @@ pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
 
 /// Deletes the objects of a job, as far as the bucket lets it. `None` when none
 /// can be there.
-pub(crate) async fn delete_from_bucket(shared: &Shared, job: &Job) -> Option<bool> {
+pub(crate) async fn delete_from_bucket(storage: &Storage, job: &Job) -> Option<bool> {
     let destination = match &job.link_base {
-        Some(link_base) => shared.buckets.holding(job.key, link_base).await,
-        None => shared.buckets.of(job.key).await,
+        Some(link_base) => storage.buckets.holding(job.key, link_base).await,
+        None => storage.buckets.of(job.key).await,
     };
     let destination = match destination {
         Ok(Some(destination)) => destination,

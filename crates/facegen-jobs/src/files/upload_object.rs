@@ -2,7 +2,7 @@
 
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, StoredObject};
 
-use crate::context::Shared;
+use crate::context::Storage;
 use crate::error::JobError;
 
 /// A file that was sent and has not expired.
@@ -10,15 +10,15 @@ use crate::error::JobError;
 /// # Errors
 /// One of the stores cannot be read.
 pub(crate) async fn file(
-    shared: &Shared,
+    storage: &Storage,
     name: &FileName,
 ) -> Result<Option<StoredObject>, JobError> {
     let object = object(name.prefix.clone());
-    let now = shared.ports.clock.now();
-    if object.file != *name || !shared.stores.uploads.contains(&name.prefix, now).await? {
+    let now = storage.clock.now();
+    if object.file != *name || !storage.stores.uploads.contains(&name.prefix, now).await? {
         return Ok(None);
     }
-    Ok(shared.ports.images.open(&object).await?)
+    Ok(storage.images.open(&object).await?)
 }
 
 /// The one object of an upload.

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Shared;
+use crate::context::Storage;
 
 /// How often old things are looked for.
 const EVERY: Duration = Duration::from_mins(1);
@@ -28,7 +28,7 @@ const LEFTOVERS: Duration = Duration::from_hours(1);
 
 /// Deletes what is old.
 pub(crate) struct Janitor {
-    shared: Arc<Shared>,
+    storage: Arc<Storage>,
     stop: CancellationToken,
 }
 
@@ -42,15 +42,15 @@ enum CleaningError {
 
 impl Janitor {
     /// A janitor that has not begun.
-    pub(crate) fn new(shared: Arc<Shared>, stop: CancellationToken) -> Self {
-        Self { shared, stop }
+    pub(crate) fn new(storage: Arc<Storage>, stop: CancellationToken) -> Self {
+        Self { storage, stop }
     }
 
     /// Cleans at once and then every minute, until it is stopped.
     pub(crate) async fn run(self) {
         let work = async {
             loop {
-                let now = self.shared.ports.clock.now();
+                let now = self.storage.clock.now();
                 self.clean(now).await;
                 self.pause_after(now).await;
             }
@@ -61,7 +61,7 @@ impl Janitor {
     async fn pause_after(&self, last: Timestamp) {
         loop {
             sleep(LOOK_EVERY).await;
-            let now = self.shared.ports.clock.now();
+            let now = self.storage.clock.now();
             // A clock that went back must not put this off.
             if now < last || now.since(last) >= EVERY {
                 return;
@@ -88,7 +88,7 @@ impl Janitor {
     async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
         let (mut last, mut kept) = (0, Kept::default());
         loop {
-            let expired = self.shared.stores.housekeeping.expired(now, last).await?;
+            let expired = self.storage.stores.housekeeping.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
                 break;
             };
@@ -108,9 +108,9 @@ impl Janitor {
     ) -> Result<(), CleaningError> {
         let job = job?;
         for object in job.objects() {
-            self.shared.ports.images.delete(&object).await?;
+            self.storage.images.delete(&object).await?;
         }
-        self.shared
+        self.storage
             .stores
             .housekeeping
             .pictures_deleted(job.id, now)
@@ -120,10 +120,10 @@ impl Janitor {
 
     /// Nothing that was made or sent before the config was changed goes early.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let oldest = self.shared.stores.housekeeping.oldest_kept(now).await?;
-        let before = now - self.shared.config().keep_pictures;
+        let oldest = self.storage.stores.housekeeping.oldest_kept(now).await?;
+        let before = now - self.storage.config().keep_pictures;
         let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
-        let files = self.shared.ports.images.delete_before(before).await?;
+        let files = self.storage.images.delete_before(before).await?;
         if files > 0 {
             tracing::info!(files, "files that belonged to no job are deleted");
         }
@@ -131,10 +131,10 @@ impl Janitor {
     }
 
     async fn delete_rows(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let config = self.shared.config();
+        let config = self.storage.config();
         let erased_before = now - config.keep_rows;
         let ended_before = erased_before - config.keep_pictures;
-        let housekeeping = &self.shared.stores.housekeeping;
+        let housekeeping = &self.storage.stores.housekeeping;
         let rows = housekeeping
             .delete_rows(erased_before, ended_before)
             .await?;
@@ -145,7 +145,7 @@ impl Janitor {
     }
 
     async fn truncate_log(&self) -> Result<(), CleaningError> {
-        if !self.shared.stores.housekeeping.compact().await? {
+        if !self.storage.stores.housekeeping.compact().await? {
             tracing::warn!("the log of the database is in use, it is emptied in a minute");
         }
         Ok(())

@@ -27,7 +27,10 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
 }
 
 async fn clean(world: &World, service: &JobService) {
-    let janitor = Janitor::new(service.shared(), CancellationToken::new());
+    let janitor = Janitor::new(
+        Arc::clone(&service.context.storage),
+        CancellationToken::new(),
+    );
     janitor.clean(world.clock.now()).await;
 }
 

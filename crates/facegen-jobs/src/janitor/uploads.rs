@@ -10,7 +10,7 @@ impl Janitor {
     pub(super) async fn erase_uploads(&self, now: Timestamp) -> Result<(), CleaningError> {
         let (mut last, mut kept) = (0, Kept::default());
         loop {
-            let expired = self.shared.stores.uploads.expired(now, last).await?;
+            let expired = self.storage.stores.uploads.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
                 break;
             };
@@ -28,8 +28,8 @@ impl Janitor {
         id: i64,
         prefix: Result<FilePrefix, StoreError>,
     ) -> Result<(), CleaningError> {
-        self.shared.ports.images.delete(&object(prefix?)).await?;
-        self.shared.stores.uploads.delete(id).await?;
+        self.storage.images.delete(&object(prefix?)).await?;
+        self.storage.stores.uploads.delete(id).await?;
         Ok(())
     }
 }

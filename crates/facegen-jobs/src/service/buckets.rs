@@ -6,7 +6,7 @@ use facegen_core::BucketDetails;
 use facegen_core::key::KeyId;
 
 use super::JobService;
-use crate::context::{self, Shared};
+use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 
 impl JobService {
@@ -17,8 +17,8 @@ impl JobService {
     /// # Errors
     /// The bucket does not work, or the store cannot be written.
     pub async fn set_bucket(&self, key: KeyId, details: BucketDetails) -> Result<(), JobError> {
-        let shared = Arc::clone(&self.shared);
-        context::to_the_end(async move { set(&shared, key, &details).await }).await
+        let context = Arc::clone(&self.context);
+        context::run_detached(async move { set(&context, key, &details).await }).await
     }
 
     /// Forgets the bucket of `key`, if it has one. Pictures that are there stay.
@@ -26,9 +26,9 @@ impl JobService {
     /// # Errors
     /// The store cannot be written.
     pub async fn forget_bucket(&self, key: KeyId) -> Result<(), JobError> {
-        let shared = Arc::clone(&self.shared);
-        context::to_the_end(async move {
-            if shared.buckets.forget(key).await? {
+        let context = Arc::clone(&self.context);
+        context::run_detached(async move {
+            if context.storage.buckets.forget(key).await? {
                 tracing::info!("a key has forgotten its bucket");
             }
             Ok(())
@@ -37,10 +37,10 @@ impl JobService {
     }
 }
 
-async fn set(shared: &Shared, key: KeyId, details: &BucketDetails) -> Result<(), JobError> {
-    shared.ports.key_buckets.opener.try_out(details).await?;
-    let now = shared.ports.clock.now();
-    shared.buckets.set(key, details, now).await?;
+async fn set(context: &IntakeContext, key: KeyId, details: &BucketDetails) -> Result<(), JobError> {
+    context.key_buckets.opener.try_out(details).await?;
+    let now = context.storage.clock.now();
+    context.storage.buckets.set(key, details, now).await?;
     tracing::info!("a key has a bucket of its own");
     Ok(())
 }

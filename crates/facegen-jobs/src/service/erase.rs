@@ -6,7 +6,7 @@ use facegen_core::store::Event;
 use facegen_core::{ErrorCode, JobState};
 
 use super::JobService;
-use crate::context::{self, Shared};
+use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 use crate::files::removal::{delete_from_bucket, objects};
 
@@ -36,27 +36,28 @@ impl JobService {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn erase(&self, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
-        let shared = std::sync::Arc::clone(&self.shared);
-        context::to_the_end(async move { erase(&shared, key, id).await }).await
+        let context = std::sync::Arc::clone(&self.context);
+        context::run_detached(async move { erase(&context, key, id).await }).await
     }
 }
 
 /// See [`JobService::cancel`].
 pub(super) async fn cancel(
-    shared: &Shared,
+    context: &IntakeContext,
     key: KeyId,
     id: JobId,
 ) -> Result<Option<Job>, JobError> {
-    let now = shared.ports.clock.now();
-    let is_cancelled = shared
+    let now = context.storage.clock.now();
+    let is_cancelled = context
+        .storage
         .stores
         .jobs
         .cancel(key, id, &cancelled(), now)
         .await?;
-    let job = shared.stores.jobs.find(Some(key), id).await?;
+    let job = context.storage.stores.jobs.find(Some(key), id).await?;
     if let (true, Some(job)) = (is_cancelled, &job) {
-        shared.publish(Event::JobCancelled(id));
-        shared.tell_end(job);
+        context.storage.publish(Event::JobCancelled(id));
+        context.storage.notify_ended(job);
     }
     Ok(job)
 }
@@ -69,31 +70,36 @@ pub(super) fn cancelled() -> Failure {
     }
 }
 
-async fn erase(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
-    let Some(before) = cancel(shared, key, id).await? else {
+async fn erase(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
+    let Some(before) = cancel(context, key, id).await? else {
         return Ok(None);
     };
-    let now = shared.ports.clock.now();
+    let now = context.storage.clock.now();
     // From here on no link leads to a picture.
-    shared.stores.jobs.erase(key, id, now).await?;
-    let pictures = delete_pictures(shared, &before).await;
+    context.storage.stores.jobs.erase(key, id, now).await?;
+    let pictures = delete_pictures(context, &before).await;
     if pictures.folder && before.state == JobState::Succeeded {
-        shared.stores.housekeeping.pictures_deleted(id, now).await?;
+        context
+            .storage
+            .stores
+            .housekeeping
+            .pictures_deleted(id, now)
+            .await?;
     }
-    let job = shared.stores.jobs.find(Some(key), id).await?;
+    let job = context.storage.stores.jobs.find(Some(key), id).await?;
     Ok(job.map(|job| Erased { job, pictures }))
 }
 
-async fn delete_pictures(shared: &Shared, job: &Job) -> Erasure {
+async fn delete_pictures(context: &IntakeContext, job: &Job) -> Erasure {
     let mut folder = true;
     for object in objects(job) {
-        if let Err(error) = shared.ports.images.delete(&object).await {
+        if let Err(error) = context.storage.images.delete(&object).await {
             tracing::warn!(%error, "cannot erase a picture");
             folder = false;
         }
     }
     Erasure {
         folder,
-        bucket: delete_from_bucket(shared, job).await,
+        bucket: delete_from_bucket(&context.storage, job).await,
     }
 }

@@ -9,7 +9,7 @@ use facegen_core::{FaceSource, FilePrefix};
 use uuid::Uuid;
 
 use super::Submission;
-use crate::context::Shared;
+use crate::context::IntakeContext;
 use crate::context::decoding::Encoded;
 use crate::error::JobError;
 use crate::ports::Checkpoint;
@@ -19,51 +19,55 @@ const NORMAL: i64 = 0;
 
 /// See [`JobService::submit`](super::JobService::submit).
 pub(super) async fn take_in(
-    shared: Arc<Shared>,
+    context: Arc<IntakeContext>,
     mut submission: Submission,
 ) -> Result<Job, JobError> {
-    if shared.draining.is_cancelled() {
+    if context.execution.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
-    shared.stores.health.ensure_kept()?;
+    context.storage.stores.health.ensure_kept()?;
     // Decides nothing, but spares the work of decoding what was sent before.
     if let Some(once) = &submission.once {
-        let now = shared.ports.clock.now();
-        let known = shared
+        let now = context.storage.clock.now();
+        let known = context
+            .storage
             .stores
             .jobs
             .find_idempotent(submission.key, once, now)
             .await?;
         if let Some(intake) = known {
-            return job_of(&shared, intake);
+            return job_of(&context, intake);
         }
     }
     // Decides nothing, but spares a full server the work of decoding.
-    let queue_limit = shared.config().queue_limit;
-    if shared.stores.jobs.depth().await? >= queue_limit {
-        return Err(full(&shared, queue_limit));
+    let queue_limit = context.storage.config().queue_limit;
+    if context.storage.stores.jobs.depth().await? >= queue_limit {
+        return Err(full(&context, queue_limit));
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
-        let photograph = shared.decode(Encoded::Foreign(image.clone())).await?;
+        let photograph = context
+            .decoder
+            .decode(Encoded::Foreign(image.clone()))
+            .await?;
         let picture = &photograph.picture;
         submission.request = submission
             .request
             .fitted_to(picture.width(), picture.height());
-        shared.photo_cache.keep(prefix.clone(), photograph);
+        context.storage.photo_cache.keep(prefix.clone(), photograph);
     }
-    let inserted = insert(&shared, submission, prefix.clone()).await;
+    let inserted = insert(&context, submission, prefix.clone()).await;
     if inserted
         .as_ref()
         .map_or(true, |job| job.file_prefix != prefix)
     {
-        shared.photo_cache.forget(&prefix);
+        context.storage.photo_cache.forget(&prefix);
     }
     inserted
 }
 
 async fn insert(
-    shared: &Shared,
+    context: &IntakeContext,
     submission: Submission,
     file_prefix: FilePrefix,
 ) -> Result<Job, JobError> {
@@ -81,43 +85,50 @@ async fn insert(
         file_prefix,
         base_url,
         priority: NORMAL,
-        created_at: shared.ports.clock.now(),
+        created_at: context.storage.clock.now(),
     };
-    (shared.ports.observer)(Checkpoint::Accepted, &new.request);
-    let config = shared.config();
+    (context.observer)(Checkpoint::Accepted, &new.request);
+    let config = context.storage.config();
     let limits = QueueLimits {
         queue: config.queue_limit,
         share: config.key_limits.queue_share,
     };
     let intake = match &once {
-        Some(once) => shared.stores.jobs.insert_once(&new, once, limits).await?,
-        None => match shared.stores.jobs.insert(&new, limits).await? {
+        Some(once) => {
+            context
+                .storage
+                .stores
+                .jobs
+                .insert_once(&new, once, limits)
+                .await?
+        }
+        None => match context.storage.stores.jobs.insert(&new, limits).await? {
             Ok(job) => Intake::New(job),
             Err(full) => Intake::Full(full),
         },
     };
     let Intake::New(job) = intake else {
-        return job_of(shared, intake);
+        return job_of(context, intake);
     };
-    (shared.ports.observer)(Checkpoint::Inserted, &job.request);
-    shared.publish(Event::JobQueued);
-    (shared.ports.observer)(Checkpoint::Enqueued, &job.request);
+    (context.observer)(Checkpoint::Inserted, &job.request);
+    context.storage.publish(Event::JobQueued);
+    (context.observer)(Checkpoint::Enqueued, &job.request);
     Ok(job)
 }
 
 /// The job of this intake.
-fn job_of(shared: &Shared, intake: Intake) -> Result<Job, JobError> {
+fn job_of(context: &IntakeContext, intake: Intake) -> Result<Job, JobError> {
     match intake {
         Intake::New(job) | Intake::Known(job) => Ok(job),
         Intake::Conflict => Err(JobError::IdempotencyKeyTaken),
-        Intake::Full(QueueFull(limit)) => Err(full(shared, limit)),
+        Intake::Full(QueueFull(limit)) => Err(full(context, limit)),
     }
 }
 
 /// The queue has no place until the next running job has ended.
-fn full(shared: &Shared, limit: u32) -> JobError {
-    let work_left = shared.running_jobs.least_work_left();
-    let retry_after = shared.throughput().time_for(work_left);
+fn full(context: &IntakeContext, limit: u32) -> JobError {
+    let work_left = context.execution.running_jobs.least_work_left();
+    let retry_after = context.execution.throughput().time_for(work_left);
     JobError::QueueFull {
         limit,
         retry_after: retry_after.max(Duration::from_secs(1)),

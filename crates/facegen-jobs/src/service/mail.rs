@@ -30,7 +30,8 @@ impl JobService {
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, JobError> {
         Ok(self
-            .shared
+            .context
+            .storage
             .stores
             .deliveries
             .list(key, before, limit)
@@ -46,7 +47,13 @@ impl JobService {
         key: KeyId,
         name: &str,
     ) -> Result<Option<DeliveryRecord>, JobError> {
-        Ok(self.shared.stores.deliveries.find(key, name).await?)
+        Ok(self
+            .context
+            .storage
+            .stores
+            .deliveries
+            .find(key, name)
+            .await?)
     }
 
     /// Delivers again what was delivered or given up.
@@ -54,12 +61,20 @@ impl JobService {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn replay(&self, key: KeyId, name: &str) -> Result<Replay, JobError> {
-        let now = self.shared.ports.clock.now();
-        let queued = self.shared.stores.deliveries.replay(key, name, now).await?;
+        let now = self.context.storage.clock.now();
+        let queued = self
+            .context
+            .storage
+            .stores
+            .deliveries
+            .replay(key, name, now)
+            .await?;
         Ok(match self.delivery(key, name).await? {
             None => Replay::Unknown,
             Some(record) if queued => {
-                self.shared.publish(Event::DeliveryDue(record.kind));
+                self.context
+                    .storage
+                    .publish(Event::DeliveryDue(record.kind));
                 Replay::Queued(record)
             }
             Some(_) => Replay::Busy,

@@ -32,7 +32,7 @@ use facegen_core::key::KeyId;
 use facegen_core::store::{StoreError, StoreFault, Stores};
 use facegen_core::{FaceSource, FileName, GenerationRequest, StoredObject};
 
-use crate::context::{self, Shared};
+use crate::context::{self, Contexts, DeliveryContext, IntakeContext, WorkContext};
 use crate::error::JobError;
 use crate::files;
 use crate::keys::Keys;
@@ -60,7 +60,9 @@ pub struct Submission {
 /// Takes jobs in, and tells about them. Clones are the same service.
 #[derive(Clone)]
 pub struct JobService {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) context: Arc<IntakeContext>,
+    pub(crate) work: Arc<WorkContext>,
+    pub(crate) delivery: Arc<DeliveryContext>,
 }
 
 impl JobService {
@@ -75,16 +77,18 @@ impl JobService {
         ports: Ports,
         stores: Stores,
     ) -> Result<Self, StoreError> {
-        let shared = Shared::open(config, ports, stores).await?;
+        let contexts = Contexts::open(config, ports, stores).await?;
         Ok(Self {
-            shared: Arc::new(shared),
+            context: Arc::new(contexts.intake),
+            work: Arc::new(contexts.work),
+            delivery: Arc::new(contexts.delivery),
         })
     }
 
     /// The keys that jobs belong to.
     #[must_use]
     pub fn keys(&self) -> &Keys {
-        &self.shared.keys
+        &self.context.keys
     }
 
     /// Writes the job and wakes the worker. An inline photograph is decoded
@@ -95,8 +99,8 @@ impl JobService {
     /// The queue is full, the photograph is unreadable, the server is
     /// stopping, or the store cannot be written.
     pub async fn submit(&self, submission: Submission) -> Result<Job, JobError> {
-        let intake = intake::take_in(Arc::clone(&self.shared), submission);
-        context::to_the_end(intake).await
+        let intake = intake::take_in(Arc::clone(&self.context), submission);
+        context::run_detached(intake).await
     }
 
     /// The job when it has ended, or as it is after `limit` or when work has
@@ -105,7 +109,7 @@ impl JobService {
     /// # Errors
     /// There is no such job, or the store cannot be read.
     pub async fn wait(&self, id: JobId, limit: Duration) -> Result<Job, JobError> {
-        watch::wait(&self.shared, id, limit).await
+        watch::wait(&self.context, id, limit).await
     }
 
     /// The job with this id, if it belongs to `key`.
@@ -113,7 +117,7 @@ impl JobService {
     /// # Errors
     /// The store cannot be read.
     pub async fn find(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
-        Ok(self.shared.stores.jobs.find(Some(key), id).await?)
+        Ok(self.context.storage.stores.jobs.find(Some(key), id).await?)
     }
 
     /// How long it will take until the job has ended, from the measured time
@@ -123,7 +127,7 @@ impl JobService {
     /// # Errors
     /// The store cannot be read.
     pub async fn estimate(&self, job: &Job) -> Result<Duration, JobError> {
-        watch::estimate(&self.shared, job).await
+        watch::estimate(&self.context, job).await
     }
 
     /// Stops a job that belongs to `key`, at the next step if it runs. `None`
@@ -132,8 +136,8 @@ impl JobService {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn cancel(&self, key: KeyId, id: JobId) -> Result<Option<Job>, JobError> {
-        let shared = Arc::clone(&self.shared);
-        context::to_the_end(async move { erase::cancel(&shared, key, id).await }).await
+        let context = Arc::clone(&self.context);
+        context::run_detached(async move { erase::cancel(&context, key, id).await }).await
     }
 
     /// Cancels all jobs that wait, those of one key or of all, and says how
@@ -142,16 +146,17 @@ impl JobService {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn clear_queue(&self, whose: Option<KeyId>) -> Result<usize, JobError> {
-        let shared = Arc::clone(&self.shared);
-        context::to_the_end(async move {
-            let now = shared.ports.clock.now();
-            let cleared = shared
+        let context = Arc::clone(&self.context);
+        context::run_detached(async move {
+            let now = context.storage.clock.now();
+            let cleared = context
+                .storage
                 .stores
                 .jobs
                 .clear(whose, &erase::cancelled(), now)
                 .await?;
             for job in &cleared {
-                shared.tell_end(job);
+                context.storage.notify_ended(job);
             }
             Ok(cleared.len())
         })
@@ -162,14 +167,14 @@ impl JobService {
     /// ahead, which are then read again, and that buckets failed, which are
     /// then asked again.
     pub async fn clear_cache(&self) {
-        self.shared.photo_cache.clear();
-        self.shared.buckets.wake().await;
+        self.context.storage.photo_cache.clear();
+        self.context.storage.buckets.wake().await;
     }
 
     /// Goes over to other numbers; what has begun by the old ones may end by
     /// them. The database stays the one that is open.
     pub fn reconfigure(&self, config: JobsConfig) {
-        self.shared.reconfigure(config);
+        self.context.storage.reconfigure(config);
     }
 
     /// How long it will take until everything that waits has ended; nothing
@@ -178,7 +183,7 @@ impl JobService {
     /// # Errors
     /// The store cannot be read.
     pub async fn backlog(&self) -> Result<Duration, JobError> {
-        watch::backlog(&self.shared).await
+        watch::backlog(&self.context).await
     }
 
     /// A file of a job that has succeeded, or one that a caller has sent, that
@@ -187,7 +192,7 @@ impl JobService {
     /// # Errors
     /// One of the stores cannot be read.
     pub async fn file(&self, name: &FileName) -> Result<Option<StoredObject>, JobError> {
-        files::open(&self.shared, name).await
+        files::open(&self.context.storage, name).await
     }
 
     /// All the bytes of such a file.
@@ -195,35 +200,30 @@ impl JobService {
     /// # Errors
     /// One of the stores cannot be read.
     pub async fn read(&self, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
-        files::read(&self.shared, name).await
+        files::read(&self.context.storage, name).await
     }
 
     /// Whether jobs are taken in: false once [`JobService::drain`] was called.
     #[must_use]
     pub fn is_accepting(&self) -> bool {
-        !self.shared.draining.is_cancelled()
+        !self.context.execution.draining.is_cancelled()
     }
 
     /// What is wrong with the database or the folder of pictures, if anything,
     /// as it was found out within the last seconds.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {
-        self.shared.stores.health.fault()
+        self.context.storage.stores.health.fault()
     }
 
     /// Takes no more jobs in, and lets the worker claim none.
     pub fn drain(&self) {
-        self.shared.draining.cancel();
-    }
-
-    #[cfg(test)]
-    pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
+        self.context.execution.draining.cancel();
     }
 
     /// Closes the database, after the last request was answered.
     pub async fn close(&self) {
-        self.shared.stores.health.close().await;
+        self.context.storage.stores.health.close().await;
     }
 }
 

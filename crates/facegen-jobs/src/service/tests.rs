@@ -284,10 +284,24 @@ async fn the_submitted_photograph_is_not_kept_for_jobs_that_are_gone() {
         service.cancel(key, job.id).await.unwrap();
     }
     let job = submit(&service, key, "next").await;
-    assert!(service.shared.photo_cache.take(&job.file_prefix).is_some());
+    assert!(
+        service
+            .context
+            .storage
+            .photo_cache
+            .take(&job.file_prefix)
+            .is_some()
+    );
     let mut by_url = submission(key, request("by url"));
     by_url.face = FaceSource::Url("http://faces.example/a.jpg".into());
     assert_ne!(by_url.face, inline());
     let job = service.submit(by_url).await.unwrap();
-    assert!(service.shared.photo_cache.take(&job.file_prefix).is_none());
+    assert!(
+        service
+            .context
+            .storage
+            .photo_cache
+            .take(&job.file_prefix)
+            .is_none()
+    );
 }

@@ -15,7 +15,7 @@ use facegen_core::{FileName, Photograph};
 use super::JobService;
 use super::intake::new_prefix;
 use crate::context::decoding::Encoded;
-use crate::context::{self, Shared};
+use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 use crate::files::upload_object::object;
 
@@ -45,35 +45,35 @@ impl JobService {
     /// The file cannot be read as a picture, the key has as many already as it
     /// may, the server is stopping, or a store cannot be written.
     pub async fn upload(&self, upload: Upload) -> Result<Uploaded, JobError> {
-        let shared = Arc::clone(&self.shared);
-        context::to_the_end(async move { take_in(&shared, upload).await }).await
+        let context = Arc::clone(&self.context);
+        context::run_detached(async move { take_in(&context, upload).await }).await
     }
 }
 
-async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> {
-    if shared.draining.is_cancelled() {
+async fn take_in(context: &IntakeContext, upload: Upload) -> Result<Uploaded, JobError> {
+    if context.execution.draining.is_cancelled() {
         return Err(JobError::Draining);
     }
-    shared.stores.health.ensure_kept()?;
+    context.storage.stores.health.ensure_kept()?;
     let Upload { key, image } = upload;
-    let limit = shared.config().key_limits.upload_bytes;
-    check_room(shared, key, limit).await?;
-    let png = encode(shared, image).await?;
-    let created_at = shared.ports.clock.now();
+    let limit = context.storage.config().key_limits.upload_bytes;
+    check_room(context, key, limit).await?;
+    let png = encode(context, image).await?;
+    let created_at = context.storage.clock.now();
     let new = NewUpload {
         key,
         file_prefix: new_prefix()?,
         bytes: png.len(),
         created_at,
-        expires_at: created_at + shared.config().keep_pictures,
+        expires_at: created_at + context.storage.config().keep_pictures,
     };
-    let Some(id) = shared.stores.uploads.insert(&new, limit).await? else {
-        return Err(full(shared, key, limit).await?);
+    let Some(id) = context.storage.stores.uploads.insert(&new, limit).await? else {
+        return Err(full(context, key, limit).await?);
     };
     let object = object(new.file_prefix);
-    if let Err(error) = shared.ports.images.put(&object, png).await {
+    if let Err(error) = context.storage.images.put(&object, png).await {
         // Without its file the row would only take room.
-        shared.stores.uploads.delete(id.into()).await?;
+        context.storage.stores.uploads.delete(id.into()).await?;
         return Err(JobError::NotStored(error));
     }
     let file = object.file;
@@ -82,28 +82,31 @@ async fn take_in(shared: &Shared, upload: Upload) -> Result<Uploaded, JobError> 
 
 /// Refuses a key without room. It decides nothing, but spares the work of
 /// decoding.
-async fn check_room(shared: &Shared, key: KeyId, limit: u64) -> Result<(), JobError> {
-    let now = shared.ports.clock.now();
-    let (kept, _) = shared.stores.uploads.kept(key, now).await?;
+async fn check_room(context: &IntakeContext, key: KeyId, limit: u64) -> Result<(), JobError> {
+    let now = context.storage.clock.now();
+    let (kept, _) = context.storage.stores.uploads.kept(key, now).await?;
     if limit > 0 && kept + SHORTEST_UPLOAD > limit {
-        return Err(full(shared, key, limit).await?);
+        return Err(full(context, key, limit).await?);
     }
     Ok(())
 }
 
 /// There is room when the first of what is there goes.
-async fn full(shared: &Shared, key: KeyId, limit: u64) -> Result<JobError, JobError> {
-    let now = shared.ports.clock.now();
-    let (_, first) = shared.stores.uploads.kept(key, now).await?;
+async fn full(context: &IntakeContext, key: KeyId, limit: u64) -> Result<JobError, JobError> {
+    let now = context.storage.clock.now();
+    let (_, first) = context.storage.stores.uploads.kept(key, now).await?;
     let retry_after = first.map_or(Duration::ZERO, |first| first.since(now));
     Ok(JobError::UploadsFull { limit, retry_after })
 }
 
 /// The picture as a PNG.
-async fn encode(shared: &Shared, image: FaceImage) -> Result<Vec<u8>, JobError> {
-    let encoder = Arc::clone(&shared.ports.upload_encoder);
+async fn encode(context: &IntakeContext, image: FaceImage) -> Result<Vec<u8>, JobError> {
+    let encoder = Arc::clone(&context.upload_encoder);
     let encode = move |photograph: Photograph| encoder(&photograph.picture);
-    let encoded = shared.decode_and(Encoded::Foreign(image), encode).await?;
+    let encoded = context
+        .decoder
+        .decode_and(Encoded::Foreign(image), encode)
+        .await?;
     encoded.map_err(|error| {
         tracing::error!(error, "a picture that was sent cannot be encoded");
         JobError::BrokeDown("a picture cannot be encoded")

@@ -11,7 +11,7 @@ use facegen_core::store::{Event, Subscription};
 use tokio::time::sleep;
 
 use super::JobService;
-use crate::context::Shared;
+use crate::context::IntakeContext;
 use crate::error::JobError;
 
 /// How often one looks for what nobody tells of: a place in the queue.
@@ -43,7 +43,7 @@ impl JobService {
     /// # Errors
     /// The store cannot be read.
     pub async fn view(&self, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
-        view(&self.shared, key, id).await
+        view(&self.context, key, id).await
     }
 
     /// The latest jobs of `key`, those before the one of this id, `limit` at
@@ -57,15 +57,21 @@ impl JobService {
         before: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<Job>, JobError> {
-        Ok(self.shared.stores.jobs.page(key, before, limit).await?)
+        Ok(self
+            .context
+            .storage
+            .stores
+            .jobs
+            .page(key, before, limit)
+            .await?)
     }
 
     /// Watches a job; who may is found out by the first look.
     #[must_use]
     pub fn watch(&self, key: KeyId, id: JobId) -> JobWatch {
         JobWatch {
-            events: self.shared.stores.events.subscribe(),
-            shared: Arc::clone(&self.shared),
+            events: self.context.storage.stores.events.subscribe(),
+            context: Arc::clone(&self.context),
             key,
             id,
             last: None,
@@ -73,18 +79,18 @@ impl JobService {
     }
 }
 
-async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
-    let Some(job) = shared.stores.jobs.find(Some(key), id).await? else {
+async fn view(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
+    let Some(job) = context.storage.stores.jobs.find(Some(key), id).await? else {
         return Ok(None);
     };
     let position = match job.state {
-        JobState::Queued => Some(shared.stores.jobs.position(id).await?),
+        JobState::Queued => Some(context.storage.stores.jobs.position(id).await?),
         JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
-    let steps = shared.running_jobs.steps(id);
+    let steps = context.execution.running_jobs.steps(id);
     let steps = steps.filter(|_| job.state == JobState::Running);
     Ok(Some(JobView {
-        eta: super::watch::estimate(shared, &job).await?,
+        eta: super::watch::estimate(context, &job).await?,
         position,
         steps,
         job,
@@ -94,7 +100,7 @@ async fn view(shared: &Shared, key: KeyId, id: JobId) -> Result<Option<JobView>,
 /// Tells of each change of one job. It holds nothing but the last look: who
 /// asks seldom misses what lay in between.
 pub struct JobWatch {
-    shared: Arc<Shared>,
+    context: Arc<IntakeContext>,
     key: KeyId,
     id: JobId,
     events: Box<dyn Subscription>,
@@ -116,8 +122,8 @@ impl JobWatch {
             return Ok(None);
         }
         loop {
-            let stopped = self.shared.stopped.is_cancelled();
-            let Some(view) = view(&self.shared, self.key, self.id).await? else {
+            let stopped = self.context.execution.stopped.is_cancelled();
+            let Some(view) = view(&self.context, self.key, self.id).await? else {
                 return Ok(None);
             };
             if self.last.as_ref().is_none_or(|last| view.differs(last)) {
@@ -133,7 +139,7 @@ impl JobWatch {
             tokio::select! {
                 () = changed => {}
                 () = sleep(LOOK_EVERY) => {}
-                () = self.shared.stopped.cancelled() => {}
+                () = self.context.execution.stopped.cancelled() => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use facegen_core::store::cost;
 use facegen_core::store::{Event, Subscription};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::context::Shared;
+use crate::context::IntakeContext;
 use crate::error::JobError;
 
 /// How often a waiter looks for itself, should it not be told.
@@ -21,14 +21,18 @@ const LEAST_ESTIMATE: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// See [`JobService::wait`](super::JobService::wait).
-pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<Job, JobError> {
+pub(super) async fn wait(
+    context: &IntakeContext,
+    id: JobId,
+    limit: Duration,
+) -> Result<Job, JobError> {
     // Before the first look, so that no end falls in between.
-    let mut events = shared.stores.events.subscribe();
+    let mut events = context.storage.stores.events.subscribe();
     let deadline = Instant::now() + limit.min(LONGEST_WAIT);
     loop {
         // Before the look at the row, so that no end falls in between.
-        let last_look = shared.stopped.is_cancelled() || Instant::now() >= deadline;
-        let job = shared.stores.jobs.find(None, id).await?;
+        let last_look = context.execution.stopped.is_cancelled() || Instant::now() >= deadline;
+        let job = context.storage.stores.jobs.find(None, id).await?;
         let job = job.ok_or_else(|| JobError::BrokeDown("the job is not there"))?;
         if job.state.is_final() || last_look {
             return Ok(job);
@@ -37,7 +41,7 @@ pub(super) async fn wait(shared: &Shared, id: JobId, limit: Duration) -> Result<
             () = ended(&mut *events, id) => {}
             () = sleep(LOOK_EVERY) => {}
             () = sleep_until(deadline) => {}
-            () = shared.stopped.cancelled() => {}
+            () = context.execution.stopped.cancelled() => {}
         }
     }
 }
@@ -48,36 +52,43 @@ async fn ended(events: &mut dyn Subscription, id: JobId) {
 }
 
 /// See [`JobService::estimate`](super::JobService::estimate).
-pub(super) async fn estimate(shared: &Shared, job: &Job) -> Result<Duration, JobError> {
+pub(super) async fn estimate(context: &IntakeContext, job: &Job) -> Result<Duration, JobError> {
     if job.state.is_final() {
         return Ok(Duration::ZERO);
     }
-    let load = shared.stores.jobs.load_before(job.id).await?;
+    let load = context.storage.stores.jobs.load_before(job.id).await?;
     let runs = job.state == JobState::Running;
     // Running jobs go through the engines in the order of their ids.
     let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
     let running: u64 = before
-        .map(|(id, cost)| shared.running_jobs.work_left(*id, *cost))
+        .map(|(id, cost)| context.execution.running_jobs.work_left(*id, *cost))
         .sum();
-    let own = shared.running_jobs.work_left(job.id, cost(&job.request));
-    let (pace, engines) = (shared.throughput(), shared.engine.ready());
+    let own = context
+        .execution
+        .running_jobs
+        .work_left(job.id, cost(&job.request));
+    let (pace, engines) = (
+        context.execution.throughput(),
+        context.execution.engines.ready(),
+    );
     let wait = pace.time_for_all(running + load.waiting, engines);
     let time = wait.saturating_add(pace.time_for(own));
     Ok(time.max(LEAST_ESTIMATE))
 }
 
 /// See [`JobService::backlog`](super::JobService::backlog).
-pub(super) async fn backlog(shared: &Shared) -> Result<Duration, JobError> {
-    let load = shared.stores.jobs.load().await?;
+pub(super) async fn backlog(context: &IntakeContext) -> Result<Duration, JobError> {
+    let load = context.storage.stores.jobs.load().await?;
     if load.waiting == 0 {
         return Ok(Duration::ZERO);
     }
     let running = load.running.iter();
     let running: u64 = running
-        .map(|(id, cost)| shared.running_jobs.work_left(*id, *cost))
+        .map(|(id, cost)| context.execution.running_jobs.work_left(*id, *cost))
         .sum();
-    let engines = shared.engine.ready();
-    Ok(shared
+    let engines = context.execution.engines.ready();
+    Ok(context
+        .execution
         .throughput()
         .time_for_all(running + load.waiting, engines))
 }

@@ -20,7 +20,7 @@ use super::outcome::Ended;
 use super::pictures::{self, Files};
 use super::stop::{Stop, of_backend};
 use crate::broken_task;
-use crate::context::Shared;
+use crate::context::WorkContext;
 use crate::context::engine_start_times::EngineStart;
 use crate::context::running_jobs::RunningJob;
 use crate::metrics::{self, Stage};
@@ -29,7 +29,7 @@ use crate::retry::retry;
 
 /// One attempt at one job.
 pub(super) struct Attempt {
-    pub(super) shared: Arc<Shared>,
+    pub(super) context: Arc<WorkContext>,
     pub(super) claim: Claim,
     pub(super) running: RunningJob,
     hand_back: CancellationToken,
@@ -41,12 +41,19 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// The attempt that this claim began.
-    pub(super) fn new(shared: &Arc<Shared>, claim: Claim, hand_back: CancellationToken) -> Self {
+    pub(super) fn new(
+        context: &Arc<WorkContext>,
+        claim: Claim,
+        hand_back: CancellationToken,
+    ) -> Self {
         let cost = cost(&claim.job.request);
         let fetches = matches!(claim.job.face, FaceOrigin::Url(_));
         Self {
-            running: shared.running_jobs.enter(claim.fence, cost, fetches),
-            shared: Arc::clone(shared),
+            running: context
+                .execution
+                .running_jobs
+                .enter(claim.fence, cost, fetches),
+            context: Arc::clone(context),
             claim,
             hand_back,
             fitted: OnceLock::new(),
@@ -63,34 +70,34 @@ impl Attempt {
             () = self.hand_back.cancelled() => Err(Stop::HandBack),
             () = self.keep_lease() => Err(Stop::Lost),
         };
-        let (shared, claim) = (&self.shared, &self.claim);
+        let (context, claim) = (&self.context, &self.claim);
         let stop = match made {
             Ok(made) => {
-                ending::finish(shared, claim, made).await;
+                ending::finish(context, claim, made).await;
                 return Ended::Succeeded;
             }
             Err(stop) => stop,
         };
         // Before the job is somebody else's.
         if self.storing.load(Ordering::Acquire) {
-            ending::delete_files(shared, claim).await;
+            ending::delete_files(context, claim).await;
         }
         match stop {
-            Stop::Failed(failure) => ending::fail(shared, claim, failure).await,
+            Stop::Failed(failure) => ending::fail(context, claim, failure).await,
             Stop::EngineStopped => {
-                ending::release(shared, claim).await;
+                ending::release(context, claim).await;
                 return Ended::EngineStopped;
             }
             Stop::StoreFailed => {
-                ending::release(shared, claim).await;
+                ending::release(context, claim).await;
                 return Ended::StoreFailed;
             }
-            Stop::HandBack => ending::release(shared, claim).await,
+            Stop::HandBack => ending::release(context, claim).await,
             Stop::EngineLost => {
-                if shared.engine.goes_on() {
-                    ending::lose_engine(shared, claim).await;
+                if context.execution.engines.goes_on() {
+                    ending::lose_engine(context, claim).await;
                 } else {
-                    shared.stores.health.record_death_from_inside();
+                    context.storage.stores.health.record_death_from_inside();
                     tracing::error!("a job is left to the next start");
                 }
             }
@@ -101,16 +108,23 @@ impl Attempt {
 
     /// Returns when the job is not this attempt's any more.
     async fn keep_lease(&self) {
-        let period = self.shared.config().heartbeat.max(Duration::from_millis(1));
+        let period = self
+            .context
+            .storage
+            .config()
+            .heartbeat
+            .max(Duration::from_millis(1));
         let mut heartbeat = interval(period);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // The first one comes at once: the job may have been cancelled
             // before anybody could find it in hand.
             heartbeat.tick().await;
-            let lease_until = self.shared.ports.clock.now() + self.shared.config().lease;
+            let lease_until =
+                self.context.storage.clock.now() + self.context.storage.config().lease;
             match self
-                .shared
+                .context
+                .storage
                 .stores
                 .jobs
                 .heartbeat(self.claim.fence, lease_until)
@@ -132,7 +146,7 @@ impl Attempt {
         let (output, (began, engine), warnings) = {
             // Whoever has a photograph first comes first, and few are decoded.
             // The semaphore is never closed.
-            let _place = self.shared.engine_places.acquire().await;
+            let _place = self.context.execution.engine_places.acquire().await;
             self.enter().await?;
             let Photograph { picture, warnings } = self.photograph(fetched).await?;
             self.warn(&warnings).await?;
@@ -149,7 +163,7 @@ impl Attempt {
         let location = self.store(files).await?;
         let storing = millis(begin.elapsed());
         self.at(Checkpoint::Stored);
-        let clock = &self.shared.ports.clock;
+        let clock = &self.context.storage.clock;
         Ok(Success {
             now: clock.now(),
             location,
@@ -176,7 +190,13 @@ impl Attempt {
         }
         let request = self.request().clone();
         let fitted = request.fitted_to(face.width(), face.height());
-        let write = || self.shared.stores.jobs.fit(self.claim.fence, &fitted);
+        let write = || {
+            self.context
+                .storage
+                .stores
+                .jobs
+                .fit(self.claim.fence, &fitted)
+        };
         self.write("fit a job to its photograph", write).await?;
         self.running.costs(cost(&fitted));
         // Nobody else sets it.
@@ -187,7 +207,7 @@ impl Attempt {
     /// Notes that the engine gets the job, so that it alone is suspect should the
     /// process die over it.
     async fn enter(&self) -> Result<(), Stop> {
-        let write = || self.shared.stores.jobs.enter(self.claim.fence);
+        let write = || self.context.storage.stores.jobs.enter(self.claim.fence);
         self.write("note that the engine gets a job", write).await
     }
 
@@ -197,7 +217,13 @@ impl Attempt {
         if warnings.is_empty() {
             return Ok(());
         }
-        let write = || self.shared.stores.jobs.warn(self.claim.fence, warnings);
+        let write = || {
+            self.context
+                .storage
+                .stores
+                .jobs
+                .warn(self.claim.fence, warnings)
+        };
         self.write("note the warnings of a job", write).await
     }
 
@@ -206,7 +232,7 @@ impl Attempt {
     where
         F: Future<Output = Result<bool, StoreError>>,
     {
-        match retry(self.shared.config().lease, what, write).await {
+        match retry(self.context.storage.config().lease, what, write).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Stop::Lost),
             Err(error) => {
@@ -227,14 +253,25 @@ impl Attempt {
         face: Picture,
     ) -> Result<(GenerationOutput, (Duration, EngineName)), Stop> {
         let spec = self.request().spec.clone();
-        let submitted = self.shared.engine.submit(GenerationInput { spec, face });
+        let submitted = self
+            .context
+            .execution
+            .engines
+            .submit(GenerationInput { spec, face });
         let Submitted {
             engine,
             mut generation,
         } = submitted.ok_or(Stop::EngineStopped)?;
-        let clock = &self.shared.ports.clock;
-        let mut start = self.shared.engine_start_times.submit(&engine, clock);
-        self.shared.throughput().begin(&engine, clock.monotonic());
+        let clock = &self.context.storage.clock;
+        let mut start = self
+            .context
+            .execution
+            .engine_start_times
+            .submit(&engine, clock);
+        self.context
+            .execution
+            .throughput()
+            .begin(&engine, clock.monotonic());
         let end = self.end_of(generation.as_mut(), &mut start).await;
         let output = end.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings, &engine);
@@ -262,18 +299,20 @@ impl Attempt {
     #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
     fn progress(&self, engine: &EngineName, step: usize, steps: usize) {
         let units = cost(self.request()) as f64 / steps.max(1) as f64;
-        let now = self.shared.ports.clock.monotonic();
-        self.shared.throughput().step(engine, units, now);
+        let now = self.context.storage.clock.monotonic();
+        self.context.execution.throughput().step(engine, units, now);
         self.running.progress(step, steps);
         let job = self.claim.job.id;
-        self.shared.publish(Event::Progress { job, step, steps });
+        self.context
+            .storage
+            .publish(Event::Progress { job, step, steps });
         self.at(Checkpoint::Denoising);
     }
 
     async fn encode(&self, pictures: Vec<GeneratedPicture>) -> Result<Files, Stop> {
         let begin = Instant::now();
-        let encoder = Arc::clone(&self.shared.ports.encoder);
-        let provenance = self.shared.ports.provenance.clone();
+        let encoder = Arc::clone(&self.context.encoder);
+        let provenance = self.context.provenance.clone();
         let names = self.claim.job.files();
         let work = move || pictures::encode(&encoder, &provenance, &pictures, names);
         let files = tokio::task::spawn_blocking(work).await;
@@ -288,7 +327,7 @@ impl Attempt {
     async fn store(&self, files: Files) -> Result<PictureLocation, Stop> {
         let begin = Instant::now();
         self.storing.store(true, Ordering::Release);
-        let stored = pictures::store(&self.shared, &self.claim, files).await;
+        let stored = pictures::store(&self.context.storage, &self.claim, files).await;
         let place = stored.map_err(|error| {
             tracing::error!(%error, "cannot store the pictures of a job");
             Stop::StoreFailed
@@ -298,6 +337,6 @@ impl Attempt {
     }
 
     fn at(&self, checkpoint: Checkpoint) {
-        (self.shared.ports.observer)(checkpoint, self.request());
+        (self.context.observer)(checkpoint, self.request());
     }
 }

@@ -2,20 +2,20 @@
 
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName};
 
-use crate::context::Shared;
+use crate::context::Storage;
 
 /// As long as a picture.
 const BYTES: usize = 1 << 20;
 
 /// Whether a picture can be stored in the folder, and nothing bad is known of the
 /// database.
-pub(super) async fn stores_work(shared: &Shared) -> bool {
-    let images = &shared.ports.images;
+pub(super) async fn stores_work(storage: &Storage) -> bool {
+    let images = &storage.images;
     let object = object();
     let stored = images.put(&object, vec![0; BYTES]).await;
     // One that was not stored may still have left something.
     let deleted = images.delete(&object).await;
-    stored.and(deleted).is_ok() && shared.stores.health.fault().is_none()
+    stored.and(deleted).is_ok() && storage.stores.health.fault().is_none()
 }
 
 /// An object that no job has: its prefix is not random.

@@ -6,18 +6,18 @@ use facegen_core::store::{Claim, Success};
 
 use super::failures;
 use super::pictures;
-use crate::context::Shared;
+use crate::context::WorkContext;
 use crate::ports::Checkpoint;
 use crate::retry::retry;
 
 /// Makes the stored pictures the job's.
-pub(super) async fn finish(shared: &Shared, claim: &Claim, success: Success) {
-    (shared.ports.observer)(Checkpoint::Finishing, &claim.job.request);
-    let patience = patience(shared);
-    let finish = || shared.stores.jobs.finish(claim.fence, &success);
+pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Success) {
+    (context.observer)(Checkpoint::Finishing, &claim.job.request);
+    let patience = patience(context);
+    let finish = || context.storage.stores.jobs.finish(claim.fence, &success);
     match retry(patience, "finish a job", finish).await {
-        Ok(true) => tell_success(shared, claim, &success),
-        Ok(false) => settle_lost_finish(shared, claim, &success).await,
+        Ok(true) => tell_success(context, claim, &success),
+        Ok(false) => settle_lost_finish(context, claim, &success).await,
         // The lease runs out, and somebody else tries again.
         Err(error) => tracing::error!(%error, "cannot finish a job"),
     }
@@ -25,14 +25,14 @@ pub(super) async fn finish(shared: &Shared, claim: &Claim, success: Success) {
 
 /// The job is not this attempt's any more, unless this very attempt finished
 /// it and only the store's answer was lost.
-async fn settle_lost_finish(shared: &Shared, claim: &Claim, success: &Success) {
-    match shared.stores.jobs.find(None, claim.job.id).await {
+async fn settle_lost_finish(context: &WorkContext, claim: &Claim, success: &Success) {
+    match context.storage.stores.jobs.find(None, claim.job.id).await {
         Ok(Some(job)) if job.state == JobState::Succeeded && job.attempt == claim.fence.attempt => {
-            tell_success(shared, claim, success);
+            tell_success(context, claim, success);
         }
         Ok(_) => {
             tracing::info!("a job ended otherwise while its pictures were stored");
-            delete_files(shared, claim).await;
+            delete_files(context, claim).await;
         }
         // The files stay until the janitor finds them.
         Err(error) => tracing::error!(%error, "cannot look after a job"),
@@ -40,27 +40,27 @@ async fn settle_lost_finish(shared: &Shared, claim: &Claim, success: &Success) {
 }
 
 /// Writes that the job has failed.
-pub(super) async fn fail(shared: &Shared, claim: &Claim, failure: Failure) {
-    write_failure(shared, claim, failure).await;
+pub(super) async fn fail(context: &WorkContext, claim: &Claim, failure: Failure) {
+    write_failure(context, claim, failure).await;
 }
 
 /// Writes that the job has failed because its task broke down, at whatever
 /// point.
-pub(super) async fn break_down(shared: &Shared, claim: &Claim) {
+pub(super) async fn break_down(context: &WorkContext, claim: &Claim) {
     // Only then: the task may have broken down after it had finished the job.
-    if write_failure(shared, claim, failures::broke_down()).await {
-        delete_files(shared, claim).await;
+    if write_failure(context, claim, failures::broke_down()).await {
+        delete_files(context, claim).await;
     }
 }
 
 /// False when nothing was written.
-async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool {
-    let now = shared.ports.clock.now();
-    let fail = || shared.stores.jobs.fail(claim.fence, &failure, now);
-    match retry(patience(shared), "fail a job", fail).await {
+async fn write_failure(context: &WorkContext, claim: &Claim, failure: Failure) -> bool {
+    let now = context.storage.clock.now();
+    let fail = || context.storage.stores.jobs.fail(claim.fence, &failure, now);
+    match retry(patience(context), "fail a job", fail).await {
         Ok(true) => {
             tracing::info!(code = %failure.code, "a job failed");
-            tell_end(shared, claim, JobState::Failed);
+            tell_end(context, claim, JobState::Failed);
             true
         }
         Ok(false) => {
@@ -76,23 +76,29 @@ async fn write_failure(shared: &Shared, claim: &Claim, failure: Failure) -> bool
 
 /// Gives the job back after its engine broke for good or hung while others go on,
 /// or fails it when that has happened too often.
-pub(super) async fn lose_engine(shared: &Shared, claim: &Claim) {
-    let max_attempts = shared.config().max_attempts;
-    let break_down = || shared.stores.jobs.break_down(claim.fence, max_attempts);
-    match retry(patience(shared), "requeue a job", break_down).await {
+pub(super) async fn lose_engine(context: &WorkContext, claim: &Claim) {
+    let max_attempts = context.storage.config().max_attempts;
+    let break_down = || {
+        context
+            .storage
+            .stores
+            .jobs
+            .break_down(claim.fence, max_attempts)
+    };
+    match retry(patience(context), "requeue a job", break_down).await {
         Ok(true) => tracing::warn!("job requeued, its engine is gone"),
         Ok(false) => {
             let failure = failures::broke_down_often(claim.crash_count + 1);
-            write_failure(shared, claim, failure).await;
+            write_failure(context, claim, failure).await;
         }
         Err(error) => tracing::error!(%error, "failed to requeue job"),
     }
 }
 
 /// Gives the job back unharmed.
-pub(super) async fn release(shared: &Shared, claim: &Claim) {
-    let release = || shared.stores.jobs.release(claim.fence);
-    match retry(patience(shared), "give a job back", release).await {
+pub(super) async fn release(context: &WorkContext, claim: &Claim) {
+    let release = || context.storage.stores.jobs.release(claim.fence);
+    match retry(patience(context), "give a job back", release).await {
         Ok(true) => tracing::info!("a job waits again"),
         Ok(false) => tracing::info!("a job ended before it could be given back"),
         Err(error) => tracing::error!(%error, "cannot give a job back"),
@@ -100,33 +106,33 @@ pub(super) async fn release(shared: &Shared, claim: &Claim) {
 }
 
 /// Deletes the files of this attempt, as far as that is possible.
-pub(super) async fn delete_files(shared: &Shared, claim: &Claim) {
-    pictures::delete_from_bucket(shared, claim).await;
+pub(super) async fn delete_files(context: &WorkContext, claim: &Claim) {
+    pictures::delete_from_bucket(&context.storage, claim).await;
     for object in claim.job.objects() {
-        if let Err(error) = shared.ports.images.delete(&object).await {
+        if let Err(error) = context.storage.images.delete(&object).await {
             tracing::warn!(%error, "cannot delete the files of an attempt that was for nothing");
             return;
         }
     }
 }
 
-fn tell_success(shared: &Shared, claim: &Claim, success: &Success) {
+fn tell_success(context: &WorkContext, claim: &Claim, success: &Success) {
     let seconds = success.outcome.generation_time.as_secs_f64();
     // Their number only: what a warning says is between us and the caller.
     let warnings = success.warnings.len();
     tracing::info!(job = %claim.job.id, seconds, warnings, "the job has succeeded");
-    tell_end(shared, claim, JobState::Succeeded);
+    tell_end(context, claim, JobState::Succeeded);
 }
 
-fn tell_end(shared: &Shared, claim: &Claim, state: JobState) {
+fn tell_end(context: &WorkContext, claim: &Claim, state: JobState) {
     let mut job = claim.job.clone();
     job.state = state;
-    shared.tell_end(&job);
+    context.storage.notify_ended(&job);
 }
 
 /// How long the end of a job may be tried for: as long as its lease holds,
 /// which may have been renewed a heartbeat ago.
-fn patience(shared: &Shared) -> std::time::Duration {
-    let config = shared.config();
+fn patience(context: &WorkContext) -> std::time::Duration {
+    let config = context.storage.config();
     config.lease.saturating_sub(config.heartbeat)
 }

@@ -51,7 +51,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::broken_task;
-use crate::context::Shared;
+use crate::context::WorkContext;
 use crate::metrics;
 use attempt::Attempt;
 use outcome::Ended;
@@ -72,7 +72,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Claims jobs and sees to their ends.
 pub(crate) struct Worker {
-    shared: Arc<Shared>,
+    context: Arc<WorkContext>,
     /// Gives back what is in hand.
     hand_back: CancellationToken,
     /// Told when there will be no engine any more.
@@ -93,13 +93,13 @@ pub(crate) struct Worker {
 impl Worker {
     /// A worker that has not begun.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        context: Arc<WorkContext>,
         hand_back: CancellationToken,
         engine_gone: CancellationToken,
     ) -> Self {
         Self {
-            last_reclaim: shared.ports.clock.now(),
-            shared,
+            last_reclaim: context.storage.clock.now(),
+            context,
             hand_back,
             engine_gone,
             tasks: JoinSet::new(),
@@ -115,18 +115,18 @@ impl Worker {
     pub(crate) async fn run(mut self) {
         // Whatever ends the worker, nobody believes in it any longer.
         let _gone = self.engine_gone.clone().drop_guard();
-        let _stopped = self.shared.stopped.clone().drop_guard();
-        let shared = Arc::clone(&self.shared);
+        let _stopped = self.context.execution.stopped.clone().drop_guard();
+        let context = Arc::clone(&self.context);
         // Before the first look for work, so that no event falls in between.
-        let mut events = shared.stores.events.subscribe();
-        while !(shared.draining.is_cancelled() && self.tasks.is_empty()) {
+        let mut events = context.storage.stores.events.subscribe();
+        while !(context.execution.draining.is_cancelled() && self.tasks.is_empty()) {
             if let Err(error) = self.look_after_queue().await {
                 tracing::error!(%error, "cannot look after the jobs");
             }
             tokio::select! {
-                () = woken(&mut *events, &shared) => {}
+                () = woken(&mut *events, &context) => {}
                 () = sleep(LOOK_EVERY) => {}
-                () = shared.draining.cancelled(), if !shared.draining.is_cancelled() => {}
+                () = context.execution.draining.cancelled(), if !context.execution.draining.is_cancelled() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.put_down(ended).await,
             }
         }
@@ -137,52 +137,58 @@ impl Worker {
         self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
-        metrics::queue_depth(self.shared.stores.jobs.depth().await?);
+        metrics::queue_depth(self.context.storage.stores.jobs.depth().await?);
         Ok(())
     }
 
     /// Gives up engines that hang. The process ends once none is left.
     fn watch_engines(&self) {
-        let patience = self.shared.config().step_timeout;
-        for engine in self.shared.engine.give_up_hanging(patience) {
+        let patience = self.context.storage.config().step_timeout;
+        for engine in self.context.execution.engines.give_up_hanging(patience) {
             tracing::error!(%engine, ?patience, "engine hangs, given up");
         }
-        for engine in self.shared.engine.health() {
+        for engine in self.context.execution.engines.health() {
             metrics::engine_ready(&engine.name, engine.state == EngineState::Ready);
         }
-        if !self.shared.engine.are_gone() {
+        if !self.context.execution.engines.are_gone() {
             return;
         }
-        if self.shared.engine.any_hung() && !self.shared.engine_hung.is_cancelled() {
-            self.shared.give_up_engines(patience);
+        if self.context.execution.engines.any_hung()
+            && !self.context.execution.engine_hung.is_cancelled()
+        {
+            self.context.give_up_engines(patience);
         }
         self.engine_gone.cancel();
     }
 
     /// Takes back the jobs whose leases have run out, now and then.
     async fn reclaim_when_due(&mut self) -> Result<(), StoreError> {
-        let now = self.shared.ports.clock.now();
-        let lease = self.shared.config().lease;
+        let now = self.context.storage.clock.now();
+        let lease = self.context.storage.config().lease;
         // A clock that went back must not put this off.
-        let early = now.since(self.last_reclaim) < self.shared.config().heartbeat;
+        let early = now.since(self.last_reclaim) < self.context.storage.config().heartbeat;
         if early && now >= self.last_reclaim {
             return Ok(());
         }
         self.last_reclaim = now;
         // Not the ones in hand, even if the clock was set forward just now.
-        for fence in self.shared.running_jobs.fences() {
-            self.shared
+        for fence in self.context.execution.running_jobs.fences() {
+            self.context
+                .storage
                 .stores
                 .jobs
                 .heartbeat(fence, now + lease)
                 .await?;
         }
-        self.shared.reclaim(&DeadWorkers::Expired, now).await
+        self.context
+            .storage
+            .reclaim(&DeadWorkers::Expired, now)
+            .await
     }
 
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
         while let Some(scope) = self.claim_scope() {
-            let now = self.shared.ports.clock.now();
+            let now = self.context.storage.clock.now();
             match self.claim(scope, now).await? {
                 Some(claim) => self.begin(claim, now),
                 None => break,
@@ -192,24 +198,30 @@ impl Worker {
     }
 
     async fn claim(&self, scope: ClaimScope, now: Timestamp) -> Result<Option<Claim>, StoreError> {
-        let Shared { stores, worker, .. } = &*self.shared;
-        let lease_until = now + self.shared.config().lease;
-        stores.jobs.claim(scope, worker, now, lease_until).await
+        let WorkContext {
+            storage, worker, ..
+        } = &*self.context;
+        let lease_until = now + self.context.storage.config().lease;
+        storage
+            .stores
+            .jobs
+            .claim(scope, worker, now, lease_until)
+            .await
     }
 
     /// What may be claimed now; `None`: nothing.
     fn claim_scope(&self) -> Option<ClaimScope> {
-        let room = self.shared.engine.room();
+        let room = self.context.execution.engines.room();
         // At least one, so that what waits for an engine that is gone goes back.
-        self.shared.engine_places.resize(room.max(1));
-        let claims = !self.shared.draining.is_cancelled()
+        self.context.execution.engine_places.resize(room.max(1));
+        let claims = !self.context.execution.draining.is_cancelled()
             && room > 0
             && !self.alone
             && Instant::now() >= self.paused_until;
-        let fetching = self.shared.running_jobs.fetching();
+        let fetching = self.context.execution.running_jobs.fetching();
         let others = self.tasks.len().saturating_sub(fetching);
         // A job that may break down only once cannot risk a neighbour's fate.
-        let shares = self.shared.config().max_attempts > 1;
+        let shares = self.context.storage.config().max_attempts > 1;
         if claims && self.tasks.is_empty() {
             Some(ClaimScope::Any)
         } else if !(claims && shares && others < room) {
@@ -227,7 +239,7 @@ impl Worker {
             metrics::queue_wait(now.since(claim.job.created_at));
         }
         let span = tracing::info_span!("job", id = %claim.job.id, attempt = claim.fence.attempt);
-        let attempt = Attempt::new(&self.shared, claim.clone(), self.hand_back.clone());
+        let attempt = Attempt::new(&self.context, claim.clone(), self.hand_back.clone());
         let task = self.tasks.spawn(attempt.run().instrument(span));
         self.claims.insert(task.id(), claim);
     }
@@ -254,7 +266,7 @@ impl Worker {
         if !pauses {
             return;
         }
-        let works = canary::stores_work(&self.shared).await;
+        let works = canary::stores_work(&self.context.storage).await;
         if works && self.stores_fail {
             tracing::info!("the stores work again, jobs go on");
             self.paused_until = Instant::now();
@@ -273,32 +285,32 @@ impl Worker {
                 let reason = broken_task::reason(&error);
                 tracing::error!(reason, "the task of a job broke down");
                 if let Some(claim) = self.claims.remove(&error.id()) {
-                    ending::break_down(&self.shared, &claim).await;
+                    ending::break_down(&self.context, &claim).await;
                 }
             }
         }
         if self.tasks.is_empty() {
             self.alone = false;
-            self.shared.throughput().rest();
+            self.context.execution.throughput().rest();
         }
     }
 }
 
 /// Returns when there may be a job to claim. Stops the work on jobs that are
 /// cancelled meanwhile.
-async fn woken(events: &mut dyn Subscription, shared: &Shared) {
-    while !is_wake_up(events.next().await, shared) {}
+async fn woken(events: &mut dyn Subscription, context: &WorkContext) {
+    while !is_wake_up(events.next().await, context) {}
     // One look is enough for all that is there.
     while let Some(event) = events.next().now_or_never() {
-        is_wake_up(event, shared);
+        is_wake_up(event, context);
     }
 }
 
-fn is_wake_up(event: Event, shared: &Shared) -> bool {
+fn is_wake_up(event: Event, context: &WorkContext) -> bool {
     match event {
         Event::JobQueued | Event::JobEnded(_) | Event::Missed => true,
         Event::JobCancelled(id) => {
-            shared.running_jobs.cancel(id);
+            context.execution.running_jobs.cancel(id);
             false
         }
         Event::DeliveryDue(_) | Event::Progress { .. } => false,

@@ -28,14 +28,14 @@ impl Attempt {
         let image = match own_file(url, &self.claim.job.base_url) {
             Some(name) => self.read_own(name).await.map(Encoded::Own),
             None => {
-                let image = self.shared.ports.faces.fetch(url).await;
+                let image = self.context.faces.fetch(url).await;
                 image.map(Encoded::Foreign).map_err(of_face)
             }
         };
         metrics::stage(Stage::FaceFetch, begin.elapsed());
         self.running.fetched();
         // There is room for another.
-        self.shared.publish(Event::JobQueued);
+        self.context.storage.publish(Event::JobQueued);
         image.map(Some)
     }
 
@@ -52,8 +52,8 @@ impl Attempt {
     }
 
     async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, Stop> {
-        let find = || files::find(&self.shared, name);
-        let found = retry(self.shared.config().lease, "find a picture", find).await;
+        let find = || files::find(&self.context.storage, name);
+        let found = retry(self.context.storage.config().lease, "find a picture", find).await;
         let found = found.map_err(|error| {
             tracing::error!(%error, "cannot find the picture that is a job's photograph");
             unreadable(&error)
@@ -62,8 +62,8 @@ impl Attempt {
             return Ok(None);
         };
         // It may be in a bucket, which is as slow as any other host.
-        let deadline = self.shared.config().face_timeout;
-        let read = timeout(deadline, files::read_found(&self.shared, found)).await;
+        let deadline = self.context.storage.config().face_timeout;
+        let read = timeout(deadline, files::read_found(&self.context.storage, found)).await;
         let read = read.map_err(|_| {
             tracing::info!("the picture that is a job's photograph does not come in time");
             of_face(FaceError::timed_out(deadline))
@@ -79,14 +79,19 @@ impl Attempt {
         let Job {
             id, file_prefix, ..
         } = &self.claim.job;
-        if let Some(photograph) = self.shared.photo_cache.take(file_prefix) {
+        if let Some(photograph) = self.context.storage.photo_cache.take(file_prefix) {
             return Ok(photograph);
         }
         let image = match fetched {
             Some(image) => image,
             None => {
-                let read = || self.shared.stores.jobs.photograph(*id);
-                let image = retry(self.shared.config().lease, "read a photograph", read).await;
+                let read = || self.context.storage.stores.jobs.photograph(*id);
+                let image = retry(
+                    self.context.storage.config().lease,
+                    "read a photograph",
+                    read,
+                )
+                .await;
                 let image = image.map_err(|error| {
                     tracing::error!(%error, "cannot read the photograph of a job");
                     Stop::StoreFailed
@@ -95,7 +100,7 @@ impl Attempt {
                 Encoded::Foreign(image)
             }
         };
-        self.shared.decode(image).await.map_err(of_face)
+        self.context.decoder.decode(image).await.map_err(of_face)
     }
 }
 

@@ -9,7 +9,7 @@ use facegen_core::{FileKind, FileName, GeneratedPicture, ObjectName, Provenance,
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
-use crate::context::Shared;
+use crate::context::Storage;
 use crate::ports::PictureEncoder;
 use crate::retry::retry;
 
@@ -21,14 +21,14 @@ pub(super) type Files = Vec<(FileName, Vec<u8>)>;
 /// # Errors
 /// The folder cannot be written.
 pub(super) async fn store(
-    shared: &Shared,
+    storage: &Storage,
     claim: &Claim,
     files: Files,
 ) -> Result<PictureLocation, StorageError> {
-    let destination = shared.buckets.of(claim.job.key).await;
+    let destination = storage.buckets.of(claim.job.key).await;
     let upload = match destination {
         Ok(None) => false,
-        Ok(Some(destination)) => match in_bucket(shared, claim, &destination, &files).await {
+        Ok(Some(destination)) => match in_bucket(storage, claim, &destination, &files).await {
             Some(place) => return Ok(place),
             None => true,
         },
@@ -37,14 +37,14 @@ pub(super) async fn store(
             true
         }
     };
-    let lease = shared.config().lease;
+    let lease = storage.config().lease;
     for (file, bytes) in files {
         let object = object(claim, file);
-        let put = || shared.ports.images.put(&object, bytes.clone());
+        let put = || storage.images.put(&object, bytes.clone());
         retry(lease, "store a picture", put).await?;
     }
     Ok(PictureLocation::Folder {
-        expires_at: shared.ports.clock.now() + shared.config().keep_pictures,
+        expires_at: storage.clock.now() + storage.config().keep_pictures,
         upload,
     })
 }
@@ -77,12 +77,12 @@ pub(super) fn encode(
 
 /// `None` when the bucket does not take them, or is not asked.
 async fn in_bucket(
-    shared: &Shared,
+    storage: &Storage,
     claim: &Claim,
     destination: &Destination,
     files: &Files,
 ) -> Option<PictureLocation> {
-    if destination.rests(shared.ports.clock.monotonic()) {
+    if destination.rests(storage.clock.monotonic()) {
         return None;
     }
     let bucket = destination.bucket();
@@ -103,7 +103,7 @@ async fn in_bucket(
         }
         Err(error) => {
             tracing::warn!(%error, "the bucket fails, pictures are served from here and uploaded later");
-            destination.failed(shared.ports.clock.monotonic());
+            destination.failed(storage.clock.monotonic());
             None
         }
     }
@@ -111,12 +111,12 @@ async fn in_bucket(
 
 /// Deletes what this attempt may have put into the bucket, as far as the
 /// bucket lets it. Nobody has a link to it.
-pub(super) async fn delete_from_bucket(shared: &Shared, claim: &Claim) {
+pub(super) async fn delete_from_bucket(storage: &Storage, claim: &Claim) {
     // Without a bucket, or when it is not known which, there is nothing there.
-    let Ok(Some(destination)) = shared.buckets.of(claim.job.key).await else {
+    let Ok(Some(destination)) = storage.buckets.of(claim.job.key).await else {
         return;
     };
-    if destination.rests(shared.ports.clock.monotonic()) {
+    if destination.rests(storage.clock.monotonic()) {
         return;
     }
     let bucket = destination.bucket();

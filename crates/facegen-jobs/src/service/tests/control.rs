@@ -52,9 +52,23 @@ async fn what_is_forgotten_is_read_again() {
     let running = service.start();
     let job = submit(&service, key, "a person").await;
     service.clear_cache().await;
-    assert!(service.shared.photo_cache.take(&job.file_prefix).is_none());
+    assert!(
+        service
+            .context
+            .storage
+            .photo_cache
+            .take(&job.file_prefix)
+            .is_none()
+    );
     service.set_bucket(key, bucket()).await.unwrap();
-    let destination = service.shared.buckets.of(key).await.unwrap().unwrap();
+    let destination = service
+        .context
+        .storage
+        .buckets
+        .of(key)
+        .await
+        .unwrap()
+        .unwrap();
     destination.failed(world.clock.monotonic());
     service.clear_cache().await;
     assert!(!destination.rests(world.clock.monotonic()));
@@ -82,7 +96,7 @@ async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
     let now = world.clock.now();
     for left in [20, 0] {
         let worker = WorkerId::new("a");
-        let jobs = &service.shared.stores.jobs;
+        let jobs = &service.context.storage.stores.jobs;
         jobs.claim(ClaimScope::Any, &worker, now, now)
             .await
             .unwrap();
@@ -134,7 +148,7 @@ async fn an_engine_that_is_taken_away_loses_no_job() {
     drop(detaching);
     world.control.open();
     let all_wait = async {
-        while service.shared.stores.jobs.depth().await.unwrap() < 3 {
+        while service.context.storage.stores.jobs.depth().await.unwrap() < 3 {
             tokio::task::yield_now().await;
         }
     };

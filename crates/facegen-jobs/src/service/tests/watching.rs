@@ -39,11 +39,11 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
         code: ErrorCode::Cancelled,
         message: String::new(),
     };
-    let (queue, now) = (&service.shared.stores.jobs, world.clock.now());
+    let (queue, now) = (&service.context.storage.stores.jobs, world.clock.now());
     assert!(queue.cancel(key, job.id, &failure, now).await.unwrap());
     for number in 1_000..3_000 {
         let job = JobId::new(number).unwrap();
-        service.shared.publish(Event::JobEnded(job));
+        service.context.storage.publish(Event::JobEnded(job));
     }
     assert_eq!(ended.await.unwrap().unwrap().state, JobState::Cancelled);
 }

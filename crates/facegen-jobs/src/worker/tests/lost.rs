@@ -35,7 +35,7 @@ async fn cancelling_stops_exactly_that_job() {
         let job = service.cancel(key, jobs[index].id).await.unwrap().unwrap();
         assert_eq!(job.state, JobState::Cancelled);
     }
-    let running_jobs = || service.shared().running_jobs.fences();
+    let running_jobs = || service.context.execution.running_jobs.fences();
     while running_jobs().iter().any(|fence| fence.id == jobs[0].id) {
         tokio::task::yield_now().await;
     }

@@ -70,7 +70,7 @@ async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
         assert!(control.wait_until(|counts| counts.ticks == 1));
     }
     let waiting = async {
-        while service.shared.stores.jobs.depth().await.unwrap() != 2 {
+        while service.context.storage.stores.jobs.depth().await.unwrap() != 2 {
             tokio::task::yield_now().await;
         }
     };

@@ -1,0 +1,48 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::engine_places::EnginePlaces;
+use super::engine_slot::EngineSlot;
+use super::engine_start_times::EngineStartTimes;
+use super::running_jobs::RunningJobs;
+use super::throughput::Throughput;
+
+/// The engines and what runs on them, which the worker changes and estimates read.
+pub(crate) struct Execution {
+    pub(crate) engines: EngineSlot,
+    /// For the jobs that an engine has, or whose photographs are decoded for one; first come,
+    /// first served.
+    pub(crate) engine_places: EnginePlaces,
+    pub(crate) engine_start_times: EngineStartTimes,
+    pub(crate) running_jobs: RunningJobs,
+    throughput: Mutex<Throughput>,
+    /// The last engine hangs.
+    pub(crate) engine_hung: CancellationToken,
+    /// No job is taken in or claimed any more.
+    pub(crate) draining: CancellationToken,
+    /// No job ends any more, except by being cancelled.
+    pub(crate) stopped: CancellationToken,
+}
+
+impl Execution {
+    pub(super) fn new(throughput: Throughput) -> Self {
+        Self {
+            engines: EngineSlot::default(),
+            engine_places: EnginePlaces::default(),
+            engine_start_times: EngineStartTimes::default(),
+            running_jobs: RunningJobs::default(),
+            throughput: Mutex::new(throughput),
+            engine_hung: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    /// Returns the measured throughput.
+    pub(crate) fn throughput(&self) -> MutexGuard<'_, Throughput> {
+        self.throughput
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
