@@ -24,4 +24,4 @@ pub use guidance::classifier_free_guidance;
 pub use image_projection::{FaceIdPlusProjection, PlusFaceConfig, PlusFaceProjection};
 pub use schedulers::{DdimConfig, DdimScheduler, Scheduler, SchedulerConfig};
 pub use unet::{PreparedConditioning, UNet2DConditionConfig, UNet2DConditionModel};
-pub use vae::{AutoencoderKl, AutoencoderKlConfig};
+pub use vae::{AutoencoderKl, AutoencoderKlConfig, Decode, PartialDecode};

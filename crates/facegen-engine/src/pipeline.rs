@@ -47,12 +47,13 @@ pub trait Pipeline: Debug + Send {
     /// How many steps a sample has still to take; 0 for one that is unknown.
     fn steps_left(&self, sample: SampleId) -> usize;
 
-    /// Turns the latents of a sample into pixels.
+    /// Runs the next stage of turning the latents of a sample into pixels; `None` while there
+    /// are more. The pixels do not depend on what runs between two stages.
     ///
     /// # Errors
     /// When the sample is unknown, the model fails, or the latents are not
     /// finite.
-    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError>;
+    fn decode(&mut self, sample: SampleId) -> Result<Option<RgbImage>, EngineError>;
 
     /// Drops a sample; one that is unknown is ignored.
     fn leave(&mut self, sample: SampleId);

@@ -1,3 +1,5 @@
+use std::iter::once;
+
 use facegen_nn::layers::{Conv2d, Conv2dConfig, GroupNorm};
 use facegen_nn::{Compute, FeatureMap, NnError, Result, Weights};
 
@@ -25,6 +27,14 @@ pub(super) struct Decoder {
 struct UpDecoderBlock {
     resnets: Vec<ResnetBlock2D>,
     upsampler: Option<Conv2d>,
+}
+
+/// A part of a decode between two of which other work can be done.
+pub(super) enum Stage<'a> {
+    Mid(&'a Decoder),
+    Resnet(&'a ResnetBlock2D),
+    Upsample(&'a Conv2d),
+    Out(&'a Decoder),
 }
 
 impl Decoder {
@@ -63,17 +73,18 @@ impl Decoder {
         })
     }
 
-    pub(super) fn forward(&self, latents: &FeatureMap) -> Result<FeatureMap> {
-        let mut hidden_states = self
+    /// Returns its parts in the order in which they run; the first takes latents.
+    pub(super) fn stages(&self) -> impl Iterator<Item = Stage<'_>> {
+        let up = self.up_blocks.iter().flat_map(UpDecoderBlock::stages);
+        once(Stage::Mid(self)).chain(up).chain([Stage::Out(self)])
+    }
+
+    fn mid_block(&self, latents: &FeatureMap) -> Result<FeatureMap> {
+        let hidden_states = self
             .mid_first
             .forward(&self.conv_in.forward(latents)?, None)?;
-        hidden_states = self.mid_attention.forward(&hidden_states)?;
-        hidden_states = self.mid_last.forward(&hidden_states, None)?;
-        for block in &self.up_blocks {
-            hidden_states = block.forward(hidden_states)?;
-        }
-        self.conv_out
-            .forward(&self.conv_norm_out.forward_silu(&hidden_states)?)
+        let hidden_states = self.mid_attention.forward(&hidden_states)?;
+        self.mid_last.forward(&hidden_states, None)
     }
 }
 
@@ -112,16 +123,25 @@ impl UpDecoderBlock {
         })
     }
 
-    fn forward(&self, mut hidden_states: FeatureMap) -> Result<FeatureMap> {
-        for resnet in &self.resnets {
-            hidden_states = resnet.forward(&hidden_states, None)?;
-        }
-        match &self.upsampler {
-            Some(upsampler) => {
+    fn stages(&self) -> impl Iterator<Item = Stage<'_>> {
+        let resnets = self.resnets.iter().map(Stage::Resnet);
+        resnets.chain(self.upsampler.as_ref().map(Stage::Upsample))
+    }
+}
+
+impl Stage<'_> {
+    pub(super) fn forward(self, hidden_states: &FeatureMap) -> Result<FeatureMap> {
+        match self {
+            Self::Mid(decoder) => decoder.mid_block(hidden_states),
+            Self::Resnet(resnet) => resnet.forward(hidden_states, None),
+            Self::Upsample(conv) => {
                 let (height, width) = (2 * hidden_states.height(), 2 * hidden_states.width());
-                upsampler.forward_upsampled(&hidden_states, height, width)
+                conv.forward_upsampled(hidden_states, height, width)
             }
-            None => Ok(hidden_states),
+            Self::Out(decoder) => {
+                let normed = decoder.conv_norm_out.forward_silu(hidden_states)?;
+                decoder.conv_out.forward(&normed)
+            }
         }
     }
 }

@@ -8,4 +8,4 @@ mod decoder;
 mod model;
 
 pub use config::AutoencoderKlConfig;
-pub use model::AutoencoderKl;
+pub use model::{AutoencoderKl, Decode, PartialDecode};

@@ -14,6 +14,22 @@ pub struct AutoencoderKl {
     compute: Compute,
 }
 
+/// A picture between two stages of its decode.
+#[derive(Debug)]
+pub struct PartialDecode {
+    hidden_states: FeatureMap,
+    stages_done: usize,
+}
+
+/// What a stage of a decode leads to.
+#[derive(Debug)]
+pub enum Decode {
+    /// More stages are to be run.
+    Unfinished(PartialDecode),
+    /// The picture, as [`AutoencoderKl::decode`] returns it.
+    Finished(Tensor),
+}
+
 impl AutoencoderKl {
     /// Loads the decoder; the checkpoint's encoder is known and left aside.
     ///
@@ -48,11 +64,49 @@ impl AutoencoderKl {
     /// # Errors
     /// When the latents have other channels.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let mut decode = self.begin_decode(latents)?;
+        loop {
+            decode = match self.advance(decode)? {
+                Decode::Unfinished(decode) => decode,
+                Decode::Finished(picture) => return Ok(picture),
+            };
+        }
+    }
+
+    /// Begins a decode that is done in stages, each a residual block or so: at most an eighth of
+    /// the whole for the published models.
+    ///
+    /// # Errors
+    /// When the latents have other channels.
+    pub fn begin_decode(&self, latents: &Tensor) -> Result<PartialDecode> {
         let latents = FeatureMap::from_nchw(&(latents / self.scaling_factor)?, &self.compute)?;
-        let decoded = self
-            .decoder
-            .forward(&self.post_quant_conv.forward(&latents)?)?;
-        Ok(decoded.to_nchw()?.to_dtype(DType::F32)?)
+        Ok(PartialDecode {
+            hidden_states: self.post_quant_conv.forward(&latents)?,
+            stages_done: 0,
+        })
+    }
+
+    /// Runs the next stage. The picture is that of [`Self::decode`] whatever runs in between.
+    ///
+    /// # Errors
+    /// When a layer cannot be computed.
+    pub fn advance(&self, decode: PartialDecode) -> Result<Decode> {
+        let PartialDecode {
+            mut hidden_states,
+            stages_done,
+        } = decode;
+        let mut stages = self.decoder.stages().skip(stages_done);
+        if let Some(stage) = stages.next() {
+            hidden_states = stage.forward(&hidden_states)?;
+        }
+        if stages.next().is_none() {
+            let picture = hidden_states.to_nchw()?.to_dtype(DType::F32)?;
+            return Ok(Decode::Finished(picture));
+        }
+        Ok(Decode::Unfinished(PartialDecode {
+            hidden_states,
+            stages_done: stages_done + 1,
+        }))
     }
 
     /// The bytes of one decoded picture `(1, 3, height, width)`: rows of RGB,

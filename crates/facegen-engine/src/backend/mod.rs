@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use facegen_core::request::PictureSize;
 use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
+use facegen_vision::RgbImage;
 
 use crate::pipeline::{Pipeline, SampleId};
 use crate::sd15::StableDiffusionPipeline;
@@ -19,7 +20,7 @@ use crate::{EngineError, LoadOptions, Models, Preset};
 use batch_limit::BatchLimit;
 use requests::{Admitted, Requests, Sample};
 pub use safety::SafetyStage;
-pub use step_policy::{FirstInFirstOut, SampleInfo, StepPolicy, Unit, Work};
+pub use step_policy::{FirstInFirstOut, SampleInfo, SinceStep, StepPolicy, Unit, Work};
 
 /// The backend of Stable Diffusion 1.5.
 pub type CandleBackend = PipelineBackend<StableDiffusionPipeline>;
@@ -32,8 +33,8 @@ pub struct PipelineBackend<P> {
     safety: SafetyStage,
     batch_limit: BatchLimit,
     policy: Box<dyn StepPolicy>,
-    /// Whether the last unit of work was a step.
-    stepped: bool,
+    /// The units of work since the last step.
+    since_step: SinceStep,
     requests: Requests,
 }
 
@@ -62,7 +63,7 @@ impl<P: Pipeline> PipelineBackend<P> {
             safety,
             batch_limit: BatchLimit::default(),
             policy: Box::new(FirstInFirstOut),
-            stepped: true,
+            since_step: SinceStep::default(),
             requests: Requests::default(),
         }
     }
@@ -87,7 +88,7 @@ impl<P: Pipeline> PipelineBackend<P> {
         self.policy.choose(&Work {
             samples: &samples,
             request_waits,
-            stepped: self.stepped,
+            since_step: self.since_step,
             pictures_per_step: &|size| self.batch_limit.of_size(size),
             can_share_step: &|one, other| self.pipeline.can_share_step(one, other),
         })
@@ -117,20 +118,31 @@ impl<P: Pipeline> PipelineBackend<P> {
         batch.iter().filter_map(fail).collect()
     }
 
-    /// Decodes and checks the picture of a sample.
-    fn finish(&mut self, sample: Sample) -> Option<SlotEvent> {
+    /// Runs a stage of a sample's decode, and checks the picture after the last.
+    fn decode(&mut self, sample: Sample) -> Option<SlotEvent> {
         let started = Instant::now();
         let decoded = self.pipeline.decode(sample.id);
-        let decoding = started.elapsed();
-        match decoded.and_then(|image| self.safety.check(image, sample.safety_action)) {
-            Ok(checked) => {
-                let safety_checking = started.elapsed() - decoding;
-                self.pipeline.leave(sample.id);
-                let timings = [decoding, safety_checking];
-                self.requests.add_picture(sample, checked, timings)
-            }
-            Err(error) => self.fail(sample.slot, error.into()),
-        }
+        self.requests.decoded(&sample, started.elapsed());
+        let ended = match decoded {
+            Ok(None) => return None,
+            Ok(Some(image)) => self.finish(sample, image),
+            Err(error) => Err(error),
+        };
+        ended.unwrap_or_else(|error| self.fail(sample.slot, error.into()))
+    }
+
+    /// Checks the picture of a sample, which then leaves the pipeline.
+    fn finish(
+        &mut self,
+        sample: Sample,
+        image: RgbImage,
+    ) -> Result<Option<SlotEvent>, EngineError> {
+        let started = Instant::now();
+        let checked = self.safety.check(image, sample.safety_action)?;
+        self.pipeline.leave(sample.id);
+        Ok(self
+            .requests
+            .add_picture(sample, checked, started.elapsed()))
     }
 
     /// Ends a request, unless it has ended already.
@@ -154,7 +166,7 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
         let checked = input.spec.check(self.pipeline.limits());
         checked.map_err(|error| EngineError::NotOffered(format!("with this preset {error}")))?;
-        self.stepped = false;
+        self.since_step.prepared = true;
         let prepared = self.pipeline.prepare(input)?;
         let mut warnings = prepared.warnings;
         let safety_action = self.safety.action(input.spec.safety(), &mut warnings);
@@ -172,13 +184,15 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
     }
 
     fn tick(&mut self) -> Vec<SlotEvent> {
-        let unit = self.next_unit(false);
-        self.stepped = matches!(unit, Some(Unit::Step(_)));
-        match unit {
-            Some(Unit::Step(ids)) => self.step(&ids),
+        match self.next_unit(false) {
+            Some(Unit::Step(ids)) => {
+                self.since_step = SinceStep::default();
+                self.step(&ids)
+            }
             Some(Unit::Decode(id)) => {
+                self.since_step.decode_stages += 1;
                 let sample = self.requests.samples(&[id]).pop();
-                let end = sample.and_then(|sample| self.finish(sample));
+                let end = sample.and_then(|sample| self.decode(sample));
                 end.into_iter().collect()
             }
             // A request is prepared by admitting it.

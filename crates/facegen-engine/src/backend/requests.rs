@@ -20,6 +20,8 @@ pub(super) struct Sample {
     /// How many steps the backend had done when this one joined or took its
     /// last one.
     moved_at: usize,
+    /// Whether its decode has begun.
+    decoding: bool,
     /// What happens to an unsafe picture; none is looked for without it.
     pub(super) safety_action: Option<SafetyAction>,
 }
@@ -99,6 +101,7 @@ impl Requests {
             index,
             size: admitted.size,
             moved_at: self.steps,
+            decoding: false,
             safety_action: admitted.safety_action,
         }));
         let progress = Progress {
@@ -120,6 +123,7 @@ impl Requests {
             size: sample.size,
             steps_left: steps_left(sample.id),
             waited: self.steps - sample.moved_at,
+            decoding: sample.decoding,
         };
         self.samples.iter().map(info).collect()
     }
@@ -151,17 +155,27 @@ impl Requests {
         })
     }
 
+    /// Notes that a stage of a sample's decode was run.
+    pub(super) fn decoded(&mut self, sample: &Sample, elapsed: Duration) {
+        let own = self.samples.iter_mut().find(|other| other.id == sample.id);
+        if let Some(own) = own {
+            own.decoding = true;
+        }
+        if let Some(request) = self.requests.get_mut(&sample.slot) {
+            request.timings.decoding += elapsed;
+        }
+    }
+
     /// Keeps the picture of a sample, which is done then; the last picture of a
     /// request ends it.
     pub(super) fn add_picture(
         &mut self,
         sample: Sample,
         checked: Checked,
-        [decoding, safety_checking]: [Duration; 2],
+        safety_checking: Duration,
     ) -> Option<SlotEvent> {
         self.samples.retain(|other| other.id != sample.id);
         let request = self.requests.get_mut(&sample.slot)?;
-        request.timings.decoding += decoding;
         request.timings.safety_checking += safety_checking;
         request.pictures[sample.index] = Some(checked);
         if request.pictures.iter().any(Option::is_none) {

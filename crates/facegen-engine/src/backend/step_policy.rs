@@ -7,8 +7,8 @@ use facegen_core::request::PictureSize;
 
 use crate::pipeline::SampleId;
 
-/// Chooses the next unit of work. Preparing a request, a step and decoding a
-/// picture are units of their own, of which only steps are shared.
+/// Chooses the next unit of work: preparing a request, a step of samples that share it, or a
+/// stage of a decode.
 pub trait StepPolicy: Debug + Send {
     /// Returns the next unit, `None` when there is nothing to do.
     fn choose(&self, work: &Work<'_>) -> Option<Unit>;
@@ -21,8 +21,8 @@ pub struct Work<'a> {
     pub samples: &'a [SampleInfo],
     /// Whether a request waits that could be prepared.
     pub request_waits: bool,
-    /// Whether the last unit was a step.
-    pub stepped: bool,
+    /// What was done since the last step.
+    pub since_step: SinceStep,
     /// How many pictures of a size can share a step.
     pub pictures_per_step: &'a dyn Fn(PictureSize) -> usize,
     /// Whether two samples can share a step.
@@ -35,9 +35,18 @@ impl Debug for Work<'_> {
             .debug_struct("Work")
             .field("samples", &self.samples)
             .field("request_waits", &self.request_waits)
-            .field("stepped", &self.stepped)
+            .field("since_step", &self.since_step)
             .finish_non_exhaustive()
     }
+}
+
+/// The units since the last step, which every sample that takes steps waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SinceStep {
+    /// Whether a request was prepared.
+    pub prepared: bool,
+    /// How many stages of decodes were run.
+    pub decode_stages: usize,
 }
 
 /// What a policy sees of a sample.
@@ -51,6 +60,8 @@ pub struct SampleInfo {
     pub steps_left: usize,
     /// How many steps of others were done since its own last one.
     pub waited: usize,
+    /// Whether its decode has begun.
+    pub decoding: bool,
 }
 
 /// One unit of work.
@@ -60,15 +71,14 @@ pub enum Unit {
     Prepare,
     /// The next step of these samples.
     Step(Vec<SampleId>),
-    /// Turns the latents of this sample into a picture.
+    /// The next stage of decoding this sample.
     Decode(SampleId),
 }
 
 /// First in, first out: the oldest sample takes its step, together with the
 /// oldest of those that can share it.
 ///
-/// After each preparation and each decoding there is a step, so that no sample
-/// waits for two of them in a row. A sample that cannot share the steps of older
+/// After each preparation, and after [`Self::DECODE_STAGES`] stages of decodes, there is a step. A sample that cannot share the steps of older
 /// ones waits for [`Self::LONGEST_WAIT`] of them, and then for one step for each
 /// other sample that has waited for as long.
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,6 +87,11 @@ pub struct FirstInFirstOut;
 impl FirstInFirstOut {
     /// How many steps of others a sample waits for at most before it comes first.
     pub const LONGEST_WAIT: usize = 16;
+
+    /// How many stages of decodes run between two steps: a third of a decode of SD 1.5's VAE,
+    /// about half as long as a step. One stage at a time would let a finished picture wait for
+    /// 17 steps of others.
+    pub const DECODE_STAGES: usize = 6;
 
     fn step(work: &Work<'_>) -> Option<Unit> {
         let takes_steps = |sample: &&SampleInfo| sample.steps_left > 0;
@@ -101,13 +116,20 @@ fn overdue(sample: &SampleInfo) -> usize {
 impl StepPolicy for FirstInFirstOut {
     fn choose(&self, work: &Work<'_>) -> Option<Unit> {
         let step = Self::step(work);
-        if step.is_some() && !work.stepped {
+        let SinceStep {
+            prepared,
+            decode_stages,
+        } = work.since_step;
+        if step.is_some() && (prepared || decode_stages >= Self::DECODE_STAGES) {
             return step;
         }
-        let done = work.samples.iter().find(|sample| sample.steps_left == 0);
-        match done {
+        let mut done = work.samples.iter().filter(|sample| sample.steps_left == 0);
+        // What a decode holds in memory is many times the latents of those that wait for theirs.
+        match done.clone().find(|sample| sample.decoding).or(done.next()) {
             Some(sample) => Some(Unit::Decode(sample.id)),
-            None if work.request_waits => Some(Unit::Prepare),
+            None if work.request_waits && (step.is_none() || decode_stages == 0) => {
+                Some(Unit::Prepare)
+            }
             None => step,
         }
     }
@@ -120,6 +142,19 @@ mod tests {
     const SMALL: (u32, u32) = (64, 64);
     const LARGE: (u32, u32) = (512, 512);
 
+    const STEPPED: SinceStep = decoded(0);
+    const PREPARED: SinceStep = SinceStep {
+        prepared: true,
+        ..STEPPED
+    };
+
+    const fn decoded(decode_stages: usize) -> SinceStep {
+        SinceStep {
+            prepared: false,
+            decode_stages,
+        }
+    }
+
     /// Samples of these sizes and steps left, and how long they have waited.
     fn samples(all: &[((u32, u32), usize, usize)]) -> Vec<SampleInfo> {
         let mut id = SampleId::default();
@@ -131,18 +166,24 @@ mod tests {
                 size: PictureSize::try_from(size).unwrap(),
                 steps_left,
                 waited,
+                decoding: false,
             }
         };
         all.iter().map(sample).collect()
     }
 
     /// The places of the samples of the next step, or `None`.
-    fn choose(samples: &[SampleInfo], limit: usize, stepped: bool, waits: bool) -> Option<Unit> {
+    fn choose(
+        samples: &[SampleInfo],
+        limit: usize,
+        since_step: SinceStep,
+        waits: bool,
+    ) -> Option<Unit> {
         let size = |id: SampleId| samples.iter().find(|sample| sample.id == id).unwrap().size;
         FirstInFirstOut.choose(&Work {
             samples,
             request_waits: waits,
-            stepped,
+            since_step,
             pictures_per_step: &|_| limit,
             can_share_step: &|one, other| size(one) == size(other),
         })
@@ -161,9 +202,9 @@ mod tests {
             (LARGE, 3, 0),
             (LARGE, 21, 0),
         ]);
-        assert_eq!(choose(&all, 8, true, false), step(&all, &[0, 2, 3]));
-        assert_eq!(choose(&all, 2, true, false), step(&all, &[0, 2]));
-        assert_eq!(choose(&[], 8, true, false), None);
+        assert_eq!(choose(&all, 8, STEPPED, false), step(&all, &[0, 2, 3]));
+        assert_eq!(choose(&all, 2, STEPPED, false), step(&all, &[0, 2]));
+        assert_eq!(choose(&[], 8, STEPPED, false), None);
     }
 
     #[test]
@@ -175,20 +216,35 @@ mod tests {
             (SMALL, 21, longest),
             (SMALL, 21, 2),
         ]);
-        assert_eq!(choose(&all, 3, true, false), step(&all, &[2, 1, 3]));
+        assert_eq!(choose(&all, 3, STEPPED, false), step(&all, &[2, 1, 3]));
         let all = samples(&[(LARGE, 9, 0), (SMALL, 21, longest - 2)]);
-        assert_eq!(choose(&all, 3, true, false), step(&all, &[0]));
+        assert_eq!(choose(&all, 3, STEPPED, false), step(&all, &[0]));
     }
 
     #[test]
-    fn a_decoding_comes_after_a_step_and_before_a_preparation() {
+    fn a_decode_comes_after_a_step_and_before_a_preparation() {
         let all = samples(&[(SMALL, 21, 0), (SMALL, 0, 0), (SMALL, 0, 0)]);
-        assert_eq!(choose(&all, 8, true, true), Some(Unit::Decode(all[1].id)));
-        assert_eq!(choose(&all, 8, false, true), step(&all, &[0]));
-        assert_eq!(choose(&all[..1], 8, true, true), Some(Unit::Prepare));
-        assert_eq!(choose(&all[..1], 8, false, true), step(&all, &[0]));
+        let decode = |sample: &SampleInfo| Some(Unit::Decode(sample.id));
+        assert_eq!(choose(&all, 8, STEPPED, true), decode(&all[1]));
+        assert_eq!(choose(&all, 8, PREPARED, true), step(&all, &[0]));
+        assert_eq!(choose(&all[..1], 8, STEPPED, true), Some(Unit::Prepare));
+        assert_eq!(choose(&all[..1], 8, PREPARED, true), step(&all, &[0]));
         let done = &all[1..];
-        assert_eq!(choose(done, 8, false, true), Some(Unit::Decode(done[0].id)));
+        assert_eq!(choose(done, 8, PREPARED, true), decode(&done[0]));
+    }
+
+    #[test]
+    fn a_decode_makes_room_for_a_step_after_some_of_its_stages() {
+        let mut all = samples(&[(SMALL, 21, 0), (SMALL, 0, 0), (SMALL, 0, 0)]);
+        all[2].decoding = true;
+        let longest = FirstInFirstOut::DECODE_STAGES;
+        let begun = Some(Unit::Decode(all[2].id));
+        assert_eq!(choose(&all, 8, decoded(longest - 1), true), begun);
+        assert_eq!(choose(&all, 8, decoded(longest), true), step(&all, &[0]));
+        assert_eq!(choose(&all[1..], 8, decoded(longest), true), begun);
+        let (waits, alone) = (&all[..1], &all[..0]);
+        assert_eq!(choose(waits, 8, decoded(1), true), step(waits, &[0]));
+        assert_eq!(choose(alone, 8, decoded(1), true), Some(Unit::Prepare));
     }
 
     /// Simulates one sample a step, all of different sizes.
@@ -199,7 +255,7 @@ mod tests {
         let mut all = samples(&sizes.collect::<Vec<_>>());
         let longest = FirstInFirstOut::LONGEST_WAIT + count as usize;
         while all.iter().any(|sample| sample.steps_left > 0) {
-            let Some(Unit::Step(ids)) = choose(&all, 4, true, false) else {
+            let Some(Unit::Step(ids)) = choose(&all, 4, STEPPED, false) else {
                 unreachable!("nothing else is to be done");
             };
             for sample in all.iter_mut().filter(|sample| sample.steps_left > 0) {

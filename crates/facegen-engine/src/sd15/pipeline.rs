@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use candle_core::Tensor;
 use facegen_core::request::RequestLimits;
 use facegen_core::{GenerationInput, GenerationTimings};
-use facegen_diffusion::{AutoencoderKl, DdimConfig, SchedulerConfig};
+use facegen_diffusion::{AutoencoderKl, DdimConfig, Decode, PartialDecode, SchedulerConfig};
 use facegen_vision::RgbImage;
 
 use super::denoise::{DenoiseState, denoise_step};
@@ -34,6 +35,25 @@ pub struct StableDiffusionPipeline {
 pub struct Sample {
     base: BaseModel,
     state: DenoiseState,
+    decode: Option<PartialDecode>,
+}
+
+impl Sample {
+    /// Runs the next stage of the decode; the picture `(1, 3, height, width)` after the last.
+    fn decode_stage(&mut self) -> Result<Option<Tensor>, EngineError> {
+        let vae = &self.base.vae;
+        let decode = match self.decode.take() {
+            Some(decode) => decode,
+            None => vae.begin_decode(self.state.latents())?,
+        };
+        Ok(match vae.advance(decode)? {
+            Decode::Unfinished(decode) => {
+                self.decode = Some(decode);
+                None
+            }
+            Decode::Finished(picture) => Some(picture),
+        })
+    }
 }
 
 impl StableDiffusionPipeline {
@@ -87,8 +107,13 @@ impl Pipeline for StableDiffusionPipeline {
             let (seed, base) = (spec.sample_seed(index as u32), look.base.clone());
             let (scheduler, guidance) = (scheduler.clone(), Arc::clone(&guidance));
             let device = compute.device();
-            DenoiseState::from_noise(seed, width, height, scheduler, guidance, device)
-                .map(|state| Sample { base, state })
+            DenoiseState::from_noise(seed, width, height, scheduler, guidance, device).map(
+                |state| Sample {
+                    base,
+                    state,
+                    decode: None,
+                },
+            )
         };
         let samples = (0..spec.samples()).map(sample);
         Ok(PreparedRequest {
@@ -131,19 +156,20 @@ impl Pipeline for StableDiffusionPipeline {
         sample.map_or(0, |sample| sample.state.steps_left())
     }
 
-    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+    fn decode(&mut self, sample: SampleId) -> Result<Option<RgbImage>, EngineError> {
         let unknown = || EngineError::Defect("there is no such sample".into());
-        let sample = self.samples.get(&sample).ok_or_else(unknown)?;
+        let sample = self.samples.get_mut(&sample).ok_or_else(unknown)?;
         // 8. Decode the latents.
-        let decode = || sample.base.vae.decode(sample.state.latents());
-        let decoded = self.models.compute.run(decode)?;
+        let Some(decoded) = self.models.compute.run(|| sample.decode_stage())? else {
+            return Ok(None);
+        };
         // A sum is finite only if every value is; NaN would become black.
         if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
             return Err(EngineError::NotFinite);
         }
         let (_, _, height, width) = decoded.dims4()?;
         let rgb = AutoencoderKl::to_rgb(&decoded)?;
-        Ok(RgbImage::new(width, height, rgb)?)
+        Ok(Some(RgbImage::new(width, height, rgb)?))
     }
 
     fn leave(&mut self, sample: SampleId) {

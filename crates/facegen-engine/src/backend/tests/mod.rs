@@ -105,7 +105,7 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
         self.pipeline.steps_left(sample)
     }
 
-    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+    fn decode(&mut self, sample: SampleId) -> Result<Option<RgbImage>, EngineError> {
         self.pipeline.decode(sample)
     }
 

@@ -122,10 +122,10 @@ impl Pipeline for ToyPipeline {
         scheduler.timesteps().len() - done
     }
 
-    fn decode(&self, sample: SampleId) -> Result<RgbImage, EngineError> {
+    fn decode(&mut self, sample: SampleId) -> Result<Option<RgbImage>, EngineError> {
         let latent = self.samples[&sample].0.to_scalar::<f64>()?;
         let grey = (latent.abs() * 1e6) as u8;
-        Ok(RgbImage::new(8, 8, vec![grey; 192])?)
+        Ok(Some(RgbImage::new(8, 8, vec![grey; 192])?))
     }
 
     fn leave(&mut self, sample: SampleId) {
