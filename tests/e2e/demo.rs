@@ -2,8 +2,9 @@
 //! library, looks at real pictures and is obeyed.
 
 use anyhow::Result;
+use facegen_core::SafetyAction;
 use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, SafetyAction, redact};
+use facegen_vision::{RgbImage, redact};
 
 use crate::program::{Generate, Outcome};
 

@@ -1,11 +1,12 @@
 use std::path::{Path, PathBuf};
 
+use facegen_core::Preset;
 use facegen_core::request::Scalar;
 use facegen_core::{
     Backend, Capacity, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
     RequestLimits, SlotEvent,
 };
-use facegen_engine::{CandleBackend, LoadOptions, Preset};
+use facegen_engine::{CandleBackend, LoadOptions};
 use facegen_outbound::{ImageLimits, read_image};
 
 fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> CandleBackend {

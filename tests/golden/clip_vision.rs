@@ -1,5 +1,6 @@
 use candle_core::Tensor;
-use facegen_vision::{ChannelOrder, RgbImage, clip_pixel_values};
+use facegen_core::preset::ChannelOrder;
+use facegen_vision::{RgbImage, clip_pixel_values};
 
 use crate::support::{Golden, clip_vision, gpu_path, native};
 

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use facegen_core::preset::ChannelOrder;
 use facegen_diffusion::{
     AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
@@ -9,9 +10,7 @@ use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
 use facegen_engine::sd15::face::FaceEncoder;
 use facegen_engine::sd15::prompt::PromptTokenizer;
 use facegen_nn::Compute;
-use facegen_vision::{
-    ChannelOrder, Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError,
-};
+use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError};
 use serde::Deserialize;
 
 use crate::support::{

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use facegen_core::Preset;
+use facegen_core::preset::{AdapterKind, ChannelOrder, FaceChoice, Precision};
 use facegen_core::{Backend, GenerationInput, GenerationOutput, Picture, SlotEvent};
-use facegen_engine::Preset;
-use facegen_engine::preset::{AdapterKind, ChannelOrder, FaceChoice, Precision};
 use facegen_outbound::{ImageLimits, read_image};
 
 use crate::not_finite::end_of;

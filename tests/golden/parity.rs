@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
+use facegen_core::preset::ChannelOrder;
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusConfig,
     FaceIdPlusProjection, ImagePrompt, SchedulerConfig, UNet2DConditionModel,
@@ -14,7 +15,7 @@ use facegen_diffusion::{
 };
 use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
 use facegen_nn::{Compute, FeatureMap, Weights};
-use facegen_vision::{ChannelOrder, SafetyChecker, clip_pixel_values};
+use facegen_vision::{SafetyChecker, clip_pixel_values};
 use serde::de::DeserializeOwned;
 
 use crate::safety::checker::images;

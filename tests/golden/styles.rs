@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use facegen_core::Preset;
 use facegen_core::request::Style;
 use facegen_core::{
     Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
 };
-use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset};
+use facegen_engine::{CandleBackend, EngineError, LoadOptions};
 use facegen_outbound::{ImageLimits, read_image};
 use tempfile::TempDir;
 

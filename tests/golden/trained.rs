@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use facegen_core::Preset;
 use facegen_core::{
     Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
 };
-use facegen_engine::{CandleBackend, LoadOptions, Preset};
+use facegen_engine::{CandleBackend, LoadOptions};
 use facegen_outbound::{ImageLimits, read_image};
 use serde_json::Value;
 

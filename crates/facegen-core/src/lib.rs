@@ -7,6 +7,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
+//! | [`preset`] | [`Preset`], a set of models: `models/*.toml`, their files, licences and options |
 //! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
 //! | [`provenance`] | [`Provenance`], where a picture comes from |
@@ -26,6 +27,7 @@
 //! | [`clock`] | [`Clock`], the port to the time of day |
 //! | [`control`] | [`Control`], the port to whoever runs the server |
 //! | [`current`] | [`Current`], a value that is replaced while it is used |
+//! | [`sha256`] | hashes of files |
 //! | [`redact`] | types that cannot print what they hold |
 //! | `fake` | a backend without a model, for tests (feature `fake`) |
 
@@ -45,10 +47,12 @@ pub mod judge;
 pub mod key;
 pub mod key_limits;
 pub mod picture;
+pub mod preset;
 pub mod provenance;
 pub mod redact;
 pub mod request;
 pub mod safety;
+pub mod sha256;
 pub mod state;
 pub mod storage;
 pub mod store;
@@ -76,12 +80,13 @@ pub use judge::UrlJudge;
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use picture::Picture;
+pub use preset::{Preset, PresetError};
 pub use provenance::Provenance;
 pub use request::{
     DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, RawGenerationRequest,
     RequestError, RequestLimits,
 };
-pub use safety::SafetyVerdict;
+pub use safety::{SafetyAction, SafetyVerdict};
 pub use state::JobState;
 pub use storage::{
     FileKind, FileName, FilePrefix, ImageStore, ObjectName, ObjectPieces, StorageError,

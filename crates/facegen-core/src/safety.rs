@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::request::choices::name_of;
+
 /// What the safety checker says about one picture. The picture itself is
 /// replaced before it leaves the backend, when it is unsafe.
 ///
@@ -16,4 +18,42 @@ pub struct SafetyVerdict {
     /// The scores of the special-care concepts, which make the others hit
     /// sooner.
     pub special_care: Vec<f32>,
+}
+
+/// What takes the place of a picture that the safety checker flags: `safety_checker_type`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SafetyAction {
+    /// Its colours, with every shape blurred away.
+    Blur,
+    /// A card that says so; nothing of the picture is left.
+    #[default]
+    SensitiveContentText,
+    /// A few large squares of its colours.
+    Pixelate,
+    /// Black; nothing of the picture is left.
+    Black,
+}
+
+impl SafetyAction {
+    /// All that there are.
+    pub const ALL: [Self; 4] = [
+        Self::Blur,
+        Self::SensitiveContentText,
+        Self::Pixelate,
+        Self::Black,
+    ];
+
+    pub(crate) const OPTIONS: [(&'static str, Self); 4] = [
+        ("blur", Self::Blur),
+        ("sensitive_content_text", Self::SensitiveContentText),
+        ("pixelate", Self::Pixelate),
+        ("black", Self::Black),
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        name_of(self, &Self::OPTIONS)
+    }
 }

@@ -1,42 +1,15 @@
 use std::path::PathBuf;
 
+use facegen_core::preset::PresetError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
-
-use crate::hub::HubError;
 
 /// Why a preset could not be loaded or a picture not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// There is no such preset.
-    #[error("there is no preset {name}; {available}")]
-    UnknownPreset {
-        /// The name that was asked for.
-        name: String,
-        /// Which presets there are.
-        available: String,
-    },
-    /// No preset can have this name.
-    #[error(
-        "{name:?} is not the name of a preset: it is made of ASCII letters, digits and hyphens, and \
-         names the file NAME.toml in {models_dir}; {available}", models_dir = models_dir.display()
-    )]
-    PresetName {
-        /// What was given.
-        name: String,
-        /// The folder of the presets.
-        models_dir: PathBuf,
-        /// Which presets there are.
-        available: String,
-    },
-    /// A preset's manifest is not valid.
-    #[error("preset {path}: {reason}", path = path.display())]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    /// The preset or its manifest cannot be used.
+    #[error(transparent)]
+    Preset(#[from] PresetError),
     /// A file of a model cannot be read or written.
     #[error("{path}: {source}", path = path.display())]
     File {
@@ -75,9 +48,6 @@ pub enum EngineError {
     /// A face could not be found, aligned or embedded.
     #[error(transparent)]
     Vision(#[from] VisionError),
-    /// Weights of a hub may not be used, are missing or damaged.
-    #[error(transparent)]
-    Hub(#[from] HubError),
     /// A picture could not be encoded.
     #[error("png: {0}")]
     Png(#[from] png::EncodingError),

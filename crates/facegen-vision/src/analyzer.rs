@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use facegen_core::preset::FaceChoice;
+
 use crate::alignment::norm_crop;
-use crate::choice::FaceChoice;
+use crate::choice::choose;
 use crate::embedding::normalized;
 use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
@@ -73,10 +75,7 @@ impl FaceAnalyzer {
     /// network fails or answers with nothing usable.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, VisionError> {
         let faces = self.detector.detect(photo)?;
-        let face = *self
-            .choice
-            .choose(&faces, photo)
-            .ok_or(VisionError::NoFace)?;
+        let face = *choose(self.choice, &faces, photo).ok_or(VisionError::NoFace)?;
         let (id_embedding, crop) = match &self.embedder {
             Some(embedder) => {
                 let crop = norm_crop(photo, &face.landmarks, EMBEDDER_CROP)?;

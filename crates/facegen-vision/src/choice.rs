@@ -1,49 +1,26 @@
 //! Which face of a photograph is meant.
 
+use facegen_core::preset::FaceChoice;
+
 use crate::face::Face;
 use crate::image::RgbImage;
 
-/// How one face is chosen among several. Of faces that are equal in it, the one
-/// with the highest detection score is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FaceChoice {
-    /// The highest detection score: the reference's `faces[0]`.
-    #[default]
-    Score,
-    /// The largest area of the bounding box: insightface's `max_num=1` with
-    /// `metric='max'`.
-    Largest,
-    /// The largest value of `area − 2 · distance²`, where the distance is that
-    /// of the box's centre from the photograph's, in whole pixels: insightface's
-    /// `max_num=1` with `metric='default'`. A large face wins over a small one in
-    /// the middle, but not far from it.
-    Center,
-}
-
-impl FaceChoice {
-    /// Which face it takes, to be said of one: "the largest".
-    #[must_use]
-    pub fn chosen(self) -> &'static str {
-        match self {
-            Self::Score => "the most certain",
-            Self::Largest => "the largest",
-            Self::Center => "the most central",
-        }
-    }
-
-    /// The chosen one of `faces`, which are sorted by score; `None` of none.
-    pub(crate) fn choose<'a>(self, faces: &'a [Face], photo: &RgbImage) -> Option<&'a Face> {
-        let value = |face: &Face| match self {
-            Self::Score => face.score,
-            Self::Largest => area(face),
-            Self::Center => area(face) - 2.0 * distance_squared(face, photo),
-        };
-        // `max_by` takes the last of equals.
-        faces
-            .iter()
-            .rev()
-            .max_by(|left, right| value(left).total_cmp(&value(right)))
-    }
+/// Returns the chosen one of `faces`, which are sorted by score; `None` of none.
+pub(crate) fn choose<'a>(
+    choice: FaceChoice,
+    faces: &'a [Face],
+    photo: &RgbImage,
+) -> Option<&'a Face> {
+    let value = |face: &Face| match choice {
+        FaceChoice::Score => face.score,
+        FaceChoice::Largest => area(face),
+        FaceChoice::Center => area(face) - 2.0 * distance_squared(face, photo),
+    };
+    // `max_by` takes the last of equals.
+    faces
+        .iter()
+        .rev()
+        .max_by(|left, right| value(left).total_cmp(&value(right)))
 }
 
 fn area(face: &Face) -> f32 {
@@ -79,12 +56,12 @@ mod tests {
         // 20×20 at the very centre.
         let central = face(0.7, [40.0, 15.0, 60.0, 35.0]);
         let faces = [certain, large, central];
-        let chosen = |choice: FaceChoice| *choice.choose(&faces, &photo).unwrap();
+        let chosen = |choice: FaceChoice| *choose(choice, &faces, &photo).unwrap();
         assert_eq!(chosen(FaceChoice::Score), certain);
         assert_eq!(chosen(FaceChoice::Largest), large);
         assert_eq!(chosen(FaceChoice::Center), central);
         assert_eq!(chosen(FaceChoice::default()), certain);
-        assert_eq!(FaceChoice::Largest.choose(&[], &photo), None);
+        assert_eq!(choose(FaceChoice::Largest, &[], &photo), None);
     }
 
     #[test]
@@ -94,11 +71,11 @@ mod tests {
         let large = face(0.6, [35.0, 35.0, 75.0, 75.0]);
         let small = face(0.9, [45.0, 45.0, 55.0, 55.0]);
         let faces = [small, large];
-        assert_eq!(FaceChoice::Center.choose(&faces, &photo), Some(&large));
+        assert_eq!(choose(FaceChoice::Center, &faces, &photo), Some(&large));
         // 1521 in the middle wins over that.
         let central = face(0.5, [30.5, 30.5, 69.5, 69.5]);
         let faces = [small, large, central];
-        assert_eq!(FaceChoice::Center.choose(&faces, &photo), Some(&central));
+        assert_eq!(choose(FaceChoice::Center, &faces, &photo), Some(&central));
     }
 
     #[test]
@@ -106,7 +83,7 @@ mod tests {
         let photo = RgbImage::black(100, 100);
         let faces = [0.9, 0.8, 0.7].map(|score| face(score, [10.0, 10.0, 20.0, 20.0]));
         for choice in [FaceChoice::Largest, FaceChoice::Center] {
-            assert_eq!(choice.choose(&faces, &photo), Some(&faces[0]));
+            assert_eq!(choose(choice, &faces, &photo), Some(&faces[0]));
         }
     }
 }

@@ -5,6 +5,8 @@
 //! standard deviation of OpenAI's CLIP. The torchvision-based one, the default
 //! since transformers 5, differs by up to a level where it resizes.
 
+use facegen_core::preset::ChannelOrder;
+
 use crate::bicubic::resize_and_center_crop;
 use crate::image::{CHANNELS, RgbImage};
 
@@ -15,17 +17,6 @@ const MEAN: [f32; CHANNELS] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 /// OpenAI's standard deviation of red, green and blue.
 #[expect(clippy::excessive_precision, reason = "the digits as published")]
 const STANDARD_DEVIATION: [f32; CHANNELS] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
-
-/// Which colour goes into the encoder's first channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelOrder {
-    /// Red first, as CLIP was trained.
-    Rgb,
-    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the
-    /// photograph with OpenCV and never swaps the channels, so the adapter was
-    /// made for blue where CLIP expects red (with red's mean and deviation).
-    Bgr,
-}
 
 /// The pixel values of `image` as `[3, 224, 224]`, channel after channel. An
 /// image of another size is resized and cropped first.

@@ -6,7 +6,7 @@
 //! | [`image`] | [`RgbImage`], the one form in which pictures come and go |
 //! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
 //! | [`analyzer`] | [`FaceAnalyzer`]: a photograph in, an identity and a crop out |
-//! | [`choice`] | [`FaceChoice`], which of several faces is meant |
+//! | [`choice`] | which of several faces is meant |
 //! | [`detector`] | [`load_detector`], whichever of the two the file holds |
 //! | [`scrfd`], [`yunet`] | [`ScrfdDetector`] and [`YuNetDetector`] |
 //! | [`ladder`] | [`DetectionLadder`], for faces that fill the photograph |
@@ -50,8 +50,7 @@ pub use alignment::{align_to_template, norm_crop};
 pub use analyzer::{FaceAnalysis, FaceAnalyzer};
 pub use bicubic::{resize_and_center_crop, resize_bicubic};
 pub use bilinear::resize_bilinear;
-pub use choice::FaceChoice;
-pub use clip::{ChannelOrder, clip_pixel_values};
+pub use clip::clip_pixel_values;
 pub use detector::load_detector;
 pub use embedder::OnnxEmbedder;
 pub use embedding::cosine_similarity;
@@ -59,7 +58,7 @@ pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
 pub use image::RgbImage;
 pub use ladder::DetectionLadder;
-pub use safety::{SafetyAction, SafetyChecker, SafetyCheckerConfig, SafetyVerdict, redact};
+pub use safety::{SafetyChecker, SafetyCheckerConfig, redact};
 pub use scrfd::ScrfdDetector;
 pub use square_crop::square_crop;
 pub use warp::warp_affine;

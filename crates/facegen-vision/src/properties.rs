@@ -1,12 +1,14 @@
 //! Whatever comes in, a picture of the right size or an error comes out.
 
-use crate::{
-    ChannelOrder, Landmarks, RgbImage, clip_pixel_values, norm_crop, resize_and_center_crop,
-    resize_bicubic, resize_bilinear,
-};
+use facegen_core::preset::ChannelOrder;
 use proptest::array::uniform5;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::{
+    Landmarks, RgbImage, clip_pixel_values, norm_crop, resize_and_center_crop, resize_bicubic,
+    resize_bilinear,
+};
 
 fn any_image() -> impl Strategy<Value = RgbImage> {
     (1..24_usize, 1..24_usize).prop_flat_map(|(width, height)| {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use facegen_core::Preset;
 use facegen_core::{Backend, EngineName};
-use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions, Preset};
+use facegen_engine::{CandleBackend, DeviceChoice, LoadOptions};
 use facegen_executor::{EngineHandle, LoadError};
 
 use crate::config::environment::Environment;
@@ -57,11 +58,10 @@ pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<Engin
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
-        accept,
         ..LoadOptions::default()
     };
     let name = EngineName::new(&options.device.name());
-    load(&name, preset, options, |backend| Box::new(backend))
+    load(&name, preset, accept, options, |backend| Box::new(backend))
 }
 
 /// The preset of that name.
@@ -70,16 +70,19 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
 }
 
 /// Loads a preset on an engine thread of its own, as `finish` makes it ready,
-/// and blocks until it has.
+/// and blocks until it has. `accept` names the licences that are accepted besides those that the
+/// data folder records.
 pub(crate) fn load(
     engine: &EngineName,
     preset: Preset,
+    accept: Vec<String>,
     options: LoadOptions,
     finish: impl Fn(CandleBackend) -> Box<dyn Backend> + Send + 'static,
 ) -> Result<EngineHandle, Failure> {
     let name = preset.name().to_owned();
     let load = move || -> Result<_, LoadError> {
-        let backend = CandleBackend::load(&preset, &options)?;
+        let located = facegen_hub::locate(&preset, &options.data_dir, &accept)?;
+        let backend = CandleBackend::load(&located, &options)?;
         Ok(finish(backend))
     };
     EngineHandle::spawn(engine.as_str(), load)

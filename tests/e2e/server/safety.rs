@@ -3,8 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use facegen_core::SafetyAction;
 use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, SafetyAction, redact};
+use facegen_vision::{RgbImage, redact};
 use serde_json::{Value, json};
 
 use super::client::{Client, keep_file_secret, request};

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::styles::{Presets, picture};
+use facegen_core::Preset;
 
 use super::rewrite::rewritten;
+use crate::styles::{Presets, picture};
 
 const PROMPT: [(&str, &str); 1] = [("prompt", "a man")];
 
@@ -48,7 +49,7 @@ fn adapter(presets: &Presets) -> PathBuf {
         .path()
 }
 
-fn with_files(presets: &Presets, adapter: &Path, lora: &Path) -> facegen_engine::Preset {
+fn with_files(presets: &Presets, adapter: &Path, lora: &Path) -> Preset {
     let (adapter, lora) = (adapter.display(), lora.display());
     let lora = format!("[components.lora]\nsource = {{ path = \"{lora}\" }}\nlicence = \"MIT\"\n");
     let adapter = format!("source = {{ path = \"{adapter}\" }}");

@@ -1,7 +1,8 @@
 use candle_core::{Device, Tensor};
 use facegen_core::Picture;
+use facegen_core::SafetyVerdict;
 use facegen_nn::{Compute, Weights};
-use facegen_vision::{RgbImage, SafetyChecker, SafetyVerdict, VisionError};
+use facegen_vision::{RgbImage, SafetyChecker, VisionError};
 
 use super::{checkpoint, photograph, write};
 use crate::support::{Golden, config, gpu_path, native};
@@ -45,7 +46,7 @@ fn scores(verdicts: &[SafetyVerdict]) -> Tensor {
 }
 
 fn flags(verdicts: &[SafetyVerdict]) -> Tensor {
-    let flags = verdicts.iter().map(|verdict| u8::from(verdict.is_unsafe));
+    let flags = verdicts.iter().map(|verdict| u8::from(verdict.flagged));
     Tensor::new(flags.collect::<Vec<_>>(), &Device::Cpu).unwrap()
 }
 

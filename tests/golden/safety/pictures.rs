@@ -1,9 +1,10 @@
 use std::path::PathBuf;
 
 use facegen_core::Picture;
+use facegen_core::SafetyAction;
 use facegen_engine::encode_png;
 use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, SafetyAction, redact};
+use facegen_vision::{RgbImage, redact};
 
 use super::photograph;
 

@@ -1,13 +1,15 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
+use facegen_core::Preset;
+use facegen_core::SafetyAction;
 use facegen_core::request::Scalar;
 use facegen_core::{
     Backend, BackendError, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
     RequestLimits, SafetyVerdict, SlotEvent,
 };
-use facegen_engine::{CandleBackend, EngineError, LoadOptions, Preset, SafetyPolicy};
-use facegen_vision::{RgbImage, SafetyAction, redact};
+use facegen_engine::{CandleBackend, EngineError, LoadOptions, SafetyPolicy};
+use facegen_vision::{RgbImage, redact};
 use tempfile::TempDir;
 
 use super::{checkpoint, photograph, write};

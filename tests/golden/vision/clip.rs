@@ -1,5 +1,6 @@
 use candle_core::{Device, Tensor};
-use facegen_vision::{ChannelOrder, RgbImage, clip_pixel_values};
+use facegen_core::preset::ChannelOrder;
+use facegen_vision::{RgbImage, clip_pixel_values};
 
 use super::{image, photograph};
 use crate::support::Golden;

@@ -1,7 +1,8 @@
 use candle_core::{Device, Tensor};
+use facegen_core::preset::FaceChoice;
 use facegen_vision::{
-    Face, FaceAnalyzer, FaceChoice, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage,
-    ScrfdDetector, VisionError, YuNetDetector, load_detector, norm_crop, resize_bilinear,
+    Face, FaceAnalyzer, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage, ScrfdDetector,
+    VisionError, YuNetDetector, load_detector, norm_crop, resize_bilinear,
 };
 
 use super::{cut, landmarks, photograph, repository};

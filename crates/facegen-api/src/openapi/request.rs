@@ -2,14 +2,13 @@
 //! read, with the limits that the parser has.
 
 use facegen_core::JobId;
+use facegen_core::SafetyAction;
 use facegen_core::bucket::raw::{
     MAX_BUCKET_URL_BYTES, MAX_CREDENTIAL_BYTES, MAX_DIRECTORY_BYTES, MAX_REGION_BYTES,
 };
 use facegen_core::request::prompt::MAX_CHARACTERS;
 use facegen_core::request::raw::{MAX_TRACK_ID_BYTES, MAX_WEBHOOK_BYTES};
-use facegen_core::request::{
-    GuidanceScale, SScale, SafetyCheckerType, Samples, SizeLimits, StepChoices, Style,
-};
+use facegen_core::request::{GuidanceScale, SScale, Samples, SizeLimits, StepChoices, Style};
 use facegen_core::{RawBucketDetails, RawGenerationRequest};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
@@ -223,8 +222,8 @@ fn handling_field(name: &str) -> Option<AnyOfBuilder> {
         ),
         "safety_checker_type" => (
             lenient::choice(
-                SafetyCheckerType::ALL.map(SafetyCheckerType::as_str),
-                SafetyCheckerType::default().as_str(),
+                SafetyAction::ALL.map(SafetyAction::as_str),
+                SafetyAction::default().as_str(),
             ),
             "What is done to them.",
         ),

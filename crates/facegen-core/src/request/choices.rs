@@ -4,44 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scalar;
 use super::errors::Findings;
-
-/// What is done to a picture that the safety checker finds unsafe.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SafetyCheckerType {
-    /// Blurred beyond recognition.
-    Blur,
-    /// Replaced by a picture that says so.
-    #[default]
-    SensitiveContentText,
-    /// Reduced to a few large squares.
-    Pixelate,
-    /// Replaced by black.
-    Black,
-}
-
-impl SafetyCheckerType {
-    /// All that there are.
-    pub const ALL: [Self; 4] = [
-        Self::Blur,
-        Self::SensitiveContentText,
-        Self::Pixelate,
-        Self::Black,
-    ];
-
-    const OPTIONS: [(&'static str, Self); 4] = [
-        ("blur", Self::Blur),
-        ("sensitive_content_text", Self::SensitiveContentText),
-        ("pixelate", Self::Pixelate),
-        ("black", Self::Black),
-    ];
-
-    /// The name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        name_of(self, &Self::OPTIONS)
-    }
-}
+use crate::SafetyAction;
 
 /// Whether and how unsafe pictures are made unrecognisable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +12,14 @@ pub struct Safety {
     /// Whether the caller wants the safety checker to run.
     pub enabled: bool,
     /// What is done to a picture that it finds unsafe.
-    pub checker_type: SafetyCheckerType,
+    pub checker_type: SafetyAction,
 }
 
 impl Safety {
     /// Reads both fields; the checker is on when nothing is said.
     pub(super) fn read(enabled: &Scalar, checker_type: &Scalar, findings: &mut Findings) -> Self {
         let enabled = enabled.boolean("safety_checker");
-        let checker_type = checker_type.choice("safety_checker_type", &SafetyCheckerType::OPTIONS);
+        let checker_type = checker_type.choice("safety_checker_type", &SafetyAction::OPTIONS);
         Self {
             enabled: findings.accept(enabled).unwrap_or(true),
             checker_type: findings.accept(checker_type).unwrap_or_default(),
@@ -114,7 +77,10 @@ impl Style {
 }
 
 /// The name that `options` has for `value`; every value has one.
-fn name_of<T: Copy + PartialEq>(value: T, options: &[(&'static str, T)]) -> &'static str {
+pub(crate) fn name_of<T: Copy + PartialEq>(
+    value: T,
+    options: &[(&'static str, T)],
+) -> &'static str {
     options
         .iter()
         .find(|(_, option)| *option == value)

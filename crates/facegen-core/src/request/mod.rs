@@ -18,7 +18,7 @@
 //! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
 //! | [`spec`] | [`GenerationSpec`], what is drawn |
 //! | [`delivery`] | [`DeliveryOptions`], how it is handed over |
-//! | [`choices`] | [`SafetyCheckerType`], [`Safety`], [`Style`] |
+//! | [`choices`] | [`Safety`], [`Style`] |
 
 pub mod choices;
 pub mod delivery;
@@ -37,7 +37,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use choices::{Safety, SafetyCheckerType, Style};
+pub use choices::{Safety, Style};
 pub use delivery::DeliveryOptions;
 pub use errors::{FieldError, RequestError};
 pub use limits::{RequestLimits, SizeLimits, StepChoices};

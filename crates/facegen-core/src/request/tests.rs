@@ -4,6 +4,7 @@ mod telling;
 mod whatever;
 
 use super::*;
+use crate::SafetyAction;
 
 fn raw(fields: &[(&str, Scalar)]) -> RawGenerationRequest {
     let mut raw = RawGenerationRequest {
@@ -86,10 +87,7 @@ fn numbers_and_booleans_may_come_as_text() {
     );
     assert_eq!(request.spec.seed(), 0);
     assert!(!request.spec.safety().enabled);
-    assert_eq!(
-        request.spec.safety().checker_type,
-        SafetyCheckerType::Pixelate
-    );
+    assert_eq!(request.spec.safety().checker_type, SafetyAction::Pixelate);
     assert_eq!(request.spec.style().as_str(), "3d");
     assert!(request.delivery.base64);
 }

@@ -10,15 +10,16 @@ mod tests;
 
 use std::time::Instant;
 
+use batch_limit::BatchLimit;
+use facegen_core::Preset;
 use facegen_core::request::PictureSize;
 use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
 use facegen_vision::RgbImage;
+use requests::{Admitted, Requests, Sample};
 
 use crate::pipeline::{Pipeline, SampleId};
 use crate::sd15::StableDiffusionPipeline;
-use crate::{EngineError, LoadOptions, Models, Preset};
-use batch_limit::BatchLimit;
-use requests::{Admitted, Requests, Sample};
+use crate::{EngineError, LoadOptions, Models};
 pub use safety::SafetyStage;
 pub use step_policy::{FirstInFirstOut, SampleInfo, SinceStep, StepPolicy, Unit, Work};
 

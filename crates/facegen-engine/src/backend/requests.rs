@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use facegen_core::SafetyAction;
 use facegen_core::request::PictureSize;
 use facegen_core::{GeneratedPicture, GenerationOutput, GenerationTimings, Slot, SlotEvent};
-use facegen_vision::SafetyAction;
 
 use super::safety::Checked;
 use super::step_policy::SampleInfo;

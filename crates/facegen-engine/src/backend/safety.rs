@@ -1,10 +1,10 @@
 //! The stage between decoding and everything else: no other part of the
 //! program sees a picture before it has passed here.
 
-use facegen_core::request::{Safety, SafetyCheckerType};
-use facegen_core::{Picture, SafetyVerdict};
+use facegen_core::request::Safety;
+use facegen_core::{Picture, SafetyAction, SafetyVerdict};
 use facegen_nn::Compute;
-use facegen_vision::{RgbImage, SafetyAction, SafetyChecker, redact};
+use facegen_vision::{RgbImage, SafetyChecker, redact};
 
 use crate::{EngineError, SafetyPolicy};
 
@@ -56,12 +56,7 @@ impl SafetyStage {
             let checked = "safety_checker is mandatory on this server; the pictures were checked";
             warnings.push(checked.to_owned());
         }
-        Some(match safety.checker_type {
-            SafetyCheckerType::Blur => SafetyAction::Blur,
-            SafetyCheckerType::SensitiveContentText => SafetyAction::SensitiveContentText,
-            SafetyCheckerType::Pixelate => SafetyAction::Pixelate,
-            SafetyCheckerType::Black => SafetyAction::Black,
-        })
+        Some(safety.checker_type)
     }
 
     /// Looks at a picture, and replaces it if it is unsafe.
@@ -99,12 +94,12 @@ impl SafetyStage {
                 special_care: Vec::new(),
             });
         };
-        let said = checker.check(std::slice::from_ref(image))?.pop();
-        let said = said.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
+        let verdict = checker.check(std::slice::from_ref(image))?.pop();
+        let verdict =
+            verdict.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
         Ok(SafetyVerdict {
-            flagged: said.is_unsafe || self.policy.force_hit,
-            concepts: said.concepts,
-            special_care: said.special_care,
+            flagged: verdict.flagged || self.policy.force_hit,
+            ..verdict
         })
     }
 }

@@ -1,14 +1,15 @@
 //! The adapters that there are networks for.
 
+use facegen_core::Preset;
+use facegen_core::preset::AdapterKind;
 use facegen_diffusion::{
     AdapterWeights, FaceIdPlusConfig, FaceIdPlusProjection, PlusFaceConfig, PlusFaceProjection,
 };
 use facegen_nn::{Compute, Weights};
 
 use super::component;
-use crate::preset::AdapterKind;
+use crate::EngineError;
 use crate::sd15::face::ImageProjection;
-use crate::{EngineError, Preset};
 
 /// What one kind of adapter has of its own.
 pub(super) trait Adapter {

@@ -3,14 +3,15 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use facegen_core::Preset;
+use facegen_core::preset::{Component, HubFile, Source};
+use facegen_core::sha256::{self, hexadecimal};
 use facegen_nn::Weights;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::hub::{hexadecimal, sha256_of};
-use crate::preset::{Component, HubFile, Source};
 use crate::synthetic::SyntheticWeights;
-use crate::{EngineError, LoadOptions, Preset};
+use crate::{EngineError, LoadOptions};
 
 /// Changes whenever synthetic weights change, so that old files are not taken
 /// for new ones.
@@ -44,7 +45,7 @@ pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, En
             check_hash(&path, component)?;
             Ok(path)
         }
-        Source::Synthetic(_) => Err(preset.refusal("only checkpoints can be synthetic")),
+        Source::Synthetic(_) => Err(preset.refusal("only checkpoints can be synthetic").into()),
         Source::Hub(file) => Err(not_located(file)),
     }
 }
@@ -108,7 +109,7 @@ fn synthetic_path(
     Ok(folder.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
 }
 
-/// `Models::load` puts paths in the place of all files of a hub.
+/// Whoever loads a preset has put paths in the place of all files of a hub.
 fn not_located(file: &HubFile) -> EngineError {
     EngineError::Defect(format!("{file} was not located"))
 }
@@ -128,7 +129,7 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
         // A folder, too, can be looked at.
         return std::fs::metadata(path).map(|_| ()).map_err(at);
     };
-    let found = sha256_of(path).map_err(at)?;
+    let found = sha256::of_file(path).map_err(at)?;
     if found == *expected {
         return Ok(());
     }

@@ -1,11 +1,12 @@
+use facegen_core::Preset;
 use facegen_diffusion::{AutoencoderKlConfig, UNet2DConditionConfig};
 use facegen_nn::clip::{ClipTextConfig, ClipVisionConfig};
 
 use super::adapter::adapter;
 use super::component;
+use crate::EngineError;
 use crate::sd15::denoise::{LATENT_CHANNELS, LATENT_SCALE};
 use crate::sd15::prompt::PROMPT_TOKENS;
-use crate::{EngineError, Preset};
 
 /// Side of the picture of a face that the image encoder is given.
 const FACE_CROP: usize = 224;
@@ -57,7 +58,7 @@ pub(super) fn check(preset: &Preset) -> Result<(), EngineError> {
         ),
     ];
     match rules.into_iter().find(|(holds, _)| !holds) {
-        Some((_, reason)) => Err(preset.refusal(reason)),
+        Some((_, reason)) => Err(preset.refusal(reason).into()),
         None => Ok(()),
     }
 }

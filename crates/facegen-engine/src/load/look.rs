@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use facegen_core::Preset;
+use facegen_core::preset::{Component, Components, StyleRecipe};
 use facegen_core::request::Style;
 use facegen_diffusion::{AutoencoderKl, UNet2DConditionModel};
 use facegen_nn::clip::ClipTextModel;
 
-use crate::preset::{Component, Components, StyleRecipe};
-use crate::{EngineError, Preset};
+use crate::EngineError;
 
 /// A base model. Clones are the same one.
 #[derive(Clone, Debug)]

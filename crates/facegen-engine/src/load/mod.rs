@@ -13,17 +13,15 @@ pub use look::{BaseModel, Look};
 pub use models::Models;
 pub use progress::{LoadProgress, LoadStep};
 
-use crate::{DeviceChoice, EngineError, Preset, hub};
+use facegen_core::{Preset, PresetError};
+
+use crate::{DeviceChoice, EngineError};
 
 /// How a preset is loaded; what it consists of is the preset's business.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Folder of what was fetched and of what the server makes itself, synthetic
-    /// weights among it.
+    /// Folder of what the engine makes itself: synthetic weights.
     pub data_dir: PathBuf,
-    /// Licences that the operator accepts beside those that the data folder
-    /// records.
-    pub accept: Vec<String>,
     /// Where the models run.
     pub device: DeviceChoice,
     /// Told of each network whose loading begins.
@@ -45,7 +43,7 @@ pub struct SafetyPolicy {
 
 impl SafetyPolicy {
     /// Refuses a preset that cannot do what the operator wants.
-    pub(crate) fn check(self, preset: &Preset) -> Result<(), EngineError> {
+    pub(crate) fn check(self, preset: &Preset) -> Result<(), PresetError> {
         if self.mandatory && !preset.has_safety_checker() {
             return Err(
                 preset.refusal("it has no safety checker, and safety.mandatory asks for one")
@@ -55,15 +53,14 @@ impl SafetyPolicy {
     }
 }
 
-/// Refuses a preset that cannot be loaded, as far as that can be told without
-/// reading weights: an engine that works need not go for one that never will.
+/// Refuses a preset with located files that cannot be loaded, as far as that can be told
+/// without reading weights: an engine that works need not go for one that never will.
 ///
 /// # Errors
-/// A licence is not accepted, a fetched file is missing, the models do not fit
-/// each other, the device is not there, or a safety checker is mandatory and there
+/// The models do not fit each other, the device is not there, or a safety checker is mandatory and there
 /// is none.
 pub fn can_load(preset: &Preset, options: &LoadOptions) -> Result<(), EngineError> {
     options.safety.check(preset)?;
     options.device.check()?;
-    fit::check(&hub::locate(preset, &options.data_dir, &options.accept)?)
+    fit::check(preset)
 }

@@ -2,6 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use candle_core::DType;
+use facegen_core::Preset;
+use facegen_core::preset::Precision;
 use facegen_core::request::Style;
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig,
@@ -16,9 +19,9 @@ use facegen_vision::{
 use super::adapter::{Adapter, adapter};
 use super::look::{BaseModel, Look, each, looks};
 use super::{LoadOptions, component, fit};
+use crate::EngineError;
 use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
-use crate::{EngineError, Preset, hub};
 
 /// Everything that a preset's pictures are made with.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// Loads every component of a preset, those of its styles among them: so
+    /// Loads every component of a preset with located files, those of its styles among them: so
     /// no request waits for a model, and too little memory shows at the start.
     /// Also loads the safety checker, where the preset has one.
     ///
@@ -46,7 +49,6 @@ impl Models {
         options: &LoadOptions,
     ) -> Result<(Self, Option<SafetyChecker>), EngineError> {
         let started = Instant::now();
-        let preset = &hub::locate(preset, &options.data_dir, &options.accept)?;
         let (styles, presets): (Vec<_>, Vec<_>) = preset.base_models().into_iter().unzip();
         presets.iter().try_for_each(fit::check)?;
         let options = &LoadOptions {
@@ -57,7 +59,7 @@ impl Models {
             ..options.clone()
         };
         let device = options.device.open()?;
-        let dtype = preset.options().precision(!device.is_cpu()).dtype();
+        let dtype = dtype_of(preset.options().precision(!device.is_cpu()));
         let compute = Compute::new(device, dtype);
         let adapter = &*adapter(preset)?;
         let (unets, projection) = load_unets(&presets, options, adapter, &compute)?;
@@ -186,7 +188,7 @@ fn load_face(
         weights.finish()?;
         Ok(model)
     })?;
-    let channel_order = preset.options().clip_channel_order.into();
+    let channel_order = preset.options().clip_channel_order;
     FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
 }
 
@@ -203,7 +205,7 @@ fn load_analyzer(preset: &Preset, adapter: &dyn Adapter) -> Result<FaceAnalyzer,
     } else {
         FaceAnalyzer::without_embedder(ladder)
     };
-    Ok(analyzer.choosing(preset.options().face.into()))
+    Ok(analyzer.choosing(preset.options().face))
 }
 
 fn load_vaes(
@@ -250,4 +252,13 @@ fn load_safety_checker(
         Ok(checker)
     })?;
     Ok(Some(checker))
+}
+
+/// candle's name of a precision.
+fn dtype_of(precision: Precision) -> DType {
+    match precision {
+        Precision::F32 => DType::F32,
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    }
 }

@@ -4,10 +4,11 @@ use std::fmt::Debug;
 
 use candle_core::{Device, Tensor};
 use facegen_core::Picture;
+use facegen_core::preset::ChannelOrder;
 use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
 use facegen_nn::clip::{ClipVisionConfig, ClipVisionModel};
 use facegen_vision::clip::CLIP_SIZE;
-use facegen_vision::{ChannelOrder, FaceAnalysis, FaceAnalyzer, RgbImage, clip_pixel_values};
+use facegen_vision::{FaceAnalysis, FaceAnalyzer, RgbImage, clip_pixel_values};
 
 use crate::EngineError;
 

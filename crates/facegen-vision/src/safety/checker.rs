@@ -1,11 +1,14 @@
 use candle_core::{DType, Device, Tensor};
+use facegen_core::SafetyVerdict;
+use facegen_core::preset::ChannelOrder;
 use facegen_nn::clip::ClipVisionModel;
 use facegen_nn::layers::Linear;
 use facegen_nn::{Compute, NnError, Weights};
 
-use super::{SafetyCheckerConfig, SafetyVerdict};
+use super::SafetyCheckerConfig;
+use super::verdict::verdict_of;
 use crate::VisionError;
-use crate::clip::{CLIP_SIZE, ChannelOrder, clip_pixel_values};
+use crate::clip::{CLIP_SIZE, clip_pixel_values};
 use crate::image::{CHANNELS, RgbImage};
 
 /// Concepts that make a picture unsafe.
@@ -75,7 +78,7 @@ impl SafetyChecker {
         let verdict = |embeds: &Vec<f32>| {
             let scored = |concepts: &Concepts| concepts.compared(embeds);
             let (special_care, concepts) = (scored(&self.special_care), scored(&self.concepts));
-            SafetyVerdict::new(special_care.into_iter(), concepts.into_iter())
+            verdict_of(special_care.into_iter(), concepts.into_iter())
                 .ok_or(VisionError::SafetyScore)
         };
         self.embeds(images)?.iter().map(verdict).collect()

@@ -4,7 +4,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`SafetyChecker`] | Stable Diffusion's safety checker, score for score |
-//! | [`SafetyVerdict`] | what it says about one picture |
+//! | `verdict` | what it says about one picture |
 //! | [`redact`] | the four pictures that take the place of an unsafe one |
 
 mod card;
@@ -18,5 +18,4 @@ mod verdict;
 
 pub use checker::SafetyChecker;
 pub use config::SafetyCheckerConfig;
-pub use redact::{SafetyAction, redact};
-pub use verdict::SafetyVerdict;
+pub use redact::redact;

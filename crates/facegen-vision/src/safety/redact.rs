@@ -1,3 +1,5 @@
+use facegen_core::SafetyAction;
+
 use super::card::card;
 use super::draw::Canvas;
 use crate::image::{CHANNELS, RgbImage};
@@ -8,19 +10,6 @@ const PIXELATE_CELLS: usize = 8;
 const BLUR_CELLS: usize = 6;
 /// How far the blur that follows reaches, in cells; three times its deviation.
 const BLUR_REACH: f32 = 2.4;
-
-/// What takes the place of an unsafe picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SafetyAction {
-    /// Its colours, with every shape blurred away.
-    Blur,
-    /// A card that says so; nothing of the picture is left.
-    SensitiveContentText,
-    /// A few large squares of its colours.
-    Pixelate,
-    /// Black; nothing of the picture is left.
-    Black,
-}
 
 /// The picture that is shown in place of `image`, of the same size.
 ///

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use facegen_core::SafetyAction;
+
 use super::*;
 use crate::RgbImage;
 

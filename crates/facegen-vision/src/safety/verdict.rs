@@ -1,49 +1,39 @@
+use facegen_core::SafetyVerdict;
+
 /// What a special-care concept that hits adds to every score after it.
 const ADJUSTMENT: f32 = 0.01;
 
-/// What the safety checker says about one picture.
+/// Returns the verdict from a picture's cosines to both kinds of concepts, each with its
+/// threshold; `None` when a number is not finite.
 ///
-/// A score is how much nearer a picture is to a concept than its threshold
-/// allows, in cosine, rounded to thousandths; a concept hits above 0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SafetyVerdict {
-    /// Whether a concept hits. Special care alone does not make a picture
-    /// unsafe.
-    pub is_unsafe: bool,
-    /// The scores of the 17 concepts.
-    pub concepts: Vec<f32>,
-    /// The scores of the 3 special-care concepts. Each that hits makes all that
-    /// are scored after it hit sooner, by 0.01.
-    pub special_care: Vec<f32>,
-}
-
-impl SafetyVerdict {
-    /// The verdict from a picture's cosines to both kinds of concepts, each
-    /// with its threshold; `None` when a number is not finite.
-    pub(super) fn new(
-        special_care: impl Iterator<Item = (f32, f32)>,
-        concepts: impl Iterator<Item = (f32, f32)>,
-    ) -> Option<Self> {
-        let mut adjustment = 0.0;
-        let special_care: Vec<f32> = special_care
-            .map(|(cosine, threshold)| {
-                let score = thousandths(cosine - threshold + adjustment);
-                if score > 0.0 {
-                    adjustment = ADJUSTMENT;
-                }
-                score
-            })
-            .collect();
-        let concepts: Vec<f32> = concepts
-            .map(|(cosine, threshold)| thousandths(cosine - threshold + adjustment))
-            .collect();
-        let mut scores = special_care.iter().chain(&concepts);
-        scores.all(|score| score.is_finite()).then(|| Self {
-            is_unsafe: concepts.iter().any(|&score| score > 0.0),
+/// A score is how much nearer a picture is to a concept than its threshold allows, rounded to
+/// thousandths; a concept hits above 0. Each special-care concept that hits makes all that are
+/// scored after it hit sooner, by 0.01; special care alone flags nothing.
+pub(super) fn verdict_of(
+    special_care: impl Iterator<Item = (f32, f32)>,
+    concepts: impl Iterator<Item = (f32, f32)>,
+) -> Option<SafetyVerdict> {
+    let mut adjustment = 0.0;
+    let special_care: Vec<f32> = special_care
+        .map(|(cosine, threshold)| {
+            let score = thousandths(cosine - threshold + adjustment);
+            if score > 0.0 {
+                adjustment = ADJUSTMENT;
+            }
+            score
+        })
+        .collect();
+    let concepts: Vec<f32> = concepts
+        .map(|(cosine, threshold)| thousandths(cosine - threshold + adjustment))
+        .collect();
+    let mut scores = special_care.iter().chain(&concepts);
+    scores
+        .all(|score| score.is_finite())
+        .then(|| SafetyVerdict {
+            flagged: concepts.iter().any(|&score| score > 0.0),
             concepts,
             special_care,
         })
-    }
 }
 
 /// numpy's `round(x, 3)` of an f32: half to even, all in f32.
@@ -57,13 +47,13 @@ mod tests {
 
     fn verdict(special_care: &[f32], concepts: &[f32]) -> SafetyVerdict {
         let above = |scores: &[f32]| scores.iter().map(|&score| (score, 0.0)).collect::<Vec<_>>();
-        SafetyVerdict::new(above(special_care).into_iter(), above(concepts).into_iter()).unwrap()
+        verdict_of(above(special_care).into_iter(), above(concepts).into_iter()).unwrap()
     }
 
     #[test]
     fn half_a_thousandth_decides() {
-        for (score, is_unsafe) in [(-0.0006, false), (0.0004, false), (0.0006, true)] {
-            assert_eq!(verdict(&[], &[-0.1, score]).is_unsafe, is_unsafe, "{score}");
+        for (score, flagged) in [(-0.0006, false), (0.0004, false), (0.0006, true)] {
+            assert_eq!(verdict(&[], &[-0.1, score]).flagged, flagged, "{score}");
         }
         // numpy 2: round(float32(0.0005), 3) is 0, of 0.0015 and 0.0025 it is 0.002.
         let rounded = [0.0005, 0.0015, 0.0025].map(thousandths);
@@ -75,18 +65,18 @@ mod tests {
         let verdict = verdict(&[-0.006, 0.002, -0.006], &[-0.006, -0.02]);
         assert_eq!(verdict.special_care, [-0.006, 0.002, 0.004]);
         assert_eq!(verdict.concepts, [0.004, -0.01]);
-        assert!(verdict.is_unsafe);
+        assert!(verdict.flagged);
     }
 
     #[test]
     fn special_care_alone_is_not_unsafe() {
-        assert!(!verdict(&[0.5], &[-0.2]).is_unsafe);
+        assert!(!verdict(&[0.5], &[-0.2]).flagged);
     }
 
     #[test]
     fn what_cannot_be_judged_has_no_verdict() {
         let scores = [(-0.1, 0.0), (f32::NAN, 0.0)];
-        assert_eq!(SafetyVerdict::new([].into_iter(), scores.into_iter()), None);
-        assert_eq!(SafetyVerdict::new(scores.into_iter(), [].into_iter()), None);
+        assert_eq!(verdict_of([].into_iter(), scores.into_iter()), None);
+        assert_eq!(verdict_of(scores.into_iter(), [].into_iter()), None);
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use facegen_core::redact::Secret;
-use facegen_engine::hub::HubAccess;
+use facegen_hub::HubAccess;
 use figment::value::Value;
 
 use super::layer::Layer;

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use facegen_engine::{
-    CandleBackend, ComponentFile, FoundFile, LoadOptions, LoadProgress, LoadStep, Preset, inspect,
-};
+use facegen_core::Preset;
+use facegen_engine::{CandleBackend, LoadOptions, LoadProgress, LoadStep};
+use facegen_hub::{ComponentFile, FoundFile, inspect};
 
 use super::Report;
 use crate::config::Config;
@@ -34,7 +34,8 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     else {
         return Ok(());
     };
-    let files = inspect(&preset, &options).map_err(Into::into);
+    let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
+    let files = inspect(&preset, data_dir, accept).map_err(Into::into);
     let words = |files: &Vec<ComponentFile>| format!("{} components", files.len());
     let Some(files) = report.check("files", files, words)? else {
         return Ok(());
@@ -42,7 +43,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     if !all_are_there(files, report)? {
         return Ok(());
     }
-    let seconds = load(&preset, &options);
+    let seconds = load(&preset, accept, &options);
     report.check("loading", seconds, |times| times.join(", "))?;
     Ok(())
 }
@@ -77,7 +78,7 @@ fn describe_file(file: &FoundFile, licence: &str) -> String {
 
 /// Loads everything, and gives the seconds that each network took. The last
 /// one's include what is loaded after it and takes no time of note.
-fn load(preset: &Preset, options: &LoadOptions) -> Result<Vec<String>> {
+fn load(preset: &Preset, accept: &[String], options: &LoadOptions) -> Result<Vec<String>> {
     let begun: Arc<Mutex<Vec<(&'static str, Instant)>>> = Arc::default();
     let listener = Arc::clone(&begun);
     let begin = move |step: LoadStep| {
@@ -88,7 +89,8 @@ fn load(preset: &Preset, options: &LoadOptions) -> Result<Vec<String>> {
         progress: LoadProgress::new(begin),
         ..options.clone()
     };
-    let backend = CandleBackend::load(preset, &options).context("the models do not load")?;
+    let located = facegen_hub::locate(preset, &options.data_dir, accept)?;
+    let backend = CandleBackend::load(&located, &options).context("the models do not load")?;
     let end = Instant::now();
     drop(backend);
     let begun = begun.lock().unwrap_or_else(PoisonError::into_inner);

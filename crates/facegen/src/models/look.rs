@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use facegen_engine::Preset;
-use facegen_engine::hub::{self, Accepted, Gate, HubError};
+use facegen_core::Preset;
+use facegen_hub::{self as hub, Accepted, Gate, HubError};
 
 use super::progress::Progress;
 use super::say;

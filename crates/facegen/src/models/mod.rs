@@ -15,9 +15,9 @@ mod pull;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use facegen_engine::Preset;
-use facegen_engine::hub::{Accepted, Gate};
-use facegen_engine::preset::Licence;
+use facegen_core::Preset;
+use facegen_core::preset::Licence;
+use facegen_hub::{Accepted, Gate};
 
 pub(crate) use command::{ModelsCommand, ModelsPlace};
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use facegen_engine::hub::PullEvent;
+use facegen_hub::PullEvent;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 /// The time between two log lines about the same file.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use facegen_engine::Preset;
-use facegen_engine::hub::{Pull, import};
-use facegen_engine::preset::Licence;
+use facegen_core::Preset;
+use facegen_core::preset::Licence;
+use facegen_hub::{Pull, import};
 
 use super::progress::Progress;
 use super::{say, show};
@@ -23,7 +23,7 @@ pub(super) fn run(
     let access = environment.hub()?;
     let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
     let progress = Progress::new();
-    let listener = |event: facegen_engine::hub::PullEvent<'_>| progress.hear(&event);
+    let listener = |event: facegen_hub::PullEvent<'_>| progress.hear(&event);
     if let Some(from) = from {
         let count = import(preset, from, data_dir, accept, &listener)?;
         say(&format!("{count} files taken from {}", from.display()))?;

@@ -120,9 +120,12 @@ impl Controller {
         let next = Plan::new(config)?;
         let reload = !next.has_engine_of(&plan);
         if reload {
+            let (data_dir, accept) = (&next.config.storage.data_dir, &next.config.models.accept);
+            let located = facegen_hub::locate(&next.preset, data_dir, accept)
+                .map_err(|error| Failure::Load(error.into()))?;
             for engine in parts::engine_plans(&next.config)? {
                 let options = parts::load_options(&next.config, engine.device);
-                can_load(&next.preset, &options).map_err(|error| Failure::Load(error.into()))?;
+                can_load(&located, &options).map_err(|error| Failure::Load(error.into()))?;
             }
         }
         self.live.follow(&next)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use facegen_api::ApiSettings;
 use facegen_core::Current;
-use facegen_engine::Preset;
+use facegen_core::Preset;
 use facegen_outbound::{Faces, Guard};
 
 use super::parts;

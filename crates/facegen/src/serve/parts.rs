@@ -4,8 +4,9 @@ use std::num::NonZeroU16;
 
 use anyhow::{Context as _, Result, anyhow};
 use facegen_api::{ApiConfig, ApiSettings, Capabilities, SafetyChecking};
+use facegen_core::Preset;
 use facegen_core::{EngineName, KeyLimits};
-use facegen_engine::{DeviceChoice, LoadOptions, Preset, SafetyPolicy};
+use facegen_engine::{DeviceChoice, LoadOptions, SafetyPolicy};
 use facegen_jobs::JobsConfig;
 use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
 
@@ -42,7 +43,6 @@ pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
 pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions {
     LoadOptions {
         data_dir: config.storage.data_dir.clone(),
-        accept: config.models.accept.clone(),
         device,
         safety: safety_policy(config),
         ..LoadOptions::default()

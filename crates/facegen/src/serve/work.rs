@@ -149,7 +149,8 @@ async fn load(
     let (config, name) = (plan.config.clone(), engine.name.clone());
     let load = move || {
         let own = name.clone();
-        engine::load(&name, preset, options, move |backend| {
+        let accept = config.models.accept.clone();
+        engine::load(&name, preset, accept, options, move |backend| {
             backend_of(&config, &own, backend)
         })
     };

@@ -13,7 +13,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("facegen-core", &[]),
     ("facegen-nn", &[]),
     ("facegen-diffusion", &["facegen-nn"]),
-    ("facegen-vision", &["facegen-nn"]),
+    ("facegen-vision", &["facegen-core", "facegen-nn"]),
     (
         "facegen-engine",
         &[
@@ -23,6 +23,7 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-vision",
         ],
     ),
+    ("facegen-hub", &["facegen-core"]),
     ("facegen-executor", &["facegen-core"]),
     ("facegen-jobs", &["facegen-core"]),
     ("facegen-store", &["facegen-core"]),
@@ -36,6 +37,7 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-diffusion",
             "facegen-engine",
             "facegen-executor",
+            "facegen-hub",
             "facegen-jobs",
             "facegen-nn",
             "facegen-outbound",
@@ -94,9 +96,9 @@ const RESERVED: &[Reserved] = &[
         reason: "pictures are encoded in engine, photographs are read in outbound",
     },
     Reserved {
-        names: &["hf-hub", "tokenizers"],
+        names: &["tokenizers"],
         holders: &["facegen-engine"],
-        reason: "models are fetched and read in one crate",
+        reason: "prompts become tokens in one crate",
     },
     Reserved {
         names: &["rand*", "memmap2"],
@@ -109,8 +111,8 @@ const RESERVED: &[Reserved] = &[
         reason: "every outgoing connection passes the guard of one crate",
     },
     Reserved {
-        names: &["ureq", "rustls"],
-        holders: &["facegen-engine", "xtask", TESTS],
+        names: &["hf-hub", "ureq", "rustls"],
+        holders: &["facegen-hub", "xtask", TESTS],
         reason: "what callers name is fetched by one HTTP client, behind the guard; models come from the operator's hub",
     },
     Reserved {
@@ -132,6 +134,7 @@ const RESERVED: &[Reserved] = &[
         names: &["tokio*"],
         holders: &[
             "facegen-executor",
+            "facegen-hub",
             "facegen-jobs",
             "facegen-store",
             "facegen-outbound",

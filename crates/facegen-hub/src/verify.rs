@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::lock_file::{LockFile, Presence};
-use super::store::Store;
-use super::wanted::{Wanted, shards, wanted};
-use super::{HubError, PullEvent};
-use crate::Preset;
+use facegen_core::Preset;
+
+use crate::lock_file::{LockFile, Presence};
+use crate::store::Store;
+use crate::wanted::{Wanted, shards, wanted};
+use crate::{HubError, PullEvent};
 
 /// What is wrong with a file.
 #[derive(Debug)]

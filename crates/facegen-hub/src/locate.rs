@@ -2,23 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lock_file::{LockFile, Presence};
-use super::store::Store;
-use super::wanted::{Wanted, shards, wanted};
-use super::{Accepted, Gate, HubError};
-use crate::Preset;
-use crate::preset::Source;
+use facegen_core::Preset;
+use facegen_core::preset::Source;
+
+use crate::lock_file::{LockFile, Presence};
+use crate::store::Store;
+use crate::wanted::{Wanted, shards, wanted};
+use crate::{Accepted, Gate, HubError};
 
 /// The same preset with the files in place of the names on a hub. Each file is
 /// the one that was fetched: what was touched since is read and compared.
 ///
 /// # Errors
 /// A licence is not accepted, or a file is missing or damaged.
-pub(crate) fn locate(
-    preset: &Preset,
-    data_dir: &Path,
-    accept: &[String],
-) -> Result<Preset, HubError> {
+pub fn locate(preset: &Preset, data_dir: &Path, accept: &[String]) -> Result<Preset, HubError> {
     Gate::check(preset, &Accepted::read(data_dir, accept)?)?;
     let found = locate_each(preset, data_dir, accept)?;
     let mut located = preset.clone();

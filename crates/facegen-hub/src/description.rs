@@ -1,10 +1,9 @@
 //! What a hub, or a mirror of one, says of a file.
 
+use facegen_core::sha256::hexadecimal;
 use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
-
-use super::stamp::hexadecimal;
 
 /// How many letters the name of a file has that is made from what a mirror calls
 /// it: neither those of a sha256 nor those of git's hash.

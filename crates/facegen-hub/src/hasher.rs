@@ -1,11 +1,11 @@
 //! What the bytes of a file are: by sha256, and of small files as git has it.
 
+use facegen_core::sha256::hexadecimal;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::HubError;
-use super::description::RemoteFile;
-use super::stamp::hexadecimal;
+use crate::HubError;
+use crate::description::RemoteFile;
 
 /// Hashes a file while it comes.
 pub(super) struct Hasher {

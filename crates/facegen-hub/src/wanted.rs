@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use facegen_core::Preset;
+use facegen_core::preset::{HubFile, Source};
 use serde::Deserialize;
 
-use super::HubError;
-use super::lock_file::{LockFile, Presence};
-use super::store::Store;
-use crate::Preset;
-use crate::preset::{HubFile, Source};
+use crate::HubError;
+use crate::lock_file::{LockFile, Presence};
+use crate::store::Store;
 
 /// A file of a hub, and what the preset knows of it.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::HubError;
+use crate::HubError;
 
 /// What was fetched, in the data folder.
 #[derive(Debug)]

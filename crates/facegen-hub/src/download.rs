@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::client::Client;
-use super::description::RemoteFile;
-use super::hasher::Hasher;
-use super::stamp::read_into;
-use super::{HubError, PullEvent};
-use crate::preset::HubFile;
+use facegen_core::preset::HubFile;
+use facegen_core::sha256::read_into;
+
+use crate::client::Client;
+use crate::description::RemoteFile;
+use crate::hasher::Hasher;
+use crate::{HubError, PullEvent};
 
 /// The pauses before attempts that follow one that brought nothing. An attempt
 /// that brought bytes is followed by the next at once.

@@ -2,13 +2,13 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use facegen_core::Preset;
+use facegen_core::preset::{AdapterKind, Source};
+use facegen_core::sha256;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::stamp::sha256_of;
 use super::*;
-use crate::Preset;
-use crate::preset::{AdapterKind, Source};
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
@@ -32,7 +32,7 @@ fn every_shipped_preset_is_whole() {
             let config = component.config.as_deref().map(|path| preset.path(path));
             assert!(config.is_none_or(|path| path.is_file()), "{name}");
             if let Source::Path(path) = &component.source {
-                let found = sha256_of(&preset.path(path)).unwrap();
+                let found = sha256::of_file(&preset.path(path)).unwrap();
                 assert_eq!(Some(found), component.sha256, "{name}");
             }
         }
@@ -180,7 +180,7 @@ fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
 
     let wrong = take(&"0".repeat(64), &archive).unwrap_err();
     assert!(matches!(wrong, HubError::Hash { .. }), "{wrong}");
-    let right = sha256_of(&plain).unwrap();
+    let right = sha256::of_file(&plain).unwrap();
     assert_eq!(take(&right, &archive).unwrap(), 1);
     assert_eq!(take(&right, &archive).unwrap(), 0, "it is here already");
     let preset = preset(folder.path(), &right);

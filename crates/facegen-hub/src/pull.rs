@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use super::client::Client;
-use super::description::RemoteFile;
-use super::download::{Download, already_here, persist};
-use super::lock_file::{LockFile, LockedFile, Presence};
-use super::stamp::{sha256_of, stamp};
-use super::store::{Store, StoreLock};
-use super::wanted::{Wanted, shards, wanted};
-use super::{Accepted, Gate, HubAccess, HubError, PullEvent};
-use crate::Preset;
+use facegen_core::Preset;
+use facegen_core::sha256;
+
+use crate::client::Client;
+use crate::description::RemoteFile;
+use crate::download::{Download, already_here, persist};
+use crate::lock_file::{LockFile, LockedFile, Presence};
+use crate::stamp::stamp;
+use crate::store::{Store, StoreLock};
+use crate::wanted::{Wanted, shards, wanted};
+use crate::{Accepted, Gate, HubAccess, HubError, PullEvent};
 
 /// What stays free on the disk for everything else.
 const RESERVE: u64 = 64 << 20;
@@ -213,7 +215,7 @@ impl Run<'_> {
         let (true, Some(expected)) = (path.is_file(), expected) else {
             return Ok(None);
         };
-        let found = sha256_of(path).map_err(HubError::at(path))?;
+        let found = sha256::of_file(path).map_err(HubError::at(path))?;
         if found == expected {
             return Ok(Some(found));
         }

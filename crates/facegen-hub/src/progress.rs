@@ -1,6 +1,6 @@
 //! How far pulling is.
 
-use super::HubError;
+use crate::HubError;
 
 /// What happens while a preset is pulled.
 #[derive(Debug)]

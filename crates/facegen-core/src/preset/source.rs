@@ -59,13 +59,13 @@ impl HubFile {
     }
 
     /// The part after the last slash.
-    pub(crate) fn file_name(&self) -> &str {
+    pub fn file_name(&self) -> &str {
         self.file.rsplit('/').next().unwrap_or_default()
     }
 
     /// Another file of the same folder, at a commit. `None` when `name` is not
     /// the plain name of a file.
-    pub(crate) fn beside(&self, commit: &str, name: &str) -> Option<Self> {
+    pub fn beside(&self, commit: &str, name: &str) -> Option<Self> {
         let folder = self.file.strip_suffix(self.file_name())?;
         let is_name = is_plain(name) && !name.contains('/');
         is_name.then(|| Self {

@@ -5,6 +5,7 @@
 //! | `licences` | what the operator has accepted, and the gate |
 //! | `pull` | fetching what a preset lacks |
 //! | `verify` | hashing what is there |
+//! | `inspect` | what there is of a preset on this machine |
 //! | `locate` | from a preset to files that can be loaded |
 //! | `archive` | taking files from a zip archive or a folder instead |
 //! | `client` | the hub's HTTP interface |
@@ -25,6 +26,7 @@ mod description;
 mod download;
 mod error;
 mod hasher;
+mod inspect;
 mod licences;
 mod locate;
 mod lock_file;
@@ -45,11 +47,11 @@ use facegen_core::redact::Secret;
 
 pub use archive::import;
 pub use error::HubError;
+pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use licences::{Accepted, Gate};
-pub(crate) use locate::{locate, locate_each};
+pub use locate::locate;
 pub use progress::PullEvent;
 pub use pull::{Pull, Pulled};
-pub(crate) use stamp::{hexadecimal, sha256_of};
 pub use verify::{Fault, verify};
 pub use wanted::{PresetFile, files};
 

@@ -2,9 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::HubError;
-use super::origin::{host, shown};
-use crate::preset::HubFile;
+use facegen_core::preset::HubFile;
+
+use crate::HubError;
+use crate::origin::{host, shown};
 
 /// The error of a request that got no answer. What the client says in detail of a
 /// URL is left out: it may be a signed one. Where the host has never answered

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::hub::{self, sha256_of};
-use crate::{EngineError, LoadOptions, Preset};
+use facegen_core::Preset;
+use facegen_core::sha256;
+
+use crate::HubError;
+use crate::locate::locate_each;
 
 /// One component of a preset, and what is to be said of its file.
 #[derive(Debug)]
@@ -14,7 +17,7 @@ pub struct ComponentFile {
     pub licence: String,
     /// How it lies on disk, or why it cannot be used: its licence is not
     /// accepted, or the file is missing, damaged or unreadable.
-    pub found: Result<FoundFile, EngineError>,
+    pub found: Result<FoundFile, HubError>,
 }
 
 /// A component as it lies on disk.
@@ -31,20 +34,24 @@ pub struct FoundFile {
 ///
 /// # Errors
 /// What is recorded of licences and of fetched files cannot be read.
-pub fn inspect(preset: &Preset, options: &LoadOptions) -> Result<Vec<ComponentFile>, EngineError> {
-    let located = hub::locate_each(preset, &options.data_dir, &options.accept)?;
+pub fn inspect(
+    preset: &Preset,
+    data_dir: &Path,
+    accept: &[String],
+) -> Result<Vec<ComponentFile>, HubError> {
+    let located = locate_each(preset, data_dir, accept)?;
     let files = located.into_iter().map(|located| ComponentFile {
         component: located.component,
         licence: located.licence,
-        found: located.path.map_err(Into::into).and_then(read),
+        found: located.path.and_then(read),
     });
     Ok(files.collect())
 }
 
-fn read(path: Option<PathBuf>) -> Result<FoundFile, EngineError> {
+fn read(path: Option<PathBuf>) -> Result<FoundFile, HubError> {
     let file = path.as_deref().filter(|path| !path.is_dir());
     let hash = |path: &Path| {
-        sha256_of(path).map_err(|source| EngineError::File {
+        sha256::of_file(path).map_err(|source| HubError::File {
             path: path.to_owned(),
             source,
         })

@@ -9,6 +9,7 @@
 //! | `style` | how pictures of another style than photographs are made |
 
 mod component;
+mod error;
 mod licence;
 mod manifest;
 mod source;
@@ -17,16 +18,16 @@ mod style;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use facegen_core::request::{RequestLimits, Style};
-
 pub use component::{Component, Components};
+pub use error::PresetError;
 pub use licence::Licence;
 pub use manifest::{AdapterKind, ChannelOrder, FaceChoice, Options, Precision};
 pub use source::{HubFile, Source};
 pub use style::StyleRecipe;
 
-use crate::EngineError;
 use manifest::Manifest;
+
+use crate::request::{RequestLimits, Style};
 
 /// A named set of models.
 #[derive(Clone, Debug)]
@@ -43,9 +44,9 @@ impl Preset {
     ///
     /// # Errors
     /// When it is no name, there is no such preset or its manifest is not valid.
-    pub fn find(models_dir: &Path, name: &str) -> Result<Self, EngineError> {
+    pub fn find(models_dir: &Path, name: &str) -> Result<Self, PresetError> {
         if !is_name(name) {
-            return Err(EngineError::PresetName {
+            return Err(PresetError::InvalidName {
                 name: name.to_owned(),
                 models_dir: models_dir.to_owned(),
                 available: available(models_dir),
@@ -53,16 +54,16 @@ impl Preset {
         }
         let path = models_dir.join(format!("{name}.toml"));
         if !path.is_file() {
-            return Err(EngineError::UnknownPreset {
+            return Err(PresetError::Unknown {
                 name: name.to_owned(),
                 available: available(models_dir),
             });
         }
-        let text = std::fs::read_to_string(&path).map_err(|source| EngineError::File {
+        let text = std::fs::read_to_string(&path).map_err(|source| PresetError::File {
             path: path.clone(),
             source,
         })?;
-        let refuse = |reason| EngineError::Manifest {
+        let refuse = |reason| PresetError::Manifest {
             path: path.clone(),
             reason,
         };
@@ -86,8 +87,8 @@ impl Preset {
     ///
     /// # Errors
     /// When the folder cannot be read or a manifest in it is not valid.
-    pub fn all(models_dir: &Path) -> Result<Vec<Self>, EngineError> {
-        let names = names(models_dir).map_err(|source| EngineError::File {
+    pub fn all(models_dir: &Path) -> Result<Vec<Self>, PresetError> {
+        let names = names(models_dir).map_err(|source| PresetError::File {
             path: models_dir.to_owned(),
             source,
         })?;
@@ -146,7 +147,8 @@ impl Preset {
 
     /// The presets of the base models that there are: this one, and for each
     /// style with models of its own the same with those in their places.
-    pub(crate) fn base_models(&self) -> Vec<(Style, Self)> {
+    #[must_use]
+    pub fn base_models(&self) -> Vec<(Style, Self)> {
         let styles = self.manifest.styles.iter();
         let own = styles.filter(|(_, recipe)| recipe.has_models());
         let others = own.map(|(style, recipe)| {
@@ -194,12 +196,13 @@ impl Preset {
 
     /// The models, those of styles among them, with their names in the
     /// manifest.
-    pub(crate) fn models(&self) -> Vec<(String, &Component)> {
+    #[must_use]
+    pub fn models(&self) -> Vec<(String, &Component)> {
         self.manifest.models()
     }
 
     /// The same models in the same order, to change them.
-    pub(crate) fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+    pub fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let Manifest {
             components, styles, ..
         } = &mut self.manifest;
@@ -208,9 +211,10 @@ impl Preset {
     }
 
     /// The error of a manifest that asks for what cannot be.
-    pub(crate) fn refusal(&self, reason: &str) -> EngineError {
+    #[must_use]
+    pub fn refusal(&self, reason: &str) -> PresetError {
         let path = self.path(Path::new(&format!("{}.toml", self.name())));
-        EngineError::Manifest {
+        PresetError::Manifest {
             path,
             reason: reason.to_owned(),
         }

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use candle_core::DType;
-use facegen_core::request::{RequestLimits, Style};
 use serde::Deserialize;
 
 use super::component::{Component, Components};
 use super::licence::Licence;
 use super::style::StyleRecipe;
+use crate::request::{RequestLimits, Style};
 
 /// `models/NAME.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -156,35 +155,18 @@ impl Precision {
             Self::Bf16 => "bf16",
         }
     }
-
-    /// candle's name for it.
-    #[must_use]
-    pub fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::F16 => DType::F16,
-            Self::Bf16 => DType::BF16,
-        }
-    }
 }
 
-/// The order of colours in the picture of the face that CLIP sees.
+/// Which colour goes into the first channel of the image encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelOrder {
-    /// Blue first, as the reference.
-    Bgr,
-    /// Red first.
+    /// Red first, as CLIP was trained.
     Rgb,
-}
-
-impl From<ChannelOrder> for facegen_vision::ChannelOrder {
-    fn from(order: ChannelOrder) -> Self {
-        match order {
-            ChannelOrder::Bgr => Self::Bgr,
-            ChannelOrder::Rgb => Self::Rgb,
-        }
-    }
+    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the photograph with
+    /// OpenCV and never swaps the channels, so the adapter was made for blue where CLIP expects
+    /// red (with red's mean and deviation).
+    Bgr,
 }
 
 /// The adapters that there are networks for.
@@ -198,24 +180,30 @@ pub enum AdapterKind {
     PlusFace,
 }
 
-/// Which face is taken of a photograph that shows several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// Which face is taken of a photograph that shows several. Of faces that are equal in it, the
+/// one with the highest detection score is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaceChoice {
-    /// The one that the detector is surest of, as the reference.
+    /// The highest detection score: the reference's `faces[0]`.
+    #[default]
     Score,
-    /// The largest.
+    /// The largest area of the bounding box: insightface's `max_num=1` with `metric='max'`.
     Largest,
-    /// The one nearest to the centre.
+    /// The largest value of `area − 2 · distance²`, where the distance is that of the box's
+    /// centre from the photograph's, in whole pixels: insightface's `max_num=1` with
+    /// `metric='default'`. A large face wins over a small one in the middle, but not far from it.
     Center,
 }
 
-impl From<FaceChoice> for facegen_vision::FaceChoice {
-    fn from(choice: FaceChoice) -> Self {
-        match choice {
-            FaceChoice::Score => Self::Score,
-            FaceChoice::Largest => Self::Largest,
-            FaceChoice::Center => Self::Center,
+impl FaceChoice {
+    /// Returns which face it takes, to be said of one: "the largest".
+    #[must_use]
+    pub fn chosen(self) -> &'static str {
+        match self {
+            Self::Score => "the most certain",
+            Self::Largest => "the largest",
+            Self::Center => "the most central",
         }
     }
 }

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use facegen_core::preset::HubFile;
+use facegen_core::sha256;
 use serde::{Deserialize, Serialize};
 
-use super::HubError;
-use super::stamp::{sha256_of, stamp};
-use super::store::{Store, StoreLock, write_whole};
-use crate::preset::HubFile;
+use crate::HubError;
+use crate::stamp::stamp;
+use crate::store::{Store, StoreLock, write_whole};
 
 /// The file, in memory.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -118,7 +119,7 @@ impl LockFile {
         };
         // Taken first: what is written meanwhile makes the stamp stale.
         let before = fs::metadata(path).map_err(HubError::at(path))?;
-        let found = sha256_of(path).map_err(HubError::at(path))?;
+        let found = sha256::of_file(path).map_err(HubError::at(path))?;
         if found == locked.sha256 {
             locked.stamp = Some(stamp(&before));
             return Ok(());

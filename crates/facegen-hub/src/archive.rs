@@ -5,15 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use facegen_core::Preset;
+use facegen_core::sha256::hexadecimal;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use super::lock_file::{LockFile, LockedFile, Presence};
-use super::stamp::{hexadecimal, stamp};
-use super::store::Store;
-use super::wanted::{Wanted, wanted};
-use super::{Accepted, Gate, HubError, PullEvent};
-use crate::Preset;
+use crate::lock_file::{LockFile, LockedFile, Presence};
+use crate::stamp::stamp;
+use crate::store::Store;
+use crate::wanted::{Wanted, wanted};
+use crate::{Accepted, Gate, HubError, PullEvent};
 
 /// The commit of files that came from no hub.
 const COMMIT: &str = "imported";

@@ -5,17 +5,17 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use facegen_core::preset::HubFile;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body};
 
-use super::connection::connection_error;
-use super::description::{FileMetadata, RemoteFile, header, is_packed};
-use super::names::{self, Names};
-use super::origin::{next_url, origin, same_origin, shown};
-use super::{HubAccess, HubError};
-use crate::preset::HubFile;
+use crate::connection::connection_error;
+use crate::description::{FileMetadata, RemoteFile, header, is_packed};
+use crate::names::{self, Names};
+use crate::origin::{next_url, origin, same_origin, shown};
+use crate::{HubAccess, HubError};
 
 /// Where a renamed repository leads, and a mirror, and where those lead.
 const MAX_REDIRECTS: u32 = 10;

@@ -5,10 +5,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::HubError;
-use super::store::{Store, write_whole};
-use crate::Preset;
-use crate::preset::{Component, Licence};
+use facegen_core::Preset;
+use facegen_core::preset::{Component, Licence};
+
+use crate::HubError;
+use crate::store::{Store, write_whole};
 
 /// The licences that the operator accepts: those of the data folder's file,
 /// and those that the program was told of.

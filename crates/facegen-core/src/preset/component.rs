@@ -39,7 +39,7 @@ pub struct Components {
 
 impl Components {
     /// The config of every model that has one.
-    pub(crate) fn configs(&self) -> impl Iterator<Item = &Path> {
+    pub fn configs(&self) -> impl Iterator<Item = &Path> {
         let models = [
             &self.text_encoder,
             &self.image_encoder,
@@ -54,7 +54,7 @@ impl Components {
     }
 
     /// All models, with their names in the manifest.
-    pub(crate) fn named(&self) -> Vec<(&'static str, &Component)> {
+    pub fn named(&self) -> Vec<(&'static str, &Component)> {
         let optional = [
             ("lora", self.lora.as_ref()),
             ("face_embedder", self.face_embedder.as_ref()),
@@ -78,7 +78,7 @@ impl Components {
     }
 
     /// All models in the order of [`Self::named`], to change them.
-    pub(crate) fn in_order_mut(&mut self) -> impl Iterator<Item = &mut Component> {
+    pub fn in_order_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let models = [
             &mut self.tokenizer,
             &mut self.text_encoder,
