@@ -31,14 +31,13 @@ use facegen_core::fake::{AnyUrl, FakeServer};
 use facegen_core::request::{PictureSize, RequestLimits, Style};
 use facegen_core::{
     Backend, BackendError, Capacity, Current, GeneratedPicture, GenerationInput, GenerationOutput,
-    GenerationTimings, Picture, Slot, SlotEvent, SystemClock,
+    GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
+use facegen_image::ImageLimits;
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
-use facegen_outbound::{
-    Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, ImageLimits, Networks,
-};
+use facegen_outbound::{Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, Networks};
 use facegen_store::SqliteStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -63,7 +62,7 @@ const SUBMISSIONS: usize = 10;
 /// An engine that needs no time.
 #[derive(Debug)]
 struct ReadyPicture {
-    picture: Picture,
+    picture: RgbImage,
     admitted: u64,
     inputs: BTreeMap<Slot, GenerationInput>,
 }
@@ -368,13 +367,14 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
         },
         webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
         encoder: Arc::new(|picture, provenance| {
-            facegen_engine::encode_generated(picture, provenance).map_err(|error| error.to_string())
+            facegen_image::encode_generated(&picture.pixels, provenance)
+                .map_err(|error| error.to_string())
         }),
         provenance: Provenance {
             generator: "a bench".into(),
         },
         upload_encoder: Arc::new(|picture| {
-            facegen_engine::encode_png(picture).map_err(|error| error.to_string())
+            facegen_image::encode_png(picture).map_err(|error| error.to_string())
         }),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
@@ -384,7 +384,7 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
 }
 
 fn engine() -> Result<EngineHandle> {
-    let picture = facegen_outbound::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
+    let picture = facegen_image::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
     let engine = EngineHandle::spawn("engine", move || {
         Ok(Box::new(ReadyPicture {
             picture: picture.picture.clone(),

@@ -8,7 +8,8 @@ use axum::http::Method;
 use facegen_core::fake::FakeFaceReader;
 use facegen_core::redact::{FaceImage, SafeUrl};
 use facegen_core::{FaceError, FaceReader, Photograph};
-use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
+use facegen_image::ImageLimits;
+use facegen_outbound::{Faces, Guard, Networks};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::http::Method;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph, Picture};
+use facegen_core::{FaceError, FaceReader, Photograph, RgbImage};
 use futures_util::future::join_all;
 use serde_json::json;
 use tower::ServiceExt;
@@ -95,7 +95,7 @@ impl FaceReader for SlowReader {
     fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
         self.started.wait();
         self.go_on.wait();
-        Picture::new(32, 32, vec![0; 32 * 32 * 3])
+        RgbImage::new(32, 32, vec![0; 32 * 32 * 3])
             .map(Photograph::from)
             .map_err(|error| FaceError::new(error.to_string()))
     }

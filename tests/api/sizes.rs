@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph, Picture};
+use facegen_core::{FaceError, FaceReader, Photograph, RgbImage};
 use serde_json::{Value, json};
 
 use crate::server::{Builder, FACE_BASE64, FACE_URL, TestServer};
@@ -27,7 +27,8 @@ impl FaceReader for Photographs {
 
     fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
         let Self(width, height) = *self;
-        let picture = Picture::new(width, height, vec![0; (width * height * 3) as usize]);
+        let (width, height) = (width as usize, height as usize);
+        let picture = RgbImage::new(width, height, vec![0; width * height * 3]);
         let photograph = picture.map(Photograph::from);
         photograph.map_err(|error| FaceError::new(error.to_string()))
     }

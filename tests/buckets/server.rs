@@ -248,16 +248,16 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
         },
         webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|picture, provenance| {
-            let png = facegen_engine::encode_generated(picture, provenance)
+            let png = facegen_image::encode_generated(&picture.pixels, provenance)
                 .map_err(|error| error.to_string())?;
             // What is behind its end makes it as long as pictures of people are, so that a slow
             // bucket takes its time.
-            Ok([png, picture.pixels.rgb().to_vec()].concat())
+            Ok([png, picture.pixels.pixels().to_vec()].concat())
         }),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        upload_encoder: Arc::new(|picture| Ok(picture.pixels().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),
         clock: Arc::new(clock.clone()),

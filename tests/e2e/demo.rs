@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 use facegen_core::SafetyAction;
-use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, redact};
+use facegen_image::RgbImage;
+use facegen_image::{ImageLimits, read_image};
+use facegen_vision::redact;
 
 use crate::program::{Generate, Outcome};
 
@@ -24,7 +25,7 @@ fn portrait(prompt: &str) -> Result<Generate> {
 
 fn pixels(outcome: &Outcome) -> Result<RgbImage> {
     let picture = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
-    Ok(RgbImage::new(512, 512, picture.picture.into_rgb())?)
+    Ok(RgbImage::new(512, 512, picture.picture.into_pixels())?)
 }
 
 const LIBRARY: &str = "a portrait of a person in a library";

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
-use facegen_core::Picture;
-use facegen_engine::encode_png;
+use facegen_core::RgbImage;
+use facegen_image::encode_png;
 
 use crate::program::{Generate, Outcome, photograph, says_generated};
 
@@ -179,7 +179,7 @@ fn refused_values_exit_with_2_and_the_servers_messages() -> Result<()> {
 
 #[test]
 fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
-    let dot = encode_png(&Picture::new(1, 1, vec![0; 3])?)?;
+    let dot = encode_png(&RgbImage::new(1, 1, vec![0; 3])?)?;
     for (file, message) in [
         (
             &b"not a picture"[..],
@@ -203,7 +203,7 @@ fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
 fn a_photograph_without_a_face_exits_with_4() -> Result<()> {
     let gradient = (0..256_u32 * 256)
         .flat_map(|index| [index % 256, index / 256, 128].map(|level| level as u8));
-    let landscape = encode_png(&Picture::new(256, 256, gradient.collect())?)?;
+    let landscape = encode_png(&RgbImage::new(256, 256, gradient.collect())?)?;
     let outcome = Generate::new()?.with_face_file(&landscape)?.run()?;
     assert_refused(&outcome, 4, "no face detected in face_image")
 }

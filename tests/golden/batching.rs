@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use facegen_core::Preset;
 use facegen_core::request::Scalar;
 use facegen_core::{
-    Backend, Capacity, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
-    RequestLimits, SlotEvent,
+    Backend, Capacity, GenerationInput, GenerationOutput, RawGenerationRequest, RequestLimits,
+    RgbImage, SlotEvent,
 };
 use facegen_engine::{CandleBackend, LoadOptions};
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 
 fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> CandleBackend {
     let presets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(presets);
@@ -20,7 +20,7 @@ fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> Ca
         .with_batch_limit(batch_limit)
 }
 
-fn pixels(output: GenerationOutput) -> Vec<Picture> {
+fn pixels(output: GenerationOutput) -> Vec<RgbImage> {
     let pictures = output.pictures.into_iter();
     pictures.map(|picture| picture.pixels).collect()
 }
@@ -59,7 +59,7 @@ fn tick(backend: &mut CandleBackend, calls: &mut usize) -> Vec<SlotEvent> {
 }
 
 /// Runs a backend until it is idle; the pictures by request.
-fn pictures(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<Picture>> {
+fn pictures(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>> {
     let mut finished = Vec::new();
     while backend.active() > 0 {
         for event in tick(backend, calls) {

@@ -9,8 +9,9 @@ use facegen_diffusion::{
 use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
 use facegen_engine::sd15::face::FaceEncoder;
 use facegen_engine::sd15::prompt::PromptTokenizer;
+use facegen_image::RgbImage;
 use facegen_nn::Compute;
-use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, RgbImage, VisionError};
+use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, VisionError};
 use serde::Deserialize;
 
 use crate::support::{

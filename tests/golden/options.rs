@@ -6,8 +6,8 @@ use std::path::Path;
 
 use facegen_core::Preset;
 use facegen_core::preset::{AdapterKind, ChannelOrder, FaceChoice, Precision};
-use facegen_core::{Backend, GenerationInput, GenerationOutput, Picture, SlotEvent};
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_core::{Backend, GenerationInput, GenerationOutput, RgbImage, SlotEvent};
+use facegen_image::{ImageLimits, read_image};
 
 use crate::not_finite::end_of;
 use crate::styles::{Presets, input};
@@ -45,7 +45,12 @@ fn presets_that_ship_read_faces_as_the_reference_does() {
 }
 
 /// What a preset with these lines among its options makes of a photograph.
-fn make(presets: &Presets, replaced: &str, line: &str, face: Option<&Picture>) -> GenerationOutput {
+fn make(
+    presets: &Presets,
+    replaced: &str,
+    line: &str,
+    face: Option<&RgbImage>,
+) -> GenerationOutput {
     let change = |manifest: String| {
         assert!(manifest.contains(replaced), "{replaced}");
         manifest.replace(replaced, line)
@@ -102,7 +107,7 @@ fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
         let output = make(&presets, usual, &line, Some(&crowd));
         let said = format!("face_image shows 3 faces; {chosen} one was used");
         assert!(output.warnings.contains(&said), "{:?}", output.warnings);
-        pictures.insert(output.pictures[0].pixels.rgb().to_vec());
+        pictures.insert(output.pictures[0].pixels.pixels().to_vec());
     }
     assert_eq!(pictures.len(), 3, "each choice takes another face");
     let alone = make(&presets, "", "", None);
@@ -112,7 +117,7 @@ fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
 
 /// Three people: the largest on the left, the smallest in the middle, and on the
 /// right the one that the detector is surest of.
-fn crowd() -> Picture {
+fn crowd() -> RgbImage {
     let (width, height) = (1700, 900);
     let mut canvas = vec![127; width * height * 3];
     for (file, over, [left, top]) in [
@@ -123,12 +128,12 @@ fn crowd() -> Picture {
         let path = Path::new("tests/assets/photographs").join(file);
         let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
         let photo = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
-        let [columns, rows] = [photo.width(), photo.height()].map(|side| side as usize);
+        let [columns, rows] = [photo.width(), photo.height()];
         for (y, x) in (0..rows / over).flat_map(|y| (0..columns / over).map(move |x| (y, x))) {
             let from = (y * over * columns + x * over) * 3;
             let to = ((y + top) * width + x + left) * 3;
-            canvas[to..to + 3].copy_from_slice(&photo.rgb()[from..from + 3]);
+            canvas[to..to + 3].copy_from_slice(&photo.pixels()[from..from + 3]);
         }
     }
-    Picture::new(width as u32, height as u32, canvas).unwrap()
+    RgbImage::new(width, height, canvas).unwrap()
 }

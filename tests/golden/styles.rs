@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use facegen_core::Preset;
 use facegen_core::request::Style;
 use facegen_core::{
-    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+    Backend, GenerationInput, RawGenerationRequest, RequestLimits, RgbImage, SlotEvent,
 };
 use facegen_engine::{CandleBackend, EngineError, LoadOptions};
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use tempfile::TempDir;
 
 /// Anime made by another UNet, comic by words as well.
@@ -105,7 +105,7 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
 fn pictures(
     backend: &mut CandleBackend,
     requests: &[&[(&str, &str)]],
-) -> Vec<(Picture, Vec<String>)> {
+) -> Vec<(RgbImage, Vec<String>)> {
     for fields in requests {
         backend.admit(&input(fields)).unwrap();
     }
@@ -125,7 +125,7 @@ fn pictures(
         .collect()
 }
 
-pub(crate) fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> Picture {
+pub(crate) fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> RgbImage {
     pictures(backend, &[fields]).remove(0).0
 }
 

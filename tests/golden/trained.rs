@@ -6,10 +6,10 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use facegen_core::Preset;
 use facegen_core::{
-    Backend, GenerationInput, Picture, RawGenerationRequest, RequestLimits, SlotEvent,
+    Backend, GenerationInput, RawGenerationRequest, RequestLimits, RgbImage, SlotEvent,
 };
 use facegen_engine::{CandleBackend, LoadOptions};
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use serde_json::Value;
 
 use crate::not_finite::end_of;
@@ -20,7 +20,7 @@ fn root() -> &'static Path {
 }
 
 /// What the demo preset makes of the astronaut and these fields.
-fn picture(fields: &[(&str, String)]) -> Picture {
+fn picture(fields: &[(&str, String)]) -> RgbImage {
     let preset = Preset::find(&root().join("models"), "demo").unwrap();
     let mut backend = CandleBackend::load(&preset, &LoadOptions::default()).unwrap();
     let mut raw = RawGenerationRequest::default();
@@ -66,7 +66,7 @@ fn the_portrait_is_that_of_the_reference_pipeline() {
     fields.sort();
     let unchecked = ("safety_checker", "false".to_owned());
     let picture = picture(&[fields.as_slice(), &[unchecked]].concat());
-    let shape = (picture.height() as usize, picture.width() as usize, 3);
-    let rgb = Tensor::from_slice(picture.rgb(), shape, &Device::Cpu).unwrap();
+    let shape = (picture.height(), picture.width(), 3);
+    let rgb = Tensor::from_slice(picture.pixels(), shape, &Device::Cpu).unwrap();
     Golden::load("trained").check("image", &rgb);
 }

@@ -144,11 +144,11 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
             patience: Duration::ZERO,
         },
         webhooks: Arc::new(sender.clone()),
-        encoder: Arc::new(|picture, _| Ok(picture.pixels.rgb().to_vec())),
+        encoder: Arc::new(|picture, _| Ok(picture.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| Ok(picture.rgb().to_vec())),
+        upload_encoder: Arc::new(|picture| Ok(picture.pixels().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| format!("{{\"id\":{}}}", job.id)),
         clock: Arc::new(clock.clone()),

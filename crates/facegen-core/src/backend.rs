@@ -10,7 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::request::PictureSize;
-use crate::{ErrorCode, GenerationSpec, Picture, SafetyVerdict};
+use crate::{ErrorCode, GenerationSpec, RgbImage, SafetyVerdict};
 
 /// Makes pictures, one denoising step at a time.
 pub trait Backend: Send {
@@ -80,7 +80,7 @@ pub struct GenerationInput {
     /// What is drawn.
     pub spec: GenerationSpec,
     /// The photograph of the person, upright, at its full size.
-    pub face: Picture,
+    pub face: RgbImage,
 }
 
 /// Names one admitted request of one backend. A backend never reuses a slot.
@@ -145,7 +145,7 @@ impl SlotEvent {
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedPicture {
     /// Its pixels, replaced where it was found unsafe.
-    pub pixels: Picture,
+    pub pixels: RgbImage,
     /// The seed of its noise.
     pub seed: u32,
     /// What the safety checker says; `None` when it did not look.

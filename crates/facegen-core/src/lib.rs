@@ -8,9 +8,7 @@
 //! |---|---|
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
 //! | [`preset`] | [`Preset`], a set of models: `models/*.toml`, their files, licences and options |
-//! | [`picture`] | [`Picture`], an RGB image in memory |
 //! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
-//! | [`provenance`] | [`Provenance`], where a picture comes from |
 //! | [`engines`] | [`Engines`], the port to the engines, one for each device |
 //! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
@@ -46,9 +44,7 @@ pub mod job;
 pub mod judge;
 pub mod key;
 pub mod key_limits;
-pub mod picture;
 pub mod preset;
-pub mod provenance;
 pub mod redact;
 pub mod request;
 pub mod safety;
@@ -73,15 +69,14 @@ pub use engines::{
     Submitted,
 };
 pub use error::ErrorCode;
-pub use face::{FaceError, FaceReader, FaceSource, Photograph};
+pub use face::{FaceError, FaceReader, FaceSource};
+pub use facegen_image::{Photograph, Provenance, RgbImage};
 pub use idempotency::Idempotency;
 pub use job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
 pub use judge::UrlJudge;
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
-pub use picture::Picture;
 pub use preset::{Preset, PresetError};
-pub use provenance::Provenance;
 pub use request::{
     DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, RawGenerationRequest,
     RequestError, RequestLimits,

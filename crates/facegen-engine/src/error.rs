@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use facegen_core::preset::PresetError;
+use facegen_image::ImageSizeError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
@@ -45,12 +46,12 @@ pub enum EngineError {
     /// A model could not be loaded or run.
     #[error(transparent)]
     Model(#[from] NnError),
+    /// Bytes that are not the pixels of an image.
+    #[error(transparent)]
+    ImageSize(#[from] ImageSizeError),
     /// A face could not be found, aligned or embedded.
     #[error(transparent)]
     Vision(#[from] VisionError),
-    /// A picture could not be encoded.
-    #[error("png: {0}")]
-    Png(#[from] png::EncodingError),
     /// NaN or infinity where latents or pixels should be.
     #[error("the model produced values that are not finite")]
     NotFinite,

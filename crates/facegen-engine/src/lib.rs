@@ -8,23 +8,18 @@
 //! | [`sd15`] | the pipeline of Stable Diffusion 1.5 |
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
 //! | [`device`] | the choice between CPU, CUDA and Metal |
-//! | [`encode`] | pictures to PNG |
-//! | `provenance` | what a generated picture says of itself |
 
 pub mod backend;
 pub mod device;
 mod device_fault;
-pub mod encode;
 mod error;
 pub mod load;
 pub mod pipeline;
-mod provenance;
 pub mod sd15;
 pub mod synthetic;
 
 pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, StepPolicy};
 pub use device::DeviceChoice;
-pub use encode::{encode_generated, encode_png};
 pub use error::EngineError;
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
 pub use pipeline::Pipeline;

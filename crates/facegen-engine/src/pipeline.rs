@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use facegen_core::request::RequestLimits;
 use facegen_core::{GenerationInput, GenerationTimings};
-use facegen_vision::RgbImage;
+use facegen_image::RgbImage;
 
 use crate::EngineError;
 

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
     Backend, BackendError, Capacity, EngineHealth, GeneratedPicture, GenerationEvent,
-    GenerationInput, GenerationSpec, Picture, RawGenerationRequest, RequestLimits, Slot, SlotEvent,
+    GenerationInput, GenerationSpec, RawGenerationRequest, RequestLimits, RgbImage, Slot,
+    SlotEvent,
 };
 
 use crate::{EngineHandle, GenerationHandle};
@@ -36,7 +37,7 @@ fn input(prompt: &str) -> GenerationInput {
             .unwrap()
             .resolve_seed(|| 7)
             .spec,
-        face: Picture::new(1, 1, vec![1, 2, 3]).unwrap(),
+        face: RgbImage::new(1, 1, vec![1, 2, 3]).unwrap(),
     }
 }
 

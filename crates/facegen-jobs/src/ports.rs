@@ -7,7 +7,7 @@ use std::time::Duration;
 use facegen_core::job::Job;
 use facegen_core::key_limits::KeyLimits;
 use facegen_core::{
-    Clock, FaceReader, GeneratedPicture, GenerationRequest, ImageStore, Picture, Provenance,
+    Clock, FaceReader, GeneratedPicture, GenerationRequest, ImageStore, Provenance, RgbImage,
     Timestamp, WebhookSender,
 };
 
@@ -45,7 +45,7 @@ pub type PictureEncoder =
     Arc<dyn Fn(&GeneratedPicture, &Provenance) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Encodes a picture that was sent as a file.
-pub type UploadEncoder = Arc<dyn Fn(&Picture) -> Result<Vec<u8>, String> + Send + Sync>;
+pub type UploadEncoder = Arc<dyn Fn(&RgbImage) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// The body of the webhook of an ended job, as it is at this moment.
 pub type WebhookBody = Arc<dyn Fn(&Job, Timestamp) -> String + Send + Sync>;

@@ -153,11 +153,13 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
             patience: Duration::from_millis(50),
         },
         webhooks: Arc::new(FakeReceiver::default()),
-        encoder: Arc::new(|picture, _| Ok(picture.pixels.rgb().to_vec())),
+        encoder: Arc::new(|picture, _| Ok(picture.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| Ok(picture.rgb().iter().map(|level| !level).collect())),
+        upload_encoder: Arc::new(|picture| {
+            Ok(picture.pixels().iter().map(|level| !level).collect())
+        }),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| {
             format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)

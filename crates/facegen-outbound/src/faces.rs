@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph};
+use facegen_core::{ErrorCode, FaceError, FaceReader, Photograph};
+use facegen_image::{ImageLimits, InputImageError, read_image};
 use tracing::info;
 
 use crate::guard::{Guard, GuardError};
-use crate::input_image::{ImageLimits, InputImageError, read_image};
 
 /// The message about a host of which callers must not learn more.
 const CANNOT_BE_FETCHED: &str = "face_image cannot be fetched from its URL";
@@ -99,15 +99,13 @@ impl FaceReader for Faces {
 
 fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Photograph, FaceError> {
     read_image(image.bytes(), limits).map_err(|error| FaceError {
-        code: error.code(),
+        code: ErrorCode::InvalidFaceImage,
         message: error.to_string(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use facegen_core::ErrorCode;
-
     use super::*;
     use crate::testing::{FakeResolver, Host, guard};
 
@@ -120,7 +118,7 @@ mod tests {
     async fn a_photograph_is_fetched_and_read() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/assets/images/progressive.jpg"
+            "/../facegen-image/tests/assets/images/progressive.jpg"
         );
         let file = std::fs::read(path).unwrap();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", file.len());
@@ -135,7 +133,7 @@ mod tests {
     fn own_files_may_be_longer_but_not_larger() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/assets/images/progressive.jpg"
+            "/../facegen-image/tests/assets/images/progressive.jpg"
         );
         let image = FaceImage::from(std::fs::read(path).unwrap());
         let short = ImageLimits {

@@ -6,11 +6,9 @@
 //! | [`faces`] | [`Faces`], photographs behind URLs |
 //! | [`webhooks`] | [`HttpWebhooks`], the delivery of webhooks |
 //! | [`store`] | [`FolderStore`] and [`S3Store`], pictures in a local folder and in a bucket |
-//! | [`input_image`] | from the bytes of a photograph to upright RGB pixels |
 
 pub mod faces;
 pub mod guard;
-pub mod input_image;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -18,6 +16,5 @@ pub mod webhooks;
 
 pub use faces::Faces;
 pub use guard::{Guard, GuardError, Networks};
-pub use input_image::{ImageLimits, InputImageError, read_image};
 pub use store::{Canary, FolderError, FolderStore, GuardedBuckets, S3Settings, S3Store};
 pub use webhooks::HttpWebhooks;

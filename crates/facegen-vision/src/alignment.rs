@@ -4,9 +4,10 @@
 //! Follows insightface `python-package/insightface/utils/face_align.py`
 //! (`estimate_norm`, `norm_crop`; commit 7fadd42).
 
+use facegen_image::RgbImage;
+
 use crate::error::VisionError;
 use crate::face::Landmarks;
-use crate::image::RgbImage;
 use crate::umeyama::{Points, closest_similarity};
 use crate::warp::{AffineMatrix, warp_affine};
 

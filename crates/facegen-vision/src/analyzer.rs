@@ -3,13 +3,13 @@
 use std::fmt;
 
 use facegen_core::preset::FaceChoice;
+use facegen_image::RgbImage;
 
 use crate::alignment::norm_crop;
 use crate::choice::choose;
 use crate::embedding::normalized;
 use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
-use crate::image::RgbImage;
 use crate::square_crop::square_crop;
 
 /// The side of the crop that shows the face's structure to CLIP, in pixels.

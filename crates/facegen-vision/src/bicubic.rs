@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::image::{CHANNELS, RgbImage};
+use facegen_image::{CHANNELS, RgbImage};
 
 /// Bits after the point of a weight (`PRECISION_BITS`).
 const PRECISION: u32 = 32 - 8 - 2;

@@ -5,7 +5,7 @@
 //! that drops low bits before it multiplies. There is no smoothing when the
 //! image shrinks, so a plain floating-point version differs.
 
-use crate::image::{CHANNELS, RgbImage};
+use facegen_image::{CHANNELS, RgbImage};
 
 /// One in OpenCV's fixed-point weights (`INTER_RESIZE_COEF_SCALE`).
 const WEIGHT_ONE: f32 = 2048.0;

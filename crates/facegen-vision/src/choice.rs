@@ -1,9 +1,9 @@
 //! Which face of a photograph is meant.
 
 use facegen_core::preset::FaceChoice;
+use facegen_image::RgbImage;
 
 use crate::face::Face;
-use crate::image::RgbImage;
 
 /// Returns the chosen one of `faces`, which are sorted by score; `None` of none.
 pub(crate) fn choose<'a>(

@@ -6,9 +6,9 @@
 //! since transformers 5, differs by up to a level where it resizes.
 
 use facegen_core::preset::ChannelOrder;
+use facegen_image::{CHANNELS, RgbImage};
 
 use crate::bicubic::resize_and_center_crop;
-use crate::image::{CHANNELS, RgbImage};
 
 /// The side of the encoder's input, in pixels.
 pub const CLIP_SIZE: usize = 224;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use facegen_image::{CHANNELS, RgbImage};
 use rten::NodeId;
 use rten_tensor::Layout;
 
 use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, FaceEmbedder};
-use crate::image::{CHANNELS, RgbImage};
 use crate::onnx::Network;
 
 /// Numbers in an embedding.

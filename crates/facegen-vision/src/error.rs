@@ -5,16 +5,9 @@ use std::path::PathBuf;
 /// Why a photograph could not be analysed, or a network not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum VisionError {
-    /// The bytes are not three a pixel, or a side is 0.
-    #[error("{length} bytes are not an RGB image of {width}x{height} pixels")]
-    ImageSize {
-        /// The width asked for.
-        width: usize,
-        /// The height asked for.
-        height: usize,
-        /// How many bytes were given.
-        length: usize,
-    },
+    /// Bytes that are not the pixels of an image.
+    #[error(transparent)]
+    ImageSize(#[from] facegen_image::ImageSizeError),
     /// The detector saw nobody.
     #[error("no face found in the photograph")]
     NoFace,

@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
+use facegen_image::RgbImage;
+
 use crate::error::VisionError;
-use crate::image::RgbImage;
 
 /// The side of the crop that face embedders take, in pixels.
 pub const EMBEDDER_CROP: usize = 112;

@@ -4,10 +4,11 @@
 //! the most frequent photograph in which none is found. Each rung of the ladder
 //! shows the detector a smaller face, or more room, than the one before.
 
+use facegen_image::{CHANNELS, RgbImage};
+
 use crate::bilinear::resize_bilinear;
 use crate::error::VisionError;
 use crate::face::{DETECTION_SIZE, Face, FaceDetector, Landmarks};
-use crate::image::{CHANNELS, RgbImage};
 use crate::letterbox::fitted_size;
 
 /// One way of showing a photograph to the detector.

@@ -4,9 +4,10 @@
 //! longer side is brought to the detection size, larger or smaller, the rest of
 //! the canvas stays black at the right and at the bottom.
 
+use facegen_image::{CHANNELS, RgbImage};
+
 use crate::bilinear::resize_bilinear;
 use crate::face::{Face, Landmarks};
-use crate::image::{CHANNELS, RgbImage};
 
 /// A photograph on the canvas, and the way back.
 pub(crate) struct Letterbox {

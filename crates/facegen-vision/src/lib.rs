@@ -3,7 +3,6 @@
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`image`] | [`RgbImage`], the one form in which pictures come and go |
 //! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
 //! | [`analyzer`] | [`FaceAnalyzer`]: a photograph in, an identity and a crop out |
 //! | [`choice`] | which of several faces is meant |
@@ -32,7 +31,6 @@ pub mod embedder;
 pub mod embedding;
 pub mod error;
 pub mod face;
-pub mod image;
 pub mod ladder;
 mod letterbox;
 mod onnx;
@@ -56,7 +54,6 @@ pub use embedder::OnnxEmbedder;
 pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
-pub use image::RgbImage;
 pub use ladder::DetectionLadder;
 pub use safety::{SafetyChecker, SafetyCheckerConfig, redact};
 pub use scrfd::ScrfdDetector;

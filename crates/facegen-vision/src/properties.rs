@@ -1,12 +1,13 @@
 //! Whatever comes in, a picture of the right size or an error comes out.
 
 use facegen_core::preset::ChannelOrder;
+use facegen_image::RgbImage;
 use proptest::array::uniform5;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::{
-    Landmarks, RgbImage, clip_pixel_values, norm_crop, resize_and_center_crop, resize_bicubic,
+    Landmarks, clip_pixel_values, norm_crop, resize_and_center_crop, resize_bicubic,
     resize_bilinear,
 };
 

@@ -1,7 +1,8 @@
 //! The picture of a face for adapters that know no recogniser.
 
+use facegen_image::{CHANNELS, RgbImage};
+
 use crate::face::Face;
-use crate::image::{CHANNELS, RgbImage};
 
 /// The side of the crop over the longer side of the face's box.
 const MARGIN: f32 = 1.5;

@@ -5,7 +5,7 @@
 //! weights that are whole numbers on it. OpenCV 5 interpolates in floating point
 //! and differs in about a seventh of the bytes.
 
-use crate::image::{CHANNELS, RgbImage};
+use facegen_image::{CHANNELS, RgbImage};
 
 /// A map from source to output coordinates: `[x', y'] = matrix * [x, y, 1]`.
 pub type AffineMatrix = [[f64; 3]; 2];

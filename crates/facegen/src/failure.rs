@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use facegen_core::{BackendError, ErrorCode, RequestError};
-use facegen_outbound::InputImageError;
+use facegen_image::InputImageError;
 
 /// What [`Failure`]'s exit codes mean, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\

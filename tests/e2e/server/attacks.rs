@@ -50,8 +50,8 @@ fn photograph() -> Result<Vec<u8>> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state.to_be_bytes()[0]
     });
-    let picture = facegen_core::Picture::new(side, side, noise.collect())?;
-    let png = facegen_engine::encode_png(&picture)?;
+    let picture = facegen_core::RgbImage::new(side as usize, side as usize, noise.collect())?;
+    let png = facegen_image::encode_png(&picture)?;
     ensure!(png.len() > 5_000_000, "{} bytes", png.len());
     keep_file_secret(&png);
     Ok(png)

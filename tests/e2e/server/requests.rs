@@ -180,8 +180,8 @@ fn wrong_ways_are_named_and_the_server_goes_on() -> Result<()> {
 fn a_photograph_without_a_face_fails_the_job() -> Result<()> {
     use base64::Engine as _;
     let server = Site::new()?.start()?;
-    let grey = facegen_core::Picture::new(128, 128, vec![128; 128 * 128 * 3])?;
-    let png = facegen_engine::encode_png(&grey)?;
+    let grey = facegen_core::RgbImage::new(128, 128, vec![128; 128 * 128 * 3])?;
+    let png = facegen_image::encode_png(&grey)?;
     let face = base64::engine::general_purpose::STANDARD.encode(png);
     let (status, body) = server
         .client

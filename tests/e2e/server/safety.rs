@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_core::SafetyAction;
-use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, redact};
+use facegen_image::RgbImage;
+use facegen_image::{ImageLimits, read_image};
+use facegen_vision::redact;
 use serde_json::{Value, json};
 
 use super::client::{Client, keep_file_secret, request};
@@ -31,7 +32,7 @@ fn clean_picture() -> Result<Vec<u8>> {
 fn pixels(png: &[u8]) -> Result<RgbImage> {
     let picture = read_image(png, &ImageLimits::default())?.picture;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Ok(RgbImage::new(width, height, picture.into_rgb())?)
+    Ok(RgbImage::new(width, height, picture.into_pixels())?)
 }
 
 /// The usual request, checked.

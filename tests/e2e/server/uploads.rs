@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use serde_json::{Value, json};
 
 use super::client::{Client, keep_file_secret, photograph_uri, request_with};
@@ -18,7 +18,7 @@ fn send(client: &Client, route: &str, picture: &str) -> Result<(u16, Value)> {
 }
 
 /// Width and height of a PNG.
-fn size(png: &[u8]) -> Result<(u32, u32)> {
+fn size(png: &[u8]) -> Result<(usize, usize)> {
     ensure!(png.starts_with(b"\x89PNG"), "not a PNG");
     let picture = read_image(png, &ImageLimits::default())?.picture;
     ensure!(!says_generated(png), "a photograph is called generated");

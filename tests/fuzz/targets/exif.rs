@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: ImageLimits = ImageLimits {
@@ -11,9 +11,9 @@ const LIMITS: ImageLimits = ImageLimits {
     min_side: 1,
 };
 
-const JPEG: &[u8] = include_bytes!("../../../crates/facegen-outbound/tests/assets/images/grey.jpg");
-const PNG: &[u8] = include_bytes!("../../../crates/facegen-outbound/tests/assets/images/dot.png");
-const WEBP: &[u8] = include_bytes!("../../../crates/facegen-outbound/tests/assets/images/dot.webp");
+const JPEG: &[u8] = include_bytes!("../../../crates/facegen-image/tests/assets/images/grey.jpg");
+const PNG: &[u8] = include_bytes!("../../../crates/facegen-image/tests/assets/images/dot.png");
+const WEBP: &[u8] = include_bytes!("../../../crates/facegen-image/tests/assets/images/dot.webp");
 
 fuzz_target!(|data: &[u8]| {
     if data.len() > 60_000 {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use libfuzzer_sys::fuzz_target;
 
 /// Small, so that the fuzzer reads many files and not large ones.
@@ -17,6 +17,6 @@ fuzz_target!(|file: &[u8]| {
         let picture = photograph.picture;
         let pixels = u64::from(picture.width()) * u64::from(picture.height());
         assert!((1..=LIMITS.max_pixels).contains(&pixels));
-        assert_eq!(picture.rgb().len() as u64, pixels * 3);
+        assert_eq!(picture.pixels().len() as u64, pixels * 3);
     }
 });

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use libfuzzer_sys::fuzz_target;
 
 const LIMITS: ImageLimits = ImageLimits {

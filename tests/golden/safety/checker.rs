@@ -1,8 +1,8 @@
 use candle_core::{Device, Tensor};
-use facegen_core::Picture;
 use facegen_core::SafetyVerdict;
+use facegen_image::RgbImage;
 use facegen_nn::{Compute, Weights};
-use facegen_vision::{RgbImage, SafetyChecker, VisionError};
+use facegen_vision::{SafetyChecker, VisionError};
 
 use super::{checkpoint, photograph, write};
 use crate::support::{Golden, config, gpu_path, native};
@@ -16,9 +16,9 @@ fn load(tensors: Vec<(String, Tensor)>, compute: &Compute) -> Result<SafetyCheck
 }
 
 /// Cut out of the photograph, as `python/safety.py` does.
-fn cut(whole: &Picture, [left, top, width, height]: [usize; 4], inverted: bool) -> RgbImage {
-    let stride = whole.width() as usize * 3;
-    let rows = (top..top + height).map(|y| &whole.rgb()[y * stride + left * 3..][..width * 3]);
+fn cut(whole: &RgbImage, [left, top, width, height]: [usize; 4], inverted: bool) -> RgbImage {
+    let stride = whole.width() * 3;
+    let rows = (top..top + height).map(|y| &whole.pixels()[y * stride + left * 3..][..width * 3]);
     let bytes = rows
         .flatten()
         .map(|byte| if inverted { 255 - byte } else { *byte });

@@ -8,8 +8,8 @@ mod stage;
 use std::path::PathBuf;
 
 use candle_core::Tensor;
-use facegen_core::Picture;
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_core::RgbImage;
+use facegen_image::{ImageLimits, read_image};
 
 use crate::support::{Golden, generated_tensors};
 
@@ -30,7 +30,7 @@ fn write(folder: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf {
     path
 }
 
-fn photograph() -> Picture {
+fn photograph() -> RgbImage {
     let path = "tests/assets/photographs/astronaut.png";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     read_image(&std::fs::read(path).unwrap(), &ImageLimits::default())

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use facegen_core::Picture;
 use facegen_core::SafetyAction;
-use facegen_engine::encode_png;
-use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{RgbImage, redact};
+use facegen_image::RgbImage;
+use facegen_image::encode_png;
+use facegen_image::{ImageLimits, read_image};
+use facegen_vision::redact;
 
 use super::photograph;
 
@@ -13,7 +13,7 @@ use super::photograph;
 #[test]
 fn the_documentation_shows_what_is_made() {
     let photograph = photograph();
-    let image = RgbImage::new(512, 512, photograph.into_rgb()).unwrap();
+    let image = RgbImage::new(512, 512, photograph.into_pixels()).unwrap();
     let image = facegen_vision::resize_bicubic(&image, 256, 256);
     for (name, action) in [
         ("blur", SafetyAction::Blur),
@@ -22,7 +22,6 @@ fn the_documentation_shows_what_is_made() {
         ("sensitive_content_text", SafetyAction::SensitiveContentText),
     ] {
         let made = redact(&image, action);
-        let made = Picture::new(256, 256, made.into_pixels()).unwrap();
         let shown =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
         let same = std::fs::read(&shown).is_ok_and(|file| {

@@ -5,11 +5,12 @@ use facegen_core::Preset;
 use facegen_core::SafetyAction;
 use facegen_core::request::Scalar;
 use facegen_core::{
-    Backend, BackendError, GenerationInput, GenerationOutput, Picture, RawGenerationRequest,
-    RequestLimits, SafetyVerdict, SlotEvent,
+    Backend, BackendError, GenerationInput, GenerationOutput, RawGenerationRequest, RequestLimits,
+    SafetyVerdict, SlotEvent,
 };
 use facegen_engine::{CandleBackend, EngineError, LoadOptions, SafetyPolicy};
-use facegen_vision::{RgbImage, redact};
+use facegen_image::RgbImage;
+use facegen_vision::redact;
 use tempfile::TempDir;
 
 use super::{checkpoint, photograph, write};
@@ -92,7 +93,7 @@ fn verdicts(output: &GenerationOutput) -> Vec<&SafetyVerdict> {
         .collect()
 }
 
-fn pixels(output: &GenerationOutput) -> Vec<&Picture> {
+fn pixels(output: &GenerationOutput) -> Vec<&RgbImage> {
     let pictures = output.pictures.iter();
     pictures.map(|picture| &picture.pixels).collect()
 }
@@ -118,9 +119,8 @@ fn input(fields: &[(&str, &str)]) -> GenerationInput {
     }
 }
 
-fn redacted(picture: &Picture, action: SafetyAction) -> Vec<u8> {
-    let image = RgbImage::new(64, 64, picture.rgb().to_vec()).unwrap();
-    redact(&image, action).into_pixels()
+fn redacted(picture: &RgbImage, action: SafetyAction) -> Vec<u8> {
+    redact(picture, action).into_pixels()
 }
 
 /// No cosine is as much as 2, and none as little as -2.
@@ -143,7 +143,7 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
         for (shown, clean) in output.pictures.iter().zip(&clean.pictures) {
             assert!(shown != clean, "{name} shows the picture");
             let expected = redacted(&clean.pixels, action);
-            assert_eq!(shown.pixels.rgb(), expected, "{name}");
+            assert_eq!(shown.pixels.pixels(), expected, "{name}");
         }
         assert!(verdicts(&output).iter().all(|verdict| verdict.flagged));
         assert_eq!(verdicts(&output).len(), 2);
@@ -195,14 +195,20 @@ fn a_request_may_do_without_unless_the_operator_insists() {
     ];
     let output = presets.make("checked", SafetyPolicy::default(), &without);
     assert!(verdicts(&output).is_empty() && output.warnings.is_empty());
-    assert!(output.pictures[0].pixels.rgb().iter().any(|byte| *byte > 0));
+    assert!(
+        output.pictures[0]
+            .pixels
+            .pixels()
+            .iter()
+            .any(|byte| *byte > 0)
+    );
 
     let output = presets.make("checked", ENFORCED, &without);
     assert!(verdicts(&output)[0].flagged);
     assert!(
         output.pictures[0]
             .pixels
-            .rgb()
+            .pixels()
             .iter()
             .all(|byte| *byte == 0)
     );
@@ -246,7 +252,7 @@ fn a_forced_hit_needs_no_checker() {
         assert!(
             output.pictures[0]
                 .pixels
-                .rgb()
+                .pixels()
                 .iter()
                 .all(|byte| *byte == 0),
             "{name}"

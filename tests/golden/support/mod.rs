@@ -11,7 +11,7 @@ pub(crate) use synthetic::{generated_tensors, golden_weights};
 use std::path::PathBuf;
 
 use candle_core::Tensor;
-use facegen_vision::RgbImage;
+use facegen_image::RgbImage;
 
 /// A file beside the golden data.
 pub(crate) fn data(name: &str) -> PathBuf {

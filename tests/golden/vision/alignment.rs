@@ -1,5 +1,6 @@
 use candle_core::{Device, Tensor};
-use facegen_vision::{RgbImage, align_to_template, norm_crop};
+use facegen_image::RgbImage;
+use facegen_vision::{align_to_template, norm_crop};
 
 use super::{image, landmarks, photograph, tensor};
 use crate::support::Golden;

@@ -1,6 +1,7 @@
 use candle_core::{Device, Tensor};
 use facegen_core::preset::ChannelOrder;
-use facegen_vision::{RgbImage, clip_pixel_values};
+use facegen_image::RgbImage;
+use facegen_vision::clip_pixel_values;
 
 use super::{image, photograph};
 use crate::support::Golden;

@@ -1,6 +1,7 @@
 use candle_core::{Device, Tensor};
+use facegen_image::RgbImage;
 use facegen_vision::{
-    FaceAnalyzer, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage, VisionError, YuNetDetector,
+    FaceAnalyzer, FaceDetector, FaceEmbedder, OnnxEmbedder, VisionError, YuNetDetector,
     cosine_similarity, norm_crop,
 };
 

@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use facegen_image::RgbImage;
 use facegen_vision::{
-    FaceAnalyzer, FaceEmbedder, OnnxEmbedder, RgbImage, cosine_similarity, resize_bilinear,
+    FaceAnalyzer, FaceEmbedder, OnnxEmbedder, cosine_similarity, resize_bilinear,
 };
 
 use super::{photograph, read_photograph, yunet};

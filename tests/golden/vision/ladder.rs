@@ -1,4 +1,5 @@
-use facegen_vision::{DetectionLadder, Face, FaceDetector, Landmarks, RgbImage};
+use facegen_image::RgbImage;
+use facegen_vision::{DetectionLadder, Face, FaceDetector, Landmarks};
 
 use super::{cut, photograph, yunet};
 

@@ -12,8 +12,9 @@ mod scrfd;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use facegen_outbound::{ImageLimits, read_image};
-use facegen_vision::{Landmarks, RgbImage, YuNetDetector};
+use facegen_image::RgbImage;
+use facegen_image::{ImageLimits, read_image};
+use facegen_vision::{Landmarks, YuNetDetector};
 
 use crate::support::Golden;
 
@@ -51,7 +52,7 @@ fn read_photograph(path: &Path) -> RgbImage {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let picture = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    RgbImage::new(width, height, picture.into_rgb()).unwrap()
+    RgbImage::new(width, height, picture.into_pixels()).unwrap()
 }
 
 fn yunet() -> YuNetDetector {

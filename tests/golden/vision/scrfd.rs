@@ -1,8 +1,9 @@
 use candle_core::{Device, Tensor};
 use facegen_core::preset::FaceChoice;
+use facegen_image::RgbImage;
 use facegen_vision::{
-    Face, FaceAnalyzer, FaceDetector, FaceEmbedder, OnnxEmbedder, RgbImage, ScrfdDetector,
-    VisionError, YuNetDetector, load_detector, norm_crop, resize_bilinear,
+    Face, FaceAnalyzer, FaceDetector, FaceEmbedder, OnnxEmbedder, ScrfdDetector, VisionError,
+    YuNetDetector, load_detector, norm_crop, resize_bilinear,
 };
 
 use super::{cut, landmarks, photograph, repository};

@@ -24,26 +24,7 @@ pub use own::own_file;
 pub use source::FaceSource;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{ErrorCode, Picture};
-
-/// A photograph that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Photograph {
-    /// Its pixels, upright.
-    pub picture: Picture,
-    /// What is wrong with its file, although it was read: whole sentences for
-    /// the caller, as in [`FaceError::message`].
-    pub warnings: Vec<String>,
-}
-
-impl From<Picture> for Photograph {
-    fn from(picture: Picture) -> Self {
-        Self {
-            picture,
-            warnings: Vec::new(),
-        }
-    }
-}
+use crate::{ErrorCode, Photograph};
 
 /// Gets photographs and reads them.
 #[async_trait]

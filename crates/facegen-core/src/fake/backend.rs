@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::request::PictureSize;
 use crate::{
     Backend, BackendError, Capacity, GeneratedPicture, GenerationInput, GenerationOutput,
-    GenerationSpec, GenerationTimings, Picture, Slot, SlotEvent,
+    GenerationSpec, GenerationTimings, RgbImage, Slot, SlotEvent,
 };
 
 /// How long a test waits for what must happen anyway.
@@ -324,11 +324,11 @@ fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedPicture,
     (spec.steps(), spec.sample_seed(index)).hash(&mut hasher);
     spec.guidance_scale().to_bits().hash(&mut hasher);
     spec.s_scale().to_bits().hash(&mut hasher);
-    (face.width(), face.rgb()).hash(&mut hasher);
+    (face.width(), face.pixels()).hash(&mut hasher);
     let pattern = hasher.finish().to_le_bytes();
     let length = spec.width() as usize * spec.height() as usize * 3;
     let rgb = pattern.into_iter().cycle().take(length).collect();
-    let pixels = Picture::new(spec.width(), spec.height(), rgb)
+    let pixels = RgbImage::new(spec.width() as usize, spec.height() as usize, rgb)
         .map_err(|error| BackendError::Failed(error.to_string()))?;
     Ok(GeneratedPicture {
         pixels,

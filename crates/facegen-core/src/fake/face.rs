@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{FaceError, FaceReader, Photograph, Picture};
+use crate::{FaceError, FaceReader, Photograph, RgbImage};
 
 /// Knows the photographs that it was given, and decodes any bytes to one grey
 /// square, except for those that begin with `broken`. To those that begin with
@@ -38,7 +38,7 @@ impl FaceReader for FakeFaceReader {
             return Err(FaceError::new("face_image is truncated or damaged"));
         }
         let grey = image.bytes().first().copied().unwrap_or(0);
-        let picture = Picture::new(32, 32, vec![grey; 32 * 32 * 3])
+        let picture = RgbImage::new(32, 32, vec![grey; 32 * 32 * 3])
             .map_err(|error| FaceError::new(error.to_string()))?;
         let is_odd = image.bytes().starts_with(b"odd");
         Ok(Photograph {

@@ -14,7 +14,7 @@ use batch_limit::BatchLimit;
 use facegen_core::Preset;
 use facegen_core::request::PictureSize;
 use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
-use facegen_vision::RgbImage;
+use facegen_image::RgbImage;
 use requests::{Admitted, Requests, Sample};
 
 use crate::pipeline::{Pipeline, SampleId};

@@ -2,16 +2,17 @@
 //! program sees a picture before it has passed here.
 
 use facegen_core::request::Safety;
-use facegen_core::{Picture, SafetyAction, SafetyVerdict};
+use facegen_core::{SafetyAction, SafetyVerdict};
+use facegen_image::RgbImage;
 use facegen_nn::Compute;
-use facegen_vision::{RgbImage, SafetyChecker, redact};
+use facegen_vision::{SafetyChecker, redact};
 
 use crate::{EngineError, SafetyPolicy};
 
 /// A picture that may leave the engine.
 #[derive(Debug)]
 pub(super) struct Checked {
-    pub(super) picture: Picture,
+    pub(super) picture: RgbImage,
     /// What was said about it, when it was looked at.
     pub(super) verdict: Option<SafetyVerdict>,
 }
@@ -70,7 +71,7 @@ impl SafetyStage {
     ) -> Result<Checked, EngineError> {
         let Some(action) = action else {
             return Ok(Checked {
-                picture: picture(image)?,
+                picture: image,
                 verdict: None,
             });
         };
@@ -81,7 +82,7 @@ impl SafetyStage {
             image
         };
         Ok(Checked {
-            picture: picture(image)?,
+            picture: image,
             verdict: Some(verdict),
         })
     }
@@ -102,10 +103,4 @@ impl SafetyStage {
             ..verdict
         })
     }
-}
-
-fn picture(image: RgbImage) -> Result<Picture, EngineError> {
-    let (width, height) = (image.width() as u32, image.height() as u32);
-    Picture::new(width, height, image.into_pixels())
-        .map_err(|error| EngineError::Defect(error.to_string()))
 }

@@ -3,12 +3,12 @@
 use std::fmt::Debug;
 
 use candle_core::{Device, Tensor};
-use facegen_core::Picture;
 use facegen_core::preset::ChannelOrder;
 use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
+use facegen_image::RgbImage;
 use facegen_nn::clip::{ClipVisionConfig, ClipVisionModel};
 use facegen_vision::clip::CLIP_SIZE;
-use facegen_vision::{FaceAnalysis, FaceAnalyzer, RgbImage, clip_pixel_values};
+use facegen_vision::{FaceAnalysis, FaceAnalyzer, clip_pixel_values};
 
 use crate::EngineError;
 
@@ -115,11 +115,8 @@ impl FaceEncoder {
     ///
     /// # Errors
     /// When there is none.
-    pub fn analyze(&self, photo: &Picture) -> Result<FaceAnalysis, EngineError> {
-        let (width, height) = (photo.width() as usize, photo.height() as usize);
-        Ok(self
-            .analyzer
-            .analyze(&RgbImage::new(width, height, photo.rgb().to_vec())?)?)
+    pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, EngineError> {
+        Ok(self.analyzer.analyze(photo)?)
     }
 
     /// The image tokens of the crop of a face. FaceID-PlusV2 needs to be told

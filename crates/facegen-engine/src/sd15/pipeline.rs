@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use facegen_core::request::RequestLimits;
 use facegen_core::{GenerationInput, GenerationTimings};
 use facegen_diffusion::{AutoencoderKl, DdimConfig, Decode, PartialDecode, SchedulerConfig};
-use facegen_vision::RgbImage;
+use facegen_image::RgbImage;
 
 use super::denoise::{DenoiseState, denoise_step};
 use super::inputs;

@@ -22,7 +22,7 @@ impl PhotoCache {
     /// the ones that are needed first, so none gives way.
     pub(crate) fn keep(&self, job: FilePrefix, photograph: Photograph) {
         let mut kept = self.lock();
-        let length = |photograph: &Photograph| photograph.picture.rgb().len();
+        let length = |photograph: &Photograph| photograph.picture.pixels().len();
         let bytes: usize = kept.values().map(length).sum();
         if kept.len() < KEPT && bytes + length(&photograph) <= KEPT_BYTES {
             kept.insert(job, photograph);

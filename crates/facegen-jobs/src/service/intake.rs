@@ -53,7 +53,7 @@ pub(super) async fn take_in(
         let picture = &photograph.picture;
         submission.request = submission
             .request
-            .fitted_to(picture.width(), picture.height());
+            .fitted_to(picture.width() as u32, picture.height() as u32);
         context.storage.photo_cache.keep(prefix.clone(), photograph);
     }
     let inserted = insert(&context, submission, prefix.clone()).await;

@@ -68,12 +68,12 @@ async fn a_job_goes_its_whole_way() {
     for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {
         (name.index, name.kind) = (index, FileKind::Png);
         let png = service.read(&name).await.unwrap();
-        assert_eq!(png.as_deref(), Some(picture.pixels.rgb()));
+        assert_eq!(png.as_deref(), Some(picture.pixels.pixels()));
         name.kind = FileKind::Base64;
         let text = service.read(&name).await.unwrap().unwrap();
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.decode(text);
-        assert_eq!(text.unwrap(), picture.pixels.rgb());
+        assert_eq!(text.unwrap(), picture.pixels.pixels());
     }
     name.index = 2;
     assert_eq!(service.read(&name).await.unwrap(), None, "there are two");

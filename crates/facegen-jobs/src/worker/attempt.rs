@@ -9,7 +9,7 @@ use facegen_core::store::StoreError;
 use facegen_core::store::{Claim, Event, PictureLocation, Success, cost};
 use facegen_core::{
     BackendError, EngineName, GeneratedPicture, Generation, GenerationEvent, GenerationInput,
-    GenerationOutput, GenerationRequest, Photograph, Picture, Submitted,
+    GenerationOutput, GenerationRequest, Photograph, RgbImage, Submitted,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -184,12 +184,12 @@ impl Attempt {
 
     /// Gives pictures that follow their photograph's size that size, for this
     /// attempt and all others.
-    async fn fit(&self, face: &Picture) -> Result<(), Stop> {
+    async fn fit(&self, face: &RgbImage) -> Result<(), Stop> {
         if self.request().spec.open_sides().is_none() {
             return Ok(());
         }
         let request = self.request().clone();
-        let fitted = request.fitted_to(face.width(), face.height());
+        let fitted = request.fitted_to(face.width() as u32, face.height() as u32);
         let write = || {
             self.context
                 .storage
@@ -250,7 +250,7 @@ impl Attempt {
     /// The pictures, when the engine began with them, and which one that was.
     async fn generate(
         &self,
-        face: Picture,
+        face: RgbImage,
     ) -> Result<(GenerationOutput, (Duration, EngineName)), Stop> {
         let spec = self.request().spec.clone();
         let submitted = self

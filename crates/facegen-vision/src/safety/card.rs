@@ -1,9 +1,9 @@
 //! The card that takes the place of a picture.
 
 use ab_glyph::FontRef;
+use facegen_image::RgbImage;
 
 use super::draw::{Canvas, Colour, Text};
-use crate::image::RgbImage;
 
 const SEMI_BOLD: &[u8] = include_bytes!("fonts/Inter-SemiBold.ttf");
 const MEDIUM: &[u8] = include_bytes!("fonts/Inter-Medium.ttf");

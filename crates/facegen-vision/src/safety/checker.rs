@@ -1,6 +1,7 @@
 use candle_core::{DType, Device, Tensor};
 use facegen_core::SafetyVerdict;
 use facegen_core::preset::ChannelOrder;
+use facegen_image::{CHANNELS, RgbImage};
 use facegen_nn::clip::ClipVisionModel;
 use facegen_nn::layers::Linear;
 use facegen_nn::{Compute, NnError, Weights};
@@ -9,7 +10,6 @@ use super::SafetyCheckerConfig;
 use super::verdict::verdict_of;
 use crate::VisionError;
 use crate::clip::{CLIP_SIZE, clip_pixel_values};
-use crate::image::{CHANNELS, RgbImage};
 
 /// Concepts that make a picture unsafe.
 const CONCEPTS: usize = 17;

@@ -1,8 +1,7 @@
 //! A canvas, shapes and text.
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
-
-use crate::image::{CHANNELS, RgbImage};
+use facegen_image::{CHANNELS, RgbImage};
 
 /// Red, green, blue.
 pub(super) type Colour = [f32; CHANNELS];

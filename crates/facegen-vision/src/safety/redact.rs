@@ -1,8 +1,8 @@
 use facegen_core::SafetyAction;
+use facegen_image::{CHANNELS, RgbImage};
 
 use super::card::card;
 use super::draw::Canvas;
-use crate::image::{CHANNELS, RgbImage};
 
 /// How many cells of [`SafetyAction::Pixelate`] lie along the longer side.
 const PIXELATE_CELLS: usize = 8;

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
 use facegen_core::SafetyAction;
+use facegen_image::RgbImage;
 
 use super::*;
-use crate::RgbImage;
 
 const ACTIONS: [SafetyAction; 4] = [
     SafetyAction::Blur,

@@ -7,16 +7,16 @@ mod decode;
 
 use std::path::Path;
 
+use decode::AnchorGrid;
+use facegen_image::{CHANNELS, RgbImage};
 use rten::NodeId;
 use rten_tensor::{Layout, Tensor};
 
 use crate::error::VisionError;
 use crate::face::{Face, FaceDetector};
-use crate::image::{CHANNELS, RgbImage};
 use crate::letterbox::Letterbox;
 use crate::onnx::Network;
 use crate::suppression::Suppression;
-use decode::AnchorGrid;
 
 /// The three grids of cells on which the network predicts, in pixels a cell.
 const STRIDES: [usize; 3] = [8, 16, 32];

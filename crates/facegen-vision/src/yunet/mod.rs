@@ -7,16 +7,16 @@ mod decode;
 
 use std::path::Path;
 
+use decode::{PREDICTIONS, StrideOutputs};
+use facegen_image::{CHANNELS, RgbImage};
 use rten::NodeId;
 use rten_tensor::Tensor;
 
 use crate::error::VisionError;
 use crate::face::{Face, FaceDetector};
-use crate::image::{CHANNELS, RgbImage};
 use crate::letterbox::Letterbox;
 use crate::onnx::Network;
 use crate::suppression::Suppression;
-use decode::{PREDICTIONS, StrideOutputs};
 
 /// The side of the network's input, in pixels.
 const CANVAS: usize = 640;

@@ -22,15 +22,15 @@ use facegen_core::{
     GenerationRequest, Photograph, RawGenerationRequest,
 };
 use facegen_executor::EngineHandle;
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
+use output::OutputFiles;
+use progress::Progress;
 
 use crate::cli::GenerateArguments;
 use crate::engine;
 use crate::failure::Failure;
 use crate::output as printing;
 use crate::provenance::provenance;
-use output::OutputFiles;
-use progress::Progress;
 
 /// Makes the pictures and writes them. What can be refused is refused before
 /// the models are loaded.
@@ -89,8 +89,9 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
 
 fn encode(pictures: &[GeneratedPicture]) -> Result<Vec<Vec<u8>>, Failure> {
     let provenance = provenance();
-    let encode = |picture| {
-        facegen_engine::encode_generated(picture, &provenance).context("cannot encode the picture")
+    let encode = |picture: &GeneratedPicture| {
+        facegen_image::encode_generated(&picture.pixels, &provenance)
+            .context("cannot encode the picture")
     };
     Ok(pictures.iter().map(encode).collect::<Result<_, _>>()?)
 }

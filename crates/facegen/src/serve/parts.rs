@@ -7,8 +7,9 @@ use facegen_api::{ApiConfig, ApiSettings, Capabilities, SafetyChecking};
 use facegen_core::Preset;
 use facegen_core::{EngineName, KeyLimits};
 use facegen_engine::{DeviceChoice, LoadOptions, SafetyPolicy};
+use facegen_image::ImageLimits;
 use facegen_jobs::JobsConfig;
-use facegen_outbound::{Faces, Guard, ImageLimits, Networks};
+use facegen_outbound::{Faces, Guard, Networks};
 
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};

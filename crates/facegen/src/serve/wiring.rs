@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use facegen_core::{Backend, Clock, EngineName, SystemClock};
-use facegen_engine::{CandleBackend, encode_generated, encode_png};
+use facegen_engine::CandleBackend;
+use facegen_image::{encode_generated, encode_png};
 use facegen_jobs::{JobService, MasterKey, Observer, Ports};
 use facegen_outbound::{FolderStore, HttpWebhooks};
 use facegen_store::SqliteStore;
@@ -46,7 +47,7 @@ pub(super) async fn open_jobs(
         key_buckets: bucket::of_keys(config, live.guard()),
         webhooks: Arc::new(webhooks),
         encoder: Arc::new(|picture, provenance| {
-            encode_generated(picture, provenance).map_err(|error| error.to_string())
+            encode_generated(&picture.pixels, provenance).map_err(|error| error.to_string())
         }),
         provenance: provenance(),
         upload_encoder: Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string())),

@@ -18,8 +18,8 @@ const TARGETS: [(&str, &[&str]); 7] = [
     (
         "image_decode",
         &[
-            "crates/facegen-outbound/tests/assets/images",
-            "crates/facegen-outbound/tests/assets/faults",
+            "crates/facegen-image/tests/assets/images",
+            "crates/facegen-image/tests/assets/faults",
         ],
     ),
     ("jpeg_scans", &["tests/fuzz/seeds/jpeg_scans"]),

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use facegen_core::request::{RequestLimits, Scalar};
-use facegen_core::{GeneratedPicture, Picture, RawGenerationRequest};
-use facegen_vision::RgbImage;
+use facegen_core::{GeneratedPicture, RawGenerationRequest};
+use facegen_image::RgbImage;
 
 use super::*;
 use crate::pipeline::PreparedRequest;
@@ -30,14 +30,14 @@ fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
     PipelineBackend::new(pipeline, backend.safety).with_batch_limit(batch_limit)
 }
 
-fn photograph() -> Picture {
+fn photograph() -> RgbImage {
     let path = PathBuf::from(ROOT).join("tests/assets/photographs/astronaut.png");
     let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
     let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
     let frame = reader.next_frame(&mut rgb).unwrap();
     assert_eq!(frame.color_type, png::ColorType::Rgb);
-    Picture::new(frame.width, frame.height, rgb).unwrap()
+    RgbImage::new(frame.width as usize, frame.height as usize, rgb).unwrap()
 }
 
 fn input(seed: &str) -> GenerationInput {

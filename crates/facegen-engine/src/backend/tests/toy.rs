@@ -146,7 +146,7 @@ fn another_family_with_another_scheduler_makes_pictures_behind_the_same_port() {
     assert_eq!(ends.len(), 3);
     for (_, end) in ends {
         // No noise is left.
-        assert_eq!(end.unwrap()[0].pixels.rgb(), [0; 192]);
+        assert_eq!(end.unwrap()[0].pixels.pixels(), [0; 192]);
     }
     assert!(backend.pipeline.samples.is_empty());
 }

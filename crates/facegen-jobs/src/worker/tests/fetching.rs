@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use facegen_core::job::JobId;
 use facegen_core::key::KeyId;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photograph, Picture};
+use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photograph, RgbImage};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -39,7 +39,7 @@ impl FaceReader for Hosts {
 
     fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
         self.decoded.send_modify(|count| *count += 1);
-        let grey = Picture::new(32, 32, vec![0; 32 * 32 * 3]);
+        let grey = RgbImage::new(32, 32, vec![0; 32 * 32 * 3]);
         let grey = grey.map(Photograph::from);
         grey.map_err(|error| FaceError::new(error.to_string()))
     }

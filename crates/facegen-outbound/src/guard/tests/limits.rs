@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use facegen_core::redact::SafeUrl;
 use facegen_core::{FaceReader, SystemClock, WebhookMessage, WebhookSender};
+use facegen_image::ImageLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::super::*;
 use crate::testing::{FakeResolver, Host, LogCapture, PERMITTED, guard, read_head};
-use crate::{Faces, HttpWebhooks, ImageLimits};
+use crate::{Faces, HttpWebhooks};
 
 const LIMIT: usize = 1000;
 /// For hosts that answer.

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use facegen_core::FaceReader;
 use facegen_core::redact::SafeUrl;
+use facegen_image::ImageLimits;
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use url::{Host as UrlHost, Url};
 
 use super::super::*;
+use crate::Faces;
 use crate::testing::{FakeResolver, Host, PERMITTED, guard, only_permitted, read_head};
-use crate::{Faces, ImageLimits};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const LIST: &str = include_str!("../../../tests/assets/ssrf_urls.txt");

@@ -1,5 +1,3 @@
-//! Where a picture comes from, as its file says.
-
 /// What made a picture. It says nothing of the person, the key or the prompt,
 /// and is the same for the same request.
 #[derive(Debug, Clone, PartialEq, Eq)]

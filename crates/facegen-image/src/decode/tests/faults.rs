@@ -3,10 +3,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use facegen_core::Picture;
 use serde::Deserialize;
 
-use super::{ImageLimits, read_image};
+use super::{ImageLimits, RgbImage, read_image};
 
 const TABLE: &str = include_str!("../../../tests/assets/faults.json");
 
@@ -20,7 +19,7 @@ const MOST: f64 = 2.5;
 #[serde(deny_unknown_fields)]
 struct Case {
     file: String,
-    size: (u32, u32),
+    size: (usize, usize),
     /// The mean colours of its parts.
     cells: String,
     warnings: Vec<String>,
@@ -58,8 +57,8 @@ fn judge(case: &Case) -> Result<(), String> {
 }
 
 /// The mean levels of all parts, row by row.
-fn cells(picture: &Picture) -> impl Iterator<Item = f64> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
+fn cells(picture: &RgbImage) -> impl Iterator<Item = f64> {
+    let (width, height) = (picture.width(), picture.height());
     let edge = |side: usize, at: usize| at * side / PARTS;
     let parts = (0..PARTS).flat_map(|y| (0..PARTS).map(move |x| (x, y)));
     parts.flat_map(move |(x, y)| {
@@ -68,7 +67,7 @@ fn cells(picture: &Picture) -> impl Iterator<Item = f64> {
         let rows = edge(height, y)..edge(height, y + 1);
         for row in rows.clone() {
             for column in columns.clone() {
-                let pixel = &picture.rgb()[(row * width + column) * 3..][..3];
+                let pixel = &picture.pixels()[(row * width + column) * 3..][..3];
                 (sums.iter_mut())
                     .zip(pixel)
                     .for_each(|(sum, level)| *sum += f64::from(*level));

@@ -29,7 +29,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use facegen_outbound::{ImageLimits, read_image};
+use facegen_image::{ImageLimits, read_image};
 use sha2::{Digest, Sha256};
 
 /// The hash of all files, which changes only with those that `check.py` saw.
@@ -56,7 +56,7 @@ fn every_file_of_the_grid_shows_what_its_coefficients_do() {
                 Err(error) => error.to_string(),
                 Ok(photograph) if !photograph.warnings.is_empty() => photograph.warnings.join(", "),
                 Ok(photograph) => {
-                    let distance = distance(photograph.picture.rgb(), &shown);
+                    let distance = distance(photograph.picture.pixels(), &shown);
                     if distance < MOST {
                         continue;
                     }

@@ -21,7 +21,6 @@ mod segments;
 mod smoothing;
 mod tables;
 
-use super::{InputImageError, Warning, Warnings};
 use colours::{ColourMarkers, Colours};
 use frame::Frame;
 use kept::Kept;
@@ -29,6 +28,8 @@ use planes::Planes;
 use scan::{Decoder, Findings, Scan};
 use segments::Segments;
 use tables::Tables;
+
+use super::{InputImageError, Warning, Warnings};
 
 /// Start of scan: entropy-coded data follows its header.
 const START_OF_SCAN: u8 = 0xDA;

@@ -18,7 +18,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageEncoder, Rgb, RgbImage};
+use image::{DynamicImage, ImageEncoder, Rgb};
 use proptest::prelude::*;
 
 use super::*;
@@ -29,8 +29,8 @@ const HEIGHT: u32 = 32;
 /// The quadrants of every test picture: red, green / blue, white.
 const QUADRANTS: [[u8; 3]; 4] = [[220, 40, 40], [40, 200, 60], [40, 60, 210], [240, 240, 240]];
 
-fn quadrants() -> RgbImage {
-    RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
+fn quadrants() -> image::RgbImage {
+    image::RgbImage::from_fn(WIDTH, HEIGHT, |x, y| {
         let right = usize::from(x >= WIDTH / 2);
         let bottom = usize::from(y >= HEIGHT / 2);
         Rgb(QUADRANTS[right + 2 * bottom])
@@ -43,7 +43,7 @@ fn file(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-fn read(bytes: &[u8]) -> Result<Picture, InputImageError> {
+fn read(bytes: &[u8]) -> Result<RgbImage, InputImageError> {
     read_image(bytes, &ImageLimits::default()).map(|photograph| photograph.picture)
 }
 
@@ -59,16 +59,20 @@ fn asset(name: &str) -> Vec<u8> {
     .unwrap()
 }
 
+fn size(picture: &RgbImage) -> (u32, u32) {
+    (picture.width() as u32, picture.height() as u32)
+}
+
 /// The colours in the middle of the four quadrants.
-fn centres(picture: &Picture) -> [[u8; 3]; 4] {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
+fn centres(picture: &RgbImage) -> [[u8; 3]; 4] {
+    let (width, height) = (picture.width(), picture.height());
     [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
         let offset = (height * y / 4 * width + width * x / 4) * 3;
-        picture.rgb()[offset..offset + 3].try_into().unwrap()
+        picture.pixels()[offset..offset + 3].try_into().unwrap()
     })
 }
 
-fn assert_quadrants(picture: &Picture, expected: [[u8; 3]; 4], tolerance: u8, name: &str) {
+fn assert_quadrants(picture: &RgbImage, expected: [[u8; 3]; 4], tolerance: u8, name: &str) {
     for (seen, wanted) in centres(picture).iter().zip(&expected) {
         let close = seen
             .iter()
@@ -82,8 +86,8 @@ fn assert_quadrants(picture: &Picture, expected: [[u8; 3]; 4], tolerance: u8, na
 fn lossless_files_give_exactly_their_pixels() {
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
         let picture = read(&file(quadrants(), format)).unwrap();
-        assert_eq!(picture.rgb(), quadrants().as_raw(), "{format:?}");
-        assert_eq!((picture.width(), picture.height()), (WIDTH, HEIGHT));
+        assert_eq!(picture.pixels(), quadrants().as_raw(), "{format:?}");
+        assert_eq!(size(&picture), (WIDTH, HEIGHT));
     }
 }
 
@@ -93,7 +97,7 @@ fn grey_and_16_bit_pixels_become_rgb() {
     let luma = rgb.to_luma8();
     let grey = read(&file(luma.clone(), ImageFormat::Png)).unwrap();
     let expected: Vec<u8> = luma.as_raw().iter().flat_map(|level| [*level; 3]).collect();
-    assert_eq!(grey.rgb(), expected);
+    assert_eq!(grey.pixels(), expected);
 
     let grey_jpeg = read(&file(luma, ImageFormat::Jpeg)).unwrap();
     let levels = centres(&grey);
@@ -104,7 +108,7 @@ fn grey_and_16_bit_pixels_become_rgb() {
         DynamicImage::from(rgb.to_rgba16()),
     ] {
         let picture = read(&file(deep, ImageFormat::Png)).unwrap();
-        assert_eq!(picture.rgb(), quadrants().as_raw());
+        assert_eq!(picture.pixels(), quadrants().as_raw());
     }
     let deep_grey = read(&file(rgb.to_luma_alpha16(), ImageFormat::Png)).unwrap();
     assert_quadrants(&deep_grey, levels, 1, "16-bit grey");
@@ -117,7 +121,7 @@ fn transparency_is_dropped_and_the_colour_under_it_kept() {
         pixel.0[3] = 3;
     }
     let picture = read(&file(transparent, ImageFormat::Png)).unwrap();
-    assert_eq!(picture.rgb(), quadrants().as_raw());
+    assert_eq!(picture.pixels(), quadrants().as_raw());
 }
 
 /// A minimal EXIF block with one entry, the orientation.
@@ -156,7 +160,7 @@ fn all_eight_exif_orientations_are_turned_upright() {
 
         for (file, tolerance, name) in [(jpeg, 4, "jpeg"), (png, 0, "png"), (webp, 0, "webp")] {
             let picture = read(&file).unwrap();
-            let size = (picture.width(), picture.height());
+            let size = size(&picture);
             let upright = if turned {
                 (HEIGHT, WIDTH)
             } else {
@@ -186,13 +190,13 @@ fn a_file_that_is_too_long_is_refused_by_its_length() {
 
 #[test]
 fn a_picture_too_small_for_a_face_is_refused() {
-    let dot = file(RgbImage::new(1, 1), ImageFormat::Png);
+    let dot = file(image::RgbImage::new(1, 1), ImageFormat::Png);
     assert_eq!(
         refusal(&dot),
         "face_image of 1x1 pixels is too small, both sides must have at least 32"
     );
-    assert!(read(&file(RgbImage::new(32, 32), ImageFormat::Png)).is_ok());
-    assert!(read(&file(RgbImage::new(500, 31), ImageFormat::Png)).is_err());
+    assert!(read(&file(image::RgbImage::new(32, 32), ImageFormat::Png)).is_ok());
+    assert!(read(&file(image::RgbImage::new(500, 31), ImageFormat::Png)).is_err());
 }
 
 #[test]
@@ -269,13 +273,13 @@ fn a_truncated_file_never_passes_for_a_whole_one() {
             let is_told = !cut.warnings.is_empty();
             assert!(is_told || cut.picture == picture, "cut to {length} bytes");
             // More bytes show as much at least.
-            let seen = cut.picture.rgb().iter().zip(picture.rgb());
+            let seen = cut.picture.pixels().iter().zip(picture.pixels());
             let right = seen.filter(|(cut, whole)| cut == whole).count();
             last = last.max(right);
         }
         // Of a WebP so small as these there may be no row.
         let is_webp = whole.starts_with(b"RIFF");
-        assert!(is_webp || last == picture.rgb().len(), "{last}");
+        assert!(is_webp || last == picture.pixels().len(), "{last}");
     }
 }
 

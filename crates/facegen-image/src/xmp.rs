@@ -5,7 +5,7 @@
 //! person, the key or the prompt, and the same request still makes the same
 //! bytes.
 
-use facegen_core::Provenance;
+use crate::Provenance;
 
 /// The text chunk of a PNG that holds XMP.
 pub(crate) const KEYWORD: &str = "XML:com.adobe.xmp";

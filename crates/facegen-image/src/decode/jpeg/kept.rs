@@ -6,7 +6,7 @@ use super::scan::{Decoder, Findings, Scan};
 use super::segments::Segments;
 use super::smoothing::Accuracy;
 use super::tables::Tables;
-use crate::input_image::error::InputImageError;
+use crate::decode::error::InputImageError;
 
 /// What is known of all blocks of a picture while its scans are read.
 pub(super) struct Kept {

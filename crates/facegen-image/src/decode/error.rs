@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use facegen_core::ErrorCode;
 use image::ImageError;
 use thiserror::Error;
 
@@ -57,14 +56,6 @@ pub enum InputImageError {
     /// the decoder knows.
     #[error("face_image is truncated or damaged")]
     Damaged(#[source] Option<Box<dyn Error + Send + Sync>>),
-}
-
-impl InputImageError {
-    /// The kind of failure, for callers.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        ErrorCode::InvalidFaceImage
-    }
 }
 
 impl From<ImageError> for InputImageError {

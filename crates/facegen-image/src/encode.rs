@@ -1,33 +1,33 @@
-//! Pictures to PNG.
+//! RgbImages to PNG.
 
-use facegen_core::{GeneratedPicture, Picture, Provenance};
+use png::EncodingError;
 
-use crate::EngineError;
-use crate::provenance::{KEYWORD, packet};
+use crate::xmp::{KEYWORD, packet};
+use crate::{Provenance, RgbImage};
 
-/// Encodes a picture as PNG, quickly rather than tightly: it is stored for a
+/// Encodes an image as PNG, quickly rather than tightly: it is stored for a
 /// day, and somebody is waiting for it.
 ///
 /// # Errors
 /// When the encoder fails.
-pub fn encode_png(picture: &Picture) -> Result<Vec<u8>, EngineError> {
-    encode(picture, None)
+pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
+    encode(image, None)
 }
 
-/// Encodes a picture that was generated. The file says so of itself.
+/// Encodes an image that was generated. The file says so of itself.
 ///
 /// # Errors
 /// When the encoder fails.
 pub fn encode_generated(
-    picture: &GeneratedPicture,
+    image: &RgbImage,
     provenance: &Provenance,
-) -> Result<Vec<u8>, EngineError> {
-    encode(&picture.pixels, Some(packet(provenance)))
+) -> Result<Vec<u8>, EncodingError> {
+    encode(image, Some(packet(provenance)))
 }
 
-fn encode(picture: &Picture, packet: Option<String>) -> Result<Vec<u8>, EngineError> {
+fn encode(image: &RgbImage, packet: Option<String>) -> Result<Vec<u8>, EncodingError> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
+    let mut encoder = png::Encoder::new(&mut bytes, image.width() as u32, image.height() as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Fast);
@@ -35,7 +35,7 @@ fn encode(picture: &Picture, packet: Option<String>) -> Result<Vec<u8>, EngineEr
         encoder.add_itxt_chunk(KEYWORD.to_owned(), packet)?;
     }
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(picture.rgb())?;
+    writer.write_image_data(image.pixels())?;
     writer.finish()?;
     Ok(bytes)
 }
@@ -46,11 +46,11 @@ mod tests {
 
     use super::*;
 
-    fn picture() -> Picture {
+    fn picture() -> RgbImage {
         let rgb: Vec<u8> = (0..8 * 4 * 3)
             .map(|value| (value * 7 % 256) as u8)
             .collect();
-        Picture::new(8, 4, rgb).unwrap()
+        RgbImage::new(8, 4, rgb).unwrap()
     }
 
     /// The pixels and the texts of a file.
@@ -71,31 +71,26 @@ mod tests {
     #[test]
     fn a_picture_survives_the_encoding_and_nothing_is_added() {
         let (rgb, texts) = decoded(encode_png(&picture()).unwrap());
-        assert_eq!(rgb, picture().rgb());
+        assert_eq!(rgb, picture().pixels());
         assert_eq!(texts, []);
     }
 
     #[test]
     fn a_generated_picture_says_so_before_its_pixels_and_in_plain_text() {
-        let generated = GeneratedPicture {
-            pixels: picture(),
-            seed: 7,
-            safety: None,
-        };
         let provenance = Provenance {
             generator: "facegen 1.2".into(),
         };
-        let file = encode_generated(&generated, &provenance).unwrap();
+        let file = encode_generated(&picture(), &provenance).unwrap();
         let xmp = packet(&provenance);
         assert!(xmp.contains("xmp:CreatorTool=\"facegen 1.2\""));
         let place = |bytes: &[u8]| file.windows(bytes.len()).position(|window| window == bytes);
         assert!(place(xmp.as_bytes()).unwrap() < place(b"IDAT").unwrap());
         let (rgb, texts) = decoded(file.clone());
-        assert_eq!(rgb, picture().rgb());
+        assert_eq!(rgb, picture().pixels());
         let packet = (KEYWORD.to_owned(), xmp);
         assert_eq!(texts, [packet]);
         assert_eq!(
-            encode_generated(&generated, &provenance).unwrap(),
+            encode_generated(&picture(), &provenance).unwrap(),
             file,
             "the same bytes again"
         );

@@ -48,7 +48,7 @@ impl Case {
     fn judge(&self, file: &[u8]) {
         match (read(file), self.size, &self.error) {
             (Ok(picture), Some(size), None) => {
-                assert_eq!((picture.width(), picture.height()), size, "{}", self.name);
+                assert_eq!(super::size(&picture), size, "{}", self.name);
                 let colours: Vec<[u8; 3]> = self.shows.chars().map(colour).collect();
                 let colours = colours.try_into().unwrap();
                 assert_quadrants(&picture, colours, self.within, &self.name);

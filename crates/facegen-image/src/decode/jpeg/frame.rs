@@ -1,6 +1,6 @@
 //! The header of a frame: how large the picture is and what it is made of.
 
-use crate::input_image::error::InputImageError;
+use crate::decode::error::InputImageError;
 
 /// The frame of a picture whose scans refine each other.
 const PROGRESSIVE: u8 = 0xC2;

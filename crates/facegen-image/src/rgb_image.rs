@@ -1,13 +1,11 @@
-//! An RGB picture in memory.
-
 use std::fmt;
 
-use crate::error::VisionError;
+use thiserror::Error;
 
 /// Bytes of one pixel: red, green, blue.
-pub(crate) const CHANNELS: usize = 3;
+pub const CHANNELS: usize = 3;
 
-/// An RGB picture: 8 bits a channel, rows from top to bottom, pixels from left
+/// An RGB image: 8 bits a channel, rows from top to bottom, pixels from left
 /// to right, no padding. Both sides are at least 1.
 ///
 /// `Debug` prints the size only: pictures show people.
@@ -22,15 +20,15 @@ impl RgbImage {
     /// Wraps interleaved RGB bytes.
     ///
     /// # Errors
-    /// [`VisionError::ImageSize`] when a side is 0 or `pixels` does not hold
+    /// [`ImageSizeError`] when a side is 0 or `pixels` does not hold
     /// exactly `width * height * 3` bytes.
-    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, VisionError> {
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, ImageSizeError> {
         let expected = width
             .checked_mul(height)
             .and_then(|count| count.checked_mul(CHANNELS))
             .filter(|&bytes| bytes > 0);
         if expected != Some(pixels.len()) {
-            return Err(VisionError::ImageSize {
+            return Err(ImageSizeError {
                 width,
                 height,
                 length: pixels.len(),
@@ -43,8 +41,9 @@ impl RgbImage {
         })
     }
 
-    /// A black picture to draw into; the caller vouches for both sides being at least 1.
-    pub(crate) fn black(width: usize, height: usize) -> Self {
+    /// Returns a black image to draw into; both sides must be at least 1.
+    #[must_use]
+    pub fn black(width: usize, height: usize) -> Self {
         debug_assert!(width > 0 && height > 0);
         Self {
             width,
@@ -78,13 +77,14 @@ impl RgbImage {
     }
 
     /// The bytes of row `y`.
-    pub(crate) fn row(&self, y: usize) -> &[u8] {
+    #[must_use]
+    pub fn row(&self, y: usize) -> &[u8] {
         let stride = self.width * CHANNELS;
         &self.pixels[y * stride..(y + 1) * stride]
     }
 
     /// The bytes of row `y`, to be written.
-    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [u8] {
+    pub fn row_mut(&mut self, y: usize) -> &mut [u8] {
         let stride = self.width * CHANNELS;
         &mut self.pixels[y * stride..(y + 1) * stride]
     }
@@ -94,6 +94,15 @@ impl fmt::Debug for RgbImage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "RgbImage({}x{})", self.width, self.height)
     }
+}
+
+/// Why bytes are not an [`RgbImage`]: a side is 0, or they are more or fewer than three a pixel.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{length} bytes are not the pixels of a {width}x{height} RGB image")]
+pub struct ImageSizeError {
+    width: usize,
+    height: usize,
+    length: usize,
 }
 
 #[cfg(test)]
@@ -112,7 +121,7 @@ mod tests {
     fn other_lengths_and_empty_sides_are_refused() {
         for (width, height, length) in [(2, 1, 5), (0, 4, 0), (4, 0, 0), (usize::MAX, 2, 6)] {
             let error = RgbImage::new(width, height, vec![0; length]).unwrap_err();
-            assert!(matches!(error, VisionError::ImageSize { .. }), "{error}");
+            assert!(error.to_string().contains("not the pixels"), "{error}");
         }
     }
 

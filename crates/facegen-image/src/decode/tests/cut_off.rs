@@ -6,12 +6,12 @@ const INCOMPLETE: &str =
     "face_image ends early or has gaps: the part of it that is missing is grey";
 
 /// The rows of a picture.
-fn rows(picture: &Picture) -> impl Iterator<Item = &[u8]> {
-    picture.rgb().chunks(picture.width() as usize * 3)
+fn rows(picture: &RgbImage) -> impl Iterator<Item = &[u8]> {
+    picture.pixels().chunks(picture.width() * 3)
 }
 
 /// A file cut to so many tenths, if anything of it is read.
-fn cut(whole: &[u8], tenths: usize) -> Option<Picture> {
+fn cut(whole: &[u8], tenths: usize) -> Option<RgbImage> {
     let cut = &whole[..whole.len() * tenths / 10];
     let photograph = read_image(cut, &ImageLimits::default()).ok()?;
     assert_eq!(photograph.warnings, [INCOMPLETE]);
@@ -19,7 +19,7 @@ fn cut(whole: &[u8], tenths: usize) -> Option<Picture> {
 }
 
 /// How many rows there are before those that are missing.
-fn shown(seen: &Picture, whole: &Picture) -> usize {
+fn shown(seen: &RgbImage, whole: &RgbImage) -> usize {
     let same = rows(seen).zip(rows(whole)).take_while(|(a, b)| a == b);
     same.count()
 }
@@ -81,10 +81,10 @@ fn of_a_gif_all_pixels_are_shown_that_are_there() {
     let whole = read(&file).unwrap();
     for tenths in 2..10 {
         let seen = cut(&file, tenths).unwrap();
-        let pairs = seen.rgb().iter().zip(whole.rgb());
+        let pairs = seen.pixels().iter().zip(whole.pixels());
         let count = pairs.take_while(|(a, b)| a == b).count();
-        assert!(count > whole.rgb().len() * (tenths - 1) / 10, "{tenths}");
-        assert!(is_grey(&seen.rgb()[count..]), "{tenths}");
+        assert!(count > whole.pixels().len() * (tenths - 1) / 10, "{tenths}");
+        assert!(is_grey(&seen.pixels()[count..]), "{tenths}");
     }
 }
 
@@ -93,12 +93,12 @@ fn rows_of_an_interlaced_gif_stand_for_those_that_are_missing() {
     let file = asset("photograph_interlaced.gif");
     let whole = read(&file).unwrap();
     let seen = cut(&file, 5).unwrap();
-    let stride = whole.width() as usize * 3;
+    let stride = whole.width() * 3;
     // Two of four passes and most of the third one.
-    for (place, level) in seen.rgb().iter().enumerate() {
+    for (place, level) in seen.pixels().iter().enumerate() {
         let row = place / stride;
-        let is_right = *level == whole.rgb()[place];
-        let is_copy = row > 0 && *level == seen.rgb()[place - stride];
+        let is_right = *level == whole.pixels()[place];
+        let is_copy = row > 0 && *level == seen.pixels()[place - stride];
         assert!(is_right || is_copy, "row {row}");
         assert!(is_right || !row.is_multiple_of(4), "row {row}");
     }

@@ -6,7 +6,7 @@ use super::huffman::Huffman;
 use super::idct::{Block, ZIGZAG};
 use super::smoothing::Accuracy;
 use super::tables::Tables;
-use crate::input_image::error::InputImageError;
+use crate::decode::error::InputImageError;
 
 /// The highest bit of a coefficient that a scan may begin below.
 const LOWEST: u8 = 13;

@@ -3,7 +3,7 @@
 use super::frame::Component;
 use super::huffman::Huffman;
 use super::idct::ZIGZAG;
-use crate::input_image::error::InputImageError;
+use crate::decode::error::InputImageError;
 
 /// What segments have defined until now.
 #[derive(Debug, Default)]

@@ -42,13 +42,15 @@ mod vp8l;
 mod warnings;
 mod webp;
 
-use facegen_core::{Photograph, Picture};
 use image::ImageFormat;
 use image::metadata::Orientation;
 
 pub use error::InputImageError;
+
 use jpeg::Jpeg;
 use warnings::{Warning, Warnings};
+
+use crate::RgbImage;
 
 /// What [`read_image`] is willing to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,25 @@ impl Default for ImageLimits {
             max_bytes: 10_000_000,
             max_pixels: 40_000_000,
             min_side: 32,
+        }
+    }
+}
+
+/// A photograph that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Photograph {
+    /// Its pixels, upright.
+    pub picture: RgbImage,
+    /// What is wrong with its file, although it was read: whole sentences for
+    /// the caller.
+    pub warnings: Vec<String>,
+}
+
+impl From<RgbImage> for Photograph {
+    fn from(picture: RgbImage) -> Self {
+        Self {
+            picture,
+            warnings: Vec::new(),
         }
     }
 }
@@ -103,7 +124,7 @@ pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photograph, Inpu
         orientation,
     } = decoded?;
     let (width, height) = upright::turn(&mut rgb, size, orientation);
-    let picture = Picture::new(width, height, rgb)
+    let picture = RgbImage::new(width as usize, height as usize, rgb)
         .map_err(|error| InputImageError::Damaged(Some(error.into())))?;
     Ok(Photograph {
         picture,
