@@ -7,6 +7,7 @@
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
+//! - [`documents`]: the commands in the documents
 //! - [`output`]: what commands print, also where it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
 //! - [`demo`]: the demo preset as it ships
@@ -18,6 +19,8 @@ mod compose;
 mod demo;
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]

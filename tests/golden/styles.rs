@@ -155,15 +155,15 @@ fn every_preset_of_published_weights_offers_every_style_and_each_has_words_of_it
 }
 
 #[test]
-fn the_readme_lists_the_words_of_the_presets_that_ship() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = fs::read_to_string(readme).unwrap();
+fn the_guide_lists_the_words_of_the_presets_that_ship() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/presets.md");
+    let guide = fs::read_to_string(guide).unwrap();
     for preset in Preset::all(&shipped()).unwrap() {
         for style in preset.styles() {
             let recipe = preset.style(style).unwrap();
             let [before, behind] = [recipe.prompt(""), recipe.negative_prompt("")];
             let row = format!("| `{}` | {before}| {behind} |", style.as_str());
-            let is_listed = readme.contains(&row);
+            let is_listed = guide.contains(&row);
             assert_eq!(is_listed, style != Style::Realistic, "{row}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! - [`mod@test`]: everything that has to hold before a change is taken
 //! - [`lint`]: the rules of this code base that neither rustc nor clippy knows
+//! - [`lint::documents::config_page`]: the pages of the book that are written from code
 //! - [`demo`]: one picture from a committed photograph
 //! - [`bar`]: checks that take too long for every change
 
@@ -35,6 +36,8 @@ enum Command {
     Test(test::Arguments),
     /// Check the rules of the code base that neither rustc nor clippy knows.
     Lint,
+    /// Write the pages of the book that are made from other files.
+    Docs,
     /// Make one picture from a committed photograph with the demo preset.
     Demo(demo::Arguments),
     /// Run one of the long checks by hand.
@@ -56,6 +59,10 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Test(arguments) => test::run(&workspace, &arguments),
         Command::Lint => lint::run(&workspace),
+        Command::Docs => {
+            report::line(lint::documents::config_page::write(&workspace.root)?);
+            Ok(())
+        }
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
         Command::Bar(arguments) => bar::run(&workspace, &arguments),
     }

@@ -12,6 +12,7 @@
 //! - [`control`]: restarts, updates, an empty queue
 //! - [`receiver`]: who gets webhooks
 //! - [`safety`]: what is shown of unsafe pictures
+//! - [`snippets`]: the commands of the documents
 //! - [`stops`]: signals, a second server, hand-back
 //! - [`uploads`]: pictures that are sent to get a link
 //! - [`webhooks`]: what receivers get, and how they know whom it is from
@@ -32,6 +33,7 @@ mod process;
 mod receiver;
 mod requests;
 mod safety;
+mod snippets;
 mod stops;
 mod uploads;
 mod webhooks;

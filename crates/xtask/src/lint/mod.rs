@@ -2,12 +2,14 @@
 //!
 //! - [`cycles`]: files of a crate that import each other
 //! - [`dependencies`]: which crate may name which other
+//! - [`documents`]: the README and the book
 //! - [`manifests`]: what every `Cargo.toml` says
 //! - [`text`]: any file that git tracks
 //! - [`rust`]: Rust sources, read as tokens
 
 mod cycles;
 mod dependencies;
+pub(crate) mod documents;
 mod manifests;
 mod rust;
 mod text;
@@ -91,7 +93,9 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
         findings.extend(manifests::check(package, &path, &manifest)?);
     }
     let mut crates: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for file in workspace.files()? {
+    let files = workspace.files()?;
+    findings.extend(documents::check(&workspace.root, &files)?);
+    for file in files {
         // What is not UTF-8 is a picture or a weight file.
         if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
             findings.extend(text::check(&file, &content));

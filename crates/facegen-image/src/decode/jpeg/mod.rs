@@ -1,7 +1,7 @@
 //! Reads JPEG files (ITU-T T.81) of the processes that cameras, programs and
 //! browsers use: sequential and progressive, by prefix codes, of eight bits.
 //!
-//! No decoder on offer reads them all as browsers do (see ARCHITECTURE.md), so
+//! No decoder on offer reads them all as browsers do (see docs/decisions/0061-an-own-jpeg-decoder.md), so
 //! this one follows the reference reader, libjpeg-turbo, in what it computes
 //! and in what it makes of damage. `tests/jpegs` compares it with thousands of
 //! files.
