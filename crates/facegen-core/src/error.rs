@@ -3,13 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// What kind of failure happened.
 ///
 /// Every error of ours states its code; the server turns a code into an HTTP
 /// status in one place, the command line into an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ErrorCode {
     /// A value of the request is missing or out of range.
     InvalidRequest,
@@ -45,22 +47,7 @@ impl ErrorCode {
     /// The code as it is written in answers, logs and rows.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid_request",
-            Self::InvalidFaceImage => "invalid_face_image",
-            Self::NoFace => "no_face",
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::Conflict => "conflict",
-            Self::QueueFull => "queue_full",
-            Self::RateLimited => "rate_limited",
-            Self::Unavailable => "unavailable",
-            Self::GenerationFailed => "generation_failed",
-            Self::OutOfMemory => "out_of_memory",
-            Self::Cancelled => "cancelled",
-            Self::Internal => "internal",
-        }
+        self.into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! API keys, and what belongs to them.
 
+use strum::IntoStaticStr;
+
 use crate::Timestamp;
 use crate::key_limits::OwnLimits;
 
@@ -22,7 +24,8 @@ impl KeyId {
 }
 
 /// What the holder of a key may do beyond its own jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum KeyRole {
     /// Control of the whole server.
     Admin,
@@ -34,10 +37,7 @@ impl KeyRole {
     /// The role as rows hold it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Plain => "plain",
-        }
+        self.into()
     }
 }
 

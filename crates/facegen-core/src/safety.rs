@@ -1,8 +1,7 @@
 //! What a safety checker says about a picture.
 
 use serde::{Deserialize, Serialize};
-
-use crate::request::choices::name_of;
+use strum::{IntoStaticStr, VariantArray};
 
 /// What the safety checker says about one picture. The picture itself is
 /// replaced before it leaves the backend, when it is unsafe.
@@ -21,8 +20,11 @@ pub struct SafetyVerdict {
 }
 
 /// What takes the place of a picture that the safety checker flags: `safety_checker_type`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum SafetyAction {
     /// Its colours, with every shape blurred away.
     Blur,
@@ -37,23 +39,11 @@ pub enum SafetyAction {
 
 impl SafetyAction {
     /// All that there are.
-    pub const ALL: [Self; 4] = [
-        Self::Blur,
-        Self::SensitiveContentText,
-        Self::Pixelate,
-        Self::Black,
-    ];
-
-    pub(crate) const OPTIONS: [(&'static str, Self); 4] = [
-        ("blur", Self::Blur),
-        ("sensitive_content_text", Self::SensitiveContentText),
-        ("pixelate", Self::Pixelate),
-        ("black", Self::Black),
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        name_of(self, &Self::OPTIONS)
+        self.into()
     }
 }

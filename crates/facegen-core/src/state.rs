@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 /// Where a job stands. States move forward:
@@ -16,8 +17,11 @@ use thiserror::Error;
 /// One more arrow leads back, from `running` to `queued`: a worker gives the
 /// job back, or has died over it. It is the queue's alone, and no move of
 /// [`JobState::advance`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum JobState {
     /// Accepted and waiting.
     Queued,
@@ -33,24 +37,12 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of a life.
-    pub const ALL: [Self; 5] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The state as it is written in rows and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+        self.into()
     }
 
     /// Whether the job can never change again.
@@ -95,8 +87,8 @@ mod tests {
     #[test]
     fn five_of_the_twenty_five_moves_are_legal() {
         let mut legal = Vec::new();
-        for from in JobState::ALL {
-            for next in JobState::ALL {
+        for &from in JobState::ALL {
+            for &next in JobState::ALL {
                 if from.advance(next).is_ok() {
                     legal.push(format!("{from} {next}"));
                 }
@@ -116,7 +108,7 @@ mod tests {
 
     #[test]
     fn final_states_are_those_without_a_way_on() {
-        for from in JobState::ALL {
+        for &from in JobState::ALL {
             let stuck = JobState::ALL
                 .iter()
                 .all(|next| from.advance(*next).is_err());

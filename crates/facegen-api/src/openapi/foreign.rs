@@ -32,7 +32,8 @@ impl PartialSchema for StreamEvent {
 
 /// [`JobState`].
 pub(crate) fn job_state() -> Object {
-    words(&JobState::ALL.map(JobState::as_str))
+    let names: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
+    words(&names)
 }
 
 /// `Stages` of a job, `null` before there are any.

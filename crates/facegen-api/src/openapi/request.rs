@@ -205,7 +205,10 @@ fn picture_field(name: &str) -> Option<AnyOfBuilder> {
             "How many pictures; the second is that of seed + 1.",
         ),
         "style" => (
-            lenient::choice(Style::ALL.map(Style::as_str), Style::default().as_str()),
+            lenient::choice(
+                Style::ALL.iter().map(|style| style.as_str()),
+                Style::default().as_str(),
+            ),
             "The look of the pictures, one of those that the loaded models offer.",
         ),
         _ => return None,
@@ -222,7 +225,7 @@ fn handling_field(name: &str) -> Option<AnyOfBuilder> {
         ),
         "safety_checker_type" => (
             lenient::choice(
-                SafetyAction::ALL.map(SafetyAction::as_str),
+                SafetyAction::ALL.iter().map(|action| action.as_str()),
                 SafetyAction::default().as_str(),
             ),
             "What is done to them.",

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use strum::IntoStaticStr;
 
 use super::component::{Component, Components};
 use super::licence::Licence;
@@ -134,8 +135,9 @@ impl Options {
 }
 
 /// Numbers of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Precision {
     /// 32 bits.
     F32,
@@ -149,11 +151,7 @@ impl Precision {
     /// Its name in manifests and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The values that are chosen from a list of names.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::Scalar;
 use super::errors::Findings;
@@ -19,7 +20,7 @@ impl Safety {
     /// Reads both fields; the checker is on when nothing is said.
     pub(super) fn read(enabled: &Scalar, checker_type: &Scalar, findings: &mut Findings) -> Self {
         let enabled = enabled.boolean("safety_checker");
-        let checker_type = checker_type.choice("safety_checker_type", &SafetyAction::OPTIONS);
+        let checker_type = checker_type.choice("safety_checker_type", &named(SafetyAction::ALL));
         Self {
             enabled: findings.accept(enabled).unwrap_or(true),
             checker_type: findings.accept(checker_type).unwrap_or_default(),
@@ -28,8 +29,22 @@ impl Safety {
 }
 
 /// The look of the pictures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Style {
     /// A photograph; the prompt stays as it is.
     #[default]
@@ -40,6 +55,7 @@ pub enum Style {
     Chibi,
     /// A rendering.
     #[serde(rename = "3d")]
+    #[strum(serialize = "3d")]
     ThreeD,
     /// A Japanese animation.
     Anime,
@@ -47,42 +63,22 @@ pub enum Style {
 
 impl Style {
     /// All that there are.
-    pub const ALL: [Self; 5] = [
-        Self::Realistic,
-        Self::Comic,
-        Self::Chibi,
-        Self::ThreeD,
-        Self::Anime,
-    ];
-
-    const OPTIONS: [(&'static str, Self); 5] = [
-        ("realistic", Self::Realistic),
-        ("comic", Self::Comic),
-        ("chibi", Self::Chibi),
-        ("3d", Self::ThreeD),
-        ("anime", Self::Anime),
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        name_of(self, &Self::OPTIONS)
+        self.into()
     }
 
     /// Reads the field; realistic when absent.
     pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
-        let reading = raw.choice("style", &Self::OPTIONS);
+        let reading = raw.choice("style", &named(Self::ALL));
         findings.accept(reading).unwrap_or_default()
     }
 }
 
-/// The name that `options` has for `value`; every value has one.
-pub(crate) fn name_of<T: Copy + PartialEq>(
-    value: T,
-    options: &[(&'static str, T)],
-) -> &'static str {
-    options
-        .iter()
-        .find(|(_, option)| *option == value)
-        .map_or("", |(name, _)| name)
+/// The values with their names.
+fn named<T: Copy + Into<&'static str>>(values: &[T]) -> Vec<(&'static str, T)> {
+    values.iter().map(|&value| (value.into(), value)).collect()
 }

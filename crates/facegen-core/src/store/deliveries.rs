@@ -1,5 +1,7 @@
 //! The port to webhooks and uploads to buckets.
 
+use strum::IntoStaticStr;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -88,7 +90,8 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
 }
 
 /// What is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum DeliveryKind {
     /// The end of a job, to whom it names.
     Webhook,
@@ -100,10 +103,7 @@ impl DeliveryKind {
     /// Its name in rows, logs, metrics and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-            Self::Upload => "upload",
-        }
+        self.into()
     }
 }
 
