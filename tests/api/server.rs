@@ -21,7 +21,7 @@ use facegen_core::fake::{
 use facegen_core::request::Style;
 use facegen_core::store::Stores;
 use facegen_core::{
-    Current, FaceReader, RequestLimits, UrlJudge, WebhookMessage, WebhookOutcome, WebhookSender,
+    Current, FaceReader, RequestLimits, UrlChecker, WebhookMessage, WebhookOutcome, WebhookSender,
 };
 use facegen_core::{JobId, KeyId, KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
@@ -66,7 +66,7 @@ pub(crate) struct Builder {
     pub(crate) key_limits: KeyLimits,
     pub(crate) keep_pictures: Duration,
     pub(crate) faces: Arc<dyn FaceReader>,
-    pub(crate) urls: Arc<dyn UrlJudge>,
+    pub(crate) urls: Arc<dyn UrlChecker>,
     pub(crate) buckets: FakeBuckets,
 }
 

@@ -60,7 +60,7 @@ async fn every_key_has_its_own_bucket_or_the_operators() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let operators = seaweed.settings(PUBLIC, seaweed.address);
-    let server = Server::open(Some(operators), Networks::everywhere()).await;
+    let server = Server::open(Some(operators), Networks::any()).await;
     let directories = [format!("{PUBLIC}/first"), format!("{PUBLIC}/second")];
     for (key, directory) in directories.iter().enumerate() {
         set(
@@ -94,7 +94,7 @@ async fn a_bucket_that_does_not_work_is_refused_by_what_is_wrong_with_it() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let moto = Moto::start().await;
-    let server = Server::without_bucket(Networks::everywhere()).await;
+    let server = Server::without_bucket(Networks::any()).await;
     let works = details(seaweed.address, seaweed.address, PUBLIC);
     set(&server, 0, &works).await;
 
@@ -147,7 +147,7 @@ async fn a_bucket_that_does_not_work_is_refused_by_what_is_wrong_with_it() {
 async fn an_endpoint_with_a_path_keeps_its_slash() {
     capture_log(LEVELS);
     let plain = Plain::start().await;
-    let server = Server::without_bucket(Networks::everywhere()).await;
+    let server = Server::without_bucket(Networks::any()).await;
     let folder = "/storage/v1/s3/faces/generations";
     let base = format!("http://{}{folder}/", plain.address);
     for slash in ["", "/"] {
@@ -179,7 +179,7 @@ async fn what_fails_after_it_was_set_is_served_from_here_and_arrives_later() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let proxy = Proxy::start(seaweed.address, Way::Open).await;
-    let server = Server::without_bucket(Networks::everywhere()).await;
+    let server = Server::without_bucket(Networks::any()).await;
     set(
         &server,
         0,
@@ -218,7 +218,7 @@ async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
     capture_log(LEVELS);
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
     moto.make_bucket("pictures").await;
-    let server = Server::without_bucket(Networks::everywhere()).await;
+    let server = Server::without_bucket(Networks::any()).await;
     set(
         &server,
         0,
@@ -286,7 +286,7 @@ async fn a_bucket_is_judged_whenever_it_is_used() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let counting = NoAcl::at_first(0, seaweed.address, 400).await;
-    let server = Server::without_bucket(Networks::everywhere()).await;
+    let server = Server::without_bucket(Networks::any()).await;
     let bucket = details(counting.address, seaweed.address, PUBLIC);
     set(&server, 0, &bucket).await;
     let before = counting.asked();

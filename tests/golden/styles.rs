@@ -183,7 +183,10 @@ fn a_style_makes_the_picture_of_its_words_and_realistic_that_of_the_prompt() {
         let styled = picture(&mut backend, &styled);
         let spelled = [("prompt", &*prompt), ("negative_prompt", &*negative)];
         assert_eq!(styled, picture(&mut backend, &spelled), "{name}");
-        assert!(!seen.contains(&styled), "{name} looks like another style");
+        assert!(
+            !seen.contains(&styled),
+            "{name} style_pipelines like another style"
+        );
         seen.push(styled);
     }
     assert_eq!(seen.len(), 5);

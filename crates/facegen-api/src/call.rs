@@ -11,7 +11,7 @@ use facegen_core::Key;
 
 use crate::auth::{authenticate, sent_in_headers};
 use crate::body::{BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body};
-use crate::family::Family;
+use crate::flavor::ApiFlavor;
 use crate::links::{Links, base_url};
 use crate::middleware::in_time;
 use crate::streams::Streams;
@@ -19,7 +19,7 @@ use crate::{ApiConfig, ApiError, ApiSettings, ApiState, Capabilities};
 
 /// What the router holds, from which each request gets what counts at its time.
 #[derive(Clone)]
-pub(crate) struct Live {
+pub(crate) struct RouterState {
     pub(crate) api: ApiState,
     /// The room for bodies.
     pub(crate) bodies: Arc<BodyBudget>,
@@ -31,7 +31,7 @@ pub(crate) struct Live {
 
 /// What a request needs: what the binary gave, what only this crate needs, and
 /// the settings of this moment.
-pub(crate) struct Served {
+pub(crate) struct RequestContext {
     api: ApiState,
     pub(crate) config: ApiConfig,
     pub(crate) capabilities: Capabilities,
@@ -40,7 +40,7 @@ pub(crate) struct Served {
     pub(crate) description: &'static utoipa::openapi::OpenApi,
 }
 
-impl Deref for Served {
+impl Deref for RequestContext {
     type Target = ApiState;
 
     fn deref(&self) -> &ApiState {
@@ -49,21 +49,21 @@ impl Deref for Served {
 }
 
 /// The state as handlers get it.
-pub(crate) type SharedState = Arc<Served>;
+pub(crate) type SharedState = Arc<RequestContext>;
 
-impl FromRef<Live> for SharedState {
-    fn from_ref(live: &Live) -> Self {
+impl FromRef<RouterState> for SharedState {
+    fn from_ref(state: &RouterState) -> Self {
         let ApiSettings {
             config,
             capabilities,
-        } = (*live.api.settings.get()).clone();
-        Self::new(Served {
-            api: live.api.clone(),
+        } = (*state.api.settings.get()).clone();
+        Self::new(RequestContext {
+            api: state.api.clone(),
             config,
             capabilities,
-            bodies: Arc::clone(&live.bodies),
-            streams: Arc::clone(&live.streams),
-            description: live.description,
+            bodies: Arc::clone(&state.bodies),
+            streams: Arc::clone(&state.streams),
+            description: state.description,
         })
     }
 }
@@ -80,22 +80,22 @@ pub(crate) struct ApiCall {
     pub(crate) idempotency_key: Option<HeaderValue>,
     /// What links in the answer begin with.
     pub(crate) base_url: String,
-    /// The family of routes that it came by.
-    pub(crate) family: Family,
+    /// The flavor of routes that it came by.
+    pub(crate) flavor: ApiFlavor,
 }
 
 impl ApiCall {
     /// The addresses for the answer.
     pub(crate) fn links(&self) -> Links<'_> {
-        Links::new(&self.base_url).within(self.family)
+        Links::new(&self.base_url).within(self.flavor)
     }
 }
 
-impl FromRequest<Live> for ApiCall {
+impl FromRequest<RouterState> for ApiCall {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, live: &Live) -> Result<Self, ApiError> {
-        let state = SharedState::from_ref(live);
+    async fn from_request(request: Request, state: &RouterState) -> Result<Self, ApiError> {
+        let state = SharedState::from_ref(state);
         in_time(read_call(request, &state)).await?
     }
 }
@@ -115,7 +115,7 @@ async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, Api
         share,
         idempotency_key: parts.headers.get("idempotency-key").cloned(),
         base_url,
-        family: Family::of(parts.uri.path()),
+        flavor: ApiFlavor::of(parts.uri.path()),
     })
 }
 

@@ -14,7 +14,7 @@
 //! | `body` | bodies as they are sent, read into `RequestBody` |
 //! | `auth` | the key of a request |
 //! | `call` | one call of the documented API: its key, its body, its links |
-//! | `family` | the same calls under several paths |
+//! | `flavor` | the same calls under several paths |
 //! | `handlers` | one file for each kind of route |
 //! | `wire` | the bodies of answers, key by key |
 //! | `links` | the addresses in answers |
@@ -29,7 +29,7 @@ mod auth;
 mod body;
 mod call;
 pub mod error;
-mod family;
+mod flavor;
 mod handlers;
 mod links;
 mod middleware;

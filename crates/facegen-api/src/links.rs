@@ -7,7 +7,7 @@ use facegen_core::{FileKind, FileName};
 use facegen_core::{Job, JobId};
 
 use crate::ApiError;
-use crate::family::Family;
+use crate::flavor::ApiFlavor;
 
 /// Where the server is for its caller: the address that the operator set, else
 /// `http://` and the host that the request names.
@@ -43,7 +43,7 @@ fn is_host(text: &str) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Links<'a> {
     base: &'a str,
-    family: Family,
+    flavor: ApiFlavor,
 }
 
 impl<'a> Links<'a> {
@@ -51,18 +51,18 @@ impl<'a> Links<'a> {
     pub(crate) fn new(base: &'a str) -> Self {
         Self {
             base: base.trim_end_matches('/'),
-            family: Family::FaceGen,
+            flavor: ApiFlavor::FaceGen,
         }
     }
 
-    /// The same for a caller of this family.
-    pub(crate) fn within(self, family: Family) -> Self {
-        Self { family, ..self }
+    /// The same for a caller of this flavor.
+    pub(crate) fn within(self, flavor: ApiFlavor) -> Self {
+        Self { flavor, ..self }
     }
 
     /// Where to ask for a job.
     pub(crate) fn fetch(self, id: JobId) -> String {
-        format!("{}{}", self.base, self.family.fetch(id))
+        format!("{}{}", self.base, self.flavor.fetch(id))
     }
 
     /// Where a file of the server is.

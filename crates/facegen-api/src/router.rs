@@ -7,7 +7,7 @@ use axum::extract::Request;
 use tower::ServiceBuilder;
 
 use crate::body::{BodyBudget, discard_request};
-use crate::call::Live;
+use crate::call::RouterState;
 use crate::middleware;
 use crate::openapi::openapi;
 use crate::routes::{method_not_allowed, routes};
@@ -22,7 +22,7 @@ pub fn router(state: ApiState) -> Router {
         max_event_streams,
         ..
     } = state.settings.get().config;
-    let live = Live {
+    let live = RouterState {
         api: state,
         bodies: Arc::new(BodyBudget::new(body_budget_bytes, max_body_bytes)),
         streams: Arc::new(Streams::new(max_event_streams)),
@@ -35,7 +35,7 @@ pub fn router(state: ApiState) -> Router {
     let routes = middleware::around(routes, &live).with_state(live);
     // Paths are tidied before routing, hence outside of the router.
     let tidied = ServiceBuilder::new()
-        .map_request(middleware::tidy_path)
+        .map_request(middleware::normalize_path)
         .service(routes);
     Router::new().fallback_service(tidied)
 }

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 
 use crate::ApiError;
 use crate::body::discard_request;
-use crate::call::Live;
-use crate::family::Family;
+use crate::call::RouterState;
+use crate::flavor::ApiFlavor;
 use crate::handlers::{
     base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, v1,
 };
@@ -23,7 +23,7 @@ const V6_IMAGES: &str = "/api/v6/images";
 
 /// All routes, with the description that each handler has of itself. Nothing is
 /// added to them in any other way, so that all of them are described.
-pub(crate) fn routes() -> OpenApiRouter<Live> {
+pub(crate) fn routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .merge(make_gen_route())
         .merge(quick_routes())
@@ -31,11 +31,11 @@ pub(crate) fn routes() -> OpenApiRouter<Live> {
 
 /// The request for pictures. It limits its time itself, because it may wait for
 /// pictures, and must not be cut off once its job is taken in.
-fn make_gen_route() -> OpenApiRouter<Live> {
+fn make_gen_route() -> OpenApiRouter<RouterState> {
     let mut routes = OpenApiRouter::new();
-    for family in Family::ALL {
-        for name in family.generations() {
-            let path = format!("{}/{name}", family.base());
+    for flavor in ApiFlavor::ALL {
+        for name in flavor.generations() {
+            let path = format!("{}/{name}", flavor.base());
             routes = routes.routes(at(&path, routes!(make_gen::make_gen)));
         }
     }
@@ -43,7 +43,7 @@ fn make_gen_route() -> OpenApiRouter<Live> {
 }
 
 /// Everything that can be given up at any moment.
-fn quick_routes() -> OpenApiRouter<Live> {
+fn quick_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .merge(fetch_routes())
         .merge(control_routes())
@@ -56,10 +56,14 @@ fn quick_routes() -> OpenApiRouter<Live> {
 }
 
 /// The question after pictures, in all its documented forms.
-fn fetch_routes() -> OpenApiRouter<Live> {
+fn fetch_routes() -> OpenApiRouter<RouterState> {
     let by_body = || routes!(fetch::by_body);
     let mut routes = OpenApiRouter::new().routes(at("/api/v1/enterprise/fetch", by_body()));
-    for base in Family::ALL.map(Family::base).into_iter().chain([V6_IMAGES]) {
+    for base in ApiFlavor::ALL
+        .map(ApiFlavor::base)
+        .into_iter()
+        .chain([V6_IMAGES])
+    {
         let by_path = routes!(fetch::by_path);
         routes = routes
             .routes(at(&format!("{base}/fetch"), by_body()))
@@ -69,13 +73,13 @@ fn fetch_routes() -> OpenApiRouter<Live> {
 }
 
 /// What callers tell a server of their own.
-fn control_routes() -> OpenApiRouter<Live> {
+fn control_routes() -> OpenApiRouter<RouterState> {
     let mut routes = OpenApiRouter::new();
-    for family in Family::ALL
+    for flavor in ApiFlavor::ALL
         .into_iter()
-        .filter(|family| family.has_control())
+        .filter(|flavor| flavor.has_control())
     {
-        let within = |name, route| at(&format!("{}/{name}", family.base()), route);
+        let within = |name, route| at(&format!("{}/{name}", flavor.base()), route);
         routes = routes
             .routes(within("clear_cache", routes!(control::clear_cache)))
             .routes(within("clear_queue", routes!(control::clear_queue)))
@@ -89,7 +93,7 @@ fn control_routes() -> OpenApiRouter<Live> {
 }
 
 /// The bucket that a key describes for its pictures.
-fn bucket_routes() -> OpenApiRouter<Live> {
+fn bucket_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/api/v1/enterprise/update_s3", routes!(buckets::update)))
         .routes(at(
@@ -100,8 +104,8 @@ fn bucket_routes() -> OpenApiRouter<Live> {
 }
 
 /// Pictures that are sent to get a link.
-fn upload_routes() -> OpenApiRouter<Live> {
-    let of_image_editing = format!("{}/base64_to_url", Family::V6.base());
+fn upload_routes() -> OpenApiRouter<RouterState> {
+    let of_image_editing = format!("{}/base64_to_url", ApiFlavor::V6.base());
     OpenApiRouter::new()
         .routes(at(
             "/api/v6/base64_to_url",
@@ -111,7 +115,7 @@ fn upload_routes() -> OpenApiRouter<Live> {
 }
 
 /// Pictures, for pages of any origin: who knows the name may see them.
-fn file_routes() -> OpenApiRouter<Live> {
+fn file_routes() -> OpenApiRouter<RouterState> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
@@ -122,7 +126,7 @@ fn file_routes() -> OpenApiRouter<Live> {
 }
 
 /// What operators and their machines ask for.
-fn operations_routes() -> OpenApiRouter<Live> {
+fn operations_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/", routes!(operations::index)))
         .routes(at("/page.css", routes!(page::style)))
@@ -136,7 +140,7 @@ fn operations_routes() -> OpenApiRouter<Live> {
 }
 
 /// What is ours beyond the documented API.
-fn v1_routes() -> OpenApiRouter<Live> {
+fn v1_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/v1/jobs", routes!(v1::jobs::list)))
         .routes(at(
@@ -156,8 +160,8 @@ fn v1_routes() -> OpenApiRouter<Live> {
 /// several.
 fn at(
     path: &str,
-    (schemas, mut paths, methods): UtoipaMethodRouter<Live>,
-) -> UtoipaMethodRouter<Live> {
+    (schemas, mut paths, methods): UtoipaMethodRouter<RouterState>,
+) -> UtoipaMethodRouter<RouterState> {
     let items = mem::take(&mut paths.paths).into_values();
     // Handlers of one path are one item already: all say that theirs is "".
     paths.paths = items.map(|item| (path.to_owned(), item)).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::request::{RequestLimits, Style};
-use facegen_core::{Clock, Control, Current, UrlJudge};
+use facegen_core::{Clock, Control, Current, UrlChecker};
 use facegen_jobs::JobService;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +24,7 @@ pub struct ApiState {
     /// Restarts and updates the server.
     pub control: Arc<dyn Control>,
     /// Judges the URLs that callers name.
-    pub urls: Arc<dyn UrlJudge>,
+    pub urls: Arc<dyn UrlChecker>,
     /// The time of day, for pictures that have expired.
     pub clock: Arc<dyn Clock>,
 }

@@ -49,8 +49,8 @@ impl<T: FaceReader> FaceReader for Current<T> {
         self.get().decode(image)
     }
 
-    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
-        self.get().decode_own(image)
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+        self.get().decode_stored(image)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::redact::SafeUrl;
 
 /// Tells from its text whether a URL that a caller names may be opened.
-pub trait UrlJudge: fmt::Debug + Send + Sync {
+pub trait UrlChecker: fmt::Debug + Send + Sync {
     /// Judges the text alone: no name is resolved.
     ///
     /// # Errors

@@ -18,7 +18,7 @@
 //! | [`key`], [`key_limits`] | [`Key`], to whom rows belong, and [`KeyLimits`], how much it may ask for |
 //! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
 //! | [`store`] | the ports to what is kept in a database |
-//! | [`judge`] | [`UrlJudge`], the port that judges URLs |
+//! | [`judge`] | [`UrlChecker`], the port that judges URLs |
 //! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
 //! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
@@ -73,7 +73,7 @@ pub use face::{FaceError, FaceReader, FaceSource};
 pub use facegen_image::{Photograph, Provenance, RgbImage};
 pub use idempotency::Idempotency;
 pub use job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
-pub use judge::UrlJudge;
+pub use judge::UrlChecker;
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use preset::{Preset, PresetError};

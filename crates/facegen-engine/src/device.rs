@@ -126,7 +126,7 @@ impl DeviceChoice {
             .unwrap_or(Device::Cpu);
         let compiled_in = cfg!(feature = "cuda") || cfg!(feature = "metal");
         if device.is_cpu() && compiled_in {
-            tracing::warn!("no gpu can be used: falling back to the cpu");
+            tracing::warn!("no gpu available, falling back to cpu");
         }
         device
     }

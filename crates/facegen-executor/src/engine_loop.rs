@@ -153,7 +153,7 @@ impl EngineLoop {
     /// device computes behind our back, so what fails now may be the step of a
     /// job that is in: unless there is none, each has to prove itself alone.
     fn lose_device(&mut self, mut job: Job, error: BackendError) {
-        tracing::error!(%error, "the device is lost");
+        tracing::error!(%error, "device lost");
         if self.admitted.is_empty() {
             job.end(Err(error));
         } else {
@@ -176,7 +176,7 @@ impl EngineLoop {
                     lost = self.report(event).or(lost);
                 }
                 if let Some(error) = lost {
-                    tracing::error!(%error, "the device is lost");
+                    tracing::error!(%error, "device lost");
                     self.blame_admitted(error);
                     self.rebuild();
                 } else if active == 0 {
@@ -190,7 +190,7 @@ impl EngineLoop {
         }
     }
 
-    /// Passes an event on, unless it says that the device is lost: whose fault
+    /// Passes an event on, unless it says that device lost: whose fault
     /// that is has to be found first.
     fn report(&mut self, event: SlotEvent) -> Option<BackendError> {
         match event {
@@ -255,17 +255,17 @@ impl EngineLoop {
         // The old one has to go first: a device may not hold two.
         let broken = mem::replace(&mut self.backend, Box::new(StoppedBackend));
         if catch_unwind(AssertUnwindSafe(|| drop(broken))).is_err() {
-            tracing::error!("the broken engine panicked again while it was dropped");
+            tracing::error!("engine panicked again while it was dropped");
         }
         for attempt in 1..=RELOAD_ATTEMPTS {
             match load_guarded(&mut self.loader) {
                 Ok(backend) => {
-                    tracing::info!("the engine is rebuilt");
+                    tracing::info!("engine rebuilt");
                     self.backend = backend;
                     self.status.set_ready(true);
                     return;
                 }
-                Err(error) => tracing::error!(attempt, error, "cannot rebuild the engine"),
+                Err(error) => tracing::error!(attempt, error, "failed to rebuild engine"),
             }
         }
         self.status.set_gone();
@@ -288,7 +288,7 @@ impl EngineLoop {
         self.status.watchdog.end();
         result.map_err(|_| {
             // Without its text, which may quote a prompt.
-            tracing::error!("the engine panicked");
+            tracing::error!("engine panicked");
             Panicked
         })
     }

@@ -221,7 +221,7 @@ impl Drop for EngineHandle {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the engine thread panicked");
+            tracing::error!("engine thread panicked");
         }
     }
 }

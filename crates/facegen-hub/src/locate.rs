@@ -109,7 +109,7 @@ impl Search<'_> {
         match self.lock.presence(&self.store, &wanted.file, expected) {
             Presence::Verified(path) => Ok(path),
             Presence::Touched(path) => {
-                tracing::info!(file = %wanted.file, "the file changed on disk and is verified");
+                tracing::info!(file = %wanted.file, "file changed on disk, verifying it");
                 self.lock.verify(&wanted.file, &path)?;
                 self.has_read = true;
                 Ok(path)
@@ -132,7 +132,7 @@ impl Search<'_> {
         if self.has_read
             && let Err(error) = write()
         {
-            tracing::warn!(%error, "verified files cannot be remembered");
+            tracing::warn!(%error, "failed to write the lock file of models");
         }
     }
 }

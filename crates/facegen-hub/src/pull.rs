@@ -124,7 +124,7 @@ impl Run<'_> {
                 match verified {
                     Ok(()) => Ok(true),
                     Err(HubError::Damaged { .. }) => {
-                        tracing::warn!(file = name, "the file is damaged and is fetched again");
+                        tracing::warn!(file = name, "file is damaged, fetching it again");
                         Ok(false)
                     }
                     Err(error) => Err(error),

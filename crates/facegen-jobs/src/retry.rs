@@ -24,7 +24,7 @@ where
     loop {
         match call().await {
             Err(error) if Instant::now() + pause < until => {
-                tracing::warn!(%error, "cannot {what}, trying again");
+                tracing::warn!(%error, "failed to {what}, will be retried");
                 sleep(pause).await;
                 pause = LONGEST_PAUSE.min(pause * 2);
             }

@@ -36,7 +36,7 @@ pub struct Running {
     /// How long the engine may take to end.
     pub(crate) engine_patience: Duration,
     /// No delivery is claimed any more.
-    last_mail: CancellationToken,
+    stop_claiming: CancellationToken,
     /// What is in hand goes back.
     hand_back: CancellationToken,
     _stop: [DropGuard; 3],
@@ -55,17 +55,18 @@ impl JobService {
 impl Running {
     /// Starts all of them.
     pub(crate) fn start(context: Arc<WorkContext>, delivery: &Arc<DeliveryContext>) -> Self {
-        let [hand_back, engine_gone, last_mail]: [CancellationToken; 3] = Default::default();
+        let [hand_back, engine_gone, stop_claiming]: [CancellationToken; 3] = Default::default();
         let worker = Worker::new(Arc::clone(&context), hand_back.clone(), engine_gone.clone());
         let deliveries = |kind, hand_back: &CancellationToken| {
-            let (last_mail, hand_back) = (last_mail.clone(), hand_back.clone());
-            Deliveries::new(Arc::clone(delivery), kind, last_mail, hand_back)
+            let (stop_claiming, hand_back) = (stop_claiming.clone(), hand_back.clone());
+            Deliveries::new(Arc::clone(delivery), kind, stop_claiming, hand_back)
         };
         let webhooks = deliveries(DeliveryKind::Webhook, &hand_back);
         // Nobody waits for an upload, and a bucket may be slow to fail.
-        let uploads = deliveries(DeliveryKind::Upload, &last_mail);
+        let uploads = deliveries(DeliveryKind::Upload, &stop_claiming);
         let janitor = Janitor::new(Arc::clone(&context.storage), hand_back.clone());
-        let stop = [&context.execution.draining, &last_mail, &hand_back].map(|token| token.clone());
+        let stop =
+            [&context.execution.draining, &stop_claiming, &hand_back].map(|token| token.clone());
         Self {
             worker: tokio::spawn(worker.run()),
             webhooks: tokio::spawn(webhooks.run()),
@@ -78,7 +79,7 @@ impl Running {
             context,
             engine_gone,
             engine_patience: ENGINE_PATIENCE,
-            last_mail,
+            stop_claiming,
             hand_back,
             _stop: stop.map(CancellationToken::drop_guard),
         }
@@ -137,7 +138,7 @@ impl Running {
         self.context.execution.draining.cancel();
         let hand_back = &self.hand_back;
         end_by(deadline, &mut self.worker, hand_back).await;
-        self.last_mail.cancel();
+        self.stop_claiming.cancel();
         end_by(deadline, &mut self.webhooks, hand_back).await;
         end_by(deadline, &mut self.uploads, hand_back).await;
         hand_back.cancel();
@@ -149,7 +150,7 @@ impl Running {
         let patience = self.engine_patience;
         let ended = timeout(patience, engines.end(patience)).await;
         if !matches!(ended, Ok(Ok(()))) {
-            tracing::warn!(?patience, "an engine does not end, it is left to itself");
+            tracing::warn!(?patience, "engine did not stop in time, abandoned");
         }
         let _dropped = drop_engines(Some(engines));
     }
@@ -167,7 +168,7 @@ fn drop_engines(engine: Option<Arc<dyn Engines>>) -> impl Future<Output = ()> {
     };
     let thread = Builder::new().name("engine-end".into()).spawn(end_it);
     if let Err(error) = thread {
-        tracing::error!(%error, "cannot start the thread that ends the engine");
+        tracing::error!(%error, "failed to start the thread that stops the engine");
     }
     async move {
         // An error says that the thread is gone, so the engine is as well.
@@ -181,7 +182,7 @@ async fn end_by(deadline: Instant, task: &mut JoinHandle<()>, hand_back: &Cancel
     let ended = match timeout_at(deadline, &mut *task).await {
         Ok(ended) => ended,
         Err(_) => {
-            tracing::info!("the grace is over, what is under way waits for the next start");
+            tracing::info!("shutdown grace period elapsed, requeueing running work");
             hand_back.cancel();
             task.await
         }
@@ -193,7 +194,7 @@ fn log_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(
             reason = broken_task::reason(&error),
-            "a task of the jobs broke down"
+            "background task panicked"
         );
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn watch(storage: Arc<Storage>, stop: CancellationToken) {
 async fn pictures_fault(storage: &Storage, is_known: bool) -> Option<StoreFault> {
     let error = storage.images.check().await.err()?;
     if !is_known {
-        tracing::warn!(%error, "no picture can be kept");
+        tracing::warn!(%error, "image directory is not writable");
     }
     Some(StoreFault::Pictures)
 }

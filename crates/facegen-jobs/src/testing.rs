@@ -216,7 +216,7 @@ pub(crate) async fn end_of(service: &JobService, id: JobId) -> Job {
 
 impl JobService {
     /// Wakes the deliveries, as a clock that moved does not.
-    pub(crate) fn look_for_mail(&self) {
+    pub(crate) fn wake_deliveries(&self) {
         for kind in [DeliveryKind::Webhook, DeliveryKind::Upload] {
             self.context.storage.publish(Event::DeliveryDue(kind));
         }

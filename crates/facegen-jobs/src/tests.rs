@@ -150,7 +150,7 @@ async fn run() -> Vec<String> {
     world.store().await.set_read_only(true).await;
     let shutdown = tokio::spawn(running.shutdown(Duration::ZERO));
     Log::get()
-        .holds("cannot give a job back, trying again")
+        .holds("failed to requeue job, will be retried")
         .await;
     world.store().await.set_read_only(false).await;
     world.control.open();
@@ -172,14 +172,14 @@ fn no_line_of_the_log_holds_a_secret() {
     let text = log.text();
     for expected in [
         "a detail for the log",
-        "the task of a job broke down",
-        "the engine panicked",
-        "a job failed",
-        "the job has succeeded",
-        "a delivery is tried again later",
-        "a delivery is given up",
-        "cannot give a job back, trying again",
-        "a job waits again",
+        "job task panicked",
+        "engine panicked",
+        "job failed",
+        "job succeeded",
+        "delivery failed, will be retried",
+        "delivery failed, no attempts left",
+        "failed to requeue job, will be retried",
+        "job requeued",
         "the worker of a job died",
         "a job is given up",
     ] {

@@ -88,7 +88,7 @@ impl FaceReader for Faces {
         read(image, &self.limits)
     }
 
-    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         let limits = ImageLimits {
             max_bytes: usize::MAX,
             ..self.limits
@@ -148,7 +148,7 @@ mod tests {
         for (limits, foreign, own) in [(short, false, true), (small, false, false)] {
             let faces = Faces::new(guard.clone(), limits, Duration::from_secs(10));
             assert_eq!(faces.decode(&image).is_ok(), foreign);
-            assert_eq!(faces.decode_own(&image).is_ok(), own);
+            assert_eq!(faces.decode_stored(&image).is_ok(), own);
         }
     }
 

@@ -13,7 +13,7 @@ use crate::letterbox::fitted_size;
 
 /// One way of showing a photograph to the detector.
 #[derive(Debug, Clone, Copy)]
-enum Rung {
+enum Attempt {
     /// The photograph as it is, its longer side brought to this many pixels.
     Size(usize),
     /// The photograph with black around it, at the usual size.
@@ -21,13 +21,13 @@ enum Rung {
 }
 
 /// What follows the reference's own look, the photograph as it is at the usual size.
-const RUNGS: [Rung; 6] = [
-    Rung::Padded,
-    Rung::Size(512),
-    Rung::Size(448),
-    Rung::Size(384),
-    Rung::Size(320),
-    Rung::Size(128),
+const RUNGS: [Attempt; 6] = [
+    Attempt::Padded,
+    Attempt::Size(512),
+    Attempt::Size(448),
+    Attempt::Size(384),
+    Attempt::Size(320),
+    Attempt::Size(128),
 ];
 
 /// A quarter of the width to the left and to the right, a quarter of the height
@@ -41,11 +41,11 @@ const PADDING_DIVISOR: usize = 4;
 /// the others only faces with at least [`FaceDetector::retry_score`] count, since
 /// every further look is one more occasion to see a face where there is none.
 #[derive(Debug)]
-pub struct DetectionLadder {
+pub struct RetryingDetector {
     detector: Box<dyn FaceDetector>,
 }
 
-impl DetectionLadder {
+impl RetryingDetector {
     /// Lets `detector` try again.
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>) -> Self {
@@ -58,11 +58,11 @@ impl DetectionLadder {
         faces
     }
 
-    fn detect_on(&self, rung: Rung, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+    fn detect_on(&self, rung: Attempt, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
         match rung {
-            Rung::Size(size) => self.detector.detect_at(photo, size),
-            Rung::Padded => {
-                let room = Room::around(photo);
+            Attempt::Size(size) => self.detector.detect_at(photo, size),
+            Attempt::Padded => {
+                let room = Padded::around(photo);
                 let mut faces = self.detector.detect(&room.picture)?;
                 for face in &mut faces {
                     *face = room.to_photo(face);
@@ -73,7 +73,7 @@ impl DetectionLadder {
     }
 }
 
-impl FaceDetector for DetectionLadder {
+impl FaceDetector for RetryingDetector {
     /// One size asks for one look.
     fn detect_at(&self, photo: &RgbImage, size: usize) -> Result<Vec<Face>, VisionError> {
         self.detector.detect_at(photo, size)
@@ -97,7 +97,7 @@ impl FaceDetector for DetectionLadder {
 }
 
 /// A photograph with black around it, and the way back.
-struct Room {
+struct Padded {
     picture: RgbImage,
     /// To the left of the photograph and above it, in pixels of the picture.
     padding: [usize; 2],
@@ -105,7 +105,7 @@ struct Room {
     scale: [f32; 2],
 }
 
-impl Room {
+impl Padded {
     /// A photograph larger than the detector's canvas is brought to its size
     /// first, so that the room around it takes no more memory than that.
     fn around(photo: &RgbImage) -> Self {

@@ -8,7 +8,7 @@
 //! | [`choice`] | which of several faces is meant |
 //! | [`detector`] | [`load_detector`], whichever of the two the file holds |
 //! | [`scrfd`], [`yunet`] | [`ScrfdDetector`] and [`YuNetDetector`] |
-//! | [`ladder`] | [`DetectionLadder`], for faces that fill the photograph |
+//! | [`ladder`] | [`RetryingDetector`], for faces that fill the photograph |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
 //! | [`square_crop()`] | the crop for adapters that know no recogniser |
@@ -54,7 +54,7 @@ pub use embedder::OnnxEmbedder;
 pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
-pub use ladder::DetectionLadder;
+pub use ladder::RetryingDetector;
 pub use safety::{SafetyChecker, SafetyCheckerConfig, redact};
 pub use scrfd::ScrfdDetector;
 pub use square_crop::square_crop;

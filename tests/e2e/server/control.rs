@@ -75,12 +75,12 @@ fn a_restarted_server_makes_what_waited() -> Result<()> {
     assert_eq!(readiness(&server)?["status"], "loading");
     let details = tell(&server, "system_details")?.1;
     assert_eq!(details["model_count"], 0);
-    server.wait_for("the models are loaded again")?;
+    server.wait_for("models reloaded")?;
     assert_eq!(readiness(&server)?["status"], "ready");
     for job in jobs {
         assert_eq!(server.client.result(job)?["status"], "success");
     }
-    assert_eq!(server.count("loading the models again"), 1);
+    assert_eq!(server.count("reloading models"), 1);
     Ok(())
 }
 
@@ -172,11 +172,11 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
         assert!(!refused.1.to_string().contains(culprit), "{}", refused.1);
     }
     assert_eq!(readiness(&server)?["status"], "ready");
-    assert_eq!(server.count("loading the models again"), 0);
+    assert_eq!(server.count("reloading models"), 0);
 
     fs::write(&file, "[models]\naccept = [\"something\"]")?;
     assert_eq!(tell(&server, "update")?, (200, updated));
-    server.wait_for("the models are loaded again")?;
+    server.wait_for("models reloaded")?;
     let line = server.wait_for("licences that no preset has")?;
     assert!(line.contains("something"), "{line}");
     assert_eq!(server.client.fetch(77)?.0, 404);

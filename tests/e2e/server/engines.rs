@@ -77,7 +77,7 @@ fn an_engine_that_hangs_leaves_the_other_at_work() -> Result<()> {
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu#2");
     let server = site.start()?;
     let ids = submit(&server, 0..4)?;
-    server.wait_for("engine hangs, given up")?;
+    server.wait_for("engine timed out, abandoned")?;
     let (_, engines) = results(&server, &ids)?;
     assert_eq!(engines, BTreeMap::from([("cpu".to_owned(), 4)]));
     assert_eq!(server.client.get("/readyz")?.0, 200);
@@ -95,7 +95,7 @@ fn a_restart_loads_each_engine_again() -> Result<()> {
     let key = json!({"key": super::process::API_KEY});
     let (status, answer) = server.client.post(restart, &key)?;
     assert_eq!(status, 200, "{answer}");
-    server.wait_for("the models are loaded again")?;
+    server.wait_for("models reloaded")?;
     let (_, engines) = results(&server, &submit(&server, 0..6)?)?;
     assert_eq!(engines.len(), 2, "{engines:?}");
     Ok(())

@@ -51,11 +51,11 @@ fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
     assert_eq!(server.client.fetch(77)?.0, 404);
     fs::write(&file, "[server]\nlegacy_http_200 = true")?;
     server.send("HUP")?;
-    server.wait_for("the server goes by its config as it is now")?;
+    server.wait_for("config reloaded")?;
     assert_eq!(server.client.fetch(77)?.0, 200);
     fs::write(&file, "[queue]\nlimit = 0")?;
     server.send("HUP")?;
-    server.wait_for("the config cannot be used, nothing has changed")?;
+    server.wait_for("failed to reload config, keeping the old one")?;
     assert_eq!(server.client.make(&request())?.1["status"], "success");
     assert!(server.terminate()?.success());
     Ok(())

@@ -13,7 +13,7 @@ use url::Host;
 static GUARD: LazyLock<Guard> = LazyLock::new(|| Guard::new(Networks::default()).unwrap());
 
 fuzz_target!(|text: &str| {
-    let Ok(url) = GUARD.judge(&SafeUrl::from(text)) else {
+    let Ok(url) = GUARD.check_url(&SafeUrl::from(text)) else {
         return;
     };
     assert!(matches!(url.scheme(), "http" | "https"));
@@ -27,5 +27,5 @@ fuzz_target!(|text: &str| {
             return;
         }
     };
-    assert!(Networks::default().permit(address), "{address}");
+    assert!(Networks::default().allows(address), "{address}");
 });

@@ -1,5 +1,5 @@
 use facegen_image::RgbImage;
-use facegen_vision::{DetectionLadder, Face, FaceDetector, Landmarks};
+use facegen_vision::{Face, FaceDetector, Landmarks, RetryingDetector};
 
 use super::{cut, photograph, yunet};
 
@@ -52,8 +52,8 @@ fn the_ladder_sees_nobody_where_nobody_is() {
     }
 }
 
-fn ladder() -> DetectionLadder {
-    DetectionLadder::new(Box::new(yunet()))
+fn ladder() -> RetryingDetector {
+    RetryingDetector::new(Box::new(yunet()))
 }
 
 /// Left, top, width and height of the middle of a face.

@@ -34,7 +34,7 @@ const ROOM_TIME: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_secs(2);
 
 /// How often a body that waits for room looks for one that has become stale.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whose body it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,7 +184,7 @@ impl BodyShare {
     ///
     /// # Errors
     /// Others hold the room and keep it, or the body has to give way to them.
-    pub(super) async fn cover(&self, length: usize) -> Result<(), ApiError> {
+    pub(super) async fn reserve(&self, length: usize) -> Result<(), ApiError> {
         let bytes = pieces_for(length);
         let until = Instant::now() + ROOM_TIME;
         loop {
@@ -195,7 +195,7 @@ impl BodyShare {
                 return Ok(());
             }
             tokio::select! {
-                _ = timeout(LOOK_EVERY, freed) => {}
+                _ = timeout(POLL_INTERVAL, freed) => {}
                 () = self.cut.cancelled() => return Err(ApiError::NoRoom),
             }
             if Instant::now() >= until {
@@ -241,7 +241,7 @@ impl BodyShare {
     ///
     /// # Errors
     /// `work` panicked.
-    pub(crate) async fn held_by<T: Send + 'static>(
+    pub(crate) async fn hold_during<T: Send + 'static>(
         self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -294,7 +294,7 @@ mod tests {
         for _ in 0..count {
             let share = budget.share(holder);
             // Byte by byte as it were: each half adds to what is held.
-            share.cover(FREE_BYTES).await.unwrap();
+            share.reserve(FREE_BYTES).await.unwrap();
             if budget.lock().take(share.number, PIECE_BYTES)
                 && budget.lock().take(share.number, 2 * PIECE_BYTES)
             {
@@ -331,14 +331,14 @@ mod tests {
     async fn without_room_only_the_first_bytes_are_taken() {
         let budget = Arc::new(BodyBudget::new(0, BODY));
         let first = budget.share(Holder::Stranger);
-        first.cover(BODY).await.unwrap();
+        first.reserve(BODY).await.unwrap();
         first.arrived();
         let second = budget.share(Holder::Stranger);
-        second.cover(FREE_BYTES).await.unwrap();
-        let error = second.cover(FREE_BYTES + 1).await.unwrap_err();
+        second.reserve(FREE_BYTES).await.unwrap();
+        let error = second.reserve(FREE_BYTES + 1).await.unwrap_err();
         assert!(matches!(error, ApiError::NoRoom));
         drop(first);
-        second.cover(FREE_BYTES + 1).await.unwrap();
+        second.reserve(FREE_BYTES + 1).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -347,10 +347,10 @@ mod tests {
         let stopped = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
         advance(STALE).await;
         let coming = budget.share(Holder::Stranger);
-        coming.cover(BODY - PIECE_BYTES).await.unwrap();
+        coming.reserve(BODY - PIECE_BYTES).await.unwrap();
         let next = budget.share(Holder::Stranger);
         let waiting = tokio::spawn(async move {
-            next.cover(BODY).await.unwrap();
+            next.reserve(BODY).await.unwrap();
             next
         });
         stopped.cut.cancelled().await;
@@ -360,7 +360,7 @@ mod tests {
         assert!(matches!(cut.await, Err(ApiError::NoRoom)));
         drop(stopped);
         let next = waiting.await.unwrap();
-        coming.cover(BODY).await.unwrap();
+        coming.reserve(BODY).await.unwrap();
         drop(next);
     }
 
@@ -371,7 +371,7 @@ mod tests {
         arrived.arrived();
         advance(10 * STALE).await;
         let next = budget.share(Holder::Stranger);
-        assert!(next.cover(BODY).await.is_err());
+        assert!(next.reserve(BODY).await.is_err());
         assert!(!arrived.cut.is_cancelled());
     }
 
@@ -388,9 +388,9 @@ mod tests {
         let keys = || own.iter().chain(&others);
         assert!(keys().all(|share| !share.cut.is_cancelled()));
         drop(stranger);
-        next.cover(BODY).await.unwrap();
+        next.reserve(BODY).await.unwrap();
         let late = budget.share(Holder::Stranger);
-        assert!(late.cover(BODY).await.is_err());
+        assert!(late.reserve(BODY).await.is_err());
         assert!(keys().all(|share| !share.cut.is_cancelled()));
     }
 
@@ -398,11 +398,11 @@ mod tests {
     async fn a_budget_grows_and_does_not_shrink() {
         let budget = Arc::new(BodyBudget::new(2 * PIECE_BYTES, 0));
         let share = budget.share(KEY);
-        assert!(share.cover(BODY).await.is_err());
+        assert!(share.reserve(BODY).await.is_err());
         for (bytes, room) in [(3, 3), (3, 3), (1, 3), (4, 4)] {
             budget.grow(bytes * PIECE_BYTES, 0);
             assert_eq!(budget.lock().bytes, room * PIECE_BYTES);
         }
-        share.cover(BODY).await.unwrap();
+        share.reserve(BODY).await.unwrap();
     }
 }

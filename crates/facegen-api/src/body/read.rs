@@ -103,7 +103,7 @@ impl BodyReader {
         let mut data = mem::take(&mut self.behind);
         while !data.is_empty() {
             let asked = Instant::now();
-            share.cover(self.bytes.len() + data.len()).await?;
+            share.reserve(self.bytes.len() + data.len()).await?;
             self.pace.waited(asked.elapsed());
             self.bytes.extend_from_slice(&data);
             data = self.next().await?.unwrap_or_default();

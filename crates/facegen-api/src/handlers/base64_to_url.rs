@@ -71,7 +71,7 @@ async fn keep(
     let upload = Upload { key: key.id, image };
     let jobs = state.jobs.clone();
     let uploaded = share
-        .held_by(async move { jobs.upload(upload).await })
+        .hold_during(async move { jobs.upload(upload).await })
         .await?;
     let uploaded = uploaded.map_err(|error| of_field(error, field))?;
     let links = Links::new(&base_url);

@@ -45,7 +45,7 @@ pub(crate) async fn clear_queue(
         KeyRole::Plain => Some(call.key.id),
     };
     let jobs = state.jobs.clear_queue(whose).await?;
-    tracing::info!(jobs, all_keys = whose.is_none(), "the queue is cleared");
+    tracing::info!(jobs, all_keys = whose.is_none(), "queue cleared");
     Ok(Json(Done::new("Queue cleared")).into_response())
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn index() -> Redirect {
 pub(crate) async fn file(path: Result<Path<String>, PathRejection>) -> Result<Response, ApiError> {
     let Path(name) = path.map_err(|_| ApiError::UnknownFile)?;
     let found = serve(&name, Arc::clone(&CONFIG)).map_err(|error| {
-        warn!(%error, "a file of the description cannot be read");
+        warn!(%error, "failed to read a file of the openapi pages");
         ApiError::UnknownFile
     })?;
     let found = found.ok_or(ApiError::UnknownFile)?;

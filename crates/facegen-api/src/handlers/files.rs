@@ -88,7 +88,7 @@ fn stream(
         match pieces.next().await {
             Ok(piece) => Some((Ok(piece?), Some(pieces))),
             Err(error) => {
-                warn!(%error, "a picture in a bucket cannot be read to its end");
+                warn!(%error, "failed to read an image from the bucket");
                 Some((Err(error), None))
             }
         }

@@ -7,13 +7,13 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use facegen_core::Job;
-use facegen_core::face::own_file;
+use facegen_core::face::local_file_name;
 use facegen_core::idempotency::{Idempotency, MAX_NAME_BYTES};
 use facegen_core::redact::{SafeUrl, Secret};
-use facegen_core::request::{OpenSides, Style, UnseededRequest};
+use facegen_core::request::{AutoSize, Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
-    UrlJudge,
+    UrlChecker,
 };
 use facegen_jobs::Submission;
 use tracing::{Span, warn};
@@ -56,7 +56,7 @@ pub(crate) async fn make_gen(
         share,
         idempotency_key,
         base_url,
-        family,
+        flavor,
     } = call;
     state.jobs.count_request(&key).await?;
     let name = idempotency_key.as_ref().map(read_name).transpose()?;
@@ -68,8 +68,8 @@ pub(crate) async fn make_gen(
         base_url: base_url.clone(),
     };
     let parsing = off_the_runtime(move || {
-        let open_sides = family.open_sides(&body.generation);
-        let parsed = intake.parse(body, open_sides, name.as_deref());
+        let auto_size = flavor.auto_size(&body.generation);
+        let parsed = intake.parse(body, auto_size, name.as_deref());
         (parsed, share)
     });
     let (parsed, share) = in_time(parsing).await??;
@@ -82,7 +82,7 @@ pub(crate) async fn make_gen(
         once,
     };
     let jobs = state.jobs.clone();
-    let submitted = share.held_by(async move { jobs.submit(submission).await });
+    let submitted = share.hold_during(async move { jobs.submit(submission).await });
     let job = submitted.await??;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
@@ -90,7 +90,7 @@ pub(crate) async fn make_gen(
     if let Some(gone) = ApiError::of_gone(&job, state.clock.now()) {
         return Err(gone);
     }
-    let links = Links::new(&base_url).within(family);
+    let links = Links::new(&base_url).within(flavor);
     Ok(answer(&state, &job, links).await)
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn make_gen(
 struct Intake {
     capabilities: Capabilities,
     max_face_bytes: usize,
-    urls: Arc<dyn UrlJudge>,
+    urls: Arc<dyn UrlChecker>,
     /// What links to this server's own files begin with.
     base_url: String,
 }
@@ -108,7 +108,7 @@ impl Intake {
     fn parse(
         &self,
         body: RequestBody,
-        open_sides: OpenSides,
+        auto_size: AutoSize,
         name: Option<&str>,
     ) -> Result<(GenerationRequest, FaceSource, Option<Idempotency>), RequestError> {
         let RequestBody {
@@ -136,7 +136,7 @@ impl Intake {
         note(&mut errors, webhook);
         match (request, face) {
             (Ok(request), Some(face)) if errors.is_empty() => {
-                let request = request.with_open_sides(open_sides);
+                let request = request.with_auto_size(auto_size);
                 let once = name.map(|name| once(name, request.clone(), &face));
                 Ok((request.resolve_seed(random_seed), face, once))
             }
@@ -151,7 +151,7 @@ impl Intake {
         };
         let face = FaceSource::parse(text.expose(), self.max_face_bytes)?;
         if let FaceSource::Url(url) = &face
-            && own_file(url, &self.base_url).is_none()
+            && local_file_name(url, &self.base_url).is_none()
         {
             self.judge("face_image", url)?;
         }
@@ -236,7 +236,7 @@ async fn wait_if_short(state: &SharedState, job: Job) -> Job {
         Ok(job) => job,
         Err(error) => {
             // The job is accepted: an error would only make the caller send it again.
-            warn!(error = %error, "waiting for a job failed");
+            warn!(error = %error, "failed to wait for job");
             job
         }
     }
@@ -262,7 +262,7 @@ async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
 async fn estimate(state: &SharedState, job: &Job) -> Duration {
     let estimate = state.jobs.estimate(job).await;
     estimate.unwrap_or_else(|error| {
-        warn!(error = %error, "estimating a job failed");
+        warn!(error = %error, "failed to estimate job");
         Duration::ZERO
     })
 }

@@ -18,7 +18,7 @@ pub(super) async fn output(state: &SharedState, job: &Job, links: Links<'_>) -> 
         return links.pictures(job);
     }
     texts(state, job).await.unwrap_or_else(|error| {
-        warn!(%error, "the base64 of a job cannot be read, its links are told");
+        warn!(%error, "failed to read base64 of job, links are returned");
         links.pictures(job)
     })
 }

@@ -12,7 +12,7 @@ const DOCUMENTED: &str = "/api/";
 
 /// Answers errors with 200 where the documented API is, when the operator wants
 /// it: paths and methods there that do not exist as well.
-pub(super) async fn soften(
+pub(super) async fn force_status_200(
     State(state): State<SharedState>,
     request: Request,
     next: Next,

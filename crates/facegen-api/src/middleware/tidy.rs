@@ -6,7 +6,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
 /// The request with a path that is tidy; see [`tidied`].
-pub(crate) fn tidy_path(mut request: Request) -> Request {
+pub(crate) fn normalize_path(mut request: Request) -> Request {
     if let Some(uri) = tidied(request.uri()) {
         *request.uri_mut() = uri;
     }

@@ -7,7 +7,7 @@ use facegen_core::RawGenerationRequest;
 use serde_json::{Value, json};
 
 use super::openapi;
-use crate::call::Live;
+use crate::call::RouterState;
 use crate::routes::routes;
 
 fn document() -> Value {
@@ -16,7 +16,7 @@ fn document() -> Value {
 
 /// The paths of a router. It shows them nowhere but in its debug output, as
 /// `RouteId(0): "/path"`.
-fn paths(router: &Router<Live>) -> BTreeSet<String> {
+fn paths(router: &Router<RouterState>) -> BTreeSet<String> {
     let text = format!("{router:?}");
     let entries = text.split("RouteId(").filter_map(|entry| {
         let (_, value) = entry.split_once("): ")?;

@@ -2,7 +2,7 @@
 
 use super::BucketDetails;
 use crate::redact::{SafeUrl, Secret};
-use crate::request::errors::Findings;
+use crate::request::errors::Diagnostics;
 use crate::request::raw::is_web_url;
 use crate::request::{FieldError, RequestError, Scalar};
 
@@ -96,7 +96,7 @@ impl RawBucketDetails {
     /// # Errors
     /// All fields that are missing or cannot be used, with one sentence each.
     pub fn parse(&self) -> Result<BucketDetails, RequestError> {
-        let mut findings = Findings::default();
+        let mut findings = Diagnostics::default();
         findings.accept(self.check_deploy_type());
         let public_url = findings.accept(url("public_url", &self.public_url));
         let region = findings.accept(region(&self.region_name));

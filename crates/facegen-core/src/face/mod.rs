@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
 //! | [`inline`] | photographs that come as text |
-//! | [`own`] | [`own_file`], which URLs lead to this server's own files |
+//! | [`own`] | [`local_file_name`], which URLs lead to this server's own files |
 //! | `base64` | base64 as clients send it |
 
 mod base64;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-pub use own::own_file;
+pub use own::local_file_name;
 pub use source::FaceSource;
 
 use crate::redact::{FaceImage, SafeUrl};
@@ -46,7 +46,7 @@ pub trait FaceReader: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The file cannot be read as a photograph.
-    fn decode_own(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
         self.decode(image)
     }
 }

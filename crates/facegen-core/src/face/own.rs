@@ -7,7 +7,7 @@ use crate::redact::SafeUrl;
 /// elsewhere, be it to another path of the same server. A query and a fragment
 /// say nothing about a file, so they do not count.
 #[must_use]
-pub fn own_file<'u>(url: &'u SafeUrl, base_url: &str) -> Option<&'u str> {
+pub fn local_file_name<'u>(url: &'u SafeUrl, base_url: &str) -> Option<&'u str> {
     let base = base_url.trim_end_matches('/');
     let (start, path) = url.expose().split_at_checked(base.len())?;
     let path = path.strip_prefix("/temp/")?;
@@ -43,9 +43,9 @@ mod tests {
             ("http://me@faces.test:8080/temp/a-0.png", None),
             ("http://f", None),
         ] {
-            assert_eq!(own_file(&url.into(), base), name, "{url}");
+            assert_eq!(local_file_name(&url.into(), base), name, "{url}");
             let slash = format!("{base}/");
-            assert_eq!(own_file(&url.into(), &slash), name, "{url}");
+            assert_eq!(local_file_name(&url.into(), &slash), name, "{url}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! A world in which every URL may be opened.
 
-use crate::UrlJudge;
+use crate::UrlChecker;
 use crate::redact::SafeUrl;
 
 /// Lets every URL pass.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnyUrl;
 
-impl UrlJudge for AnyUrl {
+impl UrlChecker for AnyUrl {
     fn judge_text(&self, _: &SafeUrl) -> Result<(), String> {
         Ok(())
     }

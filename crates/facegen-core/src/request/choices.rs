@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::Scalar;
-use super::errors::Findings;
+use super::errors::Diagnostics;
 use crate::SafetyAction;
 
 /// Whether and how unsafe pictures are made unrecognisable.
@@ -18,7 +18,11 @@ pub struct Safety {
 
 impl Safety {
     /// Reads both fields; the checker is on when nothing is said.
-    pub(super) fn read(enabled: &Scalar, checker_type: &Scalar, findings: &mut Findings) -> Self {
+    pub(super) fn read(
+        enabled: &Scalar,
+        checker_type: &Scalar,
+        findings: &mut Diagnostics,
+    ) -> Self {
         let enabled = enabled.boolean("safety_checker");
         let checker_type = checker_type.choice("safety_checker_type", &named(SafetyAction::ALL));
         Self {
@@ -72,7 +76,7 @@ impl Style {
     }
 
     /// Reads the field; realistic when absent.
-    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+    pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.choice("style", &named(Self::ALL));
         findings.accept(reading).unwrap_or_default()
     }

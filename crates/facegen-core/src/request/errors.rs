@@ -41,12 +41,12 @@ fn join(errors: &[FieldError]) -> String {
 
 /// Collects what the parser finds, so that one bad field does not hide another.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub(crate) struct Diagnostics {
     pub(crate) errors: Vec<FieldError>,
     pub(crate) warnings: Vec<String>,
 }
 
-impl Findings {
+impl Diagnostics {
     /// The value that was read; on an error notes it and goes on with the
     /// default, which nobody sees because the request is refused.
     pub(crate) fn accept<T: Default>(&mut self, reading: Result<T, FieldError>) -> T {

@@ -14,17 +14,17 @@
 //! | [`limits`] | [`RequestLimits`], what a preset offers of sizes and steps |
 //! | [`prompt`] | [`Prompt`] |
 //! | [`size`] | [`PictureSize`] |
-//! | [`open_sides`] | [`OpenSides`], sizes that follow the photograph's |
+//! | [`auto_size`] | [`AutoSize`], sizes that follow the photograph's |
 //! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
 //! | [`spec`] | [`GenerationSpec`], what is drawn |
 //! | [`delivery`] | [`DeliveryOptions`], how it is handed over |
 //! | [`choices`] | [`Safety`], [`Style`] |
 
+pub mod auto_size;
 pub mod choices;
 pub mod delivery;
 pub mod errors;
 pub mod limits;
-pub mod open_sides;
 pub mod prompt;
 pub mod raw;
 pub mod sampling;
@@ -37,11 +37,11 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use auto_size::AutoSize;
 pub use choices::{Safety, Style};
 pub use delivery::DeliveryOptions;
 pub use errors::{FieldError, RequestError};
 pub use limits::{RequestLimits, SizeLimits, StepChoices};
-pub use open_sides::OpenSides;
 pub use prompt::Prompt;
 pub use raw::RawGenerationRequest;
 pub use sampling::{GuidanceScale, SScale, Samples, Steps};
@@ -90,8 +90,8 @@ pub struct UnseededRequest {
 impl UnseededRequest {
     /// Lets these sides follow the photograph's.
     #[must_use]
-    pub fn with_open_sides(mut self, open_sides: OpenSides) -> Self {
-        self.request.spec.open_sides = open_sides;
+    pub fn with_auto_size(mut self, auto_size: AutoSize) -> Self {
+        self.request.spec.auto_size = auto_size;
         self
     }
 

@@ -1,8 +1,8 @@
 //! A request before it is parsed, and the parser.
 
-use super::errors::Findings;
+use super::errors::Diagnostics;
 use super::{
-    DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, GuidanceScale, OpenSides,
+    AutoSize, DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, GuidanceScale,
     PictureSize, Prompt, RequestError, RequestLimits, SScale, Safety, Samples, Scalar, Steps,
     Style, UnseededRequest,
 };
@@ -107,7 +107,7 @@ impl RawGenerationRequest {
     /// # Errors
     /// All fields that are missing or cannot be used, with one sentence each.
     pub fn parse(self, limits: &RequestLimits) -> Result<UnseededRequest, RequestError> {
-        let mut findings = Findings::default();
+        let mut findings = Diagnostics::default();
         let prompt = findings.accept(read_prompt("prompt", &self.prompt, true));
         let negative_prompt =
             findings.accept(read_prompt("negative_prompt", &self.negative_prompt, false));
@@ -127,7 +127,7 @@ impl RawGenerationRequest {
         let webhook = findings.accept(read_webhook(&self.webhook));
         let track_id = findings.accept(read_track_id(self.track_id));
 
-        let Findings { errors, warnings } = findings;
+        let Diagnostics { errors, warnings } = findings;
         let (Some(prompt), true) = (prompt, errors.is_empty()) else {
             return Err(RequestError { errors });
         };
@@ -135,7 +135,7 @@ impl RawGenerationRequest {
             prompt,
             negative_prompt,
             size,
-            open_sides: OpenSides::None,
+            auto_size: AutoSize::None,
             size_limits: limits.size,
             steps,
             guidance_scale,

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use super::errors::Findings;
+use super::errors::Diagnostics;
 use super::scalar::out_of_range;
 use super::{FieldError, Scalar, StepChoices};
 
@@ -22,7 +22,7 @@ impl Steps {
 
     /// Reads the field: the choice nearest to what is asked for; the first one
     /// when absent.
-    pub(super) fn read(raw: &Scalar, choices: &StepChoices, findings: &mut Findings) -> Self {
+    pub(super) fn read(raw: &Scalar, choices: &StepChoices, findings: &mut Diagnostics) -> Self {
         let reading = raw.integer_within(FIELD, StepChoices::ACCEPTED);
         let Some(asked) = findings.accept(reading) else {
             return Self(choices.first());
@@ -86,7 +86,7 @@ impl GuidanceScale {
     }
 
     /// Reads the field; 7.5 when absent.
-    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+    pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.number_within("guidance_scale", Self::ACCEPTED);
         findings.accept(reading).map_or_else(Self::default, Self)
     }
@@ -144,7 +144,7 @@ impl SScale {
     }
 
     /// Reads the field; 1 when absent.
-    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+    pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let Some(asked) = findings.accept(raw.number("s_scale")) else {
             return Self::default();
         };
@@ -207,7 +207,7 @@ impl Samples {
     }
 
     /// Reads the field; 1 when absent.
-    pub(super) fn read(raw: &Scalar, findings: &mut Findings) -> Self {
+    pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.integer_within("samples", Self::ACCEPTED);
         findings.accept(reading).map_or_else(Self::default, Self)
     }

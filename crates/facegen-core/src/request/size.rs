@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::errors::Findings;
+use super::errors::Diagnostics;
 use super::scalar::out_of_range;
 use super::{FieldError, Scalar, SizeLimits};
 
@@ -63,7 +63,7 @@ impl PictureSize {
         width: &Scalar,
         height: &Scalar,
         limits: &SizeLimits,
-        findings: &mut Findings,
+        findings: &mut Diagnostics,
     ) -> Self {
         let default = limits.default_side();
         let default_size = Self {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::auto_size::AutoSize;
 use super::choices::{Safety, Style};
 use super::errors::FieldError;
 use super::limits::{RequestLimits, SizeLimits};
-use super::open_sides::OpenSides;
 use super::prompt::Prompt;
 use super::sampling::{GuidanceScale, SScale, Samples, Steps};
 use super::size::PictureSize;
@@ -20,8 +20,13 @@ pub struct GenerationSpec {
     pub(super) prompt: Prompt,
     pub(super) negative_prompt: Option<Prompt>,
     pub(super) size: PictureSize,
-    #[serde(default, skip_serializing_if = "OpenSides::is_none")]
-    pub(super) open_sides: OpenSides,
+    // The name in rows that exist.
+    #[serde(
+        default,
+        rename = "open_sides",
+        skip_serializing_if = "AutoSize::is_none"
+    )]
+    pub(super) auto_size: AutoSize,
     /// Of the preset that the request was read for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) size_limits: SizeLimits,
@@ -67,8 +72,8 @@ impl GenerationSpec {
 
     /// Which sides are not known before the photograph is.
     #[must_use]
-    pub fn open_sides(&self) -> OpenSides {
-        self.open_sides
+    pub fn auto_size(&self) -> AutoSize {
+        self.auto_size
     }
 
     /// Returns what is drawn, with the size that it has for a photograph of so many
@@ -77,9 +82,9 @@ impl GenerationSpec {
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
         Self {
             size: self
-                .open_sides
+                .auto_size
                 .fit(self.size, width, height, &self.size_limits),
-            open_sides: OpenSides::None,
+            auto_size: AutoSize::None,
             ..self
         }
     }

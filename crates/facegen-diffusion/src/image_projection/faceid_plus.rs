@@ -11,8 +11,8 @@ use crate::FaceIdPlusConfig;
 /// Follows IP-Adapter `ip_adapter/ip_adapter_faceid.py` at 62e4af9.
 #[derive(Debug)]
 pub struct FaceIdPlusProjection {
-    widen: Linear,
-    narrow: Linear,
+    proj_in: Linear,
+    proj_out: Linear,
     norm: LayerNorm,
     perceiver_resampler: FacePerceiverResampler,
     id_embedding_dim: usize,
@@ -41,8 +41,8 @@ impl FaceIdPlusProjection {
             compute,
         )?;
         Ok(Self {
-            widen: Linear::load(&weights.pp("proj.0"), id, inner, compute)?,
-            narrow: Linear::load(
+            proj_in: Linear::load(&weights.pp("proj.0"), id, inner, compute)?,
+            proj_out: Linear::load(
                 &weights.pp("proj.2"),
                 inner,
                 width * config.num_tokens,
@@ -79,9 +79,9 @@ impl FaceIdPlusProjection {
                 "an id embedding has {expected} values, not {id}"
             )));
         }
-        let projected = self.narrow.forward(
+        let projected = self.proj_out.forward(
             &self
-                .widen
+                .proj_in
                 .forward_activated(id_embedding, Activation::GeluErf)?,
         )?;
         let identity = self

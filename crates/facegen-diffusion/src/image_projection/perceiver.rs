@@ -104,8 +104,8 @@ impl PerceiverAttention {
 #[derive(Debug)]
 struct FeedForward {
     norm: LayerNorm,
-    widen: Linear,
-    narrow: Linear,
+    proj_in: Linear,
+    proj_out: Linear,
 }
 
 impl FeedForward {
@@ -113,15 +113,15 @@ impl FeedForward {
         let inner = width * FF_MULT;
         Ok(Self {
             norm: LayerNorm::load(&weights.pp(0), width, EPS, compute)?,
-            widen: Linear::load_without_bias(&weights.pp(1), width, inner, compute)?,
-            narrow: Linear::load_without_bias(&weights.pp(3), inner, width, compute)?,
+            proj_in: Linear::load_without_bias(&weights.pp(1), width, inner, compute)?,
+            proj_out: Linear::load_without_bias(&weights.pp(3), inner, width, compute)?,
         })
     }
 
     fn forward(&self, latents: &Tensor) -> Result<Tensor> {
         let widened = self
-            .widen
+            .proj_in
             .forward_activated(&self.norm.forward(latents)?, Activation::GeluErf)?;
-        self.narrow.forward_residual(&widened, latents)
+        self.proj_out.forward_residual(&widened, latents)
     }
 }

@@ -52,7 +52,7 @@ impl BatchLimit {
             limit,
             width = size.width(),
             height = size.height(),
-            "out of memory, fewer pictures share a step"
+            "out of memory, batch size reduced"
         );
         true
     }

@@ -32,25 +32,25 @@ impl BaseModel {
 
 /// How pictures of one style are made.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct StylePipeline {
     /// What becomes of the prompts.
     pub recipe: StyleRecipe,
     /// What the pictures are made with.
     pub base: BaseModel,
 }
 
-/// The looks of all styles that a preset offers. A style without models of its
+/// The style_pipelines of all styles that a preset offers. A style without models of its
 /// own has those of the preset, which are the realistic ones.
-pub(super) fn looks(
+pub(super) fn style_pipelines(
     preset: &Preset,
     bases: &BTreeMap<Style, BaseModel>,
-) -> Result<BTreeMap<Style, Look>, EngineError> {
+) -> Result<BTreeMap<Style, StylePipeline>, EngineError> {
     let look = |style: Style| {
         let base = bases.get(&style).or(bases.get(&Style::Realistic)).cloned();
         let (Some(recipe), Some(base)) = (preset.style(style), base) else {
             return Err(EngineError::Defect("a style has no look".into()));
         };
-        Ok((style, Look { recipe, base }))
+        Ok((style, StylePipeline { recipe, base }))
     };
     preset.styles().into_iter().map(look).collect()
 }

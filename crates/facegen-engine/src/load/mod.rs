@@ -9,7 +9,7 @@ mod progress;
 
 use std::path::PathBuf;
 
-pub use look::{BaseModel, Look};
+pub use look::{BaseModel, StylePipeline};
 pub use models::Models;
 pub use progress::{LoadProgress, LoadStep};
 
@@ -33,7 +33,7 @@ pub struct LoadOptions {
 /// What the operator wants of the safety checker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SafetyPolicy {
-    /// Look at every picture, also when a request says not to, and refuse
+    /// StylePipeline at every picture, also when a request says not to, and refuse
     /// presets that cannot.
     pub mandatory: bool,
     /// Find every picture unsafe that is looked at, even without a checker.

@@ -13,11 +13,11 @@ use facegen_diffusion::{
 use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
 use facegen_vision::{
-    DetectionLadder, FaceAnalyzer, OnnxEmbedder, SafetyChecker, SafetyCheckerConfig, load_detector,
+    FaceAnalyzer, OnnxEmbedder, RetryingDetector, SafetyChecker, SafetyCheckerConfig, load_detector,
 };
 
 use super::adapter::{Adapter, adapter};
-use super::look::{BaseModel, Look, each, looks};
+use super::look::{BaseModel, StylePipeline, each, style_pipelines};
 use super::{LoadOptions, component, fit};
 use crate::EngineError;
 use crate::sd15::face::{FaceEncoder, ImageProjection};
@@ -31,7 +31,7 @@ pub struct Models {
     /// Photographs to image tokens.
     pub face: FaceEncoder,
     /// How pictures of each style on offer are made.
-    pub looks: BTreeMap<Style, Look>,
+    pub style_pipelines: BTreeMap<Style, StylePipeline>,
     /// Where all of it runs.
     pub compute: Compute,
 }
@@ -80,7 +80,7 @@ impl Models {
                 &preset.components().tokenizer,
             )?)?,
             face,
-            looks: looks(preset, &styles.into_iter().zip(bases).collect())?,
+            style_pipelines: style_pipelines(preset, &styles.into_iter().zip(bases).collect())?,
             compute,
         };
         tracing::info!(
@@ -92,7 +92,7 @@ impl Models {
             "models loaded"
         );
         if let Some(notice) = preset.notice() {
-            tracing::info!(preset = preset.name(), notice, "the preset has a notice");
+            tracing::info!(preset = preset.name(), notice, "preset notice");
         }
         Ok((models, safety_checker))
     }
@@ -195,7 +195,7 @@ fn load_face(
 fn load_analyzer(preset: &Preset, adapter: &dyn Adapter) -> Result<FaceAnalyzer, EngineError> {
     let components = preset.components();
     let detector = load_detector(component::file(preset, &components.face_detector)?)?;
-    let ladder = Box::new(DetectionLadder::new(detector));
+    let ladder = Box::new(RetryingDetector::new(detector));
     let analyzer = if adapter.needs_embedder() {
         let embedder = components.face_embedder.as_ref();
         let embedder =

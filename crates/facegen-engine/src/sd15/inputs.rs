@@ -9,7 +9,7 @@ use facegen_vision::FaceAnalysis;
 
 use super::denoise::Guidance;
 use super::prompt::{PROMPT_TOKENS, PromptTokens};
-use crate::load::Look;
+use crate::load::StylePipeline;
 use crate::{EngineError, Models};
 
 /// The hidden states of the prompt and, where there is guidance, of the
@@ -22,7 +22,7 @@ pub(super) struct Prompts {
 /// Encodes the prompts, the words of the style among them.
 pub(super) fn encode_prompts(
     models: &Models,
-    look: &Look,
+    look: &StylePipeline,
     spec: &GenerationSpec,
     warnings: &mut Vec<String>,
 ) -> Result<Prompts, EngineError> {
@@ -46,7 +46,7 @@ pub(super) fn encode_prompts(
 /// Computes the keys and values of both rows of guidance.
 pub(super) fn prepare_guidance(
     models: &Models,
-    look: &Look,
+    look: &StylePipeline,
     adapter_scale: f64,
     spec: &GenerationSpec,
     face: &FaceAnalysis,
@@ -85,12 +85,12 @@ pub(super) fn warn_of_other_faces(face: &FaceAnalysis, warnings: &mut Vec<String
 ///
 /// # Errors
 /// When the preset does not offer it.
-pub(super) fn look_of<'m>(
+pub(super) fn style_pipeline_of<'m>(
     models: &'m Models,
     spec: &GenerationSpec,
-) -> Result<&'m Look, EngineError> {
+) -> Result<&'m StylePipeline, EngineError> {
     let style = spec.style();
-    models.looks.get(&style).ok_or_else(|| {
+    models.style_pipelines.get(&style).ok_or_else(|| {
         let style = style.as_str();
         EngineError::NotOffered(format!("this preset does not offer the style {style}"))
     })

@@ -84,7 +84,7 @@ impl Pipeline for StableDiffusionPipeline {
         let compute = &models.compute;
         let (mut warnings, mut timings) = (Vec::new(), GenerationTimings::default());
         // 1. Check inputs.
-        let look = inputs::look_of(models, spec)?;
+        let look = inputs::style_pipeline_of(models, spec)?;
         // 2. Find, align and embed the face.
         let face = timed(&mut timings.face_analysis, || {
             models.face.analyze(&input.face)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Bucket;
 
 /// How long a bucket that failed is left alone.
-const REST: Duration = Duration::from_secs(60);
+const OPEN_FOR: Duration = Duration::from_secs(60);
 
 /// A bucket, and whether it is worth asking.
 pub(crate) struct Destination {
@@ -36,7 +36,7 @@ impl Destination {
     }
 
     /// Whether the bucket is left alone at this moment.
-    pub(crate) fn rests(&self, now: Duration) -> bool {
+    pub(crate) fn is_open(&self, now: Duration) -> bool {
         let until = *self
             .rests_until
             .lock()
@@ -45,17 +45,17 @@ impl Destination {
     }
 
     /// The bucket did not take a picture.
-    pub(crate) fn failed(&self, now: Duration) {
-        self.set(Some(now + REST));
+    pub(crate) fn on_failure(&self, now: Duration) {
+        self.set(Some(now + OPEN_FOR));
     }
 
     /// The bucket took all pictures of a job.
-    pub(crate) fn worked(&self) {
+    pub(crate) fn on_success(&self) {
         self.set(None);
     }
 
     /// The bucket is asked again at once, whatever it did before.
-    pub(crate) fn wake(&self) {
+    pub(crate) fn reset(&self) {
         self.set(None);
     }
 
@@ -92,15 +92,15 @@ mod tests {
             patience: Duration::ZERO,
         });
         let now = Duration::from_secs(1_000);
-        assert!(!destination.rests(now));
-        destination.failed(now);
-        assert!(destination.rests(now + REST - Duration::from_millis(1)));
-        assert!(!destination.rests(now + REST));
-        destination.failed(now);
-        destination.worked();
-        assert!(!destination.rests(now));
-        destination.failed(now);
-        destination.wake();
-        assert!(!destination.rests(now));
+        assert!(!destination.is_open(now));
+        destination.on_failure(now);
+        assert!(destination.is_open(now + OPEN_FOR - Duration::from_millis(1)));
+        assert!(!destination.is_open(now + OPEN_FOR));
+        destination.on_failure(now);
+        destination.on_success();
+        assert!(!destination.is_open(now));
+        destination.on_failure(now);
+        destination.reset();
+        assert!(!destination.is_open(now));
     }
 }

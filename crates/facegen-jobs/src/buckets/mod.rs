@@ -138,11 +138,11 @@ impl Buckets {
     }
 
     /// Every bucket is asked again at once, whatever it did before.
-    pub(crate) async fn wake(&self) {
+    pub(crate) async fn reset(&self) {
         let known = self.known.lock().await;
         let own = known.values().flatten();
         for destination in own.chain(&self.operators) {
-            destination.wake();
+            destination.reset();
         }
     }
 

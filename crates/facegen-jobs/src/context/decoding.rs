@@ -13,11 +13,11 @@ const DECODED_AT_ONCE: usize = 2;
 
 /// A photograph as a file.
 #[derive(Debug)]
-pub(crate) enum Encoded {
+pub(crate) enum PhotoSource {
     /// From a stranger.
-    Foreign(FaceImage),
+    Untrusted(FaceImage),
     /// A file of this server, which may be longer than what strangers send.
-    Own(FaceImage),
+    Stored(FaceImage),
 }
 
 /// Decodes photographs on threads where they block no task. Clones share their permits.
@@ -36,14 +36,14 @@ impl PhotoDecoder {
     }
 
     /// Decodes a photograph.
-    pub(crate) async fn decode(&self, image: Encoded) -> Result<Photograph, FaceError> {
+    pub(crate) async fn decode(&self, image: PhotoSource) -> Result<Photograph, FaceError> {
         self.decode_and(image, |photograph| photograph).await
     }
 
     /// Decodes a photograph, and applies `work` to it on the same thread.
     pub(crate) async fn decode_and<T: Send + 'static>(
         &self,
-        image: Encoded,
+        image: PhotoSource,
         work: impl FnOnce(Photograph) -> T + Send + 'static,
     ) -> Result<T, FaceError> {
         let failed = || FaceError::new("face_image cannot be read");
@@ -55,8 +55,8 @@ impl PhotoDecoder {
             // Even if the caller has gone away meanwhile.
             let _permit = permit;
             let decoded = match &image {
-                Encoded::Foreign(image) => faces.decode(image),
-                Encoded::Own(image) => faces.decode_own(image),
+                PhotoSource::Untrusted(image) => faces.decode(image),
+                PhotoSource::Stored(image) => faces.decode_stored(image),
             };
             decoded.map(work)
         };

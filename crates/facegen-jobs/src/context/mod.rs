@@ -139,7 +139,7 @@ impl WorkContext {
         self.storage.stores.health.record_death_from_inside();
         tracing::error!(
             ?step_timeout,
-            "engine hangs, this process must be restarted"
+            "engine timed out, this process must be restarted"
         );
         self.execution.engine_hung.cancel();
     }

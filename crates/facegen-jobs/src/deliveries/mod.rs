@@ -31,7 +31,7 @@ use crate::metrics;
 use places::Places;
 
 /// How often the deliveries look for themselves.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A sender that takes longer is given up for dead; a webhook never takes
 /// longer than half a minute, and an upload is given up before.
@@ -42,7 +42,7 @@ pub(crate) struct Deliveries {
     context: Arc<DeliveryContext>,
     kind: DeliveryKind,
     /// None is claimed any more.
-    last_mail: CancellationToken,
+    stop_claiming: CancellationToken,
     /// Those under way are given back.
     hand_back: CancellationToken,
     sending: JoinSet<()>,
@@ -54,13 +54,13 @@ impl Deliveries {
     pub(crate) fn new(
         context: Arc<DeliveryContext>,
         kind: DeliveryKind,
-        last_mail: CancellationToken,
+        stop_claiming: CancellationToken,
         hand_back: CancellationToken,
     ) -> Self {
         Self {
             context,
             kind,
-            last_mail,
+            stop_claiming,
             hand_back,
             sending: JoinSet::new(),
             places: Places::new(kind),
@@ -69,17 +69,17 @@ impl Deliveries {
 
     /// Delivers until none is to be claimed any more and none is under way.
     pub(crate) async fn run(mut self) {
-        let (context, last_mail) = (Arc::clone(&self.context), self.last_mail.clone());
+        let (context, stop_claiming) = (Arc::clone(&self.context), self.stop_claiming.clone());
         // Before the first look, so that no event falls in between.
         let (mut events, kind) = (context.storage.stores.events.subscribe(), self.kind);
-        while !(last_mail.is_cancelled() && self.sending.is_empty()) {
+        while !(stop_claiming.is_cancelled() && self.sending.is_empty()) {
             if let Err(error) = self.claim_what_fits().await {
-                tracing::error!(%error, "cannot claim a delivery");
+                tracing::error!(%error, "failed to claim delivery");
             }
             tokio::select! {
                 () = woken(&mut *events, kind) => {}
-                () = sleep(LOOK_EVERY) => {}
-                () = last_mail.cancelled(), if !last_mail.is_cancelled() => {}
+                () = sleep(POLL_INTERVAL) => {}
+                () = stop_claiming.cancelled(), if !stop_claiming.is_cancelled() => {}
                 Some(sent) = self.sending.join_next_with_id() => self.ended(sent),
             }
         }
@@ -91,7 +91,7 @@ impl Deliveries {
         let under_way = self.places.under_way();
         let deliveries = &context.storage.stores.deliveries;
         deliveries.reclaim_expired(kind, &under_way, now).await?;
-        while !self.last_mail.is_cancelled() {
+        while !self.stop_claiming.is_cancelled() {
             let Some(delivery) = self.claim().await? else {
                 break;
             };
@@ -131,7 +131,7 @@ impl Deliveries {
             Err(error) => {
                 tracing::error!(
                     reason = broken_task::reason(&error),
-                    "a delivery broke down"
+                    "delivery task panicked"
                 );
                 error.id()
             }
@@ -153,7 +153,7 @@ async fn deliver(context: Arc<DeliveryContext>, delivery: Delivery, hand_back: C
     if let Err(error) = written {
         // Its lease runs out, and it is tried again.
         let kind = delivery.kind.as_str();
-        tracing::error!(%error, kind, job = %delivery.job, "cannot look after a delivery");
+        tracing::error!(%error, kind, job = %delivery.job, "failed to update delivery");
     }
 }
 
@@ -225,7 +225,7 @@ async fn write_outcome(
         }
         WebhookOutcome::Retry { after, reason } => {
             if let Some(pause) = schedule::pause_after(delivery, after) {
-                tracing::info!(%job, kind, attempt, reason, ?pause, "a delivery is tried again later");
+                tracing::info!(%job, kind, attempt, reason, ?pause, "delivery failed, will be retried");
                 metrics::delivery(kind, "retry");
                 return store.postpone(delivery, &reason, now + pause).await;
             }
@@ -233,7 +233,7 @@ async fn write_outcome(
         }
         WebhookOutcome::Refused { reason } => reason,
     };
-    tracing::warn!(%job, kind, attempt, reason = dead, "a delivery is given up");
+    tracing::warn!(%job, kind, attempt, reason = dead, "delivery failed, no attempts left");
     metrics::delivery(kind, "dead");
     store.finish(delivery, Some(&dead), now).await
 }

@@ -140,7 +140,7 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
                 assert_eq!(early.unwrap(), None, "not before its time");
             }
             world.clock.advance(Duration::from_millis(1));
-            service.look_for_mail();
+            service.wake_deliveries();
         }
     }
     until(&store, DEAD, 1).await;
@@ -170,7 +170,7 @@ async fn a_receiver_may_ask_for_time_or_refuse() {
     let run_at = count(&store, Count::DueAt).await;
     assert_eq!(run_at, (world.clock.now() + asked).as_millis());
     world.clock.advance(asked);
-    service.look_for_mail();
+    service.wake_deliveries();
     world.receiver.messages(2).await;
     until(&store, DEAD, 1).await;
     running.shutdown(PATIENCE).await;
@@ -209,16 +209,16 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
     running.shutdown(PATIENCE).await;
     for (attempt, end) in [(1, DELIVERED), (8, DEAD)] {
         store.lose_deliveries(attempt, 0).await;
-        let (last_mail, hand_back) = (CancellationToken::new(), CancellationToken::new());
+        let (stop_claiming, hand_back) = (CancellationToken::new(), CancellationToken::new());
         let deliveries = Deliveries::new(
             Arc::clone(&service.delivery),
             DeliveryKind::Webhook,
-            last_mail.clone(),
+            stop_claiming.clone(),
             hand_back,
         );
         let running = tokio::spawn(deliveries.run());
         until(&store, end, 1).await;
-        last_mail.cancel();
+        stop_claiming.cancel();
         running.await.unwrap();
     }
 }

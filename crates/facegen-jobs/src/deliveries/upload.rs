@@ -43,7 +43,7 @@ pub(super) async fn upload(
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(true) => {
-            destination.worked();
+            destination.on_success();
             let attempt = job.attempt;
             let jobs = &context.storage.stores.jobs;
             let link_base = &bucket.link_base;
@@ -55,7 +55,7 @@ pub(super) async fn upload(
         }
         Ok(false) => Ok(super::refused("the pictures are not there any more")),
         Err(error) => {
-            destination.failed(context.storage.clock.monotonic());
+            destination.on_failure(context.storage.clock.monotonic());
             Ok(later(error.to_string()))
         }
     }

@@ -27,7 +27,7 @@ pub(crate) async fn delete_from_bucket(storage: &Storage, job: &Job) -> Option<b
         Ok(Some(destination)) => destination,
         Ok(None) => return job.link_base.is_some().then_some(false),
         Err(error) => {
-            tracing::warn!(%error, "objects of a job that was erased may stay in a bucket");
+            tracing::warn!(%error, "failed to delete objects of erased job");
             return Some(false);
         }
     };
@@ -44,7 +44,7 @@ pub(crate) async fn delete_from_bucket(storage: &Storage, job: &Job) -> Option<b
     let deleted = timeout(bucket.patience, delete_all).await;
     let deleted = is_theirs && matches!(deleted, Ok(Ok::<(), StorageError>(())));
     if !deleted {
-        tracing::warn!("objects of a job that was erased may stay in the bucket");
+        tracing::warn!("failed to delete objects of erased job");
     }
     Some(deleted)
 }

@@ -20,7 +20,7 @@ use crate::context::Storage;
 const EVERY: Duration = Duration::from_mins(1);
 
 /// How often the clock is looked at, which may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How much longer than a picture is kept a file may be there that belongs to
 /// no success: an attempt that was given up may still be writing.
@@ -60,7 +60,7 @@ impl Janitor {
 
     async fn pause_after(&self, last: Timestamp) {
         loop {
-            sleep(LOOK_EVERY).await;
+            sleep(POLL_INTERVAL).await;
             let now = self.storage.clock.now();
             // A clock that went back must not put this off.
             if now < last || now.since(last) >= EVERY {
@@ -80,13 +80,13 @@ impl Janitor {
             self.truncate_log().await,
         ] {
             if let Err(error) = cleaned {
-                tracing::error!(%error, "cannot delete what is old, it is tried again in a minute");
+                tracing::error!(%error, "cleanup failed, will be retried in a minute");
             }
         }
     }
 
     async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let (mut last, mut kept) = (0, Kept::default());
+        let (mut last, mut failures) = (0, FailureSummary::default());
         loop {
             let expired = self.storage.stores.housekeeping.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
@@ -94,10 +94,10 @@ impl Janitor {
             };
             last = *end;
             for (id, job) in expired {
-                kept.note(id, self.erase(job, now).await);
+                failures.record(id, self.erase(job, now).await);
             }
         }
-        kept.log("the pictures of some jobs");
+        failures.log("the pictures of some jobs");
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Janitor {
         let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
         let files = self.storage.images.delete_before(before).await?;
         if files > 0 {
-            tracing::info!(files, "files that belonged to no job are deleted");
+            tracing::info!(files, "orphaned files deleted");
         }
         Ok(())
     }
@@ -139,14 +139,14 @@ impl Janitor {
             .delete_rows(erased_before, ended_before)
             .await?;
         if rows > 0 {
-            tracing::info!(rows, "old jobs are deleted");
+            tracing::info!(rows, "expired jobs deleted");
         }
         Ok(())
     }
 
     async fn truncate_log(&self) -> Result<(), CleaningError> {
         if !self.storage.stores.housekeeping.compact().await? {
-            tracing::warn!("the log of the database is in use, it is emptied in a minute");
+            tracing::warn!("wal checkpoint failed, will be retried in a minute");
         }
         Ok(())
     }
@@ -155,13 +155,13 @@ impl Janitor {
 /// What cannot be deleted, and is tried again the next time. There may be much,
 /// so it is logged together.
 #[derive(Debug, Default)]
-struct Kept {
+struct FailureSummary {
     rows: usize,
     first: Option<(i64, CleaningError)>,
 }
 
-impl Kept {
-    fn note(&mut self, row: i64, erased: Result<(), CleaningError>) {
+impl FailureSummary {
+    fn record(&mut self, row: i64, erased: Result<(), CleaningError>) {
         if let Err(error) = erased {
             self.rows += 1;
             self.first.get_or_insert((row, error));

@@ -3,12 +3,12 @@
 use facegen_core::store::StoreError;
 use facegen_core::{FilePrefix, Timestamp};
 
-use super::{CleaningError, Janitor, Kept};
+use super::{CleaningError, FailureSummary, Janitor};
 use crate::files::upload_object::object;
 
 impl Janitor {
     pub(super) async fn erase_uploads(&self, now: Timestamp) -> Result<(), CleaningError> {
-        let (mut last, mut kept) = (0, Kept::default());
+        let (mut last, mut failures) = (0, FailureSummary::default());
         loop {
             let expired = self.storage.stores.uploads.expired(now, last).await?;
             let Some((end, _)) = expired.last() else {
@@ -16,10 +16,10 @@ impl Janitor {
             };
             last = *end;
             for (id, prefix) in expired {
-                kept.note(id, self.erase_upload(id, prefix).await);
+                failures.record(id, self.erase_upload(id, prefix).await);
             }
         }
-        kept.log("some pictures that were sent");
+        failures.log("some pictures that were sent");
         Ok(())
     }
 

@@ -29,7 +29,7 @@ impl JobService {
         let context = Arc::clone(&self.context);
         context::run_detached(async move {
             if context.storage.buckets.forget(key).await? {
-                tracing::info!("a key has forgotten its bucket");
+                tracing::info!("bucket of key removed");
             }
             Ok(())
         })
@@ -41,6 +41,6 @@ async fn set(context: &IntakeContext, key: KeyId, details: &BucketDetails) -> Re
     context.key_buckets.opener.try_out(details).await?;
     let now = context.storage.clock.now();
     context.storage.buckets.set(key, details, now).await?;
-    tracing::info!("a key has a bucket of its own");
+    tracing::info!("bucket of key set");
     Ok(())
 }

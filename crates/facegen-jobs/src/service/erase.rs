@@ -94,7 +94,7 @@ async fn delete_pictures(context: &IntakeContext, job: &Job) -> Erasure {
     let mut folder = true;
     for object in objects(job) {
         if let Err(error) = context.storage.images.delete(&object).await {
-            tracing::warn!(%error, "cannot erase a picture");
+            tracing::warn!(%error, "failed to erase image");
             folder = false;
         }
     }

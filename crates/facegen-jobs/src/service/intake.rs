@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Submission;
 use crate::context::IntakeContext;
-use crate::context::decoding::Encoded;
+use crate::context::decoding::PhotoSource;
 use crate::error::JobError;
 use crate::ports::Checkpoint;
 
@@ -48,7 +48,7 @@ pub(super) async fn take_in(
     if let FaceSource::Inline(image) = &submission.face {
         let photograph = context
             .decoder
-            .decode(Encoded::Foreign(image.clone()))
+            .decode(PhotoSource::Untrusted(image.clone()))
             .await?;
         let picture = &photograph.picture;
         submission.request = submission

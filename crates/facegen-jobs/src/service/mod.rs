@@ -168,7 +168,7 @@ impl JobService {
     /// then asked again.
     pub async fn clear_cache(&self) {
         self.context.storage.photo_cache.clear();
-        self.context.storage.buckets.wake().await;
+        self.context.storage.buckets.reset().await;
     }
 
     /// Goes over to other numbers; what has begun by the old ones may end by

@@ -14,7 +14,7 @@ use facegen_core::{FileName, Photograph};
 
 use super::JobService;
 use super::intake::new_prefix;
-use crate::context::decoding::Encoded;
+use crate::context::decoding::PhotoSource;
 use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 use crate::files::upload_object::object;
@@ -105,10 +105,10 @@ async fn encode(context: &IntakeContext, image: FaceImage) -> Result<Vec<u8>, Jo
     let encode = move |photograph: Photograph| encoder(&photograph.picture);
     let encoded = context
         .decoder
-        .decode_and(Encoded::Foreign(image), encode)
+        .decode_and(PhotoSource::Untrusted(image), encode)
         .await?;
     encoded.map_err(|error| {
-        tracing::error!(error, "a picture that was sent cannot be encoded");
+        tracing::error!(error, "failed to encode upload");
         JobError::BrokeDown("a picture cannot be encoded")
     })
 }

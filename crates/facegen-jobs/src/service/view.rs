@@ -15,7 +15,7 @@ use crate::context::IntakeContext;
 use crate::error::JobError;
 
 /// How often one looks for what nobody tells of: a place in the queue.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// All about one job at one moment.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl JobWatch {
             let changed = async { while !may_change(events.next().await, id) {} };
             tokio::select! {
                 () = changed => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(POLL_INTERVAL) => {}
                 () = self.context.execution.stopped.cancelled() => {}
             }
         }

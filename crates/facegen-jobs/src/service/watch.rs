@@ -12,7 +12,7 @@ use crate::context::IntakeContext;
 use crate::error::JobError;
 
 /// How often a waiter looks for itself, should it not be told.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shortest time that is estimated for a job that has not ended.
 const LEAST_ESTIMATE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) async fn wait(
         }
         tokio::select! {
             () = ended(&mut *events, id) => {}
-            () = sleep(LOOK_EVERY) => {}
+            () = sleep(POLL_INTERVAL) => {}
             () = sleep_until(deadline) => {}
             () = context.execution.stopped.cancelled() => {}
         }

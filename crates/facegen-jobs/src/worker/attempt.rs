@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending;
 use super::failures;
-use super::outcome::Ended;
+use super::outcome::AttemptOutcome;
 use super::pictures::{self, Files};
-use super::stop::{Stop, of_backend};
+use super::stop::{AttemptError, of_backend};
 use crate::broken_task;
 use crate::context::WorkContext;
 use crate::context::engine_start_times::EngineStart;
@@ -62,19 +62,19 @@ impl Attempt {
     }
 
     /// Makes the pictures and writes the end of the job.
-    pub(super) async fn run(self) -> Ended {
+    pub(super) async fn run(self) -> AttemptOutcome {
         let made = tokio::select! {
             biased;
-            () = self.running.cancelled() => Err(Stop::Lost),
+            () = self.running.cancelled() => Err(AttemptError::Lost),
             made = self.make() => made,
-            () = self.hand_back.cancelled() => Err(Stop::HandBack),
-            () = self.keep_lease() => Err(Stop::Lost),
+            () = self.hand_back.cancelled() => Err(AttemptError::HandBack),
+            () = self.keep_lease() => Err(AttemptError::Lost),
         };
         let (context, claim) = (&self.context, &self.claim);
         let stop = match made {
             Ok(made) => {
                 ending::finish(context, claim, made).await;
-                return Ended::Succeeded;
+                return AttemptOutcome::Succeeded;
             }
             Err(stop) => stop,
         };
@@ -83,27 +83,29 @@ impl Attempt {
             ending::delete_files(context, claim).await;
         }
         match stop {
-            Stop::Failed(failure) => ending::fail(context, claim, failure).await,
-            Stop::EngineStopped => {
+            AttemptError::Failed(failure) => ending::fail(context, claim, failure).await,
+            AttemptError::EngineStopped => {
                 ending::release(context, claim).await;
-                return Ended::EngineStopped;
+                return AttemptOutcome::EngineStopped;
             }
-            Stop::StoreFailed => {
+            AttemptError::StoreFailed => {
                 ending::release(context, claim).await;
-                return Ended::StoreFailed;
+                return AttemptOutcome::StoreFailed;
             }
-            Stop::HandBack => ending::release(context, claim).await,
-            Stop::EngineLost => {
+            AttemptError::HandBack => ending::release(context, claim).await,
+            AttemptError::EngineLost => {
                 if context.execution.engines.goes_on() {
                     ending::lose_engine(context, claim).await;
                 } else {
                     context.storage.stores.health.record_death_from_inside();
-                    tracing::error!("a job is left to the next start");
+                    tracing::error!("job left for the next process");
                 }
             }
-            Stop::Lost => tracing::info!("the work on a job stopped, it is not ours any more"),
+            AttemptError::Lost => {
+                tracing::info!("attempt stopped, job was claimed by another attempt")
+            }
         }
-        Ended::Otherwise
+        AttemptOutcome::Otherwise
     }
 
     /// Returns when the job is not this attempt's any more.
@@ -132,13 +134,13 @@ impl Attempt {
             {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => tracing::warn!(%error, "cannot keep the lease of a job"),
+                Err(error) => tracing::warn!(%error, "failed to extend lease of job"),
             }
         }
     }
 
     /// Makes and stores the pictures.
-    async fn make(&self) -> Result<Success, Stop> {
+    async fn make(&self) -> Result<Success, AttemptError> {
         self.at(Checkpoint::Claimed);
         let begin = Instant::now();
         let fetched = self.fetch().await?;
@@ -184,8 +186,8 @@ impl Attempt {
 
     /// Gives pictures that follow their photograph's size that size, for this
     /// attempt and all others.
-    async fn fit(&self, face: &RgbImage) -> Result<(), Stop> {
-        if self.request().spec.open_sides().is_none() {
+    async fn fit(&self, face: &RgbImage) -> Result<(), AttemptError> {
+        if self.request().spec.auto_size().is_none() {
             return Ok(());
         }
         let request = self.request().clone();
@@ -206,14 +208,14 @@ impl Attempt {
 
     /// Notes that the engine gets the job, so that it alone is suspect should the
     /// process die over it.
-    async fn enter(&self) -> Result<(), Stop> {
+    async fn enter(&self) -> Result<(), AttemptError> {
         let write = || self.context.storage.stores.jobs.enter(self.claim.fence);
         self.write("note that the engine gets a job", write).await
     }
 
     /// Notes what the caller should know of the photograph before anything can
     /// go wrong with the job: it may be the reason.
-    async fn warn(&self, warnings: &[String]) -> Result<(), Stop> {
+    async fn warn(&self, warnings: &[String]) -> Result<(), AttemptError> {
         if warnings.is_empty() {
             return Ok(());
         }
@@ -228,16 +230,20 @@ impl Attempt {
     }
 
     /// Writes something about the job, which must still be this attempt's.
-    async fn write<F>(&self, what: &'static str, write: impl FnMut() -> F) -> Result<(), Stop>
+    async fn write<F>(
+        &self,
+        what: &'static str,
+        write: impl FnMut() -> F,
+    ) -> Result<(), AttemptError>
     where
         F: Future<Output = Result<bool, StoreError>>,
     {
         match retry(self.context.storage.config().lease, what, write).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Stop::Lost),
+            Ok(false) => Err(AttemptError::Lost),
             Err(error) => {
-                tracing::error!(%error, "cannot {what}");
-                Err(Stop::StoreFailed)
+                tracing::error!(%error, "failed to {what}");
+                Err(AttemptError::StoreFailed)
             }
         }
     }
@@ -251,7 +257,7 @@ impl Attempt {
     async fn generate(
         &self,
         face: RgbImage,
-    ) -> Result<(GenerationOutput, (Duration, EngineName)), Stop> {
+    ) -> Result<(GenerationOutput, (Duration, EngineName)), AttemptError> {
         let spec = self.request().spec.clone();
         let submitted = self
             .context
@@ -261,7 +267,7 @@ impl Attempt {
         let Submitted {
             engine,
             mut generation,
-        } = submitted.ok_or(Stop::EngineStopped)?;
+        } = submitted.ok_or(AttemptError::EngineStopped)?;
         let clock = &self.context.storage.clock;
         let mut start = self
             .context
@@ -309,7 +315,7 @@ impl Attempt {
         self.at(Checkpoint::Denoising);
     }
 
-    async fn encode(&self, pictures: Vec<GeneratedPicture>) -> Result<Files, Stop> {
+    async fn encode(&self, pictures: Vec<GeneratedPicture>) -> Result<Files, AttemptError> {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.context.encoder);
         let provenance = self.context.provenance.clone();
@@ -319,18 +325,18 @@ impl Attempt {
         let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
         metrics::stage(Stage::Encoding, begin.elapsed());
         files.map_err(|error| {
-            tracing::error!(error, "cannot encode the pictures of a job");
-            Stop::Failed(failures::not_encoded())
+            tracing::error!(error, "failed to encode images of job");
+            AttemptError::Failed(failures::not_encoded())
         })
     }
 
-    async fn store(&self, files: Files) -> Result<PictureLocation, Stop> {
+    async fn store(&self, files: Files) -> Result<PictureLocation, AttemptError> {
         let begin = Instant::now();
         self.storing.store(true, Ordering::Release);
         let stored = pictures::store(&self.context.storage, &self.claim, files).await;
         let place = stored.map_err(|error| {
-            tracing::error!(%error, "cannot store the pictures of a job");
-            Stop::StoreFailed
+            tracing::error!(%error, "failed to store images of job");
+            AttemptError::StoreFailed
         })?;
         metrics::stage(Stage::Storing, begin.elapsed());
         Ok(place)

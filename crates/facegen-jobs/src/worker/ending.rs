@@ -15,11 +15,11 @@ pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Succes
     (context.observer)(Checkpoint::Finishing, &claim.job.request);
     let patience = patience(context);
     let finish = || context.storage.stores.jobs.finish(claim.fence, &success);
-    match retry(patience, "finish a job", finish).await {
+    match retry(patience, "finish job", finish).await {
         Ok(true) => tell_success(context, claim, &success),
         Ok(false) => settle_lost_finish(context, claim, &success).await,
         // The lease runs out, and somebody else tries again.
-        Err(error) => tracing::error!(%error, "cannot finish a job"),
+        Err(error) => tracing::error!(%error, "failed to finish job"),
     }
 }
 
@@ -31,11 +31,11 @@ async fn settle_lost_finish(context: &WorkContext, claim: &Claim, success: &Succ
             tell_success(context, claim, success);
         }
         Ok(_) => {
-            tracing::info!("a job ended otherwise while its pictures were stored");
+            tracing::info!("job ended while its images were stored");
             delete_files(context, claim).await;
         }
         // The files stay until the janitor finds them.
-        Err(error) => tracing::error!(%error, "cannot look after a job"),
+        Err(error) => tracing::error!(%error, "failed to read job"),
     }
 }
 
@@ -57,18 +57,18 @@ pub(super) async fn break_down(context: &WorkContext, claim: &Claim) {
 async fn write_failure(context: &WorkContext, claim: &Claim, failure: Failure) -> bool {
     let now = context.storage.clock.now();
     let fail = || context.storage.stores.jobs.fail(claim.fence, &failure, now);
-    match retry(patience(context), "fail a job", fail).await {
+    match retry(patience(context), "fail job", fail).await {
         Ok(true) => {
-            tracing::info!(code = %failure.code, "a job failed");
+            tracing::info!(code = %failure.code, "job failed");
             tell_end(context, claim, JobState::Failed);
             true
         }
         Ok(false) => {
-            tracing::info!("a job ended otherwise before it could fail");
+            tracing::info!("job ended before it could fail");
             false
         }
         Err(error) => {
-            tracing::error!(%error, "cannot fail a job");
+            tracing::error!(%error, "failed to fail job");
             false
         }
     }
@@ -85,7 +85,7 @@ pub(super) async fn lose_engine(context: &WorkContext, claim: &Claim) {
             .jobs
             .break_down(claim.fence, max_attempts)
     };
-    match retry(patience(context), "requeue a job", break_down).await {
+    match retry(patience(context), "requeue job", break_down).await {
         Ok(true) => tracing::warn!("job requeued, its engine is gone"),
         Ok(false) => {
             let failure = failures::broke_down_often(claim.crash_count + 1);
@@ -98,10 +98,10 @@ pub(super) async fn lose_engine(context: &WorkContext, claim: &Claim) {
 /// Gives the job back unharmed.
 pub(super) async fn release(context: &WorkContext, claim: &Claim) {
     let release = || context.storage.stores.jobs.release(claim.fence);
-    match retry(patience(context), "give a job back", release).await {
-        Ok(true) => tracing::info!("a job waits again"),
-        Ok(false) => tracing::info!("a job ended before it could be given back"),
-        Err(error) => tracing::error!(%error, "cannot give a job back"),
+    match retry(patience(context), "requeue job", release).await {
+        Ok(true) => tracing::info!("job requeued"),
+        Ok(false) => tracing::info!("job ended before it could be requeued"),
+        Err(error) => tracing::error!(%error, "failed to requeue job"),
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn delete_files(context: &WorkContext, claim: &Claim) {
     pictures::delete_from_bucket(&context.storage, claim).await;
     for object in claim.job.objects() {
         if let Err(error) = context.storage.images.delete(&object).await {
-            tracing::warn!(%error, "cannot delete the files of an attempt that was for nothing");
+            tracing::warn!(%error, "failed to delete files of lost attempt");
             return;
         }
     }
@@ -120,7 +120,7 @@ fn tell_success(context: &WorkContext, claim: &Claim, success: &Success) {
     let seconds = success.outcome.generation_time.as_secs_f64();
     // Their number only: what a warning says is between us and the caller.
     let warnings = success.warnings.len();
-    tracing::info!(job = %claim.job.id, seconds, warnings, "the job has succeeded");
+    tracing::info!(job = %claim.job.id, seconds, warnings, "job succeeded");
     tell_end(context, claim, JobState::Succeeded);
 }
 

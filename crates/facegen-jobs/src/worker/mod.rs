@@ -54,10 +54,10 @@ use crate::broken_task;
 use crate::context::WorkContext;
 use crate::metrics;
 use attempt::Attempt;
-use outcome::Ended;
+use outcome::AttemptOutcome;
 
 /// How often the worker looks for itself, should it not be woken.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many jobs are in hand beside them that wait for their photographs.
 const FETCHING_AT_ONCE: usize = 4;
@@ -77,7 +77,7 @@ pub(crate) struct Worker {
     hand_back: CancellationToken,
     /// Told when there will be no engine any more.
     engine_gone: CancellationToken,
-    tasks: JoinSet<Ended>,
+    tasks: JoinSet<AttemptOutcome>,
     claims: HashMap<Id, Claim>,
     /// What is in hand must stay alone.
     alone: bool,
@@ -121,13 +121,13 @@ impl Worker {
         let mut events = context.storage.stores.events.subscribe();
         while !(context.execution.draining.is_cancelled() && self.tasks.is_empty()) {
             if let Err(error) = self.look_after_queue().await {
-                tracing::error!(%error, "cannot look after the jobs");
+                tracing::error!(%error, "job maintenance failed");
             }
             tokio::select! {
                 () = woken(&mut *events, &context) => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(POLL_INTERVAL) => {}
                 () = context.execution.draining.cancelled(), if !context.execution.draining.is_cancelled() => {}
-                Some(ended) = self.tasks.join_next_with_id() => self.put_down(ended).await,
+                Some(ended) = self.tasks.join_next_with_id() => self.on_task_finished(ended).await,
             }
         }
     }
@@ -145,7 +145,7 @@ impl Worker {
     fn watch_engines(&self) {
         let patience = self.context.storage.config().step_timeout;
         for engine in self.context.execution.engines.give_up_hanging(patience) {
-            tracing::error!(%engine, ?patience, "engine hangs, given up");
+            tracing::error!(%engine, ?patience, "engine timed out, abandoned");
         }
         for engine in self.context.execution.engines.health() {
             metrics::engine_ready(&engine.name, engine.state == EngineState::Ready);
@@ -244,17 +244,17 @@ impl Worker {
         self.claims.insert(task.id(), claim);
     }
 
-    fn pause_after(&mut self, ended: Ended) {
+    fn pause_after(&mut self, ended: AttemptOutcome) {
         match ended {
-            Ended::Succeeded => self.next_pause = FIRST_PAUSE,
-            Ended::EngineStopped => self.paused_until = Instant::now() + LOOK_EVERY,
-            Ended::StoreFailed => {
+            AttemptOutcome::Succeeded => self.next_pause = FIRST_PAUSE,
+            AttemptOutcome::EngineStopped => self.paused_until = Instant::now() + POLL_INTERVAL,
+            AttemptOutcome::StoreFailed => {
                 let pause = self.next_pause;
-                tracing::warn!(?pause, "a store does not work, no job is begun for a while");
+                tracing::warn!(?pause, "storage failed, claiming paused");
                 self.paused_until = Instant::now() + pause;
                 self.next_pause = LONGEST_PAUSE.min(pause * 2);
             }
-            Ended::Otherwise => {}
+            AttemptOutcome::Otherwise => {}
         }
     }
 
@@ -268,14 +268,14 @@ impl Worker {
         }
         let works = canary::stores_work(&self.context.storage).await;
         if works && self.stores_fail {
-            tracing::info!("the stores work again, jobs go on");
+            tracing::info!("storage recovered, claiming resumed");
             self.paused_until = Instant::now();
             self.next_pause = FIRST_PAUSE;
         }
         self.stores_fail = !works;
     }
 
-    async fn put_down(&mut self, ended: Result<(Id, Ended), JoinError>) {
+    async fn on_task_finished(&mut self, ended: Result<(Id, AttemptOutcome), JoinError>) {
         match ended {
             Ok((task, ended)) => {
                 self.claims.remove(&task);
@@ -283,7 +283,7 @@ impl Worker {
             }
             Err(error) => {
                 let reason = broken_task::reason(&error);
-                tracing::error!(reason, "the task of a job broke down");
+                tracing::error!(reason, "job task panicked");
                 if let Some(claim) = self.claims.remove(&error.id()) {
                     ending::break_down(&self.context, &claim).await;
                 }

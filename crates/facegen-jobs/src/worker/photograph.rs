@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use facegen_core::face::own_file;
+use facegen_core::face::local_file_name;
 use facegen_core::job::{FaceOrigin, Job};
 use facegen_core::redact::FaceImage;
 use facegen_core::store::Event;
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::attempt::Attempt;
 use super::failures;
-use super::stop::{Stop, of_face};
-use crate::context::decoding::Encoded;
+use super::stop::{AttemptError, of_face};
+use crate::context::decoding::PhotoSource;
 use crate::error::JobError;
 use crate::files;
 use crate::metrics::{self, Stage};
@@ -20,16 +20,16 @@ use crate::retry::retry;
 
 impl Attempt {
     /// The photograph behind the job's URL, if that is where it is.
-    pub(super) async fn fetch(&self) -> Result<Option<Encoded>, Stop> {
+    pub(super) async fn fetch(&self) -> Result<Option<PhotoSource>, AttemptError> {
         let FaceOrigin::Url(url) = &self.claim.job.face else {
             return Ok(None);
         };
         let begin = Instant::now();
-        let image = match own_file(url, &self.claim.job.base_url) {
-            Some(name) => self.read_own(name).await.map(Encoded::Own),
+        let image = match local_file_name(url, &self.claim.job.base_url) {
+            Some(name) => self.read_own(name).await.map(PhotoSource::Stored),
             None => {
                 let image = self.context.faces.fetch(url).await;
-                image.map(Encoded::Foreign).map_err(of_face)
+                image.map(PhotoSource::Untrusted).map_err(of_face)
             }
         };
         metrics::stage(Stage::FaceFetch, begin.elapsed());
@@ -40,22 +40,22 @@ impl Attempt {
     }
 
     /// What a host would answer if it were this server, without a network.
-    async fn read_own(&self, name: &str) -> Result<FaceImage, Stop> {
+    async fn read_own(&self, name: &str) -> Result<FaceImage, AttemptError> {
         let file = match FileName::parse(name) {
             Some(name) => self.look_up(&name).await?,
             None => None,
         };
         file.map(FaceImage::from).ok_or_else(|| {
-            tracing::info!("face image is no file of this server");
+            tracing::info!("face image not found on this server");
             of_face(FaceError::answered(404))
         })
     }
 
-    async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, Stop> {
+    async fn look_up(&self, name: &FileName) -> Result<Option<Vec<u8>>, AttemptError> {
         let find = || files::find(&self.context.storage, name);
-        let found = retry(self.context.storage.config().lease, "find a picture", find).await;
+        let found = retry(self.context.storage.config().lease, "find image", find).await;
         let found = found.map_err(|error| {
-            tracing::error!(%error, "cannot find the picture that is a job's photograph");
+            tracing::error!(%error, "failed to find the image that is a job's face_image");
             unreadable(&error)
         });
         let Some(found) = found? else {
@@ -65,17 +65,20 @@ impl Attempt {
         let deadline = self.context.storage.config().face_timeout;
         let read = timeout(deadline, files::read_found(&self.context.storage, found)).await;
         let read = read.map_err(|_| {
-            tracing::info!("the picture that is a job's photograph does not come in time");
+            tracing::info!("timed out reading the image that is a job's face_image");
             of_face(FaceError::timed_out(deadline))
         })?;
         read.map_err(|error| {
-            tracing::error!(%error, "cannot read the picture that is a job's photograph");
+            tracing::error!(%error, "failed to read the image that is a job's face_image");
             of_face(FaceError::answered(500))
         })
     }
 
     /// The photograph that was fetched, or that came with the request.
-    pub(super) async fn photograph(&self, fetched: Option<Encoded>) -> Result<Photograph, Stop> {
+    pub(super) async fn photograph(
+        &self,
+        fetched: Option<PhotoSource>,
+    ) -> Result<Photograph, AttemptError> {
         let Job {
             id, file_prefix, ..
         } = &self.claim.job;
@@ -86,18 +89,15 @@ impl Attempt {
             Some(image) => image,
             None => {
                 let read = || self.context.storage.stores.jobs.photograph(*id);
-                let image = retry(
-                    self.context.storage.config().lease,
-                    "read a photograph",
-                    read,
-                )
-                .await;
+                let image =
+                    retry(self.context.storage.config().lease, "read face_image", read).await;
                 let image = image.map_err(|error| {
-                    tracing::error!(%error, "cannot read the photograph of a job");
-                    Stop::StoreFailed
+                    tracing::error!(%error, "failed to read face_image of job");
+                    AttemptError::StoreFailed
                 });
-                let image = image?.ok_or_else(|| Stop::Failed(failures::photograph_lost()))?;
-                Encoded::Foreign(image)
+                let image =
+                    image?.ok_or_else(|| AttemptError::Failed(failures::photograph_lost()))?;
+                PhotoSource::Untrusted(image)
             }
         };
         self.context.decoder.decode(image).await.map_err(of_face)
@@ -106,9 +106,9 @@ impl Attempt {
 
 /// A store that may come back is waited for. A damaged row or the bucket of one
 /// key shall hold up nobody else.
-fn unreadable(error: &JobError) -> Stop {
+fn unreadable(error: &JobError) -> AttemptError {
     if error.code() == ErrorCode::Unavailable {
-        Stop::StoreFailed
+        AttemptError::StoreFailed
     } else {
         of_face(FaceError::answered(500))
     }

@@ -33,7 +33,7 @@ pub(super) async fn store(
             None => true,
         },
         Err(error) => {
-            tracing::error!(%error, "pictures are served from here, and uploaded when their bucket is known");
+            tracing::error!(%error, "failed to open bucket, images stored locally and uploaded later");
             true
         }
     };
@@ -41,7 +41,7 @@ pub(super) async fn store(
     for (file, bytes) in files {
         let object = object(claim, file);
         let put = || storage.images.put(&object, bytes.clone());
-        retry(lease, "store a picture", put).await?;
+        retry(lease, "store image", put).await?;
     }
     Ok(PictureLocation::Folder {
         expires_at: storage.clock.now() + storage.config().keep_pictures,
@@ -82,7 +82,7 @@ async fn in_bucket(
     destination: &Destination,
     files: &Files,
 ) -> Option<PictureLocation> {
-    if destination.rests(storage.clock.monotonic()) {
+    if destination.is_open(storage.clock.monotonic()) {
         return None;
     }
     let bucket = destination.bucket();
@@ -97,13 +97,13 @@ async fn in_bucket(
     let put = put.unwrap_or_else(|_| Err(StorageError("the bucket is too slow".to_owned())));
     match put {
         Ok(()) => {
-            destination.worked();
+            destination.on_success();
             let link_base = bucket.link_base.clone();
             Some(PictureLocation::Bucket { link_base })
         }
         Err(error) => {
-            tracing::warn!(%error, "the bucket fails, pictures are served from here and uploaded later");
-            destination.failed(storage.clock.monotonic());
+            tracing::warn!(%error, "bucket failed, images stored locally and uploaded later");
+            destination.on_failure(storage.clock.monotonic());
             None
         }
     }
@@ -116,7 +116,7 @@ pub(super) async fn delete_from_bucket(storage: &Storage, claim: &Claim) {
     let Ok(Some(destination)) = storage.buckets.of(claim.job.key).await else {
         return;
     };
-    if destination.rests(storage.clock.monotonic()) {
+    if destination.is_open(storage.clock.monotonic()) {
         return;
     }
     let bucket = destination.bucket();
@@ -128,7 +128,7 @@ pub(super) async fn delete_from_bucket(storage: &Storage, claim: &Claim) {
     };
     let deleted = timeout(bucket.patience, delete_all).await;
     if !matches!(deleted, Ok(Ok::<(), StorageError>(()))) {
-        tracing::warn!("objects of an attempt that was for nothing may stay in the bucket");
+        tracing::warn!("failed to delete objects of lost attempt");
     }
 }
 

@@ -6,7 +6,7 @@ use facegen_core::{BackendError, FaceError};
 use super::failures;
 
 /// Why an attempt made no pictures.
-pub(super) enum Stop {
+pub(super) enum AttemptError {
     /// The job has failed.
     Failed(Failure),
     /// The job must wait for another engine.
@@ -24,30 +24,27 @@ pub(super) enum Stop {
 }
 
 /// The photograph cannot be used.
-pub(super) fn of_face(error: FaceError) -> Stop {
-    Stop::Failed(failures::of_face(error))
+pub(super) fn of_face(error: FaceError) -> AttemptError {
+    AttemptError::Failed(failures::of_face(error))
 }
 
 /// What an engine's refusal means for the job.
-pub(super) fn of_backend(error: &BackendError) -> Stop {
+pub(super) fn of_backend(error: &BackendError) -> AttemptError {
     match error {
         // Nobody ended the job, so it waits for an engine that works.
         BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
-            Stop::EngineStopped
+            AttemptError::EngineStopped
         }
-        BackendError::EngineBroke => Stop::EngineLost,
+        BackendError::EngineBroke => AttemptError::EngineLost,
         BackendError::NoFace
         | BackendError::InvalidFace(_)
         | BackendError::OutOfMemory
         | BackendError::NotFinite
         | BackendError::DeviceLost(_)
-        | BackendError::Panicked => Stop::Failed(failures::of_backend(error)),
+        | BackendError::Panicked => AttemptError::Failed(failures::of_backend(error)),
         BackendError::Failed(detail) => {
-            tracing::warn!(
-                detail,
-                "the engine failed for a reason that callers are not told"
-            );
-            Stop::Failed(failures::of_backend(error))
+            tracing::warn!(detail, "engine failed");
+            AttemptError::Failed(failures::of_backend(error))
         }
     }
 }

@@ -69,13 +69,13 @@ impl Networks {
 
     /// All networks, for URLs that the operator names.
     #[must_use]
-    pub fn everywhere() -> Self {
+    pub fn any() -> Self {
         Self::public_and(vec![v4([0; 4], 0).into(), v6([0; 8], 0).into()])
     }
 
     /// Whether `address` may be reached.
     #[must_use]
-    pub fn permit(&self, address: IpAddr) -> bool {
+    pub fn allows(&self, address: IpAddr) -> bool {
         let address = embedded_v4(address).map_or(address, IpAddr::V4);
         self.allowed
             .iter()
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn permitted(networks: &Networks, address: &str) -> bool {
-        networks.permit(address.parse().unwrap())
+        networks.allows(address.parse().unwrap())
     }
 
     #[test]

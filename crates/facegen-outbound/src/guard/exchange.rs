@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::{Guard, GuardError, Refusal, check_length, target};
 
 /// One request as it is to be sent.
-pub(crate) struct Exchange {
+pub(crate) struct GuardedRequest {
     /// The method, e.g. `PUT`.
     pub(crate) method: String,
     /// Where to.
@@ -18,8 +18,8 @@ pub(crate) struct Exchange {
     pub(crate) body: Bytes,
 }
 
-/// The answer to an [`Exchange`], whatever it says.
-pub(crate) struct Reply {
+/// The answer to an [`GuardedRequest`], whatever it says.
+pub(crate) struct GuardedResponse {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The headers.
@@ -37,9 +37,9 @@ impl Guard {
     /// The URL is refused, the host cannot be reached, or the answer is longer.
     pub(crate) async fn exchange(
         &self,
-        exchange: Exchange,
+        exchange: GuardedRequest,
         max_bytes: usize,
-    ) -> Result<Reply, GuardError> {
+    ) -> Result<GuardedResponse, GuardError> {
         let url = target::check(&exchange.url, &self.networks).map_err(GuardError::Refused)?;
         let unusable = || GuardError::Refused(Refusal::NotAUrl);
         let method = Method::from_bytes(exchange.method.as_bytes()).map_err(|_| unusable())?;
@@ -52,7 +52,7 @@ impl Guard {
         let request = self.client.request(method, url).headers(headers);
         let response = request.body(exchange.body).send().await?;
         check_length(&response, max_bytes)?;
-        Ok(Reply {
+        Ok(GuardedResponse {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: response.into(),

@@ -54,7 +54,7 @@ impl Guard {
 
     /// The first answer that is no redirect.
     async fn follow(&self, url: &SafeUrl) -> Result<Response, GuardError> {
-        let mut url = self.judge(url)?;
+        let mut url = self.check_url(url)?;
         let mut response = self.client.get(url.clone()).send().await?;
         for _ in 0..MAX_REDIRECTS {
             let Some(location) = location(&response) else {

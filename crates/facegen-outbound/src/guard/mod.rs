@@ -29,7 +29,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::UrlJudge;
+use facegen_core::UrlChecker;
 use facegen_core::redact::SafeUrl;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
@@ -37,7 +37,7 @@ use url::Url;
 
 pub use address::Networks;
 pub use error::{GuardError, Refusal};
-pub(crate) use exchange::{Exchange, Reply};
+pub(crate) use exchange::{GuardedRequest, GuardedResponse};
 pub use resolver::{NameResolver, SystemResolver};
 
 use resolver::CheckedResolver;
@@ -115,7 +115,7 @@ impl Guard {
     ///
     /// # Errors
     /// It is refused.
-    pub fn judge(&self, url: &SafeUrl) -> Result<Url, GuardError> {
+    pub fn check_url(&self, url: &SafeUrl) -> Result<Url, GuardError> {
         target::check(url.expose(), &self.networks).map_err(GuardError::Refused)
     }
 
@@ -132,7 +132,7 @@ impl Guard {
         body: String,
         deadline: Duration,
     ) -> Result<Answer, GuardError> {
-        let url = self.judge(url)?;
+        let url = self.check_url(url)?;
         let request = self
             .client
             .post(url)
@@ -152,7 +152,7 @@ impl Guard {
     }
 }
 
-impl UrlJudge for Guard {
+impl UrlChecker for Guard {
     fn judge_text(&self, url: &SafeUrl) -> Result<(), String> {
         let refused = target::check(url.expose(), &self.networks).err();
         refused.and_then(Refusal::rule).map_or(Ok(()), Err)

@@ -69,7 +69,7 @@ impl Resolve for CheckedResolver {
         let networks = Arc::clone(&self.networks);
         Box::pin(async move {
             let addresses = inner.resolve(name.as_str()).await?;
-            if let Some(refused) = addresses.iter().find(|address| !networks.permit(**address)) {
+            if let Some(refused) = addresses.iter().find(|address| !networks.allows(**address)) {
                 return Err(Refusal::Resolved(*refused).into());
             }
             // The client puts the port of the URL in the place of 0.

@@ -53,7 +53,7 @@ fn check_host(url: &Url, networks: &Networks) -> Result<(), Refusal> {
         Some(Host::Ipv6(address)) => IpAddr::V6(address),
         Some(Host::Domain(name)) => return check_name(name, networks),
     };
-    if networks.permit(address) {
+    if networks.allows(address) {
         Ok(())
     } else {
         Err(Refusal::Address(address))
@@ -65,7 +65,7 @@ fn check_host(url: &Url, networks: &Networks) -> Result<(), Refusal> {
 fn check_name(name: &str, networks: &Networks) -> Result<(), Refusal> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_local = name == "localhost" || name.ends_with(".localhost");
-    let loopback_is_allowed = networks.permit(Ipv4Addr::LOCALHOST.into());
+    let loopback_is_allowed = networks.allows(Ipv4Addr::LOCALHOST.into());
     match name {
         "" => Err(Refusal::NotAUrl),
         "metadata" | "metadata.google.internal" => Err(Refusal::MetadataName),

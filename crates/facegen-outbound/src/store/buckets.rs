@@ -48,7 +48,7 @@ impl BucketOpener for GuardedBuckets {
             Canary::Deleted => {}
             Canary::Left { error, .. } => tracing::info!(
                 %error,
-                "the object that tried out a bucket stays, as it may not be deleted"
+                "canary object not deleted, the bucket denies it"
             ),
         }
         Ok(())

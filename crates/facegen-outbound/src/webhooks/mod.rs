@@ -108,7 +108,7 @@ impl WebhookSender for HttpWebhooks {
         match answer {
             Ok(answer) => self.outcome(&answer),
             Err(error) => {
-                info!(delivery = %id, %url, %error, "webhook cannot be delivered");
+                info!(delivery = %id, %url, %error, "failed to deliver webhook");
                 self.failure(&error)
             }
         }

@@ -59,7 +59,7 @@ fn details(settings: &S3Settings) -> BucketDetails {
 }
 
 fn of_keys() -> GuardedBuckets {
-    GuardedBuckets::new(Guard::new(Networks::everywhere()).unwrap())
+    GuardedBuckets::new(Guard::new(Networks::any()).unwrap())
 }
 
 /// A picture.

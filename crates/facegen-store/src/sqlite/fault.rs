@@ -24,10 +24,10 @@ impl Fault {
         };
         match fault {
             Some(fault) if before != Some(fault) => {
-                tracing::error!(reason = %fault, "what the server keeps its data in is not ready");
+                tracing::error!(reason = %fault, "storage failed");
             }
             None if before.is_some() => {
-                tracing::info!("what the server keeps its data in is ready again")
+                tracing::info!("storage recovered")
             }
             Some(_) | None => {}
         }

@@ -62,14 +62,14 @@ impl FolderLock {
     /// Wipes the mark of the process before, once it has been heeded.
     pub(crate) fn forget_death(&self) {
         if let Err(error) = self.file.set_len(0) {
-            tracing::warn!(%error, "cannot forget how the last process ended");
+            tracing::warn!(%error, "failed to remove the crash marker");
         }
     }
 
     /// Leaves the mark of a process that ends because of what it is at.
     pub(crate) fn note_death_from_inside(&self) {
         if let Err(error) = (&self.file).write_all(b"X") {
-            tracing::warn!(%error, "cannot note why this process ends");
+            tracing::warn!(%error, "failed to write the crash marker");
         }
     }
 
@@ -87,7 +87,7 @@ impl FolderLock {
         {
             return Ok(());
         }
-        tracing::error!("the lock of the data folder was removed, it is taken again");
+        tracing::error!("lock file was removed, taking it again");
         let (lock, _) = Self::acquire(&self.database)?;
         *self = lock;
         Ok(())

@@ -50,7 +50,7 @@ pub(crate) async fn writer_fault(store: &Database, is_doubted: bool) -> Option<S
         Ok(Err(error)) => {
             // Not once a second.
             if store.fault.get() != Some(StoreFault::Unwritable) {
-                tracing::warn!(%error, "the database cannot be written");
+                tracing::warn!(%error, "database is not writable");
             }
             Some(StoreFault::Unwritable)
         }

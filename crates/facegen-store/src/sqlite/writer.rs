@@ -66,7 +66,7 @@ impl Writer {
                     connection.ping().await?;
                     let is_sound = !connection.is_in_transaction();
                     if !is_sound {
-                        tracing::warn!("a transaction is in doubt, its connection is replaced");
+                        tracing::warn!("transaction in doubt, connection replaced");
                         told.notify_one();
                     }
                     Ok(is_sound)

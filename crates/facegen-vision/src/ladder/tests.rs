@@ -20,8 +20,8 @@ impl Reluctant {
         }
     }
 
-    fn ladder(blind: usize) -> DetectionLadder {
-        DetectionLadder::new(Box::new(Self::new(blind)))
+    fn ladder(blind: usize) -> RetryingDetector {
+        RetryingDetector::new(Box::new(Self::new(blind)))
     }
 }
 
@@ -76,7 +76,7 @@ fn an_uncertain_face_counts_only_at_first() {
             retry_score,
             ..Reluctant::new(blind)
         };
-        let faces = DetectionLadder::new(Box::new(detector)).detect(&photo());
+        let faces = RetryingDetector::new(Box::new(detector)).detect(&photo());
         assert_eq!(
             faces.unwrap(),
             [face(counts as f32)],
@@ -88,7 +88,7 @@ fn an_uncertain_face_counts_only_at_first() {
 #[test]
 fn every_rung_is_tried_before_nobody_is_found() {
     let detector = Reluctant::new(usize::MAX);
-    let ladder = DetectionLadder::new(Box::new(detector.clone()));
+    let ladder = RetryingDetector::new(Box::new(detector.clone()));
     assert_eq!(ladder.detect(&photo()).unwrap(), []);
     let plain = [512, 448, 384, 320, 128].map(|size| [40, 20, size]);
     let expected = [vec![[40, 20, 640], [60, 30, 640]], plain.to_vec()].concat();
@@ -98,7 +98,7 @@ fn every_rung_is_tried_before_nobody_is_found() {
 #[test]
 fn a_large_photograph_is_shrunk_before_it_gets_room() {
     let detector = Reluctant::new(1);
-    let ladder = DetectionLadder::new(Box::new(detector.clone()));
+    let ladder = RetryingDetector::new(Box::new(detector.clone()));
     let faces = ladder.detect(&RgbImage::black(2560, 1280)).unwrap();
     // 640×320 pixels with 160 and 80 around them, a quarter of the photograph's.
     assert_eq!(detector.looks.lock().unwrap()[1], [960, 480, 640]);
@@ -109,7 +109,7 @@ fn a_large_photograph_is_shrunk_before_it_gets_room() {
 #[test]
 fn room_is_black_on_all_sides() {
     let photo = RgbImage::new(8, 4, [9, 8, 7].repeat(32)).unwrap();
-    let picture = Room::around(&photo).picture;
+    let picture = Padded::around(&photo).picture;
     assert_eq!((picture.width(), picture.height()), (12, 6));
     for y in [0, 5] {
         assert_eq!(picture.row(y), [0; 36]);

@@ -8,7 +8,7 @@ impl Config {
     /// This config with the values of `new` for all settings that need no new
     /// process, and the names of the others that differ. A setting that is not
     /// copied here needs one.
-    pub(crate) fn taking_over(&self, new: &Self) -> (Self, Vec<String>) {
+    pub(crate) fn with_reloadable(&self, new: &Self) -> (Self, Vec<String>) {
         let mut taken = self.clone();
         let (server, storage) = (&mut taken.server, &mut taken.storage);
         server.public_url.clone_from(&new.server.public_url);
@@ -106,7 +106,7 @@ mod tests {
         ] {
             let new = load(&[(name, value)]);
             assert_ne!(new, old, "{name}");
-            assert_eq!(old.taking_over(&new), (new, Vec::new()), "{name}");
+            assert_eq!(old.with_reloadable(&new), (new, Vec::new()), "{name}");
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
             ),
         ] {
             let new = load(&[&bucket[..], &[(name, value), ("QUEUE__LIMIT", "7")]].concat());
-            let (taken, left) = old.taking_over(&new);
+            let (taken, left) = old.with_reloadable(&new);
             assert_eq!(left, [setting]);
             assert_eq!(taken.queue.limit.get(), 7);
             let rest = load(&[&bucket[..], &[("QUEUE__LIMIT", "7")]].concat());

@@ -42,7 +42,7 @@ impl Progress {
     pub(super) fn hear(&self, event: &PullEvent<'_>) {
         match *event {
             PullEvent::Waiting => {
-                tracing::warn!("another process fetches models to this folder and is waited for");
+                tracing::warn!("waiting for another process that fetches models");
             }
             PullEvent::Checking { file } => tracing::info!(file, "verifying"),
             PullEvent::Started { file, done, size } => {

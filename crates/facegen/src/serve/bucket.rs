@@ -44,7 +44,7 @@ fn patience(config: &Config) -> Duration {
 /// The store of a bucket.
 pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
     // The operator's own addresses may lead anywhere.
-    let guard = Guard::new(Networks::everywhere()).context("cannot make an HTTP client")?;
+    let guard = Guard::new(Networks::any()).context("cannot make an HTTP client")?;
     Ok(S3Store::new(settings, guard))
 }
 

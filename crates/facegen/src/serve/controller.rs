@@ -103,7 +103,7 @@ impl Controller {
 
     /// Goes over to what the files say now, as [`Control::update`] does.
     pub(super) async fn reload_config(self: &Arc<Self>) {
-        tracing::info!("reading the config again");
+        tracing::info!("reloading config");
         let own = Arc::clone(self);
         // It reads files. What came of it is logged.
         let update = tokio::task::spawn_blocking(move || own.update().is_ok());
@@ -116,7 +116,7 @@ impl Controller {
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
         let plan = self.plan();
         let new = Config::load(&self.arguments, &self.environment)?;
-        let (config, left) = plan.config.taking_over(&new);
+        let (config, left) = plan.config.with_reloadable(&new);
         let next = Plan::new(config)?;
         let reload = !next.has_engine_of(&plan);
         if reload {
@@ -128,13 +128,13 @@ impl Controller {
                 can_load(&located, &options).map_err(|error| Failure::Load(error.into()))?;
             }
         }
-        self.live.follow(&next)?;
+        self.live.apply(&next)?;
         self.jobs.reconfigure(parts::jobs_config(&next.config));
         self.plan.set(next);
-        tracing::info!(reload, "the server goes by its config as it is now");
+        tracing::info!(reload, "config reloaded");
         if !left.is_empty() {
             let settings = left.join(", ");
-            tracing::warn!(settings, "settings have changed that need a new process");
+            tracing::warn!(settings, "changed settings need a restart");
         }
         if reload {
             self.status.reloading();
@@ -155,7 +155,7 @@ impl Control for Controller {
     fn update(&self) -> Result<(), UpdateRefused> {
         self.take_over().map_err(|failure| {
             let reason = failure.to_string();
-            tracing::error!(reason, "the config cannot be used, nothing has changed");
+            tracing::error!(reason, "failed to reload config, keeping the old one");
             UpdateRefused
         })
     }

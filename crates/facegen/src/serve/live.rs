@@ -28,7 +28,7 @@ impl Plan {
         let unknown = unknown_licences(&config);
         if !unknown.is_empty() {
             let names = unknown.join(", ");
-            tracing::warn!(names, "models.accept names licences that no preset has");
+            tracing::warn!(names, "models.accept names unknown licences");
         }
         Ok(Self { config, preset })
     }
@@ -88,7 +88,7 @@ impl Live {
     ///
     /// # Errors
     /// It names no device. Nothing has changed then.
-    pub(super) fn follow(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
         self.settings
             .set(parts::api_settings(&plan.config, &plan.preset)?);
         self.faces.set(parts::faces(&plan.config, self.guard()));

@@ -117,14 +117,14 @@ async fn serve(
         () = signals.stop(|| controller.reload_config()) => Ok(()),
     };
 
-    tracing::info!("stopping");
+    tracing::info!("shutting down");
     controller.status().draining();
     jobs.drain();
     let grace = seconds(controller.plan().config.server.shutdown_grace_seconds);
     running.shutdown(grace).await;
     stopped.cancel();
     if timeout(LAST_ANSWERS, connections).await.is_err() {
-        tracing::warn!("some callers were still waiting for their answer");
+        tracing::warn!("shutdown timed out, open requests dropped");
     }
     jobs.close().await;
     tracing::info!("stopped");

@@ -68,7 +68,7 @@ async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure
 /// # Errors
 /// The old engines hang.
 async fn begin_again(running: &Running, controller: &Controller) -> Result<(), Failure> {
-    tracing::info!("loading the models again");
+    tracing::info!("reloading models");
     controller.status().reloading();
     let plan = controller.plan();
     let planned = engine_plans(&plan.config)?;
@@ -84,7 +84,7 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
         }
         if let Err(failure) = start(running, controller, &plan, engine).await {
             let (engine, reason) = (&engine.name, failure.to_string());
-            tracing::error!(%engine, reason, "models cannot be loaded");
+            tracing::error!(%engine, reason, "failed to load models");
             failed = true;
         }
     }
@@ -98,7 +98,7 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
         controller.status().failed(plan.preset.network_count());
     } else {
         controller.status().ready(plan.preset.network_count());
-        tracing::info!("the models are loaded again");
+        tracing::info!("models reloaded");
     }
     Ok(())
 }
@@ -109,7 +109,7 @@ async fn end(controller: &Controller, plan: &Plan, name: &EngineName) -> bool {
     let patience = seconds(plan.config.engine.step_timeout_seconds);
     let ended = controller.engines().end_engine(name, patience).await;
     if ended.is_err() {
-        tracing::error!(engine = %name, "engine hangs, only a new process has its device again");
+        tracing::error!(engine = %name, "engine timed out, its device needs a restart");
     }
     ended.is_ok()
 }

@@ -117,10 +117,7 @@ fn tell_lost(counts: &Counts, told: &mut u64) {
     let lost = counts.lost.load(Ordering::Relaxed);
     if lost > *told {
         *told = lost;
-        tracing::warn!(
-            lost,
-            "log lines were lost because they could not be written"
-        );
+        tracing::warn!(lost, "log lines lost, output not writable");
     }
 }
 

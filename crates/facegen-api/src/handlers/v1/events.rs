@@ -80,7 +80,7 @@ async fn next((mut open, first): Step) -> Option<(Result<Event, Infallible>, Ste
         None => match open.watch.next().await {
             Ok(view) => view?,
             Err(error) => {
-                warn!(%error, "a stream of events ends early");
+                warn!(%error, "event stream failed");
                 return None;
             }
         },

@@ -2,7 +2,7 @@
 
 use super::frame::{Component, Frame};
 use super::idct::{self, Block};
-use super::scan::{Decoder, Findings, Scan};
+use super::scan::{Decoder, Diagnostics, Scan};
 use super::segments::Segments;
 use super::smoothing::Accuracy;
 use super::tables::Tables;
@@ -46,7 +46,7 @@ impl Kept {
         frame: &Frame,
         scan: &Scan,
         tables: &Tables,
-    ) -> Result<Findings, InputImageError> {
+    ) -> Result<Diagnostics, InputImageError> {
         for scanned in &scan.components {
             if self.quantization[scanned.index].is_none() {
                 let quantization = tables.quantization(&frame.components[scanned.index])?;

@@ -25,7 +25,7 @@ use colours::{ColourMarkers, Colours};
 use frame::Frame;
 use kept::Kept;
 use planes::Planes;
-use scan::{Decoder, Findings, Scan};
+use scan::{Decoder, Diagnostics, Scan};
 use segments::Segments;
 use tables::Tables;
 
@@ -169,7 +169,7 @@ impl<'b> Jpeg<'b> {
         warnings: &mut Warnings,
     ) -> Result<Vec<u8>, InputImageError> {
         let mut kept = Kept::new(&self.frame);
-        let mut all = Findings::default();
+        let mut all = Diagnostics::default();
         let mut broken = None;
         for number in 0.. {
             if number == MAX_SCANS {
@@ -268,7 +268,7 @@ fn fill_in(tables: &mut Tables, scan: &Scan, warnings: &mut Warnings) {
 
 /// Warnings on what was missing.
 fn finish(
-    findings: &Findings,
+    findings: &Diagnostics,
     has_end: bool,
     warnings: &mut Warnings,
 ) -> Result<(), InputImageError> {

@@ -106,7 +106,7 @@ impl Scan {
 
 /// What the data of a scan turned out to be.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct Diagnostics {
     /// Whether a whole MCU was there.
     pub(super) has_some: bool,
     /// Whether data were missing.
@@ -115,7 +115,7 @@ pub(super) struct Findings {
     pub(super) is_damaged: bool,
 }
 
-impl Findings {
+impl Diagnostics {
     pub(super) fn add(&mut self, other: &Self) {
         self.has_some |= other.has_some;
         self.is_incomplete |= other.is_incomplete;
@@ -136,7 +136,7 @@ pub(super) struct Decoder<'b, 't> {
     restart_interval: u32,
     mcus_until_restart: u32,
     next_restart: u8,
-    pub(super) findings: Findings,
+    pub(super) findings: Diagnostics,
 }
 
 impl<'b, 't> Decoder<'b, 't> {
@@ -165,7 +165,7 @@ impl<'b, 't> Decoder<'b, 't> {
             restart_interval: tables.restart,
             mcus_until_restart: tables.restart,
             next_restart: 0,
-            findings: Findings::default(),
+            findings: Diagnostics::default(),
         })
     }
 
@@ -331,7 +331,7 @@ impl<'b, 't> Decoder<'b, 't> {
     }
 
     /// The marker that ended the data, if it was seen, and what follows.
-    pub(super) fn end(self) -> (Option<u8>, &'b [u8], Findings) {
+    pub(super) fn end(self) -> (Option<u8>, &'b [u8], Diagnostics) {
         let (marker, rest) = self.bits.end();
         (marker, rest, self.findings)
     }

@@ -179,7 +179,7 @@ async fn a_sender_that_is_under_way_is_not_given_up_when_the_clock_jumps() {
     until(&store, RUNNING, 1).await;
     world.clock.advance(Duration::from_hours(2));
     ended(&service, key, "receiver.example").await;
-    service.look_for_mail();
+    service.wake_deliveries();
     until(&store, DELIVERED, 1).await;
     assert_eq!(count(&store, RUNNING).await, 1);
     assert_eq!(world.receiver.messages(2).await.len(), 2);

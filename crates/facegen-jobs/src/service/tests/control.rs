@@ -69,9 +69,9 @@ async fn what_is_forgotten_is_read_again() {
         .await
         .unwrap()
         .unwrap();
-    destination.failed(world.clock.monotonic());
+    destination.on_failure(world.clock.monotonic());
     service.clear_cache().await;
-    assert!(!destination.rests(world.clock.monotonic()));
+    assert!(!destination.is_open(world.clock.monotonic()));
     running.attach(world.engine());
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     running.shutdown(Duration::ZERO).await;

@@ -79,7 +79,7 @@ async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
 
         bucket.set(Mood::Works);
         world.clock.advance(Duration::from_secs(5));
-        service.look_for_mail();
+        service.wake_deliveries();
         until(&store, DELIVERED, 1).await;
         let job = service.find(key, job.id).await.unwrap().unwrap();
         assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
@@ -105,7 +105,7 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
     // The first upload finds out.
     bucket.set(Mood::Works);
     world.clock.advance(Duration::from_secs(5));
-    service.look_for_mail();
+    service.wake_deliveries();
     until(&store, DELIVERED, 2).await;
     let third = made(&service, key, "third").await;
     assert!(third.link_base.is_some());
@@ -135,7 +135,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
         world
             .clock
             .advance(Duration::from_millis(u64::try_from(pause).unwrap()));
-        service.look_for_mail();
+        service.wake_deliveries();
         let tried = timeout(PATIENCE, asked.wait_for(|asked| *asked > attempt)).await;
         let _ = tried.expect("it is tried").unwrap();
         until(&store, QUEUED, 1).await;
@@ -144,7 +144,7 @@ async fn an_upload_is_tried_until_the_pictures_expire() {
     assert!((1..=720_000).contains(&waits), "{waits}");
 
     world.clock.advance(Duration::from_hours(24));
-    service.look_for_mail();
+    service.wake_deliveries();
     until(&store, DEAD, 1).await;
     let job = service.find(key, job.id).await.unwrap().unwrap();
     assert!(job.link_base.is_none() && job.has_expired(world.clock.now()));
@@ -161,7 +161,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
     bucket.set(Mood::Hangs);
     let asked = *bucket.asked.borrow();
     world.clock.advance(Duration::from_secs(5));
-    service.look_for_mail();
+    service.wake_deliveries();
     let mut under_way = bucket.asked.subscribe();
     let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked))
         .await
@@ -228,7 +228,7 @@ async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
     let asked = *bucket.asked.borrow();
     bucket.set(Mood::Waits);
     world.clock.advance(Duration::from_secs(5));
-    service.look_for_mail();
+    service.wake_deliveries();
     let mut under_way = bucket.asked.subscribe();
     let begun = under_way.wait_for(|now| *now > asked);
     let _ = timeout(PATIENCE, begun).await.unwrap();

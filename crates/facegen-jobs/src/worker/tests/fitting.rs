@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_core::request::OpenSides;
+use facegen_core::request::AutoSize;
 use facegen_core::{FaceSource, GenerationRequest, JobState, RawGenerationRequest, RequestLimits};
 
 use crate::testing::{PATIENCE, World, end_of, new_key, submission};
@@ -17,15 +17,15 @@ fn open_request() -> GenerationRequest {
     let parsed = raw
         .parse(&RequestLimits::default())
         .unwrap()
-        .with_open_sides(OpenSides::Both);
+        .with_auto_size(AutoSize::Both);
     parsed.resolve_seed(|| 7)
 }
 
-fn size(request: &GenerationRequest) -> (u32, u32, OpenSides) {
+fn size(request: &GenerationRequest) -> (u32, u32, AutoSize) {
     (
         request.spec.width(),
         request.spec.height(),
-        request.spec.open_sides(),
+        request.spec.auto_size(),
     )
 }
 
@@ -38,13 +38,13 @@ async fn the_size_is_known_once_the_photograph_is_and_outlives_the_attempt() {
     let mut by_url = submission(key, open_request());
     by_url.face = FaceSource::Url("http://faces.example/a.jpg".into());
     let job = service.submit(by_url).await.unwrap();
-    assert_eq!(size(&job.request), (512, 512, OpenSides::Both));
+    assert_eq!(size(&job.request), (512, 512, AutoSize::Both));
 
     let running = service.start();
     running.attach(world.engine());
     assert!(world.control.wait_until(|counts| counts.ticks == 1));
     let fitted = service.find(key, job.id).await.unwrap().unwrap();
-    assert_eq!(size(&fitted.request), (64, 64, OpenSides::None));
+    assert_eq!(size(&fitted.request), (64, 64, AutoSize::None));
     running.shutdown(Duration::ZERO).await;
     drop(service);
 
@@ -54,7 +54,7 @@ async fn the_size_is_known_once_the_photograph_is_and_outlives_the_attempt() {
     running.attach(world.engine());
     let job = end_of(&service, job.id).await;
     assert_eq!(job.state, JobState::Succeeded);
-    assert_eq!(size(&job.request), (64, 64, OpenSides::None));
+    assert_eq!(size(&job.request), (64, 64, AutoSize::None));
     running.shutdown(PATIENCE).await;
 }
 
@@ -67,5 +67,5 @@ async fn what_comes_along_tells_the_size_at_once() {
         .submit(submission(key, open_request()))
         .await
         .unwrap();
-    assert_eq!(size(&job.request), (64, 64, OpenSides::None));
+    assert_eq!(size(&job.request), (64, 64, AutoSize::None));
 }

@@ -119,7 +119,7 @@ async fn a_store_that_fails_for_a_while_costs_nothing() {
     is_there.recv().unwrap();
     world.store().await.set_read_only(true).await;
     go_on.send(()).unwrap();
-    log.holds("cannot finish a job, trying again").await;
+    log.holds("failed to finish job, will be retried").await;
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Running);
     world.store().await.set_read_only(false).await;

@@ -283,7 +283,7 @@ async fn no_log_line_holds_a_secret_of_a_url() {
     }
     let text = log.text();
     assert!(text.contains("face image cannot be fetched"), "{text}");
-    assert!(text.contains("webhook cannot be delivered"), "{text}");
+    assert!(text.contains("failed to deliver webhook"), "{text}");
     assert!(text.contains("http://unknown.test/[redacted]"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

@@ -337,8 +337,8 @@ proptest! {
         let networks = Networks::default();
         if let Ok(url) = target::check(&text, &networks) {
             match url.host() {
-                Some(UrlHost::Ipv4(address)) => prop_assert!(networks.permit(address.into())),
-                Some(UrlHost::Ipv6(address)) => prop_assert!(networks.permit(address.into())),
+                Some(UrlHost::Ipv4(address)) => prop_assert!(networks.allows(address.into())),
+                Some(UrlHost::Ipv6(address)) => prop_assert!(networks.allows(address.into())),
                 Some(UrlHost::Domain(name)) => {
                     // What the connector takes for an address is none.
                     prop_assert!(name.parse::<IpAddr>().is_err());

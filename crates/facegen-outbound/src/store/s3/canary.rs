@@ -39,7 +39,7 @@ impl S3Store {
         if let Err(failure) = self.keep(&object, BYTES.to_vec()).await {
             // Where a key's pictures are is not for logs.
             let error = failure.storage_error();
-            tracing::info!(%error, "a bucket that was tried out does not work");
+            tracing::info!(%error, "bucket test failed");
             return Err(self.fault(&object, &failure).await);
         }
         let deleted = self.delete(&object).await;

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http_body_util::{BodyExt as _, Limited};
 
-use crate::guard::{Exchange, Guard, GuardError, Reply};
+use crate::guard::{Guard, GuardError, GuardedRequest, GuardedResponse};
 
 /// The most that is read of an answer: more than a picture or a page of a list
 /// of objects, and little enough for one that never ends.
@@ -41,10 +41,10 @@ impl HttpConnector for Connector {
     }
 }
 
-async fn exchange(request: HttpRequest) -> Result<Exchange, ConnectorError> {
+async fn exchange(request: HttpRequest) -> Result<GuardedRequest, ConnectorError> {
     let headers = request.headers().iter();
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Ok(Exchange {
+    Ok(GuardedRequest {
         method: request.method().to_owned(),
         url: request.uri().to_owned(),
         headers: headers.collect(),
@@ -57,7 +57,7 @@ async fn exchange(request: HttpRequest) -> Result<Exchange, ConnectorError> {
     })
 }
 
-fn response(reply: Reply) -> Result<HttpResponse, ConnectorError> {
+fn response(reply: GuardedResponse) -> Result<HttpResponse, ConnectorError> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| ConnectorError::io(error);
     let status = reply
         .status

@@ -78,7 +78,7 @@ impl S3Store {
         // Not before: what refused may have been an accident, and a bucket that
         // needs acls would show nothing from then on.
         if acl == Acl::Refused && !self.refuses_acl.swap(true, Ordering::AcqRel) {
-            tracing::info!("the bucket takes no acl, its policy makes objects public");
+            tracing::info!("bucket refuses acls, relying on its policy");
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ fn is_missing(error: &SdkError<GetObjectError>) -> bool {
     };
     let refused = error.err().code() == Some("AccessDenied");
     if refused {
-        tracing::warn!("the bucket denies access to an object, which may not be there");
+        tracing::warn!("bucket denied access, object may not exist");
     }
     refused || matches!(error.err(), GetObjectError::NoSuchKey(_))
 }

@@ -128,7 +128,7 @@ impl State {
             return;
         }
         let (closed, open) = (self.closed, self.open.len());
-        tracing::warn!(closed, open, "too many connections, silent ones are closed");
+        tracing::warn!(closed, open, "too many connections, closing idle ones");
         self.closed = 0;
         self.told = Some(Instant::now());
     }

@@ -11,7 +11,7 @@ const ROUNDING: f64 = 1e-6;
 /// given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OpenSides {
+pub enum AutoSize {
     /// None: the size is the one that is used.
     #[default]
     None,
@@ -23,7 +23,7 @@ pub enum OpenSides {
     Both,
 }
 
-impl OpenSides {
+impl AutoSize {
     /// The sides that a request does not give.
     #[must_use]
     pub fn of(width: &Scalar, height: &Scalar) -> Self {
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    fn fit(open: OpenSides, given: (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
+    fn fit(open: AutoSize, given: (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
         let given = PictureSize::try_from(given).unwrap();
         let limits = SizeLimits::default();
         open.fit(given, photograph.0, photograph.1, &limits).into()
@@ -124,7 +124,7 @@ mod tests {
             ((1, 4000), (64, 768)),
             ((1, 1), (64, 64)),
         ] {
-            let fitted = fit(OpenSides::Both, (512, 512), photograph);
+            let fitted = fit(AutoSize::Both, (512, 512), photograph);
             assert_eq!(fitted, size, "{photograph:?}");
         }
     }
@@ -132,14 +132,14 @@ mod tests {
     #[test]
     fn the_other_side_follows_the_ratio_of_the_photograph() {
         for (open, given, photograph, size) in [
-            (OpenSides::Height, (256, 512), (600, 900), (256, 384)),
-            (OpenSides::Height, (768, 512), (900, 900), (768, 512)),
-            (OpenSides::Height, (768, 512), (900, 90), (768, 72)),
-            (OpenSides::Height, (512, 512), (10, 4000), (512, 768)),
-            (OpenSides::Width, (512, 768), (3000, 2000), (512, 768)),
-            (OpenSides::Width, (512, 256), (3000, 2000), (384, 256)),
-            (OpenSides::Width, (512, 512), (1, 1000), (64, 512)),
-            (OpenSides::None, (128, 256), (3000, 2000), (128, 256)),
+            (AutoSize::Height, (256, 512), (600, 900), (256, 384)),
+            (AutoSize::Height, (768, 512), (900, 900), (768, 512)),
+            (AutoSize::Height, (768, 512), (900, 90), (768, 72)),
+            (AutoSize::Height, (512, 512), (10, 4000), (512, 768)),
+            (AutoSize::Width, (512, 768), (3000, 2000), (512, 768)),
+            (AutoSize::Width, (512, 256), (3000, 2000), (384, 256)),
+            (AutoSize::Width, (512, 512), (1, 1000), (64, 512)),
+            (AutoSize::None, (128, 256), (3000, 2000), (128, 256)),
         ] {
             let fitted = fit(open, given, photograph);
             assert_eq!(fitted, size, "{open:?} {given:?} {photograph:?}");
@@ -155,11 +155,11 @@ mod tests {
         ) {
             let limits = SizeLimits::default();
             let given = PictureSize::new(given.0, given.1, &limits).unwrap();
-            let size = OpenSides::Width.fit(given, width, height, &limits);
+            let size = AutoSize::Width.fit(given, width, height, &limits);
             prop_assert_eq!(size.height(), given.height());
-            let size = OpenSides::Height.fit(given, width, height, &limits);
+            let size = AutoSize::Height.fit(given, width, height, &limits);
             prop_assert_eq!(size.width(), given.width());
-            let size = OpenSides::Both.fit(given, width, height, &limits);
+            let size = AutoSize::Both.fit(given, width, height, &limits);
             let ratio = f64::from(width) / f64::from(height);
             if (0.2..5.0).contains(&ratio) && width.min(height) >= 64 {
                 let made = f64::from(size.width()) / f64::from(size.height());

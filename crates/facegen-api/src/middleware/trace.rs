@@ -17,7 +17,7 @@ use super::request_id::RequestId;
 use crate::error::Problem;
 
 /// Runs the request within its span, and reports what came of it.
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(super) async fn trace_request(request: Request, next: Next) -> Response {
     let extensions = request.extensions();
     let route = extensions.get::<MatchedPath>().map_or_else(
         || String::from("unmatched"),

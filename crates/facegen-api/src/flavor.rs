@@ -3,11 +3,11 @@
 
 use facegen_core::JobId;
 use facegen_core::RawGenerationRequest;
-use facegen_core::request::OpenSides;
+use facegen_core::request::AutoSize;
 
-/// A family of routes. All of them share jobs and ids.
+/// A flavor of routes. All of them share jobs and ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
+pub(crate) enum ApiFlavor {
     /// The server of its own for faces.
     FaceGen,
     /// The server of its own for editing pictures, which makes faces as well.
@@ -16,8 +16,8 @@ pub(crate) enum Family {
     V6,
 }
 
-impl Family {
-    /// All of them, the first one being that of paths without a family.
+impl ApiFlavor {
+    /// All of them, the first one being that of paths without a flavor.
     pub(crate) const ALL: [Self; 3] = [Self::FaceGen, Self::ImageEditing, Self::V6];
 
     /// What its paths begin with.
@@ -48,19 +48,19 @@ impl Family {
 
     /// Which sides of pictures follow the photograph's when they are not given:
     /// the shared service says so of both, the servers of one's own make 512.
-    pub(crate) fn open_sides(self, request: &RawGenerationRequest) -> OpenSides {
+    pub(crate) fn auto_size(self, request: &RawGenerationRequest) -> AutoSize {
         match self {
-            Self::FaceGen | Self::ImageEditing => OpenSides::None,
-            Self::V6 => OpenSides::of(&request.width, &request.height),
+            Self::FaceGen | Self::ImageEditing => AutoSize::None,
+            Self::V6 => AutoSize::of(&request.width, &request.height),
         }
     }
 
-    /// The family of a path as the router knows it.
+    /// The flavor of a path as the router knows it.
     pub(crate) fn of(path: &str) -> Self {
         if path.starts_with("/api/v6/") {
             return Self::V6;
         }
-        let is_below = |family: &Self| path.starts_with(family.base());
+        let is_below = |flavor: &Self| path.starts_with(flavor.base());
         Self::ALL
             .into_iter()
             .find(is_below)
@@ -79,17 +79,17 @@ mod tests {
 
     #[test]
     fn every_path_has_its_family() {
-        for (path, family) in [
-            ("/api/v1/enterprise/face_gen/make_gen", Family::FaceGen),
-            ("/api/v1/enterprise/fetch", Family::FaceGen),
+        for (path, flavor) in [
+            ("/api/v1/enterprise/face_gen/make_gen", ApiFlavor::FaceGen),
+            ("/api/v1/enterprise/fetch", ApiFlavor::FaceGen),
             (
                 "/api/v1/enterprise/image_editing/face_gen",
-                Family::ImageEditing,
+                ApiFlavor::ImageEditing,
             ),
-            ("/api/v6/image_editing/face_gen", Family::V6),
-            ("/api/v6/images/fetch/1", Family::V6),
+            ("/api/v6/image_editing/face_gen", ApiFlavor::V6),
+            ("/api/v6/images/fetch/1", ApiFlavor::V6),
         ] {
-            assert_eq!(Family::of(path), family, "{path}");
+            assert_eq!(ApiFlavor::of(path), flavor, "{path}");
         }
     }
 }
