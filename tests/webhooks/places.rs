@@ -8,7 +8,7 @@ use crate::receiver::{Receiver, Way};
 use crate::server::Server;
 
 /// Shorter than a receiver here is silent.
-const AT_ONCE: Duration = Duration::from_secs(10);
+const IMMEDIATELY: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn receivers_that_hang_hold_up_no_job_and_no_other_key() {
@@ -23,6 +23,6 @@ async fn receivers_that_hang_hold_up_no_job_and_no_other_key() {
     }
     server.make(quick, &good.url).await;
     server.wait_for(&good.url, 1).await;
-    assert!(begin.elapsed() < AT_ONCE);
+    assert!(begin.elapsed() < IMMEDIATELY);
     assert_eq!(hanging.requests(), 2, "a key has so many places");
 }

@@ -115,8 +115,8 @@ async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
 /// Goes on as if the process had died over this job until it is given up.
 async fn die(world: &World, ports: &Ports, job: &Job) {
     let store = world.store().await;
-    for breakdowns in [0, 2] {
-        store.die_over(job.id, breakdowns).await;
+    for crash_count in [0, 2] {
+        store.die_over(job.id, crash_count).await;
         drop(world.open_with(world.config(), ports.clone()).await);
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`budget`] | [`BodyBudget`], how much memory all bodies together may take |
 //! | [`read`] | bytes, within limits of size and time |
-//! | [`pace`] | how slowly they may come |
+//! | [`rate`] | how slowly they may come |
 //! | [`early_key`] | the key at the beginning of a body |
 //! | [`json`] | from JSON to fields |
 //! | [`form`] | from a form to fields |
@@ -16,7 +16,7 @@ mod early_key;
 mod fields;
 mod form;
 mod json;
-mod pace;
+mod minimum_rate;
 mod read;
 mod received;
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::BodyShare;
 use super::budget::FREE_BYTES;
-use super::pace::{Pace, STALL_TIME};
+use super::minimum_rate::{MinimumRate, STALL_TIME};
 use crate::ApiError;
 
 /// How long a body may take to arrive.
@@ -36,7 +36,7 @@ pub(crate) struct BodyReader {
     bytes: Vec<u8>,
     /// What has come and has no room yet.
     behind: Bytes,
-    pace: Pace,
+    rate: MinimumRate,
     until: Instant,
 }
 
@@ -55,7 +55,7 @@ impl BodyReader {
             limit,
             bytes: Vec::new(),
             behind: Bytes::new(),
-            pace: Pace::new(),
+            rate: MinimumRate::new(),
             until: Instant::now() + BODY_TIME,
         })
     }
@@ -104,7 +104,7 @@ impl BodyReader {
         while !data.is_empty() {
             let asked = Instant::now();
             share.reserve(self.bytes.len() + data.len()).await?;
-            self.pace.waited(asked.elapsed());
+            self.rate.waited(asked.elapsed());
             self.bytes.extend_from_slice(&data);
             data = self.next().await?.unwrap_or_default();
         }
@@ -118,7 +118,7 @@ impl BodyReader {
             let Some(data) = data.map_err(|_| ApiError::BodyTooSlow)?? else {
                 return Ok(None);
             };
-            self.pace.came(data.len())?;
+            self.rate.came(data.len())?;
             if data.len() > self.limit - self.bytes.len() {
                 return Err(ApiError::BodyTooLarge { limit: self.limit });
             }

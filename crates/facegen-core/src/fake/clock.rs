@@ -9,10 +9,10 @@ use crate::{Clock, SystemClock, Timestamp};
 /// A clock that starts at the machine's time and goes on only when it is told
 /// to. Clones are the same clock.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Hands>);
+pub struct ManualClock(Arc<ClockState>);
 
 #[derive(Debug)]
-struct Hands {
+struct ClockState {
     now: AtomicI64,
     /// Milliseconds since the clock was made.
     monotonic: AtomicI64,
@@ -22,7 +22,7 @@ impl ManualClock {
     /// A clock that shows the machine's time.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Hands {
+        Self(Arc::new(ClockState {
             now: AtomicI64::new(SystemClock.now().as_millis()),
             monotonic: AtomicI64::new(0),
         }))

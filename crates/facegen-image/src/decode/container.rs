@@ -20,25 +20,25 @@ pub(super) fn read_webp(
     limits: &ImageLimits,
     warnings: &mut Warnings,
 ) -> Result<Decoded, InputImageError> {
-    let outline = webp::Outline::read(bytes);
-    let mended = outline.mend(bytes);
+    let header = webp::ImageHeader::read(bytes);
+    let mended = header.mend(bytes);
     if matches!(mended, Cow::Owned(_)) {
         warnings.add(Warning::MissingChunk);
     }
     let cost = |size, has_alpha| {
-        if !outline.is_sound(size) {
+        if !header.is_sound(size) {
             return Err(InputImageError::Damaged(None));
         }
-        Ok((outline.bytes_beside(has_alpha), outline.bytes_for_codes()))
+        Ok((header.bytes_beside(has_alpha), header.bytes_for_codes()))
     };
-    let orientation = outline.exif().map(orientation::of_exif);
+    let orientation = header.exif().map(orientation::of_exif);
     let decoded = match read(Cursor::new(&mended), ImageFormat::WebP, limits, cost) {
         Err(InputImageError::Damaged(error)) => {
             let length = cut_off::announced_length(bytes);
             let Some(length) = length.filter(|length| *length <= limits.max_bytes) else {
                 return Err(InputImageError::Damaged(error));
             };
-            cut_off::read_rows(&mended, length, outline.is_lossy(), warnings, |file| {
+            cut_off::read_rows(&mended, length, header.is_lossy(), warnings, |file| {
                 read(file, ImageFormat::WebP, limits, cost)
             })
         }

@@ -16,7 +16,7 @@ const ANIMATION: u8 = 0x02;
 /// What is known of a file without decoding it. Of chunks that come twice all
 /// are looked at, so that it does not matter which the decoder takes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outline<'b> {
+pub(super) struct ImageHeader<'b> {
     /// The flags of an extended file.
     flags: u8,
     /// Those of what it holds.
@@ -32,15 +32,15 @@ pub(super) struct Outline<'b> {
     is_broken: bool,
 }
 
-impl<'b> Outline<'b> {
+impl<'b> ImageHeader<'b> {
     /// Reads the chunks of the file, and of an animation its first frame.
     pub(super) fn read(bytes: &'b [u8]) -> Self {
-        let mut outline = Self::default();
+        let mut header = Self::default();
         if bytes.get(12..16) == Some(b"VP8X") {
-            outline.flags = bytes.get(FLAGS).copied().unwrap_or(0);
+            header.flags = bytes.get(FLAGS).copied().unwrap_or(0);
         }
-        outline.visit(bytes.get(12..).unwrap_or_default(), None);
-        outline
+        header.visit(bytes.get(12..).unwrap_or_default(), None);
+        header
     }
 
     /// Looks at chunks, those of a frame of that size or of the whole file.
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_size_of_a_lossy_frame_is_found_in_stills_and_in_animations() {
         let still = file(&[(b"VP8X", &[0; 10]), (b"ICCP", &[1; 3]), (b"VP8 ", FRAME)]);
-        let still = Outline::read(&still);
+        let still = ImageHeader::read(&still);
         assert_eq!((still.is_animated, still.lossy), (false, Some((48, 32))));
         assert!(still.is_sound((48, 32)));
         assert!(!still.is_sound((47, 32)) && !still.is_sound((48, 31)));
@@ -213,7 +213,7 @@ mod tests {
         let frames = file(&[(b"ALPH", &[5; 7]), (b"VP8 ", FRAME)]);
         let frame = [&[0; 16], &frames[12..]].concat();
         let animated = file(&[(b"ANIM", &[0; 6]), (b"ANMF", &frame)]);
-        let animated = Outline::read(&animated);
+        let animated = ImageHeader::read(&animated);
         assert_eq!(
             (animated.is_animated, animated.lossy),
             (true, Some((48, 32)))
@@ -225,7 +225,7 @@ mod tests {
         let whole = file(&[(b"VP8 ", FRAME)]);
         // The sides end ten bytes after the chunk's own head.
         for length in 0..30 {
-            assert_eq!(Outline::read(&whole[..length]).lossy, None, "{length}");
+            assert_eq!(ImageHeader::read(&whole[..length]).lossy, None, "{length}");
         }
     }
 }

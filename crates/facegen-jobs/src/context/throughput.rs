@@ -16,7 +16,7 @@ const SLOWEST: f64 = 300.0;
 /// What a small one takes at most beside that, to find a face and the like.
 const OVERHEAD: Duration = Duration::from_mins(1);
 
-/// The weight of what was measured before, against each new step: the pace is
+/// The weight of what was measured before, against each new step: the throughput is
 /// that of the last hundred steps or so.
 const MEMORY: f64 = 0.99;
 
@@ -25,42 +25,47 @@ const MEMORY: f64 = 0.99;
 /// step before which a face is analysed is shorter, on a fast card too.
 const PAUSE: f64 = 100.0;
 
-/// The pace of each engine.
+/// The throughput of each engine.
 #[derive(Debug)]
 pub(crate) struct Throughput {
     /// That of an engine that has not worked yet.
-    first: Pace,
-    engines: HashMap<EngineName, Pace>,
+    first: EngineThroughput,
+    engines: HashMap<EngineName, EngineThroughput>,
 }
 
 impl Throughput {
-    /// Engines that have not worked yet; see [`Pace::from_times`].
+    /// Engines that have not worked yet; see [`EngineThroughput::from_times`].
     pub(crate) fn from_times(times: &[(u64, Duration)]) -> Self {
         Self {
-            first: Pace::from_times(times),
+            first: EngineThroughput::from_times(times),
             engines: HashMap::new(),
         }
     }
 
     /// An engine got something to do.
     pub(crate) fn begin(&mut self, engine: &EngineName, now: Duration) {
-        self.pace_of(engine).begin(now);
+        self.throughput_of(engine).begin(now);
     }
 
     /// An engine has done a step of so many units.
     pub(crate) fn step(&mut self, engine: &EngineName, units: f64, now: Duration) {
-        self.pace_of(engine).step(units, now);
+        self.throughput_of(engine).step(units, now);
     }
 
     /// No engine has anything to do any more.
-    pub(crate) fn rest(&mut self) {
-        self.engines.values_mut().for_each(Pace::rest);
+    pub(crate) fn reset_clock(&mut self) {
+        self.engines
+            .values_mut()
+            .for_each(EngineThroughput::reset_clock);
     }
 
     /// The time that one engine takes for so much work: the mean of all.
     pub(crate) fn time_for(&self, units: u64) -> Duration {
         let count = u32::try_from(self.engines.len()).unwrap_or(u32::MAX);
-        let times = self.engines.values().map(|pace| pace.time_for(units));
+        let times = self
+            .engines
+            .values()
+            .map(|throughput| throughput.time_for(units));
         let sum = times.fold(Duration::ZERO, Duration::saturating_add);
         sum.checked_div(count)
             .unwrap_or_else(|| self.first.time_for(units))
@@ -72,7 +77,7 @@ impl Throughput {
         self.time_for(units) / engines
     }
 
-    fn pace_of(&mut self, engine: &EngineName) -> &mut Pace {
+    fn throughput_of(&mut self, engine: &EngineName) -> &mut EngineThroughput {
         let first = &self.first;
         self.engines
             .entry(engine.clone())
@@ -85,7 +90,7 @@ impl Throughput {
 /// (analysing a face, decoding) has its share. Moments are those of the
 /// monotonic clock.
 #[derive(Debug, Clone, PartialEq)]
-struct Pace {
+struct EngineThroughput {
     seconds: f64,
     units: f64,
     /// When the engine did the last thing; `None` while it has nothing to do.
@@ -94,8 +99,8 @@ struct Pace {
     was_pause: bool,
 }
 
-impl Pace {
-    /// The pace of jobs with these costs and times: that of the median, as a few
+impl EngineThroughput {
+    /// The throughput of jobs with these costs and times: that of the median, as a few
     /// may have been measured while the machine slept. Times that no job takes
     /// are left out.
     fn from_times(times: &[(u64, Duration)]) -> Self {
@@ -136,7 +141,7 @@ impl Pace {
     }
 
     /// The engine has nothing to do any more.
-    fn rest(&mut self) {
+    fn reset_clock(&mut self) {
         self.last = None;
     }
 
@@ -170,8 +175,8 @@ mod tests {
 
     #[test]
     fn nothing_measured_gives_the_first_guess() {
-        let pace = Pace::from_times(&[]);
-        assert_eq!(pace.time_for(512 * 512 * 21), 10 * SECOND);
+        let throughput = EngineThroughput::from_times(&[]);
+        assert_eq!(throughput.time_for(512 * 512 * 21), 10 * SECOND);
     }
 
     /// The cost of a picture of 64×64 pixels in 21 steps.
@@ -184,41 +189,50 @@ mod tests {
             (2 * SMALL, 2 * SECOND),
             (SMALL, 4 * SECOND),
         ];
-        let pace = Pace::from_times(&times);
-        assert_eq!(pace.time_for(SMALL), SECOND);
-        assert_eq!(Pace::from_times(&times[1..2]).time_for(SMALL), SECOND);
+        let throughput = EngineThroughput::from_times(&times);
+        assert_eq!(throughput.time_for(SMALL), SECOND);
+        assert_eq!(
+            EngineThroughput::from_times(&times[1..2]).time_for(SMALL),
+            SECOND
+        );
     }
 
     #[test]
     fn times_that_no_job_takes_are_left_out() {
-        let guess = Pace::from_times(&[]);
+        let guess = EngineThroughput::from_times(&[]);
         for hours in [1, 24, 24 * 365 * 174] {
             let slept = (SMALL, Duration::from_hours(hours));
-            assert_eq!(Pace::from_times(&[slept]), guess);
+            assert_eq!(EngineThroughput::from_times(&[slept]), guess);
             let sound = [slept, (SMALL, SECOND), (SMALL, Duration::ZERO), slept];
-            assert_eq!(Pace::from_times(&sound).time_for(SMALL), SECOND);
+            assert_eq!(EngineThroughput::from_times(&sound).time_for(SMALL), SECOND);
         }
-        assert_eq!(Pace::from_times(&[(SMALL, Duration::ZERO)]), guess);
-        assert_eq!(Pace::from_times(&[(0, SECOND)]), guess);
+        assert_eq!(
+            EngineThroughput::from_times(&[(SMALL, Duration::ZERO)]),
+            guess
+        );
+        assert_eq!(EngineThroughput::from_times(&[(0, SECOND)]), guess);
         // A picture of full size on a processor that is slow indeed.
         let slow = (64 * SMALL, Duration::from_mins(45));
-        assert_eq!(Pace::from_times(&[slow]).time_for(64 * SMALL), slow.1);
+        assert_eq!(
+            EngineThroughput::from_times(&[slow]).time_for(64 * SMALL),
+            slow.1
+        );
     }
 
     #[test]
     fn a_pace_follows_the_steps_and_forgets_pauses() {
-        let mut pace = Pace::from_times(&[(100, SECOND)]);
+        let mut throughput = EngineThroughput::from_times(&[(100, SECOND)]);
         let mut now = Duration::ZERO;
         for _ in 0..1_000 {
-            pace.begin(now);
+            throughput.begin(now);
             now += 2 * SECOND;
-            pace.step(1.0, now);
+            throughput.step(1.0, now);
             now += 4 * SECOND;
-            pace.step(1.0, now);
-            pace.rest();
+            throughput.step(1.0, now);
+            throughput.reset_clock();
             now += 1_000 * SECOND;
         }
-        let time = pace.time_for(100).as_secs_f64();
+        let time = throughput.time_for(100).as_secs_f64();
         assert!((299.0..301.0).contains(&time), "{time}");
     }
 
@@ -238,36 +252,36 @@ mod tests {
         assert!((195.0..205.0).contains(&time), "{time}");
         let together = engines.time_for_all(100, 2).as_secs_f64();
         assert!((97.0..103.0).contains(&together), "{together}");
-        engines.rest();
+        engines.reset_clock();
         engines.step(&fast, 1.0, Duration::from_hours(5));
         assert!((195.0..205.0).contains(&engines.time_for(100).as_secs_f64()));
     }
 
     #[test]
     fn a_device_that_is_far_slower_is_soon_known_for_it() {
-        let mut pace = Pace::from_times(&[(SMALL, SECOND / 100)]);
+        let mut throughput = EngineThroughput::from_times(&[(SMALL, SECOND / 100)]);
         let mut now = Duration::ZERO;
-        pace.begin(now);
+        throughput.begin(now);
         for _ in 0..42 {
             now += 2 * SECOND / 21;
-            pace.step(f64::from(64 * 64), now);
+            throughput.step(f64::from(64 * 64), now);
         }
-        let time = pace.time_for(SMALL).as_secs_f64();
+        let time = throughput.time_for(SMALL).as_secs_f64();
         assert!((1.2..2.1).contains(&time), "{time}");
     }
 
     #[test]
     fn a_machine_that_slept_between_two_steps_is_as_fast_as_before() {
         for slept in [SECOND * 50, Duration::from_mins(9), Duration::from_hours(8)] {
-            let mut pace = Pace::from_times(&[(SMALL, SECOND)]);
+            let mut throughput = EngineThroughput::from_times(&[(SMALL, SECOND)]);
             let mut now = Duration::ZERO;
-            pace.begin(now);
+            throughput.begin(now);
             for step in 0..42 {
                 now += SECOND / 21;
                 now += if step == 21 { slept } else { Duration::ZERO };
-                pace.step(f64::from(64 * 64), now);
+                throughput.step(f64::from(64 * 64), now);
             }
-            let time = pace.time_for(SMALL).as_secs_f64();
+            let time = throughput.time_for(SMALL).as_secs_f64();
             assert!((0.99..1.01).contains(&time), "{slept:?}: {time}");
         }
     }

@@ -60,7 +60,7 @@ async fn write_failure(context: &WorkContext, claim: &Claim, failure: Failure) -
     match retry(patience(context), "fail job", fail).await {
         Ok(true) => {
             tracing::info!(code = %failure.code, "job failed");
-            tell_end(context, claim, JobState::Failed);
+            notify_ended(context, claim, JobState::Failed);
             true
         }
         Ok(false) => {
@@ -121,10 +121,10 @@ fn tell_success(context: &WorkContext, claim: &Claim, success: &Success) {
     // Their number only: what a warning says is between us and the caller.
     let warnings = success.warnings.len();
     tracing::info!(job = %claim.job.id, seconds, warnings, "job succeeded");
-    tell_end(context, claim, JobState::Succeeded);
+    notify_ended(context, claim, JobState::Succeeded);
 }
 
-fn tell_end(context: &WorkContext, claim: &Claim, state: JobState) {
+fn notify_ended(context: &WorkContext, claim: &Claim, state: JobState) {
     let mut job = claim.job.clone();
     job.state = state;
     context.storage.notify_ended(&job);

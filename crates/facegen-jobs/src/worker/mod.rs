@@ -291,7 +291,7 @@ impl Worker {
         }
         if self.tasks.is_empty() {
             self.alone = false;
-            self.context.execution.throughput().rest();
+            self.context.execution.throughput().reset_clock();
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`documents`]: the README and the book
 //! - [`manifests`]: what every `Cargo.toml` says
 //! - [`text`]: any file that git tracks
+//! - [`words`]: words that hide what the field has a name for
 //! - [`rust`]: Rust sources, read as tokens
 
 mod cycles;
@@ -13,6 +14,7 @@ pub(crate) mod documents;
 mod manifests;
 mod rust;
 mod text;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,6 +101,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
         // What is not UTF-8 is a picture or a weight file.
         if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
             findings.extend(text::check(&file, &content));
+            findings.extend(words::check(&file, &content));
             findings.extend(rust::check(&file, &content));
             if let Some((name, _)) = file.split_once("/src/").filter(|_| file.ends_with(".rs")) {
                 let of_crate = crates.entry(name.to_owned()).or_default();

@@ -15,15 +15,15 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// What has to come within a window: what 64 kbit/s are good for.
 const LEAST_BYTES: usize = 80_000;
 
-/// The pace of one body.
+/// The rate of one body.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct MinimumRate {
     began: Instant,
     bytes: usize,
 }
 
-impl Pace {
-    /// The pace of a body that begins now.
+impl MinimumRate {
+    /// The rate of a body that begins now.
     pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -61,10 +61,10 @@ mod tests {
 
     /// For how many seconds a body goes on of which so much comes each second.
     async fn lasts(bytes: impl Fn(u32) -> usize) -> u32 {
-        let mut pace = Pace::new();
+        let mut rate = MinimumRate::new();
         for second in 0..60 {
             advance(Duration::from_secs(1)).await;
-            if pace.came(bytes(second)).is_err() {
+            if rate.came(bytes(second)).is_err() {
                 return second + 1;
             }
         }
@@ -85,9 +85,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waiting_for_room_does_not_count() {
-        let mut pace = Pace::new();
+        let mut rate = MinimumRate::new();
         advance(WINDOW).await;
-        pace.waited(Duration::from_secs(1));
-        assert!(pace.came(1).is_ok());
+        rate.waited(Duration::from_secs(1));
+        assert!(rate.came(1).is_ok());
     }
 }
