@@ -83,4 +83,11 @@ impl Compute {
     pub(crate) fn is_native(&self) -> bool {
         self.layout == Layout::Nhwc
     }
+
+    /// Whether those kernels are given bf16. Other dtypes than that and f32 are
+    /// computed in f32 and rounded.
+    #[must_use]
+    pub(crate) fn is_native_half(&self) -> bool {
+        self.is_native() && self.dtype == DType::BF16
+    }
 }

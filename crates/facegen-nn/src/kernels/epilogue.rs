@@ -1,7 +1,7 @@
 //! What happens to a product before it is stored: everything that would otherwise be another pass
 //! over memory.
 
-use super::math;
+use super::{element::Element, math};
 
 /// A function applied to every element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +36,19 @@ fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
 /// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the
 /// default does nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Epilogue<'a> {
+pub struct Epilogue<'a, E = f32> {
     /// `[n]`, added to every row.
     pub bias: Option<&'a [f32]>,
     /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly
     /// among the samples.
     pub per_sample: Option<&'a [f32]>,
     /// The shape of the product.
-    pub residual: Option<&'a [f32]>,
+    pub residual: Option<&'a [E]>,
     /// Applied last.
     pub activation: Option<Activation>,
 }
 
-impl Epilogue<'_> {
+impl<E: Element> Epilogue<'_, E> {
     /// Panics where an operand does not fit a product of this shape.
     pub(super) fn check(&self, rows: usize, columns: usize) {
         if let Some(bias) = self.bias {
@@ -114,8 +114,8 @@ pub(super) struct Place {
 }
 
 #[inline(always)]
-fn add(values: &mut [f32], other: &[f32]) {
+fn add<E: Element>(values: &mut [f32], other: &[E]) {
     for (value, other) in values.iter_mut().zip(other) {
-        *value += other;
+        *value += other.widen();
     }
 }

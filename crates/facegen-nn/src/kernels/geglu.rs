@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::{
+    element::Element,
     isa::{self, Isa, Kernel},
     math,
 };
@@ -15,11 +16,11 @@ const CHUNK: usize = 16 * 1024;
 ///
 /// # Panics
 /// Where `input` is not twice as long as `out`, or `out` does not consist of whole rows.
-pub fn geglu(input: &[f32], width: usize, out: &mut [f32]) {
+pub fn geglu<E: Element>(input: &[E], width: usize, out: &mut [E]) {
     geglu_with(Isa::best(), input, width, out);
 }
 
-fn geglu_with(isa: Isa, input: &[f32], width: usize, out: &mut [f32]) {
+fn geglu_with<E: Element>(isa: Isa, input: &[E], width: usize, out: &mut [E]) {
     assert_eq!(input.len(), 2 * out.len(), "input of geglu");
     assert!(
         width > 0 && out.len().is_multiple_of(width),
@@ -32,13 +33,13 @@ fn geglu_with(isa: Isa, input: &[f32], width: usize, out: &mut [f32]) {
     chunks.for_each(|(out, input)| isa::run(isa, Geglu { input, width, out }));
 }
 
-struct Geglu<'a> {
-    input: &'a [f32],
+struct Geglu<'a, E> {
+    input: &'a [E],
     width: usize,
-    out: &'a mut [f32],
+    out: &'a mut [E],
 }
 
-impl Kernel for Geglu<'_> {
+impl<E: Element> Kernel for Geglu<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -47,7 +48,7 @@ impl Kernel for Geglu<'_> {
         for (out, input) in rows.zip(self.input.chunks_exact(2 * self.width)) {
             let (hidden, gate) = input.split_at(self.width);
             for ((out, hidden), gate) in out.iter_mut().zip(hidden).zip(gate) {
-                *out = hidden * math::gelu_erf(*gate);
+                *out = E::narrow(hidden.widen() * math::gelu_erf(gate.widen()));
             }
         }
     }

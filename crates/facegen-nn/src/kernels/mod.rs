@@ -1,7 +1,10 @@
-//! CPU kernels: plain functions on `f32` slices, the arithmetic under every layer on the CPU.
+//! CPU kernels: plain functions on slices of `f32` or `bf16`, the arithmetic under every layer on the
+//! CPU.
 //!
 //! Chapters, from the ground up:
 //! - [`isa`]: which instruction set runs, found out once
+//! - [`element`]: the two dtypes, over which everything else is written once
+//! - [`bfloat16`]: which instructions multiply bf16, found out once
 //! - [`math`]: `exp` and the activations as scalar functions that vectorise
 //! - [`geglu`](mod@geglu): the gated GELU
 //! - [`packed`]: the right-hand side of a matrix product, packed once at load
@@ -22,7 +25,9 @@
 //! panics.
 
 pub mod attention;
+pub mod bfloat16;
 pub mod conv;
+pub mod element;
 pub mod epilogue;
 pub mod geglu;
 pub mod gemm;
@@ -36,7 +41,9 @@ mod scratch;
 mod testing;
 
 pub use attention::{AttentionShape, attention};
+pub use bfloat16::HalfKernel;
 pub use conv::{ConvShape, conv2d_nhwc};
+pub use element::Element;
 pub use epilogue::{Activation, Epilogue};
 pub use geglu::geglu;
 pub use gemm::gemm;

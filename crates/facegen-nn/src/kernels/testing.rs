@@ -25,7 +25,7 @@ where
     L: std::borrow::Borrow<f32>,
     R: std::borrow::Borrow<f32>,
 {
-    let step = super::gemm::block_length(terms.len());
+    let step = super::microkernel::chain_length(terms.len());
     let (mut total, mut chain) = (None, 0.0f32);
     for (k, (left, right)) in terms.enumerate() {
         if k > 0 && k.is_multiple_of(step) {

@@ -1,9 +1,10 @@
 //! The online softmax of one tile of scores.
 
 use super::super::{
+    bfloat16::MAX_TILE_ROWS,
+    element::Element,
     isa::Kernel,
     math::{exp_nonpositive, sum_lanes},
-    microkernel::TILE_ROWS,
     packed::LANE,
 };
 
@@ -34,63 +35,64 @@ impl RowState {
 
 /// Turns the scores of a tile into weights, and scales what was summed before down to the new
 /// maximum.
-pub(super) struct SoftmaxTile<'a> {
+pub(super) struct SoftmaxTile<'a, E> {
     pub(super) rows: usize,
     /// Factor of the scores.
     pub(super) scale: f32,
     /// Keys of the block.
     pub(super) keys: usize,
     /// How many of them each query sees.
-    pub(super) visible: [usize; TILE_ROWS],
+    pub(super) visible: [usize; MAX_TILE_ROWS],
     /// Nothing has been summed before.
     pub(super) first_block: bool,
     pub(super) scores: &'a mut [f32],
-    pub(super) scores_stride: usize,
+    /// Distance between the rows of scores, and between those of weights.
+    pub(super) stride: usize,
+    /// The weights of the keys and of what pads them to a whole step, which are zeros.
+    pub(super) weights: &'a mut [E],
     pub(super) states: &'a mut [RowState],
     /// `[rows][…]`, one row per query.
     pub(super) sums: &'a mut [f32],
+    pub(super) sums_stride: usize,
 }
 
-impl Kernel for SoftmaxTile<'_> {
+impl<E: Element> Kernel for SoftmaxTile<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let lanes = self.keys.next_multiple_of(LANE);
-        let sums_stride = self.sums.len() / TILE_ROWS;
-        let mut corrections = [0.0; TILE_ROWS];
-        let rows = self
-            .scores
-            .chunks_mut(self.scores_stride)
-            .zip(&mut *self.states)
-            .take(self.rows);
-        for (row, (scores, state)) in rows.enumerate() {
+        let lanes = self.keys.next_multiple_of(LANE.max(E::STEP));
+        let mut corrections = [0.0; MAX_TILE_ROWS];
+        let corrections = &mut corrections[..self.rows];
+        let rows = self.scores.chunks_mut(self.stride).zip(&mut *self.states);
+        for (row, (scores, state)) in rows.enumerate().take(self.rows) {
             let scores = &mut scores[..lanes];
             scores[self.visible[row]..].fill(f32::NEG_INFINITY);
             let before = state.maximum;
             state.maximum = maximum(scores, before);
             corrections[row] = (before - state.maximum) * self.scale;
         }
-        for correction in &mut corrections {
+        for correction in &mut *corrections {
             *correction = exp_nonpositive(*correction);
         }
-        let rows = self
-            .scores
-            .chunks_mut(self.scores_stride)
-            .zip(self.sums.chunks_mut(sums_stride));
-        for ((scores, sums), (state, correction)) in rows
-            .zip(self.states.iter_mut().zip(corrections))
-            .take(self.rows)
-        {
+        let scores = self.scores.chunks_mut(self.stride);
+        let rows = scores
+            .zip(self.weights.chunks_mut(self.stride))
+            .zip(self.sums.chunks_mut(self.sums_stride));
+        let states = self.states.iter_mut().zip(corrections);
+        for (((scores, weights), sums), (state, correction)) in rows.zip(states) {
             let scores = &mut scores[..lanes];
             let shift = -state.maximum * self.scale;
             for score in scores.iter_mut() {
                 *score = exp_nonpositive(score.mul_add(self.scale, shift));
             }
-            add_weights(&mut state.weights, correction, scores);
+            add_weights(&mut state.weights, *correction, scores);
+            for (weight, score) in weights.iter_mut().zip(scores) {
+                *weight = E::narrow(*score);
+            }
             if !self.first_block {
                 for sum in sums {
-                    *sum *= correction;
+                    *sum *= *correction;
                 }
             }
         }
@@ -98,19 +100,19 @@ impl Kernel for SoftmaxTile<'_> {
 }
 
 /// `out = sums / total`, the end of a query.
-pub(super) struct Quotient<'a> {
+pub(super) struct Quotient<'a, E> {
     pub(super) sums: &'a [f32],
     pub(super) total: f32,
-    pub(super) out: &'a mut [f32],
+    pub(super) out: &'a mut [E],
 }
 
-impl Kernel for Quotient<'_> {
+impl<E: Element> Kernel for Quotient<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         for (out, sum) in self.out.iter_mut().zip(self.sums) {
-            *out = sum / self.total;
+            *out = E::narrow(sum / self.total);
         }
     }
 }

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::{
-    super::testing::{assert_close, bits, random, same_everywhere},
+    super::{
+        isa::Isa,
+        testing::{assert_close, bits, random, same_everywhere},
+    },
     *,
 };
 

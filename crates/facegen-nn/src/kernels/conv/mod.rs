@@ -3,20 +3,16 @@
 //! A task copies the input rows that its output rows need into a slab with a zero border, small
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
 //! contiguous for every output pixel, so the row of a matrix product is `kernel` segments of
-//! `kernel` × `in_channels` floats, read where they lie.
+//! `kernel` × `in_channels` elements, read where they lie.
 #![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
 
 use super::{
+    element::Element,
     epilogue::Epilogue,
-    gemm::{Block, LeftSide, MAX_BLOCK_ROWS, SharedOutput, for_each_block, gemm_with},
-    isa::Isa,
-    microkernel::TILE_ROWS,
+    gemm::{Block, LeftSide, SharedOutput, for_each_block, gemm_with},
     packed::PackedMatrix,
     scratch::with_scratch,
 };
-
-/// Floats that a slab should not exceed, where one output row allows: half a megabyte.
-const MAX_SLAB: usize = 128 * 1024;
 
 /// The shape of a convolution with a square kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +57,7 @@ impl ConvShape {
         if self.upsample { 2 } else { 1 }
     }
 
-    /// Floats of one row of the bordered input.
+    /// Elements of one row of the bordered input.
     fn slab_row(&self) -> usize {
         (self.width * self.scale() + 2 * self.padding) * self.in_channels
     }
@@ -84,23 +80,23 @@ impl ConvShape {
 ///
 /// # Panics
 /// Where a slice does not fit the shape.
-pub fn conv2d_nhwc(
-    input: &[f32],
+pub fn conv2d_nhwc<E: Element>(
+    input: &[E],
     shape: &ConvShape,
-    rhs: &PackedMatrix,
-    epilogue: &Epilogue<'_>,
-    out: &mut [f32],
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+    out: &mut [E],
 ) {
-    conv2d_with(Isa::best(), input, shape, rhs, epilogue, out);
+    conv2d_with(E::best(), input, shape, rhs, epilogue, out);
 }
 
-fn conv2d_with(
-    isa: Isa,
-    input: &[f32],
+fn conv2d_with<E: Element>(
+    kernel: E::Kernel,
+    input: &[E],
     shape: &ConvShape,
-    rhs: &PackedMatrix,
-    epilogue: &Epilogue<'_>,
-    out: &mut [f32],
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+    out: &mut [E],
 ) {
     let sample = shape.height * shape.width * shape.in_channels;
     let (out_height, out_width) = (shape.out_height(), shape.out_width());
@@ -120,11 +116,11 @@ fn conv2d_with(
         "output of the convolution"
     );
     if shape.is_pointwise() {
-        return gemm_with(isa, input, rhs, epilogue, out);
+        return gemm_with(kernel, input, rhs, epilogue, out);
     }
     epilogue.check(shape.batch * out_height * out_width, rhs.columns());
     let output = &SharedOutput::new(out, rhs.columns());
-    let block_rows = block_rows(shape);
+    let block_rows = block_rows::<E>(kernel, shape);
     let per_sample = out_height.div_ceil(block_rows);
     for_each_block(
         shape.batch * per_sample,
@@ -137,7 +133,7 @@ fn conv2d_with(
             with_scratch(shape.slab_rows(rows.len()) * shape.slab_row(), |slab| {
                 fill_slab(shape, input, first * shape.stride, slab);
                 let block = Block {
-                    isa,
+                    kernel,
                     left: left_side(shape, slab),
                     row_offsets: &row_offsets(shape, rows.len()),
                     first_row: (sample_index * out_height + first) * out_width,
@@ -154,13 +150,15 @@ fn conv2d_with(
 
 /// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes
 /// less of the tiles.
-fn block_rows(shape: &ConvShape) -> usize {
+fn block_rows<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let fits = |rows: &usize| {
-        shape.slab_rows(*rows) * shape.slab_row() <= MAX_SLAB || rows * width <= MAX_BLOCK_ROWS
+        shape.slab_rows(*rows) * shape.slab_row() <= E::MAX_BLOCK
+            || rows * width <= E::MAX_BLOCK_ROWS
     };
     let most = (1..=height).take_while(fits).last().unwrap_or(1);
-    let computed_per_row = |rows: usize| (rows * width).div_ceil(TILE_ROWS) as f64 / rows as f64;
+    let tile_rows = E::tile_rows(kernel);
+    let computed_per_row = |rows: usize| (rows * width).div_ceil(tile_rows) as f64 / rows as f64;
     let better = |best: usize, rows: usize| {
         if computed_per_row(rows) <= computed_per_row(best) {
             rows
@@ -171,7 +169,7 @@ fn block_rows(shape: &ConvShape) -> usize {
     (most.div_ceil(2)..=most).reduce(better).unwrap_or(1)
 }
 
-fn left_side<'a>(shape: &ConvShape, slab: &'a [f32]) -> LeftSide<'a> {
+fn left_side<'a, E>(shape: &ConvShape, slab: &'a [E]) -> LeftSide<'a, E> {
     LeftSide {
         data: slab,
         segments: shape.kernel,
@@ -190,7 +188,7 @@ fn row_offsets(shape: &ConvShape, rows: usize) -> Vec<usize> {
 
 /// Copies rows of one sample into the slab, with its zero border; the slab begins at row `first` of
 /// the bordered input.
-fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
+fn fill_slab<E: Element>(shape: &ConvShape, input: &[E], first: usize, slab: &mut [E]) {
     let input_row = shape.width * shape.in_channels;
     let border = shape.padding * shape.in_channels;
     for (index, row) in slab.chunks_exact_mut(shape.slab_row()).enumerate() {
@@ -198,13 +196,13 @@ fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
             .checked_sub(shape.padding)
             .map(|y| y / shape.scale());
         let Some(y) = y.filter(|y| *y < shape.height) else {
-            row.fill(0.0);
+            row.fill(E::default());
             continue;
         };
         let source = &input[y * input_row..][..input_row];
         let row_length = row.len();
-        row[..border].fill(0.0);
-        row[row_length - border..].fill(0.0);
+        row[..border].fill(E::default());
+        row[row_length - border..].fill(E::default());
         let inside = &mut row[border..row_length - border];
         if shape.upsample {
             repeat_pixels(source, shape.in_channels, inside);
@@ -215,7 +213,7 @@ fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
 }
 
 /// Writes every pixel of a row twice.
-fn repeat_pixels(source: &[f32], channels: usize, out: &mut [f32]) {
+fn repeat_pixels<E: Element>(source: &[E], channels: usize, out: &mut [E]) {
     let pairs = out.chunks_exact_mut(2 * channels);
     for (pixel, pair) in source.chunks_exact(channels).zip(pairs) {
         let (left, right) = pair.split_at_mut(channels);

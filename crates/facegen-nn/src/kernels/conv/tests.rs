@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::{
-    super::testing::{bits, random, same_everywhere, sum_of_chains},
+    super::{
+        isa::Isa,
+        testing::{bits, random, same_everywhere, sum_of_chains},
+    },
     *,
 };
 

@@ -3,25 +3,27 @@
 
 use std::{marker::PhantomData, ops::Range};
 
+use super::super::element::Element;
+
 /// A result `[rows][width]` whose rectangles are written by different tasks.
 #[derive(Debug)]
-pub(in super::super) struct SharedOutput<'a> {
-    first: *mut f32,
+pub(in super::super) struct SharedOutput<'a, E> {
+    first: *mut E,
     length: usize,
     width: usize,
-    borrowed: PhantomData<&'a mut [f32]>,
+    borrowed: PhantomData<&'a mut [E]>,
 }
 
-// SAFETY: the pointer stands for an exclusive borrow of floats, which may move between threads;
+// SAFETY: the pointer stands for an exclusive borrow of numbers, which may move between threads;
 // every access goes through `row` or `rectangle`, whose callers promise that no two of them
 // overlap.
-unsafe impl Send for SharedOutput<'_> {}
+unsafe impl<E: Element> Send for SharedOutput<'_, E> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedOutput<'_> {}
+unsafe impl<E: Element> Sync for SharedOutput<'_, E> {}
 
-impl<'a> SharedOutput<'a> {
+impl<'a, E: Element> SharedOutput<'a, E> {
     /// Shares `out`, whose rows are `width` long.
-    pub(in super::super) fn new(out: &'a mut [f32], width: usize) -> Self {
+    pub(in super::super) fn new(out: &'a mut [E], width: usize) -> Self {
         Self {
             first: out.as_mut_ptr(),
             length: out.len(),
@@ -49,7 +51,7 @@ impl<'a> SharedOutput<'a> {
         clippy::mut_from_ref,
         reason = "the caller promises that no two slices overlap"
     )]
-    pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
+    pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [E] {
         let first = self.rectangle(row, 1, columns.clone());
         // SAFETY: in bounds, which `rectangle` checked, and exclusive, which the caller promises.
         unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
@@ -63,7 +65,7 @@ impl<'a> SharedOutput<'a> {
         row: usize,
         row_count: usize,
         columns: Range<usize>,
-    ) -> *mut f32 {
+    ) -> *mut E {
         assert!(
             columns.start <= columns.end && columns.end <= self.width,
             "columns of a tile"

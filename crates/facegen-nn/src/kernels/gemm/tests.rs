@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         epilogue::Activation,
+        isa::Isa,
         testing::{assert_close, bits, random, same_everywhere, sum_of_chains},
     },
     *,

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::super::{
+    element::Element,
     isa::{self, Isa, Kernel},
     math::sum_lanes,
     packed::LANE,
@@ -16,16 +17,22 @@ const TASK_ROWS: usize = 16;
 ///
 /// # Panics
 /// Where the lengths do not fit together.
-pub fn layer_norm(input: &[f32], eps: f32, weight: &[f32], bias: &[f32], out: &mut [f32]) {
+pub fn layer_norm<E: Element>(
+    input: &[E],
+    eps: f32,
+    weight: &[f32],
+    bias: &[f32],
+    out: &mut [E],
+) {
     layer_norm_with(Isa::best(), input, eps, (weight, bias), out);
 }
 
-fn layer_norm_with(
+fn layer_norm_with<E: Element>(
     isa: Isa,
-    input: &[f32],
+    input: &[E],
     eps: f32,
     (weight, bias): (&[f32], &[f32]),
-    out: &mut [f32],
+    out: &mut [E],
 ) {
     let width = weight.len();
     assert_eq!(bias.len(), width, "bias of the layer norm");
@@ -51,15 +58,15 @@ fn layer_norm_with(
     });
 }
 
-struct LayerNorm<'a> {
-    input: &'a [f32],
+struct LayerNorm<'a, E> {
+    input: &'a [E],
     eps: f32,
     weight: &'a [f32],
     bias: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [E],
 }
 
-impl Kernel for LayerNorm<'_> {
+impl<E: Element> Kernel for LayerNorm<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -75,7 +82,7 @@ impl Kernel for LayerNorm<'_> {
             let scale = 1.0 / (squares / width as f32 + self.eps).sqrt();
             let affine = self.weight.iter().zip(self.bias);
             for ((out, value), (weight, bias)) in out.iter_mut().zip(input).zip(affine) {
-                *out = ((value - mean) * scale).mul_add(*weight, *bias);
+                *out = E::narrow(((value.widen() - mean) * scale).mul_add(*weight, *bias));
             }
         }
     }
@@ -83,16 +90,16 @@ impl Kernel for LayerNorm<'_> {
 
 /// The sum of `term` over a row, in 16 partial sums.
 #[inline(always)]
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+fn sum<E: Element>(row: &[E], term: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0; LANE];
     let (lanes, rest) = row.as_chunks::<LANE>();
     for lane in lanes {
         for (sum, value) in sums.iter_mut().zip(lane) {
-            *sum += term(*value);
+            *sum += term(value.widen());
         }
     }
     for (sum, value) in sums.iter_mut().zip(rest) {
-        *sum += term(*value);
+        *sum += term(value.widen());
     }
     sum_lanes(sums)
 }
