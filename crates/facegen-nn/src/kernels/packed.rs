@@ -55,12 +55,7 @@ impl<E: Element> PackedMatrix<E> {
     ///
     /// # Panics
     /// Where `weight` has another length.
-    pub fn from_conv(
-        weight: &[E],
-        out_channels: usize,
-        in_channels: usize,
-        kernel: usize,
-    ) -> Self {
+    pub fn from_conv(weight: &[E], out_channels: usize, in_channels: usize, kernel: usize) -> Self {
         let taps = kernel * kernel;
         let inner = taps * in_channels;
         assert_eq!(weight.len(), out_channels * inner, "convolution weight");

@@ -1,7 +1,11 @@
 //! Memory that starts on a cache line, and a per-thread stock of it.
 #![expect(unsafe_code, reason = "lends memory of one dtype as another")]
 
-use std::{cell::RefCell, marker::PhantomData, ops::{Deref, DerefMut}};
+use std::{
+    cell::RefCell,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
 
 use super::element::Element;
 

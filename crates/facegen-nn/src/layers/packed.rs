@@ -21,7 +21,11 @@ pub(super) struct Packed<E: Element> {
 
 impl PackedWeight {
     /// Packs a linear weight `(output, input)`.
-    pub(super) fn linear(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
+    pub(super) fn linear(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        compute: &Compute,
+    ) -> Result<Self> {
         let (output, input) = weight.dims2()?;
         Ok(if compute.is_native_half() {
             let pack = |weight: &[bf16]| PackedMatrix::from_linear(weight, output, input);

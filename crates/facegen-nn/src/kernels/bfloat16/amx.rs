@@ -137,7 +137,8 @@ unsafe fn multiply_gathered(tile: &Tile<'_, bf16>) {
             for start in (0..segment.length).step_by(GATHERED) {
                 let length = (segment.length - start).min(GATHERED);
                 // SAFETY: the rows are readable over the segment.
-                let run = unsafe { gather::fill_wide(tile, segment.offset + start, length, scratch) };
+                let run =
+                    unsafe { gather::fill_wide(tile, segment.offset + start, length, scratch) };
                 // SAFETY: `scratch` lives until the sums are stored.
                 unsafe {
                     product.add(run);

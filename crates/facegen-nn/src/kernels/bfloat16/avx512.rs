@@ -14,11 +14,7 @@ use std::{
 
 use half::bf16;
 
-use super::super::{
-    element::Element,
-    microkernel::Tile,
-    packed::LANE,
-};
+use super::super::{element::Element, microkernel::Tile, packed::LANE};
 
 /// Rows of a full tile.
 pub(super) const ROWS: usize = 12;
@@ -103,9 +99,7 @@ unsafe fn add_pair<const ROWS: usize, const LANES: usize>(
     let right: [__m512bh; LANES] = std::array::from_fn(|lane| {
         // SAFETY: the lane lies inside the panel; both types are 64 bytes of any value.
         unsafe {
-            transmute::<__m512i, __m512bh>(_mm512_loadu_si512(
-                panel.add(2 * lane * LANE).cast(),
-            ))
+            transmute::<__m512i, __m512bh>(_mm512_loadu_si512(panel.add(2 * lane * LANE).cast()))
         }
     });
     for (row, sums) in sums.iter_mut().enumerate() {

@@ -165,9 +165,7 @@ impl<E: Element> Block<'_, E> {
         let first_column = step.panel * PANEL;
         let columns = first_column..(first_column + width).min(layout.columns);
         let row = self.first_row + step.first;
-        let results = self
-            .output
-            .rectangle(row, step.row_count, columns.clone());
+        let results = self.output.rectangle(row, step.row_count, columns.clone());
         // Sums lie in the output itself where they have its dtype and a whole tile fits there.
         let in_place = E::as_sums(results).filter(|_| columns.len() == width);
         let mut finish = FinishTile {

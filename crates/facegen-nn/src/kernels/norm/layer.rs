@@ -17,13 +17,7 @@ const TASK_ROWS: usize = 16;
 ///
 /// # Panics
 /// Where the lengths do not fit together.
-pub fn layer_norm<E: Element>(
-    input: &[E],
-    eps: f32,
-    weight: &[f32],
-    bias: &[f32],
-    out: &mut [E],
-) {
+pub fn layer_norm<E: Element>(input: &[E], eps: f32, weight: &[f32], bias: &[f32], out: &mut [E]) {
     layer_norm_with(Isa::best(), input, eps, (weight, bias), out);
 }
 

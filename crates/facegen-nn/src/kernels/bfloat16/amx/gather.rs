@@ -3,11 +3,7 @@
 
 use half::bf16;
 
-use super::{
-    super::super::microkernel::Tile,
-    REGISTER_ROWS, ROWS, STEP,
-    product::Run,
-};
+use super::{super::super::microkernel::Tile, REGISTER_ROWS, ROWS, STEP, product::Run};
 
 /// Elements of `k` that are copied at once.
 pub(super) const GATHERED: usize = 512;
@@ -70,8 +66,7 @@ unsafe fn fill(
     for (row, copy) in into.chunks_exact_mut(stride).enumerate().take(ROWS) {
         let filled = if row < tile.row_count {
             // SAFETY: the row is readable over these elements, and nothing writes them.
-            let source =
-                unsafe { std::slice::from_raw_parts(tile.rows[row].add(offset), length) };
+            let source = unsafe { std::slice::from_raw_parts(tile.rows[row].add(offset), length) };
             copy[..length].copy_from_slice(source);
             length
         } else {

@@ -8,7 +8,7 @@ use std::arch::asm;
 
 use half::bf16;
 
-use super::{super::super::microkernel::Tile, RUNS, REGISTER_ROWS};
+use super::{super::super::microkernel::Tile, REGISTER_ROWS, RUNS};
 
 /// What the processor is told about its tile registers; the layout is the processor's.
 #[repr(C, align(64))]

@@ -267,8 +267,7 @@ impl<E: Element> Kernel for Normalise<'_, E> {
         let pixels = self.input.chunks_exact(channels);
         for (out, input) in self.out.chunks_exact_mut(channels).zip(pixels) {
             let affine = self.means.iter().zip(self.scales).zip(self.norm.bias);
-            for ((normal, value), ((mean, scale), bias)) in
-                normal.iter_mut().zip(input).zip(affine)
+            for ((normal, value), ((mean, scale), bias)) in normal.iter_mut().zip(input).zip(affine)
             {
                 *normal = (value.widen() - mean).mul_add(*scale, *bias);
             }
