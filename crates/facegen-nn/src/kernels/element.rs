@@ -12,6 +12,7 @@ use half::bf16;
 use super::{
     bfloat16::{HalfKernel, HalfSession},
     isa::Isa,
+    math,
     microkernel::{self, Tile},
 };
 
@@ -30,6 +31,8 @@ pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     const MAX_BLOCK_ROWS: usize;
     /// Elements that the left side of a block should not exceed, for the second-level cache.
     const MAX_BLOCK: usize;
+    /// Keys of a block of an attention.
+    const KEY_BLOCK: usize;
 
     /// The fastest kernel of this machine.
     fn best() -> Self::Kernel;
@@ -52,6 +55,8 @@ pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     /// The memory of a result as that of its sums, where both have the same dtype.
     fn as_sums(results: *mut Self) -> Option<*mut f32>;
 
+    /// eˣ for x ≤ 0, exact enough for a weight of this dtype.
+    fn exp_nonpositive(x: f32) -> f32;
     /// The same value in f32.
     fn widen(self) -> f32;
     /// The nearest value, of two the even one.
@@ -66,6 +71,7 @@ impl Element for f32 {
     const STEP: usize = 1;
     const MAX_BLOCK_ROWS: usize = 22 * microkernel::TILE_ROWS;
     const MAX_BLOCK: usize = 128 * 1024;
+    const KEY_BLOCK: usize = 256;
 
     fn best() -> Isa {
         Isa::best()
@@ -98,6 +104,11 @@ impl Element for f32 {
     }
 
     #[inline(always)]
+    fn exp_nonpositive(x: f32) -> f32 {
+        math::exp_nonpositive(x)
+    }
+
+    #[inline(always)]
     fn widen(self) -> f32 {
         self
     }
@@ -116,6 +127,7 @@ impl Element for bf16 {
     const STEP: usize = 32;
     const MAX_BLOCK_ROWS: usize = 256;
     const MAX_BLOCK: usize = 256 * 1024;
+    const KEY_BLOCK: usize = 128;
 
     fn best() -> HalfKernel {
         HalfKernel::best()
@@ -146,6 +158,11 @@ impl Element for bf16 {
 
     fn as_sums(_: *mut bf16) -> Option<*mut f32> {
         None
+    }
+
+    #[inline(always)]
+    fn exp_nonpositive(x: f32) -> f32 {
+        math::rough_exp_nonpositive(x)
     }
 
     #[inline(always)]

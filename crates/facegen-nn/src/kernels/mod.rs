@@ -13,6 +13,7 @@
 //! - [`conv`]: two-dimensional convolution over NHWC pictures, as a matrix product without im2col
 //! - [`mod@attention`]: tiled softmax attention that never holds the whole score matrix
 //! - [`norm`]: group and layer normalisation
+//! - [`peak`]: the rate of a kernel where nothing but its arithmetic counts
 //!
 //! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
 //! not on the batch, the number of rows, the threads or the instruction set. Each element of a
@@ -36,6 +37,7 @@ pub mod math;
 mod microkernel;
 pub mod norm;
 pub mod packed;
+pub mod peak;
 mod scratch;
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,7 @@
 //! The online softmax of one tile of scores.
 
 use super::super::{
-    bfloat16::MAX_TILE_ROWS,
-    element::Element,
-    isa::Kernel,
-    math::{exp_nonpositive, sum_lanes},
-    packed::LANE,
+    bfloat16::MAX_TILE_ROWS, element::Element, isa::Kernel, math::sum_lanes, packed::LANE,
 };
 
 /// What has been seen of a query's scores.
@@ -73,7 +69,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
             corrections[row] = (before - state.maximum) * self.scale;
         }
         for correction in &mut *corrections {
-            *correction = exp_nonpositive(*correction);
+            *correction = E::exp_nonpositive(*correction);
         }
         let scores = self.scores.chunks_mut(self.stride);
         let rows = scores
@@ -84,7 +80,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
             let scores = &mut scores[..lanes];
             let shift = -state.maximum * self.scale;
             for score in scores.iter_mut() {
-                *score = exp_nonpositive(score.mul_add(self.scale, shift));
+                *score = E::exp_nonpositive(score.mul_add(self.scale, shift));
             }
             add_weights(&mut state.weights, *correction, scores);
             for (weight, score) in weights.iter_mut().zip(scores) {

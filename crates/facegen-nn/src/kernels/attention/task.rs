@@ -9,7 +9,7 @@ use super::{
         element::Element,
         gemm::SharedOutput,
         isa,
-        microkernel::{Segment, Tile},
+        microkernel::{Segment, Tile, even_stride},
         packed::{LANE, PANEL, PanelLayout},
         scratch::with_scratch,
     },
@@ -19,12 +19,14 @@ use super::{
 
 /// Tiles of queries of one task, which share each block of keys and values while it is in the cache.
 pub(super) const TASK_TILES: usize = 4;
-/// Keys of a block for heads up to [`WIDE_HEAD`] wide; wider heads take half, for the cache's sake.
-const KEY_BLOCK: usize = 256;
+/// Width of the heads from which on blocks of keys are half as long, for the cache's sake.
 const WIDE_HEAD: usize = 256;
+
 /// Distance between rows of scores: a little more than a block, so that rows do not compete for one
-/// cache set.
-const SCORES_STRIDE: usize = KEY_BLOCK + LANE;
+/// cache set. Rows of weights are a multiple of a cache line apart, too.
+fn scores_stride<E: Element>() -> usize {
+    E::KEY_BLOCK + E::DEPTH * LANE
+}
 
 /// The packed keys and values of a head.
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +66,12 @@ pub(super) struct QueryTask<'a, E: Element> {
 }
 
 /// The queries of one tile with what has been summed for them so far.
-struct QueryTile<'a> {
+struct QueryTile<'a, E> {
     queries: Range<usize>,
+    /// Where each query of the head begins.
+    rows: [*const E; MAX_TILE_ROWS],
+    /// Rows that are computed: more than there are queries where all of a tile can be read.
+    row_count: usize,
     states: &'a mut [RowState],
     /// `[tile rows][padded head_dim]`
     sums: &'a mut [f32],
@@ -74,10 +80,12 @@ struct QueryTile<'a> {
 /// What a task works with.
 struct Workplace<'a, E: Element> {
     session: E::Session,
-    /// `[tile rows][SCORES_STRIDE]`
+    /// `[tile rows][scores_stride]`
     scores: &'a mut [f32],
-    /// `[tile rows][SCORES_STRIDE]`
+    /// `[tile rows][scores_stride]`
     weights: &'a mut [E],
+    /// `[queries][padded head_dim]`, where they are copied.
+    queries: &'a mut [E],
 }
 
 impl<E: Element> QueryTask<'_, E> {
@@ -87,15 +95,18 @@ impl<E: Element> QueryTask<'_, E> {
     /// Nobody else reads or writes this head of these queries in the output meanwhile.
     pub(super) unsafe fn compute(&self) {
         let tile_rows = E::tile_rows(self.kernel);
-        let scores = tile_rows * SCORES_STRIDE;
+        let scores = tile_rows * scores_stride::<E>();
         let sums = TASK_TILES * tile_rows * self.padded();
-        with_scratch(scores + sums, |scratch: &mut [f32]| {
-            let (scores, sums) = scratch.split_at_mut(scores);
-            with_scratch(scores.len(), |weights: &mut [E]| {
+        let queries = TASK_TILES * tile_rows * self.copied_width().unwrap_or(0);
+        with_scratch(scores + sums, |floats: &mut [f32]| {
+            let (scores, sums) = floats.split_at_mut(scores);
+            with_scratch(scores.len() + queries, |elements: &mut [E]| {
+                let (weights, queries) = elements.split_at_mut(scores.len());
                 let workplace = Workplace {
                     session: E::session(self.kernel),
                     scores,
                     weights,
+                    queries,
                 };
                 self.compute_with(workplace, sums);
             });
@@ -105,6 +116,7 @@ impl<E: Element> QueryTask<'_, E> {
     fn compute_with(&self, mut workplace: Workplace<'_, E>, sums: &mut [f32]) {
         let tile_rows = E::tile_rows(self.kernel);
         let end = (self.first_query + TASK_TILES * tile_rows).min(self.shape.query_tokens);
+        self.copy_queries(self.first_query..end, workplace.queries);
         let mut states = vec![RowState::default(); TASK_TILES * tile_rows];
         let parts = states
             .chunks_mut(tile_rows)
@@ -112,10 +124,16 @@ impl<E: Element> QueryTask<'_, E> {
         let firsts = (self.first_query..end).step_by(tile_rows);
         let mut tiles: Vec<_> = firsts
             .zip(parts)
-            .map(|(first, (states, sums))| QueryTile {
-                queries: first..end.min(first + tile_rows),
-                states,
-                sums,
+            .map(|(first, (states, sums))| {
+                let queries = first..end.min(first + tile_rows);
+                let (rows, row_count) = self.rows(queries.clone(), workplace.queries);
+                QueryTile {
+                    queries,
+                    rows,
+                    row_count,
+                    states,
+                    sums,
+                }
             })
             .collect();
         for keys in self.key_blocks() {
@@ -128,6 +146,40 @@ impl<E: Element> QueryTask<'_, E> {
         }
     }
 
+    /// The width of copied queries, where the kernel takes whole steps only and reads whole tiles
+    /// fastest.
+    fn copied_width(&self) -> Option<usize> {
+        (E::STEP > 1).then(|| self.shape.head_dim.next_multiple_of(E::STEP))
+    }
+
+    /// Copies this head of some queries, with zeros behind each and behind the last.
+    fn copy_queries(&self, queries: Range<usize>, copies: &mut [E]) {
+        let Some(width) = self.copied_width() else {
+            return;
+        };
+        copies.fill(E::default());
+        let (token, head_dim) = (self.shape.width(), self.shape.head_dim);
+        for (copy, query) in copies.chunks_exact_mut(width).zip(queries) {
+            let source = &self.query[query * token + self.head * head_dim..][..head_dim];
+            copy[..head_dim].copy_from_slice(source);
+        }
+    }
+
+    /// Where the queries of a tile begin, and how many rows to compute.
+    fn rows(&self, queries: Range<usize>, copies: &[E]) -> ([*const E; MAX_TILE_ROWS], usize) {
+        if let Some(width) = self.copied_width() {
+            let tile_rows = E::tile_rows(self.kernel);
+            let copies = &copies[(queries.start - self.first_query) * width..];
+            return (row_pointers(copies, width, tile_rows), tile_rows);
+        }
+        let width = self.shape.width();
+        let first = queries.start * width + self.head * self.shape.head_dim;
+        (
+            row_pointers(&self.query[first..], width, queries.len()),
+            queries.len(),
+        )
+    }
+
     /// Width of a head in the sums.
     fn padded(&self) -> usize {
         self.packed.value_layout.padded_columns()
@@ -135,9 +187,9 @@ impl<E: Element> QueryTask<'_, E> {
 
     fn key_blocks(&self) -> impl Iterator<Item = Range<usize>> {
         let block = if self.shape.head_dim > WIDE_HEAD {
-            KEY_BLOCK / 2
+            E::KEY_BLOCK / 2
         } else {
-            KEY_BLOCK
+            E::KEY_BLOCK
         };
         let keys = self.shape.key_tokens;
         (0..keys)
@@ -148,7 +200,7 @@ impl<E: Element> QueryTask<'_, E> {
     /// Adds a block of keys to a tile of queries.
     fn add_block(
         &self,
-        tile: &mut QueryTile<'_>,
+        tile: &mut QueryTile<'_, E>,
         keys: Range<usize>,
         workplace: &mut Workplace<'_, E>,
     ) {
@@ -172,7 +224,7 @@ impl<E: Element> QueryTask<'_, E> {
                 visible.clamp(keys.start, keys.end) - keys.start
             }),
             scores: workplace.scores,
-            stride: SCORES_STRIDE,
+            stride: scores_stride::<E>(),
             weights: workplace.weights,
             states: tile.states,
             sums: tile.sums,
@@ -183,33 +235,34 @@ impl<E: Element> QueryTask<'_, E> {
     }
 
     /// `scores[query][key] = query · key`, for the keys of a block and what pads its last panel.
-    fn score(&self, tile: &QueryTile<'_>, keys: Range<usize>, workplace: &mut Workplace<'_, E>) {
+    fn score(&self, tile: &QueryTile<'_, E>, keys: Range<usize>, workplace: &mut Workplace<'_, E>) {
         let tile_rows = E::tile_rows(self.kernel);
-        let width = self.shape.width();
-        let queries = &self.query[tile.queries.start * width..tile.queries.end * width];
+        let stride = scores_stride::<E>();
         let layout = self.packed.key_layout;
         assert!(
-            workplace.scores.len() >= tile_rows * SCORES_STRIDE && keys.len() <= KEY_BLOCK,
+            workplace.scores.len() >= tile_rows * stride && keys.len() <= E::KEY_BLOCK,
             "scores of a tile"
         );
         let segments = [Segment {
-            offset: self.head * self.shape.head_dim,
-            length: self.shape.head_dim,
+            offset: 0,
+            length: self.copied_width().unwrap_or(self.shape.head_dim),
         }];
-        let rows = row_pointers(queries, width, tile.queries.len());
+        let rows = &tile.rows[..tile_rows];
+        let row_stride = even_stride(rows);
         for panel in keys.start / PANEL..keys.end.div_ceil(PANEL) {
             let product = Tile {
-                rows: &rows[..tile_rows],
-                row_count: tile.queries.len(),
+                rows,
+                stride: row_stride,
+                row_count: tile.row_count,
                 segments: &segments,
                 panel: self.packed.keys[layout.offset(panel, 0)..].as_ptr(),
                 lanes: layout.lanes(panel),
                 out: workplace.scores[panel * PANEL - keys.start..].as_mut_ptr(),
-                out_stride: SCORES_STRIDE,
+                out_stride: stride,
                 accumulate: false,
             };
-            // SAFETY: every row is a whole token, of which the segment is one head; the panel has
-            // `head_dim` rows and their padding; a block begins at a panel, so its panels fit the
+            // SAFETY: every row begins at a head, in a token or in a copy with its padding; the panel
+            // has `head_dim` rows and their padding; a block begins at a panel, so its panels fit the
             // stride of the scores, which are borrowed here.
             unsafe { E::multiply(&workplace.session, &product) };
         }
@@ -218,7 +271,7 @@ impl<E: Element> QueryTask<'_, E> {
     /// `sums += weights · values`.
     fn add_values(
         &self,
-        tile: &mut QueryTile<'_>,
+        tile: &mut QueryTile<'_, E>,
         keys: Range<usize>,
         workplace: &Workplace<'_, E>,
     ) {
@@ -230,11 +283,14 @@ impl<E: Element> QueryTask<'_, E> {
             offset: 0,
             length: keys.len().next_multiple_of(E::STEP),
         }];
-        let rows = row_pointers(workplace.weights, SCORES_STRIDE, tile.queries.len());
+        let rows = row_pointers(workplace.weights, scores_stride::<E>(), tile.row_count);
+        let rows = &rows[..tile_rows];
+        let stride = even_stride(rows);
         for panel in 0..layout.panels() {
             let product = Tile {
-                rows: &rows[..tile_rows],
-                row_count: tile.queries.len(),
+                rows,
+                stride,
+                row_count: tile.row_count,
                 segments: &segments,
                 panel: self.packed.values[layout.offset(panel, keys.start)..].as_ptr(),
                 lanes: layout.lanes(panel),
@@ -250,7 +306,7 @@ impl<E: Element> QueryTask<'_, E> {
     }
 
     /// Divides by the sum of the weights and writes the result.
-    fn store(&self, tile: &mut QueryTile<'_>) {
+    fn store(&self, tile: &mut QueryTile<'_, E>) {
         let head_dim = self.shape.head_dim;
         let rows = tile.sums.chunks_exact(self.padded());
         for (query, (sums, state)) in tile.queries.clone().zip(rows.zip(tile.states.iter())) {

@@ -66,7 +66,7 @@ impl ConfiguredTiles {
     pub(super) unsafe fn multiply(&self, tile: &Tile<'_, bf16>) {
         // SAFETY: the caller keeps the contract; `self` is the configuration.
         unsafe {
-            match spacing(tile) {
+            match tile.stride {
                 Some(stride) => multiply_in_place(tile, stride),
                 None => multiply_gathered(tile),
             }
@@ -85,25 +85,10 @@ impl Drop for ConfiguredTiles {
     }
 }
 
-/// The distance between the rows in bytes, where there are 32 and it is the same between all of
-/// a register.
-fn spacing(tile: &Tile<'_, bf16>) -> Option<usize> {
-    if tile.row_count < ROWS {
-        return None;
-    }
-    let distance = |pair: &[*const bf16]| pair[1].addr().wrapping_sub(pair[0].addr());
-    let stride = distance(tile.rows);
-    let registers = tile.rows[..ROWS].chunks_exact(REGISTER_ROWS);
-    let even = registers
-        .flat_map(|rows| rows.windows(2))
-        .all(|pair| distance(pair) == stride);
-    even.then_some(stride)
-}
-
 /// Reads the left side where it lies, except what is left of a segment behind its whole steps.
 ///
 /// # Safety
-/// As [`Tile`] says, with 32 rows `stride` apart in each half.
+/// As [`Tile`] says, with all rows `stride` apart.
 unsafe fn multiply_in_place(tile: &Tile<'_, bf16>, stride: usize) {
     let mut product = Product::new(tile);
     for segment in tile.segments {

@@ -1,6 +1,6 @@
 use super::{
     super::{
-        microkernel::Segment,
+        microkernel::{Segment, even_stride},
         packed::{LANE, PANEL, PackedMatrix},
         testing::{Guarded, bits, each_half_kernel, random, random_half, sum_of_half},
     },
@@ -65,6 +65,7 @@ impl Product {
             .collect();
         let tile = Tile {
             rows: &rows,
+            stride: even_stride(&rows),
             row_count: self.row_count,
             segments: &self.segments,
             panel: self.panel.values().as_ptr(),
@@ -155,6 +156,7 @@ fn rows_at_uneven_distances_give_the_same_sums() {
         let mut out = Product::before(kernel, 2);
         let tile = Tile {
             rows: &rows,
+            stride: even_stride(&rows),
             row_count: rows.len(),
             segments: &product.segments,
             panel: product.panel.values().as_ptr(),

@@ -131,6 +131,7 @@ impl Chain<'_> {
             });
             let tile = Tile {
                 rows: &rows,
+                stride: None,
                 row_count,
                 segments: &segments,
                 panel: self.right.as_ptr(),

@@ -10,7 +10,7 @@ use super::super::{
     element::Element,
     epilogue::{Epilogue, Place},
     isa::{self, Kernel},
-    microkernel::{Segment, Tile},
+    microkernel::{Segment, Tile, even_stride},
     packed::{LANE, PANEL, PackedMatrix},
 };
 use super::SharedOutput;
@@ -121,6 +121,7 @@ impl<E: Element> Block<'_, E> {
         let (step, tile_rows) = (E::block_length(inner), E::tile_rows(self.kernel));
         let session = E::session(self.kernel);
         let pointers = self.row_pointers(tile_rows);
+        let strides: Vec<_> = pointers.chunks_exact(tile_rows).map(even_stride).collect();
         let mut sums = TileSums([0.0; MAX_TILE_ROWS * PANEL]);
         let mut segments = Vec::new();
         for start in (0..inner).step_by(step) {
@@ -136,6 +137,7 @@ impl<E: Element> Block<'_, E> {
                         segments: &segments,
                     };
                     let rows = &pointers[first..first + tile_rows];
+                    let rows = (rows, strides[first / tile_rows]);
                     self.compute_tile(&session, &step, rows, &mut sums);
                 }
             }
@@ -157,7 +159,7 @@ impl<E: Element> Block<'_, E> {
         &self,
         session: &E::Session,
         step: &Step<'_>,
-        rows: &[*const E],
+        (rows, stride): (&[*const E], Option<usize>),
         buffer: &mut TileSums,
     ) {
         let layout = self.rhs.layout();
@@ -188,6 +190,7 @@ impl<E: Element> Block<'_, E> {
         }
         let tile = Tile {
             rows,
+            stride,
             row_count: step.row_count,
             segments: step.segments,
             panel: self.rhs.data()[layout.offset(step.panel, layout.row(step.k.start))..].as_ptr(),

@@ -49,6 +49,9 @@ pub struct Tile<'a, E> {
     /// Where each row of the left side starts, for all rows of a tile; beyond `row_count` the last
     /// row is repeated.
     pub(super) rows: &'a [*const E],
+    /// Distance between neighbouring rows in bytes, where it is the same between all of them and no
+    /// row is repeated.
+    pub(super) stride: Option<usize>,
     /// Rows that are stored, at least 1.
     pub(super) row_count: usize,
     /// The block of `k`, in ascending order.
@@ -63,6 +66,14 @@ pub struct Tile<'a, E> {
     pub(super) out_stride: usize,
     /// Add to the sums that `out` holds instead of replacing them.
     pub(super) accumulate: bool,
+}
+
+/// The distance between neighbouring rows in bytes, where it is the same between all of them.
+pub(super) fn even_stride<E>(rows: &[*const E]) -> Option<usize> {
+    let distance = |pair: &[*const E]| pair[1].addr().wrapping_sub(pair[0].addr());
+    let mut distances = rows.windows(2).map(distance);
+    let first = distances.next()?;
+    distances.all(|other| other == first).then_some(first)
 }
 
 /// The longest chain of multiply-adds: of its panel, a block of that many rows takes 32 KiB. Rounding

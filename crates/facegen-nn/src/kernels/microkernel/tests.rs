@@ -25,6 +25,7 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
         std::array::from_fn(|row| left[row.min(row_count - 1) * 50..].as_ptr());
     let tile = Tile {
         rows: &rows,
+        stride: None,
         row_count,
         segments: &segments,
         panel: panel.as_ptr(),
