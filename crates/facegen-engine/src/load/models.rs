@@ -85,10 +85,19 @@ impl Models {
             preset = preset.name(),
             device = ?models.compute.device().location(),
             ?dtype,
+            kernel = models.compute.kernel(),
             base_models = presets.len(),
             seconds = started.elapsed().as_secs_f32(),
             "models loaded"
         );
+        if models.compute.gains_nothing() {
+            tracing::warn!(
+                preset = preset.name(),
+                ?dtype,
+                "this processor has no fast instructions for the dtype of the preset: f32 would be \
+                 as fast and more exact, set options.dtype in the preset's manifest"
+            );
+        }
         if let Some(notice) = preset.notice() {
             tracing::info!(preset = preset.name(), notice, "the preset has a notice");
         }

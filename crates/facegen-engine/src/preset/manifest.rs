@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use candle_core::DType;
+use candle_core::{DType, Device};
 use facegen_core::request::{RequestLimits, Style};
+use facegen_nn::Compute;
 use serde::Deserialize;
 
 use super::component::{Component, Components};
@@ -155,6 +156,20 @@ impl Precision {
             Self::F16 => "f16",
             Self::Bf16 => "bf16",
         }
+    }
+
+    /// What computes it on this machine's processor, in words that go on after
+    /// its name; and what to set where that is no gain.
+    #[must_use]
+    pub fn on_cpu(self) -> String {
+        let compute = Compute::new(Device::Cpu, self.dtype());
+        let advice = if compute.gains_nothing() {
+            ", for which this processor has no fast instructions (f32 as options.dtype of the \
+             manifest would be as fast and more exact)"
+        } else {
+            ""
+        };
+        format!(" by {}{advice}", compute.kernel())
     }
 
     /// candle's name for it.

@@ -30,6 +30,7 @@ pub mod bfloat16;
 pub mod conv;
 pub mod element;
 pub mod epilogue;
+mod filled;
 pub mod geglu;
 pub mod gemm;
 pub mod isa;

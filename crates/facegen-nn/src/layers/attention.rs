@@ -117,13 +117,11 @@ impl Attention {
         };
         let [queries, keys, values] = [query, key, value].map(host::contiguous::<E>);
         let (queries, keys, values) = (queries?, keys?, values?);
-        let mut attended = vec![E::default(); query.elem_count()];
-        kernels::attention(
+        let mut attended = kernels::attention::<E>(
             &host::values(&queries)?,
             &host::values(&keys)?,
             &host::values(&values)?,
             &shape,
-            &mut attended,
         );
         if let Some((onto, scale)) = onto {
             let onto = host::of_shape::<E>(onto, query.dims())?;

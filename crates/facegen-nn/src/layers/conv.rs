@@ -213,14 +213,8 @@ impl Conv2d {
             activation: epilogue.activation,
         };
         let values = host::contiguous::<E>(input.data())?;
-        let mut output = vec![E::default(); out_shape.iter().product()];
-        kernels::conv2d_nhwc(
-            &host::values(&values)?,
-            &shape,
-            &packed.matrix,
-            &epilogue,
-            &mut output,
-        );
+        let values = host::values(&values)?;
+        let output = kernels::conv2d_nhwc(&values, &shape, &packed.matrix, &epilogue);
         let data = host::tensor(output, &out_shape[..], self.compute.dtype())?;
         Ok(FeatureMap::from_layout(data, input.layout()))
     }

@@ -41,7 +41,6 @@ pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
 
 fn geglu_native<E: HostElement>(input: &Tensor, shape: Vec<usize>, width: usize) -> Result<Tensor> {
     let values = host::contiguous::<E>(input)?;
-    let mut output = vec![E::default(); shape.iter().product()];
-    kernels::geglu(&host::values(&values)?, width, &mut output);
+    let output = kernels::geglu(&*host::values::<E>(&values)?, width);
     host::tensor(output, shape, input.dtype())
 }

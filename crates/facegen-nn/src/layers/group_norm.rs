@@ -129,10 +129,9 @@ impl GroupNorm {
             groups: self.groups,
         };
         let values = host::contiguous::<E>(input.data())?;
-        let mut output = vec![E::default(); values.elem_count()];
-        let values = host::values(&values)?;
+        let values = host::values::<E>(&values)?;
         let eps = self.eps as f32;
-        kernels::group_norm_nhwc(&values, &shape, eps, scale, shift, activation, &mut output);
+        let output = kernels::group_norm_nhwc(&*values, &shape, eps, scale, shift, activation);
         host::tensor(output, input.data().dims(), input.dtype())
     }
 }

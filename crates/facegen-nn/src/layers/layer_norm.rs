@@ -70,9 +70,8 @@ impl LayerNorm {
     ) -> Result<Tensor> {
         host::expect_width(input, scale.len())?;
         let values = host::contiguous::<E>(input)?;
-        let mut output = vec![E::default(); values.elem_count()];
         let eps = self.eps as f32;
-        kernels::layer_norm(&host::values(&values)?, eps, scale, shift, &mut output);
+        let output = kernels::layer_norm(&*host::values::<E>(&values)?, eps, scale, shift);
         host::tensor(output, input.dims(), input.dtype())
     }
 }

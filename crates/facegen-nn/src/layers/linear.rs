@@ -148,13 +148,7 @@ impl Linear {
             ..kernels::Epilogue::default()
         };
         let input = host::contiguous::<E>(input)?;
-        let mut output = vec![E::default(); shape.iter().product()];
-        kernels::gemm(
-            &host::values(&input)?,
-            &packed.matrix,
-            &epilogue,
-            &mut output,
-        );
+        let output = kernels::gemm(&host::values(&input)?, &packed.matrix, &epilogue);
         host::tensor(output, shape, self.compute.dtype())
     }
 

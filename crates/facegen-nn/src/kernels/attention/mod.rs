@@ -5,16 +5,22 @@
 //! running maximum of a query's scores may rise, and what was summed before is then scaled down.
 //! Blocks of keys begin at fixed multiples from key 0, so a query's arithmetic is the same whatever
 //! other queries, heads or samples there are.
-#![expect(unsafe_code, reason = "tasks write disjoint parts of the output")]
+#![expect(
+    unsafe_code,
+    reason = "tasks write disjoint parts of the output, and together all of it"
+)]
 
 mod shape;
 mod softmax;
 mod task;
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use super::{
     element::Element,
+    filled::filled,
     gemm::SharedOutput,
     packed::{LANE, PANEL, PanelLayout},
     scratch::with_scratch,
@@ -22,9 +28,9 @@ use super::{
 pub use shape::AttentionShape;
 use task::{PackedHead, QueryTask, TASK_TILES};
 
-/// `out = softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
+/// `softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
 ///
-/// `query` and `out` are `[batch][query_tokens][heads][head_dim]`, `key` and `value`
+/// `query` and the result are `[batch][query_tokens][heads][head_dim]`, `key` and `value`
 /// `[batch][key_tokens][heads][head_dim]`.
 ///
 /// # Panics
@@ -34,9 +40,13 @@ pub fn attention<E: Element>(
     key: &[E],
     value: &[E],
     shape: &AttentionShape,
-    out: &mut [E],
-) {
-    attention_with(E::best(), query, (key, value), shape, out);
+) -> Vec<E> {
+    // SAFETY: every head of every query belongs to a task.
+    unsafe {
+        filled(query.len(), |out| {
+            attention_with(E::best(), query, (key, value), shape, out);
+        })
+    }
 }
 
 fn attention_with<E: Element>(
@@ -44,7 +54,7 @@ fn attention_with<E: Element>(
     query: &[E],
     (key, value): (&[E], &[E]),
     shape: &AttentionShape,
-    out: &mut [E],
+    out: &mut [MaybeUninit<E>],
 ) {
     let (queries, keys) = (
         shape.query_tokens * shape.width(),
@@ -82,7 +92,7 @@ fn attend_sample<E: Element>(
     query: &[E],
     (key, value): (&[E], &[E]),
     shape: &AttentionShape,
-    out: &mut [E],
+    out: &mut [MaybeUninit<E>],
 ) {
     let output = &SharedOutput::new(out, shape.width());
     let task_rows = TASK_TILES * E::tile_rows(kernel);

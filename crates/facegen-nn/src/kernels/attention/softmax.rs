@@ -1,5 +1,7 @@
 //! The online softmax of one tile of scores.
 
+use std::mem::MaybeUninit;
+
 use super::super::{
     bfloat16::MAX_TILE_ROWS, element::Element, isa::Kernel, math::sum_lanes, packed::LANE,
 };
@@ -99,7 +101,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
 pub(super) struct Quotient<'a, E> {
     pub(super) sums: &'a [f32],
     pub(super) total: f32,
-    pub(super) out: &'a mut [E],
+    pub(super) out: &'a mut [MaybeUninit<E>],
 }
 
 impl<E: Element> Kernel for Quotient<'_, E> {
@@ -108,7 +110,7 @@ impl<E: Element> Kernel for Quotient<'_, E> {
     #[inline(always)]
     fn run(self) {
         for (out, sum) in self.out.iter_mut().zip(self.sums) {
-            *out = E::narrow(sum / self.total);
+            out.write(E::narrow(sum / self.total));
         }
     }
 }

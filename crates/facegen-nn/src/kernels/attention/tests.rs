@@ -7,7 +7,7 @@ use super::{
         isa::Isa,
         testing::{
             Guarded, assert_close, bits, each_half_kernel, half_bits, random, same_everywhere,
-            same_with_any_threads,
+            same_with_any_threads, unwritten,
         },
     },
     *,
@@ -41,7 +41,7 @@ impl Operands {
             &self.query,
             (&self.key, &self.value),
             &self.shape,
-            &mut out,
+            unwritten(&mut out),
         );
         out
     }
@@ -231,7 +231,7 @@ fn attend_half(kernel: HalfKernel, operands: &Operands) -> Vec<bf16> {
         query.values(),
         (key.values(), value.values()),
         &operands.shape,
-        out.values_mut(),
+        unwritten(out.values_mut()),
     );
     out.values().to_vec()
 }

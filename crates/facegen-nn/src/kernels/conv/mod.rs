@@ -4,11 +4,17 @@
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
 //! contiguous for every output pixel, so the row of a matrix product is `kernel` segments of
 //! `kernel` × `in_channels` elements, read where they lie.
-#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
+#![expect(
+    unsafe_code,
+    reason = "blocks write disjoint rows of the output, and together all of it"
+)]
+
+use std::mem::MaybeUninit;
 
 use super::{
     element::Element,
     epilogue::Epilogue,
+    filled::filled,
     gemm::{Block, LeftSide, SharedOutput, for_each_block, gemm_with},
     packed::PackedMatrix,
     scratch::with_scratch,
@@ -73,10 +79,10 @@ impl ConvShape {
     }
 }
 
-/// `out = epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
+/// `epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
 /// [`PackedMatrix::from_linear`] for a 1 × 1 kernel).
 ///
-/// `input` is `[batch][height][width][in_channels]`, `out` `[batch][out_height][out_width][n]`.
+/// `input` is `[batch][height][width][in_channels]`, the result `[batch][out_height][out_width][n]`.
 ///
 /// # Panics
 /// Where a slice does not fit the shape.
@@ -85,9 +91,14 @@ pub fn conv2d_nhwc<E: Element>(
     shape: &ConvShape,
     rhs: &PackedMatrix<E>,
     epilogue: &Epilogue<'_, E>,
-    out: &mut [E],
-) {
-    conv2d_with(E::best(), input, shape, rhs, epilogue, out);
+) -> Vec<E> {
+    let pixels = shape.batch * shape.out_height() * shape.out_width();
+    // SAFETY: every pixel of every sample belongs to a block.
+    unsafe {
+        filled(pixels * rhs.columns(), |out| {
+            conv2d_with(E::best(), input, shape, rhs, epilogue, out);
+        })
+    }
 }
 
 fn conv2d_with<E: Element>(
@@ -96,7 +107,7 @@ fn conv2d_with<E: Element>(
     shape: &ConvShape,
     rhs: &PackedMatrix<E>,
     epilogue: &Epilogue<'_, E>,
-    out: &mut [E],
+    out: &mut [MaybeUninit<E>],
 ) {
     let sample = shape.height * shape.width * shape.in_channels;
     let (out_height, out_width) = (shape.out_height(), shape.out_width());

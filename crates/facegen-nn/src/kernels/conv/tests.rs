@@ -7,7 +7,7 @@ use super::{
         isa::Isa,
         testing::{
             Guarded, bits, each_half_kernel, half_bits, random, same_everywhere,
-            same_with_any_threads, sum_of_chains, sum_of_half,
+            same_with_any_threads, sum_of_chains, sum_of_half, unwritten,
         },
     },
     *,
@@ -48,7 +48,14 @@ impl Convolution {
         let rhs = PackedMatrix::from_conv(&self.weight, self.out_channels, in_channels, kernel);
         let pixels = batch * self.shape.out_height() * self.shape.out_width();
         let mut out = vec![f32::NAN; pixels * self.out_channels];
-        conv2d_with(isa, &self.input, &self.shape, &rhs, epilogue, &mut out);
+        conv2d_with(
+            isa,
+            &self.input,
+            &self.shape,
+            &rhs,
+            epilogue,
+            unwritten(&mut out),
+        );
         out
     }
 
@@ -309,7 +316,7 @@ fn half_convolve(kernel: HalfKernel, convolution: &Convolution) -> Vec<bf16> {
         &shape,
         &rhs,
         &epilogue,
-        out.values_mut(),
+        unwritten(out.values_mut()),
     );
     out.values().to_vec()
 }

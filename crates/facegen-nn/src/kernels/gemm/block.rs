@@ -1,7 +1,7 @@
 //! A block of rows of a product: the loops over `k`, panels and tiles.
 #![expect(unsafe_code, reason = "hands the microkernel its pointers")]
 
-use std::ops::Range;
+use std::{mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
@@ -169,7 +169,7 @@ impl<E: Element> Block<'_, E> {
         let row = self.first_row + step.first;
         let results = self.output.rectangle(row, step.row_count, columns.clone());
         // Sums lie in the output itself where they have its dtype and a whole tile fits there.
-        let in_place = E::as_sums(results).filter(|_| columns.len() == width);
+        let in_place = E::as_sums(results.cast()).filter(|_| columns.len() == width);
         let mut finish = FinishTile {
             block: self,
             row,
@@ -242,7 +242,7 @@ impl<'a, E: Element> FinishTile<'a, E> {
     /// # Safety
     /// The sums are not those of the output, and no other slice of this row lives.
     #[inline(always)]
-    unsafe fn results(&self, row: usize) -> &'a mut [E] {
+    unsafe fn results(&self, row: usize) -> &'a mut [MaybeUninit<E>] {
         // SAFETY: the tile is this task's alone.
         unsafe { self.block.output.row(self.row + row, self.columns.clone()) }
     }
@@ -253,7 +253,8 @@ impl<'a, E: Element> FinishTile<'a, E> {
             // SAFETY: only sums in a buffer are loaded.
             let results = unsafe { self.results(row) };
             for (sum, result) in self.sums(row).iter_mut().zip(results) {
-                *sum = result.widen();
+                // SAFETY: the block of `k` before has written it.
+                *sum = unsafe { result.assume_init() }.widen();
             }
         }
     }
@@ -281,7 +282,7 @@ impl<E: Element> Kernel for FinishTile<'_, E> {
                 // SAFETY: the sums are in a buffer.
                 let results = unsafe { self.results(row) };
                 for (result, sum) in results.iter_mut().zip(self.sums(row)) {
-                    *result = E::narrow(*sum);
+                    result.write(E::narrow(*sum));
                 }
             }
         }

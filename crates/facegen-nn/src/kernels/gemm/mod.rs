@@ -7,14 +7,19 @@
 //!   panel's block of `k` is read from far away once and then serves every tile
 //! - each block of `k` is a chain of multiply-adds of its own; their sums are added up in `out`, in
 //!   order
-#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
+#![expect(
+    unsafe_code,
+    reason = "blocks write disjoint rows of the output, and together all of it"
+)]
 
 mod block;
 mod output;
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use super::{element::Element, epilogue::Epilogue, packed::PackedMatrix};
+use super::{element::Element, epilogue::Epilogue, filled::filled, packed::PackedMatrix};
 pub(super) use block::{Block, LeftSide};
 pub(super) use output::SharedOutput;
 
@@ -23,17 +28,18 @@ const TASKS_PER_THREAD: usize = 4;
 /// Multiply-adds that are worth a task.
 const MIN_TASK_WORK: usize = 1 << 18;
 
-/// `out[m][n] = epilogue(input[m][k] · rhs)`; m follows from the length of `out`.
+/// `epilogue(input[m][k] · rhs)`, which is `[m][n]`; m follows from the length of `input`.
 ///
 /// # Panics
-/// Where `input`, `out` or an operand of the epilogue has the wrong length.
-pub fn gemm<E: Element>(
-    input: &[E],
-    rhs: &PackedMatrix<E>,
-    epilogue: &Epilogue<'_, E>,
-    out: &mut [E],
-) {
-    gemm_with(E::best(), input, rhs, epilogue, out);
+/// Where `input` or an operand of the epilogue has the wrong length.
+pub fn gemm<E: Element>(input: &[E], rhs: &PackedMatrix<E>, epilogue: &Epilogue<'_, E>) -> Vec<E> {
+    let rows = input.len().checked_div(rhs.inner()).unwrap_or(0);
+    // SAFETY: every element of the product is the end of some sum.
+    unsafe {
+        filled(rows * rhs.columns(), |out| {
+            gemm_with(E::best(), input, rhs, epilogue, out);
+        })
+    }
 }
 
 pub(super) fn gemm_with<E: Element>(
@@ -41,7 +47,7 @@ pub(super) fn gemm_with<E: Element>(
     input: &[E],
     rhs: &PackedMatrix<E>,
     epilogue: &Epilogue<'_, E>,
-    out: &mut [E],
+    out: &mut [MaybeUninit<E>],
 ) {
     let (inner, columns) = (rhs.inner(), rhs.columns());
     let rows = out.len() / columns;

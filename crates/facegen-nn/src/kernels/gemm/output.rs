@@ -1,17 +1,17 @@
 //! A result that several tasks write at once, each its own part.
 #![expect(unsafe_code, reason = "tasks write disjoint rectangles of one slice")]
 
-use std::{marker::PhantomData, ops::Range};
+use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
 
 use super::super::element::Element;
 
 /// A result `[rows][width]` whose rectangles are written by different tasks.
 #[derive(Debug)]
 pub(in super::super) struct SharedOutput<'a, E> {
-    first: *mut E,
+    first: *mut MaybeUninit<E>,
     length: usize,
     width: usize,
-    borrowed: PhantomData<&'a mut [E]>,
+    borrowed: PhantomData<&'a mut [MaybeUninit<E>]>,
 }
 
 // SAFETY: the pointer stands for an exclusive borrow of numbers, which may move between threads;
@@ -23,7 +23,7 @@ unsafe impl<E: Element> Sync for SharedOutput<'_, E> {}
 
 impl<'a, E: Element> SharedOutput<'a, E> {
     /// Shares `out`, whose rows are `width` long.
-    pub(in super::super) fn new(out: &'a mut [E], width: usize) -> Self {
+    pub(in super::super) fn new(out: &'a mut [MaybeUninit<E>], width: usize) -> Self {
         Self {
             first: out.as_mut_ptr(),
             length: out.len(),
@@ -51,7 +51,11 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         clippy::mut_from_ref,
         reason = "the caller promises that no two slices overlap"
     )]
-    pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [E] {
+    pub(in super::super) unsafe fn row(
+        &self,
+        row: usize,
+        columns: Range<usize>,
+    ) -> &mut [MaybeUninit<E>] {
         let first = self.rectangle(row, 1, columns.clone());
         // SAFETY: in bounds, which `rectangle` checked, and exclusive, which the caller promises.
         unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
@@ -65,7 +69,7 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         row: usize,
         row_count: usize,
         columns: Range<usize>,
-    ) -> *mut E {
+    ) -> *mut MaybeUninit<E> {
         assert!(
             columns.start <= columns.end && columns.end <= self.width,
             "columns of a tile"

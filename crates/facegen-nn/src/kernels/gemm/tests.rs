@@ -8,7 +8,7 @@ use super::{
         isa::Isa,
         testing::{
             Guarded, assert_close, bits, each_half_kernel, half_bits, random, random_half,
-            same_everywhere, same_with_any_threads, sum_of_chains, sum_of_half,
+            same_everywhere, same_with_any_threads, sum_of_chains, sum_of_half, unwritten,
         },
     },
     *,
@@ -22,7 +22,7 @@ fn product(
     epilogue: &Epilogue<'_>,
 ) -> Vec<f32> {
     let mut out = vec![f32::NAN; rows * rhs.columns()];
-    gemm_with(isa, input, rhs, epilogue, &mut out);
+    gemm_with(isa, input, rhs, epilogue, unwritten(&mut out));
     out
 }
 
@@ -200,7 +200,7 @@ fn half_product(
 ) -> Vec<bf16> {
     let rows = input.len() / rhs.inner();
     let mut out = Guarded::new(&vec![bf16::NAN; rows * rhs.columns()]);
-    gemm_with(kernel, input, rhs, epilogue, out.values_mut());
+    gemm_with(kernel, input, rhs, epilogue, unwritten(out.values_mut()));
     out.values().to_vec()
 }
 

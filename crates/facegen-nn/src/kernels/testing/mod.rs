@@ -1,9 +1,13 @@
 //! What the kernels' tests share: reproducible data, comparison, thread pools.
+#![expect(
+    unsafe_code,
+    reason = "lends initialised memory as memory that may not be"
+)]
 
 mod guarded;
 mod half_sums;
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, mem::MaybeUninit};
 
 pub(super) use guarded::Guarded;
 pub(super) use half_sums::{
@@ -21,6 +25,12 @@ pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
     };
     let mut normal = || 2.0 * (uniform() + uniform() + uniform());
     (0..length).map(|_| normal()).collect()
+}
+
+/// A result as kernels take it. What it held before shows where they leave something out.
+pub(super) fn unwritten<E>(out: &mut [E]) -> &mut [MaybeUninit<E>] {
+    // SAFETY: the same memory; kernels write initialised values only.
+    unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len()) }
 }
 
 /// The bytes of a result, for comparisons that see signed zeros and NaN.

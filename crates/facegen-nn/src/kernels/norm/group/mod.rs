@@ -4,12 +4,19 @@
 //! the other while it is in the cache. Chunks are merged in `f64`, in their order, by the formula
 //! of Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
 //! variances", 1979). A chunk's size depends on the number of channels alone.
+#![expect(
+    unsafe_code,
+    reason = "writes all of a result that is not zeroed first"
+)]
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use super::super::{
     element::Element,
     epilogue::Activation,
+    filled::filled,
     isa::{self, Isa, Kernel},
 };
 
@@ -43,18 +50,18 @@ pub fn group_norm_nhwc<E: Element>(
     weight: &[f32],
     bias: &[f32],
     activation: Option<Activation>,
-    out: &mut [E],
-) {
+) -> Vec<E> {
     let (isa, shape) = (Isa::best(), *shape);
-    GroupNorm {
+    let norm = GroupNorm {
         isa,
         shape,
         eps,
         weight,
         bias,
         activation,
-    }
-    .compute(input, out);
+    };
+    // SAFETY: every pixel belongs to a chunk, which writes all of it.
+    unsafe { filled(input.len(), |out| norm.compute(input, out)) }
 }
 
 struct GroupNorm<'a> {
@@ -67,7 +74,7 @@ struct GroupNorm<'a> {
 }
 
 impl GroupNorm<'_> {
-    fn compute<E: Element>(&self, input: &[E], out: &mut [E]) {
+    fn compute<E: Element>(&self, input: &[E], out: &mut [MaybeUninit<E>]) {
         let GroupNormShape {
             batch,
             pixels,
@@ -94,7 +101,7 @@ impl GroupNorm<'_> {
         }
     }
 
-    fn compute_sample<E: Element>(&self, input: &[E], out: &mut [E]) {
+    fn compute_sample<E: Element>(&self, input: &[E], out: &mut [MaybeUninit<E>]) {
         let GroupNormShape {
             channels, groups, ..
         } = self.shape;
@@ -254,7 +261,7 @@ struct Normalise<'a, E> {
     input: &'a [E],
     means: &'a [f32],
     scales: &'a [f32],
-    out: &'a mut [E],
+    out: &'a mut [MaybeUninit<E>],
 }
 
 impl<E: Element> Kernel for Normalise<'_, E> {
@@ -275,7 +282,7 @@ impl<E: Element> Kernel for Normalise<'_, E> {
                 activation.apply(&mut normal);
             }
             for (out, normal) in out.iter_mut().zip(&normal) {
-                *out = E::narrow(*normal);
+                out.write(E::narrow(*normal));
             }
         }
     }
