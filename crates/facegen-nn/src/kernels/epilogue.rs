@@ -75,28 +75,35 @@ impl<E: Element> Epilogue<'_, E> {
             && self.activation.is_none()
     }
 
-    /// Finishes `values`, the part from column `first_column` on of row `row` of a product of
-    /// `rows` × `columns`.
+    /// How many rows of a product of `rows` × `columns` belong to one sample; all where nothing
+    /// depends on it.
+    pub(super) fn rows_per_sample(&self, rows: usize, columns: usize) -> usize {
+        self.per_sample
+            .map_or(rows, |per_sample| rows / (per_sample.len() / columns))
+    }
+
+    /// Finishes `values`, a piece of a row.
     #[inline(always)]
     pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
         let Place {
             row,
+            sample,
             first_column,
-            rows,
             columns,
         } = place;
+        // Slices of the same length: of pieces of a known length the loops are straight code.
+        let length = values.len();
         if let Some(bias) = self.bias {
-            add(values, &bias[first_column..]);
+            add(values, &bias[first_column..][..length]);
         }
         if let Some(per_sample) = self.per_sample {
-            let rows_per_sample = rows / (per_sample.len() / columns);
             add(
                 values,
-                &per_sample[row / rows_per_sample * columns + first_column..],
+                &per_sample[sample * columns + first_column..][..length],
             );
         }
         if let Some(residual) = self.residual {
-            add(values, &residual[row * columns + first_column..]);
+            add(values, &residual[row * columns + first_column..][..length]);
         }
         if let Some(activation) = self.activation {
             activation.apply(values);
@@ -104,12 +111,14 @@ impl<E: Element> Epilogue<'_, E> {
     }
 }
 
-/// Where in a product of `rows` × `columns` a piece of a row lies.
+/// Where in a product a piece of a row lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) row: usize,
+    /// The sample that the row belongs to.
+    pub(super) sample: usize,
     pub(super) first_column: usize,
-    pub(super) rows: usize,
+    /// Width of the product.
     pub(super) columns: usize,
 }
 

@@ -16,7 +16,10 @@ use std::{cell::Cell, marker::PhantomData};
 
 use half::bf16;
 
-use super::super::{microkernel::Tile, scratch::with_scratch};
+use super::super::{
+    microkernel::{EVEN_ROWS, Tile},
+    scratch::with_scratch,
+};
 use gather::{GATHERED, Gathered};
 pub(super) use permission::is_available;
 use product::{Product, Run};
@@ -24,7 +27,7 @@ use product::{Product, Run};
 /// Rows of a full tile: two registers of 16.
 pub(super) const ROWS: usize = 32;
 /// Rows of a register.
-const REGISTER_ROWS: usize = 16;
+const REGISTER_ROWS: usize = EVEN_ROWS;
 /// Elements of `k` in a register.
 const STEP: usize = 32;
 /// Runs that one product takes: those of a 3 × 3 convolution and some.
@@ -88,7 +91,7 @@ impl Drop for ConfiguredTiles {
 /// Reads the left side where it lies, except what is left of a segment behind its whole steps.
 ///
 /// # Safety
-/// As [`Tile`] says, with all rows `stride` apart.
+/// As [`Tile`] says, with all rows `stride` apart in each half.
 unsafe fn multiply_in_place(tile: &Tile<'_, bf16>, stride: usize) {
     let mut product = Product::new(tile);
     for segment in tile.segments {

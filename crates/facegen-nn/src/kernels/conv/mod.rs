@@ -9,6 +9,8 @@
     reason = "blocks write disjoint rows of the output, and together all of it"
 )]
 
+mod slab;
+
 use std::mem::MaybeUninit;
 
 use super::{
@@ -19,6 +21,7 @@ use super::{
     packed::PackedMatrix,
     scratch::with_scratch,
 };
+use slab::Slab;
 
 /// The shape of a convolution with a square kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,23 +134,38 @@ fn conv2d_with<E: Element>(
     }
     epilogue.check(shape.batch * out_height * out_width, rhs.columns());
     let output = &SharedOutput::new(out, rhs.columns());
-    let block_rows = block_rows::<E>(kernel, shape);
-    let per_sample = out_height.div_ceil(block_rows);
+    let plan = Plan::new::<E>(kernel, shape);
+    let per_sample = out_height.div_ceil(plan.rows);
     for_each_block(
-        shape.batch * per_sample,
-        out_width * block_rows,
+        (shape.batch * per_sample).div_ceil(plan.samples),
+        plan.samples * plan.rows * out_width,
         rhs,
         |index, groups| {
-            let (sample_index, first) = (index / per_sample, index % per_sample * block_rows);
-            let rows = first..(first + block_rows).min(out_height);
-            let input = &input[sample_index * sample..][..sample];
-            with_scratch(shape.slab_rows(rows.len()) * shape.slab_row(), |slab| {
-                fill_slab(shape, input, first * shape.stride, slab);
+            let (first_sample, first) = if plan.samples > 1 {
+                (index * plan.samples, 0)
+            } else {
+                (index / per_sample, index % per_sample * plan.rows)
+            };
+            let samples = first_sample..(first_sample + plan.samples).min(shape.batch);
+            let rows = first..(first + plan.rows).min(out_height);
+            let slab_length = plan.slab.length(shape, rows.len());
+            with_scratch(samples.len() * slab_length, |slabs| {
+                for (slab, sample_index) in slabs.chunks_exact_mut(slab_length).zip(samples.clone())
+                {
+                    let input = &input[sample_index * sample..][..sample];
+                    plan.slab.fill(shape, input, first * shape.stride, slab);
+                }
+                let row_offsets = plan.slab.row_offsets(shape, rows.len(), samples.len());
+                let (segments, segment_length) = plan.slab.segments(shape, rows.len());
                 let block = Block {
                     kernel,
-                    left: left_side(shape, slab),
-                    row_offsets: &row_offsets(shape, rows.len()),
-                    first_row: (sample_index * out_height + first) * out_width,
+                    left: LeftSide {
+                        data: &*slabs,
+                        segments: &segments,
+                        segment_length,
+                    },
+                    row_offsets: &row_offsets,
+                    first_row: (first_sample * out_height + first) * out_width,
                     rhs,
                     epilogue,
                     output,
@@ -157,6 +175,36 @@ fn conv2d_with<E: Element>(
             });
         },
     );
+}
+
+/// How a convolution is cut into blocks.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    slab: Slab,
+    /// Output rows of a block.
+    rows: usize,
+    /// Samples of a block, which then has all their rows: of small pictures with many channels,
+    /// reading the weight is what takes time, and a block reads it once.
+    samples: usize,
+}
+
+impl Plan {
+    fn new<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> Self {
+        let slab = Slab::new::<E>(shape);
+        let rows = block_rows::<E>(kernel, shape);
+        let (height, pixels) = (shape.out_height(), shape.out_height() * shape.out_width());
+        let whole = slab.length(shape, height);
+        let samples = if rows < height {
+            1
+        } else {
+            (E::MAX_BLOCK_ROWS / pixels.max(1)).min(2 * E::MAX_BLOCK / whole.max(1))
+        };
+        Self {
+            slab,
+            rows,
+            samples: samples.max(1),
+        }
+    }
 }
 
 /// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes
@@ -178,59 +226,6 @@ fn block_rows<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> usize {
         }
     };
     (most.div_ceil(2)..=most).reduce(better).unwrap_or(1)
-}
-
-fn left_side<'a, E>(shape: &ConvShape, slab: &'a [E]) -> LeftSide<'a, E> {
-    LeftSide {
-        data: slab,
-        segments: shape.kernel,
-        segment_length: shape.kernel * shape.in_channels,
-        segment_stride: shape.slab_row(),
-    }
-}
-
-/// Where each output pixel's first input pixel lies in the slab.
-fn row_offsets(shape: &ConvShape, rows: usize) -> Vec<usize> {
-    let step = shape.stride * shape.in_channels;
-    let width = shape.out_width();
-    let row = |y: usize| (0..width).map(move |x| y * shape.stride * shape.slab_row() + x * step);
-    (0..rows).flat_map(row).collect()
-}
-
-/// Copies rows of one sample into the slab, with its zero border; the slab begins at row `first` of
-/// the bordered input.
-fn fill_slab<E: Element>(shape: &ConvShape, input: &[E], first: usize, slab: &mut [E]) {
-    let input_row = shape.width * shape.in_channels;
-    let border = shape.padding * shape.in_channels;
-    for (index, row) in slab.chunks_exact_mut(shape.slab_row()).enumerate() {
-        let y = (first + index)
-            .checked_sub(shape.padding)
-            .map(|y| y / shape.scale());
-        let Some(y) = y.filter(|y| *y < shape.height) else {
-            row.fill(E::default());
-            continue;
-        };
-        let source = &input[y * input_row..][..input_row];
-        let row_length = row.len();
-        row[..border].fill(E::default());
-        row[row_length - border..].fill(E::default());
-        let inside = &mut row[border..row_length - border];
-        if shape.upsample {
-            repeat_pixels(source, shape.in_channels, inside);
-        } else {
-            inside.copy_from_slice(source);
-        }
-    }
-}
-
-/// Writes every pixel of a row twice.
-fn repeat_pixels<E: Element>(source: &[E], channels: usize, out: &mut [E]) {
-    let pairs = out.chunks_exact_mut(2 * channels);
-    for (pixel, pair) in source.chunks_exact(channels).zip(pairs) {
-        let (left, right) = pair.split_at_mut(channels);
-        left.copy_from_slice(pixel);
-        right.copy_from_slice(pixel);
-    }
 }
 
 #[cfg(test)]

@@ -345,6 +345,22 @@ fn every_kernel_of_bf16_convolves_in_its_order() {
         ),
         (strided(14, 0, shape(56, 42, 3, 14)), 17),
         (two(shape(8, 8, 96, 3)), 33),
+        (
+            ConvShape {
+                batch: 5,
+                ..shape(3, 3, 32, 3)
+            },
+            33,
+        ),
+        (
+            ConvShape {
+                upsample: true,
+                ..two(shape(5, 6, 32, 3))
+            },
+            8,
+        ),
+        (strided(1, 0, shape(6, 9, 64, 3)), 3),
+        (strided(1, 1, shape(4, 5, 32, 2)), 7),
         (shape(20, 33, 64, 3), 48),
         (shape(96, 64, 3, 3), 4),
     ];

@@ -15,25 +15,28 @@ use super::super::{
 };
 use super::SharedOutput;
 
-/// How the rows of the left side are laid out: `segments` runs of `segment_length`,
-/// `segment_stride` apart.
+/// How the rows of the left side are laid out: runs of `segment_length`, one from each of `segments`
+/// on.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct LeftSide<'a, E> {
     /// What every row is a part of.
     pub(in super::super) data: &'a [E],
-    pub(in super::super) segments: usize,
+    /// Distances from where the row starts.
+    pub(in super::super) segments: &'a [usize],
     pub(in super::super) segment_length: usize,
-    pub(in super::super) segment_stride: usize,
 }
 
 impl<E> LeftSide<'_, E> {
     fn inner(&self) -> usize {
-        self.segments * self.segment_length
+        self.segments.len() * self.segment_length
     }
 
     /// How far a row reaches from where it starts.
     fn reach(&self) -> usize {
-        (self.segments - 1) * self.segment_stride + self.segment_length
+        self.segments
+            .iter()
+            .max()
+            .map_or(0, |last| last + self.segment_length)
     }
 
     /// The runs that a block of `k` consists of.
@@ -47,7 +50,7 @@ impl<E> LeftSide<'_, E> {
             );
             let length = (self.segment_length - within).min(k.end - position);
             into.push(Segment {
-                offset: segment * self.segment_stride + within,
+                offset: self.segments[segment] + within,
                 length,
             });
             position += length;
@@ -265,26 +268,62 @@ impl<E: Element> Kernel for FinishTile<'_, E> {
 
     #[inline(always)]
     fn run(mut self) {
-        let Block {
-            output, epilogue, ..
-        } = self.block;
+        let (output, epilogue) = (self.block.output, self.block.epilogue);
+        let rows_per_sample = epilogue.rows_per_sample(output.rows(), output.width());
+        let mut place = Place {
+            row: self.row,
+            sample: self.row / rows_per_sample,
+            first_column: self.columns.start,
+            columns: output.width(),
+        };
+        let mut next_sample = (place.sample + 1) * rows_per_sample;
         for row in 0..self.row_count {
-            let place = Place {
-                row: self.row + row,
-                first_column: self.columns.start,
-                rows: output.rows(),
-                columns: output.width(),
-            };
-            if self.finished {
-                epilogue.apply(place, self.sums(row));
-            }
-            if !self.in_place {
-                // SAFETY: the sums are in a buffer.
-                let results = unsafe { self.results(row) };
-                for (result, sum) in results.iter_mut().zip(self.sums(row)) {
-                    result.write(E::narrow(*sum));
-                }
+            self.finish_row(row, place);
+            place.row += 1;
+            if place.row == next_sample {
+                place.sample += 1;
+                next_sample += rows_per_sample;
             }
         }
+    }
+}
+
+impl<E: Element> FinishTile<'_, E> {
+    /// Finishes a row, a lane at a time, which makes loops of a known length.
+    #[inline(always)]
+    fn finish_row(&mut self, row: usize, place: Place) {
+        let (epilogue, finished, in_place) = (self.block.epilogue, self.finished, self.in_place);
+        let results: &mut [MaybeUninit<E>] = if in_place {
+            &mut []
+        } else {
+            // SAFETY: the sums are in a buffer.
+            unsafe { self.results(row) }
+        };
+        let (lanes, rest) = self.sums(row).as_chunks_mut::<LANE>();
+        let place_of = |column: usize| Place {
+            first_column: place.first_column + column,
+            ..place
+        };
+        let whole = lanes.as_flattened().len();
+        for (lane, column) in lanes.iter_mut().zip((0..).step_by(LANE)) {
+            if finished {
+                epilogue.apply(place_of(column), lane);
+            }
+            if let Some(results) = results.get_mut(column..column + LANE) {
+                write(lane, results);
+            }
+        }
+        if finished {
+            epilogue.apply(place_of(whole), rest);
+        }
+        write(rest, results.get_mut(whole..).unwrap_or_default());
+    }
+}
+
+/// Rounds the sums into the result.
+#[inline(always)]
+fn write<E: Element>(sums: &[f32], results: &mut [MaybeUninit<E>]) {
+    for (result, sum) in results.iter_mut().zip(sums) {
+        result.write(E::narrow(*sum));
     }
 }

@@ -56,9 +56,8 @@ pub(super) fn gemm_with<E: Element>(
     epilogue.check(rows, columns);
     let left = LeftSide {
         data: input,
-        segments: 1,
+        segments: &[0],
         segment_length: inner,
-        segment_stride: 0,
     };
     let output = &SharedOutput::new(out, columns);
     let tiles = rows.div_ceil(E::tile_rows(kernel));

@@ -49,7 +49,7 @@ pub struct Tile<'a, E> {
     /// Where each row of the left side starts, for all rows of a tile; beyond `row_count` the last
     /// row is repeated.
     pub(super) rows: &'a [*const E],
-    /// Distance between neighbouring rows in bytes, where it is the same between all of them and no
+    /// Distance between neighbouring rows in bytes, where it is the same in every 16 of them and no
     /// row is repeated.
     pub(super) stride: Option<usize>,
     /// Rows that are stored, at least 1.
@@ -68,10 +68,14 @@ pub struct Tile<'a, E> {
     pub(super) accumulate: bool,
 }
 
-/// The distance between neighbouring rows in bytes, where it is the same between all of them.
+/// Rows that a kernel may read together, where they are at even distances.
+pub(super) const EVEN_ROWS: usize = 16;
+
+/// The distance between neighbouring rows in bytes, where it is the same in every 16 of them.
 pub(super) fn even_stride<E>(rows: &[*const E]) -> Option<usize> {
     let distance = |pair: &[*const E]| pair[1].addr().wrapping_sub(pair[0].addr());
-    let mut distances = rows.windows(2).map(distance);
+    let parts = rows.chunks(EVEN_ROWS);
+    let mut distances = parts.flat_map(|rows| rows.windows(2)).map(distance);
     let first = distances.next()?;
     distances.all(|other| other == first).then_some(first)
 }
