@@ -1,7 +1,9 @@
 //! What happens to a product before it is stored: everything that would otherwise be another pass
 //! over memory.
 
-use super::{element::Element, math};
+use std::mem::MaybeUninit;
+
+use super::{element::Element, math, packed::LANE};
 
 /// A function applied to every element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,28 +84,26 @@ impl<E: Element> Epilogue<'_, E> {
             .map_or(rows, |per_sample| rows / (per_sample.len() / columns))
     }
 
-    /// Finishes `values`, a piece of a row.
+    /// Finishes a piece of a row; of the last one, `width` elements count.
     #[inline(always)]
-    pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
+    pub(super) fn apply(&self, place: Place, width: usize, values: &mut [f32; LANE]) {
         let Place {
             row,
             sample,
             first_column,
             columns,
         } = place;
-        // Slices of the same length: of pieces of a known length the loops are straight code.
-        let length = values.len();
         if let Some(bias) = self.bias {
-            add(values, &bias[first_column..][..length]);
+            add(values, &bias[first_column..][..width]);
         }
         if let Some(per_sample) = self.per_sample {
             add(
                 values,
-                &per_sample[sample * columns + first_column..][..length],
+                &per_sample[sample * columns + first_column..][..width],
             );
         }
         if let Some(residual) = self.residual {
-            add(values, &residual[row * columns + first_column..][..length]);
+            add(values, &residual[row * columns + first_column..][..width]);
         }
         if let Some(activation) = self.activation {
             activation.apply(values);
@@ -123,8 +123,44 @@ pub(super) struct Place {
 }
 
 #[inline(always)]
-fn add<E: Element>(values: &mut [f32], other: &[E]) {
-    for (value, other) in values.iter_mut().zip(other) {
-        *value += other.widen();
+fn add<E: Element>(values: &mut [f32; LANE], other: &[E]) {
+    let (left, right) = (*values, lane_of(other));
+    for (sum, (left, right)) in values.iter_mut().zip(left.iter().zip(&right)) {
+        *sum = left + right;
+    }
+}
+
+/// Up to 16 values in f32, behind them zeros.
+///
+/// Lanes are copied in and out as a whole: arrays of a known length that nothing else points to are
+/// what the compiler makes vector registers of.
+#[inline(always)]
+pub(super) fn lane_of<E: Element>(values: &[E]) -> [f32; LANE] {
+    let mut lane = [0.0; LANE];
+    if let Some(values) = values.first_chunk::<LANE>() {
+        let values = *values;
+        for (lane, value) in lane.iter_mut().zip(&values) {
+            *lane = value.widen();
+        }
+    } else {
+        for (lane, value) in lane.iter_mut().zip(values) {
+            *lane = value.widen();
+        }
+    }
+    lane
+}
+
+/// Rounds up to 16 values of a lane.
+#[inline(always)]
+pub(super) fn write_lane<E: Element>(lane: &[f32; LANE], out: &mut [MaybeUninit<E>]) {
+    let lane = *lane;
+    let mut rounded = [MaybeUninit::new(E::default()); LANE];
+    for (rounded, value) in rounded.iter_mut().zip(&lane) {
+        rounded.write(E::narrow(*value));
+    }
+    if let Some(out) = out.first_chunk_mut::<LANE>() {
+        *out = rounded;
+    } else {
+        out.copy_from_slice(&rounded[..out.len()]);
     }
 }

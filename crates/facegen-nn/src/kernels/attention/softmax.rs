@@ -81,13 +81,26 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
         for (((scores, weights), sums), (state, correction)) in rows.zip(states) {
             let scores = &mut scores[..lanes];
             let shift = -state.maximum * self.scale;
-            for score in scores.iter_mut() {
-                *score = E::exp_nonpositive(score.mul_add(self.scale, shift));
+            let mut total = state.weights;
+            for total in &mut total {
+                *total *= *correction;
             }
-            add_weights(&mut state.weights, *correction, scores);
-            for (weight, score) in weights.iter_mut().zip(scores) {
-                *weight = E::narrow(*score);
+            let weights = weights.as_chunks_mut::<LANE>().0;
+            for (scores, weights) in scores.as_chunks::<LANE>().0.iter().zip(weights) {
+                let (scores, mut lane) = (*scores, [0.0; LANE]);
+                let mut rounded = [E::default(); LANE];
+                for (weight, score) in lane.iter_mut().zip(&scores) {
+                    *weight = E::exp_nonpositive(score.mul_add(self.scale, shift));
+                }
+                for (total, weight) in total.iter_mut().zip(&lane) {
+                    *total += weight;
+                }
+                for (rounded, weight) in rounded.iter_mut().zip(&lane) {
+                    *rounded = E::narrow(*weight);
+                }
+                *weights = rounded;
             }
+            state.weights = total;
             if !self.first_block {
                 for sum in sums {
                     *sum *= *correction;
@@ -126,16 +139,4 @@ fn maximum(scores: &[f32], floor: f32) -> f32 {
         }
     }
     largest.into_iter().fold(floor, f32::max)
-}
-
-/// Scales the partial sums by `correction` and adds the weights of a block.
-#[inline(always)]
-fn add_weights(sums: &mut [f32; LANE], correction: f32, weights: &[f32]) {
-    let mut added = sums.map(|sum| sum * correction);
-    for lane in weights.as_chunks::<LANE>().0 {
-        for (sum, weight) in added.iter_mut().zip(lane) {
-            *sum += weight;
-        }
-    }
-    *sums = added;
 }

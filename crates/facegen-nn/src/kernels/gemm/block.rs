@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::super::{
     bfloat16::MAX_TILE_ROWS,
     element::Element,
-    epilogue::{Epilogue, Place},
+    epilogue::{Epilogue, Place, lane_of, write_lane},
     isa::{self, Kernel},
     microkernel::{Segment, Tile, even_stride},
     packed::{LANE, PANEL, PackedMatrix},
@@ -299,31 +299,24 @@ impl<E: Element> FinishTile<'_, E> {
             // SAFETY: the sums are in a buffer.
             unsafe { self.results(row) }
         };
-        let (lanes, rest) = self.sums(row).as_chunks_mut::<LANE>();
-        let place_of = |column: usize| Place {
-            first_column: place.first_column + column,
-            ..place
-        };
-        let whole = lanes.as_flattened().len();
-        for (lane, column) in lanes.iter_mut().zip((0..).step_by(LANE)) {
+        let sums = self.sums(row);
+        for column in (0..sums.len()).step_by(LANE) {
+            let width = LANE.min(sums.len() - column);
+            let piece = &mut sums[column..][..width];
+            let mut lane = lane_of(piece);
             if finished {
-                epilogue.apply(place_of(column), lane);
+                let first_column = place.first_column + column;
+                let place = Place {
+                    first_column,
+                    ..place
+                };
+                epilogue.apply(place, width, &mut lane);
             }
-            if let Some(results) = results.get_mut(column..column + LANE) {
-                write(lane, results);
+            if in_place {
+                piece.copy_from_slice(&lane[..width]);
+            } else {
+                write_lane(&lane, &mut results[column..][..width]);
             }
         }
-        if finished {
-            epilogue.apply(place_of(whole), rest);
-        }
-        write(rest, results.get_mut(whole..).unwrap_or_default());
-    }
-}
-
-/// Rounds the sums into the result.
-#[inline(always)]
-fn write<E: Element>(sums: &[f32], results: &mut [MaybeUninit<E>]) {
-    for (result, sum) in results.iter_mut().zip(sums) {
-        result.write(E::narrow(*sum));
     }
 }
