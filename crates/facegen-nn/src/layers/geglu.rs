@@ -41,6 +41,6 @@ pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
 
 fn geglu_native<E: HostElement>(input: &Tensor, shape: Vec<usize>, width: usize) -> Result<Tensor> {
     let values = host::contiguous::<E>(input)?;
-    let output = kernels::geglu(&*host::values::<E>(&values)?, width);
+    let output = kernels::geglu::<E>(&host::values(&values)?, width);
     host::tensor(output, shape, input.dtype())
 }

@@ -129,9 +129,9 @@ impl GroupNorm {
             groups: self.groups,
         };
         let values = host::contiguous::<E>(input.data())?;
-        let values = host::values::<E>(&values)?;
+        let values = host::values(&values)?;
         let eps = self.eps as f32;
-        let output = kernels::group_norm_nhwc(&*values, &shape, eps, scale, shift, activation);
+        let output = kernels::group_norm_nhwc::<E>(&values, &shape, eps, scale, shift, activation);
         host::tensor(output, input.data().dims(), input.dtype())
     }
 }

@@ -71,7 +71,7 @@ impl LayerNorm {
         host::expect_width(input, scale.len())?;
         let values = host::contiguous::<E>(input)?;
         let eps = self.eps as f32;
-        let output = kernels::layer_norm(&*host::values::<E>(&values)?, eps, scale, shift);
+        let output = kernels::layer_norm::<E>(&host::values(&values)?, eps, scale, shift);
         host::tensor(output, input.dims(), input.dtype())
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A task copies the input rows that its output rows need into a slab with a zero border, small
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
-//! contiguous for every output pixel, so the row of a matrix product is `kernel` segments of
-//! `kernel` × `in_channels` elements, read where they lie.
+//! contiguous for every output pixel, so the row of a matrix product is a few segments of the slab,
+//! read where they lie.
 #![expect(
     unsafe_code,
     reason = "blocks write disjoint rows of the output, and together all of it"
@@ -133,48 +133,76 @@ fn conv2d_with<E: Element>(
         return gemm_with(kernel, input, rhs, epilogue, out);
     }
     epilogue.check(shape.batch * out_height * out_width, rhs.columns());
-    let output = &SharedOutput::new(out, rhs.columns());
     let plan = Plan::new::<E>(kernel, shape);
-    let per_sample = out_height.div_ceil(plan.rows);
+    let blocks = Blocks {
+        kernel,
+        input,
+        shape,
+        rhs,
+        epilogue,
+        output: &SharedOutput::new(out, rhs.columns()),
+        plan,
+        per_sample: out_height.div_ceil(plan.rows),
+    };
     for_each_block(
-        (shape.batch * per_sample).div_ceil(plan.samples),
+        (shape.batch * blocks.per_sample).div_ceil(plan.samples),
         plan.samples * plan.rows * out_width,
         rhs,
-        |index, groups| {
-            let (first_sample, first) = if plan.samples > 1 {
-                (index * plan.samples, 0)
-            } else {
-                (index / per_sample, index % per_sample * plan.rows)
-            };
-            let samples = first_sample..(first_sample + plan.samples).min(shape.batch);
-            let rows = first..(first + plan.rows).min(out_height);
-            let slab_length = plan.slab.length(shape, rows.len());
-            with_scratch(samples.len() * slab_length, |slabs| {
-                for (slab, sample_index) in slabs.chunks_exact_mut(slab_length).zip(samples.clone())
-                {
-                    let input = &input[sample_index * sample..][..sample];
-                    plan.slab.fill(shape, input, first * shape.stride, slab);
-                }
-                let row_offsets = plan.slab.row_offsets(shape, rows.len(), samples.len());
-                let (segments, segment_length) = plan.slab.segments(shape, rows.len());
-                let block = Block {
-                    kernel,
-                    left: LeftSide {
-                        data: &*slabs,
-                        segments: &segments,
-                        segment_length,
-                    },
-                    row_offsets: &row_offsets,
-                    first_row: (first_sample * out_height + first) * out_width,
-                    rhs,
-                    epilogue,
-                    output,
-                };
-                // SAFETY: no two blocks have the same rows of the same sample.
-                unsafe { block.compute(groups) };
-            });
-        },
+        |index, groups| blocks.compute(index, groups),
     );
+}
+
+/// A convolution cut into blocks.
+struct Blocks<'a, E: Element> {
+    kernel: E::Kernel,
+    input: &'a [E],
+    shape: &'a ConvShape,
+    rhs: &'a PackedMatrix<E>,
+    epilogue: &'a Epilogue<'a, E>,
+    output: &'a SharedOutput<'a, E>,
+    plan: Plan,
+    /// Blocks of one sample, where a block does not have several samples.
+    per_sample: usize,
+}
+
+impl<E: Element> Blocks<'_, E> {
+    /// Computes a block, its panels split into `groups` parallel tasks. Called once for each block.
+    fn compute(&self, index: usize, groups: usize) {
+        let (shape, plan) = (self.shape, self.plan);
+        let (first_sample, first) = if plan.samples > 1 {
+            (index * plan.samples, 0)
+        } else {
+            let block = index % self.per_sample;
+            (index / self.per_sample, block * plan.rows)
+        };
+        let samples = first_sample..(first_sample + plan.samples).min(shape.batch);
+        let rows = first..(first + plan.rows).min(shape.out_height());
+        let sample = shape.height * shape.width * shape.in_channels;
+        let slab_length = plan.slab.length(shape, rows.len());
+        with_scratch(samples.len() * slab_length, |slabs| {
+            for (slab, index) in slabs.chunks_exact_mut(slab_length).zip(samples.clone()) {
+                let input = &self.input[index * sample..][..sample];
+                plan.slab.fill(shape, input, first * shape.stride, slab);
+            }
+            let row_offsets = plan.slab.row_offsets(shape, rows.len(), samples.len());
+            let (segments, segment_length) = plan.slab.segments(shape, rows.len());
+            let block = Block {
+                kernel: self.kernel,
+                left: LeftSide {
+                    data: &*slabs,
+                    segments: &segments,
+                    segment_length,
+                },
+                row_offsets: &row_offsets,
+                first_row: (first_sample * shape.out_height() + first) * shape.out_width(),
+                rhs: self.rhs,
+                epilogue: self.epilogue,
+                output: self.output,
+            };
+            // SAFETY: no two blocks have the same rows of the same sample.
+            unsafe { block.compute(groups) };
+        });
+    }
 }
 
 /// How a convolution is cut into blocks.
