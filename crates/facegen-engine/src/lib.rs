@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`load`] | the models of a preset in memory, whatever their files are |
 //! | [`synthetic`] | seeded weights for presets that ship none |
+//! | [`precision`] | what computes a dtype on this machine |
 //! | [`pipeline`] | [`Pipeline`], the port between the backend and a family of models |
 //! | [`sd15`] | the pipeline of Stable Diffusion 1.5 |
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |
@@ -15,6 +16,7 @@ mod device_fault;
 mod error;
 pub mod load;
 pub mod pipeline;
+pub mod precision;
 pub mod sd15;
 pub mod synthetic;
 

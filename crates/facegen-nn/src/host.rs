@@ -1,31 +1,49 @@
-//! Tensors in and out of the CPU kernels, which work on slices of f32.
+//! Tensors in and out of the CPU kernels, which work on slices of f32 or bf16.
 
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 
-use candle_core::{CpuStorage, DType, Device, Shape, Storage, StorageRef, Tensor};
+use candle_core::{DType, Device, Shape, Storage, StorageRef, Tensor, WithDType};
+use half::bf16;
 
+use crate::kernels::Element;
 use crate::{NnError, Result};
 
-/// A tensor on the CPU made contiguous and f32, so that its values can be
-/// borrowed. Costs nothing when it already is both.
-pub(crate) fn contiguous(tensor: &Tensor) -> Result<Tensor> {
-    Ok(tensor.to_dtype(DType::F32)?.contiguous()?)
+/// A dtype of kernels and tensors.
+pub(crate) trait HostElement: Element + WithDType {}
+
+impl HostElement for f32 {}
+impl HostElement for bf16 {}
+
+/// A tensor on the CPU made contiguous and of the kernel's dtype, so that its
+/// values can be borrowed. Costs nothing when it already is both.
+pub(crate) fn contiguous<E: HostElement>(tensor: &Tensor) -> Result<Tensor> {
+    Ok(tensor.to_dtype(E::DTYPE)?.contiguous()?)
 }
 
 /// Borrows the values of a tensor that came from [`contiguous`].
-pub(crate) fn values(tensor: &Tensor) -> Result<Values<'_>> {
+pub(crate) fn values<E: HostElement>(tensor: &Tensor) -> Result<Values<'_, E>> {
     let (storage, layout) = tensor.storage_and_layout();
     let range = layout.contiguous_offsets().map(|(start, end)| start..end);
     match (&*storage, range) {
-        (Storage::Cpu(CpuStorage::F32(_)), Some(range)) => Ok(Values { storage, range }),
-        _ => Err(
-            candle_core::Error::Msg("expected a contiguous f32 tensor on the cpu".into()).into(),
-        ),
+        (Storage::Cpu(cpu), Some(range)) => {
+            E::cpu_storage_as_slice(cpu)?;
+            Ok(Values {
+                storage,
+                range,
+                element: PhantomData,
+            })
+        }
+        _ => Err(candle_core::Error::Msg("expected a contiguous tensor on the cpu".into()).into()),
     }
 }
 
 /// Makes a tensor of values that a kernel computed, rounded to `dtype`.
-pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
+pub(crate) fn tensor<E: HostElement>(
+    values: Vec<E>,
+    shape: impl Into<Shape>,
+    dtype: DType,
+) -> Result<Tensor> {
     let shape: Shape = shape.into();
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?)
 }
@@ -47,30 +65,32 @@ pub(crate) fn expect_width(input: &Tensor, width: usize) -> Result<()> {
 }
 
 /// Makes an operand that has to have `shape` ready for a kernel.
-pub(crate) fn of_shape(operand: &Tensor, shape: &[usize]) -> Result<Tensor> {
+pub(crate) fn of_shape<E: HostElement>(operand: &Tensor, shape: &[usize]) -> Result<Tensor> {
     if operand.dims() != shape {
         let found = operand.dims();
         return Err(NnError::Argument(format!(
             "expected an operand of shape {shape:?}, found {found:?}"
         )));
     }
-    contiguous(operand)
+    contiguous::<E>(operand)
 }
 
 /// The borrowed values of a tensor.
-pub(crate) struct Values<'a> {
+pub(crate) struct Values<'a, E> {
     storage: StorageRef<'a>,
     range: Range<usize>,
+    element: PhantomData<E>,
 }
 
-impl Deref for Values<'_> {
-    type Target = [f32];
+impl<E: HostElement> Deref for Values<'_, E> {
+    type Target = [E];
 
-    fn deref(&self) -> &[f32] {
-        match &*self.storage {
-            Storage::Cpu(CpuStorage::F32(values)) => &values[self.range.clone()],
-            // `values` admits nothing else.
-            Storage::Cpu(_) | Storage::Cuda(_) | Storage::Metal(_) => &[],
-        }
+    fn deref(&self) -> &[E] {
+        let values = match &*self.storage {
+            Storage::Cpu(cpu) => E::cpu_storage_as_slice(cpu).ok(),
+            Storage::Cuda(_) | Storage::Metal(_) => None,
+        };
+        // `values` admits nothing else.
+        values.map_or(&[], |values| &values[self.range.clone()])
     }
 }

@@ -10,7 +10,9 @@ const MAX_PERIOD: f32 = 10_000.0;
 /// Sinusoids of the timestep behind an MLP.
 ///
 /// The sinusoids are always computed in f32: in half precision 961 itself is
-/// not exact, and its cosine is noise.
+/// not exact, and its cosine is noise. The MLP is small, and every residual
+/// block sees its rounding: where bf16 is computed by the CPU kernels, it is
+/// computed in f32, too.
 #[derive(Debug)]
 pub(super) struct TimeEmbedding {
     channels: usize,
@@ -18,6 +20,8 @@ pub(super) struct TimeEmbedding {
     freq_shift: f32,
     linear_1: Linear,
     linear_2: Linear,
+    /// What the MLP is computed in.
+    wide: Compute,
     compute: Compute,
 }
 
@@ -28,12 +32,14 @@ impl TimeEmbedding {
         compute: &Compute,
     ) -> Result<Self> {
         let (channels, width) = (config.time_embed_dim() / 4, config.time_embed_dim());
+        let wide = compute.widened();
         Ok(Self {
             channels,
             cosines_first: config.flip_sin_to_cos,
             freq_shift: config.freq_shift as f32,
-            linear_1: Linear::load(&weights.pp("linear_1"), channels, width, compute)?,
-            linear_2: Linear::load(&weights.pp("linear_2"), width, width, compute)?,
+            linear_1: Linear::load(&weights.pp("linear_1"), channels, width, &wide)?,
+            linear_2: Linear::load(&weights.pp("linear_2"), width, width, &wide)?,
+            wide,
             compute: compute.clone(),
         })
     }
@@ -48,12 +54,13 @@ impl TimeEmbedding {
             })
             .collect();
         let sinusoids = Tensor::from_vec(values, (timesteps.len(), self.channels), &Device::Cpu)?
-            .to_dtype(self.compute.dtype())?
+            .to_dtype(self.wide.dtype())?
             .to_device(self.compute.device())?;
         let hidden = self
             .linear_1
             .forward_activated(&sinusoids, Activation::Silu)?;
-        self.linear_2.forward_activated(&hidden, Activation::Silu)
+        let embedding = self.linear_2.forward_activated(&hidden, Activation::Silu)?;
+        Ok(embedding.to_dtype(self.compute.dtype())?)
     }
 }
 

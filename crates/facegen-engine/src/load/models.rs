@@ -2,9 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::DType;
 use facegen_core::Preset;
-use facegen_core::preset::Precision;
 use facegen_core::request::Style;
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig,
@@ -19,9 +17,9 @@ use facegen_vision::{
 use super::adapter::{Adapter, adapter};
 use super::look::{BaseModel, StylePipeline, each, style_pipelines};
 use super::{LoadOptions, component, fit};
-use crate::EngineError;
 use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
+use crate::{EngineError, precision};
 
 /// Everything that a preset's pictures are made with.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ impl Models {
             ..options.clone()
         };
         let device = options.device.open()?;
-        let dtype = dtype_of(preset.options().precision(!device.is_cpu()));
+        let dtype = precision::dtype_of(preset.options().precision(!device.is_cpu()));
         let compute = Compute::new(device, dtype);
         let adapter = &*adapter(preset)?;
         let (unets, projection) = load_unets(&presets, options, adapter, &compute)?;
@@ -87,10 +85,19 @@ impl Models {
             preset = preset.name(),
             device = ?models.compute.device().location(),
             ?dtype,
+            kernel = models.compute.kernel(),
             base_models = presets.len(),
             seconds = started.elapsed().as_secs_f32(),
             "models loaded"
         );
+        if models.compute.gains_nothing() {
+            tracing::warn!(
+                preset = preset.name(),
+                ?dtype,
+                "this processor has no fast instructions for the dtype of the preset: f32 would be \
+                 as fast and more exact, set options.dtype in the preset's manifest"
+            );
+        }
         if let Some(notice) = preset.notice() {
             tracing::info!(preset = preset.name(), notice, "preset notice");
         }
@@ -252,13 +259,4 @@ fn load_safety_checker(
         Ok(checker)
     })?;
     Ok(Some(checker))
-}
-
-/// candle's name of a precision.
-fn dtype_of(precision: Precision) -> DType {
-    match precision {
-        Precision::F32 => DType::F32,
-        Precision::F16 => DType::F16,
-        Precision::Bf16 => DType::BF16,
-    }
 }

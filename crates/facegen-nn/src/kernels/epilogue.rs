@@ -1,7 +1,9 @@
 //! What happens to a product before it is stored: everything that would otherwise be another pass
 //! over memory.
 
-use super::math;
+use std::mem::MaybeUninit;
+
+use super::{element::Element, math, packed::LANE};
 
 /// A function applied to every element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +38,19 @@ fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
 /// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the
 /// default does nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Epilogue<'a> {
+pub struct Epilogue<'a, E = f32> {
     /// `[n]`, added to every row.
     pub bias: Option<&'a [f32]>,
     /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly
     /// among the samples.
     pub per_sample: Option<&'a [f32]>,
     /// The shape of the product.
-    pub residual: Option<&'a [f32]>,
+    pub residual: Option<&'a [E]>,
     /// Applied last.
     pub activation: Option<Activation>,
 }
 
-impl Epilogue<'_> {
+impl<E: Element> Epilogue<'_, E> {
     /// Panics where an operand does not fit a product of this shape.
     pub(super) fn check(&self, rows: usize, columns: usize) {
         if let Some(bias) = self.bias {
@@ -75,28 +77,33 @@ impl Epilogue<'_> {
             && self.activation.is_none()
     }
 
-    /// Finishes `values`, the part from column `first_column` on of row `row` of a product of
-    /// `rows` × `columns`.
+    /// How many rows of a product of `rows` × `columns` belong to one sample; all where nothing
+    /// depends on it.
+    pub(super) fn rows_per_sample(&self, rows: usize, columns: usize) -> usize {
+        self.per_sample
+            .map_or(rows, |per_sample| rows / (per_sample.len() / columns))
+    }
+
+    /// Finishes a piece of a row; of the last one, `width` elements count.
     #[inline(always)]
-    pub(super) fn apply(&self, place: Place, values: &mut [f32]) {
+    pub(super) fn apply(&self, place: Place, width: usize, values: &mut [f32; LANE]) {
         let Place {
             row,
+            sample,
             first_column,
-            rows,
             columns,
         } = place;
         if let Some(bias) = self.bias {
-            add(values, &bias[first_column..]);
+            add(values, &bias[first_column..][..width]);
         }
         if let Some(per_sample) = self.per_sample {
-            let rows_per_sample = rows / (per_sample.len() / columns);
             add(
                 values,
-                &per_sample[row / rows_per_sample * columns + first_column..],
+                &per_sample[sample * columns + first_column..][..width],
             );
         }
         if let Some(residual) = self.residual {
-            add(values, &residual[row * columns + first_column..]);
+            add(values, &residual[row * columns + first_column..][..width]);
         }
         if let Some(activation) = self.activation {
             activation.apply(values);
@@ -104,18 +111,56 @@ impl Epilogue<'_> {
     }
 }
 
-/// Where in a product of `rows` × `columns` a piece of a row lies.
+/// Where in a product a piece of a row lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) row: usize,
+    /// The sample that the row belongs to.
+    pub(super) sample: usize,
     pub(super) first_column: usize,
-    pub(super) rows: usize,
+    /// Width of the product.
     pub(super) columns: usize,
 }
 
 #[inline(always)]
-fn add(values: &mut [f32], other: &[f32]) {
-    for (value, other) in values.iter_mut().zip(other) {
-        *value += other;
+fn add<E: Element>(values: &mut [f32; LANE], other: &[E]) {
+    let (left, right) = (*values, lane_of(other));
+    for (sum, (left, right)) in values.iter_mut().zip(left.iter().zip(&right)) {
+        *sum = left + right;
+    }
+}
+
+/// Up to 16 values in f32, behind them zeros.
+///
+/// Lanes are copied in and out as a whole: arrays of a known length that nothing else points to are
+/// what the compiler makes vector registers of.
+#[inline(always)]
+pub(super) fn lane_of<E: Element>(values: &[E]) -> [f32; LANE] {
+    let mut lane = [0.0; LANE];
+    if let Some(values) = values.first_chunk::<LANE>() {
+        let values = *values;
+        for (lane, value) in lane.iter_mut().zip(&values) {
+            *lane = value.widen();
+        }
+    } else {
+        for (lane, value) in lane.iter_mut().zip(values) {
+            *lane = value.widen();
+        }
+    }
+    lane
+}
+
+/// Rounds up to 16 values of a lane.
+#[inline(always)]
+pub(super) fn write_lane<E: Element>(lane: &[f32; LANE], out: &mut [MaybeUninit<E>]) {
+    let lane = *lane;
+    let mut rounded = [MaybeUninit::new(E::default()); LANE];
+    for (rounded, value) in rounded.iter_mut().zip(&lane) {
+        rounded.write(E::narrow(*value));
+    }
+    if let Some(out) = out.first_chunk_mut::<LANE>() {
+        *out = rounded;
+    } else {
+        out.copy_from_slice(&rounded[..out.len()]);
     }
 }

@@ -1,8 +1,16 @@
 //! The gated GELU of diffusers' feed-forward.
+#![expect(
+    unsafe_code,
+    reason = "writes all of a result that is not zeroed first"
+)]
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use super::{
+    element::Element,
+    filled::filled,
     isa::{self, Isa, Kernel},
     math,
 };
@@ -11,15 +19,20 @@ use super::{
 const CHUNK: usize = 16 * 1024;
 
 /// The gated GELU of diffusers' `GEGLU`: of every input row of 2 × `width`, the first half times
-/// the exact GELU of the second; `out` has rows of `width`.
+/// the exact GELU of the second; the result has rows of `width`.
 ///
 /// # Panics
-/// Where `input` is not twice as long as `out`, or `out` does not consist of whole rows.
-pub fn geglu(input: &[f32], width: usize, out: &mut [f32]) {
-    geglu_with(Isa::best(), input, width, out);
+/// Where `input` does not consist of whole rows.
+pub fn geglu<E: Element>(input: &[E], width: usize) -> Vec<E> {
+    // SAFETY: every row of the result belongs to a chunk, which writes all of it.
+    unsafe {
+        filled(input.len() / 2, |out| {
+            geglu_with(Isa::best(), input, width, out);
+        })
+    }
 }
 
-fn geglu_with(isa: Isa, input: &[f32], width: usize, out: &mut [f32]) {
+fn geglu_with<E: Element>(isa: Isa, input: &[E], width: usize, out: &mut [MaybeUninit<E>]) {
     assert_eq!(input.len(), 2 * out.len(), "input of geglu");
     assert!(
         width > 0 && out.len().is_multiple_of(width),
@@ -32,13 +45,13 @@ fn geglu_with(isa: Isa, input: &[f32], width: usize, out: &mut [f32]) {
     chunks.for_each(|(out, input)| isa::run(isa, Geglu { input, width, out }));
 }
 
-struct Geglu<'a> {
-    input: &'a [f32],
+struct Geglu<'a, E> {
+    input: &'a [E],
     width: usize,
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<E>],
 }
 
-impl Kernel for Geglu<'_> {
+impl<E: Element> Kernel for Geglu<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -47,7 +60,7 @@ impl Kernel for Geglu<'_> {
         for (out, input) in rows.zip(self.input.chunks_exact(2 * self.width)) {
             let (hidden, gate) = input.split_at(self.width);
             for ((out, hidden), gate) in out.iter_mut().zip(hidden).zip(gate) {
-                *out = hidden * math::gelu_erf(*gate);
+                out.write(E::narrow(hidden.widen() * math::gelu_erf(gate.widen())));
             }
         }
     }
@@ -58,7 +71,7 @@ mod tests {
     use super::{
         super::{
             epilogue::Activation,
-            testing::{bits, random, same_everywhere},
+            testing::{bits, random, same_everywhere, unwritten},
         },
         *,
     };
@@ -108,7 +121,7 @@ mod tests {
             let input = random(rows * 2 * width, 1);
             let actual = same_everywhere(|isa| {
                 let mut out = vec![f32::NAN; rows * width];
-                geglu_with(isa, &input, width, &mut out);
+                geglu_with(isa, &input, width, unwritten(&mut out));
                 out
             });
             for (index, actual) in actual.iter().enumerate() {

@@ -37,6 +37,24 @@ pub fn exp_nonpositive(x: f32) -> f32 {
     }
 }
 
+/// eˣ for x ≤ 0 with a relative error below 1e-4, a twentieth of what rounding to bf16 costs; 0 for −∞
+/// and below −88.
+///
+/// The polynomial in the fraction of x · log₂ e is the minimax one of degree 3.
+#[inline(always)]
+pub fn rough_exp_nonpositive(x: f32) -> f32 {
+    let power = x * LOG2_E;
+    // At −127 the scale is 0; written so that a NaN stays one.
+    let power = if power < -127.0 { -127.0 } else { power };
+    let shifted = power + ROUND_TO_EXPONENT;
+    let f = power - (shifted - ROUND_TO_EXPONENT);
+    let mut polynomial = 5.517_167e-2;
+    for coefficient in [0.242_611_13, 0.693_260_97, 0.999_928_06] {
+        polynomial = f.mul_add(polynomial, coefficient);
+    }
+    polynomial * f32::from_bits(shifted.to_bits() << 23)
+}
+
 /// 1 / (1 + e⁻ˣ), from the exponential of −|x|, which cannot overflow.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
@@ -127,6 +145,19 @@ mod tests {
             assert_eq!(exp_nonpositive(x), 0.0);
         }
         assert!(exp_nonpositive(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn rough_exp_is_exact_enough_for_bf16() {
+        for x in nonpositive().filter(|x| *x > -87.0) {
+            let (actual, exact) = (rough_exp_nonpositive(x), f64::from(x).exp());
+            let error = (f64::from(actual) - exact).abs() / exact;
+            assert!(error <= 1e-4, "exp({x}) has relative error {error:e}");
+        }
+        for x in [-88.1, -1e10, f32::MIN, f32::NEG_INFINITY] {
+            assert_eq!(rough_exp_nonpositive(x), 0.0);
+        }
+        assert!(rough_exp_nonpositive(f32::NAN).is_nan());
     }
 
     /// The error function in `f64`: its Taylor series, or the continued fraction of its complement.

@@ -1,7 +1,10 @@
-//! CPU kernels: plain functions on `f32` slices, the arithmetic under every layer on the CPU.
+//! CPU kernels: plain functions on slices of `f32` or `bf16`, the arithmetic under every layer on the
+//! CPU.
 //!
 //! Chapters, from the ground up:
 //! - [`isa`]: which instruction set runs, found out once
+//! - [`element`]: the two dtypes, over which everything else is written once
+//! - [`bfloat16`]: which instructions multiply bf16, found out once
 //! - [`math`]: `exp` and the activations as scalar functions that vectorise
 //! - [`geglu`](mod@geglu): the gated GELU
 //! - [`packed`]: the right-hand side of a matrix product, packed once at load
@@ -10,6 +13,7 @@
 //! - [`conv`]: two-dimensional convolution over NHWC pictures, as a matrix product without im2col
 //! - [`mod@attention`]: tiled softmax attention that never holds the whole score matrix
 //! - [`norm`]: group and layer normalisation
+//! - [`peak`]: the rate of a kernel where nothing but its arithmetic counts
 //!
 //! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
 //! not on the batch, the number of rows, the threads or the instruction set. Each element of a
@@ -22,8 +26,11 @@
 //! panics.
 
 pub mod attention;
+pub mod bfloat16;
 pub mod conv;
+pub mod element;
 pub mod epilogue;
+mod filled;
 pub mod geglu;
 pub mod gemm;
 pub mod isa;
@@ -31,12 +38,15 @@ pub mod math;
 mod microkernel;
 pub mod norm;
 pub mod packed;
+pub mod peak;
 mod scratch;
 #[cfg(test)]
 mod testing;
 
 pub use attention::{AttentionShape, attention};
+pub use bfloat16::HalfKernel;
 pub use conv::{ConvShape, conv2d_nhwc};
+pub use element::Element;
 pub use epilogue::{Activation, Epilogue};
 pub use geglu::geglu;
 pub use gemm::gemm;

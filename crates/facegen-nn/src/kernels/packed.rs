@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::scratch::AlignedBuffer;
+use super::{element::Element, scratch::AlignedBuffer};
 
 /// Floats in a lane: one AVX-512 register, and the unit in which panels are wide.
 pub(super) const LANE: usize = 16;
@@ -18,25 +18,31 @@ const CHANNELS: usize = 16;
 
 /// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last
 /// column; the last panel is 16 columns wide where that is enough.
-pub struct PackedMatrix {
+///
+/// Of bf16, panels are `[k / 2][32][2]`, and k consists of segments (one for a linear layer, one for
+/// each row of a kernel) that are padded with zeros to a multiple of 32.
+pub struct PackedMatrix<E = f32> {
     layout: PanelLayout,
-    data: AlignedBuffer,
+    data: AlignedBuffer<E>,
 }
 
-impl PackedMatrix {
+impl<E: Element> PackedMatrix<E> {
     /// Packs the weight `[out_features][in_features]` of a linear layer: k = `in_features`, n =
     /// `out_features`.
     ///
     /// # Panics
     /// Where `weight` has another length.
-    pub fn from_linear(weight: &[f32], out_features: usize, in_features: usize) -> Self {
+    pub fn from_linear(weight: &[E], out_features: usize, in_features: usize) -> Self {
         assert_eq!(weight.len(), out_features * in_features, "linear weight");
-        let layout = PanelLayout::new(in_features, out_features);
+        let layout = PanelLayout::new::<E>(in_features, out_features);
         let mut data = AlignedBuffer::zeroed(layout.len());
         for_panels(&layout, &mut data, |columns, width, packed| {
-            for (k, row) in packed.chunks_exact_mut(width).enumerate() {
-                for (slot, column) in row.iter_mut().zip(columns.clone()) {
-                    *slot = weight[column * in_features + k];
+            for (row, rows) in packed.chunks_exact_mut(width * E::DEPTH).enumerate() {
+                let k = row * E::DEPTH..in_features.min((row + 1) * E::DEPTH);
+                for (slots, column) in rows.chunks_exact_mut(E::DEPTH).zip(columns.clone()) {
+                    for (slot, k) in slots.iter_mut().zip(k.clone()) {
+                        *slot = weight[column * in_features + k];
+                    }
                 }
             }
         });
@@ -49,16 +55,11 @@ impl PackedMatrix {
     ///
     /// # Panics
     /// Where `weight` has another length.
-    pub fn from_conv(
-        weight: &[f32],
-        out_channels: usize,
-        in_channels: usize,
-        kernel: usize,
-    ) -> Self {
+    pub fn from_conv(weight: &[E], out_channels: usize, in_channels: usize, kernel: usize) -> Self {
         let taps = kernel * kernel;
         let inner = taps * in_channels;
         assert_eq!(weight.len(), out_channels * inner, "convolution weight");
-        let layout = PanelLayout::new(inner, out_channels);
+        let layout = PanelLayout::of_segments::<E>(kernel, kernel * in_channels, out_channels);
         let mut data = AlignedBuffer::zeroed(layout.len());
         for_panels(&layout, &mut data, |columns, width, packed| {
             for channel in (0..in_channels).step_by(CHANNELS) {
@@ -68,7 +69,8 @@ impl PackedMatrix {
                     let source = &weight[start + channel * taps..start + end * taps];
                     for (channel, values) in (channel..).zip(source.chunks_exact(taps)) {
                         for (tap, value) in values.iter().enumerate() {
-                            packed[(tap * in_channels + channel) * width + slot] = *value;
+                            let row = layout.row(tap * in_channels + channel);
+                            packed[PanelLayout::within::<E>(row, slot, width)] = *value;
                         }
                     }
                 }
@@ -79,7 +81,7 @@ impl PackedMatrix {
 
     /// k: the length of the sums, which is the width of the left-hand side.
     pub fn inner(&self) -> usize {
-        self.layout.inner
+        self.layout.segments * self.layout.segment_length
     }
 
     /// n: the number of columns, which is the width of the product.
@@ -91,12 +93,12 @@ impl PackedMatrix {
         self.layout
     }
 
-    pub(super) fn data(&self) -> &[f32] {
+    pub(super) fn data(&self) -> &[E] {
         &self.data
     }
 }
 
-impl fmt::Debug for PackedMatrix {
+impl<E: Element> fmt::Debug for PackedMatrix<E> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("PackedMatrix")
@@ -106,21 +108,61 @@ impl fmt::Debug for PackedMatrix {
     }
 }
 
-/// Where the panels of a matrix `[inner][columns]` lie.
+/// Where the panels of a matrix lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PanelLayout {
-    pub(super) inner: usize,
+    /// Parts of `k`.
+    segments: usize,
+    /// Rows of a part, without its padding.
+    segment_length: usize,
+    /// Rows of a part with its padding.
+    padded_segment: usize,
     pub(super) columns: usize,
 }
 
 impl PanelLayout {
-    pub(super) fn new(inner: usize, columns: usize) -> Self {
-        Self { inner, columns }
+    /// Panels of a matrix `[inner][columns]` of one segment.
+    pub(super) fn new<E: Element>(inner: usize, columns: usize) -> Self {
+        Self::of_segments::<E>(1, inner, columns)
     }
 
-    /// Floats of the whole packed matrix.
+    /// Panels of a matrix `[segments × segment_length][columns]`.
+    pub(super) fn of_segments<E: Element>(
+        segments: usize,
+        segment_length: usize,
+        columns: usize,
+    ) -> Self {
+        Self {
+            segments,
+            segment_length,
+            padded_segment: segment_length.next_multiple_of(E::STEP),
+            columns,
+        }
+    }
+
+    /// Rows of a panel, with their padding.
+    pub(super) fn rows(&self) -> usize {
+        self.segments * self.padded_segment
+    }
+
+    /// Elements of the whole packed matrix.
     pub(super) fn len(&self) -> usize {
-        self.inner * self.padded_columns()
+        self.rows() * self.padded_columns()
+    }
+
+    /// The row of a panel that holds element `k` of a sum.
+    pub(super) fn row(&self, k: usize) -> usize {
+        if self.padded_segment == self.segment_length {
+            return k;
+        }
+        k / self.segment_length * self.padded_segment + k % self.segment_length
+    }
+
+    /// Where in a panel of `width` columns a column of a row lies.
+    #[inline]
+    pub(super) fn within<E: Element>(row: usize, column: usize, width: usize) -> usize {
+        let group = row / E::DEPTH * width * E::DEPTH;
+        group + column * E::DEPTH + row % E::DEPTH
     }
 
     /// The columns with the padding of the last panel.
@@ -137,23 +179,23 @@ impl PanelLayout {
         (self.padded_columns() - panel * PANEL).min(PANEL) / LANE
     }
 
-    /// Where row `k` of `panel` starts.
-    pub(super) fn offset(&self, panel: usize, k: usize) -> usize {
-        panel * self.inner * PANEL + k * self.lanes(panel) * LANE
+    /// Where the rows of `panel` from `row` on start, which begins a group of rows side by side.
+    pub(super) fn offset(&self, panel: usize, row: usize) -> usize {
+        panel * self.rows() * PANEL + row * self.lanes(panel) * LANE
     }
 }
 
-/// Has every panel filled, in parallel: `fill` gets its columns, its width, and its floats, which are
-/// zeros; padding stays so.
-fn for_panels(
+/// Has every panel filled, in parallel: `fill` gets its columns, its width, and its elements, which
+/// are zeros; padding stays so.
+fn for_panels<E: Element>(
     layout: &PanelLayout,
-    data: &mut [f32],
-    fill: impl Fn(Range<usize>, usize, &mut [f32]) + Sync,
+    data: &mut [E],
+    fill: impl Fn(Range<usize>, usize, &mut [E]) + Sync,
 ) {
-    if layout.inner == 0 {
+    if layout.rows() == 0 {
         return;
     }
-    let panels = data.par_chunks_mut(layout.inner * PANEL);
+    let panels = data.par_chunks_mut(layout.rows() * PANEL);
     panels.enumerate().for_each(|(panel, packed)| {
         let columns = panel * PANEL..layout.columns.min((panel + 1) * PANEL);
         fill(columns, layout.lanes(panel) * LANE, packed);
@@ -162,50 +204,60 @@ fn for_panels(
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
+
     use super::*;
 
-    #[test]
-    fn panels_are_column_blocks_with_a_narrow_last_one() {
-        let weight: Vec<f32> = (0..40 * 3).map(|value| value as f32).collect();
-        let packed = PackedMatrix::from_linear(&weight, 40, 3);
+    fn panels<E: Element>(inner: usize) {
+        let value = |index: usize| E::narrow((index % 251) as f32);
+        let weight: Vec<E> = (0..40 * inner).map(value).collect();
+        let packed = PackedMatrix::from_linear(&weight, 40, inner);
         let layout = packed.layout();
         assert_eq!(
             (layout.panels(), layout.lanes(0), layout.lanes(1)),
             (2, 2, 1)
         );
-        for n in 0..40 {
-            for k in 0..3 {
-                let at = layout.offset(n / PANEL, k) + n % PANEL;
-                assert_eq!(packed.data()[at], weight[n * 3 + k]);
-            }
+        let mut left = packed.data().to_vec();
+        for (n, k) in (0..40).flat_map(|n| (0..inner).map(move |k| (n, k))) {
+            let (panel, width) = (n / PANEL, layout.lanes(n / PANEL) * LANE);
+            let at = layout.offset(panel, 0) + PanelLayout::within::<E>(k, n % PANEL, width);
+            assert_eq!(left[at], weight[n * inner + k]);
+            left[at] = E::default();
         }
-        let padding = layout.offset(1, 2) + 8;
-        assert!(packed.data()[padding..].iter().all(|&value| value == 0.0));
+        assert!(left.iter().all(|left| *left == E::default()), "padding");
     }
 
     #[test]
-    fn convolution_weights_are_ordered_tap_then_channel() {
+    fn panels_are_column_blocks_with_a_narrow_last_one() {
+        panels::<f32>(3);
+        panels::<bf16>(3);
+        panels::<bf16>(64);
+    }
+
+    fn convolution<E: Element>() {
         // Of two blocks of channels the second is not a whole one.
         let (outputs, channels, kernel) = (35, CHANNELS + 3, 3);
         let taps = kernel * kernel;
-        let weight: Vec<f32> = (0..outputs * channels * taps)
-            .map(|value| value as f32)
-            .collect();
+        let value = |index: usize| E::narrow((index % 251) as f32);
+        let weight: Vec<E> = (0..outputs * channels * taps).map(value).collect();
         let packed = PackedMatrix::from_conv(&weight, outputs, channels, kernel);
+        let layout = packed.layout();
         for (torch, value) in weight.iter().enumerate() {
             let (out, channel, tap) = (
                 torch / taps / channels,
                 torch / taps % channels,
                 torch % taps,
             );
-            let row = packed
-                .layout()
-                .offset(out / PANEL, tap * channels + channel);
-            assert_eq!(
-                packed.data()[row + out % PANEL],
-                *value,
-                "{out} {channel} {tap}"
-            );
+            let (panel, width) = (out / PANEL, layout.lanes(out / PANEL) * LANE);
+            let row = layout.row(tap * channels + channel);
+            let at = layout.offset(panel, 0) + PanelLayout::within::<E>(row, out % PANEL, width);
+            assert_eq!(packed.data()[at], *value, "{out} {channel} {tap}");
         }
+    }
+
+    #[test]
+    fn convolution_weights_are_ordered_tap_then_channel() {
+        convolution::<f32>();
+        convolution::<bf16>();
     }
 }

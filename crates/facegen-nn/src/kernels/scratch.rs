@@ -1,89 +1,109 @@
 //! Memory that starts on a cache line, and a per-thread stock of it.
+#![expect(unsafe_code, reason = "lends memory of one dtype as another")]
 
 use std::{
     cell::RefCell,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
-/// Floats in a cache line: the alignment of every buffer here.
+use super::element::Element;
+
+/// Words in a cache line: the alignment of every buffer here.
 const LINE: usize = 16;
 
-/// A slice of floats that starts on a 64-byte boundary, so that no full-width load of it crosses a
-/// cache line.
+/// A slice of floats or halves that starts on a 64-byte boundary, so that no full-width load of it
+/// crosses a cache line.
 ///
 /// The alignment is for speed alone: nothing breaks without it.
-#[derive(Debug, Default)]
-pub(super) struct AlignedBuffer {
-    storage: Vec<f32>,
+#[derive(Debug)]
+pub(super) struct AlignedBuffer<E> {
+    storage: Vec<u32>,
     start: usize,
     length: usize,
+    element: PhantomData<E>,
 }
 
-impl AlignedBuffer {
+impl<E: Element> AlignedBuffer<E> {
+    const PER_WORD: usize = size_of::<u32>() / size_of::<E>();
+
     /// A buffer of `length` zeros.
     pub(super) fn zeroed(length: usize) -> Self {
-        let storage = vec![0.0; length + LINE];
-        let start = storage.as_ptr().align_offset(size_of::<f32>() * LINE);
+        Self::over(Vec::new(), length)
+    }
+
+    /// A buffer in `storage`, where that is large enough, and then of what that holds; otherwise a
+    /// new one of zeros.
+    fn over(mut storage: Vec<u32>, length: usize) -> Self {
+        let words = length.div_ceil(Self::PER_WORD) + LINE;
+        if storage.len() < words {
+            storage = vec![0; words];
+        }
+        let start = storage.as_ptr().align_offset(size_of::<u32>() * LINE);
         Self {
             storage,
             start: start.min(LINE),
             length,
+            element: PhantomData,
         }
-    }
-
-    /// Makes the buffer `length` long; what it then holds is not specified.
-    fn reuse(self, length: usize) -> Self {
-        if self.start + length > self.storage.len() {
-            return Self::zeroed(length);
-        }
-        Self { length, ..self }
     }
 }
 
-impl Deref for AlignedBuffer {
-    type Target = [f32];
+impl<E: Element> Deref for AlignedBuffer<E> {
+    type Target = [E];
 
-    fn deref(&self) -> &[f32] {
-        &self.storage[self.start..self.start + self.length]
+    fn deref(&self) -> &[E] {
+        let words = &self.storage[self.start..][..self.length.div_ceil(Self::PER_WORD)];
+        // SAFETY: the words hold at least `length` elements, are as aligned as any element, and every
+        // pattern of bits is an element.
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), self.length) }
     }
 }
 
-impl DerefMut for AlignedBuffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.storage[self.start..self.start + self.length]
+impl<E: Element> DerefMut for AlignedBuffer<E> {
+    fn deref_mut(&mut self) -> &mut [E] {
+        let words = &mut self.storage[self.start..][..self.length.div_ceil(Self::PER_WORD)];
+        // SAFETY: as above, and every element is a pattern of bits that a word may have.
+        unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), self.length) }
     }
 }
 
 thread_local! {
-    static STOCK: RefCell<Vec<AlignedBuffer>> = const { RefCell::new(Vec::new()) };
+    static STOCK: RefCell<Vec<Vec<u32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` with `length` floats of this thread's scratch memory, whose contents are not
+/// Runs `work` with `length` elements of this thread's scratch memory, whose contents are not
 /// specified.
 ///
 /// Calls nest: while `work` waits inside rayon, the thread may start another task that wants
 /// scratch of its own.
-pub(super) fn with_scratch<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+pub(super) fn with_scratch<E: Element, R>(length: usize, work: impl FnOnce(&mut [E]) -> R) -> R {
     let stocked = STOCK.with_borrow_mut(Vec::pop).unwrap_or_default();
-    let mut buffer = stocked.reuse(length);
+    let mut buffer = AlignedBuffer::over(stocked, length);
     let result = work(&mut buffer);
-    STOCK.with_borrow_mut(|stock| stock.push(buffer));
+    STOCK.with_borrow_mut(|stock| stock.push(buffer.storage));
     result
 }
 
 #[cfg(test)]
 mod tests {
+    use half::bf16;
+
     use super::*;
 
     #[test]
     fn buffers_start_on_a_cache_line_and_nest() {
-        with_scratch(100, |outer| {
+        with_scratch::<f32, _>(100, |outer| {
             assert_eq!(outer.len(), 100);
             assert_eq!(outer.as_ptr().align_offset(64), 0);
             outer.fill(1.0);
-            with_scratch(50, |inner| inner.fill(2.0));
+            with_scratch::<bf16, _>(51, |inner| {
+                assert_eq!(inner.len(), 51);
+                assert_eq!(inner.as_ptr().align_offset(64), 0);
+                inner.fill(bf16::ONE);
+            });
             assert!(outer.iter().all(|&value| value == 1.0));
         });
-        with_scratch(1000, |larger| assert_eq!(larger.len(), 1000));
+        with_scratch::<f32, _>(1000, |larger| assert_eq!(larger.len(), 1000));
     }
 }

@@ -1,6 +1,8 @@
 use candle_core::{D, DType, Tensor};
 use candle_nn::ops::softmax;
+use half::bf16;
 
+use crate::host::HostElement;
 use crate::kernels::{self, AttentionShape};
 use crate::{Compute, NnError, Result, host};
 
@@ -13,7 +15,15 @@ const SCORES_AT_ONCE: usize = 1 << 26;
 pub struct Attention {
     heads: usize,
     causal: bool,
-    native: bool,
+    path: Path,
+}
+
+/// What computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Full,
+    Half,
+    Candle,
 }
 
 impl Attention {
@@ -23,7 +33,11 @@ impl Attention {
         Self {
             heads,
             causal: false,
-            native: compute.is_native(),
+            path: match compute.is_native() {
+                true if compute.is_native_half() => Path::Half,
+                true => Path::Full,
+                false => Path::Candle,
+            },
         }
     }
 
@@ -43,11 +57,11 @@ impl Attention {
     /// When the shapes do not fit each other.
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
         self.check(query, key, value)?;
-        if !self.native {
-            return self.forward_candle(query, key, value);
+        match self.path {
+            Path::Full => self.forward_native::<f32>(query, key, value, None),
+            Path::Half => self.forward_native::<bf16>(query, key, value, None),
+            Path::Candle => self.forward_candle(query, key, value),
         }
-        let attended = self.forward_native(query, key, value)?;
-        host::tensor(attended, query.dims(), query.dtype())
     }
 
     /// `onto` plus `scale` times what [`forward`](Self::forward) gives: the
@@ -64,15 +78,11 @@ impl Attention {
         value: &Tensor,
     ) -> Result<Tensor> {
         self.check(query, key, value)?;
-        if !self.native {
-            return Ok((onto + (self.forward_candle(query, key, value)? * scale)?)?);
+        match self.path {
+            Path::Full => self.forward_native::<f32>(query, key, value, Some((onto, scale))),
+            Path::Half => self.forward_native::<bf16>(query, key, value, Some((onto, scale))),
+            Path::Candle => Ok((onto + (self.forward_candle(query, key, value)? * scale)?)?),
         }
-        let mut attended = self.forward_native(query, key, value)?;
-        let onto = host::of_shape(onto, query.dims())?;
-        for (attended, onto) in attended.iter_mut().zip(host::values(&onto)?.iter()) {
-            *attended = onto + scale as f32 * *attended;
-        }
-        host::tensor(attended, query.dims(), query.dtype())
     }
 
     fn check(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<()> {
@@ -89,7 +99,13 @@ impl Attention {
         )))
     }
 
-    fn forward_native(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Vec<f32>> {
+    fn forward_native<E: HostElement>(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        onto: Option<(&Tensor, f64)>,
+    ) -> Result<Tensor> {
         let (batch, query_tokens, width) = query.dims3()?;
         let shape = AttentionShape {
             batch,
@@ -99,19 +115,21 @@ impl Attention {
             head_dim: width / self.heads,
             causal: self.causal,
         };
-        let (query, key, value) = (
-            host::contiguous(query)?,
-            host::contiguous(key)?,
-            host::contiguous(value)?,
+        let [queries, keys, values] = [query, key, value].map(host::contiguous::<E>);
+        let (queries, keys, values) = (queries?, keys?, values?);
+        let mut attended = kernels::attention::<E>(
+            &host::values(&queries)?,
+            &host::values(&keys)?,
+            &host::values(&values)?,
+            &shape,
         );
-        let mut attended = vec![0f32; query.elem_count()];
-        let (query, key, value) = (
-            host::values(&query)?,
-            host::values(&key)?,
-            host::values(&value)?,
-        );
-        kernels::attention(&query, &key, &value, &shape, &mut attended);
-        Ok(attended)
+        if let Some((onto, scale)) = onto {
+            let onto = host::of_shape::<E>(onto, query.dims())?;
+            for (attended, onto) in attended.iter_mut().zip(host::values::<E>(&onto)?.iter()) {
+                *attended = E::narrow(onto.widen() + scale as f32 * attended.widen());
+            }
+        }
+        host::tensor(attended, query.dims(), query.dtype())
     }
 
     fn forward_candle(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {

@@ -4,7 +4,9 @@ use candle_core::Tensor;
 
 use self::plain::PlainWeight;
 use super::Activation;
-use crate::kernels::{self, ConvShape, PackedMatrix};
+use super::packed::{Packed, PackedWeight};
+use crate::host::HostElement;
+use crate::kernels::{self, ConvShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
 
 /// Sizes of a square two-dimensional convolution.
@@ -75,10 +77,7 @@ pub struct Conv2d {
 
 #[derive(Debug)]
 enum Weight {
-    Packed {
-        matrix: PackedMatrix,
-        bias: Option<Vec<f32>>,
-    },
+    Packed(PackedWeight),
     Plain(PlainWeight),
 }
 
@@ -105,13 +104,7 @@ impl Conv2d {
             .map(|bias| bias.to_dtype(compute.dtype()))
             .transpose()?;
         let weight = if compute.is_native() {
-            let values = host::contiguous(&weight)?;
-            let matrix =
-                PackedMatrix::from_conv(&host::values(&values)?, out_channels, in_channels, kernel);
-            Weight::Packed {
-                matrix,
-                bias: bias.as_ref().map(host::to_vec).transpose()?,
-            }
+            Weight::Packed(PackedWeight::conv(&weight, bias.as_ref(), compute)?)
         } else {
             Weight::Plain(PlainWeight::new(&weight, bias, compute)?)
         };
@@ -174,18 +167,20 @@ impl Conv2d {
             )));
         }
         match &self.weight {
-            Weight::Packed { matrix, bias } => {
-                self.run_native(input, matrix, bias.as_deref(), epilogue, upsample)
+            Weight::Packed(PackedWeight::Full(packed)) => {
+                self.run_native(input, packed, epilogue, upsample)
+            }
+            Weight::Packed(PackedWeight::Half(packed)) => {
+                self.run_native(input, packed, epilogue, upsample)
             }
             Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
         }
     }
 
-    fn run_native(
+    fn run_native<E: HostElement>(
         &self,
         input: &FeatureMap,
-        matrix: &PackedMatrix,
-        bias: Option<&[f32]>,
+        packed: &Packed<E>,
         epilogue: &Epilogue<'_>,
         upsample: bool,
     ) -> Result<FeatureMap> {
@@ -203,29 +198,23 @@ impl Conv2d {
         let out_shape = [shape.batch, shape.out_height(), shape.out_width(), channels];
         let per_sample = epilogue
             .per_sample
-            .map(|values| host::of_shape(values, &[shape.batch, channels]));
+            .map(|values| host::of_shape::<f32>(values, &[shape.batch, channels]));
         let per_sample = per_sample.transpose()?;
         let per_sample = per_sample.as_ref().map(host::values).transpose()?;
         let residual = epilogue
             .residual
-            .map(|map| host::of_shape(map.data(), &out_shape))
+            .map(|map| host::of_shape::<E>(map.data(), &out_shape))
             .transpose()?;
         let residual = residual.as_ref().map(host::values).transpose()?;
         let epilogue = kernels::Epilogue {
-            bias,
+            bias: packed.bias.as_deref(),
             per_sample: per_sample.as_deref(),
             residual: residual.as_deref(),
             activation: epilogue.activation,
         };
-        let values = host::contiguous(input.data())?;
-        let mut output = vec![0f32; out_shape.iter().product()];
-        kernels::conv2d_nhwc(
-            &host::values(&values)?,
-            &shape,
-            matrix,
-            &epilogue,
-            &mut output,
-        );
+        let values = host::contiguous::<E>(input.data())?;
+        let values = host::values(&values)?;
+        let output = kernels::conv2d_nhwc(&values, &shape, &packed.matrix, &epilogue);
         let data = host::tensor(output, &out_shape[..], self.compute.dtype())?;
         Ok(FeatureMap::from_layout(data, input.layout()))
     }

@@ -1,6 +1,8 @@
 use candle_core::{D, Tensor};
+use half::bf16;
 
 use super::Activation;
+use crate::host::HostElement;
 use crate::kernels;
 use crate::{Compute, NnError, Result, host};
 
@@ -30,8 +32,15 @@ pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
     if let Some(last) = shape.last_mut() {
         *last = width;
     }
-    let values = host::contiguous(input)?;
-    let mut output = vec![0f32; shape.iter().product()];
-    kernels::geglu(&host::values(&values)?, width, &mut output);
+    if compute.is_native_half() {
+        geglu_native::<bf16>(input, shape, width)
+    } else {
+        geglu_native::<f32>(input, shape, width)
+    }
+}
+
+fn geglu_native<E: HostElement>(input: &Tensor, shape: Vec<usize>, width: usize) -> Result<Tensor> {
+    let values = host::contiguous::<E>(input)?;
+    let output = kernels::geglu::<E>(&host::values(&values)?, width);
     host::tensor(output, shape, input.dtype())
 }

@@ -1,7 +1,9 @@
 use candle_core::{DType, Tensor};
 use candle_nn::Module;
+use half::bf16;
 
 use super::Activation;
+use crate::host::HostElement;
 use crate::kernels::{self, GroupNormShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
 
@@ -95,26 +97,11 @@ impl GroupNorm {
             )));
         }
         let data = match &self.weight {
+            Weight::Host { scale, shift } if self.compute.is_native_half() => {
+                self.run_native::<bf16>(input, (scale, shift), activation)?
+            }
             Weight::Host { scale, shift } => {
-                let shape = GroupNormShape {
-                    batch: input.batch(),
-                    pixels: input.height() * input.width(),
-                    channels: self.channels,
-                    groups: self.groups,
-                };
-                let values = host::contiguous(input.data())?;
-                let mut output = vec![0f32; values.elem_count()];
-                let values = host::values(&values)?;
-                kernels::group_norm_nhwc(
-                    &values,
-                    &shape,
-                    self.eps as f32,
-                    scale,
-                    shift,
-                    activation,
-                    &mut output,
-                );
-                host::tensor(output, input.data().dims(), input.dtype())?
+                self.run_native::<f32>(input, (scale, shift), activation)?
             }
             Weight::Candle(norm) => {
                 // candle would round to f16 before it scales and shifts, and
@@ -127,5 +114,24 @@ impl GroupNorm {
             }
         };
         Ok(FeatureMap::from_layout(data, input.layout()))
+    }
+
+    fn run_native<E: HostElement>(
+        &self,
+        input: &FeatureMap,
+        (scale, shift): (&[f32], &[f32]),
+        activation: Option<Activation>,
+    ) -> Result<Tensor> {
+        let shape = GroupNormShape {
+            batch: input.batch(),
+            pixels: input.height() * input.width(),
+            channels: self.channels,
+            groups: self.groups,
+        };
+        let values = host::contiguous::<E>(input.data())?;
+        let values = host::values(&values)?;
+        let eps = self.eps as f32;
+        let output = kernels::group_norm_nhwc::<E>(&values, &shape, eps, scale, shift, activation);
+        host::tensor(output, input.data().dims(), input.dtype())
     }
 }

@@ -1,6 +1,8 @@
 use candle_core::Tensor;
 use candle_nn::Module;
+use half::bf16;
 
+use crate::host::HostElement;
 use crate::kernels;
 use crate::{Compute, Result, Weights, host};
 
@@ -9,6 +11,7 @@ use crate::{Compute, Result, Weights, host};
 pub struct LayerNorm {
     eps: f64,
     weight: Weight,
+    compute: Compute,
 }
 
 #[derive(Debug)]
@@ -38,7 +41,11 @@ impl LayerNorm {
         } else {
             Weight::Candle(candle_nn::LayerNorm::new(scale, shift, eps))
         };
-        Ok(Self { eps, weight })
+        Ok(Self {
+            eps,
+            weight,
+            compute: compute.clone(),
+        })
     }
 
     /// The normalised rows, in the shape of the input.
@@ -47,20 +54,24 @@ impl LayerNorm {
     /// When the input has another width.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         match &self.weight {
-            Weight::Host { scale, shift } => {
-                host::expect_width(input, scale.len())?;
-                let values = host::contiguous(input)?;
-                let mut output = vec![0f32; values.elem_count()];
-                kernels::layer_norm(
-                    &host::values(&values)?,
-                    self.eps as f32,
-                    scale,
-                    shift,
-                    &mut output,
-                );
-                host::tensor(output, input.dims(), input.dtype())
+            Weight::Host { scale, shift } if self.compute.is_native_half() => {
+                self.forward_native::<bf16>(input, scale, shift)
             }
+            Weight::Host { scale, shift } => self.forward_native::<f32>(input, scale, shift),
             Weight::Candle(norm) => Ok(norm.forward(input)?),
         }
+    }
+
+    fn forward_native<E: HostElement>(
+        &self,
+        input: &Tensor,
+        scale: &[f32],
+        shift: &[f32],
+    ) -> Result<Tensor> {
+        host::expect_width(input, scale.len())?;
+        let values = host::contiguous::<E>(input)?;
+        let eps = self.eps as f32;
+        let output = kernels::layer_norm::<E>(&host::values(&values)?, eps, scale, shift);
+        host::tensor(output, input.dims(), input.dtype())
     }
 }

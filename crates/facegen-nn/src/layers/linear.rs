@@ -1,8 +1,9 @@
 use candle_core::Tensor;
 
 use super::Activation;
-use crate::kernels::{self, PackedMatrix};
-use crate::{Compute, Result, Weights, host};
+use super::packed::{Packed, PackedWeight};
+use crate::host::HostElement;
+use crate::{Compute, Result, Weights, host, kernels};
 
 /// A fully connected layer, `x · Wᵀ + b`, on the last axis of its input.
 #[derive(Debug)]
@@ -14,10 +15,7 @@ pub struct Linear {
 
 #[derive(Debug)]
 enum Weight {
-    Packed {
-        matrix: PackedMatrix,
-        bias: Option<Vec<f32>>,
-    },
+    Packed(PackedWeight),
     Transposed {
         matrix: Tensor,
         bias: Option<Tensor>,
@@ -56,18 +54,13 @@ impl Linear {
     /// # Errors
     /// When a tensor cannot be converted.
     pub fn new(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
-        let (output, input) = weight.dims2()?;
+        let (output, _) = weight.dims2()?;
         let weight = weight.to_dtype(compute.dtype())?;
         let bias = bias
             .map(|bias| bias.to_dtype(compute.dtype()))
             .transpose()?;
         let weight = if compute.is_native() {
-            let values = host::contiguous(&weight)?;
-            let matrix = PackedMatrix::from_linear(&host::values(&values)?, output, input);
-            Weight::Packed {
-                matrix,
-                bias: bias.as_ref().map(host::to_vec).transpose()?,
-            }
+            Weight::Packed(PackedWeight::linear(&weight, bias.as_ref(), compute)?)
         } else {
             let matrix = weight.t()?.contiguous()?.to_device(compute.device())?;
             let bias = bias
@@ -112,42 +105,59 @@ impl Linear {
         residual: Option<&Tensor>,
         activation: Option<Activation>,
     ) -> Result<Tensor> {
+        let (matrix, bias) = match &self.weight {
+            Weight::Packed(PackedWeight::Full(packed)) => {
+                return self.forward_native(packed, input, residual, activation);
+            }
+            Weight::Packed(PackedWeight::Half(packed)) => {
+                return self.forward_native(packed, input, residual, activation);
+            }
+            Weight::Transposed { matrix, bias } => (matrix, bias),
+        };
+        let rows = input.flatten_to(input.rank().saturating_sub(2))?;
+        let mut output = rows.matmul(matrix)?;
+        if let Some(bias) = bias {
+            output = output.broadcast_add(bias)?;
+        }
+        output = output.reshape(self.output_shape(input))?;
+        if let Some(residual) = residual {
+            output = (output + residual)?;
+        }
+        activation.map_or(Ok(output.clone()), |activation| {
+            activation.forward_candle(&output)
+        })
+    }
+
+    fn forward_native<E: HostElement>(
+        &self,
+        packed: &Packed<E>,
+        input: &Tensor,
+        residual: Option<&Tensor>,
+        activation: Option<Activation>,
+    ) -> Result<Tensor> {
+        let shape = self.output_shape(input);
+        host::expect_width(input, packed.matrix.inner())?;
+        let residual = residual
+            .map(|residual| host::of_shape::<E>(residual, &shape))
+            .transpose()?;
+        let residual = residual.as_ref().map(host::values).transpose()?;
+        let epilogue = kernels::Epilogue {
+            bias: packed.bias.as_deref(),
+            residual: residual.as_deref(),
+            activation,
+            ..kernels::Epilogue::default()
+        };
+        let input = host::contiguous::<E>(input)?;
+        let output = kernels::gemm(&host::values(&input)?, &packed.matrix, &epilogue);
+        host::tensor(output, shape, self.compute.dtype())
+    }
+
+    /// The shape of the result for an input.
+    fn output_shape(&self, input: &Tensor) -> Vec<usize> {
         let mut shape = input.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = self.output;
         }
-        match &self.weight {
-            Weight::Packed { matrix, bias } => {
-                host::expect_width(input, matrix.inner())?;
-                let residual = residual
-                    .map(|residual| host::of_shape(residual, &shape))
-                    .transpose()?;
-                let residual = residual.as_ref().map(host::values).transpose()?;
-                let epilogue = kernels::Epilogue {
-                    bias: bias.as_deref(),
-                    residual: residual.as_deref(),
-                    activation,
-                    ..kernels::Epilogue::default()
-                };
-                let input = host::contiguous(input)?;
-                let mut output = vec![0f32; shape.iter().product()];
-                kernels::gemm(&host::values(&input)?, matrix, &epilogue, &mut output);
-                host::tensor(output, shape, self.compute.dtype())
-            }
-            Weight::Transposed { matrix, bias } => {
-                let rows = input.flatten_to(input.rank().saturating_sub(2))?;
-                let mut output = rows.matmul(matrix)?;
-                if let Some(bias) = bias {
-                    output = output.broadcast_add(bias)?;
-                }
-                output = output.reshape(shape)?;
-                if let Some(residual) = residual {
-                    output = (output + residual)?;
-                }
-                activation.map_or(Ok(output.clone()), |activation| {
-                    activation.forward_candle(&output)
-                })
-            }
-        }
+        shape
     }
 }

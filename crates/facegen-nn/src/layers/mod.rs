@@ -8,6 +8,7 @@ mod geglu;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod packed;
 
 pub use activation::Activation;
 pub use attention::Attention;

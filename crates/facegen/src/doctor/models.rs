@@ -61,8 +61,14 @@ fn all_are_there(files: Vec<ComponentFile>, report: &mut Report) -> Result<bool>
 }
 
 fn describe(preset: &Preset, is_gpu: bool) -> String {
-    let dtype = preset.options().precision(is_gpu).as_str();
-    format!("{} in {dtype}: {}", preset.name(), preset.description())
+    let precision = preset.options().precision(is_gpu);
+    let kernel = if is_gpu {
+        String::new()
+    } else {
+        facegen_engine::precision::on_cpu(precision)
+    };
+    let (name, dtype) = (preset.name(), precision.as_str());
+    format!("{name} in {dtype}{kernel}: {}", preset.description())
 }
 
 fn describe_file(file: &FoundFile, licence: &str) -> String {

@@ -1,4 +1,4 @@
-use crate::kernels::packed::PanelLayout;
+use crate::kernels::{element::Element, packed::PanelLayout};
 
 /// The shape of an attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,23 +18,23 @@ pub struct AttentionShape {
 }
 
 impl AttentionShape {
-    /// Floats of a token.
+    /// Elements of a token.
     pub(super) fn width(&self) -> usize {
         self.heads * self.head_dim
     }
 
     /// One head's transposed keys, `[head_dim][key_tokens]`.
-    pub(super) fn key_layout(&self) -> PanelLayout {
-        PanelLayout::new(self.head_dim, self.key_tokens)
+    pub(super) fn key_layout<E: Element>(&self) -> PanelLayout {
+        PanelLayout::new::<E>(self.head_dim, self.key_tokens)
     }
 
     /// One head's values, `[key_tokens][head_dim]`.
-    pub(super) fn value_layout(&self) -> PanelLayout {
-        PanelLayout::new(self.key_tokens, self.head_dim)
+    pub(super) fn value_layout<E: Element>(&self) -> PanelLayout {
+        PanelLayout::new::<E>(self.key_tokens, self.head_dim)
     }
 
-    /// Floats of a packed head.
-    pub(super) fn packed_head(&self) -> usize {
-        self.key_layout().len() + self.value_layout().len()
+    /// Elements of a packed head.
+    pub(super) fn packed_head<E: Element>(&self) -> usize {
+        self.key_layout::<E>().len() + self.value_layout::<E>().len()
     }
 }

@@ -1,10 +1,9 @@
 //! The online softmax of one tile of scores.
 
+use std::mem::MaybeUninit;
+
 use super::super::{
-    isa::Kernel,
-    math::{exp_nonpositive, sum_lanes},
-    microkernel::TILE_ROWS,
-    packed::LANE,
+    bfloat16::MAX_TILE_ROWS, element::Element, isa::Kernel, math::sum_lanes, packed::LANE,
 };
 
 /// What has been seen of a query's scores.
@@ -34,63 +33,77 @@ impl RowState {
 
 /// Turns the scores of a tile into weights, and scales what was summed before down to the new
 /// maximum.
-pub(super) struct SoftmaxTile<'a> {
+pub(super) struct SoftmaxTile<'a, E> {
     pub(super) rows: usize,
     /// Factor of the scores.
     pub(super) scale: f32,
     /// Keys of the block.
     pub(super) keys: usize,
     /// How many of them each query sees.
-    pub(super) visible: [usize; TILE_ROWS],
+    pub(super) visible: [usize; MAX_TILE_ROWS],
     /// Nothing has been summed before.
     pub(super) first_block: bool,
     pub(super) scores: &'a mut [f32],
-    pub(super) scores_stride: usize,
+    /// Distance between the rows of scores, and between those of weights.
+    pub(super) stride: usize,
+    /// The weights of the keys and of what pads them to a whole step, which are zeros.
+    pub(super) weights: &'a mut [E],
     pub(super) states: &'a mut [RowState],
     /// `[rows][…]`, one row per query.
     pub(super) sums: &'a mut [f32],
+    pub(super) sums_stride: usize,
 }
 
-impl Kernel for SoftmaxTile<'_> {
+impl<E: Element> Kernel for SoftmaxTile<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let lanes = self.keys.next_multiple_of(LANE);
-        let sums_stride = self.sums.len() / TILE_ROWS;
-        let mut corrections = [0.0; TILE_ROWS];
-        let rows = self
-            .scores
-            .chunks_mut(self.scores_stride)
-            .zip(&mut *self.states)
-            .take(self.rows);
-        for (row, (scores, state)) in rows.enumerate() {
+        let lanes = self.keys.next_multiple_of(LANE.max(E::STEP));
+        let mut corrections = [0.0; MAX_TILE_ROWS];
+        let corrections = &mut corrections[..self.rows];
+        let rows = self.scores.chunks_mut(self.stride).zip(&mut *self.states);
+        for (row, (scores, state)) in rows.enumerate().take(self.rows) {
             let scores = &mut scores[..lanes];
             scores[self.visible[row]..].fill(f32::NEG_INFINITY);
             let before = state.maximum;
             state.maximum = maximum(scores, before);
             corrections[row] = (before - state.maximum) * self.scale;
         }
-        for correction in &mut corrections {
-            *correction = exp_nonpositive(*correction);
+        for correction in &mut *corrections {
+            *correction = E::exp_nonpositive(*correction);
         }
-        let rows = self
-            .scores
-            .chunks_mut(self.scores_stride)
-            .zip(self.sums.chunks_mut(sums_stride));
-        for ((scores, sums), (state, correction)) in rows
-            .zip(self.states.iter_mut().zip(corrections))
-            .take(self.rows)
-        {
+        let scores = self.scores.chunks_mut(self.stride);
+        let rows = scores
+            .zip(self.weights.chunks_mut(self.stride))
+            .zip(self.sums.chunks_mut(self.sums_stride));
+        let states = self.states.iter_mut().zip(corrections);
+        for (((scores, weights), sums), (state, correction)) in rows.zip(states) {
             let scores = &mut scores[..lanes];
             let shift = -state.maximum * self.scale;
-            for score in scores.iter_mut() {
-                *score = exp_nonpositive(score.mul_add(self.scale, shift));
+            let mut total = state.weights;
+            for total in &mut total {
+                *total *= *correction;
             }
-            add_weights(&mut state.weights, correction, scores);
+            let weights = weights.as_chunks_mut::<LANE>().0;
+            for (scores, weights) in scores.as_chunks::<LANE>().0.iter().zip(weights) {
+                let (scores, mut lane) = (*scores, [0.0; LANE]);
+                let mut rounded = [E::default(); LANE];
+                for (weight, score) in lane.iter_mut().zip(&scores) {
+                    *weight = E::exp_nonpositive(score.mul_add(self.scale, shift));
+                }
+                for (total, weight) in total.iter_mut().zip(&lane) {
+                    *total += weight;
+                }
+                for (rounded, weight) in rounded.iter_mut().zip(&lane) {
+                    *rounded = E::narrow(*weight);
+                }
+                *weights = rounded;
+            }
+            state.weights = total;
             if !self.first_block {
                 for sum in sums {
-                    *sum *= correction;
+                    *sum *= *correction;
                 }
             }
         }
@@ -98,19 +111,19 @@ impl Kernel for SoftmaxTile<'_> {
 }
 
 /// `out = sums / total`, the end of a query.
-pub(super) struct Quotient<'a> {
+pub(super) struct Quotient<'a, E> {
     pub(super) sums: &'a [f32],
     pub(super) total: f32,
-    pub(super) out: &'a mut [f32],
+    pub(super) out: &'a mut [MaybeUninit<E>],
 }
 
-impl Kernel for Quotient<'_> {
+impl<E: Element> Kernel for Quotient<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         for (out, sum) in self.out.iter_mut().zip(self.sums) {
-            *out = sum / self.total;
+            out.write(E::narrow(sum / self.total));
         }
     }
 }
@@ -126,16 +139,4 @@ fn maximum(scores: &[f32], floor: f32) -> f32 {
         }
     }
     largest.into_iter().fold(floor, f32::max)
-}
-
-/// Scales the partial sums by `correction` and adds the weights of a block.
-#[inline(always)]
-fn add_weights(sums: &mut [f32; LANE], correction: f32, weights: &[f32]) {
-    let mut added = sums.map(|sum| sum * correction);
-    for lane in weights.as_chunks::<LANE>().0 {
-        for (sum, weight) in added.iter_mut().zip(lane) {
-            *sum += weight;
-        }
-    }
-    *sums = added;
 }

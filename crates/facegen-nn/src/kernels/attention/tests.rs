@@ -1,7 +1,15 @@
+use half::bf16;
 use proptest::prelude::*;
 
 use super::{
-    super::testing::{assert_close, bits, random, same_everywhere},
+    super::{
+        bfloat16::HalfKernel,
+        isa::Isa,
+        testing::{
+            Guarded, assert_close, bits, each_half_kernel, half_bits, random, same_everywhere,
+            same_with_any_threads, unwritten,
+        },
+    },
     *,
 };
 
@@ -33,7 +41,7 @@ impl Operands {
             &self.query,
             (&self.key, &self.value),
             &self.shape,
-            &mut out,
+            unwritten(&mut out),
         );
         out
     }
@@ -209,4 +217,83 @@ proptest! {
             prop_assert!((f64::from(*actual) - expected).abs() <= operands.tolerance());
         }
     }
+}
+
+/// The operands rounded, and the attention of a kernel of bf16.
+fn attend_half(kernel: HalfKernel, operands: &Operands) -> Vec<bf16> {
+    let narrow =
+        |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
+    let [query, key, value] = [&operands.query, &operands.key, &operands.value]
+        .map(|values| Guarded::new(&narrow(values)));
+    let mut out = Guarded::new(&vec![bf16::NAN; operands.query.len()]);
+    attention_with(
+        kernel,
+        query.values(),
+        (key.values(), value.values()),
+        &operands.shape,
+        unwritten(out.values_mut()),
+    );
+    out.values().to_vec()
+}
+
+/// Fails where a result is farther from that of the rounded operands than weights and results of
+/// bf16 can be: half a unit of each, on values that weigh 1 in all.
+fn check_half(kernel: HalfKernel, shape: AttentionShape) {
+    let mut operands = Operands::new(shape);
+    for operand in [&mut operands.query, &mut operands.key, &mut operands.value] {
+        for value in operand {
+            *value = bf16::narrow(*value).widen();
+        }
+    }
+    let actual = same_with_any_threads(|| attend_half(kernel, &operands));
+    let actual: Vec<f32> = actual.into_iter().map(bf16::widen).collect();
+    let largest = operands
+        .value
+        .iter()
+        .fold(0.0f32, |most, value| most.max(value.abs()));
+    let tolerance = 2.0 * f64::from(largest) / 256.0;
+    assert_close(&actual, &operands.plain(), tolerance);
+}
+
+#[test]
+fn every_kernel_of_bf16_agrees_with_the_plain_loops() {
+    each_half_kernel(|kernel| {
+        for keys in [1, 4, 16, 31, 77, 81, 257, 600] {
+            check_half(kernel, shape(61, keys, 2, 40));
+        }
+        for head_dim in [1, 7, 16, 33, 64, 80, 160, 512] {
+            check_half(kernel, shape(35, 290, 1, head_dim));
+        }
+        for (queries, keys) in [(1, 1), (77, 77), (300, 300), (5, 9)] {
+            let causal = true;
+            check_half(
+                kernel,
+                AttentionShape {
+                    causal,
+                    ..shape(queries, keys, 3, 16)
+                },
+            );
+        }
+    });
+}
+
+#[test]
+fn bf16_depends_neither_on_its_batch_nor_on_the_queries_beside_it() {
+    each_half_kernel(|kernel| {
+        let all = Operands::new(AttentionShape {
+            batch: 3,
+            ..shape(70, 300, 1, 40)
+        });
+        let together = attend_half(kernel, &all);
+        for (sample, query) in [(0, 0), (1, 37), (2, 69)] {
+            let alone = Operands {
+                shape: shape(1, 300, 1, 40),
+                query: all.query[(sample * 70 + query) * 40..][..40].to_vec(),
+                key: all.key[sample * 300 * 40..][..300 * 40].to_vec(),
+                value: all.value[sample * 300 * 40..][..300 * 40].to_vec(),
+            };
+            let expected = &together[(sample * 70 + query) * 40..][..40];
+            assert_eq!(half_bits(&attend_half(kernel, &alone)), half_bits(expected));
+        }
+    });
 }

@@ -2,21 +2,26 @@
 //!
 //! A task copies the input rows that its output rows need into a slab with a zero border, small
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
-//! contiguous for every output pixel, so the row of a matrix product is `kernel` segments of
-//! `kernel` × `in_channels` floats, read where they lie.
-#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
+//! contiguous for every output pixel, so the row of a matrix product is a few segments of the slab,
+//! read where they lie.
+#![expect(
+    unsafe_code,
+    reason = "blocks write disjoint rows of the output, and together all of it"
+)]
+
+mod slab;
+
+use std::mem::MaybeUninit;
 
 use super::{
+    element::Element,
     epilogue::Epilogue,
-    gemm::{Block, LeftSide, MAX_BLOCK_ROWS, SharedOutput, for_each_block, gemm_with},
-    isa::Isa,
-    microkernel::TILE_ROWS,
+    filled::filled,
+    gemm::{Block, LeftSide, SharedOutput, for_each_block, gemm_with},
     packed::PackedMatrix,
     scratch::with_scratch,
 };
-
-/// Floats that a slab should not exceed, where one output row allows: half a megabyte.
-const MAX_SLAB: usize = 128 * 1024;
+use slab::Slab;
 
 /// The shape of a convolution with a square kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +66,7 @@ impl ConvShape {
         if self.upsample { 2 } else { 1 }
     }
 
-    /// Floats of one row of the bordered input.
+    /// Elements of one row of the bordered input.
     fn slab_row(&self) -> usize {
         (self.width * self.scale() + 2 * self.padding) * self.in_channels
     }
@@ -77,30 +82,35 @@ impl ConvShape {
     }
 }
 
-/// `out = epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
+/// `epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
 /// [`PackedMatrix::from_linear`] for a 1 × 1 kernel).
 ///
-/// `input` is `[batch][height][width][in_channels]`, `out` `[batch][out_height][out_width][n]`.
+/// `input` is `[batch][height][width][in_channels]`, the result `[batch][out_height][out_width][n]`.
 ///
 /// # Panics
 /// Where a slice does not fit the shape.
-pub fn conv2d_nhwc(
-    input: &[f32],
+pub fn conv2d_nhwc<E: Element>(
+    input: &[E],
     shape: &ConvShape,
-    rhs: &PackedMatrix,
-    epilogue: &Epilogue<'_>,
-    out: &mut [f32],
-) {
-    conv2d_with(Isa::best(), input, shape, rhs, epilogue, out);
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+) -> Vec<E> {
+    let pixels = shape.batch * shape.out_height() * shape.out_width();
+    // SAFETY: every pixel of every sample belongs to a block.
+    unsafe {
+        filled(pixels * rhs.columns(), |out| {
+            conv2d_with(E::best(), input, shape, rhs, epilogue, out);
+        })
+    }
 }
 
-fn conv2d_with(
-    isa: Isa,
-    input: &[f32],
+fn conv2d_with<E: Element>(
+    kernel: E::Kernel,
+    input: &[E],
     shape: &ConvShape,
-    rhs: &PackedMatrix,
-    epilogue: &Epilogue<'_>,
-    out: &mut [f32],
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+    out: &mut [MaybeUninit<E>],
 ) {
     let sample = shape.height * shape.width * shape.in_channels;
     let (out_height, out_width) = (shape.out_height(), shape.out_width());
@@ -120,47 +130,122 @@ fn conv2d_with(
         "output of the convolution"
     );
     if shape.is_pointwise() {
-        return gemm_with(isa, input, rhs, epilogue, out);
+        return gemm_with(kernel, input, rhs, epilogue, out);
     }
     epilogue.check(shape.batch * out_height * out_width, rhs.columns());
-    let output = &SharedOutput::new(out, rhs.columns());
-    let block_rows = block_rows(shape);
-    let per_sample = out_height.div_ceil(block_rows);
-    for_each_block(
-        shape.batch * per_sample,
-        out_width * block_rows,
+    let plan = Plan::new::<E>(kernel, shape);
+    let blocks = Blocks {
+        kernel,
+        input,
+        shape,
         rhs,
-        |index, groups| {
-            let (sample_index, first) = (index / per_sample, index % per_sample * block_rows);
-            let rows = first..(first + block_rows).min(out_height);
-            let input = &input[sample_index * sample..][..sample];
-            with_scratch(shape.slab_rows(rows.len()) * shape.slab_row(), |slab| {
-                fill_slab(shape, input, first * shape.stride, slab);
-                let block = Block {
-                    isa,
-                    left: left_side(shape, slab),
-                    row_offsets: &row_offsets(shape, rows.len()),
-                    first_row: (sample_index * out_height + first) * out_width,
-                    rhs,
-                    epilogue,
-                    output,
-                };
-                // SAFETY: no two blocks have the same rows of the same sample.
-                unsafe { block.compute(groups) };
-            });
-        },
+        epilogue,
+        output: &SharedOutput::new(out, rhs.columns()),
+        plan,
+        per_sample: out_height.div_ceil(plan.rows),
+    };
+    for_each_block(
+        (shape.batch * blocks.per_sample).div_ceil(plan.samples),
+        plan.samples * plan.rows * out_width,
+        rhs,
+        |index, groups| blocks.compute(index, groups),
     );
+}
+
+/// A convolution cut into blocks.
+struct Blocks<'a, E: Element> {
+    kernel: E::Kernel,
+    input: &'a [E],
+    shape: &'a ConvShape,
+    rhs: &'a PackedMatrix<E>,
+    epilogue: &'a Epilogue<'a, E>,
+    output: &'a SharedOutput<'a, E>,
+    plan: Plan,
+    /// Blocks of one sample, where a block does not have several samples.
+    per_sample: usize,
+}
+
+impl<E: Element> Blocks<'_, E> {
+    /// Computes a block, its panels split into `groups` parallel tasks. Called once for each block.
+    fn compute(&self, index: usize, groups: usize) {
+        let (shape, plan) = (self.shape, self.plan);
+        let (first_sample, first) = if plan.samples > 1 {
+            (index * plan.samples, 0)
+        } else {
+            let block = index % self.per_sample;
+            (index / self.per_sample, block * plan.rows)
+        };
+        let samples = first_sample..(first_sample + plan.samples).min(shape.batch);
+        let rows = first..(first + plan.rows).min(shape.out_height());
+        let sample = shape.height * shape.width * shape.in_channels;
+        let slab_length = plan.slab.length(shape, rows.len());
+        with_scratch(samples.len() * slab_length, |slabs| {
+            for (slab, index) in slabs.chunks_exact_mut(slab_length).zip(samples.clone()) {
+                let input = &self.input[index * sample..][..sample];
+                plan.slab.fill(shape, input, first * shape.stride, slab);
+            }
+            let row_offsets = plan.slab.row_offsets(shape, rows.len(), samples.len());
+            let (segments, segment_length) = plan.slab.segments(shape, rows.len());
+            let block = Block {
+                kernel: self.kernel,
+                left: LeftSide {
+                    data: &*slabs,
+                    segments: &segments,
+                    segment_length,
+                },
+                row_offsets: &row_offsets,
+                first_row: (first_sample * shape.out_height() + first) * shape.out_width(),
+                rhs: self.rhs,
+                epilogue: self.epilogue,
+                output: self.output,
+            };
+            // SAFETY: no two blocks have the same rows of the same sample.
+            unsafe { block.compute(groups) };
+        });
+    }
+}
+
+/// How a convolution is cut into blocks.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    slab: Slab,
+    /// Output rows of a block.
+    rows: usize,
+    /// Samples of a block, which then has all their rows: of small pictures with many channels,
+    /// reading the weight is what takes time, and a block reads it once.
+    samples: usize,
+}
+
+impl Plan {
+    fn new<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> Self {
+        let slab = Slab::new::<E>(shape);
+        let rows = block_rows::<E>(kernel, shape);
+        let (height, pixels) = (shape.out_height(), shape.out_height() * shape.out_width());
+        let whole = slab.length(shape, height);
+        let samples = if rows < height {
+            1
+        } else {
+            (E::MAX_BLOCK_ROWS / pixels.max(1)).min(2 * E::MAX_BLOCK / whole.max(1))
+        };
+        Self {
+            slab,
+            rows,
+            samples: samples.max(1),
+        }
+    }
 }
 
 /// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes
 /// less of the tiles.
-fn block_rows(shape: &ConvShape) -> usize {
+fn block_rows<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let fits = |rows: &usize| {
-        shape.slab_rows(*rows) * shape.slab_row() <= MAX_SLAB || rows * width <= MAX_BLOCK_ROWS
+        shape.slab_rows(*rows) * shape.slab_row() <= E::MAX_BLOCK
+            || rows * width <= E::MAX_BLOCK_ROWS
     };
     let most = (1..=height).take_while(fits).last().unwrap_or(1);
-    let computed_per_row = |rows: usize| (rows * width).div_ceil(TILE_ROWS) as f64 / rows as f64;
+    let tile_rows = E::tile_rows(kernel);
+    let computed_per_row = |rows: usize| (rows * width).div_ceil(tile_rows) as f64 / rows as f64;
     let better = |best: usize, rows: usize| {
         if computed_per_row(rows) <= computed_per_row(best) {
             rows
@@ -169,59 +254,6 @@ fn block_rows(shape: &ConvShape) -> usize {
         }
     };
     (most.div_ceil(2)..=most).reduce(better).unwrap_or(1)
-}
-
-fn left_side<'a>(shape: &ConvShape, slab: &'a [f32]) -> LeftSide<'a> {
-    LeftSide {
-        data: slab,
-        segments: shape.kernel,
-        segment_length: shape.kernel * shape.in_channels,
-        segment_stride: shape.slab_row(),
-    }
-}
-
-/// Where each output pixel's first input pixel lies in the slab.
-fn row_offsets(shape: &ConvShape, rows: usize) -> Vec<usize> {
-    let step = shape.stride * shape.in_channels;
-    let width = shape.out_width();
-    let row = |y: usize| (0..width).map(move |x| y * shape.stride * shape.slab_row() + x * step);
-    (0..rows).flat_map(row).collect()
-}
-
-/// Copies rows of one sample into the slab, with its zero border; the slab begins at row `first` of
-/// the bordered input.
-fn fill_slab(shape: &ConvShape, input: &[f32], first: usize, slab: &mut [f32]) {
-    let input_row = shape.width * shape.in_channels;
-    let border = shape.padding * shape.in_channels;
-    for (index, row) in slab.chunks_exact_mut(shape.slab_row()).enumerate() {
-        let y = (first + index)
-            .checked_sub(shape.padding)
-            .map(|y| y / shape.scale());
-        let Some(y) = y.filter(|y| *y < shape.height) else {
-            row.fill(0.0);
-            continue;
-        };
-        let source = &input[y * input_row..][..input_row];
-        let row_length = row.len();
-        row[..border].fill(0.0);
-        row[row_length - border..].fill(0.0);
-        let inside = &mut row[border..row_length - border];
-        if shape.upsample {
-            repeat_pixels(source, shape.in_channels, inside);
-        } else {
-            inside.copy_from_slice(source);
-        }
-    }
-}
-
-/// Writes every pixel of a row twice.
-fn repeat_pixels(source: &[f32], channels: usize, out: &mut [f32]) {
-    let pairs = out.chunks_exact_mut(2 * channels);
-    for (pixel, pair) in source.chunks_exact(channels).zip(pairs) {
-        let (left, right) = pair.split_at_mut(channels);
-        left.copy_from_slice(pixel);
-        right.copy_from_slice(pixel);
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,15 @@
+use half::bf16;
 use proptest::prelude::*;
 
 use super::{
-    super::testing::{bits, random, same_everywhere, sum_of_chains},
+    super::{
+        bfloat16::HalfKernel,
+        isa::Isa,
+        testing::{
+            Guarded, bits, each_half_kernel, half_bits, random, same_everywhere,
+            same_with_any_threads, sum_of_chains, sum_of_half, unwritten,
+        },
+    },
     *,
 };
 
@@ -40,7 +48,14 @@ impl Convolution {
         let rhs = PackedMatrix::from_conv(&self.weight, self.out_channels, in_channels, kernel);
         let pixels = batch * self.shape.out_height() * self.shape.out_width();
         let mut out = vec![f32::NAN; pixels * self.out_channels];
-        conv2d_with(isa, &self.input, &self.shape, &rhs, epilogue, &mut out);
+        conv2d_with(
+            isa,
+            &self.input,
+            &self.shape,
+            &rhs,
+            epilogue,
+            unwritten(&mut out),
+        );
         out
     }
 
@@ -246,4 +261,151 @@ proptest! {
         let actual = convolution.convolve(Isa::best(), &Epilogue::default());
         prop_assert_eq!(bits(&actual), bits(&convolution.plain()));
     }
+}
+
+/// The sums of a convolution of bf16, in the order of the kernel, rounded.
+fn half_plain(kernel: HalfKernel, convolution: &Convolution) -> Vec<bf16> {
+    let ConvShape {
+        batch,
+        in_channels,
+        kernel: extent,
+        stride,
+        ..
+    } = convolution.shape;
+    let mut out = Vec::new();
+    for sample in 0..batch {
+        for (y, x) in grid(
+            convolution.shape.out_height(),
+            convolution.shape.out_width(),
+        ) {
+            for channel in 0..convolution.out_channels {
+                let term = |ky: usize, kx: usize, input: usize| {
+                    let weight = ((channel * in_channels + input) * extent + ky) * extent + kx;
+                    let pixel = convolution.pixel(sample, y * stride + ky, x * stride + kx, input);
+                    (
+                        bf16::narrow(pixel),
+                        bf16::narrow(convolution.weight[weight]),
+                    )
+                };
+                let segment = |ky: usize| -> Vec<_> {
+                    let columns = (0..extent).flat_map(|kx| (0..in_channels).map(move |c| (kx, c)));
+                    columns.map(|(kx, input)| term(ky, kx, input)).collect()
+                };
+                let segments: Vec<_> = (0..extent).map(segment).collect();
+                out.push(bf16::narrow(sum_of_half(kernel, &segments, None)));
+            }
+        }
+    }
+    out
+}
+
+fn half_convolve(kernel: HalfKernel, convolution: &Convolution) -> Vec<bf16> {
+    let shape = convolution.shape;
+    let narrow =
+        |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
+    let (channels, extent) = (shape.in_channels, shape.kernel);
+    let weight = narrow(&convolution.weight);
+    let rhs = PackedMatrix::from_conv(&weight, convolution.out_channels, channels, extent);
+    let input = Guarded::new(&narrow(&convolution.input));
+    let pixels = shape.batch * shape.out_height() * shape.out_width();
+    let mut out = Guarded::new(&vec![bf16::NAN; pixels * convolution.out_channels]);
+    let epilogue = Epilogue::default();
+    conv2d_with(
+        kernel,
+        input.values(),
+        &shape,
+        &rhs,
+        &epilogue,
+        unwritten(out.values_mut()),
+    );
+    out.values().to_vec()
+}
+
+#[test]
+fn every_kernel_of_bf16_convolves_in_its_order() {
+    let two = |shape: ConvShape| ConvShape { batch: 2, ..shape };
+    let strided = |stride, padding, shape: ConvShape| ConvShape {
+        stride,
+        padding,
+        ..shape
+    };
+    let shapes = [
+        (two(shape(1, 1, 7, 3)), 5),
+        (two(shape(9, 7, 4, 3)), 40),
+        (strided(2, 1, shape(9, 12, 5, 3)), 33),
+        (strided(1, 0, shape(6, 8, 3, 3)), 3),
+        (two(shape(5, 7, 33, 1)), 20),
+        (strided(2, 0, shape(5, 7, 6, 1)), 20),
+        (
+            ConvShape {
+                upsample: true,
+                ..two(shape(5, 6, 4, 3))
+            },
+            8,
+        ),
+        (strided(14, 0, shape(56, 42, 3, 14)), 17),
+        (two(shape(8, 8, 96, 3)), 33),
+        (
+            ConvShape {
+                batch: 5,
+                ..shape(3, 3, 32, 3)
+            },
+            33,
+        ),
+        (
+            ConvShape {
+                upsample: true,
+                ..two(shape(5, 6, 32, 3))
+            },
+            8,
+        ),
+        (strided(1, 0, shape(6, 9, 64, 3)), 3),
+        (strided(1, 1, shape(4, 5, 32, 2)), 7),
+        (shape(20, 33, 64, 3), 48),
+        (shape(96, 64, 3, 3), 4),
+    ];
+    each_half_kernel(|kernel| {
+        for (shape, out_channels) in shapes {
+            let convolution = Convolution::new(shape, out_channels);
+            let actual = same_with_any_threads(|| half_convolve(kernel, &convolution));
+            let expected = half_plain(kernel, &convolution);
+            assert_eq!(
+                half_bits(&actual),
+                half_bits(&expected),
+                "{kernel:?}, {shape:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn samples_of_bf16_do_not_depend_on_their_batch() {
+    each_half_kernel(|kernel| {
+        for (height, width) in [(16, 11), (8, 8), (40, 32)] {
+            let all = Convolution::new(
+                ConvShape {
+                    batch: 4,
+                    ..shape(height, width, 10, 3)
+                },
+                24,
+            );
+            let together = half_convolve(kernel, &all);
+            let sample_length = height * width * 10;
+            for (sample, expected) in together.chunks_exact(height * width * 24).enumerate() {
+                let alone = Convolution {
+                    shape: ConvShape {
+                        batch: 1,
+                        ..all.shape
+                    },
+                    input: all.input[sample * sample_length..][..sample_length].to_vec(),
+                    weight: all.weight.clone(),
+                    ..all
+                };
+                assert_eq!(
+                    half_bits(&half_convolve(kernel, &alone)),
+                    half_bits(expected)
+                );
+            }
+        }
+    });
 }

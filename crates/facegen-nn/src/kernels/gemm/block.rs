@@ -1,47 +1,42 @@
 //! A block of rows of a product: the loops over `k`, panels and tiles.
 #![expect(unsafe_code, reason = "hands the microkernel its pointers")]
 
-use std::ops::Range;
+use std::{mem::MaybeUninit, ops::Range};
 
 use rayon::prelude::*;
 
 use super::super::{
-    epilogue::{Epilogue, Place},
-    isa::{self, Isa, Kernel},
-    microkernel::{Segment, TILE_ROWS, Tile},
+    bfloat16::MAX_TILE_ROWS,
+    element::Element,
+    epilogue::{Epilogue, Place, lane_of, write_lane},
+    isa::{self, Kernel},
+    microkernel::{Segment, Tile, even_stride},
     packed::{LANE, PANEL, PackedMatrix},
 };
 use super::SharedOutput;
 
-/// The longest block of `k`: of it, a panel of the right side takes 32 KiB. Rounding errors grow with
-/// its length rather than with that of the whole sum.
-const MAX_INNER: usize = 256;
-
-/// The length of a block of `k`, of which the last may be shorter: it depends on the length
-/// of the sum alone, and so do the bytes of the result.
-pub(in super::super) fn block_length(inner: usize) -> usize {
-    inner.div_ceil(inner.div_ceil(MAX_INNER).max(1)).max(1)
-}
-
-/// How the rows of the left side are laid out: `segments` runs of `segment_length`,
-/// `segment_stride` apart.
+/// How the rows of the left side are laid out: runs of `segment_length`, one from each of `segments`
+/// on.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct LeftSide<'a> {
+pub(in super::super) struct LeftSide<'a, E> {
     /// What every row is a part of.
-    pub(in super::super) data: &'a [f32],
-    pub(in super::super) segments: usize,
+    pub(in super::super) data: &'a [E],
+    /// Distances from where the row starts.
+    pub(in super::super) segments: &'a [usize],
     pub(in super::super) segment_length: usize,
-    pub(in super::super) segment_stride: usize,
 }
 
-impl LeftSide<'_> {
+impl<E> LeftSide<'_, E> {
     fn inner(&self) -> usize {
-        self.segments * self.segment_length
+        self.segments.len() * self.segment_length
     }
 
     /// How far a row reaches from where it starts.
     fn reach(&self) -> usize {
-        (self.segments - 1) * self.segment_stride + self.segment_length
+        self.segments
+            .iter()
+            .max()
+            .map_or(0, |last| last + self.segment_length)
     }
 
     /// The runs that a block of `k` consists of.
@@ -55,7 +50,7 @@ impl LeftSide<'_> {
             );
             let length = (self.segment_length - within).min(k.end - position);
             into.push(Segment {
-                offset: segment * self.segment_stride + within,
+                offset: self.segments[segment] + within,
                 length,
             });
             position += length;
@@ -65,24 +60,38 @@ impl LeftSide<'_> {
 
 /// The rows `first_row ..` of a product, one for each of `row_offsets`.
 #[derive(Debug)]
-pub(in super::super) struct Block<'a> {
+pub(in super::super) struct Block<'a, E: Element> {
     /// What runs.
-    pub(in super::super) isa: Isa,
+    pub(in super::super) kernel: E::Kernel,
     /// The left side.
-    pub(in super::super) left: LeftSide<'a>,
+    pub(in super::super) left: LeftSide<'a, E>,
     /// Where the block's rows start in the left side.
     pub(in super::super) row_offsets: &'a [usize],
     /// The block's first row of the output.
     pub(in super::super) first_row: usize,
     /// The right side.
-    pub(in super::super) rhs: &'a PackedMatrix,
+    pub(in super::super) rhs: &'a PackedMatrix<E>,
     /// Applied to every finished element.
-    pub(in super::super) epilogue: &'a Epilogue<'a>,
+    pub(in super::super) epilogue: &'a Epilogue<'a, E>,
     /// The whole result; rows are `rhs.columns()` wide.
-    pub(in super::super) output: &'a SharedOutput<'a>,
+    pub(in super::super) output: &'a SharedOutput<'a, E>,
 }
 
-impl Block<'_> {
+/// Sums of a tile that cannot lie in the output.
+#[repr(align(64))]
+struct TileSums([f32; MAX_TILE_ROWS * PANEL]);
+
+/// One tile over one block of `k`.
+struct Step<'a> {
+    /// The first of the tile's rows in the block.
+    first: usize,
+    row_count: usize,
+    panel: usize,
+    k: Range<usize>,
+    segments: &'a [Segment],
+}
+
+impl<E: Element> Block<'_, E> {
     /// Computes the block, its panels split into `groups` parallel tasks.
     ///
     /// # Safety
@@ -111,108 +120,203 @@ impl Block<'_> {
     }
 
     fn compute_panels(&self, panels: Range<usize>) {
-        let inner = self.rhs.inner();
-        let step = block_length(inner);
+        let (inner, rows) = (self.rhs.inner(), self.row_offsets.len());
+        let (step, tile_rows) = (E::block_length(inner), E::tile_rows(self.kernel));
+        let session = E::session(self.kernel);
+        let pointers = self.row_pointers(tile_rows);
+        let strides: Vec<_> = pointers.chunks_exact(tile_rows).map(even_stride).collect();
+        let mut sums = TileSums([0.0; MAX_TILE_ROWS * PANEL]);
         let mut segments = Vec::new();
         for start in (0..inner).step_by(step) {
             let k = start..(start + step).min(inner);
             self.left.collect_segments(k.clone(), &mut segments);
             for panel in panels.clone() {
-                for first in (0..self.row_offsets.len()).step_by(TILE_ROWS) {
-                    self.compute_tile(first, panel, k.clone(), &segments);
+                for first in (0..rows).step_by(tile_rows) {
+                    let step = Step {
+                        first,
+                        row_count: (rows - first).min(tile_rows),
+                        panel,
+                        k: k.clone(),
+                        segments: &segments,
+                    };
+                    let rows = &pointers[first..first + tile_rows];
+                    let rows = (rows, strides[first / tile_rows]);
+                    self.compute_tile(&session, &step, rows, &mut sums);
                 }
             }
         }
     }
 
-    /// One tile over one block of `k`, finished by the epilogue when it is the last.
-    fn compute_tile(&self, first: usize, panel: usize, k: Range<usize>, segments: &[Segment]) {
-        let layout = self.rhs.layout();
-        let row_count = (self.row_offsets.len() - first).min(TILE_ROWS);
-        let width = layout.lanes(panel) * LANE;
-        let columns = panel * PANEL..(panel * PANEL + width).min(layout.columns);
-        let row = self.first_row + first;
-        let mut tile = Tile {
-            rows: std::array::from_fn(|row| {
-                let offset = self.row_offsets[first + row.min(row_count - 1)];
-                self.left.data.as_ptr().wrapping_add(offset)
-            }),
-            row_count,
-            segments,
-            panel: self.rhs.data()[layout.offset(panel, k.start)..].as_ptr(),
-            lanes: layout.lanes(panel),
-            out: self.output.rectangle(row, row_count, columns.clone()),
-            out_stride: layout.columns,
-            accumulate: k.start > 0,
-        };
-        if columns.len() == width {
-            // SAFETY: `compute` checked that every row reaches over all of `k`; the panel holds
-            // `k`'s rows to its end; `rectangle` checked the output, which is this task's alone
-            // and initialised.
-            unsafe { tile.compute(self.isa) };
-        } else {
-            self.compute_narrow(&mut tile, row, columns.clone());
-        }
-        if k.end == layout.inner && !self.epilogue.is_empty() {
-            isa::run(
-                self.isa,
-                FinishTile {
-                    block: self,
-                    row,
-                    row_count,
-                    columns,
-                },
-            );
-        }
+    /// Where every row starts, the last one repeated to the end of its tile.
+    fn row_pointers(&self, tile_rows: usize) -> Vec<*const E> {
+        let rows = self.row_offsets.len();
+        let padded = 0..rows.next_multiple_of(tile_rows);
+        let offset = |row: usize| self.row_offsets[row.min(rows - 1)];
+        padded
+            .map(|row| self.left.data[offset(row)..].as_ptr())
+            .collect()
     }
 
-    /// A tile that is wider than what is left of the output: it goes through a buffer.
-    fn compute_narrow(&self, tile: &mut Tile<'_>, row: usize, columns: Range<usize>) {
-        let mut buffer = [[0.0; PANEL]; TILE_ROWS];
-        // SAFETY: these rectangles are this task's alone, and each slice ends before the next
-        // begins.
-        let output = |index| unsafe { self.output.row(row + index, columns.clone()) };
-        if tile.accumulate {
-            for (index, values) in buffer.iter_mut().enumerate().take(tile.row_count) {
-                values[..columns.len()].copy_from_slice(output(index));
-            }
+    /// One tile over one block of `k`, finished by the epilogue when it is the last.
+    fn compute_tile(
+        &self,
+        session: &E::Session,
+        step: &Step<'_>,
+        (rows, stride): (&[*const E], Option<usize>),
+        buffer: &mut TileSums,
+    ) {
+        let layout = self.rhs.layout();
+        let width = layout.lanes(step.panel) * LANE;
+        let first_column = step.panel * PANEL;
+        let columns = first_column..(first_column + width).min(layout.columns);
+        let row = self.first_row + step.first;
+        let results = self.output.rectangle(row, step.row_count, columns.clone());
+        // Sums lie in the output itself where they have its dtype and a whole tile fits there.
+        let in_place = E::as_sums(results.cast()).filter(|_| columns.len() == width);
+        let mut finish = FinishTile {
+            block: self,
+            row,
+            row_count: step.row_count,
+            columns,
+            finished: step.k.end == self.rhs.inner(),
+            sums: in_place.unwrap_or(buffer.0.as_mut_ptr()),
+            sums_stride: if in_place.is_some() {
+                layout.columns
+            } else {
+                PANEL
+            },
+            in_place: in_place.is_some(),
+        };
+        let accumulate = step.k.start > 0;
+        if !finish.in_place && accumulate {
+            finish.load_sums();
         }
-        tile.out = buffer.as_mut_ptr().cast();
-        tile.out_stride = PANEL;
-        // SAFETY: as in `compute_tile`; the buffer has a full tile's size and is initialised.
-        unsafe { tile.compute(self.isa) };
-        for (index, values) in buffer.iter().enumerate().take(tile.row_count) {
-            output(index).copy_from_slice(&values[..columns.len()]);
+        let tile = Tile {
+            rows,
+            stride,
+            row_count: step.row_count,
+            segments: step.segments,
+            panel: self.rhs.data()[layout.offset(step.panel, layout.row(step.k.start))..].as_ptr(),
+            lanes: layout.lanes(step.panel),
+            out: finish.sums,
+            out_stride: finish.sums_stride,
+            accumulate,
+        };
+        // SAFETY: `compute` checked that every row reaches over all of `k`; the panel holds `k`'s
+        // rows to its end; the sums are the buffer, which has a full tile's size and is initialised,
+        // or a part of the output that `rectangle` checked and that is this task's alone.
+        unsafe { E::multiply(session, &tile) };
+        if !finish.in_place || finish.finished && !self.epilogue.is_empty() {
+            isa::run(E::isa(self.kernel), finish);
         }
     }
 }
 
-/// Applies the epilogue to a tile of the output.
-struct FinishTile<'a> {
-    block: &'a Block<'a>,
+/// Applies the epilogue to the sums of a tile and writes them into the output, where they are not
+/// there already.
+struct FinishTile<'a, E: Element> {
+    block: &'a Block<'a, E>,
     row: usize,
     row_count: usize,
     columns: Range<usize>,
+    /// All of `k` has been summed.
+    finished: bool,
+    /// A tile of the output or of a buffer.
+    sums: *mut f32,
+    sums_stride: usize,
+    in_place: bool,
 }
 
-impl Kernel for FinishTile<'_> {
+impl<'a, E: Element> FinishTile<'a, E> {
+    /// The sums of a row.
+    #[inline(always)]
+    fn sums(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.row_count, "row of a tile");
+        // SAFETY: the tile is this task's alone, initialised, and as wide as its columns at least;
+        // no other slice of it lives, since this one borrows the only way to it.
+        unsafe {
+            let first = self.sums.add(row * self.sums_stride);
+            std::slice::from_raw_parts_mut(first, self.columns.len())
+        }
+    }
+
+    /// The output of a row.
+    ///
+    /// # Safety
+    /// The sums are not those of the output, and no other slice of this row lives.
+    #[inline(always)]
+    unsafe fn results(&self, row: usize) -> &'a mut [MaybeUninit<E>] {
+        // SAFETY: the tile is this task's alone.
+        unsafe { self.block.output.row(self.row + row, self.columns.clone()) }
+    }
+
+    /// Copies the sums of earlier blocks of `k` from the output.
+    fn load_sums(&mut self) {
+        for row in 0..self.row_count {
+            // SAFETY: only sums in a buffer are loaded.
+            let results = unsafe { self.results(row) };
+            for (sum, result) in self.sums(row).iter_mut().zip(results) {
+                // SAFETY: the block of `k` before has written it.
+                *sum = unsafe { result.assume_init() }.widen();
+            }
+        }
+    }
+}
+
+impl<E: Element> Kernel for FinishTile<'_, E> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        let Block {
-            output, epilogue, ..
-        } = self.block;
-        for row in self.row..self.row + self.row_count {
-            // SAFETY: the tile is this task's alone, and one slice of it lives at a time.
-            let values = unsafe { output.row(row, self.columns.clone()) };
-            let place = Place {
-                row,
-                first_column: self.columns.start,
-                rows: output.rows(),
-                columns: output.width(),
-            };
-            epilogue.apply(place, values);
+    fn run(mut self) {
+        let (output, epilogue) = (self.block.output, self.block.epilogue);
+        let rows_per_sample = epilogue.rows_per_sample(output.rows(), output.width());
+        let mut place = Place {
+            row: self.row,
+            sample: self.row / rows_per_sample,
+            first_column: self.columns.start,
+            columns: output.width(),
+        };
+        let mut next_sample = (place.sample + 1) * rows_per_sample;
+        for row in 0..self.row_count {
+            self.finish_row(row, place);
+            place.row += 1;
+            if place.row == next_sample {
+                place.sample += 1;
+                next_sample += rows_per_sample;
+            }
+        }
+    }
+}
+
+impl<E: Element> FinishTile<'_, E> {
+    /// Finishes a row, a lane at a time, which makes loops of a known length.
+    #[inline(always)]
+    fn finish_row(&mut self, row: usize, place: Place) {
+        let (epilogue, finished, in_place) = (self.block.epilogue, self.finished, self.in_place);
+        let results: &mut [MaybeUninit<E>] = if in_place {
+            &mut []
+        } else {
+            // SAFETY: the sums are in a buffer.
+            unsafe { self.results(row) }
+        };
+        let sums = self.sums(row);
+        for column in (0..sums.len()).step_by(LANE) {
+            let width = LANE.min(sums.len() - column);
+            let piece = &mut sums[column..][..width];
+            let mut lane = lane_of(piece);
+            if finished {
+                let first_column = place.first_column + column;
+                let place = Place {
+                    first_column,
+                    ..place
+                };
+                epilogue.apply(place, width, &mut lane);
+            }
+            if in_place {
+                piece.copy_from_slice(&lane[..width]);
+            } else {
+                write_lane(&lane, &mut results[column..][..width]);
+            }
         }
     }
 }

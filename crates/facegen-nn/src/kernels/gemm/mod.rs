@@ -7,40 +7,47 @@
 //!   panel's block of `k` is read from far away once and then serves every tile
 //! - each block of `k` is a chain of multiply-adds of its own; their sums are added up in `out`, in
 //!   order
-#![expect(unsafe_code, reason = "blocks write disjoint rows of the output")]
+#![expect(
+    unsafe_code,
+    reason = "blocks write disjoint rows of the output, and together all of it"
+)]
 
 mod block;
 mod output;
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use super::{epilogue::Epilogue, isa::Isa, microkernel::TILE_ROWS, packed::PackedMatrix};
-#[cfg(test)]
-pub(super) use block::block_length;
+use super::{element::Element, epilogue::Epilogue, filled::filled, packed::PackedMatrix};
 pub(super) use block::{Block, LeftSide};
 pub(super) use output::SharedOutput;
 
-/// Rows of the largest block: of the longest block of `k` they take half a megabyte.
-pub(super) const MAX_BLOCK_ROWS: usize = 22 * TILE_ROWS;
 /// Tasks per thread where the shape allows, so that no thread waits long for the last one.
 const TASKS_PER_THREAD: usize = 4;
 /// Multiply-adds that are worth a task.
 const MIN_TASK_WORK: usize = 1 << 18;
 
-/// `out[m][n] = epilogue(input[m][k] · rhs)`; m follows from the length of `out`.
+/// `epilogue(input[m][k] · rhs)`, which is `[m][n]`; m follows from the length of `input`.
 ///
 /// # Panics
-/// Where `input`, `out` or an operand of the epilogue has the wrong length.
-pub fn gemm(input: &[f32], rhs: &PackedMatrix, epilogue: &Epilogue<'_>, out: &mut [f32]) {
-    gemm_with(Isa::best(), input, rhs, epilogue, out);
+/// Where `input` or an operand of the epilogue has the wrong length.
+pub fn gemm<E: Element>(input: &[E], rhs: &PackedMatrix<E>, epilogue: &Epilogue<'_, E>) -> Vec<E> {
+    let rows = input.len().checked_div(rhs.inner()).unwrap_or(0);
+    // SAFETY: every element of the product is the end of some sum.
+    unsafe {
+        filled(rows * rhs.columns(), |out| {
+            gemm_with(E::best(), input, rhs, epilogue, out);
+        })
+    }
 }
 
-pub(super) fn gemm_with(
-    isa: Isa,
-    input: &[f32],
-    rhs: &PackedMatrix,
-    epilogue: &Epilogue<'_>,
-    out: &mut [f32],
+pub(super) fn gemm_with<E: Element>(
+    kernel: E::Kernel,
+    input: &[E],
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+    out: &mut [MaybeUninit<E>],
 ) {
     let (inner, columns) = (rhs.inner(), rhs.columns());
     let rows = out.len() / columns;
@@ -49,14 +56,13 @@ pub(super) fn gemm_with(
     epilogue.check(rows, columns);
     let left = LeftSide {
         data: input,
-        segments: 1,
+        segments: &[0],
         segment_length: inner,
-        segment_stride: 0,
     };
     let output = &SharedOutput::new(out, columns);
-    let tiles = rows.div_ceil(TILE_ROWS);
-    let block_count = rows.div_ceil(MAX_BLOCK_ROWS).max(1);
-    let block_rows = tiles.div_ceil(block_count).max(1) * TILE_ROWS;
+    let tiles = rows.div_ceil(E::tile_rows(kernel));
+    let block_count = rows.div_ceil(E::MAX_BLOCK_ROWS).max(1);
+    let block_rows = tiles.div_ceil(block_count).max(1) * E::tile_rows(kernel);
     for_each_block(
         rows.div_ceil(block_rows),
         block_rows.min(rows),
@@ -66,7 +72,7 @@ pub(super) fn gemm_with(
             let block_rows = first_row..(first_row + block_rows).min(rows);
             let row_offsets: Vec<usize> = block_rows.map(|row| row * inner).collect();
             let block = Block {
-                isa,
+                kernel,
                 left,
                 row_offsets: &row_offsets,
                 first_row,
@@ -82,10 +88,10 @@ pub(super) fn gemm_with(
 
 /// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups`
 /// is the number of parallel tasks that the block should make of its panels.
-pub(super) fn for_each_block(
+pub(super) fn for_each_block<E: Element>(
     blocks: usize,
     block_rows: usize,
-    rhs: &PackedMatrix,
+    rhs: &PackedMatrix<E>,
     compute: impl Fn(usize, usize) + Sync,
 ) {
     let groups = group_count(blocks, block_rows, rhs);
@@ -99,7 +105,7 @@ pub(super) fn for_each_block(
 
 /// How many tasks to make of the panels of a block: one when there are blocks enough to keep the
 /// threads busy.
-fn group_count(blocks: usize, block_rows: usize, rhs: &PackedMatrix) -> usize {
+fn group_count<E: Element>(blocks: usize, block_rows: usize, rhs: &PackedMatrix<E>) -> usize {
     let wanted = (rayon::current_num_threads() * TASKS_PER_THREAD).div_ceil(blocks.max(1));
     let block_work = block_rows * rhs.inner() * rhs.columns();
     wanted

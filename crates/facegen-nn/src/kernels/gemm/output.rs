@@ -1,27 +1,29 @@
 //! A result that several tasks write at once, each its own part.
 #![expect(unsafe_code, reason = "tasks write disjoint rectangles of one slice")]
 
-use std::{marker::PhantomData, ops::Range};
+use std::{marker::PhantomData, mem::MaybeUninit, ops::Range};
+
+use super::super::element::Element;
 
 /// A result `[rows][width]` whose rectangles are written by different tasks.
 #[derive(Debug)]
-pub(in super::super) struct SharedOutput<'a> {
-    first: *mut f32,
+pub(in super::super) struct SharedOutput<'a, E> {
+    first: *mut MaybeUninit<E>,
     length: usize,
     width: usize,
-    borrowed: PhantomData<&'a mut [f32]>,
+    borrowed: PhantomData<&'a mut [MaybeUninit<E>]>,
 }
 
-// SAFETY: the pointer stands for an exclusive borrow of floats, which may move between threads;
+// SAFETY: the pointer stands for an exclusive borrow of numbers, which may move between threads;
 // every access goes through `row` or `rectangle`, whose callers promise that no two of them
 // overlap.
-unsafe impl Send for SharedOutput<'_> {}
+unsafe impl<E: Element> Send for SharedOutput<'_, E> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedOutput<'_> {}
+unsafe impl<E: Element> Sync for SharedOutput<'_, E> {}
 
-impl<'a> SharedOutput<'a> {
+impl<'a, E: Element> SharedOutput<'a, E> {
     /// Shares `out`, whose rows are `width` long.
-    pub(in super::super) fn new(out: &'a mut [f32], width: usize) -> Self {
+    pub(in super::super) fn new(out: &'a mut [MaybeUninit<E>], width: usize) -> Self {
         Self {
             first: out.as_mut_ptr(),
             length: out.len(),
@@ -49,7 +51,11 @@ impl<'a> SharedOutput<'a> {
         clippy::mut_from_ref,
         reason = "the caller promises that no two slices overlap"
     )]
-    pub(in super::super) unsafe fn row(&self, row: usize, columns: Range<usize>) -> &mut [f32] {
+    pub(in super::super) unsafe fn row(
+        &self,
+        row: usize,
+        columns: Range<usize>,
+    ) -> &mut [MaybeUninit<E>] {
         let first = self.rectangle(row, 1, columns.clone());
         // SAFETY: in bounds, which `rectangle` checked, and exclusive, which the caller promises.
         unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
@@ -63,7 +69,7 @@ impl<'a> SharedOutput<'a> {
         row: usize,
         row_count: usize,
         columns: Range<usize>,
-    ) -> *mut f32 {
+    ) -> *mut MaybeUninit<E> {
         assert!(
             columns.start <= columns.end && columns.end <= self.width,
             "columns of a tile"

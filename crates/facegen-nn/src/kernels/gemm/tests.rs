@@ -1,9 +1,15 @@
+use half::bf16;
 use proptest::prelude::*;
 
 use super::{
     super::{
+        bfloat16::HalfKernel,
         epilogue::Activation,
-        testing::{assert_close, bits, random, same_everywhere, sum_of_chains},
+        isa::Isa,
+        testing::{
+            Guarded, assert_close, bits, each_half_kernel, half_bits, random, random_half,
+            same_everywhere, same_with_any_threads, sum_of_chains, sum_of_half, unwritten,
+        },
     },
     *,
 };
@@ -16,7 +22,7 @@ fn product(
     epilogue: &Epilogue<'_>,
 ) -> Vec<f32> {
     let mut out = vec![f32::NAN; rows * rhs.columns()];
-    gemm_with(isa, input, rhs, epilogue, &mut out);
+    gemm_with(isa, input, rhs, epilogue, unwritten(&mut out));
     out
 }
 
@@ -172,4 +178,107 @@ proptest! {
         let actual = product(Isa::best(), rows, &rhs, &input, &Epilogue::default());
         prop_assert_eq!(bits(&actual), bits(&chains(&input, &weight, inner)));
     }
+}
+
+/// Of `left` and `weight` `[n][k]`, every element in the order of the kernel, rounded.
+fn half_sums(kernel: HalfKernel, left: &[bf16], weight: &[bf16], inner: usize) -> Vec<bf16> {
+    let mut sums = Vec::new();
+    for row in left.chunks_exact(inner) {
+        for column in weight.chunks_exact(inner) {
+            let terms = row.iter().copied().zip(column.iter().copied()).collect();
+            sums.push(bf16::narrow(sum_of_half(kernel, &[terms], None)));
+        }
+    }
+    sums
+}
+
+fn half_product(
+    kernel: HalfKernel,
+    rhs: &PackedMatrix<bf16>,
+    input: &[bf16],
+    epilogue: &Epilogue<'_, bf16>,
+) -> Vec<bf16> {
+    let rows = input.len() / rhs.inner();
+    let mut out = Guarded::new(&vec![bf16::NAN; rows * rhs.columns()]);
+    gemm_with(kernel, input, rhs, epilogue, unwritten(out.values_mut()));
+    out.values().to_vec()
+}
+
+#[test]
+fn every_kernel_of_bf16_gives_its_sums_rounded_once_at_odd_sizes() {
+    let shapes = [
+        (1, 3, 1),
+        (2, 4, 2),
+        (7, 8, 3),
+        (13, 40, 27),
+        (33, 77, 320),
+        (65, 33, 1500),
+    ];
+    each_half_kernel(|kernel| {
+        for (rows, columns, inner) in shapes {
+            let input = Guarded::new(&random_half(rows * inner, 1));
+            let weight = random_half(columns * inner, 2);
+            let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+            let left = input.values();
+            let actual =
+                same_with_any_threads(|| half_product(kernel, &rhs, left, &Epilogue::default()));
+            let expected = half_sums(kernel, input.values(), &weight, inner);
+            let size = format!("{kernel:?}, {rows} × {columns} × {inner}");
+            assert_eq!(half_bits(&actual), half_bits(&expected), "{size}");
+        }
+    });
+}
+
+#[test]
+fn the_epilogue_of_bf16_is_computed_in_f32() {
+    let (rows, columns, inner) = (26, 40, 5);
+    let (input, weight) = (
+        random_half(rows * inner, 1),
+        random_half(columns * inner, 2),
+    );
+    let (bias, per_sample) = (random(columns, 3), random(2 * columns, 4));
+    let residual = Guarded::new(&random_half(rows * columns, 5));
+    let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+    each_half_kernel(|kernel| {
+        let epilogue = Epilogue {
+            bias: Some(&bias),
+            per_sample: Some(&per_sample),
+            residual: Some(residual.values()),
+            activation: Some(Activation::Silu),
+        };
+        let actual = half_product(kernel, &rhs, &input, &epilogue);
+        for (index, actual) in actual.iter().enumerate() {
+            let (row, column) = (index / columns, index % columns);
+            let terms = (0..inner).map(|k| (input[row * inner + k], weight[column * inner + k]));
+            let mut expected = [sum_of_half(kernel, &[terms.collect()], None)];
+            expected[0] += bias[column];
+            expected[0] += per_sample[row / 13 * columns + column];
+            expected[0] += residual.values()[index].widen();
+            Activation::Silu.apply(&mut expected);
+            assert_eq!(actual.to_bits(), bf16::narrow(expected[0]).to_bits());
+        }
+    });
+}
+
+#[test]
+fn a_row_of_bf16_does_not_depend_on_the_rows_beside_it() {
+    let (columns, inner) = (72, 700);
+    let input = random_half(4 * 77 * inner, 1);
+    let rhs = PackedMatrix::from_linear(&random_half(columns * inner, 2), columns, inner);
+    each_half_kernel(|kernel| {
+        let product = |input: &[bf16]| half_product(kernel, &rhs, input, &Epilogue::default());
+        let all = product(&input);
+        for row in [0, 1, 31, 76, 77, 140, 307] {
+            for count in [1, 16, 77] {
+                let rows = row..(row + count).min(4 * 77);
+                let alone = product(&input[rows.start * inner..rows.end * inner]);
+                let expected = &all[rows.start * columns..rows.end * columns];
+                assert_eq!(
+                    half_bits(&alone),
+                    half_bits(expected),
+                    "{kernel:?}, {rows:?}"
+                );
+            }
+        }
+    });
 }

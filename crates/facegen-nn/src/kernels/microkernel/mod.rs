@@ -34,17 +34,30 @@ pub(super) struct Segment {
     pub(super) length: usize,
 }
 
-/// The operands of one tile.
+/// The operands of one tile, 12 rows of f32 or as many of bf16 as its kernel
+/// takes.
+///
+/// Who has it computed promises that
+/// - every pointer of `rows` is readable over every segment
+/// - `panel` is readable for `lanes` × 16 elements for every element of the segments, for bf16 with
+///   each segment padded to a multiple of 32
+/// - `out` is writable for `row_count` rows of `lanes` × 16 floats, for bf16 for all rows of a tile,
+///   `out_stride` apart; nobody else reads or writes them meanwhile, and they are initialised where
+///   `accumulate` is set
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tile<'a> {
-    /// Where each row of the left side starts; beyond `row_count` the last row is repeated.
-    pub(super) rows: [*const f32; TILE_ROWS],
-    /// Rows that are stored, 1 to 12.
+pub struct Tile<'a, E> {
+    /// Where each row of the left side starts, for all rows of a tile; beyond `row_count` the last
+    /// row is repeated.
+    pub(super) rows: &'a [*const E],
+    /// Distance between neighbouring rows in bytes, where it is the same in every 16 of them and no
+    /// row is repeated.
+    pub(super) stride: Option<usize>,
+    /// Rows that are stored, at least 1.
     pub(super) row_count: usize,
     /// The block of `k`, in ascending order.
     pub(super) segments: &'a [Segment],
-    /// The right side: `[k][lanes][16]` for the same block of `k`.
-    pub(super) panel: *const f32,
+    /// The right side for the same block of `k`: `[k][lanes][16]`, for bf16 `[k / 2][lanes][16][2]`.
+    pub(super) panel: *const E,
     /// 1 or 2.
     pub(super) lanes: usize,
     /// The first element of the result.
@@ -55,28 +68,45 @@ pub(super) struct Tile<'a> {
     pub(super) accumulate: bool,
 }
 
-impl Tile<'_> {
-    /// Computes the tile.
-    ///
-    /// # Safety
-    /// - every pointer of `rows` is readable over every segment
-    /// - `panel` is readable for `lanes` × 16 floats for every element of the segments
-    /// - `out` is writable for `row_count` rows of `lanes` × 16 floats, `out_stride` apart, nobody
-    ///   else reads or writes them meanwhile, and they are initialised where `accumulate` is set
-    #[inline]
-    pub(super) unsafe fn compute(&self, isa: Isa) {
-        debug_assert!((1..=TILE_ROWS).contains(&self.row_count));
-        debug_assert!(self.lanes == 1 || self.lanes == 2);
-        match isa.level() {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: the features are there (see `Isa`), and the caller keeps the contract above.
-            Level::Avx512 => unsafe { x86::compute_avx512(self) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Level::Avx2 => unsafe { x86::compute_avx2(self) },
-            // SAFETY: the caller keeps the contract above.
-            Level::Portable => unsafe { portable::compute(self) },
-        }
+/// Rows that a kernel may read together, where they are at even distances.
+pub(super) const EVEN_ROWS: usize = 16;
+
+/// The distance between neighbouring rows in bytes, where it is the same in every 16 of them.
+pub(super) fn even_stride<E>(rows: &[*const E]) -> Option<usize> {
+    let distance = |pair: &[*const E]| pair[1].addr().wrapping_sub(pair[0].addr());
+    let parts = rows.chunks(EVEN_ROWS);
+    let mut distances = parts.flat_map(|rows| rows.windows(2)).map(distance);
+    let first = distances.next()?;
+    distances.all(|other| other == first).then_some(first)
+}
+
+/// The longest chain of multiply-adds: of its panel, a block of that many rows takes 32 KiB. Rounding
+/// errors grow with its length rather than with that of the whole sum.
+const MAX_CHAIN: usize = 256;
+
+/// The length of the chains that a sum of `inner` terms consists of, of which the last may be
+/// shorter: it depends on the length of the sum alone, and so do the bytes of the result.
+pub(super) fn chain_length(inner: usize) -> usize {
+    inner.div_ceil(inner.div_ceil(MAX_CHAIN).max(1)).max(1)
+}
+
+/// Computes a tile of f32.
+///
+/// # Safety
+/// As [`Tile`] says.
+#[inline]
+pub(super) unsafe fn multiply(isa: Isa, tile: &Tile<'_, f32>) {
+    debug_assert!((1..=TILE_ROWS).contains(&tile.row_count));
+    debug_assert!(tile.lanes == 1 || tile.lanes == 2);
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the features are there (see `Isa`), and the caller keeps the contract.
+        Level::Avx512 => unsafe { x86::compute_avx512(tile) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Level::Avx2 => unsafe { x86::compute_avx2(tile) },
+        // SAFETY: the caller keeps the contract.
+        Level::Portable => unsafe { portable::compute(tile) },
     }
 }
 

@@ -11,8 +11,8 @@ const ROWS: usize = 4;
 const _: () = assert!(TILE_ROWS.is_multiple_of(ROWS));
 
 /// # Safety
-/// As [`Tile::compute`].
-pub(super) unsafe fn compute(tile: &Tile<'_>) {
+/// As [`Tile`] says.
+pub(super) unsafe fn compute(tile: &Tile<'_, f32>) {
     for first_row in (0..tile.row_count).step_by(ROWS) {
         for lane in 0..tile.lanes {
             // SAFETY: the same contract, for a part of the tile.
@@ -22,9 +22,9 @@ pub(super) unsafe fn compute(tile: &Tile<'_>) {
 }
 
 /// # Safety
-/// As [`Tile::compute`]; `first_row` < `row_count`, `lane` < `lanes`.
+/// As [`Tile`] says; `first_row` < `row_count`, `lane` < `lanes`.
 #[inline(always)]
-unsafe fn compute_part(tile: &Tile<'_>, first_row: usize, lane: usize) {
+unsafe fn compute_part(tile: &Tile<'_, f32>, first_row: usize, lane: usize) {
     let stored = (tile.row_count - first_row).min(ROWS);
     // SAFETY: the stored rows lie inside the result that the caller vouches for.
     let out = |row: usize| unsafe {

@@ -21,8 +21,11 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
             length: 13,
         },
     ];
+    let rows: [*const f32; TILE_ROWS] =
+        std::array::from_fn(|row| left[row.min(row_count - 1) * 50..].as_ptr());
     let tile = Tile {
-        rows: std::array::from_fn(|row| left[row.min(row_count - 1) * 50..].as_ptr()),
+        rows: &rows,
+        stride: None,
         row_count,
         segments: &segments,
         panel: panel.as_ptr(),
@@ -33,7 +36,7 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
     };
     // SAFETY: rows of 50 hold both segments, the panel has 17 + 13 rows, `out` has `row_count` rows
     // wider than a tile.
-    unsafe { tile.compute(isa) };
+    unsafe { multiply(isa, &tile) };
     out
 }
 

@@ -13,9 +13,9 @@ use std::arch::x86_64::{
 use super::{super::packed::LANE, Tile};
 
 /// # Safety
-/// As [`Tile::compute`], on a CPU with AVX-512F.
+/// As [`Tile`] says, on a CPU with AVX-512F.
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn compute_avx512(tile: &Tile<'_>) {
+pub(super) unsafe fn compute_avx512(tile: &Tile<'_, f32>) {
     // SAFETY: the same contract; the rows computed are at least those stored.
     unsafe {
         match (tile.row_count, tile.lanes) {
@@ -32,7 +32,7 @@ pub(super) unsafe fn compute_avx512(tile: &Tile<'_>) {
 /// # Safety
 /// As [`compute_avx512`], with `ROWS` ≥ `row_count` and `LANES` = `lanes`.
 #[target_feature(enable = "avx512f")]
-unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
+unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, f32>) {
     let mut sums: [[__m512; LANES]; ROWS] = [[_mm512_setzero_ps(); LANES]; ROWS];
     let mut panel = tile.panel;
     for segment in tile.segments {
@@ -75,9 +75,9 @@ unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_>) {
 const AVX2_ROWS: usize = 6;
 
 /// # Safety
-/// As [`Tile::compute`], on a CPU with AVX2 and FMA.
+/// As [`Tile`] says, on a CPU with AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn compute_avx2(tile: &Tile<'_>) {
+pub(super) unsafe fn compute_avx2(tile: &Tile<'_, f32>) {
     for lane in 0..tile.lanes {
         for first_row in (0..tile.row_count).step_by(AVX2_ROWS) {
             // SAFETY: the same contract, for a part of the tile.
@@ -95,7 +95,7 @@ pub(super) unsafe fn compute_avx2(tile: &Tile<'_>) {
 /// # Safety
 /// As [`compute_avx2`]; `first_row` < `row_count`, `lane` < `lanes`.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_>, first_row: usize, lane: usize) {
+unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_, f32>, first_row: usize, lane: usize) {
     const HALF: usize = LANE / 2;
     let row_count = tile.row_count - first_row;
     // SAFETY: the part's first element lies inside the result.

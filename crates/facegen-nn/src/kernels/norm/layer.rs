@@ -1,8 +1,16 @@
 //! Layer normalisation.
+#![expect(
+    unsafe_code,
+    reason = "writes all of a result that is not zeroed first"
+)]
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use super::super::{
+    element::Element,
+    filled::filled,
     isa::{self, Isa, Kernel},
     math::sum_lanes,
     packed::LANE,
@@ -16,16 +24,21 @@ const TASK_ROWS: usize = 16;
 ///
 /// # Panics
 /// Where the lengths do not fit together.
-pub fn layer_norm(input: &[f32], eps: f32, weight: &[f32], bias: &[f32], out: &mut [f32]) {
-    layer_norm_with(Isa::best(), input, eps, (weight, bias), out);
+pub fn layer_norm<E: Element>(input: &[E], eps: f32, weight: &[f32], bias: &[f32]) -> Vec<E> {
+    // SAFETY: every row of the result belongs to a task, which writes all of it.
+    unsafe {
+        filled(input.len(), |out| {
+            layer_norm_with(Isa::best(), input, eps, (weight, bias), out);
+        })
+    }
 }
 
-fn layer_norm_with(
+fn layer_norm_with<E: Element>(
     isa: Isa,
-    input: &[f32],
+    input: &[E],
     eps: f32,
     (weight, bias): (&[f32], &[f32]),
-    out: &mut [f32],
+    out: &mut [MaybeUninit<E>],
 ) {
     let width = weight.len();
     assert_eq!(bias.len(), width, "bias of the layer norm");
@@ -51,15 +64,15 @@ fn layer_norm_with(
     });
 }
 
-struct LayerNorm<'a> {
-    input: &'a [f32],
+struct LayerNorm<'a, E> {
+    input: &'a [E],
     eps: f32,
     weight: &'a [f32],
     bias: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<E>],
 }
 
-impl Kernel for LayerNorm<'_> {
+impl<E: Element> Kernel for LayerNorm<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -75,7 +88,9 @@ impl Kernel for LayerNorm<'_> {
             let scale = 1.0 / (squares / width as f32 + self.eps).sqrt();
             let affine = self.weight.iter().zip(self.bias);
             for ((out, value), (weight, bias)) in out.iter_mut().zip(input).zip(affine) {
-                *out = ((value - mean) * scale).mul_add(*weight, *bias);
+                out.write(E::narrow(
+                    ((value.widen() - mean) * scale).mul_add(*weight, *bias),
+                ));
             }
         }
     }
@@ -83,16 +98,16 @@ impl Kernel for LayerNorm<'_> {
 
 /// The sum of `term` over a row, in 16 partial sums.
 #[inline(always)]
-fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+fn sum<E: Element>(row: &[E], term: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0; LANE];
     let (lanes, rest) = row.as_chunks::<LANE>();
     for lane in lanes {
         for (sum, value) in sums.iter_mut().zip(lane) {
-            *sum += term(*value);
+            *sum += term(value.widen());
         }
     }
     for (sum, value) in sums.iter_mut().zip(rest) {
-        *sum += term(*value);
+        *sum += term(value.widen());
     }
     sum_lanes(sums)
 }
@@ -100,7 +115,7 @@ fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::super::testing::{assert_close, bits, random, same_everywhere},
+        super::super::testing::{assert_close, bits, random, same_everywhere, unwritten},
         *,
     };
 
@@ -111,7 +126,7 @@ mod tests {
                 (random(rows * width, 1), random(width, 2), random(width, 3));
             let actual = same_everywhere(|isa| {
                 let mut out = vec![f32::NAN; input.len()];
-                layer_norm_with(isa, &input, 1e-5, (&weight, &bias), &mut out);
+                layer_norm_with(isa, &input, 1e-5, (&weight, &bias), unwritten(&mut out));
                 out
             });
             let mut expected = Vec::new();
@@ -135,10 +150,8 @@ mod tests {
     #[test]
     fn rows_do_not_depend_on_the_rows_beside_them() {
         let (input, weight, bias) = (random(100 * 40, 1), random(40, 2), random(40, 3));
-        let mut all = vec![0.0; input.len()];
-        layer_norm(&input, 1e-5, &weight, &bias, &mut all);
-        let mut alone = vec![0.0; 40];
-        layer_norm(&input[57 * 40..58 * 40], 1e-5, &weight, &bias, &mut alone);
+        let all = layer_norm(&input, 1e-5, &weight, &bias);
+        let alone = layer_norm(&input[57 * 40..58 * 40], 1e-5, &weight, &bias);
         assert_eq!(bits(&alone), bits(&all[57 * 40..58 * 40]));
     }
 }

@@ -4,11 +4,19 @@
 //! the other while it is in the cache. Chunks are merged in `f64`, in their order, by the formula
 //! of Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
 //! variances", 1979). A chunk's size depends on the number of channels alone.
+#![expect(
+    unsafe_code,
+    reason = "writes all of a result that is not zeroed first"
+)]
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use super::super::{
+    element::Element,
     epilogue::Activation,
+    filled::filled,
     isa::{self, Isa, Kernel},
 };
 
@@ -35,25 +43,25 @@ pub struct GroupNormShape {
 ///
 /// # Panics
 /// Where a slice does not fit the shape, or the groups do not divide the channels.
-pub fn group_norm_nhwc(
-    input: &[f32],
+pub fn group_norm_nhwc<E: Element>(
+    input: &[E],
     shape: &GroupNormShape,
     eps: f32,
     weight: &[f32],
     bias: &[f32],
     activation: Option<Activation>,
-    out: &mut [f32],
-) {
+) -> Vec<E> {
     let (isa, shape) = (Isa::best(), *shape);
-    GroupNorm {
+    let norm = GroupNorm {
         isa,
         shape,
         eps,
         weight,
         bias,
         activation,
-    }
-    .compute(input, out);
+    };
+    // SAFETY: every pixel belongs to a chunk, which writes all of it.
+    unsafe { filled(input.len(), |out| norm.compute(input, out)) }
 }
 
 struct GroupNorm<'a> {
@@ -66,7 +74,7 @@ struct GroupNorm<'a> {
 }
 
 impl GroupNorm<'_> {
-    fn compute(&self, input: &[f32], out: &mut [f32]) {
+    fn compute<E: Element>(&self, input: &[E], out: &mut [MaybeUninit<E>]) {
         let GroupNormShape {
             batch,
             pixels,
@@ -93,7 +101,7 @@ impl GroupNorm<'_> {
         }
     }
 
-    fn compute_sample(&self, input: &[f32], out: &mut [f32]) {
+    fn compute_sample<E: Element>(&self, input: &[E], out: &mut [MaybeUninit<E>]) {
         let GroupNormShape {
             channels, groups, ..
         } = self.shape;
@@ -126,7 +134,7 @@ impl GroupNorm<'_> {
     }
 
     /// The moments of every group of a sample, from those of its chunks.
-    fn moments(&self, input: &[f32], chunk: usize) -> Vec<Moments> {
+    fn moments<E: Element>(&self, input: &[E], chunk: usize) -> Vec<Moments> {
         let GroupNormShape {
             channels, groups, ..
         } = self.shape;
@@ -184,13 +192,13 @@ impl Moments {
 }
 
 /// The moments of every group in a chunk.
-struct ChunkMoments<'a> {
-    pixels: &'a [f32],
+struct ChunkMoments<'a, E> {
+    pixels: &'a [E],
     channels: usize,
     groups: usize,
 }
 
-impl Kernel for ChunkMoments<'_> {
+impl<E: Element> Kernel for ChunkMoments<'_, E> {
     type Output = Vec<Moments>;
 
     #[inline(always)]
@@ -225,7 +233,7 @@ impl Kernel for ChunkMoments<'_> {
     }
 }
 
-impl ChunkMoments<'_> {
+impl<E: Element> ChunkMoments<'_, E> {
     /// For every group, the sum of `term(value - centre)` with the centre of the value's channel.
     #[inline(always)]
     fn group_sums(&self, centres: &[f32], term: impl Fn(f32) -> f32) -> impl Iterator<Item = f64> {
@@ -235,7 +243,7 @@ impl ChunkMoments<'_> {
             partial.fill(0.0);
             for pixel in run.chunks_exact(self.channels) {
                 for ((partial, value), centre) in partial.iter_mut().zip(pixel).zip(centres) {
-                    *partial += term(value - centre);
+                    *partial += term(value.widen() - centre);
                 }
             }
             for (sum, partial) in sums.iter_mut().zip(&partial) {
@@ -248,36 +256,33 @@ impl ChunkMoments<'_> {
 }
 
 /// The second half: one chunk, normalised.
-struct Normalise<'a> {
+struct Normalise<'a, E> {
     norm: &'a GroupNorm<'a>,
-    input: &'a [f32],
+    input: &'a [E],
     means: &'a [f32],
     scales: &'a [f32],
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<E>],
 }
 
-impl Kernel for Normalise<'_> {
+impl<E: Element> Kernel for Normalise<'_, E> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
         let channels = self.means.len();
-        let runs = self
-            .out
-            .chunks_mut(RUN * channels)
-            .zip(self.input.chunks(RUN * channels));
-        for (out, input) in runs {
-            for (out, input) in out
-                .chunks_exact_mut(channels)
-                .zip(input.chunks_exact(channels))
+        let mut normal = vec![0.0; channels];
+        let pixels = self.input.chunks_exact(channels);
+        for (out, input) in self.out.chunks_exact_mut(channels).zip(pixels) {
+            let affine = self.means.iter().zip(self.scales).zip(self.norm.bias);
+            for ((normal, value), ((mean, scale), bias)) in normal.iter_mut().zip(input).zip(affine)
             {
-                let affine = self.means.iter().zip(self.scales).zip(self.norm.bias);
-                for ((out, value), ((mean, scale), bias)) in out.iter_mut().zip(input).zip(affine) {
-                    *out = (value - mean).mul_add(*scale, *bias);
-                }
+                *normal = (value.widen() - mean).mul_add(*scale, *bias);
             }
             if let Some(activation) = self.norm.activation {
-                activation.apply(out);
+                activation.apply(&mut normal);
+            }
+            for (out, normal) in out.iter_mut().zip(&normal) {
+                out.write(E::narrow(*normal));
             }
         }
     }

@@ -1,5 +1,5 @@
 use super::{
-    super::super::testing::{assert_close, bits, random, same_everywhere},
+    super::super::testing::{assert_close, bits, random, same_everywhere, unwritten},
     *,
 };
 
@@ -19,7 +19,7 @@ fn normalise(
         bias: &bias,
         activation,
     };
-    norm.compute(input, &mut out);
+    norm.compute(input, unwritten(&mut out));
     out
 }
 

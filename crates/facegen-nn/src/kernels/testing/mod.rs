@@ -1,4 +1,18 @@
 //! What the kernels' tests share: reproducible data, comparison, thread pools.
+#![expect(
+    unsafe_code,
+    reason = "lends initialised memory as memory that may not be"
+)]
+
+mod guarded;
+mod half_sums;
+
+use std::{borrow::Borrow, mem::MaybeUninit};
+
+pub(super) use guarded::Guarded;
+pub(super) use half_sums::{
+    each_half_kernel, half_bits, random_half, same_with_any_threads, sum_of_half,
+};
 
 /// `length` values, roughly normal with standard deviation 1, that depend on `seed` alone.
 pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
@@ -13,6 +27,12 @@ pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
     (0..length).map(|_| normal()).collect()
 }
 
+/// A result as kernels take it. What it held before shows where they leave something out.
+pub(super) fn unwritten<E>(out: &mut [E]) -> &mut [MaybeUninit<E>] {
+    // SAFETY: the same memory; kernels write initialised values only.
+    unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len()) }
+}
+
 /// The bytes of a result, for comparisons that see signed zeros and NaN.
 pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
@@ -22,19 +42,39 @@ pub(super) fn bits(values: &[f32]) -> Vec<u32> {
 /// chains added in order.
 pub(super) fn sum_of_chains<L, R>(terms: impl ExactSizeIterator<Item = (L, R)>) -> f32
 where
-    L: std::borrow::Borrow<f32>,
-    R: std::borrow::Borrow<f32>,
+    L: Borrow<f32>,
+    R: Borrow<f32>,
 {
-    let step = super::gemm::block_length(terms.len());
-    let (mut total, mut chain) = (None, 0.0f32);
+    let chains = chains(terms).into_iter();
+    chains.reduce(|total, chain| total + chain).unwrap_or(0.0)
+}
+
+/// The same, added to what there was before.
+pub(super) fn add_chains<L, R>(start: f32, terms: impl ExactSizeIterator<Item = (L, R)>) -> f32
+where
+    L: Borrow<f32>,
+    R: Borrow<f32>,
+{
+    let chains = chains(terms).into_iter();
+    chains.fold(start, |total, chain| total + chain)
+}
+
+fn chains<L, R>(terms: impl ExactSizeIterator<Item = (L, R)>) -> Vec<f32>
+where
+    L: Borrow<f32>,
+    R: Borrow<f32>,
+{
+    let step = super::microkernel::chain_length(terms.len());
+    let mut chains = Vec::new();
     for (k, (left, right)) in terms.enumerate() {
-        if k > 0 && k.is_multiple_of(step) {
-            total = Some(total.map_or(chain, |total: f32| total + chain));
-            chain = 0.0;
+        if k.is_multiple_of(step) {
+            chains.push(0.0);
         }
-        chain = left.borrow().mul_add(*right.borrow(), chain);
+        if let Some(chain) = chains.last_mut() {
+            *chain = left.borrow().mul_add(*right.borrow(), *chain);
+        }
     }
-    total.map_or(chain, |total| total + chain)
+    chains
 }
 
 /// Fails where an element differs from the expected one by more than `tolerance`.

@@ -1,0 +1,28 @@
+//! What a preset's precision means on this machine.
+
+use candle_core::{DType, Device};
+use facegen_core::preset::Precision;
+use facegen_nn::Compute;
+
+/// Returns what computes a precision on this processor, in words that go on after its name, and
+/// what to set where it is no gain.
+#[must_use]
+pub fn on_cpu(precision: Precision) -> String {
+    let compute = Compute::new(Device::Cpu, dtype_of(precision));
+    let advice = if compute.gains_nothing() {
+        ", for which this processor has no fast instructions (f32 as options.dtype of the \
+         manifest would be as fast and more exact)"
+    } else {
+        ""
+    };
+    format!(" by {}{advice}", compute.kernel())
+}
+
+/// candle's name of a precision.
+pub(crate) fn dtype_of(precision: Precision) -> DType {
+    match precision {
+        Precision::F32 => DType::F32,
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    }
+}

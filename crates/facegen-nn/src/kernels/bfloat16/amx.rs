@@ -1,0 +1,140 @@
+//! The tile on AMX: 32 rows × 32 columns in four tile registers, two more for each side.
+//!
+//! The instructions are not stable in Rust, so they are inline assembly. Tile registers hold nothing
+//! from one assembly block to the next; only their configuration stays, as long as a
+//! [`ConfiguredTiles`] lives.
+#![expect(
+    unsafe_code,
+    reason = "the tile reads and writes through pointers, with instructions that need a set-up"
+)]
+
+mod gather;
+mod permission;
+mod product;
+
+use std::{cell::Cell, marker::PhantomData};
+
+use half::bf16;
+
+use super::super::{
+    microkernel::{EVEN_ROWS, Tile},
+    scratch::with_scratch,
+};
+use gather::{GATHERED, Gathered};
+pub(super) use permission::is_available;
+use product::{Product, Run};
+
+/// Rows of a full tile: two registers of 16.
+pub(super) const ROWS: usize = 32;
+/// Rows of a register.
+const REGISTER_ROWS: usize = EVEN_ROWS;
+/// Elements of `k` in a register.
+const STEP: usize = 32;
+/// Runs that one product takes: those of a 3 × 3 convolution and some.
+const RUNS: usize = 8;
+
+thread_local! {
+    /// How many [`ConfiguredTiles`] live on this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The tile registers of this thread, configured; released with the last of them, so that a thread
+/// that computes nothing leaves nothing to save when the system switches threads.
+#[derive(Debug)]
+pub(super) struct ConfiguredTiles {
+    /// The configuration is the thread's: this must not move to another.
+    thread: PhantomData<*const ()>,
+}
+
+impl ConfiguredTiles {
+    /// Configures the registers.
+    ///
+    /// # Safety
+    /// [`is_available`] has said so.
+    pub(super) unsafe fn new() -> Self {
+        let before = DEPTH.replace(DEPTH.get() + 1);
+        if before == 0 {
+            // SAFETY: the caller knows that this process may use the tiles.
+            unsafe { product::configure() };
+        }
+        Self {
+            thread: PhantomData,
+        }
+    }
+
+    /// Computes a tile.
+    ///
+    /// # Safety
+    /// As [`Tile`] says.
+    pub(super) unsafe fn multiply(&self, tile: &Tile<'_, bf16>) {
+        // SAFETY: the caller keeps the contract; `self` is the configuration.
+        unsafe {
+            match tile.stride {
+                Some(stride) => multiply_in_place(tile, stride),
+                None => multiply_gathered(tile),
+            }
+        }
+    }
+}
+
+impl Drop for ConfiguredTiles {
+    fn drop(&mut self) {
+        let left = DEPTH.get() - 1;
+        DEPTH.set(left);
+        if left == 0 {
+            // SAFETY: `new` has configured the tiles of this thread, and no other guard lives.
+            unsafe { product::release() };
+        }
+    }
+}
+
+/// Reads the left side where it lies, except what is left of a segment behind its whole steps.
+///
+/// # Safety
+/// As [`Tile`] says, with all rows `stride` apart in each half.
+unsafe fn multiply_in_place(tile: &Tile<'_, bf16>, stride: usize) {
+    let mut product = Product::new(tile);
+    for segment in tile.segments {
+        let (steps, rest) = (segment.length / STEP, segment.length % STEP);
+        let at = |row: usize| tile.rows[row].wrapping_add(segment.offset);
+        // SAFETY: the rows are readable over the segment, of which the steps are a part.
+        unsafe { product.add(Run::new(at(0), at(REGISTER_ROWS), stride, steps)) };
+        if rest > 0 {
+            let mut gathered = Gathered::default();
+            // SAFETY: the rows are readable over the rest of the segment.
+            let run = unsafe { gathered.fill(tile, segment.offset + steps * STEP, rest) };
+            // SAFETY: `gathered` lives until the sums are stored.
+            unsafe {
+                product.add(run);
+                product.flush();
+            }
+        }
+    }
+    // SAFETY: what was added is still readable.
+    unsafe { product.flush() };
+}
+
+/// Copies the left side first: of fewer rows, or of rows at uneven distances.
+///
+/// # Safety
+/// As [`Tile`] says.
+unsafe fn multiply_gathered(tile: &Tile<'_, bf16>) {
+    let mut product = Product::new(tile);
+    with_scratch(gather::WIDE, |scratch| {
+        for segment in tile.segments {
+            for start in (0..segment.length).step_by(GATHERED) {
+                let length = (segment.length - start).min(GATHERED);
+                // SAFETY: the rows are readable over the segment.
+                let run =
+                    unsafe { gather::fill_wide(tile, segment.offset + start, length, scratch) };
+                // SAFETY: `scratch` lives until the sums are stored.
+                unsafe {
+                    product.add(run);
+                    product.flush();
+                }
+            }
+        }
+        // SAFETY: nothing is waiting, except where there was no segment.
+        unsafe { product.flush() };
+    });
+}

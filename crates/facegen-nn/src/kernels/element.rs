@@ -1,0 +1,205 @@
+//! The two dtypes that the kernels compute in: what is the same for both is written once, over
+//! [`Element`].
+#![expect(
+    unsafe_code,
+    reason = "hands on the contract of a tile, which reads and writes through pointers"
+)]
+
+use std::fmt::Debug;
+
+use half::bf16;
+
+use super::{
+    bfloat16::{HalfKernel, HalfSession},
+    isa::Isa,
+    math,
+    microkernel::{self, Tile},
+};
+
+/// A dtype of weights and activations. Sums are f32 whatever it is, and a result is rounded once.
+pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
+    /// What computes products of this dtype.
+    type Kernel: Copy + Debug + Send + Sync;
+    /// A kernel made ready on one thread.
+    type Session;
+
+    /// Neighbours in `k` that lie side by side for each column of a panel.
+    const DEPTH: usize;
+    /// Segments of the right side are padded with zeros to a multiple of this.
+    const STEP: usize;
+    /// Rows of the largest block of a product.
+    const MAX_BLOCK_ROWS: usize;
+    /// Elements that the left side of a block should not exceed, for the second-level cache.
+    const MAX_BLOCK: usize;
+    /// Keys of a block of an attention.
+    const KEY_BLOCK: usize;
+
+    /// The fastest kernel of this machine.
+    fn best() -> Self::Kernel;
+    /// The vectors that go with the kernel.
+    fn isa(kernel: Self::Kernel) -> Isa;
+    /// Rows of a full tile.
+    fn tile_rows(kernel: Self::Kernel) -> usize;
+    /// The length of a block of `k`, of which the last may be shorter: it depends on the length of
+    /// the sum alone, and so do the bytes of the result.
+    fn block_length(inner: usize) -> usize;
+
+    /// Makes the kernel ready on this thread. While the session lives, the thread must not wait
+    /// inside rayon.
+    fn session(kernel: Self::Kernel) -> Self::Session;
+    /// Computes a tile.
+    ///
+    /// # Safety
+    /// As [`Tile`] says.
+    unsafe fn multiply(session: &Self::Session, tile: &Tile<'_, Self>);
+    /// The memory of a result as that of its sums, where both have the same dtype.
+    fn as_sums(results: *mut Self) -> Option<*mut f32>;
+
+    /// eˣ for x ≤ 0, exact enough for a weight of this dtype.
+    fn exp_nonpositive(x: f32) -> f32;
+    /// The same value in f32.
+    fn widen(self) -> f32;
+    /// The nearest value, of two the even one.
+    fn narrow(value: f32) -> Self;
+}
+
+impl Element for f32 {
+    type Kernel = Isa;
+    type Session = Isa;
+
+    const DEPTH: usize = 1;
+    const STEP: usize = 1;
+    const MAX_BLOCK_ROWS: usize = 22 * microkernel::TILE_ROWS;
+    const MAX_BLOCK: usize = 128 * 1024;
+    const KEY_BLOCK: usize = 256;
+
+    fn best() -> Isa {
+        Isa::best()
+    }
+
+    fn isa(kernel: Isa) -> Isa {
+        kernel
+    }
+
+    fn tile_rows(_: Isa) -> usize {
+        microkernel::TILE_ROWS
+    }
+
+    fn block_length(inner: usize) -> usize {
+        microkernel::chain_length(inner)
+    }
+
+    fn session(kernel: Isa) -> Isa {
+        kernel
+    }
+
+    #[inline]
+    unsafe fn multiply(isa: &Isa, tile: &Tile<'_, f32>) {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { microkernel::multiply(*isa, tile) }
+    }
+
+    fn as_sums(results: *mut f32) -> Option<*mut f32> {
+        Some(results)
+    }
+
+    #[inline(always)]
+    fn exp_nonpositive(x: f32) -> f32 {
+        math::exp_nonpositive(x)
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> f32 {
+        value
+    }
+}
+
+impl Element for bf16 {
+    type Kernel = HalfKernel;
+    type Session = HalfSession;
+
+    const DEPTH: usize = 2;
+    const STEP: usize = 32;
+    const MAX_BLOCK_ROWS: usize = 256;
+    const MAX_BLOCK: usize = 256 * 1024;
+    const KEY_BLOCK: usize = 128;
+
+    fn best() -> HalfKernel {
+        HalfKernel::best()
+    }
+
+    fn isa(kernel: HalfKernel) -> Isa {
+        kernel.isa()
+    }
+
+    fn tile_rows(kernel: HalfKernel) -> usize {
+        kernel.tile_rows()
+    }
+
+    /// All of it: sums stay in registers, so that blocks would only store and load them.
+    fn block_length(inner: usize) -> usize {
+        inner.max(1)
+    }
+
+    fn session(kernel: HalfKernel) -> HalfSession {
+        HalfSession::new(kernel)
+    }
+
+    #[inline]
+    unsafe fn multiply(session: &HalfSession, tile: &Tile<'_, bf16>) {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { session.multiply(tile) }
+    }
+
+    fn as_sums(_: *mut bf16) -> Option<*mut f32> {
+        None
+    }
+
+    #[inline(always)]
+    fn exp_nonpositive(x: f32) -> f32 {
+        math::rough_exp_nonpositive(x)
+    }
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    /// Without the branches of [`bf16::from_f32`], so that a loop over it becomes vector code.
+    #[inline(always)]
+    fn narrow(value: f32) -> bf16 {
+        let bits = value.to_bits();
+        let to_even = (bits >> 16) & 1;
+        let rounded = bits.wrapping_add(0x7fff + to_even) >> 16;
+        // Rounding could make an infinity of a NaN.
+        let quiet = (bits >> 16) | 0x40;
+        bf16::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bf16_rounds_as_its_crate_does() {
+        let patterns = (0..=u32::MAX).step_by(65_521);
+        let halves = (0..=u16::MAX).flat_map(|high| {
+            let high = u32::from(high) << 16;
+            [high, high | 0x7fff, high | 0x8000, high | 0x8001]
+        });
+        for bits in patterns.chain(halves) {
+            let value = f32::from_bits(bits);
+            let (actual, expected) = (bf16::narrow(value), bf16::from_f32(value));
+            assert_eq!(actual.to_bits(), expected.to_bits(), "{bits:#x}");
+            if !expected.is_nan() {
+                assert_eq!(actual.widen(), expected.to_f32());
+            }
+        }
+    }
+}

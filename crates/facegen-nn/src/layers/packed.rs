@@ -1,0 +1,64 @@
+use candle_core::Tensor;
+use half::bf16;
+
+use crate::host::HostElement;
+use crate::kernels::{Element, PackedMatrix};
+use crate::{Compute, Result, host};
+
+/// A weight packed for the CPU kernels, in the dtype that they compute it in.
+#[derive(Debug)]
+pub(super) enum PackedWeight {
+    Full(Packed<f32>),
+    Half(Packed<bf16>),
+}
+
+/// A packed matrix with the bias that goes with it.
+#[derive(Debug)]
+pub(super) struct Packed<E: Element> {
+    pub(super) matrix: PackedMatrix<E>,
+    pub(super) bias: Option<Vec<f32>>,
+}
+
+impl PackedWeight {
+    /// Packs a linear weight `(output, input)`.
+    pub(super) fn linear(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        compute: &Compute,
+    ) -> Result<Self> {
+        let (output, input) = weight.dims2()?;
+        Ok(if compute.is_native_half() {
+            let pack = |weight: &[bf16]| PackedMatrix::from_linear(weight, output, input);
+            Self::Half(Packed::new(weight, bias, pack)?)
+        } else {
+            let pack = |weight: &[f32]| PackedMatrix::from_linear(weight, output, input);
+            Self::Full(Packed::new(weight, bias, pack)?)
+        })
+    }
+
+    /// Packs the weight `(output, input, kernel, kernel)` of a convolution.
+    pub(super) fn conv(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
+        let (output, input, kernel, _) = weight.dims4()?;
+        Ok(if compute.is_native_half() {
+            let pack = |weight: &[bf16]| PackedMatrix::from_conv(weight, output, input, kernel);
+            Self::Half(Packed::new(weight, bias, pack)?)
+        } else {
+            let pack = |weight: &[f32]| PackedMatrix::from_conv(weight, output, input, kernel);
+            Self::Full(Packed::new(weight, bias, pack)?)
+        })
+    }
+}
+
+impl<E: HostElement> Packed<E> {
+    fn new(
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        pack: impl Fn(&[E]) -> PackedMatrix<E>,
+    ) -> Result<Self> {
+        let weight = host::contiguous::<E>(weight)?;
+        Ok(Self {
+            matrix: pack(&host::values(&weight)?),
+            bias: bias.map(host::to_vec).transpose()?,
+        })
+    }
+}
