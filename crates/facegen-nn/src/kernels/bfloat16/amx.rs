@@ -11,27 +11,18 @@
 mod gather;
 mod permission;
 mod product;
+mod registers;
 
 use std::{cell::Cell, marker::PhantomData};
 
 use half::bf16;
 
-use super::super::{
-    microkernel::{EVEN_ROWS, Tile},
-    scratch::with_scratch,
-};
+use super::super::{microkernel::Tile, scratch::with_scratch};
 use gather::{GATHERED, Gathered};
 pub(super) use permission::is_available;
 use product::{Product, Run};
-
-/// Rows of a full tile: two registers of 16.
-pub(super) const ROWS: usize = 32;
-/// Rows of a register.
-const REGISTER_ROWS: usize = EVEN_ROWS;
-/// Elements of `k` in a register.
-const STEP: usize = 32;
-/// Runs that one product takes: those of a 3 × 3 convolution and some.
-const RUNS: usize = 8;
+pub(super) use registers::ROWS;
+use registers::{REGISTER_ROWS, STEP};
 
 thread_local! {
     /// How many [`ConfiguredTiles`] live on this thread.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{element::Element, microkernel::EVEN_ROWS},
-    ConvShape,
+    shape::ConvShape,
 };
 
 /// How a slab is laid out.

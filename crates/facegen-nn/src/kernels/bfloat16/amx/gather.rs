@@ -3,7 +3,11 @@
 
 use half::bf16;
 
-use super::{super::super::microkernel::Tile, REGISTER_ROWS, ROWS, STEP, product::Run};
+use super::{
+    super::super::microkernel::Tile,
+    product::Run,
+    registers::{REGISTER_ROWS, ROWS, STEP},
+};
 
 /// Elements of `k` that are copied at once.
 pub(super) const GATHERED: usize = 512;

@@ -8,7 +8,10 @@ use std::arch::asm;
 
 use half::bf16;
 
-use super::{super::super::microkernel::Tile, REGISTER_ROWS, RUNS};
+use super::{
+    super::super::microkernel::Tile,
+    registers::{REGISTER_ROWS, RUNS},
+};
 
 /// What the processor is told about its tile registers; the layout is the processor's.
 #[repr(C, align(64))]

@@ -1,0 +1,58 @@
+/// The shape of a convolution with a square kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Number of samples.
+    pub batch: usize,
+    /// Height of the input, before any upsampling.
+    pub height: usize,
+    /// Width of the input, before any upsampling.
+    pub width: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Distance between output pixels.
+    pub stride: usize,
+    /// Zeros around the input (after any upsampling), on all sides.
+    pub padding: usize,
+    /// Repeat every input pixel 2 × 2 times first: diffusers' `Upsample2D` (nearest) in one pass.
+    pub upsample: bool,
+}
+
+impl ConvShape {
+    /// Height of the output; 0 where the kernel does not fit.
+    pub fn out_height(&self) -> usize {
+        self.out_extent(self.height)
+    }
+
+    /// Width of the output; 0 where the kernel does not fit.
+    pub fn out_width(&self) -> usize {
+        self.out_extent(self.width)
+    }
+
+    fn out_extent(&self, extent: usize) -> usize {
+        let padded = extent * self.scale() + 2 * self.padding;
+        padded
+            .checked_sub(self.kernel)
+            .map_or(0, |room| room / self.stride + 1)
+    }
+
+    pub(super) fn scale(&self) -> usize {
+        if self.upsample { 2 } else { 1 }
+    }
+
+    /// Elements of one row of the bordered input.
+    pub(super) fn slab_row(&self) -> usize {
+        (self.width * self.scale() + 2 * self.padding) * self.in_channels
+    }
+
+    /// Rows of the bordered input under `out_rows` rows of the output.
+    pub(super) fn slab_rows(&self, out_rows: usize) -> usize {
+        (out_rows - 1) * self.stride + self.kernel
+    }
+
+    /// Whether the input is the left side of a matrix product as it is.
+    pub(super) fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == 0 && !self.upsample
+    }
+}
