@@ -182,7 +182,7 @@ async fn end_by(deadline: Instant, task: &mut JoinHandle<()>, hand_back: &Cancel
     let ended = match timeout_at(deadline, &mut *task).await {
         Ok(ended) => ended,
         Err(_) => {
-            tracing::info!("shutdown grace period elapsed, requeueing running work");
+            tracing::info!("shutdown grace period elapsed, requeuing running work");
             hand_back.cancel();
             task.await
         }
