@@ -50,7 +50,7 @@ pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     /// Computes a tile.
     ///
     /// # Safety
-    /// As [`Tile`] says.
+    /// As `Tile` says.
     unsafe fn multiply(session: &Self::Session, tile: &Tile<'_, Self>);
     /// The memory of a result as that of its sums, where both have the same dtype.
     fn as_sums(results: *mut Self) -> Option<*mut f32>;

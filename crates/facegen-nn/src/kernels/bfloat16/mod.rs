@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | AMX | Intel since Sapphire Rapids | of every 32 terms the even and the odd ones each in a chain, both added, then added to the sum |
 //! | AVX512-BF16 | AMD since Zen 4 | one chain, of every pair the odd term first |
-//! | widened | elsewhere | the chains of f32, see [`microkernel`](super::microkernel) |
+//! | widened | elsewhere | the chains of f32, see `microkernel` |
 //!
 //! The order of a kernel is the same for every element of every shape, so its bytes depend on the
 //! inputs of the element only. Bytes of two kernels differ.

@@ -4,7 +4,7 @@
 //! - [`links`]: relative links, anchors and the summary
 //! - [`blocks`]: fenced blocks, and what has to be true of them
 //! - [`config_page`]: the reference of the config, written from the defaults
-//! - [`reference`]: tables that list what the code has
+//! - [`reference`](mod@reference): tables that list what the code has
 //! - [`decisions`]: the form of a decision
 
 mod blocks;
