@@ -21,10 +21,9 @@ mod widened;
 
 use half::bf16;
 
-use super::{
-    isa::{Isa, Level},
-    microkernel::Tile,
-};
+#[cfg(target_arch = "x86_64")]
+use super::isa::Level;
+use super::{isa::Isa, microkernel::Tile};
 
 /// Rows of the highest tile of any kernel.
 pub(super) const MAX_TILE_ROWS: usize = 48;
