@@ -180,8 +180,8 @@ fn no_line_of_the_log_holds_a_secret() {
         "delivery failed, no attempts left",
         "failed to requeue job, will be retried",
         "job requeued",
-        "the worker of a job died",
-        "a job is given up",
+        "job requeued, its worker died",
+        "job failed, its workers died",
     ] {
         assert!(text.contains(expected), "not logged: {expected}\n{text}");
     }

@@ -123,7 +123,7 @@ fn every_file_becomes_what_is_listed_within_256_megabytes() {
 #[cfg(target_os = "linux")]
 fn peak_of(case: &serde_json::Value) -> u64 {
     let mut child = Command::new("/proc/self/exe");
-    let name = "input_image::tests::table::a_file_becomes_what_is_listed";
+    let name = "decode::tests::table::a_file_becomes_what_is_listed";
     child.args(["--ignored", "--nocapture", "--exact", name]);
     child.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = child.stderr(Stdio::piped()).spawn().unwrap();

@@ -120,7 +120,7 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
         ("Enqueued", 1, 1),
         ("Claimed", 1, 2),
         ("Denoising", 1, 2),
-        ("PhotoSource", 1, 2),
+        ("Encoded", 1, 2),
         ("Stored", 1, 2),
         ("Finishing", 1, 2),
     ] {
