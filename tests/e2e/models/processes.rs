@@ -99,7 +99,7 @@ fn two_processes_fetch_once() -> Result<()> {
     let part = models.blob(REPO, &sha256(&bytes)).with_extension("part");
     wait_for_size(&part, held)?;
     let mut second = pull()?.spawn()?;
-    wait_for_line(&mut second, "another process fetches models")?;
+    wait_for_line(&mut second, "another process that fetches models")?;
     hub.state().released = true;
     for mut child in [first, second] {
         // What it has to say is not to fill the pipe.

@@ -149,7 +149,7 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
     let updated = json!({"status": "success", "message": "server updating"});
     assert_eq!(tell(&server, "update_server")?, (200, updated.clone()));
     assert_eq!(server.client.fetch(77)?.0, 200);
-    let line = server.wait_for("need a new process")?;
+    let line = server.wait_for("need a restart")?;
     assert!(line.contains("log.format"), "{line}");
 
     for (text, culprit) in [
@@ -177,7 +177,7 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
     fs::write(&file, "[models]\naccept = [\"something\"]")?;
     assert_eq!(tell(&server, "update")?, (200, updated));
     server.wait_for("models reloaded")?;
-    let line = server.wait_for("licences that no preset has")?;
+    let line = server.wait_for("unknown licences")?;
     assert!(line.contains("something"), "{line}");
     assert_eq!(server.client.fetch(77)?.0, 404);
     assert_eq!(server.client.make(&request())?.1["status"], "success");

@@ -184,7 +184,7 @@ fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Resu
     let first = site.start()?;
     let (_, answer) = first.client.make(&request())?;
     let id = answer["id"].as_u64().context("no id")?;
-    first.wait_for("the engine hangs, this process must be started again")?;
+    first.wait_for("engine timed out, this process must be restarted")?;
     assert_eq!(first.end()?.code(), Some(6));
 
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "");
