@@ -50,7 +50,7 @@ async fn every_fault_is_made_up_for_and_every_picture_comes_to_the_bucket() {
         is_read_at(&server, &answer, HERE).await;
     }
     let log = log();
-    assert!(log.contains("the bucket fails"));
+    assert!(log.contains("bucket failed"));
     for secret in server.prefixes().iter().map(String::as_str).chain([SECRET]) {
         assert!(!log.contains(secret), "the log holds {secret}");
     }
