@@ -1,5 +1,5 @@
 //! The rate of every kernel on the shapes of Stable Diffusion 1.5's UNet and
-//! VAE, in f32 and in bf16, beside the peak of the machine: `cargo bench
+//! VAE, in f32 and in bf16, with the peak of the machine: `cargo bench
 //! --bench rates`. Words behind `--` choose the lines that contain
 //! one of them; `RAYON_NUM_THREADS` chooses the threads; `--cpu-time` counts
 //! only the time that the thread runs, which is right for one thread on a busy

@@ -79,7 +79,7 @@ impl Drop for ConfiguredTiles {
     }
 }
 
-/// Reads the left side where it lies, except what is left of a segment behind its whole steps.
+/// Reads the left side where it lies, except the tail of a segment after its whole steps.
 ///
 /// # Safety
 /// As [`Tile`] says, with all rows `stride` apart in each half.

@@ -42,7 +42,7 @@ pub(super) struct Segment {
 /// - `panel` is readable for `lanes` × 16 elements for every element of the segments, for bf16 with
 ///   each segment padded to a multiple of 32
 /// - `out` is writable for `row_count` rows of `lanes` × 16 floats, for bf16 for all rows of a tile,
-///   `out_stride` apart; nobody else reads or writes them meanwhile, and they are initialised where
+///   `out_stride` apart; nothing else reads or writes them meanwhile, and they are initialised where
 ///   `accumulate` is set
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<'a, E> {

@@ -13,7 +13,7 @@ use super::{
     registers::{REGISTER_ROWS, RUNS},
 };
 
-/// What the processor is told about its tile registers; the layout is the processor's.
+/// The configuration of the tile registers; the layout is the processor's.
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
