@@ -4,46 +4,21 @@
 //! Both sides run in one process, one after the other in each round; printed
 //! are medians and their ratio.
 
+mod noise;
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 use facegen_nn::layers::{Attention, Conv2d, Conv2dConfig, GroupNorm, Linear};
-use facegen_nn::weights::TensorSource;
-use facegen_nn::{Compute, FeatureMap, Layout, NoiseSource, Weights, WeightsError};
+use facegen_nn::{Compute, FeatureMap, Layout, Weights};
+use noise::{Noise, noise};
 
 /// Rounds of each comparison.
 const ROUNDS: usize = 7;
-
-/// Noise for every tensor that is asked for.
-#[derive(Debug)]
-struct Noise;
-
-impl TensorSource for Noise {
-    fn load(&self, _name: &str, shape: &[usize]) -> std::result::Result<Tensor, WeightsError> {
-        Ok(noise(shape)?)
-    }
-
-    fn contains(&self, _name: &str) -> bool {
-        true
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn origin(&self) -> String {
-        "noise".to_owned()
-    }
-}
-
-fn noise(shape: &[usize]) -> candle_core::Result<Tensor> {
-    let values = NoiseSource::new(1).normal(shape.iter().product());
-    Tensor::from_vec(values, shape, &Device::Cpu)
-}
 
 fn main() -> Result<()> {
     let ours = Compute::new(Device::Cpu, DType::F32);

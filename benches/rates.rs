@@ -9,6 +9,8 @@
 //! cache, so that a machine that is slowed down by others slows both. Printed
 //! are medians and their ratio. The peak is that of one thread.
 
+mod noise;
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
@@ -18,41 +20,14 @@ use candle_core::{DType, Device, Tensor};
 use facegen_nn::kernels::peak::Peak;
 use facegen_nn::kernels::{Element, HalfKernel, isa::Isa};
 use facegen_nn::layers::{Attention, Conv2d, Conv2dConfig, GroupNorm, LayerNorm, Linear, geglu};
-use facegen_nn::weights::TensorSource;
-use facegen_nn::{Compute, FeatureMap, NoiseSource, Result, Weights, WeightsError};
+use facegen_nn::{Compute, FeatureMap, Result, Weights};
 use half::bf16;
+use noise::{Noise, noise};
 
 /// Rounds of each line.
 const ROUNDS: usize = 9;
 /// Seconds that a round of a line should take at least.
 const ROUND: f64 = 0.05;
-
-/// Noise for every tensor that is asked for.
-#[derive(Debug)]
-struct Noise;
-
-impl TensorSource for Noise {
-    fn load(&self, _name: &str, shape: &[usize]) -> std::result::Result<Tensor, WeightsError> {
-        Ok(noise(shape)?)
-    }
-
-    fn contains(&self, _name: &str) -> bool {
-        true
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn origin(&self) -> String {
-        "noise".to_owned()
-    }
-}
-
-fn noise(shape: &[usize]) -> candle_core::Result<Tensor> {
-    let values = NoiseSource::new(1).normal(shape.iter().product());
-    Tensor::from_vec(values, shape, &Device::Cpu)
-}
 
 fn main() -> Result<()> {
     let (flags, words): (Vec<String>, Vec<String>) = std::env::args()
