@@ -1,6 +1,6 @@
-"""Loading by diffusers and transformers beside ours: `python3 benches/loading.py OURS FOLDER`.
+"""Loading by diffusers and transformers beside ours: `python3 benches/loading.py OURS DIRECTORY`.
 
-OURS is the program that `cargo bench --bench loading --no-run` names, FOLDER what tests/golden/python/full_size.py
+OURS is the program that `cargo bench --bench loading --no-run` names, DIRECTORY what tests/golden/python/full_size.py
 wrote. Each model is loaded three times by either, in turns, each time in a process of its own; medians are printed.
 The reference only maps f32 weights, so each of them is read once there before the clock stops.
 """
@@ -29,7 +29,7 @@ def watch():
         time.sleep(0.002)
 threading.Thread(target=watch, daemon=True).start()
 started = time.perf_counter()
-model = Model.from_pretrained({folder!r}, torch_dtype=torch.float32)
+model = Model.from_pretrained({directory!r}, torch_dtype=torch.float32)
 read = sum(float(parameter.detach().sum()) for parameter in model.parameters())
 seconds = time.perf_counter() - started
 done = True
@@ -44,13 +44,13 @@ def run(command):
     return float(re.search(r"([\d.]+) s", output)[1]), int(re.search(r"(\d+) MiB at most", output)[1])
 
 
-def main(program, folder):
+def main(program, directory):
     for model, (part, imports) in MODELS.items():
-        path = f"{folder}/{part}"
+        path = f"{directory}/{part}"
         ours, peer = [], []
         for _ in range(ROUNDS):
             ours.append(run([program, model, f"{path}/config.json", path]))
-            peer.append(run([sys.executable, "-W", "ignore", "-c", PEER.format(imports=imports, folder=path)]))
+            peer.append(run([sys.executable, "-W", "ignore", "-c", PEER.format(imports=imports, directory=path)]))
         for name, runs in (("facegen", ours), ("reference", peer)):
             seconds, most = (statistics.median(column) for column in zip(*runs, strict=True))
             print(f"{model:14} {name:10} {seconds:6.2f} s  {most:6.0f} MiB at most", flush=True)

@@ -2,7 +2,7 @@
 //! `cargo bench --bench loading -- MODEL CONFIG CHECKPOINT`.
 //!
 //! `MODEL` is `unet`, `vae`, `text_encoder` or `image_encoder`, `CONFIG` its
-//! `config.json`, and `CHECKPOINT` any file or folder that a preset can name.
+//! `config.json`, and `CHECKPOINT` any file or directory that a preset can name.
 //! The model is loaded for the CPU, and the anonymous memory of this process is
 //! read all the while: what is mapped from a file can be dropped by the system
 //! and does not count. It fails where the most that was in use at a time is

@@ -1,16 +1,16 @@
 //! What the server costs around a generation: `cargo bench --bench server`.
 //!
-//! The whole server runs in this process, with its real store, photographs and
+//! The whole server runs in this process, with its real store, photos and
 //! PNG files, and is asked over a socket. Only the engine is replaced: it gives
-//! the same picture of 512×512 pixels for every request, at once. So the time of
+//! the same image of 512×512 pixels for every request, at once. So the time of
 //! a request is everything but the engine.
 //!
-//! - one client after the other, with a photograph as JPEG and with one as PNG,
+//! - one client after the other, with a photo as JPEG and with one as PNG,
 //!   which is several times as long: the overhead
 //! - many clients at once, against a short queue: how they are answered, and
 //!   what that does to the memory
 //! - 200 clients that go on asking, against a long queue and without waiting for
-//!   pictures: how long a job takes to be accepted, how many are each second
+//!   images: how long a job takes to be accepted, how many are each second
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,25 +28,25 @@ use facegen_api::{
 };
 use facegen_core::Provenance;
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::{PictureSize, RequestLimits, Style};
+use facegen_core::request::{ImageSize, RequestLimits, Style};
 use facegen_core::{
-    Backend, BackendError, Capacity, Current, GeneratedPicture, GenerationInput, GenerationOutput,
+    Backend, BackendError, Capacity, Current, GeneratedImage, GenerationInput, GenerationOutput,
     GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
 };
 use facegen_core::{KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
 use facegen_image::ImageLimits;
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
-use facegen_outbound::{Faces, FolderStore, Guard, GuardedBuckets, HttpWebhooks, Networks};
+use facegen_outbound::{DirectoryStore, Faces, Guard, GuardedBuckets, HttpWebhooks, Networks};
 use facegen_store::SqliteStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 const PATH: &str = "/api/v1/enterprise/face_gen/make_gen";
-const PHOTOGRAPHS: [&str; 2] = ["impostor_1.jpg", "astronaut.png"];
-/// The picture that the engine gives, 512×512.
-const PICTURE: &str = "astronaut.png";
+const PHOTOS: [&str; 2] = ["impostor_1.jpg", "astronaut.png"];
+/// The image that the engine gives, 512×512.
+const IMAGE: &str = "astronaut.png";
 
 /// Requests of the first measurement. A tenth as many go before them, unmeasured.
 const REQUESTS: usize = 200;
@@ -61,13 +61,13 @@ const SUBMISSIONS: usize = 10;
 
 /// An engine that needs no time.
 #[derive(Debug)]
-struct ReadyPicture {
-    picture: RgbImage,
+struct ReadyImage {
+    image: RgbImage,
     admitted: u64,
     inputs: BTreeMap<Slot, GenerationInput>,
 }
 
-impl Backend for ReadyPicture {
+impl Backend for ReadyImage {
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
         let slot = Slot::new(self.admitted);
         self.admitted += 1;
@@ -80,8 +80,8 @@ impl Backend for ReadyPicture {
             return Vec::new();
         };
         let output = GenerationOutput {
-            pictures: vec![GeneratedPicture {
-                pixels: self.picture.clone(),
+            images: vec![GeneratedImage {
+                pixels: self.image.clone(),
                 seed: input.spec.seed(),
                 safety: None,
             }],
@@ -99,55 +99,55 @@ impl Backend for ReadyPicture {
         self.inputs.len()
     }
 
-    fn capacity(&self, _size: PictureSize) -> Capacity {
-        Capacity::of_pictures(1)
+    fn capacity(&self, _size: ImageSize) -> Capacity {
+        Capacity::of_images(1)
     }
 }
 
 fn main() -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let server = start(folder.path().join("short"), QUEUE_LIMIT, PATIENCE);
+    let server = start(directory.path().join("short"), QUEUE_LIMIT, TIMEOUT);
     let (url, key) = runtime.block_on(server)?;
-    for photograph in PHOTOGRAPHS {
-        let body = body(&key, photograph)?;
+    for photo in PHOTOS {
+        let body = body(&key, photo)?;
         let words = format!(
-            "overhead at 512×512, {photograph}, body of {} kB",
+            "overhead at 512×512, {photo}, body of {} kB",
             body.len() / 1000
         );
         overhead(&url, &body, &words)?;
     }
     stages(&metrics)?;
-    let body = body(&key, PHOTOGRAPHS[0])?;
+    let body = body(&key, PHOTOS[0])?;
     CLIENTS
         .iter()
         .try_for_each(|clients| crowd(&url, &body, *clients))?;
     let queue_limit = u32::try_from(SUBMITTERS * SUBMISSIONS)?;
-    let server = start(folder.path().join("long"), queue_limit, Duration::ZERO);
+    let server = start(directory.path().join("long"), queue_limit, Duration::ZERO);
     let (url, key) = runtime.block_on(server)?;
-    submissions(&url, &self::body(&key, PHOTOGRAPHS[0])?)
+    submissions(&url, &self::body(&key, PHOTOS[0])?)
 }
 
-/// How long the server waits for pictures in the first two measurements.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the server waits for images in the first two measurements.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The body of a request. It is written once: what clients do to write it is
 /// their own time.
-fn body(key: &str, photograph: &str) -> Result<String> {
+fn body(key: &str, photo: &str) -> Result<String> {
     let body = json!({
         "key": key,
         "prompt": "pretty woman",
-        "face_image": STANDARD.encode(fs::read(path(photograph))?),
+        "face_image": STANDARD.encode(fs::read(path(photo))?),
         "width": "512",
         "height": "512",
     });
     Ok(body.to_string())
 }
 
-fn path(photograph: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/photographs");
-    folder.join(photograph)
+fn path(photo: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/photographs");
+    directory.join(photo)
 }
 
 /// One request after the other.
@@ -208,7 +208,7 @@ fn crowd(url: &str, body: &str, clients: usize) -> Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     writeln!(
         std::io::stdout(),
-        "{clients} clients at once, at most {QUEUE_LIMIT} waiting: {:.0} answers a second, \
+        "{clients} clients at idempotency, at most {QUEUE_LIMIT} waiting: {:.0} answers a second, \
          resident memory (with the clients) {before} MB before, {} MB after",
         f64::from(u32::try_from(clients)?) / seconds,
         resident()?
@@ -302,7 +302,7 @@ fn jobs_config(queue_limit: u32) -> JobsConfig {
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
         step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_secs(86_400),
+        keep_images: Duration::from_secs(86_400),
         keep_rows: Duration::from_secs(86_400),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
@@ -312,8 +312,12 @@ fn jobs_config(queue_limit: u32) -> JobsConfig {
 
 /// The server as the program wires it, but for the engine: the address of its
 /// endpoint, and a key.
-async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result<(String, String)> {
-    fs::create_dir_all(&folder)?;
+async fn start(
+    directory: PathBuf,
+    queue_limit: u32,
+    sync_wait: Duration,
+) -> Result<(String, String)> {
+    fs::create_dir_all(&directory)?;
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
@@ -321,8 +325,8 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
         notice: None,
         dtype: "f32",
     };
-    let ports = ports(&folder, capabilities.clone())?;
-    let stores = SqliteStore::open_exclusive(&folder.join("facegen.db"))
+    let ports = ports(&directory, capabilities.clone())?;
+    let stores = SqliteStore::open_exclusive(&directory.join("facegen.db"))
         .await?
         .into_stores();
     let jobs = JobService::open(jobs_config(queue_limit), ports, stores).await?;
@@ -353,28 +357,28 @@ async fn start(folder: PathBuf, queue_limit: u32, sync_wait: Duration) -> Result
     Ok((url, key.expose().clone()))
 }
 
-fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
+fn ports(directory: &Path, offered: Capabilities) -> Result<Ports> {
     let clock = Arc::new(SystemClock);
     let guard = Guard::new(Networks::public_and(Vec::new()))?;
     let deadline = Duration::from_secs(10);
     Ok(Ports {
         faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
-        images: Arc::new(FolderStore::open(folder.join("pictures"))?),
+        images: Arc::new(DirectoryStore::open(directory.join("pictures"))?),
         bucket: None,
         key_buckets: KeyBuckets {
             opener: Arc::new(GuardedBuckets::new(guard.clone())),
             patience: deadline,
         },
         webhooks: Arc::new(HttpWebhooks::new(guard, clock.clone(), deadline)),
-        encoder: Arc::new(|picture, provenance| {
-            facegen_image::encode_generated(&picture.pixels, provenance)
+        encoder: Arc::new(|image, provenance| {
+            facegen_image::encode_generated(&image.pixels, provenance)
                 .map_err(|error| error.to_string())
         }),
         provenance: Provenance {
             generator: "a bench".into(),
         },
-        upload_encoder: Arc::new(|picture| {
-            facegen_image::encode_png(picture).map_err(|error| error.to_string())
+        upload_encoder: Arc::new(|image| {
+            facegen_image::encode_png(image).map_err(|error| error.to_string())
         }),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
@@ -384,10 +388,10 @@ fn ports(folder: &Path, offered: Capabilities) -> Result<Ports> {
 }
 
 fn engine() -> Result<EngineHandle> {
-    let picture = facegen_image::read_image(&fs::read(path(PICTURE))?, &ImageLimits::default())?;
+    let image = facegen_image::read_image(&fs::read(path(IMAGE))?, &ImageLimits::default())?;
     let engine = EngineHandle::spawn("engine", move || {
-        Ok(Box::new(ReadyPicture {
-            picture: picture.picture.clone(),
+        Ok(Box::new(ReadyImage {
+            image: image.image.clone(),
             admitted: 0,
             inputs: BTreeMap::new(),
         }) as _)

@@ -6,7 +6,7 @@ RUN steps are carried out with chroot, in their order, from the files that git
 tracks and .dockerignore lets through. At the end the program of the last stage
 is started as its CMD says and has to pass its HEALTHCHECK.
 
-    docker/build_steps.py docker/Dockerfile FOLDER [--build-arg NAME=VALUE]
+    docker/build_steps.py docker/Dockerfile DIRECTORY [--build-arg NAME=VALUE]
 
 Needs root, debootstrap, and a Rust toolchain: the `rust` base image is Debian
 with a toolchain, and this machine's own is put in its place.
@@ -33,15 +33,15 @@ NETWORK = ["/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/usr/local/share
 
 def main():
     arguments = parse_arguments()
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    base = debian(folder)
+    directory = arguments.directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    base = debian(directory)
     stages = {}
     stage = None
     for instruction, value in instructions(arguments.dockerfile):
         if instruction == "FROM":
             image, _, name = value.partition(" AS ")
-            stage = Stage(folder / f"stage-{len(stages)}", base, image)
+            stage = Stage(directory / f"stage-{len(stages)}", base, image)
             stages[name or str(len(stages))] = stage
         else:
             stage.step(instruction, value, stages, dict(arguments.build_arg))
@@ -52,7 +52,7 @@ def main():
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dockerfile", type=Path)
-    parser.add_argument("folder", type=Path, help="for the roots; several gigabytes")
+    parser.add_argument("directory", type=Path, help="for the roots; several gigabytes")
     parser.add_argument("--build-arg", action="append", default=[], type=lambda text: text.split("=", 1))
     return parser.parse_args()
 
@@ -65,11 +65,11 @@ def instructions(path):
         yield line.split(maxsplit=1)
 
 
-def debian(folder):
+def debian(directory):
     """A minimal Debian, made once."""
-    root = folder / "debian"
+    root = directory / "debian"
     if not root.exists():
-        fresh = folder / "debian.partial"
+        fresh = directory / "debian.partial"
         shutil.rmtree(fresh, ignore_errors=True)
         run(["debootstrap", "--variant=minbase", SUITE, str(fresh)])
         fresh.rename(root)
@@ -82,7 +82,7 @@ class Stage:
     def __init__(self, root, base, image):
         self.root = root
         self.environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-        self.folder = "/"
+        self.directory = "/"
         self.user = "0:0"
         self.commands = {}
         print(f"=== stage on {image}", flush=True)
@@ -116,7 +116,7 @@ class Stage:
                 name, _, text = pair.partition("=")
                 self.environment[name] = text
         elif instruction == "WORKDIR":
-            self.folder = value
+            self.directory = value
             (self.root / value.lstrip("/")).mkdir(parents=True, exist_ok=True)
         elif instruction == "USER":
             self.user = value
@@ -133,7 +133,7 @@ class Stage:
 
     def copy(self, words, stages):
         *options, source, target = words
-        place = self.root / os.path.join(self.folder, target).lstrip("/")
+        place = self.root / os.path.join(self.directory, target).lstrip("/")
         if options:
             origin = stages[options[0].removeprefix("--from=")].root
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ class Stage:
         run(self.inside(["/bin/sh", "-c", command]), env=self.environment)
 
     def inside(self, command):
-        script = f'cd {shlex.quote(self.folder)} && exec "$@"'
+        script = f'cd {shlex.quote(self.directory)} && exec "$@"'
         return ["chroot", f"--userspec={self.user}", str(self.root), "/bin/sh", "-c", script, "sh", *command]
 
     def check_health(self):

@@ -1,4 +1,4 @@
-//! `base64_to_url`: pictures that are sent to get a link.
+//! `base64_to_url`: images that are sent to get a link.
 
 use std::time::Duration;
 
@@ -43,10 +43,10 @@ async fn either_name_is_understood_on_both_routes() {
                 let path = path(&body);
                 let prefix = path.strip_prefix("/temp/").unwrap();
                 assert_eq!(prefix.len(), "-0.png".len() + 36, "{path}");
-                let picture = server.get(&path).await;
-                assert_eq!(picture.status, 200);
-                assert_eq!(picture.header("content-type"), "image/png");
-                assert_eq!(picture.bytes.as_ref(), b"32x32");
+                let image = server.get(&path).await;
+                assert_eq!(image.status, 200);
+                assert_eq!(image.header("content-type"), "image/png");
+                assert_eq!(image.bytes.as_ref(), b"32x32");
             }
         }
     }
@@ -62,7 +62,7 @@ async fn either_name_is_understood_on_both_routes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_pictures_the_one_of_the_documented_name_counts() {
+async fn of_two_images_the_one_of_the_documented_name_counts() {
     let server = TestServer::start().await;
     for (route, own, other) in [
         (UPLOADS[0], NAMES[0], NAMES[1]),
@@ -76,7 +76,7 @@ async fn of_two_pictures_the_one_of_the_documented_name_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_picture_is_refused_by_the_field_that_it_came_in() {
+async fn what_is_no_image_is_refused_by_the_field_that_it_came_in() {
     let builder = Builder::new().with_config(|config| config.max_face_bytes = 30);
     let server = builder.start().await;
     let long = "A".repeat(44);
@@ -158,7 +158,7 @@ async fn the_link_leads_to_that_one_file_until_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pictures_of_a_revoked_key_stay_as_those_of_its_jobs() {
+async fn the_images_of_a_revoked_key_stay_as_those_of_its_jobs() {
     let server = TestServer::start().await;
     let path = path(&send(&server, FACE_BASE64).await.ok());
     assert!(server.jobs.keys().revoke(server.key_id).await.unwrap());
@@ -167,7 +167,7 @@ async fn the_pictures_of_a_revoked_key_stay_as_those_of_its_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_has_as_many_pictures_as_it_may() {
+async fn a_key_has_as_many_images_as_it_may() {
     let mut builder = Builder::new();
     // Short files count as 0.1 MB.
     builder.key_limits.upload_bytes = 1_000_000;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::answer::Answer;
-use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, PATIENCE, TestServer, request};
+use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, TIMEOUT, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_object_is_an_invalid_request() {
@@ -141,7 +141,7 @@ async fn strangers(server: &TestServer) -> Vec<JoinHandle<Response<Body>>> {
         let request = request(Method::POST, MAKE_GEN, body);
         let sending = async move { router.oneshot(request).await.unwrap() };
         senders.push(tokio::spawn(sending));
-        timeout(PATIENCE, was_taken).await.unwrap().unwrap();
+        timeout(TIMEOUT, was_taken).await.unwrap().unwrap();
     }
     senders
 }
@@ -184,7 +184,7 @@ async fn half_sent_bodies_give_way_to_those_that_come() {
     server.post_bytes(MAKE_GEN, late.into()).await.ok();
     let mut statuses = Vec::new();
     for sender in strangers {
-        let answer = Answer::read(timeout(PATIENCE, sender).await.unwrap().unwrap()).await;
+        let answer = Answer::read(timeout(TIMEOUT, sender).await.unwrap().unwrap()).await;
         assert_eq!(answer.header("connection"), "close");
         statuses.push(answer.status.as_u16());
     }
@@ -201,7 +201,7 @@ async fn one_key_does_not_take_the_room_of_another() {
         let key = server.other_key.parse().unwrap();
         request.headers_mut().insert("key", key);
         senders.push(tokio::spawn(server.router.clone().oneshot(request)));
-        timeout(PATIENCE, was_taken).await.unwrap().unwrap();
+        timeout(TIMEOUT, was_taken).await.unwrap().unwrap();
     }
     let strangers = strangers(&server).await;
     let fields = server.request().to_string();

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, TestServer};
+use crate::server::{TIMEOUT, TestServer};
 
 async fn list(server: &TestServer, key: &str) -> Value {
     let answer = server.call(Method::GET, "/v1/deliveries", key).await;
@@ -21,7 +21,7 @@ async fn delivered(server: &TestServer) -> Value {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.unwrap()
+    tokio::time::timeout(TIMEOUT, looking).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

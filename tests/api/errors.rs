@@ -151,7 +151,7 @@ async fn every_error_is_told_as_it_was() {
         });
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
-    // All of them but those of a store of pictures, which are told like others.
+    // All of them but those of a store of images, which are told like others.
     assert_eq!(told.len(), 35);
     assert_json_snapshot!(told);
 }

@@ -8,7 +8,7 @@ use crate::server::{Builder, TestServer, request};
 
 const ENTERPRISE: &str = "/api/v1/enterprise";
 
-/// Requests for pictures, and where a job is asked for afterwards.
+/// Requests for images, and where a job is asked for afterwards.
 const GENERATIONS: [(&str, &str); 4] = [
     (
         "/api/v1/enterprise/face_gen/make_gen",
@@ -36,7 +36,7 @@ const FETCHES: [&str; 4] = [
     "/api/v6/images/fetch",
 ];
 
-/// Where a picture is sent to get a link.
+/// Where an image is sent to get a link.
 pub(crate) const UPLOADS: [&str; 2] = [
     "/api/v6/base64_to_url",
     "/api/v6/image_editing/base64_to_url",

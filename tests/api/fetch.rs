@@ -144,7 +144,7 @@ async fn a_cancelled_job_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_go_after_a_day() {
+async fn images_go_after_a_day() {
     let server = TestServer::start().await;
     let made = made(&server).await;
     let link = made["output"][0].as_str().unwrap();

@@ -11,9 +11,9 @@ use server::Server;
 
 #[test]
 fn the_seeds_of_the_fuzzer_reach_a_job_and_refusals() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/request_body");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds/request_body");
     let server = Server::start();
-    let seeds = fs::read_dir(folder).unwrap();
+    let seeds = fs::read_dir(directory).unwrap();
     let statuses: BTreeSet<u16> = seeds
         .map(|seed| server.ask(&fs::read(seed.unwrap().path()).unwrap()))
         .collect();

@@ -88,9 +88,9 @@ async fn a_full_queue_still_knows_what_it_has_taken_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_that_have_gone_are_not_promised_again() {
+async fn images_that_have_gone_are_not_promised_again() {
     let mut builder = Builder::new();
-    builder.keep_pictures = Duration::from_hours(1);
+    builder.keep_images = Duration::from_hours(1);
     let server = builder.start().await;
     let first = send(&server, "name", &json!({})).await.ok();
     server.clock.advance(Duration::from_hours(1));

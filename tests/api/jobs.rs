@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::server::{Builder, FACE_BASE64, PATIENCE, TestServer, with_key};
+use crate::server::{Builder, FACE_BASE64, TIMEOUT, TestServer, with_key};
 
 async fn show(server: &TestServer, id: &Value) -> Value {
     let path = format!("/v1/jobs/{id}");
@@ -180,7 +180,7 @@ async fn a_stream_begins_with_the_state_and_closes_after_the_end() {
         "{first}"
     );
     server.control.let_pass(1);
-    let second = tokio::time::timeout(PATIENCE, stream.body_mut().frame())
+    let second = tokio::time::timeout(TIMEOUT, stream.body_mut().frame())
         .await
         .unwrap();
     let second = second.unwrap().unwrap().into_data().unwrap();
@@ -194,7 +194,7 @@ async fn a_stream_begins_with_the_state_and_closes_after_the_end() {
 
 /// The events that are left of a stream.
 async fn rest_of(stream: Response<Body>) -> Vec<String> {
-    let rest = tokio::time::timeout(PATIENCE, stream.into_body().collect());
+    let rest = tokio::time::timeout(TIMEOUT, stream.into_body().collect());
     let rest = rest.await.unwrap().unwrap().to_bytes();
     let rest = String::from_utf8(rest.to_vec()).unwrap();
     rest.split_terminator("\n\n").map(str::to_owned).collect()

@@ -46,7 +46,7 @@ async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_that_are_sent_count_among_those_that_are_asked_for() {
+async fn images_that_are_sent_count_among_those_that_are_asked_for() {
     let server = limited(3, 0).await;
     let sent = json!({"key": server.key, "init_image": FACE_BASE64});
     for route in UPLOADS {
@@ -77,7 +77,7 @@ async fn a_key_takes_its_share_of_the_queue_and_no_more() {
     let (taken, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status == 200);
     // Up to five may have been claimed while the others came: one for the engine,
-    // four for their photographs to be fetched.
+    // four for their photos to be fetched.
     assert!((3..=8).contains(&taken.len()), "{}", taken.len());
     for answer in refused {
         let message = "Rate limit exceeded. Maximum 3 queued requests allowed.";

@@ -1,5 +1,5 @@
 //! What the log holds and what it does not. That it holds no key, no prompt,
-//! no photograph and no link is checked at the end of every test of this
+//! no photo and no link is checked at the end of every test of this
 //! program, see [`crate::server::TestServer`]; here it is checked that there
 //! was something to check.
 

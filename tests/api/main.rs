@@ -8,7 +8,7 @@
 //! | [`make_gen_errors`] | the same with what cannot be used |
 //! | [`fetch`] | `/api/v1/enterprise/face_gen/fetch` |
 //! | [`families`] | the same calls under other paths |
-//! | [`base64_to_url`] | pictures that are sent to get a link |
+//! | [`base64_to_url`] | images that are sent to get a link |
 //! | [`control`] | `clear_queue`, `restart_server` and the like |
 //! | [`temp`] | `/temp` |
 //! | [`jobs`] | `/v1/jobs` |
@@ -75,7 +75,7 @@ mod openapi;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
-mod own_pictures;
+mod own_images;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]

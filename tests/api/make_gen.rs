@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Builder, FACE_BASE64, FACE_URL, MAKE_GEN, PROMPT, TestServer};
 
-/// The example of the documentation, with the photograph of the tests.
+/// The example of the documentation, with the photo of the tests.
 fn documented_request(server: &TestServer) -> Value {
     json!({
         "key": server.key,
@@ -76,7 +76,7 @@ async fn random_seeds_differ_and_given_ones_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_samples_are_two_pictures_with_two_links() {
+async fn two_samples_are_two_images_with_two_links() {
     let server = TestServer::start().await;
     let body = server.make_gen(&json!({"samples": 2})).await.ok();
     assert_eq!(body["meta"]["samples"], 2);
@@ -92,7 +92,7 @@ async fn two_samples_are_two_pictures_with_two_links() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inline_photograph_is_echoed_by_name_only() {
+async fn an_inline_photo_is_echoed_by_name_only() {
     let server = TestServer::start().await;
     for face in [
         FACE_BASE64.to_owned(),
@@ -203,7 +203,7 @@ async fn what_takes_long_is_answered_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_webhook_the_answer_comes_at_once_and_the_pictures_there() {
+async fn with_a_webhook_the_answer_comes_at_once_and_the_images_there() {
     let server = TestServer::start().await;
     let url = "https://receiver.example/done?secret=1";
     for (sent, echoed) in [(json!(7), json!(7)), (json!("seven"), json!("seven"))] {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Builder, MAKE_GEN, TestServer};
 
-/// Whether the server still makes pictures.
+/// Whether the server still makes images.
 async fn assert_goes_on(server: &TestServer) {
     assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
 }
@@ -185,7 +185,7 @@ async fn all_errors_are_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_that_is_too_large_is_refused_in_both_orientations() {
+async fn a_image_that_is_too_large_is_refused_in_both_orientations() {
     let server = TestServer::start().await;
     for (width, height, status) in [(512, 768, 200), (768, 512, 200), (768, 768, 400)] {
         let answer = server
@@ -196,7 +196,7 @@ async fn a_picture_that_is_too_large_is_refused_in_both_orientations() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_inline_file_that_is_no_photograph_makes_no_job() {
+async fn an_inline_file_that_is_no_photo_makes_no_job() {
     let server = TestServer::start().await;
     let text = STANDARD.encode("broken: just a text");
     let answer = server.make_gen(&json!({ "face_image": text })).await;
@@ -210,7 +210,7 @@ async fn an_inline_file_that_is_no_photograph_makes_no_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_photograph_larger_than_allowed_is_refused() {
+async fn a_photo_larger_than_allowed_is_refused() {
     let builder = Builder::new().with_config(|config| config.max_face_bytes = 1_000);
     let server = builder.start().await;
     for (length, status) in [(1_000, 200), (1_001, 400)] {
@@ -229,7 +229,7 @@ fn assert_failed(body: &Value, message: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_photograph_without_a_face_is_a_failed_job_here_and_when_fetched() {
+async fn a_photo_without_a_face_is_a_failed_job_here_and_when_fetched() {
     let mut builder = Builder::new();
     builder.control = FakeControl::with_faults(|_| Some(Fault::Refused(BackendError::NoFace)));
     let server = builder.start().await;
@@ -239,9 +239,9 @@ async fn a_photograph_without_a_face_is_a_failed_job_here_and_when_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_photograph_that_cannot_be_fetched_is_a_failed_job() {
+async fn a_photo_that_cannot_be_fetched_is_a_failed_job() {
     let server = TestServer::start().await;
-    let url = "https://photographs.example/nothing.jpg";
+    let url = "https://photos.example/nothing.jpg";
     let body = server.make_gen(&json!({ "face_image": url })).await.ok();
     assert_failed(&body, "face_image cannot be fetched");
     assert_goes_on(&server).await;

@@ -14,7 +14,7 @@ async fn the_root_says_what_this_is() {
     let index = server.get("/").await.ok();
     assert_eq!(index["name"], "facegen");
     assert_eq!(index["styles"], json!(["realistic", "anime"]));
-    assert_eq!(index["notice"], "the pictures are drawn");
+    assert_eq!(index["notice"], "the images are drawn");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::http::Method;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph, RgbImage};
+use facegen_core::{FaceError, FaceReader, Photo, RgbImage};
 use futures_util::future::join_all;
 use serde_json::json;
 use tower::ServiceExt;
@@ -14,7 +14,7 @@ use tower::ServiceExt;
 use crate::answer::Answer;
 use crate::server::{Builder, FACE_BASE64, MAKE_GEN, TestServer, request};
 
-/// How many jobs are claimed ahead of the engine at most, for their photographs
+/// How many jobs are claimed ahead of the engine at most, for their photos
 /// to be fetched.
 const CLAIMED_AHEAD: usize = 4;
 
@@ -92,11 +92,11 @@ impl FaceReader for SlowReader {
         Err(FaceError::new("nothing is fetched here"))
     }
 
-    fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, _: &FaceImage) -> Result<Photo, FaceError> {
         self.started.wait();
         self.go_on.wait();
         RgbImage::new(32, 32, vec![0; 32 * 32 * 3])
-            .map(Photograph::from)
+            .map(Photo::from)
             .map_err(|error| FaceError::new(error.to_string()))
     }
 }
@@ -116,7 +116,7 @@ async fn a_job_that_is_taken_in_is_never_answered_with_an_error_of_time() {
     tokio::task::spawn_blocking(move || started.wait())
         .await
         .unwrap();
-    // While a photograph is being decoded, time passes by this alone.
+    // While a photo is being decoded, time passes by this alone.
     tokio::time::pause();
     tokio::time::advance(Duration::from_hours(1)).await;
     for _ in 0..100 {

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::families::UPLOADS;
 use crate::server::{Builder, FACE_BASE64, FACE_URL, FETCH, MAKE_GEN, TestServer};
 
-/// Where `cargo xtask test` installs it, beside the folder of temporary files.
+/// Where `cargo xtask test` installs it, beside the directory of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
 
 /// What makes most calls such that they get past the doors.
@@ -78,7 +78,7 @@ fn counted(server: &TestServer) -> (Answers, Router) {
 }
 
 fn schemathesis(description: &str, server: &TestServer) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let program = Path::new(PACKAGES).join("bin/schemathesis");
     assert!(
         program.is_file(),
@@ -97,9 +97,9 @@ fn schemathesis(description: &str, server: &TestServer) -> Output {
         .env("SCHEMATHESIS_HOOKS", HOOKS)
         .env("TEST_KEY", &server.admin_key)
         .env("TEST_FACE", FACE_URL)
-        .env("TEST_PICTURE", FACE_BASE64)
+        .env("TEST_IMAGE", FACE_BASE64)
         // What it remembers of earlier runs would change this one.
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .output()
         .unwrap()
 }

@@ -36,20 +36,20 @@ use tower::ServiceExt;
 use crate::answer::Answer;
 use crate::captured_log::{capture_log, log};
 
-/// Where the photograph of the tests is.
-pub(crate) const FACE_URL: &str = "https://photographs.example/face.jpg?signature=7b1f9c";
+/// Where the photo of the tests is.
+pub(crate) const FACE_URL: &str = "https://photos.example/face.jpg?signature=7b1f9c";
 
-/// The photograph as base64 of a text that no log shall hold.
+/// The photo as base64 of a text that no log shall hold.
 pub(crate) const FACE_BASE64: &str = "dGhlIGZhY2Ugb2YgYSBwcml2YXRlIHBlcnNvbg==";
 
-/// What the pictures shall show, which no log shall hold.
+/// What the images shall show, which no log shall hold.
 pub(crate) const PROMPT: &str = "a portrait of Zenobia Quartermain";
 
 pub(crate) const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
 pub(crate) const FETCH: &str = "/api/v1/enterprise/face_gen/fetch";
 
 /// How long a test waits for what must happen anyway.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Everything that any test of this program counts and measures.
 static METRICS: LazyLock<PrometheusHandle> =
@@ -64,7 +64,7 @@ pub(crate) struct Builder {
     pub(crate) control: FakeControl,
     pub(crate) queue_limit: u32,
     pub(crate) key_limits: KeyLimits,
-    pub(crate) keep_pictures: Duration,
+    pub(crate) keep_images: Duration,
     pub(crate) faces: Arc<dyn FaceReader>,
     pub(crate) urls: Arc<dyn UrlChecker>,
     pub(crate) buckets: FakeBuckets,
@@ -81,7 +81,7 @@ impl Builder {
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
                 limits: RequestLimits::default(),
-                notice: Some("the pictures are drawn".to_owned()),
+                notice: Some("the images are drawn".to_owned()),
                 dtype: "f32",
             },
             readiness: Arc::new(|| Readiness::Ready),
@@ -89,8 +89,8 @@ impl Builder {
             control: FakeControl::new(),
             queue_limit: 100,
             key_limits: KeyLimits::default(),
-            keep_pictures: Duration::from_hours(24),
-            faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+            keep_images: Duration::from_hours(24),
+            faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photo")),
             urls: Arc::new(AnyUrl),
             buckets: FakeBuckets::default(),
         }
@@ -113,11 +113,11 @@ impl Builder {
     pub(crate) async fn start(self) -> TestServer {
         capture_log("trace");
         LazyLock::force(&METRICS);
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
         let (webhooks, delivered) = mpsc::channel(16);
         let ports = self.ports(&clock, webhooks);
-        let jobs = JobService::open(self.jobs_config(), ports, stores(folder.path()).await);
+        let jobs = JobService::open(self.jobs_config(), ports, stores(directory.path()).await);
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let control = self.control.clone();
@@ -153,7 +153,7 @@ impl Builder {
             delivered: tokio::sync::Mutex::new(delivered),
             secrets: Mutex::default(),
             running: Some(running),
-            folder,
+            directory,
         }
     }
 
@@ -164,7 +164,7 @@ impl Builder {
             heartbeat: Duration::from_secs(10),
             max_attempts: 3,
             step_timeout: Duration::from_mins(5),
-            keep_pictures: self.keep_pictures,
+            keep_images: self.keep_images,
             keep_rows: Duration::from_hours(24),
             face_timeout: Duration::from_secs(10),
             sign_webhooks: true,
@@ -181,18 +181,18 @@ impl Builder {
             bucket: None,
             key_buckets: KeyBuckets {
                 opener: Arc::new(self.buckets.clone()),
-                patience: PATIENCE,
+                patience: TIMEOUT,
             },
             webhooks: Arc::new(WebhookRecorder(webhooks)),
-            encoder: Arc::new(|picture, _| {
-                let pixels = &picture.pixels;
+            encoder: Arc::new(|image, _| {
+                let pixels = &image.pixels;
                 Ok(format!("{}x{}", pixels.width(), pixels.height()).into_bytes())
             }),
             provenance: Provenance {
                 generator: "a test".into(),
             },
-            upload_encoder: Arc::new(|picture| {
-                let (width, height) = (picture.width(), picture.height());
+            upload_encoder: Arc::new(|image| {
+                let (width, height) = (image.width(), image.height());
                 Ok(format!("{width}x{height}").into_bytes())
             }),
             master_key: MasterKey::from_bytes([7; 32]),
@@ -205,9 +205,9 @@ impl Builder {
     }
 }
 
-/// The stores in a folder.
-async fn stores(folder: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+/// The stores in a directory.
+async fn stores(directory: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     store.unwrap().into_stores()
 }
 
@@ -238,7 +238,7 @@ pub(crate) struct TestServer {
     delivered: tokio::sync::Mutex<mpsc::Receiver<WebhookMessage>>,
     secrets: Mutex<Vec<String>>,
     running: Option<Running>,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl TestServer {
@@ -246,7 +246,7 @@ impl TestServer {
         Builder::new().start().await
     }
 
-    /// The smallest request for a picture.
+    /// The smallest request for an image.
     pub(crate) fn request(&self) -> Value {
         json!({
             "key": self.key, "prompt": PROMPT, "face_image": FACE_URL,
@@ -313,7 +313,7 @@ impl TestServer {
 
     /// The file of the database.
     pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("jobs.sqlite")
+        self.directory.path().join("jobs.sqlite")
     }
 
     /// What `/readyz` says once the server is not ready, which has to come.
@@ -327,14 +327,14 @@ impl TestServer {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asking).await.unwrap()
+        tokio::time::timeout(TIMEOUT, asking).await.unwrap()
     }
 
     /// Waits until the job has ended.
     pub(crate) async fn wait_for(&self, id: &Value) {
         let id = u32::try_from(id.as_u64().unwrap()).unwrap();
         let id = JobId::new(id).unwrap();
-        let job = self.jobs.wait(id, PATIENCE).await.unwrap();
+        let job = self.jobs.wait(id, TIMEOUT).await.unwrap();
         assert!(job.state.is_final(), "{:?}", job.state);
     }
 
@@ -346,7 +346,7 @@ impl TestServer {
     /// The next webhook that was delivered.
     pub(crate) async fn next_webhook(&self) -> (String, Value) {
         let mut delivered = self.delivered.lock().await;
-        let message = tokio::time::timeout(PATIENCE, delivered.recv()).await;
+        let message = tokio::time::timeout(TIMEOUT, delivered.recv()).await;
         let message = message.unwrap().unwrap();
         let body = serde_json::from_str(&message.body).unwrap();
         (message.url.expose().to_owned(), body)

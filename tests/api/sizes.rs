@@ -1,10 +1,10 @@
-//! The size of pictures when none is asked for.
+//! The size of images when none is asked for.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph, RgbImage};
+use facegen_core::{FaceError, FaceReader, Photo, RgbImage};
 use serde_json::{Value, json};
 
 use crate::server::{Builder, FACE_BASE64, FACE_URL, TestServer};
@@ -15,28 +15,28 @@ const ENTERPRISE: [&str; 2] = [
     "/api/v1/enterprise/image_editing/face_gen",
 ];
 
-/// Photographs of one size.
+/// Photos of one size.
 #[derive(Debug)]
-struct Photographs(u32, u32);
+struct Photos(u32, u32);
 
 #[async_trait]
-impl FaceReader for Photographs {
+impl FaceReader for Photos {
     async fn fetch(&self, _: &SafeUrl) -> Result<FaceImage, FaceError> {
-        Ok(FaceImage::from(b"a photograph".to_vec()))
+        Ok(FaceImage::from(b"a photo".to_vec()))
     }
 
-    fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, _: &FaceImage) -> Result<Photo, FaceError> {
         let Self(width, height) = *self;
         let (width, height) = (width as usize, height as usize);
-        let picture = RgbImage::new(width, height, vec![0; width * height * 3]);
-        let photograph = picture.map(Photograph::from);
-        photograph.map_err(|error| FaceError::new(error.to_string()))
+        let image = RgbImage::new(width, height, vec![0; width * height * 3]);
+        let photo = image.map(Photo::from);
+        photo.map_err(|error| FaceError::new(error.to_string()))
     }
 }
 
-async fn server(photographs: Photographs) -> TestServer {
+async fn server(photos: Photos) -> TestServer {
     let mut builder = Builder::new();
-    builder.faces = Arc::new(photographs);
+    builder.faces = Arc::new(photos);
     builder.start().await
 }
 
@@ -48,7 +48,7 @@ fn request(server: &TestServer, face: &str, size: &Value) -> Value {
     request
 }
 
-/// What `meta` echoes, which the picture must have.
+/// What `meta` echoes, which the image must have.
 async fn size_of(server: &TestServer, answer: &Value) -> (u64, u64) {
     let meta = &answer["meta"];
     let (width, height) = (
@@ -57,30 +57,30 @@ async fn size_of(server: &TestServer, answer: &Value) -> (u64, u64) {
     );
     let link = answer["output"][0].as_str().unwrap();
     let path = link.strip_prefix("http://faces.test").unwrap();
-    let picture = server.get(path).await;
-    assert_eq!(picture.bytes, format!("{width}x{height}").into_bytes());
+    let image = server.get(path).await;
+    assert_eq!(image.bytes, format!("{width}x{height}").into_bytes());
     (width, height)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_v6_it_is_the_photographs() {
-    for (photograph, size, expected) in [
-        (Photographs(300, 200), json!({}), (296, 200)),
-        (Photographs(900, 1200), json!({}), (536, 720)),
-        (Photographs(300, 200), json!({"width": 600}), (600, 400)),
-        (Photographs(300, 200), json!({"height": "256"}), (384, 256)),
+async fn on_v6_it_is_the_photos() {
+    for (photo, size, expected) in [
+        (Photos(300, 200), json!({}), (296, 200)),
+        (Photos(900, 1200), json!({}), (536, 720)),
+        (Photos(300, 200), json!({"width": 600}), (600, 400)),
+        (Photos(300, 200), json!({"height": "256"}), (384, 256)),
         (
-            Photographs(300, 200),
+            Photos(300, 200),
             json!({"width": 64, "height": 72}),
             (64, 72),
         ),
         (
-            Photographs(200, 300),
+            Photos(200, 300),
             json!({"width": "", "height": "null"}),
             (200, 296),
         ),
     ] {
-        let server = server(photograph).await;
+        let server = server(photo).await;
         for face in [FACE_URL, FACE_BASE64] {
             let answer = server.post(V6, &request(&server, face, &size)).await.ok();
             assert_eq!(answer["status"], "success", "{answer}");
@@ -91,7 +91,7 @@ async fn on_v6_it_is_the_photographs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_servers_of_ones_own_it_is_512() {
-    let server = server(Photographs(300, 200)).await;
+    let server = server(Photos(300, 200)).await;
     for path in ENTERPRISE {
         for face in [FACE_URL, FACE_BASE64] {
             let body = request(&server, face, &json!({}));
@@ -102,9 +102,9 @@ async fn on_servers_of_ones_own_it_is_512() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_its_photograph_has_no_size_of_its_own_yet() {
+async fn what_waits_for_its_photo_has_no_size_of_its_own_yet() {
     let mut builder = Builder::new().closed();
-    builder.faces = Arc::new(Photographs(300, 200));
+    builder.faces = Arc::new(Photos(300, 200));
     let server = builder.start().await;
     let inline = request(&server, FACE_BASE64, &json!({}));
     let inline = server.post(V6, &inline).await.ok();

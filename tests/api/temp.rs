@@ -1,20 +1,20 @@
-//! `/temp`: the pictures themselves.
+//! `/temp`: the images themselves.
 
 use axum::http::Method;
 use serde_json::json;
 
 use crate::server::{TestServer, request};
 
-async fn picture(server: &TestServer) -> String {
+async fn image(server: &TestServer) -> String {
     let body = server.make_gen(&json!({})).await.ok();
     let link = body["output"][0].as_str().unwrap();
     link.strip_prefix("http://faces.test").unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pictures_come_with_their_type_and_for_every_page() {
+async fn images_come_with_their_type_and_for_every_page() {
     let server = TestServer::start().await;
-    let path = picture(&server).await;
+    let path = image(&server).await;
     let answer = server.get(&path).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.bytes.as_ref(), b"64x64");
@@ -36,7 +36,7 @@ async fn pictures_come_with_their_type_and_for_every_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn head_tells_the_length_and_sends_nothing() {
     let server = TestServer::start().await;
-    let path = picture(&server).await;
+    let path = image(&server).await;
     let answer = server.send(request(Method::HEAD, &path, "")).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-length"), "5");
@@ -46,7 +46,7 @@ async fn head_tells_the_length_and_sends_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_may_ask_first() {
     let server = TestServer::start().await;
-    let mut preflight = request(Method::OPTIONS, &picture(&server).await, "");
+    let mut preflight = request(Method::OPTIONS, &image(&server).await, "");
     let headers = preflight.headers_mut();
     headers.insert("origin", "https://page.example".parse().unwrap());
     headers.insert("access-control-request-method", "GET".parse().unwrap());
@@ -61,7 +61,7 @@ async fn browsers_may_ask_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_names_are_no_files() {
     let server = TestServer::start().await;
-    let path = picture(&server).await;
+    let path = image(&server).await;
     let unknown = "/temp/8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png";
     for other in [
         unknown.to_owned(),
@@ -83,7 +83,7 @@ async fn other_names_are_no_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_only_read() {
     let server = TestServer::start().await;
-    let path = picture(&server).await;
+    let path = image(&server).await;
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let answer = server.send(request(method, &path, "")).await;
         assert_eq!(answer.error(405), "Method not allowed");

@@ -40,7 +40,7 @@ async fn no_url_of_the_list_makes_a_job() {
             continue;
         }
         let url = url.replace("{port}", "8080");
-        // Other texts are photographs themselves.
+        // Other texts are photos themselves.
         let is_url = url.to_lowercase().starts_with("http");
         let fields: &[&str] = if is_url {
             &["webhook", "face_image"]

@@ -16,7 +16,7 @@ use crate::server::{BUCKET_PATIENCE, Server};
 use crate::{HERE, LEVELS, SOON};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_is_made_up_for_and_every_picture_comes_to_the_bucket() {
+async fn every_fault_is_made_up_for_and_every_image_comes_to_the_bucket() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let proxy = Proxy::start(seaweed.address, Way::Open).await;
@@ -73,7 +73,7 @@ async fn nobody_at_the_endpoint_is_made_up_for_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_is_not_there_gets_the_picture_once_it_is_made() {
+async fn a_bucket_that_is_not_there_gets_the_image_once_it_is_made() {
     capture_log(LEVELS);
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
     let mut settings = seaweed.settings("pictures", moto.address);

@@ -148,8 +148,8 @@ async fn an_endpoint_with_a_path_keeps_its_slash() {
     capture_log(LEVELS);
     let plain = Plain::start().await;
     let server = Server::without_bucket(Networks::any()).await;
-    let folder = "/storage/v1/s3/faces/generations";
-    let base = format!("http://{}{folder}/", plain.address);
+    let directory = "/storage/v1/s3/faces/generations";
+    let base = format!("http://{}{directory}/", plain.address);
     for slash in ["", "/"] {
         let mut bucket = details(plain.address, plain.address, "faces/generations");
         bucket["endpoint_url"] = format!("http://{}/storage/v1/s3{slash}", plain.address).into();
@@ -157,8 +157,8 @@ async fn an_endpoint_with_a_path_keeps_its_slash() {
         set(&server, 0, &bucket).await;
         is_read_at(&server, &server.make_gen().await, &base).await;
         let requests = plain.requests();
-        let in_folder = |request: &String| request.contains(&format!(" {folder}/"));
-        assert!(requests.iter().all(in_folder), "{requests:?}");
+        let in_directory = |request: &String| request.contains(&format!(" {directory}/"));
+        assert!(requests.iter().all(in_directory), "{requests:?}");
     }
     plain.set(Manner {
         put: Some((404, "NoSuchBucket")),
@@ -219,12 +219,7 @@ async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
     moto.make_bucket("pictures").await;
     let server = Server::without_bucket(Networks::any()).await;
-    set(
-        &server,
-        0,
-        &details(moto.address, moto.address, "pictures/a"),
-    )
-    .await;
+    set(&server, 0, &details(moto.address, moto.address, "images/a")).await;
     let answer = server.make_gen().await;
     let base = format!("http://{}/pictures/a/", moto.address);
     is_read_at(&server, &answer, &base).await;

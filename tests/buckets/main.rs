@@ -47,16 +47,16 @@ const HERE: &str = "http://faces.test/temp/";
 #[cfg(test)]
 const SOON: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The picture of an answer is at a link that begins with `base`, and says that it
+/// The image of an answer is at a link that begins with `base`, and says that it
 /// was generated.
 #[cfg(test)]
 async fn is_read_at(server: &server::Server, answer: &serde_json::Value, base: &str) {
     assert_eq!(answer["status"], "success", "{answer}");
     let link = answer["output"][0].as_str().unwrap();
     assert!(link.starts_with(base), "{link} is not at {base}");
-    let picture = server.read(link).await;
-    assert!(picture.starts_with(b"\x89PNG"));
+    let image = server.read(link).await;
+    assert!(image.starts_with(b"\x89PNG"));
     let generated = b"digitalsourcetype/trainedAlgorithmicMedia";
-    let holds = |text: &[u8]| picture.windows(text.len()).any(|part| part == text);
+    let holds = |text: &[u8]| image.windows(text.len()).any(|part| part == text);
     assert!(holds(generated));
 }

@@ -1,4 +1,4 @@
-//! A server without a port, whose pictures go to buckets.
+//! A server without a port, whose images go to buckets.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -31,14 +31,14 @@ use tower::ServiceExt;
 
 use crate::seaweed::store;
 
-const FACE_URL: &str = "https://photographs.example/face.jpg";
+const FACE_URL: &str = "https://photos.example/face.jpg";
 
-/// How long the bucket may take for a picture; far less than its client would
+/// How long the bucket may take for an image; far less than its client would
 /// wait by itself.
 pub(crate) const BUCKET_PATIENCE: Duration = Duration::from_millis(700);
 
 /// How long a test waits for what must happen anyway.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running server.
 pub(crate) struct Server {
@@ -48,11 +48,11 @@ pub(crate) struct Server {
     clock: ManualClock,
     prefixes: Mutex<Vec<String>>,
     running: Running,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
-    /// A server whose pictures go to the bucket of `settings`.
+    /// A server whose images go to the bucket of `settings`.
     pub(crate) async fn start(settings: S3Settings) -> Self {
         Self::open(Some(settings), Networks::any()).await
     }
@@ -64,8 +64,8 @@ impl Server {
 
     /// Both.
     pub(crate) async fn open(settings: Option<S3Settings>, networks: Networks) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::on(folder, settings, networks, Vec::new()).await
+        let directory = tempfile::tempdir().unwrap();
+        Self::on(directory, settings, networks, Vec::new()).await
     }
 
     /// The next server of the same data, whose keys may have buckets in
@@ -76,18 +76,18 @@ impl Server {
             jobs,
             keys,
             running,
-            folder,
+            directory,
             ..
         } = self;
         running.shutdown(Duration::ZERO).await;
         jobs.close().await;
         // They hold the lock.
         drop((router, jobs));
-        Self::on(folder, None, networks, keys).await
+        Self::on(directory, None, networks, keys).await
     }
 
     async fn on(
-        folder: TempDir,
+        directory: TempDir,
         settings: Option<S3Settings>,
         networks: Networks,
         mut keys: Vec<String>,
@@ -96,7 +96,7 @@ impl Server {
         let jobs = JobService::open(
             jobs_config(),
             ports(&clock, settings, networks),
-            stores(folder.path()).await,
+            stores(directory.path()).await,
         );
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
@@ -112,7 +112,7 @@ impl Server {
             jobs: jobs.clone(),
             settings: Current::new(ApiSettings {
                 config: ApiConfig {
-                    sync_wait: PATIENCE,
+                    sync_wait: TIMEOUT,
                     ..ApiConfig::default()
                 },
                 capabilities: Capabilities {
@@ -136,11 +136,11 @@ impl Server {
             clock,
             prefixes: Mutex::default(),
             running,
-            folder,
+            directory,
         }
     }
 
-    /// Asks for a picture as the first key. It comes long before the client of
+    /// Asks for an image as the first key. It comes long before the client of
     /// the bucket would give up.
     pub(crate) async fn make_gen(&self) -> Value {
         self.make_gen_as(0).await
@@ -153,7 +153,7 @@ impl Server {
             "width": 64, "height": 64,
         });
         let answer = self.post("/api/v1/enterprise/face_gen/make_gen", &request);
-        let (status, answer) = timeout(PATIENCE / 2, answer).await.unwrap();
+        let (status, answer) = timeout(TIMEOUT / 2, answer).await.unwrap();
         assert_eq!(status, 200, "{answer}");
         let prefix = answer["meta"]["file_prefix"].as_str().unwrap();
         self.prefixes.lock().unwrap().push(prefix.to_owned());
@@ -190,7 +190,7 @@ impl Server {
                 sleep(Duration::from_millis(100)).await;
             }
         };
-        timeout(PATIENCE, fetch).await.expect("it is uploaded")
+        timeout(TIMEOUT, fetch).await.expect("it is uploaded")
     }
 
     /// What is at a link, here or there.
@@ -198,7 +198,7 @@ impl Server {
         let Some(path) = link.strip_prefix("http://faces.test") else {
             let guard = Guard::new(Networks::any()).unwrap();
             return guard
-                .get(&SafeUrl::from(link), 1_000_000, PATIENCE)
+                .get(&SafeUrl::from(link), 1_000_000, TIMEOUT)
                 .await
                 .unwrap();
         };
@@ -235,7 +235,7 @@ impl Server {
 
 fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) -> Ports {
     Ports {
-        faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photograph")),
+        faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photo")),
         images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
         bucket: settings.map(|settings| Bucket {
             link_base: settings.public_url.clone(),
@@ -247,17 +247,17 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
             patience: BUCKET_PATIENCE,
         },
         webhooks: Arc::new(NoWebhooks),
-        encoder: Arc::new(|picture, provenance| {
-            let png = facegen_image::encode_generated(&picture.pixels, provenance)
+        encoder: Arc::new(|image, provenance| {
+            let png = facegen_image::encode_generated(&image.pixels, provenance)
                 .map_err(|error| error.to_string())?;
-            // What is behind its end makes it as long as pictures of people are, so that a slow
+            // What is behind its end makes it as long as images of people are, so that a slow
             // bucket takes its time.
-            Ok([png, picture.pixels.pixels().to_vec()].concat())
+            Ok([png, image.pixels.pixels().to_vec()].concat())
         }),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| Ok(picture.pixels().to_vec())),
+        upload_encoder: Arc::new(|image| Ok(image.pixels().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),
         clock: Arc::new(clock.clone()),
@@ -272,7 +272,7 @@ fn jobs_config() -> JobsConfig {
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
         step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_hours(24),
+        keep_images: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
@@ -280,9 +280,9 @@ fn jobs_config() -> JobsConfig {
     }
 }
 
-/// The stores in a folder.
-async fn stores(folder: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+/// The stores in a directory.
+async fn stores(directory: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     store.unwrap().into_stores()
 }
 

@@ -9,8 +9,8 @@ use compose_spec::{Compose, Identifier, ShortOrLong};
 
 #[test]
 fn the_compose_file_is_valid_and_names_what_is_there() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker");
-    let text = fs::read_to_string(folder.join("compose.yaml"))?;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker");
+    let text = fs::read_to_string(directory.join("compose.yaml"))?;
     let compose: Compose = serde_yaml::from_str(&text)?;
     compose.validate_all()?;
 
@@ -35,7 +35,7 @@ fn the_compose_file_is_valid_and_names_what_is_there() -> Result<()> {
     assert!(text.contains("\"Read:facegen\""));
 
     // A server that stops takes its grace and a few seconds more.
-    let defaults = fs::read_to_string(folder.join("../config/default.toml"))?;
+    let defaults = fs::read_to_string(directory.join("../config/default.toml"))?;
     let grace = defaults
         .lines()
         .find_map(|line| line.strip_prefix("shutdown_grace_seconds = "))

@@ -1,5 +1,5 @@
 //! The demo preset as it ships: its safety checker, whose one concept is the
-//! library, looks at real pictures and is obeyed.
+//! library, looks at real images and is obeyed.
 
 use anyhow::Result;
 use facegen_core::SafetyAction;
@@ -9,7 +9,7 @@ use facegen_vision::redact;
 
 use crate::program::{Generate, Outcome};
 
-/// A picture large enough for the networks to know what they draw.
+/// An image large enough for the networks to know what they draw.
 fn portrait(prompt: &str) -> Result<Generate> {
     Ok(Generate::new()?
         .with(
@@ -24,8 +24,8 @@ fn portrait(prompt: &str) -> Result<Generate> {
 }
 
 fn pixels(outcome: &Outcome) -> Result<RgbImage> {
-    let picture = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
-    Ok(RgbImage::new(512, 512, picture.picture.into_pixels())?)
+    let image = read_image(&outcome.file("picture.png")?, &ImageLimits::default())?;
+    Ok(RgbImage::new(512, 512, image.image.into_pixels())?)
 }
 
 const LIBRARY: &str = "a portrait of a person in a library";

@@ -43,7 +43,7 @@ fn a_sound_machine_passes_every_check() -> Result<()> {
 #[test]
 fn what_does_not_work_is_named_and_counted() -> Result<()> {
     let data_dir = tempfile::tempdir()?;
-    fs::write(data_dir.path().join("pictures"), "no folder")?;
+    fs::write(data_dir.path().join("pictures"), "no directory")?;
     let output = doctor(data_dir.path(), "cuda:7")?;
     let (text, errors) = (
         String::from_utf8(output.stdout)?,

@@ -6,13 +6,13 @@ use anyhow::{Result, ensure};
 use facegen_core::RgbImage;
 use facegen_image::encode_png;
 
-use crate::program::{Generate, Outcome, photograph, says_generated};
+use crate::program::{Generate, Outcome, photo, says_generated};
 
-/// The picture that the tests' usual command makes, made once.
-fn usual_picture() -> Result<&'static [u8]> {
-    static PICTURE: LazyLock<Result<Vec<u8>>> = LazyLock::new(|| Generate::new()?.picture());
-    match &*PICTURE {
-        Ok(picture) => Ok(picture),
+/// The image that the tests' usual command makes, made once.
+fn usual_image() -> Result<&'static [u8]> {
+    static IMAGE: LazyLock<Result<Vec<u8>>> = LazyLock::new(|| Generate::new()?.image());
+    match &*IMAGE {
+        Ok(image) => Ok(image),
         Err(error) => Err(anyhow::anyhow!("{error:#}")),
     }
 }
@@ -38,13 +38,13 @@ fn assert_refused(outcome: &Outcome, exit_code: i32, message: &str) -> Result<()
         "{message:?} is not among the lines of {stderr:?}"
     );
     assert_eq!(stdout, "", "refusals print no result");
-    let pictures = outcome.files()?.into_iter().filter(|name| name != "face");
-    assert_eq!(pictures.count(), 0, "refusals leave no file");
+    let images = outcome.files()?.into_iter().filter(|name| name != "face");
+    assert_eq!(images.count(), 0, "refusals leave no file");
     Ok(())
 }
 
 #[test]
-fn a_run_writes_the_picture_and_says_how_it_was_made() -> Result<()> {
+fn a_run_writes_the_image_and_says_how_it_was_made() -> Result<()> {
     let outcome = Generate::new()?
         .with("--prompt", "a-prompt-of-alice")
         .with("--steps", "20")
@@ -83,60 +83,60 @@ fn a_run_writes_the_picture_and_says_how_it_was_made() -> Result<()> {
 
 #[test]
 fn the_same_command_makes_the_same_bytes() -> Result<()> {
-    assert!(Generate::new()?.picture()? == usual_picture()?);
+    assert!(Generate::new()?.image()? == usual_image()?);
     Ok(())
 }
 
 #[test]
-fn every_option_changes_the_picture() -> Result<()> {
-    let mut seen = vec![("nothing", "", usual_picture()?.to_vec())];
+fn every_option_changes_the_image() -> Result<()> {
+    let mut seen = vec![("nothing", "", usual_image()?.to_vec())];
     for (option, value) in [
         ("--seed", "1235"),
         ("--prompt", "a knight in armour"),
         ("--negative-prompt", "blurry, low quality"),
-        ("--face", &photograph("person_a_2.jpg")),
+        ("--face", &photo("person_a_2.jpg")),
         ("--s-scale", "0"),
         ("--s-scale", "2"),
         ("--guidance-scale", "1"),
         ("--guidance-scale", "12"),
         ("--steps", "31"),
     ] {
-        let picture = Generate::new()?.with(option, value).picture()?;
-        assert_eq!(png_size(&picture)?, (64, 64));
+        let image = Generate::new()?.with(option, value).image()?;
+        assert_eq!(png_size(&image)?, (64, 64));
         for (other_option, other_value, other) in &seen {
             assert!(
-                picture != *other,
-                "{option} {value} makes the picture of {other_option} {other_value}"
+                image != *other,
+                "{option} {value} makes the image of {other_option} {other_value}"
             );
         }
-        seen.push((option, value, picture));
+        seen.push((option, value, image));
     }
     Ok(())
 }
 
 #[test]
 fn the_size_is_the_one_asked_for() -> Result<()> {
-    let picture = Generate::new()?.with("--width", "100");
-    assert_eq!(png_size(&picture.picture()?)?, (96, 64));
+    let image = Generate::new()?.with("--width", "100");
+    assert_eq!(png_size(&image.image()?)?, (96, 64));
     Ok(())
 }
 
 #[test]
-fn the_largest_picture_is_made() -> Result<()> {
-    let picture = Generate::new()?
+fn the_largest_image_is_made() -> Result<()> {
+    let image = Generate::new()?
         .with("--width", "512")
         .with("--height", "768");
-    assert_eq!(png_size(&picture.picture()?)?, (512, 768));
+    assert_eq!(png_size(&image.image()?)?, (512, 768));
     Ok(())
 }
 
 #[test]
-fn the_second_sample_is_the_picture_of_the_next_seed() -> Result<()> {
+fn the_second_sample_is_the_image_of_the_next_seed() -> Result<()> {
     let outcome = Generate::new()?.with("--samples", "2").run()?;
     assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
     assert_eq!(outcome.files()?, ["picture-1.png", "picture.png"]);
-    assert!(outcome.file("picture.png")? == usual_picture()?);
-    let next = Generate::new()?.with("--seed", "1235").picture()?;
+    assert!(outcome.file("picture.png")? == usual_image()?);
+    let next = Generate::new()?.with("--seed", "1235").image()?;
     assert!(outcome.file("picture-1.png")? == next);
     Ok(())
 }
@@ -149,7 +149,7 @@ fn without_a_seed_one_is_drawn_and_told() -> Result<()> {
         .strip_prefix("seed ")
         .and_then(|rest| rest.split(',').next())
         .unwrap_or_default();
-    let again = Generate::new()?.with("--seed", seed).picture()?;
+    let again = Generate::new()?.with("--seed", seed).image()?;
     assert!(drawn.file("picture.png")? == again, "seed {seed}");
     let other = Generate::new()?.without("--seed").run()?;
     assert!(other.file("picture.png")? != again);
@@ -182,7 +182,7 @@ fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
     let dot = encode_png(&RgbImage::new(1, 1, vec![0; 3])?)?;
     for (file, message) in [
         (
-            &b"not a picture"[..],
+            &b"not an image"[..],
             "face_image is not a JPEG, PNG, WebP or GIF image",
         ),
         (
@@ -200,7 +200,7 @@ fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
 }
 
 #[test]
-fn a_photograph_without_a_face_exits_with_4() -> Result<()> {
+fn a_photo_without_a_face_exits_with_4() -> Result<()> {
     let gradient = (0..256_u32 * 256)
         .flat_map(|index| [index % 256, index / 256, 128].map(|level| level as u8));
     let landscape = encode_png(&RgbImage::new(256, 256, gradient.collect())?)?;
@@ -218,7 +218,7 @@ fn an_unknown_preset_exits_with_5() -> Result<()> {
 }
 
 #[test]
-fn a_folder_that_does_not_exist_exits_with_1_before_any_work() -> Result<()> {
+fn a_directory_that_does_not_exist_exits_with_1_before_any_work() -> Result<()> {
     let outcome = Generate::new()?.with("--out", "/missing/a.png").run()?;
-    assert_refused(&outcome, 1, "the folder /missing does not exist")
+    assert_refused(&outcome, 1, "the directory /missing does not exist")
 }

@@ -1,5 +1,5 @@
 //! A preset with `ip-adapter-plus-face`: no recogniser, and `s_scale` weighs the
-//! whole influence of the photograph.
+//! whole influence of the photo.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,20 +8,20 @@ use std::path::Path;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::program::{Generate, photograph};
+use crate::program::{Generate, photo};
 
 const ADAPTER: &str = r#"{"cross_attention_dim": 128, "clip_embedding_dim": 128}"#;
 
-/// A folder of presets with one that is the preset of random weights but for its
+/// A directory of presets with one that is the preset of random weights but for its
 /// adapter.
 fn presets() -> Result<TempDir> {
-    let folder = TempDir::new()?;
+    let directory = TempDir::new()?;
     let of_tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
     for name in ["demo", "random"] {
-        symlink(of_tests.join(name), folder.path().join(name))?;
+        symlink(of_tests.join(name), directory.path().join(name))?;
     }
-    fs::create_dir_all(folder.path().join("plus/adapter"))?;
-    fs::write(folder.path().join("plus/adapter/config.json"), ADAPTER)?;
+    fs::create_dir_all(directory.path().join("plus/adapter"))?;
+    fs::write(directory.path().join("plus/adapter/config.json"), ADAPTER)?;
 
     let random = fs::read_to_string(of_tests.join("random.toml"))?;
     let (without_embedder, _) = random
@@ -31,26 +31,26 @@ fn presets() -> Result<TempDir> {
         .replace("name = \"random\"", "name = \"plus\"")
         .replace("[options]", "[options]\nadapter_kind = \"plus-face\"")
         .replace("random/adapter/config.json", "plus/adapter/config.json");
-    fs::write(folder.path().join("plus.toml"), plus)?;
-    Ok(folder)
+    fs::write(directory.path().join("plus.toml"), plus)?;
+    Ok(directory)
 }
 
 #[test]
-fn without_weight_the_photograph_does_not_count() -> Result<()> {
+fn without_weight_the_photo_does_not_count() -> Result<()> {
     let (presets, data) = (presets()?, TempDir::new()?);
-    let picture = |face: &str, s_scale: &str| {
+    let image = |face: &str, s_scale: &str| {
         Generate::new()?
             .with("--models-dir", presets.path().display().to_string())
             .with("--data-dir", data.path().display().to_string())
             .with("--preset", "plus")
-            .with("--face", photograph(face))
+            .with("--face", photo(face))
             .with("--s-scale", s_scale)
-            .picture()
+            .image()
     };
     let [one, other] = ["astronaut.png", "person_a_2.jpg"];
-    assert_eq!(picture(one, "0")?, picture(other, "0")?);
-    let weighed = picture(one, "1")?;
-    assert_ne!(weighed, picture(other, "1")?);
-    assert_ne!(weighed, picture(one, "0.5")?);
+    assert_eq!(image(one, "0")?, image(other, "0")?);
+    let weighed = image(one, "1")?;
+    assert_ne!(weighed, image(other, "1")?);
+    assert_ne!(weighed, image(one, "0.5")?);
     Ok(())
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Generate {
     options: BTreeMap<String, String>,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// How a run ended.
@@ -21,25 +21,25 @@ pub(crate) struct Outcome {
     pub(crate) exit_code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Generate {
-    /// A 64×64 picture of the astronaut with the preset of random weights: no
+    /// A 64×64 image of the astronaut with the preset of random weights: no
     /// safety checker looks at it.
     pub(crate) fn new() -> Result<Self> {
         let generate = Self {
             options: BTreeMap::new(),
-            folder: TempDir::new()?,
+            directory: TempDir::new()?,
         };
         let data = shared_data();
-        let out = generate.folder.path().join("picture.png");
+        let out = generate.directory.path().join("picture.png");
         Ok(generate
             .with("--models-dir", PRESETS)
             .with("--preset", "random")
             .with("--data-dir", data.display().to_string())
             .with("--out", out.display().to_string())
-            .with("--face", photograph("astronaut.png"))
+            .with("--face", photo("astronaut.png"))
             .with("--prompt", "portrait of a person in a garden")
             .with("--seed", "1234")
             .with("--width", "64")
@@ -58,9 +58,9 @@ impl Generate {
         self
     }
 
-    /// Puts a file beside the picture and makes it the photograph.
+    /// Puts a file beside the image and makes it the photo.
     pub(crate) fn with_face_file(self, bytes: &[u8]) -> Result<Self> {
-        let path = self.folder.path().join("face");
+        let path = self.directory.path().join("face");
         fs::write(&path, bytes)?;
         Ok(self.with("--face", path.display().to_string()))
     }
@@ -78,12 +78,12 @@ impl Generate {
             exit_code: output.status.code(),
             stdout: String::from_utf8(output.stdout)?,
             stderr: String::from_utf8(output.stderr)?,
-            folder: self.folder,
+            directory: self.directory,
         })
     }
 
-    /// Runs the program and gives the first picture, as the file's bytes.
-    pub(crate) fn picture(self) -> Result<Vec<u8>> {
+    /// Runs the program and gives the first image, as the file's bytes.
+    pub(crate) fn image(self) -> Result<Vec<u8>> {
         let outcome = self.run()?;
         ensure!(outcome.exit_code == Some(0), "{}", outcome.stderr);
         outcome.file("picture.png")
@@ -91,15 +91,15 @@ impl Generate {
 }
 
 impl Outcome {
-    /// A file that the run left beside its picture.
+    /// A file that the run left beside its image.
     pub(crate) fn file(&self, name: &str) -> Result<Vec<u8>> {
-        let path = self.folder.path().join(name);
+        let path = self.directory.path().join(name);
         fs::read(&path).with_context(|| path.display().to_string())
     }
 
     /// The names of all such files.
     pub(crate) fn files(&self) -> Result<Vec<String>> {
-        let mut names = fs::read_dir(self.folder.path())?
+        let mut names = fs::read_dir(self.directory.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
             .collect::<Result<Vec<String>>>()?;
         names.sort();
@@ -107,17 +107,17 @@ impl Outcome {
     }
 }
 
-/// The folder of presets that only tests use.
+/// The directory of presets that only tests use.
 pub(crate) const PRESETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/presets");
 
-/// A data folder that is kept between runs, so that synthetic weights are made
+/// A data directory that is kept between runs, so that synthetic weights are made
 /// once.
 pub(crate) fn shared_data() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-data")
 }
 
-/// The path of a committed photograph.
-pub(crate) fn photograph(name: &str) -> String {
+/// The path of a committed photo.
+pub(crate) fn photo(name: &str) -> String {
     format!(
         "{}/tests/assets/photographs/{name}",
         env!("CARGO_MANIFEST_DIR")
@@ -135,13 +135,13 @@ pub(crate) fn says_generated(png: &[u8]) -> bool {
         && holds("xmp:CreatorTool=\"facegen ")
 }
 
-/// The program beside this test's own folder, `target/debug/facegen`.
+/// The program beside this test's own directory, `target/debug/facegen`.
 pub(crate) fn executable() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let path = test
         .parent()
         .and_then(Path::parent)
-        .context("the test does not lie in a target folder")?
+        .context("the test does not lie in a target directory")?
         .join(format!("facegen{}", std::env::consts::EXE_SUFFIX));
     ensure!(
         path.is_file(),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// The packages, beside the folder of temporary files.
+/// The packages, beside the directory of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
 
 /// A command of Python that finds the packages.

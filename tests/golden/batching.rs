@@ -21,8 +21,8 @@ fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> Ca
 }
 
 fn pixels(output: GenerationOutput) -> Vec<RgbImage> {
-    let pictures = output.pictures.into_iter();
-    pictures.map(|picture| picture.pixels).collect()
+    let images = output.images.into_iter();
+    images.map(|image| image.pixels).collect()
 }
 
 fn input(seed: &str, samples: &str) -> GenerationInput {
@@ -35,11 +35,11 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
         samples: text(samples),
         ..RawGenerationRequest::default()
     };
-    let photograph = "tests/assets/photographs/astronaut.png";
-    let photograph = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(photograph);
-    let face = read_image(&std::fs::read(photograph).unwrap(), &ImageLimits::default())
+    let photo = "tests/assets/photographs/astronaut.png";
+    let photo = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(photo);
+    let face = read_image(&std::fs::read(photo).unwrap(), &ImageLimits::default())
         .unwrap()
-        .picture;
+        .image;
     GenerationInput {
         spec: raw
             .parse(&RequestLimits::default())
@@ -58,8 +58,8 @@ fn tick(backend: &mut CandleBackend, calls: &mut usize) -> Vec<SlotEvent> {
     events
 }
 
-/// Runs a backend until it is idle; the pictures by request.
-fn pictures(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>> {
+/// Runs a backend until it is idle; the images by request.
+fn images(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>> {
     let mut finished = Vec::new();
     while backend.active() > 0 {
         for event in tick(backend, calls) {
@@ -69,14 +69,19 @@ fn pictures(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>
         }
     }
     finished.sort_by_key(|(slot, _)| *slot);
-    finished.into_iter().map(|(_, pictures)| pictures).collect()
+    finished.into_iter().map(|(_, images)| images).collect()
 }
 
 #[test]
-fn requests_that_share_calls_get_the_pictures_that_they_get_alone() {
-    let folder = tempfile::tempdir().unwrap();
+fn requests_that_share_calls_get_the_images_that_they_get_alone() {
+    let directory = tempfile::tempdir().unwrap();
     let run = |batch_limit: usize| {
-        let mut backend = backend("tests/assets/presets", "random", folder.path(), batch_limit);
+        let mut backend = backend(
+            "tests/assets/presets",
+            "random",
+            directory.path(),
+            batch_limit,
+        );
         let mut calls = 0;
         backend.admit(&input("1", "1")).unwrap();
         for _ in 0..3 {
@@ -85,7 +90,7 @@ fn requests_that_share_calls_get_the_pictures_that_they_get_alone() {
         backend.admit(&input("2", "2")).unwrap();
         let dropped = backend.admit(&input("3", "2")).unwrap();
         backend.cancel(dropped);
-        (pictures(&mut backend, &mut calls), calls)
+        (images(&mut backend, &mut calls), calls)
     };
     let (alone, steps) = run(1);
     let (together, calls) = run(2);
@@ -97,23 +102,23 @@ fn requests_that_share_calls_get_the_pictures_that_they_get_alone() {
 
 #[test]
 fn eight_requests_of_the_demo_preset_share_their_calls() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let seeds = ["1", "2", "3", "4", "5", "6", "7", "8"];
     let mut alone_calls = 0;
-    let mut alone = backend("models", "demo", folder.path(), 1);
+    let mut alone = backend("models", "demo", directory.path(), 1);
     let solo = seeds.map(|seed| {
         alone.admit(&input(seed, "1")).unwrap();
-        pictures(&mut alone, &mut alone_calls).remove(0)
+        images(&mut alone, &mut alone_calls).remove(0)
     });
     assert_eq!(alone_calls, 8 * 21);
 
-    let mut together = backend("models", "demo", folder.path(), 8);
+    let mut together = backend("models", "demo", directory.path(), 8);
     let size = input("1", "1").spec.size();
-    assert_eq!(together.capacity(size), Capacity::of_pictures(8));
+    assert_eq!(together.capacity(size), Capacity::of_images(8));
     for seed in seeds {
         together.admit(&input(seed, "1")).unwrap();
     }
     let mut calls = 0;
-    assert_eq!(pictures(&mut together, &mut calls), solo);
+    assert_eq!(images(&mut together, &mut calls), solo);
     assert_eq!(calls, 21, "all eight share each call");
 }

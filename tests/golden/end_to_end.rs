@@ -15,7 +15,7 @@ use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, VisionError
 use serde::Deserialize;
 
 use crate::support::{
-    Golden, bgr_picture, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
+    Golden, bgr_image, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
 };
 
 /// Arguments of the reference's `generate`.
@@ -49,7 +49,7 @@ impl FaceEmbedder for Unused {
 }
 
 #[test]
-fn the_picture_is_that_of_the_reference_pipeline() {
+fn the_image_is_that_of_the_reference_pipeline() {
     let (golden, arguments) = (Golden::load("end_to_end"), config("end_to_end"));
     for compute in [native(), gpu_path()] {
         let latents = latents(&golden, &arguments, &compute);
@@ -74,7 +74,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         .unwrap();
     let tokens = face
         .tokens(
-            &bgr_picture(&golden.input("face_bgr")),
+            &bgr_image(&golden.input("face_bgr")),
             Some(&id_embedding),
             arguments.s_scale,
         )

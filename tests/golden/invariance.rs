@@ -124,9 +124,9 @@ fn both_layouts_agree_over_the_whole_unet_and_vae() {
         assert_close(&results[0], &results[1]);
     }
     let latents = noise(9, &[1, 4, 8, 12]);
-    let pictures =
+    let images =
         [native(), gpu_path()].map(|compute| vae("vae", &compute).decode(&latents).unwrap());
-    assert_close(&pictures[0], &pictures[1]);
+    assert_close(&images[0], &images[1]);
 }
 
 /// Within 1e-5 of the deviation of the values.

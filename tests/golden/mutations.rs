@@ -82,10 +82,10 @@ fn tolerances_are_at_most_a_hundred_thousandth_of_the_deviation() {
 /// not the near-silent inputs that magnify rounding on purpose.
 fn is_module(name: &str, suffix: &str) -> bool {
     let absolute = ["timesteps", "alphas_cumprod", "time_proj", "quiet", "bytes"];
-    let picture = ["end_to_end", "trained"].contains(&name) && suffix == "image";
+    let image = ["end_to_end", "trained"].contains(&name) && suffix == "image";
     !name.starts_with("vision")
         && name != "noise"
-        && !picture
+        && !image
         && !absolute.iter().any(|part| suffix.contains(part))
 }
 

@@ -1,5 +1,5 @@
 //! Numbers that are none, on networks that compute: an error of their own,
-//! never a black picture.
+//! never a black image.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ pub(crate) fn end_of(backend: &mut CandleBackend) -> SlotEvent {
     }
 }
 
-/// The only file below a folder.
-fn file_below(folder: &Path) -> PathBuf {
-    let mut files = folder.read_dir().unwrap();
+/// The only file below a directory.
+fn file_below(directory: &Path) -> PathBuf {
+    let mut files = directory.read_dir().unwrap();
     let file = files.next().unwrap().unwrap().path();
     assert!(files.next().is_none());
     file
@@ -40,7 +40,7 @@ fn spoil(checkpoint: &Path, tensor: &str, value: f32) -> PathBuf {
 }
 
 #[test]
-fn a_picture_that_is_not_finite_is_an_error_of_its_own() {
+fn a_image_that_is_not_finite_is_an_error_of_its_own() {
     let presets = Presets::new();
     let random = presets.write(|manifest| manifest).unwrap();
     let mut backend = presets.load(&random);

@@ -44,7 +44,7 @@ fn presets_that_ship_read_faces_as_the_reference_does() {
     }
 }
 
-/// What a preset with these lines among its options makes of a photograph.
+/// What a preset with these lines among its options makes of a photo.
 fn make(
     presets: &Presets,
     replaced: &str,
@@ -68,7 +68,7 @@ fn make(
 }
 
 #[test]
-fn every_option_changes_the_picture() {
+fn every_option_changes_the_image() {
     let presets = Presets::new();
     let rows = [
         ("dtype = \"f32\"", "dtype = \"f32\""),
@@ -79,24 +79,21 @@ fn every_option_changes_the_picture() {
             "clip_channel_order = \"rgb\"",
         ),
     ];
-    let pictures = rows.map(|(usual, other)| make(&presets, usual, other, None).pictures);
-    for (index, picture) in pictures.iter().enumerate() {
+    let images = rows.map(|(usual, other)| make(&presets, usual, other, None).images);
+    for (index, image) in images.iter().enumerate() {
         let other = rows[index].1;
-        assert!(
-            !pictures[..index].contains(picture),
-            "{other} changes nothing"
-        );
+        assert!(!images[..index].contains(image), "{other} changes nothing");
     }
     // Only where a GPU computes.
     let gpu_dtype = "dtype = \"f32\"\ngpu_dtype = \"f16\"";
     let on_cpu = make(&presets, "dtype = \"f32\"", gpu_dtype, None);
-    assert_eq!(on_cpu.pictures, pictures[0]);
+    assert_eq!(on_cpu.images, images[0]);
 }
 
 #[test]
 fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
     let (presets, crowd) = (Presets::new(), crowd());
-    let mut pictures = BTreeSet::new();
+    let mut images = BTreeSet::new();
     for (face, chosen) in [
         ("score", "the most certain"),
         ("largest", "the largest"),
@@ -107,9 +104,9 @@ fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
         let output = make(&presets, usual, &line, Some(&crowd));
         let said = format!("face_image shows 3 faces; {chosen} one was used");
         assert!(output.warnings.contains(&said), "{:?}", output.warnings);
-        pictures.insert(output.pictures[0].pixels.pixels().to_vec());
+        images.insert(output.images[0].pixels.pixels().to_vec());
     }
-    assert_eq!(pictures.len(), 3, "each choice takes another face");
+    assert_eq!(images.len(), 3, "each choice takes another face");
     let alone = make(&presets, "", "", None);
     let of_faces = |warning: &String| warning.contains("faces");
     assert!(!alone.warnings.iter().any(of_faces), "{:?}", alone.warnings);
@@ -127,7 +124,7 @@ fn crowd() -> RgbImage {
     ] {
         let path = Path::new("tests/assets/photographs").join(file);
         let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let photo = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
+        let photo = read_image(&bytes, &ImageLimits::default()).unwrap().image;
         let [columns, rows] = [photo.width(), photo.height()];
         for (y, x) in (0..rows / over).flat_map(|y| (0..columns / over).map(move |x| (y, x))) {
             let from = (y * over * columns + x * over) * 3;

@@ -1,6 +1,6 @@
-//! The pipeline at its published size against the reference, by hand: `cargo xtask bar parity`.
+//! The pipeline at its published size against the reference, by hand: `cargo xtask verify parity`.
 //!
-//! `python/full_size.py` makes the checkpoints and what the reference computes from them; their folder is
+//! `python/full_size.py` makes the checkpoints and what the reference computes from them; their directory is
 //! `FACEGEN_PARITY`. One model is in memory at a time.
 
 use std::path::PathBuf;
@@ -19,25 +19,28 @@ use facegen_vision::{SafetyChecker, clip_pixel_values};
 use serde::de::DeserializeOwned;
 
 use crate::safety::checker::images;
-use crate::support::{Golden, bgr_picture, native};
+use crate::support::{Golden, bgr_image, native};
 
 const ADAPTER: &str = "ip-adapter-faceid-plusv2_sd15.bin";
 const GUIDANCE_SCALE: f64 = 7.5;
 
 #[expect(clippy::disallowed_methods, reason = "a test has no config")]
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     std::env::var_os("FACEGEN_PARITY")
-        .expect("FACEGEN_PARITY names the folder that full_size.py wrote")
+        .expect("FACEGEN_PARITY names the directory that full_size.py wrote")
         .into()
 }
 
 fn golden(name: &str) -> Golden {
-    Golden::load_from(&folder().join("goldens"), name)
+    Golden::load_from(&directory().join("goldens"), name)
 }
 
 fn open(component: &str) -> (Weights, PathBuf) {
-    let folder = folder().join(component);
-    (Weights::open(&folder).unwrap(), folder.join("config.json"))
+    let directory = directory().join(component);
+    (
+        Weights::open(&directory).unwrap(),
+        directory.join("config.json"),
+    )
 }
 
 fn config<T: DeserializeOwned>(path: PathBuf) -> T {
@@ -54,7 +57,7 @@ fn timed<T>(name: &str, load: impl FnOnce() -> T) -> T {
 
 #[test]
 #[ignore = "needs the checkpoints of full_size.py"]
-fn every_module_and_the_picture_are_those_of_the_reference() {
+fn every_module_and_the_image_are_those_of_the_reference() {
     let compute = native();
     text_encoder(&compute);
     image_encoder(&compute);
@@ -88,7 +91,7 @@ fn image_encoder(compute: &Compute) {
         weights.finish().unwrap();
         model
     });
-    let pixels = clip_pixel_values(&bgr_picture(&golden.input("image")), ChannelOrder::Bgr);
+    let pixels = clip_pixel_values(&bgr_image(&golden.input("image")), ChannelOrder::Bgr);
     let pixels = Tensor::from_vec(pixels, (1, 3, 224, 224), &Device::Cpu).unwrap();
     let pixels = Tensor::cat(&[&pixels, &pixels.zeros_like().unwrap()], 0).unwrap();
     golden.check(
@@ -154,7 +157,7 @@ fn denoiser(compute: &Compute) {
 
 fn load_unet(compute: &Compute) -> (UNet2DConditionModel, FaceIdPlusProjection) {
     let face_id: FaceIdPlusConfig = serde_json::from_str("{}").unwrap();
-    let adapter = Weights::open(&folder().join(ADAPTER)).unwrap();
+    let adapter = Weights::open(&directory().join(ADAPTER)).unwrap();
     let adapter = AdapterWeights::new(adapter, face_id.lora_rank);
     let (weights, path) = open("sd15/unet");
     let unet =

@@ -1,4 +1,4 @@
-//! What a style does to a picture, on the preset of random weights and on
+//! What a style does to an image, on the preset of random weights and on
 //! presets that are that one but for a table.
 
 use std::fs;
@@ -40,16 +40,16 @@ fn of_tests() -> PathBuf {
 
 /// Presets, and what is made of their seeds.
 pub(crate) struct Presets {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Presets {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for name in ["demo", "random"] {
-            symlink(of_tests().join(name), folder.path().join(name)).unwrap();
+            symlink(of_tests().join(name), directory.path().join(name)).unwrap();
         }
-        Self { folder }
+        Self { directory }
     }
 
     /// The preset of random weights without its styles, after `change`.
@@ -58,13 +58,13 @@ impl Presets {
         let (before, rest) = random.split_once("[styles.anime]").unwrap();
         let (_, behind) = rest.split_once("[components.tokenizer]").unwrap();
         let manifest = change(format!("{before}[components.tokenizer]{behind}"));
-        fs::write(self.folder.path().join("random.toml"), manifest).unwrap();
-        Preset::find(self.folder.path(), "random").map_err(|error| error.to_string())
+        fs::write(self.directory.path().join("random.toml"), manifest).unwrap();
+        Preset::find(self.directory.path(), "random").map_err(|error| error.to_string())
     }
 
     /// Where synthetic weights are written.
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.directory.path().join("data")
     }
 
     pub(crate) fn load(&self, preset: &Preset) -> CandleBackend {
@@ -86,11 +86,11 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     for (name, value) in smallest.iter().chain(fields) {
         *raw.field_mut(name).unwrap() = (*value).into();
     }
-    let photograph = "tests/assets/photographs/astronaut.png";
-    let photograph = Path::new(env!("CARGO_MANIFEST_DIR")).join(photograph);
-    let face = read_image(&fs::read(photograph).unwrap(), &ImageLimits::default())
+    let photo = "tests/assets/photographs/astronaut.png";
+    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join(photo);
+    let face = read_image(&fs::read(photo).unwrap(), &ImageLimits::default())
         .unwrap()
-        .picture;
+        .image;
     GenerationInput {
         spec: raw
             .parse(&RequestLimits::default())
@@ -101,8 +101,8 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     }
 }
 
-/// The pictures and the warnings of requests that are made beside each other.
-fn pictures(
+/// The images and the warnings of requests that are made beside each other.
+fn images(
     backend: &mut CandleBackend,
     requests: &[&[(&str, &str)]],
 ) -> Vec<(RgbImage, Vec<String>)> {
@@ -113,20 +113,20 @@ fn pictures(
     while backend.active() > 0 {
         for event in backend.tick() {
             if let SlotEvent::Finished { slot, mut output } = event {
-                let picture = output.pictures.remove(0).pixels;
-                finished.push((slot, picture, output.warnings));
+                let image = output.images.remove(0).pixels;
+                finished.push((slot, image, output.warnings));
             }
         }
     }
     finished.sort_by_key(|(slot, ..)| *slot);
     let finished = finished.into_iter();
     finished
-        .map(|(_, picture, warnings)| (picture, warnings))
+        .map(|(_, image, warnings)| (image, warnings))
         .collect()
 }
 
-pub(crate) fn picture(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> RgbImage {
-    pictures(backend, &[fields]).remove(0).0
+pub(crate) fn image(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> RgbImage {
+    images(backend, &[fields]).remove(0).0
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_guide_lists_the_words_of_the_presets_that_ship() {
 }
 
 #[test]
-fn a_style_makes_the_picture_of_its_words_and_realistic_that_of_the_prompt() {
+fn a_style_makes_the_image_of_its_words_and_realistic_that_of_the_prompt() {
     let preset = Preset::find(&of_tests(), "random").unwrap();
     let mut backend = Presets::new().load(&preset);
     let mut seen = Vec::new();
@@ -180,9 +180,9 @@ fn a_style_makes_the_picture_of_its_words_and_realistic_that_of_the_prompt() {
         let (prompt, negative) = (recipe.prompt("a man"), recipe.negative_prompt("hat"));
         let asked = [("prompt", "a man"), ("negative_prompt", "hat")];
         let styled = [asked.as_slice(), &[("style", name)]].concat();
-        let styled = picture(&mut backend, &styled);
+        let styled = image(&mut backend, &styled);
         let spelled = [("prompt", &*prompt), ("negative_prompt", &*negative)];
-        assert_eq!(styled, picture(&mut backend, &spelled), "{name}");
+        assert_eq!(styled, image(&mut backend, &spelled), "{name}");
         assert!(
             !seen.contains(&styled),
             "{name} style_pipelines like another style"
@@ -199,7 +199,7 @@ fn the_words_of_a_style_count_among_the_tokens() {
     let prompt = vec!["man"; 75].join(" ");
     let plain = [("prompt", prompt.as_str())];
     let styled = [("prompt", prompt.as_str()), ("style", "anime")];
-    let made = pictures(&mut backend, &[&plain, &styled]);
+    let made = images(&mut backend, &[&plain, &styled]);
     let too_long = |warnings: &[String]| {
         let beginning = "prompt is longer than 75 tokens; the last ";
         warnings.iter().any(|text| text.starts_with(beginning))
@@ -220,17 +220,17 @@ fn a_style_with_a_base_model_is_made_by_it_also_beside_others() {
         .write(|random| random.replace("synthetic = 4", "synthetic = 14"))
         .unwrap();
     let mut other = presets.load(&other_base);
-    let drawn = picture(&mut other, &[("prompt", "a man")]);
-    let inked = picture(&mut other, &[("prompt", "inked, a man")]);
+    let drawn = image(&mut other, &[("prompt", "a man")]);
+    let inked = image(&mut other, &[("prompt", "inked, a man")]);
 
     let mut backend = presets.load(&with_styles).with_batch_limit(3);
     let request = |style| [("prompt", "a man"), ("style", style)];
     let requests = ["realistic", "anime", "comic"].map(request);
     let [realistic, anime, comic] = &requests;
-    let made = pictures(&mut backend, &[realistic, anime, comic]);
+    let made = images(&mut backend, &[realistic, anime, comic]);
     assert_ne!(made[0].0, drawn);
     assert_eq!([&made[1].0, &made[2].0], [&drawn, &inked]);
-    assert_eq!(made[0].0, picture(&mut backend, realistic), "alone");
+    assert_eq!(made[0].0, image(&mut backend, realistic), "alone");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The demo preset as it ships, from a photograph to a picture, against the
+//! The demo preset as it ships, from a photo to an image, against the
 //! reference pipeline on the same trained networks.
 
 use std::path::Path;
@@ -20,29 +20,29 @@ fn root() -> &'static Path {
 }
 
 /// What the demo preset makes of the astronaut and these fields.
-fn picture(fields: &[(&str, String)]) -> RgbImage {
+fn image(fields: &[(&str, String)]) -> RgbImage {
     let preset = Preset::find(&root().join("models"), "demo").unwrap();
     let mut backend = CandleBackend::load(&preset, &LoadOptions::default()).unwrap();
     let mut raw = RawGenerationRequest::default();
     for (name, value) in fields {
         *raw.field_mut(name).unwrap() = value.as_str().into();
     }
-    let photograph = root().join("tests/assets/photographs/astronaut.png");
-    let face = std::fs::read(photograph).unwrap();
+    let photo = root().join("tests/assets/photographs/astronaut.png");
+    let face = std::fs::read(photo).unwrap();
     let input = GenerationInput {
         spec: raw
             .parse(&RequestLimits::default())
             .unwrap()
             .resolve_seed(|| 0)
             .spec,
-        face: read_image(&face, &ImageLimits::default()).unwrap().picture,
+        face: read_image(&face, &ImageLimits::default()).unwrap().image,
     };
     backend.admit(&input).unwrap();
     let end = end_of(&mut backend);
     let SlotEvent::Finished { mut output, .. } = end else {
         panic!("{end:?}");
     };
-    output.pictures.remove(0).pixels
+    output.images.remove(0).pixels
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn the_portrait_is_that_of_the_reference_pipeline() {
     });
     fields.sort();
     let unchecked = ("safety_checker", "false".to_owned());
-    let picture = picture(&[fields.as_slice(), &[unchecked]].concat());
-    let shape = (picture.height(), picture.width(), 3);
-    let rgb = Tensor::from_slice(picture.pixels(), shape, &Device::Cpu).unwrap();
+    let image = image(&[fields.as_slice(), &[unchecked]].concat());
+    let shape = (image.height(), image.width(), 3);
+    let rgb = Tensor::from_slice(image.pixels(), shape, &Device::Cpu).unwrap();
     Golden::load("trained").check("image", &rgb);
 }

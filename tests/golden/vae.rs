@@ -4,7 +4,7 @@ use facegen_diffusion::AutoencoderKl;
 use crate::support::{Golden, gpu_path, native, vae};
 
 #[test]
-fn pictures_are_those_of_diffusers() {
+fn images_are_those_of_diffusers() {
     let golden = Golden::load("vae");
     for compute in [native(), gpu_path()] {
         // The older names hold the same values.

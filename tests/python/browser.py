@@ -49,7 +49,7 @@ def make_pictures(page):
     """Wrong key, no prompt, no photograph, and then two pictures."""
     page.goto(address + "/")
     expect(page.locator("#readiness")).to_have_text("ready", timeout=PATIENCE)
-    expect(page.locator("#notice")).to_have_text("the weights are random, and the pictures are coloured patterns")
+    expect(page.locator("#notice")).to_have_text("the weights are random, and the images are coloured patterns")
     expect(page.locator("select[name=style] option")).to_have_text(["realistic", "anime", "comic", "chibi", "3d"])
     key, prompt, make = page.locator("input[name=key]"), page.locator("textarea[name=prompt]"), page.locator("#make")
     page.select_option("select[name=size]", "256x256")

@@ -2,7 +2,7 @@
 
 Reads {"address": ..., "key": ..., "prompt": ..., "face": ...}, calls every
 method of the SDK's image-editing class, directly and in its asynchronous
-form, and prints the link of each picture that it was given.
+form, and prints the link of each image that it was given.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ CONTROL = {
 }
 
 # What the server does not do.
-PICTURE = "https://pictures.example/picture.jpg"
+IMAGE = "https://pictures.example/picture.jpg"
 OTHER_PRODUCTS = {
-    "outpainting": schemas.OutpaintingSchema(prompt="a sea", image=PICTURE),
-    "background_remover": schemas.BackgroundRemoverSchema(image=PICTURE),
-    "super_resolution": schemas.SuperResolutionSchema(init_image=PICTURE),
-    "fashion": schemas.FashionSchema(init_image=PICTURE),
-    "object_remover": schemas.ObjectRemovalSchema(init_image=PICTURE, mask_image=PICTURE),
+    "outpainting": schemas.OutpaintingSchema(prompt="a sea", image=IMAGE),
+    "background_remover": schemas.BackgroundRemoverSchema(image=IMAGE),
+    "super_resolution": schemas.SuperResolutionSchema(init_image=IMAGE),
+    "fashion": schemas.FashionSchema(init_image=IMAGE),
+    "object_remover": schemas.ObjectRemovalSchema(init_image=IMAGE, mask_image=IMAGE),
     "inpainting": schemas.InpaintingSchema(
-        prompt="a sea", init_image=PICTURE, mask_image=PICTURE
+        prompt="a sea", init_image=IMAGE, mask_image=IMAGE
     ),
     "headshot": schemas.HeadshotSchema(prompt="a sea"),
     "flux_headshot": schemas.FluxHeadshotSchema(prompt="a sea"),
-    "qwen_edit": schemas.QwenEditSchema(prompt="a sea", init_image=[PICTURE]),
-    "caption": schemas.CaptionSchema(init_image=PICTURE),
+    "qwen_edit": schemas.QwenEditSchema(prompt="a sea", init_image=[IMAGE]),
+    "caption": schemas.CaptionSchema(init_image=IMAGE),
 }
 
 
@@ -67,7 +67,7 @@ class Driver:
 
     def drive(self):
         enterprise = Image_editing(client=self.client, enterprise=True)
-        self.drive_pictures(enterprise, lambda: self.call(enterprise, "facegen", request()))
+        self.drive_images(enterprise, lambda: self.call(enterprise, "facegen", request()))
         self.drive_control(enterprise)
         for name, schema in OTHER_PRODUCTS.items():
             self.expect_unknown(enterprise, name, schema)
@@ -77,11 +77,11 @@ class Driver:
         face_gen.base_url = f"{self.client.base_url}v1/enterprise/face_gen/"
         make_gen = f"{face_gen.base_url}make_gen"
         fields = request().model_dump(exclude_none=True)
-        self.drive_pictures(face_gen, lambda: self.call(self.client, "post", make_gen, fields))
+        self.drive_images(face_gen, lambda: self.call(self.client, "post", make_gen, fields))
         self.drive_control(face_gen)
 
         plain = Image_editing(client=self.client)
-        self.drive_pictures(plain, lambda: self.call(plain, "facegen", request()))
+        self.drive_images(plain, lambda: self.call(plain, "facegen", request()))
         self.drive_uploads()
 
     def drive_uploads(self):
@@ -99,10 +99,10 @@ class Driver:
             print(link)
 
     def expect_png(self, link):
-        with urllib.request.urlopen(link) as picture:
-            assert picture.read().startswith(b"\x89PNG"), link
+        with urllib.request.urlopen(link) as image:
+            assert image.read().startswith(b"\x89PNG"), link
 
-    def drive_pictures(self, api, make):
+    def drive_images(self, api, make):
         answer = make()
         assert answer["status"] in ("success", "processing"), answer
         fetched = self.call(api, "fetch", str(answer["id"]))

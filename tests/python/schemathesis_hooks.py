@@ -1,6 +1,6 @@
 """Lets most of the calls that schemathesis makes up get past the doors.
 
-Left alone, it makes up keys that nobody has, photographs that are none and ids
+Left alone, it makes up keys that nobody has, photos that are none and ids
 of no job, so that hardly a call would reach what is behind.
 """
 
@@ -11,7 +11,7 @@ import schemathesis
 
 KEY = os.environ["TEST_KEY"]
 FACE = os.environ["TEST_FACE"]
-PICTURE = os.environ["TEST_PICTURE"]
+IMAGE = os.environ["TEST_IMAGE"]
 
 chance = random.Random(1)
 
@@ -39,7 +39,7 @@ def mend(body):
         mended["face_image"] = FACE
     for name in ("base64_string", "init_image"):
         if name in body and chance.random() < 0.7:
-            mended[name] = PICTURE
+            mended[name] = IMAGE
     if "request_id" in body and chance.random() < 0.7:
         mended["request_id"] = chance.randint(1, 20)
     return mended

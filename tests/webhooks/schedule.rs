@@ -18,13 +18,13 @@ const PAUSES: [u64; 7] = [5, 30, 120, 600, 3_600, 10_800, 28_800];
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A server, and a receiver that answers at once.
-struct World {
+struct Harness {
     server: Server,
     good: Receiver,
     key: KeyId,
 }
 
-impl World {
+impl Harness {
     async fn new() -> Self {
         let server = Server::start(SHORT).await;
         Self {
@@ -51,7 +51,7 @@ impl World {
 
 #[tokio::test]
 async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
-    let mut world = World::new().await;
+    let mut harness = Harness::new().await;
     let target = Receiver::start(Way::Answers("200 OK")).await;
     let moved: &'static str = format!("301 Moved\r\nlocation: {}", target.url).leak();
     let other: &'static str = format!("307 Elsewhere\r\nlocation: {}", target.url).leak();
@@ -69,11 +69,11 @@ async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
     failing.push(Receiver::nobody().await);
     failing.push("http://unknown.example/hook".to_owned());
     for receiver in &failing {
-        world.make(receiver).await;
+        harness.make(receiver).await;
     }
     for (attempt, pause) in (1..).zip(PAUSES) {
         for receiver in &failing {
-            let attempts = world.server.wait_for(receiver, attempt).await;
+            let attempts = harness.server.wait_for(receiver, attempt).await;
             assert_eq!(attempts.len(), attempt, "{receiver}");
             assert!(attempts.iter().all(|one| one.id == attempts[0].id));
             let outcome = &attempts[attempt - 1].outcome;
@@ -83,65 +83,69 @@ async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
             );
         }
         if attempt == 3 {
-            world.server = world.server.restart().await;
+            harness.server = harness.server.restart().await;
         }
-        world
+        harness
             .server
             .clock
             .advance(Duration::from_secs(pause).mul_f64(0.79));
-        world.deliver().await;
+        harness.deliver().await;
         for receiver in &failing {
-            assert_eq!(world.server.attempts(receiver).len(), attempt, "{receiver}");
+            assert_eq!(
+                harness.server.attempts(receiver).len(),
+                attempt,
+                "{receiver}"
+            );
         }
-        world
+        harness
             .server
             .clock
             .advance(Duration::from_secs(pause).mul_f64(0.42));
-        world.deliver().await;
+        harness.deliver().await;
     }
     for receiver in &failing {
-        world.server.wait_for(receiver, 8).await;
+        harness.server.wait_for(receiver, 8).await;
     }
-    world.server.clock.advance(Duration::from_hours(8));
-    world.deliver().await;
+    harness.server.clock.advance(Duration::from_hours(8));
+    harness.deliver().await;
     for receiver in &failing {
-        assert_eq!(world.server.attempts(receiver).len(), 8, "{receiver}");
+        assert_eq!(harness.server.attempts(receiver).len(), 8, "{receiver}");
     }
     assert_eq!(target.requests(), 0, "no redirect is followed");
 }
 
 #[tokio::test]
 async fn a_receiver_that_recovers_gets_it_in_the_end() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let receiver = Receiver::start(Way::Recovers(5)).await;
-    world.make(&receiver.url).await;
+    harness.make(&receiver.url).await;
     for (attempt, pause) in (1..=5).zip(PAUSES) {
-        world.server.wait_for(&receiver.url, attempt).await;
-        world
+        harness.server.wait_for(&receiver.url, attempt).await;
+        harness
             .server
             .clock
             .advance(Duration::from_secs(pause).mul_f64(1.21));
-        world.deliver().await;
+        harness.deliver().await;
     }
-    let attempts = world.server.wait_for(&receiver.url, 6).await;
+    let attempts = harness.server.wait_for(&receiver.url, 6).await;
     assert_eq!(attempts[5].outcome, WebhookOutcome::Delivered);
-    world.server.clock.advance(Duration::from_hours(10));
-    world.deliver().await;
+    harness.server.clock.advance(Duration::from_hours(10));
+    harness.deliver().await;
     assert_eq!(receiver.requests(), 6);
 }
 
 #[tokio::test]
 async fn gone_is_the_end() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let receiver = Receiver::start(Way::Answers("410 Gone")).await;
-    world.make(&receiver.url).await;
-    let attempts = world.server.wait_for(&receiver.url, 1).await;
+    harness.make(&receiver.url).await;
+    let attempts = harness.server.wait_for(&receiver.url, 1).await;
     assert!(matches!(
         attempts[0].outcome,
         WebhookOutcome::Refused { .. }
     ));
-    world.server.clock.advance(Duration::from_hours(10));
-    world.deliver().await;
+    harness.server.clock.advance(Duration::from_hours(10));
+    harness.deliver().await;
     assert_eq!(receiver.requests(), 1);
 }
 
@@ -151,27 +155,30 @@ async fn who_asks_for_time_gets_it_and_not_for_ever() {
         ("429 Too Many Requests\r\nretry-after: 4000", 4_000),
         ("503 Service Unavailable\r\nretry-after: 999999999", 86_400),
     ] {
-        let world = World::new().await;
+        let harness = Harness::new().await;
         let receiver = Receiver::start(Way::Asks(head)).await;
-        world.make(&receiver.url).await;
-        let asked = world.server.wait_for(&receiver.url, 1).await[0].at;
-        world.server.clock.advance(Duration::from_secs(seconds - 1));
-        world.deliver().await;
+        harness.make(&receiver.url).await;
+        let asked = harness.server.wait_for(&receiver.url, 1).await[0].at;
+        harness
+            .server
+            .clock
+            .advance(Duration::from_secs(seconds - 1));
+        harness.deliver().await;
         assert_eq!(receiver.requests(), 1);
-        world.server.clock.advance(Duration::from_secs(1));
-        world.deliver().await;
-        let attempts = world.server.wait_for(&receiver.url, 2).await;
+        harness.server.clock.advance(Duration::from_secs(1));
+        harness.deliver().await;
+        let attempts = harness.server.wait_for(&receiver.url, 2).await;
         assert_eq!(attempts[1].outcome, WebhookOutcome::Delivered);
-        assert_eq!(world.server.clock.now().since(asked).as_secs(), seconds);
+        assert_eq!(harness.server.clock.now().since(asked).as_secs(), seconds);
     }
 }
 
 #[tokio::test]
 async fn a_body_of_a_gigabyte_is_not_read() {
-    let world = World::new().await;
+    let harness = Harness::new().await;
     let receiver = Receiver::start(Way::Floods).await;
-    world.make(&receiver.url).await;
-    let attempts = world.server.wait_for(&receiver.url, 1).await;
+    harness.make(&receiver.url).await;
+    let attempts = harness.server.wait_for(&receiver.url, 1).await;
     assert_eq!(attempts[0].outcome, WebhookOutcome::Delivered);
     // What the sockets hold on their way, and no more.
     let bytes = receiver.flooded().await;

@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use crate::receiver::PLACE;
 
 /// How long a test waits for what must happen anyway.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One attempt to deliver.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(crate) struct Server {
     jobs: JobService,
     running: Running,
     sender: Watched,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -59,23 +59,23 @@ impl Server {
             clock: clock.clone(),
             attempts: watch::Sender::default(),
         };
-        let folder = tempfile::tempdir().unwrap();
-        let (jobs, running) = open(&folder, &clock, &sender).await;
+        let directory = tempfile::tempdir().unwrap();
+        let (jobs, running) = open(&directory, &clock, &sender).await;
         Self {
             clock,
             jobs,
             running,
             sender,
-            folder,
+            directory,
         }
     }
 
     /// The same after a stop and a start.
     pub(crate) async fn restart(self) -> Self {
-        self.running.shutdown(PATIENCE).await;
+        self.running.shutdown(TIMEOUT).await;
         self.jobs.close().await;
         drop(self.jobs);
-        let (jobs, running) = open(&self.folder, &self.clock, &self.sender).await;
+        let (jobs, running) = open(&self.directory, &self.clock, &self.sender).await;
         Self {
             jobs,
             running,
@@ -88,17 +88,17 @@ impl Server {
         created.unwrap().0.id
     }
 
-    /// Makes a picture, of whose end `receiver` is told.
+    /// Makes an image, of whose end `receiver` is told.
     pub(crate) async fn make(&self, key: KeyId, receiver: &str) {
         let submission = Submission {
             key,
             request: request(receiver),
             face: FaceSource::Inline(FaceImage::from(b"face".to_vec())),
             base_url: "http://faces.test".to_owned(),
-            once: None,
+            idempotency: None,
         };
         let job = self.jobs.submit(submission).await.unwrap();
-        let job = self.jobs.wait(job.id, PATIENCE).await.unwrap();
+        let job = self.jobs.wait(job.id, TIMEOUT).await.unwrap();
         assert_eq!(job.state, JobState::Succeeded);
     }
 
@@ -111,7 +111,7 @@ impl Server {
     pub(crate) async fn wait_for(&self, receiver: &str, count: usize) -> Vec<Attempt> {
         let mut attempts = self.sender.attempts.subscribe();
         let enough = attempts.wait_for(|all| of(all, receiver).len() >= count);
-        let enough = timeout(PATIENCE, enough).await;
+        let enough = timeout(TIMEOUT, enough).await;
         let enough = enough.unwrap_or_else(|_| panic!("attempt {count} at {receiver} comes"));
         of(&enough.unwrap(), receiver)
     }
@@ -122,14 +122,14 @@ fn of(attempts: &[Attempt], receiver: &str) -> Vec<Attempt> {
     of_receiver.cloned().collect()
 }
 
-async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobService, Running) {
+async fn open(directory: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobService, Running) {
     let config = JobsConfig {
         queue_limit: 100,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
         step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_hours(24),
+        keep_images: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
@@ -144,17 +144,17 @@ async fn open(folder: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobSe
             patience: Duration::ZERO,
         },
         webhooks: Arc::new(sender.clone()),
-        encoder: Arc::new(|picture, _| Ok(picture.pixels.pixels().to_vec())),
+        encoder: Arc::new(|image, _| Ok(image.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| Ok(picture.pixels().to_vec())),
+        upload_encoder: Arc::new(|image| Ok(image.pixels().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| format!("{{\"id\":{}}}", job.id)),
         clock: Arc::new(clock.clone()),
         observer: Arc::new(|_, _| {}),
     };
-    let store = SqliteStore::open_exclusive(&folder.path().join("jobs.sqlite")).await;
+    let store = SqliteStore::open_exclusive(&directory.path().join("jobs.sqlite")).await;
     let stores = store.unwrap().into_stores();
     let jobs = JobService::open(config, ports, stores).await.unwrap();
     let running = jobs.start();

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use facegen_core::Key;
 
 use crate::auth::{authenticate, sent_in_headers};
-use crate::body::{BodyBudget, BodyReader, BodyShare, Holder, RequestBody, early_key, parse_body};
+use crate::body::{BodyBudget, BodyPermit, BodyReader, Holder, RequestBody, early_key, parse_body};
 use crate::flavor::ApiFlavor;
 use crate::links::{Links, base_url};
 use crate::middleware::in_time;
@@ -49,9 +49,9 @@ impl Deref for RequestContext {
 }
 
 /// The state as handlers get it.
-pub(crate) type SharedState = Arc<RequestContext>;
+pub(crate) type SharedContext = Arc<RequestContext>;
 
-impl FromRef<RouterState> for SharedState {
+impl FromRef<RouterState> for SharedContext {
     fn from_ref(state: &RouterState) -> Self {
         let ApiSettings {
             config,
@@ -75,7 +75,7 @@ pub(crate) struct ApiCall {
     /// What was sent.
     pub(crate) body: RequestBody,
     /// The room for what was sent.
-    pub(crate) share: BodyShare,
+    pub(crate) share: BodyPermit,
     /// The header `Idempotency-Key`.
     pub(crate) idempotency_key: Option<HeaderValue>,
     /// What links in the answer begin with.
@@ -95,13 +95,13 @@ impl FromRequest<RouterState> for ApiCall {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &RouterState) -> Result<Self, ApiError> {
-        let state = SharedState::from_ref(state);
+        let state = SharedContext::from_ref(state);
         in_time(read_call(request, &state)).await?
     }
 }
 
 /// The key in the body counts first, as documented; then the one in a header.
-async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, ApiError> {
+async fn read_call(request: Request, state: &SharedContext) -> Result<ApiCall, ApiError> {
     let (parts, body) = request.into_parts();
     let (mut fields, share) = read_fields(&parts, body, state).await?;
     let sent = fields.key.take();
@@ -123,8 +123,8 @@ async fn read_call(request: Request, state: &SharedState) -> Result<ApiCall, Api
 async fn read_fields(
     parts: &Parts,
     body: Body,
-    state: &SharedState,
-) -> Result<(RequestBody, BodyShare), ApiError> {
+    state: &SharedContext,
+) -> Result<(RequestBody, BodyPermit), ApiError> {
     let ApiConfig {
         body_budget_bytes,
         max_body_bytes,
@@ -150,7 +150,7 @@ async fn read_fields(
 
 /// Whose room a body takes of which this is the beginning. What is wrong with
 /// its key is found out when all of it is here.
-async fn holder(state: &SharedState, headers: &HeaderMap, beginning: &[u8]) -> Holder {
+async fn holder(state: &SharedContext, headers: &HeaderMap, beginning: &[u8]) -> Holder {
     let sent = [sent_in_headers(headers), early_key(headers, beginning)];
     for sent in sent.into_iter().flatten() {
         if let Ok(key) = authenticate(&state.jobs, &sent).await {
@@ -160,7 +160,7 @@ async fn holder(state: &SharedState, headers: &HeaderMap, beginning: &[u8]) -> H
     Holder::Stranger
 }
 
-/// Runs `work` where it holds up nobody: bodies with photographs take
+/// Runs `work` where it holds up nobody: bodies with photos take
 /// milliseconds to read.
 ///
 /// # Errors

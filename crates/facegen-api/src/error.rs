@@ -3,7 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | `message` | what callers are told about it |
-//! | `gone` | pictures that were there |
+//! | `gone` | images that were there |
 //! | `envelope` | the answer in which they are |
 
 mod envelope;
@@ -77,10 +77,10 @@ pub enum ApiError {
     /// There is no such job, or it belongs to another key.
     #[error("there is no such job")]
     UnknownJob,
-    /// The job succeeded, and its pictures are gone.
-    #[error("the pictures of the job have expired")]
+    /// The job succeeded, and its images are gone.
+    #[error("the images of the job have expired")]
     Expired {
-        /// How long pictures are kept.
+        /// How long images are kept.
         keep: Duration,
     },
     /// The owner of the job had it erased.
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_have_expired_say_after_how_many_hours() {
+    fn images_that_have_expired_say_after_how_many_hours() {
         for (seconds, text) in [
             (86_400, "images deleted after 24 hours"),
             (3_600, "images deleted after 1 hour"),

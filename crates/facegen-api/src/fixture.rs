@@ -20,7 +20,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| Capabi
     dtype: "f32",
 });
 
-/// A job of two pictures that has succeeded, with these fields set as well.
+/// A job of two images that has succeeded, with these fields set as well.
 pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
     let mut raw = RawGenerationRequest {
         prompt: "pretty woman".into(),
@@ -54,7 +54,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
         outcome: Some(Outcome {
             generation_time: Duration::from_secs(7),
             stages: Stages::default(),
-            pictures: Vec::new(),
+            images: Vec::new(),
             engine: None,
         }),
         removed_at: None,

@@ -10,7 +10,7 @@ use facegen_core::request::AutoSize;
 pub(crate) enum ApiFlavor {
     /// The server of its own for faces.
     FaceGen,
-    /// The server of its own for editing pictures, which makes faces as well.
+    /// The server of its own for editing images, which makes faces as well.
     ImageEditing,
     /// The shared service.
     V6,
@@ -29,7 +29,7 @@ impl ApiFlavor {
         }
     }
 
-    /// What its requests for pictures are called.
+    /// What its requests for images are called.
     pub(crate) fn generations(self) -> &'static [&'static str] {
         match self {
             Self::FaceGen => &["make_gen"],
@@ -46,7 +46,7 @@ impl ApiFlavor {
         }
     }
 
-    /// Which sides of pictures follow the photograph's when they are not given:
+    /// Which sides of images follow the photo's when they are not given:
     /// the shared service says so of both, the servers of one's own make 512.
     pub(crate) fn auto_size(self, request: &RawGenerationRequest) -> AutoSize {
         match self {

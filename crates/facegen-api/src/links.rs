@@ -70,9 +70,9 @@ impl<'a> Links<'a> {
         format!("{}/temp/{}", self.base, name.expose())
     }
 
-    /// Where the pictures of a job are, or will be: in their bucket, and else
+    /// Where the images of a job are, or will be: in their bucket, and else
     /// here, where they can be read in either case.
-    pub(crate) fn pictures(self, job: &Job) -> Vec<String> {
+    pub(crate) fn images(self, job: &Job) -> Vec<String> {
         let kind = if job.request.delivery.base64 {
             FileKind::Base64
         } else {

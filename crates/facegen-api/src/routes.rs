@@ -18,7 +18,7 @@ use crate::handlers::{
 };
 use crate::{middleware, page};
 
-/// Where some clients ask for pictures of whatever kind.
+/// Where some clients ask for images of whatever kind.
 const V6_IMAGES: &str = "/api/v6/images";
 
 /// All routes, with the description that each handler has of itself. Nothing is
@@ -29,8 +29,8 @@ pub(crate) fn routes() -> OpenApiRouter<RouterState> {
         .merge(quick_routes())
 }
 
-/// The request for pictures. It limits its time itself, because it may wait for
-/// pictures, and must not be cut off once its job is taken in.
+/// The request for images. It limits its time itself, because it may wait for
+/// images, and must not be cut off once its job is taken in.
 fn make_gen_route() -> OpenApiRouter<RouterState> {
     let mut routes = OpenApiRouter::new();
     for flavor in ApiFlavor::ALL {
@@ -55,7 +55,7 @@ fn quick_routes() -> OpenApiRouter<RouterState> {
         .layer(from_fn(middleware::answer_in_time))
 }
 
-/// The question after pictures, in all its documented forms.
+/// The question after images, in all its documented forms.
 fn fetch_routes() -> OpenApiRouter<RouterState> {
     let by_body = || routes!(fetch::by_body);
     let mut routes = OpenApiRouter::new().routes(at("/api/v1/enterprise/fetch", by_body()));
@@ -92,7 +92,7 @@ fn control_routes() -> OpenApiRouter<RouterState> {
     routes
 }
 
-/// The bucket that a key describes for its pictures.
+/// The bucket that a key describes for its images.
 fn bucket_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/api/v1/enterprise/update_s3", routes!(buckets::update)))
@@ -103,7 +103,7 @@ fn bucket_routes() -> OpenApiRouter<RouterState> {
         .routes(at("/api/v1/enterprise/reset_s3", routes!(buckets::reset)))
 }
 
-/// Pictures that are sent to get a link.
+/// Images that are sent to get a link.
 fn upload_routes() -> OpenApiRouter<RouterState> {
     let of_image_editing = format!("{}/base64_to_url", ApiFlavor::V6.base());
     OpenApiRouter::new()
@@ -114,7 +114,7 @@ fn upload_routes() -> OpenApiRouter<RouterState> {
         .routes(at(&of_image_editing, routes!(base64_to_url::init_image)))
 }
 
-/// Pictures, for pages of any origin: who knows the name may see them.
+/// Images, for pages of any origin: who knows the name may see them.
 fn file_routes() -> OpenApiRouter<RouterState> {
     let cors = CorsLayer::new()
         .allow_origin(Any)

@@ -17,7 +17,7 @@ pub struct ApiState {
     pub jobs: JobService,
     /// What may change while the server runs.
     pub settings: Current<ApiSettings>,
-    /// Says whether the server can make pictures at this moment.
+    /// Says whether the server can make images at this moment.
     pub readiness: ReadinessProbe,
     /// Renders the metrics of the process.
     pub metrics: MetricsRenderer,
@@ -25,7 +25,7 @@ pub struct ApiState {
     pub control: Arc<dyn Control>,
     /// Judges the URLs that callers name.
     pub urls: Arc<dyn UrlChecker>,
-    /// The time of day, for pictures that have expired.
+    /// The time of day, for images that have expired.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -56,14 +56,14 @@ pub struct ApiConfig {
     /// looked at, because anybody can send them: behind a proxy that changes
     /// scheme or host, set this.
     pub public_url: Option<String>,
-    /// How long `make_gen` waits for the pictures before it answers that they
+    /// How long `make_gen` waits for the images before it answers that they
     /// are being made.
     pub sync_wait: Duration,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
     /// How many bytes of bodies may be in memory at once, of all requests
     /// together; the first 64 KiB of each are not counted, and there is always
-    /// room for one of the largest. A photograph is there twice while it is
+    /// room for one of the largest. A photo is there twice while it is
     /// decoded. See [`ApiConfig::body_budget`].
     pub body_budget_bytes: usize,
     /// Whether errors of all paths under `/api/` are answered with status 200,
@@ -71,9 +71,9 @@ pub struct ApiConfig {
     pub legacy_http_200: bool,
     /// What `system_details` calls a server that is well.
     pub system_status: SystemStatus,
-    /// How pictures come to callers who want base64.
+    /// How images come to callers who want base64.
     pub base64_output: Base64Output,
-    /// The largest photograph, decoded from base64, in bytes.
+    /// The largest photo, decoded from base64, in bytes.
     pub max_face_bytes: usize,
     /// How many streams of events may be open at once.
     pub max_event_streams: usize,
@@ -119,7 +119,7 @@ pub enum SystemStatus {
     Ok,
 }
 
-/// How pictures come to callers who want base64: the documentation leaves it
+/// How images come to callers who want base64: the documentation leaves it
 /// open, and clients are written for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,19 +133,19 @@ pub enum Base64Output {
 /// What the loaded models can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Whether pictures are looked at.
+    /// Whether images are looked at.
     pub safety_checking: SafetyChecking,
     /// The looks on offer.
     pub styles: Vec<Style>,
     /// The sizes and numbers of steps on offer.
     pub limits: RequestLimits,
-    /// What people should know who see the pictures.
+    /// What people should know who see the images.
     pub notice: Option<String>,
     /// What the models compute in, e.g. `f32`.
     pub dtype: &'static str,
 }
 
-/// When the safety checker looks at pictures.
+/// When the safety checker looks at images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SafetyChecking {
     /// Never: there is none.
@@ -157,7 +157,7 @@ pub enum SafetyChecking {
 }
 
 impl SafetyChecking {
-    /// Whether it looks at the pictures of a request that wants it or not.
+    /// Whether it looks at the images of a request that wants it or not.
     #[must_use]
     pub fn applies(self, wanted: bool) -> bool {
         match self {
@@ -175,7 +175,7 @@ pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
 /// not wait.
 pub type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
-/// How ready the server is to make pictures. Anybody may read it.
+/// How ready the server is to make images. Anybody may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Readiness {
@@ -188,11 +188,11 @@ pub enum Readiness {
         /// How many there are.
         components: usize,
     },
-    /// Pictures can be made.
+    /// Images can be made.
     Ready,
     /// The server is stopping.
     Draining,
-    /// No picture can be made until somebody does something about it.
+    /// No image can be made until somebody does something about it.
     Broken {
         /// What is wrong, in words that anybody may read.
         reason: String,

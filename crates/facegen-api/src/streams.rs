@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use facegen_core::KeyId;
 
-/// The places of all streams. Half of them are for keys that have none open, so
+/// The permits of all streams. Half of them are for keys that have none open, so
 /// that a few keys do not take all.
 #[derive(Debug)]
 pub(crate) struct Streams {
@@ -14,7 +14,7 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// So many places.
+    /// So many permits.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -22,9 +22,9 @@ impl Streams {
         }
     }
 
-    /// A place for a stream of `key`, of which `share` may be open, or all when
+    /// A permit for a stream of `key`, of which `share` may be open, or all when
     /// that is 0. `None` when there is none for it.
-    pub(crate) fn begin(self: &Arc<Self>, key: KeyId, share: usize) -> Option<StreamPlace> {
+    pub(crate) fn begin(self: &Arc<Self>, key: KeyId, share: usize) -> Option<StreamPermit> {
         let mut open = self.lock();
         let all: usize = open.values().sum();
         let own = open.get(&key).copied().unwrap_or(0);
@@ -36,7 +36,7 @@ impl Streams {
             return None;
         }
         open.insert(key, own + 1);
-        Some(StreamPlace {
+        Some(StreamPermit {
             streams: Arc::clone(self),
             key,
         })
@@ -47,14 +47,14 @@ impl Streams {
     }
 }
 
-/// The place of an open stream, until it is dropped.
+/// The permit of an open stream, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct StreamPlace {
+pub(crate) struct StreamPermit {
     streams: Arc<Streams>,
     key: KeyId,
 }
 
-impl Drop for StreamPlace {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         let mut open = self.streams.lock();
         let own = open.remove(&self.key).unwrap_or(0);
@@ -68,8 +68,8 @@ impl Drop for StreamPlace {
 mod tests {
     use super::*;
 
-    /// As many streams of the key as there are places for.
-    fn all_of(streams: &Arc<Streams>, key: i64, share: usize) -> Vec<StreamPlace> {
+    /// As many streams of the key as there are permits for.
+    fn all_of(streams: &Arc<Streams>, key: i64, share: usize) -> Vec<StreamPermit> {
         let begin = || streams.begin(KeyId::new(key), share);
         std::iter::from_fn(begin).take(300).collect()
     }
@@ -77,10 +77,10 @@ mod tests {
     #[test]
     fn a_key_has_its_share() {
         let streams = Arc::new(Streams::new(128));
-        let places = all_of(&streams, 1, 16);
-        assert_eq!(places.len(), 16);
+        let permits = all_of(&streams, 1, 16);
+        assert_eq!(permits.len(), 16);
         assert_eq!(all_of(&streams, 2, 16).len(), 16);
-        drop(places);
+        drop(permits);
         assert_eq!(all_of(&streams, 1, 16).len(), 16);
         assert!(streams.lock().is_empty());
     }
@@ -89,10 +89,10 @@ mod tests {
     fn fifty_keys_that_take_all_they_get_leave_a_place_for_another() {
         for share in [0, 16] {
             let streams = Arc::new(Streams::new(128));
-            let places: Vec<_> = (0..50)
+            let permits: Vec<_> = (0..50)
                 .flat_map(|key| all_of(&streams, key, share))
                 .collect();
-            assert!(places.len() >= 110, "{}", places.len());
+            assert!(permits.len() >= 110, "{}", permits.len());
             assert_eq!(all_of(&streams, 99, share).len(), 1);
         }
     }

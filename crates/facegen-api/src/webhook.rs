@@ -31,7 +31,7 @@ enum Body<'a> {
 }
 
 /// The body of the webhook of an ended job: what `make_gen` answers about one
-/// that succeeded, or the reason why there are no pictures; with the caller's
+/// that succeeded, or the reason why there are no images; with the caller's
 /// `track_id` in the type in which it was sent, null when none was. There are
 /// none any more when a message was on its way for so long that they have
 /// expired, or its job was erased.
@@ -47,7 +47,7 @@ pub fn webhook_body(
 ) -> String {
     let links = Links::new(public_url.unwrap_or(&job.base_url));
     let track_id = job.request.delivery.track_id.as_ref();
-    let body = match no_pictures(job, now) {
+    let body = match no_images(job, now) {
         None => Body::Success {
             success: Box::new(Success::new(job, links, capabilities)),
             track_id,
@@ -63,8 +63,8 @@ pub fn webhook_body(
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Why an ended job has no pictures, if it has none.
-fn no_pictures(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
+/// Why an ended job has no images, if it has none.
+fn no_images(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
     match job.state {
         JobState::Succeeded => Some(ApiError::of_gone(job, now)?.message()),
         JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_have_gone_are_no_success() {
+    fn images_that_have_gone_are_no_success() {
         let day = Duration::from_hours(24);
         let kept = Job {
             finished_at: Some(now()),

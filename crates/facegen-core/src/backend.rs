@@ -1,4 +1,4 @@
-//! The port to whatever makes the pictures.
+//! The port to whatever makes the images.
 //!
 //! The unit of scheduling is one denoising step. A backend holds any number of
 //! admitted requests; each [`Backend::tick`] moves some of them on by one step.
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::request::PictureSize;
+use crate::request::ImageSize;
 use crate::{ErrorCode, GenerationSpec, RgbImage, SafetyVerdict};
 
-/// Makes pictures, one denoising step at a time.
+/// Makes images, one denoising step at a time.
 pub trait Backend: Send {
     /// Takes a request in: analyses the face, encodes the prompts and prepares
     /// the conditioning. No denoising happens yet.
@@ -42,7 +42,7 @@ pub trait Backend: Send {
 
     /// How much of this size the backend can do at once. It may change with
     /// every call, e.g. when memory runs out.
-    fn capacity(&self, size: PictureSize) -> Capacity;
+    fn capacity(&self, size: ImageSize) -> Capacity;
 
     /// Whether the next unit of work should be to admit a request that waits,
     /// rather than a tick. Asked only while there is room for that request and
@@ -57,15 +57,15 @@ pub trait Backend: Send {
 pub struct Capacity {
     /// How many requests it can hold, so that their samples share steps.
     pub requests: usize,
-    /// How many pictures can share a step.
+    /// How many images can share a step.
     pub pictures_per_step: usize,
 }
 
 impl Capacity {
-    /// A backend that moves so many pictures on at once, and gains nothing
+    /// A backend that moves so many images on at once, and gains nothing
     /// from holding more requests than that.
     #[must_use]
-    pub fn of_pictures(pictures_per_step: usize) -> Self {
+    pub fn of_images(pictures_per_step: usize) -> Self {
         let pictures_per_step = pictures_per_step.max(1);
         Self {
             requests: pictures_per_step,
@@ -74,12 +74,12 @@ impl Capacity {
     }
 }
 
-/// What a backend needs to make one request's pictures.
+/// What a backend needs to make one request's images.
 #[derive(Debug, Clone)]
 pub struct GenerationInput {
     /// What is drawn.
     pub spec: GenerationSpec,
-    /// The photograph of the person, upright, at its full size.
+    /// The photo of the person, upright, at its full size.
     pub face: RgbImage,
 }
 
@@ -113,11 +113,11 @@ pub enum SlotEvent {
         /// How many steps all samples of the request take together.
         steps: usize,
     },
-    /// The pictures are ready and the slot is free.
+    /// The images are ready and the slot is free.
     Finished {
-        /// Whose pictures they are.
+        /// Whose images they are.
         slot: Slot,
-        /// The pictures and how they were made.
+        /// The images and how they were made.
         output: GenerationOutput,
     },
     /// The request failed and the slot is free; other slots go on.
@@ -141,9 +141,9 @@ impl SlotEvent {
     }
 }
 
-/// One picture as the engine made it.
+/// One image as the engine made it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct GeneratedPicture {
+pub struct GeneratedImage {
     /// Its pixels, replaced where it was found unsafe.
     pub pixels: RgbImage,
     /// The seed of its noise.
@@ -152,12 +152,12 @@ pub struct GeneratedPicture {
     pub safety: Option<SafetyVerdict>,
 }
 
-/// The pictures of one request.
+/// The images of one request.
 #[derive(Debug, Clone)]
 pub struct GenerationOutput {
-    /// One picture per sample; sample `i` was made with `seed + i` (mod 2³²).
-    pub pictures: Vec<GeneratedPicture>,
-    /// What the caller should know about the pictures, e.g. a truncated prompt.
+    /// One image per sample; sample `i` was made with `seed + i` (mod 2³²).
+    pub images: Vec<GeneratedImage>,
+    /// What the caller should know about the images, e.g. a truncated prompt.
     pub warnings: Vec<String>,
     /// Where the time went.
     pub timings: GenerationTimings,
@@ -174,9 +174,9 @@ pub struct GenerationTimings {
     pub conditioning: Duration,
     /// All denoising steps.
     pub denoising: Duration,
-    /// Turning latents into pictures.
+    /// Turning latents into images.
     pub decoding: Duration,
-    /// Looking for unsafe pictures, and replacing them.
+    /// Looking for unsafe images, and replacing them.
     pub safety_checking: Duration,
 }
 
@@ -193,20 +193,20 @@ impl GenerationTimings {
     }
 }
 
-/// Why a backend could not make the pictures of one request.
+/// Why a backend could not make the images of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BackendError {
-    /// The photograph shows no face.
+    /// The photo shows no face.
     #[error("no face detected in face_image")]
     NoFace,
-    /// The photograph cannot be used, and why.
+    /// The photo cannot be used, and why.
     #[error("face_image cannot be used: {0}")]
     InvalidFace(String),
     /// The device has too little memory.
     #[error("the device ran out of memory")]
     OutOfMemory,
     /// The numbers of this request overflowed: NaN or infinity in the latents
-    /// or the picture.
+    /// or the image.
     #[error("the model produced values that are not finite")]
     NotFinite,
     /// Somebody asked for the work to stop.

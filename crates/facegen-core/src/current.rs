@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{FaceError, FaceReader, Photograph};
+use crate::{FaceError, FaceReader, Photo};
 
 /// A value that is replaced while it is used. Clones are the same value.
 ///
@@ -45,11 +45,11 @@ impl<T: FaceReader> FaceReader for Current<T> {
         self.get().fetch(url).await
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         self.get().decode(image)
     }
 
-    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         self.get().decode_stored(image)
     }
 }

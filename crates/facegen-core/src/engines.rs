@@ -1,4 +1,4 @@
-//! The port to the engines that make pictures, one for each device.
+//! The port to the engines that make images, one for each device.
 
 use std::fmt;
 use std::sync::Arc;
@@ -86,9 +86,9 @@ pub enum GenerationEvent {
         /// How many steps all samples of the request take together.
         steps: usize,
     },
-    /// The pictures are ready. Nothing follows.
+    /// The images are ready. Nothing follows.
     Finished(GenerationOutput),
-    /// There will be no pictures. Nothing follows.
+    /// There will be no images. Nothing follows.
     Failed(BackendError),
 }
 

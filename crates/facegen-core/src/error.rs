@@ -33,7 +33,7 @@ pub enum ErrorCode {
     RateLimited,
     /// The server is starting, restarting or stopping.
     Unavailable,
-    /// The model ran and gave no usable picture.
+    /// The model ran and gave no usable image.
     GenerationFailed,
     /// The device has too little memory for this request.
     OutOfMemory,

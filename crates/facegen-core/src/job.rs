@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::KeyId;
 use crate::redact::SafeUrl;
 use crate::{
-    ErrorCode, FileKind, FileName, FilePrefix, GeneratedPicture, GenerationRequest,
+    ErrorCode, FileKind, FileName, FilePrefix, GeneratedImage, GenerationRequest,
     GenerationTimings, JobState, ObjectName, SafetyVerdict, Timestamp,
 };
 
@@ -39,7 +39,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where the photograph of a job came from, as it is echoed.
+/// Where the photo of a job came from, as it is echoed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaceOrigin {
     /// Fetched from this URL.
@@ -68,9 +68,9 @@ pub struct Job {
     pub state: JobState,
     /// What was asked for.
     pub request: GenerationRequest,
-    /// Where the photograph came from.
+    /// Where the photo came from.
     pub face: FaceOrigin,
-    /// What the names of its pictures begin with.
+    /// What the names of its images begin with.
     pub file_prefix: FilePrefix,
     /// Scheme, host and port under which the caller reached the server, e.g.
     /// `http://localhost:8080`; links for webhooks are built from it.
@@ -81,15 +81,15 @@ pub struct Job {
     pub created_at: Timestamp,
     /// Why it failed or was cancelled, if it was.
     pub failure: Option<Failure>,
-    /// What the caller should know: about the photograph, known once it was
-    /// read, and about the pictures, known once the job has succeeded. The
+    /// What the caller should know: about the photo, known once it was
+    /// read, and about the images, known once the job has succeeded. The
     /// request's own warnings are not among them.
     pub warnings: Vec<String>,
-    /// What links to its pictures begin with when they are in a bucket, with
+    /// What links to its images begin with when they are in a bucket, with
     /// the names of its [`Job::objects`] behind it; `None` while they are in
-    /// the folder of the server.
+    /// the directory of the server.
     pub link_base: Option<String>,
-    /// When its pictures in the folder of the server go, or went; known once
+    /// When its images in the directory of the server go, or went; known once
     /// it has succeeded, unless they were never there.
     pub expires_at: Option<Timestamp>,
     /// When work on its latest attempt began.
@@ -105,31 +105,31 @@ pub struct Job {
 /// What an attempt made that succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// How long making the pictures took, from when the engine began with them
+    /// How long making the images took, from when the engine began with them
     /// to when they were stored.
     pub generation_time: Duration,
     /// Where the time went.
     pub stages: Stages,
-    /// What is known of each picture; empty once the job was erased.
-    pub pictures: Vec<PictureRecord>,
+    /// What is known of each image; empty once the job was erased.
+    pub images: Vec<ImageRecord>,
     /// The name of the engine that made them; `None` where a former version did.
     pub engine: Option<String>,
 }
 
-/// What is known of one picture beside its pixels.
+/// What is known of one image beside its pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PictureRecord {
+pub struct ImageRecord {
     /// The seed of its noise.
     pub seed: u32,
     /// What the safety checker says; `None` when it did not look.
     pub safety: Option<SafetyVerdict>,
 }
 
-impl From<&GeneratedPicture> for PictureRecord {
-    fn from(picture: &GeneratedPicture) -> Self {
+impl From<&GeneratedImage> for ImageRecord {
+    fn from(image: &GeneratedImage) -> Self {
         Self {
-            seed: picture.seed,
-            safety: picture.safety.clone(),
+            seed: image.seed,
+            safety: image.safety.clone(),
         }
     }
 }
@@ -137,7 +137,7 @@ impl From<&GeneratedPicture> for PictureRecord {
 /// How long each stage of a job took, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stages {
-    /// Getting and reading the photograph.
+    /// Getting and reading the photo.
     pub face_fetch: u64,
     /// Finding, aligning and embedding the face.
     pub face_analysis: u64,
@@ -147,11 +147,11 @@ pub struct Stages {
     pub conditioning: u64,
     /// All denoising steps.
     pub denoising: u64,
-    /// Turning latents into pictures.
+    /// Turning latents into images.
     pub decoding: u64,
-    /// Looking for unsafe pictures, and replacing them.
+    /// Looking for unsafe images, and replacing them.
     pub safety_checking: u64,
-    /// Writing the pictures as files.
+    /// Writing the images as files.
     pub encoding: u64,
     /// Storing the files.
     pub storing: u64,
@@ -180,7 +180,7 @@ pub fn millis(duration: Duration) -> u64 {
 }
 
 impl Job {
-    /// The names of its files, whether or not they are there: of each picture
+    /// The names of its files, whether or not they are there: of each image
     /// the PNG, and if that was asked for the same in base64.
     #[must_use]
     pub fn files(&self) -> Vec<FileName> {
@@ -206,14 +206,14 @@ impl Job {
         files.map(move |file| ObjectName { file, attempt })
     }
 
-    /// How long making its pictures took; known once it has succeeded.
+    /// How long making its images took; known once it has succeeded.
     #[must_use]
     pub fn generation_time(&self) -> Option<Duration> {
         let outcome = self.outcome.as_ref();
         outcome.map(|outcome| outcome.generation_time)
     }
 
-    /// Whether the pictures have gone because their time is over. Those in a
+    /// Whether the images have gone because their time is over. Those in a
     /// bucket stay.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {

@@ -3,12 +3,12 @@
 /// How much one key may ask for; a limit of 0 is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// How many requests for pictures, or to keep one, it may make within any
+    /// How many requests for images, or to keep one, it may make within any
     /// minute.
     pub requests_per_minute: u32,
     /// How many of its jobs may wait at once.
     pub queue_share: u32,
-    /// How many bytes of pictures that were uploaded for it may be kept at
+    /// How many bytes of images that were uploaded for it may be kept at
     /// once; a short file counts as one of [`SHORTEST_UPLOAD`].
     pub upload_bytes: u64,
 }

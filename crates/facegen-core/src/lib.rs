@@ -8,18 +8,18 @@
 //! |---|---|
 //! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
 //! | [`preset`] | [`Preset`], a set of models: `models/*.toml`, their files, licences and options |
-//! | [`backend`] | [`Backend`], the port to whatever makes the pictures |
+//! | [`backend`] | [`Backend`], the port to whatever makes the images |
 //! | [`engines`] | [`Engines`], the port to the engines, one for each device |
-//! | [`safety`] | [`SafetyVerdict`], what a safety checker says about a picture |
+//! | [`safety`] | [`SafetyVerdict`], what a safety checker says about an image |
 //! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
 //! | [`state`] | [`JobState`], the life of a job |
-//! | [`face`] | [`FaceReader`], the port that gets photographs |
+//! | [`face`] | [`FaceReader`], the port that gets photos |
 //! | [`job`] | [`Job`], one row |
 //! | [`key`], [`key_limits`] | [`Key`], to whom rows belong, and [`KeyLimits`], how much it may ask for |
 //! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
 //! | [`store`] | the ports to what is kept in a database |
-//! | [`judge`] | [`UrlChecker`], the port that judges URLs |
-//! | [`storage`] | [`ImageStore`], the port to where pictures are kept |
+//! | [`url_checker`] | [`UrlChecker`], the port that judges URLs |
+//! | [`storage`] | [`ImageStore`], the port to where images are kept |
 //! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
 //! | [`clock`] | [`Clock`], the port to the time of day |
@@ -41,7 +41,6 @@ pub mod face;
 pub mod fake;
 pub mod idempotency;
 pub mod job;
-pub mod judge;
 pub mod key;
 pub mod key_limits;
 pub mod preset;
@@ -52,10 +51,11 @@ pub mod sha256;
 pub mod state;
 pub mod storage;
 pub mod store;
+pub mod url_checker;
 pub mod webhook;
 
 pub use backend::{
-    Backend, BackendError, Capacity, GeneratedPicture, GenerationInput, GenerationOutput,
+    Backend, BackendError, Capacity, GeneratedImage, GenerationInput, GenerationOutput,
     GenerationTimings, Slot, SlotEvent,
 };
 pub use bucket::{
@@ -70,10 +70,9 @@ pub use engines::{
 };
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
-pub use facegen_image::{Photograph, Provenance, RgbImage};
+pub use facegen_image::{Photo, Provenance, RgbImage};
 pub use idempotency::Idempotency;
-pub use job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
-pub use judge::UrlChecker;
+pub use job::{FaceOrigin, Failure, ImageRecord, Job, JobId, Outcome, Stages};
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use preset::{Preset, PresetError};
@@ -87,4 +86,5 @@ pub use storage::{
     FileKind, FileName, FilePrefix, ImageStore, ObjectName, ObjectPieces, StorageError,
     StoredObject,
 };
+pub use url_checker::UrlChecker;
 pub use webhook::{WebhookMessage, WebhookOutcome, WebhookSecret, WebhookSender};

@@ -1,6 +1,6 @@
 //! Types that cannot print what they hold.
 //!
-//! Keys, addresses and photographs pass through logs, errors and `Debug` of
+//! Keys, addresses and photos pass through logs, errors and `Debug` of
 //! whatever contains them. What must not be seen there is kept out by its
 //! type, not by the care of whoever writes the log line.
 
@@ -43,7 +43,7 @@ impl<T> fmt::Display for Secret<T> {
 
 /// A URL as it was sent, of which only scheme, host and port are printed.
 /// Presigned links carry their secrets in the query, links of webhooks and
-/// pictures in the path.
+/// images in the path.
 ///
 /// Nothing is checked here. Text that does not look like a URL with a host
 /// (`data:` URIs among it) prints as `[redacted]`, as do URLs with control
@@ -131,7 +131,7 @@ impl fmt::Debug for SafeUrl {
     }
 }
 
-/// An encoded photograph of a person, as it was sent. Prints only its length.
+/// An encoded photo of a person, as it was sent. Prints only its length.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FaceImage(Vec<u8>);
 

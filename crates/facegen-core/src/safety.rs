@@ -1,25 +1,25 @@
-//! What a safety checker says about a picture.
+//! What a safety checker says about an image.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// What the safety checker says about one picture. The picture itself is
+/// What the safety checker says about one image. The image itself is
 /// replaced before it leaves the backend, when it is unsafe.
 ///
-/// A score is how far a picture lies beyond the threshold of a concept; above
+/// A score is how far an image lies beyond the threshold of a concept; above
 /// 0 it hits. There are none when no network looked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SafetyVerdict {
-    /// Whether the picture is unsafe and was replaced.
+    /// Whether the image is unsafe and was replaced.
     pub flagged: bool,
-    /// The scores of the concepts, any of which makes a picture unsafe.
+    /// The scores of the concepts, any of which makes an image unsafe.
     pub concepts: Vec<f32>,
     /// The scores of the special-care concepts, which make the others hit
     /// sooner.
     pub special_care: Vec<f32>,
 }
 
-/// What takes the place of a picture that the safety checker flags: `safety_checker_type`.
+/// What takes the place of an image that the safety checker flags: `safety_checker_type`.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
@@ -28,12 +28,12 @@ pub struct SafetyVerdict {
 pub enum SafetyAction {
     /// Its colours, with every shape blurred away.
     Blur,
-    /// A card that says so; nothing of the picture is left.
+    /// A card that says so; nothing of the image is left.
     #[default]
     SensitiveContentText,
     /// A few large squares of its colours.
     Pixelate,
-    /// Black; nothing of the picture is left.
+    /// Black; nothing of the image is left.
     Black,
 }
 

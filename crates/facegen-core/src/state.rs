@@ -27,9 +27,9 @@ pub enum JobState {
     Queued,
     /// Claimed by a worker.
     Running,
-    /// Its pictures are stored and readable.
+    /// Its images are stored and readable.
     Succeeded,
-    /// It will never have pictures.
+    /// It will never have images.
     Failed,
     /// Somebody stopped it.
     Cancelled,

@@ -1,4 +1,4 @@
-//! The names of stored pictures, and the port to where they are kept.
+//! The names of stored images, and the port to where they are kept.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::Timestamp;
 use crate::request::SizeLimits;
 
-/// No PNG of the largest picture that any preset may offer is longer, in bytes:
+/// No PNG of the largest image that any preset may offer is longer, in bytes:
 /// its pixels, a half more for a way of packing that does not suit them, and
 /// what is told about them.
 const LONGEST_PNG: usize = SizeLimits::LARGEST_AREA as usize * 3 * 3 / 2 + 64 * 1024;
@@ -18,7 +18,7 @@ const LONGEST_PNG: usize = SizeLimits::LARGEST_AREA as usize * 3 * 3 / 2 + 64 * 
 /// What the names of all files of one job begin with: a random UUID (version
 /// 4), so that nobody can guess a link.
 ///
-/// Who has it can see the pictures, so it prints as `[redacted]`.
+/// Who has it can see the images, so it prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FilePrefix(String);
 
@@ -64,9 +64,9 @@ impl fmt::Debug for FilePrefix {
 /// What a stored file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
-    /// A picture.
+    /// An image.
     Png,
-    /// The same picture as base64 text.
+    /// The same image as base64 text.
     Base64,
 }
 
@@ -88,7 +88,7 @@ impl FileKind {
             .find(|kind| kind.extension() == extension)
     }
 
-    /// No file of a picture that is made is longer, in bytes. One that a caller
+    /// No file of an image that is made is longer, in bytes. One that a caller
     /// has sent may be.
     #[must_use]
     pub const fn longest(self) -> usize {
@@ -113,7 +113,7 @@ impl FileKind {
 pub struct FileName {
     /// The job's own part.
     pub prefix: FilePrefix,
-    /// The picture's number within its job, from 0.
+    /// The image's number within its job, from 0.
     pub index: u32,
     /// What the file holds.
     pub kind: FileKind,
@@ -181,7 +181,7 @@ impl ObjectName {
     }
 }
 
-/// An object that is about to be read. A picture that a caller has sent may be a
+/// An object that is about to be read. An image that a caller has sent may be a
 /// hundred megabytes long, so it is held in memory only where it must be.
 #[derive(Debug)]
 pub enum StoredObject {
@@ -214,7 +214,7 @@ pub trait ObjectPieces: fmt::Debug + Send + Sync {
     async fn next(&mut self) -> Result<Option<Bytes>, StorageError>;
 }
 
-/// Keeps finished pictures.
+/// Keeps finished images.
 #[async_trait]
 pub trait ImageStore: fmt::Debug + Send + Sync {
     /// Keeps `bytes`. When this returns they are durable and readable, whole.
@@ -262,7 +262,7 @@ pub trait ImageStore: fmt::Debug + Send + Sync {
 /// The store does not do its work, and why; for logs, not for callers. The
 /// text holds no name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the picture store failed: {0}")]
+#[error("the image store failed: {0}")]
 pub struct StorageError(pub String);
 
 #[cfg(test)]
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_has_a_longest_file() {
+    fn a_image_has_a_longest_file() {
         let pixels = 512 * 768 * 3;
         let (png, text) = (FileKind::Png.longest(), FileKind::Base64.longest());
         assert!(png > pixels + 768 && png < 2 * pixels, "{png}");

@@ -3,7 +3,7 @@ use candle_core::Tensor;
 /// What one row of a UNet call is conditioned on.
 ///
 /// An argument, never state of a model: one user's face cannot reach another
-/// user's picture.
+/// user's image.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// `encoder_hidden_states` of the prompt: `(1, tokens, cross_attention_dim)`.

@@ -1,7 +1,7 @@
 //! Stable Diffusion 1.5 with the decoupled cross-attention of IP-Adapter.
 //!
 //! The models take `&self` and plain arguments and keep nothing of a request:
-//! what conditions a picture travels as a [`Conditioning`].
+//! what conditions an image travels as a [`Conditioning`].
 //!
 //! candle's own Stable Diffusion cannot serve here: its attention has no place
 //! for image tokens, its GEGLU uses the tanh approximation of gelu, and it

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_not_finite_is_a_picture_that_is_not() {
+    fn a_score_that_is_not_finite_is_an_image_that_is_not() {
         let error = EngineError::from(VisionError::SafetyScore);
         assert_eq!(BackendError::from(error), BackendError::NotFinite);
     }

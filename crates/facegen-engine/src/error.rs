@@ -5,7 +5,7 @@ use facegen_image::ImageSizeError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
-/// Why a preset could not be loaded or a picture not be made.
+/// Why a preset could not be loaded or an image not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The preset or its manifest cannot be used.

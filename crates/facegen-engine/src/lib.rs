@@ -1,4 +1,4 @@
-//! From a preset to pictures.
+//! From a preset to images.
 //!
 //! | chapter | holds |
 //! |---|---|

@@ -8,31 +8,31 @@ use facegen_image::RgbImage;
 
 use crate::EngineError;
 
-/// Makes pictures with the models of one family, one denoising step at a time.
+/// Makes images with the models of one family, one denoising step at a time.
 ///
 /// A pipeline owns the samples that are denoised, so that their buffers can
 /// keep their addresses between two steps. It decides neither whose turn it is
 /// nor what leaves the engine: that is the backend's part, the same for every
 /// family.
 pub trait Pipeline: Debug + Send {
-    /// One picture that is ready for its first step.
+    /// One image that is ready for its first step.
     type Prepared: Debug;
 
-    /// The sizes and numbers of steps that the models make pictures in.
+    /// The sizes and numbers of steps that the models make images in.
     fn limits(&self) -> &RequestLimits;
 
     /// Analyses the face, encodes the prompts and draws the noise of every
-    /// picture of a request.
+    /// image of a request.
     ///
     /// # Errors
-    /// When the photograph shows no face, the preset does not offer what the
+    /// When the photo shows no face, the preset does not offer what the
     /// request asks for, or a model fails.
     fn prepare(
         &self,
         input: &GenerationInput,
     ) -> Result<PreparedRequest<Self::Prepared>, EngineError>;
 
-    /// Takes a prepared picture in; its id is never used again.
+    /// Takes a prepared image in; its id is never used again.
     fn join(&mut self, prepared: Self::Prepared) -> SampleId;
 
     /// Whether both samples can take their next step in one call of the model.
@@ -78,12 +78,12 @@ impl Default for SampleId {
     }
 }
 
-/// A request whose pictures are ready for their first step.
+/// A request whose images are ready for their first step.
 #[derive(Debug)]
 pub struct PreparedRequest<P> {
-    /// One for each picture; picture *i* starts from the noise of `seed + i`.
+    /// One for each image; image *i* starts from the noise of `seed + i`.
     pub samples: Vec<P>,
-    /// Denoising steps of each picture.
+    /// Denoising steps of each image.
     pub steps: usize,
     /// What the caller should know, e.g. of a truncated prompt.
     pub warnings: Vec<String>,

@@ -38,15 +38,15 @@ impl SyntheticWeights {
     /// until it is whole.
     ///
     /// # Errors
-    /// When the folder cannot be made or written to.
+    /// When the directory cannot be made or written to.
     pub fn write(&self, path: &Path) -> Result<(), EngineError> {
         let tensors = self.invented.lock().unwrap_or_else(PoisonError::into_inner);
         let at = |source| EngineError::File {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(at)?;
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(at)?;
         }
         let temporary = path.with_extension(format!("{}.partial", std::process::id()));
         safetensors::serialize_to_file(tensors.iter(), None, &temporary)
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn what_a_model_asked_for_is_what_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/model.safetensors");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/model.safetensors");
         let weights = SyntheticWeights::new(7);
         let asked = weights.load("conv.weight", &[2, 3, 3, 3]).unwrap();
         weights.write(&path).unwrap();

@@ -6,7 +6,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 use facegen_core::{
     Backend, BackendError, Capacity, GenerationInput, GenerationOutput, Slot, SlotEvent,
 };
@@ -30,7 +30,7 @@ pub(crate) struct EngineLoop {
     waiting: VecDeque<Job>,
     admitted: BTreeMap<Slot, Job>,
     /// The size of the job that was admitted last.
-    size: PictureSize,
+    size: ImageSize,
     status: Arc<Status>,
 }
 
@@ -42,7 +42,7 @@ impl EngineLoop {
         status: Arc<Status>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
-        let size = PictureSize::default();
+        let size = ImageSize::default();
         status.set_capacity(backend.capacity(size));
         status.set_ready(true);
         Ok(Self {
@@ -332,7 +332,7 @@ impl Backend for StoppedBackend {
         0
     }
 
-    fn capacity(&self, _size: PictureSize) -> Capacity {
-        Capacity::of_pictures(1)
+    fn capacity(&self, _size: ImageSize) -> Capacity {
+        Capacity::of_images(1)
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tracing::Span;
 
-use crate::status::Place;
+use crate::status::RequestPermit;
 
 /// The caller's end of a submitted request. Dropping it cancels the request.
 #[derive(Debug)]
@@ -32,14 +32,14 @@ impl GenerationHandle {
                 Some(GenerationEvent::Failed(BackendError::EngineBroke))
             }
         };
-        self.note(event)
+        self.record(event)
     }
 
     /// Like [`GenerationHandle::next`], for threads that may block. Panics when
     /// called from async code, as tokio's blocking calls do.
     pub fn blocking_next(&mut self) -> Option<GenerationEvent> {
         let event = self.events.blocking_recv();
-        self.note(event)
+        self.record(event)
     }
 
     /// Something that can cancel this generation from anywhere.
@@ -63,7 +63,7 @@ impl GenerationHandle {
 
     /// Makes up the end that an engine could not send because it is gone, so
     /// that there is always exactly one.
-    fn note(&mut self, event: Option<GenerationEvent>) -> Option<GenerationEvent> {
+    fn record(&mut self, event: Option<GenerationEvent>) -> Option<GenerationEvent> {
         if self.ended {
             return None;
         }
@@ -112,14 +112,14 @@ pub(crate) struct Job {
     cancelled: Arc<AtomicBool>,
     reported_step: usize,
     /// One of the places for unfinished jobs; free again once it is dropped.
-    place: Place,
+    permit: RequestPermit,
 }
 
 impl Job {
     /// Both ends of a request.
     pub(crate) fn new(
         input: GenerationInput,
-        place: Place,
+        permit: RequestPermit,
         hung: watch::Receiver<bool>,
     ) -> (Self, GenerationHandle) {
         // One event for each step of each sample and one for the end: enough,
@@ -134,7 +134,7 @@ impl Job {
             events: sender,
             cancelled: Arc::clone(&cancelled),
             reported_step: 0,
-            place,
+            permit,
         };
         let generation = GenerationHandle {
             events,
@@ -145,7 +145,7 @@ impl Job {
         (job, generation)
     }
 
-    /// Whether nobody wants the pictures any more.
+    /// Whether nobody wants the images any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.cancelled.load(Ordering::Acquire) || self.events.is_closed()
     }
@@ -166,9 +166,9 @@ impl Job {
             Ok(output) => GenerationEvent::Finished(output),
             Err(error) => GenerationEvent::Failed(error),
         };
-        let Self { events, place, .. } = self;
+        let Self { events, permit, .. } = self;
         // First, so that whoever sees the end can already submit again.
-        drop(place);
+        drop(permit);
         let _ = events.try_send(event);
     }
 }

@@ -61,7 +61,7 @@ impl EngineHandle {
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 // Whatever ends the thread, also a panic.
-                let _ended = Ended(Arc::clone(&engine_status));
+                let _ended = EndGuard(Arc::clone(&engine_status));
                 let (engine, result) =
                     match EngineLoop::load(Box::new(loader), submitted, engine_status) {
                         Ok(engine) => (Some(engine), Ok(())),
@@ -94,10 +94,10 @@ impl EngineHandle {
     /// Hands a request to the engine, together with the current span. Never
     /// waits; whatever goes wrong is told by the [`GenerationHandle`].
     pub fn submit(&self, input: GenerationInput) -> GenerationHandle {
-        let Some(place) = self.status.take_place() else {
+        let Some(permit) = self.status.acquire() else {
             return GenerationHandle::failed(BackendError::QueueFull);
         };
-        let (job, generation) = Job::new(input, place, self.status.hung());
+        let (job, generation) = Job::new(input, permit, self.status.hung());
         if self.state() == EngineState::Hung {
             return GenerationHandle::failed(BackendError::EngineStopped);
         }
@@ -120,8 +120,8 @@ impl EngineHandle {
     }
 
     /// How many more requests the engine takes.
-    pub(crate) fn free_places(&self) -> usize {
-        self.status.free_places()
+    pub(crate) fn free_capacity(&self) -> usize {
+        self.status.free_capacity()
     }
 
     /// The state of the engine.
@@ -237,9 +237,9 @@ impl fmt::Debug for EngineHandle {
 }
 
 /// Notes the end of the thread when it is dropped.
-struct Ended(Arc<Status>);
+struct EndGuard(Arc<Status>);
 
-impl Drop for Ended {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         self.0.set_ended();
     }

@@ -6,7 +6,7 @@
 //! then exactly one end. The thread takes in what was submitted, admits it to
 //! the backend, ticks while anything is active, and sleeps otherwise.
 //!
-//! A panic in the backend costs one request its pictures and nobody else
+//! A panic in the backend costs one request its images and nobody else
 //! theirs: the backend is thrown away and loaded again, and the requests it
 //! held start over. If several were in the tick that panicked, nobody can tell
 //! whose step it was, so each of them is run alone until all are through; the

@@ -115,7 +115,7 @@ impl Engines for EnginePool {
         // Of those that are equal the last one is the maximum.
         let freest = engines.rev().max_by_key(|engine| {
             let is_ready = engine.state() == EngineState::Ready;
-            (is_ready, engine.free_places())
+            (is_ready, engine.free_capacity())
         });
         freest.and_then(|engine| Engines::submit(engine.as_ref(), input))
     }
@@ -126,7 +126,7 @@ impl Engines for EnginePool {
             None => EngineHealth {
                 name: member.name.clone(),
                 state: EngineState::Loading,
-                capacity: Capacity::of_pictures(1),
+                capacity: Capacity::of_images(1),
             },
         };
         self.lock().iter().map(health).collect()

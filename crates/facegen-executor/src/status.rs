@@ -30,7 +30,7 @@ impl Default for Status {
             gone: AtomicBool::new(false),
             hung: watch::Sender::new(false),
             ended: watch::Sender::new(false),
-            capacity: Mutex::new(Capacity::of_pictures(1)),
+            capacity: Mutex::new(Capacity::of_images(1)),
             unfinished: AtomicUsize::new(0),
             watchdog: Watchdog::default(),
         }
@@ -83,21 +83,21 @@ impl Status {
     }
 
     /// How many more requests the engine takes.
-    pub(crate) fn free_places(&self) -> usize {
+    pub(crate) fn free_capacity(&self) -> usize {
         self.limit()
             .saturating_sub(self.unfinished.load(Ordering::Acquire))
     }
 
     /// Takes one of the places for unfinished requests, if there is any: as
     /// many as the backend can hold, and those that may wait.
-    pub(crate) fn take_place(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn acquire(self: &Arc<Self>) -> Option<RequestPermit> {
         let limit = self.limit();
         let taken =
             self.unfinished
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |unfinished| {
                     (unfinished < limit).then_some(unfinished + 1)
                 });
-        taken.is_ok().then(|| Place(Arc::clone(self)))
+        taken.is_ok().then(|| RequestPermit(Arc::clone(self)))
     }
 
     fn limit(&self) -> usize {
@@ -119,9 +119,9 @@ impl Status {
 
 /// One of the places for unfinished requests; free again once it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<Status>);
+pub(crate) struct RequestPermit(Arc<Status>);
 
-impl Drop for Place {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         self.0.unfinished.fetch_sub(1, Ordering::AcqRel);
     }

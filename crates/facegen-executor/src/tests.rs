@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    Backend, BackendError, Capacity, EngineHealth, GeneratedPicture, GenerationEvent,
+    Backend, BackendError, Capacity, EngineHealth, GeneratedImage, GenerationEvent,
     GenerationInput, GenerationSpec, RawGenerationRequest, RequestLimits, RgbImage, Slot,
     SlotEvent,
 };
@@ -75,7 +75,7 @@ fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHa
 /// All events, which must end with exactly one end, and the steps reported.
 fn drain(
     mut generation: GenerationHandle,
-) -> (Vec<usize>, Result<Vec<GeneratedPicture>, BackendError>) {
+) -> (Vec<usize>, Result<Vec<GeneratedImage>, BackendError>) {
     let mut progress = Vec::new();
     let result = loop {
         match generation.blocking_next().unwrap() {
@@ -83,7 +83,7 @@ fn drain(
                 assert_eq!(steps, STEPS);
                 progress.push(step);
             }
-            GenerationEvent::Finished(output) => break Ok(output.pictures),
+            GenerationEvent::Finished(output) => break Ok(output.images),
             GenerationEvent::Failed(error) => break Err(error),
         }
     };
@@ -91,12 +91,12 @@ fn drain(
     (progress, result)
 }
 
-fn result(generation: GenerationHandle) -> Result<Vec<GeneratedPicture>, BackendError> {
+fn result(generation: GenerationHandle) -> Result<Vec<GeneratedImage>, BackendError> {
     drain(generation).1
 }
 
-fn pictures_of(prompt: &str) -> Result<Vec<GeneratedPicture>, BackendError> {
-    paint(&input(prompt)).map(|output| output.pictures)
+fn images_of(prompt: &str) -> Result<Vec<GeneratedImage>, BackendError> {
+    paint(&input(prompt)).map(|output| output.images)
 }
 
 #[test]
@@ -129,13 +129,13 @@ fn a_loader_that_fails_or_panics_gives_its_reason_and_no_handle() {
 #[test]
 fn progress_counts_up_and_one_end_follows() {
     let engine = engine(&FakeControl::new());
-    let (progress, pictures) = drain(engine.submit(input("alone")));
+    let (progress, images) = drain(engine.submit(input("alone")));
     assert_eq!(progress, (1..=STEPS).collect::<Vec<_>>());
-    assert_eq!(pictures, pictures_of("alone"));
+    assert_eq!(images, images_of("alone"));
 }
 
 #[test]
-fn the_steps_of_all_samples_are_reported_before_all_pictures() {
+fn the_steps_of_all_samples_are_reported_before_all_images() {
     let mut two_samples = input("two");
     let raw = RawGenerationRequest {
         prompt: "two".into(),
@@ -177,13 +177,13 @@ fn events_can_be_awaited() {
 }
 
 #[test]
-fn many_requests_each_get_their_own_pictures() {
+fn many_requests_each_get_their_own_images() {
     let engine = engine(&FakeControl::new());
     let prompts: Vec<String> = (0..20).map(|index| format!("prompt {index}")).collect();
     let submit = |prompt: &String| engine.submit(input(prompt));
     let generations: Vec<GenerationHandle> = prompts.iter().map(submit).collect();
     for (prompt, generation) in prompts.iter().zip(generations) {
-        assert_eq!(result(generation), pictures_of(prompt));
+        assert_eq!(result(generation), images_of(prompt));
     }
 }
 
@@ -199,10 +199,10 @@ fn one_failure_leaves_its_neighbours_alone() {
     assert_eq!(
         generations.map(result),
         [
-            pictures_of("first"),
+            images_of("first"),
             Err(BackendError::NoFace),
             Err(BackendError::NotFinite),
-            pictures_of("last"),
+            images_of("last"),
         ]
     );
     assert!(engine.is_ready());
@@ -219,7 +219,7 @@ fn a_request_can_be_cancelled_before_it_is_admitted() {
     waiting.cancel_handle().cancel();
     control.open();
     assert_eq!(drain(waiting), (Vec::new(), Err(BackendError::Cancelled)));
-    assert_eq!(result(running), pictures_of("running"));
+    assert_eq!(result(running), images_of("running"));
     assert_eq!(control.counts().admitted, 1);
 }
 
@@ -239,7 +239,7 @@ fn a_request_can_be_cancelled_between_its_steps_without_hurting_its_neighbour() 
         drain(cancelled),
         (steps_taken, Err(BackendError::Cancelled))
     );
-    assert_eq!(result(neighbour), pictures_of("neighbour"));
+    assert_eq!(result(neighbour), images_of("neighbour"));
     assert_eq!(control.counts().cancelled, 1);
 }
 
@@ -248,9 +248,9 @@ fn cancelling_what_has_ended_changes_nothing() {
     let engine = engine(&FakeControl::new());
     let generation = engine.submit(input("ended"));
     let cancel = generation.cancel_handle();
-    assert_eq!(result(generation), pictures_of("ended"));
+    assert_eq!(result(generation), images_of("ended"));
     cancel.cancel();
-    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+    assert_eq!(result(engine.submit(input("next"))), images_of("next"));
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn dropping_the_receiving_end_cancels() {
     control.let_pass(1);
     assert!(control.wait_until(|counts| counts.cancelled == 1));
     control.open();
-    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+    assert_eq!(result(engine.submit(input("next"))), images_of("next"));
 }
 
 #[test]
@@ -279,9 +279,9 @@ fn more_than_the_engine_takes_is_refused_at_once() {
     assert_eq!(result(submit(0)), Err(BackendError::QueueFull));
     control.open();
     for generation in taken {
-        assert_eq!(result(generation), pictures_of("one of many"));
+        assert_eq!(result(generation), images_of("one of many"));
     }
-    assert_eq!(result(submit(0)), pictures_of("one of many"));
+    assert_eq!(result(submit(0)), images_of("one of many"));
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn eight_requests_share_the_steps_of_a_backend_that_can_hold_them() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);
-    control.set_capacity(Capacity::of_pictures(8));
+    control.set_capacity(Capacity::of_images(8));
     let prompts: Vec<String> = (0..8).map(|index| format!("prompt {index}")).collect();
     let submit = |prompt: &String| engine.submit(input(prompt));
     let first = submit(&prompts[0]);
@@ -321,7 +321,7 @@ fn eight_requests_share_the_steps_of_a_backend_that_can_hold_them() {
     control.open();
     let generations = [first].into_iter().chain(others);
     for (prompt, generation) in prompts.iter().zip(generations) {
-        assert_eq!(result(generation), pictures_of(prompt));
+        assert_eq!(result(generation), images_of(prompt));
     }
     let counts = control.counts();
     assert_eq!(counts.steps, 8 * STEPS);
@@ -337,11 +337,11 @@ fn a_backend_is_given_no_more_than_it_can_hold_at_the_moment() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);
-    control.set_capacity(Capacity::of_pictures(2));
+    control.set_capacity(Capacity::of_images(2));
     let first = engine.submit(input("first"));
     control.let_pass(1);
     assert!(control.wait_until(|counts| counts.ticks == 2));
-    assert_eq!(engine.health().capacity, Capacity::of_pictures(2));
+    assert_eq!(engine.health().capacity, Capacity::of_images(2));
     let [second, third] = ["second", "third"].map(|prompt| engine.submit(input(prompt)));
     assert_eq!(
         result(engine.submit(input("fourth"))),
@@ -352,6 +352,6 @@ fn a_backend_is_given_no_more_than_it_can_hold_at_the_moment() {
     assert_eq!(control.counts().admitted, 2, "the third waits");
     control.open();
     for (prompt, generation) in [("first", first), ("second", second), ("third", third)] {
-        assert_eq!(result(generation), pictures_of(prompt));
+        assert_eq!(result(generation), images_of(prompt));
     }
 }

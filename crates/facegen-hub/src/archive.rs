@@ -1,4 +1,4 @@
-//! Taking files from a zip archive or a folder that the operator has.
+//! Taking files from a zip archive or a directory that the operator has.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use crate::{Accepted, Gate, HubError, PullEvent};
 /// The commit of files that came from no hub.
 const COMMIT: &str = "imported";
 
-/// Takes those files of a preset from `source`, a zip archive or a folder, that
+/// Takes those files of a preset from `source`, a zip archive or a directory, that
 /// are there by name and have the sha256 that the preset names. Gives how many.
 ///
 /// # Errors
@@ -95,14 +95,14 @@ fn take(
 
 /// Where the operator has the files.
 enum Shelf {
-    Folder(PathBuf),
+    Directory(PathBuf),
     Zip(PathBuf, Box<ZipArchive<File>>),
 }
 
 impl Shelf {
     fn open(path: &Path) -> Result<Self, HubError> {
         if path.is_dir() {
-            return Ok(Self::Folder(path.to_owned()));
+            return Ok(Self::Directory(path.to_owned()));
         }
         let file = File::open(path).map_err(HubError::at(path))?;
         let archive = ZipArchive::new(file).map_err(|error| unreadable(path, &error))?;
@@ -111,7 +111,7 @@ impl Shelf {
 
     fn path(&self) -> &Path {
         match self {
-            Self::Folder(path) | Self::Zip(path, _) => path,
+            Self::Directory(path) | Self::Zip(path, _) => path,
         }
     }
 
@@ -119,8 +119,8 @@ impl Shelf {
     /// when there is none.
     fn copy(&mut self, name: &str, path: &Path) -> Result<Option<String>, HubError> {
         match self {
-            Self::Folder(folder) => {
-                let from = folder.join(name);
+            Self::Directory(directory) => {
+                let from = directory.join(name);
                 if !from.is_file() {
                     return Ok(None);
                 }
@@ -152,8 +152,8 @@ fn unreadable(path: &Path, error: &zip::result::ZipError) -> HubError {
 /// Writes what `reader` has to the part of `path`, and gives its hash.
 fn copy(reader: impl Read, path: &Path) -> Result<String, HubError> {
     let write = || -> io::Result<String> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
         }
         let mut hashed = Hashed {
             reader,

@@ -21,7 +21,7 @@ use crate::{HubAccess, HubError};
 const MAX_REDIRECTS: u32 = 10;
 
 /// How long the hub may take to answer, and to send the next bytes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a connection may take to come about.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -104,10 +104,10 @@ impl Client {
             // They are followed here: the token is for the hub, not for the
             // store that it leads to, nor for another port of the same host.
             .max_redirects(0)
-            .timeout_resolve(Some(names::PATIENCE))
+            .timeout_resolve(Some(names::TIMEOUT))
             .timeout_connect(Some(CONNECT_PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
-            .timeout_per_read(Some(PATIENCE))
+            .timeout_recv_response(Some(TIMEOUT))
+            .timeout_per_read(Some(TIMEOUT))
             .user_agent(concat!("facegen/", env!("CARGO_PKG_VERSION")))
             // Packed bytes have another length, and another name.
             .accept_encoding("identity")

@@ -86,8 +86,8 @@ impl<'a> Download<'a> {
         path: &'a Path,
     ) -> Result<Self, HubError> {
         let part_path = part_path(path);
-        let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder).map_err(HubError::at(folder))?;
+        let directory = path.parent().unwrap_or(path);
+        fs::create_dir_all(directory).map_err(HubError::at(directory))?;
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
         let part = options.open(&part_path).map_err(HubError::at(&part_path))?;

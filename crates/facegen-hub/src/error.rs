@@ -90,10 +90,10 @@ pub enum HubError {
     /// The disk is too small.
     #[error(
         "{needed} bytes are to be fetched to {path}, where {free} are free; \
-         make room or choose another data folder", path = path.display()
+         make room or choose another data directory", path = path.display()
     )]
     Space {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// What is missing yet.
         needed: u64,

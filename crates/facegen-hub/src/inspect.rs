@@ -23,7 +23,7 @@ pub struct ComponentFile {
 /// A component as it lies on disk.
 #[derive(Clone, Debug)]
 pub struct FoundFile {
-    /// The file or folder that is loaded; `None` for synthetic weights.
+    /// The file or directory that is loaded; `None` for synthetic weights.
     pub path: Option<PathBuf>,
     /// Hash of the file, read anew. `None` where there is no single file.
     pub sha256: Option<String>,

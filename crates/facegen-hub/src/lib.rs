@@ -7,7 +7,7 @@
 //! | `verify` | hashing what is there |
 //! | `inspect` | what there is of a preset on this machine |
 //! | `locate` | from a preset to files that can be loaded |
-//! | `archive` | taking files from a zip archive or a folder instead |
+//! | `archive` | taking files from a zip archive or a directory instead |
 //! | `client` | the hub's HTTP interface |
 //! | `connection` | why a host gave no answer |
 //! | `description` | what it says of a file |
@@ -15,7 +15,7 @@
 //! | `origin` | to whom a URL leads, and who gets the token |
 //! | `download` | one file, through cuts, with its hash |
 //! | `hasher` | what its bytes are |
-//! | `store` | the folder on disk, in the layout of `huggingface_hub` |
+//! | `store` | the directory on disk, in the layout of `huggingface_hub` |
 //! | `lock_file` | `models.lock`: which files those are |
 //! | `stamp` | telling a verified file from one that was touched since |
 

@@ -11,7 +11,7 @@ use facegen_core::preset::{Component, Licence};
 use crate::HubError;
 use crate::store::{Store, write_whole};
 
-/// The licences that the operator accepts: those of the data folder's file,
+/// The licences that the operator accepts: those of the data directory's file,
 /// and those that the program was told of.
 #[derive(Debug)]
 pub struct Accepted {
@@ -21,7 +21,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Reads what was recorded in the data folder, and adds `told`.
+    /// Reads what was recorded in the data directory, and adds `told`.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -45,7 +45,7 @@ impl Accepted {
         self.recorded.iter().any(is_it) || self.told.iter().any(is_it)
     }
 
-    /// Records licences in the data folder, for good.
+    /// Records licences in the data directory, for good.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -53,8 +53,8 @@ impl Accepted {
         self.recorded.extend_from_slice(licences);
         self.recorded.sort();
         self.recorded.dedup();
-        let folder = self.path.parent().unwrap_or(&self.path);
-        fs::create_dir_all(folder).map_err(HubError::at(folder))?;
+        let directory = self.path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(directory).map_err(HubError::at(directory))?;
         let lines: String = self
             .recorded
             .iter()

@@ -78,7 +78,7 @@ pub(crate) struct Located {
     pub(crate) component: String,
     /// The licence of its weights.
     pub(crate) licence: String,
-    /// Its file or folder; `None` where its weights are synthetic.
+    /// Its file or directory; `None` where its weights are synthetic.
     pub(crate) path: Result<Option<PathBuf>, HubError>,
 }
 

@@ -10,7 +10,7 @@ use ureq::{Error, Timeout};
 
 /// How long the system gets to find a name. It asks again by itself only after
 /// five seconds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often it is asked, in case that a question or its answer was lost.
 const ATTEMPTS: usize = 2;

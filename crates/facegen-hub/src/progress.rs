@@ -5,7 +5,7 @@ use crate::HubError;
 /// What happens while a preset is pulled.
 #[derive(Debug)]
 pub enum PullEvent<'a> {
-    /// Another process pulls to the same folder, and is waited for.
+    /// Another process pulls to the same directory, and is waited for.
     Waiting,
     /// A file that is here already is hashed.
     Checking {

@@ -23,9 +23,9 @@ const RESERVE: u64 = 64 << 20;
 pub struct Pull<'a> {
     /// The hub.
     pub access: &'a HubAccess,
-    /// The folder that files are kept in.
+    /// The directory that files are kept in.
     pub data_dir: &'a Path,
-    /// Licences that are accepted beside those that the folder records.
+    /// Licences that are accepted beside those that the directory records.
     pub accept: &'a [String],
     /// Told of everything that happens.
     pub progress: &'a dyn Fn(PullEvent<'_>),

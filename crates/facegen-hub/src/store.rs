@@ -1,4 +1,4 @@
-//! The folder on disk, in the layout of `huggingface_hub`: the bytes lie under
+//! The directory on disk, in the layout of `huggingface_hub`: the bytes lie under
 //! `blobs` by their hash, and `snapshots` holds their names at a commit.
 
 use std::fs::{self, File, TryLockError};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::HubError;
 
-/// What was fetched, in the data folder.
+/// What was fetched, in the data directory.
 #[derive(Debug)]
 pub(super) struct Store {
     root: PathBuf,
@@ -28,12 +28,12 @@ impl Store {
         }
     }
 
-    /// The folder.
+    /// The directory.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Makes the folder if it is not there.
+    /// Makes the directory if it is not there.
     pub(super) fn create(&self) -> Result<(), HubError> {
         fs::create_dir_all(&self.root).map_err(HubError::at(&self.root))
     }

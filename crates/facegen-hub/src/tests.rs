@@ -43,10 +43,10 @@ fn every_shipped_preset_is_whole() {
 
 #[test]
 fn the_rule_of_names_is_told_to_who_breaks_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
-    fs::write(folder.path().join("demo.toml"), &demo).unwrap();
-    let find = |name: &str| Preset::find(folder.path(), name).map_err(|error| error.to_string());
+    fs::write(directory.path().join("demo.toml"), &demo).unwrap();
+    let find = |name: &str| Preset::find(directory.path(), name).map_err(|error| error.to_string());
     for name in [
         "",
         ".",
@@ -77,16 +77,16 @@ fn the_rule_of_names_is_told_to_who_breaks_it() {
     // One of the right kind that is not there, and one that says another name.
     let error = find("demo-2").unwrap_err();
     assert!(error.starts_with("there is no preset demo-2; "), "{error}");
-    fs::write(folder.path().join("other.toml"), &demo).unwrap();
+    fs::write(directory.path().join("other.toml"), &demo).unwrap();
     let error = find("other").unwrap_err();
     assert!(
         error.contains("name = \"demo\", which must be \"other\""),
         "{error}"
     );
     // A manifest whose file breaks the rule is named by `list`, too.
-    fs::remove_file(folder.path().join("other.toml")).unwrap();
-    fs::write(folder.path().join("my_preset.toml"), &demo).unwrap();
-    let error = Preset::all(folder.path()).unwrap_err().to_string();
+    fs::remove_file(directory.path().join("other.toml")).unwrap();
+    fs::write(directory.path().join("my_preset.toml"), &demo).unwrap();
+    let error = Preset::all(directory.path()).unwrap_err().to_string();
     assert!(
         error.starts_with("\"my_preset\" is not the name of a preset"),
         "{error}"
@@ -95,8 +95,8 @@ fn the_rule_of_names_is_told_to_who_breaks_it() {
 
 #[test]
 fn faceid_and_its_faces_are_for_research_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut accepted = Accepted::read(folder.path(), &[]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut accepted = Accepted::read(directory.path(), &[]).unwrap();
     let plus_face = Preset::find(&shipped(), "sd15-plus-face").unwrap();
     Gate::check(&plus_face, &accepted).unwrap();
     for name in ["realistic-vision-faceid", "sd15-faceid"] {
@@ -112,17 +112,17 @@ fn faceid_and_its_faces_are_for_research_only() {
     let error = Gate::check(&preset, &accepted).unwrap_err().to_string();
     assert!(error.contains("accept InsightFace-buffalo_l`"), "{error}");
     let told = ["InsightFace-buffalo_l".to_owned()];
-    let both = Accepted::read(folder.path(), &told).unwrap();
+    let both = Accepted::read(directory.path(), &told).unwrap();
     Gate::check(&preset, &both).unwrap();
 }
 
 #[test]
 fn a_licence_that_the_manifest_says_nothing_of_opens_no_gate() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
     let find = |manifest: &str| {
-        fs::write(folder.path().join("demo.toml"), manifest).unwrap();
-        Preset::find(folder.path(), "demo").map_err(|error| error.to_string())
+        fs::write(directory.path().join("demo.toml"), manifest).unwrap();
+        Preset::find(directory.path(), "demo").map_err(|error| error.to_string())
     };
     let (before, embedder) = demo.split_once("[components.face_embedder]").unwrap();
     let licensed = |name: &str| {
@@ -148,21 +148,24 @@ fn a_licence_that_the_manifest_says_nothing_of_opens_no_gate() {
 }
 
 /// A preset that wants one file of a hub, of that hash.
-fn preset(folder: &Path, sha256: &str) -> Preset {
+fn preset(directory: &Path, sha256: &str) -> Preset {
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
     let (before, _) = demo.split_once("[components.face_embedder]").unwrap();
     let embedder = format!(
         "[components.face_embedder]\nlicence = \"MIT\"\nsha256 = \"{sha256}\"\n\
          source = {{ hub = {{ repo = \"a/b\", file = \"models/w.onnx\" }} }}\n"
     );
-    fs::write(folder.join("demo.toml"), format!("{before}{embedder}")).unwrap();
-    Preset::find(folder, "demo").unwrap()
+    fs::write(directory.join("demo.toml"), format!("{before}{embedder}")).unwrap();
+    Preset::find(directory, "demo").unwrap()
 }
 
 #[test]
 fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
-    let folder = tempfile::tempdir().unwrap();
-    let (archive, plain) = (folder.path().join("pack.zip"), folder.path().join("w.onnx"));
+    let directory = tempfile::tempdir().unwrap();
+    let (archive, plain) = (
+        directory.path().join("pack.zip"),
+        directory.path().join("w.onnx"),
+    );
     let bytes = b"weights ".repeat(10_000);
     fs::write(&plain, &bytes).unwrap();
     let mut writer = ZipWriter::new(File::create(&archive).unwrap());
@@ -174,8 +177,8 @@ fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
     }
     writer.finish().unwrap();
     let take = |sha256: &str, archive: &Path| {
-        let preset = preset(folder.path(), sha256);
-        import(&preset, archive, folder.path(), &[], &|_| ())
+        let preset = preset(directory.path(), sha256);
+        import(&preset, archive, directory.path(), &[], &|_| ())
     };
 
     let wrong = take(&"0".repeat(64), &archive).unwrap_err();
@@ -183,8 +186,8 @@ fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
     let right = sha256::of_file(&plain).unwrap();
     assert_eq!(take(&right, &archive).unwrap(), 1);
     assert_eq!(take(&right, &archive).unwrap(), 0, "it is here already");
-    let preset = preset(folder.path(), &right);
-    let located = locate(&preset, folder.path(), &[]).unwrap();
+    let preset = preset(directory.path(), &right);
+    let located = locate(&preset, directory.path(), &[]).unwrap();
     let Source::Path(path) = &located.components().face_embedder.as_ref().unwrap().source else {
         panic!("it was not located");
     };

@@ -22,7 +22,7 @@ pub struct Fault {
 /// damaged file is not loaded from then on, and `pull` fetches it again.
 ///
 /// # Errors
-/// The folder cannot be used. What is wrong with files is the result.
+/// The directory cannot be used. What is wrong with files is the result.
 pub fn verify(
     preset: &Preset,
     data_dir: &Path,

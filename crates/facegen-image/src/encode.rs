@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    fn picture() -> RgbImage {
+    fn image() -> RgbImage {
         let rgb: Vec<u8> = (0..8 * 4 * 3)
             .map(|value| (value * 7 % 256) as u8)
             .collect();
@@ -69,28 +69,28 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_survives_the_encoding_and_nothing_is_added() {
-        let (rgb, texts) = decoded(encode_png(&picture()).unwrap());
-        assert_eq!(rgb, picture().pixels());
+    fn a_image_survives_the_encoding_and_nothing_is_added() {
+        let (rgb, texts) = decoded(encode_png(&image()).unwrap());
+        assert_eq!(rgb, image().pixels());
         assert_eq!(texts, []);
     }
 
     #[test]
-    fn a_generated_picture_says_so_before_its_pixels_and_in_plain_text() {
+    fn a_generated_image_says_so_before_its_pixels_and_in_plain_text() {
         let provenance = Provenance {
             generator: "facegen 1.2".into(),
         };
-        let file = encode_generated(&picture(), &provenance).unwrap();
+        let file = encode_generated(&image(), &provenance).unwrap();
         let xmp = packet(&provenance);
         assert!(xmp.contains("xmp:CreatorTool=\"facegen 1.2\""));
         let place = |bytes: &[u8]| file.windows(bytes.len()).position(|window| window == bytes);
         assert!(place(xmp.as_bytes()).unwrap() < place(b"IDAT").unwrap());
         let (rgb, texts) = decoded(file.clone());
-        assert_eq!(rgb, picture().pixels());
+        assert_eq!(rgb, image().pixels());
         let packet = (KEYWORD.to_owned(), xmp);
         assert_eq!(texts, [packet]);
         assert_eq!(
-            encode_generated(&picture(), &provenance).unwrap(),
+            encode_generated(&image(), &provenance).unwrap(),
             file,
             "the same bytes again"
         );

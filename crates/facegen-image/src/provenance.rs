@@ -1,4 +1,4 @@
-/// What made a picture. It says nothing of the person, the key or the prompt,
+/// What made an image. It says nothing of the person, the key or the prompt,
 /// and is the same for the same request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {

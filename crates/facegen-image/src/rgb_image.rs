@@ -8,7 +8,7 @@ pub const CHANNELS: usize = 3;
 /// An RGB image: 8 bits a channel, rows from top to bottom, pixels from left
 /// to right, no padding. Both sides are at least 1.
 ///
-/// `Debug` prints the size only: pictures show people.
+/// `Debug` prints the size only: images show people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RgbImage {
     width: usize,

@@ -1,7 +1,7 @@
-//! What a generated picture says of itself: an XMP packet (ISO 16684-1) with
+//! What a generated image says of itself: an XMP packet (ISO 16684-1) with
 //! IPTC's digital source type, which search engines and platforms read.
 //!
-//! It is the same in all pictures of a version, so it says nothing of the
+//! It is the same in all images of a version, so it says nothing of the
 //! person, the key or the prompt, and the same request still makes the same
 //! bytes.
 
@@ -10,7 +10,7 @@ use crate::Provenance;
 /// The text chunk of a PNG that holds XMP.
 pub(crate) const KEYWORD: &str = "XML:com.adobe.xmp";
 
-/// Returns the packet of a picture.
+/// Returns the packet of an image.
 pub(crate) fn packet(provenance: &Provenance) -> String {
     let generator = escaped(&provenance.generator);
     format!(

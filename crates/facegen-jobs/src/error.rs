@@ -27,21 +27,21 @@ pub enum JobError {
         /// When the next one may come.
         retry_after: Duration,
     },
-    /// As many bytes of pictures that were sent are kept of the key as may.
-    #[error("rate limit exceeded, at most {limit} bytes of pictures may be kept")]
+    /// As many bytes of images that were sent are kept of the key as may.
+    #[error("rate limit exceeded, at most {limit} bytes of images may be kept")]
     UploadsFull {
         /// How many bytes may be kept.
         limit: u64,
         /// When the first of them go.
         retry_after: Duration,
     },
-    /// As much of pictures in buckets is being read as may.
-    #[error("too many readers of pictures in a bucket")]
+    /// As much of images in buckets is being read as may.
+    #[error("too many readers of images in a bucket")]
     TooManyReaders,
     /// Another request has this idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyTaken,
-    /// The inline photograph cannot be used.
+    /// The inline photo cannot be used.
     #[error(transparent)]
     Face(#[from] FaceError),
     /// The bucket that a key describes cannot be used.
@@ -60,10 +60,10 @@ pub enum JobError {
     /// The service does not do its work, and how; for logs.
     #[error("the jobs broke down: {0}")]
     BrokeDown(&'static str),
-    /// The store of pictures does not do its work; for logs.
+    /// The store of images does not do its work; for logs.
     #[error(transparent)]
     Images(#[from] facegen_core::StorageError),
-    /// A picture that was sent cannot be stored at this moment; for logs.
+    /// An image that was sent cannot be stored at this moment; for logs.
     #[error(transparent)]
     NotStored(facegen_core::StorageError),
 }

@@ -10,11 +10,11 @@
 //! | `files` | the files that are read at this server |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], what works in the background |
-//! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], where callers read pictures themselves |
+//! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], where callers read images themselves |
 //! | `store_watch` | watches the database |
 //! | `retry` | tries again for a while |
 //! | `worker` | works on jobs |
-//! | `deliveries` | delivers webhooks, and pictures to buckets |
+//! | `deliveries` | delivers webhooks, and images to buckets |
 //! | `broken_task` | what is said of a task that broke down |
 //! | `janitor` | deletes what is old |
 //! | `metrics` | the numbers that are counted |
@@ -45,7 +45,7 @@ pub use error::JobError;
 pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use ports::{
-    Checkpoint, JobsConfig, Observer, PictureEncoder, Ports, UploadEncoder, WebhookBody,
+    Checkpoint, ImageEncoder, JobsConfig, Observer, Ports, UploadEncoder, WebhookBody,
 };
 pub use running::Running;
 pub use service::{

@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn a_file_is_made_once_and_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("master.key");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("master.key");
         let made = MasterKey::in_file(&path).unwrap();
         let read = MasterKey::in_file(&path).unwrap();
         assert_eq!(made.0.expose(), read.0.expose());

@@ -49,7 +49,7 @@ pub(crate) fn describe() {
     describe_counter!(
         DELIVERIES,
         Unit::Count,
-        "attempts to deliver a webhook or to upload pictures later, by what came of them"
+        "attempts to deliver a webhook or to upload images later, by what came of them"
     );
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use facegen_core::job::Job;
 use facegen_core::key_limits::KeyLimits;
 use facegen_core::{
-    Clock, FaceReader, GeneratedPicture, GenerationRequest, ImageStore, Provenance, RgbImage,
+    Clock, FaceReader, GeneratedImage, GenerationRequest, ImageStore, Provenance, RgbImage,
     Timestamp, WebhookSender,
 };
 
@@ -29,22 +29,22 @@ pub struct JobsConfig {
     pub max_attempts: u32,
     /// How long the engine may be at one step before it is taken to hang.
     pub step_timeout: Duration,
-    /// How long pictures are kept.
-    pub keep_pictures: Duration,
+    /// How long images are kept.
+    pub keep_images: Duration,
     /// How long the row of an ended job is kept after that.
     pub keep_rows: Duration,
-    /// How long a photograph that is a picture of this server may take to come
+    /// How long a photo that is an image of this server may take to come
     /// from its bucket.
     pub face_timeout: Duration,
     /// Whether webhooks are signed.
     pub sign_webhooks: bool,
 }
 
-/// Encodes a picture that was made as a file, which says where it comes from.
-pub type PictureEncoder =
-    Arc<dyn Fn(&GeneratedPicture, &Provenance) -> Result<Vec<u8>, String> + Send + Sync>;
+/// Encodes an image that was made as a file, which says where it comes from.
+pub type ImageEncoder =
+    Arc<dyn Fn(&GeneratedImage, &Provenance) -> Result<Vec<u8>, String> + Send + Sync>;
 
-/// Encodes a picture that was sent as a file.
+/// Encodes an image that was sent as a file.
 pub type UploadEncoder = Arc<dyn Fn(&RgbImage) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// The body of the webhook of an ended job, as it is at this moment.
@@ -68,9 +68,9 @@ pub enum Checkpoint {
     Claimed,
     /// A denoising step is done.
     Denoising,
-    /// The pictures are encoded.
+    /// The images are encoded.
     Encoded,
-    /// The pictures are stored.
+    /// The images are stored.
     Stored,
     /// The end is about to be written.
     Finishing,
@@ -79,22 +79,22 @@ pub enum Checkpoint {
 /// What jobs need from the rest of the program.
 #[derive(Clone)]
 pub struct Ports {
-    /// Gets and reads photographs.
+    /// Gets and reads photos.
     pub faces: Arc<dyn FaceReader>,
-    /// Keeps the pictures that are read at this server: all of them without a
+    /// Keeps the images that are read at this server: all of them without a
     /// bucket, else those that the bucket did not take when they were made.
     pub images: Arc<dyn ImageStore>,
-    /// Where callers read pictures themselves; `None`: at this server alone.
+    /// Where callers read images themselves; `None`: at this server alone.
     pub bucket: Option<Bucket>,
-    /// The same for the pictures of keys that have buckets of their own.
+    /// The same for the images of keys that have buckets of their own.
     pub key_buckets: KeyBuckets,
     /// Delivers webhooks.
     pub webhooks: Arc<dyn WebhookSender>,
-    /// Encodes pictures that were made.
-    pub encoder: PictureEncoder,
+    /// Encodes images that were made.
+    pub encoder: ImageEncoder,
     /// What made them.
     pub provenance: Provenance,
-    /// Encodes pictures that were sent.
+    /// Encodes images that were sent.
     pub upload_encoder: UploadEncoder,
     /// Keeps the secrets of keys.
     pub master_key: MasterKey,

@@ -43,7 +43,7 @@ pub struct Running {
 }
 
 impl JobService {
-    /// Starts the deliveries of webhooks and pictures and the deletion of what is old. Jobs
+    /// Starts the deliveries of webhooks and images and the deletion of what is old. Jobs
     /// are worked on once the result is given an engine. To be called once,
     /// inside of a tokio runtime.
     #[must_use]

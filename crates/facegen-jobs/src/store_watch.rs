@@ -1,4 +1,4 @@
-//! Watches the database and the folder of pictures.
+//! Watches the database and the directory of images.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::context::Storage;
 /// How often the database is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many checks there are for each one of the folder of pictures, which is
+/// How many checks there are for each one of the directory of images, which is
 /// written for it.
-const CHECKS_PER_PICTURE: u32 = 5;
+const CHECKS_PER_IMAGE: u32 = 5;
 
 /// The shortest time between two checks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Checks the database and the folder until it is stopped.
+/// Checks the database and the directory until it is stopped.
 pub(crate) async fn watch(storage: Arc<Storage>, stop: CancellationToken) {
     let health = &storage.stores.health;
     let check = async {
@@ -30,9 +30,9 @@ pub(crate) async fn watch(storage: Arc<Storage>, stop: CancellationToken) {
                 () = sleep(CHECK_INTERVAL) => health.fault().is_some(),
             };
             let mut fault = health.check(in_doubt).await;
-            let was_pictures = health.fault() == Some(StoreFault::Pictures);
-            if fault.is_none() && (was_pictures || checks.is_multiple_of(CHECKS_PER_PICTURE)) {
-                fault = pictures_fault(&storage, was_pictures).await;
+            let was_images = health.fault() == Some(StoreFault::Images);
+            if fault.is_none() && (was_images || checks.is_multiple_of(CHECKS_PER_IMAGE)) {
+                fault = images_fault(&storage, was_images).await;
             }
             health.set_fault(fault);
             checks = checks.wrapping_add(1);
@@ -42,11 +42,11 @@ pub(crate) async fn watch(storage: Arc<Storage>, stop: CancellationToken) {
     let _: Option<()> = stop.run_until_cancelled(check).await;
 }
 
-/// Returns what is wrong with the folder of pictures. It is logged once.
-async fn pictures_fault(storage: &Storage, is_known: bool) -> Option<StoreFault> {
+/// Returns what is wrong with the directory of images. It is logged once.
+async fn images_fault(storage: &Storage, is_known: bool) -> Option<StoreFault> {
     let error = storage.images.check().await.err()?;
     if !is_known {
         tracing::warn!(%error, "image directory is not writable");
     }
-    Some(StoreFault::Pictures)
+    Some(StoreFault::Images)
 }

@@ -1,8 +1,8 @@
-//! A world for tests: fakes behind every port, and a database in a folder that
+//! The harness of the tests: fakes behind every port, and a database in a directory that
 //! goes away.
 
 pub(crate) mod bucket;
-pub(crate) mod folder;
+pub(crate) mod directory;
 pub(crate) mod log;
 
 use std::collections::VecDeque;
@@ -40,10 +40,10 @@ use crate::running::Running;
 use crate::service::{JobService, Submission};
 
 /// How long a test waits for what must happen anyway.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(crate) struct World {
-    pub(crate) folder: TempDir,
+pub(crate) struct Harness {
+    pub(crate) directory: TempDir,
     pub(crate) clock: ManualClock,
     pub(crate) control: FakeControl,
     pub(crate) images: MemoryStore,
@@ -52,7 +52,7 @@ pub(crate) struct World {
     pub(crate) queue_limit: u32,
 }
 
-impl World {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self::with_control(FakeControl::new())
     }
@@ -60,7 +60,7 @@ impl World {
     pub(crate) fn with_control(control: FakeControl) -> Self {
         let clock = ManualClock::new();
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
             images: MemoryStore::new(Arc::new(clock.clone())),
             clock,
             control,
@@ -71,7 +71,7 @@ impl World {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("data").join("jobs.sqlite")
+        self.directory.path().join("data").join("jobs.sqlite")
     }
 
     pub(crate) fn config(&self) -> JobsConfig {
@@ -95,7 +95,7 @@ impl World {
         self.open_with(self.config(), self.ports()).await
     }
 
-    /// The stores in the folder, for one service.
+    /// The stores in the directory, for one service.
     pub(crate) async fn stores(&self) -> Stores {
         let store = SqliteStore::open_exclusive(&self.database()).await;
         store.unwrap().into_stores()
@@ -134,7 +134,7 @@ pub(crate) fn config() -> JobsConfig {
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
         step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_hours(24),
+        keep_images: Duration::from_hours(24),
         keep_rows: Duration::from_hours(48),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
@@ -153,13 +153,11 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
             patience: Duration::from_millis(50),
         },
         webhooks: Arc::new(FakeReceiver::default()),
-        encoder: Arc::new(|picture, _| Ok(picture.pixels.pixels().to_vec())),
+        encoder: Arc::new(|image, _| Ok(image.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
         },
-        upload_encoder: Arc::new(|picture| {
-            Ok(picture.pixels().iter().map(|level| !level).collect())
-        }),
+        upload_encoder: Arc::new(|image| Ok(image.pixels().iter().map(|level| !level).collect())),
         master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| {
             format!("{{\"id\":{},\"state\":\"{}\"}}", job.id, job.state)
@@ -169,7 +167,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
     }
 }
 
-/// An engine that makes one picture at a time.
+/// An engine that makes one image at a time.
 pub(crate) fn engine(control: &FakeControl) -> Arc<EngineHandle> {
     let control = control.clone();
     let load = move || -> Result<Box<dyn facegen_core::Backend>, facegen_executor::LoadError> {
@@ -184,7 +182,7 @@ pub(crate) fn submission(key: KeyId, request: GenerationRequest) -> Submission {
         request,
         face: inline(),
         base_url: "http://localhost:8080".into(),
-        once: None,
+        idempotency: None,
     }
 }
 
@@ -198,7 +196,7 @@ pub(crate) async fn new_key(service: &JobService) -> KeyId {
         .id
 }
 
-/// The first picture of a job.
+/// The first image of a job.
 pub(crate) fn first_file(job: &Job) -> FileName {
     FileName {
         prefix: job.file_prefix.clone(),
@@ -209,7 +207,7 @@ pub(crate) fn first_file(job: &Job) -> FileName {
 
 /// Waits for the end of a job, which must come.
 pub(crate) async fn end_of(service: &JobService, id: JobId) -> Job {
-    let job = service.wait(id, PATIENCE).await.unwrap();
+    let job = service.wait(id, TIMEOUT).await.unwrap();
     assert!(job.state.is_final(), "job {id} is {}", job.state);
     job
 }
@@ -264,7 +262,7 @@ impl FakeReceiver {
     pub(crate) async fn messages(&self, count: usize) -> Vec<WebhookMessage> {
         let mut messages = self.messages.subscribe();
         let enough = messages.wait_for(|messages| messages.len() >= count);
-        let enough = tokio::time::timeout(PATIENCE, enough).await;
+        let enough = tokio::time::timeout(TIMEOUT, enough).await;
         enough.expect("the messages come").unwrap().clone()
     }
 }

@@ -14,9 +14,9 @@ use facegen_core::{
 use crate::ports::{Checkpoint, Ports};
 use crate::service::{JobService, Submission};
 use crate::testing::log::Log;
-use crate::testing::{PATIENCE, World, end_of, parse, raw};
+use crate::testing::{Harness, TIMEOUT, end_of, parse, raw};
 
-const PHOTOGRAPH: &[u8] = b"fotografia 4711";
+const PHOTO: &[u8] = b"fotografia 4711";
 const SECRETS: [&str; 6] = [
     "fotografia 4711",
     // The beginning of the same as a list of bytes.
@@ -41,14 +41,14 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str, face: FaceSource
         request: secret_request(prompt),
         face,
         base_url: "http://localhost:8080".into(),
-        once: None,
+        idempotency: None,
     };
     tracing::debug!(?submission, "even this shows nothing");
     service.submit(submission).await.unwrap()
 }
 
 fn inline() -> FaceSource {
-    FaceSource::Inline(FaceImage::from(PHOTOGRAPH.to_vec()))
+    FaceSource::Inline(FaceImage::from(PHOTO.to_vec()))
 }
 
 const FACE: &str = "http://faces.example/a.jpg?signature=4712";
@@ -57,10 +57,10 @@ fn url(text: &str) -> FaceSource {
     FaceSource::Url(text.into())
 }
 
-/// A world in which everything goes wrong that can.
-fn world() -> (World, Ports) {
+/// A harness in which everything goes wrong that can.
+fn harness() -> (Harness, Ports) {
     let detailed = BackendError::Failed("a detail for the log".into());
-    let world = World::with_control(FakeControl::with_faults(move |request| {
+    let harness = Harness::with_control(FakeControl::with_faults(move |request| {
         match request.prompt() {
             "private prompt fails" => Some(Fault::FailsAt(1, detailed.clone())),
             "private prompt panics" => Some(Fault::PanicsAt(1)),
@@ -74,9 +74,9 @@ fn world() -> (World, Ports) {
     let refused = WebhookOutcome::Refused {
         reason: "410".into(),
     };
-    world.receiver.answer([retry(), refused, retry()]);
+    harness.receiver.answer([retry(), refused, retry()]);
     let ports = Ports {
-        faces: Arc::new(FakeFaceReader::default().with(FACE, PHOTOGRAPH)),
+        faces: Arc::new(FakeFaceReader::default().with(FACE, PHOTO)),
         observer: Arc::new(|at, request| {
             let breaks = request.spec.prompt() == "private prompt breaks the task";
             assert!(
@@ -85,9 +85,9 @@ fn world() -> (World, Ports) {
                 request.spec.prompt()
             );
         }),
-        ..world.ports()
+        ..harness.ports()
     };
-    (world, ports)
+    (harness, ports)
 }
 
 /// Ends jobs in every way; gives what is secret about them.
@@ -113,18 +113,18 @@ async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
 }
 
 /// Goes on as if the process had died over this job until it is given up.
-async fn die(world: &World, ports: &Ports, job: &Job) {
-    let store = world.store().await;
+async fn die(harness: &Harness, ports: &Ports, job: &Job) {
+    let store = harness.store().await;
     for crash_count in [0, 2] {
         store.die_over(job.id, crash_count).await;
-        drop(world.open_with(world.config(), ports.clone()).await);
+        drop(harness.open_with(harness.config(), ports.clone()).await);
     }
 }
 
 /// A whole run; gives what is secret about it.
 async fn run() -> Vec<String> {
-    let (world, ports) = world();
-    let opened = JobService::open(world.config(), ports.clone(), world.stores().await).await;
+    let (harness, ports) = harness();
+    let opened = JobService::open(harness.config(), ports.clone(), harness.stores().await).await;
     let service = opened.unwrap();
     let (key, text) = service
         .keys()
@@ -136,30 +136,30 @@ async fn run() -> Vec<String> {
     let ensured = service.keys().ensure_environment_key(&environment).await;
     ensured.unwrap();
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let mut secrets = end_jobs(&service, key.id).await;
     secrets.extend([text.expose().clone(), environment.expose().clone()]);
-    world.receiver.messages(6).await;
+    harness.receiver.messages(6).await;
 
     // A shutdown that cannot write at first.
-    world.control.close();
-    let ticks = world.control.counts().ticks;
+    harness.control.close();
+    let ticks = harness.control.counts().ticks;
     let job = submit(&service, key.id, "private prompt", inline()).await;
     secrets.push(job.file_prefix.expose().to_owned());
-    assert!(world.control.wait_until(|counts| counts.ticks > ticks));
-    world.store().await.set_read_only(true).await;
+    assert!(harness.control.wait_until(|counts| counts.ticks > ticks));
+    harness.store().await.set_read_only(true).await;
     let shutdown = tokio::spawn(running.shutdown(Duration::ZERO));
     Log::get()
         .holds("failed to requeue job, will be retried")
         .await;
-    world.store().await.set_read_only(false).await;
-    world.control.open();
-    tokio::time::timeout(PATIENCE, shutdown)
+    harness.store().await.set_read_only(false).await;
+    harness.control.open();
+    tokio::time::timeout(TIMEOUT, shutdown)
         .await
         .unwrap()
         .unwrap();
     drop(service);
-    die(&world, &ports, &job).await;
+    die(&harness, &ports, &job).await;
     secrets
 }
 

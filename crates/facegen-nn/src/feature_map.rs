@@ -138,7 +138,7 @@ impl FeatureMap {
         })
     }
 
-    /// Number of pictures in the batch.
+    /// Number of images in the batch.
     #[must_use]
     pub fn batch(&self) -> usize {
         self.data.dims()[0]

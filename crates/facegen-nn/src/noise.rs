@@ -10,7 +10,7 @@ use crate::Result;
 const BLOCK: usize = 16;
 
 /// The random numbers of torch's CPU generator, so that a seed means the same
-/// picture here as in the reference.
+/// image here as in the reference.
 ///
 /// Uniforms are exact; normals agree to 1e-6, because torch's vectorised
 /// logarithm and cosine differ from the C library's in the last place.
@@ -54,7 +54,7 @@ impl NoiseSource {
         values
     }
 
-    /// Starting noise for one picture: `(1, channels, height, width)`, f32.
+    /// Starting noise for one image: `(1, channels, height, width)`, f32.
     ///
     /// # Errors
     /// When the tensor cannot be allocated on `device`.

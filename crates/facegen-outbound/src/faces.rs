@@ -1,10 +1,10 @@
-//! Photographs behind URLs.
+//! Photos behind URLs.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{ErrorCode, FaceError, FaceReader, Photograph};
+use facegen_core::{ErrorCode, FaceError, FaceReader, Photo};
 use facegen_image::{ImageLimits, InputImageError, read_image};
 use tracing::info;
 
@@ -13,7 +13,7 @@ use crate::guard::{Guard, GuardError};
 /// The message about a host of which callers must not learn more.
 const CANNOT_BE_FETCHED: &str = "face_image cannot be fetched from its URL";
 
-/// Fetches photographs through the guard and reads them.
+/// Fetches photos through the guard and reads them.
 #[derive(Debug, Clone)]
 pub struct Faces {
     guard: Guard,
@@ -22,7 +22,7 @@ pub struct Faces {
 }
 
 impl Faces {
-    /// Photographs within `limits`, each fetched within `deadline`, redirects
+    /// Photos within `limits`, each fetched within `deadline`, redirects
     /// included.
     #[must_use]
     pub fn new(guard: Guard, limits: ImageLimits, deadline: Duration) -> Self {
@@ -84,11 +84,11 @@ impl FaceReader for Faces {
         })
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         read(image, &self.limits)
     }
 
-    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         let limits = ImageLimits {
             max_bytes: usize::MAX,
             ..self.limits
@@ -97,7 +97,7 @@ impl FaceReader for Faces {
     }
 }
 
-fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Photograph, FaceError> {
+fn read(image: &FaceImage, limits: &ImageLimits) -> Result<Photo, FaceError> {
     read_image(image.bytes(), limits).map_err(|error| FaceError {
         code: ErrorCode::InvalidFaceImage,
         message: error.to_string(),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_photograph_is_fetched_and_read() {
+    async fn a_photo_is_fetched_and_read() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../facegen-image/tests/assets/images/progressive.jpg"
@@ -125,8 +125,8 @@ mod tests {
         let host = Host::answering([head.as_bytes(), &file].concat()).await;
         let image = faces().fetch(&host.url("/face.jpg").into()).await.unwrap();
         assert_eq!(image.bytes(), file);
-        let picture = faces().decode(&image).unwrap().picture;
-        assert_eq!((picture.width(), picture.height()), (48, 32));
+        let image = faces().decode(&image).unwrap().image;
+        assert_eq!((image.width(), image.height()), (48, 32));
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_photograph_is_an_unusable_face_image() {
+    fn what_is_no_photo_is_an_unusable_face_image() {
         let error = faces().decode(&b"<html>".to_vec().into()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidFaceImage);
         assert_eq!(

@@ -3,9 +3,9 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`guard`] | [`Guard`], the only way to an address that a caller names |
-//! | [`faces`] | [`Faces`], photographs behind URLs |
+//! | [`faces`] | [`Faces`], photos behind URLs |
 //! | [`webhooks`] | [`HttpWebhooks`], the delivery of webhooks |
-//! | [`store`] | [`FolderStore`] and [`S3Store`], pictures in a local folder and in a bucket |
+//! | [`store`] | [`DirectoryStore`] and [`S3Store`], images in a local directory and in a bucket |
 
 pub mod faces;
 pub mod guard;
@@ -16,5 +16,5 @@ pub mod webhooks;
 
 pub use faces::Faces;
 pub use guard::{Guard, GuardError, Networks};
-pub use store::{Canary, FolderError, FolderStore, GuardedBuckets, S3Settings, S3Store};
+pub use store::{Canary, DirectoryError, DirectoryStore, GuardedBuckets, S3Settings, S3Store};
 pub use webhooks::HttpWebhooks;

@@ -120,7 +120,7 @@ impl FakeResolver {
         Arc::default()
     }
 
-    /// A world in which `name` resolves to one of `answers` after another.
+    /// A resolver by which `name` resolves to one of `answers` after another.
     pub(crate) fn knowing(name: &str, answers: &[&[&str]]) -> Arc<Self> {
         let parse = |answer: &&[&str]| answer.iter().map(|ip| ip.parse().unwrap()).collect();
         let answers = answers.iter().map(parse).collect();

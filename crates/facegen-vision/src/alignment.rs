@@ -1,4 +1,4 @@
-//! The aligned crop: a photograph turned, scaled and shifted so that the eyes,
+//! The aligned crop: a photo turned, scaled and shifted so that the eyes,
 //! the nose and the mouth lie where the recogniser expects them.
 //!
 //! Follows insightface `python-package/insightface/utils/face_align.py`
@@ -22,7 +22,7 @@ const TEMPLATE: Points = [
 
 /// Cuts the face with these landmarks from `photo` as `size` × `size` pixels:
 /// 112 is what face embedders take, 224 what the adapters' CLIP encoder takes.
-/// Black where the crop reaches beyond the photograph.
+/// Black where the crop reaches beyond the photo.
 ///
 /// # Errors
 /// [`VisionError::CropSize`] unless `size` is a multiple of 112 or 128,

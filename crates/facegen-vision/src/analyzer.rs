@@ -1,4 +1,4 @@
-//! From a photograph to an identity.
+//! From a photo to an identity.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::square_crop::square_crop;
 const STRUCTURE_CROP: usize = 224;
 
 /// A detector and, where somebody is to be recognised, an embedder that look at
-/// one photograph together.
+/// one photo together.
 #[derive(Debug)]
 pub struct FaceAnalyzer {
     detector: Box<dyn FaceDetector>,
@@ -24,12 +24,12 @@ pub struct FaceAnalyzer {
     choice: FaceChoice,
 }
 
-/// What a photograph says about the face that was chosen.
+/// What a photo says about the face that was chosen.
 #[derive(Clone)]
 pub struct FaceAnalysis {
     /// The chosen face.
     pub face: Face,
-    /// How many faces the photograph shows.
+    /// How many faces the photo shows.
     pub faces_found: usize,
     /// How one of them was chosen.
     pub choice: FaceChoice,
@@ -68,10 +68,10 @@ impl FaceAnalyzer {
         Self { choice, ..self }
     }
 
-    /// Finds the faces of a photograph, chooses one and describes it.
+    /// Finds the faces of a photo, chooses one and describes it.
     ///
     /// # Errors
-    /// [`VisionError::NoFace`] when the photograph shows none; otherwise when a
+    /// [`VisionError::NoFace`] when the photo shows none; otherwise when a
     /// network fails or answers with nothing usable.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, VisionError> {
         let faces = self.detector.detect(photo)?;
@@ -197,7 +197,7 @@ mod tests {
     fn no_face_is_an_error_of_its_own() {
         let analyzer = FaceAnalyzer::new(Box::new(Scripted(Vec::new())), Box::new(MeanColour));
         let error = analyzer.analyze(&photo([1, 2, 3])).unwrap_err();
-        assert_eq!(error.to_string(), "no face found in the photograph");
+        assert_eq!(error.to_string(), "no face found in the photo");
     }
 
     #[test]

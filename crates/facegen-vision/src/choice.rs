@@ -1,4 +1,4 @@
-//! Which face of a photograph is meant.
+//! Which face of a photo is meant.
 
 use facegen_core::preset::FaceChoice;
 use facegen_image::RgbImage;

@@ -28,7 +28,7 @@ pub struct OnnxEmbedder {
 
 impl OnnxEmbedder {
     /// Loads the network at `path` and runs it once on a grey crop, so that a
-    /// network of another kind is refused here and not at the first photograph.
+    /// network of another kind is refused here and not at the first photo.
     ///
     /// # Errors
     /// [`VisionError::Load`] when the file cannot be read,

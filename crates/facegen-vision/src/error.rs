@@ -1,15 +1,15 @@
-//! Everything that can go wrong between a photograph and an identity.
+//! Everything that can go wrong between a photo and an identity.
 
 use std::path::PathBuf;
 
-/// Why a photograph could not be analysed, or a network not be loaded.
+/// Why a photo could not be analysed, or a network not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum VisionError {
     /// Bytes that are not the pixels of an image.
     #[error(transparent)]
     ImageSize(#[from] facegen_image::ImageSizeError),
     /// The detector saw nobody.
-    #[error("no face found in the photograph")]
+    #[error("no face found in the photo")]
     NoFace,
     /// The five landmarks are one point, or not finite: no crop follows from them.
     #[error("the landmarks of the face do not span a face")]
@@ -57,7 +57,7 @@ pub enum VisionError {
     /// The safety checker cannot be loaded or run.
     #[error("safety checker: {0}")]
     SafetyChecker(#[from] facegen_nn::NnError),
-    /// A picture cannot be judged, which is not the same as being safe.
+    /// An image cannot be judged, which is not the same as being safe.
     #[error("safety checker: a score is not finite")]
     SafetyScore,
 }

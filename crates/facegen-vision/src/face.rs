@@ -9,10 +9,10 @@ use crate::error::VisionError;
 /// The side of the crop that face embedders take, in pixels.
 pub const EMBEDDER_CROP: usize = 112;
 
-/// Five points of a face in pixels of the photograph, `[x, y]` each: the eye on
+/// Five points of a face in pixels of the photo, `[x, y]` each: the eye on
 /// the left of the image, the eye on the right, the tip of the nose, the corner
 /// of the mouth on the left, the one on the right. Points may lie outside the
-/// photograph.
+/// photo.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Landmarks(pub [[f32; 2]; 5]);
 
@@ -21,7 +21,7 @@ pub struct Landmarks(pub [[f32; 2]; 5]);
 pub struct Face {
     /// The detector's confidence, from 0 to 1.
     pub score: f32,
-    /// Left, top, right and bottom in pixels of the photograph, not clipped to it.
+    /// Left, top, right and bottom in pixels of the photo, not clipped to it.
     pub bounding_box: [f32; 4],
     /// Eyes, nose and mouth.
     pub landmarks: Landmarks,
@@ -30,10 +30,10 @@ pub struct Face {
 /// The detection size of the reference, in pixels.
 pub const DETECTION_SIZE: usize = 640;
 
-/// Finds the faces in a photograph.
+/// Finds the faces in a photo.
 pub trait FaceDetector: Send + Sync + Debug {
     /// Every face in `photo`, highest score first; none is an empty list. The
-    /// longer side of the photograph is brought to `size` pixels first: the
+    /// longer side of the photo is brought to `size` pixels first: the
     /// smaller, the larger the faces that the network can take in.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ pub trait FaceDetector: Send + Sync + Debug {
         self.detect_at(photo, DETECTION_SIZE)
     }
 
-    /// The score from which a face counts that was found only when the photograph
+    /// The score from which a face counts that was found only when the photo
     /// was shown again in another way. 0 lets every detected face count.
     fn retry_score(&self) -> f32 {
         0.0

@@ -1,4 +1,4 @@
-//! Fitting a photograph of any size into the network's square input.
+//! Fitting a photo of any size into the network's square input.
 //!
 //! Follows insightface's detectors (`model_zoo/scrfd.py`, commit 7fadd42): the
 //! longer side is brought to the detection size, larger or smaller, the rest of
@@ -9,11 +9,11 @@ use facegen_image::{CHANNELS, RgbImage};
 use crate::bilinear::resize_bilinear;
 use crate::face::{Face, Landmarks};
 
-/// A photograph on the canvas, and the way back.
+/// A photo on the canvas, and the way back.
 pub(crate) struct Letterbox {
     /// The network's input.
     pub(crate) canvas: RgbImage,
-    /// Pixels of the canvas a pixel of the photograph.
+    /// Pixels of the canvas a pixel of the photo.
     scale: f32,
 }
 
@@ -31,7 +31,7 @@ impl Letterbox {
         Self { canvas, scale }
     }
 
-    /// A face found on the canvas, in pixels of the photograph. One scale serves
+    /// A face found on the canvas, in pixels of the photo. One scale serves
     /// both axes, as in the reference, though the narrower side was truncated.
     pub(crate) fn to_photo(&self, face: &Face) -> Face {
         let Landmarks(points) = face.landmarks;
@@ -43,7 +43,7 @@ impl Letterbox {
     }
 }
 
-/// The size of a photograph whose longer side is `side`; one that would vanish keeps one pixel.
+/// The size of a photo whose longer side is `side`; one that would vanish keeps one pixel.
 pub(crate) fn fitted_size(width: usize, height: usize, side: usize) -> (usize, usize) {
     let ratio = height as f64 / width as f64;
     if ratio > 1.0 {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_photograph_lies_top_left_on_black() {
+    fn the_photo_lies_top_left_on_black() {
         let portrait = RgbImage::new(2, 4, vec![255; 24]).unwrap();
         let canvas = Letterbox::new(&portrait, 8, 8).canvas;
         for y in 0..8 {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_come_back_in_pixels_of_the_photograph() {
+    fn coordinates_come_back_in_pixels_of_the_photo() {
         let photo = RgbImage::new(4, 2, vec![0; 24]).unwrap();
         let face = Face {
             score: 0.8,

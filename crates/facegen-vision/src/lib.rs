@@ -1,20 +1,20 @@
-//! Faces in photographs: where they are, the aligned crops that the models were
+//! Faces in photos: where they are, the aligned crops that the models were
 //! trained on, and the vector that says who it is.
 //!
 //! | chapter | holds |
 //! |---|---|
 //! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
-//! | [`analyzer`] | [`FaceAnalyzer`]: a photograph in, an identity and a crop out |
+//! | [`analyzer`] | [`FaceAnalyzer`]: a photo in, an identity and a crop out |
 //! | [`choice`] | which of several faces is meant |
 //! | [`detector`] | [`load_detector`], whichever of the two the file holds |
 //! | [`scrfd`], [`yunet`] | [`ScrfdDetector`] and [`YuNetDetector`] |
-//! | [`ladder`] | [`RetryingDetector`], for faces that fill the photograph |
+//! | [`retrying`] | [`RetryingDetector`], for faces that fill the photo |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
 //! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
 //! | [`square_crop()`] | the crop for adapters that know no recogniser |
 //! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
 //! | [`clip`] | what CLIP's image encoder is fed |
-//! | [`safety`] | [`SafetyChecker`], and what becomes of a picture that it finds unsafe |
+//! | [`safety`] | [`SafetyChecker`], and what becomes of an image that it finds unsafe |
 //! | [`embedding`] | unit length and cosine |
 //!
 //! The numbers follow insightface, OpenCV 4.10, Pillow and transformers to the
@@ -31,11 +31,11 @@ pub mod embedder;
 pub mod embedding;
 pub mod error;
 pub mod face;
-pub mod ladder;
 mod letterbox;
 mod onnx;
 #[cfg(test)]
 mod properties;
+pub mod retrying;
 pub mod safety;
 pub mod scrfd;
 pub mod square_crop;
@@ -54,7 +54,7 @@ pub use embedder::OnnxEmbedder;
 pub use embedding::cosine_similarity;
 pub use error::VisionError;
 pub use face::{Face, FaceDetector, FaceEmbedder, Landmarks};
-pub use ladder::RetryingDetector;
+pub use retrying::RetryingDetector;
 pub use safety::{SafetyChecker, SafetyCheckerConfig, redact};
 pub use scrfd::ScrfdDetector;
 pub use square_crop::square_crop;

@@ -1,6 +1,6 @@
 //! ONNX networks in rten, on threads of their own.
 //!
-//! Faces are looked at while another picture is being denoised; a pool apart
+//! Faces are looked at while another image is being denoised; a pool apart
 //! from rayon's global one keeps the two from waiting in each other's queue.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Whatever comes in, a picture of the right size or an error comes out.
+//! Whatever comes in, an image of the right size or an error comes out.
 
 use facegen_core::preset::ChannelOrder;
 use facegen_image::RgbImage;
@@ -18,7 +18,7 @@ fn any_image() -> impl Strategy<Value = RgbImage> {
     })
 }
 
-/// Points in and around a small picture, and with every value that an `f32` can take.
+/// Points in and around a small image, and with every value that an `f32` can take.
 fn any_landmarks() -> impl Strategy<Value = Landmarks> {
     let near = uniform5([-50.0..80.0_f32, -50.0..80.0_f32]);
     let anywhere = uniform5([any::<f32>(), any::<f32>()]);
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn resizing_stays_within_the_colours_of_a_flat_picture(grey in any::<u8>(), width in 1..50_usize, height in 1..50_usize) {
+    fn resizing_stays_within_the_colours_of_a_flat_image(grey in any::<u8>(), width in 1..50_usize, height in 1..50_usize) {
         let image = RgbImage::new(7, 5, vec![grey; 7 * 5 * 3]).unwrap();
         for resized in [resize_bilinear(&image, width, height), resize_bicubic(&image, width, height)] {
             prop_assert!(resized.pixels().iter().all(|&byte| byte == grey));

@@ -1,4 +1,4 @@
-//! The picture of a face for adapters that know no recogniser.
+//! The image of a face for adapters that know no recogniser.
 
 use facegen_image::{CHANNELS, RgbImage};
 
@@ -6,14 +6,14 @@ use crate::face::Face;
 
 /// The side of the crop over the longer side of the face's box.
 const MARGIN: f32 = 1.5;
-/// Bound on the crop's side over the photograph's longer one: a box may reach
-/// beyond the photograph, but a crop of mere border shows nobody.
+/// Bound on the crop's side over the photo's longer one: a box may reach
+/// beyond the photo, but a crop of mere border shows nobody.
 const LARGEST: usize = 2;
 
 /// A square around a face, half as large again as its box. What lies beyond
-/// the photograph repeats the photograph's border.
+/// the photo repeats the photo's border.
 ///
-/// The published demo of `ip-adapter-plus-face` is fed square pictures that
+/// The published demo of `ip-adapter-plus-face` is fed square images that
 /// show a face and little else; how they were cut is not published.
 #[must_use]
 pub fn square_crop(photo: &RgbImage, face: &Face) -> RgbImage {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_photograph_its_border_is_repeated() {
+    fn beyond_the_photo_its_border_is_repeated() {
         let crop = square_crop(&photo(20, 10), &face([-4.0, 2.0, 8.0, 8.0]));
         assert_eq!((crop.width(), crop.height()), (18, 18));
         assert_eq!(corners(&crop), [[0, 0], [10, 9]]);

@@ -6,7 +6,7 @@
 //! multiply-adds, as numpy's BLAS computes it on processors that have them), the
 //! singular value decomposition runs in `f64` and is rounded to `f32`, the rest is
 //! `f64`. The last bits matter: they decide on which side of a 1/32 pixel the warp
-//! reads the photograph, and an estimate in `f64` changes a byte in a few thousand.
+//! reads the photo, and an estimate in `f64` changes a byte in a few thousand.
 
 use crate::warp::AffineMatrix;
 

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn far_outside_and_singular_matrices_give_a_picture_all_the_same() {
+    fn far_outside_and_singular_matrices_give_an_image_all_the_same() {
         let away = [[1.0, 0.0, 1e300], [0.0, 1.0, -1e300]];
         assert_eq!(warp_affine(&image(), &away, 3).pixels(), [0; 27]);
         let singular = [[0.0; 3]; 2];

@@ -11,7 +11,7 @@ use crate::failure::EXIT_CODES;
 use crate::keys::{KeysCommand, KeysPlace};
 use crate::models::{ModelsCommand, ModelsPlace};
 
-/// Pictures of a person from one photograph and a prompt.
+/// Images of a person from one photo and a prompt.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub(crate) struct Cli {
@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the API over HTTP.
     Serve(Box<ConfigArguments>),
-    /// Make pictures and write them to files.
+    /// Make images and write them to files.
     Generate(Box<GenerateArguments>),
     /// Make, list and revoke API keys.
     Keys {
@@ -72,10 +72,10 @@ pub(crate) struct GenerateArguments {
     pub(crate) engine: EngineArguments,
     #[command(flatten)]
     pub(crate) request: RequestArguments,
-    /// The photograph of the person: JPEG, PNG, WebP or GIF.
+    /// The photo of the person: JPEG, PNG, WebP or GIF.
     #[arg(long, value_name = "FILE")]
     pub(crate) face: PathBuf,
-    /// The file to write, in a folder that exists; a second picture goes
+    /// The file to write, in a directory that exists; a second image goes
     /// beside it, to picture-1.png for picture.png.
     #[arg(long, value_name = "FILE", default_value = "picture.png")]
     pub(crate) out: PathBuf,
@@ -85,13 +85,13 @@ pub(crate) struct GenerateArguments {
 /// by the parser that also reads the server's requests.
 #[derive(Debug, Default, Args)]
 pub(crate) struct RequestArguments {
-    /// What the pictures shall show; required.
+    /// What the images shall show; required.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// What the pictures shall not show.
+    /// What the images shall not show.
     #[arg(long, value_name = "TEXT")]
     negative_prompt: Option<String>,
-    /// The seed of the first picture, 0 to 4294967295; random when absent.
+    /// The seed of the first image, 0 to 4294967295; random when absent.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<String>,
     /// Denoising steps; the nearest of 21, 31 and 41 is used, 21 when absent.
@@ -109,14 +109,14 @@ pub(crate) struct RequestArguments {
     /// In pixels, 64 to 768, rounded down to a multiple of 8; 512 when absent.
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     height: Option<String>,
-    /// How many pictures to make, 1 or 2; the second uses the next seed.
+    /// How many images to make, 1 or 2; the second uses the next seed.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     samples: Option<String>,
-    /// Whether the preset's safety checker looks at the pictures, true or
+    /// Whether the preset's safety checker looks at the images, true or
     /// false; true when absent.
     #[arg(long, value_name = "FLAG")]
     safety_checker: Option<String>,
-    /// What takes the place of an unsafe picture: blur, pixelate, black or
+    /// What takes the place of an unsafe image: blur, pixelate, black or
     /// sensitive_content_text, which is used when absent.
     #[arg(long, value_name = "NAME")]
     safety_checker_type: Option<String>,

@@ -1,4 +1,4 @@
-//! The data folder, which holds photographs and secrets.
+//! The data directory, which holds photos and secrets.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,33 +7,35 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Makes the folder when it is not there, for nobody else to enter.
+/// Makes the directory when it is not there, for nobody else to enter.
 ///
 /// # Errors
 /// It cannot be made.
-pub(crate) fn make(folder: &Path) -> Result<()> {
-    make_private(folder).with_context(|| cannot_use(folder))
+pub(crate) fn make(directory: &Path) -> Result<()> {
+    make_private(directory).with_context(|| cannot_use(directory))
 }
 
 /// One that is there already keeps its mode.
-fn make_private(folder: &Path) -> io::Result<()> {
+fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
-    builder.create(folder)
+    builder.create(directory)
 }
 
 /// What is wrong with its permissions, if others can enter it.
-pub(crate) fn open_to_others(folder: &Path) -> Option<String> {
-    let mode = fs::metadata(folder).ok()?.permissions().mode() & 0o777;
-    let folder = folder.display();
+pub(crate) fn open_to_others(directory: &Path) -> Option<String> {
+    let mode = fs::metadata(directory).ok()?.permissions().mode() & 0o777;
+    let directory = directory.display();
     (mode & 0o077 != 0).then(|| {
-        format!("other users can enter the data folder {folder} (mode {mode:o}): chmod 700 it")
+        format!(
+            "other users can enter the data directory {directory} (mode {mode:o}): chmod 700 it"
+        )
     })
 }
 
 /// What goes before the reason.
-pub(crate) fn cannot_use(folder: &Path) -> String {
-    format!("the data folder {} cannot be used", folder.display())
+pub(crate) fn cannot_use(directory: &Path) -> String {
+    format!("the data directory {} cannot be used", directory.display())
 }
 
 #[cfg(test)]
@@ -41,15 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_made_for_its_owner_alone_and_an_open_one_is_told_of() {
+    fn a_directory_is_made_for_its_owner_alone_and_an_open_one_is_told_of() {
         let outer = tempfile::tempdir().unwrap();
-        let folder = outer.path().join("a/b");
-        make(&folder).unwrap();
-        assert_eq!(open_to_others(&folder), None);
+        let directory = outer.path().join("a/b");
+        make(&directory).unwrap();
+        assert_eq!(open_to_others(&directory), None);
         for mode in [0o777, 0o750, 0o701] {
-            fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
-            make(&folder).unwrap();
-            let told = open_to_others(&folder).unwrap();
+            fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+            make(&directory).unwrap();
+            let told = open_to_others(&directory).unwrap();
             assert!(told.contains(&format!("mode {mode:o}")), "{told}");
         }
     }

@@ -16,13 +16,13 @@ use crate::failure::Failure;
 /// Which models are loaded, and where they run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EngineArguments {
-    /// The set of models to use, a manifest in the models folder.
+    /// The set of models to use, a manifest in the models directory.
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub(crate) preset: String,
-    /// The folder of the models' manifests.
+    /// The directory of the models' manifests.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub(crate) models_dir: PathBuf,
-    /// The folder of fetched models and of what facegen makes itself.
+    /// The directory of fetched models and of what facegen makes itself.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
@@ -71,7 +71,7 @@ pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
 
 /// Loads a preset on an engine thread of its own, as `finish` makes it ready,
 /// and blocks until it has. `accept` names the licences that are accepted besides those that the
-/// data folder records.
+/// data directory records.
 pub(crate) fn load(
     engine: &EngineName,
     preset: Preset,

@@ -9,7 +9,7 @@ use facegen_image::InputImageError;
 /// What [`Failure`]'s exit codes mean, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0  the pictures are written
+  0  the images are written
   1  anything that has no code of its own
   2  a value was refused
   3  the face image cannot be read or used

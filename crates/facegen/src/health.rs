@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 
 /// How long connecting, and each read, may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Succeeds when the server is ready; else the failure holds what it said.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
@@ -21,9 +21,9 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
 
 fn ask(listen: &str) -> Result<()> {
     let address = reachable(listen)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)
         .with_context(|| format!("no server answers at {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;

@@ -17,7 +17,7 @@ use crate::output;
 use crate::serve::master_key;
 
 /// What can be done with keys, also while a server runs on the same data
-/// folder.
+/// directory.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key and print it, this once.
@@ -52,7 +52,7 @@ pub(crate) enum KeysCommand {
 /// How much a key may ask for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// How many requests for pictures it may make within any minute; 0 for no
+    /// How many requests for images it may make within any minute; 0 for no
     /// limit, `default` for that of the config.
     #[arg(long, value_name = "NUMBER", value_parser = parse_limit)]
     requests_per_minute: Option<Limit>,
@@ -90,7 +90,7 @@ pub(crate) struct KeysPlace {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The folder of the database.
+    /// The directory of the database.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

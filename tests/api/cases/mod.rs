@@ -7,7 +7,7 @@
 //! | [`buckets`] | each field of the details of a bucket: `buckets.json` |
 //! | [`edges`] | the shape of both |
 //! | [`texts`] | what people write, and what attackers do: `texts.json` |
-//! | [`photographs`] | each spelling of `face_image`: the table of its parser |
+//! | [`photos`] | each spelling of `face_image`: the table of its parser |
 //! | [`memory`] | how much of it they take |
 
 mod buckets;
@@ -15,7 +15,7 @@ mod edges;
 mod fields;
 mod json;
 mod memory;
-mod photographs;
+mod photos;
 mod texts;
 
 use facegen_core::GenerationRequest;

@@ -243,8 +243,8 @@ fn etags_are_read_whatever_was_put_around_the_hash() -> Result<()> {
     Ok(())
 }
 
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let names = fs::read_dir(folder)?.map(|entry| {
+fn names(directory: &Path) -> Result<Vec<String>> {
+    let names = fs::read_dir(directory)?.map(|entry| {
         let name = entry?.file_name().into_string();
         name.ok().context("a name is no text")
     });

@@ -81,7 +81,7 @@ fn a_second_pull_asks_for_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_pulled_preset_makes_pictures_until_its_files_are_damaged() -> Result<()> {
+fn a_pulled_preset_makes_images_until_its_files_are_damaged() -> Result<()> {
     let (hub, models, hash) = embedder("")?;
     let file = "onnx/embedder.onnx";
     models
@@ -264,21 +264,21 @@ fn a_checkpoint_in_parts_comes_with_all_of_them() -> Result<()> {
 #[test]
 fn files_that_the_operator_has_are_not_fetched() -> Result<()> {
     let (hub, models, hash) = embedder("")?;
-    let folder = tempfile::tempdir()?;
-    let shelf = folder.path().display().to_string();
+    let directory = tempfile::tempdir()?;
+    let shelf = directory.path().display().to_string();
     let sha256 = format!("sha256 = \"{hash}\"");
     let models_with_hash = Models::new(
         &hub,
         &[("face_embedder", &of_hub("onnx/embedder.onnx", &sha256))],
     )?;
-    fs::write(folder.path().join("embedder.onnx"), b"something else")?;
+    fs::write(directory.path().join("embedder.onnx"), b"something else")?;
     let refused = models_with_hash.run(&["pull", "pulled", "--from", &shelf])?;
     refused.assert_refused(&["embedder.onnx", &hash]);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("models")
         .join(EMBEDDER);
-    fs::copy(path, folder.path().join("embedder.onnx"))?;
+    fs::copy(path, directory.path().join("embedder.onnx"))?;
     let taken = models_with_hash.run(&["pull", "pulled", "--from", &shelf])?;
     taken.assert_success();
     assert_eq!(hub.state().requests, [""; 0]);

@@ -91,7 +91,7 @@ fn ten_cuts_and_a_kill_cost_less_than_a_twentieth() -> Result<()> {
 #[test]
 fn two_processes_fetch_once() -> Result<()> {
     let (hub, models, bytes) = large()?;
-    // The first has the folder while bytes are held back.
+    // The first has the directory while bytes are held back.
     let held = 1 << 20;
     hub.state().breaks.push_back(Break::Hold(held));
     let pull = || models.command(&["models", "pull", "pulled"]);

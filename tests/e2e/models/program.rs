@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::hub::Hub;
-use crate::program::{executable, photograph};
+use crate::program::{executable, photo};
 
-/// A folder with one preset, `pulled`, and a data folder.
+/// A directory with one preset, `pulled`, and a data directory.
 #[derive(Debug)]
 pub(crate) struct Models {
-    folder: TempDir,
+    directory: TempDir,
     endpoint: String,
 }
 
@@ -31,7 +31,7 @@ impl Models {
     /// `components` are their names, each with the lines of its table.
     pub(crate) fn new(hub: &Hub, components: &[(&str, &str)]) -> Result<Self> {
         let models = Self {
-            folder: TempDir::new()?,
+            directory: TempDir::new()?,
             endpoint: hub.endpoint(),
         };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
@@ -63,11 +63,11 @@ impl Models {
     }
 
     fn models_dir(&self) -> PathBuf {
-        self.folder.path().join("models")
+        self.directory.path().join("models")
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.directory.path().join("data")
     }
 
     /// The bytes of a fetched file, where `huggingface_hub` would have them.
@@ -106,26 +106,21 @@ impl Models {
         self.command(&words)?.output()?.try_into()
     }
 
-    /// Makes a small picture with the preset.
+    /// Makes a small image with the preset.
     pub(crate) fn generate(&self, options: &[&str]) -> Result<Outcome> {
         self.generate_command(options)?.output()?.try_into()
     }
 
-    /// What makes a small picture with the preset.
+    /// What makes a small image with the preset.
     pub(crate) fn generate_command(&self, options: &[&str]) -> Result<Command> {
-        let out = self.folder.path().join("picture.png");
+        let out = self.directory.path().join("picture.png");
         let mut command = self.command(&["generate", "--preset", "pulled"])?;
         command
             .arg("--out")
             .arg(out)
             .args(options)
             .env("RUST_LOG", "info");
-        command.args([
-            "--face",
-            &photograph("astronaut.png"),
-            "--prompt",
-            "portrait",
-        ]);
+        command.args(["--face", &photo("astronaut.png"), "--prompt", "portrait"]);
         command.args(["--width", "64", "--height", "64", "--seed", "1"]);
         Ok(command)
     }

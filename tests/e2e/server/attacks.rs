@@ -1,6 +1,6 @@
 //! Attacks from other addresses of this machine, while a client that does nothing
-//! wrong asks for pictures, and readers who read nothing. They take up to a minute
-//! each: `cargo xtask bar attack`.
+//! wrong asks for images, and readers who read nothing. They take up to a minute
+//! each: `cargo xtask verify attack`.
 //!
 //! Client and server are on two ends of loopback, and so are the attackers: what
 //! is measured is who is let in, not how fast.
@@ -32,7 +32,7 @@ const LASTS: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_millis(750);
 
 /// How long it waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connections that send nothing, and bodies that stop.
 const SILENT: usize = 1_100;
@@ -42,24 +42,24 @@ const HALF_SENT: usize = 16;
 const UNREAD: usize = 40;
 const UNREAD_KB: u64 = 20_000;
 
-/// A photograph of 5 MB: noise, in which nobody's face is.
-fn photograph() -> Result<Vec<u8>> {
+/// A photo of 5 MB: noise, in which nobody's face is.
+fn photo() -> Result<Vec<u8>> {
     let side = 1_300_u32;
     let mut state = 1_u32;
     let noise = (0..side * side * 3).map(|_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state.to_be_bytes()[0]
     });
-    let picture = facegen_core::RgbImage::new(side as usize, side as usize, noise.collect())?;
-    let png = facegen_image::encode_png(&picture)?;
+    let image = facegen_core::RgbImage::new(side as usize, side as usize, noise.collect())?;
+    let png = facegen_image::encode_png(&image)?;
     ensure!(png.len() > 5_000_000, "{} bytes", png.len());
     keep_file_secret(&png);
     Ok(png)
 }
 
-/// The client's request, whose key comes behind the photograph.
+/// The client's request, whose key comes behind the photo.
 fn request() -> Result<String> {
-    let face = STANDARD.encode(photograph()?);
+    let face = STANDARD.encode(photo()?);
     let body = json!({
         "face_image": face, "key": API_KEY, "prompt": "a person", "width": 64, "height": 64,
         "webhook": "https://receiver.invalid/hook",
@@ -87,7 +87,7 @@ async fn connect(last: u8, to: SocketAddr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     let from = Ipv4Addr::new(127, 0, 0, last);
     socket.bind(SocketAddr::new(from.into(), 0))?;
-    Ok(timeout(PATIENCE, socket.connect(to)).await??)
+    Ok(timeout(TIMEOUT, socket.connect(to)).await??)
 }
 
 /// The status that the client gets; 0 when it gets no answer.
@@ -99,7 +99,7 @@ async fn ask(request: &str, to: SocketAddr) -> u16 {
         stream.read_exact(&mut answer).await?;
         Ok::<_, anyhow::Error>(std::str::from_utf8(&answer[9..])?.parse()?)
     };
-    timeout(PATIENCE, asking)
+    timeout(TIMEOUT, asking)
         .await
         .map_or(0, |status| status.unwrap_or(0))
 }
@@ -112,7 +112,7 @@ struct Tally {
     unhealthy: usize,
 }
 
-/// Asks for pictures and after the health until the attack is over.
+/// Asks for images and after the health until the attack is over.
 async fn tally(site: &Site, to: SocketAddr) -> Result<Tally> {
     let request = request()?;
     let began = Instant::now();
@@ -211,7 +211,7 @@ fn run(name: &str, attack: impl FnOnce(&Runtime, SocketAddr)) -> Result<()> {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask bar attack"]
+#[ignore = "takes minutes: cargo xtask verify attack"]
 fn half_sent_bodies_refuse_nobody_else() -> Result<()> {
     run("16 half-sent bodies", |runtime, to| {
         for last in 2..2 + HALF_SENT as u8 {
@@ -221,7 +221,7 @@ fn half_sent_bodies_refuse_nobody_else() -> Result<()> {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask bar attack"]
+#[ignore = "takes minutes: cargo xtask verify attack"]
 fn silent_connections_refuse_nobody_else() -> Result<()> {
     run("1,100 silent connections", |runtime, to| {
         for number in 0..SILENT {
@@ -232,8 +232,8 @@ fn silent_connections_refuse_nobody_else() -> Result<()> {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask bar attack"]
-fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
+#[ignore = "takes minutes: cargo xtask verify attack"]
+fn unread_images_of_a_bucket_take_no_memory() -> Result<()> {
     let runtime = Runtime::new()?;
     let bucket = Bucket::default();
     let at = runtime.block_on(bucket.clone().start())?;
@@ -263,7 +263,7 @@ fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
     ensure!(server.client.get(&path)?.0 == 200, "it cannot be read here");
 
     let mut results = Vec::new();
-    // Longer than any picture, and as long as the longest.
+    // Longer than any image, and as long as the longest.
     for length in [31_000_000, 1_800_000] {
         bucket.answer_instead(length);
         let before = server.resident()?;
@@ -273,7 +273,7 @@ fn unread_pictures_of_a_bucket_take_no_memory() -> Result<()> {
         ensure!(more < UNREAD_KB, "{results:?}");
         drop(readers);
     }
-    println!("attack: {UNREAD} unread pictures: {}", results.join(", "));
+    println!("attack: {UNREAD} unread images: {}", results.join(", "));
     Ok(())
 }
 

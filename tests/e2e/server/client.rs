@@ -12,14 +12,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::process::API_KEY;
-use crate::program::photograph;
+use crate::program::photo;
 
 /// What no log may show: it grows with every link that is received.
 pub(super) static SECRETS: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(|| {
-    let photograph = photograph_base64();
+    let photo = photo_base64();
     // Pieces of it, wherever a log line might cut it.
-    let pieces =
-        [0, 1000, photograph.len() / 2].map(|place| photograph[place..place + 40].to_owned());
+    let pieces = [0, 1000, photo.len() / 2].map(|place| photo[place..place + 40].to_owned());
     let texts = [API_KEY, PROMPT].map(str::to_owned);
     Mutex::new(pieces.into_iter().chain(texts).collect())
 });
@@ -29,13 +28,13 @@ pub(super) const PROMPT: &str = "portrait of a person in a garden";
 
 const ENDPOINT: &str = "/api/v1/enterprise/face_gen";
 
-/// The documentation's request with a photograph in it, at 64×64.
+/// The documentation's request with a photo in it, at 64×64.
 pub(super) fn request() -> Value {
     json!({
         "key": API_KEY,
         "prompt": PROMPT,
         "negative_prompt": "anime, cartoon",
-        "face_image": photograph_uri(),
+        "face_image": photo_uri(),
         "width": "64",
         "height": "64",
         "samples": "1",
@@ -58,13 +57,13 @@ pub(super) fn request_with(field: &str, value: Value) -> Value {
     request
 }
 
-/// The photograph of [`request`].
-pub(super) fn photograph_uri() -> String {
-    format!("data:image/jpeg;base64,{}", photograph_base64())
+/// The photo of [`request`].
+pub(super) fn photo_uri() -> String {
+    format!("data:image/jpeg;base64,{}", photo_base64())
 }
 
-fn photograph_base64() -> String {
-    STANDARD.encode(std::fs::read(photograph("astronaut.png")).unwrap_or_default())
+fn photo_base64() -> String {
+    STANDARD.encode(std::fs::read(photo("astronaut.png")).unwrap_or_default())
 }
 
 /// An answer: its status and its body.
@@ -138,7 +137,7 @@ impl Client {
         Ok((status, bytes))
     }
 
-    /// Asks for pictures.
+    /// Asks for images.
     pub(super) fn make(&self, request: &Value) -> Result<Answer> {
         self.post(&format!("{ENDPOINT}/make_gen"), request)
     }
@@ -164,8 +163,8 @@ impl Client {
         bail!("job {id} does not end")
     }
 
-    /// The first picture of an answer.
-    pub(super) fn picture(&self, answer: &Value) -> Result<Vec<u8>> {
+    /// The first image of an answer.
+    pub(super) fn image(&self, answer: &Value) -> Result<Vec<u8>> {
         let link = answer["output"][0]
             .as_str()
             .with_context(|| answer.to_string())?;

@@ -7,14 +7,14 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::client::{PROMPT, keep_secret, photograph_uri};
+use super::client::{PROMPT, keep_secret, photo_uri};
 use super::process::{API_KEY, Server, Site};
 use crate::python::{printed, python};
 
 /// Where the samples of the documentation send their requests.
 const HOSTED: &str = "https://modelslab.com";
 
-/// The photograph that the samples name.
+/// The photo that the samples name.
 const HOSTED_FACE: &str = "https://media.allure.com/photos/647f876463cd1ef47aab9c88/3:2/w_2465,h_1643,c_limit/angelina%20jolie%20blonde%20hair%20chloe.jpg";
 
 #[test]
@@ -24,54 +24,54 @@ fn the_official_sdk_drives_every_method() -> Result<()> {
         "address": server.client.address(),
         "key": API_KEY,
         "prompt": PROMPT,
-        "face": photograph_uri(),
+        "face": photo_uri(),
     });
     let mut sdk = python()?;
     let links = printed(sdk.arg("tests/python/drive_sdk.py"), &given.to_string())?;
     links.lines().for_each(keep_secret);
-    // Of three ways to ask and two to send a picture, directly and in its
+    // Of three ways to ask and two to send an image, directly and in its
     // asynchronous form.
     assert_eq!(links.lines().count(), 10, "{links}");
     Ok(())
 }
 
 #[test]
-fn the_javascript_of_the_documentation_makes_a_picture() -> Result<()> {
+fn the_javascript_of_the_documentation_makes_an_image() -> Result<()> {
     let sample = include_str!("samples/make_gen.js");
-    makes_a_picture(&mut Command::new("node"), sample, "make_gen.js")
+    makes_an_image(&mut Command::new("node"), sample, "make_gen.js")
 }
 
 #[test]
-fn the_python_of_the_documentation_makes_a_picture() -> Result<()> {
+fn the_python_of_the_documentation_makes_an_image() -> Result<()> {
     let sample = include_str!("samples/make_gen.py");
-    makes_a_picture(&mut python()?, sample, "make_gen.py")
+    makes_an_image(&mut python()?, sample, "make_gen.py")
 }
 
-/// Runs a sample, which prints the answer, and looks at its picture.
-fn makes_a_picture(program: &mut Command, sample: &str, name: &str) -> Result<()> {
+/// Runs a sample, which prints the answer, and looks at its image.
+fn makes_an_image(program: &mut Command, sample: &str, name: &str) -> Result<()> {
     let server = Site::new()?.start()?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join(name);
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join(name);
     fs::write(&path, pointed_at(&server, sample)?)?;
     let answer = printed(program.arg(path), "")?;
     let answer: Value = serde_json::from_str(&answer).context(answer)?;
     let id = answer["id"].as_u64().context(answer.to_string())?;
-    // A slow machine answers before the picture is made.
+    // A slow machine answers before the image is made.
     let result = server.client.result(id)?;
     ensure!(result["status"] == "success", "{result}");
-    let picture = server.client.picture(&result)?;
-    ensure!(picture.starts_with(b"\x89PNG"), "not a PNG");
+    let image = server.client.image(&result)?;
+    ensure!(image.starts_with(b"\x89PNG"), "not a PNG");
     Ok(())
 }
 
-/// The sample with the address, the key and the photograph replaced, and
+/// The sample with the address, the key and the photo replaced, and
 /// nothing else.
 fn pointed_at(server: &Server, sample: &str) -> Result<String> {
     let mut text = sample.to_owned();
     for (hosted, own) in [
         (HOSTED, server.client.address()),
         (r#""key": """#, &format!(r#""key": "{API_KEY}""#)),
-        (HOSTED_FACE, &photograph_uri()),
+        (HOSTED_FACE, &photo_uri()),
     ] {
         ensure!(text.matches(hosted).count() == 1, "{hosted} is not there");
         text = text.replace(hosted, own);

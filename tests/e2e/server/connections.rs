@@ -11,7 +11,7 @@ use super::client::request;
 use super::process::Site;
 
 /// How long the server may take to close a connection.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is sent, and what comes back before the server closes the connection.
 #[derive(Debug, Deserialize)]
@@ -43,7 +43,7 @@ impl Case {
 
     fn statuses(&self, address: &str) -> Result<Vec<u16>> {
         let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         // The server may answer and close before it has read everything.
         let _ = stream.write_all(&self.bytes());
         if self.hangs_up {

@@ -135,8 +135,8 @@ fn a_cleared_queue_tells_the_receiver_and_lets_go_on_what_runs() -> Result<()> {
 
 #[test]
 fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
-    let folder = TempDir::new()?;
-    let file = folder.path().join("facegen.toml");
+    let directory = TempDir::new()?;
+    let file = directory.path().join("facegen.toml");
     fs::write(&file, "")?;
     let site = Site::new()?.with("FACEGEN_CONFIG", &file.display().to_string());
     let server = site.start()?;
@@ -184,13 +184,13 @@ fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
     Ok(())
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a directory with all that is in it.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
-        // A link to a folder as well.
+        // A link to a directory as well.
         if entry.path().is_dir() {
             copy(&entry.path(), &to)?;
         } else {

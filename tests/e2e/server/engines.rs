@@ -15,7 +15,7 @@ fn site() -> Result<Site> {
     Ok(site.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0"))
 }
 
-/// Asks for a picture of each of these seeds; the jobs.
+/// Asks for an image of each of these seeds; the jobs.
 fn submit(server: &Server, seeds: std::ops::Range<u32>) -> Result<Vec<u64>> {
     let submit = |seed| {
         let (status, answer) = server.client.make(&request_with("seed", json!(seed)))?;
@@ -28,19 +28,19 @@ fn submit(server: &Server, seeds: std::ops::Range<u32>) -> Result<Vec<u64>> {
 /// How many jobs each engine made.
 type OfEngines = BTreeMap<String, usize>;
 
-/// The pictures of jobs, and how many each engine made.
+/// The images of jobs, and how many each engine made.
 fn results(server: &Server, ids: &[u64]) -> Result<(Vec<Vec<u8>>, OfEngines)> {
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     let mut engines = BTreeMap::new();
     for id in ids {
         let answer = server.client.result(*id)?;
         ensure!(answer["status"] == "success", "{answer}");
-        pictures.push(server.client.picture(&answer)?);
+        images.push(server.client.image(&answer)?);
         let job = server.client.job(*id)?;
         let engine = job["engine"].as_str().context("no engine")?;
         *engines.entry(engine.to_owned()).or_default() += 1;
     }
-    Ok((pictures, engines))
+    Ok((images, engines))
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn jobs_go_to_both_engines_and_are_what_one_engine_makes() -> Result<()> {
 
     site.set("FACEGEN__ENGINE__DEVICES", TWO);
     let two = site.start()?;
-    let (pictures, engines) = results(&two, &submit(&two, 0..6)?)?;
-    assert!(pictures == alone, "the same bytes");
+    let (images, engines) = results(&two, &submit(&two, 0..6)?)?;
+    assert!(images == alone, "the same bytes");
     let names: Vec<_> = engines.keys().map(String::as_str).collect();
     assert_eq!(names, ["cpu", "cpu#2"], "{engines:?}");
     let (_, metrics) = two.client.get("/metrics")?;
@@ -72,7 +72,7 @@ fn jobs_go_to_both_engines_and_are_what_one_engine_makes() -> Result<()> {
 #[test]
 fn an_engine_that_hangs_leaves_the_other_at_work() -> Result<()> {
     let mut site = site()?.with("FACEGEN__ENGINE__DEVICES", TWO);
-    // Taking a photograph in is a step as well, and takes its time on a slow machine.
+    // Taking a photo in is a step as well, and takes its time on a slow machine.
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu#2");
     let server = site.start()?;

@@ -29,7 +29,7 @@ fn no_job_is_lost_wherever_the_server_is_killed() -> Result<()> {
 }
 
 #[test]
-#[ignore = "takes minutes: `cargo xtask bar kill`"]
+#[ignore = "takes minutes: `cargo xtask verify kill`"]
 fn no_job_is_lost_three_times_over() -> Result<()> {
     for round in 1..=3 {
         for point in POINTS {
@@ -82,7 +82,7 @@ fn survive(point: &str) -> Result<()> {
     assert!(ids.iter().all(|id| succeeded.contains(id)));
     for id in succeeded {
         let answer = second.client.result(id)?;
-        assert_eq!(second.client.picture(&answer)?.get(1..4), Some(&b"PNG"[..]));
+        assert_eq!(second.client.image(&answer)?.get(1..4), Some(&b"PNG"[..]));
     }
     Ok(())
 }

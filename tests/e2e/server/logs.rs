@@ -13,7 +13,7 @@ use super::client::{Client, request};
 use super::process::Site;
 
 /// How long a test waits for what must happen anyway.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A server whose log goes where the test says.
 struct Unlogged {
@@ -40,7 +40,7 @@ impl Unlogged {
         let begun = Instant::now();
         while server.client.get("/readyz").map_or(0, |(status, _)| status) != 200 {
             ensure!(server.child.try_wait()?.is_none(), "the server has ended");
-            ensure!(begun.elapsed() < PATIENCE, "the server is never ready");
+            ensure!(begun.elapsed() < TIMEOUT, "the server is never ready");
             sleep(Duration::from_millis(50));
         }
         Ok(server)
@@ -72,7 +72,7 @@ impl Unlogged {
                 .success()
         );
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
@@ -90,7 +90,7 @@ impl Drop for Unlogged {
     }
 }
 
-/// Has a picture made, and stops the server.
+/// Has an image made, and stops the server.
 fn work(mut server: Unlogged) -> Result<u64> {
     let (status, answer) = server.client.make(&request())?;
     ensure!(answer["status"] == "success", "{status} {answer}");

@@ -23,26 +23,26 @@ const EVERYTHING: &str = "trace,tokenizers::tokenizer=trace,aws_smithy_runtime=t
                           aws_sdk_s3=trace,aws_sigv4=trace,ureq=trace,sqlx=trace";
 
 /// How long a test waits for what must happen anyway.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A data folder, and how servers on it are started.
+/// A data directory, and how servers on it are started.
 #[derive(Debug)]
 pub(super) struct Site {
     /// Lives as long as the site or a server on it.
-    folder: Arc<TempDir>,
+    directory: Arc<TempDir>,
     variables: Vec<(String, String)>,
     preset: &'static str,
 }
 
 impl Site {
-    /// A fresh folder. Synthetic weights are shared, so that they are made once.
+    /// A fresh directory. Synthetic weights are shared, so that they are made once.
     pub(super) fn new() -> Result<Self> {
-        let folder = Arc::new(TempDir::new()?);
+        let directory = Arc::new(TempDir::new()?);
         let shared = shared_data().join("synthetic");
         fs::create_dir_all(&shared)?;
-        symlink(shared, folder.path().join("synthetic"))?;
+        symlink(shared, directory.path().join("synthetic"))?;
         let site = Self {
-            folder,
+            directory,
             variables: Vec::new(),
             preset: "random",
         };
@@ -72,32 +72,32 @@ impl Site {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// A command of the program that uses this folder.
+    /// A command of the program that uses this directory.
     pub(super) fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(executable()?);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
-        command.arg("--data-dir").arg(self.folder.path());
+        command.arg("--data-dir").arg(self.directory.path());
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         command.env("RUST_LOG", EVERYTHING).envs(variables);
         Ok(command)
     }
 
-    /// The data folder.
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The data directory.
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
-    /// Everything that servers have written into the folder, by its path.
+    /// Everything that servers have written into the directory, by its path.
     pub(super) fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-        let mut folders = vec![self.folder.path().to_owned()];
+        let mut directories = vec![self.directory.path().to_owned()];
         let mut files = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder)? {
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory)? {
                 let entry = entry?;
                 let (path, kind) = (entry.path(), entry.file_type()?);
                 // The synthetic weights are a link.
                 if kind.is_dir() {
-                    folders.push(path);
+                    directories.push(path);
                 } else if kind.is_file() {
                     let bytes = fs::read(&path)?;
                     files.push((path, bytes));
@@ -137,7 +137,7 @@ impl Site {
             stdout,
             log,
             client: Client::new(""),
-            _folder: Arc::clone(&self.folder),
+            _directory: Arc::clone(&self.directory),
         })
     }
 }
@@ -150,7 +150,7 @@ pub(super) struct Server {
     stdout: Option<ChildStdout>,
     log: Log,
     pub(super) client: Client,
-    _folder: Arc<TempDir>,
+    _directory: Arc<TempDir>,
 }
 
 impl Server {
@@ -253,7 +253,7 @@ impl Log {
         let waited = self
             .0
             .1
-            .wait_timeout_while(log, PATIENCE, |log| !log.ended && find(log).is_none());
+            .wait_timeout_while(log, TIMEOUT, |log| !log.ended && find(log).is_none());
         let log = waited.unwrap_or_else(PoisonError::into_inner).0;
         find(&log).with_context(|| format!("no line of the log has {text:?}"))
     }
@@ -273,10 +273,10 @@ impl Log {
 
     fn wait_for_end(&self) {
         let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.0.1.wait_timeout_while(log, PATIENCE, |log| !log.ended));
+        drop(self.0.1.wait_timeout_while(log, TIMEOUT, |log| !log.ended));
     }
 
-    /// Nothing in the log is a key, a photograph, a prompt or a link.
+    /// Nothing in the log is a key, a photo, a prompt or a link.
     fn assert_clean(&self) {
         let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);

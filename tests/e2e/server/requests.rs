@@ -1,4 +1,4 @@
-//! Pictures, keys, links and refusals.
+//! Images, keys, links and refusals.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ use super::process::{Server, Site};
 use crate::program::{Generate, executable};
 
 #[test]
-fn the_picture_is_the_one_of_the_command_line() -> Result<()> {
+fn the_image_is_the_one_of_the_command_line() -> Result<()> {
     let server = Site::new()?.start()?;
     let (status, answer) = server.client.make(&request())?;
     assert_eq!(
@@ -21,10 +21,10 @@ fn the_picture_is_the_one_of_the_command_line() -> Result<()> {
         (200, &json!("success")),
         "{answer}"
     );
-    let picture = Generate::new()?
+    let image = Generate::new()?
         .with("--negative-prompt", "anime, cartoon")
-        .picture()?;
-    assert_eq!(server.client.picture(&answer)?, picture);
+        .image()?;
+    assert_eq!(server.client.image(&answer)?, image);
     Ok(())
 }
 
@@ -177,7 +177,7 @@ fn wrong_ways_are_named_and_the_server_goes_on() -> Result<()> {
 }
 
 #[test]
-fn a_photograph_without_a_face_fails_the_job() -> Result<()> {
+fn a_photo_without_a_face_fails_the_job() -> Result<()> {
     use base64::Engine as _;
     let server = Site::new()?.start()?;
     let grey = facegen_core::RgbImage::new(128, 128, vec![128; 128 * 128 * 3])?;
@@ -207,19 +207,19 @@ fn health_readiness_and_metrics_are_told() -> Result<()> {
 }
 
 #[test]
-fn a_folder_that_takes_no_pictures_is_told_of() -> Result<()> {
+fn a_directory_that_takes_no_images_is_told_of() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;
-    let pictures = site.folder().join("pictures");
-    let elsewhere = site.folder().join("elsewhere");
-    fs::rename(&pictures, &elsewhere)?;
-    fs::write(&pictures, "in its place")?;
+    let images = site.directory().join("pictures");
+    let elsewhere = site.directory().join("elsewhere");
+    fs::rename(&images, &elsewhere)?;
+    fs::write(&images, "in its place")?;
     let told = readiness(&server, 503)?;
     assert_eq!(told["status"], "broken", "{told}");
     let reason = told["reason"].as_str().context("no reason")?;
-    assert!(reason.contains("folder of pictures"), "{reason}");
-    fs::remove_file(&pictures)?;
-    fs::rename(&elsewhere, &pictures)?;
+    assert!(reason.contains("directory of images"), "{reason}");
+    fs::remove_file(&images)?;
+    fs::rename(&elsewhere, &images)?;
     readiness(&server, 200)?;
     assert_eq!(server.client.make(&request())?.1["status"], "success");
     Ok(())

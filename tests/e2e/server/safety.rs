@@ -1,4 +1,4 @@
-//! What is shown of unsafe pictures, and that nothing else is.
+//! What is shown of unsafe images, and that nothing else is.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
@@ -20,19 +20,19 @@ const ACTIONS: [(&str, SafetyAction); 4] = [
     ("black", SafetyAction::Black),
 ];
 
-/// The picture that the server would show if it were safe.
-fn clean_picture() -> Result<Vec<u8>> {
+/// The image that the server would show if it were safe.
+fn clean_image() -> Result<Vec<u8>> {
     let clean = Generate::new()?
         .with("--negative-prompt", "anime, cartoon")
-        .picture()?;
+        .image()?;
     keep_file_secret(&clean);
     Ok(clean)
 }
 
 fn pixels(png: &[u8]) -> Result<RgbImage> {
-    let picture = read_image(png, &ImageLimits::default())?.picture;
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    Ok(RgbImage::new(width, height, picture.into_pixels())?)
+    let image = read_image(png, &ImageLimits::default())?.image;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    Ok(RgbImage::new(width, height, image.into_pixels())?)
 }
 
 /// The usual request, checked.
@@ -52,8 +52,8 @@ fn success(client: &Client, request: &Value) -> Result<Value> {
 }
 
 #[test]
-fn the_clean_picture_is_nowhere() -> Result<()> {
-    let clean = clean_picture()?;
+fn the_clean_image_is_nowhere() -> Result<()> {
+    let clean = clean_image()?;
     let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
     let server = site.start()?;
     for (name, action) in ACTIONS {
@@ -61,7 +61,7 @@ fn the_clean_picture_is_nowhere() -> Result<()> {
         let answer = success(&server.client, &asked)?;
         assert_eq!(answer["meta"]["safety_checker"], "yes");
         assert_eq!(answer["meta"]["safety_checker_type"], name);
-        let file = server.client.picture(&answer)?;
+        let file = server.client.image(&answer)?;
         assert!(says_generated(&file), "{name}");
         let shown = pixels(&file)?;
         assert_eq!(shown, redact(&pixels(&clean)?, action), "{name}");
@@ -70,13 +70,13 @@ fn the_clean_picture_is_nowhere() -> Result<()> {
         let id = answer["id"].as_u64().context("no id")?;
         let (_, fetched) = server.client.fetch(id)?;
         assert_eq!(fetched["output"], answer["output"]);
-        assert_eq!(pixels(&server.client.picture(&fetched)?)?, shown);
+        assert_eq!(pixels(&server.client.image(&fetched)?)?, shown);
     }
     let asked = checked(&[
         ("base64", json!(true)),
         ("safety_checker_type", json!("blur")),
     ]);
-    let text = server.client.picture(&success(&server.client, &asked)?)?;
+    let text = server.client.image(&success(&server.client, &asked)?)?;
     let file = STANDARD.decode(text)?;
     assert!(says_generated(&file));
     let shown = pixels(&file)?;
@@ -84,12 +84,12 @@ fn the_clean_picture_is_nowhere() -> Result<()> {
     assert_nowhere(&site, &clean)
 }
 
-/// No file of the server holds the picture: not as PNG, not as base64, not as
+/// No file of the server holds the image: not as PNG, not as base64, not as
 /// pixels. That it could be found is shown by the redacted ones being found.
 fn assert_nowhere(site: &Site, clean: &[u8]) -> Result<()> {
     let image = pixels(clean)?;
     let text = STANDARD.encode(clean);
-    // Of the packed pixels, behind what all pictures say of themselves, and a row.
+    // Of the packed pixels, behind what all images say of themselves, and a row.
     let pieces: [&[u8]; 3] = [
         clean
             .get(clean.len() / 2..clean.len() / 2 + 64)
@@ -97,29 +97,29 @@ fn assert_nowhere(site: &Site, clean: &[u8]) -> Result<()> {
         text.as_bytes()
             .get(text.len() / 2..text.len() / 2 + 64)
             .context("a short text")?,
-        image.pixels().get(6144..6336).context("a small picture")?,
+        image.pixels().get(6144..6336).context("a small image")?,
     ];
     let files = site.files()?;
-    let mut pictures = 0;
+    let mut images = 0;
     for (path, bytes) in &files {
-        pictures += usize::from(bytes.starts_with(b"\x89PNG"));
+        images += usize::from(bytes.starts_with(b"\x89PNG"));
         for piece in pieces {
             let found = bytes.windows(piece.len()).any(|window| window == piece);
-            assert!(!found, "{} holds the picture", path.display());
+            assert!(!found, "{} holds the image", path.display());
         }
     }
     // The base64 text has its PNG beside it.
-    assert_eq!(pictures, ACTIONS.len() + 1, "all were looked at");
+    assert_eq!(images, ACTIONS.len() + 1, "all were looked at");
     Ok(())
 }
 
 #[test]
-fn a_request_may_do_without_and_gets_its_picture() -> Result<()> {
+fn a_request_may_do_without_and_gets_its_image() -> Result<()> {
     let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
     let server = site.start()?;
     let answer = success(&server.client, &request())?;
     assert_eq!(answer["meta"]["safety_checker"], "no");
-    assert_eq!(server.client.picture(&answer)?, clean_picture()?);
+    assert_eq!(server.client.image(&answer)?, clean_image()?);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The commands of the documents, run as their readers run them.
 //!
 //! Blocks of `sh run` are run page by page, in their order, where a reader would be: in a directory
-//! with the repository's models and photographs, with the program on the path, and with a server of
+//! with the repository's models and photos, with the program on the path, and with a server of
 //! the demo preset. Blocks of `sh serve` have their settings read. Those with other marks need what a
 //! test does not have.
 
@@ -48,7 +48,7 @@ fn run(commands: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<S
 fn commands_that_say_that_they_can_be_run_can_be_run() -> Result<()> {
     let site = Site::new()?.of_demo();
     let server = site.start()?;
-    let data = site.folder().display().to_string();
+    let data = site.directory().display().to_string();
     let variables = [
         ("FACEGEN_API_KEY", API_KEY),
         ("FACEGEN__STORAGE__DATA_DIR", data.as_str()),

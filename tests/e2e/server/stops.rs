@@ -36,15 +36,15 @@ fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
     for id in ids {
         let answer = second.client.result(id)?;
         assert_eq!(answer["status"], "success", "{answer}");
-        second.client.picture(&answer)?;
+        second.client.image(&answer)?;
     }
     Ok(())
 }
 
 #[test]
 fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
-    let folder = TempDir::new()?;
-    let file = folder.path().join("facegen.toml");
+    let directory = TempDir::new()?;
+    let file = directory.path().join("facegen.toml");
     fs::write(&file, "")?;
     let site = Site::new()?.with("FACEGEN_CONFIG", &file.display().to_string());
     let server = site.start()?;
@@ -94,7 +94,7 @@ impl Drop for Holder {
 fn a_database_that_another_process_holds_is_told_of_within_seconds() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;
-    let database = site.folder().join("facegen.db");
+    let database = site.directory().join("facegen.db");
     let holder = Holder::of(&database)?;
     let began = Instant::now();
     let told = readiness(&server, 503)?;
@@ -154,7 +154,7 @@ fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
     let site = Site::new()?.with("FACEGEN__SERVER__SHUTDOWN_GRACE_SECONDS", "0");
     let server = site.start()?;
     let client = server.client.clone();
-    // The largest picture there is, far from ready when the server stops.
+    // The largest image there is, far from ready when the server stops.
     let mut largest = request();
     largest["width"] = json!(768);
     largest["height"] = json!(512);
@@ -176,9 +176,9 @@ fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
 }
 
 #[test]
-fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_picture() -> Result<()> {
+fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_image() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
-    // Taking a photograph in is a step as well, and takes its time on a slow machine.
+    // Taking a photo in is a step as well, and takes its time on a slow machine.
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu");
     let first = site.start()?;
@@ -210,7 +210,7 @@ fn a_hanging_engine_that_is_to_be_replaced_ends_the_server() -> Result<()> {
 }
 
 #[test]
-fn a_data_folder_has_one_server() -> Result<()> {
+fn a_data_directory_has_one_server() -> Result<()> {
     let site = Site::new()?;
     let _first = site.start()?;
     let second = site.launch()?;

@@ -1,4 +1,4 @@
-//! Pictures that are sent to get a link.
+//! Images that are sent to get a link.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
@@ -6,34 +6,34 @@ use base64::engine::general_purpose::STANDARD;
 use facegen_image::{ImageLimits, read_image};
 use serde_json::{Value, json};
 
-use super::client::{Client, keep_file_secret, photograph_uri, request_with};
+use super::client::{Client, keep_file_secret, photo_uri, request_with};
 use super::process::{API_KEY, Site};
-use crate::program::{photograph, says_generated};
+use crate::program::{photo, says_generated};
 
 const ROUTE: &str = "/api/v6/base64_to_url";
 
-/// What `route` answers to this picture.
-fn send(client: &Client, route: &str, picture: &str) -> Result<(u16, Value)> {
-    client.post(route, &json!({"key": API_KEY, "init_image": picture}))
+/// What `route` answers to this image.
+fn send(client: &Client, route: &str, image: &str) -> Result<(u16, Value)> {
+    client.post(route, &json!({"key": API_KEY, "init_image": image}))
 }
 
 /// Width and height of a PNG.
 fn size(png: &[u8]) -> Result<(usize, usize)> {
     ensure!(png.starts_with(b"\x89PNG"), "not a PNG");
-    let picture = read_image(png, &ImageLimits::default())?.picture;
-    ensure!(!says_generated(png), "a photograph is called generated");
-    Ok((picture.width(), picture.height()))
+    let image = read_image(png, &ImageLimits::default())?.image;
+    ensure!(!says_generated(png), "a photo is called generated");
+    Ok((image.width(), image.height()))
 }
 
 #[test]
-fn a_photograph_becomes_a_png_that_outlives_the_process() -> Result<()> {
+fn a_photo_becomes_a_png_that_outlives_the_process() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;
-    let (status, answer) = send(&server.client, ROUTE, &photograph_uri())?;
+    let (status, answer) = send(&server.client, ROUTE, &photo_uri())?;
     let keys: Vec<_> = answer.as_object().context("no object")?.keys().collect();
     assert_eq!(keys, ["id", "output", "status"], "{answer}");
     assert_eq!((status, &answer["id"]), (200, &json!(1)), "{answer}");
-    let png = server.client.picture(&answer)?;
+    let png = server.client.image(&answer)?;
     keep_file_secret(&png);
     assert_eq!(size(&png)?, (512, 512));
     let link = answer["output"][0].as_str().context("no link")?;
@@ -43,20 +43,20 @@ fn a_photograph_becomes_a_png_that_outlives_the_process() -> Result<()> {
     ensure!(server.terminate()?.success(), "it does not stop");
     let server = site.start()?;
     assert_eq!(server.client.get(&path)?, (200, png));
-    let again = send(&server.client, ROUTE, &photograph_uri())?;
+    let again = send(&server.client, ROUTE, &photo_uri())?;
     assert_eq!(again.1["id"], 2);
     Ok(())
 }
 
 #[test]
-fn a_link_is_a_photograph_even_when_the_png_is_longer_than_what_may_be_sent() -> Result<()> {
+fn a_link_is_a_photo_even_when_the_png_is_longer_than_what_may_be_sent() -> Result<()> {
     let limit = "FACEGEN__FACE_IMAGE__MAX_MEGABYTES";
     let server = Site::new()?.with(limit, "1").start()?;
-    let file = std::fs::read(photograph("person_b_2.jpg"))?;
+    let file = std::fs::read(photo("person_b_2.jpg"))?;
     keep_file_secret(&file);
     let (status, answer) = send(&server.client, ROUTE, &STANDARD.encode(file))?;
     assert_eq!(status, 200, "{answer}");
-    let png = server.client.picture(&answer)?;
+    let png = server.client.image(&answer)?;
     keep_file_secret(&png);
     assert_eq!(size(&png)?, (689, 900));
     assert!(png.len() > 1_000_000, "{}", png.len());
@@ -72,9 +72,9 @@ fn a_link_is_a_photograph_even_when_the_png_is_longer_than_what_may_be_sent() ->
 }
 
 #[test]
-fn what_is_no_picture_gets_no_link() -> Result<()> {
+fn what_is_no_image_gets_no_link() -> Result<()> {
     let server = Site::new()?.start()?;
-    let text = STANDARD.encode("not a picture");
+    let text = STANDARD.encode("not an image");
     for route in [ROUTE, "/api/v6/image_editing/base64_to_url"] {
         let (status, answer) = send(&server.client, route, &text)?;
         assert_eq!(status, 400, "{answer}");

@@ -40,7 +40,7 @@ fn receivers_can_verify_what_they_get() -> Result<()> {
     fetched["track_id"] = json!(7);
     ensure!(body == fetched, "{body}");
     ensure!(body["id"] == answer["id"], "{body}");
-    server.client.picture(&body)?;
+    server.client.image(&body)?;
 
     let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     asked["face_image"] = json!(format!("http://{closed}/face.jpg"));

@@ -20,8 +20,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     for (file, sides) in [(jpeg(data), (48, 32)), (png(data), (1, 1)), (webp(data), (1, 1))] {
-        let picture = read_image(&file, &LIMITS).unwrap().picture;
-        let (width, height) = (picture.width(), picture.height());
+        let image = read_image(&file, &LIMITS).unwrap().image;
+        let (width, height) = (image.width(), image.height());
         assert!((width, height) == sides || (height, width) == sides);
     }
 });

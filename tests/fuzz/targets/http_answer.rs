@@ -1,4 +1,4 @@
-//! The bytes with which the host of a photograph or a webhook answers.
+//! The bytes with which the host of a photo or a webhook answers.
 
 #![no_main]
 
@@ -20,14 +20,14 @@ const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A host that answers each connection with the same bytes, and who asks it. No
 /// other address is permitted, so that no redirect leads away.
-struct World {
+struct Harness {
     runtime: Runtime,
     guard: Guard,
     url: SafeUrl,
     answer: Arc<Mutex<Vec<u8>>>,
 }
 
-impl World {
+impl Harness {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let answer = Arc::<Mutex<Vec<u8>>>::default();
@@ -56,10 +56,10 @@ async fn serve(listener: TcpListener, answer: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(World::new);
+static WORLD: LazyLock<Harness> = LazyLock::new(Harness::new);
 
 fuzz_target!(|answer: &[u8]| {
-    let World {
+    let Harness {
         runtime,
         guard,
         url,

@@ -1,4 +1,4 @@
-//! The file of a photograph.
+//! The file of a photo.
 
 #![no_main]
 
@@ -13,10 +13,10 @@ const LIMITS: ImageLimits = ImageLimits {
 };
 
 fuzz_target!(|file: &[u8]| {
-    if let Ok(photograph) = read_image(file, &LIMITS) {
-        let picture = photograph.picture;
-        let pixels = u64::from(picture.width()) * u64::from(picture.height());
+    if let Ok(photo) = read_image(file, &LIMITS) {
+        let image = photo.image;
+        let pixels = u64::from(image.width()) * u64::from(image.height());
         assert!((1..=LIMITS.max_pixels).contains(&pixels));
-        assert_eq!(picture.pixels().len() as u64, pixels * 3);
+        assert_eq!(image.pixels().len() as u64, pixels * 3);
     }
 });

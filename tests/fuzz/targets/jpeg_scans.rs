@@ -48,13 +48,13 @@ fuzz_target!(|input: (u8, u8, u8, u8, &[u8])| {
         segment(&mut file, 0xDA, &[3, 1, 0, 2, 0, 3, 0, 0, last, 0]);
     }
     file.extend(scans);
-    let Ok(photograph) = read_image(&file, &LIMITS) else {
+    let Ok(photo) = read_image(&file, &LIMITS) else {
         return;
     };
-    let picture = &photograph.picture;
-    let sides = (picture.width(), picture.height());
+    let image = &photo.image;
+    let sides = (image.width(), image.height());
     assert_eq!(sides, (width.max(1).into(), height.max(1).into()));
-    assert_eq!(read_image(&file, &LIMITS).unwrap(), photograph);
+    assert_eq!(read_image(&file, &LIMITS).unwrap(), photo);
 });
 
 fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {

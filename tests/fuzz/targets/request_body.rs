@@ -1,4 +1,4 @@
-//! The body of a request for pictures, through the whole router.
+//! The body of a request for images, through the whole router.
 
 #![no_main]
 

@@ -35,19 +35,19 @@ pub(crate) struct Server {
     runtime: Runtime,
     router: Router,
     key: String,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Server {
     pub(crate) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (router, key) = runtime.block_on(start(folder.path()));
+        let directory = tempfile::tempdir().unwrap();
+        let (router, key) = runtime.block_on(start(directory.path()));
         Self {
             runtime,
             router,
             key,
-            _folder: folder,
+            _directory: directory,
         }
     }
 
@@ -69,7 +69,7 @@ impl Server {
     }
 }
 
-async fn start(folder: &Path) -> (Router, String) {
+async fn start(directory: &Path) -> (Router, String) {
     let clock = Arc::new(ManualClock::new());
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::OnRequest,
@@ -79,7 +79,7 @@ async fn start(folder: &Path) -> (Router, String) {
         dtype: "f32",
     };
     let ports = ports(&clock, capabilities.clone());
-    let jobs = JobService::open(jobs_config(), ports, stores(folder).await)
+    let jobs = JobService::open(jobs_config(), ports, stores(directory).await)
         .await
         .unwrap();
     let (_, key) = jobs.keys().create("fuzz", KeyRole::Plain).await.unwrap();
@@ -132,16 +132,16 @@ fn jobs_config() -> JobsConfig {
         heartbeat: Duration::from_secs(10),
         max_attempts: 3,
         step_timeout: Duration::from_mins(5),
-        keep_pictures: Duration::from_hours(24),
+        keep_images: Duration::from_hours(24),
         keep_rows: Duration::from_hours(24),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
     }
 }
 
-/// The stores in a folder.
-async fn stores(folder: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+/// The stores in a directory.
+async fn stores(directory: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     store.unwrap().into_stores()
 }
 

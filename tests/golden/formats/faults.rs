@@ -229,7 +229,7 @@ const MISTAKEN: [(&[u8], &str); 24] = [
 
 #[test]
 fn what_is_no_checkpoint_is_called_what_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for name in [
         "model.safetensors",
         "model.bin",
@@ -237,7 +237,7 @@ fn what_is_no_checkpoint_is_called_what_it_is() {
         "model.pt",
         "model",
     ] {
-        let file = folder.path().join(name);
+        let file = directory.path().join(name);
         for (content, what) in MISTAKEN {
             std::fs::write(&file, content).unwrap();
             let error = refusal(&file, vae);
@@ -257,7 +257,7 @@ fn what_is_no_checkpoint_is_called_what_it_is() {
         b"\x20\0\0\0\0\0\0\0{\"a\"",
         b"\xff\xfe\xfd\xfc",
     ] {
-        let file = folder.path().join("model.safetensors");
+        let file = directory.path().join("model.safetensors");
         std::fs::write(&file, content).unwrap();
         let error = refusal(&file, vae);
         assert!(!error.contains("it is "), "{error}");
@@ -272,8 +272,8 @@ fn what_is_no_checkpoint_is_called_what_it_is() {
 
 #[test]
 fn what_is_no_network_is_called_what_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("detector.onnx");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("detector.onnx");
     for (content, what) in MISTAKEN {
         std::fs::write(&file, content).unwrap();
         let Err(error) = facegen_vision::load_detector(&file) else {
@@ -301,37 +301,37 @@ fn a_checkpoint_that_is_not_there_is_named() {
 
 /// A copy of the sharded VAE, its index changed.
 fn sharded(change: impl FnOnce(&Path, String) -> String) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(path("vae_sharded")).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        std::fs::copy(entry.path(), directory.path().join(entry.file_name())).unwrap();
     }
-    let index = folder
+    let index = directory
         .path()
         .join("diffusion_pytorch_model.safetensors.index.json");
     let text = std::fs::read_to_string(&index).unwrap();
-    std::fs::write(&index, change(folder.path(), text)).unwrap();
-    let error = Weights::open(folder.path()).unwrap_err().to_string();
-    (folder, error)
+    std::fs::write(&index, change(directory.path(), text)).unwrap();
+    let error = Weights::open(directory.path()).unwrap_err().to_string();
+    (directory, error)
 }
 
 #[test]
 fn an_index_and_its_shards_have_to_agree() {
     let second = "diffusion_pytorch_model-00002-of-00002.safetensors";
-    let (_folder, error) = sharded(|folder, index| {
-        std::fs::remove_file(folder.join(second)).unwrap();
+    let (_directory, error) = sharded(|directory, index| {
+        std::fs::remove_file(directory.join(second)).unwrap();
         index
     });
     assert!(error.contains(second), "{error}");
 
     let name = "\"decoder.conv_in.bias\"";
-    let (_folder, error) = sharded(|_, index| index.replace(name, "\"decoder.conv_in.other\""));
+    let (_directory, error) = sharded(|_, index| index.replace(name, "\"decoder.conv_in.other\""));
     assert!(
         error.contains("does not name decoder.conv_in.bias of "),
         "{error}"
     );
 
-    let (_folder, error) = sharded(|_, index| {
+    let (_directory, error) = sharded(|_, index| {
         let first = second.replace("00002-of", "00001-of");
         let entry = format!("\"weight_map\": {{ \"surplus\": \"{first}\",");
         index.replace("\"weight_map\": {", &entry)
@@ -341,13 +341,13 @@ fn an_index_and_its_shards_have_to_agree() {
         "{error}"
     );
 
-    let (_folder, error) = sharded(|_, index| index.replace(second, &format!("../{second}")));
+    let (_directory, error) = sharded(|_, index| index.replace(second, &format!("../{second}")));
     assert!(
         error.contains("is not the name of a file beside it"),
         "{error}"
     );
 
-    let (_folder, error) = sharded(|_, index| index.replace("weight_map", "weights"));
+    let (_directory, error) = sharded(|_, index| index.replace("weight_map", "weights"));
     assert!(
         error.contains("index.json: missing field `weight_map`"),
         "{error}"

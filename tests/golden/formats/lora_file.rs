@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use facegen_core::Preset;
 
 use super::rewrite::rewritten;
-use crate::styles::{Presets, picture};
+use crate::styles::{Presets, image};
 
 const PROMPT: [(&str, &str); 1] = [("prompt", "a man")];
 
@@ -40,8 +40,8 @@ fn of_kohya(name: &str) -> Option<String> {
 
 /// The adapter that the random preset made for itself.
 fn adapter(presets: &Presets) -> PathBuf {
-    let folder = presets.data_dir().join("synthetic/random/adapter");
-    std::fs::read_dir(folder)
+    let directory = presets.data_dir().join("synthetic/random/adapter");
+    std::fs::read_dir(directory)
         .unwrap()
         .next()
         .unwrap()
@@ -59,10 +59,10 @@ fn with_files(presets: &Presets, adapter: &Path, lora: &Path) -> Preset {
 }
 
 #[test]
-fn a_lora_in_a_file_of_its_own_makes_the_same_picture() {
+fn a_lora_in_a_file_of_its_own_makes_the_same_image() {
     let presets = Presets::new();
     let mut backend = presets.load(&presets.write(|random| random).unwrap());
-    let expected = picture(&mut backend, &PROMPT);
+    let expected = image(&mut backend, &PROMPT);
     let whole = adapter(&presets);
     let without = rewritten(&whole, |tensors| {
         tensors.retain(|name, _| !name.contains("_lora."));
@@ -73,7 +73,7 @@ fn a_lora_in_a_file_of_its_own_makes_the_same_picture() {
         assert_eq!(tensors.len(), 32 * 4 * 2);
     });
     let mut apart = presets.load(&with_files(&presets, &without, &lora));
-    assert_eq!(picture(&mut apart, &PROMPT), expected);
+    assert_eq!(image(&mut apart, &PROMPT), expected);
 
     let twice = with_files(&presets, &whole, &lora);
     let error = presets.try_load(&twice).unwrap_err().to_string();

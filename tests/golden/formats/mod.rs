@@ -6,7 +6,7 @@
 //!
 //! | module | what it reads |
 //! |---|---|
-//! | `layouts` | folders, shards, indices, single files |
+//! | `layouts` | directories, shards, indices, single files |
 //! | `originals` | checkpoints of the original Stable Diffusion |
 //! | `adapters` | FaceID with its LoRA inside and apart, plus-face |
 //! | `lora_file` | a preset whose LoRA is a file of its own |
@@ -25,7 +25,7 @@ mod rewrite;
 
 use std::path::PathBuf;
 
-/// A file or folder of `data/formats`.
+/// A file or directory of `data/formats`.
 fn path(name: &str) -> PathBuf {
     crate::support::data("formats").join(name)
 }

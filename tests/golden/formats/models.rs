@@ -27,7 +27,7 @@ fn normal(shape: &[usize]) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-/// A decoded picture.
+/// A decoded image.
 pub(super) fn vae(weights: &Weights) -> Result<Tensor> {
     let weights = vae_weights(weights);
     let model = AutoencoderKl::load(&config("vae/config.json"), &weights, &native())?;
@@ -56,12 +56,12 @@ fn image_encoder_model(weights: &Weights) -> Result<ClipVisionModel> {
     Ok(model)
 }
 
-/// What the adapter reads of a picture.
+/// What the adapter reads of an image.
 pub(super) fn image_encoder(weights: &Weights) -> Result<Tensor> {
     image_encoder_model(weights)?.penultimate_hidden_state(&normal(&[1, 3, 28, 28]))
 }
 
-/// The projected embedding of a picture.
+/// The projected embedding of an image.
 pub(super) fn projected_image_encoder(weights: &Weights) -> Result<Tensor> {
     image_encoder_model(weights)?.image_embeds(&normal(&[1, 3, 28, 28]))
 }

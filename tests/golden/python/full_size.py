@@ -4,7 +4,7 @@
 
 writes about 8 GB to FOLDER: a diffusers folder `sd15` (unet, vae, text_encoder, safety_checker), `image_encoder`
 (CLIP-H), `ip-adapter-faceid-plusv2_sd15.bin` (f16, LoRA of rank 128), the two networks of full_faces.py and `goldens`,
-which `cargo xtask bar parity` compares with. The weights are random, by the rules of the tiny goldens; the faults are theirs,
+which `cargo xtask verify parity` compares with. The weights are random, by the rules of the tiny goldens; the faults are theirs,
 too. Modules are expected as the reference computes them in f64, the denoising loop and the picture as in f32.
 """
 

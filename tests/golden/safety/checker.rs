@@ -4,18 +4,18 @@ use facegen_image::RgbImage;
 use facegen_nn::{Compute, Weights};
 use facegen_vision::{SafetyChecker, VisionError};
 
-use super::{checkpoint, photograph, write};
+use super::{checkpoint, photo, write};
 use crate::support::{Golden, config, gpu_path, native};
 
 fn load(tensors: Vec<(String, Tensor)>, compute: &Compute) -> Result<SafetyChecker, VisionError> {
-    let folder = tempfile::tempdir().unwrap();
-    let weights = Weights::open(&write(folder.path(), tensors)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let weights = Weights::open(&write(directory.path(), tensors)).unwrap();
     let checker = SafetyChecker::load(&config("safety"), &weights, compute)?;
     weights.finish().unwrap();
     Ok(checker)
 }
 
-/// Cut out of the photograph, as `python/safety.py` does.
+/// Cut out of the photo, as `python/safety.py` does.
 fn cut(whole: &RgbImage, [left, top, width, height]: [usize; 4], inverted: bool) -> RgbImage {
     let stride = whole.width() * 3;
     let rows = (top..top + height).map(|y| &whole.pixels()[y * stride + left * 3..][..width * 3]);
@@ -25,9 +25,9 @@ fn cut(whole: &RgbImage, [left, top, width, height]: [usize; 4], inverted: bool)
     RgbImage::new(width, height, bytes.collect()).unwrap()
 }
 
-/// The four pictures of `python/safety.py`.
+/// The four images of `python/safety.py`.
 pub(crate) fn images() -> [RgbImage; 4] {
-    let whole = photograph();
+    let whole = photo();
     [
         cut(&whole, [0, 0, 512, 512], false),
         cut(&whole, [150, 40, 140, 210], false),
@@ -69,7 +69,7 @@ fn every_score_is_that_of_diffusers() {
 }
 
 #[test]
-fn a_verdict_does_not_depend_on_the_pictures_beside_it() {
+fn a_verdict_does_not_depend_on_the_images_beside_it() {
     let checker = load(checkpoint(&Golden::load("safety")), &native()).unwrap();
     let together = checker.cosines(&images()).unwrap();
     let alone: Vec<_> = images()

@@ -1,8 +1,8 @@
-//! The safety checker: its numbers, its place in the engine, and the pictures
+//! The safety checker: its numbers, its place in the engine, and the images
 //! that take the place of others.
 
 pub(crate) mod checker;
-mod pictures;
+mod images;
 mod stage;
 
 use std::path::PathBuf;
@@ -23,17 +23,17 @@ fn checkpoint(golden: &Golden) -> Vec<(String, Tensor)> {
 }
 
 /// Writes tensors as a file.
-fn write(folder: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf {
-    let path = folder.join("safety_checker.safetensors");
+fn write(directory: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf {
+    let path = directory.join("safety_checker.safetensors");
     let tensors = tensors.into_iter().collect();
     candle_core::safetensors::save(&tensors, &path).unwrap();
     path
 }
 
-fn photograph() -> RgbImage {
+fn photo() -> RgbImage {
     let path = "tests/assets/photographs/astronaut.png";
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
     read_image(&std::fs::read(path).unwrap(), &ImageLimits::default())
         .unwrap()
-        .picture
+        .image
 }

@@ -13,7 +13,7 @@ use facegen_image::RgbImage;
 use facegen_vision::redact;
 use tempfile::TempDir;
 
-use super::{checkpoint, photograph, write};
+use super::{checkpoint, photo, write};
 use crate::not_finite::end_of;
 use crate::support::{Golden, data};
 
@@ -25,27 +25,27 @@ const ENFORCED: SafetyPolicy = SafetyPolicy {
 /// The preset of random weights, and its twin that has the golden's safety checker with all
 /// thresholds of concepts set to one number.
 struct Presets {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Presets {
     fn new(threshold: f64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
         for name in ["demo", "random"] {
-            std::os::unix::fs::symlink(models.join(name), folder.path().join(name)).unwrap();
+            std::os::unix::fs::symlink(models.join(name), directory.path().join(name)).unwrap();
         }
         let random = std::fs::read_to_string(models.join("random.toml")).unwrap();
-        std::fs::write(folder.path().join("random.toml"), &random).unwrap();
-        write(folder.path(), with_threshold(threshold));
+        std::fs::write(directory.path().join("random.toml"), &random).unwrap();
+        write(directory.path(), with_threshold(threshold));
         let config = data("safety.config.json");
         let checker = format!(
             "\n[components.safety_checker]\nsource = {{ path = \"safety_checker.safetensors\" }}\n\
              config = {config:?}\nlicence = \"Apache-2.0\"\n"
         );
         let checked = random.replace("name = \"random\"", "name = \"checked\"") + &checker;
-        std::fs::write(folder.path().join("checked.toml"), checked).unwrap();
-        Self { folder }
+        std::fs::write(directory.path().join("checked.toml"), checked).unwrap();
+        Self { directory }
     }
 
     fn load(&self, name: &str, safety: SafetyPolicy) -> Result<CandleBackend, EngineError> {
@@ -54,7 +54,7 @@ impl Presets {
             safety,
             ..LoadOptions::default()
         };
-        CandleBackend::load(&Preset::find(self.folder.path(), name)?, &options)
+        CandleBackend::load(&Preset::find(self.directory.path(), name)?, &options)
     }
 
     /// What `name` makes of a request.
@@ -87,15 +87,13 @@ fn with_threshold(threshold: f64) -> Vec<(String, Tensor)> {
 
 /// What the safety checker said.
 fn verdicts(output: &GenerationOutput) -> Vec<&SafetyVerdict> {
-    let pictures = output.pictures.iter();
-    pictures
-        .filter_map(|picture| picture.safety.as_ref())
-        .collect()
+    let images = output.images.iter();
+    images.filter_map(|image| image.safety.as_ref()).collect()
 }
 
 fn pixels(output: &GenerationOutput) -> Vec<&RgbImage> {
-    let pictures = output.pictures.iter();
-    pictures.map(|picture| &picture.pixels).collect()
+    let images = output.images.iter();
+    images.map(|image| &image.pixels).collect()
 }
 
 fn input(fields: &[(&str, &str)]) -> GenerationInput {
@@ -115,12 +113,12 @@ fn input(fields: &[(&str, &str)]) -> GenerationInput {
             .unwrap()
             .resolve_seed(|| 0)
             .spec,
-        face: photograph(),
+        face: photo(),
     }
 }
 
-fn redacted(picture: &RgbImage, action: SafetyAction) -> Vec<u8> {
-    redact(picture, action).into_pixels()
+fn redacted(image: &RgbImage, action: SafetyAction) -> Vec<u8> {
+    redact(image, action).into_pixels()
 }
 
 /// No cosine is as much as 2, and none as little as -2.
@@ -128,7 +126,7 @@ const NEVER: f64 = 2.0;
 const ALWAYS: f64 = -2.0;
 
 #[test]
-fn an_unsafe_picture_is_replaced_as_the_request_asks() {
+fn an_unsafe_image_is_replaced_as_the_request_asks() {
     let presets = Presets::new(ALWAYS);
     let clean = presets.make("random", SafetyPolicy::default(), &[("samples", "2")]);
     for (name, action) in [
@@ -139,9 +137,9 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
     ] {
         let fields = [("safety_checker_type", name), ("samples", "2")];
         let output = presets.make("checked", SafetyPolicy::default(), &fields);
-        assert_eq!(output.pictures.len(), 2);
-        for (shown, clean) in output.pictures.iter().zip(&clean.pictures) {
-            assert!(shown != clean, "{name} shows the picture");
+        assert_eq!(output.images.len(), 2);
+        for (shown, clean) in output.images.iter().zip(&clean.images) {
+            assert!(shown != clean, "{name} shows the image");
             let expected = redacted(&clean.pixels, action);
             assert_eq!(shown.pixels.pixels(), expected, "{name}");
         }
@@ -150,19 +148,19 @@ fn an_unsafe_picture_is_replaced_as_the_request_asks() {
         assert_eq!(
             output.warnings,
             [
-                "picture 1 was found unsafe and is not shown",
-                "picture 2 was found unsafe and is not shown"
+                "image 1 was found unsafe and is not shown",
+                "image 2 was found unsafe and is not shown"
             ]
         );
     }
 }
 
 #[test]
-fn a_safe_picture_passes_as_it_is_with_its_scores() {
+fn a_safe_image_passes_as_it_is_with_its_scores() {
     let presets = Presets::new(NEVER);
     let clean = presets.make("random", SafetyPolicy::default(), &[]);
     assert!(verdicts(&clean).is_empty());
-    let unchecked = "this preset has no safety checker; the pictures were not checked";
+    let unchecked = "this preset has no safety checker; the images were not checked";
     assert_eq!(clean.warnings, [unchecked]);
     assert_eq!(clean.timings.safety_checking.as_millis(), 0);
 
@@ -196,7 +194,7 @@ fn a_request_may_do_without_unless_the_operator_insists() {
     let output = presets.make("checked", SafetyPolicy::default(), &without);
     assert!(verdicts(&output).is_empty() && output.warnings.is_empty());
     assert!(
-        output.pictures[0]
+        output.images[0]
             .pixels
             .pixels()
             .iter()
@@ -206,18 +204,18 @@ fn a_request_may_do_without_unless_the_operator_insists() {
     let output = presets.make("checked", ENFORCED, &without);
     assert!(verdicts(&output)[0].flagged);
     assert!(
-        output.pictures[0]
+        output.images[0]
             .pixels
             .pixels()
             .iter()
             .all(|byte| *byte == 0)
     );
-    let checked = "safety_checker is mandatory on this server; the pictures were checked";
+    let checked = "safety_checker is mandatory on this server; the images were checked";
     assert_eq!(output.warnings[0], checked);
 }
 
 #[test]
-fn a_picture_that_cannot_be_judged_is_not_shown() {
+fn a_image_that_cannot_be_judged_is_not_shown() {
     let mut backend = Presets::new(f64::NAN)
         .load("checked", SafetyPolicy::default())
         .unwrap();
@@ -250,7 +248,7 @@ fn a_forced_hit_needs_no_checker() {
         let output = presets.make(name, policy, &[black]);
         assert!(verdicts(&output)[0].flagged, "{name}");
         assert!(
-            output.pictures[0]
+            output.images[0]
                 .pixels
                 .pixels()
                 .iter()

@@ -43,8 +43,8 @@ impl Manifest {
         Self::load_from(&data(""))
     }
 
-    fn load_from(folder: &Path) -> Self {
-        let text = std::fs::read_to_string(folder.join("MANIFEST.json")).unwrap();
+    fn load_from(directory: &Path) -> Self {
+        let text = std::fs::read_to_string(directory.join("MANIFEST.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 }
@@ -63,10 +63,10 @@ impl Golden {
     }
 
     /// A golden that is not committed.
-    pub(crate) fn load_from(folder: &Path, name: &str) -> Self {
-        let path = folder.join(format!("{name}.safetensors"));
+    pub(crate) fn load_from(directory: &Path, name: &str) -> Self {
+        let path = directory.join(format!("{name}.safetensors"));
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
-        let entry = Manifest::load_from(folder).goldens[name].clone();
+        let entry = Manifest::load_from(directory).goldens[name].clone();
         Self {
             name: name.to_owned(),
             tensors,

@@ -20,8 +20,8 @@ pub(crate) fn data(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A picture that a golden holds blue first.
-pub(crate) fn bgr_picture(bgr: &Tensor) -> RgbImage {
+/// An image that a golden holds blue first.
+pub(crate) fn bgr_image(bgr: &Tensor) -> RgbImage {
     let (height, width, _) = bgr.dims3().unwrap();
     let bgr: Vec<u8> = bgr.flatten_all().unwrap().to_vec1().unwrap();
     let rgb = bgr

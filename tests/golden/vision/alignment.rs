@@ -2,10 +2,10 @@ use candle_core::{Device, Tensor};
 use facegen_image::RgbImage;
 use facegen_vision::{align_to_template, norm_crop};
 
-use super::{image, landmarks, photograph, tensor};
+use super::{image, landmarks, photo, tensor};
 use crate::support::Golden;
 
-/// Faces in the golden's own picture.
+/// Faces in the golden's own image.
 const FACES: [&str; 7] = [
     "upright_small",
     "turned_large",
@@ -19,22 +19,22 @@ const FACES: [&str; 7] = [
 #[test]
 fn crops_of_noise_are_those_of_opencv_to_the_byte() {
     let golden = Golden::load("vision_alignment");
-    let picture = image(&golden.input("picture"));
+    let image = image(&golden.input("picture"));
     for name in FACES {
-        check(&golden, name, &picture);
+        check(&golden, name, &image);
     }
 }
 
 #[test]
-fn crops_of_a_photograph_are_those_of_opencv_to_the_byte() {
+fn crops_of_a_photo_are_those_of_opencv_to_the_byte() {
     let golden = Golden::load("vision_alignment");
     for name in ["astronaut_112", "astronaut_224"] {
-        check(&golden, name, &photograph("astronaut.png"));
+        check(&golden, name, &photo("astronaut.png"));
     }
 }
 
 /// The matrix is scikit-image's and the crop OpenCV's.
-fn check(golden: &Golden, name: &str, picture: &RgbImage) {
+fn check(golden: &Golden, name: &str, image: &RgbImage) {
     let landmarks = landmarks(&golden.input(&format!("landmarks.{name}")));
     let crop = format!("crop.{name}");
     let size = golden.expected(&crop).dim(0).unwrap();
@@ -43,8 +43,5 @@ fn check(golden: &Golden, name: &str, picture: &RgbImage) {
         &format!("matrix.{name}"),
         &Tensor::new(&matrix, &Device::Cpu).unwrap(),
     );
-    golden.check(
-        &crop,
-        &tensor(&norm_crop(picture, &landmarks, size).unwrap()),
-    );
+    golden.check(&crop, &tensor(&norm_crop(image, &landmarks, size).unwrap()));
 }

@@ -3,7 +3,7 @@ use facegen_core::preset::ChannelOrder;
 use facegen_image::RgbImage;
 use facegen_vision::clip_pixel_values;
 
-use super::{image, photograph};
+use super::{image, photo};
 use crate::support::Golden;
 
 /// The golden keeps every eighth pixel of every eighth row.
@@ -16,17 +16,17 @@ fn pixel_values_of_every_byte_are_those_of_transformers() {
 }
 
 #[test]
-fn pixel_values_of_a_photograph_are_those_of_transformers() {
+fn pixel_values_of_a_photo_are_those_of_transformers() {
     check(
         &Golden::load("vision_clip"),
         "astronaut",
-        &photograph("astronaut.png"),
+        &photo("astronaut.png"),
     );
 }
 
-fn check(golden: &Golden, name: &str, picture: &RgbImage) {
+fn check(golden: &Golden, name: &str, image: &RgbImage) {
     for (order, prefix) in [(ChannelOrder::Rgb, "rgb"), (ChannelOrder::Bgr, "bgr")] {
-        let values = clip_pixel_values(picture, order);
+        let values = clip_pixel_values(image, order);
         golden.check(&format!("{prefix}.{name}"), &kept(&values));
     }
 }

@@ -5,21 +5,21 @@ use facegen_vision::{
     cosine_similarity, norm_crop,
 };
 
-use super::{cut, landmarks, photograph, repository, yunet};
+use super::{cut, landmarks, photo, repository, yunet};
 use crate::support::Golden;
 
-const PHOTOGRAPHS: [&str; 4] = [
+const PHOTOS: [&str; 4] = [
     "astronaut.png",
     "person_a_2.jpg",
     "person_b_2.jpg",
     "impostor_1.jpg",
 ];
 #[test]
-fn yunet_finds_the_one_face_of_each_photograph_where_onnxruntime_does() {
+fn yunet_finds_the_one_face_of_each_photo_where_onnxruntime_does() {
     let (golden, yunet) = (Golden::load("vision_faces"), yunet());
-    for file in PHOTOGRAPHS {
+    for file in PHOTOS {
         let suffix = format!("landmarks.{}", &file[..file.len() - 4]);
-        let faces = yunet.detect(&photograph(file)).unwrap();
+        let faces = yunet.detect(&photo(file)).unwrap();
         assert_eq!(faces.len(), 1, "{file}");
         golden.check(&suffix, &numbers(faces[0].landmarks.0.as_flattened()));
     }
@@ -28,16 +28,16 @@ fn yunet_finds_the_one_face_of_each_photograph_where_onnxruntime_does() {
 #[test]
 fn the_score_and_box_of_a_face_are_those_of_onnxruntime() {
     let golden = Golden::load("vision_faces");
-    let face = yunet().detect(&photograph("astronaut.png")).unwrap()[0];
+    let face = yunet().detect(&photo("astronaut.png")).unwrap()[0];
     golden.check("score.astronaut", &numbers(&[face.score]));
     golden.check("bounding_box.astronaut", &numbers(&face.bounding_box));
 }
 
 #[test]
-fn a_photograph_without_a_face_is_refused() {
+fn a_photo_without_a_face_is_refused() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
     // The astronaut's suit, on which the detector is unsure (0.41), and the empty background.
-    let photo = photograph("astronaut.png");
+    let photo = photo("astronaut.png");
     for part in [[0, 256, 512, 256], [0, 0, 160, 256]] {
         let error = analyzer.analyze(&cut(&photo, part)).unwrap_err();
         assert!(matches!(error, VisionError::NoFace), "{error}");
@@ -45,7 +45,7 @@ fn a_photograph_without_a_face_is_refused() {
 }
 
 #[test]
-fn small_and_extreme_photographs_are_handled() {
+fn small_and_extreme_photos_are_handled() {
     let yunet = yunet();
     for (width, height) in [(1, 1), (2, 1), (1, 3000), (3000, 1), (7, 5), (641, 639)] {
         let grey = RgbImage::new(width, height, vec![128; width * height * 3]).unwrap();
@@ -57,7 +57,7 @@ fn small_and_extreme_photographs_are_handled() {
 fn the_random_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
     let golden = Golden::load("vision_faces");
     let landmarks = landmarks(&golden.input("landmarks.astronaut"));
-    let crop = norm_crop(&photograph("astronaut.png"), &landmarks, 112).unwrap();
+    let crop = norm_crop(&photo("astronaut.png"), &landmarks, 112).unwrap();
     golden.check(
         "embedding.astronaut",
         &numbers(&embedder().embed(&crop).unwrap()),
@@ -65,10 +65,10 @@ fn the_random_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
 }
 
 #[test]
-fn the_random_embedder_tells_photographs_apart() {
+fn the_random_embedder_tells_photos_apart() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
-    let embeddings = PHOTOGRAPHS.map(|file| {
-        let analysis = analyzer.analyze(&photograph(file)).unwrap();
+    let embeddings = PHOTOS.map(|file| {
+        let analysis = analyzer.analyze(&photo(file)).unwrap();
         analysis.id_embedding.unwrap()
     });
     for (index, embedding) in embeddings.iter().enumerate() {
@@ -83,9 +83,9 @@ fn the_random_embedder_tells_photographs_apart() {
 }
 
 #[test]
-fn the_same_photograph_gives_the_same_analysis() {
+fn the_same_photo_gives_the_same_analysis() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
-    let photo = photograph("person_b_2.jpg");
+    let photo = photo("person_b_2.jpg");
     let (first, second) = (
         analyzer.analyze(&photo).unwrap(),
         analyzer.analyze(&photo).unwrap(),

@@ -10,28 +10,28 @@ use facegen_vision::{
 };
 
 use super::scrfd::filled;
-use super::{cut, landmarks, photograph};
+use super::{cut, landmarks, photo};
 use crate::support::{Golden, Measure, distance};
 
 /// Of what a network says: scores, distances in cells, numbers of an embedding.
 const NETWORK_TOLERANCE: f64 = 2e-4;
-/// Of boxes and landmarks, in pixels of the photograph.
+/// Of boxes and landmarks, in pixels of the photo.
 const PIXEL_TOLERANCE: f64 = 1e-2;
 
 #[test]
-#[ignore = "needs the folder that tests/golden/python/full_faces.py makes, as FACEGEN_FULL_FACES"]
-fn a_folder_of_full_networks_computes_what_onnxruntime_does() {
-    let folder = folder();
-    let results = folder.join("full_faces.safetensors");
+#[ignore = "needs the directory that tests/golden/python/full_faces.py makes, as FACEGEN_FULL_FACES"]
+fn a_directory_of_full_networks_computes_what_onnxruntime_does() {
+    let directory = directory();
+    let results = directory.join("full_faces.safetensors");
     let results = candle_core::safetensors::load(results, &Device::Cpu).unwrap();
-    detector(&folder, &results);
-    embedder(&folder, &results);
+    detector(&directory, &results);
+    embedder(&directory, &results);
 }
 
-fn detector(folder: &std::path::Path, results: &HashMap<String, Tensor>) {
-    let photo = photograph("astronaut.png");
+fn detector(directory: &std::path::Path, results: &HashMap<String, Tensor>) {
+    let photo = photo("astronaut.png");
     let detector = timed("loading det_10g.onnx", || {
-        ScrfdDetector::load(folder.join("det_10g.onnx")).unwrap()
+        ScrfdDetector::load(directory.join("det_10g.onnx")).unwrap()
     });
     let canvases = [
         ("large", resize_bilinear(&photo, 640, 640)),
@@ -57,11 +57,11 @@ fn detector(folder: &std::path::Path, results: &HashMap<String, Tensor>) {
     compare("faces", &faces, results, PIXEL_TOLERANCE);
 }
 
-fn embedder(folder: &std::path::Path, results: &HashMap<String, Tensor>) {
+fn embedder(directory: &std::path::Path, results: &HashMap<String, Tensor>) {
     let landmarks = landmarks(&Golden::load("vision_arcface").input("landmarks"));
-    let crop = norm_crop(&photograph("astronaut.png"), &landmarks, 112).unwrap();
+    let crop = norm_crop(&photo("astronaut.png"), &landmarks, 112).unwrap();
     let embedder = timed("loading w600k_r50.onnx", || {
-        OnnxEmbedder::load(folder.join("w600k_r50.onnx")).unwrap()
+        OnnxEmbedder::load(directory.join("w600k_r50.onnx")).unwrap()
     });
     let embedding = timed("embedding", || embedder.embed(&crop).unwrap());
     let embedding = Tensor::new(embedding, &Device::Cpu).unwrap();
@@ -83,8 +83,8 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no config")]
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     std::env::var_os("FACEGEN_FULL_FACES")
-        .expect("FACEGEN_FULL_FACES names the folder")
+        .expect("FACEGEN_FULL_FACES names the directory")
         .into()
 }

@@ -5,9 +5,9 @@ use facegen_vision::{
     FaceAnalyzer, FaceEmbedder, OnnxEmbedder, cosine_similarity, resize_bilinear,
 };
 
-use super::{photograph, read_photograph, yunet};
+use super::{photo, read_photo, yunet};
 
-/// Two photographs of one person score above this, photographs of two people below it.
+/// Two photos of one person score above this, photos of two people below it.
 const SAME_PERSON: f32 = 0.4;
 const COMMITTED: [(&str, &str); 4] = [
     ("a", "person_a_2.jpg"),
@@ -54,15 +54,15 @@ fn people_are_told_apart(embeddings: &[(&str, Vec<f32>)]) -> Result<(), String> 
 }
 
 fn embedded(embed: impl Fn(&RgbImage) -> Vec<f32>) -> Vec<(&'static str, Vec<f32>)> {
-    let committed = COMMITTED.map(|(person, file)| (person, photograph(file)));
+    let committed = COMMITTED.map(|(person, file)| (person, photo(file)));
     let fetched = FETCHED.map(|(person, file)| {
         (
             person,
-            read_photograph(&test_asset(&format!("photographs/{file}"))),
+            read_photo(&test_asset(&format!("photographs/{file}"))),
         )
     });
-    let photographs = committed.into_iter().chain(fetched);
-    photographs
+    let photos = committed.into_iter().chain(fetched);
+    photos
         .map(|(person, photo)| (person, embed(&photo)))
         .collect()
 }

@@ -1,12 +1,12 @@
-//! Pictures and faces against OpenCV, Pillow, scikit-image, transformers and onnxruntime.
+//! Images and faces against OpenCV, Pillow, scikit-image, transformers and onnxruntime.
 
 mod alignment;
 mod clip;
 mod faces;
 mod full;
 mod identity;
-mod ladder;
 mod resize;
+mod retrying;
 mod scrfd;
 
 use std::path::{Path, PathBuf};
@@ -43,23 +43,23 @@ fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// One of the committed photographs.
-fn photograph(file: &str) -> RgbImage {
-    read_photograph(&repository().join("tests/assets/photographs").join(file))
+/// One of the committed photos.
+fn photo(file: &str) -> RgbImage {
+    read_photo(&repository().join("tests/assets/photographs").join(file))
 }
 
-fn read_photograph(path: &Path) -> RgbImage {
+fn read_photo(path: &Path) -> RgbImage {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let picture = read_image(&bytes, &ImageLimits::default()).unwrap().picture;
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    RgbImage::new(width, height, picture.into_pixels()).unwrap()
+    let image = read_image(&bytes, &ImageLimits::default()).unwrap().image;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    RgbImage::new(width, height, image.into_pixels()).unwrap()
 }
 
 fn yunet() -> YuNetDetector {
     YuNetDetector::load(repository().join("models/demo/face_detector/yunet_2023mar.onnx")).unwrap()
 }
 
-/// A part of a photograph, by its left, top, width and height.
+/// A part of a photo, by its left, top, width and height.
 fn cut(photo: &RgbImage, [left, top, width, height]: [usize; 4]) -> RgbImage {
     let rows = photo
         .pixels()
@@ -73,7 +73,7 @@ fn cut(photo: &RgbImage, [left, top, width, height]: [usize; 4]) -> RgbImage {
     RgbImage::new(width, height, pixels).unwrap()
 }
 
-/// A picture stored as bytes `[height, width, 3]`.
+/// An image stored as bytes `[height, width, 3]`.
 fn image(tensor: &Tensor) -> RgbImage {
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::new(

@@ -6,14 +6,14 @@ use facegen_vision::{
     YuNetDetector, load_detector, norm_crop, resize_bilinear,
 };
 
-use super::{cut, landmarks, photograph, repository};
+use super::{cut, landmarks, photo, repository};
 use crate::support::{Golden, data};
 
 /// How many faces a golden's list is filled up to.
 const ROWS: usize = 24;
 /// The side that the networks with fixed predictions take.
 const FIXED_SIDE: usize = 64;
-/// Left, top, width and height of each part of the astronaut's photograph, and the detection size.
+/// Left, top, width and height of each part of the astronaut's photo, and the detection size.
 const PARTS: [(&str, [usize; 4], usize); 4] = [
     ("square", [0, 0, 512, 512], 640),
     ("portrait", [100, 3, 201, 399], 640),
@@ -24,7 +24,7 @@ const PARTS: [(&str, [usize; 4], usize); 4] = [
 #[test]
 fn the_network_computes_in_rten_what_it_does_in_torch() {
     let golden = Golden::load("vision_scrfd");
-    let photo = photograph("astronaut.png");
+    let photo = photo("astronaut.png");
     // Grids of odd sides show how the average pools end.
     let canvases = [
         ("large", resize_bilinear(&photo, 640, 640), 32),
@@ -43,10 +43,10 @@ fn the_network_computes_in_rten_what_it_does_in_torch() {
 }
 
 #[test]
-fn faces_of_a_photograph_are_those_of_insightface() {
+fn faces_of_a_photo_are_those_of_insightface() {
     let (golden, detector) = (Golden::load("vision_scrfd"), scrfd("scrfd"));
     for (name, part, size) in PARTS {
-        let photo = cut(&photograph("astronaut.png"), part);
+        let photo = cut(&photo("astronaut.png"), part);
         check(&golden, name, &detector.detect_at(&photo, size).unwrap());
     }
 }
@@ -93,7 +93,7 @@ fn an_input_of_one_size_is_kept_to() {
     let detector = scrfd("scrfd_crowd");
     let whole = detector.detect_at(&black(64, 64), FIXED_SIDE).unwrap();
     assert_eq!(detector.detect(&black(64, 64)).unwrap(), whole);
-    // On half of the canvas, a face is twice as large in the photograph.
+    // On half of the canvas, a face is twice as large in the photo.
     let half = detector.detect_at(&black(64, 64), FIXED_SIDE / 2).unwrap();
     assert_eq!(
         half[0].bounding_box,
@@ -102,7 +102,7 @@ fn an_input_of_one_size_is_kept_to() {
 }
 
 #[test]
-fn extreme_photographs_and_sizes_are_handled() {
+fn extreme_photos_and_sizes_are_handled() {
     let detector = scrfd("scrfd");
     for (width, height) in [(1, 1), (1, 3000), (3000, 1), (33, 31)] {
         for size in [0, 1, 31, 100, 128] {
@@ -143,7 +143,7 @@ fn an_embedding_of_iresnet_is_that_of_insightface() {
     let golden = Golden::load("vision_arcface");
     let embedder = OnnxEmbedder::load(data("iresnet.onnx")).unwrap();
     let landmarks = landmarks(&golden.input("landmarks"));
-    let crop = norm_crop(&photograph("astronaut.png"), &landmarks, 112).unwrap();
+    let crop = norm_crop(&photo("astronaut.png"), &landmarks, 112).unwrap();
     let embedding = embedder.embed(&crop).unwrap();
     golden.check("embedding", &Tensor::new(embedding, &Device::Cpu).unwrap());
 }

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use crate::ApiError;
 
 /// The first bytes of every body are free, so that requests without a
-/// photograph are answered however many others hold all the room.
+/// photo are answered however many others hold all the room.
 pub(super) const FREE_BYTES: usize = 64 * 1024;
 
 /// Room is taken in pieces of this many bytes.
@@ -59,13 +59,13 @@ struct State {
     bytes: usize,
     /// What strangers together, and each key, may hold.
     most_of_one: usize,
-    bodies: HashMap<u64, Held>,
+    bodies: HashMap<u64, HeldBody>,
     next: u64,
 }
 
 /// What one body holds.
 #[derive(Debug)]
-struct Held {
+struct HeldBody {
     holder: Holder,
     bytes: usize,
     /// Whether more of it is to come.
@@ -98,9 +98,9 @@ impl BodyBudget {
     }
 
     /// The share of one body, nothing yet.
-    pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> BodyShare {
+    pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> BodyPermit {
         let cut = CancellationToken::new();
-        let held = Held {
+        let held = HeldBody {
             holder,
             bytes: 0,
             arriving: true,
@@ -111,7 +111,7 @@ impl BodyBudget {
         let number = state.next;
         state.next += 1;
         state.bodies.insert(number, held);
-        BodyShare {
+        BodyPermit {
             budget: Arc::clone(self),
             number,
             cut,
@@ -155,7 +155,7 @@ impl State {
     }
 
     /// How many bytes these bodies hold.
-    fn held(&self, counts: impl Fn(&Held) -> bool) -> usize {
+    fn held(&self, counts: impl Fn(&HeldBody) -> bool) -> usize {
         let bodies = self.bodies.values().filter(|held| counts(held));
         bodies.map(|held| held.bytes).sum()
     }
@@ -173,13 +173,13 @@ impl State {
 
 /// What one body holds of the room, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct BodyShare {
+pub(crate) struct BodyPermit {
     budget: Arc<BodyBudget>,
     number: u64,
     cut: CancellationToken,
 }
 
-impl BodyShare {
+impl BodyPermit {
     /// Takes room until there is enough for `length` bytes.
     ///
     /// # Errors
@@ -255,7 +255,7 @@ impl BodyShare {
     }
 }
 
-impl Drop for BodyShare {
+impl Drop for BodyPermit {
     fn drop(&mut self) {
         self.budget.lock().bodies.remove(&self.number);
         self.budget.freed.notify_waiters();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     /// As many bodies of `holder` as get room, of so many that stop then.
-    async fn half_sent(budget: &Arc<BodyBudget>, holder: Holder, count: usize) -> Vec<BodyShare> {
+    async fn half_sent(budget: &Arc<BodyBudget>, holder: Holder, count: usize) -> Vec<BodyPermit> {
         let mut covered = Vec::new();
         for _ in 0..count {
             let share = budget.share(holder);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_where_it_stands_before_the_photograph() {
+    fn a_key_is_found_where_it_stands_before_the_photo() {
         let none = HeaderMap::new();
         for (beginning, key) in [
             (r#"{"key":"abc","face_image":"data:"#, Some("abc")),

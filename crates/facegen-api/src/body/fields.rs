@@ -24,15 +24,15 @@ const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 pub(crate) struct RequestBody {
     /// The key, when one was sent as text.
     pub(crate) key: Option<Secret<String>>,
-    /// The photograph or where it is, when it was sent as text.
+    /// The photo or where it is, when it was sent as text.
     pub(crate) face_image: Option<Secret<String>>,
-    /// A picture to be kept, when it was sent as text.
+    /// An image to be kept, when it was sent as text.
     pub(crate) base64_string: Option<Secret<String>>,
     /// The same under another name.
     pub(crate) init_image: Option<Secret<String>>,
-    /// What the pictures shall be like.
+    /// What the images shall be like.
     pub(crate) generation: RawGenerationRequest,
-    /// The bucket that the pictures shall go to.
+    /// The bucket that the images shall go to.
     pub(crate) bucket: RawBucketDetails,
     /// Which job is meant.
     pub(crate) request_id: Scalar,
@@ -94,12 +94,12 @@ impl RequestBody {
         Err(RequestError { errors })
     }
 
-    /// The picture to be kept, and the name of its field: `name` where both are
+    /// The image to be kept, and the name of its field: `name` where both are
     /// of use.
     ///
     /// # Errors
     /// Neither was sent, or in a way that is of no use.
-    pub(crate) fn into_picture(
+    pub(crate) fn into_image(
         self,
         name: &'static str,
     ) -> Result<(&'static str, Secret<String>), RequestError> {

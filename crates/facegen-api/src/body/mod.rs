@@ -23,7 +23,7 @@ mod received;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use budget::{BodyBudget, BodyShare, Holder};
+pub(crate) use budget::{BodyBudget, BodyPermit, Holder};
 pub(crate) use early_key::early_key;
 pub(crate) use fields::RequestBody;
 pub(crate) use read::{BODY_TIME, BodyReader, discard_request};

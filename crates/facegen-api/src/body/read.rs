@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::BodyShare;
+use super::BodyPermit;
 use super::budget::FREE_BYTES;
 use super::minimum_rate::{MinimumRate, STALL_TIME};
 use crate::ApiError;
@@ -76,7 +76,7 @@ impl BodyReader {
     /// # Errors
     /// The body is too large, too slow, or breaks off, or there is no room for
     /// it.
-    pub(crate) async fn all(mut self, share: &BodyShare) -> Result<Vec<u8>, ApiError> {
+    pub(crate) async fn all(mut self, share: &BodyPermit) -> Result<Vec<u8>, ApiError> {
         let read = share.unless_cut(self.until, self.read_rest(share)).await;
         match read {
             Ok(()) => share.arrived(),
@@ -99,7 +99,7 @@ impl BodyReader {
         Ok(())
     }
 
-    async fn read_rest(&mut self, share: &BodyShare) -> Result<(), ApiError> {
+    async fn read_rest(&mut self, share: &BodyPermit) -> Result<(), ApiError> {
         let mut data = mem::take(&mut self.behind);
         while !data.is_empty() {
             let asked = Instant::now();
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::body::{BodyBudget, Holder};
 
-    fn share() -> BodyShare {
+    fn share() -> BodyPermit {
         Arc::new(BodyBudget::new(0, 0)).share(Holder::Stranger)
     }
 

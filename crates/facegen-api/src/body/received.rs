@@ -9,18 +9,18 @@ use axum::http::header::CONTENT_TYPE;
 /// The beginnings of files that are sent in the place of JSON.
 const MAGIC: [(&[u8], &str); 7] = [
     (b"\x1f\x8b", "gzip; send it uncompressed"),
-    (b"\xff\xd8\xff", PICTURE),
-    (b"\x89PNG", PICTURE),
-    (b"GIF8", PICTURE),
-    (b"RIFF", PICTURE),
+    (b"\xff\xd8\xff", IMAGE),
+    (b"\x89PNG", IMAGE),
+    (b"GIF8", IMAGE),
+    (b"RIFF", IMAGE),
     (b"\xff\xfe", UTF_16),
     (b"\xfe\xff", UTF_16),
 ];
 
-const PICTURE: &str = "the bytes of a picture; send JSON with the picture as base64 in face_image";
+const IMAGE: &str = "the bytes of an image; send JSON with the image as base64 in face_image";
 const UTF_16: &str = "UTF-16 text; send UTF-8";
 const MULTIPART: &str =
-    "a multipart form; send JSON or an urlencoded form, with the picture as base64 in face_image";
+    "a multipart form; send JSON or an urlencoded form, with the image as base64 in face_image";
 const PERCENT_ENCODED: &str = "percent-encoded JSON in a form; send the JSON as it is \
      (curl: --json or --data-binary, not --data-urlencode)";
 const JSON_IN_A_FIELD: &str = "a form with JSON in a field; send the JSON itself as the body";

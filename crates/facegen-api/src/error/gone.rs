@@ -1,4 +1,4 @@
-//! Pictures that were there.
+//! Images that were there.
 
 use facegen_core::Job;
 use facegen_core::{JobState, Timestamp};
@@ -6,7 +6,7 @@ use facegen_core::{JobState, Timestamp};
 use super::ApiError;
 
 impl ApiError {
-    /// Why a job that succeeded has no pictures any more, if it has none.
+    /// Why a job that succeeded has no images any more, if it has none.
     pub(crate) fn of_gone(job: &Job, now: Timestamp) -> Option<Self> {
         if job.state != JobState::Succeeded {
             return None;

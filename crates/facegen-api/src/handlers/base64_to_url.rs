@@ -1,4 +1,4 @@
-//! Pictures that are sent to get a link, for clients that pass links on.
+//! Images that are sent to get a link, for clients that pass links on.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -9,50 +9,50 @@ use facegen_jobs::{JobError, Upload};
 
 use crate::ApiError;
 use crate::body::RequestBody;
-use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::call::{ApiCall, SharedContext, off_the_runtime};
 use crate::links::Links;
 use crate::openapi::errors::UploadErrors;
 use crate::openapi::request::{Base64StringRequest, InitImageRequest};
 use crate::response::Json;
-use crate::wire::PictureKept;
+use crate::wire::ImageKept;
 
-/// Keeps a picture and links to it
+/// Keeps an image and links to it
 ///
-/// As PNG, for as long as pictures that were made.
+/// As PNG, for as long as images that were made.
 #[utoipa::path(
     post,
     path = "",
     tag = "face_gen",
     request_body = Base64StringRequest,
-    responses((status = 200, body = PictureKept, description = "The link"), UploadErrors),
+    responses((status = 200, body = ImageKept, description = "The link"), UploadErrors),
 )]
 pub(crate) async fn base64_string(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     keep(&state, call, "base64_string").await
 }
 
-/// Keeps a picture and links to it
+/// Keeps an image and links to it
 ///
-/// As PNG, for as long as pictures that were made.
+/// As PNG, for as long as images that were made.
 #[utoipa::path(
     post,
     path = "",
     tag = "face_gen",
     request_body = InitImageRequest,
-    responses((status = 200, body = PictureKept, description = "The link"), UploadErrors),
+    responses((status = 200, body = ImageKept, description = "The link"), UploadErrors),
 )]
 pub(crate) async fn init_image(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     keep(&state, call, "init_image").await
 }
 
-/// Keeps the picture under `name`, or under the name of the other route.
+/// Keeps the image under `name`, or under the name of the other route.
 async fn keep(
-    state: &SharedState,
+    state: &SharedContext,
     call: ApiCall,
     name: &'static str,
 ) -> Result<Response, ApiError> {
@@ -75,16 +75,16 @@ async fn keep(
         .await?;
     let uploaded = uploaded.map_err(|error| of_field(error, field))?;
     let links = Links::new(&base_url);
-    Ok(Json(PictureKept::new(&uploaded, links)).into_response())
+    Ok(Json(ImageKept::new(&uploaded, links)).into_response())
 }
 
-/// The picture, and the name of its field. Its text goes as soon as it is read.
+/// The image, and the name of its field. Its text goes as soon as it is read.
 fn parse(
     body: RequestBody,
     name: &'static str,
     max_bytes: usize,
 ) -> Result<(&'static str, FaceImage), RequestError> {
-    let (field, text) = body.into_picture(name)?;
+    let (field, text) = body.into_image(name)?;
     match inline::parse(field, text.expose(), max_bytes) {
         Ok(image) => Ok((field, image)),
         Err(error) => Err(RequestError {
@@ -93,7 +93,7 @@ fn parse(
     }
 }
 
-/// What is wrong with a picture is told of the field that it came in.
+/// What is wrong with an image is told of the field that it came in.
 fn of_field(error: JobError, field: &'static str) -> ApiError {
     let JobError::Face(FaceError { message, .. }) = error else {
         return error.into();

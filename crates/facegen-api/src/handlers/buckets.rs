@@ -1,4 +1,4 @@
-//! The bucket that a key describes for its pictures.
+//! The bucket that a key describes for its images.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -6,13 +6,13 @@ use facegen_core::{BucketDetails, FieldError, RawBucketDetails, RequestError};
 
 use crate::ApiError;
 use crate::body::RequestBody;
-use crate::call::{ApiCall, SharedState};
+use crate::call::{ApiCall, SharedContext};
 use crate::openapi::errors::BucketErrors;
 use crate::openapi::request::{ResetBucketRequest, UpdateBucketRequest};
 use crate::response::Json;
 use crate::wire::Done;
 
-/// Lets the pictures of the key go to a bucket of its own
+/// Lets the images of the key go to a bucket of its own
 ///
 /// An object is written, read at its link and deleted first.
 #[utoipa::path(
@@ -23,7 +23,7 @@ use crate::wire::Done;
     responses((status = 200, body = Done, description = "It is done"), BucketErrors),
 )]
 pub(crate) async fn update(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let details = details(&call.body)?;
@@ -31,7 +31,7 @@ pub(crate) async fn update(
     Ok(Json(Done::new("S3 details updated successfully")).into_response())
 }
 
-/// Lets the pictures of the key go where those of others go
+/// Lets the images of the key go where those of others go
 #[utoipa::path(
     post,
     path = "",
@@ -40,7 +40,7 @@ pub(crate) async fn update(
     responses((status = 200, body = Done, description = "It is done"), BucketErrors),
 )]
 pub(crate) async fn reset(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let mut errors = unreadable(&call.body);

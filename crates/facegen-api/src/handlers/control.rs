@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use facegen_core::{Key, KeyRole};
 
 use crate::ApiError;
-use crate::call::{ApiCall, SharedState, off_the_runtime};
+use crate::call::{ApiCall, SharedContext, off_the_runtime};
 use crate::openapi::errors::{AdminErrors, CallErrors, UpdateErrors};
 use crate::openapi::request::KeyRequest;
 use crate::response::Json;
@@ -21,7 +21,7 @@ use crate::wire::{Done, Restarting, SystemDetails};
     request_body = KeyRequest,
     responses((status = 200, body = Done, description = "It is done"), CallErrors),
 )]
-pub(crate) async fn clear_cache(State(state): State<SharedState>, _: ApiCall) -> Response {
+pub(crate) async fn clear_cache(State(state): State<SharedContext>, _: ApiCall) -> Response {
     state.jobs.clear_cache().await;
     Json(Done::new("Cache cleared successfully")).into_response()
 }
@@ -37,7 +37,7 @@ pub(crate) async fn clear_cache(State(state): State<SharedState>, _: ApiCall) ->
     responses((status = 200, body = Done, description = "It is done"), CallErrors),
 )]
 pub(crate) async fn clear_queue(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let whose = match call.key.role {
@@ -60,7 +60,7 @@ pub(crate) async fn clear_queue(
     responses((status = 200, body = Restarting, description = "It has begun"), AdminErrors),
 )]
 pub(crate) async fn restart_server(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     only_admin(&call.key)?;
@@ -79,7 +79,7 @@ pub(crate) async fn restart_server(
     responses((status = 200, body = Done, description = "It is done"), UpdateErrors),
 )]
 pub(crate) async fn update_server(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     only_admin(&call.key)?;
@@ -98,7 +98,7 @@ pub(crate) async fn update_server(
     responses((status = 200, body = SystemDetails, description = "At this moment"), CallErrors),
 )]
 pub(crate) async fn system_details(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     _: ApiCall,
 ) -> Result<Response, ApiError> {
     let details = SystemDetails::new(

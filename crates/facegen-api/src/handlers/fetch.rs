@@ -1,4 +1,4 @@
-//! The question after the pictures of a job.
+//! The question after the images of a job.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -9,8 +9,8 @@ use facegen_core::{FieldError, JobState, RequestError};
 use tracing::Span;
 
 use crate::ApiError;
-use crate::call::{ApiCall, SharedState};
-use crate::handlers::pictures::output;
+use crate::call::{ApiCall, SharedContext};
+use crate::handlers::images::output;
 use crate::openapi::errors::{JobErrors, NamedJobErrors};
 use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
@@ -26,7 +26,7 @@ use crate::wire::{Failed, FetchProcessing, FetchSuccess, Fetched};
     responses((status = 200, body = Fetched, description = "The job as it is"), JobErrors),
 )]
 pub(crate) async fn by_path(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -50,7 +50,7 @@ pub(super) fn path_id(path: Result<Path<String>, PathRejection>) -> Result<JobId
     responses((status = 200, body = Fetched, description = "The job as it is"), NamedJobErrors),
 )]
 pub(crate) async fn by_body(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let (field, value) = call.body.job()?;
@@ -73,7 +73,7 @@ fn read_id(field: &'static str, value: &Scalar) -> Result<JobId, ApiError> {
     }
 }
 
-async fn answer(state: &SharedState, call: &ApiCall, id: JobId) -> Result<Response, ApiError> {
+async fn answer(state: &SharedContext, call: &ApiCall, id: JobId) -> Result<Response, ApiError> {
     Span::current().record("job", id.get());
     let job = state.jobs.find(call.key.id, id).await?;
     let job = job.ok_or(ApiError::UnknownJob)?;

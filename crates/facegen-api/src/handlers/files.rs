@@ -1,4 +1,4 @@
-//! The pictures themselves. No key is asked for: the name is the secret.
+//! The images themselves. No key is asked for: the name is the secret.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -12,7 +12,7 @@ use tokio_util::io::ReaderStream;
 use tracing::warn;
 
 use crate::ApiError;
-use crate::call::SharedState;
+use crate::call::SharedContext;
 use crate::openapi::errors::FileErrors;
 
 /// A file never changes, but it goes when it expires; no cache shall keep it
@@ -22,7 +22,7 @@ const CACHED_FOR: &str = "private, max-age=300";
 /// How much of a file is in memory for one reader.
 const PIECE: usize = 64 * 1024;
 
-/// A picture
+/// An image
 ///
 /// Also in base64, as text. The links in answers lead here, unless there is a
 /// bucket.
@@ -30,7 +30,7 @@ const PIECE: usize = 64 * 1024;
     get,
     path = "",
     tag = "files",
-    params(("file" = String, Path, description = "The name; who knows it may see the picture.",
+    params(("file" = String, Path, description = "The name; who knows it may see the image.",
         example = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png")),
     responses(
         (status = 200, description = "The file",
@@ -40,7 +40,7 @@ const PIECE: usize = 64 * 1024;
     security(()),
 )]
 pub(crate) async fn file(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(text) = path.map_err(|_| ApiError::UnknownFile)?;

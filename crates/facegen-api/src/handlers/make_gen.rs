@@ -1,4 +1,4 @@
-//! The request for pictures.
+//! The request for images.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use tracing::{Span, warn};
 use uuid::Uuid;
 
 use crate::body::RequestBody;
-use crate::call::{ApiCall, SharedState, off_the_runtime};
-use crate::handlers::pictures::output;
+use crate::call::{ApiCall, SharedContext, off_the_runtime};
+use crate::handlers::images::output;
 use crate::links::Links;
 use crate::middleware::in_time;
 use crate::openapi::errors::MakeGenErrors;
@@ -30,9 +30,9 @@ use crate::response::Json;
 use crate::wire::{Failed, Generation, Processing, Success};
 use crate::{ApiError, Capabilities};
 
-/// Makes pictures
+/// Makes images
 ///
-/// Takes a job in, and answers with its pictures if they come soon.
+/// Takes a job in, and answers with its images if they come soon.
 #[utoipa::path(
     post,
     path = "",
@@ -42,12 +42,12 @@ use crate::{ApiError, Capabilities};
         description = "A name of the request: sent again within 24 hours, it makes no second job.")),
     request_body = MakeGenRequest,
     responses(
-        (status = 200, body = Generation, description = "The pictures, or where they will be"),
+        (status = 200, body = Generation, description = "The images, or where they will be"),
         MakeGenErrors,
     ),
 )]
 pub(crate) async fn make_gen(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let ApiCall {
@@ -73,13 +73,13 @@ pub(crate) async fn make_gen(
         (parsed, share)
     });
     let (parsed, share) = in_time(parsing).await??;
-    let (request, face, once) = parsed?;
+    let (request, face, idempotency) = parsed?;
     let submission = Submission {
         key: key.id,
         request,
         face,
         base_url: base_url.clone(),
-        once,
+        idempotency,
     };
     let jobs = state.jobs.clone();
     let submitted = share.hold_during(async move { jobs.submit(submission).await });
@@ -120,31 +120,31 @@ impl Intake {
         let face = self.read_face(face_image);
         // The others are of no meaning here, so as good as unknown.
         errors.retain(|error| is_own(error.field));
-        note(
+        record(
             &mut errors,
             check_style(&generation, &self.capabilities.styles),
         );
-        let face = note(&mut errors, face);
+        let face = record(&mut errors, face);
         let webhook = self.judge_webhook(&generation);
         let request = generation
             .parse(&self.capabilities.limits)
             .map_err(|found| {
                 for error in found.errors {
-                    note::<()>(&mut errors, Err(error));
+                    record::<()>(&mut errors, Err(error));
                 }
             });
-        note(&mut errors, webhook);
+        record(&mut errors, webhook);
         match (request, face) {
             (Ok(request), Some(face)) if errors.is_empty() => {
                 let request = request.with_auto_size(auto_size);
-                let once = name.map(|name| once(name, request.clone(), &face));
-                Ok((request.resolve_seed(random_seed), face, once))
+                let idempotency = name.map(|name| idempotency(name, request.clone(), &face));
+                Ok((request.resolve_seed(random_seed), face, idempotency))
             }
             _ => Err(RequestError { errors }),
         }
     }
 
-    /// The photograph; its text goes as soon as it is read.
+    /// The photo; its text goes as soon as it is read.
     fn read_face(&self, face_image: Option<Secret<String>>) -> Result<FaceSource, FieldError> {
         let Some(text) = face_image else {
             return Err(FieldError::new("face_image", "is required"));
@@ -153,7 +153,7 @@ impl Intake {
         if let FaceSource::Url(url) = &face
             && local_file_name(url, &self.base_url).is_none()
         {
-            self.judge("face_image", url)?;
+            self.check_url("face_image", url)?;
         }
         Ok(face)
     }
@@ -161,12 +161,12 @@ impl Intake {
     /// Whether the text of the webhook alone shows that it can never be called.
     fn judge_webhook(&self, generation: &RawGenerationRequest) -> Result<(), FieldError> {
         match generation.webhook.text("webhook")? {
-            Some(url) => self.judge("webhook", &SafeUrl::from(url)),
+            Some(url) => self.check_url("webhook", &SafeUrl::from(url)),
             None => Ok(()),
         }
     }
 
-    fn judge(&self, field: &'static str, url: &SafeUrl) -> Result<(), FieldError> {
+    fn check_url(&self, field: &'static str, url: &SafeUrl) -> Result<(), FieldError> {
         let judged = self.urls.judge_text(url);
         judged.map_err(|rule| FieldError::new(field, rule))
     }
@@ -191,7 +191,7 @@ fn read_name(header: &HeaderValue) -> Result<String, RequestError> {
 }
 
 /// What tells this request from others, before its seed is drawn.
-fn once(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency {
+fn idempotency(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency {
     let mut seeded = true;
     let request = request.resolve_seed(|| {
         seeded = false;
@@ -202,7 +202,7 @@ fn once(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency 
 
 /// The value that was read; on an error notes it, unless the field has one: the
 /// first complaint about a field is the most precise one.
-fn note<T>(errors: &mut Vec<FieldError>, reading: Result<T, FieldError>) -> Option<T> {
+fn record<T>(errors: &mut Vec<FieldError>, reading: Result<T, FieldError>) -> Option<T> {
     let error = match reading {
         Ok(value) => return Some(value),
         Err(error) => error,
@@ -227,7 +227,7 @@ fn random_seed() -> u32 {
 
 /// The job as it is when the caller shall be answered: at once when a webhook
 /// will tell of the end or when it is far away, else when it has come.
-async fn wait_if_short(state: &SharedState, job: Job) -> Job {
+async fn wait_if_short(state: &SharedContext, job: Job) -> Job {
     let limit = state.config.sync_wait;
     if job.request.delivery.webhook.is_some() || estimate(state, &job).await > limit {
         return job;
@@ -242,7 +242,7 @@ async fn wait_if_short(state: &SharedState, job: Job) -> Job {
     }
 }
 
-async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
+async fn answer(state: &SharedContext, job: &Job, links: Links<'_>) -> Response {
     let capabilities = &state.capabilities;
     let generation = match job.state {
         JobState::Succeeded => {
@@ -259,7 +259,7 @@ async fn answer(state: &SharedState, job: &Job, links: Links<'_>) -> Response {
 }
 
 /// How long the job will take; nothing when that cannot be told.
-async fn estimate(state: &SharedState, job: &Job) -> Duration {
+async fn estimate(state: &SharedContext, job: &Job) -> Duration {
     let estimate = state.jobs.estimate(job).await;
     estimate.unwrap_or_else(|error| {
         warn!(error = %error, "failed to estimate job");

@@ -3,13 +3,13 @@
 //! | chapter | answers |
 //! |---|---|
 //! | [`control`] | callers who control the server |
-//! | [`make_gen`] | the request for pictures |
-//! | [`base64_to_url`] | who sends a picture to get a link |
+//! | [`make_gen`] | the request for images |
+//! | [`base64_to_url`] | who sends an image to get a link |
 //! | [`buckets`] | the bucket that a key describes |
 //! | [`docs`] | whoever reads the description of the API |
 //! | [`fetch`] | the question after them |
-//! | `pictures` | what both tell of a job that has succeeded |
-//! | [`files`] | the pictures themselves |
+//! | `images` | what both tell of a job that has succeeded |
+//! | [`files`] | the images themselves |
 //! | [`v1`] | what is ours beyond the documented API |
 //! | [`operations`] | operators and their machines |
 
@@ -19,7 +19,7 @@ pub(crate) mod control;
 pub(crate) mod docs;
 pub(crate) mod fetch;
 pub(crate) mod files;
+mod images;
 pub(crate) mod make_gen;
 pub(crate) mod operations;
-mod pictures;
 pub(crate) mod v1;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Readiness;
-use crate::call::SharedState;
+use crate::call::SharedContext;
 use crate::openapi::errors::OpenErrors;
 use crate::page;
 use crate::response::Json;
@@ -21,7 +21,7 @@ struct Index {
     fetch: &'static str,
     /// The styles on offer.
     styles: Vec<&'static str>,
-    /// What people should know who see the pictures, where there is something.
+    /// What people should know who see the images, where there is something.
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
 }
@@ -40,7 +40,7 @@ struct Index {
     ),
     security(()),
 )]
-pub(crate) async fn index(State(state): State<SharedState>, headers: HeaderMap) -> Response {
+pub(crate) async fn index(State(state): State<SharedContext>, headers: HeaderMap) -> Response {
     if page::is_wanted(&headers) {
         return page::html();
     }
@@ -79,7 +79,7 @@ pub(crate) async fn healthz() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
-/// Whether pictures can be made
+/// Whether images can be made
 #[utoipa::path(
     get,
     path = "",
@@ -91,7 +91,7 @@ pub(crate) async fn healthz() -> Response {
     ),
     security(()),
 )]
-pub(crate) async fn readyz(State(state): State<SharedState>) -> Response {
+pub(crate) async fn readyz(State(state): State<SharedContext>) -> Response {
     let readiness = match (state.jobs.is_accepting(), state.jobs.store_fault()) {
         (false, _) => Readiness::Draining,
         (true, None) => (state.readiness)(),
@@ -119,7 +119,7 @@ pub(crate) async fn readyz(State(state): State<SharedState>) -> Response {
     ),
     security(()),
 )]
-pub(crate) async fn metrics(State(state): State<SharedState>) -> Response {
+pub(crate) async fn metrics(State(state): State<SharedContext>) -> Response {
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, content_type)], (state.metrics)()).into_response()
 }
@@ -132,6 +132,6 @@ pub(crate) async fn metrics(State(state): State<SharedState>) -> Response {
     responses((status = 200, body = Object, description = "OpenAPI 3.1"), OpenErrors),
     security(()),
 )]
-pub(crate) async fn description(State(state): State<SharedState>) -> Response {
+pub(crate) async fn description(State(state): State<SharedContext>) -> Response {
     Json(state.description).into_response()
 }

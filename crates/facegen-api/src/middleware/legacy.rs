@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::call::SharedState;
+use crate::call::SharedContext;
 
 /// Where the documented API is.
 const DOCUMENTED: &str = "/api/";
@@ -13,7 +13,7 @@ const DOCUMENTED: &str = "/api/";
 /// Answers errors with 200 where the documented API is, when the operator wants
 /// it: paths and methods there that do not exist as well.
 pub(super) async fn force_status_200(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     request: Request,
     next: Next,
 ) -> Response {

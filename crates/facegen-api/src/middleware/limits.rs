@@ -1,7 +1,7 @@
 //! Panics and answers that take too long become errors like any other.
 //!
 //! What has a time limit is what can be given up without a trace. A request for
-//! pictures can be until it is handed to the job service; from there on its
+//! images can be until it is handed to the job service; from there on its
 //! caller must hear what became of it, because an error would only make the
 //! caller send it again.
 

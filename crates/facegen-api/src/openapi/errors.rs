@@ -51,13 +51,13 @@ kinds_of_call! {
     FileErrors: open file;
     /// Of a call with a key and nothing else.
     CallErrors: open call;
-    /// Of a call for pictures.
+    /// Of a call for images.
     MakeGenErrors: open call make_gen job;
-    /// Of a call that sends a picture.
+    /// Of a call that sends an image.
     UploadErrors: open call upload;
     /// Of a call about a bucket.
     BucketErrors: open call bucket;
-    /// Of the question after the pictures of a job.
+    /// Of the question after the images of a job.
     JobErrors: open call own_job job;
     /// The same when the body names the job.
     NamedJobErrors: open call own_job job named;
@@ -65,7 +65,7 @@ kinds_of_call! {
     AdminErrors: open call admin;
     /// Of the call to go over to new settings.
     UpdateErrors: open call admin update;
-    /// Of a call about a job, whether or not it has pictures.
+    /// Of a call about a job, whether or not it has images.
     OwnJobErrors: open call own_job;
     /// Of a stream about a job.
     StreamErrors: open call own_job stream;
@@ -135,7 +135,7 @@ fn upload() -> Named {
         retry_after: Duration::from_hours(1),
     };
     vec![
-        ("picture", field("base64_string", "is required")),
+        ("image", field("base64_string", "is required")),
         ("uploads_full", full.into()),
         ("too_many", too_many()),
         ("stopping", JobError::Draining.into()),

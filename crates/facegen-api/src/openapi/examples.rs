@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-/// The beginning of a picture in base64.
-const PICTURE: &str = "data:image/png;base64,iVBORw0KGgo…";
+/// The beginning of an image in base64.
+const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo…";
 
-/// The request for pictures.
+/// The request for images.
 pub(crate) fn make_gen_request() -> Value {
     json!({
         "key": "enterprise_api_key",
@@ -37,18 +37,18 @@ pub(crate) fn fetch_request() -> Value {
     json!({"key": "enterprise_api_key", "request_id": 32})
 }
 
-/// A picture to be kept.
+/// An image to be kept.
 pub(crate) fn base64_string() -> Value {
-    json!({"key": "enterprise_api_key", "base64_string": PICTURE})
+    json!({"key": "enterprise_api_key", "base64_string": IMAGE})
 }
 
 /// The same under the name that `image_editing` has for it.
 pub(crate) fn init_image() -> Value {
-    json!({"key": "enterprise_api_key", "init_image": PICTURE})
+    json!({"key": "enterprise_api_key", "init_image": IMAGE})
 }
 
-/// The picture is kept.
-pub(crate) fn picture_kept() -> Value {
+/// The image is kept.
+pub(crate) fn image_kept() -> Value {
     json!({"status": "success", "id": 1047, "output": [link()]})
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn system_details() -> Value {
     json!({"status": "success", "model_count": 0, "queue_time": 0})
 }
 
-/// The pictures, from `make_gen`.
+/// The images, from `make_gen`.
 pub(crate) fn success() -> Value {
     json!({
         "status": "success",
@@ -79,7 +79,7 @@ pub(crate) fn success() -> Value {
     })
 }
 
-/// The pictures, as the webhook tells of them.
+/// The images, as the webhook tells of them.
 pub(crate) fn webhook() -> Value {
     let mut body = success();
     body["track_id"] = json!("order-7");
@@ -112,7 +112,7 @@ pub(crate) fn failed() -> Value {
     })
 }
 
-/// The pictures, from `fetch`.
+/// The images, from `fetch`.
 pub(crate) fn fetch_success() -> Value {
     json!({"status": "success", "id": 32, "output": [link()]})
 }

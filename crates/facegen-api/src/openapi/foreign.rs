@@ -59,7 +59,7 @@ pub(crate) fn stages() -> Object {
     stages.build()
 }
 
-/// `SafetyVerdict`s, one of each picture that was looked at.
+/// `SafetyVerdict`s, one of each image that was looked at.
 pub(crate) fn safety_verdicts() -> utoipa::openapi::Array {
     let scores = || {
         let score = ObjectBuilder::new().schema_type(Type::Number);
@@ -75,6 +75,6 @@ pub(crate) fn safety_verdicts() -> utoipa::openapi::Array {
         .required("special_care");
     ArrayBuilder::new()
         .items(verdict)
-        .description(Some("Of each picture that was looked at."))
+        .description(Some("Of each image that was looked at."))
         .build()
 }

@@ -46,10 +46,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
     info(title = "facegen", description = include_str!("description.md")),
     servers((url = "/", description = "this server")),
     tags(
-        (name = "face_gen", description = "Pictures of a person from one photograph and a prompt"),
+        (name = "face_gen", description = "Images of a person from one photo and a prompt"),
         (name = "control", description = "What callers tell a server of their own"),
         (name = "v1", description = "What there is beyond the documented API"),
-        (name = "files", description = "The pictures themselves; the name is the secret"),
+        (name = "files", description = "The images themselves; the name is the secret"),
         (name = "operations", description = "For operators and their machines"),
         (name = "webhooks", description = "What this server sends"),
     ),

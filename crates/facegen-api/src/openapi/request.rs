@@ -16,7 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{examples, lenient};
 
-/// The request for pictures.
+/// The request for images.
 #[derive(Debug)]
 pub(crate) struct MakeGenRequest;
 
@@ -36,7 +36,7 @@ pub(crate) struct UpdateBucketRequest;
 #[derive(Debug)]
 pub(crate) struct ResetBucketRequest;
 
-/// A picture to be kept.
+/// An image to be kept.
 #[derive(Debug)]
 pub(crate) struct Base64StringRequest;
 
@@ -89,14 +89,14 @@ impl PartialSchema for FetchRequest {
 
 impl PartialSchema for Base64StringRequest {
     fn schema() -> RefOr<Schema> {
-        let body = picture("base64_string", "init_image");
+        let body = image("base64_string", "init_image");
         body.examples([examples::base64_string()]).into()
     }
 }
 
 impl PartialSchema for InitImageRequest {
     fn schema() -> RefOr<Schema> {
-        let body = picture("init_image", "base64_string");
+        let body = image("init_image", "base64_string");
         body.examples([examples::init_image()]).into()
     }
 }
@@ -132,10 +132,10 @@ fn deploy_type() -> AnyOfBuilder {
     lenient::choice(RawBucketDetails::deploy_types(), default)
 }
 
-/// A body with a picture, under `name` or under `other`.
-fn picture(name: &str, other: &str) -> ObjectBuilder {
+/// A body with an image, under `name` or under `other`.
+fn image(name: &str, other: &str) -> ObjectBuilder {
     let text = || ObjectBuilder::new().schema_type(Type::String);
-    let is_name = "The picture: a data URI or bare base64 of a JPEG, PNG, WebP or GIF.";
+    let is_name = "The image: a data URI or bare base64 of a JPEG, PNG, WebP or GIF.";
     let is_other = format!("The same, when there is no `{name}`.");
     keyed()
         .property(name, text().description(Some(is_name)))
@@ -154,32 +154,32 @@ fn keyed() -> ObjectBuilder {
 
 fn prompt() -> ObjectBuilder {
     lenient::required_text(Some(MAX_CHARACTERS)).description(Some(
-        "What the pictures shall show. Beyond 77 tokens it is cut.",
+        "What the images shall show. Beyond 77 tokens it is cut.",
     ))
 }
 
 fn face_image() -> ObjectBuilder {
     lenient::required_text(None).description(Some(
-        "The photograph: an http or https URL, a data URI or bare base64 of a JPEG, PNG, WebP or GIF.",
+        "The photo: an http or https URL, a data URI or bare base64 of a JPEG, PNG, WebP or GIF.",
     ))
 }
 
 /// How an optional field may be sent; `None` for those that are required.
 fn generation_field(name: &str) -> Option<AnyOfBuilder> {
-    picture_field(name).or_else(|| handling_field(name))
+    image_field(name).or_else(|| handling_field(name))
 }
 
-/// The fields that decide what the pictures show.
-fn picture_field(name: &str) -> Option<AnyOfBuilder> {
+/// The fields that decide what the images show.
+fn image_field(name: &str) -> Option<AnyOfBuilder> {
     let (field, description) = match name {
         "negative_prompt" => (
             lenient::text(MAX_CHARACTERS),
-            "What the pictures shall not show. Unused when the guidance scale is 1 or less.",
+            "What the images shall not show. Unused when the guidance scale is 1 or less.",
         ),
         "width" | "height" => (
             lenient::integer(&SizeLimits::default().sides(), Some(512)),
             "In pixels; width times height is at most 512 × 768. Rounded down to a multiple of 8. \
-             Without it, on the paths of v6 the photograph's decides.",
+             Without it, on the paths of v6 the photo's decides.",
         ),
         "num_inference_steps" => (
             lenient::integer(&StepChoices::ACCEPTED, Some(21)),
@@ -198,18 +198,18 @@ fn picture_field(name: &str) -> Option<AnyOfBuilder> {
         ),
         "seed" => (
             lenient::integer(&(0..=u32::MAX), None),
-            "The same seed gives the same picture. Random when absent.",
+            "The same seed gives the same image. Random when absent.",
         ),
         "samples" => (
             lenient::integer(&Samples::ACCEPTED, Some(1)),
-            "How many pictures; the second is that of seed + 1.",
+            "How many images; the second is that of seed + 1.",
         ),
         "style" => (
             lenient::choice(
                 Style::ALL.iter().map(|style| style.as_str()),
                 Style::default().as_str(),
             ),
-            "The look of the pictures, one of those that the loaded models offer.",
+            "The look of the images, one of those that the loaded models offer.",
         ),
         _ => return None,
     };
@@ -219,10 +219,7 @@ fn picture_field(name: &str) -> Option<AnyOfBuilder> {
 /// The fields that decide what is done with them.
 fn handling_field(name: &str) -> Option<AnyOfBuilder> {
     let (field, description) = match name {
-        "safety_checker" => (
-            lenient::flag(true),
-            "Whether unsafe pictures are looked for.",
-        ),
+        "safety_checker" => (lenient::flag(true), "Whether unsafe images are looked for."),
         "safety_checker_type" => (
             lenient::choice(
                 SafetyAction::ALL.iter().map(|action| action.as_str()),

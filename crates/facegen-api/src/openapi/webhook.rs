@@ -9,11 +9,11 @@ use crate::wire::Success;
 
 const TRACK_ID: &str = "track_id";
 
-/// The pictures are there.
+/// The images are there.
 #[derive(Debug)]
 pub(crate) struct WebhookSuccess;
 
-/// There are no pictures.
+/// There are no images.
 #[derive(Debug)]
 pub(crate) struct WebhookFailure;
 
@@ -72,7 +72,7 @@ fn links() -> RefOr<Schema> {
     let link = ObjectBuilder::new().schema_type(Type::String);
     ArrayBuilder::new()
         .items(link)
-        .description(Some("The links to the pictures."))
+        .description(Some("The links to the images."))
         .into()
 }
 

@@ -1,5 +1,5 @@
 //! The page that people see who open the server in a browser: it asks for
-//! pictures as any client would, and shows how to do the same with curl.
+//! images as any client would, and shows how to do the same with curl.
 //!
 //! It is compiled in and loads nothing from elsewhere.
 
@@ -13,7 +13,7 @@ const HTML: &str = include_str!("index.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Nothing but the page's own files runs, and pictures may be in a bucket.
+/// Nothing but the page's own files runs, and images may be in a bucket.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src * data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -19,7 +19,7 @@ pub(crate) enum Fetched<'a> {
     Failed(Failed<'a>),
 }
 
-/// The pictures are there.
+/// The images are there.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::fetch_success)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +27,7 @@ pub(crate) struct FetchSuccess {
     #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
-    /// The links to the pictures, or their base64 on servers that answer so.
+    /// The links to the images, or their base64 on servers that answer so.
     output: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl FetchSuccess {
     }
 }
 
-/// The pictures are being made.
+/// The images are being made.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::fetch_processing)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub(crate) struct FetchProcessing {
     #[schema(schema_with = words::processing)]
     status: &'static str,
     id: u32,
-    /// When the pictures will be there, in seconds.
+    /// When the images will be there, in seconds.
     #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,

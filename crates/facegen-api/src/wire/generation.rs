@@ -11,7 +11,7 @@ use crate::Capabilities;
 use crate::links::Links;
 use crate::openapi::{examples, words};
 
-/// What came of a request for pictures by now.
+/// What came of a request for images by now.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Generation<'a> {
@@ -20,7 +20,7 @@ pub(crate) enum Generation<'a> {
     Failed(Failed<'a>),
 }
 
-/// The pictures are there.
+/// The images are there.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MakeGenSuccess, example = examples::success)]
 #[serde(deny_unknown_fields)]
@@ -31,9 +31,9 @@ pub(crate) struct Success<'a> {
     #[serde(rename = "generationTime")]
     generation_time: f64,
     id: u32,
-    /// The links to the pictures, or their base64 on servers that answer so.
+    /// The links to the images, or their base64 on servers that answer so.
     output: Vec<String>,
-    /// The links to the pictures.
+    /// The links to the images.
     proxy_links: Vec<String>,
     meta: Meta<'a>,
 }
@@ -41,13 +41,13 @@ pub(crate) struct Success<'a> {
 impl<'a> Success<'a> {
     /// The answer about a job that has succeeded.
     pub(crate) fn new(job: &'a Job, links: Links<'_>, capabilities: &Capabilities) -> Self {
-        let pictures = links.pictures(job);
+        let images = links.images(job);
         Self {
             status: "success",
             generation_time: job.generation_time().unwrap_or_default().as_secs_f64(),
             id: job.id.get(),
-            output: pictures.clone(),
-            proxy_links: pictures,
+            output: images.clone(),
+            proxy_links: images,
             meta: Meta::new(job, capabilities),
         }
     }
@@ -58,7 +58,7 @@ impl<'a> Success<'a> {
     }
 }
 
-/// The pictures are being made.
+/// The images are being made.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MakeGenProcessing, example = examples::processing)]
 #[serde(deny_unknown_fields)]
@@ -66,7 +66,7 @@ pub(crate) struct Processing<'a> {
     #[schema(schema_with = words::processing)]
     status: &'static str,
     tip: &'static str,
-    /// When the pictures will be there, in seconds.
+    /// When the images will be there, in seconds.
     #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,
@@ -75,7 +75,7 @@ pub(crate) struct Processing<'a> {
     id: u32,
     #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
-    /// Where the pictures will be.
+    /// Where the images will be.
     future_links: Vec<String>,
     #[schema(value_type = Vec<String>, max_items = 0)]
     proxy_links: [&'static str; 0],
@@ -98,14 +98,14 @@ impl<'a> Processing<'a> {
             fetch_result: links.fetch(job.id),
             id: job.id.get(),
             output: [],
-            future_links: links.pictures(job),
+            future_links: links.images(job),
             proxy_links: [],
             meta: Meta::new(job, capabilities),
         }
     }
 }
 
-/// There will be no pictures.
+/// There will be no images.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Failed, example = examples::failed)]
 #[serde(deny_unknown_fields)]
@@ -131,7 +131,7 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// Why there will be no pictures.
+/// Why there will be no images.
 pub(crate) fn failure_message(job: &Job) -> &str {
     job.failure
         .as_ref()

@@ -7,7 +7,7 @@
 //! | [`generation`] | what `make_gen` answers |
 //! | [`v1`] | what the routes below `/v1` answer |
 //! | [`fetch`] | what `fetch` answers |
-//! | [`uploaded`] | what is answered to those who send a picture to get a link |
+//! | [`uploaded`] | what is answered to those who send an image to get a link |
 //! | [`control`] | what is answered to those who control the server |
 
 mod control;
@@ -24,7 +24,7 @@ pub(crate) use control::{Done, Restarting, SystemDetails};
 pub(crate) use fetch::{FetchProcessing, FetchSuccess, Fetched};
 pub(crate) use generation::{Failed, Generation, Processing, Success, failure_message};
 use meta::Meta;
-pub(crate) use uploaded::PictureKept;
+pub(crate) use uploaded::ImageKept;
 
 use std::time::Duration;
 

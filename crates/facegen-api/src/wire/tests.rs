@@ -103,7 +103,7 @@ fn an_estimate_of_nothing_is_a_second() {
 #[test]
 fn base64_changes_the_ending_and_the_flag() {
     let job = job(&[("base64", "true".into()), ("samples", 1.into())]);
-    let written = serde_json::to_string(&FetchSuccess::new(&job, links().pictures(&job))).unwrap();
+    let written = serde_json::to_string(&FetchSuccess::new(&job, links().images(&job))).unwrap();
     let expected = format!(
         r#"{{"status":"success","id":32,"output":["https://faces.example/temp/{PREFIX}-0.base64"]}}"#
     );
@@ -113,7 +113,7 @@ fn base64_changes_the_ending_and_the_flag() {
 }
 
 #[test]
-fn pictures_in_a_bucket_are_linked_there_and_are_not_temporary() {
+fn images_in_a_bucket_are_linked_there_and_are_not_temporary() {
     for base in [
         "https://cdn.example/generations",
         "https://cdn.example/generations/",
@@ -126,8 +126,7 @@ fn pictures_in_a_bucket_are_linked_there_and_are_not_temporary() {
         assert_eq!(success["output"], serde_json::json!([link]));
         assert_eq!(success["proxy_links"], serde_json::json!([link]));
         assert_eq!(success["meta"]["temp"], "no");
-        let fetched =
-            serde_json::to_value(FetchSuccess::new(&job, links().pictures(&job))).unwrap();
+        let fetched = serde_json::to_value(FetchSuccess::new(&job, links().images(&job))).unwrap();
         assert_eq!(fetched["output"], serde_json::json!([link]));
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered to those who send a picture to get a link.
+//! What is answered to those who send an image to get a link.
 
 use facegen_jobs::Uploaded;
 use serde::Serialize;
@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 use crate::links::Links;
 use crate::openapi::{examples, words};
 
-/// The picture is kept.
+/// The image is kept.
 #[derive(Serialize, ToSchema)]
-#[schema(example = examples::picture_kept)]
+#[schema(example = examples::image_kept)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PictureKept {
+pub(crate) struct ImageKept {
     #[schema(schema_with = words::success)]
     status: &'static str,
     /// Its number, which is that of no job.
@@ -21,8 +21,8 @@ pub(crate) struct PictureKept {
     output: [String; 1],
 }
 
-impl PictureKept {
-    /// The answer about this picture.
+impl ImageKept {
+    /// The answer about this image.
     pub(crate) fn new(uploaded: &Uploaded, links: Links<'_>) -> Self {
         Self {
             status: "success",

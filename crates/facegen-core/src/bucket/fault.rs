@@ -192,7 +192,7 @@ impl From<BucketProblem> for BucketFault {
     }
 }
 
-/// Without the request: for logs, which do not hold where a key's pictures are.
+/// Without the request: for logs, which do not hold where a key's images are.
 impl fmt::Display for BucketFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (field, rule) = self.problem.rule(&BucketNames::FIELDS);

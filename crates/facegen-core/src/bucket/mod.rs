@@ -21,7 +21,7 @@ pub use raw::RawBucketDetails;
 use crate::ImageStore;
 use crate::redact::{SafeUrl, Secret};
 
-/// Which bucket the pictures of a key go to, and how. Every value is one that
+/// Which bucket the images of a key go to, and how. Every value is one that
 /// can be used as it stands; whether the bucket works is another matter.
 #[derive(Debug, Clone)]
 pub struct BucketDetails {

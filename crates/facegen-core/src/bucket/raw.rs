@@ -15,7 +15,7 @@ pub const MAX_DIRECTORY_BYTES: usize = 512;
 /// The longest id and the longest secret of an access key, in bytes.
 pub const MAX_CREDENTIAL_BYTES: usize = 256;
 
-/// The servers of the documentation, and whether this is one: its pictures are
+/// The servers of the documentation, and whether this is one: its images are
 /// of `face_gen`, clients of `image_editing` share its requests, and
 /// `text_to_image` is what the documentation takes a client to mean that says
 /// nothing.

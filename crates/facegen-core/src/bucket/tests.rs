@@ -7,15 +7,15 @@ fn raw() -> RawBucketDetails {
         endpoint_url: "https://storage.example".into(),
         aws_access_key_id: "AKIA1".into(),
         aws_secret_access_key: "hunter2".into(),
-        image_directory: "/pictures/generations/".into(),
+        image_directory: "/images/generations/".into(),
         ..RawBucketDetails::default()
     }
 }
 
 #[test]
-fn details_show_neither_the_keys_nor_where_the_pictures_are() {
+fn details_show_neither_the_keys_nor_where_the_images_are() {
     let details = raw().parse().unwrap();
-    assert_eq!(details.image_directory, "pictures/generations");
+    assert_eq!(details.image_directory, "images/generations");
     assert_eq!(details.secret_access_key.expose(), "hunter2");
     for printed in [format!("{details:?}"), format!("{:?}", raw())] {
         for hidden in ["AKIA1", "hunter2", "cdn.example/generations"] {

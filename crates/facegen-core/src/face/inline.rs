@@ -1,4 +1,4 @@
-//! Photographs that come as text: data URIs and bare base64.
+//! Photos that come as text: data URIs and bare base64.
 
 use super::base64::{self, Base64Error};
 use crate::FieldError;

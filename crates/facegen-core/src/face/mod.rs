@@ -1,9 +1,9 @@
-//! The photograph of a request: where it comes from, and the port that reads it.
+//! The photo of a request: where it comes from, and the port that reads it.
 //!
 //! | chapter | holds |
 //! |---|---|
 //! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
-//! | [`inline`] | photographs that come as text |
+//! | [`inline`] | photos that come as text |
 //! | [`own`] | [`local_file_name`], which URLs lead to this server's own files |
 //! | `base64` | base64 as clients send it |
 
@@ -24,9 +24,9 @@ pub use own::local_file_name;
 pub use source::FaceSource;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{ErrorCode, Photograph};
+use crate::{ErrorCode, Photo};
 
-/// Gets photographs and reads them.
+/// Gets photos and reads them.
 #[async_trait]
 pub trait FaceReader: fmt::Debug + Send + Sync {
     /// The bytes of the file behind `url`.
@@ -35,23 +35,23 @@ pub trait FaceReader: fmt::Debug + Send + Sync {
     /// The URL is not allowed, cannot be reached in time, or gives too much.
     async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError>;
 
-    /// The pixels of an encoded photograph, upright. Takes milliseconds to a
+    /// The pixels of an encoded photo, upright. Takes milliseconds to a
     /// second of computing: not for a thread that serves others.
     ///
     /// # Errors
-    /// The file cannot be read as a photograph.
-    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError>;
+    /// The file cannot be read as a photo.
+    fn decode(&self, image: &FaceImage) -> Result<Photo, FaceError>;
 
     /// The same for a file of this server, whose length is no concern.
     ///
     /// # Errors
-    /// The file cannot be read as a photograph.
-    fn decode_stored(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    /// The file cannot be read as a photo.
+    fn decode_stored(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         self.decode(image)
     }
 }
 
-/// Why a photograph cannot be had.
+/// Why a photo cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct FaceError {
@@ -63,7 +63,7 @@ pub struct FaceError {
 }
 
 impl FaceError {
-    /// An unusable photograph, and why.
+    /// An unusable photo, and why.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl FaceError {
     }
 
     /// The server behind the URL answered with this HTTP status, and no
-    /// photograph.
+    /// photo.
     #[must_use]
     pub fn answered(status: u16) -> Self {
         Self::new(format!(
@@ -81,7 +81,7 @@ impl FaceError {
         ))
     }
 
-    /// The photograph did not come within `deadline`.
+    /// The photo did not come within `deadline`.
     #[must_use]
     pub fn timed_out(deadline: Duration) -> Self {
         Self::new(format!(

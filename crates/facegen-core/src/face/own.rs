@@ -1,8 +1,8 @@
-//! Photographs that are files of this server.
+//! Photos that are files of this server.
 
 use crate::redact::SafeUrl;
 
-/// What `url` calls a file under `base_url`, where the links to our pictures
+/// What `url` calls a file under `base_url`, where the links to our images
 /// lead; whether there is such a file is not known. `None` when it leads
 /// elsewhere, be it to another path of the same server. A query and a fragment
 /// say nothing about a file, so they do not count.
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_lies_in_the_folder_of_links_is_a_file_of_ours() {
+    fn only_what_lies_in_the_directory_of_links_is_a_file_of_ours() {
         let base = "http://faces.test:8080";
         for (url, name) in [
             ("http://faces.test:8080/temp/a-0.png", Some("a-0.png")),

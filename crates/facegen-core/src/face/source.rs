@@ -1,4 +1,4 @@
-//! Where the photograph of a request comes from.
+//! Where the photo of a request comes from.
 
 use super::inline::{self, strip_scheme};
 use crate::FieldError;
@@ -14,7 +14,7 @@ const UNKNOWN_KIND: &str = "must be an http or https URL, a data URI or base64";
 /// token. It is stored and echoed.
 pub const MAX_URL_BYTES: usize = 8192;
 
-/// Where the photograph of a request comes from.
+/// Where the photo of a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaceSource {
     /// Behind this URL, to be fetched when the job runs.

@@ -102,7 +102,7 @@ fn a_url_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn the_source_prints_neither_photograph_nor_secrets() {
+fn the_source_prints_neither_photo_nor_secrets() {
     let inline = FaceSource::parse("c2VjcmV0", LIMIT).unwrap();
     assert_eq!(format!("{inline:?}"), "Inline(FaceImage(6 bytes))");
     let url = FaceSource::parse("https://me:pw@a/b?sig=1", LIMIT).unwrap();

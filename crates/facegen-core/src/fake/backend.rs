@@ -1,7 +1,7 @@
 //! A backend without a model.
 //!
 //! [`FakeBackend`] takes the steps of all samples of a request and paints
-//! pictures that depend on the same values as real ones: prompts, size, steps,
+//! images that depend on the same values as real ones: prompts, size, steps,
 //! scales, seed and face. A [`FakeControl`] stays with the test: it decides which requests
 //! fail, holds ticks back, and counts what happens. It outlives the backend,
 //! so it can be given to the next one when an engine rebuilds.
@@ -11,14 +11,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::request::PictureSize;
+use crate::request::ImageSize;
 use crate::{
-    Backend, BackendError, Capacity, GeneratedPicture, GenerationInput, GenerationOutput,
+    Backend, BackendError, Capacity, GeneratedImage, GenerationInput, GenerationOutput,
     GenerationSpec, GenerationTimings, RgbImage, Slot, SlotEvent,
 };
 
 /// How long a test waits for what must happen anyway.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What goes wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl FakeControl {
         let waited = self
             .shared
             .changed
-            .wait_timeout_while(state, PATIENCE, |state| !wanted(state.counts));
+            .wait_timeout_while(state, TIMEOUT, |state| !wanted(state.counts));
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
@@ -236,8 +236,8 @@ impl Backend for FakeBackend {
     fn tick(&mut self) -> Vec<SlotEvent> {
         self.control.count(|counts| counts.ticks += 1);
         self.control.pass_gate();
-        let pictures = self.capacity(PictureSize::default()).pictures_per_step;
-        let batch = self.jobs.iter_mut().take(pictures);
+        let images = self.capacity(ImageSize::default()).pictures_per_step;
+        let batch = self.jobs.iter_mut().take(images);
         let events: Vec<SlotEvent> = batch.flat_map(FakeJob::advance).collect();
         let steps = |event: &&SlotEvent| matches!(event, SlotEvent::Progress { .. });
         let steps = events.iter().filter(steps).count();
@@ -266,9 +266,9 @@ impl Backend for FakeBackend {
         self.jobs.len()
     }
 
-    fn capacity(&self, _size: PictureSize) -> Capacity {
+    fn capacity(&self, _size: ImageSize) -> Capacity {
         let told = self.control.lock().capacity;
-        told.unwrap_or(Capacity::of_pictures(self.batch_limit))
+        told.unwrap_or(Capacity::of_images(self.batch_limit))
     }
 }
 
@@ -301,23 +301,23 @@ impl FakeJob {
     }
 }
 
-/// The pictures that a [`FakeBackend`] makes of `input`.
+/// The images that a [`FakeBackend`] makes of `input`.
 ///
 /// # Errors
 /// None for requests that the parser let through.
 pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> {
-    let pictures = (0_u32..)
+    let images = (0_u32..)
         .take(input.spec.samples())
         .map(|index| paint_sample(input, index))
         .collect::<Result<_, _>>()?;
     Ok(GenerationOutput {
-        pictures,
+        images,
         warnings: Vec::new(),
         timings: GenerationTimings::default(),
     })
 }
 
-fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedPicture, BackendError> {
+fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedImage, BackendError> {
     let GenerationInput { spec, face } = input;
     let mut hasher = DefaultHasher::new();
     (spec.prompt(), spec.negative_prompt()).hash(&mut hasher);
@@ -330,7 +330,7 @@ fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedPicture,
     let rgb = pattern.into_iter().cycle().take(length).collect();
     let pixels = RgbImage::new(spec.width() as usize, spec.height() as usize, rgb)
         .map_err(|error| BackendError::Failed(error.to_string()))?;
-    Ok(GeneratedPicture {
+    Ok(GeneratedImage {
         pixels,
         seed: spec.sample_seed(index),
         safety: None,

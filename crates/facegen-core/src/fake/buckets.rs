@@ -9,14 +9,14 @@ use super::MemoryStore;
 use crate::{BucketDetails, BucketFault, BucketOpener, ImageStore, SystemClock};
 
 /// One store for each endpoint; each works until a fault is set. Clones are the
-/// same world.
+/// same state.
 #[derive(Debug, Clone, Default)]
 pub struct FakeBuckets {
-    world: Arc<Mutex<World>>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
-struct World {
+struct State {
     stores: HashMap<String, Arc<dyn ImageStore>>,
     fault: Option<BucketFault>,
 }
@@ -34,8 +34,8 @@ impl FakeBuckets {
         self.lock().fault = fault;
     }
 
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,8 +43,8 @@ impl FakeBuckets {
 impl BucketOpener for FakeBuckets {
     fn open(&self, details: &BucketDetails) -> Arc<dyn ImageStore> {
         let endpoint = details.endpoint_url.expose().to_owned();
-        let mut world = self.lock();
-        let store = world.stores.entry(endpoint);
+        let mut state = self.lock();
+        let store = state.stores.entry(endpoint);
         Arc::clone(store.or_insert_with(|| Arc::new(MemoryStore::new(Arc::new(SystemClock)))))
     }
 

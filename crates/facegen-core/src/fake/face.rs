@@ -1,25 +1,25 @@
-//! Photographs without a network and without a decoder.
+//! Photos without a network and without a decoder.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use crate::redact::{FaceImage, SafeUrl};
-use crate::{FaceError, FaceReader, Photograph, RgbImage};
+use crate::{FaceError, FaceReader, Photo, RgbImage};
 
-/// Knows the photographs that it was given, and decodes any bytes to one grey
+/// Knows the photos that it was given, and decodes any bytes to one grey
 /// square, except for those that begin with `broken`. To those that begin with
 /// `odd` there is a warning.
 #[derive(Debug, Clone, Default)]
 pub struct FakeFaceReader {
-    photographs: BTreeMap<String, Vec<u8>>,
+    photos: BTreeMap<String, Vec<u8>>,
 }
 
 impl FakeFaceReader {
-    /// A world in which `bytes` are behind `url`.
+    /// A fake network in which `bytes` are behind `url`.
     #[must_use]
     pub fn with(mut self, url: &str, bytes: &[u8]) -> Self {
-        self.photographs.insert(url.to_owned(), bytes.to_owned());
+        self.photos.insert(url.to_owned(), bytes.to_owned());
         self
     }
 }
@@ -27,22 +27,22 @@ impl FakeFaceReader {
 #[async_trait]
 impl FaceReader for FakeFaceReader {
     async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
-        let bytes = self.photographs.get(url.expose());
+        let bytes = self.photos.get(url.expose());
         bytes
             .map(|bytes| FaceImage::from(bytes.clone()))
             .ok_or_else(|| FaceError::new("face_image cannot be fetched"))
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
-        if image.bytes().starts_with(b"broken") {
+    fn decode(&self, file: &FaceImage) -> Result<Photo, FaceError> {
+        if file.bytes().starts_with(b"broken") {
             return Err(FaceError::new("face_image is truncated or damaged"));
         }
-        let grey = image.bytes().first().copied().unwrap_or(0);
-        let picture = RgbImage::new(32, 32, vec![grey; 32 * 32 * 3])
+        let grey = file.bytes().first().copied().unwrap_or(0);
+        let image = RgbImage::new(32, 32, vec![grey; 32 * 32 * 3])
             .map_err(|error| FaceError::new(error.to_string()))?;
-        let is_odd = image.bytes().starts_with(b"odd");
-        Ok(Photograph {
-            picture,
+        let is_odd = file.bytes().starts_with(b"odd");
+        Ok(Photo {
+            image,
             warnings: is_odd
                 .then(|| "face_image is odd".to_owned())
                 .into_iter()

@@ -50,8 +50,8 @@ pub fn told_to(receiver: &str, prompt: &str) -> GenerationRequest {
     })
 }
 
-/// Returns a photograph that comes with its request.
+/// Returns a photo that comes with its request.
 #[must_use]
 pub fn inline() -> FaceSource {
-    FaceSource::Inline(FaceImage::from(b"photograph".to_vec()))
+    FaceSource::Inline(FaceImage::from(b"photo".to_vec()))
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Source;
 
-/// The models of a preset, by the names of diffusers' folders where it has
+/// The models of a preset, by the names of diffusers' directories where it has
 /// one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub struct Components {
     /// Says who a face is, for adapters that ask.
     #[serde(default)]
     pub face_embedder: Option<Component>,
-    /// Looks at finished pictures.
+    /// Looks at finished images.
     #[serde(default)]
     pub safety_checker: Option<Component>,
 }
@@ -103,7 +103,7 @@ impl Components {
 pub struct Component {
     /// Where its weights come from.
     pub source: Source,
-    /// Its `config.json`, for models that have one, relative to the folder of
+    /// Its `config.json`, for models that have one, relative to the directory of
     /// presets.
     #[serde(default)]
     pub config: Option<PathBuf>,

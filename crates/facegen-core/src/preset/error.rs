@@ -19,7 +19,7 @@ pub enum PresetError {
     InvalidName {
         /// What was given.
         name: String,
-        /// The folder of the presets.
+        /// The directory of the presets.
         models_dir: PathBuf,
         /// Which presets there are.
         available: String,
@@ -32,10 +32,10 @@ pub enum PresetError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The manifest or the folder of presets cannot be read.
+    /// The manifest or the directory of presets cannot be read.
     #[error("{path}: {source}", path = path.display())]
     File {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,

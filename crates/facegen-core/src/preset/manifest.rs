@@ -39,7 +39,7 @@ impl Manifest {
             return Err("the adapter plus-face has no lora".to_owned());
         }
         self.check_licences()?;
-        let idle = self.styles.iter().find(|(_, it)| !it.changes_pictures());
+        let idle = self.styles.iter().find(|(_, it)| !it.changes_images());
         idle.map_or(Ok(()), |(style, _)| {
             let style = style.as_str();
             Err(format!(
@@ -104,11 +104,11 @@ pub struct Options {
     /// reference.
     pub adapter_scale: f64,
     /// Order of the channels that the image encoder sees. The reference hands
-    /// it BGR, on which its pictures depend.
+    /// it BGR, on which its images depend.
     pub clip_channel_order: ChannelOrder,
     /// Which adapter the weights are.
     pub adapter_kind: AdapterKind,
-    /// Which face is taken of a photograph that shows several.
+    /// Which face is taken of a photo that shows several.
     pub face: FaceChoice,
 }
 
@@ -161,7 +161,7 @@ impl Precision {
 pub enum ChannelOrder {
     /// Red first, as CLIP was trained.
     Rgb,
-    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the photograph with
+    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the photo with
     /// OpenCV and never swaps the channels, so the adapter was made for blue where CLIP expects
     /// red (with red's mean and deviation).
     Bgr,
@@ -178,7 +178,7 @@ pub enum AdapterKind {
     PlusFace,
 }
 
-/// Which face is taken of a photograph that shows several. Of faces that are equal in it, the
+/// Which face is taken of a photo that shows several. Of faces that are equal in it, the
 /// one with the highest detection score is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -189,7 +189,7 @@ pub enum FaceChoice {
     /// The largest area of the bounding box: insightface's `max_num=1` with `metric='max'`.
     Largest,
     /// The largest value of `area − 2 · distance²`, where the distance is that of the box's
-    /// centre from the photograph's, in whole pixels: insightface's `max_num=1` with
+    /// centre from the photo's, in whole pixels: insightface's `max_num=1` with
     /// `metric='default'`. A large face wins over a small one in the middle, but not far from it.
     Center,
 }

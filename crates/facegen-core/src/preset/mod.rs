@@ -6,7 +6,7 @@
 //! | `component` | the models |
 //! | `source` | where a model's weights come from |
 //! | `licence` | what a licence asks of those who use them |
-//! | `style` | how pictures of another style than photographs are made |
+//! | `style` | how images of another style than photos are made |
 
 mod component;
 mod error;
@@ -83,10 +83,10 @@ impl Preset {
         })
     }
 
-    /// All presets of a folder, in the order of their names.
+    /// All presets of a directory, in the order of their names.
     ///
     /// # Errors
-    /// When the folder cannot be read or a manifest in it is not valid.
+    /// When the directory cannot be read or a manifest in it is not valid.
     pub fn all(models_dir: &Path) -> Result<Vec<Self>, PresetError> {
         let names = names(models_dir).map_err(|source| PresetError::File {
             path: models_dir.to_owned(),
@@ -110,7 +110,7 @@ impl Preset {
         &self.manifest.description
     }
 
-    /// What people should know who see its pictures, where there is something.
+    /// What people should know who see its images, where there is something.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
         self.manifest.notice.as_deref()
@@ -128,7 +128,7 @@ impl Preset {
         &self.manifest.limits
     }
 
-    /// The styles that requests may ask for: photographs, which every preset
+    /// The styles that requests may ask for: photos, which every preset
     /// makes, and those of the manifest.
     #[must_use]
     pub fn styles(&self) -> Vec<Style> {
@@ -136,7 +136,7 @@ impl Preset {
         [Style::Realistic].into_iter().chain(others).collect()
     }
 
-    /// How pictures of a style are made; `None` when it is not offered.
+    /// How images of a style are made; `None` when it is not offered.
     #[must_use]
     pub fn style(&self, style: Style) -> Option<StyleRecipe> {
         if style == Style::Realistic {
@@ -160,7 +160,7 @@ impl Preset {
         [base].into_iter().chain(others).collect()
     }
 
-    /// Whether pictures are looked at before they are given out.
+    /// Whether images are looked at before they are given out.
     #[must_use]
     pub fn has_safety_checker(&self) -> bool {
         self.components().safety_checker.is_some()
@@ -176,7 +176,7 @@ impl Preset {
             .count()
     }
 
-    /// Whether `other` was read from an equal manifest of the same folder.
+    /// Whether `other` was read from an equal manifest of the same directory.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         (&self.models_dir, &self.text) == (&other.models_dir, &other.text)
@@ -220,7 +220,7 @@ impl Preset {
         }
     }
 
-    /// A path of the manifest, which is relative to the folder of presets.
+    /// A path of the manifest, which is relative to the directory of presets.
     #[must_use]
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.models_dir.join(relative)
@@ -233,11 +233,11 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_plain)
 }
 
-/// The presets in a folder, for the message to somebody who mistyped one.
+/// The presets in a directory, for the message to somebody who mistyped one.
 fn available(models_dir: &Path) -> String {
     match names(models_dir) {
         Ok(names) => format!("{} has: {}", models_dir.display(), names.join(", ")),
-        Err(_) => format!("the folder {} cannot be read", models_dir.display()),
+        Err(_) => format!("the directory {} cannot be read", models_dir.display()),
     }
 }
 

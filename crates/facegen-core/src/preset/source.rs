@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Source {
-    /// A file or folder, relative to the folder of presets unless it is
+    /// A file or directory, relative to the directory of presets unless it is
     /// absolute.
     Path(PathBuf),
     /// Random weights of this seed, written once as an ordinary checkpoint.
@@ -63,15 +63,15 @@ impl HubFile {
         self.file.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Another file of the same folder, at a commit. `None` when `name` is not
+    /// Another file of the same directory, at a commit. `None` when `name` is not
     /// the plain name of a file.
     pub fn beside(&self, commit: &str, name: &str) -> Option<Self> {
-        let folder = self.file.strip_suffix(self.file_name())?;
+        let directory = self.file.strip_suffix(self.file_name())?;
         let is_name = is_plain(name) && !name.contains('/');
         is_name.then(|| Self {
             repo: self.repo.clone(),
             revision: commit.to_owned(),
-            file: format!("{folder}{name}"),
+            file: format!("{directory}{name}"),
         })
     }
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_leave_their_folder_are_refused() {
+    fn names_that_leave_their_directory_are_refused() {
         for (repo, file) in [
             ("a/b", "../c"),
             ("a/b", "/c"),

@@ -1,4 +1,4 @@
-//! How a preset makes pictures of another style than photographs.
+//! How a preset makes images of another style than photos.
 
 use std::borrow::Cow;
 
@@ -52,9 +52,9 @@ impl StyleRecipe {
         !self.models().is_empty()
     }
 
-    /// Whether every picture differs from that of the preset without it. A
+    /// Whether every image differs from that of the preset without it. A
     /// negative prompt alone has no effect on requests without guidance.
-    pub(super) fn changes_pictures(&self) -> bool {
+    pub(super) fn changes_images(&self) -> bool {
         self.prompt.is_some() || self.has_models()
     }
 
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn words_are_added_to_a_negative_prompt() {
-        let recipe = recipe("negative_prompt = \"photograph\"");
-        assert_eq!(recipe.negative_prompt("hat"), "hat, photograph");
+        let recipe = recipe("negative_prompt = \"photo\"");
+        assert_eq!(recipe.negative_prompt("hat"), "hat, photo");
         assert_eq!(recipe.negative_prompt(""), "photograph");
         assert_eq!(recipe.prompt("a man"), "a man");
     }

@@ -1,13 +1,13 @@
-//! Sizes that follow the photograph's.
+//! Sizes that follow the photo's.
 
 use serde::{Deserialize, Serialize};
 
-use super::{PictureSize, Scalar, SizeLimits};
+use super::{ImageSize, Scalar, SizeLimits};
 
 /// So that a side that is exact does not fall to the next multiple below.
 const ROUNDING: f64 = 1e-6;
 
-/// Which sides of the pictures follow the photograph's, because none were
+/// Which sides of the images follow the photo's, because none were
 /// given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,11 +15,11 @@ pub enum AutoSize {
     /// None: the size is the one that is used.
     #[default]
     None,
-    /// The width, by the height and the photograph's ratio.
+    /// The width, by the height and the photo's ratio.
     Width,
-    /// The height, by the width and the photograph's ratio.
+    /// The height, by the width and the photo's ratio.
     Height,
-    /// The photograph's size, made smaller or larger as far as it must be.
+    /// The photo's size, made smaller or larger as far as it must be.
     Both,
 }
 
@@ -41,17 +41,17 @@ impl AutoSize {
         *self == Self::None
     }
 
-    /// The size of pictures of a photograph of `width` × `height` pixels, with
-    /// the sides of `given` that were given. The ratio of the photograph is
+    /// The size of images of a photo of `width` × `height` pixels, with
+    /// the sides of `given` that were given. The ratio of the photo is
     /// kept as far as the limits of sizes let it be.
     #[must_use]
-    pub fn fit(
+    pub fn resolve_size(
         self,
-        given: PictureSize,
+        given: ImageSize,
         width: u32,
         height: u32,
         limits: &SizeLimits,
-    ) -> PictureSize {
+    ) -> ImageSize {
         let ratio = f64::from(width.max(1)) / f64::from(height.max(1));
         let (wanted_width, wanted_height) = match self {
             Self::None => return given,
@@ -69,11 +69,11 @@ impl AutoSize {
             Self::None | Self::Height | Self::Both => (width, height.min(max_area / width)),
         };
         // Sides and area are within the limits.
-        PictureSize::new(width, height, limits).unwrap_or(given)
+        ImageSize::new(width, height, limits).unwrap_or(given)
     }
 }
 
-/// By how much a photograph has to be enlarged to lie within the limits. Where
+/// By how much a photo has to be enlarged to lie within the limits. Where
 /// it cannot, the largest sides count.
 fn scale(width: f64, height: f64, limits: &SizeLimits) -> f64 {
     let sides = limits.sides();
@@ -101,15 +101,15 @@ mod tests {
 
     use super::*;
 
-    fn fit(open: AutoSize, given: (u32, u32), photograph: (u32, u32)) -> (u32, u32) {
-        let given = PictureSize::try_from(given).unwrap();
+    fn resolve(open: AutoSize, given: (u32, u32), photo: (u32, u32)) -> (u32, u32) {
+        let given = ImageSize::try_from(given).unwrap();
         let limits = SizeLimits::default();
-        open.fit(given, photograph.0, photograph.1, &limits).into()
+        open.resolve_size(given, photo.0, photo.1, &limits).into()
     }
 
     #[test]
-    fn pictures_have_the_size_of_the_photograph_as_far_as_that_can_be() {
-        for (photograph, size) in [
+    fn images_have_the_size_of_the_photo_as_far_as_that_can_be() {
+        for (photo, size) in [
             ((512, 512), (512, 512)),
             ((200, 300), (200, 296)),
             ((512, 768), (512, 768)),
@@ -124,14 +124,14 @@ mod tests {
             ((1, 4000), (64, 768)),
             ((1, 1), (64, 64)),
         ] {
-            let fitted = fit(AutoSize::Both, (512, 512), photograph);
-            assert_eq!(fitted, size, "{photograph:?}");
+            let fitted = resolve(AutoSize::Both, (512, 512), photo);
+            assert_eq!(fitted, size, "{photo:?}");
         }
     }
 
     #[test]
-    fn the_other_side_follows_the_ratio_of_the_photograph() {
-        for (open, given, photograph, size) in [
+    fn the_other_side_follows_the_ratio_of_the_photo() {
+        for (open, given, photo, size) in [
             (AutoSize::Height, (256, 512), (600, 900), (256, 384)),
             (AutoSize::Height, (768, 512), (900, 900), (768, 512)),
             (AutoSize::Height, (768, 512), (900, 90), (768, 72)),
@@ -141,25 +141,25 @@ mod tests {
             (AutoSize::Width, (512, 512), (1, 1000), (64, 512)),
             (AutoSize::None, (128, 256), (3000, 2000), (128, 256)),
         ] {
-            let fitted = fit(open, given, photograph);
-            assert_eq!(fitted, size, "{open:?} {given:?} {photograph:?}");
+            let fitted = resolve(open, given, photo);
+            assert_eq!(fitted, size, "{open:?} {given:?} {photo:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn whatever_the_photograph_the_size_can_be_made(
+        fn whatever_the_photo_the_size_can_be_made(
             width in 1_u32..=100_000,
             height in 1_u32..=100_000,
             given in (64_u32..=512, 64_u32..=768),
         ) {
             let limits = SizeLimits::default();
-            let given = PictureSize::new(given.0, given.1, &limits).unwrap();
-            let size = AutoSize::Width.fit(given, width, height, &limits);
+            let given = ImageSize::new(given.0, given.1, &limits).unwrap();
+            let size = AutoSize::Width.resolve_size(given, width, height, &limits);
             prop_assert_eq!(size.height(), given.height());
-            let size = AutoSize::Height.fit(given, width, height, &limits);
+            let size = AutoSize::Height.resolve_size(given, width, height, &limits);
             prop_assert_eq!(size.width(), given.width());
-            let size = AutoSize::Both.fit(given, width, height, &limits);
+            let size = AutoSize::Both.resolve_size(given, width, height, &limits);
             let ratio = f64::from(width) / f64::from(height);
             if (0.2..5.0).contains(&ratio) && width.min(height) >= 64 {
                 let made = f64::from(size.width()) / f64::from(size.height());

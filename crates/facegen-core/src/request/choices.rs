@@ -7,12 +7,12 @@ use super::Scalar;
 use super::errors::Diagnostics;
 use crate::SafetyAction;
 
-/// Whether and how unsafe pictures are made unrecognisable.
+/// Whether and how unsafe images are made unrecognisable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Safety {
     /// Whether the caller wants the safety checker to run.
     pub enabled: bool,
-    /// What is done to a picture that it finds unsafe.
+    /// What is done to an image that it finds unsafe.
     pub checker_type: SafetyAction,
 }
 
@@ -32,7 +32,7 @@ impl Safety {
     }
 }
 
-/// The look of the pictures.
+/// The look of the images.
 #[derive(
     Debug,
     Clone,
@@ -50,7 +50,7 @@ impl Safety {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Style {
-    /// A photograph; the prompt stays as it is.
+    /// A photo; the prompt stays as it is.
     #[default]
     Realistic,
     /// A comic strip.

@@ -1,15 +1,15 @@
-//! How pictures are handed over.
+//! How images are handed over.
 
 use serde::{Deserialize, Serialize};
 
 use super::scalar::Scalar;
 use crate::redact::SafeUrl;
 
-/// How the pictures of a request are handed over. No engine sees any of it.
+/// How the images of a request are handed over. No engine sees any of it.
 /// `Debug` shows of the webhook no more than its host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryOptions {
-    /// Whether the pictures are wanted as base64 text.
+    /// Whether the images are wanted as base64 text.
     pub base64: bool,
     /// Where to report the end of the job, as it was sent.
     pub webhook: Option<SafeUrl>,

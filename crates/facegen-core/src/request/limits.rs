@@ -47,7 +47,7 @@ impl SizeLimits {
     pub(crate) const LONGEST_SIDE: u32 = 768;
 
     /// The largest area that any preset may offer: the server keeps room for
-    /// files of such pictures.
+    /// files of such images.
     pub(crate) const LARGEST_AREA: u32 = 512 * 768;
 
     /// The sides that are accepted.
@@ -75,7 +75,7 @@ impl SizeLimits {
     }
 
     /// The side as it is used: one pixel of the latents is several of the
-    /// picture.
+    /// image.
     #[must_use]
     pub fn floored(&self, side: u32) -> u32 {
         side - side % self.0.multiple_of

@@ -13,8 +13,8 @@
 //! | [`errors`] | [`FieldError`] and [`RequestError`] |
 //! | [`limits`] | [`RequestLimits`], what a preset offers of sizes and steps |
 //! | [`prompt`] | [`Prompt`] |
-//! | [`size`] | [`PictureSize`] |
-//! | [`auto_size`] | [`AutoSize`], sizes that follow the photograph's |
+//! | [`size`] | [`ImageSize`] |
+//! | [`auto_size`] | [`AutoSize`], sizes that follow the photo's |
 //! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
 //! | [`spec`] | [`GenerationSpec`], what is drawn |
 //! | [`delivery`] | [`DeliveryOptions`], how it is handed over |
@@ -46,7 +46,7 @@ pub use prompt::Prompt;
 pub use raw::RawGenerationRequest;
 pub use sampling::{GuidanceScale, SScale, Samples, Steps};
 pub use scalar::Scalar;
-pub use size::PictureSize;
+pub use size::ImageSize;
 pub use spec::GenerationSpec;
 
 /// A parsed request: what is drawn, and how it is handed over. It is written as
@@ -63,7 +63,7 @@ pub struct GenerationRequest {
 }
 
 impl GenerationRequest {
-    /// Returns the request with the size that it has for a photograph of so many
+    /// Returns the request with the size that it has for a photo of so many
     /// pixels.
     #[must_use]
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
@@ -88,7 +88,7 @@ pub struct UnseededRequest {
 }
 
 impl UnseededRequest {
-    /// Lets these sides follow the photograph's.
+    /// Lets these sides follow the photo's.
     #[must_use]
     pub fn with_auto_size(mut self, auto_size: AutoSize) -> Self {
         self.request.spec.auto_size = auto_size;

@@ -1,4 +1,4 @@
-//! The texts that describe a picture.
+//! The texts that describe an image.
 
 use std::fmt;
 

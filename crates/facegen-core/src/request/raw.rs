@@ -3,13 +3,13 @@
 use super::errors::Diagnostics;
 use super::{
     AutoSize, DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, GuidanceScale,
-    PictureSize, Prompt, RequestError, RequestLimits, SScale, Safety, Samples, Scalar, Steps,
-    Style, UnseededRequest,
+    ImageSize, Prompt, RequestError, RequestLimits, SScale, Safety, Samples, Scalar, Steps, Style,
+    UnseededRequest,
 };
 use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
 
-/// The longest webhook in bytes: as long as the URL of a photograph may be.
+/// The longest webhook in bytes: as long as the URL of a photo may be.
 pub const MAX_WEBHOOK_BYTES: usize = MAX_URL_BYTES;
 
 /// The longest track id in bytes. It is stored and sent back.
@@ -22,13 +22,13 @@ pub const MAX_TRACK_ID_BYTES: usize = 1_000;
 /// of their own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawGenerationRequest {
-    /// What the pictures shall show. Required.
+    /// What the images shall show. Required.
     pub prompt: Scalar,
-    /// What the pictures shall not show.
+    /// What the images shall not show.
     pub negative_prompt: Scalar,
-    /// In pixels; see [`PictureSize`].
+    /// In pixels; see [`ImageSize`].
     pub width: Scalar,
-    /// In pixels; see [`PictureSize`].
+    /// In pixels; see [`ImageSize`].
     pub height: Scalar,
     /// See [`Steps`].
     pub num_inference_steps: Scalar,
@@ -40,13 +40,13 @@ pub struct RawGenerationRequest {
     pub seed: Scalar,
     /// See [`Samples`].
     pub samples: Scalar,
-    /// Whether unsafe pictures are looked for; see [`Safety`].
+    /// Whether unsafe images are looked for; see [`Safety`].
     pub safety_checker: Scalar,
     /// What is done to them; see [`Safety`].
     pub safety_checker_type: Scalar,
     /// See [`Style`].
     pub style: Scalar,
-    /// Whether the pictures are wanted as base64 text.
+    /// Whether the images are wanted as base64 text.
     pub base64: Scalar,
     /// Where to report the end of the job: an `http` or `https` URL of at most
     /// [`MAX_WEBHOOK_BYTES`].
@@ -111,7 +111,7 @@ impl RawGenerationRequest {
         let prompt = findings.accept(read_prompt("prompt", &self.prompt, true));
         let negative_prompt =
             findings.accept(read_prompt("negative_prompt", &self.negative_prompt, false));
-        let size = PictureSize::read(&self.width, &self.height, &limits.size, &mut findings);
+        let size = ImageSize::read(&self.width, &self.height, &limits.size, &mut findings);
         let steps = Steps::read(&self.num_inference_steps, &limits.steps, &mut findings);
         let guidance_scale = GuidanceScale::read(&self.guidance_scale, &mut findings);
         let s_scale = SScale::read(&self.s_scale, &mut findings);

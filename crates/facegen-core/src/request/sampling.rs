@@ -179,7 +179,7 @@ impl From<SScale> for f64 {
     }
 }
 
-/// How many pictures one request makes.
+/// How many images one request makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Samples(u32);
@@ -188,7 +188,7 @@ impl Samples {
     /// What callers may ask for.
     pub const ACCEPTED: RangeInclusive<u32> = 1..=2;
 
-    /// `asked` pictures.
+    /// `asked` images.
     ///
     /// # Errors
     /// `asked` lies outside of [`Samples::ACCEPTED`].
@@ -200,7 +200,7 @@ impl Samples {
         }
     }
 
-    /// The number of pictures.
+    /// The number of images.
     #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize

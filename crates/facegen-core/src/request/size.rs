@@ -1,4 +1,4 @@
-//! The size of the pictures.
+//! The size of the images.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use super::{FieldError, Scalar, SizeLimits};
 /// A width and a height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "(u32, u32)", into = "(u32, u32)")]
-pub struct PictureSize {
+pub struct ImageSize {
     width: u32,
     height: u32,
 }
 
-impl Default for PictureSize {
+impl Default for ImageSize {
     /// The size that Stable Diffusion 1.5 was trained at.
     fn default() -> Self {
         Self {
@@ -24,7 +24,7 @@ impl Default for PictureSize {
     }
 }
 
-impl PictureSize {
+impl ImageSize {
     /// The largest size that is not above `width` × `height` pixels and that
     /// the model can make.
     ///
@@ -96,7 +96,7 @@ impl PictureSize {
     }
 }
 
-impl TryFrom<(u32, u32)> for PictureSize {
+impl TryFrom<(u32, u32)> for ImageSize {
     type Error = FieldError;
 
     /// A size that was read under the limits of some preset.
@@ -110,8 +110,8 @@ impl TryFrom<(u32, u32)> for PictureSize {
     }
 }
 
-impl From<PictureSize> for (u32, u32) {
-    fn from(size: PictureSize) -> Self {
+impl From<ImageSize> for (u32, u32) {
+    fn from(size: ImageSize) -> Self {
         (size.width, size.height)
     }
 }

@@ -8,9 +8,9 @@ use super::errors::FieldError;
 use super::limits::{RequestLimits, SizeLimits};
 use super::prompt::Prompt;
 use super::sampling::{GuidanceScale, SScale, Samples, Steps};
-use super::size::PictureSize;
+use super::size::ImageSize;
 
-/// What is drawn: all that an engine sees of a request, except the photograph.
+/// What is drawn: all that an engine sees of a request, except the photo.
 ///
 /// Every value is in range and is the one that is used, so it can be echoed to
 /// the caller as it is. `Debug` does not show the prompts. Reading one with serde
@@ -19,7 +19,7 @@ use super::size::PictureSize;
 pub struct GenerationSpec {
     pub(super) prompt: Prompt,
     pub(super) negative_prompt: Option<Prompt>,
-    pub(super) size: PictureSize,
+    pub(super) size: ImageSize,
     // The name in rows that exist.
     #[serde(
         default,
@@ -40,50 +40,50 @@ pub struct GenerationSpec {
 }
 
 impl GenerationSpec {
-    /// What the pictures shall show; never empty.
+    /// What the images shall show; never empty.
     #[must_use]
     pub fn prompt(&self) -> &str {
         self.prompt.as_str()
     }
 
-    /// What the pictures shall not show; empty when nothing was given.
+    /// What the images shall not show; empty when nothing was given.
     #[must_use]
     pub fn negative_prompt(&self) -> &str {
         self.negative_prompt.as_ref().map_or("", Prompt::as_str)
     }
 
-    /// The size of the pictures.
+    /// The size of the images.
     #[must_use]
-    pub fn size(&self) -> PictureSize {
+    pub fn size(&self) -> ImageSize {
         self.size
     }
 
-    /// The width of the pictures in pixels.
+    /// The width of the images in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {
         self.size.width()
     }
 
-    /// The height of the pictures in pixels.
+    /// The height of the images in pixels.
     #[must_use]
     pub fn height(&self) -> u32 {
         self.size.height()
     }
 
-    /// Which sides are not known before the photograph is.
+    /// Which sides are not known before the photo is.
     #[must_use]
     pub fn auto_size(&self) -> AutoSize {
         self.auto_size
     }
 
-    /// Returns what is drawn, with the size that it has for a photograph of so many
+    /// Returns what is drawn, with the size that it has for a photo of so many
     /// pixels.
     #[must_use]
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
         Self {
             size: self
                 .auto_size
-                .fit(self.size, width, height, &self.size_limits),
+                .resolve_size(self.size, width, height, &self.size_limits),
             auto_size: AutoSize::None,
             ..self
         }
@@ -96,12 +96,12 @@ impl GenerationSpec {
     }
 
     /// Checks the size and the number of steps, which may have been read for
-    /// another preset than the one that makes the pictures.
+    /// another preset than the one that makes the images.
     ///
     /// # Errors
     /// The field that the preset does not offer.
     pub fn check(&self, limits: &RequestLimits) -> Result<(), FieldError> {
-        let size = PictureSize::new(self.width(), self.height(), &limits.size)?;
+        let size = ImageSize::new(self.width(), self.height(), &limits.size)?;
         if size != self.size {
             let rule = format!("must be a multiple of {}", limits.size.multiple_of());
             return Err(FieldError::new("width", rule));
@@ -127,25 +127,25 @@ impl GenerationSpec {
         self.s_scale.get()
     }
 
-    /// How many pictures to make, 1 or 2.
+    /// How many images to make, 1 or 2.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.samples.get()
     }
 
-    /// The seed of the first picture.
+    /// The seed of the first image.
     #[must_use]
     pub fn seed(&self) -> u32 {
         self.seed
     }
 
-    /// The seed of the picture at `index`: `seed + index` (mod 2³²).
+    /// The seed of the image at `index`: `seed + index` (mod 2³²).
     #[must_use]
     pub fn sample_seed(&self, index: u32) -> u32 {
         self.seed.wrapping_add(index)
     }
 
-    /// Whether unsafe pictures are looked for, and what is done to them.
+    /// Whether unsafe images are looked for, and what is done to them.
     #[must_use]
     pub fn safety(&self) -> Safety {
         self.safety

@@ -223,12 +223,12 @@ fn a_size_is_floored_to_a_multiple_of_8_and_bounded_in_area() {
     let limits = SizeLimits::default();
     for (width, height) in [(768, 512), (512, 768), (519, 768), (624, 624)] {
         assert!(
-            PictureSize::new(width, height, &limits).is_ok(),
+            ImageSize::new(width, height, &limits).is_ok(),
             "{width}x{height}"
         );
     }
     for (width, height) in [(768, 520), (632, 632), (768, 768)] {
-        let error = PictureSize::new(width, height, &limits).unwrap_err();
+        let error = ImageSize::new(width, height, &limits).unwrap_err();
         assert_eq!(
             error.message,
             "width times height must be at most 512 x 768 pixels"
@@ -314,7 +314,7 @@ fn s_scale_is_clamped_with_a_warning() {
         );
     }
     let zero = parsed(&[("s_scale", Scalar::Float(-0.0))]);
-    assert_eq!(zero.spec.s_scale().to_bits(), 0, "one picture, one key");
+    assert_eq!(zero.spec.s_scale().to_bits(), 0, "one image, one key");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct BucketRow {
     pub endpoint_url: String,
     /// Its region.
     pub region: String,
-    /// The folder in it.
+    /// The directory in it.
     pub image_directory: String,
     /// What links to its objects begin with.
     pub public_url: String,

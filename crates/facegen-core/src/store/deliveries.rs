@@ -13,7 +13,7 @@ use crate::job::JobId;
 use crate::key::KeyId;
 
 /// Keeps what is to be delivered. The end of a job adds its webhook and the
-/// upload of its pictures, in the transaction that ends it.
+/// upload of its images, in the transaction that ends it.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
@@ -95,7 +95,7 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
 pub enum DeliveryKind {
     /// The end of a job, to whom it names.
     Webhook,
-    /// The pictures of a job, to a bucket that did not take them.
+    /// The images of a job, to a bucket that did not take them.
     Upload,
 }
 
@@ -116,7 +116,7 @@ pub struct Delivery {
     pub kind: DeliveryKind,
     /// The same for every attempt.
     pub name: String,
-    /// Whose end is told, or whose pictures are uploaded.
+    /// Whose end is told, or whose images are uploaded.
     pub job: JobId,
     /// Whose job that is.
     pub key: KeyId,
@@ -150,7 +150,7 @@ pub struct DeliveryRecord {
     pub name: String,
     /// What is delivered.
     pub kind: DeliveryKind,
-    /// Whose end is told, or whose pictures are uploaded.
+    /// Whose end is told, or whose images are uploaded.
     pub job: JobId,
     /// `queued`, `running`, `delivered` or `dead`.
     pub state: String,

@@ -17,7 +17,7 @@ pub enum StoreError {
     /// Another process has the database.
     #[error("another process already works on {}", .0.display())]
     InUse(PathBuf),
-    /// A file or a folder cannot be made or opened.
+    /// A file or a directory cannot be made or opened.
     #[error("cannot open {}", path.display())]
     File {
         /// Which one.
@@ -65,7 +65,7 @@ impl StoreError {
     }
 }
 
-/// What is wrong with the database, or with the folder of pictures, in words
+/// What is wrong with the database, or with the directory of images, in words
 /// that anybody may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum StoreFault {
@@ -80,10 +80,10 @@ pub enum StoreFault {
         "the files of the database were deleted or replaced, this process must be started again"
     )]
     Gone,
-    /// No picture can be kept in the folder of the server.
-    #[error("the folder of pictures cannot be written, the log says why")]
-    Pictures,
+    /// No image can be kept in the directory of the server.
+    #[error("the directory of images cannot be written, the log says why")]
+    Images,
     /// The lock is not held any more.
-    #[error("the lock of the data folder was removed and cannot be taken again")]
+    #[error("the lock of the data directory was removed and cannot be taken again")]
     Unlocked,
 }

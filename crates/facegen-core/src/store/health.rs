@@ -32,7 +32,7 @@ pub trait StoreHealth: fmt::Debug + Send + Sync {
             Some(fault @ (StoreFault::Gone | StoreFault::Unwritable | StoreFault::Stuck)) => {
                 Err(StoreError::Fault(fault))
             }
-            Some(StoreFault::Pictures | StoreFault::Unlocked) | None => Ok(()),
+            Some(StoreFault::Images | StoreFault::Unlocked) | None => Ok(()),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::job::{Job, JobId};
 /// changed nothing.
 #[async_trait]
 pub trait Housekeeping: fmt::Debug + Send + Sync {
-    /// Lists some jobs after number `last` whose pictures are to be deleted, in
+    /// Lists some jobs after number `last` whose images are to be deleted, in
     /// the order of their numbers. A row that cannot be read is among them as
     /// its error.
     async fn expired(
@@ -28,10 +28,10 @@ pub trait Housekeeping: fmt::Debug + Send + Sync {
     /// that were made and those that were sent.
     async fn oldest_kept(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Records that the pictures of a job are deleted.
-    async fn pictures_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
+    /// Records that the images of a job are deleted.
+    async fn images_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes the rows of jobs, with their deliveries: of those whose pictures
+    /// Deletes the rows of jobs, with their deliveries: of those whose images
     /// were deleted by `deleted_by`, and of those that ended by `ended_by`
     /// without any at this server. Returns how many.
     async fn delete_rows(

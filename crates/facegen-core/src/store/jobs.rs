@@ -25,7 +25,7 @@ use crate::{FaceSource, FilePrefix, GenerationRequest, Timestamp};
 /// changed nothing.
 #[async_trait]
 pub trait JobStore: fmt::Debug + Send + Sync {
-    /// Adds a job, with its photograph, if fewer wait than may.
+    /// Adds a job, with its photo, if fewer wait than may.
     async fn insert(
         &self,
         job: &NewJob,
@@ -37,7 +37,7 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     async fn insert_once(
         &self,
         job: &NewJob,
-        once: &Idempotency,
+        idempotency: &Idempotency,
         limits: QueueLimits,
     ) -> Result<Intake, StoreError>;
 
@@ -45,7 +45,7 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     async fn find_idempotent(
         &self,
         key: KeyId,
-        once: &Idempotency,
+        idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Intake>, StoreError>;
 
@@ -78,17 +78,21 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// this attempt's any more.
     async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError>;
 
-    /// The job asks for this, now that its photograph is known.
-    async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError>;
+    /// The job asks for this, now that its photo is known.
+    async fn resolve_size(
+        &self,
+        fence: Fence,
+        request: &GenerationRequest,
+    ) -> Result<bool, StoreError>;
 
-    /// The job's photograph was read with these warnings, whatever becomes of
+    /// The job's photo was read with these warnings, whatever becomes of
     /// the job.
     async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError>;
 
-    /// The pictures of this attempt are the job's, and its photograph goes.
+    /// The images of this attempt are the job's, and its photo goes.
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError>;
 
-    /// The job has failed, and its photograph goes.
+    /// The job has failed, and its photo goes.
     async fn fail(
         &self,
         fence: Fence,
@@ -97,7 +101,7 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     ) -> Result<bool, StoreError>;
 
     /// Ends the job, which must be `key`'s, if it has not ended yet; its
-    /// photograph goes. False when nothing has changed.
+    /// photo goes. False when nothing has changed.
     async fn cancel(
         &self,
         key: KeyId,
@@ -106,7 +110,7 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends all jobs that wait, those of one key or of all; their photographs
+    /// Ends all jobs that wait, those of one key or of all; their photos
     /// go. Gives back what they have become.
     async fn clear(
         &self,
@@ -132,9 +136,9 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// Lists the workers that have claimed what is running.
     async fn workers(&self) -> Result<Vec<WorkerId>, StoreError>;
 
-    /// Records that the pictures which this attempt stored are in a bucket now.
+    /// Records that the images which this attempt stored are in a bucket now.
     /// False when the job was erased meanwhile.
-    async fn pictures_uploaded(
+    async fn images_uploaded(
         &self,
         id: JobId,
         attempt: u32,
@@ -158,8 +162,8 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// The job whose files begin with this.
     async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError>;
 
-    /// The photograph that came with the job, `None` once it has ended.
-    async fn photograph(&self, id: JobId) -> Result<Option<FaceImage>, StoreError>;
+    /// The photo that came with the job, `None` once it has ended.
+    async fn photo(&self, id: JobId) -> Result<Option<FaceImage>, StoreError>;
 
     /// How many jobs wait.
     async fn depth(&self) -> Result<u32, StoreError>;
@@ -183,9 +187,9 @@ pub struct NewJob {
     pub key: KeyId,
     /// What is asked for.
     pub request: GenerationRequest,
-    /// Where the photograph comes from.
+    /// Where the photo comes from.
     pub face: FaceSource,
-    /// What the names of its pictures begin with.
+    /// What the names of its images begin with.
     pub file_prefix: FilePrefix,
     /// See [`Job::base_url`].
     pub base_url: String,
@@ -257,7 +261,7 @@ pub enum ClaimScope {
     /// must not run with others. While such a job is the next one, nothing
     /// behind it is claimed.
     Unsuspected,
-    /// As [`ClaimScope::Unsuspected`], and only jobs whose photographs came with
+    /// As [`ClaimScope::Unsuspected`], and only jobs whose photos came with
     /// them: as many as may are being fetched already.
     UnsuspectedInline,
 }
@@ -278,19 +282,19 @@ pub struct Claim {
 pub struct Success {
     /// When.
     pub now: Timestamp,
-    /// Where the pictures are.
-    pub location: PictureLocation,
+    /// Where the images are.
+    pub location: ImageLocation,
     /// See [`Job::warnings`].
     pub warnings: Vec<String>,
     /// See [`Job::outcome`].
     pub outcome: Outcome,
 }
 
-/// Where the pictures of a job are.
+/// Where the images of a job are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PictureLocation {
-    /// In the folder of the server.
-    Folder {
+pub enum ImageLocation {
+    /// In the directory of the server.
+    Directory {
         /// When they go from there.
         expires_at: Timestamp,
         /// Whether they have to be uploaded to a bucket.

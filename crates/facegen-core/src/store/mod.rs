@@ -6,7 +6,7 @@
 //! | [`keys`] | [`KeyStore`], API keys |
 //! | [`buckets`] | [`BucketStore`], the buckets of keys |
 //! | [`deliveries`] | [`DeliveryStore`], webhooks and uploads to buckets |
-//! | [`uploads`] | [`UploadStore`], pictures that callers send |
+//! | [`uploads`] | [`UploadStore`], images that callers send |
 //! | [`rate_limits`] | [`RateLimitStore`], requests of each key |
 //! | [`housekeeping`] | [`Housekeeping`], what is old |
 //! | [`health`] | [`StoreHealth`], whether the database works |
@@ -33,7 +33,7 @@ pub use events::{Event, Events, Subscription};
 pub use health::{Death, StoreHealth};
 pub use housekeeping::Housekeeping;
 pub use jobs::{
-    Claim, ClaimScope, DeadWorkers, Fence, Intake, JobStore, Load, NewJob, PictureLocation,
+    Claim, ClaimScope, DeadWorkers, Fence, ImageLocation, Intake, JobStore, Load, NewJob,
     QueueFull, QueueLimits, Reclaimed, Success, WorkerId, cost,
 };
 pub use keys::{KeyStore, NewKey};
@@ -51,7 +51,7 @@ pub struct Stores {
     pub buckets: Arc<dyn BucketStore>,
     /// Webhooks and uploads to buckets.
     pub deliveries: Arc<dyn DeliveryStore>,
-    /// Pictures that callers send.
+    /// Images that callers send.
     pub uploads: Arc<dyn UploadStore>,
     /// Requests of each key.
     pub rate_limits: Arc<dyn RateLimitStore>,

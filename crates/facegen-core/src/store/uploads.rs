@@ -1,4 +1,4 @@
-//! The port to pictures that callers send to get a link.
+//! The port to images that callers send to get a link.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::key::KeyId;
 use crate::storage::FilePrefix;
 
-/// Keeps which pictures callers have sent. Their files are elsewhere.
+/// Keeps which images callers have sent. Their files are elsewhere.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then

@@ -6,7 +6,7 @@ use super::perceiver::{DEPTH, DIM_HEAD, FacePerceiverResampler};
 use crate::FaceIdPlusConfig;
 
 /// `ProjPlusModel` with its shortcut, as FaceID-PlusV2 uses it: identity tokens
-/// plus `s_scale` times what a perceiver reads off the face's picture.
+/// plus `s_scale` times what a perceiver reads off the face's image.
 ///
 /// Follows IP-Adapter `ip_adapter/ip_adapter_faceid.py` at 62e4af9.
 #[derive(Debug)]
@@ -84,12 +84,12 @@ impl FaceIdPlusProjection {
                 .proj_in
                 .forward_activated(id_embedding, Activation::GeluErf)?,
         )?;
-        let identity = self
+        let id_embeds = self
             .norm
             .forward(&projected.reshape((batch, self.tokens, ()))?)?;
-        let structure = self
+        let clip_embeds = self
             .perceiver_resampler
-            .forward(&identity, clip_hidden_states)?;
-        Ok((identity + (structure * s_scale)?)?)
+            .forward(&id_embeds, clip_hidden_states)?;
+        Ok((id_embeds + (clip_embeds * s_scale)?)?)
     }
 }

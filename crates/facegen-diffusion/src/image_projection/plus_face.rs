@@ -27,7 +27,7 @@ impl Default for PlusFaceConfig {
 }
 
 /// The `Resampler` of `ip-adapter-plus-face`: learnt latents that read the
-/// hidden states of a picture. Nothing here knows who the face is.
+/// hidden states of an image. Nothing here knows who the face is.
 ///
 /// Follows IP-Adapter `ip_adapter/resampler.py` as `IPAdapterPlus` in
 /// `ip_adapter/ip_adapter.py` builds it, at 62e4af9.

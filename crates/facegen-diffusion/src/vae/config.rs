@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// `config.json` of a VAE, as far as its decoder goes.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AutoencoderKlConfig {
-    /// Channels of the picture.
+    /// Channels of the image.
     pub out_channels: usize,
     /// Channels of the latents.
     pub latent_channels: usize,

@@ -10,7 +10,7 @@ use crate::resnet::{ResnetBlock2D, ResnetConfig};
 /// Epsilon of every group norm.
 const EPS: f64 = 1e-6;
 
-/// `Decoder`: latents behind `post_quant_conv` to a picture in [-1, 1].
+/// `Decoder`: latents behind `post_quant_conv` to an image in [-1, 1].
 #[derive(Debug)]
 pub(super) struct Decoder {
     conv_in: Conv2d,

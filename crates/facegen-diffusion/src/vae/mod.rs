@@ -1,4 +1,4 @@
-//! From latents to pictures: the decoder of `AutoencoderKL`.
+//! From latents to images: the decoder of `AutoencoderKL`.
 //!
 //! Follows diffusers `models/autoencoders/autoencoder_kl.py` and `vae.py`.
 

@@ -14,7 +14,7 @@ pub struct AutoencoderKl {
     compute: Compute,
 }
 
-/// A picture between two stages of its decode.
+/// An image between two stages of its decode.
 #[derive(Debug)]
 pub struct PartialDecode {
     hidden_states: FeatureMap,
@@ -26,7 +26,7 @@ pub struct PartialDecode {
 pub enum Decode {
     /// More stages are to be run.
     Unfinished(PartialDecode),
-    /// The picture, as [`AutoencoderKl::decode`] returns it.
+    /// The image, as [`AutoencoderKl::decode`] returns it.
     Finished(Tensor),
 }
 
@@ -58,7 +58,7 @@ impl AutoencoderKl {
         })
     }
 
-    /// Latents `(batch, channels, height, width)` to pictures `(batch, 3, 8 *
+    /// Latents `(batch, channels, height, width)` to images `(batch, 3, 8 *
     /// height, 8 * width)`, f32, about -1 to 1.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl AutoencoderKl {
         loop {
             decode = match self.advance(decode)? {
                 Decode::Unfinished(decode) => decode,
-                Decode::Finished(picture) => return Ok(picture),
+                Decode::Finished(image) => return Ok(image),
             };
         }
     }
@@ -86,7 +86,7 @@ impl AutoencoderKl {
         })
     }
 
-    /// Runs the next stage. The picture is that of [`Self::decode`] whatever runs in between.
+    /// Runs the next stage. The image is that of [`Self::decode`] whatever runs in between.
     ///
     /// # Errors
     /// When a layer cannot be computed.
@@ -100,8 +100,8 @@ impl AutoencoderKl {
             hidden_states = stage.forward(&hidden_states)?;
         }
         if stages.next().is_none() {
-            let picture = hidden_states.to_nchw()?.to_dtype(DType::F32)?;
-            return Ok(Decode::Finished(picture));
+            let image = hidden_states.to_nchw()?.to_dtype(DType::F32)?;
+            return Ok(Decode::Finished(image));
         }
         Ok(Decode::Unfinished(PartialDecode {
             hidden_states,
@@ -109,11 +109,11 @@ impl AutoencoderKl {
         }))
     }
 
-    /// The bytes of one decoded picture `(1, 3, height, width)`: rows of RGB,
+    /// The bytes of one decoded image `(1, 3, height, width)`: rows of RGB,
     /// -1 as 0 and 1 as 255, halves rounded to even as numpy does.
     ///
     /// # Errors
-    /// When the tensor is not one picture.
+    /// When the tensor is not one image.
     pub fn to_rgb(decoded: &Tensor) -> Result<Vec<u8>> {
         let rows = decoded
             .squeeze(0)?

@@ -1,13 +1,13 @@
-//! How many pictures share a call of the UNet.
+//! How many images share a call of the UNet.
 
 use facegen_core::BackendError;
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 
-/// How many pictures share a call of the UNet at most.
+/// How many images share a call of the UNet at most.
 #[derive(Debug)]
 pub(super) struct BatchLimit {
-    pictures: usize,
-    /// How many pixels of pictures memory has room for, once that was found out.
+    images: usize,
+    /// How many pixels of images memory has room for, once that was found out.
     pixels: Option<usize>,
 }
 
@@ -20,35 +20,30 @@ impl Default for BatchLimit {
 
 impl BatchLimit {
     /// So many, but at least one.
-    pub(super) fn new(pictures: usize) -> Self {
+    pub(super) fn new(images: usize) -> Self {
         Self {
-            pictures: pictures.max(1),
+            images: images.max(1),
             pixels: None,
         }
     }
 
-    /// How many pictures of this size share a call.
-    pub(super) fn of_size(&self, size: PictureSize) -> usize {
+    /// How many images of this size share a call.
+    pub(super) fn of_size(&self, size: ImageSize) -> usize {
         let room = self.pixels.map(|pixels| pixels / pixels_of(size));
-        let pictures = room.map_or(self.pictures, |room| self.pictures.min(room));
-        pictures.max(1)
+        let images = room.map_or(self.images, |room| self.images.min(room));
+        images.max(1)
     }
 
-    /// Halves what a batch of so many pictures was too much for; false when
+    /// Halves what a batch of so many images was too much for; false when
     /// that cannot help. The limit stays: the next batch would fail as well.
-    pub(super) fn shrink(
-        &mut self,
-        error: &BackendError,
-        pictures: usize,
-        size: PictureSize,
-    ) -> bool {
-        if *error != BackendError::OutOfMemory || pictures < 2 {
+    pub(super) fn shrink(&mut self, error: &BackendError, images: usize, size: ImageSize) -> bool {
+        if *error != BackendError::OutOfMemory || images < 2 {
             return false;
         }
-        let limit = pictures / 2;
+        let limit = images / 2;
         self.pixels = Some(limit * pixels_of(size));
         tracing::warn!(
-            pictures,
+            images,
             limit,
             width = size.width(),
             height = size.height(),
@@ -58,7 +53,7 @@ impl BatchLimit {
     }
 }
 
-fn pixels_of(size: PictureSize) -> usize {
+fn pixels_of(size: ImageSize) -> usize {
     size.width() as usize * size.height() as usize
 }
 
@@ -66,16 +61,16 @@ fn pixels_of(size: PictureSize) -> usize {
 mod tests {
     use super::*;
 
-    fn side(side: u32) -> PictureSize {
-        PictureSize::try_from((side, side)).unwrap()
+    fn side(side: u32) -> ImageSize {
+        ImageSize::try_from((side, side)).unwrap()
     }
 
     #[test]
     fn a_batch_that_memory_is_too_small_for_is_halved_down_to_one() {
         let (mut limit, size) = (BatchLimit::new(5), side(512));
         for smaller in [2, 1] {
-            let pictures = limit.of_size(size);
-            assert!(limit.shrink(&BackendError::OutOfMemory, pictures, size));
+            let images = limit.of_size(size);
+            assert!(limit.shrink(&BackendError::OutOfMemory, images, size));
             assert_eq!(limit.of_size(size), smaller);
         }
         assert!(!limit.shrink(&BackendError::OutOfMemory, 1, size));
@@ -83,12 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn more_small_pictures_than_large_ones_fit_into_the_memory() {
+    fn more_small_images_than_large_ones_fit_into_the_memory() {
         let mut limit = BatchLimit::new(8);
         assert!(limit.shrink(&BackendError::OutOfMemory, 4, side(512)));
         let limits = [512, 256, 128].map(|pixels| limit.of_size(side(pixels)));
         assert_eq!(limits, [2, 8, 8]);
-        assert_eq!(limit.of_size(PictureSize::try_from((512, 768)).unwrap()), 1);
+        assert_eq!(limit.of_size(ImageSize::try_from((512, 768)).unwrap()), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The engine's side of the port: requests in, steps, pictures out.
+//! The engine's side of the port: requests in, steps, images out.
 
 mod batch_limit;
 mod failure;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use batch_limit::BatchLimit;
 use facegen_core::Preset;
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
 use facegen_image::RgbImage;
 use requests::{Admitted, Requests, Sample};
@@ -26,8 +26,8 @@ pub use step_policy::{FirstInFirstOut, SampleInfo, SinceStep, StepPolicy, Unit, 
 /// The backend of Stable Diffusion 1.5.
 pub type CandleBackend = PipelineBackend<StableDiffusionPipeline>;
 
-/// Makes pictures with a pipeline: does the units of work that a policy chooses,
-/// and decides what of a picture may leave the engine.
+/// Makes images with a pipeline: does the units of work that a policy chooses,
+/// and decides what of an image may leave the engine.
 #[derive(Debug)]
 pub struct PipelineBackend<P> {
     pipeline: P,
@@ -56,7 +56,7 @@ impl CandleBackend {
 }
 
 impl<P: Pipeline> PipelineBackend<P> {
-    /// Joins a pipeline and what checks its pictures.
+    /// Joins a pipeline and what checks its images.
     #[must_use]
     pub fn new(pipeline: P, safety: SafetyStage) -> Self {
         Self {
@@ -69,11 +69,11 @@ impl<P: Pipeline> PipelineBackend<P> {
         }
     }
 
-    /// Lets up to `pictures` share a call of the UNet.
+    /// Lets up to `images` share a call of the UNet.
     #[must_use]
-    pub fn with_batch_limit(self, pictures: usize) -> Self {
+    pub fn with_batch_limit(self, images: usize) -> Self {
         Self {
-            batch_limit: BatchLimit::new(pictures),
+            batch_limit: BatchLimit::new(images),
             ..self
         }
     }
@@ -119,7 +119,7 @@ impl<P: Pipeline> PipelineBackend<P> {
         batch.iter().filter_map(fail).collect()
     }
 
-    /// Runs a stage of a sample's decode, and checks the picture after the last.
+    /// Runs a stage of a sample's decode, and checks the image after the last.
     fn decode(&mut self, sample: Sample) -> Option<SlotEvent> {
         let started = Instant::now();
         let decoded = self.pipeline.decode(sample.id);
@@ -132,7 +132,7 @@ impl<P: Pipeline> PipelineBackend<P> {
         ended.unwrap_or_else(|error| self.fail(sample.slot, error.into()))
     }
 
-    /// Checks the picture of a sample, which then leaves the pipeline.
+    /// Checks the image of a sample, which then leaves the pipeline.
     fn finish(
         &mut self,
         sample: Sample,
@@ -141,9 +141,7 @@ impl<P: Pipeline> PipelineBackend<P> {
         let started = Instant::now();
         let checked = self.safety.check(image, sample.safety_action)?;
         self.pipeline.leave(sample.id);
-        Ok(self
-            .requests
-            .add_picture(sample, checked, started.elapsed()))
+        Ok(self.requests.add_image(sample, checked, started.elapsed()))
     }
 
     /// Ends a request, unless it has ended already.
@@ -209,8 +207,8 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
         self.requests.active()
     }
 
-    fn capacity(&self, size: PictureSize) -> Capacity {
-        Capacity::of_pictures(self.batch_limit.of_size(size))
+    fn capacity(&self, size: ImageSize) -> Capacity {
+        Capacity::of_images(self.batch_limit.of_size(size))
     }
 
     fn prefers_to_admit(&self) -> bool {

@@ -2,27 +2,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use facegen_core::SafetyAction;
-use facegen_core::request::PictureSize;
-use facegen_core::{GeneratedPicture, GenerationOutput, GenerationTimings, Slot, SlotEvent};
+use facegen_core::request::ImageSize;
+use facegen_core::{GeneratedImage, GenerationOutput, GenerationTimings, Slot, SlotEvent};
 
 use super::safety::Checked;
 use super::step_policy::SampleInfo;
 use crate::pipeline::SampleId;
 
-/// One picture of a request that the pipeline denoises.
+/// One image of a request that the pipeline denoises.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     pub(super) id: SampleId,
     pub(super) slot: Slot,
-    /// Position among the pictures of its request.
+    /// Position among the images of its request.
     index: usize,
-    pub(super) size: PictureSize,
+    pub(super) size: ImageSize,
     /// How many steps the backend had done when this one joined or took its
     /// last one.
     moved_at: usize,
     /// Whether its decode has begun.
     decoding: bool,
-    /// What happens to an unsafe picture; none is looked for without it.
+    /// What happens to an unsafe image; none is looked for without it.
     pub(super) safety_action: Option<SafetyAction>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Sample {
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) samples: Vec<SampleId>,
-    pub(super) size: PictureSize,
+    pub(super) size: ImageSize,
     pub(super) seed: u32,
     /// Steps of each sample.
     pub(super) steps: usize,
@@ -45,30 +45,28 @@ struct Progress {
     seed: u32,
     steps_done: usize,
     steps: usize,
-    pictures: Vec<Option<Checked>>,
+    images: Vec<Option<Checked>>,
     warnings: Vec<String>,
     timings: GenerationTimings,
 }
 
 impl Progress {
-    /// The result of a request whose pictures are all there.
+    /// The result of a request whose images are all there.
     fn into_output(self) -> GenerationOutput {
-        let (mut pictures, mut warnings) = (Vec::new(), self.warnings);
-        for (checked, index) in self.pictures.into_iter().flatten().zip(0_u32..) {
+        let (mut images, mut warnings) = (Vec::new(), self.warnings);
+        for (checked, index) in self.images.into_iter().flatten().zip(0_u32..) {
             if checked.verdict.as_ref().is_some_and(|said| said.flagged) {
                 let number = index + 1;
-                warnings.push(format!(
-                    "picture {number} was found unsafe and is not shown"
-                ));
+                warnings.push(format!("image {number} was found unsafe and is not shown"));
             }
-            pictures.push(GeneratedPicture {
-                pixels: checked.picture,
+            images.push(GeneratedImage {
+                pixels: checked.image,
                 seed: self.seed.wrapping_add(index),
                 safety: checked.verdict,
             });
         }
         GenerationOutput {
-            pictures,
+            images,
             warnings,
             timings: self.timings,
         }
@@ -108,7 +106,7 @@ impl Requests {
             seed: admitted.seed,
             steps_done: 0,
             steps: admitted.steps * count,
-            pictures: (0..count).map(|_| None).collect(),
+            images: (0..count).map(|_| None).collect(),
             warnings: admitted.warnings,
             timings: admitted.timings,
         };
@@ -166,9 +164,9 @@ impl Requests {
         }
     }
 
-    /// Keeps the picture of a sample, which is done then; the last picture of a
+    /// Keeps the image of a sample, which is done then; the last image of a
     /// request ends it.
-    pub(super) fn add_picture(
+    pub(super) fn add_image(
         &mut self,
         sample: Sample,
         checked: Checked,
@@ -177,8 +175,8 @@ impl Requests {
         self.samples.retain(|other| other.id != sample.id);
         let request = self.requests.get_mut(&sample.slot)?;
         request.timings.safety_checking += safety_checking;
-        request.pictures[sample.index] = Some(checked);
-        if request.pictures.iter().any(Option::is_none) {
+        request.images[sample.index] = Some(checked);
+        if request.images.iter().any(Option::is_none) {
             return None;
         }
         let request = self.requests.remove(&sample.slot)?;

@@ -1,5 +1,5 @@
 //! The stage between decoding and everything else: no other part of the
-//! program sees a picture before it has passed here.
+//! program sees an image before it has passed here.
 
 use facegen_core::request::Safety;
 use facegen_core::{SafetyAction, SafetyVerdict};
@@ -9,15 +9,15 @@ use facegen_vision::{SafetyChecker, redact};
 
 use crate::{EngineError, SafetyPolicy};
 
-/// A picture that may leave the engine.
+/// An image that may leave the engine.
 #[derive(Debug)]
 pub(super) struct Checked {
-    pub(super) picture: RgbImage,
+    pub(super) image: RgbImage,
     /// What was said about it, when it was looked at.
     pub(super) verdict: Option<SafetyVerdict>,
 }
 
-/// Checks every decoded picture, and replaces unsafe ones.
+/// Checks every decoded image, and replaces unsafe ones.
 #[derive(Debug)]
 pub struct SafetyStage {
     checker: Option<SafetyChecker>,
@@ -36,7 +36,7 @@ impl SafetyStage {
         }
     }
 
-    /// What happens to the pictures of a request that are unsafe; `None` when
+    /// What happens to the images of a request that are unsafe; `None` when
     /// they are not checked. What the caller should know about that goes to
     /// `warnings`.
     pub(super) fn action(
@@ -49,21 +49,21 @@ impl SafetyStage {
             return None;
         }
         if self.checker.is_none() && !policy.force_hit {
-            let unchecked = "this preset has no safety checker; the pictures were not checked";
+            let unchecked = "this preset has no safety checker; the images were not checked";
             warnings.push(unchecked.to_owned());
             return None;
         }
         if !safety.enabled {
-            let checked = "safety_checker is mandatory on this server; the pictures were checked";
+            let checked = "safety_checker is mandatory on this server; the images were checked";
             warnings.push(checked.to_owned());
         }
         Some(safety.checker_type)
     }
 
-    /// Looks at a picture, and replaces it if it is unsafe.
+    /// Looks at an image, and replaces it if it is unsafe.
     ///
     /// # Errors
-    /// When the checker fails; the picture is lost then, never let through.
+    /// When the checker fails; the image is lost then, never let through.
     pub(super) fn check(
         &self,
         image: RgbImage,
@@ -71,7 +71,7 @@ impl SafetyStage {
     ) -> Result<Checked, EngineError> {
         let Some(action) = action else {
             return Ok(Checked {
-                picture: image,
+                image,
                 verdict: None,
             });
         };
@@ -82,7 +82,7 @@ impl SafetyStage {
             image
         };
         Ok(Checked {
-            picture: image,
+            image,
             verdict: Some(verdict),
         })
     }

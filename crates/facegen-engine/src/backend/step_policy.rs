@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Debug};
 
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 
 use crate::pipeline::SampleId;
 
@@ -23,8 +23,8 @@ pub struct Work<'a> {
     pub request_waits: bool,
     /// What was done since the last step.
     pub since_step: SinceStep,
-    /// How many pictures of a size can share a step.
-    pub pictures_per_step: &'a dyn Fn(PictureSize) -> usize,
+    /// How many images of a size can share a step.
+    pub pictures_per_step: &'a dyn Fn(ImageSize) -> usize,
     /// Whether two samples can share a step.
     pub can_share_step: &'a dyn Fn(SampleId, SampleId) -> bool,
 }
@@ -54,8 +54,8 @@ pub struct SinceStep {
 pub struct SampleInfo {
     /// Which sample.
     pub id: SampleId,
-    /// The size of its picture.
-    pub size: PictureSize,
+    /// The size of its image.
+    pub size: ImageSize,
     /// How many steps it has still to take.
     pub steps_left: usize,
     /// How many steps of others were done since its own last one.
@@ -89,7 +89,7 @@ impl FirstInFirstOut {
     pub const LONGEST_WAIT: usize = 16;
 
     /// How many stages of decodes run between two steps: a third of a decode of SD 1.5's VAE,
-    /// about half as long as a step. One stage at a time would let a finished picture wait for
+    /// about half as long as a step. One stage at a time would let a finished image wait for
     /// 17 steps of others.
     pub const DECODE_STAGES: usize = 6;
 
@@ -163,7 +163,7 @@ mod tests {
             id = id.next();
             SampleInfo {
                 id: own,
-                size: PictureSize::try_from(size).unwrap(),
+                size: ImageSize::try_from(size).unwrap(),
                 steps_left,
                 waited,
                 decoding: false,

@@ -101,12 +101,12 @@ fn synthetic_path(
         .parent()
         .and_then(Path::file_name)
         .unwrap_or_default();
-    let folder = options
+    let directory = options
         .data_dir
         .join("synthetic")
         .join(preset.name())
         .join(name);
-    Ok(folder.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
+    Ok(directory.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
 }
 
 /// Whoever loads a preset has put paths in the place of all files of a hub.
@@ -126,7 +126,7 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
         source,
     };
     let Some(expected) = &component.sha256 else {
-        // A folder, too, can be looked at.
+        // A directory, too, can be looked at.
         return std::fs::metadata(path).map(|_| ()).map_err(at);
     };
     let found = sha256::of_file(path).map_err(at)?;

@@ -8,7 +8,7 @@ use crate::EngineError;
 use crate::sd15::denoise::{LATENT_CHANNELS, LATENT_SCALE};
 use crate::sd15::prompt::PROMPT_TOKENS;
 
-/// Side of the picture of a face that the image encoder is given.
+/// Side of the image of a face that the image encoder is given.
 const FACE_CROP: usize = 224;
 
 /// Refuses a preset whose models do not fit each other, before any is loaded:

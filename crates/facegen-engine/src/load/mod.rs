@@ -3,15 +3,15 @@
 mod adapter;
 mod component;
 mod fit;
-mod look;
 mod models;
 mod progress;
+mod style_pipeline;
 
 use std::path::PathBuf;
 
-pub use look::{BaseModel, StylePipeline};
 pub use models::Models;
 pub use progress::{LoadProgress, LoadStep};
+pub use style_pipeline::{BaseModel, StylePipeline};
 
 use facegen_core::{Preset, PresetError};
 
@@ -20,23 +20,23 @@ use crate::{DeviceChoice, EngineError};
 /// How a preset is loaded; what it consists of is the preset's business.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Folder of what the engine makes itself: synthetic weights.
+    /// Directory of what the engine makes itself: synthetic weights.
     pub data_dir: PathBuf,
     /// Where the models run.
     pub device: DeviceChoice,
     /// Told of each network whose loading begins.
     pub progress: LoadProgress,
-    /// When pictures are looked at.
+    /// When images are looked at.
     pub safety: SafetyPolicy,
 }
 
 /// What the operator wants of the safety checker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SafetyPolicy {
-    /// StylePipeline at every picture, also when a request says not to, and refuse
+    /// StylePipeline at every image, also when a request says not to, and refuse
     /// presets that cannot.
     pub mandatory: bool,
-    /// Find every picture unsafe that is looked at, even without a checker.
+    /// Find every image unsafe that is looked at, even without a checker.
     /// For tests.
     pub force_hit: bool,
 }

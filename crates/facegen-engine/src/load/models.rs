@@ -15,20 +15,20 @@ use facegen_vision::{
 };
 
 use super::adapter::{Adapter, adapter};
-use super::look::{BaseModel, StylePipeline, each, style_pipelines};
+use super::style_pipeline::{BaseModel, StylePipeline, each, style_pipelines};
 use super::{LoadOptions, component, fit};
 use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
 use crate::{EngineError, precision};
 
-/// Everything that a preset's pictures are made with.
+/// Everything that a preset's images are made with.
 #[derive(Debug)]
 pub struct Models {
     /// Prompts to tokens.
     pub tokenizer: PromptTokenizer,
-    /// Photographs to image tokens.
+    /// Photos to image tokens.
     pub face: FaceEncoder,
-    /// How pictures of each style on offer are made.
+    /// How images of each style on offer are made.
     pub style_pipelines: BTreeMap<Style, StylePipeline>,
     /// Where all of it runs.
     pub compute: Compute,
@@ -202,15 +202,15 @@ fn load_face(
 fn load_analyzer(preset: &Preset, adapter: &dyn Adapter) -> Result<FaceAnalyzer, EngineError> {
     let components = preset.components();
     let detector = load_detector(component::file(preset, &components.face_detector)?)?;
-    let ladder = Box::new(RetryingDetector::new(detector));
+    let detector = Box::new(RetryingDetector::new(detector));
     let analyzer = if adapter.needs_embedder() {
         let embedder = components.face_embedder.as_ref();
         let embedder =
             embedder.ok_or_else(|| preset.refusal("the adapter needs a face_embedder"))?;
         let embedder = OnnxEmbedder::load(component::file(preset, embedder)?)?;
-        FaceAnalyzer::new(ladder, Box::new(embedder))
+        FaceAnalyzer::new(detector, Box::new(embedder))
     } else {
-        FaceAnalyzer::without_embedder(ladder)
+        FaceAnalyzer::without_embedder(detector)
     };
     Ok(analyzer.choosing(preset.options().face))
 }

@@ -1,4 +1,4 @@
-//! One picture on its way from noise to latents.
+//! One image on its way from noise to latents.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::EngineError;
 
 /// Channels of Stable Diffusion's latents.
 pub const LATENT_CHANNELS: usize = 4;
-/// Pixels of a picture for one of its latents, on each side.
+/// Pixels of an image for one of its latents, on each side.
 pub const LATENT_SCALE: usize = 8;
 
 /// What all samples of a request share while they are denoised.
@@ -37,7 +37,7 @@ pub struct DenoiseState {
 }
 
 impl DenoiseState {
-    /// The noise of `seed` for a picture of that size in pixels.
+    /// The noise of `seed` for an image of that size in pixels.
     ///
     /// # Errors
     /// When the latents cannot be allocated.

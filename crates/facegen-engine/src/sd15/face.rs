@@ -1,4 +1,4 @@
-//! A photograph to image tokens.
+//! A photo to image tokens.
 
 use std::fmt::Debug;
 
@@ -66,7 +66,7 @@ impl ImageProjection for PlusFaceProjection {
     }
 }
 
-/// Reads the face off a photograph, and turns it into the tokens that the
+/// Reads the face off a photo, and turns it into the tokens that the
 /// UNet's image branches attend to.
 #[derive(Debug)]
 pub struct FaceEncoder {
@@ -75,7 +75,7 @@ pub struct FaceEncoder {
     projection: Box<dyn ImageProjection>,
     channel_order: ChannelOrder,
     /// Hidden states of zeroed pixel values: what the unconditional row sees.
-    nothing: Tensor,
+    uncond_clip_embeds: Tensor,
 }
 
 /// The image tokens of both rows of guidance, each `(1, tokens, width)`.
@@ -88,7 +88,7 @@ pub struct FaceTokens {
 }
 
 impl FaceEncoder {
-    /// Joins the models; encodes the unconditional picture once.
+    /// Joins the models; encodes the unconditional image once.
     ///
     /// # Errors
     /// When the image encoder does not run.
@@ -101,17 +101,17 @@ impl FaceEncoder {
     ) -> Result<Self, EngineError> {
         let side = config.image_size;
         let zeros = Tensor::zeros((1, 3, side, side), candle_core::DType::F32, &Device::Cpu)?;
-        let nothing = image_encoder.penultimate_hidden_state(&zeros)?;
+        let uncond_clip_embeds = image_encoder.penultimate_hidden_state(&zeros)?;
         Ok(Self {
             analyzer,
             image_encoder,
             projection,
             channel_order,
-            nothing,
+            uncond_clip_embeds,
         })
     }
 
-    /// Finds the face in a photograph.
+    /// Finds the face in a photo.
     ///
     /// # Errors
     /// When there is none.
@@ -133,19 +133,23 @@ impl FaceEncoder {
         let pixel_values = clip_pixel_values(crop, self.channel_order);
         let shape = (1, 3, CLIP_SIZE, CLIP_SIZE);
         let pixel_values = Tensor::from_vec(pixel_values, shape, &Device::Cpu)?;
-        let structure = self.image_encoder.penultimate_hidden_state(&pixel_values)?;
-        let identity = id_embedding.map(|embedding| {
+        let clip_embeds = self.image_encoder.penultimate_hidden_state(&pixel_values)?;
+        let id_embeds = id_embedding.map(|embedding| {
             Tensor::new(embedding, &Device::Cpu)?
                 .unsqueeze(0)?
-                .to_dtype(structure.dtype())?
-                .to_device(structure.device())
+                .to_dtype(clip_embeds.dtype())?
+                .to_device(clip_embeds.device())
         });
-        let identity = identity.transpose()?;
-        let no_identity = identity.as_ref().map(Tensor::zeros_like).transpose()?;
+        let id_embeds = id_embeds.transpose()?;
+        let uncond_id_embeds = id_embeds.as_ref().map(Tensor::zeros_like).transpose()?;
         let projection = &self.projection;
         Ok(FaceTokens {
-            cond: projection.tokens(identity.as_ref(), &structure, s_scale)?,
-            uncond: projection.tokens(no_identity.as_ref(), &self.nothing, s_scale)?,
+            cond: projection.tokens(id_embeds.as_ref(), &clip_embeds, s_scale)?,
+            uncond: projection.tokens(
+                uncond_id_embeds.as_ref(),
+                &self.uncond_clip_embeds,
+                s_scale,
+            )?,
         })
     }
 

@@ -22,17 +22,19 @@ pub(super) struct Prompts {
 /// Encodes the prompts, the words of the style among them.
 pub(super) fn encode_prompts(
     models: &Models,
-    look: &StylePipeline,
+    style_pipeline: &StylePipeline,
     spec: &GenerationSpec,
     warnings: &mut Vec<String>,
 ) -> Result<Prompts, EngineError> {
     let (prompt, negative_prompt) = (
-        look.recipe.prompt(spec.prompt()),
-        look.recipe.negative_prompt(spec.negative_prompt()),
+        style_pipeline.recipe.prompt(spec.prompt()),
+        style_pipeline
+            .recipe
+            .negative_prompt(spec.negative_prompt()),
     );
     let mut encode = |field, prompt: &str| {
         let tokens = tokenize(models, field, prompt, warnings)?;
-        Ok::<_, EngineError>(look.base.text_encoder.forward(&tokens.ids)?)
+        Ok::<_, EngineError>(style_pipeline.base.text_encoder.forward(&tokens.ids)?)
     };
     let positive = encode("prompt", &prompt)?;
     let guided = spec.guidance_scale() > 1.0;
@@ -46,7 +48,7 @@ pub(super) fn encode_prompts(
 /// Computes the keys and values of both rows of guidance.
 pub(super) fn prepare_guidance(
     models: &Models,
-    look: &StylePipeline,
+    style_pipeline: &StylePipeline,
     adapter_scale: f64,
     spec: &GenerationSpec,
     face: &FaceAnalysis,
@@ -59,7 +61,10 @@ pub(super) fn prepare_guidance(
     let scale = models.face.attention_scale(adapter_scale, spec.s_scale());
     let prepare = |text: Tensor, tokens: Tensor| {
         let image = Some(ImagePrompt { tokens, scale });
-        look.base.unet.prepare(&Conditioning { text, image })
+        style_pipeline
+            .base
+            .unet
+            .prepare(&Conditioning { text, image })
     };
     Ok(Arc::new(Guidance {
         cond: prepare(prompts.positive, tokens.cond)?,
@@ -81,7 +86,7 @@ pub(super) fn warn_of_other_faces(face: &FaceAnalysis, warnings: &mut Vec<String
     }
 }
 
-/// Finds how pictures of the request's style are made.
+/// Finds how images of the request's style are made.
 ///
 /// # Errors
 /// When the preset does not offer it.

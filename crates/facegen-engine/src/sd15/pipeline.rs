@@ -30,7 +30,7 @@ pub struct StableDiffusionPipeline {
     next: SampleId,
 }
 
-/// One picture on its way, and what it is made with.
+/// One image on its way, and what it is made with.
 #[derive(Debug)]
 pub struct Sample {
     base: BaseModel,
@@ -39,7 +39,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Runs the next stage of the decode; the picture `(1, 3, height, width)` after the last.
+    /// Runs the next stage of the decode; the image `(1, 3, height, width)` after the last.
     fn decode_stage(&mut self) -> Result<Option<Tensor>, EngineError> {
         let vae = &self.base.vae;
         let decode = match self.decode.take() {
@@ -51,7 +51,7 @@ impl Sample {
                 self.decode = Some(decode);
                 None
             }
-            Decode::Finished(picture) => Some(picture),
+            Decode::Finished(image) => Some(image),
         })
     }
 }
@@ -84,7 +84,7 @@ impl Pipeline for StableDiffusionPipeline {
         let compute = &models.compute;
         let (mut warnings, mut timings) = (Vec::new(), GenerationTimings::default());
         // 1. Check inputs.
-        let look = inputs::style_pipeline_of(models, spec)?;
+        let style_pipeline = inputs::style_pipeline_of(models, spec)?;
         // 2. Find, align and embed the face.
         let face = timed(&mut timings.face_analysis, || {
             models.face.analyze(&input.face)
@@ -92,19 +92,21 @@ impl Pipeline for StableDiffusionPipeline {
         inputs::warn_of_other_faces(&face, &mut warnings);
         // 3. Encode the prompts.
         let prompts = timed(&mut timings.text_encoding, || {
-            compute.run(|| inputs::encode_prompts(models, look, spec, &mut warnings))
+            compute.run(|| inputs::encode_prompts(models, style_pipeline, spec, &mut warnings))
         })?;
         // 4. Encode the face, and compute what every cross-attention reads.
         let guidance = timed(&mut timings.conditioning, || {
             let scale = self.adapter_scale;
-            compute.run(|| inputs::prepare_guidance(models, look, scale, spec, &face, prompts))
+            compute.run(|| {
+                inputs::prepare_guidance(models, style_pipeline, scale, spec, &face, prompts)
+            })
         })?;
         // 5. Prepare the timesteps.
         let scheduler = self.scheduler.build(spec.steps())?;
         // 6. Prepare the latents.
         let (width, height) = (spec.width() as usize, spec.height() as usize);
         let sample = |index: usize| {
-            let (seed, base) = (spec.sample_seed(index as u32), look.base.clone());
+            let (seed, base) = (spec.sample_seed(index as u32), style_pipeline.base.clone());
             let (scheduler, guidance) = (scheduler.clone(), Arc::clone(&guidance));
             let device = compute.device();
             DenoiseState::from_noise(seed, width, height, scheduler, guidance, device).map(

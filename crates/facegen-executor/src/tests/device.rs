@@ -1,6 +1,6 @@
 //! A device that is lost costs what a panic costs: one request, not the queue.
 
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 
 use super::*;
 
@@ -18,9 +18,9 @@ fn a_device_lost_in_a_shared_tick_fails_exactly_the_one_at_fault() {
     control.open();
     let [first, poison, third] = generations.map(drain);
     assert_eq!(poison.1, Err(lost()));
-    for (prompt, (progress, pictures)) in [("first", first), ("third", third)] {
+    for (prompt, (progress, images)) in [("first", first), ("third", third)] {
         assert_eq!(progress, (1..=STEPS).collect::<Vec<_>>(), "{prompt}");
-        assert_eq!(pictures, pictures_of(prompt));
+        assert_eq!(images, images_of(prompt));
     }
     assert!(engine.is_ready());
 }
@@ -36,8 +36,8 @@ fn a_device_lost_in_admit_blames_nobody_before_each_was_alone() {
     let next = engine.submit(input("next"));
     control.open();
     assert_eq!(result(poison), Err(lost()));
-    assert_eq!(result(running), pictures_of("running"));
-    assert_eq!(result(next), pictures_of("next"));
+    assert_eq!(result(running), images_of("running"));
+    assert_eq!(result(next), images_of("next"));
     assert!(engine.is_ready());
 }
 
@@ -124,7 +124,7 @@ impl Backend for Sticky {
         self.backend.active()
     }
 
-    fn capacity(&self, size: PictureSize) -> Capacity {
+    fn capacity(&self, size: ImageSize) -> Capacity {
         self.backend.capacity(size)
     }
 }

@@ -12,13 +12,13 @@ fn a_panic_in_a_shared_tick_fails_exactly_the_one_at_fault() {
     control.open();
     let [first, poison, third, fourth] = generations.map(drain);
     assert_eq!(poison.1, Err(BackendError::Panicked));
-    for (prompt, (progress, pictures)) in [("first", first), ("third", third), ("fourth", fourth)] {
+    for (prompt, (progress, images)) in [("first", first), ("third", third), ("fourth", fourth)] {
         assert_eq!(
             progress,
             (1..=STEPS).collect::<Vec<_>>(),
             "{prompt}: no step told twice"
         );
-        assert_eq!(pictures, pictures_of(prompt));
+        assert_eq!(images, images_of(prompt));
     }
     assert!(engine.is_ready());
 }
@@ -36,9 +36,9 @@ fn two_poisoned_requests_both_fail_and_the_rest_finish() {
         generations.map(result),
         [
             Err(BackendError::Panicked),
-            pictures_of("first"),
+            images_of("first"),
             Err(BackendError::Panicked),
-            pictures_of("last"),
+            images_of("last"),
         ]
     );
 }
@@ -53,7 +53,7 @@ fn a_panic_in_admit_fails_that_request_and_readmits_the_others() {
     let poison = engine.submit(input("poison"));
     control.open();
     assert_eq!(result(poison), Err(BackendError::Panicked));
-    assert_eq!(result(running), pictures_of("running"));
+    assert_eq!(result(running), images_of("running"));
     assert!(engine.is_ready());
 }
 
@@ -74,7 +74,7 @@ fn a_panic_in_cancel_hurts_nobody() {
     control.open();
     assert_eq!(result(a), Err(BackendError::Cancelled));
     assert_eq!(result(b), Err(BackendError::Cancelled));
-    assert_eq!(result(neighbour), pictures_of("neighbour"));
+    assert_eq!(result(neighbour), images_of("neighbour"));
     assert_eq!(
         control.counts().admitted,
         4,
@@ -90,7 +90,7 @@ fn loading_is_tried_twice_after_a_panic() {
         result(engine.submit(input("poison"))),
         Err(BackendError::Panicked)
     );
-    assert_eq!(result(engine.submit(input("next"))), pictures_of("next"));
+    assert_eq!(result(engine.submit(input("next"))), images_of("next"));
     assert!(engine.is_ready());
 }
 
@@ -133,6 +133,6 @@ fn readiness_is_off_while_the_engine_is_rebuilt() {
     let next = engine.submit(input("next"));
     go_on.send(()).unwrap();
     assert_eq!(result(poison), Err(BackendError::Panicked));
-    assert_eq!(result(next), pictures_of("next"));
+    assert_eq!(result(next), images_of("next"));
     assert!(engine.is_ready());
 }

@@ -7,7 +7,7 @@ use facegen_core::{EngineHangs, EngineName, EngineState, Engines, Submitted};
 use super::*;
 use crate::EnginePool;
 
-/// A pool of two engines that make one picture at a time, each under a control
+/// A pool of two engines that make one image at a time, each under a control
 /// of its own.
 fn pool(controls: &[FakeControl; 2]) -> EnginePool {
     let pool = EnginePool::new(names());
@@ -31,11 +31,11 @@ fn states(pool: &EnginePool) -> Vec<EngineState> {
     pool.health().iter().map(|engine| engine.state).collect()
 }
 
-async fn end_of(mut submitted: Submitted) -> Result<Vec<GeneratedPicture>, BackendError> {
+async fn end_of(mut submitted: Submitted) -> Result<Vec<GeneratedImage>, BackendError> {
     loop {
         match submitted.generation.next().await.unwrap() {
             GenerationEvent::Progress { .. } => {}
-            GenerationEvent::Finished(output) => return Ok(output.pictures),
+            GenerationEvent::Finished(output) => return Ok(output.images),
             GenerationEvent::Failed(error) => return Err(error),
         }
     }
@@ -58,7 +58,7 @@ async fn requests_go_to_the_engine_with_the_most_room() {
         control.open();
     }
     for (prompt, submitted) in prompts.into_iter().zip(submitted) {
-        assert_eq!(end_of(submitted).await, pictures_of(prompt));
+        assert_eq!(end_of(submitted).await, images_of(prompt));
     }
 }
 
@@ -68,7 +68,7 @@ async fn an_engine_that_hangs_is_given_up_and_the_other_goes_on() {
     let controls = [hangs, FakeControl::new()];
     let pool = pool(&controls);
     let [poison, sound] = ["poison", "sound"].map(|prompt| submit(&pool, prompt));
-    assert_eq!(end_of(sound).await, pictures_of("sound"));
+    assert_eq!(end_of(sound).await, images_of("sound"));
     assert!(controls[0].wait_until(|counts| counts.ticks == 3));
     assert_eq!(pool.give_up_hanging(Duration::from_mins(1)), []);
     let given_up = loop {
@@ -84,7 +84,7 @@ async fn an_engine_that_hangs_is_given_up_and_the_other_goes_on() {
     let submitted = [(); 2].map(|()| submit(&pool, "next"));
     for submitted in submitted {
         assert_eq!(submitted.engine.as_str(), "cpu#2");
-        assert_eq!(end_of(submitted).await, pictures_of("next"));
+        assert_eq!(end_of(submitted).await, images_of("next"));
     }
     // It holds neither its end nor that of the pool.
     let ended = pool.end_engine(&given_up[0], Duration::from_mins(1)).await;
@@ -109,14 +109,14 @@ async fn an_engine_that_loses_its_device_for_good_leaves_the_other_at_work() {
     pool.insert(EngineHandle::spawn("cpu#2", load).unwrap());
     let [poison, sound] = ["poison", "sound"].map(|prompt| submit(&pool, prompt));
     assert_eq!(end_of(poison).await, Err(lost));
-    assert_eq!(end_of(sound).await, pictures_of("sound"));
+    assert_eq!(end_of(sound).await, images_of("sound"));
     while states(&pool)[0] == EngineState::Loading {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(states(&pool), [EngineState::Gone, EngineState::Ready]);
     let next = submit(&pool, "next");
     assert_eq!(next.engine.as_str(), "cpu#2");
-    assert_eq!(end_of(next).await, pictures_of("next"));
+    assert_eq!(end_of(next).await, images_of("next"));
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn an_engine_is_replaced_while_the_other_goes_on() {
     assert_eq!(pool.health()[0].room(), 0);
     let submitted = submit(&pool, "meanwhile");
     assert_eq!(submitted.engine.as_str(), "cpu#2");
-    assert_eq!(end_of(submitted).await, pictures_of("meanwhile"));
+    assert_eq!(end_of(submitted).await, images_of("meanwhile"));
     let control = controls[0].clone();
     let load = move || Ok(Box::new(FakeBackend::new(&control, 1)) as Box<dyn Backend>);
     pool.insert(EngineHandle::spawn("cpu", load).unwrap());

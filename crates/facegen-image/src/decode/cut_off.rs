@@ -25,7 +25,7 @@ const ONES: usize = 8;
 
 /// How many ways of making up are tried until two of them can be decoded. All
 /// keep to few bits that are set, which stand for short symbols: there must be
-/// enough of them for the whole picture.
+/// enough of them for the whole image.
 const WAYS: u32 = 5;
 
 /// How long the file says it is, if that is longer than it is.

@@ -30,7 +30,7 @@ pub enum InputImageError {
         width: u32,
         /// The height in the header.
         height: u32,
-        /// The largest picture that is read of a file of this kind, in pixels.
+        /// The largest image that is read of a file of this kind, in pixels.
         max_pixels: u64,
     },
     /// No face fits into so few pixels.
@@ -48,8 +48,8 @@ pub enum InputImageError {
     /// The format is read, this variant of it is not.
     #[error("face_image uses a variant of its format that is not supported")]
     Unsupported(#[source] Option<ImageError>),
-    /// What it holds beside its picture, or a frame of it, would take more
-    /// memory than a picture may.
+    /// What it holds beside its image, or a frame of it, would take more
+    /// memory than an image may.
     #[error("face_image takes too much memory to be read")]
     TooDemanding(#[source] Option<Box<dyn Error + Send + Sync>>),
     /// The file ends early or contradicts itself; the source says how, where

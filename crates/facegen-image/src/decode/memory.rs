@@ -1,6 +1,6 @@
 //! How much memory a file takes while it is read.
 //!
-//! The limit on pixels is made for photographs as cameras write them. Files of
+//! The limit on pixels is made for photos as cameras write them. Files of
 //! some kinds take more memory for a pixel, so fewer of their pixels are read.
 
 use image::Limits;
@@ -13,7 +13,7 @@ pub(super) const MAX_METADATA: usize = 16_000_000;
 
 impl ImageLimits {
     /// The most memory for pixels, in bytes: 5.5 for each of the largest
-    /// picture, of which 3 are those that it is read for.
+    /// image, of which 3 are those that it is read for.
     pub(super) fn max_memory(&self) -> u64 {
         self.max_pixels.saturating_mul(11) / 2
     }

@@ -1,4 +1,4 @@
-//! From the bytes of a photograph to upright RGB pixels.
+//! From the bytes of a photo to upright RGB pixels.
 //!
 //! The bytes come from strangers, so every bound is checked before the work
 //! that it bounds: the length before anything is parsed, the dimensions in the
@@ -9,7 +9,7 @@
 //! which no viewer needs, gives its pixels and a warning. What has no pixels is
 //! refused.
 //!
-//! Colours follow the reference, which reads photographs with OpenCV's
+//! Colours follow the reference, which reads photos with OpenCV's
 //! `imread`: 16 bits become 8, grey and palettes become RGB, and transparency
 //! is dropped, so that pixels keep the colour they have in the file. Of
 //! animations the first frame counts. Colour profiles are ignored.
@@ -57,8 +57,8 @@ use crate::RgbImage;
 pub struct ImageLimits {
     /// The longest file, in bytes.
     pub max_bytes: usize,
-    /// The largest picture, in pixels. Reading takes 3 bytes of memory a pixel
-    /// for an ordinary photograph. Files of the few kinds that take more than
+    /// The largest image, in pixels. Reading takes 3 bytes of memory a pixel
+    /// for an ordinary photo. Files of the few kinds that take more than
     /// 5.5 are read up to fewer pixels, so that they take no more either.
     pub max_pixels: u64,
     /// The shortest side, in pixels, that can show a face.
@@ -76,20 +76,20 @@ impl Default for ImageLimits {
     }
 }
 
-/// A photograph that was read.
+/// A photo that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Photograph {
+pub struct Photo {
     /// Its pixels, upright.
-    pub picture: RgbImage,
+    pub image: RgbImage,
     /// What is wrong with its file, although it was read: whole sentences for
     /// the caller.
     pub warnings: Vec<String>,
 }
 
-impl From<RgbImage> for Photograph {
-    fn from(picture: RgbImage) -> Self {
+impl From<RgbImage> for Photo {
+    fn from(image: RgbImage) -> Self {
         Self {
-            picture,
+            image,
             warnings: Vec::new(),
         }
     }
@@ -109,7 +109,7 @@ struct Decoded {
 /// # Errors
 /// The file is empty, too long, of another format, too large, too small, or
 /// has no pixels that can be read; each is a variant of [`InputImageError`].
-pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photograph, InputImageError> {
+pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photo, InputImageError> {
     let format = check_file(bytes, limits)?;
     let mut warnings = Warnings::default();
     let decoded = match format {
@@ -124,10 +124,10 @@ pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photograph, Inpu
         orientation,
     } = decoded?;
     let (width, height) = upright::turn(&mut rgb, size, orientation);
-    let picture = RgbImage::new(width as usize, height as usize, rgb)
+    let image = RgbImage::new(width as usize, height as usize, rgb)
         .map_err(|error| InputImageError::Damaged(Some(error.into())))?;
-    Ok(Photograph {
-        picture,
+    Ok(Photo {
+        image,
         warnings: warnings.into_texts(),
     })
 }

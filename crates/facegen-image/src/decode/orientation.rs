@@ -1,4 +1,4 @@
-//! Which side of a photograph is up, by its EXIF data.
+//! Which side of a photo is up, by its EXIF data.
 
 use exif::{In, Reader, Tag, Value};
 use image::metadata::Orientation;
@@ -10,7 +10,7 @@ const PREFIX: &[u8] = b"Exif\0\0";
 const MAX_BYTES: usize = 1 << 16;
 
 /// The orientation in EXIF data, a number of 16 bits or, as some programs write
-/// it, 32, in either byte order. Without one the picture is as it lies.
+/// it, 32, in either byte order. Without one the image is as it lies.
 pub(super) fn of_exif(mut data: &[u8]) -> Orientation {
     while let Some(rest) = data.strip_prefix(PREFIX) {
         data = rest;

@@ -14,7 +14,7 @@ use super::{
 
 /// Bits of a pixel that is red, green and blue.
 const BITS: u8 = 24;
-/// Where each pass of an interlaced picture begins, and how far apart its rows
+/// Where each pass of an interlaced image begins, and how far apart its rows
 /// are.
 const PASSES: [(u32, u32, u32); 7] = [
     (0, 0, 8),

@@ -64,7 +64,7 @@ pub(super) fn read_partly(decoder: impl ImageDecoder) -> Result<(Vec<u8>, bool),
     Ok((bytes, is_whole))
 }
 
-/// Makes pixels grey that have not been seen. In an interlaced picture one stands
+/// Makes pixels grey that have not been seen. In an interlaced image one stands
 /// for those below it until they come. `None` when all are missing.
 fn fill_missing(rgba: &mut [u8], width: usize) -> Option<()> {
     let is_missing = |row: &[u8]| row.chunks_exact(4).all(|pixel| pixel[3] == UNSEEN);

@@ -1,4 +1,4 @@
-//! Photographs of every kind that strangers send.
+//! Photos of every kind that strangers send.
 //!
 //! | chapter | about |
 //! |---|---|
@@ -26,7 +26,7 @@ use super::*;
 const WIDTH: u32 = 48;
 const HEIGHT: u32 = 32;
 
-/// The quadrants of every test picture: red, green / blue, white.
+/// The quadrants of every test image: red, green / blue, white.
 const QUADRANTS: [[u8; 3]; 4] = [[220, 40, 40], [40, 200, 60], [40, 60, 210], [240, 240, 240]];
 
 fn quadrants() -> image::RgbImage {
@@ -44,7 +44,7 @@ fn file(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<RgbImage, InputImageError> {
-    read_image(bytes, &ImageLimits::default()).map(|photograph| photograph.picture)
+    read_image(bytes, &ImageLimits::default()).map(|photo| photo.image)
 }
 
 fn refusal(bytes: &[u8]) -> String {
@@ -59,21 +59,21 @@ fn asset(name: &str) -> Vec<u8> {
     .unwrap()
 }
 
-fn size(picture: &RgbImage) -> (u32, u32) {
-    (picture.width() as u32, picture.height() as u32)
+fn size(image: &RgbImage) -> (u32, u32) {
+    (image.width() as u32, image.height() as u32)
 }
 
 /// The colours in the middle of the four quadrants.
-fn centres(picture: &RgbImage) -> [[u8; 3]; 4] {
-    let (width, height) = (picture.width(), picture.height());
+fn centres(image: &RgbImage) -> [[u8; 3]; 4] {
+    let (width, height) = (image.width(), image.height());
     [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
         let offset = (height * y / 4 * width + width * x / 4) * 3;
-        picture.pixels()[offset..offset + 3].try_into().unwrap()
+        image.pixels()[offset..offset + 3].try_into().unwrap()
     })
 }
 
-fn assert_quadrants(picture: &RgbImage, expected: [[u8; 3]; 4], tolerance: u8, name: &str) {
-    for (seen, wanted) in centres(picture).iter().zip(&expected) {
+fn assert_quadrants(image: &RgbImage, expected: [[u8; 3]; 4], tolerance: u8, name: &str) {
+    for (seen, wanted) in centres(image).iter().zip(&expected) {
         let close = seen
             .iter()
             .zip(wanted)
@@ -85,9 +85,9 @@ fn assert_quadrants(picture: &RgbImage, expected: [[u8; 3]; 4], tolerance: u8, n
 #[test]
 fn lossless_files_give_exactly_their_pixels() {
     for format in [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
-        let picture = read(&file(quadrants(), format)).unwrap();
-        assert_eq!(picture.pixels(), quadrants().as_raw(), "{format:?}");
-        assert_eq!(size(&picture), (WIDTH, HEIGHT));
+        let image = read(&file(quadrants(), format)).unwrap();
+        assert_eq!(image.pixels(), quadrants().as_raw(), "{format:?}");
+        assert_eq!(size(&image), (WIDTH, HEIGHT));
     }
 }
 
@@ -107,8 +107,8 @@ fn grey_and_16_bit_pixels_become_rgb() {
         DynamicImage::from(rgb.to_rgb16()),
         DynamicImage::from(rgb.to_rgba16()),
     ] {
-        let picture = read(&file(deep, ImageFormat::Png)).unwrap();
-        assert_eq!(picture.pixels(), quadrants().as_raw());
+        let image = read(&file(deep, ImageFormat::Png)).unwrap();
+        assert_eq!(image.pixels(), quadrants().as_raw());
     }
     let deep_grey = read(&file(rgb.to_luma_alpha16(), ImageFormat::Png)).unwrap();
     assert_quadrants(&deep_grey, levels, 1, "16-bit grey");
@@ -120,8 +120,8 @@ fn transparency_is_dropped_and_the_colour_under_it_kept() {
     for pixel in transparent.pixels_mut() {
         pixel.0[3] = 3;
     }
-    let picture = read(&file(transparent, ImageFormat::Png)).unwrap();
-    assert_eq!(picture.pixels(), quadrants().as_raw());
+    let image = read(&file(transparent, ImageFormat::Png)).unwrap();
+    assert_eq!(image.pixels(), quadrants().as_raw());
 }
 
 /// A minimal EXIF block with one entry, the orientation.
@@ -159,8 +159,8 @@ fn all_eight_exif_orientations_are_turned_upright() {
         encoder.write_image(&image, WIDTH, HEIGHT, color).unwrap();
 
         for (file, tolerance, name) in [(jpeg, 4, "jpeg"), (png, 0, "png"), (webp, 0, "webp")] {
-            let picture = read(&file).unwrap();
-            let size = size(&picture);
+            let image = read(&file).unwrap();
+            let size = size(&image);
             let upright = if turned {
                 (HEIGHT, WIDTH)
             } else {
@@ -169,7 +169,7 @@ fn all_eight_exif_orientations_are_turned_upright() {
             assert_eq!(size, upright, "{name} {orientation}");
             let expected = order.map(|index| QUADRANTS[index]);
             assert_quadrants(
-                &picture,
+                &image,
                 expected,
                 tolerance,
                 &format!("{name} {orientation}"),
@@ -189,7 +189,7 @@ fn a_file_that_is_too_long_is_refused_by_its_length() {
 }
 
 #[test]
-fn a_picture_too_small_for_a_face_is_refused() {
+fn a_image_too_small_for_a_face_is_refused() {
     let dot = file(image::RgbImage::new(1, 1), ImageFormat::Png);
     assert_eq!(
         refusal(&dot),
@@ -200,7 +200,7 @@ fn a_picture_too_small_for_a_face_is_refused() {
 }
 
 #[test]
-fn a_huge_picture_is_refused_by_its_header_alone() {
+fn a_huge_image_is_refused_by_its_header_alone() {
     // Only the header is there: had a pixel been asked for, the file would be
     // called truncated instead.
     let mut png = file(quadrants(), ImageFormat::Png);
@@ -263,7 +263,7 @@ fn a_truncated_file_never_passes_for_a_whole_one() {
         asset("lossy_alpha.webp"),
         asset("animated.webp"),
     ] {
-        let picture = read(&whole).unwrap();
+        let image = read(&whole).unwrap();
         let mut last = 0;
         for length in 0..whole.len() {
             let Ok(cut) = read_image(&whole[..length], &ImageLimits::default()) else {
@@ -271,15 +271,15 @@ fn a_truncated_file_never_passes_for_a_whole_one() {
             };
             // What follows the last pixel may be missing.
             let is_told = !cut.warnings.is_empty();
-            assert!(is_told || cut.picture == picture, "cut to {length} bytes");
+            assert!(is_told || cut.image == image, "cut to {length} bytes");
             // More bytes show as much at least.
-            let seen = cut.picture.pixels().iter().zip(picture.pixels());
+            let seen = cut.image.pixels().iter().zip(image.pixels());
             let right = seen.filter(|(cut, whole)| cut == whole).count();
             last = last.max(right);
         }
         // Of a WebP so small as these there may be no row.
         let is_webp = whole.starts_with(b"RIFF");
-        assert!(is_webp || last == picture.pixels().len(), "{last}");
+        assert!(is_webp || last == image.pixels().len(), "{last}");
     }
 }
 
@@ -302,9 +302,9 @@ fn a_jpeg_of_too_many_scans_is_refused() {
 #[test]
 fn what_follows_the_end_of_a_jpeg_does_not_matter() {
     let mut bytes = asset("progressive.jpg");
-    let picture = read(&bytes).unwrap();
+    let image = read(&bytes).unwrap();
     bytes.extend(b"appended by a camera");
-    assert_eq!(read(&bytes).unwrap(), picture);
+    assert_eq!(read(&bytes).unwrap(), image);
 }
 
 proptest! {
@@ -322,8 +322,8 @@ proptest! {
             let position = index.index(bytes.len());
             bytes[position] = byte;
         }
-        if let Ok(picture) = read(&bytes) {
-            prop_assert!(picture.width() >= 32 && picture.height() >= 32);
+        if let Ok(image) = read(&bytes) {
+            prop_assert!(image.width() >= 32 && image.height() >= 32);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Turning a picture upright in the memory that it is in.
+//! Turning an image upright in the memory that it is in.
 //!
-//! A photograph of 40 megapixels takes 120 MB, and most cameras store theirs
+//! A photo of 40 megapixels takes 120 MB, and most cameras store theirs
 //! lying on a side: a second copy would be the largest cost of reading it.
 
 use image::metadata::Orientation;
@@ -64,8 +64,8 @@ fn flip(pixels: &mut [Pixel], columns: usize) {
     mirror(pixels, columns);
 }
 
-/// Makes columns of rows. The columns are first gathered into panels, each a
-/// picture of [`PANEL`] columns that lies in one piece, and the panels are then
+/// Makes columns of rows. The columns are first gathered into panels, each an
+/// image of [`PANEL`] columns that lies in one piece, and the panels are then
 /// transposed one by one. Only columns beyond the last whole panel and the
 /// panel at hand are ever copied.
 fn transpose(pixels: &mut [Pixel], columns: usize, rows: usize) {
@@ -85,7 +85,7 @@ fn transpose(pixels: &mut [Pixel], columns: usize, rows: usize) {
     end.copy_from_slice(&rest);
 }
 
-/// The columns of a picture one after the other.
+/// The columns of an image one after the other.
 fn transposed(columns: usize, rows: usize, pixel: impl Fn(usize, usize) -> Pixel) -> Vec<Pixel> {
     let places = (0..columns).flat_map(|x| (0..rows).map(move |y| (x, y)));
     places.map(|(x, y)| pixel(x, y)).collect()
@@ -135,13 +135,13 @@ mod tests {
             exif in 1_u8..=8,
         ) {
             let orientation = Orientation::from_exif(exif).unwrap();
-            let picture = RgbImage::from_fn(width, height, |x, y| {
+            let image = RgbImage::from_fn(width, height, |x, y| {
                 let number = (y * width + x).to_be_bytes();
                 image::Rgb([number[1], number[2], number[3]])
             });
-            let mut expected = DynamicImage::from(picture.clone());
+            let mut expected = DynamicImage::from(image.clone());
             expected.apply_orientation(orientation);
-            let mut rgb = picture.into_raw();
+            let mut rgb = image.into_raw();
             let size = turn(&mut rgb, (width, height), orientation);
             prop_assert_eq!(size, (expected.width(), expected.height()));
             prop_assert!(rgb == expected.into_rgb8().into_raw());

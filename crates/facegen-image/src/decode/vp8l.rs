@@ -20,11 +20,11 @@ const LONGEST_CODE: usize = 15;
 const TABLES: u64 = 5 * 4096;
 const SYMBOL: u64 = 32;
 
-/// The longest side of a picture.
+/// The longest side of an image.
 const LONGEST_SIDE: u32 = 1 << 14;
 
-/// The most bytes that the decoder takes for the codes of a picture of `size`,
-/// beside the one group that every picture has; `stream` begins after its
+/// The most bytes that the decoder takes for the codes of an image of `size`,
+/// beside the one group that every image has; `stream` begins after its
 /// header.
 ///
 /// `None` when the stream ends early or contradicts itself.

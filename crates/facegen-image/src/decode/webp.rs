@@ -113,7 +113,7 @@ impl<'b> ImageHeader<'b> {
     }
 
     /// Whether its streams can be followed, and no lossy frame is larger than
-    /// the picture. The decoder would find out after it has taken the memory
+    /// the image. The decoder would find out after it has taken the memory
     /// for what the frame claims.
     pub(super) fn is_sound(&self, (width, height): (u32, u32)) -> bool {
         let fits = self.lossy.is_none_or(|(frame_width, frame_height)| {
@@ -138,12 +138,12 @@ impl<'b> ImageHeader<'b> {
         match (self.is_animated, self.lossy.is_some(), has_alpha) {
             // The frame and the canvas that it is put on.
             (true, ..) => 8,
-            // The picture's own colours, and transparency as a picture.
+            // The image's own colours, and transparency as an image.
             (false, true, true) => 7,
-            // The picture's own colours.
+            // The image's own colours.
             (false, true, false) => 2,
             (false, false, true) => 0,
-            // A picture with transparency, which is not asked for.
+            // An image with transparency, which is not asked for.
             (false, false, false) => 4,
         }
     }

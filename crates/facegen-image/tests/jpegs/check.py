@@ -1,6 +1,6 @@
 """Compares the grid with the reference reader, libjpeg-turbo.
 
-In a folder with Pillow 13.0.0:
+In a directory with Pillow 13.0.0:
 cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
 python check.py TARGET/tmp/grid > grid.sha256
 """
@@ -12,16 +12,16 @@ import sys
 import numpy
 from PIL import Image
 
-folder = pathlib.Path(sys.argv[1])
+directory = pathlib.Path(sys.argv[1])
 hasher = hashlib.sha256()
 worst = 0.0
-lines = (folder / "index").read_text().splitlines()
+lines = (directory / "index").read_text().splitlines()
 for line in lines:
     number, name = line.split("\t")
-    file = folder / f"{number}.jpg"
+    file = directory / f"{number}.jpg"
     hasher.update(file.read_bytes())
     seen = numpy.asarray(Image.open(file).convert("RGB")).astype(int)
-    shown = numpy.fromfile(folder / f"{number}.rgb", numpy.uint8).reshape(seen.shape)
+    shown = numpy.fromfile(directory / f"{number}.rgb", numpy.uint8).reshape(seen.shape)
     distance = abs(seen - shown).mean()
     worst = max(worst, distance)
     if distance > 0.5:

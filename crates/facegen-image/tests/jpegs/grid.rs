@@ -2,9 +2,9 @@
 //! and without restarts, by every process, at odd sizes.
 
 use super::bits::Shape;
-use super::picture::{Coefficients, Factors};
+use super::image::{Coefficients, Factors};
 use super::scans::Scan;
-use super::writer::Plan;
+use super::writer::Layout;
 
 /// How many samples each component has in a group.
 const SAMPLINGS: [(&str, &[Factors]); 20] = [
@@ -61,29 +61,29 @@ pub(crate) struct Case {
     pub(crate) file: Vec<u8>,
 }
 
-/// Every picture with the files that hold it.
-pub(crate) fn pictures() -> impl Iterator<Item = (Coefficients, Vec<Case>)> {
+/// Every image with the files that hold it.
+pub(crate) fn images() -> impl Iterator<Item = (Coefficients, Vec<Case>)> {
     SAMPLINGS.iter().flat_map(|(sampling, factors)| {
         SIZES.iter().map(move |size| {
-            let picture = Coefficients::new(*size, factors);
+            let image = Coefficients::new(*size, factors);
             let name = format!("{sampling} {}x{}", size.0, size.1);
-            let cases = cases(&picture, &name);
-            (picture, cases)
+            let cases = cases(&image, &name);
+            (image, cases)
         })
     })
 }
 
-fn cases(picture: &Coefficients, name: &str) -> Vec<Case> {
-    let components = picture.components.len();
+fn cases(image: &Coefficients, name: &str) -> Vec<Case> {
+    let components = image.components.len();
     let orders: &[(&str, &[&[usize]])] = if components == 1 { &ALONE } else { &ORDERS };
     let mut cases = Vec::new();
     for (order, groups) in orders {
-        if !groups.iter().all(|group| fits(picture, group)) {
+        if !groups.iter().all(|group| fits(image, group)) {
             continue;
         }
         for (number, (process, frame)) in PROCESSES.into_iter().enumerate() {
             for restart in RESTARTS {
-                let plan = Plan {
+                let layout = Layout {
                     frame,
                     scans: scans(groups, process),
                     restart,
@@ -97,7 +97,7 @@ fn cases(picture: &Coefficients, name: &str) -> Vec<Case> {
                 };
                 cases.push(Case {
                     name: format!("{name} {order} {process} restart {restart}"),
-                    file: plan.write(picture),
+                    file: layout.write(image),
                 });
             }
         }
@@ -106,9 +106,9 @@ fn cases(picture: &Coefficients, name: &str) -> Vec<Case> {
 }
 
 /// A group holds ten blocks at most (ITU-T T.81, B.2.3).
-fn fits(picture: &Coefficients, group: &[usize]) -> bool {
+fn fits(image: &Coefficients, group: &[usize]) -> bool {
     let blocks = group.iter().map(|number| {
-        let (h, v) = picture.components[*number].factors;
+        let (h, v) = image.components[*number].factors;
         h * v
     });
     group.len() == 1 || blocks.sum::<usize>() <= 10

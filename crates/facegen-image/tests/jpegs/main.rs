@@ -4,7 +4,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | `grid` | which files there are |
-//! | `picture` | the coefficients |
+//! | `image` | the coefficients |
 //! | `writer`, `scans`, `bits` | from coefficients to a file |
 //! | `oracle` | from coefficients to what is seen |
 //!
@@ -20,8 +20,8 @@
 
 mod bits;
 mod grid;
+mod image;
 mod oracle;
-mod picture;
 mod scans;
 mod writer;
 
@@ -35,7 +35,7 @@ use sha2::{Digest, Sha256};
 /// The hash of all files, which changes only with those that `check.py` saw.
 const HASH: &str = include_str!("grid.sha256");
 
-/// How far a picture may be from what it shows, in levels on average.
+/// How far an image may be from what it shows, in levels on average.
 const MOST: f64 = 0.6;
 
 const LIMITS: ImageLimits = ImageLimits {
@@ -47,16 +47,16 @@ const LIMITS: ImageLimits = ImageLimits {
 #[test]
 fn every_file_of_the_grid_shows_what_its_coefficients_do() {
     let (mut files, mut wrong) = (0, Vec::new());
-    for (picture, cases) in grid::pictures() {
-        let shown = oracle::pixels(&picture);
+    for (image, cases) in grid::images() {
+        let shown = oracle::pixels(&image);
         for case in cases {
             files += 1;
-            let photograph = read_image(&case.file, &LIMITS);
-            let reason = match photograph {
+            let photo = read_image(&case.file, &LIMITS);
+            let reason = match photo {
                 Err(error) => error.to_string(),
-                Ok(photograph) if !photograph.warnings.is_empty() => photograph.warnings.join(", "),
-                Ok(photograph) => {
-                    let distance = distance(photograph.picture.pixels(), &shown);
+                Ok(photo) if !photo.warnings.is_empty() => photo.warnings.join(", "),
+                Ok(photo) => {
+                    let distance = distance(photo.image.pixels(), &shown);
                     if distance < MOST {
                         continue;
                     }
@@ -74,7 +74,7 @@ fn every_file_of_the_grid_shows_what_its_coefficients_do() {
 #[test]
 fn the_grid_is_the_one_that_the_reference_reader_agreed_with() {
     let mut hasher = Sha256::new();
-    for (_, cases) in grid::pictures() {
+    for (_, cases) in grid::images() {
         cases.iter().for_each(|case| hasher.update(&case.file));
     }
     let hash = hasher
@@ -87,32 +87,32 @@ fn the_grid_is_the_one_that_the_reference_reader_agreed_with() {
     assert_eq!(hash, HASH.trim(), "run check.py");
 }
 
-/// For `check.py`: every file, and what it shows, in a folder.
+/// For `check.py`: every file, and what it shows, in a directory.
 #[test]
 #[ignore = "writes files for check.py"]
 fn write_the_grid() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("grid");
-    fs::create_dir_all(&folder).unwrap();
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("grid");
+    fs::create_dir_all(&directory).unwrap();
     let mut index = String::new();
     let mut number = 0;
-    for (picture, cases) in grid::pictures() {
-        let shown = oracle::pixels(&picture);
+    for (image, cases) in grid::images() {
+        let shown = oracle::pixels(&image);
         let shown: Vec<u8> = shown
             .iter()
             .flatten()
             .map(|level| level.round() as u8)
             .collect();
         for case in cases {
-            fs::write(folder.join(format!("{number}.jpg")), &case.file).unwrap();
-            fs::write(folder.join(format!("{number}.rgb")), &shown).unwrap();
+            fs::write(directory.join(format!("{number}.jpg")), &case.file).unwrap();
+            fs::write(directory.join(format!("{number}.rgb")), &shown).unwrap();
             writeln!(index, "{number}\t{}", case.name).unwrap();
             number += 1;
         }
     }
-    fs::write(folder.join("index"), index).unwrap();
+    fs::write(directory.join("index"), index).unwrap();
 }
 
-/// How far two pictures are apart, in levels on average.
+/// How far two images are apart, in levels on average.
 fn distance(rgb: &[u8], shown: &[[f64; 3]]) -> f64 {
     let levels = shown.iter().flatten();
     assert_eq!(rgb.len(), levels.clone().count());

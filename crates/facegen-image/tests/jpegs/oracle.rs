@@ -1,20 +1,20 @@
 //! What a file shows, computed from its coefficients and not from its bytes:
 //! plainly, in floating point, and as the reference reader (libjpeg-turbo)
-//! brings components to the size of the picture.
+//! brings components to the size of the image.
 
-use super::picture::{COSINES, Coefficients, Component};
+use super::image::{COSINES, Coefficients, Component};
 
-/// A component at the size of the picture.
+/// A component at the size of the image.
 type Plane = Vec<f64>;
 
 /// The pixels in red, green and blue.
-pub(crate) fn pixels(picture: &Coefficients) -> Vec<[f64; 3]> {
-    let planes: Vec<Plane> = picture
+pub(crate) fn pixels(image: &Coefficients) -> Vec<[f64; 3]> {
+    let planes: Vec<Plane> = image
         .components
         .iter()
-        .map(|component| enlarge(component, picture))
+        .map(|component| enlarge(component, image))
         .collect();
-    let pixels = 0..picture.size.0 * picture.size.1;
+    let pixels = 0..image.size.0 * image.size.1;
     match &planes[..] {
         [grey] => pixels.map(|at| [grey[at]; 3]).collect(),
         [luma, blue, red] => pixels.map(|at| rgb(luma[at], blue[at], red[at])).collect(),
@@ -60,10 +60,10 @@ fn levels(block: &[i32; 64], quantization: &[i32; 64]) -> [f64; 64] {
 
 /// Twice as many samples lie a quarter of a sample from those that are there
 /// and are mixed of the two nearest; other enlargements repeat samples.
-fn enlarge(component: &Component, picture: &Coefficients) -> Plane {
+fn enlarge(component: &Component, image: &Coefficients) -> Plane {
     let (width, height) = component.samples;
     let (h, v) = component.factors;
-    let (across, down) = (picture.most.0 / h, picture.most.1 / v);
+    let (across, down) = (image.most.0 / h, image.most.1 / v);
     let samples = samples(component);
     let mixes_across = across == 2 && down <= 2 && width > 2;
     let mixes_down = down == 2 && (across == 1 || mixes_across);
@@ -77,7 +77,7 @@ fn enlarge(component: &Component, picture: &Coefficients) -> Plane {
         length: height,
         mixes: mixes_down,
     };
-    let places = (0..picture.size.1).flat_map(|y| (0..picture.size.0).map(move |x| (x, y)));
+    let places = (0..image.size.1).flat_map(|y| (0..image.size.0).map(move |x| (x, y)));
     places
         .map(|(x, y)| {
             let row = |y: usize| {

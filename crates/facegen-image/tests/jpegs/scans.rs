@@ -1,7 +1,7 @@
 //! The scans of a file: which coefficients of which components, in what order.
 
 use super::bits::{Bits, Table};
-use super::picture::{Block, Coefficients, ZIGZAG};
+use super::image::{Block, Coefficients, ZIGZAG};
 
 /// One scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(crate) struct Coder<'a> {
 impl<'a> Coder<'a> {
     /// Codes the scan with a restart after so many groups, or none.
     pub(crate) fn code(
-        picture: &Coefficients,
+        image: &Coefficients,
         scan: &'a Scan,
         tables: &'a [Table; 2],
         restart: usize,
@@ -87,14 +87,14 @@ impl<'a> Coder<'a> {
             ended: 0,
             corrections: Vec::new(),
         };
-        for (number, group) in groups(picture, &scan.components).iter().enumerate() {
+        for (number, group) in groups(image, &scan.components).iter().enumerate() {
             if restart > 0 && number > 0 && number % restart == 0 {
                 coder.flush_ended();
                 coder.last = [0; 4];
                 coder.bits.restart((number / restart - 1) as u8);
             }
             for (component, place) in group {
-                coder.block(*component, &picture.components[*component].data[*place]);
+                coder.block(*component, &image.components[*component].data[*place]);
             }
         }
         coder.flush_ended();
@@ -223,20 +223,20 @@ impl<'a> Coder<'a> {
 
 /// Which blocks of which components make the groups of a scan. One component
 /// alone has groups of one block, and none that only fills up.
-fn groups(picture: &Coefficients, components: &[usize]) -> Vec<Vec<(usize, usize)>> {
+fn groups(image: &Coefficients, components: &[usize]) -> Vec<Vec<(usize, usize)>> {
     if let [single] = components {
-        let component = &picture.components[*single];
+        let component = &image.components[*single];
         let (across, down) = component.blocks;
         let places = (0..down).flat_map(|y| (0..across).map(move |x| (x, y)));
         return places
             .map(|(x, y)| vec![(*single, y * component.stride + x)])
             .collect();
     }
-    let (across, down) = picture.groups();
+    let (across, down) = image.groups();
     let places = (0..down).flat_map(|y| (0..across).map(move |x| (x, y)));
     let blocks = |(x, y): (usize, usize)| {
         let blocks = components.iter().flat_map(|number| {
-            let component = &picture.components[*number];
+            let component = &image.components[*number];
             let (h, v) = component.factors;
             (0..h * v).map(move |place| {
                 let row = y * v + place / h;

@@ -1,12 +1,12 @@
 //! The file: segments around the scans.
 
 use super::bits::{Shape, Table};
-use super::picture::{Coefficients, ZIGZAG};
+use super::image::{Coefficients, ZIGZAG};
 use super::scans::{Coder, Scan};
 
-/// How a picture is written.
+/// How an image is written.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct Layout {
     /// The marker of the frame.
     pub(crate) frame: u8,
     pub(crate) scans: Vec<Scan>,
@@ -19,11 +19,11 @@ pub(crate) struct Plan {
     pub(crate) names: [u8; 4],
 }
 
-impl Plan {
-    pub(crate) fn write(&self, picture: &Coefficients) -> Vec<u8> {
+impl Layout {
+    pub(crate) fn write(&self, image: &Coefficients) -> Vec<u8> {
         let mut file = vec![0xFF, 0xD8];
         file.extend(&self.first);
-        for (number, component) in picture.components.iter().enumerate() {
+        for (number, component) in image.components.iter().enumerate() {
             let steps = ZIGZAG.map(|place| component.quantization[place] as u8);
             segment(
                 &mut file,
@@ -31,23 +31,23 @@ impl Plan {
                 &[[number as u8].as_slice(), &steps].concat(),
             );
         }
-        self.write_frame(&mut file, picture);
+        self.write_frame(&mut file, image);
         if self.restart > 0 {
             segment(&mut file, 0xDD, &(self.restart as u16).to_be_bytes());
         }
         for scan in &self.scans {
-            self.write_scan(&mut file, picture, scan);
+            self.write_scan(&mut file, image, scan);
         }
         file.extend([0xFF, 0xD9]);
         file
     }
 
-    fn write_frame(&self, file: &mut Vec<u8>, picture: &Coefficients) {
+    fn write_frame(&self, file: &mut Vec<u8>, image: &Coefficients) {
         let mut content = vec![8];
-        content.extend((picture.size.1 as u16).to_be_bytes());
-        content.extend((picture.size.0 as u16).to_be_bytes());
-        content.push(picture.components.len() as u8);
-        for (number, component) in picture.components.iter().enumerate() {
+        content.extend((image.size.1 as u16).to_be_bytes());
+        content.extend((image.size.0 as u16).to_be_bytes());
+        content.push(image.components.len() as u8);
+        for (number, component) in image.components.iter().enumerate() {
             let (h, v) = component.factors;
             content.extend([self.names[number], (h << 4 | v) as u8, number as u8]);
         }
@@ -56,7 +56,7 @@ impl Plan {
 
     /// The tables of a scan stand before it: later ones take the place of
     /// earlier ones.
-    fn write_scan(&self, file: &mut Vec<u8>, picture: &Coefficients, scan: &Scan) {
+    fn write_scan(&self, file: &mut Vec<u8>, image: &Coefficients, scan: &Scan) {
         let tables = [
             Table::new((0..12).collect(), self.shape),
             Table::new(levels_and_runs(), self.shape),
@@ -85,7 +85,7 @@ impl Plan {
             (before << 4 | low) as u8,
         ]);
         segment(file, 0xDA, &content);
-        file.extend(Coder::code(picture, scan, &tables, self.restart));
+        file.extend(Coder::code(image, scan, &tables, self.restart));
     }
 }
 

@@ -1,8 +1,8 @@
 //! A bucket, and whether it is worth asking.
 //!
 //! A bucket that does not answer would hold up every job for as long as it is
-//! waited for. So after a failure it is left alone for a while: pictures go to
-//! the folder of the server at once, and an upload of an earlier job, which is
+//! waited for. So after a failure it is left alone for a while: images go to
+//! the directory of the server at once, and an upload of an earlier job, which is
 //! waited for by nobody, finds out when the bucket works again.
 
 use std::fmt;
@@ -44,12 +44,12 @@ impl Destination {
         until.is_some_and(|until| now < until)
     }
 
-    /// The bucket did not take a picture.
+    /// The bucket did not take an image.
     pub(crate) fn on_failure(&self, now: Duration) {
         self.set(Some(now + OPEN_FOR));
     }
 
-    /// The bucket took all pictures of a job.
+    /// The bucket took all images of a job.
     pub(crate) fn on_success(&self) {
         self.set(None);
     }

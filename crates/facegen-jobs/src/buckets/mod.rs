@@ -1,4 +1,4 @@
-//! The buckets that pictures go to: the one that the key of a job has described,
+//! The buckets that images go to: the one that the key of a job has described,
 //! else the operator's, if there is one.
 //!
 //! | chapter | holds |
@@ -32,7 +32,7 @@ pub struct Bucket {
     pub store: Arc<dyn ImageStore>,
     /// What links to its objects begin with; their names follow.
     pub link_base: String,
-    /// How long it may take for the pictures of a job that is waited for.
+    /// How long it may take for the images of a job that is waited for.
     pub patience: Duration,
 }
 
@@ -85,7 +85,7 @@ impl Buckets {
         }
     }
 
-    /// Where the pictures of `key` belong; `None`: in the folder.
+    /// Where the images of `key` belong; `None`: in the directory.
     ///
     /// # Errors
     /// It is not known whether the key has a bucket, or which.
@@ -94,7 +94,7 @@ impl Buckets {
         Ok(own.or_else(|| self.operators.clone()))
     }
 
-    /// Where pictures of `key` are whose links begin with `link_base`: nowhere
+    /// Where images of `key` are whose links begin with `link_base`: nowhere
     /// that is known when that was a bucket which the key has no more.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use facegen_core::redact::{SafeUrl, Secret};
 
 use super::*;
 use crate::service::JobService;
-use crate::testing::World;
+use crate::testing::Harness;
 
 fn details(endpoint: &str) -> BucketDetails {
     BucketDetails {
@@ -33,8 +33,8 @@ async fn link_base(service: &JobService, key: KeyId) -> Option<String> {
 
 #[tokio::test]
 async fn a_bucket_is_its_keys_and_stays_over_a_restart() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let [first, second] = two_keys(&service).await;
     let set = |key, endpoint| service.set_bucket(key, details(endpoint));
     set(first, "https://one.example").await.unwrap();
@@ -55,23 +55,23 @@ async fn a_bucket_is_its_keys_and_stays_over_a_restart() {
     );
     drop(service);
 
-    let service = world.open().await;
+    let service = harness.open().await;
     assert_eq!(link_base(&service, first).await, two);
     service.forget_bucket(first).await.unwrap();
     service.forget_bucket(second).await.unwrap();
     assert_eq!(link_base(&service, first).await, None);
     drop(service);
-    let service = world.open().await;
+    let service = harness.open().await;
     assert_eq!(link_base(&service, first).await, None);
 }
 
 #[tokio::test]
 async fn a_bucket_that_does_not_work_changes_nothing() {
-    let world = World::new();
+    let harness = Harness::new();
     let buckets = FakeBuckets::default();
-    let mut ports = world.ports();
+    let mut ports = harness.ports();
     ports.key_buckets.opener = Arc::new(buckets.clone());
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let [key, _] = two_keys(&service).await;
     let one = service.set_bucket(key, details("https://one.example"));
     one.await.unwrap();
@@ -84,12 +84,12 @@ async fn a_bucket_that_does_not_work_changes_nothing() {
 
 #[tokio::test]
 async fn secrets_are_sealed_for_one_key_by_one_master_key() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let [first, second] = two_keys(&service).await;
     let one = service.set_bucket(first, details("https://one.example"));
     one.await.unwrap();
-    let store = world.store().await;
+    let store = harness.store().await;
     let row = store.stores().buckets.get(first).await.unwrap().unwrap();
     for sealed in [&row.access_key_id, &row.secret_access_key] {
         let text = String::from_utf8_lossy(sealed);
@@ -106,9 +106,9 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     }
     drop(service);
 
-    let mut ports = world.ports();
+    let mut ports = harness.ports();
     ports.master_key = MasterKey::from_bytes([8; 32]);
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let unsealed = service.context.storage.buckets.of(first).await.unwrap_err();
     assert!(!unsealed.to_string().contains("hunter2"));
     // Whoever gives it again has it again.

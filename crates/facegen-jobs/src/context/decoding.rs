@@ -1,17 +1,17 @@
-//! How photographs become pixels.
+//! How photos become pixels.
 
 use std::sync::Arc;
 
 use facegen_core::redact::FaceImage;
-use facegen_core::{FaceError, FaceReader, Photograph};
+use facegen_core::{FaceError, FaceReader, Photo};
 use tokio::sync::Semaphore;
 
 use crate::broken_task;
 
-/// How many photographs are decoded at once: each may need a few hundred megabytes.
+/// How many photos are decoded at once: each may need a few hundred megabytes.
 const DECODED_AT_ONCE: usize = 2;
 
-/// A photograph as a file.
+/// A photo as a file.
 #[derive(Debug)]
 pub(crate) enum PhotoSource {
     /// From a stranger.
@@ -20,7 +20,7 @@ pub(crate) enum PhotoSource {
     Stored(FaceImage),
 }
 
-/// Decodes photographs on threads where they block no task. Clones share their permits.
+/// Decodes photos on threads where they block no task. Clones share their permits.
 #[derive(Clone)]
 pub(crate) struct PhotoDecoder {
     faces: Arc<dyn FaceReader>,
@@ -35,16 +35,16 @@ impl PhotoDecoder {
         }
     }
 
-    /// Decodes a photograph.
-    pub(crate) async fn decode(&self, image: PhotoSource) -> Result<Photograph, FaceError> {
-        self.decode_and(image, |photograph| photograph).await
+    /// Decodes a photo.
+    pub(crate) async fn decode(&self, image: PhotoSource) -> Result<Photo, FaceError> {
+        self.decode_and(image, |photo| photo).await
     }
 
-    /// Decodes a photograph, and applies `work` to it on the same thread.
+    /// Decodes a photo, and applies `work` to it on the same thread.
     pub(crate) async fn decode_and<T: Send + 'static>(
         &self,
         image: PhotoSource,
-        work: impl FnOnce(Photograph) -> T + Send + 'static,
+        work: impl FnOnce(Photo) -> T + Send + 'static,
     ) -> Result<T, FaceError> {
         let failed = || FaceError::new("face_image cannot be read");
         // The semaphore is never closed.
@@ -63,7 +63,7 @@ impl PhotoDecoder {
         let decoded = tokio::task::spawn_blocking(decode).await;
         decoded.unwrap_or_else(|error| {
             let reason = broken_task::reason(&error);
-            tracing::error!(reason, "failed to decode photograph");
+            tracing::error!(reason, "failed to decode photo");
             Err(failed())
         })
     }

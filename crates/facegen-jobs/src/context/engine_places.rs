@@ -1,4 +1,4 @@
-//! How many jobs are at the engines, or decode their photographs for them.
+//! How many jobs are at the engines, or decode their photos for them.
 
 use std::sync::{Mutex, PoisonError};
 

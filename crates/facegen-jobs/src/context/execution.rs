@@ -11,7 +11,7 @@ use super::throughput::Throughput;
 /// The engines and what runs on them, which the worker changes and estimates read.
 pub(crate) struct Execution {
     pub(crate) engines: EngineSlot,
-    /// For the jobs that an engine has, or whose photographs are decoded for one; first come,
+    /// For the jobs that an engine has, or whose photos are decoded for one; first come,
     /// first served.
     pub(crate) engine_places: EnginePlaces,
     pub(crate) engine_start_times: EngineStartTimes,

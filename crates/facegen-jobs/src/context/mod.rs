@@ -28,7 +28,7 @@ use crate::error::JobError;
 use crate::keys::Keys;
 use crate::master_key::MasterKey;
 use crate::metrics;
-use crate::ports::{JobsConfig, Observer, PictureEncoder, Ports, UploadEncoder, WebhookBody};
+use crate::ports::{ImageEncoder, JobsConfig, Observer, Ports, UploadEncoder, WebhookBody};
 use decoding::PhotoDecoder;
 pub(crate) use execution::Execution;
 pub(crate) use storage::Storage;
@@ -56,7 +56,7 @@ pub(crate) struct WorkContext {
     /// The name under which this process claims jobs.
     pub(crate) worker: WorkerId,
     pub(crate) faces: Arc<dyn FaceReader>,
-    pub(crate) encoder: PictureEncoder,
+    pub(crate) encoder: ImageEncoder,
     pub(crate) provenance: Provenance,
     pub(crate) observer: Observer,
 }

@@ -20,11 +20,11 @@ use facegen_core::key::KeyId;
 /// What the readers of all keys hold at most, in KiB.
 const ALL: usize = 64 * 1024;
 
-/// What the readers of one key's pictures hold at most, in KiB.
+/// What the readers of one key's images hold at most, in KiB.
 const OF_KEY: usize = 16 * 1024;
 
 /// How long a reader waits for room.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The room that all readers share.
 pub(crate) struct Readers {
@@ -53,7 +53,7 @@ impl Readers {
             let all = all.acquire_many_owned(kib).await.ok()?;
             Some(Reader { own, all })
         };
-        timeout(PATIENCE, taking).await.ok()?
+        timeout(TIMEOUT, taking).await.ok()?
     }
 
     fn of_key(&self, key: KeyId) -> Arc<Semaphore> {

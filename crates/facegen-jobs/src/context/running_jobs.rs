@@ -17,13 +17,13 @@ struct Entry {
     cost: u64,
     /// How many denoising steps are done, of how many.
     steps: (usize, usize),
-    /// Whether its photograph is still to come.
+    /// Whether its photo is still to come.
     fetching: bool,
     cancelled: CancellationToken,
 }
 
 impl RunningJobs {
-    /// Enters a job, for as long as the result lives. Its photograph may have
+    /// Enters a job, for as long as the result lives. Its photo may have
     /// to be fetched.
     pub(crate) fn enter(&self, fence: Fence, cost: u64, fetching: bool) -> RunningJob {
         let cancelled = CancellationToken::new();
@@ -65,7 +65,7 @@ impl RunningJobs {
         fences.collect()
     }
 
-    /// How many of them still wait for their photographs.
+    /// How many of them still wait for their photos.
     pub(crate) fn fetching(&self) -> usize {
         let list = self.lock();
         list.values().filter(|entry| entry.fetching).count()
@@ -114,7 +114,7 @@ impl RunningJob {
         self.change(|entry| entry.cost = cost);
     }
 
-    /// Notes that the photograph is there, or will never be.
+    /// Notes that the photo is there, or will never be.
     pub(crate) fn fetched(&self) {
         self.change(|entry| entry.fetching = false);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use facegen_core::EngineName;
 
-/// What is guessed when nothing was ever measured: ten seconds for a picture
+/// What is guessed when nothing was ever measured: ten seconds for an image
 /// of 512×512 pixels in 21 steps, between a fast processor and a slow card.
 const FIRST_GUESS: f64 = 10.0 / (512.0 * 512.0 * 21.0);
 
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(throughput.time_for(512 * 512 * 21), 10 * SECOND);
     }
 
-    /// The cost of a picture of 64×64 pixels in 21 steps.
+    /// The cost of an image of 64×64 pixels in 21 steps.
     const SMALL: u64 = 64 * 64 * 21;
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             guess
         );
         assert_eq!(EngineThroughput::from_times(&[(0, SECOND)]), guess);
-        // A picture of full size on a processor that is slow indeed.
+        // An image of full size on a processor that is slow indeed.
         let slow = (64 * SMALL, Duration::from_mins(45));
         assert_eq!(
             EngineThroughput::from_times(&[slow]).time_for(64 * SMALL),

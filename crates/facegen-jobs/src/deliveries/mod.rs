@@ -1,16 +1,16 @@
 //! Delivers what was written down in the transaction that ended its job:
-//! webhooks, and pictures for a bucket that did not take them. Each is
+//! webhooks, and images for a bucket that did not take them. Each is
 //! delivered at least once; receivers tell repeated webhooks by their id.
 //! Nothing here holds a generation up, and neither kind holds up the other.
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | `places` | which deliveries may begin |
-//! | `upload` | delivers pictures |
+//! | `slots` | which deliveries may begin |
+//! | `upload` | delivers images |
 //! | `schedule` | when a delivery is tried again |
 
-mod places;
 mod schedule;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broken_task;
 use crate::context::DeliveryContext;
 use crate::metrics;
-use places::Places;
+use slots::Slots;
 
 /// How often the deliveries look for themselves.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(crate) struct Deliveries {
     /// Those under way are given back.
     hand_back: CancellationToken,
     sending: JoinSet<()>,
-    places: Places,
+    slots: Slots,
 }
 
 impl Deliveries {
@@ -63,7 +63,7 @@ impl Deliveries {
             stop_claiming,
             hand_back,
             sending: JoinSet::new(),
-            places: Places::new(kind),
+            slots: Slots::new(kind),
         }
     }
 
@@ -88,7 +88,7 @@ impl Deliveries {
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
         let (context, kind) = (Arc::clone(&self.context), self.kind);
         let now = context.storage.clock.now();
-        let under_way = self.places.under_way();
+        let under_way = self.slots.under_way();
         let deliveries = &context.storage.stores.deliveries;
         deliveries.reclaim_expired(kind, &under_way, now).await?;
         while !self.stop_claiming.is_cancelled() {
@@ -101,7 +101,7 @@ impl Deliveries {
                 self.hand_back.clone(),
             );
             let task = self.sending.spawn(deliver);
-            self.places.begin(task.id(), &delivery);
+            self.slots.begin(task.id(), &delivery);
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Deliveries {
         let DeliveryContext {
             storage, worker, ..
         } = &*self.context;
-        for line in self.places.lines() {
+        for line in self.slots.lines() {
             let now = self.context.storage.clock.now();
             let claimed = storage
                 .stores
@@ -136,7 +136,7 @@ impl Deliveries {
                 error.id()
             }
         };
-        self.places.end(task);
+        self.slots.end(task);
     }
 }
 

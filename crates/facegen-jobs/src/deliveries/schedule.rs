@@ -19,7 +19,7 @@ const PAUSES: [Duration; 7] = [
 ];
 
 /// The pauses of an upload: it shall come soon after the bucket works again,
-/// so the last one stays the pause until the pictures expire.
+/// so the last one stays the pause until the images expire.
 const UPLOAD_PAUSES: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(30),

@@ -13,7 +13,7 @@ use super::*;
 use crate::running::Running;
 use crate::service::{JobService, Replay};
 use crate::testing::{
-    PATIENCE, RECEIVER, World, count, end_of, new_key, request, submission, with_webhook,
+    Harness, RECEIVER, TIMEOUT, count, end_of, new_key, request, submission, with_webhook,
 };
 
 const DEAD: Count = Count::DeliveriesIn("dead");
@@ -28,9 +28,9 @@ fn retry(after: Option<Duration>) -> WebhookOutcome {
     }
 }
 
-async fn begin(world: &World) -> (JobService, KeyId, Running, Rows) {
-    let (service, key, running) = world.begin().await;
-    (service, key, running, world.store().await)
+async fn begin(harness: &Harness) -> (JobService, KeyId, Running, Rows) {
+    let (service, key, running) = harness.begin().await;
+    (service, key, running, harness.store().await)
 }
 
 async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
@@ -58,23 +58,23 @@ async fn until(store: &Rows, sql: Count, wanted: i64) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, poll)
+    tokio::time::timeout(TIMEOUT, poll)
         .await
         .unwrap_or_else(|_| panic!("{sql:?}"));
 }
 
 #[tokio::test]
 async fn every_end_is_told_once() {
-    let world = World::with_control(FakeControl::with_faults(|request| {
+    let harness = Harness::with_control(FakeControl::with_faults(|request| {
         let no_face = facegen_core::fake::Fault::Refused(facegen_core::BackendError::NoFace);
         (request.prompt() == "fails").then_some(no_face)
     }));
-    let service = world.open().await;
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let cancelled = submit(&service, key, "is cancelled").await;
     service.cancel(key, cancelled.id).await.unwrap();
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let failed = submit(&service, key, "fails").await;
     let succeeded = submit(&service, key, "succeeds").await;
     let silent = service
@@ -84,7 +84,7 @@ async fn every_end_is_told_once() {
     for job in [&failed, &succeeded, &silent] {
         end_of(&service, job.id).await;
     }
-    let messages = world.receiver.messages(3).await;
+    let messages = harness.receiver.messages(3).await;
     let mut bodies: Vec<&str> = messages
         .iter()
         .map(|message| message.body.as_str())
@@ -108,28 +108,28 @@ async fn every_end_is_told_once() {
             .iter()
             .all(|message| message.url.expose() == RECEIVER)
     );
-    until(&world.store().await, DELIVERED, 3).await;
-    running.shutdown(PATIENCE).await;
+    until(&harness.store().await, DELIVERED, 3).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test]
 async fn a_webhook_is_tried_eight_times_with_the_same_id() {
-    let world = World::new();
-    world.receiver.answer((0..8).map(|_| retry(None)));
-    let (service, key, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    harness.receiver.answer((0..8).map(|_| retry(None)));
+    let (service, key, running, store) = begin(&harness).await;
     submit(&service, key, "a person").await;
     for attempt in 1..=8 {
-        let messages = world.receiver.messages(attempt).await;
+        let messages = harness.receiver.messages(attempt).await;
         assert_eq!(messages.len(), attempt);
         assert!(messages.iter().all(|message| message.id == messages[0].id));
         if attempt < 8 {
             until(&store, QUEUED, 1).await;
             let run_at = count(&store, Count::DueAt).await;
-            let pause = run_at - world.clock.now().as_millis();
+            let pause = run_at - harness.clock.now().as_millis();
             let pause = Duration::from_millis(u64::try_from(pause).unwrap());
             assert!(schedule_allows(attempt, pause), "{attempt}: {pause:?}");
-            world.clock.advance(pause - Duration::from_millis(1));
-            let now = world.clock.now();
+            harness.clock.advance(pause - Duration::from_millis(1));
+            let now = harness.clock.now();
             for first in [true, false] {
                 let line = webhooks(first);
                 let early = store
@@ -139,14 +139,14 @@ async fn a_webhook_is_tried_eight_times_with_the_same_id() {
                     .await;
                 assert_eq!(early.unwrap(), None, "not before its time");
             }
-            world.clock.advance(Duration::from_millis(1));
+            harness.clock.advance(Duration::from_millis(1));
             service.wake_deliveries();
         }
     }
     until(&store, DEAD, 1).await;
     let error = Count::DeliveriesFailedWith("the receiver answered 503");
     assert_eq!(count(&store, error).await, 1);
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 fn schedule_allows(attempt: usize, pause: Duration) -> bool {
@@ -157,32 +157,32 @@ fn schedule_allows(attempt: usize, pause: Duration) -> bool {
 
 #[tokio::test]
 async fn a_receiver_may_ask_for_time_or_refuse() {
-    let world = World::new();
+    let harness = Harness::new();
     let asked = Duration::from_hours(2);
     let refused = WebhookOutcome::Refused {
         reason: "the receiver is gone".into(),
     };
-    world.receiver.answer([retry(Some(asked)), refused]);
-    let (service, key, running, store) = begin(&world).await;
+    harness.receiver.answer([retry(Some(asked)), refused]);
+    let (service, key, running, store) = begin(&harness).await;
     submit(&service, key, "a person").await;
-    world.receiver.messages(1).await;
+    harness.receiver.messages(1).await;
     until(&store, QUEUED, 1).await;
     let run_at = count(&store, Count::DueAt).await;
-    assert_eq!(run_at, (world.clock.now() + asked).as_millis());
-    world.clock.advance(asked);
+    assert_eq!(run_at, (harness.clock.now() + asked).as_millis());
+    harness.clock.advance(asked);
     service.wake_deliveries();
-    world.receiver.messages(2).await;
+    harness.receiver.messages(2).await;
     until(&store, DEAD, 1).await;
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test]
 async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
-    let world = World::new();
-    world.receiver.hold(true);
-    let (service, key, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    harness.receiver.hold(true);
+    let (service, key, running, store) = begin(&harness).await;
     submit(&service, key, "a person").await;
-    world.receiver.messages(1).await;
+    harness.receiver.messages(1).await;
     running.shutdown(Duration::ZERO).await;
     assert_eq!(count(&store, QUEUED).await, 1);
     assert_eq!(count(&store, Count::DeliveryAttempt).await, 0);
@@ -190,23 +190,23 @@ async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
 
     // A process that dies leaves it running.
     store.lose_deliveries(1, 9_999_999_999_999).await;
-    world.receiver.hold(false);
-    let (service, _, running, _) = begin(&world).await;
-    let messages = world.receiver.messages(2).await;
+    harness.receiver.hold(false);
+    let (service, _, running, _) = begin(&harness).await;
+    let messages = harness.receiver.messages(2).await;
     assert_eq!(messages[0].id, messages[1].id);
     until(&store, DELIVERED, 1).await;
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     drop(service);
 }
 
 #[tokio::test]
 async fn a_sender_that_never_came_back_is_given_up_for_dead() {
-    let world = World::new();
-    let (service, key, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    let (service, key, running, store) = begin(&harness).await;
     let job = submit(&service, key, "a person").await;
     end_of(&service, job.id).await;
     until(&store, DELIVERED, 1).await;
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     for (attempt, end) in [(1, DELIVERED), (8, DEAD)] {
         store.lose_deliveries(attempt, 0).await;
         let (stop_claiming, hand_back) = (CancellationToken::new(), CancellationToken::new());
@@ -225,15 +225,15 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
 
 #[tokio::test]
 async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "a person").await;
     service.cancel(key, job.id).await.unwrap();
-    let store = world.store().await;
+    let store = harness.store().await;
     let deliveries = store.stores().deliveries;
     let claim = async || {
-        let now = world.clock.now();
+        let now = harness.clock.now();
         let reclaim = deliveries.reclaim_expired(DeliveryKind::Webhook, &[], now);
         reclaim.await.unwrap();
         for first in [true, false] {
@@ -248,9 +248,9 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
     let replay = async |name: &str| service.replay(key, name).await.unwrap();
     let lost = claim().await;
     assert_eq!(replay(&lost.name).await, Replay::Busy);
-    world.clock.advance(LEASE + Duration::from_secs(1));
+    harness.clock.advance(LEASE + Duration::from_secs(1));
     let sender = claim().await;
-    let now = world.clock.now();
+    let now = harness.clock.now();
     deliveries.finish(&sender, None, now).await.unwrap();
 
     assert!(matches!(replay(&lost.name).await, Replay::Queued(_)));

@@ -1,6 +1,6 @@
-//! Uploads the pictures that a bucket did not take when they were made. Once
+//! Uploads the images that a bucket did not take when they were made. Once
 //! they are there, links lead to the bucket; those that callers have already
-//! got lead to this server until the pictures there expire.
+//! got lead to this server until the images there expire.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use crate::buckets::Bucket;
 use crate::context::DeliveryContext;
 
-/// How long the upload of the pictures of one job may take; less than the
+/// How long the upload of the images of one job may take; less than the
 /// lease of a delivery.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// Tries once, as a webhook is tried: no attempt is the last one before the
-/// pictures expire.
+/// images expire.
 pub(super) async fn upload(
     context: &DeliveryContext,
     delivery: &Delivery,
@@ -27,10 +27,10 @@ pub(super) async fn upload(
         return Ok(super::refused("the job is not there any more"));
     };
     if job.removed_at.is_some() {
-        return Ok(super::refused("the pictures were erased"));
+        return Ok(super::refused("the images were erased"));
     }
     if job.has_expired(context.storage.clock.now()) {
-        return Ok(super::refused("the pictures have expired"));
+        return Ok(super::refused("the images have expired"));
     }
     // The one that the key has now: the one that failed may have been wrong.
     let destination = match context.storage.buckets.of(job.key).await {
@@ -47,13 +47,13 @@ pub(super) async fn upload(
             let attempt = job.attempt;
             let jobs = &context.storage.stores.jobs;
             let link_base = &bucket.link_base;
-            if !jobs.pictures_uploaded(job.id, attempt, link_base).await? {
+            if !jobs.images_uploaded(job.id, attempt, link_base).await? {
                 crate::files::removal::delete_from_bucket(&context.storage, &job).await;
-                return Ok(super::refused("the pictures were erased"));
+                return Ok(super::refused("the images were erased"));
             }
             Ok(WebhookOutcome::Delivered)
         }
-        Ok(false) => Ok(super::refused("the pictures are not there any more")),
+        Ok(false) => Ok(super::refused("the images are not there any more")),
         Err(error) => {
             destination.on_failure(context.storage.clock.monotonic());
             Ok(later(error.to_string()))

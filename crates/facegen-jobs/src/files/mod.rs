@@ -22,7 +22,7 @@ const OPENING_TIME: Duration = Duration::from_secs(10);
 
 /// Where a file is.
 pub(crate) enum Found {
-    /// In the folder of the server.
+    /// In the directory of the server.
     Here(StoredObject),
     /// In a bucket.
     There(InBucket),
@@ -39,7 +39,7 @@ pub(crate) struct InBucket {
 /// was sent, and has not expired. No bucket is asked.
 ///
 /// # Errors
-/// The database or the folder cannot be read.
+/// The database or the directory cannot be read.
 pub(crate) async fn find(storage: &Storage, name: &FileName) -> Result<Option<Found>, JobError> {
     let job = storage.stores.jobs.find_by_prefix(&name.prefix).await?;
     let Some(job) = job.filter(|job| has_file(storage, job, name)) else {

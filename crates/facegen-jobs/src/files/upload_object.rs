@@ -1,4 +1,4 @@
-//! The file of a picture that a caller sent.
+//! The file of an image that a caller sent.
 
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, StoredObject};
 

@@ -1,4 +1,4 @@
-//! Deletes what is old: pictures, then the rows that tell of them.
+//! Deletes what is old: images, then the rows that tell of them.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How often the clock is looked at, which may be set.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How much longer than a picture is kept a file may be there that belongs to
+/// How much longer than an image is kept a file may be there that belongs to
 /// no success: an attempt that was given up may still be writing.
 const LEFTOVERS: Duration = Duration::from_hours(1);
 
@@ -73,7 +73,7 @@ impl Janitor {
     /// keep the others.
     async fn clean(&self, now: Timestamp) {
         for cleaned in [
-            self.erase_pictures(now).await,
+            self.erase_images(now).await,
             self.erase_uploads(now).await,
             self.erase_leftovers(now).await,
             self.delete_rows(now).await,
@@ -85,7 +85,7 @@ impl Janitor {
         }
     }
 
-    async fn erase_pictures(&self, now: Timestamp) -> Result<(), CleaningError> {
+    async fn erase_images(&self, now: Timestamp) -> Result<(), CleaningError> {
         let (mut last, mut failures) = (0, FailureSummary::default());
         loop {
             let expired = self.storage.stores.housekeeping.expired(now, last).await?;
@@ -97,7 +97,7 @@ impl Janitor {
                 failures.record(id, self.erase(job, now).await);
             }
         }
-        failures.log("the pictures of some jobs");
+        failures.log("the images of some jobs");
         Ok(())
     }
 
@@ -113,7 +113,7 @@ impl Janitor {
         self.storage
             .stores
             .housekeeping
-            .pictures_deleted(job.id, now)
+            .images_deleted(job.id, now)
             .await?;
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Janitor {
     /// Nothing that was made or sent before the config was changed goes early.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
         let oldest = self.storage.stores.housekeeping.oldest_kept(now).await?;
-        let before = now - self.storage.config().keep_pictures;
+        let before = now - self.storage.config().keep_images;
         let before = oldest.map_or(before, |oldest| oldest.min(before)) - LEFTOVERS;
         let files = self.storage.images.delete_before(before).await?;
         if files > 0 {
@@ -133,7 +133,7 @@ impl Janitor {
     async fn delete_rows(&self, now: Timestamp) -> Result<(), CleaningError> {
         let config = self.storage.config();
         let erased_before = now - config.keep_rows;
-        let ended_before = erased_before - config.keep_pictures;
+        let ended_before = erased_before - config.keep_images;
         let housekeeping = &self.storage.stores.housekeeping;
         let rows = housekeeping
             .delete_rows(erased_before, ended_before)

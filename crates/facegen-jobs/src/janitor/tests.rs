@@ -14,7 +14,7 @@ use super::*;
 use crate::service::JobService;
 use crate::testing::bucket::{FakeBucket, Mood};
 use crate::testing::{
-    PATIENCE, World, count, end_of, first_file, new_key, submission, with_webhook,
+    Harness, TIMEOUT, count, end_of, first_file, new_key, submission, with_webhook,
 };
 
 const ROWS: Count = Count::Jobs;
@@ -26,71 +26,71 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
     service.submit(submission).await.unwrap()
 }
 
-async fn clean(world: &World, service: &JobService) {
+async fn clean(harness: &Harness, service: &JobService) {
     let janitor = Janitor::new(
         Arc::clone(&service.context.storage),
         CancellationToken::new(),
     );
-    janitor.clean(world.clock.now()).await;
+    janitor.clean(harness.clock.now()).await;
 }
 
 #[tokio::test]
-async fn pictures_go_after_a_day_and_rows_two_days_later() {
-    let world = World::new();
-    let service = world.open().await;
+async fn images_go_after_a_day_and_rows_two_days_later() {
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let cancelled = submit(&service, key, "is cancelled").await;
     service.cancel(key, cancelled.id).await.unwrap();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 
-    world.clock.advance(DAY - MOMENT);
-    clean(&world, &service).await;
+    harness.clock.advance(DAY - MOMENT);
+    clean(&harness, &service).await;
     assert!(service.read(&first_file(&job)).await.unwrap().is_some());
-    world.clock.advance(MOMENT);
+    harness.clock.advance(MOMENT);
     assert_eq!(service.read(&first_file(&job)).await.unwrap(), None);
-    assert_eq!(world.images.len(), 1, "nobody has cleaned yet");
-    clean(&world, &service).await;
-    assert!(world.images.is_empty());
+    assert_eq!(harness.images.len(), 1, "nobody has cleaned yet");
+    clean(&harness, &service).await;
+    assert!(harness.images.is_empty());
 
-    let store = world.store().await;
-    world.clock.advance(2 * DAY - MOMENT);
-    clean(&world, &service).await;
+    let store = harness.store().await;
+    harness.clock.advance(2 * DAY - MOMENT);
+    clean(&harness, &service).await;
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(
         (found.state, found.expires_at),
         (JobState::Succeeded, job.expires_at)
     );
     assert_eq!(count(&store, ROWS).await, 2);
-    world.clock.advance(MOMENT);
-    clean(&world, &service).await;
+    harness.clock.advance(MOMENT);
+    clean(&harness, &service).await;
     assert_eq!(count(&store, ROWS).await, 0);
     assert_eq!(count(&store, Count::Deliveries).await, 0);
     assert!(service.find(key, job.id).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn a_shorter_time_is_for_pictures_that_come_after() {
-    let world = World::new();
-    let (service, key, running) = world.begin().await;
+async fn a_shorter_time_is_for_images_that_come_after() {
+    let harness = Harness::new();
+    let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
-    running.shutdown(PATIENCE).await;
-    let mut config = world.config();
-    config.keep_pictures = Duration::from_hours(1);
+    running.shutdown(TIMEOUT).await;
+    let mut config = harness.config();
+    config.keep_images = Duration::from_hours(1);
     service.reconfigure(config);
-    world.clock.advance(DAY - MOMENT);
-    clean(&world, &service).await;
+    harness.clock.advance(DAY - MOMENT);
+    clean(&harness, &service).await;
     assert!(service.read(&first_file(&job)).await.unwrap().is_some());
-    world.clock.advance(MOMENT);
-    clean(&world, &service).await;
-    assert!(world.images.is_empty());
+    harness.clock.advance(MOMENT);
+    clean(&harness, &service).await;
+    assert!(harness.images.is_empty());
 }
 
-/// A store of pictures that cannot delete those of one job.
+/// A store of images that cannot delete those of one job.
 #[derive(Debug)]
 struct Stubborn {
     inner: MemoryStore,
@@ -115,82 +115,82 @@ impl ImageStore for Stubborn {
     }
 
     async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
-        Err(StorageError("the folder cannot be read".into()))
+        Err(StorageError("the directory cannot be read".into()))
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
-    let world = World::new();
+    let harness = Harness::new();
     let keeps = Arc::new(OnceLock::new());
-    let mut ports = world.ports();
+    let mut ports = harness.ports();
     ports.images = Arc::new(Stubborn {
-        inner: world.images.clone(),
+        inner: harness.images.clone(),
         keeps: Arc::clone(&keeps),
     });
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let mut jobs = Vec::new();
     for prompt in ["is locked", "is unreadable", "goes"] {
         let job = submit(&service, key, prompt).await;
         jobs.push(end_of(&service, job.id).await);
     }
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     keeps.set(jobs[0].file_prefix.clone()).unwrap();
-    let store = world.store().await;
+    let store = harness.store().await;
     store.damage_job(jobs[1].id).await;
 
-    world.clock.advance(DAY);
-    clean(&world, &service).await;
-    assert_eq!(world.images.len(), 2);
+    harness.clock.advance(DAY);
+    clean(&harness, &service).await;
+    assert_eq!(harness.images.len(), 2);
     assert_eq!(service.read(&first_file(&jobs[2])).await.unwrap(), None);
-    let erased = Count::PicturesDeleted(3);
+    let erased = Count::ImagesDeleted(3);
     assert_eq!(count(&store, erased).await, 1);
-    world.clock.advance(2 * DAY);
-    clean(&world, &service).await;
+    harness.clock.advance(2 * DAY);
+    clean(&harness, &service).await;
     assert_eq!(count(&store, ROWS).await, 2);
 }
 
 #[tokio::test]
 async fn the_log_is_emptied_whatever_becomes_of_the_rows() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "a person").await;
     service.cancel(key, job.id).await.unwrap();
-    let rows = world.store().await;
-    let mut log = world.database().into_os_string();
+    let rows = harness.store().await;
+    let mut log = harness.database().into_os_string();
     log.push("-wal");
     let log_bytes = || std::fs::metadata(&log).unwrap().len();
     assert!(log_bytes() > 0);
 
     rows.refuse_deletions().await;
-    world.clock.advance(365 * DAY);
-    clean(&world, &service).await;
+    harness.clock.advance(365 * DAY);
+    clean(&harness, &service).await;
     assert_eq!(count(&rows, ROWS).await, 1);
     assert_eq!(log_bytes(), 0);
 }
 
 #[tokio::test]
 async fn what_waits_is_never_old() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "a person").await;
-    world.clock.advance(365 * DAY);
-    clean(&world, &service).await;
+    harness.clock.advance(365 * DAY);
+    clean(&harness, &service).await;
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Queued);
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(count(&store, Count::Photos).await, 1);
 }
 
 #[tokio::test]
 async fn files_of_dead_attempts_go_an_hour_after_a_day() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
     let object = ObjectName {
         file: FileName {
@@ -200,19 +200,19 @@ async fn files_of_dead_attempts_go_an_hour_after_a_day() {
         },
         attempt: 1,
     };
-    world.images.put(&object, vec![1]).await.unwrap();
-    world.clock.advance(DAY + LEFTOVERS);
-    clean(&world, &service).await;
-    assert_eq!(world.images.len(), 1);
-    world.clock.advance(MOMENT);
-    clean(&world, &service).await;
-    assert!(world.images.is_empty());
+    harness.images.put(&object, vec![1]).await.unwrap();
+    harness.clock.advance(DAY + LEFTOVERS);
+    clean(&harness, &service).await;
+    assert_eq!(harness.images.len(), 1);
+    harness.clock.advance(MOMENT);
+    clean(&harness, &service).await;
+    assert!(harness.images.is_empty());
 }
 
 #[tokio::test]
-async fn more_pictures_expire_at_once_than_are_looked_at_in_one_go() {
-    let world = World::with_control(FakeControl::new());
-    let (service, key, running) = world.begin().await;
+async fn more_images_expire_at_once_than_are_looked_at_in_one_go() {
+    let harness = Harness::with_control(FakeControl::new());
+    let (service, key, running) = harness.begin().await;
     let mut jobs = Vec::new();
     for index in 0..110 {
         jobs.push(submit(&service, key, &format!("job {index}")).await);
@@ -220,69 +220,69 @@ async fn more_pictures_expire_at_once_than_are_looked_at_in_one_go() {
     for job in jobs {
         end_of(&service, job.id).await;
     }
-    running.shutdown(PATIENCE).await;
-    assert_eq!(world.images.len(), 110);
-    world.clock.advance(DAY);
-    clean(&world, &service).await;
-    assert!(world.images.is_empty());
+    running.shutdown(TIMEOUT).await;
+    assert_eq!(harness.images.len(), 110);
+    harness.clock.advance(DAY);
+    clean(&harness, &service).await;
+    assert!(harness.images.is_empty());
 }
 
 #[tokio::test]
 async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
-    let world = World::new();
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::new();
+    let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
-    assert_eq!(world.images.len(), 1);
-    world.clock.advance(DAY);
+    assert_eq!(harness.images.len(), 1);
+    harness.clock.advance(DAY);
     let gone = async {
-        while !world.images.is_empty() {
+        while !harness.images.is_empty() {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone)
+    tokio::time::timeout(TIMEOUT, gone)
         .await
         .expect("it is deleted");
     assert!(service.find(key, job.id).await.unwrap().is_some());
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test]
-async fn pictures_in_a_bucket_stay_and_their_rows_go_like_others() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Works);
-    let service = bucket.open(&world).await;
+async fn images_in_a_bucket_stay_and_their_rows_go_like_others() {
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Works);
+    let service = bucket.open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let direct = submit(&service, key, "direct").await;
     let direct = end_of(&service, direct.id).await;
     bucket.set(Mood::Fails);
     let later = submit(&service, key, "later").await;
     let later = end_of(&service, later.id).await;
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     assert!(direct.link_base.is_some() && later.link_base.is_none());
-    let store = world.store().await;
+    let store = harness.store().await;
     let base = FakeBucket::LINK_BASE;
     store
         .stores()
         .jobs
-        .pictures_uploaded(later.id, later.attempt, base)
+        .images_uploaded(later.id, later.attempt, base)
         .await
         .unwrap();
 
-    world.clock.advance(DAY);
-    clean(&world, &service).await;
-    assert!(world.images.is_empty());
+    harness.clock.advance(DAY);
+    clean(&harness, &service).await;
+    assert!(harness.images.is_empty());
     for id in [direct.id, later.id] {
         let job = service.find(key, id).await.unwrap().unwrap();
-        assert!(job.link_base.is_some() && !job.has_expired(world.clock.now()));
+        assert!(job.link_base.is_some() && !job.has_expired(harness.clock.now()));
     }
-    world.clock.advance(2 * DAY - MOMENT);
-    clean(&world, &service).await;
+    harness.clock.advance(2 * DAY - MOMENT);
+    clean(&harness, &service).await;
     assert_eq!(count(&store, ROWS).await, 2);
-    world.clock.advance(MOMENT);
-    clean(&world, &service).await;
+    harness.clock.advance(MOMENT);
+    clean(&harness, &service).await;
     assert_eq!(count(&store, ROWS).await, 0);
     assert_eq!(bucket.objects.len(), 1, "nobody has deleted it");
 }

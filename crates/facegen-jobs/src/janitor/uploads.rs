@@ -1,4 +1,4 @@
-//! Pictures that callers have sent: the file goes, then its row.
+//! Images that callers have sent: the file goes, then its row.
 
 use facegen_core::store::StoreError;
 use facegen_core::{FilePrefix, Timestamp};
@@ -19,7 +19,7 @@ impl Janitor {
                 failures.record(id, self.erase_upload(id, prefix).await);
             }
         }
-        failures.log("some pictures that were sent");
+        failures.log("some images that were sent");
         Ok(())
     }
 

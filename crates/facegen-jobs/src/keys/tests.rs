@@ -6,11 +6,11 @@ use tempfile::TempDir;
 use super::*;
 
 async fn keys() -> (Keys, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new());
-    let store = SqliteStore::open(&folder.path().join("jobs.sqlite")).await;
+    let store = SqliteStore::open(&directory.path().join("jobs.sqlite")).await;
     let keys = store.unwrap().into_stores().keys;
-    (Keys::new(keys, clock), folder)
+    (Keys::new(keys, clock), directory)
 }
 
 fn secret(text: &str) -> Secret<String> {
@@ -19,7 +19,7 @@ fn secret(text: &str) -> Secret<String> {
 
 #[tokio::test]
 async fn a_made_key_is_recognised_until_it_is_revoked() {
-    let (keys, _folder) = keys().await;
+    let (keys, _directory) = keys().await;
     assert!(!keys.has_admin().await.unwrap());
     let (key, text) = keys.create("phone", KeyRole::Plain).await.unwrap();
     let (other, other_text) = keys.create("phone", KeyRole::Admin).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_made_key_is_recognised_until_it_is_revoked() {
 
 #[tokio::test]
 async fn limits_are_kept_with_the_key() {
-    let (keys, _folder) = keys().await;
+    let (keys, _directory) = keys().await;
     let limits = OwnLimits {
         requests_per_minute: Some(60),
         queue_share: None,
@@ -89,7 +89,7 @@ async fn limits_are_kept_with_the_key() {
 
 #[tokio::test]
 async fn the_key_of_the_environment_can_change_and_keeps_its_row() {
-    let (keys, _folder) = keys().await;
+    let (keys, _directory) = keys().await;
     let first = keys.ensure_environment_key(&secret("first")).await.unwrap();
     assert_eq!(
         (first.name.as_str(), first.role),
@@ -114,7 +114,7 @@ async fn the_key_of_the_environment_can_change_and_keeps_its_row() {
 
 #[tokio::test]
 async fn the_environment_gives_no_key_new_rights() {
-    let (keys, _folder) = keys().await;
+    let (keys, _directory) = keys().await;
     let (_, plain) = keys.create("phone", KeyRole::Plain).await.unwrap();
     let (admin, admin_text) = keys.create("me", KeyRole::Admin).await.unwrap();
     let refused = keys.ensure_environment_key(&plain).await.unwrap_err();
@@ -145,12 +145,12 @@ async fn the_environment_gives_no_key_new_rights() {
 
 #[tokio::test]
 async fn no_file_holds_a_key() {
-    let (keys, folder) = keys().await;
+    let (keys, directory) = keys().await;
     let (_, text) = keys.create("phone", KeyRole::Plain).await.unwrap();
     keys.ensure_environment_key(&secret("hunter2"))
         .await
         .unwrap();
-    for file in std::fs::read_dir(folder.path()).unwrap() {
+    for file in std::fs::read_dir(directory.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         for needle in [text.expose(), "hunter2"] {
             let found = bytes

@@ -15,7 +15,7 @@ impl JobService {
         Ok(self.context.keys.authenticate(key).await?)
     }
 
-    /// Counts a request for pictures, or to keep one, whatever becomes of it.
+    /// Counts a request for images, or to keep one, whatever becomes of it.
     ///
     /// # Errors
     /// The key has made as many within the last minute as it may, or the store cannot be

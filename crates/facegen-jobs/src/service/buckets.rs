@@ -21,7 +21,7 @@ impl JobService {
         context::run_detached(async move { set(&context, key, &details).await }).await
     }
 
-    /// Forgets the bucket of `key`, if it has one. Pictures that are there stay.
+    /// Forgets the bucket of `key`, if it has one. Images that are there stay.
     ///
     /// # Errors
     /// The store cannot be written.

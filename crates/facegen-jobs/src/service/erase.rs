@@ -15,23 +15,23 @@ use crate::files::removal::{delete_from_bucket, objects};
 pub struct Erased {
     /// The job.
     pub job: Job,
-    /// What became of its pictures.
-    pub pictures: Erasure,
+    /// What became of its images.
+    pub images: Erasure,
 }
 
-/// What became of the pictures of a job that was erased.
+/// What became of the images of a job that was erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
-    /// Whether none is in the folder of the server any more.
-    pub folder: bool,
+    /// Whether none is in the directory of the server any more.
+    pub directory: bool,
     /// Whether none is in the bucket any more; `None` when none was there.
     pub bucket: Option<bool>,
 }
 
 impl JobService {
     /// Stops a job that belongs to `key`, at the next step if it runs, and
-    /// deletes its photograph, its pictures, its prompts and where its
-    /// photograph came from. `None` when there is no such job.
+    /// deletes its photo, its images, its prompts and where its
+    /// photo came from. `None` when there is no such job.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -62,7 +62,7 @@ pub(super) async fn cancel(
     Ok(job)
 }
 
-/// Why a job that was cancelled has no pictures.
+/// Why a job that was cancelled has no images.
 pub(super) fn cancelled() -> Failure {
     Failure {
         code: ErrorCode::Cancelled,
@@ -75,31 +75,31 @@ async fn erase(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<
         return Ok(None);
     };
     let now = context.storage.clock.now();
-    // From here on no link leads to a picture.
+    // From here on no link leads to an image.
     context.storage.stores.jobs.erase(key, id, now).await?;
-    let pictures = delete_pictures(context, &before).await;
-    if pictures.folder && before.state == JobState::Succeeded {
+    let images = delete_images(context, &before).await;
+    if images.directory && before.state == JobState::Succeeded {
         context
             .storage
             .stores
             .housekeeping
-            .pictures_deleted(id, now)
+            .images_deleted(id, now)
             .await?;
     }
     let job = context.storage.stores.jobs.find(Some(key), id).await?;
-    Ok(job.map(|job| Erased { job, pictures }))
+    Ok(job.map(|job| Erased { job, images }))
 }
 
-async fn delete_pictures(context: &IntakeContext, job: &Job) -> Erasure {
-    let mut folder = true;
+async fn delete_images(context: &IntakeContext, job: &Job) -> Erasure {
+    let mut directory = true;
     for object in objects(job) {
         if let Err(error) = context.storage.images.delete(&object).await {
             tracing::warn!(%error, "failed to erase image");
-            folder = false;
+            directory = false;
         }
     }
     Erasure {
-        folder,
+        directory,
         bucket: delete_from_bucket(&context.storage, job).await,
     }
 }

@@ -27,13 +27,13 @@ pub(super) async fn take_in(
     }
     context.storage.stores.health.ensure_kept()?;
     // Decides nothing, but spares the work of decoding what was sent before.
-    if let Some(once) = &submission.once {
+    if let Some(idempotency) = &submission.idempotency {
         let now = context.storage.clock.now();
         let known = context
             .storage
             .stores
             .jobs
-            .find_idempotent(submission.key, once, now)
+            .find_idempotent(submission.key, idempotency, now)
             .await?;
         if let Some(intake) = known {
             return job_of(&context, intake);
@@ -46,15 +46,15 @@ pub(super) async fn take_in(
     }
     let prefix = new_prefix()?;
     if let FaceSource::Inline(image) = &submission.face {
-        let photograph = context
+        let photo = context
             .decoder
             .decode(PhotoSource::Untrusted(image.clone()))
             .await?;
-        let picture = &photograph.picture;
+        let image = &photo.image;
         submission.request = submission
             .request
-            .fitted_to(picture.width() as u32, picture.height() as u32);
-        context.storage.photo_cache.keep(prefix.clone(), photograph);
+            .fitted_to(image.width() as u32, image.height() as u32);
+        context.storage.photo_cache.keep(prefix.clone(), photo);
     }
     let inserted = insert(&context, submission, prefix.clone()).await;
     if inserted
@@ -76,7 +76,7 @@ async fn insert(
         request,
         face,
         base_url,
-        once,
+        idempotency,
     } = submission;
     let new = NewJob {
         key,
@@ -93,13 +93,13 @@ async fn insert(
         queue: config.queue_limit,
         share: config.key_limits.queue_share,
     };
-    let intake = match &once {
-        Some(once) => {
+    let intake = match &idempotency {
+        Some(idempotency) => {
             context
                 .storage
                 .stores
                 .jobs
-                .insert_once(&new, once, limits)
+                .insert_once(&new, idempotency, limits)
                 .await?
         }
         None => match context.storage.stores.jobs.insert(&new, limits).await? {

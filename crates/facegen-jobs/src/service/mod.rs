@@ -9,13 +9,13 @@
 //! | `mail` | the deliveries of a key |
 //! | `intake` | how a job comes in |
 //! | `watch` | how one waits for its end, and how long that takes |
-//! | `uploads` | pictures that callers send to get a link |
+//! | `uploads` | images that callers send to get a link |
 
 mod access;
 mod buckets;
 pub(crate) mod erase;
 mod intake;
-mod mail;
+mod replay;
 #[cfg(test)]
 mod tests;
 pub(crate) mod uploads;
@@ -38,7 +38,7 @@ use crate::files;
 use crate::keys::Keys;
 use crate::ports::{JobsConfig, Ports};
 pub use erase::{Erased, Erasure};
-pub use mail::Replay;
+pub use replay::Replay;
 pub use uploads::{Upload, Uploaded};
 pub use view::{JobView, JobWatch};
 
@@ -49,12 +49,12 @@ pub struct Submission {
     pub key: KeyId,
     /// What is asked for.
     pub request: GenerationRequest,
-    /// Where the photograph comes from.
+    /// Where the photo comes from.
     pub face: FaceSource,
     /// See [`Job::base_url`].
     pub base_url: String,
     /// Says that the same request makes no second job.
-    pub once: Option<Idempotency>,
+    pub idempotency: Option<Idempotency>,
 }
 
 /// Takes jobs in, and tells about them. Clones are the same service.
@@ -91,12 +91,12 @@ impl JobService {
         &self.context.keys
     }
 
-    /// Writes the job and wakes the worker. An inline photograph is decoded
+    /// Writes the job and wakes the worker. An inline photo is decoded
     /// first, so that one that cannot be read makes no job. A caller that goes
     /// away meanwhile changes nothing.
     ///
     /// # Errors
-    /// The queue is full, the photograph is unreadable, the server is
+    /// The queue is full, the photo is unreadable, the server is
     /// stopping, or the store cannot be written.
     pub async fn submit(&self, submission: Submission) -> Result<Job, JobError> {
         let intake = intake::take_in(Arc::clone(&self.context), submission);
@@ -163,7 +163,7 @@ impl JobService {
         .await
     }
 
-    /// Forgets what is kept only to be faster: photographs that were decoded
+    /// Forgets what is kept only to be faster: photos that were decoded
     /// ahead, which are then read again, and that buckets failed, which are
     /// then asked again.
     pub async fn clear_cache(&self) {
@@ -209,7 +209,7 @@ impl JobService {
         !self.context.execution.draining.is_cancelled()
     }
 
-    /// What is wrong with the database or the folder of pictures, if anything,
+    /// What is wrong with the database or the directory of images, if anything,
     /// as it was found out within the last seconds.
     #[must_use]
     pub fn store_fault(&self) -> Option<StoreFault> {

@@ -22,7 +22,7 @@ use facegen_store::sqlite::testing::{Count, Rows};
 
 use super::*;
 use crate::testing::{
-    World, count, end_of, first_file, inline, new_key, parse, raw, request, submission,
+    Harness, count, end_of, first_file, inline, new_key, parse, raw, request, submission,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -38,8 +38,8 @@ fn queued(store: &Rows) -> impl Future<Output = i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_its_whole_way() {
-    let world = World::new();
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::new();
+    let (service, key, running) = harness.begin().await;
 
     let wanted = parse(RawGenerationRequest {
         samples: 2_i64.into(),
@@ -54,43 +54,43 @@ async fn a_job_goes_its_whole_way() {
     let job = end_of(&service, job.id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
     assert_eq!(job.request, wanted);
-    assert_eq!(job.expires_at, Some(world.clock.now() + DAY));
+    assert_eq!(job.expires_at, Some(harness.clock.now() + DAY));
 
-    let face = world
+    let face = harness
         .ports()
         .faces
-        .decode(&FaceImage::from(b"photograph".to_vec()));
+        .decode(&FaceImage::from(b"photo".to_vec()));
     let expected = paint(&GenerationInput {
         spec: wanted.spec,
-        face: face.unwrap().picture,
+        face: face.unwrap().image,
     });
     let mut name = first_file(&job);
-    for (picture, index) in expected.unwrap().pictures.iter().zip(0..) {
+    for (image, index) in expected.unwrap().images.iter().zip(0..) {
         (name.index, name.kind) = (index, FileKind::Png);
         let png = service.read(&name).await.unwrap();
-        assert_eq!(png.as_deref(), Some(picture.pixels.pixels()));
+        assert_eq!(png.as_deref(), Some(image.pixels.pixels()));
         name.kind = FileKind::Base64;
         let text = service.read(&name).await.unwrap().unwrap();
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.decode(text);
-        assert_eq!(text.unwrap(), picture.pixels.pixels());
+        assert_eq!(text.unwrap(), image.pixels.pixels());
     }
     name.index = 2;
     assert_eq!(service.read(&name).await.unwrap(), None, "there are two");
-    assert_eq!(world.images.len(), 4);
+    assert_eq!(harness.images.len(), 4);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn files_are_there_only_as_asked_for_and_until_they_expire() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let job = submit(&service, key, "a person").await;
     let mut name = first_file(&job);
     assert_eq!(service.read(&name).await.unwrap(), None, "it waits");
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let job = end_of(&service, job.id).await;
     assert!(service.read(&name).await.unwrap().is_some());
     name.kind = FileKind::Base64;
@@ -100,34 +100,34 @@ async fn files_are_there_only_as_asked_for_and_until_they_expire() {
         "nobody asked for it"
     );
     name.kind = FileKind::Png;
-    world.clock.advance(DAY - Duration::from_millis(1));
+    harness.clock.advance(DAY - Duration::from_millis(1));
     assert!(service.read(&name).await.unwrap().is_some());
-    assert!(!job.has_expired(world.clock.now()));
-    world.clock.advance(Duration::from_millis(1));
-    assert!(job.has_expired(world.clock.now()));
+    assert!(!job.has_expired(harness.clock.now()));
+    harness.clock.advance(Duration::from_millis(1));
+    assert!(job.has_expired(harness.clock.now()));
     assert_eq!(service.read(&name).await.unwrap(), None);
     let found = service.find(key, job.id).await.unwrap().unwrap();
-    assert_eq!(found.expires_at, Some(world.clock.now()));
+    assert_eq!(found.expires_at, Some(harness.clock.now()));
 }
 
 #[tokio::test]
-async fn an_unreadable_photograph_makes_no_job() {
-    let world = World::new();
-    let service = world.open().await;
+async fn an_unreadable_photo_makes_no_job() {
+    let harness = Harness::new();
+    let service = harness.open().await;
     let mut submission = submission(new_key(&service).await, request("a person"));
     submission.face = FaceSource::Inline(FaceImage::from(b"broken".to_vec()));
     let error = service.submit(submission).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidFaceImage);
     assert_eq!(error.to_string(), "face_image is truncated or damaged");
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(count(&store, Count::Jobs).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_bound_of_the_queue_is_exact() {
-    let mut world = World::new();
-    world.queue_limit = 10;
-    let service = world.open().await;
+    let mut harness = Harness::new();
+    harness.queue_limit = 10;
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let mut submits = tokio::task::JoinSet::new();
     for index in 0..64 {
@@ -154,15 +154,15 @@ async fn the_bound_of_the_queue_is_exact() {
         .map(|job| job.unwrap().id.get())
         .collect();
     assert_eq!(ids.len(), 10);
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(queued(&store).await, 10);
     assert_eq!(count(&store, Count::Photos).await, 10);
 }
 
 #[tokio::test]
 async fn nothing_is_taken_in_while_draining() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     assert!(service.is_accepting());
     service.drain();
@@ -173,8 +173,8 @@ async fn nothing_is_taken_in_while_draining() {
 
 #[tokio::test]
 async fn another_key_sees_and_stops_nothing() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let owner = new_key(&service).await;
     let (other, _) = service
         .keys()
@@ -197,11 +197,11 @@ async fn another_key_sees_and_stops_nothing() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "before").await;
-    world.store().await.set_read_only(true).await;
+    harness.store().await.set_read_only(true).await;
     let error = service
         .submit(submission(key, request("refused")))
         .await
@@ -210,7 +210,7 @@ async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
     assert_eq!(error.code(), ErrorCode::Unavailable);
     assert!(service.cancel(key, job.id).await.is_err());
     assert!(service.find(key, job.id).await.unwrap().is_some());
-    world.store().await.set_read_only(false).await;
+    harness.store().await.set_read_only(false).await;
     submit(&service, key, "after").await;
 
     service.close().await;
@@ -225,21 +225,21 @@ async fn a_store_that_cannot_be_written_is_an_error_and_recovers() {
 
 #[tokio::test]
 async fn a_second_process_is_refused() {
-    let world = World::new();
-    let service = world.open().await;
-    let error = SqliteStore::open_exclusive(&world.database()).await;
-    assert!(matches!(error, Err(StoreError::InUse(path)) if path == world.database()));
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let error = SqliteStore::open_exclusive(&harness.database()).await;
+    assert!(matches!(error, Err(StoreError::InUse(path)) if path == harness.database()));
     drop(service);
-    world.open().await;
+    harness.open().await;
 }
 
 #[tokio::test]
 async fn ids_stay_within_31_bits() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     submit(&service, key, "first").await;
-    world.store().await.use_up_numbers().await;
+    harness.store().await.use_up_numbers().await;
     let last = submit(&service, key, "last").await;
     assert_eq!(last.id.get(), JobId::MAX);
     let error = service
@@ -247,15 +247,15 @@ async fn ids_stay_within_31_bits() {
         .await
         .unwrap_err();
     assert!(matches!(error, JobError::Store(_)));
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(queued(&store).await, 2);
     assert_eq!(count(&store, Count::Photos).await, 2);
 }
 
 #[tokio::test]
 async fn numbers_come_back_bit_for_bit() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     for (guidance, s_scale) in [
         (7.3, 0.1),
@@ -275,9 +275,9 @@ async fn numbers_come_back_bit_for_bit() {
 }
 
 #[tokio::test]
-async fn the_submitted_photograph_is_not_kept_for_jobs_that_are_gone() {
-    let world = World::new();
-    let service = world.open().await;
+async fn the_submitted_photo_is_not_kept_for_jobs_that_are_gone() {
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     for _ in 0..10 {
         let job = submit(&service, key, "short-lived").await;

@@ -1,6 +1,6 @@
-//! Pictures that callers send to get a link, for clients that pass links on.
+//! Images that callers send to get a link, for clients that pass links on.
 //!
-//! They are kept as long as pictures that were made, in the folder of the
+//! They are kept as long as images that were made, in the directory of the
 //! server, as PNG: so nothing but pixels is shown again, whatever was sent.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use facegen_core::key::KeyId;
 use facegen_core::key_limits::SHORTEST_UPLOAD;
 use facegen_core::redact::FaceImage;
 use facegen_core::store::NewUpload;
-use facegen_core::{FileName, Photograph};
+use facegen_core::{FileName, Photo};
 
 use super::JobService;
 use super::intake::new_prefix;
@@ -19,7 +19,7 @@ use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 use crate::files::upload_object::object;
 
-/// A picture that a caller sends.
+/// An image that a caller sends.
 #[derive(Debug)]
 pub struct Upload {
     /// Whose it is.
@@ -28,7 +28,7 @@ pub struct Upload {
     pub image: FaceImage,
 }
 
-/// A picture that was sent.
+/// An image that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
     /// Its number. It is no number of a job.
@@ -38,11 +38,11 @@ pub struct Uploaded {
 }
 
 impl JobService {
-    /// Keeps a picture for as long as one that was made. A caller that goes
+    /// Keeps an image for as long as one that was made. A caller that goes
     /// away meanwhile changes nothing.
     ///
     /// # Errors
-    /// The file cannot be read as a picture, the key has as many already as it
+    /// The file cannot be read as an image, the key has as many already as it
     /// may, the server is stopping, or a store cannot be written.
     pub async fn upload(&self, upload: Upload) -> Result<Uploaded, JobError> {
         let context = Arc::clone(&self.context);
@@ -65,7 +65,7 @@ async fn take_in(context: &IntakeContext, upload: Upload) -> Result<Uploaded, Jo
         file_prefix: new_prefix()?,
         bytes: png.len(),
         created_at,
-        expires_at: created_at + context.storage.config().keep_pictures,
+        expires_at: created_at + context.storage.config().keep_images,
     };
     let Some(id) = context.storage.stores.uploads.insert(&new, limit).await? else {
         return Err(full(context, key, limit).await?);
@@ -99,16 +99,16 @@ async fn full(context: &IntakeContext, key: KeyId, limit: u64) -> Result<JobErro
     Ok(JobError::UploadsFull { limit, retry_after })
 }
 
-/// The picture as a PNG.
+/// The image as a PNG.
 async fn encode(context: &IntakeContext, image: FaceImage) -> Result<Vec<u8>, JobError> {
     let encoder = Arc::clone(&context.upload_encoder);
-    let encode = move |photograph: Photograph| encoder(&photograph.picture);
+    let encode = move |photo: Photo| encoder(&photo.image);
     let encoded = context
         .decoder
         .decode_and(PhotoSource::Untrusted(image), encode)
         .await?;
     encoded.map_err(|error| {
         tracing::error!(error, "failed to encode upload");
-        JobError::BrokeDown("a picture cannot be encoded")
+        JobError::BrokeDown("an image cannot be encoded")
     })
 }

@@ -8,7 +8,7 @@ use facegen_core::fake::MemoryStore;
 use facegen_core::{FileKind, ImageStore, ObjectName, StorageError, Timestamp};
 use tokio::sync::watch;
 
-use super::World;
+use super::Harness;
 use crate::buckets::Bucket;
 use crate::ports::Ports;
 use crate::service::JobService;
@@ -37,9 +37,9 @@ impl FakeBucket {
     /// What links to its objects begin with.
     pub(crate) const LINK_BASE: &str = "https://cdn.example/generations/";
 
-    pub(crate) fn new(world: &World, mood: Mood) -> Self {
+    pub(crate) fn new(harness: &Harness, mood: Mood) -> Self {
         Self {
-            objects: MemoryStore::new(Arc::new(world.clock.clone())),
+            objects: MemoryStore::new(Arc::new(harness.clock.clone())),
             asked: watch::Sender::new(0),
             mood: watch::Sender::new(mood),
         }
@@ -49,8 +49,8 @@ impl FakeBucket {
         self.mood.send_replace(mood);
     }
 
-    /// A world's service with this bucket, which is waited for hardly at all.
-    pub(crate) async fn open(&self, world: &World) -> JobService {
+    /// A harness's service with this bucket, which is waited for hardly at all.
+    pub(crate) async fn open(&self, harness: &Harness) -> JobService {
         let bucket = Bucket {
             store: Arc::new(self.clone()),
             link_base: Self::LINK_BASE.into(),
@@ -58,9 +58,9 @@ impl FakeBucket {
         };
         let ports = Ports {
             bucket: Some(bucket),
-            ..world.ports()
+            ..harness.ports()
         };
-        world.open_with(world.config(), ports).await
+        harness.open_with(harness.config(), ports).await
     }
 }
 

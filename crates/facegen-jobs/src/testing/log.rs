@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// The log. Clones are the same.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Log {
     pub(crate) async fn holds(&self, expected: &str) {
         let mut log = self.0.subscribe();
         let holds = log.wait_for(|text| text.contains(expected));
-        let holds = tokio::time::timeout(PATIENCE, holds).await.is_ok();
+        let holds = tokio::time::timeout(TIMEOUT, holds).await.is_ok();
         assert!(holds, "not logged: {expected}\n{}", self.text());
     }
 }

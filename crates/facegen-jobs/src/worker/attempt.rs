@@ -4,20 +4,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use facegen_core::job::{FaceOrigin, Outcome, PictureRecord, Stages, millis};
+use facegen_core::job::{FaceOrigin, ImageRecord, Outcome, Stages, millis};
 use facegen_core::store::StoreError;
-use facegen_core::store::{Claim, Event, PictureLocation, Success, cost};
+use facegen_core::store::{Claim, Event, ImageLocation, Success, cost};
 use facegen_core::{
-    BackendError, EngineName, GeneratedPicture, Generation, GenerationEvent, GenerationInput,
-    GenerationOutput, GenerationRequest, Photograph, RgbImage, Submitted,
+    BackendError, EngineName, GeneratedImage, Generation, GenerationEvent, GenerationInput,
+    GenerationOutput, GenerationRequest, Photo, RgbImage, Submitted,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::ending;
 use super::failures;
+use super::images::{self, Files};
 use super::outcome::AttemptOutcome;
-use super::pictures::{self, Files};
 use super::stop::{AttemptError, of_backend};
 use crate::broken_task;
 use crate::context::WorkContext;
@@ -33,7 +33,7 @@ pub(super) struct Attempt {
     pub(super) claim: Claim,
     pub(super) running: RunningJob,
     hand_back: CancellationToken,
-    /// What is asked for, once the size of the photograph is known.
+    /// What is asked for, once the size of the photo is known.
     fitted: OnceLock<GenerationRequest>,
     /// Whether there may be files.
     storing: AtomicBool,
@@ -61,7 +61,7 @@ impl Attempt {
         }
     }
 
-    /// Makes the pictures and writes the end of the job.
+    /// Makes the images and writes the end of the job.
     pub(super) async fn run(self) -> AttemptOutcome {
         let made = tokio::select! {
             biased;
@@ -139,26 +139,26 @@ impl Attempt {
         }
     }
 
-    /// Makes and stores the pictures.
+    /// Makes and stores the images.
     async fn make(&self) -> Result<Success, AttemptError> {
         self.at(Checkpoint::Claimed);
         let begin = Instant::now();
         let fetched = self.fetch().await?;
         let face_fetch = millis(begin.elapsed());
         let (output, (began, engine), warnings) = {
-            // Whoever has a photograph first comes first, and few are decoded.
+            // Whoever has a photo first comes first, and few are decoded.
             // The semaphore is never closed.
             let _place = self.context.execution.engine_places.acquire().await;
             self.enter().await?;
-            let Photograph { picture, warnings } = self.photograph(fetched).await?;
+            let Photo { image, warnings } = self.photo(fetched).await?;
             self.warn(&warnings).await?;
-            self.fit(&picture).await?;
-            let (output, by) = self.generate(picture).await?;
+            self.fit(&image).await?;
+            let (output, by) = self.generate(image).await?;
             (output, by, warnings)
         };
-        let pictures = output.pictures.iter().map(PictureRecord::from).collect();
+        let images = output.images.iter().map(ImageRecord::from).collect();
         let begin = Instant::now();
-        let files = self.encode(output.pictures).await?;
+        let files = self.encode(output.images).await?;
         let encoding = millis(begin.elapsed());
         self.at(Checkpoint::Encoded);
         let begin = Instant::now();
@@ -178,13 +178,13 @@ impl Attempt {
                     storing,
                     ..Stages::of_engine(&output.timings)
                 },
-                pictures,
+                images,
                 engine: Some(engine.as_str().to_owned()),
             },
         })
     }
 
-    /// Gives pictures that follow their photograph's size that size, for this
+    /// Gives images that follow their photo's size that size, for this
     /// attempt and all others.
     async fn fit(&self, face: &RgbImage) -> Result<(), AttemptError> {
         if self.request().spec.auto_size().is_none() {
@@ -197,9 +197,9 @@ impl Attempt {
                 .storage
                 .stores
                 .jobs
-                .fit(self.claim.fence, &fitted)
+                .resolve_size(self.claim.fence, &fitted)
         };
-        self.write("fit a job to its photograph", write).await?;
+        self.write("fit a job to its photo", write).await?;
         self.running.costs(cost(&fitted));
         // Nobody else sets it.
         let _ = self.fitted.set(fitted);
@@ -213,7 +213,7 @@ impl Attempt {
         self.write("note that the engine gets a job", write).await
     }
 
-    /// Notes what the caller should know of the photograph before anything can
+    /// Notes what the caller should know of the photo before anything can
     /// go wrong with the job: it may be the reason.
     async fn warn(&self, warnings: &[String]) -> Result<(), AttemptError> {
         if warnings.is_empty() {
@@ -253,7 +253,7 @@ impl Attempt {
         self.fitted.get().unwrap_or(&self.claim.job.request)
     }
 
-    /// The pictures, when the engine began with them, and which one that was.
+    /// The images, when the engine began with them, and which one that was.
     async fn generate(
         &self,
         face: RgbImage,
@@ -315,12 +315,12 @@ impl Attempt {
         self.at(Checkpoint::Denoising);
     }
 
-    async fn encode(&self, pictures: Vec<GeneratedPicture>) -> Result<Files, AttemptError> {
+    async fn encode(&self, images: Vec<GeneratedImage>) -> Result<Files, AttemptError> {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.context.encoder);
         let provenance = self.context.provenance.clone();
         let names = self.claim.job.files();
-        let work = move || pictures::encode(&encoder, &provenance, &pictures, names);
+        let work = move || images::encode(&encoder, &provenance, &images, names);
         let files = tokio::task::spawn_blocking(work).await;
         let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
         metrics::stage(Stage::Encoding, begin.elapsed());
@@ -330,10 +330,10 @@ impl Attempt {
         })
     }
 
-    async fn store(&self, files: Files) -> Result<PictureLocation, AttemptError> {
+    async fn store(&self, files: Files) -> Result<ImageLocation, AttemptError> {
         let begin = Instant::now();
         self.storing.store(true, Ordering::Release);
-        let stored = pictures::store(&self.context.storage, &self.claim, files).await;
+        let stored = images::store(&self.context.storage, &self.claim, files).await;
         let place = stored.map_err(|error| {
             tracing::error!(%error, "failed to store images of job");
             AttemptError::StoreFailed

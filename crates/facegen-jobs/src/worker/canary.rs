@@ -4,10 +4,10 @@ use facegen_core::{FileKind, FileName, FilePrefix, ObjectName};
 
 use crate::context::Storage;
 
-/// As long as a picture.
+/// As long as an image.
 const BYTES: usize = 1 << 20;
 
-/// Whether a picture can be stored in the folder, and nothing bad is known of the
+/// Whether an image can be stored in the directory, and nothing bad is known of the
 /// database.
 pub(super) async fn stores_work(storage: &Storage) -> bool {
     let images = &storage.images;

@@ -5,12 +5,12 @@ use facegen_core::job::Failure;
 use facegen_core::store::{Claim, Success};
 
 use super::failures;
-use super::pictures;
+use super::images;
 use crate::context::WorkContext;
 use crate::ports::Checkpoint;
 use crate::retry::retry;
 
-/// Makes the stored pictures the job's.
+/// Makes the stored images the job's.
 pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Success) {
     (context.observer)(Checkpoint::Finishing, &claim.job.request);
     let patience = patience(context);
@@ -107,7 +107,7 @@ pub(super) async fn release(context: &WorkContext, claim: &Claim) {
 
 /// Deletes the files of this attempt, as far as that is possible.
 pub(super) async fn delete_files(context: &WorkContext, claim: &Claim) {
-    pictures::delete_from_bucket(&context.storage, claim).await;
+    images::delete_from_bucket(&context.storage, claim).await;
     for object in claim.job.objects() {
         if let Err(error) = context.storage.images.delete(&object).await {
             tracing::warn!(%error, "failed to delete files of lost attempt");

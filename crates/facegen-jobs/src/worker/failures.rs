@@ -17,17 +17,17 @@ pub(super) fn broke_down_often(times: u32) -> Failure {
     ))
 }
 
-/// The pictures are there, but no files of them.
+/// The images are there, but no files of them.
 pub(super) fn not_encoded() -> Failure {
-    internal("the pictures could not be encoded")
+    internal("the images could not be encoded")
 }
 
-/// The photograph that came with the request is not there any more.
-pub(super) fn photograph_lost() -> Failure {
-    internal("the photograph of this request could not be read")
+/// The photo that came with the request is not there any more.
+pub(super) fn photo_lost() -> Failure {
+    internal("the photo of this request could not be read")
 }
 
-/// The photograph cannot be had or read.
+/// The photo cannot be had or read.
 pub(super) fn of_face(error: FaceError) -> Failure {
     Failure {
         code: error.code,
@@ -35,7 +35,7 @@ pub(super) fn of_face(error: FaceError) -> Failure {
     }
 }
 
-/// The engine made no pictures.
+/// The engine made no images.
 pub(super) fn of_backend(error: &BackendError) -> Failure {
     let message = match error {
         BackendError::Failed(_) => "the generation failed".into(),

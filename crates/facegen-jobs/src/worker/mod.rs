@@ -1,10 +1,10 @@
 //! Works on jobs: claims them, has them done by the engine, stores their
-//! pictures and writes their ends.
+//! images and writes their ends.
 //!
 //! The worker is one job ahead of each engine: while those are denoised that the
-//! engine can hold, the next is made ready. Jobs whose photographs have to be fetched wait for them in
+//! engine can hold, the next is made ready. Jobs whose photos have to be fetched wait for them in
 //! places of their own, so that slow hosts do not hold up whoever comes behind;
-//! they go on in the order in which their photographs come.
+//! they go on in the order in which their photos come.
 //!
 //! An engine that hangs cannot be ended. It is given up, and with it the
 //! process, which must be started again; the jobs that it had count as broken
@@ -21,17 +21,17 @@
 //! | `ending` | what is written when an attempt is over |
 //! | `failures` | what callers are told of a failure |
 //! | `outcome` | what comes of an attempt |
-//! | `photograph` | how an attempt comes by its photograph |
-//! | `pictures` | where pictures are stored |
-//! | `stop` | why an attempt made no pictures |
+//! | `photo` | how an attempt comes by its photo |
+//! | `images` | where images are stored |
+//! | `stop` | why an attempt made no images |
 
 mod attempt;
 mod canary;
 mod ending;
 mod failures;
+mod images;
 mod outcome;
-mod photograph;
-mod pictures;
+mod photo;
 mod stop;
 #[cfg(test)]
 mod tests;
@@ -59,11 +59,11 @@ use outcome::AttemptOutcome;
 /// How often the worker looks for itself, should it not be woken.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many jobs are in hand beside them that wait for their photographs.
+/// How many jobs are in hand beside them that wait for their photos.
 const FETCHING_AT_ONCE: usize = 4;
 
 /// The pause after a store has failed a job; it doubles with each further
-/// failure, so that an engine does not make pictures again and again that
+/// failure, so that an engine does not make images again and again that
 /// cannot be kept.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 

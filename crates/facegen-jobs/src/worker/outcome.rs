@@ -3,7 +3,7 @@
 /// How an attempt is over, as far as the worker has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptOutcome {
-    /// With pictures.
+    /// With images.
     Succeeded,
     /// The job went back because the engine refused it.
     EngineStopped,

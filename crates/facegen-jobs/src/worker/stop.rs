@@ -1,11 +1,11 @@
-//! Why an attempt made no pictures.
+//! Why an attempt made no images.
 
 use facegen_core::job::Failure;
 use facegen_core::{BackendError, FaceError};
 
 use super::failures;
 
-/// Why an attempt made no pictures.
+/// Why an attempt made no images.
 pub(super) enum AttemptError {
     /// The job has failed.
     Failed(Failure),
@@ -23,7 +23,7 @@ pub(super) enum AttemptError {
     Lost,
 }
 
-/// The photograph cannot be used.
+/// The photo cannot be used.
 pub(super) fn of_face(error: FaceError) -> AttemptError {
     AttemptError::Failed(failures::of_face(error))
 }

@@ -37,7 +37,7 @@ pub struct ClipVisionConfig {
     pub num_hidden_layers: usize,
     /// Heads of each attention.
     pub num_attention_heads: usize,
-    /// Side of the square picture, in pixels.
+    /// Side of the square image, in pixels.
     pub image_size: usize,
     /// Side of a square patch, in pixels.
     pub patch_size: usize,
@@ -61,13 +61,13 @@ impl ClipVisionConfig {
     pub(super) fn check(&self) -> Result<()> {
         if self.patch_size == 0 || self.image_size < self.patch_size {
             return Err(NnError::Config(
-                "clip: a picture smaller than a patch".into(),
+                "clip: an image smaller than a patch".into(),
             ));
         }
         check_heads(self.hidden_size, self.num_attention_heads)
     }
 
-    /// Tokens of a picture: its patches and the class token.
+    /// Tokens of an image: its patches and the class token.
     #[must_use]
     pub fn tokens(&self) -> usize {
         (self.image_size / self.patch_size).pow(2) + 1

@@ -84,7 +84,7 @@ impl ClipVisionModel {
     /// `pixel_values` are `(batch, 3, image_size, image_size)`, normalised.
     ///
     /// # Errors
-    /// When the picture has another size.
+    /// When the image has another size.
     pub fn hidden_states(&self, pixel_values: &Tensor) -> Result<Vec<Tensor>> {
         self.first_hidden_states(pixel_values, self.layers.len())
     }
@@ -93,7 +93,7 @@ impl ClipVisionModel {
     /// run.
     ///
     /// # Errors
-    /// When the picture has another size.
+    /// When the image has another size.
     pub fn penultimate_hidden_state(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let states = self.first_hidden_states(pixel_values, self.layers.len().saturating_sub(1))?;
         states
@@ -106,7 +106,7 @@ impl ClipVisionModel {
     /// `(batch, hidden_size)`.
     ///
     /// # Errors
-    /// When the picture has another size.
+    /// When the image has another size.
     pub fn pooled(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let states = self.hidden_states(pixel_values)?;
         let last = states
@@ -119,7 +119,7 @@ impl ClipVisionModel {
     /// `image_embeds`: the pooled output, projected; `(batch, projection_dim)`.
     ///
     /// # Errors
-    /// When the checkpoint has no projection head or the picture another size.
+    /// When the checkpoint has no projection head or the image another size.
     pub fn image_embeds(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let projection = self
             .visual_projection

@@ -10,7 +10,7 @@
 //! - [`packed`]: the right-hand side of a matrix product, packed once at load
 //! - [`epilogue`]: what is done to a product before it is stored
 //! - [`mod@gemm`]: the blocked matrix product over its register-tile `microkernel`s
-//! - [`conv`]: two-dimensional convolution over NHWC pictures, as a matrix product without im2col
+//! - [`conv`]: two-dimensional convolution over NHWC images, as a matrix product without im2col
 //! - [`mod@attention`]: tiled softmax attention that never holds the whole score matrix
 //! - [`norm`]: group and layer normalisation
 //! - [`peak`]: the rate of a kernel where nothing but its arithmetic counts
@@ -20,7 +20,7 @@
 //! product is a sum of chains of fused multiply-adds in ascending `k`; every other sum has one fixed
 //! order, too. And **work is split by rayon's current pool** in ways that never change these bytes.
 //!
-//! Layouts are dense and row-major: matrices `[rows][columns]`, pictures
+//! Layouts are dense and row-major: matrices `[rows][columns]`, images
 //! `[batch][height][width][channels]` (NHWC), attention operands `[batch][tokens][heads *
 //! head_dim]`. Shapes are the caller's business: a slice of the wrong length is a bug there, and
 //! panics.

@@ -50,7 +50,7 @@ impl<E: Element> PackedMatrix<E> {
     }
 
     /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k runs over
-    /// (row of the kernel, column of the kernel, input channel), the order of an NHWC picture;
+    /// (row of the kernel, column of the kernel, input channel), the order of an NHWC image;
     /// n = `out_channels`.
     ///
     /// # Panics

@@ -4,15 +4,15 @@
 //! | module | what it reads |
 //! |---|---|
 //! | `open` | any of the below, told apart by content |
-//! | `folder` | a folder of diffusers or transformers |
+//! | `directory` | a directory of diffusers or transformers |
 //! | `sharded` | an index and its shards |
 //! | `mapped` | safetensors, memory-mapped |
 //! | `torch` | a zip archive of a pickle and its storages |
 //! | `mistaken` | what is no checkpoint, though it is called one |
 //! | `renamed` | another source, under other names |
 
+mod directory;
 mod error;
-mod folder;
 mod mapped;
 mod mistaken;
 mod open;
@@ -54,8 +54,8 @@ pub struct Weights {
 impl Weights {
     /// Opens a checkpoint without reading its tensors yet: a safetensors file,
     /// a torch file (`.bin`, `.pt`, `.ckpt`), the `*.index.json` of one in
-    /// several files, or a folder of diffusers or transformers. Files are told
-    /// apart by their content. Of a folder's checkpoints the full precision is
+    /// several files, or a directory of diffusers or transformers. Files are told
+    /// apart by their content. Of a directory's checkpoints the full precision is
     /// taken before the half, and safetensors before a torch file.
     ///
     /// # Errors

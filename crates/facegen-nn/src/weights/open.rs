@@ -1,15 +1,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::folder;
+use super::directory;
 use super::single_file::open_file;
 use super::{ShardedCheckpoint, TensorSource, WeightsError};
 
-/// Opens a checkpoint of any layout: a folder and an index are told by what
+/// Opens a checkpoint of any layout: a directory and an index are told by what
 /// they are on disk, a file by its first bytes.
 pub(super) fn open(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
     if path.is_dir() {
-        return open(&folder::choose(path)?);
+        return open(&directory::choose(path)?);
     }
     if path
         .extension()

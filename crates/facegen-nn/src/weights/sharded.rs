@@ -38,12 +38,12 @@ impl ShardedCheckpoint {
                 None => WeightsError::unreadable(path, &error),
             }
         })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let directory = path.parent().unwrap_or(Path::new(""));
         let mut shards = BTreeMap::new();
         for name in index.weight_map.values() {
             if !shards.contains_key(name) {
                 check_name(path, name)?;
-                shards.insert(name.clone(), open_file(&folder.join(name))?);
+                shards.insert(name.clone(), open_file(&directory.join(name))?);
             }
         }
         for (name, shard) in &shards {

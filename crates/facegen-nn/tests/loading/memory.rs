@@ -26,7 +26,7 @@ const PEAK: &str = "peak of ";
 
 #[test]
 fn loading_takes_at_most_1_3_times_the_weights() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let values: Vec<u8> = (0..SIDE * SIDE)
         .flat_map(|index| (index as f32).to_le_bytes())
         .collect();
@@ -34,7 +34,7 @@ fn loading_takes_at_most_1_3_times_the_weights() {
         ("model.safetensors", safetensors as fn(&Path, &[u8])),
         ("model.bin", torch),
     ] {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         write(&path, &values);
         let peak = peak_of_child(&path);
         println!("{name}: {peak} bytes for {MODEL_BYTES}");

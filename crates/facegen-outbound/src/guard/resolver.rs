@@ -30,7 +30,7 @@ static PLACES: Semaphore = Semaphore::const_new(LOOKUPS);
 
 /// The resolver of the machine. It blocks, and takes its time over a name whose
 /// servers do not answer, also when nobody waits any more. So it has threads of
-/// its own, and takes none from the reading of files and photographs.
+/// its own, and takes none from the reading of files and photos.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 

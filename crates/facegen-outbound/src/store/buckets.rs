@@ -65,7 +65,7 @@ fn too_slow(details: &BucketDetails) -> BucketFault {
 }
 
 /// The first part of the directory stands where the protocol has the bucket.
-/// Where the host is the bucket it is a folder there: the requests are the same.
+/// Where the host is the bucket it is a directory there: the requests are the same.
 fn settings(details: &BucketDetails, attempt_timeout: Duration) -> S3Settings {
     let directory = details.image_directory.as_str();
     let (bucket, directory) = directory.split_once('/').unwrap_or((directory, ""));

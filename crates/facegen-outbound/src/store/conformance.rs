@@ -1,4 +1,4 @@
-//! What every store of pictures does, whatever it keeps them in.
+//! What every store of images does, whatever it keeps them in.
 
 use std::io::Read as _;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use crate::proxy::{Proxy, Way};
 use crate::seaweed::{PRIVATE, PUBLIC, SECRET, Seaweed, store};
 
 #[tokio::test]
-async fn a_real_bucket_keeps_pictures_and_shows_them() {
+async fn a_real_bucket_keeps_images_and_shows_them() {
     let seaweed = Seaweed::start().await;
     let settings = seaweed.settings(PUBLIC, seaweed.address);
     let bucket = store(settings.clone());
@@ -32,7 +32,7 @@ async fn a_real_bucket_keeps_pictures_and_shows_them() {
 async fn links_are_public(seaweed: &Seaweed, settings: &S3Settings) {
     let bucket = store(settings.clone());
     let object = object(0, 3);
-    bucket.put(&object, b"picture".to_vec()).await.unwrap();
+    bucket.put(&object, b"image".to_vec()).await.unwrap();
     let path = format!("/{PUBLIC}/generations/{}", object.expose());
     let mut stream = TcpStream::connect(seaweed.address).await.unwrap();
     let request = format!("GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", seaweed.address);
@@ -45,7 +45,7 @@ async fn links_are_public(seaweed: &Seaweed, settings: &S3Settings) {
         "{answer}"
     );
     assert!(answer.contains("\r\ncache-control: public, max-age=31536000, immutable\r\n"));
-    assert!(answer.ends_with("\r\n\r\npicture"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nimage"), "{answer}");
     bucket.delete(&object).await.unwrap();
     let guard = Guard::new(Networks::any()).unwrap();
     let link = SafeUrl::from(format!("http://{}{path}", seaweed.address));
@@ -93,7 +93,7 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
     settings.attempt_timeout = Duration::from_secs(1);
     let bucket = store(settings);
     let object = object(6, 1);
-    let picture: Vec<u8> = (0..400_000_u32).map(|number| number as u8).collect();
+    let image: Vec<u8> = (0..400_000_u32).map(|number| number as u8).collect();
     proxy.set(Way::Open);
     assert!(bucket.put(&object, vec![1]).await.is_ok());
     for (way, expected) in [
@@ -106,7 +106,7 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
         (Way::Slow, "the bucket did not answer in time"),
     ] {
         proxy.set(way);
-        let refused = bucket.put(&object, picture.clone()).await.unwrap_err();
+        let refused = bucket.put(&object, image.clone()).await.unwrap_err();
         assert_eq!(
             refused.0,
             format!("an object cannot be written: {expected}")
@@ -118,8 +118,8 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
     proxy.set(Way::Answers(403, "SignatureDoesNotMatch"));
     assert!(bucket.get(&object).await.is_err());
     proxy.set(Way::Open);
-    bucket.put(&object, picture.clone()).await.unwrap();
-    assert_eq!(bucket.get(&object).await, Ok(Some(picture)));
+    bucket.put(&object, image.clone()).await.unwrap();
+    assert_eq!(bucket.get(&object).await, Ok(Some(image)));
     bucket.delete(&object).await.unwrap();
 }
 

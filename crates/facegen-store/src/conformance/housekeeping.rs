@@ -6,18 +6,18 @@ use facegen_core::Timestamp;
 use facegen_core::fake::requests::{inline, with_webhook};
 use facegen_core::job::{JobId, Outcome, Stages};
 use facegen_core::key::KeyId;
-use facegen_core::store::{ClaimScope, PictureLocation, QueueLimits, Stores, Success, WorkerId};
+use facegen_core::store::{ClaimScope, ImageLocation, QueueLimits, Stores, Success, WorkerId};
 
 use super::{Fresh, START, key, new_job};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) async fn all<T>(fresh: impl AsyncFn() -> Fresh<T>) {
-    pictures_expire_and_rows_go_later(&fresh().await.stores).await;
+    images_expire_and_rows_go_later(&fresh().await.stores).await;
     what_is_kept_longest_is_known(&fresh().await.stores).await;
 }
 
-/// A job that has succeeded with pictures until `expires_at`.
+/// A job that has succeeded with images until `expires_at`.
 async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId {
     let limits = QueueLimits { queue: 9, share: 0 };
     let new = new_job(key, with_webhook("a person"), inline());
@@ -29,7 +29,7 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
     let claim = claim.await.unwrap().unwrap();
     let success = Success {
         now: START,
-        location: PictureLocation::Folder {
+        location: ImageLocation::Directory {
             expires_at,
             upload: false,
         },
@@ -37,7 +37,7 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
         outcome: Outcome {
             generation_time: HOUR,
             stages: Stages::default(),
-            pictures: Vec::new(),
+            images: Vec::new(),
             engine: None,
         },
     };
@@ -45,7 +45,7 @@ async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId 
     claim.job.id
 }
 
-async fn pictures_expire_and_rows_go_later(stores: &Stores) {
+async fn images_expire_and_rows_go_later(stores: &Stores) {
     let housekeeping = &stores.housekeeping;
     let key = key(stores, "one").await.id;
     let first = succeeded(stores, key, START + HOUR).await;
@@ -63,7 +63,7 @@ async fn pictures_expire_and_rows_go_later(stores: &Stores) {
 
     let deleted_at = START + 2 * HOUR;
     housekeeping
-        .pictures_deleted(first, deleted_at)
+        .images_deleted(first, deleted_at)
         .await
         .unwrap();
     assert_eq!(housekeeping.expired(deleted_at, 0).await.unwrap().len(), 1);
@@ -73,7 +73,7 @@ async fn pictures_expire_and_rows_go_later(stores: &Stores) {
         .delete_rows(deleted_at, deleted_at)
         .await
         .unwrap();
-    assert_eq!(rows, 1, "the one whose pictures are deleted");
+    assert_eq!(rows, 1, "the one whose images are deleted");
     assert!(stores.jobs.find(None, first).await.unwrap().is_none());
     assert!(stores.jobs.find(None, second).await.unwrap().is_some());
     assert!(stores.jobs.find(None, waiting.id).await.unwrap().is_some());

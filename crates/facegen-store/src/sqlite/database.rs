@@ -31,13 +31,13 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the database, or makes it with its folder, and brings its tables
+    /// Opens the database, or makes it with its directory, and brings its tables
     /// up to date.
     ///
     /// # Errors
     /// The file cannot be opened, or is not a database of ours.
     pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
-        file::ensure_folder(database)?;
+        file::ensure_directory(database)?;
         file::ensure_database(database)?;
         Self::connect(database, options(database)).await
     }
@@ -78,7 +78,7 @@ pub(super) fn options(database: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
-        // A deleted photograph is overwritten, not merely forgotten.
+        // A deleted photo is overwritten, not merely forgotten.
         .pragma("secure_delete", "ON")
         .disable_statement_logging()
 }

@@ -315,7 +315,7 @@ fn record(row: &SqliteRow) -> Result<DeliveryRecord, StoreError> {
         last_error: last_error.map(|error| match kind {
             DeliveryKind::Webhook => error,
             // What a bucket says is for its operator.
-            DeliveryKind::Upload => String::from("the bucket did not take the pictures"),
+            DeliveryKind::Upload => String::from("the bucket did not take the images"),
         }),
         created_at: Timestamp::from_millis(row.value("created_at")?),
         finished_at: finished_at.map(Timestamp::from_millis),

@@ -1,5 +1,5 @@
-//! The file of the database and its folder, which nobody else may read: they
-//! hold photographs.
+//! The file of the database and its directory, which nobody else may read: they
+//! hold photos.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -7,9 +7,9 @@ use std::path::Path;
 
 use facegen_core::store::StoreError;
 
-/// Makes the folder of `path` when it is not there.
-pub(crate) fn ensure_folder(path: &Path) -> Result<(), StoreError> {
-    let Some(folder) = path.parent() else {
+/// Makes the directory of `path` when it is not there.
+pub(crate) fn ensure_directory(path: &Path) -> Result<(), StoreError> {
+    let Some(directory) = path.parent() else {
         return Ok(());
     };
     let mut builder = DirBuilder::new();
@@ -17,7 +17,7 @@ pub(crate) fn ensure_folder(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
-        .create(folder)
+        .create(directory)
         .map_err(|source| failed(path, source))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Once a second it is asked whether its files and the lock are where they were,
 //! and whether a transaction can begin. When a statement has failed, and until
-//! one works again, so much is written as a small photograph takes: a disk that
+//! one works again, so much is written as a small photo takes: a disk that
 //! is full has room for a little now and then.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use facegen_core::store::{Death, StoreFault, StoreHealth};
 
 use super::database::Database;
-use super::lock::FolderLock;
+use super::lock::DirectoryLock;
 use super::probe::writer_fault;
 
 /// Whether one database works.
@@ -20,13 +20,13 @@ pub(crate) struct SqliteHealth {
     database: Database,
     /// The lock, unless the database is shared, and how the process ended that
     /// had it before.
-    lock: Option<Arc<Mutex<FolderLock>>>,
+    lock: Option<Arc<Mutex<DirectoryLock>>>,
     death: Death,
 }
 
 impl SqliteHealth {
     /// Watches this database.
-    pub(crate) fn new(database: Database, lock: Option<(FolderLock, Death)>) -> Self {
+    pub(crate) fn new(database: Database, lock: Option<(DirectoryLock, Death)>) -> Self {
         let (lock, death) = lock.unzip();
         Self {
             database,
@@ -35,7 +35,7 @@ impl SqliteHealth {
         }
     }
 
-    fn with_lock<T>(&self, work: impl FnOnce(&mut FolderLock) -> T) -> Option<T> {
+    fn with_lock<T>(&self, work: impl FnOnce(&mut DirectoryLock) -> T) -> Option<T> {
         let lock = self.lock.as_ref()?;
         Some(work(
             &mut lock.lock().unwrap_or_else(PoisonError::into_inner),

@@ -57,7 +57,7 @@ impl Housekeeping for SqliteHousekeeping {
         Ok(oldest.map(Timestamp::from_millis))
     }
 
-    async fn pictures_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+    async fn images_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("UPDATE generations SET erased_at = ? WHERE id = ?")
             .bind(now.as_millis())
             .bind(id.get())

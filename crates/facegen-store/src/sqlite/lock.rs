@@ -11,7 +11,7 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGABRT;
 use signal_hook::low_level::{pipe, unregister};
 
-use super::file::ensure_folder;
+use super::file::ensure_directory;
 
 /// The right to work on a database, held until it is dropped or the process
 /// dies, in whatever way.
@@ -20,14 +20,14 @@ use super::file::ensure_folder;
 /// process that is gone. A process that aborts leaves a mark in the file, which
 /// needs neither memory nor the database.
 #[derive(Debug)]
-pub(crate) struct FolderLock {
+pub(crate) struct DirectoryLock {
     file: File,
     database: PathBuf,
     abort: SigId,
 }
 
-impl FolderLock {
-    /// Takes the lock of `database`, a file beside it. Makes the folder when
+impl DirectoryLock {
+    /// Takes the lock of `database`, a file beside it. Makes the directory when
     /// it is not there. Tells also how the process ended that had it before,
     /// should that have given nothing back.
     ///
@@ -39,7 +39,7 @@ impl FolderLock {
             path: path.clone(),
             source,
         };
-        ensure_folder(&path)?;
+        ensure_directory(&path)?;
         let file = open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -94,7 +94,7 @@ impl FolderLock {
     }
 }
 
-impl Drop for FolderLock {
+impl Drop for DirectoryLock {
     fn drop(&mut self) {
         unregister(self.abort);
     }

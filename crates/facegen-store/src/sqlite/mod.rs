@@ -14,10 +14,10 @@ mod faults;
 mod file;
 mod health;
 mod housekeeping;
+mod images;
 mod jobs;
 mod keys;
 mod lock;
-mod pictures;
 mod probe;
 mod row;
 #[cfg(feature = "testing")]
@@ -40,18 +40,18 @@ use health::SqliteHealth;
 use housekeeping::SqliteHousekeeping;
 use jobs::SqliteJobs;
 use keys::SqliteKeys;
-use lock::FolderLock;
+use lock::DirectoryLock;
 use uploads::SqliteUploads;
 
 /// The stores in one database file.
 #[derive(Debug)]
 pub struct SqliteStore {
     database: Database,
-    lock: Option<(FolderLock, Death)>,
+    lock: Option<(DirectoryLock, Death)>,
 }
 
 impl SqliteStore {
-    /// Opens the database, or makes it with its folder, and brings its tables
+    /// Opens the database, or makes it with its directory, and brings its tables
     /// up to date. Another process may work on it.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], or another process works on it.
     pub async fn open_exclusive(database: &Path) -> Result<Self, StoreError> {
-        let lock = FolderLock::acquire(database)?;
+        let lock = DirectoryLock::acquire(database)?;
         let store = Self::open(database).await?;
         Ok(Self {
             lock: Some(lock),

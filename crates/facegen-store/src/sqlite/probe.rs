@@ -10,7 +10,7 @@ use super::error::failed;
 
 /// How long the writer may be waited for; longer than SQLite waits for another
 /// process, so that its own answer counts.
-const PATIENCE: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How many bytes are written to find out whether there is room.
 const PROBE_BYTES: u32 = 256 << 10;
@@ -45,7 +45,7 @@ impl Database {
 
 /// What is wrong with the writer. If there is doubt, something is written.
 pub(crate) async fn writer_fault(store: &Database, is_doubted: bool) -> Option<StoreFault> {
-    match timeout(PATIENCE, store.try_writer(is_doubted)).await {
+    match timeout(TIMEOUT, store.try_writer(is_doubted)).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
             // Not once a second.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::Values as _;
-use super::pictures::Pictures;
+use super::images::Images;
 
 /// Reads a row, which must have all columns of the table.
 ///
@@ -34,12 +34,12 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         Ok(millis.map(Timestamp::from_millis))
     };
     let stages: Option<&str> = row.value("stages")?;
-    let pictures: Option<&str> = row.value("pictures")?;
-    let pictures = match pictures {
-        Some(text) => json(text).and_then(Pictures::into_records),
+    let images: Option<&str> = row.value("pictures")?;
+    let images = match images {
+        Some(text) => json(text).and_then(Images::into_records),
         None => Some(Vec::new()),
     };
-    let pictures = pictures.ok_or_else(|| unreadable("pictures"))?;
+    let images = images.ok_or_else(|| unreadable("pictures"))?;
     Ok(Job {
         id: job_id(id).ok_or_else(|| unreadable("id"))?,
         key: KeyId::new(row.value("key_id")?),
@@ -62,7 +62,7 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
             Some(generation_ms) => Some(Outcome {
                 generation_time: millis(generation_ms),
                 stages: stages.and_then(json).unwrap_or_default(),
-                pictures,
+                images,
                 engine: row.value("engine")?,
             }),
             None => None,

@@ -25,11 +25,11 @@ pub enum Count {
     Crashes,
     /// When the last lease of a job ends, in milliseconds since 1970.
     LastLease,
-    /// Whether the pictures of this job are recorded as deleted.
-    PicturesDeleted(u32),
-    /// The photographs that are kept.
+    /// Whether the images of this job are recorded as deleted.
+    ImagesDeleted(u32),
+    /// The photos that are kept.
     Photos,
-    /// The pictures that callers sent.
+    /// The images that callers sent.
     Uploads,
     /// All deliveries.
     Deliveries,
@@ -64,7 +64,7 @@ impl Count {
                 "SELECT coalesce(max(lease_until), 0) FROM generations",
                 None,
             ),
-            Self::PicturesDeleted(_) => (
+            Self::ImagesDeleted(_) => (
                 "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = ?",
                 None,
             ),
@@ -103,12 +103,12 @@ impl Count {
     }
 }
 
-/// Opens the stores in `folder` for this process alone.
+/// Opens the stores in `directory` for this process alone.
 ///
 /// # Panics
 /// They cannot be opened.
-pub async fn stores(folder: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+pub async fn stores(directory: &Path) -> Stores {
+    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     store.expect("the stores open").into_stores()
 }
 
@@ -143,7 +143,7 @@ impl Rows {
         let (sql, text) = what.sql();
         let query = sqlx::query_scalar(sql);
         let query = match (what, text) {
-            (Count::PicturesDeleted(id), _) => query.bind(id),
+            (Count::ImagesDeleted(id), _) => query.bind(id),
             (_, Some(text)) => query.bind(text),
             (_, None) => query,
         };
@@ -156,7 +156,7 @@ impl Rows {
         self.write(damage.bind(id.get())).await;
     }
 
-    /// Makes the row of a picture that was sent unreadable.
+    /// Makes the row of an image that was sent unreadable.
     pub async fn damage_upload(&self, id: u32) {
         let damage = sqlx::query("UPDATE uploads SET file_prefix = 'x' WHERE id = ?");
         self.write(damage.bind(id)).await;

@@ -46,8 +46,8 @@ pub(super) async fn key(stores: &Stores, name: &str) -> Key {
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_a_typed_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jobs.sqlite");
     std::fs::write(
         &path,
         "this is not a database, but long enough to be read".repeat(100),
@@ -55,16 +55,16 @@ async fn a_file_that_is_no_database_is_a_typed_error() {
     .unwrap();
     let error = Database::open(&path).await.unwrap_err();
     assert!(matches!(error, StoreError::Database(_)), "{error:?}");
-    let error = Database::open(folder.path()).await.unwrap_err();
+    let error = Database::open(directory.path()).await.unwrap_err();
     assert!(matches!(error, StoreError::Database(_)), "{error:?}");
-    let error = FolderLock::acquire(&path.join("below a file")).unwrap_err();
+    let error = DirectoryLock::acquire(&path.join("below a file")).unwrap_err();
     assert!(matches!(error, StoreError::File { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn the_log_is_not_emptied_while_somebody_reads_in_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
     let options = options(&database).busy_timeout(Duration::ZERO);
     file::ensure_database(&database).unwrap();
     let database = Database::connect(&database, options).await.unwrap();
@@ -80,9 +80,9 @@ async fn the_log_is_not_emptied_while_somebody_reads_in_it() {
 }
 
 #[tokio::test]
-async fn a_deleted_photograph_is_not_left_in_the_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Database::open(&folder.path().join("jobs.sqlite"))
+async fn a_deleted_photo_is_not_left_in_the_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Database::open(&directory.path().join("jobs.sqlite"))
         .await
         .unwrap();
     for sql in [
@@ -95,7 +95,7 @@ async fn a_deleted_photograph_is_not_left_in_the_files() {
         sqlx::query(sql).execute(&store.writer).await.unwrap();
     }
     stores(&store).housekeeping.compact().await.unwrap();
-    let files = std::fs::read_dir(folder.path()).unwrap();
+    let files = std::fs::read_dir(directory.path()).unwrap();
     for path in files.map(|file| file.unwrap().path()) {
         let bytes = std::fs::read(&path).unwrap();
         let needle = b"the face of a person";
@@ -104,7 +104,7 @@ async fn a_deleted_photograph_is_not_left_in_the_files() {
     }
 }
 
-/// The permissions of a file or folder.
+/// The permissions of a file or directory.
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
@@ -115,36 +115,36 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn nobody_else_can_read_the_database() {
     let outer = tempfile::tempdir().unwrap();
-    let folder = outer.path().join("data");
-    let database = folder.join("jobs.sqlite");
+    let directory = outer.path().join("data");
+    let database = directory.join("jobs.sqlite");
     let opened = Database::open(&database).await.unwrap();
     key(&stores(&opened), "phone").await;
-    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&directory), 0o700);
     for beside in ["", "-wal", "-shm"] {
-        let file = folder.join(format!("jobs.sqlite{beside}"));
+        let file = directory.join(format!("jobs.sqlite{beside}"));
         assert_eq!(mode(&file), 0o600, "{beside}");
     }
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_folder_or_database_that_is_there_keeps_its_permissions() {
+async fn a_directory_or_database_that_is_there_keeps_its_permissions() {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
     drop(Database::open(&database).await.unwrap());
     let group = |mode| std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(folder.path(), group(0o750)).unwrap();
+    std::fs::set_permissions(directory.path(), group(0o750)).unwrap();
     std::fs::set_permissions(&database, group(0o640)).unwrap();
-    let _lock = FolderLock::acquire(&database).unwrap();
+    let _lock = DirectoryLock::acquire(&database).unwrap();
     Database::open(&database).await.unwrap();
-    assert_eq!((mode(folder.path()), mode(&database)), (0o750, 0o640));
+    assert_eq!((mode(directory.path()), mode(&database)), (0o750, 0o640));
 }
 
 #[tokio::test]
 async fn what_waited_before_there_were_buckets_still_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
     file::ensure_database(&database).unwrap();
     let all = sqlx::migrate!("./migrations");
     let first = all.iter().take(1).cloned().collect();
@@ -185,50 +185,53 @@ async fn what_waited_before_there_were_buckets_still_does() {
 
 #[test]
 fn the_lock_tells_how_the_process_before_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
-    let (lock, death) = FolderLock::acquire(&database).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
+    let (lock, death) = DirectoryLock::acquire(&database).unwrap();
     assert_eq!(death, Death::Unknown);
     lock.note_death_from_inside();
     drop(lock);
     // Also when the one in between has come to nothing.
     for _ in 0..2 {
-        assert_eq!(FolderLock::acquire(&database).unwrap().1, Death::FromInside);
+        assert_eq!(
+            DirectoryLock::acquire(&database).unwrap().1,
+            Death::FromInside
+        );
     }
-    FolderLock::acquire(&database).unwrap().0.forget_death();
-    assert_eq!(FolderLock::acquire(&database).unwrap().1, Death::Unknown);
+    DirectoryLock::acquire(&database).unwrap().0.forget_death();
+    assert_eq!(DirectoryLock::acquire(&database).unwrap().1, Death::Unknown);
 }
 
 #[cfg(unix)]
 #[test]
 fn the_lock_is_private_and_follows_no_link() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
-    let path = folder.path().join("jobs.sqlite.lock");
-    drop(FolderLock::acquire(&database).unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
+    let path = directory.path().join("jobs.sqlite.lock");
+    drop(DirectoryLock::acquire(&database).unwrap());
     assert_eq!(mode(&path), 0o600);
     std::fs::remove_file(&path).unwrap();
-    let elsewhere = folder.path().join("elsewhere");
+    let elsewhere = directory.path().join("elsewhere");
     std::fs::write(&elsewhere, "not ours").unwrap();
     std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-    let error = FolderLock::acquire(&database).unwrap_err();
+    let error = DirectoryLock::acquire(&database).unwrap_err();
     assert!(matches!(error, StoreError::File { .. }), "{error:?}");
     assert_eq!(std::fs::read(&elsewhere).unwrap(), b"not ours");
 }
 
 #[test]
 fn a_lock_that_was_removed_is_taken_again_unless_another_has_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
-    let path = folder.path().join("jobs.sqlite.lock");
-    let (mut lock, _) = FolderLock::acquire(&database).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
+    let path = directory.path().join("jobs.sqlite.lock");
+    let (mut lock, _) = DirectoryLock::acquire(&database).unwrap();
     lock.keep().unwrap();
     std::fs::remove_file(&path).unwrap();
     lock.keep().unwrap();
-    let second = FolderLock::acquire(&database).unwrap_err();
+    let second = DirectoryLock::acquire(&database).unwrap_err();
     assert!(matches!(second, StoreError::InUse(_)), "{second:?}");
     std::fs::remove_file(&path).unwrap();
-    let other = FolderLock::acquire(&database).unwrap();
+    let other = DirectoryLock::acquire(&database).unwrap();
     assert!(matches!(lock.keep(), Err(StoreError::InUse(_))));
     drop(other);
     lock.keep().unwrap();
@@ -237,12 +240,12 @@ fn a_lock_that_was_removed_is_taken_again_unless_another_has_it() {
 #[tokio::test]
 async fn sqlite_conforms() {
     conformance::all(async || {
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("jobs.sqlite");
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("jobs.sqlite");
         let store = SqliteStore::open_exclusive(&database);
         conformance::Fresh {
             stores: store.await.unwrap().into_stores(),
-            _keep: folder,
+            _keep: directory,
         }
     })
     .await;

@@ -1,4 +1,4 @@
-//! The statements about pictures that callers have sent to get a link.
+//! The statements about images that callers have sent to get a link.
 
 use async_trait::async_trait;
 use facegen_core::key::KeyId;

@@ -3,9 +3,9 @@
 
     make_database.py PROGRAM MODELS OUT.sqlite
 
-PROGRAM is that version, MODELS its folder of manifests. Its server gets jobs by
+PROGRAM is that version, MODELS its directory of manifests. Its server gets jobs by
 the API: one that succeeds with a webhook that nobody answers, one that is
-erased, one that fails, one that is cancelled, a picture that is sent, and then
+erased, one that fails, one that is cancelled, an image that is sent, and then
 some that run and wait when it is killed. `version_11.sqlite` was made by the
 last version before the column `claimed_by`.
 """
@@ -78,7 +78,7 @@ def live(base):
 
 def keep(path, out):
     database = sqlite3.connect(path)
-    # Photographs make most of it, and any bytes do.
+    # Photos make most of it, and any bytes do.
     database.execute("UPDATE inputs SET image = x'ffd8ffe0'")
     database.commit()
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -91,15 +91,15 @@ def keep(path, out):
 
 
 def main(program, models, out):
-    folder = pathlib.Path(tempfile.mkdtemp())
+    directory = pathlib.Path(tempfile.mkdtemp())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = folder / "config.toml"
+    config = directory / "config.toml"
     config.write_text('[outbound]\nallow_networks = ["127.0.0.0/8"]\n')
     server = subprocess.Popen(
         [program, "serve", "--preset", "demo", "--listen", f"127.0.0.1:{port}", "--config", config,
-         "--data-dir", folder / "data", "--models-dir", models],
+         "--data-dir", directory / "data", "--models-dir", models],
         env={"FACEGEN_API_KEY": KEY, "RAYON_NUM_THREADS": "1"},
     )
     try:
@@ -107,8 +107,8 @@ def main(program, models, out):
     finally:
         server.send_signal(signal.SIGKILL)
         server.wait()
-    keep(folder / "data/facegen.db", out)
-    shutil.rmtree(folder)
+    keep(directory / "data/facegen.db", out)
+    shutil.rmtree(directory)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! The card that takes the place of a picture.
+//! The card that takes the place of an image.
 
 use ab_glyph::FontRef;
 use facegen_image::RgbImage;

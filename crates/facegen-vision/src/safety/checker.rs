@@ -11,15 +11,15 @@ use super::verdict::verdict_of;
 use crate::VisionError;
 use crate::clip::{CLIP_SIZE, clip_pixel_values};
 
-/// Concepts that make a picture unsafe.
+/// Concepts that make an image unsafe.
 const CONCEPTS: usize = 17;
 /// Concepts that make the others hit sooner.
 const SPECIAL_CARE: usize = 3;
 
-/// `StableDiffusionSafetyChecker` of diffusers: CLIP's view of a picture,
+/// `StableDiffusionSafetyChecker` of diffusers: CLIP's view of an image,
 /// compared with the embeddings of concepts that nobody can read.
 ///
-/// It sees the middle square of a picture only, at 224×224 pixels, as the
+/// It sees the middle square of an image only, at 224×224 pixels, as the
 /// original does.
 #[derive(Debug)]
 pub struct SafetyChecker {
@@ -51,7 +51,7 @@ impl SafetyChecker {
         let vision = &config.vision;
         if vision.image_size != CLIP_SIZE {
             let size = vision.image_size;
-            return Err(NnError::Config(format!("pictures of {size} pixels, not 224")).into());
+            return Err(NnError::Config(format!("images of {size} pixels, not 224")).into());
         }
         let nested = weights.contains("vision_model.vision_model.embeddings.class_embedding");
         let model = if nested {
@@ -69,10 +69,10 @@ impl SafetyChecker {
         })
     }
 
-    /// Looks at pictures; one verdict for each.
+    /// Looks at images; one verdict for each.
     ///
     /// # Errors
-    /// When the network does not run or a score is not a number: such a picture
+    /// When the network does not run or a score is not a number: such an image
     /// is neither safe nor unsafe.
     pub fn check(&self, images: &[RgbImage]) -> Result<Vec<SafetyVerdict>, VisionError> {
         let verdict = |embeds: &Vec<f32>| {
@@ -84,7 +84,7 @@ impl SafetyChecker {
         self.embeds(images)?.iter().map(verdict).collect()
     }
 
-    /// The cosines behind the scores: of each picture to the special-care
+    /// The cosines behind the scores: of each image to the special-care
     /// concepts, then to the others.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl SafetyChecker {
         Ok(self.embeds(images)?.iter().map(all).collect())
     }
 
-    /// CLIP's view of each picture, of length 1.
+    /// CLIP's view of each image, of length 1.
     fn embeds(&self, images: &[RgbImage]) -> Result<Vec<Vec<f32>>, VisionError> {
         if images.is_empty() {
             return Ok(Vec::new());
@@ -128,7 +128,7 @@ impl Concepts {
         })
     }
 
-    /// The cosine of a picture to each concept, with its threshold.
+    /// The cosine of an image to each concept, with its threshold.
     fn compared(&self, embeds: &[f32]) -> Vec<(f32, f32)> {
         let cosine = |direction: &Vec<f32>| -> f32 {
             embeds.iter().zip(direction).map(|(a, b)| a * b).sum()

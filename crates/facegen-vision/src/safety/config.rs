@@ -3,7 +3,7 @@ use facegen_nn::layers::Activation;
 use serde::Deserialize;
 
 /// `config.json` of a safety checker: transformers' `CLIPConfig`, of which only
-/// the half for pictures counts.
+/// the half for images counts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "ClipConfig")]
 pub struct SafetyCheckerConfig {

@@ -6,7 +6,7 @@ use facegen_image::{CHANNELS, RgbImage};
 /// Red, green, blue.
 pub(super) type Colour = [f32; CHANNELS];
 
-/// A picture that is drawn in f32, so that soft gradients stay soft.
+/// An image that is drawn in f32, so that soft gradients stay soft.
 pub(super) struct Canvas {
     width: usize,
     height: usize,
@@ -71,7 +71,7 @@ impl Canvas {
         }
     }
 
-    /// The picture as bytes.
+    /// The image as bytes.
     pub(super) fn into_image(self) -> RgbImage {
         let mut image = RgbImage::black(self.width, self.height);
         for y in 0..self.height {

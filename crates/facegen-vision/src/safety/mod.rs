@@ -1,11 +1,11 @@
-//! Pictures that nobody should get unasked: how they are found, and what is
+//! Images that nobody should get unasked: how they are found, and what is
 //! shown in their place.
 //!
 //! | chapter | holds |
 //! |---|---|
 //! | [`SafetyChecker`] | Stable Diffusion's safety checker, score for score |
-//! | `verdict` | what it says about one picture |
-//! | [`redact`] | the four pictures that take the place of an unsafe one |
+//! | `verdict` | what it says about one image |
+//! | [`redact`] | the four images that take the place of an unsafe one |
 
 mod card;
 mod checker;

@@ -11,11 +11,11 @@ const BLUR_CELLS: usize = 6;
 /// How far the blur that follows reaches, in cells; three times its deviation.
 const BLUR_REACH: f32 = 2.4;
 
-/// The picture that is shown in place of `image`, of the same size.
+/// The image that is shown in place of `image`, of the same size.
 ///
 /// What is blurred or pixelated is first averaged over a few large cells and
 /// then made from those averages alone, so no sharpening brings it back: at
-/// most 64 averages are left of a picture of any size.
+/// most 64 averages are left of an image of any size.
 #[must_use]
 pub fn redact(image: &RgbImage, action: SafetyAction) -> RgbImage {
     let (width, height) = (image.width(), image.height());
@@ -34,7 +34,7 @@ pub fn redact(image: &RgbImage, action: SafetyAction) -> RgbImage {
     }
 }
 
-/// A picture of a few cells.
+/// An image of a few cells.
 struct Cells {
     columns: usize,
     rows: usize,
@@ -80,7 +80,7 @@ impl Cells {
 fn blurred(cells: &Cells, width: usize, height: usize) -> RgbImage {
     let columns = weights(cells.columns, width);
     let rows = weights(cells.rows, height);
-    // Down first: a picture of all rows and a few columns.
+    // Down first: an image of all rows and a few columns.
     let mix = |weights: &[f32], colour: &dyn Fn(usize) -> [f32; CHANNELS]| {
         let mut mixed = [0.0; CHANNELS];
         for (index, weight) in weights.iter().enumerate() {

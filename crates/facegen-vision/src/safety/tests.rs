@@ -13,7 +13,7 @@ const ACTIONS: [SafetyAction; 4] = [
 ];
 const SIZES: [(usize, usize); 5] = [(64, 64), (768, 512), (512, 768), (64, 768), (200, 72)];
 
-/// Waves of every width, from the whole picture to two pixels, so that there
+/// Waves of every width, from the whole image to two pixels, so that there
 /// is something to lose at every scale.
 fn waves(width: usize, height: usize) -> RgbImage {
     let mut pixels = Vec::with_capacity(width * height * 3);
@@ -43,7 +43,7 @@ fn detail(image: &RgbImage, step: usize) -> f64 {
     sum / f64::from(count)
 }
 
-/// How alike the fine structures of two pictures are, from -1 to 1: the
+/// How alike the fine structures of two images are, from -1 to 1: the
 /// correlation of what is left when a local average is taken away.
 fn likeness(one: &RgbImage, other: &RgbImage, reach: usize) -> f64 {
     let residue = |image: &RgbImage| -> Vec<f64> {
@@ -115,7 +115,7 @@ fn pixelating_leaves_at_most_64_cells() {
     }
 }
 
-/// Two pictures with the same averages are blurred to the same bytes: whatever
+/// Two images with the same averages are blurred to the same bytes: whatever
 /// is finer than a cell is gone, and nothing can bring it back.
 #[test]
 fn what_is_finer_than_a_cell_leaves_no_trace() {

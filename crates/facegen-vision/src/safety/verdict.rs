@@ -3,10 +3,10 @@ use facegen_core::SafetyVerdict;
 /// What a special-care concept that hits adds to every score after it.
 const ADJUSTMENT: f32 = 0.01;
 
-/// Returns the verdict from a picture's cosines to both kinds of concepts, each with its
+/// Returns the verdict from an image's cosines to both kinds of concepts, each with its
 /// threshold; `None` when a number is not finite.
 ///
-/// A score is how much nearer a picture is to a concept than its threshold allows, rounded to
+/// A score is how much nearer an image is to a concept than its threshold allows, rounded to
 /// thousandths; a concept hits above 0. Each special-care concept that hits makes all that are
 /// scored after it hit sooner, by 0.01; special care alone flags nothing.
 pub(super) fn verdict_of(

@@ -27,7 +27,7 @@ const WIDTHS: [usize; 3] = [1, 4, 10];
 const OUTPUTS: usize = STRIDES.len() * WIDTHS.len();
 /// Faces below this confidence are dropped (insightface's `det_thresh`).
 const SCORE_THRESHOLD: f32 = 0.5;
-/// insightface's `nms_thresh`; it measures boxes in pixels of the photograph,
+/// insightface's `nms_thresh`; it measures boxes in pixels of the photo,
 /// with both edges included.
 const SUPPRESSION: Suppression = Suppression {
     threshold: 0.4,
@@ -39,7 +39,7 @@ const SUPPRESSION: Suppression = Suppression {
 /// scores, boxes, landmarks, each for the strides 8, 16 and 32.
 ///
 /// The input follows the detection size, rounded up to a multiple of 32. Where
-/// the file declares one size, a smaller detection size brings the photograph to
+/// the file declares one size, a smaller detection size brings the photo to
 /// a smaller part of the input, and a larger one is taken as that size.
 #[derive(Debug)]
 pub struct ScrfdDetector {
@@ -51,7 +51,7 @@ pub struct ScrfdDetector {
 
 impl ScrfdDetector {
     /// Loads the network at `path` and runs it once, so that a network of another
-    /// kind is refused here and not at the first photograph.
+    /// kind is refused here and not at the first photo.
     ///
     /// # Errors
     /// [`VisionError::Load`] when the file cannot be read,
@@ -161,7 +161,7 @@ fn is_table(shape: &[usize], width: usize) -> bool {
 
 fn wrong_grid(stride: usize, canvas: &RgbImage) -> String {
     let side = canvas.width();
-    format!("its outputs at stride {stride} do not cover a picture of {side} pixels")
+    format!("its outputs at stride {stride} do not cover an image of {side} pixels")
 }
 
 /// Red, green and blue planes around 0.

@@ -27,9 +27,9 @@ const STRIDES: [usize; 3] = [8, 16, 32];
 /// leaves the choice to the caller; frontal portraits score about 0.94, faces
 /// that are turned, small or half covered less.
 const SCORE_THRESHOLD: f32 = 0.6;
-/// Where a photograph has no face, the further looks at it together find one in
+/// Where a photo has no face, the further looks at it together find one in
 /// one of twenty at [`SCORE_THRESHOLD`], with scores up to 0.79; a face that
-/// fills the photograph reaches 0.85 to 0.95 on one of them.
+/// fills the photo reaches 0.85 to 0.95 on one of them.
 const RETRY_SCORE: f32 = 0.8;
 /// OpenCV's defaults.
 const SUPPRESSION: Suppression = Suppression {
@@ -40,7 +40,7 @@ const SUPPRESSION: Suppression = Suppression {
 /// YuNet from an ONNX file: input `[1, 3, 640, 640]` in BGR from 0 to 255,
 /// outputs `cls_S`, `obj_S`, `bbox_S` and `kps_S` for the strides 8, 16 and 32.
 ///
-/// The input has one size. A smaller detection size brings the photograph to a
+/// The input has one size. A smaller detection size brings the photo to a
 /// smaller part of it, with more black around, which shows the network a smaller
 /// face all the same; a larger one is taken as 640.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl FaceDetector for YuNetDetector {
 }
 
 fn wrong_grid(stride: usize) -> String {
-    format!("its outputs at stride {stride} do not cover a picture of {CANVAS} pixels")
+    format!("its outputs at stride {stride} do not cover an image of {CANVAS} pixels")
 }
 
 /// Blue, green and red planes from 0 to 255.

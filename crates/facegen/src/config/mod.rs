@@ -65,16 +65,16 @@ pub(crate) struct ConfigArguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The set of models to use, a manifest in the models folder.
+    /// The set of models to use, a manifest in the models directory.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Address and port to listen on.
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
-    /// The folder of the database and of finished pictures.
+    /// The directory of the database and of finished images.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The folder of the models' manifests.
+    /// The directory of the models' manifests.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) models_dir: Option<PathBuf>,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
@@ -152,7 +152,7 @@ impl Config {
         ensure!(
             u32::from(body) * 3 > u32::from(image) * 4,
             "server.max_body_megabytes must be more than four thirds of \
-             face_image.max_megabytes, as photographs come in base64"
+             face_image.max_megabytes, as photos come in base64"
         );
         self.engine.check()?;
         self.storage.s3.check()

@@ -1,4 +1,4 @@
-//! `[storage.s3]`: the bucket of the pictures.
+//! `[storage.s3]`: the bucket of the images.
 
 use std::num::NonZeroU16;
 

@@ -58,7 +58,7 @@ pub(crate) struct ModelsSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StorageSection {
-    #[serde(deserialize_with = "folder")]
+    #[serde(deserialize_with = "directory")]
     pub(crate) data_dir: PathBuf,
     pub(crate) keep_pictures_hours: NonZeroU16,
     pub(crate) keep_records_hours: u16,
@@ -136,7 +136,7 @@ pub(crate) enum LogFormat {
 }
 
 /// `[testing]`: dies in the middle of a job, to prove that nothing is lost, and
-/// finds harmless pictures unsafe, to prove that they are not shown.
+/// finds harmless images unsafe, to prove that they are not shown.
 #[cfg(debug_assertions)]
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,7 +149,7 @@ pub(crate) struct TestingSection {
     pub(crate) prompt: String,
     /// The engine of this name hangs at its first step.
     pub(crate) engine_hangs: String,
-    /// Find every picture unsafe, also without a safety checker.
+    /// Find every image unsafe, also without a safety checker.
     pub(crate) force_hit: bool,
 }
 
@@ -181,11 +181,11 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     }
 }
 
-/// The name of a folder: nothing is not the folder that the program was started in.
-fn folder<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+/// The name of a directory: nothing is not the directory that the program was started in.
+fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
     if path.as_os_str().is_empty() {
-        return Err(de::Error::custom("expected the name of a folder"));
+        return Err(de::Error::custom("expected the name of a directory"));
     }
     Ok(path)
 }
@@ -205,7 +205,7 @@ fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
 }
 
-/// At least one picture; more than any engine gains from is a typing error.
+/// At least one image; more than any engine gains from is a typing error.
 fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
         limit @ 1..=64 => Ok(limit),
@@ -238,13 +238,13 @@ impl EngineSection {
             self.devices.iter().all(|device| device != "auto"),
             "engine.devices names each device, auto is none"
         );
-        // The same request makes the same picture on the same kind of device only.
+        // The same request makes the same image on the same kind of device only.
         let kind = |device: &String| device.split(':').next().unwrap_or_default().to_owned();
         let mut kinds: Vec<String> = self.devices.iter().map(kind).collect();
         kinds.dedup();
         ensure!(
             kinds.len() < 2,
-            "engine.devices must all be of one kind, as pictures depend on that"
+            "engine.devices must all be of one kind, as images depend on that"
         );
         Ok(())
     }

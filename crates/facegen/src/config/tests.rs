@@ -29,8 +29,8 @@ fn every_default_is_explained() {
 #[test]
 fn what_is_printed_can_be_read_again() {
     let config = load(&Environment::from([])).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("facegen.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("facegen.toml");
     std::fs::write(&path, config.to_toml().unwrap()).unwrap();
     let environment = Environment::from([("FACEGEN_CONFIG", path.to_str().unwrap())]);
     assert_eq!(load(&environment).unwrap(), config);
@@ -50,8 +50,8 @@ fn the_production_file_is_valid() {
 
 #[test]
 fn the_stronger_layer_counts() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("facegen.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("facegen.toml");
     let file = "[queue]\nlimit = 7\nmax_attempts = 5\n[server]\nlisten = \"a:1\"";
     std::fs::write(&path, file).unwrap();
     let arguments = ConfigArguments {
@@ -152,7 +152,7 @@ fn what_cannot_be_used_is_named() {
         (
             "FACEGEN__STORAGE__DATA_DIR",
             "\"\"",
-            ["storage.data_dir", "name of a folder"],
+            ["storage.data_dir", "name of a directory"],
         ),
         ("FACEGEN__", "1", ["FACEGEN__", "names no setting"]),
         (
@@ -175,8 +175,8 @@ fn what_cannot_be_used_is_named() {
 
 #[test]
 fn the_api_key_comes_from_a_variable_or_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
     std::fs::write(&path, "from-file\n").unwrap();
     let path = path.to_str().unwrap();
     let key = |environment: &Environment| environment.api_key(true).unwrap();
@@ -290,8 +290,8 @@ fn the_secret_of_a_bucket_is_printed_nowhere_and_may_come_from_a_file() {
     let printed = format!("{config:?}{}", config.to_toml().unwrap());
     assert!(!printed.contains("987654321"), "{printed}");
 
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("secret");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("secret");
     std::fs::write(&path, "from-file\n").unwrap();
     let mut variables = BUCKET;
     variables[2] = (
@@ -305,8 +305,8 @@ fn the_secret_of_a_bucket_is_printed_nowhere_and_may_come_from_a_file() {
 
 #[test]
 fn a_mistake_in_a_file_tells_no_secret() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("config.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
     let arguments = ConfigArguments {
         config: Some(path.clone()),
         ..ConfigArguments::default()

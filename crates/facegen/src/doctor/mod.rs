@@ -3,7 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`models`] | the device, the files of the preset, and loading them |
-//! | [`stores`] | the data folder, the database and the bucket |
+//! | [`stores`] | the data directory, the database and the bucket |
 
 mod models;
 mod stores;

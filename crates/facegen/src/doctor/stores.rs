@@ -1,13 +1,13 @@
-//! The data folder, the database and the bucket.
+//! The data directory, the database and the bucket.
 
 use anyhow::{Context, Result, ensure};
 use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName};
-use facegen_outbound::{Canary, FolderStore};
+use facegen_outbound::{Canary, DirectoryStore};
 use facegen_store::SqliteStore;
 
 use super::Report;
 use crate::config::Config;
-use crate::serve::{PICTURES, bucket_store};
+use crate::serve::{IMAGES, bucket_store};
 
 /// What the canary is called: no job has this prefix, which is no random UUID.
 const CANARY: &str = "00000000-0000-0000-0000-000000000000";
@@ -19,7 +19,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
         .build()
         .context("cannot start the runtime")?;
     let data_dir = config.storage.data_dir.display();
-    let stored = runtime.block_on(folder(config));
+    let stored = runtime.block_on(directory(config));
     report.check("storage", stored, |()| format!("{data_dir} can be written"))?;
     let keys = runtime.block_on(database(config));
     report.check("database", keys, |counts| match *counts {
@@ -33,8 +33,8 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-async fn folder(config: &Config) -> Result<()> {
-    let store = FolderStore::open(config.storage.data_dir.join(PICTURES))?;
+async fn directory(config: &Config) -> Result<()> {
+    let store = DirectoryStore::open(config.storage.data_dir.join(IMAGES))?;
     let prefix = FilePrefix::parse(CANARY).context("the canary has no name")?;
     let object = ObjectName {
         file: FileName {

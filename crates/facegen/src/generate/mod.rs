@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, GeneratedPicture, GenerationEvent, GenerationInput, GenerationOutput,
-    GenerationRequest, Photograph, RawGenerationRequest,
+    BackendError, GeneratedImage, GenerationEvent, GenerationInput, GenerationOutput,
+    GenerationRequest, Photo, RawGenerationRequest,
 };
 use facegen_executor::EngineHandle;
 use facegen_image::{ImageLimits, read_image};
@@ -32,15 +32,15 @@ use crate::failure::Failure;
 use crate::output as printing;
 use crate::provenance::provenance;
 
-/// Makes the pictures and writes them. What can be refused is refused before
+/// Makes the images and writes them. What can be refused is refused before
 /// the models are loaded.
 pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let raw = RawGenerationRequest::from(arguments.request);
     let preset = engine::find(&arguments.engine.models_dir, &arguments.engine.preset)?;
     let request = raw.parse(preset.limits())?.resolve_seed(random_seed);
     let files = OutputFiles::new(arguments.out)?;
-    let Photograph {
-        picture: face,
+    let Photo {
+        image: face,
         warnings,
     } = read_face(&arguments.face)?;
     let engine = engine::start(preset, &arguments.engine)?;
@@ -50,11 +50,11 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let input = GenerationInput { spec, face };
     let mut output = generate(&engine, input)?;
     output.warnings.splice(..0, warnings);
-    let encoded = encode(&output.pictures)?;
+    let encoded = encode(&output.images)?;
     let elapsed = started.elapsed();
 
-    for (index, picture) in encoded.iter().enumerate() {
-        files.write(index, picture)?;
+    for (index, image) in encoded.iter().enumerate() {
+        files.write(index, image)?;
     }
     Ok(report(&request, &output, &files, elapsed)?)
 }
@@ -66,7 +66,7 @@ fn random_seed() -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-fn read_face(path: &Path) -> Result<Photograph, Failure> {
+fn read_face(path: &Path) -> Result<Photo, Failure> {
     let bytes = fs::read(path)
         .with_context(|| format!("face_image {} cannot be read", path.display()))
         .map_err(Failure::FaceImage)?;
@@ -87,13 +87,13 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
     Err(BackendError::EngineStopped.into())
 }
 
-fn encode(pictures: &[GeneratedPicture]) -> Result<Vec<Vec<u8>>, Failure> {
+fn encode(images: &[GeneratedImage]) -> Result<Vec<Vec<u8>>, Failure> {
     let provenance = provenance();
-    let encode = |picture: &GeneratedPicture| {
-        facegen_image::encode_generated(&picture.pixels, &provenance)
-            .context("cannot encode the picture")
+    let encode = |image: &GeneratedImage| {
+        facegen_image::encode_generated(&image.pixels, &provenance)
+            .context("cannot encode the image")
     };
-    Ok(pictures.iter().map(encode).collect::<Result<_, _>>()?)
+    Ok(images.iter().map(encode).collect::<Result<_, _>>()?)
 }
 
 /// Results to standard output, remarks to standard error.
@@ -104,7 +104,7 @@ fn report(
     elapsed: Duration,
 ) -> anyhow::Result<()> {
     for warning in request.warnings().iter().chain(&output.warnings) {
-        // The pictures are there, whoever reads the remarks.
+        // The images are there, whoever reads the remarks.
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let timings = output.timings;
@@ -118,7 +118,7 @@ fn report(
         "stages"
     );
     let mut results = String::new();
-    for index in 0..output.pictures.len() {
+    for index in 0..output.images.len() {
         writeln!(results, "{}", files.path(index).display())?;
     }
     writeln!(

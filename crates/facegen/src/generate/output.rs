@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// Where the pictures of one request go.
+/// Where the images of one request go.
 #[derive(Debug)]
 pub(super) struct OutputFiles {
     first: PathBuf,
 }
 
 impl OutputFiles {
-    /// The first picture goes to `first`, others beside it.
+    /// The first image goes to `first`, others beside it.
     ///
-    /// Fails when `first` names a folder or nothing, or lies in a folder that
+    /// Fails when `first` names a directory or nothing, or lies in a directory that
     /// does not exist: a mistyped path should not cost a generation.
     pub(super) fn new(first: PathBuf) -> Result<Self> {
         ensure!(
@@ -23,11 +23,11 @@ impl OutputFiles {
             "{} is not the name of a file",
             first.display()
         );
-        let folder = folder(&first);
+        let directory = directory(&first);
         ensure!(
-            folder.is_dir(),
-            "the folder {} does not exist",
-            folder.display()
+            directory.is_dir(),
+            "the directory {} does not exist",
+            directory.display()
         );
         Ok(Self { first })
     }
@@ -47,7 +47,7 @@ impl OutputFiles {
     }
 
     /// Writes a file under a temporary name and renames it, so that nobody
-    /// ever sees half a picture. A file that is there already is replaced.
+    /// ever sees half an image. A file that is there already is replaced.
     pub(super) fn write(&self, index: usize, bytes: &[u8]) -> Result<()> {
         let path = self.path(index);
         let temporary = temporary_name(&path);
@@ -60,14 +60,14 @@ impl OutputFiles {
     }
 }
 
-fn folder(file: &Path) -> &Path {
+fn directory(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     }
 }
 
-/// A hidden name in the same folder that no other process uses.
+/// A hidden name in the same directory that no other process uses.
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -87,11 +87,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_pictures_get_a_number_before_the_extension() {
+    fn later_images_get_a_number_before_the_extension() {
         for (first, second) in [
             ("picture.png", "picture-1.png"),
             ("a.b/x.y.png", "a.b/x.y-1.png"),
-            ("picture", "picture-1"),
+            ("image", "image-1"),
         ] {
             let files = OutputFiles {
                 first: first.into(),
@@ -103,29 +103,29 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = OutputFiles::new(folder.path().join("picture.png")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let files = OutputFiles::new(directory.path().join("picture.png")).unwrap();
         files.write(0, b"first").unwrap();
         files.write(0, b"second").unwrap();
         assert_eq!(fs::read(files.path(0)).unwrap(), b"second");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_failed_write_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = OutputFiles::new(folder.path().join("picture.png")).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let files = OutputFiles::new(directory.path().join("picture.png")).unwrap();
         fs::create_dir(files.path(0)).unwrap();
         assert!(files.write(0, b"bytes").is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn folders_and_missing_folders_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("missing");
+    fn directories_and_missing_directories_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing");
         for (path, reason) in [
-            (folder.path().to_owned(), "is not the name of a file"),
+            (directory.path().to_owned(), "is not the name of a file"),
             (missing.join("picture.png"), "missing does not exist"),
             (PathBuf::from(""), "is not the name of a file"),
         ] {

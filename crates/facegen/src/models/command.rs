@@ -19,7 +19,7 @@ pub(crate) enum ModelsCommand {
     Pull {
         /// The preset.
         preset: String,
-        /// A zip archive or a folder, e.g. buffalo_l.zip, to take files from
+        /// A zip archive or a directory, e.g. buffalo_l.zip, to take files from
         /// that the preset knows by name and sha256, before the hub is asked.
         #[arg(long, value_name = "PATH")]
         from: Option<PathBuf>,
@@ -43,10 +43,10 @@ pub(crate) struct ModelsPlace {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The folder that fetched files are kept in.
+    /// The directory that fetched files are kept in.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The folder of the models' manifests.
+    /// The directory of the models' manifests.
     #[arg(long, global = true, value_name = "DIR")]
     models_dir: Option<PathBuf>,
     /// Accept a licence by its name, this once; can be repeated.

@@ -55,7 +55,7 @@ fn accept(names: &[String], config: &Config) -> Result<()> {
     show(&terms)?;
     Accepted::read(&config.storage.data_dir, &[])?.record(names)?;
     let names = names.join(", ");
-    say(&format!("accepted for this data folder: {names}"))
+    say(&format!("accepted for this data directory: {names}"))
 }
 
 /// Prints licences.

@@ -1,4 +1,4 @@
-//! Where callers read pictures themselves.
+//! Where callers read images themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::config::sections::seconds;
 
 /// The bucket of the config, if there is one. A canary tells in the log
-/// whether it works; nobody waits for it, because pictures can be served
+/// whether it works; nobody waits for it, because images can be served
 /// without a bucket.
 pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
     let Some(settings) = config.storage.s3.settings() else {
@@ -51,16 +51,16 @@ pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
 /// Writes, reads and deletes an object, and logs what came of it.
 async fn try_out(store: Arc<S3Store>, names: &BucketNames) {
     match store.canary().await {
-        Ok(Canary::Deleted) => tracing::info!("the bucket works, links to pictures lead there"),
+        Ok(Canary::Deleted) => tracing::info!("the bucket works, links to images lead there"),
         Ok(Canary::Left { error, request }) => tracing::info!(
             %error,
             request,
-            "the bucket works, links to pictures lead there; the object that tried it out stays, \
+            "the bucket works, links to images lead there; the object that tried it out stays, \
              as it may not be deleted"
         ),
         Err(fault) => tracing::error!(
             error = %fault.named(names),
-            "the bucket does not work, links to pictures lead to this server until it does"
+            "the bucket does not work, links to images lead to this server until it does"
         ),
     }
 }

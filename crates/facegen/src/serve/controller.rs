@@ -10,8 +10,8 @@ use facegen_executor::EnginePool;
 use facegen_jobs::JobService;
 use tokio::sync::Notify;
 
-use super::live::{Live, Plan};
 use super::parts;
+use super::reloadable::{Reloadable, RuntimeConfig};
 use super::status::Status;
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
@@ -21,10 +21,10 @@ use crate::failure::Failure;
 pub(super) struct Controller {
     arguments: ConfigArguments,
     environment: Environment,
-    plan: Current<Plan>,
+    runtime: Current<RuntimeConfig>,
     /// Locked for as long as an update takes, so that two do not mix.
     updating: Mutex<()>,
-    live: Live,
+    reloadable: Reloadable,
     jobs: JobService,
     engines: Arc<EnginePool>,
     status: Arc<Status>,
@@ -33,23 +33,23 @@ pub(super) struct Controller {
 }
 
 impl Controller {
-    /// Controls these parts, which follow `plan` already.
+    /// Controls these parts, which follow `runtime` already.
     pub(super) fn new(
         arguments: ConfigArguments,
         environment: Environment,
-        plan: Plan,
-        live: Live,
+        runtime: RuntimeConfig,
+        reloadable: Reloadable,
         jobs: JobService,
     ) -> Result<Self, Failure> {
-        let names = parts::engine_plans(&plan.config)?;
+        let names = parts::engine_plans(&runtime.config)?;
         let engines = EnginePool::new(names.into_iter().map(|engine| engine.name));
         let engines = Arc::new(engines);
         Ok(Self {
             arguments,
             environment,
-            plan: Current::new(plan),
+            runtime: Current::new(runtime),
             updating: Mutex::default(),
-            live,
+            reloadable,
             jobs,
             status: Arc::new(Status::new(Arc::clone(&engines))),
             engines,
@@ -58,8 +58,8 @@ impl Controller {
     }
 
     /// What the server runs by at this moment.
-    pub(super) fn plan(&self) -> Arc<Plan> {
-        self.plan.get()
+    pub(super) fn runtime(&self) -> Arc<RuntimeConfig> {
+        self.runtime.get()
     }
 
     /// The engines, loaded or not.
@@ -72,9 +72,9 @@ impl Controller {
         &self.status
     }
 
-    /// The parts that follow the plan.
-    pub(super) fn live(&self) -> &Live {
-        &self.live
+    /// The parts that follow the runtime.
+    pub(super) fn reloadable(&self) -> &Reloadable {
+        &self.reloadable
     }
 
     /// The jobs.
@@ -87,11 +87,11 @@ impl Controller {
         let status = Arc::clone(self.status());
         ApiState {
             jobs: self.jobs().clone(),
-            settings: self.live().settings.clone(),
+            settings: self.reloadable().settings.clone(),
             readiness: Arc::new(move || status.readiness()),
             metrics,
             control: Arc::clone(self) as _,
-            urls: Arc::new(self.live().guard()),
+            urls: Arc::new(self.reloadable().guard()),
             clock: Arc::new(SystemClock),
         }
     }
@@ -114,11 +114,11 @@ impl Controller {
     fn take_over(&self) -> Result<(), Failure> {
         let alone = self.updating.lock();
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
-        let plan = self.plan();
+        let runtime = self.runtime();
         let new = Config::load(&self.arguments, &self.environment)?;
-        let (config, left) = plan.config.with_reloadable(&new);
-        let next = Plan::new(config)?;
-        let reload = !next.has_engine_of(&plan);
+        let (config, left) = runtime.config.with_reloadable(&new);
+        let next = RuntimeConfig::new(config)?;
+        let reload = !next.has_engine_of(&runtime);
         if reload {
             let (data_dir, accept) = (&next.config.storage.data_dir, &next.config.models.accept);
             let located = facegen_hub::locate(&next.preset, data_dir, accept)
@@ -128,9 +128,9 @@ impl Controller {
                 can_load(&located, &options).map_err(|error| Failure::Load(error.into()))?;
             }
         }
-        self.live.apply(&next)?;
+        self.reloadable.apply(&next)?;
         self.jobs.reconfigure(parts::jobs_config(&next.config));
-        self.plan.set(next);
+        self.runtime.set(next);
         tracing::info!(reload, "config reloaded");
         if !left.is_empty() {
             let settings = left.join(", ");

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use crate::telemetry::LostLines;
 
 /// Upper bounds of the histograms' buckets: everything that is measured is a
-/// time, from a database statement to a picture on a slow processor.
+/// time, from a database statement to an image on a slow processor.
 const BUCKETS: [f64; 14] = [
     0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0,
 ];

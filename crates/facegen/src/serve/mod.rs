@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`parts`] | what requests, jobs and networks go by |
 //! | [`wiring`] | its jobs and its backend, made from the config |
-//! | [`live`] | what changes while the server runs |
+//! | [`reloadable`] | what changes while the server runs |
 //! | [`controller`] | what can be told to it then |
 //! | [`work`] | the engine, loaded and loaded anew |
-//! | [`bucket`] | where callers read pictures themselves |
+//! | [`bucket`] | where callers read images themselves |
 //! | [`http`] | its connections |
 //! | [`first_key`] | the key with which everything begins |
 //! | [`measuring`] | its metrics |
@@ -19,9 +19,9 @@ mod bucket;
 mod controller;
 mod first_key;
 mod http;
-mod live;
 mod measuring;
 mod parts;
+mod reloadable;
 mod signals;
 mod status;
 #[cfg(debug_assertions)]
@@ -31,7 +31,7 @@ mod work;
 
 pub(crate) use bucket::store as bucket_store;
 pub(crate) use parts::{engine_plans, load_options};
-pub(crate) use wiring::{PICTURES, master_key};
+pub(crate) use wiring::{IMAGES, master_key};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,10 +48,10 @@ use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 use crate::telemetry::{self, LostLines};
 use controller::Controller;
-use live::{Live, Plan};
+use reloadable::{Reloadable, RuntimeConfig};
 use signals::Signals;
 
-/// Threads for work that blocks: more would not read photographs any faster,
+/// Threads for work that blocks: more would not read photos any faster,
 /// and each keeps memory of its own.
 const BLOCKING_THREADS: usize = 32;
 
@@ -94,16 +94,16 @@ async fn serve(
         );
     }
     let metrics = measuring::start(lost)?;
-    let plan = Plan::new(config)?;
-    let live = Live::new(&plan)?;
-    let jobs = wiring::open_jobs(&plan.config, &environment, &live).await?;
-    let allow_short = plan.config.keys.allow_short_admin_key;
+    let runtime = RuntimeConfig::new(config)?;
+    let reloadable = Reloadable::new(&runtime)?;
+    let jobs = wiring::open_jobs(&runtime.config, &environment, &reloadable).await?;
+    let allow_short = runtime.config.keys.allow_short_admin_key;
     first_key::ensure(jobs.keys(), &environment, allow_short).await?;
 
-    let listener = listen(&plan.config.server.listen).await?;
+    let listener = listen(&runtime.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
-    let connection_limits = http::limits(plan.config.server.connections_per_address);
-    let controller = Controller::new(arguments, environment, plan, live, jobs.clone())?;
+    let connection_limits = http::limits(runtime.config.server.connections_per_address);
+    let controller = Controller::new(arguments, environment, runtime, reloadable, jobs.clone())?;
     let controller = Arc::new(controller);
     let api = controller.api_state(metrics);
     let stopped = CancellationToken::new();
@@ -120,7 +120,7 @@ async fn serve(
     tracing::info!("shutting down");
     controller.status().draining();
     jobs.drain();
-    let grace = seconds(controller.plan().config.server.shutdown_grace_seconds);
+    let grace = seconds(controller.runtime().config.server.shutdown_grace_seconds);
     running.shutdown(grace).await;
     stopped.cancel();
     if timeout(LAST_ANSWERS, connections).await.is_err() {

@@ -26,7 +26,7 @@ pub(crate) struct EnginePlan {
 pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
     let devices = config.engine.device_choices();
     let devices = devices.map_err(|reason| anyhow!(reason))?;
-    let plan = |(index, device): (usize, &DeviceChoice)| {
+    let runtime = |(index, device): (usize, &DeviceChoice)| {
         let earlier = devices[..index].iter().filter(|other| *other == device);
         let name = match earlier.count() {
             0 => device.name(),
@@ -37,7 +37,7 @@ pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
             device: *device,
         }
     };
-    Ok(devices.iter().enumerate().map(plan).collect())
+    Ok(devices.iter().enumerate().map(runtime).collect())
 }
 
 /// How the preset is loaded on a device.
@@ -56,7 +56,7 @@ pub(super) fn guard(config: &Config) -> Result<Guard> {
     Guard::with_user_agent(networks, &config.user_agent()).context("cannot make an HTTP client")
 }
 
-/// What fetches and reads photographs.
+/// What fetches and reads photos.
 pub(super) fn faces(config: &Config, guard: Guard) -> Faces {
     let deadline = seconds(config.face_image.timeout_seconds);
     Faces::new(guard, image_limits(config), deadline)
@@ -90,7 +90,7 @@ pub(super) fn jobs_config(config: &Config) -> JobsConfig {
         heartbeat: seconds(config.queue.heartbeat_seconds),
         max_attempts: config.queue.max_attempts.get(),
         step_timeout: seconds(config.engine.step_timeout_seconds),
-        keep_pictures: hours(config.storage.keep_pictures_hours),
+        keep_images: hours(config.storage.keep_pictures_hours),
         keep_rows: hours(config.storage.keep_records_hours),
         face_timeout: seconds(config.face_image.timeout_seconds),
         sign_webhooks: config.webhooks.sign,

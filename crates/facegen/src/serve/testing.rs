@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
-use facegen_core::request::PictureSize;
+use facegen_core::request::ImageSize;
 use facegen_core::{
     Backend, BackendError, Capacity, GenerationInput, GenerationRequest, Slot, SlotEvent,
 };
@@ -89,7 +89,7 @@ impl Backend for Hanging {
         self.0.active()
     }
 
-    fn capacity(&self, size: PictureSize) -> Capacity {
+    fn capacity(&self, size: ImageSize) -> Capacity {
         self.0.capacity(size)
     }
 }

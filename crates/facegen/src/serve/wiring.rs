@@ -7,50 +7,51 @@ use facegen_core::{Backend, Clock, EngineName, SystemClock};
 use facegen_engine::CandleBackend;
 use facegen_image::{encode_generated, encode_png};
 use facegen_jobs::{JobService, MasterKey, Observer, Ports};
-use facegen_outbound::{FolderStore, HttpWebhooks};
+use facegen_outbound::{DirectoryStore, HttpWebhooks};
 use facegen_store::SqliteStore;
 
 use super::bucket;
-use super::live::Live;
 use super::parts::jobs_config;
+use super::reloadable::Reloadable;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::data_dir::{self, cannot_use};
 use crate::provenance::provenance;
 
-/// The folder of finished pictures, below the data folder.
-pub(crate) const PICTURES: &str = "pictures";
+/// The directory of finished images, below the data directory.
+pub(crate) const IMAGES: &str = "pictures";
 
-/// The file of the master key, in the data folder.
+/// The file of the master key, in the data directory.
 const MASTER_KEY: &str = "master.key";
 
-/// The jobs of the data folder, with everything that they need.
+/// The jobs of the data directory, with everything that they need.
 pub(super) async fn open_jobs(
     config: &Config,
     environment: &Environment,
-    live: &Live,
+    reloadable: &Reloadable,
 ) -> Result<JobService> {
-    let folder = &config.storage.data_dir;
-    data_dir::make(folder)?;
-    if let Some(warning) = data_dir::open_to_others(folder) {
+    let directory = &config.storage.data_dir;
+    data_dir::make(directory)?;
+    if let Some(warning) = data_dir::open_to_others(directory) {
         tracing::warn!("{warning}");
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let images = FolderStore::open(folder.join(PICTURES)).with_context(|| cannot_use(folder))?;
+    let images =
+        DirectoryStore::open(directory.join(IMAGES)).with_context(|| cannot_use(directory))?;
     let deadline = HttpWebhooks::DEFAULT_DEADLINE;
-    let webhooks = HttpWebhooks::new(live.guard(), Arc::clone(&clock), deadline);
-    let settings = live.settings.clone();
+    let webhooks = HttpWebhooks::new(reloadable.guard(), Arc::clone(&clock), deadline);
+    let settings = reloadable.settings.clone();
     let ports = Ports {
-        faces: Arc::new(live.faces.clone()),
+        faces: Arc::new(reloadable.faces.clone()),
         images: Arc::new(images),
         bucket: bucket::open(config)?,
-        key_buckets: bucket::of_keys(config, live.guard()),
+        key_buckets: bucket::of_keys(config, reloadable.guard()),
         webhooks: Arc::new(webhooks),
-        encoder: Arc::new(|picture, provenance| {
-            encode_generated(&picture.pixels, provenance).map_err(|error| error.to_string())
+        encoder: Arc::new(|image, provenance| {
+            encode_generated(&image.pixels, provenance).map_err(|error| error.to_string())
         }),
         provenance: provenance(),
-        upload_encoder: Arc::new(|picture| encode_png(picture).map_err(|error| error.to_string())),
+        upload_encoder: Arc::new(|image| encode_png(image).map_err(|error| error.to_string())),
         master_key: master_key(config, environment)?,
         webhook_body: Arc::new(move |job, now| {
             let settings = settings.get();
@@ -61,13 +62,13 @@ pub(super) async fn open_jobs(
         observer: observer(config)?,
     };
     let store = SqliteStore::open_exclusive(&config.database()).await;
-    let stores = store.with_context(|| cannot_use(folder))?.into_stores();
+    let stores = store.with_context(|| cannot_use(directory))?.into_stores();
     let jobs = JobService::open(jobs_config(config), ports, stores).await;
-    jobs.with_context(|| cannot_use(folder))
+    jobs.with_context(|| cannot_use(directory))
 }
 
 /// The secret with which those of keys are kept: the one that the environment
-/// gives, else the one of the data folder.
+/// gives, else the one of the data directory.
 pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<MasterKey> {
     if let Some(text) = environment.master_key()? {
         return MasterKey::parse(&text).context("the master key of the environment cannot be used");

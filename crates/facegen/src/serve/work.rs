@@ -10,8 +10,8 @@ use facegen_executor::EngineHandle;
 use facegen_jobs::Running;
 
 use super::controller::Controller;
-use super::live::Plan;
 use super::parts::{EnginePlan, engine_plans, load_options};
+use super::reloadable::RuntimeConfig;
 use super::wiring::backend_of;
 use crate::config::sections::seconds;
 use crate::engine;
@@ -52,11 +52,11 @@ fn gone(running: &Running) -> Failure {
 
 /// Loads the models of every engine and lets them work.
 async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure> {
-    let plan = controller.plan();
-    for engine in engine_plans(&plan.config)? {
-        start(running, controller, &plan, &engine).await?;
+    let runtime = controller.runtime();
+    for engine in engine_plans(&runtime.config)? {
+        start(running, controller, &runtime, &engine).await?;
     }
-    controller.status().ready(plan.preset.network_count());
+    controller.status().ready(runtime.preset.network_count());
     Ok(())
 }
 
@@ -70,19 +70,21 @@ async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure
 async fn begin_again(running: &Running, controller: &Controller) -> Result<(), Failure> {
     tracing::info!("reloading models");
     controller.status().reloading();
-    let plan = controller.plan();
-    let planned = engine_plans(&plan.config)?;
+    let runtime = controller.runtime();
+    let planned = engine_plans(&runtime.config)?;
     let mut failed = false;
     for name in controller.engines().names() {
-        if planned.iter().all(|engine| engine.name != name) && end(controller, &plan, &name).await {
+        if planned.iter().all(|engine| engine.name != name)
+            && end(controller, &runtime, &name).await
+        {
             controller.engines().forget(&name);
         }
     }
     for engine in &planned {
-        if !end(controller, &plan, &engine.name).await {
+        if !end(controller, &runtime, &engine.name).await {
             continue;
         }
-        if let Err(failure) = start(running, controller, &plan, engine).await {
+        if let Err(failure) = start(running, controller, &runtime, engine).await {
             let (engine, reason) = (&engine.name, failure.to_string());
             tracing::error!(%engine, reason, "failed to load models");
             failed = true;
@@ -95,9 +97,9 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
         return Err(gone(running));
     }
     if failed {
-        controller.status().failed(plan.preset.network_count());
+        controller.status().failed(runtime.preset.network_count());
     } else {
-        controller.status().ready(plan.preset.network_count());
+        controller.status().ready(runtime.preset.network_count());
         tracing::info!("models reloaded");
     }
     Ok(())
@@ -105,8 +107,8 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
 
 /// Ends an engine before it is loaded again: a device may not hold two. False
 /// when it hangs.
-async fn end(controller: &Controller, plan: &Plan, name: &EngineName) -> bool {
-    let patience = seconds(plan.config.engine.step_timeout_seconds);
+async fn end(controller: &Controller, runtime: &RuntimeConfig, name: &EngineName) -> bool {
+    let patience = seconds(runtime.config.engine.step_timeout_seconds);
     let ended = controller.engines().end_engine(name, patience).await;
     if ended.is_err() {
         tracing::error!(engine = %name, "engine timed out, its device needs a restart");
@@ -125,10 +127,10 @@ fn all_hang(controller: &Controller) -> bool {
 async fn start(
     running: &Running,
     controller: &Controller,
-    plan: &Plan,
+    runtime: &RuntimeConfig,
     engine: &EnginePlan,
 ) -> Result<(), Failure> {
-    let handle = load(plan, controller, engine).await?;
+    let handle = load(runtime, controller, engine).await?;
     controller.engines().insert(handle);
     running.engines_changed();
     Ok(())
@@ -136,17 +138,17 @@ async fn start(
 
 /// Loads the models on a thread that may block.
 async fn load(
-    plan: &Plan,
+    runtime: &RuntimeConfig,
     controller: &Controller,
     engine: &EnginePlan,
 ) -> Result<EngineHandle, Failure> {
     let status = Arc::clone(controller.status());
     let options = LoadOptions {
         progress: LoadProgress::new(move |step| status.loading(step)),
-        ..load_options(&plan.config, engine.device)
+        ..load_options(&runtime.config, engine.device)
     };
-    let preset = plan.preset.clone();
-    let (config, name) = (plan.config.clone(), engine.name.clone());
+    let preset = runtime.preset.clone();
+    let (config, name) = (runtime.config.clone(), engine.name.clone());
     let load = move || {
         let own = name.clone();
         let accept = config.models.accept.clone();

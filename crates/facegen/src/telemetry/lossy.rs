@@ -20,7 +20,7 @@ const MOST_LINES: usize = 16_384;
 const MOST_BYTES: usize = 8 << 20;
 
 /// How long a reader that takes nothing at this moment is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a program that ends waits for its last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -123,7 +123,7 @@ fn tell_lost(counts: &Counts, told: &mut u64) {
 
 /// Writes a line, to a reader that may be busy.
 fn write_line(sink: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while !line.is_empty() {
         match sink.write(line) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

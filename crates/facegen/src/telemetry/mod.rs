@@ -33,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// error is read by a machine, at `warn` when a person watches a progress bar
 /// there, and otherwise as the environment variable `RUST_LOG` says.
 ///
-/// Prompts and photographs are logged at no level; what could show them prints
+/// Prompts and photos are logged at no level; what could show them prints
 /// only its length.
 pub(crate) fn init() {
     let watched = io::stderr().is_terminal();

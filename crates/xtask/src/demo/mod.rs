@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: one picture over HTTP, with nothing set up before.
+//! `cargo xtask demo`: one image over HTTP, with nothing set up before.
 //!
 //! - [`server`]: the server, started for the demo and stopped after it
 
@@ -18,14 +18,14 @@ use self::server::Server;
 use crate::workspace::Workspace;
 use crate::{process, report};
 
-const PHOTOGRAPH: &str = "tests/assets/photographs/astronaut.png";
+const PHOTO: &str = "tests/assets/photographs/astronaut.png";
 const PROMPT: &str = "pretty woman";
 const NEGATIVE_PROMPT: &str = "anime, cartoon, drawing, big nose, long nose, fat, ugly, big lips, \
                                big mouth, face proportion mismatch, unrealistic, monochrome, \
                                lowres, bad anatomy, worst quality, low quality, blurry";
 const SIDE: u32 = 512;
 
-/// How often the server is asked for a picture that is not ready.
+/// How often the server is asked for an image that is not ready.
 const POLL: Duration = Duration::from_secs(1);
 /// How often at most.
 const POLLS: usize = 300;
@@ -33,18 +33,18 @@ const POLLS: usize = 300;
 /// What `cargo xtask demo` is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The photograph of the face, relative to the root of the workspace.
-    #[arg(long, value_name = "FILE", default_value = PHOTOGRAPH)]
+    /// The photo of the face, relative to the root of the workspace.
+    #[arg(long, value_name = "FILE", default_value = PHOTO)]
     face: PathBuf,
-    /// What the picture shows.
+    /// What the image shows.
     #[arg(long, default_value = PROMPT)]
     prompt: String,
-    /// The seed of the noise that the picture is made from.
+    /// The seed of the noise that the image is made from.
     #[arg(long, default_value_t = 1234)]
     seed: u32,
 }
 
-/// Builds the server, lets it make the picture, and ends with the line `picture: PATH`.
+/// Builds the server, lets it make the image, and ends with the line `picture: PATH`.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     report::heading("build");
     let mut build = process::cargo();
@@ -53,44 +53,44 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .current_dir(&workspace.root);
     process::run(&mut build)?;
 
-    let folder = workspace.target.join("demo");
-    fs::create_dir_all(&folder)?;
-    let picture = folder.join("picture.png");
-    if picture.exists() {
-        // What an earlier run made must not be taken for the picture of this one.
-        fs::remove_file(&picture)?;
+    let directory = workspace.target.join("demo");
+    fs::create_dir_all(&directory)?;
+    let image = directory.join("picture.png");
+    if image.exists() {
+        // What an earlier run made must not be taken for the image of this one.
+        fs::remove_file(&image)?;
     }
 
     report::heading("start the server");
-    let server = Server::start(workspace, &folder.join("data"))?;
-    report::heading("ask for the picture");
+    let server = Server::start(workspace, &directory.join("data"))?;
+    report::heading("ask for the image");
     let reply = generate(&server, &request(workspace, arguments)?)?;
     report::line(serde_json::to_string_pretty(&reply)?);
     let link = reply["output"][0].as_str().context("there is no link")?;
     report::line(format_args!("$ curl --output picture.png {link}"));
-    fs::write(&picture, server.download(link)?)?;
+    fs::write(&image, server.download(link)?)?;
     server.stop()?;
 
     ensure!(
-        png_size(&picture)? == (SIDE, SIDE),
-        "the picture is not {SIDE}×{SIDE}"
+        png_size(&image)? == (SIDE, SIDE),
+        "the image is not {SIDE}×{SIDE}"
     );
     report::line(format_args!(
         "picture: {}",
-        workspace.relative(&picture).display()
+        workspace.relative(&image).display()
     ));
     Ok(())
 }
 
-/// The documentation's example, with the photograph in it: numbers are strings as there.
+/// The documentation's example, with the photo in it: numbers are strings as there.
 fn request(workspace: &Workspace, arguments: &Arguments) -> Result<Value> {
     let path = workspace.root.join(&arguments.face);
-    let photograph = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let photo = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(json!({
         "key": server::API_KEY,
         "prompt": arguments.prompt,
         "negative_prompt": NEGATIVE_PROMPT,
-        "face_image": format!("data:image/png;base64,{}", STANDARD.encode(photograph)),
+        "face_image": format!("data:image/png;base64,{}", STANDARD.encode(photo)),
         "width": SIDE.to_string(),
         "height": SIDE.to_string(),
         "samples": "1",
@@ -119,7 +119,7 @@ fn generate(server: &Server, request: &Value) -> Result<Value> {
         let path = format!("/api/v1/enterprise/face_gen/fetch/{}", reply["id"]);
         reply = server.post(&path, &json!({ "key": server::API_KEY }))?;
     }
-    bail!("the server did not finish the picture")
+    bail!("the server did not finish the image")
 }
 
 /// Width and height from the header of a PNG file.
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn the_size_is_read_from_the_header() {
-        let photograph = Workspace::locate().unwrap().root.join(PHOTOGRAPH);
-        assert_eq!(png_size(&photograph).unwrap(), (512, 512));
+        let photo = Workspace::locate().unwrap().root.join(PHOTO);
+        assert_eq!(png_size(&photo).unwrap(), (512, 512));
     }
 
     #[test]

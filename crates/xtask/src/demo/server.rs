@@ -18,7 +18,7 @@ pub(super) const API_KEY: &str = "demo-enterprise-api-key";
 const READY: &str = "listening on ";
 
 /// The longest that loading the demo's models may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running `facegen serve`, killed when it is dropped.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Server {
             address: String::new(),
         };
         server.address = address
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TIMEOUT)
             .context("the server did not start")?;
         Ok(server)
     }

@@ -89,7 +89,7 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         names: &["rten*", "imageproc", "fast_image_resize"],
         holders: &["facegen-vision"],
-        reason: "faces are found and pictures are processed in one crate",
+        reason: "faces are found and images are processed in one crate",
     },
     Reserved {
         names: &["image"],

@@ -98,7 +98,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
     let files = workspace.files()?;
     findings.extend(documents::check(&workspace.root, &files)?);
     for file in files {
-        // What is not UTF-8 is a picture or a weight file.
+        // What is not UTF-8 is an image or a weight file.
         if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
             findings.extend(text::check(&file, &content));
             findings.extend(words::check(&file, &content));

@@ -2,8 +2,8 @@
 
 use super::Finding;
 
-/// Folders of one person's or one machine's file system.
-const MACHINE_FOLDERS: &[&str] = &["home", "root", "work"];
+/// Directories of one person's or one machine's file system.
+const MACHINE_DIRECTORIES: &[&str] = &["home", "root", "work"];
 /// More lines than this and a Rust file holds more than one idea.
 const LONG: usize = 350;
 /// No Rust file is longer than this.
@@ -22,15 +22,15 @@ pub(super) fn check(file: &str, content: &str) -> Vec<Finding> {
 }
 
 fn machine_path(line: &str) -> Option<String> {
-    let folder = MACHINE_FOLDERS
+    let directory = MACHINE_DIRECTORIES
         .iter()
-        .find(|folder| names_folder(line, folder))?;
-    Some(format!("/{folder}/… is a path of one machine"))
+        .find(|directory| names_directory(line, directory))?;
+    Some(format!("/{directory}/… is a path of one machine"))
 }
 
-/// Whether the absolute path `/folder/` is in `line`, not `folder` further down in another path.
-fn names_folder(line: &str, folder: &str) -> bool {
-    let path = format!("/{folder}/");
+/// Whether the absolute path `/directory/` is in `line`, not `directory` further down in another path.
+fn names_directory(line: &str, directory: &str) -> bool {
+    let path = format!("/{directory}/");
     let mut places = line.match_indices(&path);
     places.any(|(place, _)| {
         let before = line[..place].chars().next_back();
@@ -51,7 +51,7 @@ fn all_features(file: &str, line: &str) -> Option<String> {
 fn length(file: &str, lines: usize) -> Option<Finding> {
     let is_test = file
         .split('/')
-        .any(|folder| matches!(folder, "tests" | "tests.rs" | "benches"));
+        .any(|directory| matches!(directory, "tests" | "tests.rs" | "benches"));
     if !file.ends_with(".rs") {
         None
     } else if lines > TOO_LONG {
@@ -79,18 +79,18 @@ mod tests {
 
     #[test]
     fn paths_of_a_machine_are_reported_at_their_line() {
-        for folder in MACHINE_FOLDERS {
-            let content = format!("fine\npath = \"/{folder}/name/models\"\n");
+        for directory in MACHINE_DIRECTORIES {
+            let content = format!("fine\npath = \"/{directory}/name/models\"\n");
             assert_eq!(faults("config/default.toml", &content), [2]);
-            assert_eq!(faults("Dockerfile", &format!("/{folder}/models\n")), [1]);
+            assert_eq!(faults("Dockerfile", &format!("/{directory}/models\n")), [1]);
         }
     }
 
     #[test]
     fn the_same_names_inside_other_paths_are_fine() {
-        for folder in MACHINE_FOLDERS {
+        for directory in MACHINE_DIRECTORIES {
             for before in ["src", "..", "${HOME}", "https://example.org", "*"] {
-                assert!(faults("a.md", &format!("{before}/{folder}/x\n")).is_empty());
+                assert!(faults("a.md", &format!("{before}/{directory}/x\n")).is_empty());
             }
         }
     }

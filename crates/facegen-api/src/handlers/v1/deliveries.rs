@@ -8,7 +8,7 @@ use facegen_jobs::Replay;
 
 use super::{Part, PartQuery, part};
 use crate::ApiError;
-use crate::call::{ApiCall, SharedState};
+use crate::call::{ApiCall, SharedContext};
 use crate::openapi::errors::{DeliveryErrors, ListErrors, ReplayErrors};
 use crate::openapi::request::KeyRequest;
 use crate::response::Json;
@@ -24,7 +24,7 @@ use crate::wire::v1::delivery::DeliveryBody;
     responses((status = 200, body = Page<DeliveryBody, i64>, description = "The latest first"), ListErrors),
 )]
 pub(crate) async fn list(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     query: PartQuery,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -45,7 +45,7 @@ pub(crate) async fn list(
     responses((status = 200, body = DeliveryBody, description = "At this moment"), DeliveryErrors),
 )]
 pub(crate) async fn show(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -64,7 +64,7 @@ pub(crate) async fn show(
     responses((status = 200, body = DeliveryBody, description = "It is queued"), ReplayErrors),
 )]
 pub(crate) async fn replay(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {

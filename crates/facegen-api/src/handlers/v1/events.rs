@@ -18,11 +18,11 @@ use futures_util::stream::unfold;
 use tracing::{Span, warn};
 
 use crate::ApiError;
-use crate::call::{ApiCall, SharedState};
+use crate::call::{ApiCall, SharedContext};
 use crate::handlers::fetch::path_id;
 use crate::openapi::errors::StreamErrors;
 use crate::openapi::foreign::StreamEvent;
-use crate::streams::StreamPlace;
+use crate::streams::StreamPermit;
 use crate::wire::v1::job::Progress;
 
 /// How often a stream without news says that it is still there.
@@ -44,7 +44,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
     ),
 )]
 pub(crate) async fn events(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -52,11 +52,11 @@ pub(crate) async fn events(
     Span::current().record("job", id.get());
     let mut watch = state.jobs.watch(call.key.id, id);
     let first = watch.next().await?.ok_or(ApiError::UnknownJob)?;
-    let place = state
+    let permit = state
         .streams
         .begin(call.key.id, state.config.event_streams_of_key);
-    let place = place.ok_or(ApiError::TooManyStreams)?;
-    let open = Open { watch, place };
+    let permit = permit.ok_or(ApiError::TooManyStreams)?;
+    let open = Open { watch, permit };
     let events = unfold((open, Some(first)), next);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
@@ -69,7 +69,7 @@ pub(crate) async fn events(
 struct Open {
     watch: JobWatch,
     #[expect(dead_code, reason = "it is held, and goes with the stream")]
-    place: StreamPlace,
+    permit: StreamPermit,
 }
 
 type Step = (Open, Option<JobView>);

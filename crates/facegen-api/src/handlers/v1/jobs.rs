@@ -8,7 +8,7 @@ use tracing::Span;
 
 use super::{Part, PartQuery, part};
 use crate::ApiError;
-use crate::call::{ApiCall, SharedState};
+use crate::call::{ApiCall, SharedContext};
 use crate::handlers::fetch::path_id;
 use crate::links::Links;
 use crate::openapi::errors::{ListErrors, OwnJobErrors};
@@ -25,7 +25,7 @@ use crate::wire::v1::job::{ErasedBody, JobBody, JobSummary};
     responses((status = 200, body = Page<JobSummary, u32>, description = "The latest first"), ListErrors),
 )]
 pub(crate) async fn list(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     query: PartQuery,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     responses((status = 200, body = JobBody, description = "At this moment"), OwnJobErrors),
 )]
 pub(crate) async fn show(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {
@@ -71,7 +71,7 @@ pub(crate) async fn show(
     responses((status = 200, body = ErasedBody, description = "What was deleted"), OwnJobErrors),
 )]
 pub(crate) async fn erase(
-    State(state): State<SharedState>,
+    State(state): State<SharedContext>,
     path: Result<Path<String>, PathRejection>,
     call: ApiCall,
 ) -> Result<Response, ApiError> {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::rfc3339;
 
-/// All about one delivery: a webhook, or pictures for a bucket.
+/// All about one delivery: a webhook, or images for a bucket.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryBody {
     /// The same as in the header of a webhook.

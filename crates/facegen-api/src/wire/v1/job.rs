@@ -80,7 +80,7 @@ pub(crate) struct JobBody<'a> {
     expires_at: Option<String>,
     erased_at: Option<String>,
     attempt: u32,
-    /// The engine that made the pictures, named by its device.
+    /// The engine that made the images, named by its device.
     engine: Option<&'a str>,
     /// In milliseconds.
     #[schema(schema_with = foreign::stages)]
@@ -88,11 +88,11 @@ pub(crate) struct JobBody<'a> {
     /// The values that are used; null once the job is erased.
     used: Option<Used>,
     warnings: Vec<&'a str>,
-    /// Of each picture that was looked at.
+    /// Of each image that was looked at.
     #[schema(schema_with = foreign::safety_verdicts)]
     safety: Vec<&'a SafetyVerdict>,
     failure: Option<Failure<'a>>,
-    /// The pictures, while they are there.
+    /// The images, while they are there.
     output: Vec<String>,
 }
 
@@ -157,15 +157,15 @@ impl<'a> JobBody<'a> {
             warnings: warnings.filter(|_| here).map(String::as_str).collect(),
             safety: outcome
                 .into_iter()
-                .flat_map(|outcome| &outcome.pictures)
-                .filter_map(|picture| picture.safety.as_ref())
+                .flat_map(|outcome| &outcome.images)
+                .filter_map(|image| image.safety.as_ref())
                 .collect(),
             failure: job.failure.as_ref().map(|failure| Failure {
                 code: failure.code.as_str(),
                 message: &failure.message,
             }),
             output: if readable {
-                links.pictures(job)
+                links.images(job)
             } else {
                 Vec::new()
             },
@@ -208,22 +208,23 @@ pub(crate) struct ErasedBody {
 
 #[derive(Serialize, ToSchema)]
 struct Places {
-    folder: bool,
-    /// Null when no picture was there.
+    #[serde(rename = "folder")]
+    directory: bool,
+    /// Null when no image was there.
     bucket: Option<bool>,
 }
 
 impl From<&Erased> for ErasedBody {
     fn from(erased: &Erased) -> Self {
-        let Erased { job, pictures } = erased;
+        let Erased { job, images } = erased;
         Self {
             status: "success",
             id: job.id.get(),
             state: job.state,
             erased_at: job.removed_at.and_then(rfc3339),
             erased: Places {
-                folder: pictures.folder,
-                bucket: pictures.bucket,
+                directory: images.directory,
+                bucket: images.bucket,
             },
         }
     }

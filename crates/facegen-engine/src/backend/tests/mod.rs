@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use facegen_core::request::{RequestLimits, Scalar};
-use facegen_core::{GeneratedPicture, RawGenerationRequest};
+use facegen_core::{GeneratedImage, RawGenerationRequest};
 use facegen_image::RgbImage;
 
 use super::*;
@@ -15,7 +15,7 @@ type SmallBackend = PipelineBackend<LittleMemory<StableDiffusionPipeline>>;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A backend whose device has memory for as many pictures as may share a step.
+/// A backend whose device has memory for as many images as may share a step.
 fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
     let options = LoadOptions {
         data_dir: data_dir.to_owned(),
@@ -25,12 +25,12 @@ fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
     let backend = CandleBackend::load(&preset, &options).unwrap();
     let pipeline = LittleMemory {
         pipeline: backend.pipeline,
-        pictures: batch_limit,
+        images: batch_limit,
     };
     PipelineBackend::new(pipeline, backend.safety).with_batch_limit(batch_limit)
 }
 
-fn photograph() -> RgbImage {
+fn photo() -> RgbImage {
     let path = PathBuf::from(ROOT).join("tests/assets/photographs/astronaut.png");
     let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
@@ -55,20 +55,20 @@ fn input(seed: &str) -> GenerationInput {
             .unwrap()
             .resolve_seed(|| 0)
             .spec,
-        face: photograph(),
+        face: photo(),
     }
 }
 
-/// The size of all pictures here.
-fn size() -> PictureSize {
-    PictureSize::try_from((64, 64)).unwrap()
+/// The size of all images here.
+fn size() -> ImageSize {
+    ImageSize::try_from((64, 64)).unwrap()
 }
 
-/// A pipeline on a device whose memory holds the samples of so many pictures.
+/// A pipeline on a device whose memory holds the samples of so many images.
 #[derive(Debug)]
 struct LittleMemory<P> {
     pipeline: P,
-    pictures: usize,
+    images: usize,
 }
 
 impl<P: Pipeline> Pipeline for LittleMemory<P> {
@@ -94,7 +94,7 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
     }
 
     fn step(&mut self, samples: &[SampleId]) -> Result<(), EngineError> {
-        if samples.len() > self.pictures {
+        if samples.len() > self.images {
             let full = "CUDA_ERROR_OUT_OF_MEMORY";
             return Err(candle_core::Error::Cuda(full.into()).into());
         }
@@ -115,13 +115,13 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
 }
 
 /// Runs a backend until it is idle; what came of each request.
-fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedPicture>, BackendError>)> {
+fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedImage>, BackendError>)> {
     let mut ends = Vec::new();
     while backend.active() > 0 {
         for event in backend.tick() {
             match event {
                 SlotEvent::Progress { .. } => {}
-                SlotEvent::Finished { slot, output } => ends.push((slot, Ok(output.pictures))),
+                SlotEvent::Finished { slot, output } => ends.push((slot, Ok(output.images))),
                 SlotEvent::Failed { slot, error } => ends.push((slot, Err(error))),
             }
         }
@@ -131,14 +131,14 @@ fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedPicture>, 
 }
 
 #[test]
-fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
-    let folder = tempfile::tempdir().unwrap();
+fn images_that_memory_is_too_small_for_together_are_made_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
     let alone = ["1", "2"].map(|seed| {
-        let mut backend = backend(folder.path(), 1);
+        let mut backend = backend(directory.path(), 1);
         backend.admit(&input(seed)).unwrap();
         ends(&mut backend).remove(0).1.unwrap()
     });
-    let mut backend = backend(folder.path(), 2);
+    let mut backend = backend(directory.path(), 2);
     for seed in ["1", "2"] {
         backend.admit(&input(seed)).unwrap();
     }
@@ -146,9 +146,9 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
     for _ in 0..3 {
         assert_eq!(backend.tick().len(), 2);
     }
-    backend.pipeline.pictures = 1;
+    backend.pipeline.images = 1;
     assert!(backend.tick().is_empty());
-    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
+    assert_eq!(backend.capacity(size()), Capacity::of_images(1));
     assert_eq!(backend.tick().len(), 1, "the oldest alone");
     let together = ends(&mut backend);
     let together: Vec<_> = together.into_iter().map(|(_, end)| end.unwrap()).collect();
@@ -156,19 +156,19 @@ fn pictures_that_memory_is_too_small_for_together_are_made_one_by_one() {
 }
 
 #[test]
-fn a_picture_that_memory_is_too_small_for_fails_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut backend = backend(folder.path(), 1);
+fn a_image_that_memory_is_too_small_for_fails_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut backend = backend(directory.path(), 1);
     let first = backend.admit(&input("1")).unwrap();
     let second = backend.admit(&input("2")).unwrap();
-    backend.pipeline.pictures = 0;
+    backend.pipeline.images = 0;
     let events = backend.tick();
-    backend.pipeline.pictures = 1;
+    backend.pipeline.images = 1;
     let [SlotEvent::Failed { slot, error }] = &events[..] else {
         panic!("{events:?}");
     };
     assert_eq!((*slot, error), (first, &BackendError::OutOfMemory));
-    assert_eq!(backend.capacity(size()), Capacity::of_pictures(1));
+    assert_eq!(backend.capacity(size()), Capacity::of_images(1));
     let ends = ends(&mut backend);
     assert!(matches!(&ends[..], [(slot, Ok(_))] if *slot == second));
 }

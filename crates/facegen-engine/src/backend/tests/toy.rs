@@ -134,7 +134,7 @@ impl Pipeline for ToyPipeline {
 }
 
 #[test]
-fn another_family_with_another_scheduler_makes_pictures_behind_the_same_port() {
+fn another_family_with_another_scheduler_makes_images_behind_the_same_port() {
     let compute = Compute::new(Device::Cpu, candle_core::DType::F32);
     let safety = SafetyStage::new(None, SafetyPolicy::default(), compute);
     let mut backend = PipelineBackend::new(ToyPipeline::default(), safety).with_batch_limit(2);

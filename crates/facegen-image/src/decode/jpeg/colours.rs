@@ -1,4 +1,4 @@
-//! What the components of a picture stand for.
+//! What the components of an image stand for.
 
 use super::frame::Frame;
 

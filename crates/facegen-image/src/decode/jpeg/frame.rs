@@ -1,13 +1,13 @@
-//! The header of a frame: how large the picture is and what it is made of.
+//! The header of a frame: how large the image is and what it is made of.
 
 use crate::decode::error::InputImageError;
 
-/// The frame of a picture whose scans refine each other.
+/// The frame of an image whose scans refine each other.
 const PROGRESSIVE: u8 = 0xC2;
 /// The largest sampling factor.
 const LARGEST_FACTOR: u8 = 4;
 
-/// What the picture is made of.
+/// What the image is made of.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) width: usize,

@@ -10,20 +10,20 @@
 //! until all scans were seen.
 
 mod bits;
+mod coefficients;
 mod colours;
 mod frame;
 mod huffman;
 mod idct;
-mod kept;
 mod planes;
 mod scan;
 mod segments;
 mod smoothing;
 mod tables;
 
+use coefficients::Coefficients;
 use colours::{ColourMarkers, Colours};
 use frame::Frame;
-use kept::Kept;
 use planes::Planes;
 use scan::{Decoder, Diagnostics, Scan};
 use segments::Segments;
@@ -33,7 +33,7 @@ use super::{InputImageError, Warning, Warnings};
 
 /// Start of scan: entropy-coded data follows its header.
 const START_OF_SCAN: u8 = 0xDA;
-/// So many scans are read. Each costs time in proportion to the picture and
+/// So many scans are read. Each costs time in proportion to the image and
 /// may take a few bytes of the file.
 const MAX_SCANS: usize = 200;
 
@@ -136,7 +136,7 @@ impl<'b> Jpeg<'b> {
         }
         let mut decoder = Decoder::new(self.segments.rest(), &self.scan, &self.tables)?;
         let mcus = self.frame.mcus().0;
-        let rgb = write_picture(&self.frame, colours, |_, rows| {
+        let rgb = write_image(&self.frame, colours, |_, rows| {
             for mcu in 0..mcus {
                 if decoder.is_over() || !decoder.begin_mcu() {
                     continue;
@@ -168,7 +168,7 @@ impl<'b> Jpeg<'b> {
         colours: Colours,
         warnings: &mut Warnings,
     ) -> Result<Vec<u8>, InputImageError> {
-        let mut kept = Kept::new(&self.frame);
+        let mut coefficients = Coefficients::new(&self.frame);
         let mut all = Diagnostics::default();
         let mut broken = None;
         for number in 0.. {
@@ -178,7 +178,8 @@ impl<'b> Jpeg<'b> {
             if !self.frame.is_progressive {
                 fill_in(&mut self.tables, &self.scan, warnings);
             }
-            match kept.read_scan(&mut self.segments, &self.frame, &self.scan, &self.tables) {
+            match coefficients.read_scan(&mut self.segments, &self.frame, &self.scan, &self.tables)
+            {
                 Ok(findings) => all.add(&findings),
                 Err(error) => broken = Some(error),
             }
@@ -195,10 +196,10 @@ impl<'b> Jpeg<'b> {
             Some(error) if !all.has_some => return Err(error),
             broken => all.is_damaged |= broken.is_some(),
         }
-        all.is_incomplete |= kept.lacks_components();
+        all.is_incomplete |= coefficients.lacks_components();
         finish(&all, self.segments.has_end, warnings)?;
-        Ok(write_picture(&self.frame, colours, |row, rows| {
-            kept.write_samples(&self.frame, row, rows);
+        Ok(write_image(&self.frame, colours, |row, rows| {
+            coefficients.write_samples(&self.frame, row, rows);
         }))
     }
 
@@ -236,8 +237,8 @@ impl<'b> Head<'b> {
     }
 }
 
-/// The picture whose samples `fill` gives, one row of MCUs after the other.
-fn write_picture(
+/// The image whose samples `fill` gives, one row of MCUs after the other.
+fn write_image(
     frame: &Frame,
     colours: Colours,
     mut fill: impl FnMut(usize, &mut [(&mut [u8], usize)]),

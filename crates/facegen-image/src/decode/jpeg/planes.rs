@@ -1,4 +1,4 @@
-//! From the samples of components to rows of the picture.
+//! From the samples of components to rows of the image.
 //!
 //! Samples that cover two pixels along a side are mixed with their neighbours,
 //! three parts to one, as the reference reader does it; those that cover more
@@ -24,9 +24,9 @@ struct Plane {
 pub(super) struct Planes {
     planes: Vec<Plane>,
     size: (usize, usize),
-    /// The next row of the picture.
+    /// The next row of the image.
     next: usize,
-    /// One row of each component at the width of the picture.
+    /// One row of each component at the width of the image.
     lines: Vec<Vec<u8>>,
 }
 
@@ -56,7 +56,7 @@ impl Planes {
             .collect()
     }
 
-    /// Gives every row of the picture that is complete to `write`, and forgets
+    /// Gives every row of the image that is complete to `write`, and forgets
     /// what no later row needs.
     pub(super) fn write_rows(&mut self, mut write: impl FnMut(&[Vec<u8>])) {
         while self.next < self.size.1 && self.planes.iter().all(|plane| plane.reaches(self.next)) {
@@ -86,7 +86,7 @@ impl Plane {
         }
     }
 
-    /// The row of samples nearest to a row of the picture, and the next nearest.
+    /// The row of samples nearest to a row of the image, and the next nearest.
     fn nearest(&self, y: usize) -> (usize, usize) {
         let last = self.samples.1 - 1;
         let near = (y / self.upsampling.1).min(last);

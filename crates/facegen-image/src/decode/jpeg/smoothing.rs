@@ -2,7 +2,7 @@
 //!
 //! A progressive file that is cut off has the mean of every block, and little
 //! more of some. Readers guess the lowest frequencies from the means around a
-//! block, so that the picture is blurred there and not made of squares.
+//! block, so that the image is blurred there and not made of squares.
 
 use super::idct::{Block, ZIGZAG};
 

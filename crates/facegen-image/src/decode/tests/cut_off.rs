@@ -5,17 +5,17 @@ use super::*;
 const INCOMPLETE: &str =
     "face_image ends early or has gaps: the part of it that is missing is grey";
 
-/// The rows of a picture.
-fn rows(picture: &RgbImage) -> impl Iterator<Item = &[u8]> {
-    picture.pixels().chunks(picture.width() * 3)
+/// The rows of an image.
+fn rows(image: &RgbImage) -> impl Iterator<Item = &[u8]> {
+    image.pixels().chunks(image.width() * 3)
 }
 
 /// A file cut to so many tenths, if anything of it is read.
 fn cut(whole: &[u8], tenths: usize) -> Option<RgbImage> {
     let cut = &whole[..whole.len() * tenths / 10];
-    let photograph = read_image(cut, &ImageLimits::default()).ok()?;
-    assert_eq!(photograph.warnings, [INCOMPLETE]);
-    Some(photograph.picture)
+    let photo = read_image(cut, &ImageLimits::default()).ok()?;
+    assert_eq!(photo.warnings, [INCOMPLETE]);
+    Some(photo.image)
 }
 
 /// How many rows there are before those that are missing.
@@ -32,11 +32,8 @@ fn is_grey(row: &[u8]) -> bool {
 fn of_a_webp_as_many_rows_are_shown_as_viewers_show() {
     // Those of libwebp 1.6.0 for each tenth.
     for (name, viewers) in [
-        (
-            "photograph.webp",
-            [0_usize, 16, 32, 48, 64, 80, 96, 112, 128],
-        ),
-        ("photograph_lossy.webp", [0, 0, 7, 23, 39, 55, 71, 103, 119]),
+        ("photo.webp", [0_usize, 16, 32, 48, 64, 80, 96, 112, 128]),
+        ("photo_lossy.webp", [0, 0, 7, 23, 39, 55, 71, 103, 119]),
     ] {
         let file = asset(name);
         let whole = read(&file).unwrap();
@@ -60,8 +57,8 @@ fn other_kinds_of_webp_are_read_as_far_as_they_are_there() {
             let Ok(seen) = read_image(&file[..length], &ImageLimits::default()) else {
                 continue;
             };
-            let count = shown(&seen.picture, &whole);
-            let mut missing = rows(&seen.picture).skip(count);
+            let count = shown(&seen.image, &whole);
+            let mut missing = rows(&seen.image).skip(count);
             assert!(count > 0 && missing.all(is_grey), "{name} cut to {length}");
         }
     }
@@ -69,7 +66,7 @@ fn other_kinds_of_webp_are_read_as_far_as_they_are_there() {
 
 #[test]
 fn a_webp_that_says_it_is_longer_than_is_read_is_not_completed() {
-    let mut file = asset("photograph.webp");
+    let mut file = asset("photo.webp");
     file.truncate(20_000);
     file[4..8].copy_from_slice(&10_000_001_u32.to_le_bytes());
     assert_eq!(refusal(&file), "face_image is truncated or damaged");
@@ -77,7 +74,7 @@ fn a_webp_that_says_it_is_longer_than_is_read_is_not_completed() {
 
 #[test]
 fn of_a_gif_all_pixels_are_shown_that_are_there() {
-    let file = asset("photograph.gif");
+    let file = asset("photo.gif");
     let whole = read(&file).unwrap();
     for tenths in 2..10 {
         let seen = cut(&file, tenths).unwrap();
@@ -90,7 +87,7 @@ fn of_a_gif_all_pixels_are_shown_that_are_there() {
 
 #[test]
 fn rows_of_an_interlaced_gif_stand_for_those_that_are_missing() {
-    let file = asset("photograph_interlaced.gif");
+    let file = asset("photo_interlaced.gif");
     let whole = read(&file).unwrap();
     let seen = cut(&file, 5).unwrap();
     let stride = whole.width() * 3;

@@ -12,7 +12,7 @@ const TABLE: &str = include_str!("../../../tests/assets/faults.json");
 /// How many parts the sides are cut into.
 const PARTS: usize = 16;
 
-/// How far a picture may be from what is seen, in levels on average.
+/// How far an image may be from what is seen, in levels on average.
 const MOST: f64 = 2.5;
 
 #[derive(Debug, Deserialize)]
@@ -34,31 +34,31 @@ fn every_file_shows_what_the_reference_readers_see() {
 }
 
 fn judge(case: &Case) -> Result<(), String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/faults");
-    let file = std::fs::read(format!("{folder}/{}", case.file)).unwrap();
-    let photograph = read_image(&file, &ImageLimits::default())
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/faults");
+    let file = std::fs::read(format!("{directory}/{}", case.file)).unwrap();
+    let photo = read_image(&file, &ImageLimits::default())
         .map_err(|error| format!("{}: {error}", case.file))?;
-    let picture = &photograph.picture;
-    if (picture.width(), picture.height()) != case.size {
-        return Err(format!("{}: {picture:?}", case.file));
+    let image = &photo.image;
+    if (image.width(), image.height()) != case.size {
+        return Err(format!("{}: {image:?}", case.file));
     }
     let seen = STANDARD.decode(&case.cells).unwrap();
-    let distances = cells(picture)
+    let distances = cells(image)
         .zip(&seen)
         .map(|(mean, seen)| (mean - f64::from(*seen)).abs());
     let distance = distances.sum::<f64>() / seen.len() as f64;
     if distance > MOST {
         return Err(format!("{}: {distance} levels away", case.file));
     }
-    if photograph.warnings != case.warnings {
-        return Err(format!("{}: {:?}", case.file, photograph.warnings));
+    if photo.warnings != case.warnings {
+        return Err(format!("{}: {:?}", case.file, photo.warnings));
     }
     Ok(())
 }
 
 /// The mean levels of all parts, row by row.
-fn cells(picture: &RgbImage) -> impl Iterator<Item = f64> {
-    let (width, height) = (picture.width(), picture.height());
+fn cells(image: &RgbImage) -> impl Iterator<Item = f64> {
+    let (width, height) = (image.width(), image.height());
     let edge = |side: usize, at: usize| at * side / PARTS;
     let parts = (0..PARTS).flat_map(|y| (0..PARTS).map(move |x| (x, y)));
     parts.flat_map(move |(x, y)| {
@@ -67,7 +67,7 @@ fn cells(picture: &RgbImage) -> impl Iterator<Item = f64> {
         let rows = edge(height, y)..edge(height, y + 1);
         for row in rows.clone() {
             for column in columns.clone() {
-                let pixel = &picture.pixels()[(row * width + column) * 3..][..3];
+                let pixel = &image.pixels()[(row * width + column) * 3..][..3];
                 (sums.iter_mut())
                     .zip(pixel)
                     .for_each(|(sum, level)| *sum += f64::from(*level));

@@ -17,7 +17,7 @@ const MOST_MEMORY: u64 = 256_000_000;
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    /// A file of the folder `images`…
+    /// A file of the directory `images`…
     file: Option<String>,
     /// …or a large file that is made here…
     made: Option<String>,
@@ -25,7 +25,7 @@ struct Case {
     hex: Option<String>,
     /// Why it is refused…
     error: Option<String>,
-    /// …or the size of the picture…
+    /// …or the size of the image…
     size: Option<(u32, u32)>,
     /// …and the colours of its quadrants, see [`colour`]…
     #[serde(default)]
@@ -47,11 +47,11 @@ impl Case {
 
     fn judge(&self, file: &[u8]) {
         match (read(file), self.size, &self.error) {
-            (Ok(picture), Some(size), None) => {
-                assert_eq!(super::size(&picture), size, "{}", self.name);
+            (Ok(image), Some(size), None) => {
+                assert_eq!(super::size(&image), size, "{}", self.name);
                 let colours: Vec<[u8; 3]> = self.shows.chars().map(colour).collect();
                 let colours = colours.try_into().unwrap();
-                assert_quadrants(&picture, colours, self.within, &self.name);
+                assert_quadrants(&image, colours, self.within, &self.name);
             }
             (Err(error), None, Some(expected)) => {
                 assert_eq!(error.to_string(), *expected, "{}", self.name);
@@ -62,7 +62,7 @@ impl Case {
 }
 
 /// Red, green, blue and white of the quadrants in capitals, their greys in
-/// small letters; black, all light, and two greys; those of the photograph.
+/// small letters; black, all light, and two greys; those of the photo.
 fn colour(letter: char) -> [u8; 3] {
     match letter {
         'R' => QUADRANTS[0],

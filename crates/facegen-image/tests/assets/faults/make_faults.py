@@ -3,7 +3,7 @@
 see in them: the mean colours of 16 x 16 parts.
 
 GIVEN were made by other programs and are kept as they came. GRID are files of
-tests/jpegs. Run in this folder with Pillow 13.0.0, after the grid was written:
+tests/jpegs. Run in this directory with Pillow 13.0.0, after the grid was written:
 cargo test -p facegen-outbound --test jpegs -- --ignored write_the_grid
 python make_faults.py TARGET/tmp/grid
 """
@@ -57,8 +57,8 @@ MISSING_CHUNK = "face_image announces data that it does not hold"
 rows = []
 
 
-def cells(picture):
-    levels = numpy.asarray(picture.convert("RGB")).astype(float)
+def cells(image):
+    levels = numpy.asarray(image.convert("RGB")).astype(float)
     height, width, _ = levels.shape
     edge = lambda side, at: at * side // 16
     means = [
@@ -73,17 +73,17 @@ def seen(file):
     return ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
 
 
-def row(name, file, picture=None, warnings=()):
+def row(name, file, image=None, warnings=()):
     """Notes a file, and what the reference reader sees in it."""
-    picture = picture or seen(file)
+    image = image or seen(file)
     if not pathlib.Path(name).exists() or name not in GIVEN:
         pathlib.Path(name).write_bytes(file)
-    rows.append({"file": name, "size": picture.size, "cells": cells(picture), "warnings": list(warnings)})
+    rows.append({"file": name, "size": image.size, "cells": cells(image), "warnings": list(warnings)})
 
 
-def encoded(picture, kind, **options):
+def encoded(image, kind, **options):
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -94,16 +94,16 @@ def cmyk(file):
     return Image.fromarray((inks[..., :3] * inks[..., 3:] / 255).round().astype(numpy.uint8))
 
 
-# The picture: slopes, waves and an edge, of no symmetry.
+# The image: slopes, waves and an edge, of no symmetry.
 y, x = numpy.mgrid[0:104, 0:152].astype(float)
 levels = numpy.stack([
     128 + 60 * numpy.sin(x / 11 + y / 31) + 50 * (x > y * 1.3 + 20),
     40 + x + 40 * numpy.cos(y / 9),
     220 - y * 1.5 - 40 * (x + y > 190),
 ], axis=-1)
-PICTURE = Image.fromarray(levels.clip(0, 255).astype(numpy.uint8))
-GREY = PICTURE.convert("L")
-JPEG = encoded(PICTURE, "JPEG", quality=88)
+IMAGE = Image.fromarray(levels.clip(0, 255).astype(numpy.uint8))
+GREY = IMAGE.convert("L")
+JPEG = encoded(IMAGE, "JPEG", quality=88)
 
 
 def exif(orientation, size=2, order="<"):
@@ -154,9 +154,9 @@ def png_chunks(file):
         place = end
 
 
-def png(picture=PICTURE, before=b"", after=b"", end=True, interlaced=False):
+def png(image=IMAGE, before=b"", after=b"", end=True, interlaced=False):
     """A PNG with chunks before and after its pixels."""
-    file = encoded(picture, "PNG") if not interlaced else adam7(picture)
+    file = encoded(image, "PNG") if not interlaced else adam7(image)
     parts = [file[:8]]
     for name, whole in png_chunks(file):
         if name == b"IDAT" and before:
@@ -170,12 +170,12 @@ def png(picture=PICTURE, before=b"", after=b"", end=True, interlaced=False):
     return b"".join(parts)
 
 
-def adam7(picture):
+def adam7(image):
     data = b""
     for left, top, right, down in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]:
-        for line in numpy.asarray(picture)[top::down, left::right]:
+        for line in numpy.asarray(image)[top::down, left::right]:
             data += b"\0" + line.tobytes()
-    header = struct.pack(">IIBBBBB", *picture.size, 8, 2, 0, 0, 1)
+    header = struct.pack(">IIBBBBB", *image.size, 8, 2, 0, 0, 1)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
@@ -184,9 +184,9 @@ def profile(data, kind="exif"):
 
 
 def webp(flags=0, before=b"", after=b"", lossless=False):
-    """An extended WebP with flags, and chunks before and after its picture."""
+    """An extended WebP with flags, and chunks before and after its image."""
     options = {"lossless": True} if lossless else {"quality": 90}
-    still = encoded(PICTURE, "WEBP", **options)[12:]
+    still = encoded(IMAGE, "WEBP", **options)[12:]
     header = bytes([flags, 0, 0, 0]) + (151).to_bytes(3, "little") + (103).to_bytes(3, "little")
     content = b"WEBP" + riff(b"VP8X", header) + before + still + after
     return b"RIFF" + struct.pack("<I", len(content)) + content
@@ -197,8 +197,8 @@ def riff(name, content):
 
 
 def turned(orientation):
-    """The picture as it is seen with this orientation."""
-    return seen(encoded(PICTURE, "PNG", exif=b"Exif\0\0" + exif(orientation)))
+    """The image as it is seen with this orientation."""
+    return seen(encoded(IMAGE, "PNG", exif=b"Exif\0\0" + exif(orientation)))
 
 
 # What others made.
@@ -213,7 +213,7 @@ for name in GRID:
     file = "grid_" + name.replace(" ", "_").replace(":", "").replace(",", "") + ".jpg"
     row(file, (grid / f"{numbers[name]}.jpg").read_bytes())
 
-# Which side is up. A file of JPEG is not the picture to the last level.
+# Which side is up. A file of JPEG is not the image to the last level.
 row("exif_3_long.jpg", jpeg_with(app1(exif(3, 4))))
 row("exif_8_long_big_endian.jpg", jpeg_with(app1(exif(8, 4, ">"))))
 row("exif_5_big_endian.jpg", jpeg_with(app1(exif(5, 2, ">"))))
@@ -236,14 +236,14 @@ row("exif_8_without_flag_lossless.webp", webp(0, after=riff(b"EXIF", exif(8)), l
 
 # Without an end, in all kinds of pixels.
 row("no_iend_interlaced.png", png(end=False, interlaced=True), warnings=[NO_END])
-row("no_iend_palette.png", png(PICTURE.quantize(32), end=False), warnings=[NO_END])
+row("no_iend_palette.png", png(IMAGE.quantize(32), end=False), warnings=[NO_END])
 row("no_iend_grey.png", png(GREY, end=False), warnings=[NO_END])
 cut = png(end=False)
-row("no_iend_half_a_checksum.png", cut[:-2], PICTURE, [NO_END])
-row("iend_cut_off.png", png()[:-6], PICTURE, [NO_END])
+row("no_iend_half_a_checksum.png", cut[:-2], IMAGE, [NO_END])
+row("iend_cut_off.png", png()[:-6], IMAGE, [NO_END])
 row("no_end.jpg", JPEG[:-2], seen(JPEG), [NO_END])
 row("half_an_end.jpg", JPEG[:-1], seen(JPEG), [NO_END])
-row("progressive_no_end.jpg", encoded(PICTURE, "JPEG", progressive=True)[:-2], seen(encoded(PICTURE, "JPEG", progressive=True)), [NO_END])
+row("progressive_no_end.jpg", encoded(IMAGE, "JPEG", progressive=True)[:-2], seen(encoded(IMAGE, "JPEG", progressive=True)), [NO_END])
 row("long_zeros.jpg", JPEG[:-2] + bytes(5000), warnings=[NO_END])
 
 # Cut off or damaged within the pixels.
@@ -253,27 +253,27 @@ def rows_of(count, data):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed)
 
 def upper(count):
-    """The upper rows of the picture, grey below."""
-    picture = Image.new("RGB", PICTURE.size, (128, 128, 128))
-    picture.paste(PICTURE.crop((0, 0, 152, count)))
-    return picture
+    """The upper rows of the image, grey below."""
+    image = Image.new("RGB", IMAGE.size, (128, 128, 128))
+    image.paste(IMAGE.crop((0, 0, 152, count)))
+    return image
 
-data = b"".join(b"\0" + line.tobytes() for line in numpy.asarray(PICTURE))
+data = b"".join(b"\0" + line.tobytes() for line in numpy.asarray(IMAGE))
 row("70_rows.png", rows_of(70, data) + chunk(b"IEND", b""), upper(70), [INCOMPLETE])
 row("70_rows_no_iend.png", rows_of(70, data), upper(70), [INCOMPLETE])
 row("one_row.png", rows_of(1, data) + chunk(b"IEND", b""), upper(1), [INCOMPLETE])
 wrong = bytearray(rows_of(104, data) + chunk(b"IEND", b""))
 wrong[-14] ^= 1
-row("wrong_checksum_of_data.png", bytes(wrong), PICTURE, [DAMAGED])
+row("wrong_checksum_of_data.png", bytes(wrong), IMAGE, [DAMAGED])
 text = bytearray(chunk(b"tEXt", b"Comment\0text"))
 text[-1] ^= 1
-row("wrong_checksum_of_text.png", png(before=bytes(text)), PICTURE)
+row("wrong_checksum_of_text.png", png(before=bytes(text)), IMAGE)
 row("cut_at_60_percent.jpg", JPEG[: len(JPEG) * 6 // 10], seen(JPEG[: len(JPEG) * 6 // 10] + b"\xff\xd9"), [INCOMPLETE])
-PROGRESSIVE = encoded(PICTURE, "JPEG", quality=88, progressive=True)
+PROGRESSIVE = encoded(IMAGE, "JPEG", quality=88, progressive=True)
 for percent in [60, 90]:
     cut = PROGRESSIVE[: len(PROGRESSIVE) * percent // 100]
     row(f"progressive_cut_at_{percent}_percent.jpg", cut, seen(cut + b"\xff\xd9"), [INCOMPLETE])
-RESTARTS = encoded(PICTURE, "JPEG", quality=88, restart_marker_rows=1)
+RESTARTS = encoded(IMAGE, "JPEG", quality=88, restart_marker_rows=1)
 cut = RESTARTS[: len(RESTARTS) * 4 // 10]
 row("restarts_cut_at_40_percent.jpg", cut, seen(cut + b"\xff\xd9"), [INCOMPLETE])
 third = RESTARTS.index(b"\xff\xd2")
@@ -284,7 +284,7 @@ early = JPEG[: scan + 900] + b"\xff\xd9"
 row("end_too_early.jpg", early, warnings=[INCOMPLETE])
 
 # Without what viewers know anyway.
-STANDARD = encoded(PICTURE, "JPEG", quality=88, optimize=False)
+STANDARD = encoded(IMAGE, "JPEG", quality=88, optimize=False)
 row("no_tables.jpg", without(STANDARD, 0xC4), warnings=[STANDARD_TABLES])
 row("no_tables_grey.jpg", without(encoded(GREY, "JPEG", optimize=False), 0xC4), warnings=[STANDARD_TABLES])
 row("no_tables_no_jfif.jpg", without(STANDARD, 0xC4, 0xE0), warnings=[STANDARD_TABLES])
@@ -293,11 +293,11 @@ row("no_tables_of_a_film.jpg", jpeg_with(avi, file=without(STANDARD, 0xC4, 0xE0)
 for transform in [3, 255]:
     adobe = segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform]))
     row(f"adobe_transform_{transform}.jpg", jpeg_with(adobe, file=without(JPEG, 0xE0)), warnings=[UNKNOWN_TRANSFORM])
-inks = encoded(Image.merge("CMYK", (*PICTURE.split(), GREY)), "JPEG", quality=90)
+inks = encoded(Image.merge("CMYK", (*IMAGE.split(), GREY)), "JPEG", quality=90)
 inks = jpeg_with(segment(0xEE, b"Adobe\0\x64\0\0\0\0\x07"), file=without(inks, 0xEE))
 row("adobe_transform_7_of_inks.jpg", inks, cmyk(inks), [UNKNOWN_TRANSFORM])
 stray = b"stray bytes" + segment(0xFE, b"comment") + b"\xff\xff\xff" + b"\0\0"
-row("stray_bytes.jpg", JPEG[:20] + stray + JPEG[20:], PICTURE)
+row("stray_bytes.jpg", JPEG[:20] + stray + JPEG[20:], IMAGE)
 
 # Flags without chunks.
 for name, flags in [("exif", 8), ("xmp", 4), ("profile", 0x20), ("alpha", 0x10), ("everything", 0x3C)]:

@@ -1,9 +1,9 @@
-"""Makes the pictures of this folder that the Rust encoders cannot write.
+"""Makes the images of this directory that the Rust encoders cannot write.
 
 Most show four quadrants: red, green / blue, white, 24 x 16 pixels each. What
 becomes of each file stands in ../images.json.
 `fuzzed_*` were found by `cargo xtask bar fuzz`, not made here.
-Run in this folder with Pillow 13.0.0: python make_images.py
+Run in this directory with Pillow 13.0.0: python make_images.py
 """
 
 import io
@@ -17,11 +17,11 @@ LOSSLESS = {"lossless": True, "exact": True}
 
 
 def quadrants(colours, mode="RGB"):
-    picture = Image.new(mode, (48, 32))
+    image = Image.new(mode, (48, 32))
     for index, colour in enumerate(colours):
         left, top = 24 * (index % 2), 16 * (index // 2)
-        picture.paste(colour, (left, top, left + 24, top + 16))
-    return picture
+        image.paste(colour, (left, top, left + 24, top + 16))
+    return image
 
 
 def to_cmyk(colour):
@@ -35,9 +35,9 @@ def write(name, *parts):
         file.write(b"".join(parts))
 
 
-def encoded(picture, kind, **options):
+def encoded(image, kind, **options):
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -56,21 +56,21 @@ def png(size, depth, colour, rows, interlaced=0, between=b""):
     )
 
 
-def packed(picture, sixteen=False):
-    """The rows of a picture; with sixteen bits a level stands twice."""
-    width, height = picture.size
-    step = width * len(picture.getbands())
-    data = picture.tobytes()
+def packed(image, sixteen=False):
+    """The rows of an image; with sixteen bits a level stands twice."""
+    width, height = image.size
+    step = width * len(image.getbands())
+    data = image.tobytes()
     rows = [data[row * step : (row + 1) * step] for row in range(height)]
     return [bytes(level for level in row for _ in "12") for row in rows] if sixteen else rows
 
 
-def adam7(picture):
-    """The rows of the seven passes of an interlaced picture."""
+def adam7(image):
+    """The rows of the seven passes of an interlaced image."""
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
     for left, top, right, down in passes:
-        for y in range(top, picture.height, down):
-            pixels = [picture.getpixel((x, y)) for x in range(left, picture.width, right)]
+        for y in range(top, image.height, down):
+            pixels = [image.getpixel((x, y)) for x in range(left, image.width, right)]
             yield b"".join(bytes(pixel) for pixel in pixels)
 
 
@@ -136,13 +136,13 @@ first.save("lossy.webp", quality=95)
 transparent.save("lossy_alpha.webp", quality=95, exact=True)
 first.save("lossless.webp", **LOSSLESS)
 transparent.save("lossless_alpha.webp", **LOSSLESS)
-# A photograph needs everything that lossless streams are made of.
-with Image.open("../../../../../tests/assets/photographs/astronaut.png") as photograph:
-    photograph = photograph.convert("RGB").crop((150, 30, 310, 190))
-photograph.save("photograph.webp", method=6, quality=100, **LOSSLESS)
-photograph.save("photograph_lossy.webp", quality=80)
-photograph.quantize(64).save("photograph.gif", interlace=0)
-photograph.quantize(64).save("photograph_interlaced.gif", interlace=1)
+# A photo needs everything that lossless streams are made of.
+with Image.open("../../../../../tests/assets/photographs/astronaut.png") as photo:
+    photo = photo.convert("RGB").crop((150, 30, 310, 190))
+photo.save("photo.webp", method=6, quality=100, **LOSSLESS)
+photo.save("photo_lossy.webp", quality=80)
+photo.quantize(64).save("photo.gif", interlace=0)
+photo.quantize(64).save("photo_interlaced.gif", interlace=1)
 first.save("exif_6.webp", exif=exif(6), **LOSSLESS)
 first.save("animated.webp", save_all=True, append_images=[second], duration=100, lossless=True)
 first.save("animated.gif", save_all=True, append_images=[second], duration=100)

@@ -1,6 +1,6 @@
 //! Receivers that do not answer, and those of other keys.
 
-use super::super::places;
+use super::super::slots;
 use super::*;
 use crate::testing::told_to;
 
@@ -25,8 +25,8 @@ async fn ended(service: &JobService, key: KeyId, receiver: &str) {
     service.cancel(key, job.id).await.unwrap();
 }
 
-async fn next(store: &Rows, line: &DeliveryFilter, world: &World) -> Option<Delivery> {
-    let now = world.clock.now();
+async fn next(store: &Rows, line: &DeliveryFilter, harness: &Harness) -> Option<Delivery> {
+    let now = harness.clock.now();
     let deliveries = store.stores().deliveries;
     let worker = worker();
     let claimed = deliveries.claim(line, &worker, now, now + LEASE);
@@ -35,8 +35,8 @@ async fn next(store: &Rows, line: &DeliveryFilter, world: &World) -> Option<Deli
 
 #[tokio::test]
 async fn fifty_keys_with_silent_receivers_hold_up_no_other_key() {
-    let world = World::new();
-    let (service, other, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    let (service, other, running, store) = begin(&harness).await;
     for (number, key) in keys(&service, 50).await.into_iter().enumerate() {
         for _ in 0..5 {
             ended(&service, key, &format!("silent-{number}.example")).await;
@@ -55,8 +55,8 @@ async fn fifty_keys_with_silent_receivers_hold_up_no_other_key() {
 
 #[tokio::test]
 async fn a_silent_receiver_of_fifty_keys_has_two_places() {
-    let world = World::new();
-    let (service, other, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    let (service, other, running, store) = begin(&harness).await;
     for key in keys(&service, 50).await {
         ended(&service, key, "silent.example").await;
     }
@@ -70,8 +70,8 @@ async fn a_silent_receiver_of_fifty_keys_has_two_places() {
 
 #[tokio::test]
 async fn slow_receivers_hold_up_no_generation() {
-    let world = World::new();
-    let (service, key, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    let (service, key, running, store) = begin(&harness).await;
     for index in 0..20 {
         let request = told_to("https://silent.example/hook", &format!("job {index}"));
         let job = service.submit(submission(key, request)).await.unwrap();
@@ -84,19 +84,19 @@ async fn slow_receivers_hold_up_no_generation() {
 
 #[tokio::test]
 async fn keys_take_turns_and_what_was_not_tried_comes_first() {
-    let world = World::new();
-    let service = world.open().await;
-    let store = world.store().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let store = harness.store().await;
     let [busy, quiet] = keys(&service, 2).await.try_into().unwrap();
     for _ in 0..3 {
         ended(&service, busy, "a.example").await;
     }
-    world.clock.advance(Duration::from_secs(1));
+    harness.clock.advance(Duration::from_secs(1));
     ended(&service, quiet, "b.example").await;
     let mut turns = Vec::new();
-    while let Some(delivery) = next(&store, &webhooks(true), &world).await {
+    while let Some(delivery) = next(&store, &webhooks(true), &harness).await {
         turns.push(delivery.key);
-        let now = world.clock.now();
+        let now = harness.clock.now();
         store
             .stores()
             .deliveries
@@ -107,7 +107,7 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
     assert_eq!(turns, [busy, quiet, busy, busy]);
     // All four were tried, so none is a first one any more.
     let mut again = 0;
-    while let Some(delivery) = next(&store, &webhooks(false), &world).await {
+    while let Some(delivery) = next(&store, &webhooks(false), &harness).await {
         assert_eq!(delivery.attempt_since_asked, 2);
         again += 1;
     }
@@ -116,9 +116,9 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
 
 #[tokio::test]
 async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
-    let world = World::new();
-    let service = world.open().await;
-    let store = world.store().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let store = harness.store().await;
     let [key, other] = keys(&service, 2).await.try_into().unwrap();
     let receivers = [
         "m.example",
@@ -129,11 +129,11 @@ async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
     ];
     for receiver in receivers {
         ended(&service, key, receiver).await;
-        world.clock.advance(Duration::from_secs(1));
+        harness.clock.advance(Duration::from_secs(1));
     }
     ended(&service, other, "b.example").await;
     let mut told = Vec::new();
-    while let Some(delivery) = next(&store, &webhooks(true), &world).await {
+    while let Some(delivery) = next(&store, &webhooks(true), &harness).await {
         if delivery.key == key {
             told.push(delivery.receiver);
         }
@@ -143,9 +143,9 @@ async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
 
 #[tokio::test]
 async fn a_line_leaves_out_keys_and_receivers() {
-    let world = World::new();
-    let service = world.open().await;
-    let store = world.store().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let store = harness.store().await;
     let [first, second] = keys(&service, 2).await.try_into().unwrap();
     for receiver in ["a.example", "A.EXAMPLE:443", "b.example:8080"] {
         ended(&service, first, receiver).await;
@@ -156,37 +156,37 @@ async fn a_line_leaves_out_keys_and_receivers() {
         ..webhooks(true)
     };
     for _ in 0..2 {
-        let claimed = next(&store, &line, &world).await.unwrap();
+        let claimed = next(&store, &line, &harness).await.unwrap();
         assert_eq!(
             (claimed.key, claimed.receiver.as_str()),
             (first, "a.example")
         );
     }
-    assert_eq!(next(&store, &line, &world).await, None);
+    assert_eq!(next(&store, &line, &harness).await, None);
     let line = DeliveryFilter {
         without_keys: vec![first.get()],
         ..webhooks(true)
     };
-    assert_eq!(next(&store, &line, &world).await.unwrap().key, second);
-    assert_eq!(next(&store, &line, &world).await, None);
+    assert_eq!(next(&store, &line, &harness).await.unwrap().key, second);
+    assert_eq!(next(&store, &line, &harness).await, None);
 }
 
 #[tokio::test]
 async fn a_sender_that_is_under_way_is_not_given_up_when_the_clock_jumps() {
-    let world = World::new();
-    let (service, key, running, store) = begin(&world).await;
+    let harness = Harness::new();
+    let (service, key, running, store) = begin(&harness).await;
     ended(&service, key, "silent.example").await;
     until(&store, RUNNING, 1).await;
-    world.clock.advance(Duration::from_hours(2));
+    harness.clock.advance(Duration::from_hours(2));
     ended(&service, key, "receiver.example").await;
     service.wake_deliveries();
     until(&store, DELIVERED, 1).await;
     assert_eq!(count(&store, RUNNING).await, 1);
-    assert_eq!(world.receiver.messages(2).await.len(), 2);
+    assert_eq!(harness.receiver.messages(2).await.len(), 2);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[test]
 fn half_of_the_places_are_more_than_fifty_silent_keys_take() {
-    assert!(places::all(DeliveryKind::Webhook) > 50 * places::EACH);
+    assert!(slots::all(DeliveryKind::Webhook) > 50 * slots::EACH);
 }

@@ -10,9 +10,9 @@ use crate::testing::with_webhook;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_receiver() {
-    let world = World::new();
-    world.control.close();
-    let service = world.open().await;
+    let harness = Harness::new();
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let submission = submission(key, with_webhook("waits"));
@@ -26,7 +26,7 @@ async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_recei
     assert_eq!(service.clear_queue(Some(key)).await.unwrap(), 1);
     let ended = waiter.await.unwrap().unwrap();
     assert_eq!(ended.state, JobState::Cancelled);
-    let messages = world.receiver.messages(1).await;
+    let messages = harness.receiver.messages(1).await;
     let body = format!("{{\"id\":{},\"state\":\"cancelled\"}}", job.id);
     assert_eq!(messages[0].body, body);
     assert_eq!(service.clear_queue(None).await.unwrap(), 0);
@@ -46,8 +46,8 @@ fn bucket() -> BucketDetails {
 
 #[tokio::test]
 async fn what_is_forgotten_is_read_again() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let job = submit(&service, key, "a person").await;
@@ -69,18 +69,18 @@ async fn what_is_forgotten_is_read_again() {
         .await
         .unwrap()
         .unwrap();
-    destination.on_failure(world.clock.monotonic());
+    destination.on_failure(harness.clock.monotonic());
     service.clear_cache().await;
-    assert!(!destination.is_open(world.clock.monotonic()));
-    running.attach(world.engine());
+    assert!(!destination.is_open(harness.clock.monotonic()));
+    running.attach(harness.engine());
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     assert_eq!(service.backlog().await.unwrap(), Duration::ZERO);
     let large = parse(RawGenerationRequest {
@@ -93,7 +93,7 @@ async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
         service.submit(submission).await.unwrap();
     }
     assert_eq!(service.backlog().await.unwrap(), Duration::from_secs(20));
-    let now = world.clock.now();
+    let now = harness.clock.now();
     for left in [20, 0] {
         let worker = WorkerId::new("a");
         let jobs = &service.context.storage.stores.jobs;
@@ -107,35 +107,35 @@ async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
 
 #[tokio::test]
 async fn other_numbers_count_from_the_next_job_on() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     submit(&service, key, "first").await;
-    let mut config = world.config();
+    let mut config = harness.config();
     config.queue_limit = 1;
-    config.keep_pictures = Duration::from_hours(1);
+    config.keep_images = Duration::from_hours(1);
     service.reconfigure(config);
     let refused = service.submit(submission(key, request("second"))).await;
     assert!(matches!(refused, Err(JobError::QueueFull { limit: 1, .. })));
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let job = end_of(&service, JobId::new(1).unwrap()).await;
-    let hour = world.clock.now() + Duration::from_hours(1);
+    let hour = harness.clock.now() + Duration::from_hours(1);
     assert_eq!(job.expires_at, Some(hour));
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_is_taken_away_loses_no_job() {
-    let world = World::new();
-    world.control.close();
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::new();
+    harness.control.close();
+    let (service, key, running) = harness.begin().await;
     let jobs = [
         submit(&service, key, "runs").await,
         submit(&service, key, "waits").await,
         submit(&service, key, "waits, too").await,
     ];
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     let mut detaching = Box::pin(running.detach());
     let a_moment = Duration::from_millis(10);
     // It waits for the step that the engine is in.
@@ -143,19 +143,19 @@ async fn an_engine_that_is_taken_away_loses_no_job() {
         .await
         .is_err()
     {
-        world.control.let_pass(1);
+        harness.control.let_pass(1);
     }
     drop(detaching);
-    world.control.open();
+    harness.control.open();
     let all_wait = async {
         while service.context.storage.stores.jobs.depth().await.unwrap() < 3 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(crate::testing::PATIENCE, all_wait)
+    tokio::time::timeout(crate::testing::TIMEOUT, all_wait)
         .await
         .unwrap();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     for job in jobs {
         assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     }

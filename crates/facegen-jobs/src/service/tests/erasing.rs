@@ -3,7 +3,7 @@
 use facegen_core::idempotency::Idempotency;
 
 use super::*;
-use crate::testing::PATIENCE;
+use crate::testing::TIMEOUT;
 
 /// What only the request of these tests holds.
 const MARKS: [&str; 7] = [
@@ -26,23 +26,23 @@ fn marked(key: KeyId) -> Submission {
     };
     let request = parse(request);
     let face = FaceSource::Url(format!("https://{}", MARKS[6]).into());
-    let once = Idempotency::new("a name", "make_gen", &request, true, &face);
+    let idempotency = Idempotency::new("a name", "make_gen", &request, true, &face);
     Submission {
         key,
         request,
         face,
         base_url: MARKS[4].to_owned(),
-        once: Some(once),
+        idempotency: Some(idempotency),
     }
 }
 
 /// Which of the marks are in the files of the database.
-async fn marks_left(world: &World, store: &Rows) -> Vec<&'static str> {
+async fn marks_left(harness: &Harness, store: &Rows) -> Vec<&'static str> {
     // Somebody may be reading in it.
     while !store.stores().housekeeping.compact().await.unwrap() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let bytes = std::fs::read(world.database()).unwrap();
+    let bytes = std::fs::read(harness.database()).unwrap();
     let text = String::from_utf8_lossy(&bytes);
     MARKS
         .into_iter()
@@ -57,41 +57,41 @@ async fn told(store: &Rows) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, poll).await.unwrap();
+    tokio::time::timeout(TIMEOUT, poll).await.unwrap();
 }
 
 #[tokio::test]
 async fn nothing_of_a_request_that_was_erased_is_in_the_database() {
-    let world = World::new();
-    let service = world.open().await;
-    let store = world.store().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let store = harness.store().await;
     let key = new_key(&service).await;
     let job = service.submit(marked(key)).await.unwrap();
-    assert_eq!(marks_left(&world, &store).await, MARKS);
+    assert_eq!(marks_left(&harness, &store).await, MARKS);
     let erased = service.erase(key, job.id).await.unwrap().unwrap();
     assert_eq!(erased.job.state, JobState::Cancelled);
     // The receiver has to be told yet.
-    assert_eq!(marks_left(&world, &store).await, [MARKS[5]]);
+    assert_eq!(marks_left(&harness, &store).await, [MARKS[5]]);
     let running = service.start();
     told(&store).await;
-    assert_eq!(marks_left(&world, &store).await, [""; 0]);
-    let message = world.receiver.messages(1).await.remove(0);
+    assert_eq!(marks_left(&harness, &store).await, [""; 0]);
+    let message = harness.receiver.messages(1).await.remove(0);
     assert!(message.url.expose().ends_with(MARKS[5]));
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn a_webhook_that_was_told_goes_at_once_and_is_told_no_more() {
-    let world = World::new();
-    let service = world.open().await;
-    let store = world.store().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let store = harness.store().await;
     let key = new_key(&service).await;
     let job = service.submit(marked(key)).await.unwrap();
     service.cancel(key, job.id).await.unwrap();
     let running = service.start();
     told(&store).await;
     service.erase(key, job.id).await.unwrap().unwrap();
-    assert_eq!(marks_left(&world, &store).await, [""; 0]);
+    assert_eq!(marks_left(&harness, &store).await, [""; 0]);
     let delivery = service.deliveries(key, None, 1).await.unwrap().remove(0);
     service.replay(key, &delivery.name).await.unwrap();
     let dead = Count::DeliveriesFailedWith("the job has no webhook");
@@ -100,14 +100,14 @@ async fn a_webhook_that_was_told_goes_at_once_and_is_told_no_more() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, poll).await.unwrap();
+    tokio::time::timeout(TIMEOUT, poll).await.unwrap();
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn a_request_that_is_sent_again_does_not_bring_an_erased_job_back() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = service.submit(marked(key)).await.unwrap();
     service.erase(key, job.id).await.unwrap().unwrap();

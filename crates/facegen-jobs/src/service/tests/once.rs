@@ -15,27 +15,27 @@ fn once(key: KeyId, prompt: &str) -> Submission {
         &submission.face,
     );
     Submission {
-        once: Some(name),
+        idempotency: Some(name),
         ..submission
     }
 }
 
 #[tokio::test]
 async fn a_name_is_remembered_over_a_restart_and_for_a_day() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let first = service.submit(once(key, "a person")).await.unwrap();
     service.close().await;
     drop(service);
 
-    let service = world.open().await;
+    let service = harness.open().await;
     let again = service.submit(once(key, "a person")).await.unwrap();
     assert_eq!(again.id, first.id);
     let other = service.submit(once(key, "somebody else")).await;
     assert!(matches!(other, Err(JobError::IdempotencyKeyTaken)));
 
-    world.clock.advance(Duration::from_hours(24));
+    harness.clock.advance(Duration::from_hours(24));
     let next_day = service.submit(once(key, "somebody else")).await.unwrap();
     assert_ne!(next_day.id, first.id);
 }

@@ -1,4 +1,4 @@
-//! Pictures that callers send to get a link.
+//! Images that callers send to get a link.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,17 +6,17 @@ use facegen_core::ImageStore;
 
 use super::*;
 
-/// A picture of 32×32 pixels, 3,072 bytes as the encoder of the tests has it,
+/// An image of 32×32 pixels, 3,072 bytes as the encoder of the tests has it,
 /// which turns light into dark in what was sent.
 fn upload(key: KeyId) -> Upload {
-    let image = FaceImage::from(b"photograph".to_vec());
+    let image = FaceImage::from(b"photo".to_vec());
     Upload { key, image }
 }
 
 #[tokio::test]
 async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     assert_eq!(submit(&service, key, "a job").await.id.get(), 1);
     let first = service.upload(upload(key)).await.unwrap();
@@ -25,7 +25,7 @@ async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
     assert_ne!(first.file, second.file);
     service.close().await;
     drop(service);
-    let service = world.open().await;
+    let service = harness.open().await;
     assert_eq!(submit(&service, key, "another").await.id.get(), 4);
     for uploaded in [first, second] {
         let file = service.read(&uploaded.file).await.unwrap();
@@ -35,12 +35,12 @@ async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
 
 #[tokio::test]
 async fn long_files_count_as_they_are() {
-    let world = World::new();
-    let mut ports = world.ports();
+    let harness = Harness::new();
+    let mut ports = harness.ports();
     ports.upload_encoder = Arc::new(|_| Ok(vec![0; 400_000]));
-    let mut config = world.config();
+    let mut config = harness.config();
     config.key_limits.upload_bytes = 1_000_000;
-    let service = world.open_with(config, ports).await;
+    let service = harness.open_with(config, ports).await;
     let key = new_key(&service).await;
     for _ in 0..2 {
         service.upload(upload(key)).await.unwrap();
@@ -50,22 +50,22 @@ async fn long_files_count_as_they_are() {
         panic!("{error}");
     };
     assert_eq!((limit, retry_after), (1_000_000, DAY));
-    assert_eq!(world.images.len(), 2);
+    assert_eq!(harness.images.len(), 2);
 }
 
 #[tokio::test]
 async fn a_full_key_is_refused_before_anything_is_decoded() {
-    let world = World::new();
+    let harness = Harness::new();
     let encoded = Arc::new(AtomicUsize::new(0));
-    let mut ports = world.ports();
+    let mut ports = harness.ports();
     let count = Arc::clone(&encoded);
     ports.upload_encoder = Arc::new(move |_| {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(vec![1])
     });
-    let mut config = world.config();
+    let mut config = harness.config();
     config.key_limits.upload_bytes = 250_000;
-    let service = world.open_with(config, ports).await;
+    let service = harness.open_with(config, ports).await;
     let key = new_key(&service).await;
     let mut kept = 0;
     for _ in 0..5 {
@@ -76,10 +76,10 @@ async fn a_full_key_is_refused_before_anything_is_decoded() {
 
 #[tokio::test]
 async fn what_cannot_be_kept_leaves_nothing() {
-    let world = World::new();
-    let mut ports = world.ports();
+    let harness = Harness::new();
+    let mut ports = harness.ports();
     ports.images = Arc::new(Full);
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let key = new_key(&service).await;
     let broken = Upload {
         image: FaceImage::from(b"broken".to_vec()),
@@ -92,7 +92,7 @@ async fn what_cannot_be_kept_leaves_nothing() {
     service.drain();
     let error = service.upload(upload(key)).await.unwrap_err();
     assert!(matches!(error, JobError::Draining), "{error}");
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(count(&store, Count::Uploads).await, 0);
 }
 

@@ -7,8 +7,8 @@ use crate::ports::Checkpoint;
 
 #[tokio::test]
 async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let job = submit(&service, new_key(&service).await, "waits").await;
     let job = service.wait(job.id, Duration::ZERO).await.unwrap();
     assert_eq!(job.state, JobState::Queued);
@@ -24,8 +24,8 @@ async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {
 
 #[tokio::test]
 async fn a_waiter_that_misses_the_end_still_learns_of_it() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let job = submit(&service, key, "waits").await;
     let ended = {
@@ -39,7 +39,7 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
         code: ErrorCode::Cancelled,
         message: String::new(),
     };
-    let (queue, now) = (&service.context.storage.stores.jobs, world.clock.now());
+    let (queue, now) = (&service.context.storage.stores.jobs, harness.clock.now());
     assert!(queue.cancel(key, job.id, &failure, now).await.unwrap());
     for number in 1_000..3_000 {
         let job = JobId::new(number).unwrap();
@@ -50,8 +50,8 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
 
 #[tokio::test]
 async fn estimates_add_up_what_comes_before() {
-    let world = World::new();
-    let service = world.open().await;
+    let harness = Harness::new();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let large = |prompt| {
         submission(
@@ -83,23 +83,23 @@ async fn estimates_add_up_what_comes_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn estimates_follow_the_measured_steps_and_the_progress() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (steps, mut step) = tokio::sync::watch::channel(0);
-    world.observer = Arc::new(move |checkpoint, _| {
+    harness.observer = Arc::new(move |checkpoint, _| {
         if checkpoint == Checkpoint::Denoising {
             steps.send_modify(|count| *count += 1);
         }
     });
-    world.control.close();
-    let service = world.open().await;
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let first = submit(&service, key, "first").await;
-    running.attach(world.engine());
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    running.attach(harness.engine());
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     for done in 1..=5 {
-        world.clock.advance(Duration::from_secs(2));
-        world.control.let_pass(1);
+        harness.clock.advance(Duration::from_secs(2));
+        harness.control.let_pass(1);
         step.wait_for(|count| *count == done).await.unwrap();
     }
     let first = service.find(key, first.id).await.unwrap().unwrap();
@@ -108,7 +108,7 @@ async fn estimates_follow_the_measured_steps_and_the_progress() {
         (31.9..32.1).contains(&estimate),
         "16 steps of 2 s, not {estimate}"
     );
-    world.control.open();
+    harness.control.open();
     let first = end_of(&service, first.id).await;
     assert_eq!(service.estimate(&first).await.unwrap(), Duration::ZERO);
     running.shutdown(Duration::ZERO).await;

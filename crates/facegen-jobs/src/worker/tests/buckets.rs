@@ -1,4 +1,4 @@
-//! Where pictures are when there is a bucket, whatever it does.
+//! Where images are when there is a bucket, whatever it does.
 
 use facegen_core::key::KeyRole;
 use facegen_core::{Clock, ImageStore, RawGenerationRequest};
@@ -9,18 +9,18 @@ use super::*;
 use crate::ports::JobsConfig;
 use crate::running::Running;
 use crate::testing::bucket::{FakeBucket, Mood};
-use crate::testing::{PATIENCE, parse, raw};
+use crate::testing::{TIMEOUT, parse, raw};
 
 const QUEUED: Count = Count::BucketUploadsIn("queued");
 const DELIVERED: Count = Count::BucketUploadsIn("delivered");
 const DEAD: Count = Count::BucketUploadsIn("dead");
 
-async fn begin(world: &World, bucket: &FakeBucket) -> (JobService, KeyId, Running, Rows) {
-    let service = bucket.open(world).await;
+async fn begin(harness: &Harness, bucket: &FakeBucket) -> (JobService, KeyId, Running, Rows) {
+    let service = bucket.open(harness).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
-    (service, key, running, world.store().await)
+    running.attach(harness.engine());
+    (service, key, running, harness.store().await)
 }
 
 async fn made(service: &JobService, key: KeyId, prompt: &str) -> Job {
@@ -34,37 +34,37 @@ async fn until(store: &Rows, sql: Count, wanted: i64) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, poll)
+    timeout(TIMEOUT, poll)
         .await
         .unwrap_or_else(|_| panic!("{sql:?}"));
 }
 
 #[tokio::test]
-async fn pictures_in_a_bucket_are_nowhere_else_and_stay() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Works);
-    let (service, key, running, store) = begin(&world, &bucket).await;
+async fn images_in_a_bucket_are_nowhere_else_and_stay() {
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Works);
+    let (service, key, running, store) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     assert_eq!(job.state, JobState::Succeeded);
     assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
     assert_eq!(job.expires_at, None);
-    assert_eq!((bucket.objects.len(), world.images.len()), (1, 0));
+    assert_eq!((bucket.objects.len(), harness.images.len()), (1, 0));
     // A link that was given away before the end leads there as well.
     let file = service.read(&first_file(&job)).await.unwrap();
     assert!(file.is_some());
     let deliveries = Count::Deliveries;
     assert_eq!(count(&store, deliveries).await, 0);
-    world.clock.advance(Duration::from_hours(25));
+    harness.clock.advance(Duration::from_hours(25));
     assert_eq!(service.read(&first_file(&job)).await.unwrap(), file);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
-async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
+async fn a_bucket_that_fails_is_made_up_for_and_gets_the_images_later() {
     for mood in [Mood::Fails, Mood::Hangs, Mood::FailsLater] {
-        let world = World::new();
-        let bucket = FakeBucket::new(&world, mood);
-        let (service, key, running, store) = begin(&world, &bucket).await;
+        let harness = Harness::new();
+        let bucket = FakeBucket::new(&harness, mood);
+        let (service, key, running, store) = begin(&harness, &bucket).await;
         let request = parse(RawGenerationRequest {
             base64: true.into(),
             ..raw("a person")
@@ -78,12 +78,12 @@ async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
         until(&store, QUEUED, 1).await;
 
         bucket.set(Mood::Works);
-        world.clock.advance(Duration::from_secs(5));
+        harness.clock.advance(Duration::from_secs(5));
         service.wake_deliveries();
         until(&store, DELIVERED, 1).await;
         let job = service.find(key, job.id).await.unwrap().unwrap();
         assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
-        assert_eq!((bucket.objects.len(), world.images.len()), (2, 2));
+        assert_eq!((bucket.objects.len(), harness.images.len()), (2, 2));
         let objects: Vec<_> = job.objects().collect();
         let there = bucket.objects.get(&objects[0]).await.unwrap();
         assert_eq!(there, file, "the same bytes");
@@ -93,9 +93,9 @@ async fn a_bucket_that_fails_is_made_up_for_and_gets_the_pictures_later() {
 
 #[tokio::test]
 async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Hangs);
-    let (service, key, running, store) = begin(&world, &bucket).await;
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Hangs);
+    let (service, key, running, store) = begin(&harness, &bucket).await;
     made(&service, key, "first").await;
     assert_eq!(*bucket.asked.borrow(), 1);
     let second = made(&service, key, "second").await;
@@ -104,7 +104,7 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
 
     // The first upload finds out.
     bucket.set(Mood::Works);
-    world.clock.advance(Duration::from_secs(5));
+    harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
     until(&store, DELIVERED, 2).await;
     let third = made(&service, key, "third").await;
@@ -116,63 +116,63 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
     assert_eq!(made(&service, key, "fifth").await.link_base, None);
     bucket.set(Mood::Works);
     let hour = Duration::from_hours(1);
-    store.postpone_deliveries(world.clock.now() + hour).await;
-    world.clock.advance(Duration::from_secs(61));
+    store.postpone_deliveries(harness.clock.now() + hour).await;
+    harness.clock.advance(Duration::from_secs(61));
     assert!(made(&service, key, "sixth").await.link_base.is_some());
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
-async fn an_upload_is_tried_until_the_pictures_expire() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Fails);
-    let (service, key, running, store) = begin(&world, &bucket).await;
+async fn an_upload_is_tried_until_the_images_expire() {
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Fails);
+    let (service, key, running, store) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     let mut asked = bucket.asked.subscribe();
     for attempt in 1..=12 {
         let run_at = count(&store, Count::DueAt).await;
-        let pause = run_at - world.clock.now().as_millis();
-        world
+        let pause = run_at - harness.clock.now().as_millis();
+        harness
             .clock
             .advance(Duration::from_millis(u64::try_from(pause).unwrap()));
         service.wake_deliveries();
-        let tried = timeout(PATIENCE, asked.wait_for(|asked| *asked > attempt)).await;
+        let tried = timeout(TIMEOUT, asked.wait_for(|asked| *asked > attempt)).await;
         let _ = tried.expect("it is tried").unwrap();
         until(&store, QUEUED, 1).await;
     }
-    let waits = count(&store, Count::DueAt).await - world.clock.now().as_millis();
+    let waits = count(&store, Count::DueAt).await - harness.clock.now().as_millis();
     assert!((1..=720_000).contains(&waits), "{waits}");
 
-    world.clock.advance(Duration::from_hours(24));
+    harness.clock.advance(Duration::from_hours(24));
     service.wake_deliveries();
     until(&store, DEAD, 1).await;
     let job = service.find(key, job.id).await.unwrap().unwrap();
-    assert!(job.link_base.is_none() && job.has_expired(world.clock.now()));
+    assert!(job.link_base.is_none() && job.has_expired(harness.clock.now()));
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test]
 async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Fails);
-    let (service, key, running, store) = begin(&world, &bucket).await;
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Fails);
+    let (service, key, running, store) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     // One under way is handed back at once.
     bucket.set(Mood::Hangs);
     let asked = *bucket.asked.borrow();
-    world.clock.advance(Duration::from_secs(5));
+    harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
     let mut under_way = bucket.asked.subscribe();
-    let _ = timeout(PATIENCE, under_way.wait_for(|now| *now > asked))
+    let _ = timeout(TIMEOUT, under_way.wait_for(|now| *now > asked))
         .await
         .unwrap();
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     assert_eq!(count(&store, QUEUED).await, 1);
     assert_eq!(count(&store, Count::DeliveryAttempt).await, 0);
     drop(service);
 
     bucket.set(Mood::Works);
-    let (service, _, running, _) = begin(&world, &bucket).await;
+    let (service, _, running, _) = begin(&harness, &bucket).await;
     until(&store, DELIVERED, 1).await;
     let job = service.find(key, job.id).await.unwrap().unwrap();
     assert!(job.link_base.is_some());
@@ -181,7 +181,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
 
     // What waits for a bucket that nobody has any more is given up.
     store.requeue_deliveries().await;
-    let service = world.open().await;
+    let service = harness.open().await;
     let running = service.start();
     until(&store, DEAD, 1).await;
     running.shutdown(Duration::ZERO).await;
@@ -189,29 +189,29 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
 
 #[tokio::test]
 async fn what_was_uploaded_for_nothing_is_deleted() {
-    let mut world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Works);
-    world.observer = Arc::new(|checkpoint, _| {
+    let mut harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Works);
+    harness.observer = Arc::new(|checkpoint, _| {
         assert!(checkpoint != Checkpoint::Finishing, "as the test wants it");
     });
-    let (service, key, running, _) = begin(&world, &bucket).await;
+    let (service, key, running, _) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     assert_eq!(job.state, JobState::Failed);
-    running.shutdown(PATIENCE).await;
-    assert!(bucket.objects.is_empty() && world.images.is_empty());
+    running.shutdown(TIMEOUT).await;
+    assert!(bucket.objects.is_empty() && harness.images.is_empty());
     assert_eq!(*bucket.asked.borrow(), 1);
 }
 
 #[tokio::test]
 async fn what_is_erased_is_in_no_bucket_either() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Works);
-    let (service, key, running, _) = begin(&world, &bucket).await;
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Works);
+    let (service, key, running, _) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     assert_eq!(bucket.objects.len(), 1);
     let erased = service.erase(key, job.id).await.unwrap().unwrap();
-    assert!(erased.pictures.folder);
-    assert_eq!(erased.pictures.bucket, Some(true));
+    assert!(erased.images.directory);
+    assert_eq!(erased.images.bucket, Some(true));
     assert!(bucket.objects.is_empty());
     assert_eq!(service.read(&first_file(&job)).await.unwrap(), None);
     running.shutdown(Duration::ZERO).await;
@@ -219,32 +219,32 @@ async fn what_is_erased_is_in_no_bucket_either() {
 
 #[tokio::test]
 async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Fails);
-    let (service, key, running, store) = begin(&world, &bucket).await;
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Fails);
+    let (service, key, running, store) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
     until(&store, QUEUED, 1).await;
 
     let asked = *bucket.asked.borrow();
     bucket.set(Mood::Waits);
-    world.clock.advance(Duration::from_secs(5));
+    harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
     let mut under_way = bucket.asked.subscribe();
     let begun = under_way.wait_for(|now| *now > asked);
-    let _ = timeout(PATIENCE, begun).await.unwrap();
+    let _ = timeout(TIMEOUT, begun).await.unwrap();
     service.erase(key, job.id).await.unwrap().unwrap();
     bucket.set(Mood::Works);
 
     let under_way = Count::OpenDeliveries;
     until(&store, under_way, 0).await;
     assert_eq!(count(&store, DELIVERED).await, 0);
-    assert!(bucket.objects.is_empty() && world.images.is_empty());
+    assert!(bucket.objects.is_empty() && harness.images.is_empty());
     let job = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(job.link_base, None);
     running.shutdown(Duration::ZERO).await;
 }
 
-/// A job whose photograph is behind a URL.
+/// A job whose photo is behind a URL.
 async fn with_face(service: &JobService, key: KeyId, url: &str) -> Job {
     let mut submission = submission(key, request("by url"));
     submission.face = FaceSource::Url(url.into());
@@ -252,10 +252,10 @@ async fn with_face(service: &JobService, key: KeyId, url: &str) -> Job {
 }
 
 #[tokio::test]
-async fn a_bucket_that_hangs_holds_up_photographs_for_no_longer_than_another_host() {
-    let world = World::new();
-    let bucket = FakeBucket::new(&world, Mood::Works);
-    let (service, key, running, _) = begin(&world, &bucket).await;
+async fn a_bucket_that_hangs_holds_up_photos_for_no_longer_than_another_host() {
+    let harness = Harness::new();
+    let bucket = FakeBucket::new(&harness, Mood::Works);
+    let (service, key, running, _) = begin(&harness, &bucket).await;
     let made = made(&service, key, "a person").await;
     let link = format!("{}/temp/{}", made.base_url, first_file(&made).expose());
     let again = with_face(&service, key, &link).await;
@@ -264,7 +264,7 @@ async fn a_bucket_that_hangs_holds_up_photographs_for_no_longer_than_another_hos
     bucket.set(Mood::Hangs);
     let soon = JobsConfig {
         face_timeout: Duration::from_millis(50),
-        ..world.config()
+        ..harness.config()
     };
     service.reconfigure(soon);
     let mut hanging = Vec::new();

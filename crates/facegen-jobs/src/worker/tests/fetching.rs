@@ -7,18 +7,18 @@ use async_trait::async_trait;
 use facegen_core::job::JobId;
 use facegen_core::key::KeyId;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photograph, RgbImage};
+use facegen_core::{FaceError, FaceReader, FaceSource, JobState, Photo, RgbImage};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::submit;
 use crate::service::JobService;
-use crate::testing::{PATIENCE, World, end_of, new_key, request, submission};
+use crate::testing::{Harness, TIMEOUT, end_of, new_key, request, submission};
 
 const SLOW: &str = "http://slow.example/a.jpg";
 const QUICK: &str = "http://quick.example/a.jpg";
 
-/// Gives the photographs of one host when the test says so, and counts.
+/// Gives the photos of one host when the test says so, and counts.
 #[derive(Debug, Clone, Default)]
 struct Hosts {
     open: watch::Sender<bool>,
@@ -37,10 +37,10 @@ impl FaceReader for Hosts {
         Ok(FaceImage::from(b"face".to_vec()))
     }
 
-    fn decode(&self, _: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, _: &FaceImage) -> Result<Photo, FaceError> {
         self.decoded.send_modify(|count| *count += 1);
         let grey = RgbImage::new(32, 32, vec![0; 32 * 32 * 3]);
-        let grey = grey.map(Photograph::from);
+        let grey = grey.map(Photo::from);
         grey.map_err(|error| FaceError::new(error.to_string()))
     }
 }
@@ -55,14 +55,14 @@ impl Hosts {
 async fn until(count: &watch::Sender<usize>, wanted: usize) {
     let mut counted = count.subscribe();
     let reached = counted.wait_for(|count| *count == wanted);
-    let _ = timeout(PATIENCE, reached).await.expect("it comes to that");
+    let _ = timeout(TIMEOUT, reached).await.expect("it comes to that");
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-async fn open(world: &World, hosts: &Hosts) -> (JobService, KeyId) {
-    let mut ports = world.ports();
+async fn open(harness: &Harness, hosts: &Hosts) -> (JobService, KeyId) {
+    let mut ports = harness.ports();
     ports.faces = Arc::new(hosts.clone());
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let key = new_key(&service).await;
     (service, key)
 }
@@ -75,14 +75,14 @@ async fn submit_url(service: &JobService, key: KeyId, url: &str) -> JobId {
 
 #[tokio::test]
 async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
-    let (world, hosts) = (World::new(), Hosts::default());
-    let (service, key) = open(&world, &hosts).await;
+    let (harness, hosts) = (Harness::new(), Hosts::default());
+    let (service, key) = open(&harness, &hosts).await;
     let mut slow = Vec::new();
     for _ in 0..3 {
         slow.push(submit_url(&service, key, SLOW).await);
     }
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     for _ in 0..5 {
         let quick = submit_url(&service, key, QUICK).await;
         assert_eq!(end_of(&service, quick).await.state, JobState::Succeeded);
@@ -94,20 +94,20 @@ async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
     for job in slow {
         assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
     }
-    assert_eq!(world.control.counts().admitted, 13, "each was made once");
-    running.shutdown(PATIENCE).await;
+    assert_eq!(harness.control.counts().admitted, 13, "each was made once");
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test]
 async fn four_are_fetched_at_once_and_hold_up_nothing_that_came_along() {
-    let (world, hosts) = (World::new(), Hosts::default());
-    let (service, key) = open(&world, &hosts).await;
+    let (harness, hosts) = (Harness::new(), Hosts::default());
+    let (service, key) = open(&harness, &hosts).await;
     let mut jobs = Vec::new();
     for _ in 0..9 {
         jobs.push(submit_url(&service, key, SLOW).await);
     }
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     hosts.until_fetching(4).await;
     assert_eq!(*hosts.fetching.borrow(), 4);
     for _ in 0..3 {
@@ -119,39 +119,39 @@ async fn four_are_fetched_at_once_and_hold_up_nothing_that_came_along() {
     for job in jobs {
         assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
     }
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_photographs_are_decoded_ahead_of_the_engine_and_no_more() {
-    let (world, hosts) = (World::new(), Hosts::default());
-    world.control.close();
-    let (service, key) = open(&world, &hosts).await;
+async fn two_photos_are_decoded_ahead_of_the_engine_and_no_more() {
+    let (harness, hosts) = (Harness::new(), Hosts::default());
+    harness.control.close();
+    let (service, key) = open(&harness, &hosts).await;
     let mut jobs = Vec::new();
     for url in [SLOW, SLOW, SLOW, SLOW, QUICK, QUICK, QUICK] {
         jobs.push(submit_url(&service, key, url).await);
     }
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     hosts.until_fetching(4).await;
     hosts.open.send_replace(true);
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     until(&hosts.decoded, 2).await;
     assert_eq!(*hosts.decoded.borrow(), 2);
-    world.control.open();
+    harness.control.open();
     for job in jobs {
         assert_eq!(end_of(&service, job).await.state, JobState::Succeeded);
     }
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test]
-async fn what_waits_for_its_photograph_goes_back_when_the_program_stops() {
-    let (world, hosts) = (World::new(), Hosts::default());
-    let (service, key) = open(&world, &hosts).await;
+async fn what_waits_for_its_photo_goes_back_when_the_program_stops() {
+    let (harness, hosts) = (Harness::new(), Hosts::default());
+    let (service, key) = open(&harness, &hosts).await;
     let job = submit_url(&service, key, SLOW).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     hosts.until_fetching(1).await;
     running.shutdown(Duration::ZERO).await;
     let job = service.find(key, job).await.unwrap().unwrap();

@@ -10,49 +10,49 @@ use tokio::time::timeout;
 use super::{faulty, submit};
 use crate::ports::JobsConfig;
 use crate::service::JobService;
-use crate::testing::{PATIENCE, World, count, end_of, new_key};
+use crate::testing::{Harness, TIMEOUT, count, end_of, new_key};
 
 /// Longer than any step here takes on a busy machine.
 const STEP_TIMEOUT: Duration = Duration::from_secs(1);
 
 static POISON: [(&str, Fault); 1] = [("poison", Fault::HangsAt(3))];
 
-async fn open(world: &World) -> JobService {
+async fn open(harness: &Harness) -> JobService {
     let config = JobsConfig {
         step_timeout: STEP_TIMEOUT,
-        ..world.config()
+        ..harness.config()
     };
-    world.open_with(config, world.ports()).await
+    harness.open_with(config, harness.ports()).await
 }
 
 /// Works until the engine hangs, and stops as the program does then.
-async fn hang(service: JobService, world: &World) {
+async fn hang(service: JobService, harness: &Harness) {
     let running = service.start();
-    let engine = world.engine();
+    let engine = harness.engine();
     running.attach(engine.clone());
-    timeout(PATIENCE, running.engine_gone()).await.unwrap();
+    timeout(TIMEOUT, running.engine_gone()).await.unwrap();
     assert!(running.engine_hangs());
     assert!(!engine.is_ready() && engine.is_gone());
     running.shutdown(Duration::ZERO).await;
     let left = Count::JobsIn("running");
-    let left = count(&world.store().await, left).await;
+    let left = count(&harness.store().await, left).await;
     assert!(left >= 1, "as after a crash");
     service.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish() {
-    let world = World::with_control(faulty(&POISON));
-    let service = open(&world).await;
+    let harness = Harness::with_control(faulty(&POISON));
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let poison = submit(&service, key, "poison").await.id;
     let neighbour = submit(&service, key, "neighbour").await.id;
     let last = submit(&service, key, "last").await.id;
-    hang(service, &world).await;
+    hang(service, &harness).await;
     for _ in 0..2 {
-        hang(open(&world).await, &world).await;
+        hang(open(&harness).await, &harness).await;
     }
-    let service = open(&world).await;
+    let service = open(&harness).await;
     let failure = end_of(&service, poison).await.failure.unwrap();
     assert_eq!(failure.code, ErrorCode::Internal);
     assert_eq!(
@@ -60,21 +60,21 @@ async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish
         "the work on this request broke down 3 times"
     );
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     for id in [neighbour, last] {
         assert_eq!(end_of(&service, id).await.state, JobState::Succeeded);
     }
     assert!(!running.engine_hangs());
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
-    let world = World::with_control(faulty(&POISON));
-    let service = open(&world).await;
+    let harness = Harness::with_control(faulty(&POISON));
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
-    let engine = world.engine();
+    let engine = harness.engine();
     running.attach(engine.clone());
     let poison = submit(&service, key, "poison").await.id;
     let at_it = async {
@@ -82,11 +82,11 @@ async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, at_it).await.unwrap();
+    timeout(TIMEOUT, at_it).await.unwrap();
     drop(engine);
-    timeout(PATIENCE, running.detach()).await.unwrap();
+    timeout(TIMEOUT, running.detach()).await.unwrap();
     assert!(running.engine_hangs());
-    timeout(PATIENCE, running.engine_gone()).await.unwrap();
+    timeout(TIMEOUT, running.engine_gone()).await.unwrap();
     running.shutdown(Duration::ZERO).await;
     let job = service.find(key, poison).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Running, "as after a crash");
@@ -94,11 +94,11 @@ async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
 
 #[tokio::test]
 async fn waiting_for_work_is_no_silence() {
-    let world = World::new();
-    let service = open(&world).await;
+    let harness = Harness::new();
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
-    let engine = world.engine();
+    let engine = harness.engine();
     running.attach(engine.clone());
     tokio::time::sleep(STEP_TIMEOUT + Duration::from_millis(1_500)).await;
     assert!(engine.is_ready() && !running.engine_hangs());

@@ -1,7 +1,7 @@
 //! Real processes that die, without a chance to say a word.
 //!
 //! The process that dies is this very test program, told by a file in its
-//! working folder to run [`the_process_that_dies`] alone and where to abort.
+//! working directory to run [`the_process_that_dies`] alone and where to abort.
 
 use std::fs;
 use std::path::Path;
@@ -13,14 +13,14 @@ use facegen_store::SqliteStore;
 use facegen_store::sqlite::testing::{Count, Rows};
 
 use super::*;
-use crate::testing::folder::FolderStore;
-use crate::testing::{PATIENCE, config, engine, ports};
+use crate::testing::directory::DirectoryStore;
+use crate::testing::{TIMEOUT, config, engine, ports};
 
-const PLAN: &str = "plan";
+const PLAN: &str = "scenario";
 
 /// What is written into the file: the prompts to submit, if none are there,
 /// and where to abort with the job `poison`.
-struct Plan {
+struct Scenario {
     dies_at: String,
     prompts: Vec<String>,
 }
@@ -34,21 +34,21 @@ fn observer(dies_at: &str) -> Observer {
     })
 }
 
-async fn open(folder: &Path, dies_at: &str) -> JobService {
-    let images = FolderStore(folder.join("pictures"));
+async fn open(directory: &Path, dies_at: &str) -> JobService {
+    let images = DirectoryStore(directory.join("pictures"));
     let ports = crate::ports::Ports {
         observer: observer(dies_at),
         ..ports(Arc::new(images))
     };
     let config = config();
-    let store = SqliteStore::open_exclusive(&folder.join("jobs.sqlite")).await;
+    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     let stores = store.unwrap().into_stores();
     JobService::open(config, ports, stores).await.unwrap()
 }
 
 /// Submits what is not there yet, and works until nothing is left.
-async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
-    let service = open(folder, &plan.dies_at).await;
+async fn work(directory: &Path, scenario: &Scenario) -> Vec<Job> {
+    let service = open(directory, &scenario.dies_at).await;
     let key = new_key(&service).await;
     let mut jobs = Vec::new();
     for number in 1.. {
@@ -62,7 +62,7 @@ async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
         }
     }
     if jobs.is_empty() {
-        for prompt in &plan.prompts {
+        for prompt in &scenario.prompts {
             let submission = submission(key, with_webhook(prompt));
             jobs.push(service.submit(submission).await.unwrap());
         }
@@ -77,7 +77,7 @@ async fn work(folder: &Path, plan: &Plan) -> Vec<Job> {
         let file = service.read(&first_file(job)).await.unwrap();
         assert_eq!(file.is_some(), job.state == JobState::Succeeded);
     }
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
     ended
 }
 
@@ -88,23 +88,23 @@ fn the_process_that_dies() {
         return;
     };
     let mut lines = text.lines().map(str::to_owned);
-    let plan = Plan {
+    let scenario = Scenario {
         dies_at: lines.next().unwrap(),
         prompts: lines.collect(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(work(Path::new("."), &plan));
+    runtime.block_on(work(Path::new("."), &scenario));
 }
 
-/// Runs the process in this folder; false when it died.
-fn survives(folder: &Path, plan: &Plan) -> bool {
-    let text = format!("{}\n{}", plan.dies_at, plan.prompts.join("\n"));
-    fs::write(folder.join(PLAN), text).unwrap();
+/// Runs the process in this directory; false when it died.
+fn survives(directory: &Path, scenario: &Scenario) -> bool {
+    let text = format!("{}\n{}", scenario.dies_at, scenario.prompts.join("\n"));
+    fs::write(directory.join(PLAN), text).unwrap();
     let name = concat!(module_path!(), "::the_process_that_dies");
     let name = name.split_once("::").unwrap().1;
     let output = Command::new("/proc/self/exe")
         .args(["--exact", name, "--ignored"])
-        .current_dir(folder)
+        .current_dir(directory)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -124,15 +124,18 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
         ("Stored", 1, 2),
         ("Finishing", 1, 2),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut plan = Plan {
+        let directory = tempfile::tempdir().unwrap();
+        let mut scenario = Scenario {
             dies_at: dies_at.into(),
             prompts: vec!["poison".into()],
         };
-        assert!(!survives(folder.path(), &plan), "it dies at {dies_at}");
-        plan.dies_at.clear();
-        plan.prompts.clear();
-        let ended = work(folder.path(), &plan).await;
+        assert!(
+            !survives(directory.path(), &scenario),
+            "it dies at {dies_at}"
+        );
+        scenario.dies_at.clear();
+        scenario.prompts.clear();
+        let ended = work(directory.path(), &scenario).await;
         assert_eq!(ended.len(), jobs, "{dies_at}");
         for job in ended {
             assert_eq!(
@@ -141,7 +144,7 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
                 "{dies_at}"
             );
         }
-        let store = Rows::open(&folder.path().join("jobs.sqlite")).await;
+        let store = Rows::open(&directory.path().join("jobs.sqlite")).await;
         assert_eq!(count(&store, Count::Photos).await, 0);
         let webhooks = count(&store, Count::Deliveries).await;
         assert_eq!(
@@ -149,7 +152,7 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
             i64::try_from(jobs).unwrap(),
             "one webhook: {dies_at}"
         );
-        let files = FolderStore(folder.path().join("pictures")).len();
+        let files = DirectoryStore(directory.path().join("pictures")).len();
         assert!(files <= 2, "{files} files: those of both attempts at most");
     }
 }
@@ -157,20 +160,20 @@ async fn wherever_a_process_dies_the_job_ends_exactly_once() {
 #[tokio::test]
 async fn poison_fails_after_three_attempts_and_its_neighbours_succeed() {
     for position in 0..5 {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut prompts: Vec<String> = (0..4).map(|index| format!("neighbour {index}")).collect();
         prompts.insert(position, "poison".into());
-        let plan = Plan {
+        let scenario = Scenario {
             dies_at: "Denoising".into(),
             prompts,
         };
         let mut deaths = 0;
-        while !survives(folder.path(), &plan) {
+        while !survives(directory.path(), &scenario) {
             deaths += 1;
             assert!(deaths <= 3, "poison at {position}");
         }
         assert_eq!(deaths, 3, "poison at {position}");
-        for job in work(folder.path(), &plan).await {
+        for job in work(directory.path(), &scenario).await {
             if job.request.spec.prompt() == "poison" {
                 assert_eq!((job.state, job.attempt), (JobState::Failed, 3));
                 let message = job.failure.unwrap().message;
@@ -189,16 +192,16 @@ async fn the_jobs_of_a_former_version_end() {
         env!("CARGO_MANIFEST_DIR"),
         "/../facegen-store/tests/assets/version_11.sqlite"
     );
-    let world = World::new();
-    fs::create_dir_all(world.database().parent().unwrap()).unwrap();
-    fs::copy(former, world.database()).unwrap();
-    let service = world.open().await;
+    let harness = Harness::new();
+    fs::create_dir_all(harness.database().parent().unwrap()).unwrap();
+    fs::copy(former, harness.database()).unwrap();
+    let service = harness.open().await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     // They ran or waited when it was killed.
     for (id, attempt) in [(5, 2), (6, 2), (8, 1)] {
         let job = end_of(&service, JobId::new(id).unwrap()).await;
         assert_eq!((job.state, job.attempt), (JobState::Succeeded, attempt));
     }
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }

@@ -16,19 +16,19 @@ use crate::testing::log::Log;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_stops_exactly_that_job() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
-    world.observer = observer;
-    world.control.close();
-    let service = world.open().await;
+    harness.observer = observer;
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let running = service.start();
     let mut jobs = Vec::new();
     for prompt in ["runs", "is ahead", "waits", "waits too"] {
         jobs.push(submit(&service, key, prompt).await);
     }
-    running.attach(world.engine());
-    world.control.let_pass(3);
+    running.attach(harness.engine());
+    harness.control.let_pass(3);
     trail.reached(Checkpoint::Denoising, "runs", 3).await;
     // The one that waits comes first: it would be next once a hand is free.
     for index in [2, 0] {
@@ -39,7 +39,7 @@ async fn cancelling_stops_exactly_that_job() {
     while running_jobs().iter().any(|fence| fence.id == jobs[0].id) {
         tokio::task::yield_now().await;
     }
-    world.control.open();
+    harness.control.open();
     for (job, state) in jobs.iter().zip([
         JobState::Cancelled,
         JobState::Succeeded,
@@ -48,29 +48,29 @@ async fn cancelling_stops_exactly_that_job() {
     ]) {
         assert_eq!(end_of(&service, job.id).await.state, state);
     }
-    assert!(world.control.wait_until(|counts| counts.cancelled == 1));
-    assert_eq!(world.images.len(), 2);
+    assert!(harness.control.wait_until(|counts| counts.cancelled == 1));
+    assert_eq!(harness.images.len(), 2);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_over_which_a_worker_died_has_the_worker_to_itself() {
-    let world = World::new();
-    world.control.close();
-    let service = world.open().await;
+    let harness = Harness::new();
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let suspect = submit(&service, key, "suspect").await;
     let neighbour = submit(&service, key, "neighbour").await;
-    let store = world.store().await;
+    let store = harness.store().await;
     store.crash_once(suspect.id).await;
     let running = service.start();
-    running.attach(world.engine());
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
-    world.control.let_pass(5);
-    assert!(world.control.wait_until(|counts| counts.ticks == 6));
+    running.attach(harness.engine());
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
+    harness.control.let_pass(5);
+    assert!(harness.control.wait_until(|counts| counts.ticks == 6));
     let found = service.find(key, neighbour.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Queued);
-    world.control.open();
+    harness.control.open();
     assert_eq!(end_of(&service, suspect.id).await.attempt, 2);
     assert_eq!(end_of(&service, neighbour.id).await.attempt, 1);
     running.shutdown(Duration::ZERO).await;
@@ -93,56 +93,56 @@ fn gate(at: Checkpoint) -> (Observer, mpsc::Receiver<()>, mpsc::Sender<()>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cancels_before_the_last_word_wins_and_no_file_stays() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
-    world.observer = observer;
-    let (service, key, running) = world.begin().await;
+    harness.observer = observer;
+    let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "contested").await;
     is_there.recv().unwrap();
-    assert_eq!(world.images.len(), 1);
+    assert_eq!(harness.images.len(), 1);
     let cancelled = service.cancel(key, job.id).await.unwrap().unwrap();
     assert_eq!(cancelled.state, JobState::Cancelled);
     go_on.send(()).unwrap();
-    running.shutdown(crate::testing::PATIENCE).await;
+    running.shutdown(crate::testing::TIMEOUT).await;
     assert_eq!(end_of(&service, job.id).await.state, JobState::Cancelled);
-    assert!(world.images.is_empty());
+    assert!(harness.images.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_fails_for_a_while_costs_nothing() {
     let log = Log::get();
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
-    world.observer = observer;
-    let (service, key, running) = world.begin().await;
+    harness.observer = observer;
+    let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
     is_there.recv().unwrap();
-    world.store().await.set_read_only(true).await;
+    harness.store().await.set_read_only(true).await;
     go_on.send(()).unwrap();
     log.holds("failed to finish job, will be retried").await;
     let found = service.find(key, job.id).await.unwrap().unwrap();
     assert_eq!(found.state, JobState::Running);
-    world.store().await.set_read_only(false).await;
+    harness.store().await.set_read_only(false).await;
     let job = end_of(&service, job.id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
-    assert_eq!(world.control.counts().admitted, 1);
+    assert_eq!(harness.control.counts().admitted, 1);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
-    let world = World::new();
-    world.control.close();
-    let mut config = world.config();
+    let harness = Harness::new();
+    harness.control.close();
+    let mut config = harness.config();
     config.heartbeat = Duration::from_millis(20);
-    let service = world.open_with(config, world.ports()).await;
+    let service = harness.open_with(config, harness.ports()).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let job = submit(&service, key, "taken away").await;
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     // As if another machine had given this one up for dead.
-    let jobs = world.store().await.stores().jobs;
+    let jobs = harness.store().await.stores().jobs;
     let [id] = &jobs.workers().await.unwrap()[..] else {
         panic!("one worker has claimed");
     };
@@ -150,59 +150,59 @@ async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
         id: id.clone(),
         death: Death::Unknown,
     };
-    let reclaimed = jobs.reclaim(&dead, 3, world.clock.now()).await;
+    let reclaimed = jobs.reclaim(&dead, 3, harness.clock.now()).await;
     assert_eq!(reclaimed.unwrap().requeued, [job.id]);
     let mut attempt = 1;
     while attempt == 1 {
-        world.control.let_pass(1);
+        harness.control.let_pass(1);
         attempt = service.find(key, job.id).await.unwrap().unwrap().attempt;
         tokio::task::yield_now().await;
     }
-    world.control.open();
+    harness.control.open();
     let job = end_of(&service, job.id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
-    assert_eq!(world.images.len(), 1);
+    assert_eq!(harness.images.len(), 1);
     running.shutdown(Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_is_set_forward_runs_nothing_twice() {
-    let world = World::new();
-    world.control.close();
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::new();
+    harness.control.close();
+    let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
-    let store = world.store().await;
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
+    let store = harness.store().await;
     // The first time the first heartbeat may be what keeps the lease.
     for _ in 0..2 {
-        world.clock.advance(Duration::from_hours(1));
-        let due = world.clock.now().as_millis();
+        harness.clock.advance(Duration::from_hours(1));
+        let due = harness.clock.now().as_millis();
         // The worker looks after the queue within a second.
         let lease = Count::LastLease;
         while count(&store, lease).await <= due {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    world.control.open();
+    harness.control.open();
     let job = end_of(&service, job.id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
-    assert_eq!(world.control.counts().admitted, 1);
+    assert_eq!(harness.control.counts().admitted, 1);
     running.shutdown(Duration::ZERO).await;
 }
 
-/// A store of pictures that refuses so many pictures first.
+/// A store of images that refuses so many images first.
 #[derive(Debug)]
 struct FailingStore {
     inner: MemoryStore,
     refuses: Box<dyn Refuses>,
 }
 
-/// Says whether a picture is refused.
+/// Says whether an image is refused.
 trait Refuses: std::fmt::Debug + Send + Sync {
     fn refuses(&self, object: &ObjectName) -> bool;
 }
 
-/// The first so many pictures.
+/// The first so many images.
 #[derive(Debug)]
 struct First(Mutex<u32>);
 
@@ -215,7 +215,7 @@ impl Refuses for First {
     }
 }
 
-/// Every picture of the first attempt.
+/// Every image of the first attempt.
 #[derive(Debug)]
 struct FirstAttempt;
 
@@ -247,41 +247,41 @@ impl ImageStore for FailingStore {
     }
 }
 
-/// The job after its pictures were refused like this, and how often it was
+/// The job after its images were refused like this, and how often it was
 /// admitted to the engine.
 async fn end_with(refuses: Box<dyn Refuses>) -> (Job, usize) {
-    let world = World::new();
+    let harness = Harness::new();
     let images = FailingStore {
-        inner: world.images.clone(),
+        inner: harness.images.clone(),
         refuses,
     };
     let ports = Ports {
         images: Arc::new(images),
-        ..world.ports()
+        ..harness.ports()
     };
-    let mut config = world.config();
+    let mut config = harness.config();
     config.lease = Duration::from_secs(1);
     config.heartbeat = Duration::from_millis(100);
-    let service = world.open_with(config, ports).await;
+    let service = harness.open_with(config, ports).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let job = submit(&service, key, "a person").await;
     let job = end_of(&service, job.id).await;
     running.shutdown(Duration::ZERO).await;
-    assert_eq!(world.images.len(), 1);
-    (job, world.control.counts().admitted)
+    assert_eq!(harness.images.len(), 1);
+    (job, harness.control.counts().admitted)
 }
 
 #[tokio::test]
-async fn a_picture_that_is_refused_for_a_moment_is_not_made_again() {
+async fn a_image_that_is_refused_for_a_moment_is_not_made_again() {
     let (job, admitted) = end_with(Box::new(First(Mutex::new(2)))).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
     assert_eq!(admitted, 1);
 }
 
 #[tokio::test]
-async fn a_job_whose_pictures_cannot_be_stored_waits_and_is_tried_again() {
+async fn a_job_whose_images_cannot_be_stored_waits_and_is_tried_again() {
     let (job, admitted) = end_with(Box::new(FirstAttempt)).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
     assert_eq!(admitted, 2);

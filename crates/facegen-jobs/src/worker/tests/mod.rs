@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::ports::{Checkpoint, Observer};
 use crate::service::JobService;
 use crate::testing::{
-    World, count, end_of, first_file, new_key, request, submission, with_webhook,
+    Harness, count, end_of, first_file, new_key, request, submission, with_webhook,
 };
 
 async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
@@ -48,7 +48,7 @@ impl Trail {
     async fn reached(&mut self, checkpoint: Checkpoint, prompt: &str, times: usize) {
         let at = |(at, who): &&(Checkpoint, String)| *at == checkpoint && who == prompt;
         let often = |trail: &Vec<_>| trail.iter().filter(at).count() >= times;
-        let reached = tokio::time::timeout(crate::testing::PATIENCE, self.0.wait_for(often));
+        let reached = tokio::time::timeout(crate::testing::TIMEOUT, self.0.wait_for(often));
         let _ = reached.await.expect("the job comes there").unwrap();
     }
 
@@ -71,10 +71,10 @@ fn faulty(faults: &'static [(&'static str, Fault)]) -> FakeControl {
 
 #[tokio::test]
 async fn every_checkpoint_is_told_in_its_order() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (trail, observer) = Trail::new();
-    world.observer = observer;
-    let (service, key, _running) = world.begin().await;
+    harness.observer = observer;
+    let (service, key, _running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
     end_of(&service, job.id).await;
     let mut told = trail.of("a person");
@@ -102,49 +102,49 @@ async fn every_checkpoint_is_told_in_its_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_worker_is_one_job_ahead_and_no_more() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
-    world.observer = observer;
-    world.control.close();
-    let service = world.open().await;
+    harness.observer = observer;
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     for prompt in ["first", "second", "third"] {
         submit(&service, key, prompt).await;
     }
     let running = service.start();
-    running.attach(world.engine());
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    running.attach(harness.engine());
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     trail.reached(Checkpoint::Claimed, "second", 1).await;
-    world.control.let_pass(21);
+    harness.control.let_pass(21);
     trail.reached(Checkpoint::Claimed, "third", 1).await;
     assert!(trail.of("first").contains(&Checkpoint::Finishing));
     let running_rows = Count::JobsIn("running");
-    assert!(count(&world.store().await, running_rows).await <= 2);
-    world.control.open();
-    running.shutdown(crate::testing::PATIENCE).await;
+    assert!(count(&harness.store().await, running_rows).await <= 2);
+    harness.control.open();
+    running.shutdown(crate::testing::TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
-    let mut world = World::new();
+    let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
-    world.observer = observer;
-    world.control.close();
-    let service = world.open().await;
+    harness.observer = observer;
+    harness.control.close();
+    let service = harness.open().await;
     let key = new_key(&service).await;
     let first = submit(&service, key, "first").await.id;
     let running = service.start();
-    running.attach(world.engine());
-    assert!(world.control.wait_until(|counts| counts.ticks == 1));
+    running.attach(harness.engine());
+    assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     // Only now: of two that are claimed at once either may be the first.
     let second = submit(&service, key, "second").await.id;
     trail.reached(Checkpoint::Claimed, "second", 1).await;
-    world.clock.advance(Duration::from_secs(10));
-    world.control.let_pass(21);
+    harness.clock.advance(Duration::from_secs(10));
+    harness.control.let_pass(21);
     let first = end_of(&service, first).await;
     assert_eq!(first.generation_time(), Some(Duration::from_secs(10)));
-    world.clock.advance(Duration::from_secs(2));
-    world.control.open();
+    harness.clock.advance(Duration::from_secs(2));
+    harness.control.open();
     let second = end_of(&service, second).await;
     assert_eq!(second.generation_time(), Some(Duration::from_secs(2)));
     running.shutdown(Duration::ZERO).await;
@@ -152,8 +152,8 @@ async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
 
 #[tokio::test]
 async fn a_burst_after_idleness_is_worked_off() {
-    let world = World::new();
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::new();
+    let (service, key, running) = harness.begin().await;
     for round in 0..3 {
         let mut submits = tokio::task::JoinSet::new();
         for index in 0..20 {
@@ -165,7 +165,7 @@ async fn a_burst_after_idleness_is_worked_off() {
             assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
         }
     }
-    assert_eq!(world.control.counts().admitted, 60, "each was made once");
+    assert_eq!(harness.control.counts().admitted, 60, "each was made once");
     drop(running);
 }
 
@@ -210,8 +210,8 @@ const TOLD: [(&str, ErrorCode, &str); 5] = [
 
 #[tokio::test]
 async fn failures_tell_callers_what_they_may_know() {
-    let world = World::with_control(faulty(&FAULTS));
-    let (service, key, running) = world.begin().await;
+    let harness = Harness::with_control(faulty(&FAULTS));
+    let (service, key, running) = harness.begin().await;
     for (prompt, code, message) in TOLD {
         let submission = submission(key, with_webhook(prompt));
         let job = service.submit(submission).await.unwrap();
@@ -221,19 +221,19 @@ async fn failures_tell_callers_what_they_may_know() {
         assert_eq!(job.state, JobState::Failed);
         assert_eq!((job.outcome, job.expires_at), (None, None));
     }
-    let store = world.store().await;
+    let store = harness.store().await;
     assert_eq!(count(&store, Count::Photos).await, 0);
     assert_eq!(count(&store, Count::Deliveries).await, 5);
-    assert!(world.images.is_empty());
+    assert!(harness.images.is_empty());
     let job = submit(&service, key, "sound").await;
     assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     drop(running);
 }
 
 #[tokio::test]
-async fn photographs_behind_urls_are_fetched() {
-    let world = World::new();
-    let (service, key, running) = world.begin().await;
+async fn photos_behind_urls_are_fetched() {
+    let harness = Harness::new();
+    let (service, key, running) = harness.begin().await;
     for (url, state) in [
         ("http://faces.example/a.jpg", JobState::Succeeded),
         ("http://faces.example/nothing.jpg", JobState::Failed),
@@ -252,15 +252,15 @@ async fn photographs_behind_urls_are_fetched() {
 }
 
 #[tokio::test]
-async fn warnings_about_a_photograph_are_those_of_its_job() {
+async fn warnings_about_a_photo_are_those_of_its_job() {
     const ODD: &str = "http://faces.example/odd.jpg";
-    let world = World::new();
-    let mut ports = world.ports();
+    let harness = Harness::new();
+    let mut ports = harness.ports();
     ports.faces = Arc::new(FakeFaceReader::default().with(ODD, b"odd"));
-    let service = world.open_with(world.config(), ports).await;
+    let service = harness.open_with(harness.config(), ports).await;
     let key = new_key(&service).await;
     let running = service.start();
-    running.attach(world.engine());
+    running.attach(harness.engine());
     let inline = |bytes: &[u8]| FaceSource::Inline(FaceImage::from(bytes.to_vec()));
     for (face, warnings) in [
         (
@@ -281,10 +281,10 @@ async fn warnings_about_a_photograph_are_those_of_its_job() {
 }
 
 #[tokio::test]
-async fn warnings_about_a_photograph_stay_when_its_job_fails() {
-    let mut world = World::new();
-    world.control = faulty(&[("a person", Fault::Refused(BackendError::NoFace))]);
-    let (service, key, _running) = world.begin().await;
+async fn warnings_about_a_photo_stay_when_its_job_fails() {
+    let mut harness = Harness::new();
+    harness.control = faulty(&[("a person", Fault::Refused(BackendError::NoFace))]);
+    let (service, key, _running) = harness.begin().await;
     let mut submission = submission(key, request("a person"));
     submission.face = FaceSource::Inline(FaceImage::from(b"odd".to_vec()));
     let job = service.submit(submission).await.unwrap();
@@ -294,25 +294,25 @@ async fn warnings_about_a_photograph_stay_when_its_job_fails() {
 }
 
 #[tokio::test]
-async fn pictures_that_cannot_be_encoded_fail_their_job() {
-    let world = World::new();
+async fn images_that_cannot_be_encoded_fail_their_job() {
+    let harness = Harness::new();
     for panics in [false, true] {
-        let mut ports = world.ports();
+        let mut ports = harness.ports();
         ports.encoder = Arc::new(move |_, _| {
             assert!(!panics, "the encoder breaks down");
             Err("a detail of ours".into())
         });
-        let service = world.open_with(world.config(), ports).await;
+        let service = harness.open_with(harness.config(), ports).await;
         let key = new_key(&service).await;
         let running = service.start();
-        running.attach(world.engine());
+        running.attach(harness.engine());
         let job = submit(&service, key, "a person").await;
         let failure = end_of(&service, job.id).await.failure.unwrap();
         assert_eq!(failure.code, ErrorCode::Internal);
-        assert_eq!(failure.message, "the pictures could not be encoded");
+        assert_eq!(failure.message, "the images could not be encoded");
         running.shutdown(Duration::ZERO).await;
     }
-    assert!(world.images.is_empty());
+    assert!(harness.images.is_empty());
 }
 
 #[tokio::test]
@@ -322,25 +322,25 @@ async fn a_panic_in_the_task_of_a_job_fails_that_job_alone() {
         Checkpoint::Denoising,
         Checkpoint::Finishing,
     ] {
-        let mut world = World::new();
-        world.observer = Arc::new(move |checkpoint, request| {
+        let mut harness = Harness::new();
+        harness.observer = Arc::new(move |checkpoint, request| {
             assert!(
                 checkpoint != at || request.spec.prompt() != "fatal",
                 "as the test wants it"
             );
         });
-        let service = world.open().await;
+        let service = harness.open().await;
         let key = new_key(&service).await;
         let fatal = submit(&service, key, "fatal").await;
         let sound = submit(&service, key, "sound").await;
         let running = service.start();
-        running.attach(world.engine());
+        running.attach(harness.engine());
         let failure = end_of(&service, fatal.id).await.failure.unwrap();
         assert_eq!(failure.code, ErrorCode::Internal);
         assert_eq!(failure.message, "the work on this request broke down");
         assert_eq!(end_of(&service, sound.id).await.state, JobState::Succeeded);
         assert_eq!(service.read(&first_file(&fatal)).await.unwrap(), None);
-        running.shutdown(crate::testing::PATIENCE).await;
-        assert_eq!(world.images.len(), 1, "no file is left of it");
+        running.shutdown(crate::testing::TIMEOUT).await;
+        assert_eq!(harness.images.len(), 1, "no file is left of it");
     }
 }

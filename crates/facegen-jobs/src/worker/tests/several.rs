@@ -15,11 +15,11 @@ use tokio::time::timeout;
 use super::{faulty, submit};
 use crate::ports::JobsConfig;
 use crate::service::JobService;
-use crate::testing::{PATIENCE, World, end_of, first_file, new_key};
+use crate::testing::{Harness, TIMEOUT, end_of, first_file, new_key};
 
 const NAMES: [&str; 2] = ["cuda:0", "cuda:1"];
 
-/// Engines that make one picture at a time.
+/// Engines that make one image at a time.
 fn pool(controls: [&FakeControl; 2]) -> Arc<EnginePool> {
     let pool = EnginePool::new(NAMES.map(EngineName::new));
     for (name, control) in NAMES.iter().zip(controls) {
@@ -36,12 +36,12 @@ fn pool(controls: [&FakeControl; 2]) -> Arc<EnginePool> {
     Arc::new(pool)
 }
 
-async fn open(world: &World) -> JobService {
+async fn open(harness: &Harness) -> JobService {
     let config = JobsConfig {
         step_timeout: Duration::from_secs(1),
-        ..world.config()
+        ..harness.config()
     };
-    world.open_with(config, world.ports()).await
+    harness.open_with(config, harness.ports()).await
 }
 
 /// The engine of a job that has succeeded.
@@ -53,12 +53,12 @@ fn engine(job: &Job) -> &str {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
-    let world = World::new();
+    let harness = Harness::new();
     let controls = [(); 2].map(|()| FakeControl::new());
     for control in &controls {
         control.close();
     }
-    let service = open(&world).await;
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(pool(controls.each_ref()));
@@ -74,7 +74,7 @@ async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, waiting)
+    timeout(TIMEOUT, waiting)
         .await
         .expect("one that works and one ahead for each engine");
     for control in &controls {
@@ -90,14 +90,14 @@ async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
             .all(|name| engines.iter().any(|own| own == name)),
         "{engines:?}"
     );
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 static HANG: [(&str, Fault); 1] = [("poison", Fault::HangsAt(3))];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_hangs_leaves_the_other_at_work_and_its_jobs_go_there() {
-    let world = World::new();
+    let harness = Harness::new();
     // Whichever engine has it first hangs.
     let hangs = Arc::new(AtomicBool::new(true));
     let controls = [(); 2].map(|()| {
@@ -107,7 +107,7 @@ async fn an_engine_that_hangs_leaves_the_other_at_work_and_its_jobs_go_there() {
             first.then_some(Fault::HangsAt(3))
         })
     });
-    let service = open(&world).await;
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
     let pool = pool(controls.each_ref());
@@ -129,19 +129,19 @@ async fn an_engine_that_hangs_leaves_the_other_at_work_and_its_jobs_go_there() {
     assert!(!running.engine_hangs());
     let job = end_of(&service, submit(&service, key, "later").await.id).await;
     assert_ne!(engine(&job), hung);
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_process_ends_when_the_last_engine_hangs() {
-    let world = World::new();
+    let harness = Harness::new();
     let controls = [faulty(&HANG), faulty(&HANG)];
-    let service = open(&world).await;
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
     running.attach(pool(controls.each_ref()));
     let poison = submit(&service, key, "poison").await.id;
-    timeout(PATIENCE, running.engine_gone()).await.unwrap();
+    timeout(TIMEOUT, running.engine_gone()).await.unwrap();
     assert!(running.engine_hangs());
     running.shutdown(Duration::ZERO).await;
     let job = service.find(key, poison).await.unwrap().unwrap();
@@ -154,8 +154,8 @@ async fn an_engine_whose_device_is_lost_leaves_the_other_at_work() {
     let losing = FakeControl::with_faults(move |request| {
         (request.prompt() == "poison").then(|| Fault::FailsAt(3, lost()))
     });
-    let world = World::new();
-    let service = open(&world).await;
+    let harness = Harness::new();
+    let service = open(&harness).await;
     let key = new_key(&service).await;
     let running = service.start();
     let pool = pool([&losing, &FakeControl::new()]);
@@ -163,7 +163,7 @@ async fn an_engine_whose_device_is_lost_leaves_the_other_at_work() {
     let poison = submit(&service, key, "poison").await.id;
     let failure = end_of(&service, poison).await.failure.unwrap();
     assert_eq!(failure.code, ErrorCode::Internal);
-    let alone = World::new();
+    let alone = Harness::new();
     let (other, other_key, _other_running) = alone.begin().await;
     for prompt in ["one", "two", "three"] {
         let job = end_of(&service, submit(&service, key, prompt).await.id).await;
@@ -175,5 +175,5 @@ async fn an_engine_whose_device_is_lost_leaves_the_other_at_work() {
         );
     }
     assert!(!running.engine_hangs());
-    running.shutdown(PATIENCE).await;
+    running.shutdown(TIMEOUT).await;
 }

@@ -1,4 +1,4 @@
-//! Two-dimensional convolution over NHWC pictures, as a matrix product without im2col.
+//! Two-dimensional convolution over NHWC images, as a matrix product without im2col.
 //!
 //! A task copies the input rows that its output rows need into a slab with a zero border, small
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
@@ -154,7 +154,7 @@ struct Plan {
     slab: Slab,
     /// Output rows of a block.
     rows: usize,
-    /// Samples of a block, which then has all their rows: of small pictures with many channels,
+    /// Samples of a block, which then has all their rows: of small images with many channels,
     /// reading the weight is what takes time, and a block reads it once.
     samples: usize,
 }

@@ -12,7 +12,7 @@ pub(super) enum Slab {
     Rows,
     /// For each column of the kernel, the pixels under it for every output pixel, without the border
     /// between rows: output pixels are at even distances even from one row to the next. For kernels
-    /// that read 16 rows at even distances, of pictures whose rows do not consist of them.
+    /// that read 16 rows at even distances, of images whose rows do not consist of them.
     Columns,
 }
 

@@ -79,29 +79,29 @@ type Tensors = BTreeMap<String, Result<StoredTensor, String>>;
 
 fn read_tensors(file: &File) -> Result<Tensors, String> {
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())?;
-    let (folder, pickle) = read_pickle(&mut archive)?;
+    let (directory, pickle) = read_pickle(&mut archive)?;
     let mut stack = Stack::empty();
     stack
         .read_loop(&mut pickle.as_slice())
         .and_then(|()| stack.finalize())
         .map_err(|error| format!("its pickle is not valid: {error}"))
         .map(tensor_records)
-        .map(|records| locate(&mut archive, &folder, records))
+        .map(|records| locate(&mut archive, &directory, records))
 }
 
-/// The pickle, and the folder of the archive that it lies in.
+/// The pickle, and the directory of the archive that it lies in.
 fn read_pickle(archive: &mut ZipArchive<BufReader<&File>>) -> Result<(String, Vec<u8>), String> {
     let names = (0..archive.len()).filter_map(|index| archive.name_for_index(index)?.ok());
-    let folder = names
+    let directory = names
         .into_iter()
         .find_map(|name| name.strip_suffix("data.pkl").map(str::to_owned))
         .ok_or("a zip archive that is no checkpoint of torch")?;
-    let order = format!("{folder}byteorder");
+    let order = format!("{directory}byteorder");
     if archive.index_for_name(&order).is_some() && read_entry(archive, &order)? != b"little" {
         return Err("it was saved on a big-endian machine".into());
     }
-    let pickle = read_entry(archive, &format!("{folder}data.pkl"))?;
-    Ok((folder, pickle))
+    let pickle = read_entry(archive, &format!("{directory}data.pkl"))?;
+    Ok((directory, pickle))
 }
 
 fn read_entry(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<Vec<u8>, String> {
@@ -122,11 +122,11 @@ fn read_entry(archive: &mut ZipArchive<BufReader<&File>>, name: &str) -> Result<
 /// Finds the storage of each tensor.
 fn locate(
     archive: &mut ZipArchive<BufReader<&File>>,
-    folder: &str,
+    directory: &str,
     records: BTreeMap<String, Result<TensorRecord, String>>,
 ) -> Tensors {
     let mut stored = |record: TensorRecord| {
-        let storage = find_storage(archive, &format!("{folder}data/{}", record.storage))?;
+        let storage = find_storage(archive, &format!("{directory}data/{}", record.storage))?;
         StoredTensor::new(record, storage)
     };
     records

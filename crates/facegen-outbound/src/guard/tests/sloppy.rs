@@ -130,7 +130,7 @@ async fn lead(
 enum Step {
     /// It answers with this status.
     Status(u16),
-    /// It sends a part of the picture and resets the connection.
+    /// It sends a part of the image and resets the connection.
     ResetsInBody,
     /// It resets the connection without an answer.
     Resets,
@@ -144,7 +144,7 @@ enum Step {
     Garbage,
     /// It never answers.
     Silent,
-    /// It gives the picture.
+    /// It gives the image.
     Works,
 }
 

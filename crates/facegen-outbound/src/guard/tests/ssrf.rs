@@ -63,7 +63,7 @@ pub(super) fn connections(hosts: &[Host]) -> usize {
     hosts.iter().map(Host::connections).sum()
 }
 
-/// A world in which names lead to the forbidden hosts.
+/// A resolver by which names lead to the forbidden hosts.
 #[derive(Debug)]
 struct WickedResolver;
 

@@ -1,4 +1,4 @@
-//! No webhook goes to where it must not. What holds for photographs holds for
+//! No webhook goes to where it must not. What holds for photos holds for
 //! webhooks: the same guard, and no redirect at all.
 
 use std::net::Ipv4Addr;

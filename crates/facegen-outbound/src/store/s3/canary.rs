@@ -37,7 +37,7 @@ impl S3Store {
     pub async fn canary(&self) -> Result<Canary, BucketFault> {
         let object = canary_name();
         if let Err(failure) = self.keep(&object, BYTES.to_vec()).await {
-            // Where a key's pictures are is not for logs.
+            // Where a key's images are is not for logs.
             let error = failure.storage_error();
             tracing::info!(%error, "bucket test failed");
             return Err(self.fault(&object, &failure).await);
@@ -93,7 +93,7 @@ impl S3Store {
     }
 }
 
-/// A name that no picture has: real attempts count from 1.
+/// A name that no image has: real attempts count from 1.
 fn canary_name() -> ObjectName {
     let file = FileName {
         prefix: FilePrefix::from_random(Uuid::new_v4().as_u128()),

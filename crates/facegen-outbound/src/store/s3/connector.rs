@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::guard::{Guard, GuardError, GuardedRequest, GuardedResponse};
 
-/// The most that is read of an answer: more than a picture or a page of a list
+/// The most that is read of an answer: more than an image or a page of a list
 /// of objects, and little enough for one that never ends.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 

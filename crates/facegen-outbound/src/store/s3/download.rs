@@ -1,7 +1,7 @@
 //! Objects on their way from the bucket, piece by piece.
 //!
 //! A bucket belongs to whoever described it, so what it sends is bounded: in
-//! length by what a picture can be, in time by piece and as a whole. The next
+//! length by what an image can be, in time by piece and as a whole. The next
 //! piece is asked for when the one before was taken.
 
 use std::fmt;
@@ -80,7 +80,7 @@ impl fmt::Debug for Download {
 }
 
 fn too_long() -> StorageError {
-    broken("it is longer than a picture can be")
+    broken("it is longer than an image can be")
 }
 
 fn broken(reason: &str) -> StorageError {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_is_read_than_a_picture_can_be() {
+    async fn no_more_is_read_than_an_image_can_be() {
         for (headers, bytes, whole) in [
             ("", LONGEST, true),
             ("", LONGEST + 1, false),

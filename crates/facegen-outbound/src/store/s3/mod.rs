@@ -1,4 +1,4 @@
-//! Pictures in a bucket that speaks S3.
+//! Images in a bucket that speaks S3.
 //!
 //! An object is kept only once it can be read at its link by anybody: a bucket
 //! may take objects and show them to nobody.
@@ -47,7 +47,7 @@ const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 /// How long reading an object back at its link may take.
 const READ_BACK_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Keeps pictures in one bucket.
+/// Keeps images in one bucket.
 pub struct S3Store {
     client: Client,
     settings: S3Settings,

@@ -50,7 +50,7 @@ pub(super) async fn clearing_ends_what_waits_and_nothing_else(test: Test) {
     assert_eq!(test.state(done).await, JobState::Succeeded);
     assert_eq!(test.state(running).await, JobState::Running);
     assert_eq!(test.queue.depth().await.unwrap(), 0);
-    assert_eq!(test.count.photographs().await, 1, "that of the running one");
+    assert_eq!(test.count.photos().await, 1, "that of the running one");
     assert_eq!(test.count.webhooks().await, 3);
     assert!(test.clear(None).await.is_empty(), "it is empty already");
 }

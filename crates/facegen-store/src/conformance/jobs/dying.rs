@@ -170,7 +170,7 @@ pub(super) async fn a_job_fails_when_its_workers_died_three_times(test: Test) {
         failure.message,
         "the work on this request broke down 3 times"
     );
-    assert_eq!(test.count.photographs().await, 0);
+    assert_eq!(test.count.photos().await, 0);
     assert_eq!(test.count.webhooks().await, 1);
 }
 

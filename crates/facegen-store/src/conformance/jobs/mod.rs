@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use async_trait::async_trait;
 use facegen_core::fake::requests::{inline, request, with_webhook};
-use facegen_core::job::{FaceOrigin, Failure, Job, JobId, Outcome, PictureRecord, Stages};
+use facegen_core::job::{FaceOrigin, Failure, ImageRecord, Job, JobId, Outcome, Stages};
 use facegen_core::key::KeyId;
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, Death, Fence, JobStore, Load, NewJob, PictureLocation,
-    QueueFull, QueueLimits, Reclaimed, Success, WorkerId, cost,
+    Claim, ClaimScope, DeadWorkers, Death, Fence, ImageLocation, JobStore, Load, NewJob, QueueFull,
+    QueueLimits, Reclaimed, Success, WorkerId, cost,
 };
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -29,13 +29,13 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) struct Empty {
     pub(crate) queue: Box<dyn JobStore>,
     pub(crate) keys: [KeyId; 2],
-    /// Counts the photographs and the webhooks that are written down.
+    /// Counts the photos and the webhooks that are written down.
     pub(crate) count: Box<dyn AsyncCount>,
 }
 
 #[async_trait]
 pub(crate) trait AsyncCount: Send + Sync {
-    async fn photographs(&self) -> i64;
+    async fn photos(&self) -> i64;
     async fn webhooks(&self) -> i64;
 }
 
@@ -82,8 +82,8 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     the_limit_counts_waiting_jobs(new().await).await;
     a_key_has_its_share_and_no_more(new().await).await;
     a_late_writer_changes_nothing(new().await).await;
-    fitting::a_job_is_fitted_to_its_photograph(new().await).await;
-    every_end_takes_the_photograph_and_writes_the_webhook(new().await).await;
+    fitting::a_job_is_fitted_to_its_photo(new().await).await;
+    every_end_takes_the_photo_and_writes_the_webhook(new().await).await;
     what_is_given_back_is_next_and_lost_nothing(new().await).await;
     dying::leases_run_out_and_heartbeats_keep_them(new().await).await;
     dying::a_job_fails_when_its_workers_died_three_times(new().await).await;
@@ -93,7 +93,7 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
     dying::a_lease_that_runs_out_counts_against_nobody(new().await).await;
     dying::an_engine_that_is_lost_counts_against_what_it_had(new().await).await;
-    what_brought_its_photograph_may_overtake_what_did_not(new().await).await;
+    what_brought_its_photo_may_overtake_what_did_not(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
     clearing::clearing_for_a_key_leaves_the_others_alone(new().await).await;
@@ -142,7 +142,7 @@ impl Test {
     fn success(&self, time: Duration) -> Success {
         Success {
             now: self.clock.now(),
-            location: PictureLocation::Folder {
+            location: ImageLocation::Directory {
                 expires_at: self.clock.now() + Duration::from_hours(24),
                 upload: false,
             },
@@ -150,7 +150,7 @@ impl Test {
             outcome: Outcome {
                 generation_time: time,
                 stages: Stages::default(),
-                pictures: vec![record()],
+                images: vec![record()],
                 engine: Some("cuda:1".into()),
             },
         }
@@ -162,8 +162,8 @@ impl Test {
     }
 }
 
-fn record() -> PictureRecord {
-    PictureRecord {
+fn record() -> ImageRecord {
+    ImageRecord {
         seed: 7,
         safety: Some(verdict()),
     }
@@ -248,7 +248,7 @@ async fn a_row_gives_back_what_was_put_in(test: Test) {
     );
     let by_prefix = test.queue.find_by_prefix(&new.file_prefix).await.unwrap();
     assert_eq!(by_prefix.unwrap().id, id);
-    assert!(test.queue.photograph(id).await.unwrap().is_none());
+    assert!(test.queue.photo(id).await.unwrap().is_none());
 }
 
 async fn the_limit_counts_waiting_jobs(test: Test) {
@@ -259,11 +259,7 @@ async fn the_limit_counts_waiting_jobs(test: Test) {
             accepted
         );
     }
-    assert_eq!(
-        test.count.photographs().await,
-        2,
-        "a refused one leaves nothing"
-    );
+    assert_eq!(test.count.photos().await, 2, "a refused one leaves nothing");
     test.claimed().await;
     let job = test.new_job(request("one more"));
     assert!(test.queue.insert(&job, limit(2)).await.unwrap().is_ok());
@@ -298,7 +294,13 @@ async fn a_late_writer_changes_nothing(test: Test) {
     let now = test.clock.now();
     assert!(!test.queue.heartbeat(late, now + LEASE).await.unwrap());
     assert!(!test.queue.release(late).await.unwrap());
-    assert!(!test.queue.fit(late, &request("other")).await.unwrap());
+    assert!(
+        !test
+            .queue
+            .resolve_size(late, &request("other"))
+            .await
+            .unwrap()
+    );
     assert!(!test.queue.warn(late, &["odd".into()]).await.unwrap());
     assert!(
         !test
@@ -330,7 +332,7 @@ async fn a_late_writer_changes_nothing(test: Test) {
     assert_eq!(test.count.webhooks().await, 1);
 }
 
-async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
+async fn every_end_takes_the_photo_and_writes_the_webhook(test: Test) {
     let mut jobs = Vec::new();
     for prompt in [
         "succeeds",
@@ -340,9 +342,9 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
     ] {
         jobs.push(test.insert(prompt).await);
     }
-    assert_eq!(test.count.photographs().await, 4);
-    let photograph = test.queue.photograph(jobs[0].id).await.unwrap();
-    assert_eq!(photograph.unwrap().bytes(), b"photograph");
+    assert_eq!(test.count.photos().await, 4);
+    let photo = test.queue.photo(jobs[0].id).await.unwrap();
+    assert_eq!(photo.unwrap().bytes(), b"photo");
 
     let success = test.claimed().await.fence;
     test.clock.advance(Duration::from_millis(1_500));
@@ -356,7 +358,7 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
     assert_eq!(job.generation_time(), Some(Duration::from_millis(1_500)));
     assert_eq!(job.warnings, ["a warning"]);
     let outcome = job.outcome.unwrap();
-    assert_eq!(outcome.pictures, [record()]);
+    assert_eq!(outcome.images, [record()]);
     assert_eq!(outcome.engine.as_deref(), Some("cuda:1"));
     assert_eq!(
         job.expires_at,
@@ -386,7 +388,7 @@ async fn every_end_takes_the_photograph_and_writes_the_webhook(test: Test) {
         assert!(cancelled.unwrap());
         assert_eq!(test.state(job.id).await, JobState::Cancelled);
     }
-    assert_eq!(test.count.photographs().await, 0);
+    assert_eq!(test.count.photos().await, 0);
     assert_eq!(test.count.webhooks().await, 4);
 }
 
@@ -402,7 +404,7 @@ async fn what_is_given_back_is_next_and_lost_nothing(test: Test) {
     }
 }
 
-async fn what_brought_its_photograph_may_overtake_what_did_not(test: Test) {
+async fn what_brought_its_photo_may_overtake_what_did_not(test: Test) {
     let by_url = NewJob {
         face: FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg")),
         ..test.new_job(request("by url"))

@@ -14,8 +14,8 @@ use facegen_core::key::KeyId;
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::redact::FaceImage;
 use facegen_core::store::{
-    BucketRow, Claim, ClaimScope, DeadWorkers, Delivery, DeliveryFilter, DeliveryKind, JobStore,
-    NewJob, NewUpload, PictureLocation, QueueLimits, StoreFault, Success, WorkerId,
+    BucketRow, Claim, ClaimScope, DeadWorkers, Delivery, DeliveryFilter, DeliveryKind,
+    ImageLocation, JobStore, NewJob, NewUpload, QueueLimits, StoreFault, Success, WorkerId,
 };
 use facegen_core::{Clock, ErrorCode, FaceSource, FilePrefix};
 use futures_util::future::BoxFuture;
@@ -46,7 +46,7 @@ struct Site {
     queue: Arc<dyn JobStore>,
     key: KeyId,
     clock: ManualClock,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 type Written<'a> = BoxFuture<'a, Result<(), StoreError>>;
@@ -57,8 +57,8 @@ type Path = (&'static str, for<'a> fn(&'a Site) -> Written<'a>);
 impl Site {
     async fn new() -> Self {
         let faults = Faults::new();
-        let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("jobs.sqlite");
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("jobs.sqlite");
         file::ensure_database(&database).unwrap();
         let options = options(&database)
             .vfs(vfs::NAME)
@@ -76,7 +76,7 @@ impl Site {
             store,
             key: key.id,
             clock,
-            folder,
+            directory,
         }
     }
 
@@ -87,7 +87,7 @@ impl Site {
         }
     }
 
-    /// A job whose photograph does not fit the cache, so that it is written
+    /// A job whose photo does not fit the cache, so that it is written
     /// before the transaction ends.
     fn new_job(&self) -> NewJob {
         NewJob {
@@ -109,7 +109,7 @@ impl Site {
         self.queue.insert(&job, LIMITS).await.unwrap().unwrap()
     }
 
-    /// Ends all jobs that wait, whose photographs take room.
+    /// Ends all jobs that wait, whose photos take room.
     async fn clear(&self) {
         let (failure, now) = (failure(), self.clock.now());
         self.queue.clear(None, &failure, now).await.unwrap();
@@ -226,9 +226,9 @@ fn queue_paths() -> Vec<Path> {
             site.clear().await;
             let job = site.new_job();
             let name = Uuid::new_v4().to_string();
-            let once = Idempotency::new(&name, "", &job.request, true, &job.face);
+            let idempotency = Idempotency::new(&name, "", &job.request, true, &job.face);
             site.arm();
-            site.queue.insert_once(&job, &once, LIMITS).await?;
+            site.queue.insert_once(&job, &idempotency, LIMITS).await?;
         }),
         path!("claim", site, {
             site.inserted().await;
@@ -259,7 +259,7 @@ fn queue_paths() -> Vec<Path> {
             // SQLite writes nothing where nothing changes.
             let fitted = with_webhook(&Uuid::new_v4().to_string());
             site.arm();
-            assert!(site.queue.fit(fence, &fitted).await?);
+            assert!(site.queue.resolve_size(fence, &fitted).await?);
         }),
         path!("warn", site, {
             let fence = site.claimed().await.fence;
@@ -289,7 +289,7 @@ fn ending_paths() -> Vec<Path> {
             let fence = site.claimed().await.fence;
             let success = Success {
                 now: site.clock.now(),
-                location: PictureLocation::Folder {
+                location: ImageLocation::Directory {
                     expires_at: site.clock.now() + HOUR,
                     upload: true,
                 },
@@ -297,7 +297,7 @@ fn ending_paths() -> Vec<Path> {
                 outcome: Outcome {
                     generation_time: HOUR,
                     stages: Stages::default(),
-                    pictures: Vec::new(),
+                    images: Vec::new(),
                     engine: None,
                 },
             };
@@ -332,7 +332,7 @@ fn ending_paths() -> Vec<Path> {
             site.arm();
             site.stores
                 .housekeeping
-                .pictures_deleted(id, site.clock.now())
+                .images_deleted(id, site.clock.now())
                 .await?;
         }),
         path!("delete rows", site, {
@@ -407,7 +407,7 @@ fn delivery_paths() -> Vec<Path> {
             let (id, attempt) = (claim.job.id, claim.fence.attempt);
             assert!(
                 site.queue
-                    .pictures_uploaded(id, attempt, "https://a/")
+                    .images_uploaded(id, attempt, "https://a/")
                     .await?
             );
         }),
@@ -496,7 +496,7 @@ async fn whatever_is_written_when_the_disk_fails_works_again_when_it_does() {
     let mut failed = 0;
     for (name, write) in paths() {
         for code in [SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_NOMEM] {
-            // Of a photograph there are hundreds of pages.
+            // Of a photo there are hundreds of pages.
             let (mut after, mut step) = (0, 1);
             loop {
                 // By hand: SQLite does it behind a commit and tells of no failure.
@@ -563,9 +563,9 @@ async fn a_failed_write_casts_doubt_and_a_refused_one_does_not() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_another_process_holds_is_noticed() {
     let site = Site::new().await;
-    let folder = site.folder.path().join("jobs.sqlite");
+    let directory = site.directory.path().join("jobs.sqlite");
     let other = pool_options(1)
-        .connect_with(options(&folder))
+        .connect_with(options(&directory))
         .await
         .unwrap();
     let held = other.begin_with("BEGIN EXCLUSIVE").await.unwrap();

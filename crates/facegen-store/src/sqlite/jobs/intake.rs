@@ -31,7 +31,7 @@ pub(crate) async fn insert(
     job: &NewJob,
     limits: QueueLimits,
 ) -> Result<Result<Job, QueueFull>, StoreError> {
-    let (url, photograph) = match &job.face {
+    let (url, photo) = match &job.face {
         FaceSource::Url(url) => (Some(url.expose()), None),
         FaceSource::Inline(image) => (None, Some(image.bytes())),
     };
@@ -59,7 +59,7 @@ pub(crate) async fn insert(
         .await
         .map_err(failed)?;
     let inserted = row::job(&inserted)?;
-    if let Some(image) = photograph {
+    if let Some(image) = photo {
         sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
             .bind(inserted.id.get())
             .bind(image)
@@ -71,10 +71,10 @@ pub(crate) async fn insert(
 }
 
 /// See [`JobStore::find_idempotent`].
-pub(crate) async fn known(
+pub(crate) async fn find_idempotent(
     connection: &mut SqliteConnection,
     key: KeyId,
-    once: &Idempotency,
+    idempotency: &Idempotency,
     now: Timestamp,
 ) -> Result<Option<Intake>, StoreError> {
     let found = sqlx::query(
@@ -83,7 +83,7 @@ pub(crate) async fn known(
          WHERE idempotency.key_id = ? AND idempotency.name = ? AND idempotency.created_at > ?",
     )
     .bind(key.get())
-    .bind(&once.name)
+    .bind(&idempotency.name)
     .bind((now - REMEMBERED).as_millis())
     .fetch_optional(connection)
     .await
@@ -94,7 +94,7 @@ pub(crate) async fn known(
     let digest: &[u8] = row.value("digest")?;
     let job = row::job(&row)?;
     // Of an erased one nothing is left to compare with.
-    if digest != once.digest && job.removed_at.is_none() {
+    if digest != idempotency.digest && job.removed_at.is_none() {
         return Ok(Some(Intake::Conflict));
     }
     Ok(Some(Intake::Known(job)))
@@ -104,7 +104,7 @@ pub(crate) async fn known(
 /// are too old.
 pub(crate) async fn remember(
     connection: &mut SqliteConnection,
-    once: &Idempotency,
+    idempotency: &Idempotency,
     job: &Job,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -118,8 +118,8 @@ pub(crate) async fn remember(
          VALUES (?, ?, ?, ?, ?)",
     )
     .bind(job.key.get())
-    .bind(&once.name)
-    .bind(&once.digest[..])
+    .bind(&idempotency.name)
+    .bind(&idempotency.digest[..])
     .bind(job.id.get())
     .bind(now.as_millis())
     .execute(&mut *connection)

@@ -17,7 +17,7 @@ use facegen_core::job::{Failure, Job, JobId, millis};
 use facegen_core::key::KeyId;
 use facegen_core::redact::FaceImage;
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, Fence, Intake, JobStore, Load, NewJob, PictureLocation,
+    Claim, ClaimScope, DeadWorkers, Fence, ImageLocation, Intake, JobStore, Load, NewJob,
     QueueFull, QueueLimits, Reclaimed, StoreError, Success, WorkerId, cost,
 };
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
@@ -29,7 +29,7 @@ use self::statements::{
 };
 use super::database::Database;
 use super::error::failed;
-use super::pictures::Pictures;
+use super::images::Images;
 use super::row;
 
 /// The jobs of one database.
@@ -62,18 +62,20 @@ impl JobStore for SqliteJobs {
     async fn insert_once(
         &self,
         job: &NewJob,
-        once: &Idempotency,
+        idempotency: &Idempotency,
         limits: QueueLimits,
     ) -> Result<Intake, StoreError> {
         let mut transaction = self.store.writer.begin().await?;
-        if let Some(known) = intake::known(&mut transaction, job.key, once, job.created_at).await? {
+        if let Some(known) =
+            intake::find_idempotent(&mut transaction, job.key, idempotency, job.created_at).await?
+        {
             return Ok(known);
         }
         let inserted = match intake::insert(&mut transaction, job, limits).await? {
             Ok(inserted) => inserted,
             Err(full) => return Ok(Intake::Full(full)),
         };
-        intake::remember(&mut transaction, once, &inserted, job.created_at).await?;
+        intake::remember(&mut transaction, idempotency, &inserted, job.created_at).await?;
         transaction.commit().await.map_err(failed)?;
         Ok(Intake::New(inserted))
     }
@@ -81,11 +83,11 @@ impl JobStore for SqliteJobs {
     async fn find_idempotent(
         &self,
         key: KeyId,
-        once: &Idempotency,
+        idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Intake>, StoreError> {
         let mut reader = self.store.readers.acquire().await.map_err(failed)?;
-        intake::known(&mut reader, key, once, now).await
+        intake::find_idempotent(&mut reader, key, idempotency, now).await
     }
 
     async fn claim(
@@ -138,7 +140,11 @@ impl JobStore for SqliteJobs {
         Ok(done.rows_affected() == 1)
     }
 
-    async fn fit(&self, fence: Fence, request: &GenerationRequest) -> Result<bool, StoreError> {
+    async fn resolve_size(
+        &self,
+        fence: Fence,
+        request: &GenerationRequest,
+    ) -> Result<bool, StoreError> {
         let done = sqlx::query(FIT)
             .bind(json("request", request)?)
             .bind(number(cost(request)))
@@ -174,10 +180,10 @@ impl JobStore for SqliteJobs {
 
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
         let (expires_at, upload, link_base) = match &success.location {
-            PictureLocation::Folder { expires_at, upload } => {
+            ImageLocation::Directory { expires_at, upload } => {
                 (Some(expires_at.as_millis()), *upload, None)
             }
-            PictureLocation::Bucket { link_base } => (None, false, Some(link_base)),
+            ImageLocation::Bucket { link_base } => (None, false, Some(link_base)),
         };
         let done = sqlx::query(FINISH)
             .bind(JobState::Succeeded.as_str())
@@ -188,7 +194,7 @@ impl JobStore for SqliteJobs {
             .bind(link_base)
             .bind(json("warnings", &success.warnings)?)
             .bind(json("stages", &success.outcome.stages)?)
-            .bind(json("pictures", &Pictures::from(&success.outcome))?)
+            .bind(json("pictures", &Images::from(&success.outcome))?)
             .bind(success.outcome.engine.as_deref())
             .bind(fence.id.get())
             .bind(fence.attempt)
@@ -294,7 +300,7 @@ impl JobStore for SqliteJobs {
         Ok(names.into_iter().map(WorkerId::new).collect())
     }
 
-    async fn pictures_uploaded(
+    async fn images_uploaded(
         &self,
         id: JobId,
         attempt: u32,
@@ -342,7 +348,7 @@ impl JobStore for SqliteJobs {
         found.as_ref().map(row::job).transpose()
     }
 
-    async fn photograph(&self, id: JobId) -> Result<Option<FaceImage>, StoreError> {
+    async fn photo(&self, id: JobId) -> Result<Option<FaceImage>, StoreError> {
         let image: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT image FROM inputs WHERE generation_id = ?")
                 .bind(id.get())

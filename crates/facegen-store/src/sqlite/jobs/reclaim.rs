@@ -6,7 +6,7 @@ use facegen_core::{ErrorCode, Timestamp};
 use super::super::database::Database;
 use super::super::error::failed;
 use super::columns::id;
-use super::statements::{BURY, HELD, RECLAIM};
+use super::statements::{FAIL_EXHAUSTED, HELD, RECLAIM};
 
 /// Requeues the jobs of dead workers, and fails those over which workers died too
 /// often.
@@ -39,7 +39,7 @@ pub(super) async fn reclaim(
         .fetch_all(&mut *transaction)
         .await
         .map_err(failed)?;
-    let failed_ones = of_dead(BURY)
+    let failed_ones = of_dead(FAIL_EXHAUSTED)
         .bind(ErrorCode::Internal.as_str())
         .fetch_all(&mut *transaction)
         .await

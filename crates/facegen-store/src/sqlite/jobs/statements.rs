@@ -1,7 +1,7 @@
 //! The statements of the queue in SQLite.
 
 /// What every statement that ends a job begins with; triggers then delete its
-/// photograph and add its webhook.
+/// photo and add its webhook.
 macro_rules! end {
     ($rest:literal) => {
         concat!(
@@ -90,11 +90,11 @@ pub(crate) const FIT: &str = "
     UPDATE generations SET request = ?, cost = ?
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Notes what its caller should know of a job's photograph.
+/// Notes what its caller should know of a job's photo.
 pub(super) const WARN: &str =
     "UPDATE generations SET warnings = ? WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Ends a job with pictures.
+/// Ends a job with images.
 pub(crate) const FINISH: &str = end!(
     "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, pictures = ?,
     engine = ?
@@ -148,7 +148,7 @@ pub(crate) const RECLAIM: &str = dead!(
 );
 
 /// Ends jobs whose workers died too often.
-pub(crate) const BURY: &str = dead!(
+pub(crate) const FAIL_EXHAUSTED: &str = dead!(
     "state = 'failed', finished_at = ?1, failure_code = ?6,
     failure_message = 'the work on this request broke down '
         || (breakdowns + (?3 AND (in_engine OR ?5)) + kills + (?4 AND in_engine)) || ' times'",

@@ -23,9 +23,9 @@ const JOBS: &str = "
 const END: &str = "UPDATE generations SET state = 'failed', finished_at = id";
 
 async fn store() -> (Database, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Database::open(&folder.path().join("jobs.sqlite")).await;
-    (store.unwrap(), folder)
+    let directory = tempfile::tempdir().unwrap();
+    let store = Database::open(&directory.path().join("jobs.sqlite")).await;
+    (store.unwrap(), directory)
 }
 
 async fn fill(pool: &SqlitePool, jobs: u32) {
@@ -46,7 +46,7 @@ async fn plan(store: &Database, statement: &'static str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_deliveries_of_a_key_are_found_by_an_index_and_never_sorted() {
-    let (store, _folder) = store().await;
+    let (store, _directory) = store().await;
     assert_eq!(
         plan(&store, LIST).await,
         ["SEARCH deliveries USING INDEX deliveries_key (key_id=? AND id<?)"]
@@ -60,7 +60,7 @@ async fn the_deliveries_of_a_key_are_found_by_an_index_and_never_sorted() {
 
 #[tokio::test]
 async fn the_next_delivery_is_found_without_a_look_at_all() {
-    let (store, _folder) = store().await;
+    let (store, _directory) = store().await;
     for (statement, index) in [
         (CLAIM_FIRST, "deliveries_first"),
         (CLAIM_AGAIN, "deliveries_again"),
@@ -85,7 +85,7 @@ async fn the_next_delivery_is_found_without_a_look_at_all() {
 
 #[tokio::test]
 async fn a_key_with_many_deliveries_has_its_latest_page_and_no_other_keys() {
-    let (store, _folder) = store().await;
+    let (store, _directory) = store().await;
     fill(store.writer.pool(), 1_000).await;
     let deliveries = stores(&store).deliveries;
     let key = KeyId::new(1);
@@ -107,8 +107,8 @@ async fn a_key_with_many_deliveries_has_its_latest_page_and_no_other_keys() {
 
 #[tokio::test]
 async fn what_was_there_before_gets_its_key_and_its_receiver() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
     file::ensure_database(&database).unwrap();
     let all = sqlx::migrate!("./migrations");
     let before = all.iter().filter(|step| step.version < 9).cloned();

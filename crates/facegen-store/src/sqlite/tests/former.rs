@@ -15,16 +15,16 @@ const FORMER: &str = concat!(
 );
 
 async fn former() -> (Stores, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("jobs.sqlite");
+    let directory = tempfile::tempdir().unwrap();
+    let database = directory.path().join("jobs.sqlite");
     std::fs::copy(FORMER, &database).unwrap();
     let store = SqliteStore::open_exclusive(&database).await.unwrap();
-    (store.into_stores(), folder)
+    (store.into_stores(), directory)
 }
 
 #[tokio::test]
 async fn its_jobs_are_what_they_were_and_go_on() {
-    let (stores, _folder) = former().await;
+    let (stores, _directory) = former().await;
     let key = stores.keys.list().await.unwrap()[0].id;
     let jobs = stores.jobs.page(key, None, 9).await.unwrap();
     let states: Vec<_> = jobs
@@ -68,19 +68,12 @@ async fn its_jobs_are_what_they_were_and_go_on() {
         (claim.job.id.get(), claim.fence.attempt, claim.crash_count),
         (5, 2, 1)
     );
-    assert!(
-        stores
-            .jobs
-            .photograph(claim.job.id)
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(stores.jobs.photo(claim.job.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn its_deliveries_and_uploads_go_on() {
-    let (stores, _folder) = former().await;
+    let (stores, _directory) = former().await;
     let key: KeyId = stores.keys.list().await.unwrap()[0].id;
     let filter = DeliveryFilter {
         kind: DeliveryKind::Webhook,

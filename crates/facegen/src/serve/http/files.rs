@@ -10,11 +10,11 @@ const MOST_CONNECTIONS: u64 = 1024;
 /// How many spare places there are for each that is not.
 const SPARE_SHARE: u64 = 16;
 
-/// Files that are kept for everything but connections: the database, pictures
-/// that are written, photographs, webhooks and buckets.
+/// Files that are kept for everything but connections: the database, images
+/// that are written, photos, webhooks and buckets.
 const OTHER_FILES: u64 = 512;
 
-/// How many files a connection takes: its own, and a picture that its caller
+/// How many files a connection takes: its own, and an image that its caller
 /// reads.
 const FILES_EACH: u64 = 2;
 

@@ -10,7 +10,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`places`] | who is connected, and who gives way |
-//! | [`turn`] | whether the server waits for the client or the client for it |
+//! | [`waiting`] | whether the server waits for the client or the client for it |
 //! | [`service`] | what is done with each request |
 //! | [`files`] | how many connections the system allows |
 
@@ -19,7 +19,7 @@ mod places;
 mod service;
 #[cfg(test)]
 mod tests;
-mod turn;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::turn::Turn;
+use super::waiting::Waiting;
 
 /// A connection that the server has waited for so long may be closed when its
 /// place is wanted: long enough for a request to come from anywhere.
@@ -50,7 +50,7 @@ struct State {
 struct Open {
     address: IpAddr,
     spare: bool,
-    turn: Arc<Turn>,
+    waiting: Arc<Waiting>,
     close: CancellationToken,
 }
 
@@ -81,14 +81,14 @@ impl Places {
         let open = Open {
             address,
             spare: !has_place,
-            turn: Arc::new(Turn::new()),
+            waiting: Arc::new(Waiting::new()),
             close: CancellationToken::new(),
         };
         let place = Place {
             places: Arc::clone(self),
             number,
             spare: open.spare,
-            turn: Arc::clone(&open.turn),
+            waiting: Arc::clone(&open.waiting),
             close: open.close.clone(),
         };
         state.open.insert(number, open);
@@ -108,7 +108,7 @@ impl State {
         if these().count() < most {
             return true;
         }
-        let waited = these().filter_map(|(number, open)| Some((open.turn.waits()?, *number)));
+        let waited = these().filter_map(|(number, open)| Some((open.waiting.waits()?, *number)));
         // Of those that are as silent, the one that came first.
         let longest = waited.max_by_key(|(waited, number)| (*waited, Reverse(*number)));
         let longest = longest.filter(|(waited, _)| *waited >= silent);
@@ -140,7 +140,7 @@ pub(super) struct Place {
     places: Arc<Places>,
     number: u64,
     spare: bool,
-    turn: Arc<Turn>,
+    waiting: Arc<Waiting>,
     close: CancellationToken,
 }
 
@@ -155,9 +155,9 @@ impl Place {
         self.spare
     }
 
-    /// Whose turn it is.
-    pub(super) fn turn(&self) -> Arc<Turn> {
-        Arc::clone(&self.turn)
+    /// Which side waits for the other.
+    pub(super) fn waiting(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waiting)
     }
 }
 

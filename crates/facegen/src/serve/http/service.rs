@@ -14,7 +14,7 @@ use axum::{BoxError, Router};
 use tower::{Service, ServiceExt as _};
 
 use super::places::Place;
-use super::turn::{Arriving, Leaving, Turn};
+use super::waiting::{Arriving, Leaving, Waiting};
 
 /// What tells whether the server is well.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
@@ -23,7 +23,7 @@ const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 #[derive(Clone)]
 pub(super) struct Answers {
     api: Router,
-    turn: Arc<Turn>,
+    waiting: Arc<Waiting>,
     /// Whether the connection has a spare place, for questions after the health.
     spare: bool,
 }
@@ -33,17 +33,17 @@ impl Answers {
     pub(super) fn new(api: Router, place: &Place) -> Self {
         Self {
             api,
-            turn: place.turn(),
+            waiting: place.waiting(),
             spare: place.is_spare(),
         }
     }
 
     async fn answer(self, request: Request) -> Response {
-        let turn = Arc::clone(&self.turn);
+        let waiting = Arc::clone(&self.waiting);
         let mut response = if self.spare && !HEALTH.contains(&request.uri().path()) {
             facegen_api::no_connection()
         } else {
-            let arriving = |body| Body::new(Arriving::new(body, Arc::clone(&turn)));
+            let arriving = |body| Body::new(Arriving::new(body, Arc::clone(&waiting)));
             let answered = self.api.oneshot(request.map(arriving)).await;
             answered.unwrap_or_else(|never| match never {})
         };
@@ -51,7 +51,7 @@ impl Answers {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, close);
         }
-        response.map(|body| Body::new(Leaving::new(body, turn)))
+        response.map(|body| Body::new(Leaving::new(body, waiting)))
     }
 }
 

@@ -17,7 +17,7 @@ const EXIT_CODES: (&str, &str) = (
     "crates/facegen/src/failure.rs",
 );
 /// What a path of the repository begins with.
-const FOLDERS: [&str; 7] = [
+const DIRECTORIES: [&str; 7] = [
     "benches/", "config/", "crates/", "docker/", "docs/", "models/", "tests/",
 ];
 
@@ -117,7 +117,9 @@ fn missing_paths(files: &[String], pages: &[Page]) -> Vec<Finding> {
 fn is_path(span: &str) -> bool {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
-    FOLDERS.iter().any(|folder| span.starts_with(folder))
+    DIRECTORIES
+        .iter()
+        .any(|directory| span.starts_with(directory))
         && span.chars().all(is_plain)
         && !span.contains("NAME")
 }

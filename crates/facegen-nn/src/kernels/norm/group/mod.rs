@@ -89,7 +89,7 @@ impl GroupNorm<'_> {
         assert_eq!(
             (input.len(), out.len()),
             (batch * sample, batch * sample),
-            "pictures of the group norm"
+            "images of the group norm"
         );
         assert_eq!(
             (self.weight.len(), self.bias.len()),

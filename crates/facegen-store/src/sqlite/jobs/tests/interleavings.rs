@@ -121,7 +121,7 @@ impl Watched {
                 queue.clear(None, &failure(), now).await.unwrap();
             }
             Event::Erase(index) => self.erase(index).await,
-            // The pictures of everything that has succeeded so far.
+            // The images of everything that has succeeded so far.
             Event::Expire => self.clock.advance(KEEP),
             Event::TimePasses => self.clock.advance(LEASE / 3),
             Event::LeasesRunOut => {
@@ -163,7 +163,7 @@ impl Watched {
         let now = self.clock.now();
         let success = Success {
             now,
-            location: PictureLocation::Folder {
+            location: ImageLocation::Directory {
                 expires_at: now + KEEP,
                 upload: false,
             },
@@ -171,7 +171,7 @@ impl Watched {
             outcome: Outcome {
                 generation_time: Duration::ZERO,
                 stages: Stages::default(),
-                pictures: Vec::new(),
+                images: Vec::new(),
                 engine: None,
             },
         };
@@ -209,8 +209,8 @@ impl Watched {
             );
             let claimed = u32::from(state == JobState::Queued && job.state == JobState::Running);
             assert_eq!(job.attempt, attempt + claimed, "{event:?}");
-            let photograph = self.empty.queue.photograph(*id).await.unwrap();
-            assert_eq!(photograph.is_some(), !job.state.is_final(), "{event:?}");
+            let photo = self.empty.queue.photo(*id).await.unwrap();
+            assert_eq!(photo.is_some(), !job.state.is_final(), "{event:?}");
             let ended_now = state != job.state && job.state == JobState::Cancelled;
             let cleared = matches!(event, Event::Clear) && state == JobState::Queued;
             let told_to_end = cleared || self.cancelled == Some(*id);

@@ -17,12 +17,12 @@ use crate::sqlite::tests::{key, stores};
 
 struct Counter {
     store: Database,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 #[async_trait]
 impl AsyncCount for Counter {
-    async fn photographs(&self) -> i64 {
+    async fn photos(&self) -> i64 {
         count(&self.store, "SELECT count(*) FROM inputs").await
     }
 
@@ -43,8 +43,8 @@ async fn keys(store: &Database) -> [KeyId; 2] {
 }
 
 async fn empty() -> Empty {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Database::open(&folder.path().join("jobs.sqlite"))
+    let directory = tempfile::tempdir().unwrap();
+    let store = Database::open(&directory.path().join("jobs.sqlite"))
         .await
         .unwrap();
     Empty {
@@ -52,7 +52,7 @@ async fn empty() -> Empty {
         queue: Box::new(SqliteJobs::new(store.clone())),
         count: Box::new(Counter {
             store,
-            _folder: folder,
+            _directory: directory,
         }),
     }
 }
@@ -63,8 +63,8 @@ async fn sqlite_conforms() {
 }
 
 /// Two connections to one database, and a key.
-async fn two_queues(folder: &Path) -> ([Arc<dyn JobStore>; 2], KeyId) {
-    let database = folder.join("jobs.sqlite");
+async fn two_queues(directory: &Path) -> ([Arc<dyn JobStore>; 2], KeyId) {
+    let database = directory.join("jobs.sqlite");
     let stores = [
         Database::open(&database).await.unwrap(),
         Database::open(&database).await.unwrap(),
@@ -76,15 +76,15 @@ async fn two_queues(folder: &Path) -> ([Arc<dyn JobStore>; 2], KeyId) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_connections_that_write_never_claim_the_same_job() {
-    let folder = tempfile::tempdir().unwrap();
-    let (queues, key) = two_queues(folder.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let (queues, key) = two_queues(directory.path()).await;
     conformance::jobs::no_job_is_claimed_twice(queues, key).await;
 }
 
 #[tokio::test]
 async fn a_claim_looks_at_one_job_of_each_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Database::open(&folder.path().join("jobs.sqlite")).await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = Database::open(&directory.path().join("jobs.sqlite")).await;
     let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", CLAIM));
     let rows = sqlx::query(plan).fetch_all(&store.unwrap().writer).await;
     let lines: Vec<String> = rows.unwrap().iter().map(|row| row.get("detail")).collect();
@@ -95,7 +95,7 @@ async fn a_claim_looks_at_one_job_of_each_key() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_connections_never_claim_and_clear_the_same_job() {
-    let folder = tempfile::tempdir().unwrap();
-    let (queues, key) = two_queues(folder.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let (queues, key) = two_queues(directory.path()).await;
     each_job_is_claimed_or_cleared(queues, key).await;
 }

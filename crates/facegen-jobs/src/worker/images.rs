@@ -1,16 +1,16 @@
-//! Where the pictures of an attempt are stored: in the bucket of the job, and
-//! when it fails at once in the folder of the server, so that the caller has a
+//! Where the images of an attempt are stored: in the bucket of the job, and
+//! when it fails at once in the directory of the server, so that the caller has a
 //! link that works. They are then uploaded later.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use facegen_core::store::{Claim, PictureLocation};
-use facegen_core::{FileKind, FileName, GeneratedPicture, ObjectName, Provenance, StorageError};
+use facegen_core::store::{Claim, ImageLocation};
+use facegen_core::{FileKind, FileName, GeneratedImage, ObjectName, Provenance, StorageError};
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
 use crate::context::Storage;
-use crate::ports::PictureEncoder;
+use crate::ports::ImageEncoder;
 use crate::retry::retry;
 
 /// The files of a job.
@@ -19,12 +19,12 @@ pub(super) type Files = Vec<(FileName, Vec<u8>)>;
 /// Stores all files of this attempt in one place.
 ///
 /// # Errors
-/// The folder cannot be written.
+/// The directory cannot be written.
 pub(super) async fn store(
     storage: &Storage,
     claim: &Claim,
     files: Files,
-) -> Result<PictureLocation, StorageError> {
+) -> Result<ImageLocation, StorageError> {
     let destination = storage.buckets.of(claim.job.key).await;
     let upload = match destination {
         Ok(None) => false,
@@ -43,29 +43,29 @@ pub(super) async fn store(
         let put = || storage.images.put(&object, bytes.clone());
         retry(lease, "store image", put).await?;
     }
-    Ok(PictureLocation::Folder {
-        expires_at: storage.clock.now() + storage.config().keep_pictures,
+    Ok(ImageLocation::Directory {
+        expires_at: storage.clock.now() + storage.config().keep_images,
         upload,
     })
 }
 
-/// The files of all pictures.
+/// The files of all images.
 ///
 /// # Errors
-/// A picture cannot be encoded.
+/// An image cannot be encoded.
 pub(super) fn encode(
-    encoder: &PictureEncoder,
+    encoder: &ImageEncoder,
     provenance: &Provenance,
-    pictures: &[GeneratedPicture],
+    images: &[GeneratedImage],
     names: Vec<FileName>,
 ) -> Result<Files, String> {
-    let pngs: Vec<Vec<u8>> = pictures
+    let pngs: Vec<Vec<u8>> = images
         .iter()
-        .map(|picture| encoder(picture, provenance))
+        .map(|image| encoder(image, provenance))
         .collect::<Result<_, _>>()?;
     let file = |name: FileName| {
         let png = pngs.get(name.index as usize);
-        let png = png.ok_or("the engine made too few pictures")?;
+        let png = png.ok_or("the engine made too few images")?;
         let bytes = match name.kind {
             FileKind::Png => png.clone(),
             FileKind::Base64 => STANDARD.encode(png).into_bytes(),
@@ -81,7 +81,7 @@ async fn in_bucket(
     claim: &Claim,
     destination: &Destination,
     files: &Files,
-) -> Option<PictureLocation> {
+) -> Option<ImageLocation> {
     if destination.is_open(storage.clock.monotonic()) {
         return None;
     }
@@ -99,7 +99,7 @@ async fn in_bucket(
         Ok(()) => {
             destination.on_success();
             let link_base = bucket.link_base.clone();
-            Some(PictureLocation::Bucket { link_base })
+            Some(ImageLocation::Bucket { link_base })
         }
         Err(error) => {
             tracing::warn!(%error, "bucket failed, images stored locally and uploaded later");

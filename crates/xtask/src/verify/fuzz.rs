@@ -11,7 +11,7 @@ use crate::{process, tools};
 
 /// The crate of the targets, and what each begins with: files that the tests
 /// have, or seeds of its own.
-const FOLDER: &str = "tests/fuzz";
+const DIRECTORY: &str = "tests/fuzz";
 const TARGETS: [(&str, &[&str]); 7] = [
     ("request_body", &["tests/fuzz/seeds/request_body"]),
     ("face_source", &["tests/fuzz/seeds/face_source"]),
@@ -48,10 +48,10 @@ fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> 
     let found = workspace.target.join("fuzz").join("corpus").join(target);
     fs::create_dir_all(&found)?;
     let mut command = command(workspace, program);
-    // The first folder is the one that new inputs are kept in.
+    // The first directory is the one that new inputs are kept in.
     command.arg(target).arg(&found).args(seeds).arg("--");
     let statistics = found.with_extension("log");
-    // Beside the folder, where what fails is put.
+    // Beside the directory, where what fails is put.
     let prefix = format!("-artifact_prefix={}-", found.display());
     command.args(LIMITS).args(["-print_final_stats=1", &prefix]);
     command.stderr(fs::File::create(&statistics)?);
@@ -66,9 +66,9 @@ fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> 
 fn command(workspace: &Workspace, program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&workspace.root);
-    command.args(["run", "--sanitizer", "none", "--fuzz-dir", FOLDER]);
-    let target_folder: PathBuf = workspace.target.join("fuzz");
-    command.arg("--target-dir").arg(target_folder);
+    command.args(["run", "--sanitizer", "none", "--fuzz-dir", DIRECTORY]);
+    let target_directory: PathBuf = workspace.target.join("fuzz");
+    command.arg("--target-dir").arg(target_directory);
     command
 }
 
@@ -87,7 +87,7 @@ mod tests {
     fn every_target_has_its_program_and_its_seeds() {
         let root = Workspace::locate().unwrap().root;
         for (target, seeds) in TARGETS {
-            let program = format!("{FOLDER}/targets/{target}.rs");
+            let program = format!("{DIRECTORY}/targets/{target}.rs");
             assert!(root.join(program).is_file(), "{target}");
             for seeds in seeds {
                 assert!(root.join(seeds).read_dir().unwrap().count() > 5, "{seeds}");

@@ -1,7 +1,7 @@
-//! Faces that fill the photograph.
+//! Faces that fill the photo.
 //!
 //! Detectors are trained on faces that leave room around them, so a close-up is
-//! the most frequent photograph in which none is found. Each rung of the ladder
+//! the most frequent photo in which none is found. Each attempt
 //! shows the detector a smaller face, or more room, than the one before.
 
 use facegen_image::{CHANNELS, RgbImage};
@@ -11,16 +11,16 @@ use crate::error::VisionError;
 use crate::face::{DETECTION_SIZE, Face, FaceDetector, Landmarks};
 use crate::letterbox::fitted_size;
 
-/// One way of showing a photograph to the detector.
+/// One way of showing a photo to the detector.
 #[derive(Debug, Clone, Copy)]
 enum Attempt {
-    /// The photograph as it is, its longer side brought to this many pixels.
+    /// The photo as it is, its longer side brought to this many pixels.
     Size(usize),
-    /// The photograph with black around it, at the usual size.
+    /// The photo with black around it, at the usual size.
     Padded,
 }
 
-/// What follows the reference's own look, the photograph as it is at the usual size.
+/// What follows the reference's own look, the photo as it is at the usual size.
 const RUNGS: [Attempt; 6] = [
     Attempt::Padded,
     Attempt::Size(512),
@@ -35,8 +35,8 @@ const RUNGS: [Attempt; 6] = [
 const PADDING_DIVISOR: usize = 4;
 
 /// A detector that does not give up on close-ups: where the reference would find
-/// nobody, it adds room around the photograph, then looks at it smaller and
-/// smaller. The same photograph always takes the same steps. With a face on the
+/// nobody, it adds room around the photo, then looks at it smaller and
+/// smaller. The same photo always takes the same steps. With a face on the
 /// first rung, which is the reference's, the answer is the inner detector's. On
 /// the others only faces with at least [`FaceDetector::retry_score`] count, since
 /// every further look is one more occasion to see a face where there is none.
@@ -63,7 +63,7 @@ impl RetryingDetector {
             Attempt::Size(size) => self.detector.detect_at(photo, size),
             Attempt::Padded => {
                 let room = Padded::around(photo);
-                let mut faces = self.detector.detect(&room.picture)?;
+                let mut faces = self.detector.detect(&room.image)?;
                 for face in &mut faces {
                     *face = room.to_photo(face);
                 }
@@ -96,17 +96,17 @@ impl FaceDetector for RetryingDetector {
     }
 }
 
-/// A photograph with black around it, and the way back.
+/// A photo with black around it, and the way back.
 struct Padded {
-    picture: RgbImage,
-    /// To the left of the photograph and above it, in pixels of the picture.
+    image: RgbImage,
+    /// To the left of the photo and above it, in pixels of the image.
     padding: [usize; 2],
-    /// Pixels of the picture a pixel of the photograph, along x and y.
+    /// Pixels of the image a pixel of the photo, along x and y.
     scale: [f32; 2],
 }
 
 impl Padded {
-    /// A photograph larger than the detector's canvas is brought to its size
+    /// A photo larger than the detector's canvas is brought to its size
     /// first, so that the room around it takes no more memory than that.
     fn around(photo: &RgbImage) -> Self {
         if photo.width().max(photo.height()) <= DETECTION_SIZE {
@@ -123,19 +123,19 @@ impl Padded {
     fn padding(photo: &RgbImage, scale: [f32; 2]) -> Self {
         let padding = [photo.width(), photo.height()].map(|side| side / PADDING_DIVISOR);
         let [left, top] = padding;
-        let mut picture = RgbImage::black(photo.width() + 2 * left, photo.height() + 2 * top);
+        let mut image = RgbImage::black(photo.width() + 2 * left, photo.height() + 2 * top);
         for y in 0..photo.height() {
-            picture.row_mut(top + y)[left * CHANNELS..][..photo.width() * CHANNELS]
+            image.row_mut(top + y)[left * CHANNELS..][..photo.width() * CHANNELS]
                 .copy_from_slice(photo.row(y));
         }
         Self {
-            picture,
+            image,
             padding,
             scale,
         }
     }
 
-    /// A face found in the picture, in pixels of the photograph.
+    /// A face found in the image, in pixels of the photo.
     fn to_photo(&self, face: &Face) -> Face {
         let x = |value: f32| (value - self.padding[0] as f32) / self.scale[0];
         let y = |value: f32| (value - self.padding[1] as f32) / self.scale[1];

@@ -13,13 +13,13 @@ use crate::failure::Failure;
 
 /// What the server runs by.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(super) struct RuntimeConfig {
     pub(super) config: Config,
     pub(super) preset: Preset,
 }
 
-impl Plan {
-    /// The plan of this config.
+impl RuntimeConfig {
+    /// The runtime of this config.
     ///
     /// # Errors
     /// There is no such preset, or its manifest is not valid.
@@ -33,7 +33,7 @@ impl Plan {
         Ok(Self { config, preset })
     }
 
-    /// Whether an engine that was loaded by `other` makes the same pictures.
+    /// Whether an engine that was loaded by `other` makes the same images.
     pub(super) fn has_engine_of(&self, other: &Self) -> bool {
         let (own, other_config) = (&self.config, &other.config);
         own.engine == other_config.engine
@@ -57,24 +57,24 @@ fn unknown_licences(config: &Config) -> Vec<String> {
     accepted.filter(|name| !is_known(name)).cloned().collect()
 }
 
-/// The parts of the server that follow the plan while it runs. Clones are the
+/// The parts of the server that follow the runtime while it runs. Clones are the
 /// same parts.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
+pub(super) struct Reloadable {
     /// What requests and webhooks go by.
     pub(super) settings: Current<ApiSettings>,
-    /// What reads photographs.
+    /// What reads photos.
     pub(super) faces: Current<Faces>,
     guard: Guard,
 }
 
-impl Live {
-    /// The parts, by this plan.
-    pub(super) fn new(plan: &Plan) -> Result<Self> {
-        let guard = parts::guard(&plan.config)?;
+impl Reloadable {
+    /// The parts, by this runtime.
+    pub(super) fn new(runtime: &RuntimeConfig) -> Result<Self> {
+        let guard = parts::guard(&runtime.config)?;
         Ok(Self {
-            settings: Current::new(parts::api_settings(&plan.config, &plan.preset)?),
-            faces: Current::new(parts::faces(&plan.config, guard.clone())),
+            settings: Current::new(parts::api_settings(&runtime.config, &runtime.preset)?),
+            faces: Current::new(parts::faces(&runtime.config, guard.clone())),
             guard,
         })
     }
@@ -84,14 +84,14 @@ impl Live {
         self.guard.clone()
     }
 
-    /// Goes over to another plan.
+    /// Goes over to another runtime.
     ///
     /// # Errors
     /// It names no device. Nothing has changed then.
-    pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
+    pub(super) fn apply(&self, runtime: &RuntimeConfig) -> Result<()> {
         self.settings
-            .set(parts::api_settings(&plan.config, &plan.preset)?);
-        self.faces.set(parts::faces(&plan.config, self.guard()));
+            .set(parts::api_settings(&runtime.config, &runtime.preset)?);
+        self.faces.set(parts::faces(&runtime.config, self.guard()));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures that outlive their process.
+//! Images that outlive their process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use facegen_core::{ImageStore, ObjectName, StorageError, Timestamp};
 
-/// A store of pictures that outlives its process.
+/// A store of images that outlives its process.
 #[derive(Debug, Clone)]
-pub(crate) struct FolderStore(pub(crate) PathBuf);
+pub(crate) struct DirectoryStore(pub(crate) PathBuf);
 
-impl FolderStore {
+impl DirectoryStore {
     fn path(&self, object: &ObjectName) -> PathBuf {
         let name = format!("{}.{}", object.attempt, object.file.expose());
         self.0.join(name)
@@ -23,7 +23,7 @@ impl FolderStore {
 }
 
 #[async_trait]
-impl ImageStore for FolderStore {
+impl ImageStore for DirectoryStore {
     async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
         fs::create_dir_all(&self.0).unwrap();
         fs::write(self.path(object), bytes).unwrap();

@@ -36,8 +36,8 @@ const START: &str = "docker/start-cuda.sh";
 /// GPU: it must say so and offer the CPU.
 pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let started = Instant::now();
-    let folder = workspace.target.join("bars").join("cuda");
-    let toolkit = toolkit(workspace, &folder)?;
+    let directory = workspace.target.join("verify").join("cuda");
+    let toolkit = toolkit(workspace, &directory)?;
     let installed = started.elapsed().as_secs_f64() / 60.0;
     for command in ["check", "build"] {
         let mut cargo = process::cargo();
@@ -45,13 +45,13 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
         cargo.args(["--features", "cuda,cudnn"]);
         process::run(
             with_toolkit(&mut cargo, &toolkit)
-                .env("CARGO_TARGET_DIR", folder.join("target"))
+                .env("CARGO_TARGET_DIR", directory.join("target"))
                 .current_dir(&workspace.root),
         )?;
     }
     let built = started.elapsed().as_secs_f64() / 60.0;
-    let program = folder.join("target/debug/facegen");
-    let image = image(workspace, &folder, &program, &toolkit)?;
+    let program = directory.join("target/debug/facegen");
+    let image = image(workspace, &directory, &program, &toolkit)?;
     let message = refusal(workspace, &image, &toolkit)?;
     let megabytes = fs::metadata(&program)?.len() / 1_000_000;
     Ok(format!(
@@ -60,9 +60,14 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     ))
 }
 
-/// A folder as the image has it: the program, what starts it, and what stands in for the driver.
-fn image(workspace: &Workspace, folder: &Path, program: &Path, toolkit: &Path) -> Result<PathBuf> {
-    let image = folder.join("image");
+/// A directory as the image has it: the program, what starts it, and what stands in for the driver.
+fn image(
+    workspace: &Workspace,
+    directory: &Path,
+    program: &Path,
+    toolkit: &Path,
+) -> Result<PathBuf> {
+    let image = directory.join("image");
     if image.exists() {
         fs::remove_dir_all(&image)?;
     }
@@ -110,18 +115,18 @@ fn refusal(workspace: &Workspace, image: &Path, toolkit: &Path) -> Result<String
     Ok(message.trim().to_owned())
 }
 
-/// The folder that the build scripts know as `CUDA_HOME`.
-fn toolkit(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
-    let toolkit = folder.join("wheels/nvidia/cu13");
-    let complete = folder.join("complete");
+/// The directory that the build scripts know as `CUDA_HOME`.
+fn toolkit(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
+    let toolkit = directory.join("wheels/nvidia/cu13");
+    let complete = directory.join("complete");
     if complete.is_file() {
         return Ok(toolkit);
     }
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--upgrade"]);
     pip.args(["--disable-pip-version-check", "--target"]);
-    process::run(pip.arg(folder.join("wheels")).args(PACKAGES))?;
-    let cudnn = folder.join("wheels/nvidia/cudnn");
+    process::run(pip.arg(directory.join("wheels")).args(PACKAGES))?;
+    let cudnn = directory.join("wheels/nvidia/cudnn");
     for part in ["include", "lib"] {
         link_files(&cudnn.join(part), &toolkit.join(part))?;
     }
@@ -164,11 +169,11 @@ fn link_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// `libX.so` beside every `libX.so.N`: linkers look for the plain name.
-fn unversioned_links(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()? {
+fn unversioned_links(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()? {
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some((plain, _)) = name.split_once(".so.") {
-            link(&entry.path(), &folder.join(format!("{plain}.so")))?;
+            link(&entry.path(), &directory.join(format!("{plain}.so")))?;
         }
     }
     Ok(())
@@ -182,21 +187,21 @@ fn link(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// A driver that finds no device. The true one comes with the GPU's machine; here something has to be linked against.
-fn stub_driver(workspace: &Workspace, folder: &Path) -> Result<()> {
+fn stub_driver(workspace: &Workspace, directory: &Path) -> Result<()> {
     /// What the driver answers without a GPU: `CUDA_ERROR_NO_DEVICE`.
     const NO_DEVICE: u32 = 100;
     let mut source = String::new();
     for name in driver_functions(workspace)? {
         writeln!(source, "int {name}(void) {{ return {NO_DEVICE}; }}")?;
     }
-    fs::create_dir_all(folder)?;
-    let file = folder.join("driver.c");
+    fs::create_dir_all(directory)?;
+    let file = directory.join("driver.c");
     fs::write(&file, source)?;
-    let library = folder.join("libcuda.so");
+    let library = directory.join("libcuda.so");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o"]);
     process::run(compiler.arg(&library).arg(&file))?;
-    link(&library, &folder.join("libcuda.so.1"))
+    link(&library, &directory.join("libcuda.so.1"))
 }
 
 /// The driver's functions, as candle's bindings declare them.

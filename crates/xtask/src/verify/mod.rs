@@ -1,6 +1,6 @@
-//! `cargo xtask bar`: checks that take too long for every change, run by hand.
+//! `cargo xtask verify`: checks that take too long for every change, run by hand.
 //!
-//! Their last results are kept in `docs/bars.md`; a bar that holds prints its line for that table.
+//! Their last results are kept in `docs/verify.md`; a check that holds prints its line for that table.
 
 mod cuda;
 mod fuzz;
@@ -15,57 +15,57 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 use crate::{process, report};
 
-/// What `cargo xtask bar` is asked for.
+/// What `cargo xtask verify` is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The bar to run, or `list` for all of them.
+    /// The check to run, or `list` for all of them.
     #[arg(default_value = LIST)]
     name: String,
 }
 
-/// The word that stands for no bar.
+/// The word that stands for no check.
 const LIST: &str = "list";
 
-/// One bar: a promise, and the check that it is kept.
-struct Bar {
+/// One check: a promise, and the check that it is kept.
+struct Check {
     name: &'static str,
     proves: &'static str,
     /// Returns what was measured.
     run: fn(&Workspace) -> Result<String>,
 }
 
-const BARS: &[Bar] = &[
-    Bar {
+const CHECKS: &[Check] = &[
+    Check {
         name: "cold",
         proves: "a fresh clone passes .ci/run with an empty cache within 60 minutes",
         run: cold,
     },
-    Bar {
+    Check {
         name: "kill",
         proves: "kill -9 at 8 points of a job's life, 3 times each: no job is lost, none is visible twice",
         run: kill,
     },
-    Bar {
+    Check {
         name: "attack",
-        proves: "16 half-sent bodies, or 1,100 silent connections, from other addresses refuse at most 1 % of a client's requests with photographs of 5 MB, and the server stays healthy; 40 unread pictures of a bucket take less than 20 MB",
+        proves: "16 half-sent bodies, or 1,100 silent connections, from other addresses refuse at most 1 % of a client's requests with photos of 5 MB, and the server stays healthy; 40 unread images of a bucket take less than 20 MB",
         run: attack,
     },
-    Bar {
+    Check {
         name: "image",
         proves: "the steps of docker/Dockerfile succeed in a clean Debian, and its server becomes healthy",
         run: image,
     },
-    Bar {
+    Check {
         name: "cuda",
         proves: "the program builds and links for NVIDIA's GPUs, and says so where there is neither a driver nor a GPU",
         run: cuda::run,
     },
-    Bar {
+    Check {
         name: "parity",
-        proves: "at the published size every module, 21 steps and the picture are those of the reference",
+        proves: "at the published size every module, 21 steps and the image are those of the reference",
         run: parity,
     },
-    Bar {
+    Check {
         name: "fuzz",
         proves: "a minute of made-up request bodies, face images, files, scans of JPEG, EXIF data, URLs and HTTP answers each finds no panic, no hang and no hunger",
         run: fuzz::run,
@@ -77,38 +77,39 @@ const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
 
 /// The tests behind [`attack`].
 const ATTACK_TESTS: [&str; 3] = [
-    "server::attacks::unread_pictures_of_a_bucket_take_no_memory",
+    "server::attacks::unread_images_of_a_bucket_take_no_memory",
     "server::attacks::half_sent_bodies_refuse_nobody_else",
     "server::attacks::silent_connections_refuse_nobody_else",
 ];
 
 /// The tests behind [`parity`], and where they find the reference's results.
 const PARITY_TESTS: [&str; 2] = [
-    "parity::every_module_and_the_picture_are_those_of_the_reference",
-    "vision::full::a_folder_of_full_networks_computes_what_onnxruntime_does",
+    "parity::every_module_and_the_image_are_those_of_the_reference",
+    "vision::full::a_directory_of_full_networks_computes_what_onnxruntime_does",
 ];
-const PARITY_FOLDER: &str = "FACEGEN_PARITY";
+const PARITY_DIRECTORY: &str = "FACEGEN_PARITY";
 
 /// The longest that [`cold`] may take.
 const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Runs the bar of that name, or lists all of them.
+/// Runs the check of that name, or lists all of them.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let name = &arguments.name;
     if name == LIST {
-        BARS.iter()
-            .for_each(|bar| report::line(format_args!("{:<8}{}", bar.name, bar.proves)));
+        CHECKS
+            .iter()
+            .for_each(|check| report::line(format_args!("{:<8}{}", check.name, check.proves)));
         return Ok(());
     }
-    let bar = BARS.iter().find(|bar| bar.name == name);
-    let bar =
-        bar.with_context(|| format!("no bar is called {name}; cargo xtask bar list names all"))?;
-    report::heading(bar.proves);
-    let result = (bar.run)(workspace)?;
-    report::heading("for docs/bars.md");
+    let check = CHECKS.iter().find(|check| check.name == name);
+    let check = check
+        .with_context(|| format!("no check is called {name}; cargo xtask verify list names all"))?;
+    report::heading(check.proves);
+    let result = (check.run)(workspace)?;
+    report::heading("for docs/verify.md");
     report::line(format_args!(
         "| {} | {} | {} | {result} |",
-        bar.name,
+        check.name,
         today()?,
         machine()
     ));
@@ -117,11 +118,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 
 /// Clones the last commit, runs its `.ci/run` as a machine of the CI would, and measures the time.
 fn cold(workspace: &Workspace) -> Result<String> {
-    let folder = workspace.target.join("bars").join("cold");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+    let directory = workspace.target.join("verify").join("cold");
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
     }
-    let clone = folder.join("clone");
+    let clone = directory.join("clone");
     process::run(
         Command::new("git")
             .arg("clone")
@@ -135,11 +136,11 @@ fn cold(workspace: &Workspace) -> Result<String> {
         .stdin(Stdio::null());
     command
         .env("CI", "true")
-        .env("XDG_CACHE_HOME", folder.join("cache"));
+        .env("XDG_CACHE_HOME", directory.join("cache"));
     let started = Instant::now();
     process::run(&mut command)?;
     let minutes = started.elapsed().as_secs_f64() / 60.0;
-    fs::remove_dir_all(&folder)?;
+    fs::remove_dir_all(&directory)?;
     ensure!(
         started.elapsed() <= COLD_LIMIT,
         "it took {minutes:.1} minutes"
@@ -180,11 +181,13 @@ fn attack(workspace: &Workspace) -> Result<String> {
 /// Compares full-size models with what `tests/golden/python/full_size.py` has written.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the folder is handed on to the tests in the same way"
+    reason = "the directory is handed on to the tests in the same way"
 )]
 fn parity(workspace: &Workspace) -> Result<String> {
-    let folder = std::env::var(PARITY_FOLDER).with_context(|| {
-        format!("{PARITY_FOLDER} must name the folder that tests/golden/python/full_size.py wrote")
+    let directory = std::env::var(PARITY_DIRECTORY).with_context(|| {
+        format!(
+            "{PARITY_DIRECTORY} must name the directory that tests/golden/python/full_size.py wrote"
+        )
     })?;
     let mut worst = Vec::new();
     for test in PARITY_TESTS {
@@ -192,8 +195,8 @@ fn parity(workspace: &Workspace) -> Result<String> {
         command.args(["test", "--workspace", "--test", "golden", "--"]);
         command.arg("--nocapture");
         command
-            .env(PARITY_FOLDER, &folder)
-            .env("FACEGEN_FULL_FACES", &folder);
+            .env(PARITY_DIRECTORY, &directory)
+            .env("FACEGEN_FULL_FACES", &directory);
         run_ignored(workspace, &mut command, test, |line| {
             if let Some(result) = line.strip_prefix("full_") {
                 worst.push(result.to_owned());
@@ -223,13 +226,13 @@ fn run_ignored(
 
 /// Carries out the steps of the image's recipe, from the files that git tracks.
 fn image(workspace: &Workspace) -> Result<String> {
-    let folder = workspace.target.join("bars").join("image");
+    let directory = workspace.target.join("verify").join("image");
     let started = Instant::now();
     let mut command = Command::new("python3");
     command.args(["docker/build_steps.py", "docker/Dockerfile"]);
-    process::run(command.arg(&folder).current_dir(&workspace.root))?;
+    process::run(command.arg(&directory).current_dir(&workspace.root))?;
     let minutes = started.elapsed().as_secs_f64() / 60.0;
-    fs::remove_dir_all(&folder)?;
+    fs::remove_dir_all(&directory)?;
     Ok(format!("all steps succeeded, in {minutes:.1} minutes"))
 }
 
@@ -260,19 +263,19 @@ mod tests {
         let error = run(&workspace, &Arguments { name }).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no bar is called high; cargo xtask bar list names all"
+            "no check is called high; cargo xtask verify list names all"
         );
     }
 
     #[test]
     fn every_bar_stands_in_the_document() {
-        let document = Workspace::locate().unwrap().root.join("docs/bars.md");
+        let document = Workspace::locate().unwrap().root.join("docs/verify.md");
         let document = fs::read_to_string(document).unwrap();
-        for bar in BARS {
+        for check in CHECKS {
             assert!(
-                document.contains(&format!("| `{}` | {} |", bar.name, bar.proves)),
+                document.contains(&format!("| `{}` | {} |", check.name, check.proves)),
                 "{}",
-                bar.name
+                check.name
             );
         }
     }

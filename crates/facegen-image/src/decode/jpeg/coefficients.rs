@@ -1,4 +1,4 @@
-//! The coefficients of a picture that comes in several scans.
+//! The coefficients of an image that comes in several scans.
 
 use super::frame::{Component, Frame};
 use super::idct::{self, Block};
@@ -8,8 +8,8 @@ use super::smoothing::Accuracy;
 use super::tables::Tables;
 use crate::decode::error::InputImageError;
 
-/// What is known of all blocks of a picture while its scans are read.
-pub(super) struct Kept {
+/// What is known of all blocks of an image while its scans are read.
+pub(super) struct Coefficients {
     /// For each component.
     blocks: Vec<Vec<Block>>,
     /// Its quantization table when its first scan came.
@@ -21,7 +21,7 @@ pub(super) struct Kept {
     last_row: usize,
 }
 
-impl Kept {
+impl Coefficients {
     pub(super) fn new(frame: &Frame) -> Self {
         let blocks = frame.components.iter().map(|component| {
             let rows = frame.mcus().1 * component.sampling.1;

@@ -1,4 +1,4 @@
-//! A picture as its file holds it: components of blocks of coefficients.
+//! An image as its file holds it: components of blocks of coefficients.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ pub(crate) const ZIGZAG: [usize; 64] = [
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// A picture before it is written.
+/// An image before it is written.
 pub(crate) struct Coefficients {
     pub(crate) size: (usize, usize),
     /// The largest factors.
@@ -36,7 +36,7 @@ pub(crate) struct Component {
 }
 
 impl Coefficients {
-    /// A picture of `size` whose components have these factors. Each has
+    /// An image of `size` whose components have these factors. Each has
     /// waves, a slope and an edge of its own, so that a block in a wrong
     /// place, or of another component, is seen.
     pub(crate) fn new(size: (usize, usize), factors: &[Factors]) -> Self {
@@ -86,7 +86,7 @@ impl Component {
         let blocks = (0..stride * groups.1 * factors.1).map(|index| {
             let (left, top) = (index % stride * 8, index / stride * 8);
             let level = |x: usize, y: usize| {
-                // Beyond the picture its border goes on, as encoders do it.
+                // Beyond the image its border goes on, as encoders do it.
                 let x = (left + x).min(samples.0 - 1) as f64 + 0.5;
                 let y = (top + y).min(samples.1 - 1) as f64 + 0.5;
                 level(number, x * scale.0, y * scale.1)
@@ -104,7 +104,7 @@ impl Component {
     }
 }
 
-/// The level of a component at a place of the picture, from 0 to 255.
+/// The level of a component at a place of the image, from 0 to 255.
 fn level(number: usize, x: f64, y: f64) -> f64 {
     let (fast, slow, steep): (f64, f64, f64) =
         [(9.0, 31.0, 1.4), (13.0, 47.0, -1.1), (17.0, 39.0, 0.9)][number];

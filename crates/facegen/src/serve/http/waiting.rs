@@ -13,31 +13,31 @@ use tokio::time::Instant;
 /// So much of a body has to come for its client to count as one that sends.
 const PIECE_BYTES: usize = 16 * 1024;
 
-/// Stands for the server's turn.
-const OURS: u64 = 0;
+/// The value while the client waits for the server.
+const NOT_WAITING: u64 = 0;
 
-/// Whose turn it is on one connection.
+/// Which side of a connection waits for the other.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Waiting {
     began: Instant,
     /// Since when the server waits, in milliseconds after it began, plus one.
     waits_since: AtomicU64,
 }
 
-impl Turn {
+impl Waiting {
     /// A connection of which nothing has come yet.
     pub(super) fn new() -> Self {
-        let turn = Self {
+        let waiting = Self {
             began: Instant::now(),
-            waits_since: AtomicU64::new(OURS),
+            waits_since: AtomicU64::new(NOT_WAITING),
         };
-        turn.waits_since(turn.began);
-        turn
+        waiting.waits_since(waiting.began);
+        waiting
     }
 
     /// The client waits for the server.
-    fn ours(&self) {
-        self.waits_since.store(OURS, Ordering::Relaxed);
+    fn waits_not(&self) {
+        self.waits_since.store(NOT_WAITING, Ordering::Relaxed);
     }
 
     /// The server waits for the client, since this moment.
@@ -55,10 +55,10 @@ impl Turn {
     }
 }
 
-/// The body of a request: while it has to come, it is the client's turn.
+/// The body of a request: while it has to come, the server waits.
 pub(super) struct Arriving {
     body: Body,
-    turn: Arc<Turn>,
+    waiting: Arc<Waiting>,
     /// When the last piece of it was complete.
     complete: Instant,
     /// What has come of the next.
@@ -69,11 +69,11 @@ pub(super) struct Arriving {
 
 impl Arriving {
     /// A body whose head has just come.
-    pub(super) fn new(body: Body, turn: Arc<Turn>) -> Self {
-        turn.ours();
+    pub(super) fn new(body: Body, waiting: Arc<Waiting>) -> Self {
+        waiting.waits_not();
         Self {
             body,
-            turn,
+            waiting,
             complete: Instant::now(),
             bytes: 0,
             idle_since: Some(Instant::now()),
@@ -82,7 +82,7 @@ impl Arriving {
 
     fn came(&mut self, bytes: usize) {
         let now = Instant::now();
-        self.turn.ours();
+        self.waiting.waits_not();
         self.idle_since = Some(now);
         self.bytes += bytes;
         if self.bytes >= PIECE_BYTES {
@@ -106,7 +106,7 @@ impl HttpBody for Arriving {
             if let Some(idle_since) = self.idle_since.take() {
                 self.complete += idle_since.elapsed();
             }
-            self.turn.waits_since(self.complete);
+            self.waiting.waits_since(self.complete);
         }
         let frame = ready!(polled);
         let data = frame
@@ -129,13 +129,13 @@ impl HttpBody for Arriving {
 /// The body of an answer: what there is of it, the client has to take.
 pub(super) struct Leaving {
     body: Body,
-    turn: Arc<Turn>,
+    waiting: Arc<Waiting>,
 }
 
 impl Leaving {
     /// A body of which nothing was taken yet.
-    pub(super) fn new(body: Body, turn: Arc<Turn>) -> Self {
-        Self { body, turn }
+    pub(super) fn new(body: Body, waiting: Arc<Waiting>) -> Self {
+        Self { body, waiting }
     }
 }
 
@@ -149,9 +149,9 @@ impl HttpBody for Leaving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.turn.ours();
+        self.waiting.waits_not();
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        self.turn.waits_since(Instant::now());
+        self.waiting.waits_since(Instant::now());
         Poll::Ready(frame)
     }
 
@@ -167,6 +167,6 @@ impl HttpBody for Leaving {
 impl Drop for Leaving {
     /// The next request may come.
     fn drop(&mut self) {
-        self.turn.waits_since(Instant::now());
+        self.waiting.waits_since(Instant::now());
     }
 }

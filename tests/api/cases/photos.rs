@@ -1,4 +1,4 @@
-//! Every way in which clients write a photograph, and what is no way: the table
+//! Every way in which clients write a photo, and what is no way: the table
 //! of the parser, as requests.
 
 use serde::Deserialize;
@@ -19,7 +19,7 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_spelling_of_a_photograph_is_answered_as_listed() {
+async fn every_spelling_of_a_photo_is_answered_as_listed() {
     let mut cases: Vec<Case> = serde_json::from_str(TABLE).unwrap();
     assert!(cases.len() >= 25);
     let too_long = "face_image must not be longer than 10 MB";

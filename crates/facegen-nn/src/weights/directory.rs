@@ -1,4 +1,4 @@
-//! Which file of a diffusers or transformers folder is the checkpoint.
+//! Which file of a diffusers or transformers directory is the checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -26,18 +26,18 @@ const NAMES: [&str; 16] = [
     "pytorch_model.bin.index.fp16.json",
 ];
 
-/// The preferred checkpoint of a folder.
+/// The preferred checkpoint of a directory.
 ///
 /// # Errors
-/// When the folder has none.
-pub(super) fn choose(folder: &Path) -> Result<PathBuf, WeightsError> {
+/// When the directory has none.
+pub(super) fn choose(directory: &Path) -> Result<PathBuf, WeightsError> {
     NAMES
         .iter()
-        .map(|name| folder.join(name))
+        .map(|name| directory.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| {
             let names = NAMES.join(", ");
-            WeightsError::unreadable(folder, &format!("it has none of {names}"))
+            WeightsError::unreadable(directory, &format!("it has none of {names}"))
         })
 }
 
@@ -47,22 +47,22 @@ mod tests {
 
     #[test]
     fn full_precision_comes_before_half_and_safetensors_before_pickles() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         // Added one by one, each better than all before.
         for name in NAMES.iter().rev() {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             std::fs::write(&path, []).unwrap();
-            assert_eq!(choose(folder.path()).unwrap(), path);
+            assert_eq!(choose(directory.path()).unwrap(), path);
         }
     }
 
     #[test]
-    fn a_folder_without_a_checkpoint_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-        let error = choose(folder.path()).unwrap_err().to_string();
+    fn a_directory_without_a_checkpoint_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("config.json"), "{}").unwrap();
+        let error = choose(directory.path()).unwrap_err().to_string();
         assert!(
-            error.contains(&folder.path().display().to_string()),
+            error.contains(&directory.path().display().to_string()),
             "{error}"
         );
         assert!(error.contains("model.fp16.safetensors"), "{error}");

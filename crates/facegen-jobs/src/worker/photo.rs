@@ -1,4 +1,4 @@
-//! How an attempt comes by its photograph.
+//! How an attempt comes by its photo.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use facegen_core::face::local_file_name;
 use facegen_core::job::{FaceOrigin, Job};
 use facegen_core::redact::FaceImage;
 use facegen_core::store::Event;
-use facegen_core::{ErrorCode, FaceError, FileName, Photograph};
+use facegen_core::{ErrorCode, FaceError, FileName, Photo};
 use tokio::time::timeout;
 
 use super::attempt::Attempt;
@@ -19,7 +19,7 @@ use crate::metrics::{self, Stage};
 use crate::retry::retry;
 
 impl Attempt {
-    /// The photograph behind the job's URL, if that is where it is.
+    /// The photo behind the job's URL, if that is where it is.
     pub(super) async fn fetch(&self) -> Result<Option<PhotoSource>, AttemptError> {
         let FaceOrigin::Url(url) = &self.claim.job.face else {
             return Ok(None);
@@ -74,29 +74,25 @@ impl Attempt {
         })
     }
 
-    /// The photograph that was fetched, or that came with the request.
-    pub(super) async fn photograph(
-        &self,
-        fetched: Option<PhotoSource>,
-    ) -> Result<Photograph, AttemptError> {
+    /// The photo that was fetched, or that came with the request.
+    pub(super) async fn photo(&self, fetched: Option<PhotoSource>) -> Result<Photo, AttemptError> {
         let Job {
             id, file_prefix, ..
         } = &self.claim.job;
-        if let Some(photograph) = self.context.storage.photo_cache.take(file_prefix) {
-            return Ok(photograph);
+        if let Some(photo) = self.context.storage.photo_cache.take(file_prefix) {
+            return Ok(photo);
         }
         let image = match fetched {
             Some(image) => image,
             None => {
-                let read = || self.context.storage.stores.jobs.photograph(*id);
+                let read = || self.context.storage.stores.jobs.photo(*id);
                 let image =
                     retry(self.context.storage.config().lease, "read face_image", read).await;
                 let image = image.map_err(|error| {
                     tracing::error!(%error, "failed to read face_image of job");
                     AttemptError::StoreFailed
                 });
-                let image =
-                    image?.ok_or_else(|| AttemptError::Failed(failures::photograph_lost()))?;
+                let image = image?.ok_or_else(|| AttemptError::Failed(failures::photo_lost()))?;
                 PhotoSource::Untrusted(image)
             }
         };

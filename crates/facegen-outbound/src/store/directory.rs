@@ -1,4 +1,4 @@
-//! Pictures in a local folder.
+//! Images in a local directory.
 //!
 //! A file is written under a temporary name, synchronised, and only then given
 //! its own, so that a reader sees it whole or not at all, after a crash too.
@@ -22,26 +22,26 @@ const PART_SUFFIX: &str = ".tmp";
 /// How many bytes are written to find out whether there is room.
 const CHECK_BYTES: usize = 256 << 10;
 
-/// Keeps pictures in one folder, which nobody but the server's user reads.
+/// Keeps images in one directory, which nobody but the server's user reads.
 #[derive(Debug, Clone)]
-pub struct FolderStore {
-    folder: PathBuf,
+pub struct DirectoryStore {
+    directory: PathBuf,
 }
 
-impl FolderStore {
-    /// Opens the store in `folder`, and makes the folder when it is not there.
+impl DirectoryStore {
+    /// Opens the store in `directory`, and makes the directory when it is not there.
     ///
     /// # Errors
-    /// The folder cannot be made, or no file can be written into it.
-    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, FolderError> {
-        let folder = folder.into();
-        if let Err(source) = make_folder(&folder) {
-            return Err(FolderError::NotMade { folder, source });
+    /// The directory cannot be made, or no file can be written into it.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
+        let directory = directory.into();
+        if let Err(source) = make_directory(&directory) {
+            return Err(DirectoryError::NotMade { directory, source });
         }
-        if let Err(source) = temporary_file(&folder) {
-            return Err(FolderError::NotWritable { folder, source });
+        if let Err(source) = temporary_file(&directory) {
+            return Err(DirectoryError::NotWritable { directory, source });
         }
-        Ok(Self { folder })
+        Ok(Self { directory })
     }
 
     /// Runs `work` on a thread where it may block.
@@ -50,8 +50,8 @@ impl FolderStore {
         action: &'static str,
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
-        let folder = self.folder.clone();
-        let done = task::spawn_blocking(move || work(&folder)).await;
+        let directory = self.directory.clone();
+        let done = task::spawn_blocking(move || work(&directory)).await;
         // The text of an `io::Error` may hold a path, its kind does not.
         done.map_err(|_| StorageError(format!("{action}: the task ended early")))?
             .map_err(|error| StorageError(format!("{action}: {}", error.kind())))
@@ -59,24 +59,24 @@ impl FolderStore {
 }
 
 #[async_trait]
-impl ImageStore for FolderStore {
+impl ImageStore for DirectoryStore {
     async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError> {
         let name = object.expose();
-        self.blocking("a file cannot be written", move |folder| {
-            let mut file = temporary_file(folder)?;
+        self.blocking("a file cannot be written", move |directory| {
+            let mut file = temporary_file(directory)?;
             file.write_all(&bytes)?;
             file.as_file().sync_all()?;
-            file.persist(folder.join(name))?;
+            file.persist(directory.join(name))?;
             // Makes the new name durable too.
-            File::open(folder)?.sync_all()
+            File::open(directory)?.sync_all()
         })
         .await
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
         let name = object.expose();
-        self.blocking("a file cannot be read", move |folder| {
-            let Some(mut file) = unless_missing(open_file(&folder.join(name)))? else {
+        self.blocking("a file cannot be read", move |directory| {
+            let Some(mut file) = unless_missing(open_file(&directory.join(name)))? else {
                 return Ok(None);
             };
             let mut bytes = Vec::new();
@@ -88,8 +88,8 @@ impl ImageStore for FolderStore {
 
     async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
         let name = object.expose();
-        self.blocking("a file cannot be opened", move |folder| {
-            let Some(file) = unless_missing(open_file(&folder.join(name)))? else {
+        self.blocking("a file cannot be opened", move |directory| {
+            let Some(file) = unless_missing(open_file(&directory.join(name)))? else {
                 return Ok(None);
             };
             let bytes = file.metadata()?.len();
@@ -98,11 +98,11 @@ impl ImageStore for FolderStore {
         .await
     }
 
-    /// Writes so much as a small picture takes, under a temporary name: a disk
+    /// Writes so much as a small image takes, under a temporary name: a disk
     /// that is full has room for a little.
     async fn check(&self) -> Result<(), StorageError> {
-        self.blocking("no file can be written", |folder| {
-            let mut file = temporary_file(folder)?;
+        self.blocking("no file can be written", |directory| {
+            let mut file = temporary_file(directory)?;
             file.write_all(&[0; CHECK_BYTES])
         })
         .await
@@ -110,8 +110,8 @@ impl ImageStore for FolderStore {
 
     async fn delete(&self, object: &ObjectName) -> Result<(), StorageError> {
         let name = object.expose();
-        self.blocking("a file cannot be removed", move |folder| {
-            unless_missing(fs::remove_file(folder.join(name))).map(drop)
+        self.blocking("a file cannot be removed", move |directory| {
+            unless_missing(fs::remove_file(directory.join(name))).map(drop)
         })
         .await
     }
@@ -120,9 +120,9 @@ impl ImageStore for FolderStore {
     /// left under temporary names goes too and is not counted; files with
     /// names of others stay.
     async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
-        self.blocking("old files cannot be removed", move |folder| {
+        self.blocking("old files cannot be removed", move |directory| {
             let mut removed = 0;
-            for entry in fs::read_dir(folder)? {
+            for entry in fs::read_dir(directory)? {
                 removed += usize::from(remove_if_older(&entry?, moment)?);
             }
             Ok(removed)
@@ -174,44 +174,44 @@ fn unless_missing<T>(done: io::Result<T>) -> io::Result<Option<T>> {
 
 /// A file that only the server's user can read, and that goes when it is not
 /// given another name.
-fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(PART_PREFIX)
         .suffix(PART_SUFFIX)
-        .tempfile_in(folder)
+        .tempfile_in(directory)
 }
 
-/// A folder that was there before keeps the mode that its owner gave it.
-fn make_folder(folder: &Path) -> io::Result<()> {
+/// A directory that was there before keeps the mode that its owner gave it.
+fn make_directory(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(directory)
 }
 
-/// Why a folder cannot keep pictures.
+/// Why a directory cannot keep images.
 #[derive(Debug, Error)]
-pub enum FolderError {
+pub enum DirectoryError {
     /// It is not there and cannot be made.
-    #[error("the picture folder {} cannot be made", folder.display())]
+    #[error("the image directory {} cannot be made", directory.display())]
     NotMade {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// Why.
         source: io::Error,
     },
     /// It is there and cannot be written.
-    #[error("the picture folder {} cannot be written", folder.display())]
+    #[error("the image directory {} cannot be written", directory.display())]
     NotWritable {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// Why.
         source: io::Error,
     },
 }
 
-impl FolderError {
+impl DirectoryError {
     /// The kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -227,8 +227,8 @@ mod tests {
     use super::*;
     use crate::store::conformance::{image_store_suite, object};
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -243,38 +243,41 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_an_image_store() {
-        let folder = tempfile::tempdir().unwrap();
-        image_store_suite(&FolderStore::open(folder.path()).unwrap()).await;
-        assert_eq!(names(folder.path()), Vec::<String>::new());
+        let directory = tempfile::tempdir().unwrap();
+        image_store_suite(&DirectoryStore::open(directory.path()).unwrap()).await;
+        assert_eq!(names(directory.path()), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn files_are_private_and_named_after_their_attempt() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("a/b");
-        let store = FolderStore::open(&folder).unwrap();
+        let directory = parent.path().join("a/b");
+        let store = DirectoryStore::open(&directory).unwrap();
         let object = object(0, 3);
-        store.put(&object, b"picture".to_vec()).await.unwrap();
+        store.put(&object, b"image".to_vec()).await.unwrap();
         let name = format!("{}-0.a3.png", object.file.prefix.expose());
-        assert_eq!(names(&folder), [name.as_str()]);
+        assert_eq!(names(&directory), [name.as_str()]);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&folder), mode(&folder.join(name))), (0o700, 0o600));
+        assert_eq!(
+            (mode(&directory), mode(&directory.join(name))),
+            (0o700, 0o600)
+        );
     }
 
     #[tokio::test]
-    async fn what_is_put_in_the_place_of_a_picture_is_not_read() {
+    async fn what_is_put_in_the_place_of_an_image_is_not_read() {
         let outer = tempfile::tempdir().unwrap();
-        let folder = outer.path().join("pictures");
-        let store = FolderStore::open(&folder).unwrap();
+        let directory = outer.path().join("pictures");
+        let store = DirectoryStore::open(&directory).unwrap();
         let elsewhere = outer.path().join("elsewhere");
         fs::write(&elsewhere, "a secret").unwrap();
         let [link, pipe, socket] = [0, 1, 2].map(|index| object(index, 1));
-        std::os::unix::fs::symlink(&elsewhere, folder.join(link.expose())).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, directory.join(link.expose())).unwrap();
         let made = std::process::Command::new("mkfifo")
-            .arg(folder.join(pipe.expose()))
+            .arg(directory.join(pipe.expose()))
             .status();
         assert!(made.unwrap().success());
-        let path = folder.join(socket.expose());
+        let path = directory.join(socket.expose());
         let _listener = std::os::unix::net::UnixListener::bind(path).unwrap();
         for object in [link, pipe, socket] {
             let read = tokio::time::timeout(Duration::from_secs(20), store.get(&object));
@@ -282,69 +285,75 @@ mod tests {
             let opened = tokio::time::timeout(Duration::from_secs(20), store.open(&object));
             assert!(opened.await.expect("it does not hang").is_err());
             // It may be put right.
-            store.put(&object, b"picture".to_vec()).await.unwrap();
-            assert_eq!(store.get(&object).await, Ok(Some(b"picture".to_vec())));
+            store.put(&object, b"image".to_vec()).await.unwrap();
+            assert_eq!(store.get(&object).await, Ok(Some(b"image".to_vec())));
         }
         assert_eq!(fs::read(&elsewhere).unwrap(), b"a secret");
     }
 
     #[tokio::test]
     async fn old_files_of_ours_go_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = FolderStore::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let store = DirectoryStore::open(directory.path()).unwrap();
         let (old, new) = (object(0, 1), object(1, 1));
         store.put(&old, vec![1]).await.unwrap();
         store.put(&new, vec![2]).await.unwrap();
         let others = ["README", "part-of-something.png", "x.a1.png"];
         for name in others.iter().chain(&["part-abc.tmp"]) {
-            fs::write(folder.path().join(name), "x").unwrap();
-            set_age(&folder.path().join(name), Duration::from_secs(7200));
+            fs::write(directory.path().join(name), "x").unwrap();
+            set_age(&directory.path().join(name), Duration::from_secs(7200));
         }
-        fs::create_dir(folder.path().join(object(9, 1).expose())).unwrap();
-        set_age(&folder.path().join(old.expose()), Duration::from_secs(7200));
+        fs::create_dir(directory.path().join(object(9, 1).expose())).unwrap();
+        set_age(
+            &directory.path().join(old.expose()),
+            Duration::from_secs(7200),
+        );
         let hour_ago = Timestamp::from(SystemTime::now()) - Duration::from_secs(3600);
         assert_eq!(store.delete_before(hour_ago).await, Ok(1));
         assert_eq!(store.get(&old).await, Ok(None));
         assert_eq!(store.get(&new).await, Ok(Some(vec![2])));
-        let left = names(folder.path());
+        let left = names(directory.path());
         assert_eq!(left.len(), others.len() + 2, "{left:?}");
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_is_refused() {
+    fn a_directory_that_cannot_be_written_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("file");
         fs::write(&file, "x").unwrap();
-        let error = FolderStore::open(file.join("folder")).unwrap_err();
-        assert!(matches!(error, FolderError::NotMade { .. }), "{error}");
+        let error = DirectoryStore::open(file.join("directory")).unwrap_err();
+        assert!(matches!(error, DirectoryError::NotMade { .. }), "{error}");
         // Not even root can write there.
-        let error = FolderStore::open("/proc/self").unwrap_err();
-        assert!(matches!(error, FolderError::NotWritable { .. }), "{error}");
+        let error = DirectoryStore::open("/proc/self").unwrap_err();
+        assert!(
+            matches!(error, DirectoryError::NotWritable { .. }),
+            "{error}"
+        );
     }
 
     #[tokio::test]
-    async fn it_is_found_out_whether_a_picture_could_be_kept() {
+    async fn it_is_found_out_whether_an_image_could_be_kept() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("pictures");
-        let store = FolderStore::open(&folder).unwrap();
+        let directory = parent.path().join("pictures");
+        let store = DirectoryStore::open(&directory).unwrap();
         assert_eq!(store.check().await, Ok(()));
-        assert_eq!(names(&folder), Vec::<String>::new());
-        fs::remove_dir(&folder).unwrap();
-        fs::write(&folder, "in its place").unwrap();
+        assert_eq!(names(&directory), Vec::<String>::new());
+        fs::remove_dir(&directory).unwrap();
+        fs::write(&directory, "in its place").unwrap();
         assert!(store.check().await.is_err());
-        fs::remove_file(&folder).unwrap();
-        fs::create_dir(&folder).unwrap();
+        fs::remove_file(&directory).unwrap();
+        fs::create_dir(&directory).unwrap();
         assert_eq!(store.check().await, Ok(()));
     }
 
     #[tokio::test]
     async fn an_error_holds_no_name_of_an_object() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("pictures");
-        let store = FolderStore::open(&folder).unwrap();
+        let directory = parent.path().join("pictures");
+        let store = DirectoryStore::open(&directory).unwrap();
         let object = object(0, 1);
-        // In the place of the file there is a folder.
-        fs::create_dir_all(folder.join(object.expose()).join("x")).unwrap();
+        // In the place of the file there is a directory.
+        fs::create_dir_all(directory.join(object.expose()).join("x")).unwrap();
         let errors = [
             store.put(&object, vec![1]).await.unwrap_err(),
             store.get(&object).await.unwrap_err(),
@@ -356,7 +365,7 @@ mod tests {
             assert!(!text.contains("pictures"), "{text}");
         }
         assert_eq!(
-            names(&folder),
+            names(&directory),
             [object.expose()],
             "the temporary file is left"
         );

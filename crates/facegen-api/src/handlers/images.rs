@@ -5,25 +5,25 @@ use facegen_core::Job;
 use facegen_jobs::JobError;
 use tracing::warn;
 
-use crate::call::SharedState;
+use crate::call::SharedContext;
 use crate::links::Links;
 use crate::{ApiError, Base64Output};
 
-/// What `output` holds: the links to the pictures, or the pictures themselves,
+/// What `output` holds: the links to the images, or the images themselves,
 /// when their caller wants them as base64 and the operator wants that in
 /// answers. Where they cannot be read, maybe because their bucket fails, links
-/// have to do: the pictures are there.
-pub(super) async fn output(state: &SharedState, job: &Job, links: Links<'_>) -> Vec<String> {
+/// have to do: the images are there.
+pub(super) async fn output(state: &SharedContext, job: &Job, links: Links<'_>) -> Vec<String> {
     if !job.request.delivery.base64 || state.config.base64_output == Base64Output::Link {
-        return links.pictures(job);
+        return links.images(job);
     }
     texts(state, job).await.unwrap_or_else(|error| {
         warn!(%error, "failed to read base64 of job, links are returned");
-        links.pictures(job)
+        links.images(job)
     })
 }
 
-async fn texts(state: &SharedState, job: &Job) -> Result<Vec<String>, ApiError> {
+async fn texts(state: &SharedContext, job: &Job) -> Result<Vec<String>, ApiError> {
     let mut texts = Vec::new();
     for name in job.files() {
         if name.kind == FileKind::Base64 {

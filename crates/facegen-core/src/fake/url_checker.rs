@@ -1,4 +1,4 @@
-//! A world in which every URL may be opened.
+//! A fake network in which every URL may be opened.
 
 use crate::UrlChecker;
 use crate::redact::SafeUrl;

@@ -1,8 +1,8 @@
 //! Which deliveries may begin.
 //!
-//! A receiver that does not answer keeps a place for as long as it is waited
+//! A receiver that does not answer keeps a slot for as long as it is waited
 //! for. So no key and no receiver has more than two, and what is tried again or
-//! goes to a receiver that was slow gets only half of all places: the others are
+//! goes to a receiver that was slow gets only half of all slots: the others are
 //! always left for what comes first to receivers of which nothing bad is known.
 
 use std::collections::HashMap;
@@ -25,8 +25,8 @@ const SLOW: Duration = Duration::from_secs(5);
 /// How long a receiver that was slow is remembered.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
-/// How many deliveries of this kind are under way at once. Of an upload a
-/// picture is in memory.
+/// How many deliveries of this kind are under way at once. Of an upload an
+/// image is in memory.
 pub(super) const fn all(kind: DeliveryKind) -> usize {
     match kind {
         DeliveryKind::Webhook => 128,
@@ -34,26 +34,26 @@ pub(super) const fn all(kind: DeliveryKind) -> usize {
     }
 }
 
-/// The places of one kind of deliveries.
-pub(super) struct Places {
+/// The slots of one kind of deliveries.
+pub(super) struct Slots {
     kind: DeliveryKind,
-    under_way: HashMap<Id, Place>,
+    under_way: HashMap<Id, Slot>,
     /// When these receivers were slow.
     slow: HashMap<String, Instant>,
 }
 
 /// A delivery under way.
-struct Place {
+struct Slot {
     delivery: i64,
     key: KeyId,
     receiver: String,
-    /// Whether it takes one of the places for what may take long.
+    /// Whether it takes one of the slots for what may take long.
     patient: bool,
     since: Instant,
 }
 
-impl Places {
-    /// Places that are all free.
+impl Slots {
+    /// Slots that are all free.
     pub(super) fn new(kind: DeliveryKind) -> Self {
         Self {
             kind,
@@ -65,7 +65,7 @@ impl Places {
     /// The lines from which the next delivery may come, the first one first.
     pub(super) fn lines(&self) -> Vec<DeliveryFilter> {
         let free = all(self.kind) - self.under_way.len();
-        let patient = self.under_way.values().filter(|place| place.patient);
+        let patient = self.under_way.values().filter(|slot| slot.patient);
         if free == 0 {
             Vec::new()
         } else if patient.count() >= all(self.kind) / 2 {
@@ -80,12 +80,12 @@ impl Places {
 
     /// What may begin, to receivers that were slow as well or only to others.
     fn line(&self, first: bool, slow: bool) -> DeliveryFilter {
-        let places = || self.under_way.values();
-        let mut without_receivers = busy(places().map(|place| place.receiver.as_str()));
+        let slots = || self.under_way.values();
+        let mut without_receivers = busy(slots().map(|slot| slot.receiver.as_str()));
         if !slow {
             without_receivers.extend(self.slow.keys().map(String::as_str));
         }
-        let without_keys = busy(places().map(|place| place.key.get()));
+        let without_keys = busy(slots().map(|slot| slot.key.get()));
         DeliveryFilter {
             kind: self.kind,
             first,
@@ -97,33 +97,33 @@ impl Places {
     /// A delivery is under way in this task.
     pub(super) fn begin(&mut self, task: Id, delivery: &Delivery) {
         let receiver = delivery.receiver.clone();
-        let place = Place {
+        let slot = Slot {
             delivery: delivery.id,
             key: delivery.key,
             patient: delivery.attempt_since_asked > 1 || self.slow.contains_key(&receiver),
             receiver,
             since: Instant::now(),
         };
-        self.under_way.insert(task, place);
+        self.under_way.insert(task, slot);
     }
 
     /// The task has ended.
     pub(super) fn end(&mut self, task: Id) {
-        let Some(place) = self.under_way.remove(&task) else {
+        let Some(slot) = self.under_way.remove(&task) else {
             return;
         };
-        if place.since.elapsed() < SLOW {
-            self.slow.remove(&place.receiver);
+        if slot.since.elapsed() < SLOW {
+            self.slow.remove(&slot.receiver);
             return;
         }
         self.slow.retain(|_, since| since.elapsed() < REMEMBERED);
-        self.slow.insert(place.receiver, Instant::now());
+        self.slow.insert(slot.receiver, Instant::now());
     }
 
     /// The numbers of all that are under way.
     pub(super) fn under_way(&self) -> Vec<i64> {
-        let places = self.under_way.values();
-        places.map(|place| place.delivery).collect()
+        let slots = self.under_way.values();
+        slots.map(|slot| slot.delivery).collect()
     }
 }
 
@@ -156,19 +156,19 @@ mod tests {
     }
 
     /// Begins a delivery in a task of its own.
-    fn begin(places: &mut Places, delivery: &Delivery) -> Id {
+    fn begin(slots: &mut Slots, delivery: &Delivery) -> Id {
         let task = tokio::spawn(async {}).id();
-        places.begin(task, delivery);
+        slots.begin(task, delivery);
         task
     }
 
     /// Which lines there are: only what was not tried, and to slow ones too.
-    fn lines(places: &Places) -> Vec<(bool, bool)> {
+    fn lines(slots: &Slots) -> Vec<(bool, bool)> {
         let knows_slow = |line: &DeliveryFilter| {
-            let mut slow = places.slow.keys();
+            let mut slow = slots.slow.keys();
             slow.all(|receiver| line.without_receivers.contains(receiver))
         };
-        let lines = places.lines();
+        let lines = slots.lines();
         lines
             .iter()
             .map(|line| (line.first, !knows_slow(line)))
@@ -177,60 +177,60 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_key_and_a_receiver_have_two_places_each() {
-        let mut places = Places::new(DeliveryKind::Webhook);
-        begin(&mut places, &delivery(1, "a", 1));
-        let line = &places.lines()[0];
+        let mut slots = Slots::new(DeliveryKind::Webhook);
+        begin(&mut slots, &delivery(1, "a", 1));
+        let line = &slots.lines()[0];
         assert!(line.without_keys.is_empty() && line.without_receivers.is_empty());
-        begin(&mut places, &delivery(1, "b", 1));
-        let task = begin(&mut places, &delivery(2, "b", 1));
-        let line = &places.lines()[0];
+        begin(&mut slots, &delivery(1, "b", 1));
+        let task = begin(&mut slots, &delivery(2, "b", 1));
+        let line = &slots.lines()[0];
         assert_eq!(
             (&line.without_keys[..], &line.without_receivers[..]),
             (&[1][..], &["b".to_owned()][..])
         );
-        places.end(task);
-        assert!(places.lines()[0].without_receivers.is_empty());
+        slots.end(task);
+        assert!(slots.lines()[0].without_receivers.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_receiver_that_was_slow_gives_way_until_it_is_fast_again() {
-        let mut places = Places::new(DeliveryKind::Webhook);
-        let task = begin(&mut places, &delivery(1, "a", 1));
-        assert_eq!(lines(&places), [(true, false), (false, false)]);
+        let mut slots = Slots::new(DeliveryKind::Webhook);
+        let task = begin(&mut slots, &delivery(1, "a", 1));
+        assert_eq!(lines(&slots), [(true, false), (false, false)]);
         tokio::time::advance(SLOW).await;
-        places.end(task);
+        slots.end(task);
         let all = [(true, false), (false, false), (true, true), (false, true)];
-        assert_eq!(lines(&places), all);
-        let task = begin(&mut places, &delivery(1, "a", 1));
-        assert!(places.under_way[&task].patient);
+        assert_eq!(lines(&slots), all);
+        let task = begin(&mut slots, &delivery(1, "a", 1));
+        assert!(slots.under_way[&task].patient);
         tokio::time::advance(SLOW / 2).await;
-        places.end(task);
-        assert_eq!(lines(&places), all[..2]);
+        slots.end(task);
+        assert_eq!(lines(&slots), all[..2]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_may_take_long_leaves_half_of_the_places() {
-        let mut places = Places::new(DeliveryKind::Webhook);
+        let mut slots = Slots::new(DeliveryKind::Webhook);
         for key in 0..64 {
-            assert_eq!(places.lines().len(), 2);
-            begin(&mut places, &delivery(key, &key.to_string(), 2));
+            assert_eq!(slots.lines().len(), 2);
+            begin(&mut slots, &delivery(key, &key.to_string(), 2));
         }
-        assert_eq!(lines(&places), [(true, false)]);
+        assert_eq!(lines(&slots), [(true, false)]);
         for key in 64..128 {
-            assert_eq!(places.lines().len(), 1);
-            begin(&mut places, &delivery(key, &key.to_string(), 1));
+            assert_eq!(slots.lines().len(), 1);
+            begin(&mut slots, &delivery(key, &key.to_string(), 1));
         }
-        assert!(places.lines().is_empty());
+        assert!(slots.lines().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn receivers_that_were_slow_long_ago_are_forgotten() {
-        let mut places = Places::new(DeliveryKind::Webhook);
+        let mut slots = Slots::new(DeliveryKind::Webhook);
         for key in 0..3 {
-            let task = begin(&mut places, &delivery(key, &key.to_string(), 1));
+            let task = begin(&mut slots, &delivery(key, &key.to_string(), 1));
             tokio::time::advance(REMEMBERED / 2).await;
-            places.end(task);
+            slots.end(task);
         }
-        assert_eq!(places.slow.len(), 2);
+        assert_eq!(slots.slow.len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! How pictures of each style are made.
+//! How images of each style are made.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,24 +18,24 @@ pub struct BaseModel {
     pub text_encoder: Arc<ClipTextModel>,
     /// Latents to predicted noise.
     pub unet: Arc<UNet2DConditionModel>,
-    /// Latents to pictures.
+    /// Latents to images.
     pub vae: Arc<AutoencoderKl>,
 }
 
 impl BaseModel {
-    /// Whether pictures of both can share a call of the UNet.
+    /// Whether images of both can share a call of the UNet.
     #[must_use]
     pub fn shares_unet(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.unet, &other.unet)
     }
 }
 
-/// How pictures of one style are made.
+/// How images of one style are made.
 #[derive(Clone, Debug)]
 pub struct StylePipeline {
     /// What becomes of the prompts.
     pub recipe: StyleRecipe,
-    /// What the pictures are made with.
+    /// What the images are made with.
     pub base: BaseModel,
 }
 
@@ -45,14 +45,14 @@ pub(super) fn style_pipelines(
     preset: &Preset,
     bases: &BTreeMap<Style, BaseModel>,
 ) -> Result<BTreeMap<Style, StylePipeline>, EngineError> {
-    let look = |style: Style| {
+    let style_pipeline = |style: Style| {
         let base = bases.get(&style).or(bases.get(&Style::Realistic)).cloned();
         let (Some(recipe), Some(base)) = (preset.style(style), base) else {
             return Err(EngineError::Defect("a style has no look".into()));
         };
         Ok((style, StylePipeline { recipe, base }))
     };
-    preset.styles().into_iter().map(look).collect()
+    preset.styles().into_iter().map(style_pipeline).collect()
 }
 
 /// One model of each base model; those that name the same one share it.

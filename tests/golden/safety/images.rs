@@ -6,14 +6,14 @@ use facegen_image::encode_png;
 use facegen_image::{ImageLimits, read_image};
 use facegen_vision::redact;
 
-use super::photograph;
+use super::photo;
 
-/// The pictures of the documentation are what the code makes. Where they are
+/// The images of the documentation are what the code makes. Where they are
 /// not, the message says where the new ones lie.
 #[test]
 fn the_documentation_shows_what_is_made() {
-    let photograph = photograph();
-    let image = RgbImage::new(512, 512, photograph.into_pixels()).unwrap();
+    let photo = photo();
+    let image = RgbImage::new(512, 512, photo.into_pixels()).unwrap();
     let image = facegen_vision::resize_bicubic(&image, 256, 256);
     for (name, action) in [
         ("blur", SafetyAction::Blur),
@@ -25,7 +25,7 @@ fn the_documentation_shows_what_is_made() {
         let shown =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
         let same = std::fs::read(&shown).is_ok_and(|file| {
-            read_image(&file, &ImageLimits::default()).is_ok_and(|shown| shown.picture == made)
+            read_image(&file, &ImageLimits::default()).is_ok_and(|shown| shown.image == made)
         });
         let new = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
         std::fs::write(&new, encode_png(&made).unwrap()).unwrap();

@@ -1,9 +1,9 @@
 use facegen_image::RgbImage;
 use facegen_vision::{Face, FaceDetector, Landmarks, RetryingDetector};
 
-use super::{cut, photograph, yunet};
+use super::{cut, photo, yunet};
 
-/// Photographs, and how much of the face's box is kept around its centre. On the
+/// Photos, and how much of the face's box is kept around its centre. On the
 /// first three the padded look helps, on the others only a smaller one does.
 const CLOSE_UPS: [(&str, f32); 6] = [
     ("astronaut.png", 0.8),
@@ -13,20 +13,20 @@ const CLOSE_UPS: [(&str, f32); 6] = [
     ("astronaut.png", 0.5),
     ("person_b_2.jpg", 0.5),
 ];
-/// In distances between the eyes. The same detector, shown one photograph at two
+/// In distances between the eyes. The same detector, shown one photo at two
 /// sizes, differs by a tenth.
 const TOLERANCE: f32 = 0.2;
 
 #[test]
-fn a_face_that_fills_the_photograph_is_found_on_the_ladder() {
-    let (plain, ladder) = (yunet(), ladder());
+fn a_face_that_fills_the_photo_is_found_on_the_ladder() {
+    let (plain, retrying) = (yunet(), retrying());
     for (file, share) in CLOSE_UPS {
-        let photo = photograph(file);
+        let photo = photo(file);
         let face = plain.detect(&photo).unwrap()[0];
         let part = close_up(&photo, &face, share);
         let close_up = cut(&photo, part);
         assert_eq!(plain.detect(&close_up).unwrap(), [], "{file} {share}");
-        let faces = ladder.detect(&close_up).unwrap();
+        let faces = retrying.detect(&close_up).unwrap();
         assert_eq!(faces.len(), 1, "{file} {share}");
         let distance = distance(&faces[0].landmarks, part, &face.landmarks);
         println!(
@@ -39,20 +39,24 @@ fn a_face_that_fills_the_photograph_is_found_on_the_ladder() {
 
 #[test]
 fn what_is_found_at_once_is_found_the_same_on_the_ladder() {
-    let photo = photograph("astronaut.png");
-    let faces = ladder().detect(&photo).unwrap();
+    let photo = photo("astronaut.png");
+    let faces = retrying().detect(&photo).unwrap();
     assert_eq!(faces, yunet().detect(&photo).unwrap());
 }
 
 #[test]
 fn the_ladder_sees_nobody_where_nobody_is() {
-    let photo = photograph("astronaut.png");
+    let photo = photo("astronaut.png");
     for part in [[0, 256, 512, 256], [0, 0, 160, 256]] {
-        assert_eq!(ladder().detect(&cut(&photo, part)).unwrap(), [], "{part:?}");
+        assert_eq!(
+            retrying().detect(&cut(&photo, part)).unwrap(),
+            [],
+            "{part:?}"
+        );
     }
 }
 
-fn ladder() -> RetryingDetector {
+fn retrying() -> RetryingDetector {
     RetryingDetector::new(Box::new(yunet()))
 }
 
@@ -72,7 +76,7 @@ fn close_up(photo: &RgbImage, face: &Face, share: f32) -> [usize; 4] {
     [left, top, width, height]
 }
 
-/// The largest distance of a landmark in a part of the photograph from the same
+/// The largest distance of a landmark in a part of the photo from the same
 /// one in the whole, in distances between the eyes.
 fn distance(found: &Landmarks, [left, top, ..]: [usize; 4], whole: &Landmarks) -> f32 {
     let between = |[x1, y1]: [f32; 2], [x2, y2]: [f32; 2]| (x1 - x2).hypot(y1 - y2);

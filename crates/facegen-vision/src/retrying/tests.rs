@@ -20,7 +20,7 @@ impl Reluctant {
         }
     }
 
-    fn ladder(blind: usize) -> RetryingDetector {
+    fn retrying(blind: usize) -> RetryingDetector {
         RetryingDetector::new(Box::new(Self::new(blind)))
     }
 }
@@ -57,14 +57,14 @@ fn photo() -> RgbImage {
 #[test]
 fn the_first_rung_with_a_face_answers() {
     for blind in [0, 2, 3, 4, 5, 6] {
-        let faces = Reluctant::ladder(blind).detect(&photo()).unwrap();
+        let faces = Reluctant::retrying(blind).detect(&photo()).unwrap();
         assert_eq!(faces, [face(blind as f32 + 1.0)]);
     }
 }
 
 #[test]
 fn a_face_on_the_padded_rung_is_moved_back() {
-    let faces = Reluctant::ladder(1).detect(&photo()).unwrap();
+    let faces = Reluctant::retrying(1).detect(&photo()).unwrap();
     assert_eq!(faces[0].bounding_box, [0.0, 15.0, 20.0, 35.0]);
     assert_eq!(faces[0].landmarks.0, [[2.0, 17.0]; 5]);
 }
@@ -88,19 +88,19 @@ fn an_uncertain_face_counts_only_at_first() {
 #[test]
 fn every_rung_is_tried_before_nobody_is_found() {
     let detector = Reluctant::new(usize::MAX);
-    let ladder = RetryingDetector::new(Box::new(detector.clone()));
-    assert_eq!(ladder.detect(&photo()).unwrap(), []);
+    let retrying = RetryingDetector::new(Box::new(detector.clone()));
+    assert_eq!(retrying.detect(&photo()).unwrap(), []);
     let plain = [512, 448, 384, 320, 128].map(|size| [40, 20, size]);
     let expected = [vec![[40, 20, 640], [60, 30, 640]], plain.to_vec()].concat();
     assert_eq!(*detector.looks.lock().unwrap(), expected);
 }
 
 #[test]
-fn a_large_photograph_is_shrunk_before_it_gets_room() {
+fn a_large_photo_is_shrunk_before_it_gets_room() {
     let detector = Reluctant::new(1);
-    let ladder = RetryingDetector::new(Box::new(detector.clone()));
-    let faces = ladder.detect(&RgbImage::black(2560, 1280)).unwrap();
-    // 640×320 pixels with 160 and 80 around them, a quarter of the photograph's.
+    let retrying = RetryingDetector::new(Box::new(detector.clone()));
+    let faces = retrying.detect(&RgbImage::black(2560, 1280)).unwrap();
+    // 640×320 pixels with 160 and 80 around them, a quarter of the photo's.
     assert_eq!(detector.looks.lock().unwrap()[1], [960, 480, 640]);
     assert_eq!(faces[0].bounding_box, [-600.0, -240.0, -520.0, -160.0]);
     assert_eq!(faces[0].landmarks.0, [[-592.0, -232.0]; 5]);
@@ -109,18 +109,18 @@ fn a_large_photograph_is_shrunk_before_it_gets_room() {
 #[test]
 fn room_is_black_on_all_sides() {
     let photo = RgbImage::new(8, 4, [9, 8, 7].repeat(32)).unwrap();
-    let picture = Padded::around(&photo).picture;
-    assert_eq!((picture.width(), picture.height()), (12, 6));
+    let image = Padded::around(&photo).image;
+    assert_eq!((image.width(), image.height()), (12, 6));
     for y in [0, 5] {
-        assert_eq!(picture.row(y), [0; 36]);
+        assert_eq!(image.row(y), [0; 36]);
     }
     for y in 1..5 {
         let expected = [[0; 6].as_slice(), &[9, 8, 7].repeat(8), &[0; 6]].concat();
-        assert_eq!(picture.row(y), expected);
+        assert_eq!(image.row(y), expected);
     }
 }
 
 #[test]
 fn one_size_asks_for_one_look() {
-    assert_eq!(Reluctant::ladder(1).detect_at(&photo(), 320).unwrap(), []);
+    assert_eq!(Reluctant::retrying(1).detect_at(&photo(), 320).unwrap(), []);
 }

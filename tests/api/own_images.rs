@@ -1,4 +1,4 @@
-//! Photographs that are pictures of this server, read without the network.
+//! Photos that are images of this server, read without the network.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::http::Method;
 use facegen_core::fake::FakeFaceReader;
 use facegen_core::redact::{FaceImage, SafeUrl};
-use facegen_core::{FaceError, FaceReader, Photograph};
+use facegen_core::{FaceError, FaceReader, Photo};
 use facegen_image::ImageLimits;
 use facegen_outbound::{Faces, Guard, Networks};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl FaceReader for StrictReader {
         self.0.fetch(url).await
     }
 
-    fn decode(&self, image: &FaceImage) -> Result<Photograph, FaceError> {
+    fn decode(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         FakeFaceReader::default().decode(image)
     }
 }
@@ -61,17 +61,17 @@ async fn send(server: &TestServer, fields: &Value) -> Answer {
     server.send(request).await
 }
 
-/// The link to a picture.
-async fn picture(server: &TestServer) -> String {
+/// The link to an image.
+async fn image(server: &TestServer) -> String {
     let made = ask(server, &json!({ "face_image": "cGhvdG9ncmFwaA==" })).await;
     made["output"][0].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_a_picture_is_a_photograph() {
+async fn a_link_to_an_image_is_a_photo() {
     for public_url in [None, Some("http://10.0.0.7/faces/")] {
         let server = strict_server(public_url).await;
-        let link = picture(&server).await;
+        let link = image(&server).await;
         for url in [link.clone(), format!("{link}?cached=no#top")] {
             let made = ask(&server, &json!({ "face_image": url })).await;
             assert_eq!(made["status"], "success", "{made}");
@@ -83,7 +83,7 @@ async fn a_link_to_a_picture_is_a_photograph() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_what_was_sent_is_a_photograph() {
+async fn a_link_to_what_was_sent_is_a_photo() {
     let server = strict_server(None).await;
     let sent = json!({ "key": server.key, "base64_string": "cGhvdG9ncmFwaA==" });
     let mut post = request(Method::POST, "/api/v6/base64_to_url", sent.to_string());
@@ -96,10 +96,10 @@ async fn a_link_to_what_was_sent_is_a_photograph() {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_of_no_file_are_as_a_host_without_it() {
     let server = strict_server(None).await;
-    let link = picture(&server).await;
+    let link = image(&server).await;
     for url in [
         format!("http://{HOST}/temp/8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png"),
-        format!("http://{HOST}/temp/photograph.jpg"),
+        format!("http://{HOST}/temp/photo.jpg"),
         link.replace("-0.png", "-1.png"),
         link.replace("-0.png", "-00.png"),
     ] {
@@ -115,7 +115,7 @@ async fn names_of_no_file_are_as_a_host_without_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_paths_of_the_server_are_refused_as_before() {
     let server = strict_server(None).await;
-    let link = picture(&server).await;
+    let link = image(&server).await;
     for url in [
         format!("http://{HOST}/v1/jobs/1"),
         format!("http://{HOST}/temp/"),
