@@ -57,7 +57,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
             images: Vec::new(),
             engine: None,
         }),
-        removed_at: None,
+        erased_at: None,
     }
 }
 

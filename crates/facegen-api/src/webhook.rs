@@ -134,7 +134,7 @@ mod tests {
             ..job(&[])
         };
         let erased = Job {
-            removed_at: Some(now()),
+            erased_at: Some(now()),
             ..kept.clone()
         };
         let told = |job: &Job, now| webhook_body(job, now, None, &CAPABILITIES);

@@ -99,7 +99,7 @@ pub struct Job {
     /// What it made; known once it has succeeded.
     pub outcome: Option<Outcome>,
     /// When its owner had it erased.
-    pub removed_at: Option<Timestamp>,
+    pub erased_at: Option<Timestamp>,
 }
 
 /// What an attempt made that succeeded.
@@ -217,7 +217,7 @@ impl Job {
     /// bucket stay.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.removed_at.is_none()
+        self.erased_at.is_none()
             && self.link_base.is_none()
             && self.expires_at.is_some_and(|expiry| expiry <= now)
     }

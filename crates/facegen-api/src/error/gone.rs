@@ -11,7 +11,7 @@ impl ApiError {
         if job.state != JobState::Succeeded {
             return None;
         }
-        if job.removed_at.is_some() {
+        if job.erased_at.is_some() {
             return Some(Self::Erased);
         }
         let expires_at = job.expires_at.filter(|_| job.has_expired(now))?;

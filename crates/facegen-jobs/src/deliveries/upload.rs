@@ -26,7 +26,7 @@ pub(super) async fn upload(
     let Some(job) = context.storage.stores.jobs.find(None, delivery.job).await? else {
         return Ok(super::refused("the job is not there any more"));
     };
-    if job.removed_at.is_some() {
+    if job.erased_at.is_some() {
         return Ok(super::refused("the images were erased"));
     }
     if job.has_expired(context.storage.clock.now()) {

@@ -147,7 +147,7 @@ async fn read_all(object: StoredObject) -> Result<Vec<u8>, JobError> {
 
 fn has_file(storage: &Storage, job: &Job, name: &FileName) -> bool {
     job.state == JobState::Succeeded
-        && job.removed_at.is_none()
+        && job.erased_at.is_none()
         && !job.has_expired(storage.clock.now())
         && job.files().contains(name)
 }

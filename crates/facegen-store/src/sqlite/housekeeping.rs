@@ -26,7 +26,7 @@ impl Housekeeping for SqliteHousekeeping {
     ) -> Result<Vec<(i64, Result<Job, StoreError>)>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM generations
-             WHERE state = 'succeeded' AND erased_at IS NULL AND expires_at <= ? AND id > ?
+             WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at <= ? AND id > ?
              ORDER BY id LIMIT ?",
         )
         .bind(now.as_millis())
@@ -46,7 +46,7 @@ impl Housekeeping for SqliteHousekeeping {
                  SELECT min(created_at) AS came FROM uploads WHERE expires_at > ?1
                  UNION ALL
                  SELECT min(finished_at) FROM generations
-                 WHERE state = 'succeeded' AND erased_at IS NULL AND expires_at > ?1
+                 WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at > ?1
              )",
         )
         .bind(now.as_millis())
@@ -58,7 +58,7 @@ impl Housekeeping for SqliteHousekeeping {
     }
 
     async fn images_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query("UPDATE generations SET erased_at = ? WHERE id = ?")
+        sqlx::query("UPDATE generations SET images_deleted_at = ? WHERE id = ?")
             .bind(now.as_millis())
             .bind(id.get())
             .execute(&self.0.writer)
@@ -75,7 +75,7 @@ impl Housekeeping for SqliteHousekeeping {
         let done = sqlx::query(
             "DELETE FROM generations
              WHERE finished_at IS NOT NULL
-               AND (erased_at <= ? OR (expires_at IS NULL AND finished_at <= ?))",
+               AND (images_deleted_at <= ? OR (expires_at IS NULL AND finished_at <= ?))",
         )
         .bind(deleted_by.as_millis())
         .bind(ended_by.as_millis())

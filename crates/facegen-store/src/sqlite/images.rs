@@ -1,4 +1,4 @@
-//! The column `pictures`: what is known of each image, as JSON with a version.
+//! The column `images`: what is known of each image, as JSON with a version.
 
 use facegen_core::job::{ImageRecord, Outcome};
 use serde::{Deserialize, Serialize};

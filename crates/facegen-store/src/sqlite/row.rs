@@ -34,12 +34,12 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
         Ok(millis.map(Timestamp::from_millis))
     };
     let stages: Option<&str> = row.value("stages")?;
-    let images: Option<&str> = row.value("pictures")?;
+    let images: Option<&str> = row.value("images")?;
     let images = match images {
         Some(text) => json(text).and_then(Images::into_records),
         None => Some(Vec::new()),
     };
-    let images = images.ok_or_else(|| unreadable("pictures"))?;
+    let images = images.ok_or_else(|| unreadable("images"))?;
     Ok(Job {
         id: job_id(id).ok_or_else(|| unreadable("id"))?,
         key: KeyId::new(row.value("key_id")?),
@@ -67,7 +67,7 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
             }),
             None => None,
         },
-        removed_at: moment("removed_at")?,
+        erased_at: moment("erased_at")?,
     })
 }
 

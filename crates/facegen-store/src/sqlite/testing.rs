@@ -59,13 +59,13 @@ impl Count {
                 "SELECT count(*) FROM generations WHERE state = ?",
                 Some(state),
             ),
-            Self::Crashes => ("SELECT coalesce(sum(breakdowns), 0) FROM generations", None),
+            Self::Crashes => ("SELECT coalesce(sum(crashes), 0) FROM generations", None),
             Self::LastLease => (
                 "SELECT coalesce(max(lease_until), 0) FROM generations",
                 None,
             ),
             Self::ImagesDeleted(_) => (
-                "SELECT count(*) FROM generations WHERE erased_at IS NOT NULL AND id = ?",
+                "SELECT count(*) FROM generations WHERE images_deleted_at IS NOT NULL AND id = ?",
                 None,
             ),
             Self::Photos => ("SELECT count(*) FROM inputs", None),
@@ -164,7 +164,7 @@ impl Rows {
 
     /// Lets this worker have died over a job that waits.
     pub async fn crash_once(&self, id: JobId) {
-        let crash = "UPDATE generations SET breakdowns = 1, attempt = 1 WHERE id = ?";
+        let crash = "UPDATE generations SET crashes = 1, attempt = 1 WHERE id = ?";
         self.write(sqlx::query(crash).bind(id.get())).await;
     }
 
@@ -172,7 +172,7 @@ impl Rows {
     /// crashes.
     pub async fn die_over(&self, id: JobId, crashes: u32) {
         let die =
-            "UPDATE generations SET state = 'running', in_engine = 1, breakdowns = ? WHERE id = ?";
+            "UPDATE generations SET state = 'running', in_engine = 1, crashes = ? WHERE id = ?";
         self.write(sqlx::query(die).bind(crashes).bind(id.get()))
             .await;
     }

@@ -33,7 +33,7 @@ impl From<&Job> for JobSummary {
             created_at: rfc3339(job.created_at),
             started_at: job.started_at.and_then(rfc3339),
             finished_at: job.finished_at.and_then(rfc3339),
-            erased_at: job.removed_at.and_then(rfc3339),
+            erased_at: job.erased_at.and_then(rfc3339),
         }
     }
 }
@@ -129,7 +129,7 @@ impl<'a> JobBody<'a> {
         now: Timestamp,
     ) -> Self {
         let job = &view.job;
-        let here = job.removed_at.is_none();
+        let here = job.erased_at.is_none();
         let readable = here && job.state == JobState::Succeeded && !job.has_expired(now);
         let outcome = job.outcome.as_ref();
         let warnings = job.request.warnings().iter().chain(&job.warnings);
@@ -221,7 +221,7 @@ impl From<&Erased> for ErasedBody {
             status: "success",
             id: job.id.get(),
             state: job.state,
-            erased_at: job.removed_at.and_then(rfc3339),
+            erased_at: job.erased_at.and_then(rfc3339),
             erased: Places {
                 directory: images.directory,
                 bucket: images.bucket,

@@ -113,5 +113,5 @@ async fn a_request_that_is_sent_again_does_not_bring_an_erased_job_back() {
     service.erase(key, job.id).await.unwrap().unwrap();
     let again = service.submit(marked(key)).await.unwrap();
     assert_eq!(again.id, job.id);
-    assert!(again.removed_at.is_some());
+    assert!(again.erased_at.is_some());
 }

@@ -19,7 +19,7 @@ pub(crate) fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
             attempt: job.attempt,
         },
         job,
-        crash_count: row.value::<u32>("breakdowns")? + row.value::<u32>("kills")?,
+        crash_count: row.value::<u32>("crashes")? + row.value::<u32>("kills")?,
     })
 }
 

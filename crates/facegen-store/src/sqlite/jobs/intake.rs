@@ -94,7 +94,7 @@ pub(crate) async fn find_idempotent(
     let digest: &[u8] = row.value("digest")?;
     let job = row::job(&row)?;
     // Of an erased one nothing is left to compare with.
-    if digest != idempotency.digest && job.removed_at.is_none() {
+    if digest != idempotency.digest && job.erased_at.is_none() {
         return Ok(Some(Intake::Conflict));
     }
     Ok(Some(Intake::Known(job)))

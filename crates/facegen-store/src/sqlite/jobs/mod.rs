@@ -194,7 +194,7 @@ impl JobStore for SqliteJobs {
             .bind(link_base)
             .bind(json("warnings", &success.warnings)?)
             .bind(json("stages", &success.outcome.stages)?)
-            .bind(json("pictures", &Images::from(&success.outcome))?)
+            .bind(json("images", &Images::from(&success.outcome))?)
             .bind(success.outcome.engine.as_deref())
             .bind(fence.id.get())
             .bind(fence.attempt)
@@ -308,7 +308,7 @@ impl JobStore for SqliteJobs {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "UPDATE generations SET link_base = ?
-             WHERE id = ? AND state = 'succeeded' AND attempt = ? AND removed_at IS NULL",
+             WHERE id = ? AND state = 'succeeded' AND attempt = ? AND erased_at IS NULL",
         )
         .bind(link_base)
         .bind(id.get())

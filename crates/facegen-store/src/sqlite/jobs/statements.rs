@@ -17,7 +17,7 @@ macro_rules! before {
     ($what:literal) => {
         concat!(
             "WITH line AS (
-                SELECT generations.id, priority, cost, turn,
+                SELECT generations.id, priority, cost, last_served,
                        row_number() OVER (PARTITION BY key_id, priority ORDER BY generations.id) AS place
                 FROM generations JOIN keys ON keys.id = key_id WHERE state = 'queued'
             )
@@ -27,7 +27,7 @@ macro_rules! before {
             WHERE own.id = ?
               AND (other.priority > own.priority
                    OR (other.priority = own.priority
-                       AND (other.place, other.turn, other.id) < (own.place, own.turn, own.id)))"
+                       AND (other.place, other.last_served, other.id) < (own.place, own.last_served, own.id)))"
         )
     };
 }
@@ -59,9 +59,9 @@ pub(crate) const CLAIM: &str = "
             WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR ?)
             ORDER BY priority DESC, id LIMIT 1
         )
-        ORDER BY next.priority DESC, keys.turn, next.id LIMIT 1
+        ORDER BY next.priority DESC, keys.last_served, next.id LIMIT 1
     )
-      AND (breakdowns + kills = 0 OR ?)
+      AND (crashes + kills = 0 OR ?)
     RETURNING *";
 
 /// Keeps a job.
@@ -82,8 +82,8 @@ pub(crate) const RELEASE: &str = "
 pub(super) const BREAK_DOWN: &str = "
     UPDATE generations
     SET state = 'queued', claimed_at = NULL, lease_until = NULL, in_engine = 0,
-        breakdowns = breakdowns + 1
-    WHERE id = ? AND state = 'running' AND attempt = ? AND 2 * (breakdowns + 1) + kills < 2 * ?";
+        crashes = crashes + 1
+    WHERE id = ? AND state = 'running' AND attempt = ? AND 2 * (crashes + 1) + kills < 2 * ?";
 
 /// Changes what a job asks for, and with it its cost.
 pub(crate) const FIT: &str = "
@@ -96,7 +96,7 @@ pub(super) const WARN: &str =
 
 /// Ends a job with images.
 pub(crate) const FINISH: &str = end!(
-    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, pictures = ?,
+    "generation_ms = ?, expires_at = ?, upload = ?, link_base = ?, warnings = ?, stages = ?, images = ?,
     engine = ?
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
@@ -130,7 +130,7 @@ macro_rules! dead {
     ($beginning:literal, $end:literal) => {
         concat!(
             "UPDATE generations
-            SET breakdowns = breakdowns + (?3 AND (in_engine OR ?5)), kills = kills + (?4 AND in_engine),
+            SET crashes = crashes + (?3 AND (in_engine OR ?5)), kills = kills + (?4 AND in_engine),
                 in_engine = 0, lease_until = NULL, ",
             $beginning,
             " WHERE state = 'running' AND CASE WHEN ?2 IS NULL THEN lease_until < ?1 ELSE claimed_by = ?2 END",
@@ -144,14 +144,14 @@ macro_rules! dead {
 /// that may have come from outside weighs half.
 pub(crate) const RECLAIM: &str = dead!(
     "state = 'queued', claimed_at = NULL",
-    " AND 2 * (breakdowns + (?3 AND (in_engine OR ?5))) + kills + (?4 AND in_engine) < 2 * ?6"
+    " AND 2 * (crashes + (?3 AND (in_engine OR ?5))) + kills + (?4 AND in_engine) < 2 * ?6"
 );
 
 /// Ends jobs whose workers died too often.
 pub(crate) const FAIL_EXHAUSTED: &str = dead!(
     "state = 'failed', finished_at = ?1, failure_code = ?6,
     failure_message = 'the work on this request broke down '
-        || (breakdowns + (?3 AND (in_engine OR ?5)) + kills + (?4 AND in_engine)) || ' times'",
+        || (crashes + (?3 AND (in_engine OR ?5)) + kills + (?4 AND in_engine)) || ' times'",
     ""
 );
 
@@ -169,8 +169,8 @@ pub(crate) const POSITION: &str = before!("count(*)");
 /// stays while it has to be told of the end; a trigger takes it then.
 pub(crate) const ERASE: &str = "
     UPDATE generations
-    SET removed_at = coalesce(removed_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
-        base_url = '', warnings = '[]', pictures = NULL,
+    SET erased_at = coalesce(erased_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
+        base_url = '', warnings = '[]', images = NULL,
         request = json_set(request, '$.prompt', 'erased', '$.negative_prompt', NULL, '$.seed', 0,
             '$.track_id', NULL, '$.warnings', json('[]'), '$.webhook',
             iif(EXISTS (SELECT 1 FROM deliveries

@@ -49,7 +49,7 @@ async fn its_jobs_are_what_they_were_and_go_on() {
         .unwrap()
         .unwrap();
     assert_eq!(erased.request.spec.prompt(), "erased");
-    assert!(erased.removed_at.is_some());
+    assert!(erased.erased_at.is_some());
 
     let nameless = WorkerId::new("");
     let workers = stores.jobs.workers().await.unwrap();

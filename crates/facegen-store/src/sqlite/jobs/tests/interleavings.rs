@@ -216,11 +216,11 @@ impl Watched {
             let told_to_end = cleared || self.cancelled == Some(*id);
             assert_eq!(ended_now, told_to_end, "{event:?}");
             assert_eq!(
-                job.removed_at.is_some(),
+                job.erased_at.is_some(),
                 self.erased.contains(id),
                 "{event:?}"
             );
-            let kept = if job.removed_at.is_some() {
+            let kept = if job.erased_at.is_some() {
                 "erased"
             } else {
                 "a person"
