@@ -23,22 +23,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use facegen_api::{
-    ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
-};
-use facegen_core::Provenance;
+use facegen_api::{ApiConfig, ApiSettings, ApiState, Readiness, router};
+use facegen_core::KeyRole;
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::{ImageSize, RequestLimits, Style};
+use facegen_core::request::ImageSize;
 use facegen_core::{
     Backend, BackendError, Capacity, Current, GeneratedImage, GenerationInput, GenerationOutput,
     GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
 };
-use facegen_core::{KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
 use facegen_image::ImageLimits;
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, Ports};
 use facegen_outbound::{DirectoryStore, Faces, Guard, GuardedBuckets, HttpWebhooks, Networks};
-use facegen_store::SqliteStore;
+use facegen_testkit::{capabilities, jobs_config, stores};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -295,21 +292,6 @@ fn resident() -> Result<u64> {
     Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
 }
 
-fn jobs_config(queue_limit: u32) -> JobsConfig {
-    JobsConfig {
-        queue_limit,
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        step_timeout: Duration::from_mins(5),
-        keep_images: Duration::from_secs(86_400),
-        keep_rows: Duration::from_secs(86_400),
-        face_timeout: Duration::from_secs(10),
-        sign_webhooks: true,
-        key_limits: KeyLimits::default(),
-    }
-}
-
 /// The server as the program wires it, but for the engine: the address of its
 /// endpoint, and a key.
 async fn start(
@@ -318,18 +300,14 @@ async fn start(
     sync_wait: Duration,
 ) -> Result<(String, String)> {
     fs::create_dir_all(&directory)?;
-    let capabilities = Capabilities {
-        safety_checking: SafetyChecking::Absent,
-        styles: vec![Style::Realistic],
-        limits: RequestLimits::default(),
-        notice: None,
-        dtype: "f32",
+    let capabilities = capabilities();
+    let ports = ports(&directory)?;
+    let config = JobsConfig {
+        queue_limit,
+        ..jobs_config()
     };
-    let ports = ports(&directory, capabilities.clone())?;
-    let stores = SqliteStore::open_exclusive(&directory.join("facegen.db"))
-        .await?
-        .into_stores();
-    let jobs = JobService::open(jobs_config(queue_limit), ports, stores).await?;
+    let stores = stores(&directory).await?;
+    let jobs = JobService::open(config, ports, stores).await?;
     let (_, key) = jobs.keys().create("bench", KeyRole::Plain).await?;
     let running = jobs.start();
     running.attach(Arc::new(engine()?));
@@ -357,14 +335,13 @@ async fn start(
     Ok((url, key.expose().clone()))
 }
 
-fn ports(directory: &Path, offered: Capabilities) -> Result<Ports> {
+fn ports(directory: &Path) -> Result<Ports> {
     let clock = Arc::new(SystemClock);
     let guard = Guard::new(Networks::public_and(Vec::new()))?;
     let deadline = Duration::from_secs(10);
     Ok(Ports {
         faces: Arc::new(Faces::new(guard.clone(), ImageLimits::default(), deadline)),
         images: Arc::new(DirectoryStore::open(directory.join("pictures"))?),
-        bucket: None,
         key_buckets: KeyBuckets {
             opener: Arc::new(GuardedBuckets::new(guard.clone())),
             patience: deadline,
@@ -374,16 +351,10 @@ fn ports(directory: &Path, offered: Capabilities) -> Result<Ports> {
             facegen_image::encode_generated(&image.pixels, provenance)
                 .map_err(|error| error.to_string())
         }),
-        provenance: Provenance {
-            generator: "a bench".into(),
-        },
         upload_encoder: Arc::new(|image| {
             facegen_image::encode_png(image).map_err(|error| error.to_string())
         }),
-        master_key: MasterKey::from_bytes([7; 32]),
-        webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
-        clock,
-        observer: Arc::new(|_, _| {}),
+        ..facegen_testkit::ports(clock)
     })
 }
 

@@ -1,6 +1,5 @@
 //! The server that the tests ask.
 
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -13,20 +12,17 @@ use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, MetricsRenderer, Readiness, ReadinessProbe,
     SafetyChecking, router, webhook_body,
 };
-use facegen_core::Provenance;
 use facegen_core::fake::{
     AnyUrl, FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, FakeServer, ManualClock,
-    MemoryStore,
 };
 use facegen_core::request::Style;
-use facegen_core::store::Stores;
 use facegen_core::{
     Current, FaceReader, RequestLimits, UrlChecker, WebhookMessage, WebhookOutcome, WebhookSender,
 };
 use facegen_core::{JobId, KeyId, KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
-use facegen_store::SqliteStore;
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, Ports, Running};
+use facegen_testkit::{jobs_config, stores};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -117,7 +113,11 @@ impl Builder {
         let clock = ManualClock::new();
         let (webhooks, delivered) = mpsc::channel(16);
         let ports = self.ports(&clock, webhooks);
-        let jobs = JobService::open(self.jobs_config(), ports, stores(directory.path()).await);
+        let jobs = JobService::open(
+            self.jobs_config(),
+            ports,
+            stores(directory.path()).await.unwrap(),
+        );
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
         let control = self.control.clone();
@@ -160,15 +160,9 @@ impl Builder {
     fn jobs_config(&self) -> JobsConfig {
         JobsConfig {
             queue_limit: self.queue_limit,
-            lease: Duration::from_secs(30),
-            heartbeat: Duration::from_secs(10),
-            max_attempts: 3,
-            step_timeout: Duration::from_mins(5),
             keep_images: self.keep_images,
-            keep_rows: Duration::from_hours(24),
-            face_timeout: Duration::from_secs(10),
-            sign_webhooks: true,
             key_limits: self.key_limits,
+            ..jobs_config()
         }
     }
 
@@ -177,8 +171,6 @@ impl Builder {
         let public_url = self.config.public_url.clone();
         Ports {
             faces: Arc::clone(&self.faces),
-            images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
-            bucket: None,
             key_buckets: KeyBuckets {
                 opener: Arc::new(self.buckets.clone()),
                 patience: TIMEOUT,
@@ -188,27 +180,16 @@ impl Builder {
                 let pixels = &image.pixels;
                 Ok(format!("{}x{}", pixels.width(), pixels.height()).into_bytes())
             }),
-            provenance: Provenance {
-                generator: "a test".into(),
-            },
             upload_encoder: Arc::new(|image| {
                 let (width, height) = (image.width(), image.height());
                 Ok(format!("{width}x{height}").into_bytes())
             }),
-            master_key: MasterKey::from_bytes([7; 32]),
             webhook_body: Arc::new(move |job, now| {
                 webhook_body(job, now, public_url.as_deref(), &capabilities)
             }),
-            clock: Arc::new(clock.clone()),
-            observer: Arc::new(|_, _| {}),
+            ..facegen_testkit::ports(Arc::new(clock.clone()))
         }
     }
-}
-
-/// The stores in a directory.
-async fn stores(directory: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
-    store.unwrap().into_stores()
 }
 
 fn engine(control: &FakeControl) -> EngineHandle {

@@ -1,28 +1,23 @@
 //! A server without a port, whose images go to buckets.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use facegen_api::{
     ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router,
 };
-use facegen_core::Provenance;
 use facegen_core::fake::{
-    AnyUrl, FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock, MemoryStore,
+    AnyUrl, FakeBackend, FakeControl, FakeFaceReader, FakeServer, ManualClock,
 };
 use facegen_core::redact::SafeUrl;
-use facegen_core::store::Stores;
-use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_core::{KeyLimits, KeyRole};
+use facegen_core::{Current, KeyRole, RequestLimits};
 use facegen_executor::EngineHandle;
-use facegen_jobs::{Bucket, JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running};
+use facegen_jobs::{Bucket, JobService, KeyBuckets, Ports, Running};
 use facegen_outbound::{Guard, GuardedBuckets, Networks, S3Settings};
-use facegen_store::SqliteStore;
+use facegen_testkit::{jobs_config, stores};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -96,7 +91,7 @@ impl Server {
         let jobs = JobService::open(
             jobs_config(),
             ports(&clock, settings, networks),
-            stores(directory.path()).await,
+            stores(directory.path()).await.unwrap(),
         );
         let jobs = jobs.await.unwrap();
         let running = jobs.start();
@@ -236,7 +231,6 @@ impl Server {
 fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) -> Ports {
     Ports {
         faces: Arc::new(FakeFaceReader::default().with(FACE_URL, b"a photo")),
-        images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
         bucket: settings.map(|settings| Bucket {
             link_base: settings.public_url.clone(),
             store: Arc::new(store(settings)),
@@ -246,7 +240,6 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
             opener: Arc::new(GuardedBuckets::new(Guard::new(networks).unwrap())),
             patience: BUCKET_PATIENCE,
         },
-        webhooks: Arc::new(NoWebhooks),
         encoder: Arc::new(|image, provenance| {
             let png = facegen_image::encode_generated(&image.pixels, provenance)
                 .map_err(|error| error.to_string())?;
@@ -254,45 +247,7 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
             // bucket takes its time.
             Ok([png, image.pixels.pixels().to_vec()].concat())
         }),
-        provenance: Provenance {
-            generator: "a test".into(),
-        },
-        upload_encoder: Arc::new(|image| Ok(image.pixels().to_vec())),
-        master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|_, _| String::new()),
-        clock: Arc::new(clock.clone()),
-        observer: Arc::new(|_, _| {}),
-    }
-}
-
-fn jobs_config() -> JobsConfig {
-    JobsConfig {
-        queue_limit: 100,
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        step_timeout: Duration::from_mins(5),
-        keep_images: Duration::from_hours(24),
-        keep_rows: Duration::from_hours(24),
-        face_timeout: Duration::from_secs(10),
-        sign_webhooks: true,
-        key_limits: KeyLimits::default(),
-    }
-}
-
-/// The stores in a directory.
-async fn stores(directory: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
-    store.unwrap().into_stores()
-}
-
-/// No request here names a receiver.
-#[derive(Debug)]
-struct NoWebhooks;
-
-#[async_trait]
-impl WebhookSender for NoWebhooks {
-    async fn send(&self, _: &WebhookMessage) -> WebhookOutcome {
-        WebhookOutcome::Delivered
+        ..facegen_testkit::ports(Arc::new(clock.clone()))
     }
 }

@@ -6,22 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use facegen_core::Provenance;
-use facegen_core::fake::{
-    FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,
-};
+use facegen_core::fake::{FakeBackend, FakeControl, ManualClock};
 use facegen_core::redact::FaceImage;
 use facegen_core::{Clock, GenerationRequest};
 use facegen_core::{
     FaceSource, JobState, RawGenerationRequest, RequestLimits, Timestamp, WebhookMessage,
     WebhookOutcome, WebhookSender,
 };
-use facegen_core::{KeyId, KeyLimits, KeyRole};
+use facegen_core::{KeyId, KeyRole};
 use facegen_executor::EngineHandle;
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports, Running, Submission};
+use facegen_jobs::{JobService, Ports, Running, Submission};
 use facegen_outbound::guard::NameResolver;
 use facegen_outbound::{Guard, HttpWebhooks, Networks};
-use facegen_store::SqliteStore;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -123,40 +119,14 @@ fn of(attempts: &[Attempt], receiver: &str) -> Vec<Attempt> {
 }
 
 async fn open(directory: &TempDir, clock: &ManualClock, sender: &Watched) -> (JobService, Running) {
-    let config = JobsConfig {
-        queue_limit: 100,
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        step_timeout: Duration::from_mins(5),
-        keep_images: Duration::from_hours(24),
-        keep_rows: Duration::from_hours(24),
-        face_timeout: Duration::from_secs(10),
-        sign_webhooks: true,
-        key_limits: KeyLimits::default(),
-    };
     let ports = Ports {
-        faces: Arc::new(FakeFaceReader::default()),
-        images: Arc::new(MemoryStore::new(Arc::new(clock.clone()))),
-        bucket: None,
-        key_buckets: KeyBuckets {
-            opener: Arc::new(FakeBuckets::default()),
-            patience: Duration::ZERO,
-        },
         webhooks: Arc::new(sender.clone()),
-        encoder: Arc::new(|image, _| Ok(image.pixels.pixels().to_vec())),
-        provenance: Provenance {
-            generator: "a test".into(),
-        },
-        upload_encoder: Arc::new(|image| Ok(image.pixels().to_vec())),
-        master_key: MasterKey::from_bytes([7; 32]),
         webhook_body: Arc::new(|job, _| format!("{{\"id\":{}}}", job.id)),
-        clock: Arc::new(clock.clone()),
-        observer: Arc::new(|_, _| {}),
+        ..facegen_testkit::ports(Arc::new(clock.clone()))
     };
-    let store = SqliteStore::open_exclusive(&directory.path().join("jobs.sqlite")).await;
-    let stores = store.unwrap().into_stores();
-    let jobs = JobService::open(config, ports, stores).await.unwrap();
+    let stores = facegen_testkit::stores(directory.path()).await.unwrap();
+    let jobs = JobService::open(facegen_testkit::jobs_config(), ports, stores);
+    let jobs = jobs.await.unwrap();
     let running = jobs.start();
     let load = || Ok(Box::new(FakeBackend::new(&FakeControl::new(), 1)) as Box<_>);
     running.attach(Arc::new(EngineHandle::spawn("fake", load).unwrap()));

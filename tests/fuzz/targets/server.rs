@@ -5,22 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use facegen_api::{
-    ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router, webhook_body,
+    ApiConfig, ApiSettings, ApiState, Capabilities, Readiness, SafetyChecking, router,
 };
-use facegen_core::Provenance;
-use facegen_core::fake::{FakeBuckets, FakeFaceReader, FakeServer, ManualClock, MemoryStore};
-use facegen_core::request::Style;
-use facegen_core::store::Stores;
-use facegen_core::{Current, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender};
-use facegen_core::{KeyLimits, KeyRole};
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, MasterKey, Ports};
+use facegen_core::fake::{FakeServer, ManualClock};
+use facegen_core::{Current, KeyRole};
+use facegen_jobs::{JobService, JobsConfig};
 use facegen_outbound::{Guard, Networks};
-use facegen_store::SqliteStore;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -73,15 +67,19 @@ async fn start(directory: &Path) -> (Router, String) {
     let clock = Arc::new(ManualClock::new());
     let capabilities = Capabilities {
         safety_checking: SafetyChecking::OnRequest,
-        styles: vec![Style::Realistic],
-        limits: RequestLimits::default(),
-        notice: None,
-        dtype: "f32",
+        ..facegen_testkit::capabilities()
     };
-    let ports = ports(&clock, capabilities.clone());
-    let jobs = JobService::open(jobs_config(), ports, stores(directory).await)
-        .await
-        .unwrap();
+    let config = JobsConfig {
+        queue_limit: 1,
+        ..facegen_testkit::jobs_config()
+    };
+    let ports = facegen_testkit::ports(Arc::clone(&clock) as _);
+    let jobs = JobService::open(
+        config,
+        ports,
+        facegen_testkit::stores(directory).await.unwrap(),
+    );
+    let jobs = jobs.await.unwrap();
     let (_, key) = jobs.keys().create("fuzz", KeyRole::Plain).await.unwrap();
     let config = ApiConfig {
         sync_wait: Duration::ZERO,
@@ -100,58 +98,4 @@ async fn start(directory: &Path) -> (Router, String) {
         clock,
     });
     (router, key.expose().clone())
-}
-
-fn ports(clock: &Arc<ManualClock>, offered: Capabilities) -> Ports {
-    Ports {
-        faces: Arc::new(FakeFaceReader::default()),
-        images: Arc::new(MemoryStore::new(Arc::clone(clock) as _)),
-        bucket: None,
-        key_buckets: KeyBuckets {
-            opener: Arc::new(FakeBuckets::default()),
-            patience: Duration::ZERO,
-        },
-        webhooks: Arc::new(NoWebhooks),
-        encoder: Arc::new(|_, _| Ok(Vec::new())),
-        provenance: Provenance {
-            generator: "a test".into(),
-        },
-        upload_encoder: Arc::new(|_| Ok(Vec::new())),
-        master_key: MasterKey::from_bytes([7; 32]),
-        webhook_body: Arc::new(move |job, now| webhook_body(job, now, None, &offered)),
-        clock: Arc::clone(clock) as _,
-        observer: Arc::new(|_, _| {}),
-    }
-}
-
-fn jobs_config() -> JobsConfig {
-    JobsConfig {
-        queue_limit: 1,
-        key_limits: KeyLimits::default(),
-        lease: Duration::from_secs(30),
-        heartbeat: Duration::from_secs(10),
-        max_attempts: 3,
-        step_timeout: Duration::from_mins(5),
-        keep_images: Duration::from_hours(24),
-        keep_rows: Duration::from_hours(24),
-        face_timeout: Duration::from_secs(10),
-        sign_webhooks: true,
-    }
-}
-
-/// The stores in a directory.
-async fn stores(directory: &Path) -> Stores {
-    let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
-    store.unwrap().into_stores()
-}
-
-/// Nothing ends here, so nothing is told.
-#[derive(Debug)]
-struct NoWebhooks;
-
-#[async_trait]
-impl WebhookSender for NoWebhooks {
-    async fn send(&self, _: &WebhookMessage) -> WebhookOutcome {
-        WebhookOutcome::Delivered
-    }
 }

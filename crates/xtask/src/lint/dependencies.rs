@@ -51,6 +51,15 @@ const OURS: &[(&str, &[&str])] = &[
             "facegen-vision",
         ],
     ),
+    (
+        "facegen-testkit",
+        &[
+            "facegen-api",
+            "facegen-core",
+            "facegen-jobs",
+            "facegen-store",
+        ],
+    ),
     ("xtask", &[]),
     (TESTS, &[]),
 ];
