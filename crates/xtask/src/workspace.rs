@@ -1,5 +1,6 @@
 //! What cargo knows of this workspace: its directories, its crates and what they depend on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +31,9 @@ pub(crate) struct Package {
     pub(crate) manifest_path: PathBuf,
     /// The registries that it may be published to; `None` means any.
     pub(crate) publish: Option<Vec<String>>,
+    /// Its features, with what each turns on.
+    #[serde(default)]
+    pub(crate) features: BTreeMap<String, Vec<String>>,
     /// What its manifest names, development and build dependencies included.
     pub(crate) dependencies: Vec<Dependency>,
 }

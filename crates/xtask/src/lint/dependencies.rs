@@ -263,6 +263,7 @@ mod tests {
             name: package.to_owned(),
             manifest_path: "Cargo.toml".into(),
             publish: Some(Vec::new()),
+            features: std::collections::BTreeMap::new(),
             dependencies,
         };
         let findings = check(&package, "Cargo.toml", "[dependencies]\naxum = \"1\"\n");

@@ -29,6 +29,7 @@ mod tests {
             name: "facegen-nn".to_owned(),
             manifest_path: "Cargo.toml".into(),
             publish,
+            features: std::collections::BTreeMap::new(),
             dependencies: Vec::new(),
         };
         let findings = check(&package, "Cargo.toml", manifest).unwrap();

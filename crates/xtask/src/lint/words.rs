@@ -49,7 +49,6 @@ const NAMES: &[&str] = &[
     "picture-1",
     "picture.png",
     "picture: ",
-    "pictures = ",
     "pictures_per_step",
 ];
 

@@ -3,6 +3,7 @@
 //! Their last results are kept in `docs/verify.md`; a check that holds prints its line for that table.
 
 mod cuda;
+mod features;
 mod fuzz;
 
 use std::fs;
@@ -61,6 +62,11 @@ const CHECKS: &[Check] = &[
         run: cuda::run,
     },
     Check {
+        name: "features",
+        proves: "each crate builds alone, and with each of its features that needs no GPU",
+        run: features::run,
+    },
+    Check {
         name: "parity",
         proves: "at the published size every module, 21 steps and the image are those of the reference",
         run: parity,
@@ -98,7 +104,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if name == LIST {
         CHECKS
             .iter()
-            .for_each(|check| report::line(format_args!("{:<8}{}", check.name, check.proves)));
+            .for_each(|check| report::line(format_args!("{:<10}{}", check.name, check.proves)));
         return Ok(());
     }
     let check = CHECKS.iter().find(|check| check.name == name);
