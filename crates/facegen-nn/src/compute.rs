@@ -12,7 +12,7 @@ pub enum Layout {
     Nhwc,
 }
 
-/// Where a model's layers are computed, in which dtype and layout.
+/// The device, dtype and layout that a model is computed in.
 ///
 /// Chosen once, before loading, because the layers pack their weights for it.
 #[derive(Clone, Debug)]
@@ -23,7 +23,8 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// The device's natural layout: channels last on the CPU, first elsewhere.
+    /// Chooses the device's natural layout: channels last on the CPU, first
+    /// elsewhere.
     #[must_use]
     pub fn new(device: Device, dtype: DType) -> Self {
         let layout = if device.is_cpu() {
@@ -38,11 +39,11 @@ impl Compute {
         }
     }
 
-    /// The same device and dtype in another layout. The CPU accepts both, so
-    /// that the code path of the GPUs is tested where there is none.
+    /// Returns the same device and dtype with another layout. The CPU accepts
+    /// both, so that the GPUs' code path can be tested without one.
     ///
     /// # Errors
-    /// When channels-last is asked of a device that has no kernels for it.
+    /// Fails when the device has no channels-last kernels.
     pub fn with_layout(self, layout: Layout) -> Result<Self> {
         if layout == Layout::Nhwc && !self.device.is_cpu() {
             return Err(NnError::Argument("only the CPU computes in NHWC".into()));
@@ -50,27 +51,27 @@ impl Compute {
         Ok(Self { layout, ..self })
     }
 
-    /// The device that holds weights and activations.
+    /// Returns the device that holds weights and activations.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The dtype of weights and activations. Softmax, the statistics of norms
-    /// and time embeddings are computed in f32 whatever it is.
+    /// Returns the dtype of weights and activations. Softmax, the statistics of
+    /// norms and time embeddings are always f32.
     #[must_use]
     pub fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// The layout of feature maps.
+    /// Returns the layout of feature maps.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// Runs a model on the threads that its kernels use. A kernel that is
-    /// called from elsewhere has to wake them first, hundreds of times a step.
+    /// Runs a model on the threads that its kernels use. Calling a kernel from
+    /// elsewhere would wake them first, hundreds of times a step.
     pub fn run<T: Send>(&self, model: impl FnOnce() -> T + Send) -> T {
         if self.is_native() {
             rayon::scope(|_| model())
@@ -79,9 +80,9 @@ impl Compute {
         }
     }
 
-    /// The same in f32, for a small part of a model whose rounding would be seen
-    /// in all that follows: where bf16 is computed by this crate's kernels. A GPU
-    /// computes it as the reference does, in the dtype of the model.
+    /// Returns the f32 version, for a small part of a model whose rounding
+    /// would affect all that follows, where this crate's kernels compute bf16.
+    /// A GPU computes in the model's dtype, as the reference does.
     #[must_use]
     pub fn widened(&self) -> Self {
         let dtype = if self.is_native_half() {
@@ -95,7 +96,7 @@ impl Compute {
         }
     }
 
-    /// What multiplies matrices, in a few words.
+    /// Describes in a few words what multiplies matrices.
     #[must_use]
     pub fn kernel(&self) -> &'static str {
         match self.layout {
@@ -105,22 +106,22 @@ impl Compute {
         }
     }
 
-    /// Whether this machine would compute f32 at least as fast, and more exactly:
-    /// half precision on a CPU that has no fast instructions for it.
+    /// Returns whether this machine would compute f32 at least as fast, and
+    /// more exactly: half precision on a CPU without fast instructions for it.
     #[must_use]
     pub fn gains_nothing(&self) -> bool {
         let is_fast = self.dtype == DType::BF16 && HalfKernel::best().is_fast();
         self.is_native() && self.dtype != DType::F32 && !is_fast
     }
 
-    /// Whether layers go through this crate's CPU kernels.
+    /// Returns whether layers use this crate's CPU kernels.
     #[must_use]
     pub(crate) fn is_native(&self) -> bool {
         self.layout == Layout::Nhwc
     }
 
-    /// Whether those kernels are given bf16. Other dtypes than that and f32 are
-    /// computed in f32 and rounded.
+    /// Returns whether those kernels get bf16. They compute any other dtype in
+    /// f32 and round.
     #[must_use]
     pub(crate) fn is_native_half(&self) -> bool {
         self.is_native() && self.dtype == DType::BF16
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_precision_is_said_to_gain_nothing_where_it_is_not_fast() {
+    fn half_precision_gains_nothing_where_it_is_not_fast() {
         let on_cpu = |dtype| Compute::new(Device::Cpu, dtype);
         assert!(!on_cpu(DType::F32).gains_nothing());
         assert!(on_cpu(DType::F16).gains_nothing());
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bf16_of_the_kernels_is_widened() {
+    fn only_bf16_on_the_kernels_is_widened() {
         let half = Compute::new(Device::Cpu, DType::BF16);
         assert_eq!(half.widened().dtype(), DType::F32);
         let candle = half.with_layout(Layout::Nchw).unwrap();

@@ -1,15 +1,15 @@
 use crate::weights::WeightsError;
 
-/// Result of everything in this crate.
+/// The result type of this crate.
 pub type Result<T, E = NnError> = std::result::Result<T, E>;
 
-/// Why a model could not be built or run.
+/// An error while building or running a model.
 #[derive(Debug, thiserror::Error)]
 pub enum NnError {
-    /// A tensor operation failed: shapes that do not fit, a device fault.
+    /// A tensor operation failed: mismatched shapes or a device fault.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// A checkpoint does not hold what the model needs.
+    /// A checkpoint does not match the model.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// A `config.json` is unreadable or describes a model that is not supported.

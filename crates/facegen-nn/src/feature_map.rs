@@ -15,11 +15,11 @@ pub struct FeatureMap {
 }
 
 impl FeatureMap {
-    /// Takes a `(batch, channels, height, width)` tensor to a model's device,
+    /// Moves a `(batch, channels, height, width)` tensor to a model's device,
     /// dtype and layout.
     ///
     /// # Errors
-    /// When the tensor has another rank or cannot be moved.
+    /// Fails when the tensor has another rank or cannot be moved.
     pub fn from_nchw(tensor: &Tensor, compute: &Compute) -> Result<Self> {
         tensor.dims4()?;
         let data = tensor
@@ -40,10 +40,10 @@ impl FeatureMap {
         Self { data, layout }
     }
 
-    /// The values as a `(batch, channels, height, width)` tensor.
+    /// Returns the values as a `(batch, channels, height, width)` tensor.
     ///
     /// # Errors
-    /// When the copy cannot be made.
+    /// Fails when the tensor cannot be copied.
     pub fn to_nchw(&self) -> Result<Tensor> {
         Ok(match self.layout {
             Layout::Nchw => self.data.clone(),
@@ -51,10 +51,10 @@ impl FeatureMap {
         })
     }
 
-    /// `(batch, height * width, channels)`, row by row.
+    /// Returns the pixels as `(batch, height * width, channels)`, row by row.
     ///
     /// # Errors
-    /// When the copy cannot be made.
+    /// Fails when the tensor cannot be copied.
     pub fn to_tokens(&self) -> Result<Tensor> {
         let shape = (self.batch(), self.height() * self.width(), self.channels());
         Ok(match self.layout {
@@ -63,11 +63,11 @@ impl FeatureMap {
         })
     }
 
-    /// The inverse of [`to_tokens`](Self::to_tokens), with the height, width
-    /// and layout of `self`.
+    /// Inverts [`to_tokens`](Self::to_tokens), with the height, width and
+    /// layout of `self`.
     ///
     /// # Errors
-    /// When the number of tokens is not `height * width`.
+    /// Fails when the number of tokens is not `height * width`.
     pub fn from_tokens(&self, tokens: &Tensor) -> Result<Self> {
         let (batch, count, channels) = tokens.dims3()?;
         let (height, width) = (self.height(), self.width());
@@ -89,10 +89,10 @@ impl FeatureMap {
         })
     }
 
-    /// The channels of `self` followed by those of `other`.
+    /// Concatenates the channels of `self` and `other`.
     ///
     /// # Errors
-    /// When batch, height or width differ.
+    /// Fails when batch, height or width differ.
     pub fn concat_channels(&self, other: &Self) -> Result<Self> {
         let axis = match self.layout {
             Layout::Nchw => 1,
@@ -104,7 +104,7 @@ impl FeatureMap {
         })
     }
 
-    /// Another size, each pixel that of the nearest before.
+    /// Resizes, taking the nearest pixel of the input.
     pub(crate) fn upsample_nearest(&self, height: usize, width: usize) -> Result<Self> {
         let data = match self.layout {
             Layout::Nchw => self.data.upsample_nearest2d(height, width)?,
@@ -127,10 +127,10 @@ impl FeatureMap {
         })
     }
 
-    /// The samples of the given numbers, in their order; a number may repeat.
+    /// Selects samples by index, in the given order; an index may repeat.
     ///
     /// # Errors
-    /// When there is no such sample.
+    /// Fails when an index is out of range.
     pub fn select_samples(&self, samples: &Tensor) -> Result<Self> {
         Ok(Self {
             data: self.data.index_select(samples, 0)?,
@@ -138,31 +138,31 @@ impl FeatureMap {
         })
     }
 
-    /// Number of images in the batch.
+    /// Returns the number of images in the batch.
     #[must_use]
     pub fn batch(&self) -> usize {
         self.data.dims()[0]
     }
 
-    /// Channels of each pixel.
+    /// Returns the number of channels.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.axis(1, 3)
     }
 
-    /// Rows of pixels.
+    /// Returns the height in pixels.
     #[must_use]
     pub fn height(&self) -> usize {
         self.axis(2, 1)
     }
 
-    /// Pixels in a row.
+    /// Returns the width in pixels.
     #[must_use]
     pub fn width(&self) -> usize {
         self.axis(3, 2)
     }
 
-    /// The dtype of the values.
+    /// Returns the dtype of the values.
     #[must_use]
     pub fn dtype(&self) -> DType {
         self.data.dtype()

@@ -9,14 +9,14 @@ use half::bf16;
 use crate::kernels::Element;
 use crate::{NnError, Result};
 
-/// A dtype of kernels and tensors.
+/// A dtype that both kernels and tensors have.
 pub(crate) trait HostElement: Element + WithDType {}
 
 impl HostElement for f32 {}
 impl HostElement for bf16 {}
 
-/// A tensor on the CPU made contiguous and of the kernel's dtype, so that its
-/// values can be borrowed. Costs nothing when it already is both.
+/// Makes a tensor contiguous on the CPU in the kernel's dtype, so that its
+/// values can be borrowed. Free when it already is.
 pub(crate) fn contiguous<E: HostElement>(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.to_dtype(E::DTYPE)?.contiguous()?)
 }
@@ -38,7 +38,7 @@ pub(crate) fn values<E: HostElement>(tensor: &Tensor) -> Result<Values<'_, E>> {
     }
 }
 
-/// Makes a tensor of values that a kernel computed, rounded to `dtype`.
+/// Makes a tensor of a kernel's result, rounded to `dtype`.
 pub(crate) fn tensor<E: HostElement>(
     values: Vec<E>,
     shape: impl Into<Shape>,
@@ -53,7 +53,7 @@ pub(crate) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
-/// Checks the last axis of a kernel's input: kernels take the shape on trust.
+/// Checks the last axis of a kernel's input: kernels trust the shape.
 pub(crate) fn expect_width(input: &Tensor, width: usize) -> Result<()> {
     match input.dims().last() {
         Some(&last) if last == width => Ok(()),
@@ -64,7 +64,7 @@ pub(crate) fn expect_width(input: &Tensor, width: usize) -> Result<()> {
     }
 }
 
-/// Makes an operand that has to have `shape` ready for a kernel.
+/// Checks that an operand has `shape` and prepares it for a kernel.
 pub(crate) fn of_shape<E: HostElement>(operand: &Tensor, shape: &[usize]) -> Result<Tensor> {
     if operand.dims() != shape {
         let found = operand.dims();
@@ -90,7 +90,7 @@ impl<E: HostElement> Deref for Values<'_, E> {
             Storage::Cpu(cpu) => E::cpu_storage_as_slice(cpu).ok(),
             Storage::Cuda(_) | Storage::Metal(_) => None,
         };
-        // `values` admits nothing else.
+        // `values` accepts nothing else.
         values.map_or(&[], |values| &values[self.range.clone()])
     }
 }

@@ -1,10 +1,10 @@
-//! What the models of facegen are made of: feature maps, layers, CPU kernels,
+//! The building blocks of facegen's models: feature maps, layers, CPU kernels,
 //! CLIP, strictly loaded weights and reproducible noise.
 //!
-//! Two ways of computing live behind the same layers. On the CPU, activations
-//! are channels-last and go through [`kernels`]; on CUDA and Metal they are
-//! channels-first and go through candle's operations. [`Compute`] picks one at
-//! load time, and no model code names either.
+//! The layers have two implementations. On the CPU, activations are
+//! channels-last and use [`kernels`]; on CUDA and Metal they are channels-first
+//! and use candle's operations. [`Compute`] picks one at load time, and no
+//! model code names either.
 
 pub mod clip;
 mod compute;

@@ -22,7 +22,7 @@ pub struct NoiseSource {
 }
 
 impl NoiseSource {
-    /// As `torch.Generator("cpu").manual_seed(seed)`, of which the CPU
+    /// Seeds like `torch.Generator("cpu").manual_seed(seed)`, of which the CPU
     /// generator uses the low 32 bits.
     #[must_use]
     pub fn new(seed: u32) -> Self {
@@ -31,12 +31,12 @@ impl NoiseSource {
         }
     }
 
-    /// `torch.rand(count)`: uniform on [0, 1) in steps of 2⁻²⁴.
+    /// Draws `torch.rand(count)`: uniform on [0, 1) in steps of 2⁻²⁴.
     pub fn uniform(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.next_uniform()).collect()
     }
 
-    /// `torch.randn(count)`: standard normal values.
+    /// Draws `torch.randn(count)`: standard normal values.
     pub fn normal(&mut self, count: usize) -> Vec<f32> {
         if count < BLOCK {
             return self.normal_one_by_one(count);
@@ -46,7 +46,7 @@ impl NoiseSource {
             box_muller(block);
         }
         if !count.is_multiple_of(BLOCK) {
-            // torch draws the last block anew rather than filling up the rest.
+            // torch draws the last block again rather than completing it.
             let tail = &mut values[count - BLOCK..];
             tail.fill_with(|| self.next_uniform());
             box_muller(tail);
@@ -54,10 +54,10 @@ impl NoiseSource {
         values
     }
 
-    /// Starting noise for one image: `(1, channels, height, width)`, f32.
+    /// Draws starting noise for one image: `(1, channels, height, width)`, f32.
     ///
     /// # Errors
-    /// When the tensor cannot be allocated on `device`.
+    /// Fails when the tensor cannot be allocated on `device`.
     pub fn latents(
         &mut self,
         channels: usize,
@@ -83,9 +83,9 @@ impl NoiseSource {
         ((high << 32 | low) & ((1 << 53) - 1)) as f64 * 2f64.powi(-53)
     }
 
-    /// torch's path for fewer than sixteen values: pairs in f64. Of an odd number
-    /// the second of the last pair is dropped, where torch would keep it for the
-    /// next draw; latents never are that few.
+    /// Follows torch's path for fewer than sixteen values: pairs in f64. Of an
+    /// odd number the second of the last pair is dropped, where torch would
+    /// keep it for the next draw; latents never are that few.
     fn normal_one_by_one(&mut self, count: usize) -> Vec<f32> {
         let mut values = Vec::with_capacity(count + 1);
         while values.len() < count {

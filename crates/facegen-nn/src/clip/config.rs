@@ -67,7 +67,7 @@ impl ClipVisionConfig {
         check_heads(self.hidden_size, self.num_attention_heads)
     }
 
-    /// Tokens of an image: its patches and the class token.
+    /// Returns the tokens of an image: its patches and the class token.
     #[must_use]
     pub fn tokens(&self) -> usize {
         (self.image_size / self.patch_size).pow(2) + 1

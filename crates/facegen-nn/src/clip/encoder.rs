@@ -3,7 +3,7 @@ use candle_core::Tensor;
 use crate::layers::{Activation, Attention, LayerNorm, Linear};
 use crate::{Compute, Result, Weights};
 
-/// What one layer of either half needs to know.
+/// Sizes of one layer of either encoder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EncoderLayerConfig {
     pub(super) hidden_size: usize,

@@ -5,8 +5,8 @@ use super::encoder::{EncoderLayer, EncoderLayerConfig};
 use crate::layers::LayerNorm;
 use crate::{Compute, NnError, Result, Weights};
 
-/// `CLIPTextModel`: a prompt's tokens to the hidden states that condition a
-/// UNet.
+/// `CLIPTextModel`: turns a prompt's tokens into the hidden states that
+/// condition a UNet.
 #[derive(Debug)]
 pub struct ClipTextModel {
     token_embedding: Tensor,
@@ -21,7 +21,7 @@ impl ClipTextModel {
     /// with `text_model.`: transformers 5 saves them without.
     ///
     /// # Errors
-    /// When the config is not one of such a model, or a tensor is missing or has
+    /// Fails when the config is not supported, or a tensor is missing or has
     /// another shape.
     pub fn load(config: &ClipTextConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         config.check()?;
@@ -50,11 +50,11 @@ impl ClipTextModel {
         })
     }
 
-    /// `last_hidden_state` after the final layer norm, `(1, tokens, width)`, of
-    /// a prompt that is already padded.
+    /// Returns `last_hidden_state` after the final layer norm, `(1, tokens,
+    /// width)`, of an already padded prompt.
     ///
     /// # Errors
-    /// When there are more tokens than positions, or one is not in the
+    /// Fails when there are more tokens than positions, or one is not in the
     /// vocabulary.
     pub fn forward(&self, tokens: &[u32]) -> Result<Tensor> {
         let positions = self.position_embedding.dims()[0];

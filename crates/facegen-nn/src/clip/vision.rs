@@ -5,7 +5,7 @@ use super::encoder::{EncoderLayer, EncoderLayerConfig};
 use crate::layers::{Conv2d, Conv2dConfig, LayerNorm, Linear};
 use crate::{Compute, FeatureMap, NnError, Result, Weights};
 
-/// `CLIPVisionModelWithProjection`, every hidden state reachable.
+/// `CLIPVisionModelWithProjection`, with access to every hidden state.
 #[derive(Debug)]
 pub struct ClipVisionModel {
     patch_embedding: Conv2d,
@@ -21,10 +21,10 @@ pub struct ClipVisionModel {
 impl ClipVisionModel {
     /// Loads the encoder from a checkpoint, whose names may or may not start
     /// with `vision_model.`; the projection head only where the checkpoint has
-    /// one. The text half of a whole CLIP is known and left aside.
+    /// one. The text half of a whole CLIP is ignored.
     ///
     /// # Errors
-    /// When the config is not one of such a model, or a tensor is missing or has
+    /// Fails when the config is not supported, or a tensor is missing or has
     /// another shape.
     pub fn load(config: &ClipVisionConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         config.check()?;
@@ -78,22 +78,22 @@ impl ClipVisionModel {
         })
     }
 
-    /// The `hidden_states` of transformers: entry 0 after `pre_layrnorm`, entry
-    /// *i* after layer *i*; each `(batch, tokens, width)`.
+    /// Returns transformers' `hidden_states`: entry 0 after `pre_layrnorm`,
+    /// entry *i* after layer *i*; each `(batch, tokens, width)`.
     ///
     /// `pixel_values` are `(batch, 3, image_size, image_size)`, normalised.
     ///
     /// # Errors
-    /// When the image has another size.
+    /// Fails when the image has another size.
     pub fn hidden_states(&self, pixel_values: &Tensor) -> Result<Vec<Tensor>> {
         self.first_hidden_states(pixel_values, self.layers.len())
     }
 
-    /// `hidden_states[-2]`, which the adapter reads; the last layer does not
-    /// run.
+    /// Returns `hidden_states[-2]`, which the adapter reads, without running
+    /// the last layer.
     ///
     /// # Errors
-    /// When the image has another size.
+    /// Fails when the image has another size.
     pub fn penultimate_hidden_state(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let states = self.first_hidden_states(pixel_values, self.layers.len().saturating_sub(1))?;
         states
@@ -102,11 +102,11 @@ impl ClipVisionModel {
             .ok_or_else(|| NnError::Config("an image encoder without layers".into()))
     }
 
-    /// `pooler_output`: the class token after the last layer, normed;
+    /// Returns `pooler_output`, the class token after the last layer and norm:
     /// `(batch, hidden_size)`.
     ///
     /// # Errors
-    /// When the image has another size.
+    /// Fails when the image has another size.
     pub fn pooled(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let states = self.hidden_states(pixel_values)?;
         let last = states
@@ -116,10 +116,12 @@ impl ClipVisionModel {
         Ok(self.post_layernorm.forward(&class_token)?.squeeze(1)?)
     }
 
-    /// `image_embeds`: the pooled output, projected; `(batch, projection_dim)`.
+    /// Returns `image_embeds`, the projected pooled output: `(batch,
+    /// projection_dim)`.
     ///
     /// # Errors
-    /// When the checkpoint has no projection head or the image another size.
+    /// Fails when the checkpoint has no projection head or the image another
+    /// size.
     pub fn image_embeds(&self, pixel_values: &Tensor) -> Result<Tensor> {
         let projection = self
             .visual_projection

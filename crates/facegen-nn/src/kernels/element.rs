@@ -1,5 +1,4 @@
-//! The two dtypes that the kernels compute in: what is the same for both is written once, over
-//! [`Element`].
+//! The two dtypes that the kernels compute in: code common to both is generic over [`Element`].
 #![expect(
     unsafe_code,
     reason = "hands on the contract of a tile, which reads and writes through pointers"
@@ -16,50 +15,50 @@ use super::{
     microkernel::{self, Tile},
 };
 
-/// A dtype of weights and activations. Sums are f32 whatever it is, and a result is rounded once.
+/// A dtype of weights and activations. Sums are always f32, and a result is rounded once.
 pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
-    /// What computes products of this dtype.
+    /// The code that computes products of this dtype.
     type Kernel: Copy + Debug + Send + Sync;
-    /// A kernel made ready on one thread.
+    /// A kernel set up on one thread.
     type Session;
 
-    /// Neighbours in `k` that lie side by side for each column of a panel.
+    /// Neighbours in `k` that are adjacent for each column of a panel.
     const DEPTH: usize;
     /// Segments of the right side are padded with zeros to a multiple of this.
     const STEP: usize;
     /// Rows of the largest block of a product.
     const MAX_BLOCK_ROWS: usize;
-    /// Elements that the left side of a block should not exceed, for the second-level cache.
+    /// Elements that the left side of a block should not exceed, to fit the second-level cache.
     const MAX_BLOCK: usize;
     /// Keys of a block of an attention.
     const KEY_BLOCK: usize;
 
-    /// The fastest kernel of this machine.
+    /// Returns the fastest kernel of this machine.
     fn best() -> Self::Kernel;
-    /// The vectors that go with the kernel.
+    /// Returns the instruction set of the kernel's vector code.
     fn isa(kernel: Self::Kernel) -> Isa;
-    /// Rows of a full tile.
+    /// Returns the rows of a full tile.
     fn tile_rows(kernel: Self::Kernel) -> usize;
-    /// The length of a block of `k`, of which the last may be shorter: it depends on the length of
-    /// the sum alone, and so do the bytes of the result.
+    /// Returns the length of a block of `k`, of which the last may be shorter: it depends on the
+    /// length of the sum alone, and so do the bytes of the result.
     fn block_length(inner: usize) -> usize;
 
-    /// Makes the kernel ready on this thread. While the session lives, the thread must not wait
-    /// inside rayon.
+    /// Sets the kernel up on this thread. While the session lives, the thread must not wait inside
+    /// rayon.
     fn session(kernel: Self::Kernel) -> Self::Session;
     /// Computes a tile.
     ///
     /// # Safety
-    /// As `Tile` says.
+    /// See `Tile`.
     unsafe fn multiply(session: &Self::Session, tile: &Tile<'_, Self>);
-    /// The memory of a result as that of its sums, where both have the same dtype.
+    /// Returns the result's memory as that of its sums, where both have the same dtype.
     fn as_sums(results: *mut Self) -> Option<*mut f32>;
 
-    /// eˣ for x ≤ 0, exact enough for a weight of this dtype.
+    /// Computes eˣ for x ≤ 0, exactly enough for a weight of this dtype.
     fn exp_nonpositive(x: f32) -> f32;
-    /// The same value in f32.
+    /// Converts the value to f32.
     fn widen(self) -> f32;
-    /// The nearest value, of two the even one.
+    /// Rounds to the nearest value, ties to even.
     fn narrow(value: f32) -> Self;
 }
 
@@ -95,7 +94,7 @@ impl Element for f32 {
 
     #[inline]
     unsafe fn multiply(isa: &Isa, tile: &Tile<'_, f32>) {
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { microkernel::multiply(*isa, tile) }
     }
 
@@ -141,7 +140,7 @@ impl Element for bf16 {
         kernel.tile_rows()
     }
 
-    /// All of it: sums stay in registers, so that blocks would only store and load them.
+    /// Returns the whole length: sums stay in registers, so blocks would only store and load them.
     fn block_length(inner: usize) -> usize {
         inner.max(1)
     }
@@ -152,7 +151,7 @@ impl Element for bf16 {
 
     #[inline]
     unsafe fn multiply(session: &HalfSession, tile: &Tile<'_, bf16>) {
-        // SAFETY: the caller keeps the same contract.
+        // SAFETY: the caller upholds the same contract.
         unsafe { session.multiply(tile) }
     }
 
@@ -170,13 +169,13 @@ impl Element for bf16 {
         f32::from_bits(u32::from(self.to_bits()) << 16)
     }
 
-    /// Without the branches of [`bf16::from_f32`], so that a loop over it becomes vector code.
+    /// Avoids the branches of [`bf16::from_f32`], so that a loop over it becomes vector code.
     #[inline(always)]
     fn narrow(value: f32) -> bf16 {
         let bits = value.to_bits();
         let to_even = (bits >> 16) & 1;
         let rounded = bits.wrapping_add(0x7fff + to_even) >> 16;
-        // Rounding could make an infinity of a NaN.
+        // Rounding could turn a NaN into an infinity.
         let quiet = (bits >> 16) | 0x40;
         bf16::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
     }
@@ -187,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bf16_rounds_as_its_crate_does() {
+    fn bf16_rounds_like_its_crate() {
         let patterns = (0..=u32::MAX).step_by(65_521);
         let halves = (0..=u16::MAX).flat_map(|high| {
             let high = u32::from(high) << 16;

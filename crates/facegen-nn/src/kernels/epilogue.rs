@@ -1,5 +1,4 @@
-//! What happens to a product before it is stored: everything that would otherwise be another pass
-//! over memory.
+//! What is applied to a product before it is stored, instead of in another pass over memory.
 
 use std::mem::MaybeUninit;
 
@@ -17,7 +16,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies the function in place; always inlined, for the loops of other kernels.
+    /// Applies the function in place; always inlined into the loops of other kernels.
     #[inline(always)]
     pub(super) fn apply(self, values: &mut [f32]) {
         match self {
@@ -35,8 +34,8 @@ fn map(values: &mut [f32], function: impl Fn(f32) -> f32) {
     }
 }
 
-/// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; the
-/// default does nothing.
+/// Additions and an activation fused into a product `[rows][n]`, in the order of the fields; none
+/// by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a, E = f32> {
     /// `[n]`, added to every row.
@@ -44,14 +43,14 @@ pub struct Epilogue<'a, E = f32> {
     /// `[batch][n]`, added to every row of its sample (a time embedding); the rows divide evenly
     /// among the samples.
     pub per_sample: Option<&'a [f32]>,
-    /// The shape of the product.
+    /// Same shape as the product; added to it.
     pub residual: Option<&'a [E]>,
     /// Applied last.
     pub activation: Option<Activation>,
 }
 
 impl<E: Element> Epilogue<'_, E> {
-    /// Panics where an operand does not fit a product of this shape.
+    /// Panics when an operand does not fit a product of this shape.
     pub(super) fn check(&self, rows: usize, columns: usize) {
         if let Some(bias) = self.bias {
             assert_eq!(bias.len(), columns, "bias");
@@ -69,7 +68,7 @@ impl<E: Element> Epilogue<'_, E> {
         }
     }
 
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         self.bias.is_none()
             && self.per_sample.is_none()
@@ -77,14 +76,14 @@ impl<E: Element> Epilogue<'_, E> {
             && self.activation.is_none()
     }
 
-    /// How many rows of a product of `rows` × `columns` belong to one sample; all where nothing
-    /// depends on it.
+    /// Returns how many rows of a product of `rows` × `columns` belong to one sample; all where
+    /// nothing depends on it.
     pub(super) fn rows_per_sample(&self, rows: usize, columns: usize) -> usize {
         self.per_sample
             .map_or(rows, |per_sample| rows / (per_sample.len() / columns))
     }
 
-    /// Finishes a piece of a row; of the last one, `width` elements count.
+    /// Applies the epilogue to a piece of a row; in the last one, `width` elements count.
     #[inline(always)]
     pub(super) fn apply(&self, place: Place, width: usize, values: &mut [f32; LANE]) {
         let Place {
@@ -111,7 +110,7 @@ impl<E: Element> Epilogue<'_, E> {
     }
 }
 
-/// Where in a product a piece of a row lies.
+/// The position in a product of a piece of a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) row: usize,
@@ -130,10 +129,10 @@ fn add<E: Element>(values: &mut [f32; LANE], other: &[E]) {
     }
 }
 
-/// Up to 16 values in f32, behind them zeros.
+/// Returns up to 16 values in f32, padded with zeros.
 ///
-/// Lanes are copied in and out as a whole: arrays of a known length that nothing else points to are
-/// what the compiler makes vector registers of.
+/// Lanes are copied in and out as a whole: the compiler keeps arrays of a known length in vector
+/// registers where nothing else points to them.
 #[inline(always)]
 pub(super) fn lane_of<E: Element>(values: &[E]) -> [f32; LANE] {
     let mut lane = [0.0; LANE];

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::element::Element;
 
-/// A vector of `length` elements that `fill` writes. Zeroing it first would cost as much as an
+/// Returns a vector of `length` elements that `fill` writes. Zeroing it first would take up to an
 /// eighth of a step of the UNet.
 ///
 /// # Safety
@@ -16,7 +16,7 @@ pub(super) unsafe fn filled<E: Element>(
 ) -> Vec<E> {
     let mut values = Vec::with_capacity(length);
     fill(&mut values.spare_capacity_mut()[..length]);
-    // SAFETY: there is room for them, and the caller promises that they were written.
+    // SAFETY: the capacity is there, and the caller promises that they were written.
     unsafe { values.set_len(length) };
     values
 }

@@ -15,14 +15,14 @@ use super::{
     math,
 };
 
-/// Elements of one parallel task: enough to be worth a task, few enough for the second-level cache.
+/// Elements of one parallel task: enough to be worth it, few enough for the second-level cache.
 const CHUNK: usize = 16 * 1024;
 
-/// The gated GELU of diffusers' `GEGLU`: of every input row of 2 × `width`, the first half times
-/// the exact GELU of the second; the result has rows of `width`.
+/// Computes the gated GELU of diffusers' `GEGLU`: of every input row of 2 × `width`, the first half
+/// times the exact GELU of the second; the result has rows of `width`.
 ///
 /// # Panics
-/// Where `input` does not consist of whole rows.
+/// Panics when `input` does not consist of whole rows.
 pub fn geglu<E: Element>(input: &[E], width: usize) -> Vec<E> {
     // SAFETY: every row of the result belongs to a chunk, which writes all of it.
     unsafe {

@@ -1,4 +1,4 @@
-//! Which instruction set the kernels run on, found out once.
+//! The instruction set that the kernels run on, detected once.
 #![cfg_attr(
     target_arch = "x86_64",
     expect(
@@ -9,8 +9,8 @@
 
 use std::sync::OnceLock;
 
-/// An instruction set that this CPU is known to have; the only ways to get one are [`Isa::best`]
-/// and [`Isa::available`], so holding one is the proof that its code may run.
+/// An instruction set that this CPU has; it comes only from [`Isa::best`] and [`Isa::available`],
+/// so holding one proves that its code may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Level);
 
@@ -27,19 +27,19 @@ pub(super) enum Level {
 }
 
 impl Isa {
-    /// The fastest instruction set of this CPU.
+    /// Returns the fastest instruction set of this CPU.
     pub fn best() -> Self {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Self(detect().next().unwrap_or(Level::Portable)))
     }
 
-    /// Every instruction set that this CPU can run, the fastest first; the last is the portable
-    /// one.
+    /// Lists every instruction set that this CPU can run, the fastest first and the portable one
+    /// last.
     pub fn available() -> impl Iterator<Item = Self> {
         detect().map(Self)
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -77,17 +77,17 @@ fn detect() -> impl Iterator<Item = Level> {
 
 /// A piece of plain code that [`run`] compiles once for every instruction set.
 ///
-/// `run` must be `#[inline(always)]`, and so must everything hot that it calls: only what is
-/// inlined into the wrappers below is compiled with their features. No instruction set changes the
-/// results, because rustc neither reorders floating-point arithmetic nor fuses it on its own.
+/// `run` must be `#[inline(always)]`, and so must everything hot that it calls: only code inlined
+/// into the wrappers below is compiled with their features. No instruction set changes the results,
+/// because rustc neither reorders floating-point arithmetic nor fuses it on its own.
 pub(super) trait Kernel {
-    /// What the kernel gives back.
+    /// The result of the kernel.
     type Output;
-    /// Does the work.
+    /// Runs the kernel.
     fn run(self) -> Self::Output;
 }
 
-/// Runs `kernel` with the vectors of `isa`.
+/// Runs `kernel` with the vector instructions of `isa`.
 #[inline]
 pub(super) fn run<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa.level() {

@@ -1,5 +1,5 @@
-//! Scalar functions made of nothing but multiply-adds, selects and bit shifts, so that a loop over
-//! them becomes vector code and gives the same bytes at every vector width.
+//! Scalar functions of multiply-adds, selects and bit shifts only, so that a loop over them becomes
+//! vector code with the same bytes at every vector width.
 
 use std::f32::consts::LOG2_E;
 
@@ -13,8 +13,8 @@ const LN_2_HIGH: f32 = 0.693_359_4;
 /// ln 2 minus [`LN_2_HIGH`].
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 
-/// eˣ for x ≤ 0 (a rounding error above 0 does no harm): relative error below 2e-7, 0 for −∞ and
-/// wherever the true value is subnormal, monotone.
+/// Computes eˣ for x ≤ 0 (a rounding error above 0 is harmless): relative error below 2e-7, 0 for
+/// −∞ and where the true value is subnormal, monotone.
 ///
 /// x is split into n·ln 2 + f with |f| ≤ ln 2 / 2; the polynomial in f is the minimax one of degree
 /// 6 whose first two coefficients are 1 (relative error 3.1e-9).
@@ -27,7 +27,7 @@ pub fn exp_nonpositive(x: f32) -> f32 {
     for coefficient in [8.368_717e-3, 4.166_838_6e-2, 0.166_665_21, 0.499_999_93] {
         polynomial = f.mul_add(polynomial, coefficient);
     }
-    // Small and rounded before the 1 is added: this is what makes it monotone.
+    // Adding 1 last, to what is small and rounded, makes it monotone.
     let minus_one = (f * f).mul_add(polynomial, f);
     let scale = f32::from_bits(shifted.to_bits() << 23);
     if x < EXP_UNDERFLOW {
@@ -37,8 +37,8 @@ pub fn exp_nonpositive(x: f32) -> f32 {
     }
 }
 
-/// eˣ for x ≤ 0 with a relative error below 1e-4, a twentieth of what rounding to bf16 costs; 0 for −∞
-/// and below −88.
+/// Computes eˣ for x ≤ 0 with a relative error below 1e-4, a twentieth of that of rounding to bf16;
+/// 0 for −∞ and below −88.
 ///
 /// The polynomial in the fraction of x · log₂ e is the minimax one of degree 3.
 #[inline(always)]
@@ -55,7 +55,7 @@ pub fn rough_exp_nonpositive(x: f32) -> f32 {
     polynomial * f32::from_bits(shifted.to_bits() << 23)
 }
 
-/// 1 / (1 + e⁻ˣ), from the exponential of −|x|, which cannot overflow.
+/// Computes 1 / (1 + e⁻ˣ) from the exponential of −|x|, which cannot overflow.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     let e = exp_nonpositive(-x.abs());
@@ -63,27 +63,27 @@ pub fn sigmoid(x: f32) -> f32 {
     numerator / (1.0 + e)
 }
 
-/// SiLU (swish): x · sigmoid(x).
+/// Computes SiLU (swish): x · sigmoid(x).
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
     x * sigmoid(x)
 }
 
-/// The sigmoid approximation of GELU that OpenAI's CLIP uses: x · sigmoid(1.702 x).
+/// Computes the sigmoid approximation of GELU that OpenAI's CLIP uses: x · sigmoid(1.702 x).
 #[inline(always)]
 pub fn quick_gelu(x: f32) -> f32 {
     x * sigmoid(1.702 * x)
 }
 
-/// The exact GELU, x · Φ(x) with the normal distribution Φ(x) = (1 + erf(x / √2)) / 2.
+/// Computes the exact GELU, x · Φ(x) with the normal distribution Φ(x) = (1 + erf(x / √2)) / 2.
 #[inline(always)]
 pub fn gelu_erf(x: f32) -> f32 {
     let positive_part = if x > 0.0 { x } else { 0.0 };
     positive_part - x.abs() * normal_tail(x.abs())
 }
 
-/// Φ(−a) for a ≥ 0: e^(−a²/2) times a polynomial in t = 1 / (1 + 0.3 a), the minimax one of degree
-/// 8 for a from 0 to 14 (relative error 5.8e-8). Beyond, the exponential is 0.
+/// Computes Φ(−a) for a ≥ 0: e^(−a²/2) times a polynomial in t = 1 / (1 + 0.3 a), the minimax one
+/// of degree 8 for a from 0 to 14 (relative error 5.8e-8). Beyond, the exponential is 0.
 #[inline(always)]
 fn normal_tail(a: f32) -> f32 {
     let t = 1.0 / a.mul_add(0.3, 1.0);
@@ -103,7 +103,7 @@ fn normal_tail(a: f32) -> f32 {
     exp_nonpositive(-0.5 * a * a) * polynomial
 }
 
-/// The sum of 16 partial sums by the one fixed tree: neighbours at distance 8, 4, 2, 1.
+/// Adds up 16 partial sums by one fixed tree: neighbours at distance 8, 4, 2, 1.
 #[inline(always)]
 pub(super) fn sum_lanes(mut lanes: [f32; 16]) -> f32 {
     for distance in [8, 4, 2, 1] {
@@ -118,7 +118,7 @@ pub(super) fn sum_lanes(mut lanes: [f32; 16]) -> f32 {
 mod tests {
     use super::*;
 
-    /// Every 97th float from 0 down to −110.
+    /// Returns every 97th float from 0 down to −110.
     fn nonpositive() -> impl Iterator<Item = f32> {
         let last = (110.0f32).to_bits();
         (0..=last).step_by(97).map(|bits| -f32::from_bits(bits))
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn exp_has_its_limits() {
+    fn exp_reaches_its_limits() {
         assert_eq!(exp_nonpositive(0.0), 1.0);
         for x in [-88.0, -1e10, f32::MIN, f32::NEG_INFINITY] {
             assert_eq!(exp_nonpositive(x), 0.0);
@@ -160,7 +160,8 @@ mod tests {
         assert!(rough_exp_nonpositive(f32::NAN).is_nan());
     }
 
-    /// The error function in `f64`: its Taylor series, or the continued fraction of its complement.
+    /// Computes the error function in `f64`: its Taylor series, or its complement's continued
+    /// fraction.
     fn erf(x: f64) -> f64 {
         if x.abs() > 3.0 {
             let fraction = (1..=60)
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn activations_have_their_limits() {
+    fn activations_reach_their_limits() {
         for activation in [silu, quick_gelu, gelu_erf] {
             assert_eq!(activation(0.0), 0.0);
             assert_eq!(activation(1e30), 1e30);

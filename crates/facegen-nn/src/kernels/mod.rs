@@ -1,5 +1,4 @@
-//! CPU kernels: plain functions on slices of `f32` or `bf16`, the arithmetic under every layer on the
-//! CPU.
+//! CPU kernels: functions on slices of `f32` or `bf16` that compute every layer on the CPU.
 //!
 //! Chapters, from the ground up:
 //! - [`isa`]: which instruction set runs, found out once
@@ -17,13 +16,13 @@
 //!
 //! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
 //! not on the batch, the number of rows, the threads or the instruction set. Each element of a
-//! product is a sum of chains of fused multiply-adds in ascending `k`; every other sum has one fixed
-//! order, too. And **work is split by rayon's current pool** in ways that never change these bytes.
+//! product is a sum of chains of fused multiply-adds in ascending `k`; every other sum has one
+//! fixed order, too. And **work is split by rayon's current pool** in ways that never change these
+//! bytes.
 //!
 //! Layouts are dense and row-major: matrices `[rows][columns]`, images
 //! `[batch][height][width][channels]` (NHWC), attention operands `[batch][tokens][heads *
-//! head_dim]`. Shapes are the caller's business: a slice of the wrong length is a bug there, and
-//! panics.
+//! head_dim]`. Shapes are the caller's responsibility: a slice of the wrong length panics.
 
 pub mod attention;
 pub mod bfloat16;

@@ -7,20 +7,20 @@ use rayon::prelude::*;
 
 use super::{element::Element, scratch::AlignedBuffer};
 
-/// Floats in a lane: one AVX-512 register, and the unit in which panels are wide.
+/// Floats in a lane: one AVX-512 register, and the unit of a panel's width.
 pub(super) const LANE: usize = 16;
 /// Columns of a full panel: two lanes.
 pub(super) const PANEL: usize = 2 * LANE;
 
-/// Input channels of a convolution that are packed together: what is written for them stays in the
-/// first cache, and what is read for them is read once.
+/// Input channels of a convolution that are packed together: their output stays in the first cache,
+/// and their input is read once.
 const CHANNELS: usize = 16;
 
 /// A matrix `[k][n]`, stored in panels of 32 columns as `[panel][k][32]` with zeros beyond the last
 /// column; the last panel is 16 columns wide where that is enough.
 ///
-/// Of bf16, panels are `[k / 2][32][2]`, and k consists of segments (one for a linear layer, one for
-/// each row of a kernel) that are padded with zeros to a multiple of 32.
+/// Of bf16, panels are `[k / 2][32][2]`, and k consists of segments (one for a linear layer, one
+/// for each row of a kernel), padded with zeros to a multiple of 32.
 pub struct PackedMatrix<E = f32> {
     layout: PanelLayout,
     data: AlignedBuffer<E>,
@@ -31,7 +31,7 @@ impl<E: Element> PackedMatrix<E> {
     /// `out_features`.
     ///
     /// # Panics
-    /// Where `weight` has another length.
+    /// Panics when `weight` has another length.
     pub fn from_linear(weight: &[E], out_features: usize, in_features: usize) -> Self {
         assert_eq!(weight.len(), out_features * in_features, "linear weight");
         let layout = PanelLayout::new::<E>(in_features, out_features);
@@ -49,12 +49,12 @@ impl<E: Element> PackedMatrix<E> {
         Self { layout, data }
     }
 
-    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k runs over
-    /// (row of the kernel, column of the kernel, input channel), the order of an NHWC image;
-    /// n = `out_channels`.
+    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k is (row
+    /// of the kernel, column of the kernel, input channel), the order of an NHWC image; n =
+    /// `out_channels`.
     ///
     /// # Panics
-    /// Where `weight` has another length.
+    /// Panics when `weight` has another length.
     pub fn from_conv(weight: &[E], out_channels: usize, in_channels: usize, kernel: usize) -> Self {
         let taps = kernel * kernel;
         let inner = taps * in_channels;
@@ -79,12 +79,12 @@ impl<E: Element> PackedMatrix<E> {
         Self { layout, data }
     }
 
-    /// k: the length of the sums, which is the width of the left-hand side.
+    /// Returns k: the length of the sums, which is the width of the left-hand side.
     pub fn inner(&self) -> usize {
         self.layout.segments * self.layout.segment_length
     }
 
-    /// n: the number of columns, which is the width of the product.
+    /// Returns n: the number of columns, which is the width of the product.
     pub fn columns(&self) -> usize {
         self.layout.columns
     }
@@ -108,7 +108,7 @@ impl<E: Element> fmt::Debug for PackedMatrix<E> {
     }
 }
 
-/// Where the panels of a matrix lie.
+/// The positions of a matrix's panels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PanelLayout {
     /// Parts of `k`.
@@ -121,12 +121,12 @@ pub(super) struct PanelLayout {
 }
 
 impl PanelLayout {
-    /// Panels of a matrix `[inner][columns]` of one segment.
+    /// Describes the panels of a matrix `[inner][columns]` of one segment.
     pub(super) fn new<E: Element>(inner: usize, columns: usize) -> Self {
         Self::of_segments::<E>(1, inner, columns)
     }
 
-    /// Panels of a matrix `[segments × segment_length][columns]`.
+    /// Describes the panels of a matrix `[segments × segment_length][columns]`.
     pub(super) fn of_segments<E: Element>(
         segments: usize,
         segment_length: usize,
@@ -140,17 +140,17 @@ impl PanelLayout {
         }
     }
 
-    /// Rows of a panel, with their padding.
+    /// Returns the rows of a panel, with their padding.
     pub(super) fn rows(&self) -> usize {
         self.segments * self.padded_segment
     }
 
-    /// Elements of the whole packed matrix.
+    /// Returns the elements of the whole packed matrix.
     pub(super) fn len(&self) -> usize {
         self.rows() * self.padded_columns()
     }
 
-    /// The row of a panel that holds element `k` of a sum.
+    /// Returns the row of a panel that holds element `k` of a sum.
     pub(super) fn row(&self, k: usize) -> usize {
         if self.padded_segment == self.segment_length {
             return k;
@@ -158,14 +158,14 @@ impl PanelLayout {
         k / self.segment_length * self.padded_segment + k % self.segment_length
     }
 
-    /// Where in a panel of `width` columns a column of a row lies.
+    /// Returns where in a panel of `width` columns a column of a row is.
     #[inline]
     pub(super) fn within<E: Element>(row: usize, column: usize, width: usize) -> usize {
         let group = row / E::DEPTH * width * E::DEPTH;
         group + column * E::DEPTH + row % E::DEPTH
     }
 
-    /// The columns with the padding of the last panel.
+    /// Returns the number of columns with the padding of the last panel.
     pub(super) fn padded_columns(&self) -> usize {
         self.columns.next_multiple_of(LANE)
     }
@@ -174,19 +174,20 @@ impl PanelLayout {
         self.columns.div_ceil(PANEL)
     }
 
-    /// Lanes of `panel`: 2, or 1 for a narrow last one.
+    /// Returns the lanes of `panel`: 2, or 1 for a narrow last one.
     pub(super) fn lanes(&self, panel: usize) -> usize {
         (self.padded_columns() - panel * PANEL).min(PANEL) / LANE
     }
 
-    /// Where the rows of `panel` from `row` on start, which begins a group of rows side by side.
+    /// Returns where the rows of `panel` from `row` on start; `row` begins a group of adjacent
+    /// rows.
     pub(super) fn offset(&self, panel: usize, row: usize) -> usize {
         panel * self.rows() * PANEL + row * self.lanes(panel) * LANE
     }
 }
 
-/// Has every panel filled, in parallel: `fill` gets its columns, its width, and its elements, which
-/// are zeros; padding stays so.
+/// Fills every panel in parallel: `fill` gets its columns, its width, and its elements, which are
+/// zeros; padding is left as it is.
 fn for_panels<E: Element>(
     layout: &PanelLayout,
     data: &mut [E],
@@ -235,7 +236,7 @@ mod tests {
     }
 
     fn convolution<E: Element>() {
-        // Of two blocks of channels the second is not a whole one.
+        // The second of the two blocks of channels is not full.
         let (outputs, channels, kernel) = (35, CHANNELS + 3, 3);
         let taps = kernel * kernel;
         let value = |index: usize| E::narrow((index % 251) as f32);

@@ -1,4 +1,4 @@
-//! What a kernel reaches where nothing but its arithmetic counts: the measure of every other rate.
+//! The peak rate of a kernel, limited by its arithmetic alone: the reference for other rates.
 #![expect(unsafe_code, reason = "hands the microkernel its pointers")]
 
 use super::{
@@ -30,8 +30,7 @@ impl<E: Element> Default for Peak<E> {
 }
 
 impl<E: Element> Peak<E> {
-    /// Computes the tile `times` times over and returns the number of multiplications and
-    /// additions.
+    /// Computes the tile `times` times and returns the number of multiplications and additions.
     pub fn run(&mut self, times: usize) -> usize {
         let rows_of_tile = E::tile_rows(E::best());
         let session = E::session(E::best());
@@ -52,8 +51,8 @@ impl<E: Element> Peak<E> {
                 out_stride: PANEL,
                 accumulate: false,
             };
-            // SAFETY: the rows are as long as the segment, the panel was packed for it, and the sums
-            // are a whole tile.
+            // SAFETY: the rows are as long as the segment, the panel was packed for it, and the
+            // sums are a whole tile.
             unsafe { E::multiply(&session, &tile) };
         }
         2 * times * rows_of_tile * PANEL * INNER

@@ -27,13 +27,12 @@ pub(super) struct AlignedBuffer<E> {
 impl<E: Element> AlignedBuffer<E> {
     const PER_WORD: usize = size_of::<u32>() / size_of::<E>();
 
-    /// A buffer of `length` zeros.
+    /// Returns a buffer of `length` zeros.
     pub(super) fn zeroed(length: usize) -> Self {
         Self::over(Vec::new(), length)
     }
 
-    /// A buffer in `storage`, where that is large enough, and then of what that holds; otherwise a
-    /// new one of zeros.
+    /// Reuses `storage` with its contents where it is large enough; otherwise allocates zeros.
     fn over(mut storage: Vec<u32>, length: usize) -> Self {
         let words = length.div_ceil(Self::PER_WORD) + LINE;
         if storage.len() < words {
@@ -54,8 +53,8 @@ impl<E: Element> Deref for AlignedBuffer<E> {
 
     fn deref(&self) -> &[E] {
         let words = &self.storage[self.start..][..self.length.div_ceil(Self::PER_WORD)];
-        // SAFETY: the words hold at least `length` elements, are as aligned as any element, and every
-        // pattern of bits is an element.
+        // SAFETY: the words hold at least `length` elements, are as aligned as any element, and
+        // every bit pattern is an element.
         unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), self.length) }
     }
 }
@@ -63,7 +62,7 @@ impl<E: Element> Deref for AlignedBuffer<E> {
 impl<E: Element> DerefMut for AlignedBuffer<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         let words = &mut self.storage[self.start..][..self.length.div_ceil(Self::PER_WORD)];
-        // SAFETY: as above, and every element is a pattern of bits that a word may have.
+        // SAFETY: as above, and every element is a valid bit pattern of a word.
         unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), self.length) }
     }
 }
@@ -72,11 +71,11 @@ thread_local! {
     static STOCK: RefCell<Vec<Vec<u32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` with `length` elements of this thread's scratch memory, whose contents are not
-/// specified.
+/// Runs `work` with `length` elements of this thread's scratch memory, whose contents are
+/// unspecified.
 ///
-/// Calls nest: while `work` waits inside rayon, the thread may start another task that wants
-/// scratch of its own.
+/// Calls nest: while `work` waits inside rayon, the thread may start another task that needs its
+/// own scratch memory.
 pub(super) fn with_scratch<E: Element, R>(length: usize, work: impl FnOnce(&mut [E]) -> R) -> R {
     let stocked = STOCK.with_borrow_mut(Vec::pop).unwrap_or_default();
     let mut buffer = AlignedBuffer::over(stocked, length);

@@ -7,9 +7,9 @@ use crate::Result;
 pub use crate::kernels::Activation;
 
 impl Activation {
-    /// Applies the activation to every value, by candle's operations. These
-    /// round f16 within, after each exponential and sum, where the reference
-    /// rounds its result only; so they are given f32.
+    /// Applies the activation to every value by candle's operations, in f32: in
+    /// f16 they would round after each exponential and sum, where the reference
+    /// rounds only the result.
     pub(crate) fn forward_candle(self, input: &Tensor) -> Result<Tensor> {
         let wide = input.to_dtype(DType::F32)?;
         let activated = match self {
@@ -22,7 +22,7 @@ impl Activation {
 }
 
 impl<'de> Deserialize<'de> for Activation {
-    /// The names of transformers' and diffusers' configs.
+    /// Reads the names in transformers' and diffusers' configs.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "silu" | "swish" => Ok(Self::Silu),

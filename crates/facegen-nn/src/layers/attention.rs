@@ -18,7 +18,7 @@ pub struct Attention {
     path: Path,
 }
 
-/// What computes it.
+/// The implementation of an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Path {
     Full,
@@ -27,7 +27,7 @@ enum Path {
 }
 
 impl Attention {
-    /// Attention of `heads` heads in which every query sees every key.
+    /// Builds attention of `heads` heads in which every query sees every key.
     #[must_use]
     pub fn new(heads: usize, compute: &Compute) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Attention {
         }
     }
 
-    /// Query *i* sees keys 0 to *i* only.
+    /// Restricts query *i* to the keys 0 to *i*.
     #[must_use]
     pub fn causal(self) -> Self {
         Self {
@@ -50,11 +50,12 @@ impl Attention {
         }
     }
 
-    /// `query` `(batch, queries, heads * head_dim)`, `key` and `value` `(batch,
-    /// keys, heads * head_dim)`, to the shape of `query`.
+    /// Attends from `query` `(batch, queries, heads * head_dim)` to `key` and
+    /// `value` `(batch, keys, heads * head_dim)`; the result has the shape of
+    /// `query`.
     ///
     /// # Errors
-    /// When the shapes do not fit each other.
+    /// Fails when the shapes do not match.
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
         self.check(query, key, value)?;
         match self.path {
@@ -64,11 +65,12 @@ impl Attention {
         }
     }
 
-    /// `onto` plus `scale` times what [`forward`](Self::forward) gives: the
-    /// image branch of a decoupled cross-attention.
+    /// Returns `onto` plus `scale` times the result of
+    /// [`forward`](Self::forward): the image branch of a decoupled
+    /// cross-attention.
     ///
     /// # Errors
-    /// When the shapes do not fit each other.
+    /// Fails when the shapes do not match.
     pub fn forward_onto(
         &self,
         onto: &Tensor,

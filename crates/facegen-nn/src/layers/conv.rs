@@ -21,7 +21,7 @@ pub struct Conv2dConfig {
 }
 
 impl Conv2dConfig {
-    /// Stride 1, no padding, with a bias.
+    /// Describes a convolution with stride 1, no padding and a bias.
     #[must_use]
     pub fn new(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
         Self {
@@ -34,19 +34,19 @@ impl Conv2dConfig {
         }
     }
 
-    /// Pixels between two windows.
+    /// Sets the pixels between two windows.
     #[must_use]
     pub fn stride(self, stride: usize) -> Self {
         Self { stride, ..self }
     }
 
-    /// Zeros on each side.
+    /// Sets the zeros on each side.
     #[must_use]
     pub fn padding(self, padding: usize) -> Self {
         Self { padding, ..self }
     }
 
-    /// The checkpoint has no bias.
+    /// Declares that the checkpoint has no bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Conv2dConfig {
     }
 }
 
-/// What happens to a convolution's result before it is written, in this order.
+/// Operations fused into a convolution, applied in this order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
     /// `(batch, channels)`, added to every pixel: the time embedding.
@@ -82,11 +82,11 @@ enum Weight {
 }
 
 impl Conv2d {
-    /// Takes `weight` `(out, in, kernel, kernel)` and, where there is one,
-    /// `bias` `(out)`.
+    /// Loads `weight` `(out, in, kernel, kernel)` and, if there is one, `bias`
+    /// `(out)`.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// Fails when a tensor is missing or has another shape.
     pub fn load(weights: &Weights, config: &Conv2dConfig, compute: &Compute) -> Result<Self> {
         let Conv2dConfig {
             in_channels,
@@ -115,18 +115,18 @@ impl Conv2d {
         })
     }
 
-    /// `(batch, in, height, width)` to `(batch, out, …)`.
+    /// Convolves `(batch, in, height, width)` to `(batch, out, …)`.
     ///
     /// # Errors
-    /// When the input has other channels or another layout.
+    /// Fails when the input has other channels or another layout.
     pub fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
         self.forward_fused(input, &Epilogue::default())
     }
 
-    /// The convolution with what follows it done while the result is written.
+    /// Convolves, applying `epilogue` while the result is written.
     ///
     /// # Errors
-    /// When a shape or layout does not fit.
+    /// Fails when a shape or layout does not fit.
     pub fn forward_fused(&self, input: &FeatureMap, epilogue: &Epilogue<'_>) -> Result<FeatureMap> {
         self.run(input, epilogue, false)
     }
@@ -135,7 +135,7 @@ impl Conv2d {
     /// `Upsample2D`. The size is twice the input's, or one less.
     ///
     /// # Errors
-    /// When the input has other channels or another layout.
+    /// Fails when the input has other channels or another layout.
     pub fn forward_upsampled(
         &self,
         input: &FeatureMap,

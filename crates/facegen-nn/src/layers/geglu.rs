@@ -6,13 +6,13 @@ use crate::host::HostElement;
 use crate::kernels;
 use crate::{Compute, NnError, Result, host};
 
-/// Gated linear unit of diffusers' `GEGLU`: the first half of each row times
-/// the erf gelu of the second.
+/// Computes diffusers' `GEGLU`, a gated linear unit: the first half of each row
+/// times the erf gelu of the second.
 ///
 /// `(…, 2 * width)` to `(…, width)`.
 ///
 /// # Errors
-/// When the last axis is odd.
+/// Fails when the last axis is odd.
 pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
     let mut shape = input.dims().to_vec();
     let Some(width) = shape

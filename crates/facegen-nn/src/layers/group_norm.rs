@@ -25,11 +25,11 @@ enum Weight {
 }
 
 impl GroupNorm {
-    /// Takes `weight` and `bias`, both `(channels)`.
+    /// Loads `weight` and `bias`, both `(channels)`.
     ///
     /// # Errors
-    /// When one is missing or has another shape, or the groups do not divide
-    /// the channels.
+    /// Fails when one is missing or has another shape, or the groups do not
+    /// divide the channels.
     pub fn load(
         weights: &Weights,
         groups: usize,
@@ -73,18 +73,18 @@ impl GroupNorm {
         })
     }
 
-    /// The normalised feature map.
+    /// Normalises the feature map.
     ///
     /// # Errors
-    /// When the input has other channels or another layout.
+    /// Fails when the input has other channels or another layout.
     pub fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
         self.run(input, None)
     }
 
-    /// The normalised feature map behind a silu.
+    /// Normalises the feature map and applies silu.
     ///
     /// # Errors
-    /// When the input has other channels or another layout.
+    /// Fails when the input has other channels or another layout.
     pub fn forward_silu(&self, input: &FeatureMap) -> Result<FeatureMap> {
         self.run(input, Some(Activation::Silu))
     }
@@ -104,8 +104,8 @@ impl GroupNorm {
                 self.run_native::<f32>(input, (scale, shift), activation)?
             }
             Weight::Candle(norm) => {
-                // candle would round to f16 before it scales and shifts, and
-                // after each of both.
+                // candle would round to f16 both before and after it scales and
+                // shifts.
                 let normed = norm.forward(&input.data().to_dtype(DType::F32)?)?;
                 let activated = activation.map_or(Ok(normed.clone()), |activation| {
                     activation.forward_candle(&normed)

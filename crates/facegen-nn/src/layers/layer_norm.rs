@@ -21,10 +21,10 @@ enum Weight {
 }
 
 impl LayerNorm {
-    /// Takes `weight` and `bias`, both `(width)`.
+    /// Loads `weight` and `bias`, both `(width)`.
     ///
     /// # Errors
-    /// When one is missing or has another shape.
+    /// Fails when one is missing or has another shape.
     pub fn load(weights: &Weights, width: usize, eps: f64, compute: &Compute) -> Result<Self> {
         let take = |name: &str| -> Result<Tensor> {
             Ok(weights
@@ -48,10 +48,10 @@ impl LayerNorm {
         })
     }
 
-    /// The normalised rows, in the shape of the input.
+    /// Normalises the rows; the shape is that of the input.
     ///
     /// # Errors
-    /// When the input has another width.
+    /// Fails when the input has another width.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         match &self.weight {
             Weight::Host { scale, shift } if self.compute.is_native_half() => {

@@ -23,10 +23,10 @@ enum Weight {
 }
 
 impl Linear {
-    /// Takes `weight` and `bias`.
+    /// Loads `weight` and `bias`.
     ///
     /// # Errors
-    /// When one is missing or has another shape.
+    /// Fails when one is missing or has another shape.
     pub fn load(weights: &Weights, input: usize, output: usize, compute: &Compute) -> Result<Self> {
         let bias = weights.get("bias", &[output])?;
         Self::new(
@@ -36,10 +36,10 @@ impl Linear {
         )
     }
 
-    /// Takes `weight`; there is no bias.
+    /// Loads `weight`; there is no bias.
     ///
     /// # Errors
-    /// When it is missing or has another shape.
+    /// Fails when it is missing or has another shape.
     pub fn load_without_bias(
         weights: &Weights,
         input: usize,
@@ -49,10 +49,10 @@ impl Linear {
         Self::new(&weights.get("weight", &[output, input])?, None, compute)
     }
 
-    /// A layer of a weight `(output, input)` and a bias `(output)`.
+    /// Builds a layer of a weight `(output, input)` and a bias `(output)`.
     ///
     /// # Errors
-    /// When a tensor cannot be converted.
+    /// Fails when a tensor cannot be converted.
     pub fn new(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
         let (output, _) = weight.dims2()?;
         let weight = weight.to_dtype(compute.dtype())?;
@@ -75,26 +75,26 @@ impl Linear {
         })
     }
 
-    /// `(…, input)` to `(…, output)`.
+    /// Maps `(…, input)` to `(…, output)`.
     ///
     /// # Errors
-    /// When the input has another width.
+    /// Fails when the input has another width.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         self.forward_fused(input, None, None)
     }
 
-    /// [`forward`](Self::forward), then `residual` added.
+    /// Adds `residual` to the result of [`forward`](Self::forward).
     ///
     /// # Errors
-    /// When a shape does not fit.
+    /// Fails when a shape does not match.
     pub fn forward_residual(&self, input: &Tensor, residual: &Tensor) -> Result<Tensor> {
         self.forward_fused(input, Some(residual), None)
     }
 
-    /// [`forward`](Self::forward), then an activation.
+    /// Applies an activation to the result of [`forward`](Self::forward).
     ///
     /// # Errors
-    /// When the input has another width.
+    /// Fails when the input has another width.
     pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
         self.forward_fused(input, None, Some(activation))
     }
@@ -152,7 +152,7 @@ impl Linear {
         host::tensor(output, shape, self.compute.dtype())
     }
 
-    /// The shape of the result for an input.
+    /// Returns the shape of the result for an input.
     fn output_shape(&self, input: &Tensor) -> Vec<usize> {
         let mut shape = input.dims().to_vec();
         if let Some(last) = shape.last_mut() {

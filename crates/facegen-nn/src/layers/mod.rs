@@ -1,5 +1,5 @@
 //! Layers that hold their weights packed for one [`Compute`](crate::Compute)
-//! and compute there, whichever it is.
+//! and compute with it.
 
 mod activation;
 mod attention;

@@ -5,14 +5,14 @@ use crate::host::HostElement;
 use crate::kernels::{Element, PackedMatrix};
 use crate::{Compute, Result, host};
 
-/// A weight packed for the CPU kernels, in the dtype that they compute it in.
+/// A weight packed for the CPU kernels, in the dtype that they compute in.
 #[derive(Debug)]
 pub(super) enum PackedWeight {
     Full(Packed<f32>),
     Half(Packed<bf16>),
 }
 
-/// A packed matrix with the bias that goes with it.
+/// A packed matrix with its bias.
 #[derive(Debug)]
 pub(super) struct Packed<E: Element> {
     pub(super) matrix: PackedMatrix<E>,

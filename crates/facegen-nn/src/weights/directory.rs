@@ -1,12 +1,12 @@
-//! Which file of a diffusers or transformers directory is the checkpoint.
+//! The choice of the checkpoint in a diffusers or transformers directory.
 
 use std::path::{Path, PathBuf};
 
 use super::WeightsError;
 
 /// Every name that the libraries give a checkpoint, in the order of preference:
-/// full precision before half, because a full file rounded gives what the half
-/// one holds, and within a precision safetensors before pickles.
+/// full precision before half, because rounding the full file yields the half
+/// one, and within a precision safetensors before pickles.
 const NAMES: [&str; 16] = [
     "diffusion_pytorch_model.safetensors",
     "model.safetensors",
@@ -26,10 +26,10 @@ const NAMES: [&str; 16] = [
     "pytorch_model.bin.index.fp16.json",
 ];
 
-/// The preferred checkpoint of a directory.
+/// Chooses the preferred checkpoint of a directory.
 ///
 /// # Errors
-/// When the directory has none.
+/// Fails when the directory has none.
 pub(super) fn choose(directory: &Path) -> Result<PathBuf, WeightsError> {
     NAMES
         .iter()
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn full_precision_comes_before_half_and_safetensors_before_pickles() {
         let directory = tempfile::tempdir().unwrap();
-        // Added one by one, each better than all before.
+        // Added one by one, each preferred to all before.
         for name in NAMES.iter().rev() {
             let path = directory.path().join(name);
             std::fs::write(&path, []).unwrap();

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// How many surplus tensors an error names before it only counts.
+/// How many extra tensors an error names before it only counts.
 const NAMED: usize = 5;
 
 /// Why a checkpoint was refused.
@@ -12,7 +12,7 @@ pub enum WeightsError {
     Unreadable {
         /// The file that was opened.
         file: PathBuf,
-        /// What the reader said.
+        /// The reader's message.
         reason: String,
     },
     /// The model needs a tensor that the checkpoint does not hold.
@@ -20,7 +20,7 @@ pub enum WeightsError {
     Missing {
         /// Full name of the tensor.
         tensor: String,
-        /// Where it was looked for.
+        /// The checkpoint that was searched.
         file: String,
     },
     /// A tensor has another shape than the model's config says.
@@ -30,7 +30,7 @@ pub enum WeightsError {
         tensor: String,
         /// The checkpoint.
         file: String,
-        /// Shape by the config.
+        /// Shape according to the config.
         expected: Vec<usize>,
         /// Shape in the checkpoint.
         found: Vec<usize>,
@@ -42,17 +42,17 @@ pub enum WeightsError {
         tensor: String,
         /// The checkpoint.
         file: String,
-        /// Its type, as the file's format calls it.
+        /// Its type, in the words of the file's format.
         found: String,
     },
-    /// A tensor is stored in a way that is not supported.
+    /// A tensor is stored in an unsupported way.
     #[error("tensor {tensor} of {file} cannot be read: {reason}")]
     Unsupported {
         /// Full name of the tensor.
         tensor: String,
         /// The checkpoint.
         file: String,
-        /// What is the matter.
+        /// The reason.
         reason: String,
     },
     /// A LoRA would be applied twice.
@@ -63,7 +63,7 @@ pub enum WeightsError {
         /// The separate LoRA's checkpoint.
         lora: String,
     },
-    /// The checkpoint holds tensors that no part of the model took.
+    /// The checkpoint holds tensors that no part of the model used.
     #[error("{file} has tensors that the model does not know: {}", list(tensors))]
     Extra {
         /// Full names, sorted.
@@ -77,7 +77,7 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
-    /// A checkpoint that cannot be read, and why.
+    /// Builds the error of a checkpoint that cannot be read, and why.
     pub(super) fn unreadable(file: &Path, reason: &impl ToString) -> Self {
         Self::Unreadable {
             file: file.to_owned(),

@@ -1,3 +1,5 @@
+//! safetensors files, memory-mapped.
+
 #![expect(
     unsafe_code,
     reason = "mapping a checkpoint avoids a copy of gigabytes"
@@ -21,11 +23,11 @@ impl MappedSafetensors {
     /// Maps the file and checks its header.
     ///
     /// # Errors
-    /// When it is missing, truncated or not in the format.
+    /// Fails when it is missing, truncated or not in the format.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        // SAFETY: the map is only read, and its bytes are copied into tensors of
-        // their own. Model files are replaced by renaming, never rewritten in
-        // place, so that what is mapped stays as it was.
+        // SAFETY: the map is only read, and its bytes are copied into tensors
+        // of their own. Model files are replaced by renaming, never rewritten
+        // in place, so the mapped bytes do not change.
         let file = unsafe { MmapedSafetensors::new(path) };
         let file = file.map_err(|error| WeightsError::unreadable(path, &without_path(error)))?;
         Ok(Self {
@@ -35,7 +37,7 @@ impl MappedSafetensors {
     }
 }
 
-/// The error without the path, which ours names.
+/// Removes the path from an error, since our own error names it.
 fn without_path(error: candle_core::Error) -> candle_core::Error {
     if let candle_core::Error::WithPath { inner, .. } = error {
         return *inner;

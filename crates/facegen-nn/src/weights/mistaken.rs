@@ -1,15 +1,15 @@
-//! What a file holds that is called a model and is none: what a download or a
-//! checkout left in its place.
+//! Recognises files that are called a model but are not: the remains of a
+//! failed download or checkout.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// How much of a file is looked at.
+/// How many bytes of a file are examined.
 const LOOKED_AT: u64 = 512;
 
-/// Beginnings of texts, without the white space before them and in lower case, and
-/// what they are. The first that fits counts.
+/// Beginnings of texts, without leading white space and in lower case, and what
+/// they are. The first match counts.
 const TEXTS: [(&[u8], &str); 11] = [
     (
         b"version https://git-lfs",
@@ -30,7 +30,7 @@ const TEXTS: [(&[u8], &str); 11] = [
     (b"\"", JSON),
 ];
 
-/// The same of other files, as they stand.
+/// The beginnings of other files, compared unchanged.
 const BINARIES: [(&[u8], &str); 3] = [
     (b"\x1f\x8b", "a gzip archive, to be unpacked first"),
     (b"GGUF", "a gguf file, a format that is not supported"),
@@ -40,7 +40,8 @@ const BINARIES: [(&[u8], &str); 3] = [
 const ANNEX: &str = "a git-annex pointer, which stands for the file";
 const JSON: &str = "JSON, such as an index or the error of a server";
 
-/// What the file at `path` is, where it is no model for a known reason.
+/// Returns what the file at `path` is, if it is a known kind of file but no
+/// model.
 #[must_use]
 pub fn mistaken_for(path: &Path) -> Option<&'static str> {
     let mut start = Vec::new();
@@ -56,7 +57,7 @@ fn what_is(start: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = BINARIES.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Some(what);
     }
-    // The lengths in the head of a checkpoint have zeros, texts have none.
+    // The lengths in the head of a checkpoint contain zeros, texts do not.
     if start.contains(&0) {
         return None;
     }

@@ -1,15 +1,5 @@
 //! Strictly loaded checkpoints: a missing, extra or mis-shaped tensor is an
 //! error that names it.
-//!
-//! | module | what it reads |
-//! |---|---|
-//! | `open` | any of the below, told apart by content |
-//! | `directory` | a directory of diffusers or transformers |
-//! | `sharded` | an index and its shards |
-//! | `mapped` | safetensors, memory-mapped |
-//! | `torch` | a zip archive of a pickle and its storages |
-//! | `mistaken` | what is no checkpoint, though it is called one |
-//! | `renamed` | another source, under other names |
 
 mod directory;
 mod error;
@@ -40,8 +30,8 @@ use renamed::RenamedTensors;
 
 /// A checkpoint, seen from one prefix of its names.
 ///
-/// Clones and prefixes share one record of what was taken, so that
-/// [`finish`](Self::finish) can name what nobody asked for.
+/// Clones and prefixes share one record of the tensors taken, so that
+/// [`finish`](Self::finish) can name the unused ones.
 #[derive(Clone, Debug)]
 pub struct Weights {
     source: Arc<dyn TensorSource>,
@@ -54,17 +44,17 @@ pub struct Weights {
 impl Weights {
     /// Opens a checkpoint without reading its tensors yet: a safetensors file,
     /// a torch file (`.bin`, `.pt`, `.ckpt`), the `*.index.json` of one in
-    /// several files, or a directory of diffusers or transformers. Files are told
-    /// apart by their content. Of a directory's checkpoints the full precision is
-    /// taken before the half, and safetensors before a torch file.
+    /// several files, or a directory of diffusers or transformers. Files are
+    /// recognised by their content. Of a directory's checkpoints, full
+    /// precision is preferred to half, and safetensors to a torch file.
     ///
     /// # Errors
-    /// When a file is missing, truncated or not in one of the formats.
+    /// Fails when a file is missing, truncated or not in one of the formats.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         Ok(Self::new(open::open(path)?))
     }
 
-    /// The tensors of any source.
+    /// Reads the tensors of any source.
     #[must_use]
     pub fn new(source: Arc<dyn TensorSource>) -> Self {
         Self {
@@ -75,9 +65,10 @@ impl Weights {
         }
     }
 
-    /// The same checkpoint under other names: `rename` gives each name a new
-    /// one, or none where the tensor is not the model's. What nobody takes of
-    /// the renamed is left over; the rest of the file is not.
+    /// Presents the same checkpoint under other names: `rename` maps each name
+    /// to a new one, or to none where the tensor is not the model's. Only
+    /// renamed tensors that are not taken count as left over, not the rest of
+    /// the file.
     #[must_use]
     pub fn renamed(&self, rename: impl Fn(&str) -> Option<NewName>) -> Self {
         Self::new(Arc::new(RenamedTensors::new(
@@ -86,20 +77,20 @@ impl Weights {
         )))
     }
 
-    /// Every name in the checkpoint, in no particular order.
+    /// Lists every name in the checkpoint, in no particular order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.source.names()
     }
 
-    /// What errors call the checkpoint: its path.
+    /// Returns the checkpoint's name in errors: its path.
     #[must_use]
     pub fn origin(&self) -> String {
         self.source.origin()
     }
 
-    /// The same weights with `patch` applied to every tensor that is taken;
-    /// the patch sees names from this prefix on.
+    /// Applies `patch` to every tensor that is taken; the patch sees names from
+    /// this prefix on.
     #[must_use]
     pub fn patched(self, patch: Arc<dyn WeightPatch>) -> Self {
         let start = self.full_name("").len();
@@ -109,7 +100,7 @@ impl Weights {
         }
     }
 
-    /// The weights below `segment`, as `torch.nn.Module` nests them.
+    /// Returns the weights below `segment`, as `torch.nn.Module` nests them.
     #[must_use]
     pub fn pp(&self, segment: impl std::fmt::Display) -> Self {
         Self {
@@ -118,7 +109,8 @@ impl Weights {
         }
     }
 
-    /// Whether the checkpoint has a tensor of this name, at this prefix.
+    /// Returns whether the checkpoint has a tensor of this name below this
+    /// prefix.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.source.contains(&self.full_name(name))
@@ -127,7 +119,7 @@ impl Weights {
     /// Takes a tensor as f32 on the CPU; layers convert and pack it.
     ///
     /// # Errors
-    /// When it is missing, has another shape or cannot be read.
+    /// Fails when it is missing, has another shape or cannot be read.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
         let full_name = self.full_name(name);
         let tensor = self.source.load(&full_name, shape)?;
@@ -141,7 +133,7 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// Declares names below a prefix as known and not needed, for example the
+    /// Declares names below a prefix as known but unused, for example the
     /// encoder of a VAE that only decodes.
     pub fn ignore(&self, prefix: &str) {
         let prefix = self.full_name(prefix);
@@ -158,8 +150,8 @@ impl Weights {
     /// Ends the loading of a model.
     ///
     /// # Errors
-    /// When the checkpoint holds tensors below this prefix that the model did
-    /// not take.
+    /// Fails when the checkpoint holds tensors below this prefix that the model
+    /// did not take.
     pub fn finish(&self) -> Result<(), WeightsError> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let prefix = self.full_name("");
@@ -276,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_below_a_prefix_is_named() {
+    fn unused_tensors_below_a_prefix_are_named() {
         let source = Arc::new(Ones(vec!["1.weight", "1.bias", "10.weight"]));
         let weights = Weights::new(source).pp(1);
         value(&weights, "weight");

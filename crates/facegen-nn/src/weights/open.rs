@@ -1,3 +1,5 @@
+//! Opens any kind of checkpoint, recognised by its content.
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -5,8 +7,8 @@ use super::directory;
 use super::single_file::open_file;
 use super::{ShardedCheckpoint, TensorSource, WeightsError};
 
-/// Opens a checkpoint of any layout: a directory and an index are told by what
-/// they are on disk, a file by its first bytes.
+/// Opens a checkpoint of any layout: recognises a directory and an index by
+/// what they are on disk, a file by its first bytes.
 pub(super) fn open(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsError> {
     if path.is_dir() {
         return open(&directory::choose(path)?);

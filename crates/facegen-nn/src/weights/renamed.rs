@@ -1,3 +1,5 @@
+//! The tensors of another source under other names.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +8,7 @@ use candle_core::Tensor;
 
 use super::{TensorSource, WeightsError};
 
-/// What a tensor is called by the model that reads it.
+/// The name that a model uses for a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewName {
     name: String,
@@ -14,7 +16,7 @@ pub struct NewName {
 }
 
 impl NewName {
-    /// Another name for the same tensor.
+    /// Renames a tensor.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -23,8 +25,8 @@ impl NewName {
         }
     }
 
-    /// A matrix that the file may hold as a convolution of one pixel, `(out,
-    /// in, 1, 1)` or `(out, in, 1)`.
+    /// Renames a matrix that the file may hold as a convolution of one pixel,
+    /// `(out, in, 1, 1)` or `(out, in, 1)`.
     #[must_use]
     pub fn linear(name: impl Into<String>) -> Self {
         Self {
@@ -37,14 +39,14 @@ impl NewName {
 /// A checkpoint whose tensors are presented under other names.
 pub(super) struct RenamedTensors {
     source: Arc<dyn TensorSource>,
-    /// The new names; each with the name in the file and whether it is linear.
+    /// Each new name with the name in the file and whether it is linear.
     tensors: BTreeMap<String, (String, bool)>,
 }
 
 impl RenamedTensors {
-    /// `rename` gives each name a new one, or none where the tensor is not the
-    /// model's. A new name that is given twice goes to the first; the second
-    /// keeps its own, so that it is left over.
+    /// Applies `rename`, which maps each name to a new one, or to none where
+    /// the tensor is not the model's. The first of two tensors with the same
+    /// new name gets it; the second keeps its own, so that it is left over.
     pub(super) fn new(
         source: Arc<dyn TensorSource>,
         rename: impl Fn(&str) -> Option<NewName>,

@@ -1,3 +1,5 @@
+//! Checkpoints of an index and its shards.
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -16,18 +18,18 @@ pub struct ShardedCheckpoint {
     tensors: BTreeMap<String, Arc<dyn TensorSource>>,
 }
 
-/// `*.index.json`, as far as it matters.
+/// The part of `*.index.json` that is used.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, PathBuf>,
 }
 
 impl ShardedCheckpoint {
-    /// Opens an index and the shards beside it.
+    /// Opens an index and the shards next to it.
     ///
     /// # Errors
-    /// When a file is missing or cannot be read, or index and shards do not
-    /// name the same tensors.
+    /// Fails when a file is missing or cannot be read, or index and shards do
+    /// not name the same tensors.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let text = std::fs::read(path).map_err(|error| WeightsError::unreadable(path, &error))?;
         let index: Index = serde_json::from_slice(&text).map_err(|error| {
@@ -61,7 +63,8 @@ impl ShardedCheckpoint {
     }
 }
 
-/// A shard lies beside its index, whatever the index says.
+/// Checks that a shard is a file next to its index, so that an index cannot
+/// point elsewhere.
 fn check_name(index: &Path, shard: &Path) -> Result<(), WeightsError> {
     let mut parts = shard.components();
     match (parts.next(), parts.next()) {
@@ -73,7 +76,7 @@ fn check_name(index: &Path, shard: &Path) -> Result<(), WeightsError> {
     }
 }
 
-/// Compares what the index says of a shard with what is in it.
+/// Compares the index's names for a shard with the shard's contents.
 fn check_shard(
     path: &Path,
     index: &Index,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{MappedSafetensors, TensorSource, TorchArchive, WeightsError, mistaken_for};
 
-/// How a zip archive begins, which is what torch writes.
+/// The beginning of a zip archive, which torch writes.
 const ZIP: [u8; 4] = *b"PK\x03\x04";
-/// How a pickle begins, which is what torch wrote before 1.6.
+/// The beginning of a pickle, which torch wrote before 1.6.
 const PICKLE: u8 = 0x80;
 
 /// Opens one file of tensors.
@@ -22,7 +22,7 @@ pub(super) fn open_file(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsErr
     }
     match MappedSafetensors::open(path) {
         Ok(file) => Ok(Arc::new(file)),
-        // Nothing that can be read is mistaken for something else.
+        // Only unreadable files are checked, so no valid one is mistaken.
         Err(error) => Err(match mistaken_for(path) {
             Some(what) => WeightsError::unreadable(path, &format!("it is {what}, not weights")),
             None => error,
@@ -30,7 +30,7 @@ pub(super) fn open_file(path: &Path) -> Result<Arc<dyn TensorSource>, WeightsErr
     }
 }
 
-/// The length of a safetensors header and the bracket that begins it.
+/// Reads the length of a safetensors header and the bracket that begins it.
 fn first_bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::with_capacity(9);
     File::open(path)?.take(9).read_to_end(&mut start)?;

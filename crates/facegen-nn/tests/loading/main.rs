@@ -1,4 +1,4 @@
-//! What loading a checkpoint costs.
+//! The memory cost of loading a checkpoint.
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]

@@ -16,12 +16,12 @@ use safetensors::tensor::TensorView;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The model: so many square matrices of that side.
+/// The model: `LAYERS` square matrices of side `SIDE`.
 const LAYERS: usize = 16;
 const SIDE: usize = 1024;
 const MODEL_BYTES: u64 = (LAYERS * SIDE * SIDE * 4) as u64;
 
-/// How a child says how much memory it has taken.
+/// How a child reports its memory use.
 const PEAK: &str = "peak of ";
 
 #[test]
@@ -38,14 +38,14 @@ fn loading_takes_at_most_1_3_times_the_weights() {
         write(&path, &values);
         let peak = peak_of_child(&path);
         println!("{name}: {peak} bytes for {MODEL_BYTES}");
-        // Were nothing measured, it would be less than the model.
+        // Without a measurement, it would be less than the model.
         let allowed = MODEL_BYTES..=MODEL_BYTES / 10 * 13;
         assert!(allowed.contains(&peak), "{name}: {peak} of {allowed:?}");
     }
 }
 
-/// The most anonymous memory that a process takes for nothing but loading. It
-/// is told by its standard input what.
+/// Returns the peak anonymous memory of a process that only loads the
+/// checkpoint, whose path it gets on its standard input.
 fn peak_of_child(checkpoint: &Path) -> u64 {
     let mut child = Command::new("/proc/self/exe");
     child.args([
@@ -94,8 +94,8 @@ fn a_checkpoint_is_loaded() {
     println!("{PEAK}{}", peak.into_inner() - before);
 }
 
-/// Bytes of this process that no file backs: what is mapped from one can be
-/// dropped by the system and does not count.
+/// Returns the bytes of this process that no file backs: the system can drop
+/// what is mapped from one, so it does not count.
 fn anonymous_memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status
@@ -112,7 +112,7 @@ fn safetensors(path: &Path, values: &[u8]) {
     safetensors::serialize_to_file(tensors, None, path).unwrap();
 }
 
-/// The same as torch writes it: a pickle, and a storage for each matrix.
+/// Writes the same in torch's format: a pickle, and a storage for each matrix.
 fn torch(path: &Path, values: &[u8]) {
     let mut writer = ZipWriter::new(File::create(path).unwrap());
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
@@ -127,7 +127,7 @@ fn torch(path: &Path, values: &[u8]) {
     writer.finish().unwrap();
 }
 
-/// `{"0.weight": tensor of storage "0", …}`.
+/// Builds the pickle of `{"0.weight": tensor of storage "0", …}`.
 fn pickle() -> Vec<u8> {
     let text = |text: &str| {
         let length = text.len() as u32;

@@ -1,10 +1,9 @@
-//! Softmax attention, tiled so that the scores of a few queries × 256 keys are all that ever exists of
-//! the score matrix.
+//! Softmax attention, tiled so that only the scores of a few queries × 256 keys ever exist.
 //!
 //! The online softmax is that of FlashAttention (Dao et al., 2022): for each block of keys, the
-//! running maximum of a query's scores may rise, and what was summed before is then scaled down.
-//! Blocks of keys begin at fixed multiples from key 0, so a query's arithmetic is the same whatever
-//! other queries, heads or samples there are.
+//! running maximum of a query's scores may rise, and the earlier sums are then scaled down. Blocks
+//! of keys begin at fixed multiples from key 0, so a query's arithmetic does not depend on the
+//! other queries, heads or samples.
 #![expect(
     unsafe_code,
     reason = "tasks write disjoint parts of the output, and together all of it"
@@ -28,13 +27,13 @@ use super::{
 pub use shape::AttentionShape;
 use task::{PackedHead, QueryTask, TASK_TILES};
 
-/// `softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
+/// Computes `softmax(query · keyᵀ / √head_dim) · value` for every sample and head.
 ///
 /// `query` and the result are `[batch][query_tokens][heads][head_dim]`, `key` and `value`
 /// `[batch][key_tokens][heads][head_dim]`.
 ///
 /// # Panics
-/// Where a slice does not fit the shape, or there are no keys.
+/// Panics when a slice does not fit the shape, or there are no keys.
 pub fn attention<E: Element>(
     query: &[E],
     key: &[E],

@@ -13,27 +13,27 @@ pub struct AttentionShape {
     pub heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// Query i sees the keys 0 to i only.
+    /// Whether query i sees only the keys 0 to i.
     pub causal: bool,
 }
 
 impl AttentionShape {
-    /// Elements of a token.
+    /// Returns the elements of a token.
     pub(super) fn width(&self) -> usize {
         self.heads * self.head_dim
     }
 
-    /// One head's transposed keys, `[head_dim][key_tokens]`.
+    /// Returns the layout of one head's transposed keys, `[head_dim][key_tokens]`.
     pub(super) fn key_layout<E: Element>(&self) -> PanelLayout {
         PanelLayout::new::<E>(self.head_dim, self.key_tokens)
     }
 
-    /// One head's values, `[key_tokens][head_dim]`.
+    /// Returns the layout of one head's values, `[key_tokens][head_dim]`.
     pub(super) fn value_layout<E: Element>(&self) -> PanelLayout {
         PanelLayout::new::<E>(self.key_tokens, self.head_dim)
     }
 
-    /// Elements of a packed head.
+    /// Returns the elements of a packed head.
     pub(super) fn packed_head<E: Element>(&self) -> usize {
         self.key_layout::<E>().len() + self.value_layout::<E>().len()
     }

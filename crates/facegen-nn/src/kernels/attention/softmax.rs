@@ -6,10 +6,10 @@ use super::super::{
     bfloat16::MAX_TILE_ROWS, element::Element, isa::Kernel, math::sum_lanes, packed::LANE,
 };
 
-/// What has been seen of a query's scores.
+/// The running softmax state of one query.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowState {
-    /// The largest score, not yet scaled.
+    /// The largest score so far, not yet scaled.
     maximum: f32,
     /// The sum of the weights, in 16 partial sums.
     weights: [f32; LANE],
@@ -25,13 +25,13 @@ impl Default for RowState {
 }
 
 impl RowState {
-    /// The sum of the weights.
+    /// Returns the sum of the weights.
     pub(super) fn total(&self) -> f32 {
         sum_lanes(self.weights)
     }
 }
 
-/// Turns the scores of a tile into weights, and scales what was summed before down to the new
+/// The conversion of a tile's scores into weights, which scales the earlier sums down to the new
 /// maximum.
 pub(super) struct SoftmaxTile<'a, E> {
     pub(super) rows: usize,
@@ -39,14 +39,14 @@ pub(super) struct SoftmaxTile<'a, E> {
     pub(super) scale: f32,
     /// Keys of the block.
     pub(super) keys: usize,
-    /// How many of them each query sees.
+    /// How many of the keys each query sees.
     pub(super) visible: [usize; MAX_TILE_ROWS],
-    /// Nothing has been summed before.
+    /// Whether there are no earlier sums.
     pub(super) first_block: bool,
     pub(super) scores: &'a mut [f32],
     /// Distance between the rows of scores, and between those of weights.
     pub(super) stride: usize,
-    /// The weights of the keys and of what pads them to a whole step, which are zeros.
+    /// The weights of the keys, with zeros for the padding to a whole step.
     pub(super) weights: &'a mut [E],
     pub(super) states: &'a mut [RowState],
     /// `[rows][…]`, one row per query.
@@ -110,7 +110,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
     }
 }
 
-/// `out = sums / total`, the end of a query.
+/// `out = sums / total`, the last step of a query.
 pub(super) struct Quotient<'a, E> {
     pub(super) sums: &'a [f32],
     pub(super) total: f32,
@@ -128,8 +128,8 @@ impl<E: Element> Kernel for Quotient<'_, E> {
     }
 }
 
-/// The largest of `scores` and `floor`: of each of 16 lanes first, which is vector code, and of
-/// the lanes then. `scores` are a multiple of 16.
+/// Returns the largest of `scores` and `floor`: first of each of 16 lanes, which is vector code,
+/// then of the lanes. `scores` are a multiple of 16.
 #[inline(always)]
 fn maximum(scores: &[f32], floor: f32) -> f32 {
     let mut largest = [floor; LANE];

@@ -17,13 +17,13 @@ use super::{
     softmax::{Quotient, RowState, SoftmaxTile},
 };
 
-/// Tiles of queries of one task, which share each block of keys and values while it is in the cache.
+/// Query tiles of a task, which share each block of keys and values while it is in the cache.
 pub(super) const TASK_TILES: usize = 4;
-/// Width of the heads from which on blocks of keys are half as long, for the cache's sake.
+/// Width of a head from which on blocks of keys are half as long, to stay in the cache.
 const WIDE_HEAD: usize = 256;
 
-/// Distance between rows of scores: a little more than a block, so that rows do not compete for one
-/// cache set. Rows of weights are a multiple of a cache line apart, too.
+/// Returns the distance between rows of scores: a little more than a block, so that rows do not
+/// compete for one cache set. Rows of weights are a multiple of a cache line apart, too.
 fn scores_stride<E: Element>() -> usize {
     E::KEY_BLOCK + E::DEPTH * LANE
 }
@@ -38,7 +38,7 @@ pub(super) struct PackedHead<'a, E> {
 }
 
 impl<'a, E: Element> PackedHead<'a, E> {
-    /// Takes a packed head apart.
+    /// Splits a packed head into keys and values.
     pub(super) fn new(shape: &AttentionShape, packed: &'a [E]) -> Self {
         let (key_layout, value_layout) = (shape.key_layout::<E>(), shape.value_layout::<E>());
         let (keys, values) = packed.split_at(key_layout.len());
@@ -65,26 +65,26 @@ pub(super) struct QueryTask<'a, E: Element> {
     pub(super) output: &'a SharedOutput<'a, E>,
 }
 
-/// The queries of one tile with what has been summed for them so far.
+/// The queries of one tile with their sums so far.
 struct QueryTile<'a, E> {
     queries: Range<usize>,
     /// Where each query of the head begins.
     rows: [*const E; MAX_TILE_ROWS],
-    /// Rows that are computed: more than there are queries where all of a tile can be read.
+    /// Rows to compute: more than there are queries where the whole tile can be read.
     row_count: usize,
     states: &'a mut [RowState],
     /// `[tile rows][padded head_dim]`
     sums: &'a mut [f32],
 }
 
-/// What a task works with.
+/// The buffers of a task.
 struct Workplace<'a, E: Element> {
     session: E::Session,
     /// `[tile rows][scores_stride]`
     scores: &'a mut [f32],
     /// `[tile rows][scores_stride]`
     weights: &'a mut [E],
-    /// `[queries][padded head_dim]`, where they are copied.
+    /// `[queries][padded head_dim]`, where queries are copied.
     queries: &'a mut [E],
 }
 
@@ -92,7 +92,7 @@ impl<E: Element> QueryTask<'_, E> {
     /// Computes the task.
     ///
     /// # Safety
-    /// Nobody else reads or writes this head of these queries in the output meanwhile.
+    /// Nothing else reads or writes this head of these queries in the output meanwhile.
     pub(super) unsafe fn compute(&self) {
         let tile_rows = E::tile_rows(self.kernel);
         let scores = tile_rows * scores_stride::<E>();
@@ -146,13 +146,13 @@ impl<E: Element> QueryTask<'_, E> {
         }
     }
 
-    /// The width of copied queries, where the kernel takes whole steps only and reads whole tiles
-    /// fastest.
+    /// Returns the width of copied queries, where the kernel takes only whole steps and reads whole
+    /// tiles fastest.
     fn copied_width(&self) -> Option<usize> {
         (E::STEP > 1).then(|| self.shape.head_dim.next_multiple_of(E::STEP))
     }
 
-    /// Copies this head of some queries, with zeros behind each and behind the last.
+    /// Copies this head of some queries, padding each of them and the end with zeros.
     fn copy_queries(&self, queries: Range<usize>, copies: &mut [E]) {
         let Some(width) = self.copied_width() else {
             return;
@@ -165,7 +165,7 @@ impl<E: Element> QueryTask<'_, E> {
         }
     }
 
-    /// Where the queries of a tile begin, and how many rows to compute.
+    /// Returns where the queries of a tile begin, and how many rows to compute.
     fn rows(&self, queries: Range<usize>, copies: &[E]) -> ([*const E; MAX_TILE_ROWS], usize) {
         if let Some(width) = self.copied_width() {
             let tile_rows = E::tile_rows(self.kernel);
@@ -180,7 +180,7 @@ impl<E: Element> QueryTask<'_, E> {
         )
     }
 
-    /// Width of a head in the sums.
+    /// Returns the padded width of a head in the sums.
     fn padded(&self) -> usize {
         self.packed.value_layout.padded_columns()
     }
@@ -234,7 +234,8 @@ impl<E: Element> QueryTask<'_, E> {
         self.add_values(tile, keys, workplace);
     }
 
-    /// `scores[query][key] = query · key`, for the keys of a block and what pads its last panel.
+    /// Computes `scores[query][key] = query · key` for a block of keys and its last panel's
+    /// padding.
     fn score(&self, tile: &QueryTile<'_, E>, keys: Range<usize>, workplace: &mut Workplace<'_, E>) {
         let tile_rows = E::tile_rows(self.kernel);
         let stride = scores_stride::<E>();
@@ -261,14 +262,14 @@ impl<E: Element> QueryTask<'_, E> {
                 out_stride: stride,
                 accumulate: false,
             };
-            // SAFETY: every row begins at a head, in a token or in a copy with its padding; the panel
-            // has `head_dim` rows and their padding; a block begins at a panel, so its panels fit the
-            // stride of the scores, which are borrowed here.
+            // SAFETY: every row begins at a head, in a token or in a copy with its padding; the
+            // panel has `head_dim` rows and their padding; a block begins at a panel, so its panels
+            // fit the stride of the scores, which are borrowed here.
             unsafe { E::multiply(&workplace.session, &product) };
         }
     }
 
-    /// `sums += weights · values`.
+    /// Computes `sums += weights · values`.
     fn add_values(
         &self,
         tile: &mut QueryTile<'_, E>,
@@ -299,8 +300,8 @@ impl<E: Element> QueryTask<'_, E> {
                 accumulate: keys.start > 0,
             };
             // SAFETY: the rows of weights are as long as the block of keys with its padding; the
-            // panel has a row for each; the panels of a row of sums add up to `padded`, and they are
-            // initialised.
+            // panel has a row for each; the panels of a row of sums add up to `padded`, and they
+            // are initialised.
             unsafe { E::multiply(&workplace.session, &product) };
         }
     }
@@ -311,7 +312,7 @@ impl<E: Element> QueryTask<'_, E> {
         let rows = tile.sums.chunks_exact(self.padded());
         for (query, (sums, state)) in tile.queries.clone().zip(rows.zip(tile.states.iter())) {
             let columns = self.head * head_dim..(self.head + 1) * head_dim;
-            // SAFETY: this head of this query is this task's alone.
+            // SAFETY: only this task accesses this head of this query.
             let out = unsafe { self.output.row(query, columns) };
             isa::run(
                 E::isa(self.kernel),
@@ -325,7 +326,7 @@ impl<E: Element> QueryTask<'_, E> {
     }
 }
 
-/// Pointers to the rows of a matrix of `stride`, the last one repeated.
+/// Returns pointers to the rows of a matrix of `stride`, repeating the last one.
 fn row_pointers<E>(matrix: &[E], stride: usize, rows: usize) -> [*const E; MAX_TILE_ROWS] {
     std::array::from_fn(|row| matrix[row.min(rows - 1) * stride..].as_ptr())
 }

@@ -46,7 +46,7 @@ impl Operands {
         out
     }
 
-    /// Three loops in `f64`.
+    /// Computes attention by three loops in `f64`.
     fn plain(&self) -> Vec<f64> {
         let AttentionShape {
             batch,
@@ -189,7 +189,7 @@ fn samples_do_not_depend_on_their_batch() {
 }
 
 #[test]
-fn a_query_does_not_depend_on_the_queries_beside_it() {
+fn a_query_does_not_depend_on_the_other_queries() {
     let operands = Operands::new(shape(100, 300, 1, 32));
     let all = operands.attend(Isa::best());
     let alone = Operands {
@@ -219,7 +219,7 @@ proptest! {
     }
 }
 
-/// The operands rounded, and the attention of a kernel of bf16.
+/// Rounds the operands and computes the attention of a bf16 kernel.
 fn attend_half(kernel: HalfKernel, operands: &Operands) -> Vec<bf16> {
     let narrow =
         |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
@@ -236,7 +236,7 @@ fn attend_half(kernel: HalfKernel, operands: &Operands) -> Vec<bf16> {
     out.values().to_vec()
 }
 
-/// Fails where a result is farther from that of the rounded operands than weights and results of
+/// Fails when a result is farther from that of the rounded operands than weights and results of
 /// bf16 can be: half a unit of each, on values that weigh 1 in all.
 fn check_half(kernel: HalfKernel, shape: AttentionShape) {
     let mut operands = Operands::new(shape);
@@ -278,7 +278,7 @@ fn every_kernel_of_bf16_agrees_with_the_plain_loops() {
 }
 
 #[test]
-fn bf16_depends_neither_on_its_batch_nor_on_the_queries_beside_it() {
+fn bf16_depends_neither_on_its_batch_nor_on_the_other_queries() {
     each_half_kernel(|kernel| {
         let all = Operands::new(AttentionShape {
             batch: 3,

@@ -1,8 +1,8 @@
 //! The tile on AMX: 32 rows × 32 columns in four tile registers, two more for each side.
 //!
-//! The instructions are not stable in Rust, so they are inline assembly. Tile registers hold nothing
-//! from one assembly block to the next; only their configuration stays, as long as a
-//! [`ConfiguredTiles`] lives.
+//! The instructions are not stable in Rust, so they are inline assembly. Tile registers keep no
+//! data between assembly blocks; only their configuration stays, as long as a [`ConfiguredTiles`]
+//! lives.
 #![expect(
     unsafe_code,
     reason = "the tile reads and writes through pointers, with instructions that need a set-up"
@@ -29,11 +29,11 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The tile registers of this thread, configured; released with the last of them, so that a thread
-/// that computes nothing leaves nothing to save when the system switches threads.
+/// This thread's configured tile registers. Dropping the last one releases them, so that the system
+/// has nothing to save when it switches away from an idle thread.
 #[derive(Debug)]
 pub(super) struct ConfiguredTiles {
-    /// The configuration is the thread's: this must not move to another.
+    /// The configuration belongs to the thread, so this is not `Send`.
     thread: PhantomData<*const ()>,
 }
 
@@ -41,7 +41,7 @@ impl ConfiguredTiles {
     /// Configures the registers.
     ///
     /// # Safety
-    /// [`is_available`] has said so.
+    /// [`is_available`] has returned true.
     pub(super) unsafe fn new() -> Self {
         let before = DEPTH.replace(DEPTH.get() + 1);
         if before == 0 {
@@ -56,9 +56,9 @@ impl ConfiguredTiles {
     /// Computes a tile.
     ///
     /// # Safety
-    /// As [`Tile`] says.
+    /// See [`Tile`].
     pub(super) unsafe fn multiply(&self, tile: &Tile<'_, bf16>) {
-        // SAFETY: the caller keeps the contract; `self` is the configuration.
+        // SAFETY: the caller upholds the contract; `self` is the configuration.
         unsafe {
             match tile.stride {
                 Some(stride) => multiply_in_place(tile, stride),
@@ -79,10 +79,10 @@ impl Drop for ConfiguredTiles {
     }
 }
 
-/// Reads the left side where it lies, except the tail of a segment after its whole steps.
+/// Reads the left side in place, except the tail of a segment after its whole steps.
 ///
 /// # Safety
-/// As [`Tile`] says, with all rows `stride` apart in each half.
+/// See [`Tile`]; all rows are `stride` apart in each half.
 unsafe fn multiply_in_place(tile: &Tile<'_, bf16>, stride: usize) {
     let mut product = Product::new(tile);
     for segment in tile.segments {
@@ -101,14 +101,14 @@ unsafe fn multiply_in_place(tile: &Tile<'_, bf16>, stride: usize) {
             }
         }
     }
-    // SAFETY: what was added is still readable.
+    // SAFETY: everything added is still readable.
     unsafe { product.flush() };
 }
 
-/// Copies the left side first: of fewer rows, or of rows at uneven distances.
+/// Copies the left side first, for fewer rows or rows at uneven distances.
 ///
 /// # Safety
-/// As [`Tile`] says.
+/// See [`Tile`].
 unsafe fn multiply_gathered(tile: &Tile<'_, bf16>) {
     let mut product = Product::new(tile);
     with_scratch(gather::WIDE, |scratch| {
@@ -125,7 +125,7 @@ unsafe fn multiply_gathered(tile: &Tile<'_, bf16>) {
                 }
             }
         }
-        // SAFETY: nothing is waiting, except where there was no segment.
+        // SAFETY: nothing is pending, except where there was no segment.
         unsafe { product.flush() };
     });
 }

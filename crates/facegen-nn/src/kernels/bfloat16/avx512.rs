@@ -1,4 +1,4 @@
-//! The tile on AVX512-BF16: 12 rows × 32 columns, as that of f32, a pair of terms at a time.
+//! The tile on AVX512-BF16: 12 rows × 32 columns like that of f32, a pair of terms at a time.
 #![expect(
     unsafe_code,
     reason = "the tile reads and writes through pointers, with vector instructions"
@@ -19,14 +19,14 @@ use super::super::{element::Element, microkernel::Tile, packed::LANE};
 /// Rows of a full tile.
 pub(super) const ROWS: usize = 12;
 
-/// Whether the instructions are there.
+/// Returns whether the CPU has the instructions.
 pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16")
 }
 
-/// Whether they are faster than those of f32. One thread multiplies on an AMD Zen 5 at 461 GFLOP/s
-/// with them, twice its rate in f32; on an Intel Xeon with AMX at 120 GFLOP/s, half its rate in f32.
-/// So what counts is who made the processor.
+/// Returns whether they are faster than those of f32. One thread multiplies on an AMD Zen 5 at 461
+/// GFLOP/s with them, twice its rate in f32; on an Intel Xeon with AMX at 120 GFLOP/s, half its
+/// rate in f32. So the vendor decides.
 pub(super) fn is_fast() -> bool {
     let vendor = __cpuid(0);
     let name = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes);
@@ -34,7 +34,7 @@ pub(super) fn is_fast() -> bool {
 }
 
 /// # Safety
-/// As [`Tile`] says, on a CPU with AVX512-BF16.
+/// See [`Tile`]; the CPU has AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(super) unsafe fn multiply(tile: &Tile<'_, bf16>) {
     // SAFETY: the same contract; the rows computed are at least those stored.
@@ -51,7 +51,7 @@ pub(super) unsafe fn multiply(tile: &Tile<'_, bf16>) {
 }
 
 /// # Safety
-/// As [`multiply`], with `ROWS` ≥ `row_count` and `LANES` = `lanes`.
+/// See [`multiply`]; `ROWS` ≥ `row_count` and `LANES` = `lanes`.
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn compute<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, bf16>) {
     let mut sums: [[__m512; LANES]; ROWS] = [[_mm512_setzero_ps(); LANES]; ROWS];
@@ -61,7 +61,7 @@ unsafe fn compute<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, bf16>) 
             std::array::from_fn(|row| tile.rows[row].wrapping_add(segment.offset));
         let mut pair = panel;
         for k in (0..segment.length - segment.length % 2).step_by(2) {
-            // SAFETY: both elements lie in the segment, over which every row is readable; the panel
+            // SAFETY: both elements are in the segment, over which every row is readable; the panel
             // holds `LANES` lanes for every pair of it.
             unsafe {
                 add_pair(&mut sums, pair, |row| {
@@ -81,11 +81,11 @@ unsafe fn compute<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, bf16>) 
         let padded = segment.length.next_multiple_of(bf16::STEP);
         panel = panel.wrapping_add(padded * LANES * LANE);
     }
-    // SAFETY: the caller keeps the contract.
+    // SAFETY: the caller upholds the contract.
     unsafe { store(tile, &sums) };
 }
 
-/// Adds the products of a pair of terms; `left` gives that of a row.
+/// Adds the products of a pair of terms; `left` returns that of a row.
 ///
 /// # Safety
 /// The panel is readable for `LANES` lanes of pairs.
@@ -97,7 +97,7 @@ unsafe fn add_pair<const ROWS: usize, const LANES: usize>(
     left: impl Fn(usize) -> i32,
 ) {
     let right: [__m512bh; LANES] = std::array::from_fn(|lane| {
-        // SAFETY: the lane lies inside the panel; both types are 64 bytes of any value.
+        // SAFETY: the lane is inside the panel; both types are 64 bytes of any value.
         unsafe {
             transmute::<__m512i, __m512bh>(_mm512_loadu_si512(panel.add(2 * lane * LANE).cast()))
         }
@@ -112,7 +112,7 @@ unsafe fn add_pair<const ROWS: usize, const LANES: usize>(
 }
 
 /// # Safety
-/// As [`compute`].
+/// See [`compute`].
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn store<const LANES: usize>(tile: &Tile<'_, bf16>, sums: &[[__m512; LANES]]) {

@@ -1,4 +1,4 @@
-//! Products of bf16 with sums in f32, by whatever the machine is good at.
+//! Products of bf16 with sums in f32, by the fastest instructions of the machine.
 //!
 //! | kernel | where | order of a sum |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | AVX512-BF16 | AMD since Zen 4 | one chain, of every pair the odd term first |
 //! | widened | elsewhere | the chains of f32, see `microkernel` |
 //!
-//! The order of a kernel is the same for every element of every shape, so its bytes depend on the
-//! inputs of the element only. Bytes of two kernels differ.
+//! A kernel's order is the same for every element of every shape, so its bytes depend on the inputs
+//! of the element only. The bytes of two kernels differ.
 #![expect(
     unsafe_code,
     reason = "tiles read and write through pointers, and call code compiled for a CPU feature"
@@ -28,8 +28,8 @@ use super::{isa::Isa, microkernel::Tile};
 /// Rows of the highest tile of any kernel.
 pub(super) const MAX_TILE_ROWS: usize = 48;
 
-/// What computes products of bf16; the only ways to get one are [`HalfKernel::best`] and
-/// [`HalfKernel::available`], so holding one is the proof that its code may run.
+/// A kernel for products of bf16; it comes only from [`HalfKernel::best`] and
+/// [`HalfKernel::available`], so holding one proves that its code may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HalfKernel(Kind);
 
@@ -43,7 +43,7 @@ enum Kind {
 }
 
 impl HalfKernel {
-    /// The fastest kernel of this machine.
+    /// Returns the fastest kernel of this machine.
     #[must_use]
     pub fn best() -> Self {
         let isa = Isa::best();
@@ -58,7 +58,7 @@ impl HalfKernel {
         Self(Kind::Widened(isa))
     }
 
-    /// Every kernel that this machine can run.
+    /// Lists every kernel that this machine can run.
     pub fn available() -> impl Iterator<Item = Self> {
         let widened = Isa::available().map(|isa| Self(Kind::Widened(isa)));
         Self::of_instructions().chain(widened)
@@ -81,7 +81,7 @@ impl HalfKernel {
         std::iter::empty()
     }
 
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -93,7 +93,7 @@ impl HalfKernel {
         }
     }
 
-    /// Whether it multiplies bf16 faster than the same machine multiplies f32.
+    /// Returns whether it multiplies bf16 faster than this machine multiplies f32.
     #[must_use]
     pub fn is_fast(self) -> bool {
         match self.0 {
@@ -105,7 +105,7 @@ impl HalfKernel {
         }
     }
 
-    /// The vectors that go with it.
+    /// Returns the instruction set of its vector code.
     pub(super) fn isa(self) -> Isa {
         match self.0 {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -116,7 +116,7 @@ impl HalfKernel {
         }
     }
 
-    /// Rows of a full tile.
+    /// Returns the rows of a full tile.
     pub(super) fn tile_rows(self) -> usize {
         match self.0 {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -128,7 +128,7 @@ impl HalfKernel {
     }
 }
 
-/// A kernel made ready on one thread.
+/// A kernel set up on one thread.
 #[derive(Debug)]
 pub struct HalfSession {
     kernel: HalfKernel,
@@ -142,7 +142,7 @@ impl HalfSession {
             kernel,
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
             tiles: match kernel.0 {
-                // SAFETY: a kernel of this kind exists only where the tiles may be used.
+                // SAFETY: a kernel of this kind exists only where the tiles are permitted.
                 Kind::Amx(_) => Some(unsafe { amx::ConfiguredTiles::new() }),
                 Kind::Avx512Bf16(_) | Kind::Widened(_) => None,
             },
@@ -152,19 +152,20 @@ impl HalfSession {
     /// Computes a tile.
     ///
     /// # Safety
-    /// As [`Tile`] says.
+    /// See [`Tile`].
     #[inline]
     pub(super) unsafe fn multiply(&self, tile: &Tile<'_, bf16>) {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if let Some(tiles) = &self.tiles {
-            // SAFETY: the caller keeps the contract.
+            // SAFETY: the caller upholds the contract.
             return unsafe { tiles.multiply(tile) };
         }
         match self.kernel.0 {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the features are there (see `HalfKernel`), and the caller keeps the contract.
+            // SAFETY: the features are there (see `HalfKernel`), and the caller upholds the
+            // contract.
             Kind::Avx512Bf16(_) => unsafe { avx512::multiply(tile) },
-            // SAFETY: the caller keeps the contract.
+            // SAFETY: the caller upholds the contract.
             _ => unsafe { widened::multiply(self.kernel.isa(), tile) },
         }
     }

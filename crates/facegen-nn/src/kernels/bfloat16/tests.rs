@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-/// A product whose operands all end where memory ends.
+/// A product whose operands all end at a guard page.
 struct Product {
     left: Guarded<bf16>,
     /// Distance between rows of the left side.
@@ -22,7 +22,7 @@ struct Product {
 const OUT_STRIDE: usize = PANEL + 16;
 
 impl Product {
-    /// Segments of `length`, `gap` apart.
+    /// Builds segments of `length`, `gap` apart.
     fn new(row_count: usize, lanes: usize, (count, length, gap): (usize, usize, usize)) -> Self {
         let segments: Vec<_> = (0..count)
             .map(|index| Segment {
@@ -79,7 +79,7 @@ impl Product {
         out.values().to_vec()
     }
 
-    /// Fails where a sum is not that of the plain loops.
+    /// Fails when a sum differs from that of the plain loops.
     fn check(&self, kernel: HalfKernel, accumulate: bool) {
         let (actual, before) = (
             self.compute(kernel, accumulate),
@@ -144,7 +144,7 @@ fn every_kernel_computes_the_sums_of_the_plain_loops_and_reads_nothing_else() {
 }
 
 #[test]
-fn rows_at_uneven_distances_give_the_same_sums() {
+fn rows_at_uneven_distances_have_the_same_sums() {
     each_half_kernel(|kernel| {
         let product = Product::new(kernel.tile_rows(), 2, (2, 40, 3));
         let straight = product.compute(kernel, false);

@@ -1,5 +1,5 @@
-//! The tile without instructions for bf16: both sides are widened to f32, a block of `k` at a time,
-//! and multiplied as f32 is.
+//! The tile without instructions for bf16: both sides are widened to f32, a
+//! block of `k` at a time, and multiplied like f32.
 #![expect(unsafe_code, reason = "the tile reads and writes through pointers")]
 
 use half::bf16;
@@ -15,12 +15,12 @@ use super::{
     MAX_TILE_ROWS,
 };
 
-/// Rows of a full tile: four tiles of f32, which share what was widened of the right side.
+/// Rows of a full tile: four tiles of f32, which share the widened right side.
 pub(super) const ROWS: usize = 4 * TILE_ROWS;
 const _: () = assert!(ROWS <= MAX_TILE_ROWS);
 
 /// # Safety
-/// As [`Tile`] says.
+/// See [`Tile`].
 pub(super) unsafe fn multiply(isa: Isa, tile: &Tile<'_, bf16>) {
     let inner = tile.segments.iter().map(|segment| segment.length).sum();
     let step = microkernel::chain_length(inner);
@@ -39,7 +39,7 @@ pub(super) unsafe fn multiply(isa: Isa, tile: &Tile<'_, bf16>) {
         };
         let mut panel = tile.panel;
         for segment in tile.segments {
-            // SAFETY: the caller keeps the contract.
+            // SAFETY: the caller upholds the contract.
             unsafe { chain.add(*segment, panel) };
             let padded = segment.length.next_multiple_of(bf16::STEP);
             panel = panel.wrapping_add(padded * width);
@@ -59,17 +59,17 @@ struct Chain<'a> {
     left: &'a mut [f32],
     /// `[step][lanes][16]`
     right: &'a mut [f32],
-    /// How much of the block there is.
+    /// Elements of the block so far.
     filled: usize,
     accumulate: bool,
 }
 
 impl Chain<'_> {
-    /// Adds a segment, whose part of the right side begins at `panel`; computes the blocks that it
-    /// fills.
+    /// Adds a segment, whose part of the right side begins at `panel`; computes
+    /// the blocks that it fills.
     ///
     /// # Safety
-    /// As [`Tile`] says.
+    /// See [`Tile`].
     unsafe fn add(&mut self, segment: Segment, panel: *const bf16) {
         let mut start = 0;
         while start < segment.length {
@@ -79,14 +79,14 @@ impl Chain<'_> {
             self.filled += length;
             start += length;
             if self.filled == self.step {
-                // SAFETY: the caller keeps the contract.
+                // SAFETY: the caller upholds the contract.
                 unsafe { self.finish() };
             }
         }
     }
 
     /// # Safety
-    /// As [`add`](Self::add); `start + length` lies in the segment.
+    /// See [`add`](Self::add); `start + length` is within the segment.
     unsafe fn widen(&mut self, segment: Segment, start: usize, length: usize, panel: *const bf16) {
         let width = self.tile.lanes * LANE;
         let padded = segment.length.next_multiple_of(bf16::STEP);
@@ -112,10 +112,10 @@ impl Chain<'_> {
         }
     }
 
-    /// Computes the block and begins another.
+    /// Computes the block and starts the next.
     ///
     /// # Safety
-    /// As [`Tile`] says.
+    /// See [`Tile`].
     unsafe fn finish(&mut self) {
         if self.filled == 0 && self.accumulate {
             return;
@@ -140,8 +140,8 @@ impl Chain<'_> {
                 out_stride: self.tile.out_stride,
                 accumulate: self.accumulate,
             };
-            // SAFETY: rows and panel hold `filled` elements; the sums are those of the caller's
-            // tile.
+            // SAFETY: rows and panel hold `filled` elements; the sums are those
+            // of the caller's tile.
             unsafe { microkernel::multiply(self.isa, &tile) };
         }
         self.filled = 0;
@@ -166,12 +166,12 @@ impl Kernel for Widen<'_> {
     }
 }
 
-/// Widens rows of a panel and takes its pairs apart.
+/// Widens rows of a panel and separates its pairs.
 struct WidenPairs<'a> {
     /// `[k / 2][width][2]`
     panel: &'a [bf16],
     width: usize,
-    /// The first row wanted.
+    /// The first row to widen.
     start: usize,
     /// `[k][width]`
     out: &'a mut [f32],

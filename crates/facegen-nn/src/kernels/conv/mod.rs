@@ -3,7 +3,7 @@
 //! A task copies the input rows that its output rows need into a slab with a zero border, small
 //! enough for the second-level cache. In the slab the pixels under one row of the kernel are
 //! contiguous for every output pixel, so the row of a matrix product is a few segments of the slab,
-//! read where they lie.
+//! read in place.
 #![expect(
     unsafe_code,
     reason = "blocks write disjoint rows of the output, and together all of it"
@@ -25,13 +25,14 @@ use super::{
 pub use shape::ConvShape;
 use slab::Slab;
 
-/// `epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
+/// Computes `epilogue(input ⋆ rhs)`, with `rhs` from [`PackedMatrix::from_conv`] (or
 /// [`PackedMatrix::from_linear`] for a 1 × 1 kernel).
 ///
-/// `input` is `[batch][height][width][in_channels]`, the result `[batch][out_height][out_width][n]`.
+/// `input` is `[batch][height][width][in_channels]`, the result
+/// `[batch][out_height][out_width][n]`.
 ///
 /// # Panics
-/// Where a slice does not fit the shape.
+/// Panics when a slice does not fit the shape.
 pub fn conv2d_nhwc<E: Element>(
     input: &[E],
     shape: &ConvShape,
@@ -95,7 +96,7 @@ fn conv2d_with<E: Element>(
     );
 }
 
-/// A convolution cut into blocks.
+/// A convolution split into blocks.
 struct Blocks<'a, E: Element> {
     kernel: E::Kernel,
     input: &'a [E],
@@ -109,7 +110,7 @@ struct Blocks<'a, E: Element> {
 }
 
 impl<E: Element> Blocks<'_, E> {
-    /// Computes a block, its panels split into `groups` parallel tasks. Called once for each block.
+    /// Computes a block, its panels split into `groups` parallel tasks. Called once per block.
     fn compute(&self, index: usize, groups: usize) {
         let (shape, plan) = (self.shape, self.plan);
         let (first_sample, first) = if plan.samples > 1 {
@@ -148,14 +149,14 @@ impl<E: Element> Blocks<'_, E> {
     }
 }
 
-/// How a convolution is cut into blocks.
+/// How a convolution is split into blocks.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     slab: Slab,
     /// Output rows of a block.
     rows: usize,
-    /// Samples of a block, which then has all their rows: of small images with many channels,
-    /// reading the weight is what takes time, and a block reads it once.
+    /// Samples of a block, which then has all their rows: for small images with many channels,
+    /// reading the weight takes most of the time, and a block reads it once.
     samples: usize,
 }
 
@@ -178,8 +179,8 @@ impl Plan {
     }
 }
 
-/// Output rows of one task: as many as the slab and the row limit allow, fewer where that wastes
-/// less of the tiles.
+/// Returns the output rows of one task: as many as the slab and the row limit allow, fewer where
+/// that wastes less of the tiles.
 fn block_rows<E: Element>(kernel: E::Kernel, shape: &ConvShape) -> usize {
     let (height, width) = (shape.out_height(), shape.out_width());
     let fits = |rows: &usize| {

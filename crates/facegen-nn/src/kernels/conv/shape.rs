@@ -15,17 +15,18 @@ pub struct ConvShape {
     pub stride: usize,
     /// Zeros around the input (after any upsampling), on all sides.
     pub padding: usize,
-    /// Repeat every input pixel 2 × 2 times first: diffusers' `Upsample2D` (nearest) in one pass.
+    /// Whether to repeat every input pixel 2 × 2 times first: diffusers'
+    /// `Upsample2D` (nearest) in one pass.
     pub upsample: bool,
 }
 
 impl ConvShape {
-    /// Height of the output; 0 where the kernel does not fit.
+    /// Returns the height of the output; 0 where the kernel does not fit.
     pub fn out_height(&self) -> usize {
         self.out_extent(self.height)
     }
 
-    /// Width of the output; 0 where the kernel does not fit.
+    /// Returns the width of the output; 0 where the kernel does not fit.
     pub fn out_width(&self) -> usize {
         self.out_extent(self.width)
     }
@@ -41,17 +42,17 @@ impl ConvShape {
         if self.upsample { 2 } else { 1 }
     }
 
-    /// Elements of one row of the bordered input.
+    /// Returns the elements of one row of the bordered input.
     pub(super) fn slab_row(&self) -> usize {
         (self.width * self.scale() + 2 * self.padding) * self.in_channels
     }
 
-    /// Rows of the bordered input under `out_rows` rows of the output.
+    /// Returns the rows of the bordered input under `out_rows` rows of the output.
     pub(super) fn slab_rows(&self, out_rows: usize) -> usize {
         (out_rows - 1) * self.stride + self.kernel
     }
 
-    /// Whether the input is the left side of a matrix product as it is.
+    /// Returns whether the input itself is the left side of a matrix product.
     pub(super) fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0 && !self.upsample
     }

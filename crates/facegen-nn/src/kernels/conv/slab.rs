@@ -1,23 +1,23 @@
-//! The input rows under a few output rows, with their zero border, in the order of a matrix product.
+//! The input rows under a few output rows, with zero border, in the order of a matrix product.
 
 use super::{
     super::{element::Element, microkernel::EVEN_ROWS},
     shape::ConvShape,
 };
 
-/// How a slab is laid out.
+/// The layout of a slab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slab {
-    /// The rows as they are: the pixels under a row of the kernel are contiguous.
+    /// The rows unchanged: the pixels under a row of the kernel are contiguous.
     Rows,
-    /// For each column of the kernel, the pixels under it for every output pixel, without the border
-    /// between rows: output pixels are at even distances even from one row to the next. For kernels
-    /// that read 16 rows at even distances, of images whose rows do not consist of them.
+    /// For each column of the kernel, the pixels under it for every output pixel, without the
+    /// border between rows: output pixels are at even distances even from one row to the next. For
+    /// kernels that read 16 rows at even distances, when the width is no multiple of 16.
     Columns,
 }
 
 impl Slab {
-    /// The layout that the kernel reads fastest.
+    /// Chooses the layout that the kernel reads fastest.
     pub(super) fn new<E: Element>(shape: &ConvShape) -> Self {
         let uneven = !shape.out_width().is_multiple_of(EVEN_ROWS);
         let whole_steps = shape.in_channels.is_multiple_of(E::STEP);
@@ -29,7 +29,7 @@ impl Slab {
         }
     }
 
-    /// Elements of the slab under `out_rows` rows of the output.
+    /// Returns the elements of the slab under `out_rows` rows of the output.
     pub(super) fn length(self, shape: &ConvShape, out_rows: usize) -> usize {
         let rows = shape.slab_rows(out_rows);
         match self {
@@ -38,8 +38,8 @@ impl Slab {
         }
     }
 
-    /// Where the runs of a row of the product start, and how long each is: of both layouts, all of
-    /// them together are (row of the kernel, column of the kernel, channel).
+    /// Returns where the runs of a row of the product start, and how long each is: in both layouts,
+    /// together they are (row of the kernel, column of the kernel, channel).
     pub(super) fn segments(self, shape: &ConvShape, out_rows: usize) -> (Vec<usize>, usize) {
         let kernel = shape.kernel;
         match self {
@@ -56,7 +56,7 @@ impl Slab {
         }
     }
 
-    /// Where each output pixel's first input pixel lies in the slabs of some samples.
+    /// Returns where each output pixel's first input pixel is in the slabs of some samples.
     pub(super) fn row_offsets(
         self,
         shape: &ConvShape,
@@ -101,7 +101,7 @@ impl Slab {
     }
 }
 
-/// Copies a part of row `y` of the bordered input, from its pixel `x` on.
+/// Copies a part of row `y` of the bordered input, starting at its pixel `x`.
 fn fill_row<E: Element>(shape: &ConvShape, input: &[E], (y, x): (usize, usize), row: &mut [E]) {
     let channels = shape.in_channels;
     let y = y.checked_sub(shape.padding).map(|y| y / shape.scale());
@@ -126,7 +126,7 @@ fn fill_row<E: Element>(shape: &ConvShape, input: &[E], (y, x): (usize, usize), 
     }
 }
 
-/// Writes every pixel of a row twice, from pixel `skipped` of the result on.
+/// Writes every pixel of a row twice, starting at pixel `skipped` of the result.
 fn repeat_pixels<E: Element>(source: &[E], channels: usize, skipped: usize, out: &mut [E]) {
     for (x, pixel) in (skipped..).zip(out.chunks_exact_mut(channels)) {
         pixel.copy_from_slice(&source[x / 2 * channels..][..channels]);

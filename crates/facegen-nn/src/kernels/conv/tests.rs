@@ -59,7 +59,7 @@ impl Convolution {
         out
     }
 
-    /// Every element as a sum over (kernel row, kernel column, input channel).
+    /// Sums every element over (kernel row, kernel column, input channel).
     fn plain(&self) -> Vec<f32> {
         let ConvShape {
             batch,
@@ -86,7 +86,7 @@ impl Convolution {
         out
     }
 
-    /// An element of the bordered and upsampled input.
+    /// Returns an element of the bordered and upsampled input.
     fn pixel(&self, sample: usize, y: usize, x: usize, channel: usize) -> f32 {
         let ConvShape {
             height,
@@ -189,7 +189,7 @@ fn every_element_is_a_sum_of_chains_of_multiply_adds() {
 }
 
 #[test]
-fn the_output_has_torchs_size() {
+fn the_output_size_is_torchs() {
     let even = ConvShape {
         stride: 2,
         ..shape(64, 48, 4, 3)
@@ -263,7 +263,7 @@ proptest! {
     }
 }
 
-/// The sums of a convolution of bf16, in the order of the kernel, rounded.
+/// Rounds the sums of a bf16 convolution, in the kernel's order.
 fn half_plain(kernel: HalfKernel, convolution: &Convolution) -> Vec<bf16> {
     let ConvShape {
         batch,

@@ -15,13 +15,12 @@ use super::super::{
 };
 use super::SharedOutput;
 
-/// How the rows of the left side are laid out: runs of `segment_length`, one from each of `segments`
-/// on.
+/// The layout of the left side's rows: runs of `segment_length`, one from each of `segments`.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct LeftSide<'a, E> {
-    /// What every row is a part of.
+    /// The slice that every row is a part of.
     pub(in super::super) data: &'a [E],
-    /// Distances from where the row starts.
+    /// Distances from the start of the row.
     pub(in super::super) segments: &'a [usize],
     pub(in super::super) segment_length: usize,
 }
@@ -31,7 +30,7 @@ impl<E> LeftSide<'_, E> {
         self.segments.len() * self.segment_length
     }
 
-    /// How far a row reaches from where it starts.
+    /// Returns how far a row extends from its start.
     fn reach(&self) -> usize {
         self.segments
             .iter()
@@ -39,7 +38,7 @@ impl<E> LeftSide<'_, E> {
             .map_or(0, |last| last + self.segment_length)
     }
 
-    /// The runs that a block of `k` consists of.
+    /// Collects the runs that a block of `k` consists of.
     fn collect_segments(&self, k: Range<usize>, into: &mut Vec<Segment>) {
         into.clear();
         let mut position = k.start;
@@ -61,7 +60,7 @@ impl<E> LeftSide<'_, E> {
 /// The rows `first_row ..` of a product, one for each of `row_offsets`.
 #[derive(Debug)]
 pub(in super::super) struct Block<'a, E: Element> {
-    /// What runs.
+    /// The kernel to run.
     pub(in super::super) kernel: E::Kernel,
     /// The left side.
     pub(in super::super) left: LeftSide<'a, E>,
@@ -77,7 +76,7 @@ pub(in super::super) struct Block<'a, E: Element> {
     pub(in super::super) output: &'a SharedOutput<'a, E>,
 }
 
-/// Sums of a tile that cannot lie in the output.
+/// Sums of a tile that cannot be kept in the output.
 #[repr(align(64))]
 struct TileSums([f32; MAX_TILE_ROWS * PANEL]);
 
@@ -95,7 +94,7 @@ impl<E: Element> Block<'_, E> {
     /// Computes the block, its panels split into `groups` parallel tasks.
     ///
     /// # Safety
-    /// Nobody else reads or writes the block's rows of the output meanwhile.
+    /// Nothing else reads or writes the block's rows of the output meanwhile.
     pub(in super::super) unsafe fn compute(&self, groups: usize) {
         let farthest = self
             .row_offsets
@@ -147,7 +146,7 @@ impl<E: Element> Block<'_, E> {
         }
     }
 
-    /// Where every row starts, the last one repeated to the end of its tile.
+    /// Returns where every row starts, repeating the last one to the end of its tile.
     fn row_pointers(&self, tile_rows: usize) -> Vec<*const E> {
         let rows = self.row_offsets.len();
         let padded = 0..rows.next_multiple_of(tile_rows);
@@ -157,7 +156,7 @@ impl<E: Element> Block<'_, E> {
             .collect()
     }
 
-    /// One tile over one block of `k`, finished by the epilogue when it is the last.
+    /// Computes one tile over one block of `k`; the epilogue finishes it in the last block.
     fn compute_tile(
         &self,
         session: &E::Session,
@@ -171,7 +170,7 @@ impl<E: Element> Block<'_, E> {
         let columns = first_column..(first_column + width).min(layout.columns);
         let row = self.first_row + step.first;
         let results = self.output.rectangle(row, step.row_count, columns.clone());
-        // Sums lie in the output itself where they have its dtype and a whole tile fits there.
+        // Sums are kept in the output itself where it has their dtype and a whole tile fits.
         let in_place = E::as_sums(results.cast()).filter(|_| columns.len() == width);
         let mut finish = FinishTile {
             block: self,
@@ -202,9 +201,9 @@ impl<E: Element> Block<'_, E> {
             out_stride: finish.sums_stride,
             accumulate,
         };
-        // SAFETY: `compute` checked that every row reaches over all of `k`; the panel holds `k`'s
-        // rows to its end; the sums are the buffer, which has a full tile's size and is initialised,
-        // or a part of the output that `rectangle` checked and that is this task's alone.
+        // SAFETY: `compute` checked that every row extends over all of `k`; the panel holds the
+        // rest of `k`'s rows; the sums are the buffer, which is initialised and a full tile, or a
+        // part of the output that `rectangle` checked and that only this task accesses.
         unsafe { E::multiply(session, &tile) };
         if !finish.in_place || finish.finished && !self.epilogue.is_empty() {
             isa::run(E::isa(self.kernel), finish);
@@ -212,14 +211,14 @@ impl<E: Element> Block<'_, E> {
     }
 }
 
-/// Applies the epilogue to the sums of a tile and writes them into the output, where they are not
-/// there already.
+/// The last part of a tile: applies the epilogue to its sums and writes them into the output,
+/// unless they are already there.
 struct FinishTile<'a, E: Element> {
     block: &'a Block<'a, E>,
     row: usize,
     row_count: usize,
     columns: Range<usize>,
-    /// All of `k` has been summed.
+    /// Whether all of `k` has been summed.
     finished: bool,
     /// A tile of the output or of a buffer.
     sums: *mut f32,
@@ -228,35 +227,35 @@ struct FinishTile<'a, E: Element> {
 }
 
 impl<'a, E: Element> FinishTile<'a, E> {
-    /// The sums of a row.
+    /// Returns the sums of a row.
     #[inline(always)]
     fn sums(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.row_count, "row of a tile");
-        // SAFETY: the tile is this task's alone, initialised, and as wide as its columns at least;
-        // no other slice of it lives, since this one borrows the only way to it.
+        // SAFETY: only this task accesses the tile; it is initialised and at least as wide as its
+        // columns; no other slice of it lives, since this one borrows the only way to it.
         unsafe {
             let first = self.sums.add(row * self.sums_stride);
             std::slice::from_raw_parts_mut(first, self.columns.len())
         }
     }
 
-    /// The output of a row.
+    /// Returns the output of a row.
     ///
     /// # Safety
     /// The sums are not those of the output, and no other slice of this row lives.
     #[inline(always)]
     unsafe fn results(&self, row: usize) -> &'a mut [MaybeUninit<E>] {
-        // SAFETY: the tile is this task's alone.
+        // SAFETY: only this task accesses the tile.
         unsafe { self.block.output.row(self.row + row, self.columns.clone()) }
     }
 
-    /// Copies the sums of earlier blocks of `k` from the output.
+    /// Loads the sums of earlier blocks of `k` from the output.
     fn load_sums(&mut self) {
         for row in 0..self.row_count {
             // SAFETY: only sums in a buffer are loaded.
             let results = unsafe { self.results(row) };
             for (sum, result) in self.sums(row).iter_mut().zip(results) {
-                // SAFETY: the block of `k` before has written it.
+                // SAFETY: the previous block of `k` has written it.
                 *sum = unsafe { result.assume_init() }.widen();
             }
         }
@@ -289,7 +288,7 @@ impl<E: Element> Kernel for FinishTile<'_, E> {
 }
 
 impl<E: Element> FinishTile<'_, E> {
-    /// Finishes a row, a lane at a time, which makes loops of a known length.
+    /// Finishes a row, a lane at a time, so that loops have a known length.
     #[inline(always)]
     fn finish_row(&mut self, row: usize, place: Place) {
         let (epilogue, finished, in_place) = (self.block.epilogue, self.finished, self.in_place);

@@ -25,13 +25,13 @@ pub(super) use output::SharedOutput;
 
 /// Tasks per thread where the shape allows, so that no thread waits long for the last one.
 const TASKS_PER_THREAD: usize = 4;
-/// Multiply-adds that are worth a task.
+/// Multiply-adds that justify a task.
 const MIN_TASK_WORK: usize = 1 << 18;
 
-/// `epilogue(input[m][k] · rhs)`, which is `[m][n]`; m follows from the length of `input`.
+/// Computes `epilogue(input[m][k] · rhs)`, which is `[m][n]`; m follows from the length of `input`.
 ///
 /// # Panics
-/// Where `input` or an operand of the epilogue has the wrong length.
+/// Panics when `input` or an operand of the epilogue has the wrong length.
 pub fn gemm<E: Element>(input: &[E], rhs: &PackedMatrix<E>, epilogue: &Epilogue<'_, E>) -> Vec<E> {
     let rows = input.len().checked_div(rhs.inner()).unwrap_or(0);
     // SAFETY: every element of the product is the end of some sum.
@@ -86,8 +86,8 @@ pub(super) fn gemm_with<E: Element>(
     );
 }
 
-/// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows; `groups`
-/// is the number of parallel tasks that the block should make of its panels.
+/// Calls `compute(index, groups)` in parallel for every block of about `block_rows` rows, which is
+/// to split its panels into `groups` parallel tasks.
 pub(super) fn for_each_block<E: Element>(
     blocks: usize,
     block_rows: usize,
@@ -103,8 +103,8 @@ pub(super) fn for_each_block<E: Element>(
     }
 }
 
-/// How many tasks to make of the panels of a block: one when there are blocks enough to keep the
-/// threads busy.
+/// Returns how many tasks a block's panels are split into: one when there are enough blocks to keep
+/// the threads busy.
 fn group_count<E: Element>(blocks: usize, block_rows: usize, rhs: &PackedMatrix<E>) -> usize {
     let wanted = (rayon::current_num_threads() * TASKS_PER_THREAD).div_ceil(blocks.max(1));
     let block_work = block_rows * rhs.inner() * rhs.columns();

@@ -15,8 +15,7 @@ pub(in super::super) struct SharedOutput<'a, E> {
 }
 
 // SAFETY: the pointer stands for an exclusive borrow of numbers, which may move between threads;
-// every access goes through `row` or `rectangle`, whose callers promise that no two of them
-// overlap.
+// every access uses `row` or `rectangle`, whose callers promise that no two of them overlap.
 unsafe impl<E: Element> Send for SharedOutput<'_, E> {}
 // SAFETY: as above.
 unsafe impl<E: Element> Sync for SharedOutput<'_, E> {}
@@ -32,20 +31,20 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         }
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub(in super::super) fn rows(&self) -> usize {
         self.length / self.width
     }
 
-    /// Length of a row.
+    /// Returns the length of a row.
     pub(in super::super) fn width(&self) -> usize {
         self.width
     }
 
-    /// A part of a row.
+    /// Borrows a part of a row.
     ///
     /// # Safety
-    /// Nobody else reads or writes these elements while the slice lives.
+    /// Nothing else reads or writes these elements while the slice lives.
     #[inline]
     #[expect(
         clippy::mut_from_ref,
@@ -61,7 +60,7 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         unsafe { std::slice::from_raw_parts_mut(first, columns.len()) }
     }
 
-    /// The first element of a rectangle of `row_count` rows, `width` apart, that lies inside the
+    /// Returns the first element of a rectangle of `row_count` rows, `width` apart, inside the
     /// result.
     #[inline]
     pub(in super::super) fn rectangle(

@@ -26,7 +26,7 @@ fn product(
     out
 }
 
-/// The chains of multiply-adds that every element is the sum of: `weight` is `[n][k]`.
+/// Returns the chains of multiply-adds that every element is the sum of: `weight` is `[n][k]`.
 fn chains(input: &[f32], weight: &[f32], inner: usize) -> Vec<f32> {
     let chain = |left: &[f32], right: &[f32]| sum_of_chains(left.iter().zip(right));
     let rows = input.chunks_exact(inner);
@@ -101,7 +101,7 @@ fn the_epilogue_adds_in_order_and_activates_last() {
 }
 
 #[test]
-fn a_row_does_not_depend_on_the_rows_beside_it() {
+fn a_row_does_not_depend_on_the_other_rows() {
     let (columns, inner) = (72, 700);
     let input = random(4 * 77 * inner, 1);
     let rhs = PackedMatrix::from_linear(&random(columns * inner, 2), columns, inner);
@@ -143,7 +143,7 @@ fn products_are_close_to_exact_ones() {
     );
 }
 
-/// Root mean square of the error, over that of the exact result.
+/// Returns the root mean square of the error, relative to that of the exact result.
 fn relative_error(inner: usize) -> f64 {
     let (rows, columns) = (24, 32);
     let (input, weight) = (random(rows * inner, 1), random(columns * inner, 2));
@@ -164,7 +164,7 @@ fn relative_error(inner: usize) -> f64 {
 #[test]
 fn long_sums_are_hardly_less_exact_than_short_ones() {
     let (short, long) = (relative_error(256), relative_error(4608));
-    // Errors of one chain over all of it are expected to grow by the root of 18.
+    // Errors of a single chain would grow by the root of 18.
     assert!(long < 1.6 * short, "{long:e} is much more than {short:e}");
 }
 
@@ -180,7 +180,7 @@ proptest! {
     }
 }
 
-/// Of `left` and `weight` `[n][k]`, every element in the order of the kernel, rounded.
+/// Sums `left` and `weight` `[n][k]` in the order of the kernel and rounds every element.
 fn half_sums(kernel: HalfKernel, left: &[bf16], weight: &[bf16], inner: usize) -> Vec<bf16> {
     let mut sums = Vec::new();
     for row in left.chunks_exact(inner) {
@@ -205,7 +205,7 @@ fn half_product(
 }
 
 #[test]
-fn every_kernel_of_bf16_gives_its_sums_rounded_once_at_odd_sizes() {
+fn every_kernel_of_bf16_rounds_its_sums_once_at_odd_sizes() {
     let shapes = [
         (1, 3, 1),
         (2, 4, 2),
@@ -261,7 +261,7 @@ fn the_epilogue_of_bf16_is_computed_in_f32() {
 }
 
 #[test]
-fn a_row_of_bf16_does_not_depend_on_the_rows_beside_it() {
+fn a_row_of_bf16_does_not_depend_on_the_other_rows() {
     let (columns, inner) = (72, 700);
     let input = random_half(4 * 77 * inner, 1);
     let rhs = PackedMatrix::from_linear(&random_half(columns * inner, 2), columns, inner);

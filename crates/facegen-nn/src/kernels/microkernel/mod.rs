@@ -6,8 +6,8 @@
 //! right side and one for the broadcast left element.
 //!
 //! Every variant computes each element as the same chain of fused multiply-adds in ascending `k`,
-//! which starts from 0. With `accumulate` the finished chain is added to `out`: chains are as short
-//! as blocks of `k`, which keeps rounding errors small.
+//! starting from 0. With `accumulate` the finished chain is added to `out`: chains are as short as
+//! blocks of `k`, which keeps rounding errors small.
 //!
 //! Build this crate without debug assertions: they check every read through a pointer, which makes
 //! it five times slower.
@@ -34,20 +34,19 @@ pub(super) struct Segment {
     pub(super) length: usize,
 }
 
-/// The operands of one tile, 12 rows of f32 or as many of bf16 as its kernel
-/// takes.
+/// The operands of one tile, 12 rows of f32 or as many of bf16 as its kernel takes.
 ///
-/// Who has it computed promises that
+/// The caller promises that
 /// - every pointer of `rows` is readable over every segment
 /// - `panel` is readable for `lanes` × 16 elements for every element of the segments, for bf16 with
 ///   each segment padded to a multiple of 32
-/// - `out` is writable for `row_count` rows of `lanes` × 16 floats, for bf16 for all rows of a tile,
-///   `out_stride` apart; nothing else reads or writes them meanwhile, and they are initialised where
-///   `accumulate` is set
+/// - `out` is writable for `row_count` rows of `lanes` × 16 floats, for bf16 for all rows of a
+///   tile, `out_stride` apart; nothing else reads or writes them meanwhile, and they are
+///   initialised where `accumulate` is set
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<'a, E> {
-    /// Where each row of the left side starts, for all rows of a tile; beyond `row_count` the last
-    /// row is repeated.
+    /// Where each row of the left side starts, for all rows of a tile; the last row is repeated
+    /// beyond `row_count`.
     pub(super) rows: &'a [*const E],
     /// Distance between neighbouring rows in bytes, where it is the same in every 16 of them and no
     /// row is repeated.
@@ -56,7 +55,7 @@ pub struct Tile<'a, E> {
     pub(super) row_count: usize,
     /// The block of `k`, in ascending order.
     pub(super) segments: &'a [Segment],
-    /// The right side for the same block of `k`: `[k][lanes][16]`, for bf16 `[k / 2][lanes][16][2]`.
+    /// The right side for that block of `k`: `[k][lanes][16]`, for bf16 `[k / 2][lanes][16][2]`.
     pub(super) panel: *const E,
     /// 1 or 2.
     pub(super) lanes: usize,
@@ -64,14 +63,14 @@ pub struct Tile<'a, E> {
     pub(super) out: *mut f32,
     /// Distance between the rows of the result.
     pub(super) out_stride: usize,
-    /// Add to the sums that `out` holds instead of replacing them.
+    /// Whether to add to the sums in `out` instead of replacing them.
     pub(super) accumulate: bool,
 }
 
-/// Rows that a kernel may read together, where they are at even distances.
+/// Rows that a kernel may read together, if they are at even distances.
 pub(super) const EVEN_ROWS: usize = 16;
 
-/// The distance between neighbouring rows in bytes, where it is the same in every 16 of them.
+/// Returns the distance between neighbouring rows in bytes, if it is the same in every 16 of them.
 pub(super) fn even_stride<E>(rows: &[*const E]) -> Option<usize> {
     let distance = |pair: &[*const E]| pair[1].addr().wrapping_sub(pair[0].addr());
     let parts = rows.chunks(EVEN_ROWS);
@@ -80,12 +79,12 @@ pub(super) fn even_stride<E>(rows: &[*const E]) -> Option<usize> {
     distances.all(|other| other == first).then_some(first)
 }
 
-/// The longest chain of multiply-adds: of its panel, a block of that many rows takes 32 KiB. Rounding
-/// errors grow with its length rather than with that of the whole sum.
+/// The longest chain of multiply-adds: that many rows of a panel take 32 KiB. Rounding errors grow
+/// with its length rather than with that of the whole sum.
 const MAX_CHAIN: usize = 256;
 
-/// The length of the chains that a sum of `inner` terms consists of, of which the last may be
-/// shorter: it depends on the length of the sum alone, and so do the bytes of the result.
+/// Returns the length of the chains in a sum of `inner` terms, of which the last may be shorter: it
+/// depends on the length of the sum alone, and so do the bytes of the result.
 pub(super) fn chain_length(inner: usize) -> usize {
     inner.div_ceil(inner.div_ceil(MAX_CHAIN).max(1)).max(1)
 }
@@ -93,19 +92,19 @@ pub(super) fn chain_length(inner: usize) -> usize {
 /// Computes a tile of f32.
 ///
 /// # Safety
-/// As [`Tile`] says.
+/// See [`Tile`].
 #[inline]
 pub(super) unsafe fn multiply(isa: Isa, tile: &Tile<'_, f32>) {
     debug_assert!((1..=TILE_ROWS).contains(&tile.row_count));
     debug_assert!(tile.lanes == 1 || tile.lanes == 2);
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the features are there (see `Isa`), and the caller keeps the contract.
+        // SAFETY: the features are there (see `Isa`), and the caller upholds the contract.
         Level::Avx512 => unsafe { x86::compute_avx512(tile) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Level::Avx2 => unsafe { x86::compute_avx2(tile) },
-        // SAFETY: the caller keeps the contract.
+        // SAFETY: the caller upholds the contract.
         Level::Portable => unsafe { portable::compute(tile) },
     }
 }

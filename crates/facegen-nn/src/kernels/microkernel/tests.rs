@@ -6,7 +6,7 @@ use super::{
     *,
 };
 
-/// A product of `row_count` rows over two segments, with `out` wider than the tile.
+/// Computes a product of `row_count` rows over two segments, with `out` wider than the tile.
 fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f32> {
     const STRIDE: usize = PANEL + 3;
     let (left, panel) = (random(row_count * 50, 1), random(30 * lanes * LANE, 2));
@@ -40,7 +40,7 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
     out
 }
 
-/// The same with three loops.
+/// Computes the same with three loops.
 fn expected(row_count: usize, lanes: usize, accumulate: bool) -> Vec<f32> {
     const STRIDE: usize = PANEL + 3;
     let (left, panel) = (random(row_count * 50, 1), random(30 * lanes * LANE, 2));

@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 use super::{super::packed::LANE, Tile};
 
 /// # Safety
-/// As [`Tile`] says, on a CPU with AVX-512F.
+/// See [`Tile`]; the CPU has AVX-512F.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn compute_avx512(tile: &Tile<'_, f32>) {
     // SAFETY: the same contract; the rows computed are at least those stored.
@@ -30,7 +30,7 @@ pub(super) unsafe fn compute_avx512(tile: &Tile<'_, f32>) {
 }
 
 /// # Safety
-/// As [`compute_avx512`], with `ROWS` ≥ `row_count` and `LANES` = `lanes`.
+/// See [`compute_avx512`]; `ROWS` ≥ `row_count` and `LANES` = `lanes`.
 #[target_feature(enable = "avx512f")]
 unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, f32>) {
     let mut sums: [[__m512; LANES]; ROWS] = [[_mm512_setzero_ps(); LANES]; ROWS];
@@ -75,7 +75,7 @@ unsafe fn avx512<const ROWS: usize, const LANES: usize>(tile: &Tile<'_, f32>) {
 const AVX2_ROWS: usize = 6;
 
 /// # Safety
-/// As [`Tile`] says, on a CPU with AVX2 and FMA.
+/// See [`Tile`]; the CPU has AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn compute_avx2(tile: &Tile<'_, f32>) {
     for lane in 0..tile.lanes {
@@ -93,15 +93,15 @@ pub(super) unsafe fn compute_avx2(tile: &Tile<'_, f32>) {
 }
 
 /// # Safety
-/// As [`compute_avx2`]; `first_row` < `row_count`, `lane` < `lanes`.
+/// See [`compute_avx2`]; `first_row` < `row_count`, `lane` < `lanes`.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<const ROWS: usize>(tile: &Tile<'_, f32>, first_row: usize, lane: usize) {
     const HALF: usize = LANE / 2;
     let row_count = tile.row_count - first_row;
-    // SAFETY: the part's first element lies inside the result.
+    // SAFETY: the part's first element is inside the result.
     let out = unsafe { tile.out.add(first_row * tile.out_stride + lane * LANE) };
     let mut sums: [[__m256; 2]; ROWS] = [[_mm256_setzero_ps(); 2]; ROWS];
-    // SAFETY: the lane lies inside the panel.
+    // SAFETY: the lane is inside the panel.
     let mut panel = unsafe { tile.panel.add(lane * LANE) };
     for segment in tile.segments {
         // SAFETY: the segment begins inside every row.

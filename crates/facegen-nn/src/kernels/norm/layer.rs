@@ -23,7 +23,7 @@ const TASK_ROWS: usize = 16;
 /// and adds `bias`, whose length is the width of a row.
 ///
 /// # Panics
-/// Where the lengths do not fit together.
+/// Panics when the lengths do not match.
 pub fn layer_norm<E: Element>(input: &[E], eps: f32, weight: &[f32], bias: &[f32]) -> Vec<E> {
     // SAFETY: every row of the result belongs to a task, which writes all of it.
     unsafe {
@@ -96,7 +96,7 @@ impl<E: Element> Kernel for LayerNorm<'_, E> {
     }
 }
 
-/// The sum of `term` over a row, in 16 partial sums.
+/// Sums `term` over a row, in 16 partial sums.
 #[inline(always)]
 fn sum<E: Element>(row: &[E], term: impl Fn(f32) -> f32) -> f32 {
     let mut sums = [0.0; LANE];
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_do_not_depend_on_the_rows_beside_them() {
+    fn rows_do_not_depend_on_each_other() {
         let (input, weight, bias) = (random(100 * 40, 1), random(40, 2), random(40, 3));
         let all = layer_norm(&input, 1e-5, &weight, &bias);
         let alone = layer_norm(&input[57 * 40..58 * 40], 1e-5, &weight, &bias);

@@ -1,5 +1,5 @@
-//! Memory that ends at a page without access: whatever reads or writes behind it is killed, inline
-//! assembly too.
+//! Memory that ends at a guard page: any access beyond it, even from inline assembly, kills the
+//! process.
 #![expect(unsafe_code, reason = "maps memory")]
 
 use std::{ffi::c_void, ptr::null_mut};
@@ -8,10 +8,10 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 
 use super::super::element::Element;
 
-/// A multiple of the page of any system that the tests run on.
+/// A multiple of the page size of every system that the tests run on.
 const PAGE: usize = 64 * 1024;
 
-/// Values that end where the memory ends.
+/// Values that end at the guard page.
 pub(in super::super) struct Guarded<E> {
     mapping: *mut c_void,
     mapped: usize,
@@ -20,11 +20,11 @@ pub(in super::super) struct Guarded<E> {
 }
 
 impl<E: Element> Guarded<E> {
-    /// A copy of `values`.
+    /// Copies `values`.
     pub(in super::super) fn new(values: &[E]) -> Self {
         let readable = size_of_val(values).next_multiple_of(PAGE);
         let mapped = readable + PAGE;
-        // SAFETY: a new mapping, where the system likes; its last page holds nothing.
+        // SAFETY: a new mapping, wherever the system chooses; its last page is empty.
         let mapping = unsafe {
             let access = ProtFlags::READ | ProtFlags::WRITE;
             let mapping = mmap_anonymous(null_mut(), mapped, access, MapFlags::PRIVATE).unwrap();
@@ -58,7 +58,7 @@ impl<E: Element> Guarded<E> {
 
 impl<E> Drop for Guarded<E> {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's, and nothing borrows from it any more.
+        // SAFETY: this value owns the mapping, and nothing borrows from it any more.
         unsafe { munmap(self.mapping, self.mapped).unwrap() };
     }
 }

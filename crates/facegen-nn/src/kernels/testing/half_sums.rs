@@ -1,4 +1,4 @@
-//! The plain meaning of the kernels of bf16.
+//! The reference results of the kernels of bf16.
 
 use half::bf16;
 
@@ -7,7 +7,7 @@ use super::{
     random, sum_of_chains, with_threads,
 };
 
-/// Calls `check` with every kernel that this machine has, and says which it has not.
+/// Calls `check` with every kernel that this machine has, and prints which it has not.
 pub(in super::super) fn each_half_kernel(check: impl Fn(HalfKernel)) {
     let names: Vec<_> = HalfKernel::available().map(HalfKernel::name).collect();
     for name in ["amx-bf16", "avx512-bf16"] {
@@ -18,17 +18,17 @@ pub(in super::super) fn each_half_kernel(check: impl Fn(HalfKernel)) {
     HalfKernel::available().for_each(check);
 }
 
-/// As [`random`], rounded.
+/// Rounds the values of [`random`].
 pub(in super::super) fn random_half(length: usize, seed: u64) -> Vec<bf16> {
     random(length, seed).into_iter().map(bf16::narrow).collect()
 }
 
-/// The bytes of a result.
+/// Returns the bytes of a result.
 pub(in super::super) fn half_bits(values: &[bf16]) -> Vec<u16> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// A sum of products in the order of a kernel: `segments` are what is contiguous on the left side.
+/// Sums products in the order of a kernel: `segments` are the contiguous runs of the left side.
 pub(in super::super) fn sum_of_half(
     kernel: HalfKernel,
     segments: &[Vec<(bf16, bf16)>],
@@ -50,7 +50,7 @@ pub(in super::super) fn sum_of_half(
         }
         _ => {
             let terms: Vec<_> = segments.concat();
-            // Chains are added one after the other, to what there was before.
+            // Chains are added one after the other, to the previous sum.
             match start {
                 None => sum_of_chains(terms.iter().map(|(l, r)| (*l, *r))),
                 Some(start) => super::add_chains(start, terms.iter().map(|(l, r)| (*l, *r))),
@@ -59,7 +59,7 @@ pub(in super::super) fn sum_of_half(
     }
 }
 
-/// The even and the odd terms in a chain each, then both.
+/// Adds the even and the odd terms in a chain each, then both.
 fn sum_of_step(step: &[(f32, f32)]) -> f32 {
     let chain = |first: usize| {
         let terms = step.iter().skip(first).step_by(2);
@@ -68,13 +68,13 @@ fn sum_of_step(step: &[(f32, f32)]) -> f32 {
     chain(0) + chain(1)
 }
 
-/// The odd term first.
+/// Adds the odd term first.
 fn add_pair(sum: f32, pair: &[(f32, f32)]) -> f32 {
     let terms = pair.iter().rev();
     terms.fold(sum, |sum, (left, right)| left.mul_add(*right, sum))
 }
 
-/// Checks that `compute` gives the same bytes with 1, 2 and 3 threads, and returns them.
+/// Checks that `compute` has the same bytes with 1, 2 and 3 threads, and returns them.
 #[track_caller]
 pub(in super::super) fn same_with_any_threads(compute: impl Fn() -> Vec<bf16> + Sync) -> Vec<bf16> {
     let reference = with_threads(1, &compute);

@@ -1,4 +1,4 @@
-//! What the kernels' tests share: reproducible data, comparison, thread pools.
+//! Shared code of the kernels' tests: reproducible data, comparison, thread pools.
 #![expect(
     unsafe_code,
     reason = "lends initialised memory as memory that may not be"
@@ -14,7 +14,7 @@ pub(super) use half_sums::{
     each_half_kernel, half_bits, random_half, same_with_any_threads, sum_of_half,
 };
 
-/// `length` values, roughly normal with standard deviation 1, that depend on `seed` alone.
+/// Returns `length` values, roughly normal with standard deviation 1, that depend on `seed` alone.
 pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut uniform = move || {
@@ -27,19 +27,19 @@ pub(super) fn random(length: usize, seed: u64) -> Vec<f32> {
     (0..length).map(|_| normal()).collect()
 }
 
-/// A result as kernels take it. What it held before shows where they leave something out.
+/// Returns a result as kernels take it. Its earlier values show up where they leave elements out.
 pub(super) fn unwritten<E>(out: &mut [E]) -> &mut [MaybeUninit<E>] {
     // SAFETY: the same memory; kernels write initialised values only.
     unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), out.len()) }
 }
 
-/// The bytes of a result, for comparisons that see signed zeros and NaN.
+/// Returns the bytes of a result, for comparisons that see signed zeros and NaN.
 pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// A sum of products as the kernels take it: a chain of multiply-adds for each block of `k`, and the
-/// chains added in order.
+/// Sums products like the kernels: a chain of multiply-adds for each block of `k`, and the chains
+/// added in order.
 pub(super) fn sum_of_chains<L, R>(terms: impl ExactSizeIterator<Item = (L, R)>) -> f32
 where
     L: Borrow<f32>,
@@ -49,7 +49,7 @@ where
     chains.reduce(|total, chain| total + chain).unwrap_or(0.0)
 }
 
-/// The same, added to what there was before.
+/// Does the same, starting from an earlier sum.
 pub(super) fn add_chains<L, R>(start: f32, terms: impl ExactSizeIterator<Item = (L, R)>) -> f32
 where
     L: Borrow<f32>,
@@ -77,7 +77,7 @@ where
     chains
 }
 
-/// Fails where an element differs from the expected one by more than `tolerance`.
+/// Fails when an element differs from the expected one by more than `tolerance`.
 #[track_caller]
 pub(super) fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(actual.len(), expected.len());
@@ -90,7 +90,7 @@ pub(super) fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64) {
     }
 }
 
-/// Runs `work` in a pool of its own.
+/// Runs `work` in its own pool of `threads`.
 pub(super) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -99,7 +99,7 @@ pub(super) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + S
     pool.install(work)
 }
 
-/// Checks that `compute(isa)` gives the same bytes with every instruction set and with 1, 2 and 3
+/// Checks that `compute(isa)` has the same bytes with every instruction set and with 1, 2 and 3
 /// threads, and returns them.
 #[track_caller]
 pub(super) fn same_everywhere(compute: impl Fn(super::isa::Isa) -> Vec<f32> + Sync) -> Vec<f32> {

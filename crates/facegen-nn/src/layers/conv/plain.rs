@@ -5,7 +5,7 @@ use candle_core::{DType, DeviceLocation, Tensor};
 
 use crate::{Compute, Result};
 
-/// A kernel as the checkpoint has it, on the device that computes.
+/// A kernel as in the checkpoint, on the device that computes.
 #[derive(Debug)]
 pub(super) struct PlainWeight {
     kernel: Tensor,
@@ -14,7 +14,7 @@ pub(super) struct PlainWeight {
 }
 
 impl PlainWeight {
-    /// Takes both to the device; they have the dtype that is computed in.
+    /// Moves both to the device; they have the dtype that is computed in.
     pub(super) fn new(kernel: &Tensor, bias: Option<Tensor>, compute: &Compute) -> Result<Self> {
         let device = compute.device();
         Ok(Self {
@@ -24,8 +24,7 @@ impl PlainWeight {
         })
     }
 
-    /// The convolution of a `(batch, channels, height, width)` tensor, and the
-    /// bias.
+    /// Convolves a `(batch, channels, height, width)` tensor and adds the bias.
     pub(super) fn convolve(&self, input: &Tensor, padding: usize, stride: usize) -> Result<Tensor> {
         let wide = |tensor: &Tensor| match self.widened {
             true => tensor.to_dtype(DType::F32),
@@ -39,9 +38,10 @@ impl PlainWeight {
     }
 }
 
-/// Whether candle would sum the products in f16. It hands cuDNN f16 as the type
-/// to compute in, where the reference sums in f32. Casting first costs little:
-/// f16 values are exact in TF32, so the tensor cores multiply the same values.
+/// Returns whether candle would sum the products in f16. It passes cuDNN f16 as
+/// the compute type, where the reference sums in f32. Casting first costs
+/// little: f16 values are exact in TF32, so the tensor cores multiply the same
+/// values.
 fn sums_in_half(device: DeviceLocation, dtype: DType, cudnn: bool) -> bool {
     cudnn && dtype == DType::F16 && matches!(device, DeviceLocation::Cuda { .. })
 }
@@ -54,7 +54,7 @@ mod tests {
     use crate::NoiseSource;
 
     #[test]
-    fn only_f16_of_cudnn_is_summed_in_half() {
+    fn only_f16_on_cudnn_is_summed_in_half() {
         let (cuda, metal) = (
             DeviceLocation::Cuda { gpu_id: 1 },
             DeviceLocation::Metal { gpu_id: 0 },

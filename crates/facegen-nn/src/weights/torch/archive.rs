@@ -11,7 +11,7 @@ use super::records::{TensorRecord, tensor_records};
 use super::stored::{Storage, StoredTensor};
 use crate::weights::{TensorSource, WeightsError};
 
-/// Most bytes of a pickle, which holds names and shapes only.
+/// Maximum bytes of a pickle, which holds names and shapes only.
 const MOST_PICKLE: u64 = 64 << 20;
 
 /// A checkpoint that torch saved: `.bin`, `.pt` or `.ckpt`.
@@ -27,7 +27,7 @@ impl TorchArchive {
     /// Opens a file and reads which tensors it has.
     ///
     /// # Errors
-    /// When it is missing, truncated or not in the format.
+    /// Fails when it is missing, truncated or not in the format.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let unreadable = |reason: String| WeightsError::unreadable(path, &reason);
         let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
@@ -89,7 +89,7 @@ fn read_tensors(file: &File) -> Result<Tensors, String> {
         .map(|records| locate(&mut archive, &directory, records))
 }
 
-/// The pickle, and the directory of the archive that it lies in.
+/// Reads the pickle, and returns it with its directory in the archive.
 fn read_pickle(archive: &mut ZipArchive<BufReader<&File>>) -> Result<(String, Vec<u8>), String> {
     let names = (0..archive.len()).filter_map(|index| archive.name_for_index(index)?.ok());
     let directory = names
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_is_read_from_where_it_lies() {
+    fn a_tensor_is_read_from_its_place_in_the_file() {
         let archive = archive(&[
             ("x/data.pkl", PICKLE),
             ("x/byteorder", b"little"),

@@ -1,8 +1,8 @@
 //! Checkpoints of torch: a zip archive of a pickle, which names tensors, and of
-//! the storages that they lie in.
+//! the storages that hold them.
 //!
-//! The pickle is read, never executed. A tensor's bytes are read when it is
-//! asked for, from where they lie in the file.
+//! The pickle is parsed, never executed. A tensor's bytes are read from the
+//! file when it is requested.
 
 mod archive;
 mod records;

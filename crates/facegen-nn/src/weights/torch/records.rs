@@ -1,11 +1,11 @@
-//! From the objects of a pickle to tensors.
+//! Converts the objects of a pickle to tensors.
 
 use std::collections::BTreeMap;
 
 use candle_core::DType;
 use candle_core::pickle::Object;
 
-/// Result of reading what a pickle says of one tensor.
+/// Result of reading a tensor's description in a pickle.
 type Parsed<T> = Result<T, String>;
 
 /// A tensor as the pickle describes it: a strided view of a storage.
@@ -21,16 +21,16 @@ pub(super) struct TensorRecord {
     pub(super) storage: String,
 }
 
-/// The tensors of a pickle by their names, those of nested dictionaries joined
-/// with dots. Of a training checkpoint only its `state_dict` counts. A tensor
-/// of a kind that cannot be read comes with the reason.
+/// Returns the tensors of a pickle by name, joining those of nested
+/// dictionaries with dots. Of a training checkpoint only its `state_dict`
+/// counts. A tensor of an unsupported kind comes with the reason.
 pub(super) fn tensor_records(root: Object) -> BTreeMap<String, Parsed<TensorRecord>> {
     let mut records = BTreeMap::new();
     walk(state_dict(root), "", &mut records);
     records
 }
 
-/// What a training checkpoint holds under `state_dict`, or the object itself.
+/// Returns a training checkpoint's `state_dict`, or the object itself.
 fn state_dict(root: Object) -> Object {
     let Object::Dict(mut entries) = root else {
         return root;
@@ -77,7 +77,7 @@ fn join(prefix: &str, name: &str) -> String {
     }
 }
 
-/// What a call makes, if it makes a tensor.
+/// Returns the tensor that a call builds, if it builds one.
 fn tensor(callable: Object, args: Object) -> Option<Parsed<TensorRecord>> {
     let (module, function) = callable.class().ok()?;
     let args = args.tuple().ok()?;
@@ -99,7 +99,7 @@ fn tensor(callable: Object, args: Object) -> Option<Parsed<TensorRecord>> {
     }
 }
 
-/// `_rebuild_tensor_v2(storage, storage_offset, size, stride, …)`.
+/// Parses `_rebuild_tensor_v2(storage, storage_offset, size, stride, …)`.
 fn strided(args: Vec<Object>) -> Parsed<TensorRecord> {
     let mut args = args.into_iter();
     let mut next = |what: &str| args.next().ok_or_else(|| format!("it has no {what}"));
@@ -118,7 +118,7 @@ fn strided(args: Vec<Object>) -> Parsed<TensorRecord> {
     }
 }
 
-/// `("storage", class, key, location, elements)`.
+/// Parses `("storage", class, key, location, elements)`.
 fn storage(object: Object) -> Parsed<(DType, String)> {
     let parts = object.persistent_load().and_then(Object::tuple);
     let mut parts = parts
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_training_checkpoint_the_state_dict_counts() {
+    fn the_state_dict_of_a_training_checkpoint_counts() {
         let optimizer = dict(vec![("state", tensor("FloatStorage", &[1, 1]))]);
         let weights = dict(vec![("conv.weight", tensor("FloatStorage", &[1, 1]))]);
         let records = tensor_records(dict(vec![
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_still_named() {
+    fn unreadable_tensors_are_still_named() {
         let quantized = call("torch._utils", "_rebuild_qtensor", vec![]);
         let short = call("torch._utils", "_rebuild_tensor_v2", vec![]);
         let records = tensor_records(dict(vec![

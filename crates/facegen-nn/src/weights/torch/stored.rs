@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 
 use super::records::TensorRecord;
 
-/// Where a storage lies in the file.
+/// The position of a storage in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Storage {
     /// Its first byte.
@@ -14,7 +14,7 @@ pub(super) struct Storage {
     pub(super) length: u64,
 }
 
-/// A tensor that lies in a file.
+/// A tensor stored in a file.
 #[derive(Debug)]
 pub(super) struct StoredTensor {
     record: TensorRecord,
@@ -25,10 +25,10 @@ pub(super) struct StoredTensor {
 }
 
 impl StoredTensor {
-    /// Checks that a tensor lies within its storage.
+    /// Checks that a tensor is within its storage.
     ///
     /// # Errors
-    /// Says what is wrong where it does not, or where its elements overlap.
+    /// Describes the error when it is not, or when its elements overlap.
     pub(super) fn new(record: TensorRecord, storage: Storage) -> Result<Self, String> {
         let outside = || "it does not lie within its storage".to_owned();
         let elements = record
@@ -58,10 +58,10 @@ impl StoredTensor {
         })
     }
 
-    /// Reads the tensor; of a larger storage only its own part.
+    /// Reads the tensor; only its own part of a larger storage.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Fails when the file cannot be read.
     pub(super) fn read(&self, file: &File) -> candle_core::Result<Tensor> {
         let TensorRecord {
             dtype,
@@ -82,7 +82,8 @@ impl StoredTensor {
     }
 }
 
-/// Elements from the first to the last of a tensor that is not empty.
+/// Counts the elements from the first to the last of a tensor that is not
+/// empty.
 fn extent(record: &TensorRecord) -> Option<usize> {
     let axes = record.shape.iter().zip(&record.stride);
     axes.into_iter()
@@ -91,7 +92,7 @@ fn extent(record: &TensorRecord) -> Option<usize> {
         })
 }
 
-/// Whether the elements lie row by row without gaps.
+/// Returns whether the elements are stored row by row without gaps.
 fn is_contiguous(shape: &[usize], stride: &[usize]) -> bool {
     let mut expected = 1;
     shape.iter().zip(stride).rev().all(|(&size, &stride)| {
@@ -101,7 +102,7 @@ fn is_contiguous(shape: &[usize], stride: &[usize]) -> bool {
     })
 }
 
-/// Where each element lies, row by row.
+/// Returns the position of each element, row by row.
 fn element_order(shape: &[usize], stride: &[usize]) -> Vec<i64> {
     shape
         .iter()
@@ -137,7 +138,7 @@ mod tests {
         }
     }
 
-    /// A file of the numbers 0 to 11 behind eight other bytes.
+    /// Writes a file of the numbers 0 to 11 behind eight other bytes.
     fn numbers() -> File {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[255; 8]).unwrap();
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn views_of_a_storage_are_read_as_they_lie() {
+    fn views_of_a_storage_are_read_by_their_strides() {
         assert_eq!(read(&[2, 3], &[3, 1], 6), [6., 7., 8., 9., 10., 11.]);
         // A transposed matrix, one column of it, every other element, a scalar.
         assert_eq!(read(&[3, 2], &[1, 3], 0), [0., 3., 1., 4., 2., 5.]);

@@ -1,4 +1,4 @@
-//! Copies of a few rows in the shape of tile registers, with zeros where there is nothing to read.
+//! Copies of a few rows in the shape of tile registers, padded with zeros.
 #![expect(unsafe_code, reason = "reads rows through pointers")]
 
 use half::bf16;
@@ -38,7 +38,7 @@ impl Gathered {
         offset: usize,
         length: usize,
     ) -> Run {
-        // SAFETY: the caller keeps the contract.
+        // SAFETY: the caller upholds the contract.
         unsafe { fill(tile, offset, length, STEP, &mut self.0) }
     }
 }
@@ -53,12 +53,12 @@ pub(super) unsafe fn fill_wide(
     length: usize,
     scratch: &mut [bf16],
 ) -> Run {
-    // SAFETY: the caller keeps the contract.
+    // SAFETY: the caller upholds the contract.
     unsafe { fill(tile, offset, length, STRIDE, scratch) }
 }
 
 /// # Safety
-/// As [`fill_wide`].
+/// See [`fill_wide`].
 unsafe fn fill(
     tile: &Tile<'_, bf16>,
     offset: usize,

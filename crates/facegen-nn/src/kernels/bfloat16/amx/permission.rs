@@ -11,14 +11,14 @@ use std::{
 
 /// Linux: `arch_prctl`.
 const SYS_ARCH_PRCTL: i64 = 158;
-/// Linux: asks for a part of the processor's state that is not given to every process, because it
+/// Linux: requests a part of the processor's state that processes do not get by default, because it
 /// is large.
 const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
 /// The state of the tile registers.
 const XFEATURE_XTILEDATA: i64 = 18;
 
-/// Whether the processor has AMX for bf16, the system saves its registers, and this process was
-/// allowed to use them. Asked once in the life of the process, before any thread uses them.
+/// Returns whether the processor has AMX for bf16, the system saves its registers, and this process
+/// may use them. Asked once per process, before any thread uses them.
 pub(in super::super) fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| has_instructions() && saves_registers() && is_permitted())
@@ -34,7 +34,7 @@ fn has_instructions() -> bool {
     }
 }
 
-/// Whether the system has enabled both the configuration and the data of the tiles.
+/// Returns whether the system has enabled both the configuration and the data of the tiles.
 fn saves_registers() -> bool {
     const XSAVE_ENABLED: u32 = 1 << 27;
     const TILES: u64 = 0b11 << 17;
@@ -51,8 +51,7 @@ fn saves_registers() -> bool {
     enabled & TILES == TILES
 }
 
-/// Asks Linux for the tile registers; refused where the kernel is older than 5.16 or something
-/// forbids it.
+/// Requests the tile registers from Linux; refused by kernels older than 5.16 or by policy.
 fn is_permitted() -> bool {
     let result: i64;
     // SAFETY: the call has no effect on memory; `rcx` and `r11` are those a call overwrites.

@@ -1,4 +1,4 @@
-//! The instructions themselves.
+//! The AMX instructions.
 #![expect(
     unsafe_code,
     reason = "instructions that stable Rust has no functions for"
@@ -23,7 +23,7 @@ struct Configuration {
     rows: [u8; 16],
 }
 
-/// Eight registers of 16 rows of 64 bytes: the whole of each.
+/// Eight registers of 16 rows of 64 bytes, the full size of each.
 static CONFIGURATION: Configuration = Configuration {
     palette: 1,
     start_row: 0,
@@ -37,7 +37,7 @@ static CONFIGURATION: Configuration = Configuration {
 /// # Safety
 /// The process may use them.
 pub(super) unsafe fn configure() {
-    // SAFETY: the configuration is valid, 64 bytes long, and lives for ever.
+    // SAFETY: the configuration is valid, 64 bytes long, and `'static`.
     unsafe {
         asm!(
             "ldtilecfg [{configuration}]",
@@ -49,12 +49,12 @@ pub(super) unsafe fn configure() {
     }
 }
 
-/// Takes the configuration back.
+/// Releases the configuration.
 ///
 /// # Safety
 /// The process may use the tiles.
 pub(super) unsafe fn release() {
-    // SAFETY: nothing lies in a tile register outside of an assembly block.
+    // SAFETY: tile registers hold no data outside an assembly block.
     unsafe {
         asm!(
             "tilerelease",
@@ -78,7 +78,8 @@ pub(super) struct Run {
 impl Run {
     const NOTHING: Self = Self::new(std::ptr::null(), std::ptr::null(), 0, 0);
 
-    /// `steps` steps of the 16 rows from `low` on and of those from `high` on, `stride` bytes apart.
+    /// Describes `steps` steps of the 16 rows from `low` and of those from `high`, `stride` bytes
+    /// apart.
     pub(super) const fn new(
         low: *const bf16,
         high: *const bf16,
@@ -96,7 +97,7 @@ impl Run {
 
 /// The sums of a tile while runs are added to them.
 pub(super) struct Product {
-    /// Runs that wait to be computed together.
+    /// Runs that are to be computed together.
     runs: [Run; RUNS],
     waiting: usize,
     panel: *const bf16,
@@ -120,8 +121,8 @@ impl Product {
         }
     }
 
-    /// Adds the products of a run with the next steps of the panel; computed by
-    /// [`flush`](Self::flush) at the latest.
+    /// Adds the products of a run with the next steps of the panel; [`flush`](Self::flush) computes
+    /// them at the latest.
     ///
     /// # Safety
     /// The tiles are configured. The rows of the run are readable until the flush, the panel for as
@@ -132,25 +133,24 @@ impl Product {
             return;
         }
         if self.waiting == RUNS {
-            // SAFETY: the caller has promised it for the runs that wait.
+            // SAFETY: the caller has promised it for the pending runs.
             unsafe { self.flush() };
         }
         self.runs[self.waiting] = run;
         self.waiting += 1;
     }
 
-    /// Computes the runs that wait and stores the sums; where there are none and never were, the
-    /// sums are zeros.
+    /// Computes the pending runs and stores the sums, which are zeros if there never were any.
     ///
     /// # Safety
-    /// As [`add`](Self::add).
+    /// See [`add`](Self::add).
     #[inline]
     pub(super) unsafe fn flush(&mut self) {
         if self.waiting == 0 && self.accumulate {
             return;
         }
         let runs = &self.runs[..self.waiting];
-        // SAFETY: the caller keeps the contract; the panel is one or two lanes wide.
+        // SAFETY: the caller upholds the contract; the panel is one or two lanes wide.
         self.panel = unsafe {
             if self.lanes == 1 {
                 one_lane(runs, self.panel, self.out, self.out_stride, self.accumulate)
@@ -163,14 +163,14 @@ impl Product {
     }
 }
 
-/// Writes a function that adds the products of `runs` with a panel and returns where the panel
-/// goes on. In its assembly, sums are `tmm0` to `tmm3`, the left side is `tmm4` and `tmm5`, the
-/// right side `tmm6` and `tmm7`.
+/// Defines a function that adds the products of `runs` with a panel and returns the rest of the
+/// panel. In its assembly, sums are `tmm0` to `tmm3`, the left side is `tmm4` and `tmm5`, the right
+/// side `tmm6` and `tmm7`.
 macro_rules! product {
     ($name:ident, panel row: $row:literal, panel step: $step:literal, zero: $($zero:literal)*, load: $($load:literal)*,
         multiply: $($multiply:literal)*, store: $($store:literal)*) => {
         /// # Safety
-        /// As [`Product::add`] and [`Product::flush`].
+        /// See [`Product::add`] and [`Product::flush`].
         #[inline]
         unsafe fn $name(
             runs: &[Run],
@@ -181,8 +181,8 @@ macro_rules! product {
         ) -> *const bf16 {
             let end: *const bf16;
             let ends = runs.as_ptr_range();
-            // SAFETY: the rows of every run, the panel and the sums are what the caller promises;
-            // nothing else is read or written, and no stack is used.
+            // SAFETY: the caller promises the rows of every run, the panel and the sums; nothing
+            // else is read or written, and no stack is used.
             unsafe {
                 asm!(
                     "test {accumulate:e}, {accumulate:e}",

@@ -1,4 +1,4 @@
-//! How the tile registers are used.
+//! The use of the tile registers.
 
 use super::super::super::microkernel::EVEN_ROWS;
 
@@ -8,5 +8,5 @@ pub(in super::super) const ROWS: usize = 32;
 pub(super) const REGISTER_ROWS: usize = EVEN_ROWS;
 /// Elements of `k` in a register.
 pub(super) const STEP: usize = 32;
-/// Runs that one product takes: those of a 3 × 3 convolution and some.
+/// Runs of one product: those of a 3 × 3 convolution, with a little room.
 pub(super) const RUNS: usize = 8;

@@ -1,8 +1,8 @@
 //! Group normalisation over NHWC.
 //!
-//! Statistics are taken in two passes, mean then squared deviations, of one chunk of a sample after
-//! the other while it is in the cache. Chunks are merged in `f64`, in their order, by the formula
-//! of Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
+//! Statistics are taken in two passes, mean then squared deviations, one chunk of a sample at a
+//! time while it is in the cache. Chunks are merged in `f64`, in their order, by the formula of
+//! Chan, Golub and LeVeque ("Updating formulae and a pairwise algorithm for computing sample
 //! variances", 1979). A chunk's size depends on the number of channels alone.
 #![expect(
     unsafe_code,
@@ -39,10 +39,10 @@ pub struct GroupNormShape {
 }
 
 /// Normalises `[batch][pixels][channels]`, each group of each sample by its own mean and biased
-/// variance; then come `weight` and `bias`, both `[channels]`, and the activation.
+/// variance, then applies `weight` and `bias`, both `[channels]`, and the activation.
 ///
 /// # Panics
-/// Where a slice does not fit the shape, or the groups do not divide the channels.
+/// Panics when a slice does not fit the shape, or the groups do not divide the channels.
 pub fn group_norm_nhwc<E: Element>(
     input: &[E],
     shape: &GroupNormShape,
@@ -133,7 +133,7 @@ impl GroupNorm<'_> {
         });
     }
 
-    /// The moments of every group of a sample, from those of its chunks.
+    /// Returns the moments of every group of a sample, merged from those of its chunks.
     fn moments<E: Element>(&self, input: &[E], chunk: usize) -> Vec<Moments> {
         let GroupNormShape {
             channels, groups, ..
@@ -172,7 +172,7 @@ struct Moments {
 }
 
 impl Moments {
-    /// The moments of both parts together.
+    /// Merges the moments of two parts.
     fn merge(&self, other: &Self) -> Self {
         let count = self.count + other.count;
         let distance = other.mean - self.mean;
@@ -185,7 +185,7 @@ impl Moments {
         }
     }
 
-    /// 1 / √(variance + `eps`).
+    /// Returns 1 / √(variance + `eps`).
     fn inverse_deviation(&self, eps: f32) -> f32 {
         (1.0 / (self.squares / self.count + f64::from(eps)).sqrt()) as f32
     }
@@ -220,7 +220,7 @@ impl<E: Element> Kernel for ChunkMoments<'_, E> {
             .zip(squares);
         moments
             .map(|((mean, centres), squares)| {
-                // The deviations were taken from the mean as rounded to `f32`.
+                // The deviations were taken from the mean rounded to `f32`.
                 let rounding = mean - f64::from(centres[0]);
                 let squares = squares - count * rounding * rounding;
                 Moments {
@@ -234,7 +234,7 @@ impl<E: Element> Kernel for ChunkMoments<'_, E> {
 }
 
 impl<E: Element> ChunkMoments<'_, E> {
-    /// For every group, the sum of `term(value - centre)` with the centre of the value's channel.
+    /// Sums `term(value - centre)` for every group, with the centre of the value's channel.
     #[inline(always)]
     fn group_sums(&self, centres: &[f32], term: impl Fn(f32) -> f32) -> impl Iterator<Item = f64> {
         let mut sums = vec![0.0; self.channels];
@@ -255,7 +255,7 @@ impl<E: Element> ChunkMoments<'_, E> {
     }
 }
 
-/// The second half: one chunk, normalised.
+/// The second pass: the normalisation of one chunk.
 struct Normalise<'a, E> {
     norm: &'a GroupNorm<'a>,
     input: &'a [E],

@@ -23,7 +23,7 @@ fn normalise(
     out
 }
 
-/// In `f64`, with the same weight and bias.
+/// Normalises in `f64`, with the same weight and bias.
 fn plain(shape: GroupNormShape, input: &[f32]) -> Vec<f64> {
     let GroupNormShape {
         pixels,
