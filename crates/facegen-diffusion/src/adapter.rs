@@ -55,15 +55,15 @@ pub struct AdapterWeights {
 
 impl AdapterWeights {
     /// Wraps a checkpoint that holds a LoRA of the given rank for every
-    /// attention, as that of FaceID-PlusV2 does.
+    /// attention, like that of FaceID-PlusV2.
     #[must_use]
     pub fn new(weights: Weights, lora_rank: usize) -> Self {
         let lora = Some(Lora::of_adapter(weights.clone(), lora_rank));
         Self { weights, lora }
     }
 
-    /// Wraps a checkpoint without a LoRA, as that of plus-face is; one that
-    /// does hold a LoRA is refused by [`finish`](Self::finish).
+    /// Wraps a checkpoint without a LoRA, like that of plus-face;
+    /// [`finish`](Self::finish) refuses one that holds a LoRA.
     #[must_use]
     pub fn without_lora(weights: Weights) -> Self {
         Self {
@@ -72,12 +72,12 @@ impl AdapterWeights {
         }
     }
 
-    /// Wraps a checkpoint whose LoRA is in a file of its own, under kohya's
-    /// names (`lora_unet_….lora_down.weight`).
+    /// Wraps a checkpoint whose LoRA is in a separate file, under kohya's names
+    /// (`lora_unet_….lora_down.weight`).
     ///
     /// # Errors
-    /// When the adapter holds a LoRA as well: it is the same one, and would be
-    /// applied twice.
+    /// Fails when the adapter holds a LoRA as well: it is the same one and
+    /// would be applied twice.
     pub fn with_separate_lora(
         weights: Weights,
         lora: Weights,
@@ -93,20 +93,19 @@ impl AdapterWeights {
         Ok(Self { weights, lora })
     }
 
-    /// The tensors of the image projection.
+    /// Returns the tensors of the image projection.
     #[must_use]
     pub fn image_projection(&self) -> Weights {
         self.weights.pp("image_proj")
     }
 
-    /// The tensors of the *N*th attention.
+    /// Returns the tensors of the *N*th attention.
     pub(crate) fn attention(&self, number: usize) -> Weights {
         self.weights.pp("ip_adapter").pp(number)
     }
 
-    /// The LoRA of the attentions, to be fused into a UNet's weights, where
-    /// there is one. `attention_names` are in the order of the adapter's
-    /// numbers.
+    /// Returns the LoRA of the attentions, to be fused into a UNet's weights,
+    /// if there is one. `attention_names` are in the adapter's numbering.
     pub(crate) fn lora(&self, attention_names: &[String]) -> Option<Arc<dyn WeightPatch>> {
         let lora = self.lora.clone()?;
         Some(Arc::new(AttentionLora::new(lora, attention_names)))
@@ -115,7 +114,7 @@ impl AdapterWeights {
     /// Ends the loading, after the UNet and the projection took their parts.
     ///
     /// # Errors
-    /// When a checkpoint holds tensors that neither took.
+    /// Fails when a checkpoint holds tensors that neither took.
     pub fn finish(&self) -> Result<(), WeightsError> {
         self.weights.finish()?;
         self.lora.as_ref().map_or(Ok(()), Lora::finish)

@@ -1,18 +1,18 @@
 use candle_core::Tensor;
 
-/// What one row of a UNet call is conditioned on.
+/// The conditioning of one row of a UNet call.
 ///
-/// An argument, never state of a model: one user's face cannot reach another
-/// user's image.
+/// It is an argument, never state of a model: one user's face cannot reach
+/// another user's image.
 #[derive(Clone, Debug)]
 pub struct Conditioning {
     /// `encoder_hidden_states` of the prompt: `(1, tokens, cross_attention_dim)`.
     pub text: Tensor,
-    /// The face, where there is an adapter.
+    /// The face, if there is an adapter.
     pub image: Option<ImagePrompt>,
 }
 
-/// Image tokens of an adapter and how much they weigh.
+/// Image tokens of an adapter and their weight.
 #[derive(Clone, Debug)]
 pub struct ImagePrompt {
     /// `(1, tokens, cross_attention_dim)`; four tokens for FaceID-PlusV2.

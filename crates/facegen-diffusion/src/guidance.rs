@@ -8,7 +8,7 @@ use facegen_nn::Result;
 /// diffusers' `StableDiffusionPipeline` computes it.
 ///
 /// # Errors
-/// When the two predictions differ in shape.
+/// Fails when the two predictions differ in shape.
 pub fn classifier_free_guidance(
     uncond: &Tensor,
     cond: &Tensor,

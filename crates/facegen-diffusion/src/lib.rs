@@ -1,10 +1,10 @@
 //! Stable Diffusion 1.5 with the decoupled cross-attention of IP-Adapter.
 //!
 //! The models take `&self` and plain arguments and keep nothing of a request:
-//! what conditions an image travels as a [`Conditioning`].
+//! an image's conditioning is passed as a [`Conditioning`].
 //!
-//! candle's own Stable Diffusion cannot serve here: its attention has no place
-//! for image tokens, its GEGLU uses the tanh approximation of gelu, and it
+//! candle's own Stable Diffusion is not usable here: its attention does not
+//! support image tokens, its GEGLU uses the tanh approximation of gelu, and it
 //! computes the time embedding in the dtype of the model.
 
 mod adapter;

@@ -14,17 +14,17 @@ pub(crate) struct Lora {
     names: Names,
 }
 
-/// How a file calls its matrices.
+/// The names of a LoRA's matrices in a file.
 #[derive(Clone, Copy, Debug)]
 enum Names {
     /// `ip_adapter.N.to_q_lora.down.weight`, among those of an adapter.
     OfAdapter,
-    /// `lora_unet_down_blocks_0_….lora_down.weight`, in a file of their own.
+    /// `lora_unet_down_blocks_0_….lora_down.weight`, in a separate file.
     Kohya,
 }
 
 impl Lora {
-    /// The LoRA in an adapter's checkpoint.
+    /// Returns the LoRA in an adapter's checkpoint.
     pub(crate) fn of_adapter(weights: Weights, rank: usize) -> Self {
         Self {
             weights,
@@ -33,7 +33,7 @@ impl Lora {
         }
     }
 
-    /// A LoRA in a checkpoint of its own.
+    /// Returns a LoRA in a separate checkpoint.
     pub(crate) fn separate(weights: Weights, rank: usize) -> Self {
         Self {
             weights,
@@ -45,12 +45,12 @@ impl Lora {
     /// Ends the loading.
     ///
     /// # Errors
-    /// When the checkpoint holds matrices that no attention took.
+    /// Fails when the checkpoint holds matrices that no attention took.
     pub(crate) fn finish(&self) -> Result<(), WeightsError> {
         self.weights.finish()
     }
 
-    /// `up · down` of a projection, by how much its weight changes.
+    /// Computes `up · down` of a projection, the change of its weight.
     fn change(
         &self,
         place: &Projection<'_>,
@@ -90,20 +90,20 @@ pub(crate) struct AttentionLora {
 struct Projection<'a> {
     /// The attention's number.
     number: usize,
-    /// What an adapter calls the projection's LoRA.
+    /// The adapter's name for the projection's LoRA.
     lora: &'static str,
     /// The projection's name in the UNet.
     module: &'a str,
 }
 
 impl AttentionLora {
-    /// `attention_names` are in the order of the adapter's numbers.
+    /// Builds the patch; `attention_names` are in the adapter's numbering.
     pub(crate) fn new(lora: Lora, attention_names: &[String]) -> Self {
         let numbers = attention_names.iter().cloned().zip(0..).collect();
         Self { lora, numbers }
     }
 
-    /// The projection that a UNet weight belongs to, if any.
+    /// Returns the projection that a UNet weight belongs to, if any.
     fn projection<'a>(&self, name: &'a str) -> Option<Projection<'a>> {
         const PROJECTIONS: [(&str, &str); 4] = [
             (".to_q", "to_q_lora"),

@@ -13,8 +13,8 @@ pub(crate) struct ResnetConfig {
     pub(crate) eps: f64,
 }
 
-/// diffusers' `ResnetBlock2D`: two convolutions behind group norms, the time
-/// embedding added between them, and a shortcut around.
+/// diffusers' `ResnetBlock2D`: two convolutions, each after a group norm, the
+/// time embedding added between them, and a shortcut around.
 #[derive(Debug)]
 pub(crate) struct ResnetBlock2D {
     norm1: GroupNorm,
@@ -57,7 +57,7 @@ impl ResnetBlock2D {
         })
     }
 
-    /// `time_embedding` is `(batch, time_embed_dim)`, already behind its silu.
+    /// Runs the block; `time_embedding` `(batch, time_embed_dim)` is after silu.
     pub(crate) fn forward(
         &self,
         input: &FeatureMap,

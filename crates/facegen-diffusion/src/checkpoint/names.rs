@@ -1,6 +1,6 @@
-//! What the translations of names have in common.
+//! Helpers for translating names.
 
-/// Replaces the beginning of a name by that of the first pair that matches;
+/// Replaces the beginning of a name according to the first pair that matches;
 /// only whole segments count.
 pub(super) fn replace_start(name: &str, pairs: &[(&str, &str)]) -> Option<String> {
     pairs.iter().find_map(|(old, new)| {
@@ -9,7 +9,7 @@ pub(super) fn replace_start(name: &str, pairs: &[(&str, &str)]) -> Option<String
     })
 }
 
-/// Splits the number off that a name begins with: `3.block` is 3 and `block`.
+/// Splits off the number that a name begins with: `3.block` is 3 and `block`.
 pub(super) fn split_number(name: &str) -> Option<(usize, &str)> {
     let (number, rest) = name.split_once('.')?;
     Some((number.parse().ok()?, rest))

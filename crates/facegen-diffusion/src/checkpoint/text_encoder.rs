@@ -5,7 +5,7 @@ use super::has_prefix;
 
 const PREFIX: &str = "cond_stage_model.transformer.";
 
-/// The text encoder of an original checkpoint under transformers' names.
+/// Presents an original checkpoint's text encoder under transformers' names.
 #[must_use]
 pub fn text_encoder(weights: &Weights) -> Weights {
     if !has_prefix(weights, PREFIX) {

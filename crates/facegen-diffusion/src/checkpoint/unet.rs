@@ -23,14 +23,14 @@ const RESNET: [(&str, &str); 6] = [
     ("skip_connection", "conv_shortcut"),
 ];
 
-/// The UNet of an original checkpoint under diffusers' names.
+/// Presents the UNet of an original checkpoint under diffusers' names.
 #[must_use]
 pub fn unet(weights: &Weights, config: &UNet2DConditionConfig) -> Weights {
     if !has_prefix(weights, PREFIX) {
         return weights.clone();
     }
-    // Both halves count the layers of all their blocks through, and a block has
-    // one more than its residual ones: the way down ends in a downsampler.
+    // Both halves number the layers of all blocks consecutively. A block has one
+    // more than its residual ones: a down block ends in a downsampler.
     let layers = config.layers_per_block.saturating_add(1);
     weights.renamed(|name| {
         let inner = name.strip_prefix(PREFIX)?;
@@ -54,7 +54,7 @@ fn translate(name: &str, layers: usize) -> Option<String> {
     }
 }
 
-/// `number` does not count the convolution that comes before all blocks.
+/// Translates a name; `number` excludes the convolution before all blocks.
 fn input_block(number: usize, name: &str, layers: usize) -> Option<String> {
     let block = format!("down_blocks.{}", number / layers);
     let layer = number % layers;
@@ -80,7 +80,7 @@ fn middle_block(place: usize, name: &str) -> Option<String> {
     }
 }
 
-/// The upsampler comes after the attention, where the block has one.
+/// Translates a name; a block's upsampler comes after the attention, if any.
 fn output_block(number: usize, name: &str, layers: usize) -> Option<String> {
     let block = format!("up_blocks.{}", number / layers);
     let layer = number % layers;

@@ -6,9 +6,9 @@ use super::names::{replace_start, split_number};
 use crate::AutoencoderKlConfig;
 
 const PREFIX: &str = "first_stage_model.";
-/// What a file of the VAE alone, which has no prefix, can be told by.
+/// A name by which a file of the VAE alone, without a prefix, is recognised.
 const ALONE: &str = "decoder.mid.";
-/// What the training of a VAE leaves in such a file.
+/// Prefixes of training leftovers in such a file.
 const OF_TRAINING: [&str; 2] = ["loss.", "model_ema."];
 
 const ATTENTION: [(&str, &str); 5] = [
@@ -23,8 +23,8 @@ const MIDDLE: [(&str, &str); 2] = [
     ("block_2", "mid_block.resnets.1"),
 ];
 
-/// The VAE of an original checkpoint, or of an original file of its own, under
-/// diffusers' names. Its encoder, which nothing here reads, keeps its names.
+/// Presents the VAE of an original checkpoint, or of its own original file,
+/// under diffusers' names. Its unused encoder keeps its names.
 #[must_use]
 pub fn vae(weights: &Weights, config: &AutoencoderKlConfig) -> Weights {
     let levels = config.block_out_channels.len();
@@ -85,7 +85,7 @@ fn translate(name: &str, levels: usize) -> Option<(String, Role)> {
     Some((format!("decoder.{inner}"), Role::Other))
 }
 
-/// The originals count levels from the finest, diffusers from the coarsest.
+/// Translates a name, whose level diffusers counts from the coarsest instead.
 fn level_of_decoder(name: &str, levels: usize) -> Option<String> {
     let (level, rest) = split_number(name)?;
     let block = format!("up_blocks.{}", levels.checked_sub(level.checked_add(1)?)?);

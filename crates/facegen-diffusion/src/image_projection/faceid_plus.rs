@@ -6,7 +6,7 @@ use super::perceiver::{DEPTH, DIM_HEAD, FacePerceiverResampler};
 use crate::FaceIdPlusConfig;
 
 /// `ProjPlusModel` with its shortcut, as FaceID-PlusV2 uses it: identity tokens
-/// plus `s_scale` times what a perceiver reads off the face's image.
+/// plus `s_scale` times a perceiver's output for the face's image.
 ///
 /// Follows IP-Adapter `ip_adapter/ip_adapter_faceid.py` at 62e4af9.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl FaceIdPlusProjection {
     /// Loads the tensors below `image_proj` of an adapter.
     ///
     /// # Errors
-    /// When the width is no multiple of a head's, or a tensor is missing or has
-    /// another shape.
+    /// Fails when the width is no multiple of a head's, or a tensor is missing
+    /// or has another shape.
     pub fn load(config: &FaceIdPlusConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         let (id, width) = (config.id_embedding_dim, config.cross_attention_dim);
         if width == 0 || !width.is_multiple_of(DIM_HEAD) {
@@ -55,17 +55,17 @@ impl FaceIdPlusProjection {
         })
     }
 
-    /// Image tokens `(batch, num_tokens, cross_attention_dim)`.
+    /// Returns the image tokens `(batch, num_tokens, cross_attention_dim)`.
     ///
     /// - `id_embedding`: `(batch, id_embedding_dim)`, of unit length; zeros for
     ///   the unconditional row.
     /// - `clip_hidden_states`: `(batch, patches, clip_embedding_dim)`, the
     ///   penultimate ones of the aligned face; those of zeroed pixel values for
     ///   the unconditional row.
-    /// - `s_scale`: weight of the face's structure, in both rows alike.
+    /// - `s_scale`: weight of the face's structure, the same in both rows.
     ///
     /// # Errors
-    /// When a width does not fit the adapter.
+    /// Fails when a width does not fit the adapter.
     pub fn forward(
         &self,
         id_embedding: &Tensor,

@@ -1,4 +1,4 @@
-//! From a face to image tokens.
+//! Projects a face to image tokens.
 
 mod faceid_plus;
 mod perceiver;

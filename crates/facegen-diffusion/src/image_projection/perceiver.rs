@@ -11,8 +11,8 @@ const FF_MULT: usize = 4;
 /// Epsilon of every layer norm.
 const EPS: f64 = 1e-5;
 
-/// `FacePerceiverResampler`: a few latent tokens that read many image tokens.
-/// `Resampler` is the same with latents of its own.
+/// `FacePerceiverResampler`: a few latent tokens that attend to many image
+/// tokens. `Resampler` is the same with its own latents.
 ///
 /// Follows IP-Adapter `ip_adapter/ip_adapter_faceid.py` and
 /// `ip_adapter/resampler.py` at 62e4af9.
@@ -25,7 +25,7 @@ pub(super) struct FacePerceiverResampler {
 }
 
 impl FacePerceiverResampler {
-    /// `width` is that of the latents, `image_width` that of the image tokens.
+    /// Loads it for latents of `width` and image tokens of `image_width`.
     pub(super) fn load(
         width: usize,
         image_width: usize,
@@ -49,7 +49,7 @@ impl FacePerceiverResampler {
         })
     }
 
-    /// `latents` `(batch, tokens, width)` and `image` `(batch, patches,
+    /// Maps `latents` `(batch, tokens, width)` and `image` `(batch, patches,
     /// image_width)` to `(batch, tokens, width)`.
     pub(super) fn forward(&self, latents: &Tensor, image: &Tensor) -> Result<Tensor> {
         let image = self.proj_in.forward(image)?;
@@ -62,7 +62,7 @@ impl FacePerceiverResampler {
     }
 }
 
-/// Attention of the latents over image tokens and latents together.
+/// Attention of the latents to image tokens and latents together.
 #[derive(Debug)]
 struct PerceiverAttention {
     norm1: LayerNorm,

@@ -26,8 +26,8 @@ impl Default for PlusFaceConfig {
     }
 }
 
-/// The `Resampler` of `ip-adapter-plus-face`: learnt latents that read the
-/// hidden states of an image. Nothing here knows who the face is.
+/// The `Resampler` of `ip-adapter-plus-face`: learnt latents that attend to the
+/// hidden states of an image. It gets no identity of the face.
 ///
 /// Follows IP-Adapter `ip_adapter/resampler.py` as `IPAdapterPlus` in
 /// `ip_adapter/ip_adapter.py` builds it, at 62e4af9.
@@ -42,8 +42,8 @@ impl PlusFaceProjection {
     /// Loads the tensors below `image_proj` of an adapter.
     ///
     /// # Errors
-    /// When the width is no multiple of a head's, or a tensor is missing or has
-    /// another shape.
+    /// Fails when the width is no multiple of a head's, or a tensor is missing
+    /// or has another shape.
     pub fn load(config: &PlusFaceConfig, weights: &Weights, compute: &Compute) -> Result<Self> {
         let width = config.cross_attention_dim;
         if width == 0 || !width.is_multiple_of(DIM_HEAD) {
@@ -61,12 +61,12 @@ impl PlusFaceProjection {
         })
     }
 
-    /// `clip_hidden_states` `(batch, patches, clip_embedding_dim)`, the
-    /// penultimate ones, to image tokens `(batch, num_tokens,
+    /// Projects `clip_hidden_states` `(batch, patches, clip_embedding_dim)`,
+    /// the penultimate ones, to image tokens `(batch, num_tokens,
     /// cross_attention_dim)`.
     ///
     /// # Errors
-    /// When a width does not fit the adapter.
+    /// Fails when a width does not fit the adapter.
     pub fn forward(&self, clip_hidden_states: &Tensor) -> Result<Tensor> {
         let latents = self.latents.repeat((clip_hidden_states.dim(0)?, 1, 1))?;
         self.resampler.forward(&latents, clip_hidden_states)

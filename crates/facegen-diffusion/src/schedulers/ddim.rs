@@ -36,9 +36,9 @@ impl Default for DdimConfig {
 }
 
 impl DdimConfig {
-    /// The cumulative products of `1 - beta`, one for each training timestep:
-    /// betas in f32, product accumulated in f64 and stored in f32, as torch does
-    /// on the CPU.
+    /// Returns the cumulative products of `1 - beta` for all training
+    /// timesteps: betas in f32, product accumulated in f64 and stored in f32,
+    /// like torch on the CPU.
     #[must_use]
     pub fn alphas_cumprod(&self) -> Vec<f32> {
         let (start, end) = (self.beta_start.sqrt() as f32, self.beta_end.sqrt() as f32);
@@ -52,7 +52,7 @@ impl DdimConfig {
     }
 }
 
-/// `torch.linspace` in f32, which counts from both ends towards the middle.
+/// Follows `torch.linspace` in f32, which counts from both ends to the middle.
 fn linspace(start: f32, end: f32, count: usize) -> impl Iterator<Item = f32> {
     let step = (end - start) / (count.saturating_sub(1).max(1)) as f32;
     (0..count).map(move |index| {
@@ -85,7 +85,7 @@ impl DdimScheduler {
     /// Builds a schedule of `steps` steps.
     ///
     /// # Errors
-    /// When there are no steps, or more than the model was trained on.
+    /// Fails when there are no steps, or more than the model was trained on.
     pub fn new(config: &DdimConfig, steps: usize) -> Result<Self> {
         let trained = config.num_train_timesteps;
         if steps == 0 || steps > trained {
@@ -117,7 +117,7 @@ impl DdimScheduler {
         })
     }
 
-    /// Share of signal in the latents that the step at `timestep` leaves.
+    /// Returns the share of signal in the latents after the step at `timestep`.
     fn previous_alpha_cumprod(&self, timestep: usize) -> f32 {
         timestep
             .checked_sub(self.stride)

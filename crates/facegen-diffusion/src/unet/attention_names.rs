@@ -1,7 +1,7 @@
 use super::config::{DownBlockType, UNet2DConditionConfig, UpBlockType};
 
-/// The attentions of a UNet in the order of diffusers' `attn_processors`, by
-/// which an adapter numbers them: even numbers are self-attentions, odd ones
+/// Lists the attentions of a UNet in the order of diffusers' `attn_processors`,
+/// by which an adapter numbers them: even numbers are self-attentions, odd ones
 /// cross-attentions, and the middle block comes *last*, because diffusers
 /// registers it after both lists of blocks.
 pub(super) fn attention_names(config: &UNet2DConditionConfig) -> Vec<String> {

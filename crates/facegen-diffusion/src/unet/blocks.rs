@@ -26,7 +26,7 @@ impl Layer {
     }
 }
 
-/// A level on the way down: `CrossAttnDownBlock2D` or `DownBlock2D`.
+/// A level of the down path: `CrossAttnDownBlock2D` or `DownBlock2D`.
 #[derive(Debug)]
 pub(super) struct DownBlock {
     layers: Vec<Layer>,
@@ -34,7 +34,7 @@ pub(super) struct DownBlock {
 }
 
 impl DownBlock {
-    /// Whether its first layer reads the conditioning.
+    /// Returns whether its first layer reads the conditioning.
     pub(super) fn begins_with_attention(&self) -> bool {
         self.layers
             .first()
@@ -127,7 +127,7 @@ impl MidBlock {
     }
 }
 
-/// A level on the way up: `CrossAttnUpBlock2D` or `UpBlock2D`.
+/// A level of the up path: `CrossAttnUpBlock2D` or `UpBlock2D`.
 #[derive(Debug)]
 pub(super) struct UpBlock {
     layers: Vec<Layer>,
@@ -135,7 +135,7 @@ pub(super) struct UpBlock {
 }
 
 impl UpBlock {
-    /// `index` counts from the coarsest level.
+    /// Loads a level; `index` counts from the coarsest one.
     pub(super) fn load(loader: &Loader<'_>, index: usize, weights: &Weights) -> Result<Self> {
         let config = loader.config;
         let (name, level) = (format!("up_blocks.{index}"), config.levels() - 1 - index);
@@ -175,7 +175,7 @@ impl UpBlock {
         })
     }
 
-    /// Takes one of `skips` for each layer, the newest first.
+    /// Consumes one of `skips` for each layer, the newest first.
     pub(super) fn forward(
         &self,
         mut hidden_states: FeatureMap,
@@ -189,8 +189,8 @@ impl UpBlock {
             hidden_states = layer.forward(&hidden_states.concat_channels(&skip)?, context)?;
         }
         match (&self.upsampler, skips.last()) {
-            // Odd sizes were rounded up on the way down, so that the size of
-            // the next level is the one that its skip connections have.
+            // Odd sizes were rounded up in the down path, so the next level
+            // takes the size of its skip connections.
             (Some(upsampler), Some(skip)) => {
                 upsampler.forward_upsampled(&hidden_states, skip.height(), skip.width())
             }
@@ -215,7 +215,7 @@ fn resnet(
     ResnetBlock2D::load(&config, weights, loader.compute)
 }
 
-/// The transformer of one layer of `block`; `weights` are the block's.
+/// Loads the transformer of one layer of `block`; `weights` are the block's.
 fn transformer(
     loader: &Loader<'_>,
     block: &str,

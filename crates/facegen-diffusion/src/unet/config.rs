@@ -2,7 +2,7 @@ use facegen_nn::layers::Activation;
 use facegen_nn::{NnError, Result};
 use serde::Deserialize;
 
-/// Bounds that keep a broken config from asking for all memory.
+/// Limits that keep a broken config from allocating all memory.
 const MOST_LAYERS: usize = 16;
 const MOST_CHANNELS: usize = 1 << 16;
 
@@ -15,16 +15,16 @@ pub struct UNet2DConditionConfig {
     pub out_channels: usize,
     /// Channels of each level, from the finest.
     pub block_out_channels: Vec<usize>,
-    /// Type of each level on the way down.
+    /// Type of each level of the down path.
     pub down_block_types: Vec<DownBlockType>,
-    /// Type of each level on the way up.
+    /// Type of each level of the up path.
     pub up_block_types: Vec<UpBlockType>,
-    /// Residual blocks of a level; one more on the way up.
+    /// Residual blocks of a level; one more in the up path.
     pub layers_per_block: usize,
     /// Width of the text tokens.
     pub cross_attention_dim: usize,
-    /// Number of *heads* of each level: the published configs use this name
-    /// for it, and diffusers keeps to that.
+    /// Number of *heads* of each level: the published configs use this name for
+    /// it, and diffusers keeps it.
     pub attention_head_dim: HeadCounts,
     /// Groups of every group norm.
     pub norm_num_groups: usize,
@@ -34,7 +34,7 @@ pub struct UNet2DConditionConfig {
     /// Activation of residual blocks and time embedding.
     #[serde(default = "defaults::act_fn")]
     pub act_fn: Activation,
-    /// Cosines before sines in the time embedding.
+    /// Whether cosines come before sines in the time embedding.
     #[serde(default = "defaults::yes")]
     pub flip_sin_to_cos: bool,
     /// Shift of the frequencies in the time embedding.
@@ -43,7 +43,7 @@ pub struct UNet2DConditionConfig {
     /// Overrides the number of heads in newer models; not supported.
     #[serde(default)]
     num_attention_heads: Option<HeadCounts>,
-    /// Latents moved to -1 to 1 first; not supported.
+    /// Whether latents are first moved to -1 to 1; not supported.
     #[serde(default)]
     center_input_sample: bool,
     /// Zeros around the input of a downsampler; only 1 is supported.
@@ -52,7 +52,7 @@ pub struct UNet2DConditionConfig {
     /// Divisor in the middle block's residual blocks; only 1 is supported.
     #[serde(default = "defaults::unit")]
     mid_block_scale_factor: f64,
-    /// Linear layers in place of 1×1 convolutions; not supported.
+    /// Whether linear layers replace 1×1 convolutions; not supported.
     #[serde(default)]
     use_linear_projection: bool,
     /// Class conditioning; not supported.
@@ -73,7 +73,7 @@ pub enum HeadCounts {
     PerLevel(Vec<usize>),
 }
 
-/// A level on the way down.
+/// A level of the down path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum DownBlockType {
     /// Residual blocks, each followed by a transformer.
@@ -82,7 +82,7 @@ pub enum DownBlockType {
     DownBlock2D,
 }
 
-/// A level on the way up.
+/// A level of the up path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum UpBlockType {
     /// Residual blocks, each followed by a transformer.
@@ -92,13 +92,13 @@ pub enum UpBlockType {
 }
 
 impl UNet2DConditionConfig {
-    /// Levels of the UNet.
+    /// Returns the number of levels of the UNet.
     #[must_use]
     pub fn levels(&self) -> usize {
         self.block_out_channels.len()
     }
 
-    /// Width of the time embedding behind its MLP.
+    /// Returns the width of the time embedding after its MLP.
     #[must_use]
     pub fn time_embed_dim(&self) -> usize {
         self.block_out_channels
@@ -106,7 +106,7 @@ impl UNet2DConditionConfig {
             .map_or(0, |channels| 4 * channels)
     }
 
-    /// Heads of a level's transformers.
+    /// Returns the heads of a level's transformers.
     pub(super) fn heads(&self, level: usize) -> usize {
         match &self.attention_head_dim {
             HeadCounts::Same(heads) => *heads,
@@ -114,7 +114,7 @@ impl UNet2DConditionConfig {
         }
     }
 
-    /// Refuses what this implementation would get wrong.
+    /// Rejects configs that this implementation would compute incorrectly.
     pub(super) fn check(&self) -> Result<()> {
         let levels = self.levels();
         let per_level = match &self.attention_head_dim {

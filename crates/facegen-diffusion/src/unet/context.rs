@@ -3,17 +3,17 @@ use facegen_nn::{FeatureMap, Result};
 
 use super::prepared::PreparedConditioning;
 
-/// What every block of one UNet call is given.
+/// The input of every block of one UNet call.
 ///
-/// A call has *samples*, each with latents and a timestep, and *rows*, each with
-/// a conditioning for one of the samples. Up to the first cross-attention the
-/// rows of a sample are the same, so the batch holds samples before it and rows
-/// behind it.
+/// A call has *samples*, each with latents and a timestep, and *rows*, each
+/// with a conditioning for one of the samples. Up to the first cross-attention
+/// the rows of a sample are the same, so the batch holds samples before it and
+/// rows after it.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     /// One for each row.
     pub(super) conditionings: &'a [&'a PreparedConditioning],
-    /// Of the samples and of the rows: `(batch, time_embed_dim)`, behind the
+    /// Of the samples and of the rows: `(batch, time_embed_dim)`, after the
     /// silu.
     time_embeddings: [Tensor; 2],
     /// The sample of each row; none where each sample has one row.
@@ -21,8 +21,8 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// `time_embedding` is that of the samples; `rows` has the sample of each
-    /// conditioning.
+    /// Builds the context; `time_embedding` is that of the samples, `rows` has
+    /// the sample of each conditioning.
     pub(super) fn new(
         time_embedding: Tensor,
         rows: &[usize],
@@ -47,7 +47,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The time embedding for a feature map of either samples or rows.
+    /// Returns the time embedding for a feature map of either samples or rows.
     pub(super) fn time_embedding(&self, hidden_states: &FeatureMap) -> &Tensor {
         let [of_samples, of_rows] = &self.time_embeddings;
         if hidden_states.batch() == self.conditionings.len() {
@@ -57,7 +57,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// A feature map of rows, from one of samples or rows.
+    /// Returns a feature map of rows, given one of samples or rows.
     pub(super) fn to_rows(&self, hidden_states: &FeatureMap) -> Result<FeatureMap> {
         match &self.samples {
             Some(samples) if hidden_states.batch() != self.conditionings.len() => {
@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Tokens of rows, from those of samples or rows.
+    /// Returns tokens of rows, given those of samples or rows.
     pub(super) fn tokens_to_rows(&self, tokens: Tensor) -> Result<Tensor> {
         match &self.samples {
             Some(samples) if tokens.dims()[0] != self.conditionings.len() => {

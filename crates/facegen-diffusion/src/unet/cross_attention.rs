@@ -6,9 +6,9 @@ use super::config::UNet2DConditionConfig;
 use super::prepared::{KeyValue, PreparedConditioning, PreparedKeysValues};
 use crate::Conditioning;
 
-/// `attn2`: every pixel reads the prompt and, where there is an adapter, the
-/// image tokens through keys and values of their own. The two are softmaxed
-/// apart and added before the output projection (decoupled cross-attention).
+/// `attn2`: every pixel attends to the prompt and, if there is an adapter, to
+/// the image tokens through separate keys and values. Each has its own softmax;
+/// they are added before the output projection (decoupled cross-attention).
 #[derive(Debug)]
 pub(super) struct CrossAttention {
     /// Position among the cross-attentions of the UNet.
@@ -21,7 +21,7 @@ pub(super) struct CrossAttention {
     compute: Compute,
 }
 
-/// The linear layers that make keys and values of tokens.
+/// The linear layers that compute keys and values from tokens.
 #[derive(Debug)]
 struct KeyValueProjection {
     to_k: Linear,
@@ -29,7 +29,7 @@ struct KeyValueProjection {
 }
 
 impl CrossAttention {
-    /// `image` holds `to_k_ip` and `to_v_ip` of this attention.
+    /// Loads it; `image` holds `to_k_ip` and `to_v_ip` of this attention.
     pub(super) fn load(
         config: &UNet2DConditionConfig,
         compute: &Compute,
@@ -59,7 +59,7 @@ impl CrossAttention {
         })
     }
 
-    /// Keys and values of one conditioning, for every later call.
+    /// Computes keys and values of one conditioning, for every later call.
     pub(super) fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedKeysValues> {
         let text = self.text.forward(&conditioning.text, &self.compute)?;
         let image = match (&self.image, &conditioning.image) {
@@ -77,7 +77,7 @@ impl CrossAttention {
         Ok(PreparedKeysValues { text, image })
     }
 
-    /// Adds to `residual` what each sample's tokens read of its conditioning.
+    /// Adds each sample's attention to its conditioning to `residual`.
     pub(super) fn forward(
         &self,
         hidden_states: &Tensor,
@@ -97,7 +97,7 @@ impl CrossAttention {
             .forward_residual(&Tensor::cat(&attended, 0)?, residual)
     }
 
-    /// One sample, because token counts differ between requests.
+    /// Computes one sample, because token counts differ between requests.
     fn read(&self, query: &Tensor, prepared: &PreparedKeysValues) -> Result<Tensor> {
         let attended = self
             .attention

@@ -8,7 +8,7 @@ use super::config::UNet2DConditionConfig;
 use super::cross_attention::CrossAttention;
 use crate::AdapterWeights;
 
-/// What the parts of a UNet need while they are loaded.
+/// The shared state of loading the parts of a UNet.
 pub(super) struct Loader<'a> {
     pub(super) config: &'a UNet2DConditionConfig,
     pub(super) compute: &'a Compute,
@@ -33,8 +33,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The UNet's weights with the adapter's LoRA, if it has one, fused into
-    /// them.
+    /// Fuses the adapter's LoRA, if it has one, into the UNet's weights.
     pub(super) fn fuse(&self, weights: &Weights) -> Weights {
         match self.adapter.and_then(|adapter| adapter.lora(&self.names)) {
             Some(lora) => weights.clone().patched(lora),
@@ -42,8 +41,8 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Loads a cross-attention and remembers it under the slot that it is
-    /// given, so that its keys and values can be prepared once for a request.
+    /// Loads a cross-attention and records it under its slot, so that its keys
+    /// and values can be prepared once for a request.
     pub(super) fn cross_attention(
         &self,
         name: &str,
@@ -70,7 +69,7 @@ impl<'a> Loader<'a> {
         Ok(attention)
     }
 
-    /// Every cross-attention, in the order of their slots.
+    /// Returns every cross-attention, ordered by slot.
     pub(super) fn into_cross_attentions(self) -> Vec<Arc<CrossAttention>> {
         self.cross_attentions.into_inner()
     }

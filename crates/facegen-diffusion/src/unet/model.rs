@@ -34,8 +34,8 @@ impl UNet2DConditionModel {
     /// and its image branches are loaded too.
     ///
     /// # Errors
-    /// When the config is not supported, or a tensor is missing or has another
-    /// shape.
+    /// Fails when the config is not supported, or a tensor is missing or has
+    /// another shape.
     pub fn load(
         config: &UNet2DConditionConfig,
         weights: &Weights,
@@ -77,11 +77,11 @@ impl UNet2DConditionModel {
         })
     }
 
-    /// Keys and values of every cross-attention, once for a request.
+    /// Computes keys and values of every cross-attention, once for a request.
     ///
     /// # Errors
-    /// When the tokens have another width, or image tokens are given to a UNet
-    /// without an adapter.
+    /// Fails when the tokens have another width, or there are image tokens but
+    /// no adapter.
     pub fn prepare(&self, conditioning: &Conditioning) -> Result<PreparedConditioning> {
         let layers = self
             .cross_attentions
@@ -92,11 +92,11 @@ impl UNet2DConditionModel {
         })
     }
 
-    /// The predicted noise, in the shape of `latents` `(batch, channels,
-    /// height, width)`; one timestep and one conditioning for each sample.
+    /// Predicts the noise, in the shape of `latents` `(batch, channels, height,
+    /// width)`; one timestep and one conditioning for each sample.
     ///
     /// # Errors
-    /// When the counts differ.
+    /// Fails when the counts differ.
     pub fn forward(
         &self,
         latents: &FeatureMap,
@@ -107,14 +107,14 @@ impl UNet2DConditionModel {
         self.forward_rows(latents, timesteps, &rows, conditionings)
     }
 
-    /// The predicted noise of each row: one sample's latents and timestep under
+    /// Predicts the noise of each row: one sample's latents and timestep under
     /// one conditioning. `rows` has the sample of each conditioning. What the
     /// rows of a sample have in common, as in classifier-free guidance, is
     /// computed once; the bytes are those of [`forward`](Self::forward) with
     /// the samples repeated.
     ///
     /// # Errors
-    /// When the counts differ, or the rows do not go through all samples in
+    /// Fails when the counts differ, or the rows do not cover all samples in
     /// their order.
     pub fn forward_rows(
         &self,
@@ -149,8 +149,8 @@ impl UNet2DConditionModel {
     }
 }
 
-/// The rows have to be those of the first sample, of the second and so on, and
-/// every sample has to have one.
+/// Checks that the rows are those of the first sample, then of the second and
+/// so on, at least one for each.
 fn check(samples: usize, timesteps: usize, rows: &[usize], conditionings: usize) -> Result<()> {
     let complete = rows.first() == Some(&0) && rows.last().is_some_and(|last| last + 1 == samples);
     let in_order = rows

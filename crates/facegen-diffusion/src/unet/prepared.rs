@@ -10,11 +10,11 @@ pub struct PreparedConditioning {
     pub(super) layers: Vec<PreparedKeysValues>,
 }
 
-/// What one cross-attention reads.
+/// The keys and values of one cross-attention.
 #[derive(Clone, Debug)]
 pub(super) struct PreparedKeysValues {
     pub(super) text: KeyValue,
-    /// The image tokens, and the weight of what is read off them.
+    /// The image tokens, and the weight of the image branch.
     pub(super) image: Option<(KeyValue, f64)>,
 }
 

@@ -4,7 +4,7 @@ use facegen_nn::{Result, Weights};
 
 use super::load::Loader;
 
-/// `attn1`: every pixel reads every other.
+/// `attn1`: every pixel attends to every other.
 #[derive(Debug)]
 pub(super) struct SelfAttention {
     to_q: Linear,
@@ -29,7 +29,7 @@ impl SelfAttention {
         })
     }
 
-    /// Adds to `residual` what the tokens `hidden_states` read of each other.
+    /// Adds to `residual` the attention among the tokens `hidden_states`.
     pub(super) fn forward(&self, hidden_states: &Tensor, residual: &Tensor) -> Result<Tensor> {
         let query = self.to_q.forward(hidden_states)?;
         let key = self.to_k.forward(hidden_states)?;

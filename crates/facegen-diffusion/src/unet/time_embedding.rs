@@ -7,12 +7,12 @@ use super::config::UNet2DConditionConfig;
 /// Longest wavelength of the sinusoids.
 const MAX_PERIOD: f32 = 10_000.0;
 
-/// Sinusoids of the timestep behind an MLP.
+/// Sinusoids of the timestep, followed by an MLP.
 ///
 /// The sinusoids are always computed in f32: in half precision 961 itself is
-/// not exact, and its cosine is noise. The MLP is small, and every residual
-/// block sees its rounding: where bf16 is computed by the CPU kernels, it is
-/// computed in f32, too.
+/// not exact, and its cosine is noise. The MLP is small, and its rounding
+/// affects every residual block: where the CPU kernels compute bf16, it too is
+/// computed in f32.
 #[derive(Debug)]
 pub(super) struct TimeEmbedding {
     channels: usize,
@@ -20,7 +20,7 @@ pub(super) struct TimeEmbedding {
     freq_shift: f32,
     linear_1: Linear,
     linear_2: Linear,
-    /// What the MLP is computed in.
+    /// The device and dtype of the MLP.
     wide: Compute,
     compute: Compute,
 }
@@ -44,7 +44,7 @@ impl TimeEmbedding {
         })
     }
 
-    /// `(batch, time_embed_dim)`, already behind the silu that every residual
+    /// Returns `(batch, time_embed_dim)`, after the silu that every residual
     /// block starts with.
     pub(super) fn forward(&self, timesteps: &[f32]) -> Result<Tensor> {
         let values: Vec<f32> = timesteps
@@ -64,11 +64,11 @@ impl TimeEmbedding {
     }
 }
 
-/// The sinusoids of a timestep: `channels / 2` cosines and as many sines.
+/// Computes the sinusoids of a timestep: `channels / 2` cosines and sines.
 ///
 /// Follows diffusers `models/embeddings.py` (`get_timestep_embedding`), in f32
-/// as there; the exponential is rounded once, because at a timestep of 941 its
-/// last bit is seen.
+/// like that; the exponential is rounded once, because at a timestep of 941 its
+/// last bit matters.
 #[must_use]
 pub fn timestep_embedding(
     timestep: f32,

@@ -22,8 +22,8 @@ pub(super) struct Transformer2DModel {
 }
 
 impl Transformer2DModel {
-    /// `name` is the full name of the module, by which the adapter finds its
-    /// attentions.
+    /// Loads it; the adapter finds its attentions by `name`, the module's full
+    /// name.
     pub(super) fn load(
         loader: &Loader<'_>,
         name: &str,
@@ -68,7 +68,7 @@ impl Transformer2DModel {
     }
 }
 
-/// Self-attention, cross-attention and feed-forward, each behind a layer norm.
+/// Self-attention, cross-attention and feed-forward, each after a layer norm.
 #[derive(Debug)]
 struct BasicTransformerBlock {
     norm1: LayerNorm,

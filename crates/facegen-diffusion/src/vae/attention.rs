@@ -13,8 +13,8 @@ pub(super) struct VaeAttention {
 }
 
 impl VaeAttention {
-    /// Accepts both sets of names: those of current diffusers and the
-    /// `query`, `key`, `value`, `proj_attn` of older checkpoints.
+    /// Accepts both sets of names: those of current diffusers and the `query`,
+    /// `key`, `value`, `proj_attn` of older checkpoints.
     pub(super) fn load(
         channels: usize,
         groups: usize,

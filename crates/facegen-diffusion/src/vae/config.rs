@@ -2,7 +2,7 @@ use facegen_nn::layers::Activation;
 use facegen_nn::{NnError, Result};
 use serde::Deserialize;
 
-/// `config.json` of a VAE, as far as its decoder goes.
+/// `config.json` of a VAE, as far as its decoder uses it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AutoencoderKlConfig {
     /// Channels of the image.
@@ -27,7 +27,7 @@ pub struct AutoencoderKlConfig {
 }
 
 impl AutoencoderKlConfig {
-    /// Refuses what this implementation would get wrong.
+    /// Rejects configs that this implementation would compute incorrectly.
     pub(super) fn check(&self) -> Result<()> {
         let refusal = if self.act_fn != Activation::Silu {
             "act_fn other than silu"

@@ -10,7 +10,7 @@ use crate::resnet::{ResnetBlock2D, ResnetConfig};
 /// Epsilon of every group norm.
 const EPS: f64 = 1e-6;
 
-/// `Decoder`: latents behind `post_quant_conv` to an image in [-1, 1].
+/// `Decoder`: turns latents, after `post_quant_conv`, into an image in [-1, 1].
 #[derive(Debug)]
 pub(super) struct Decoder {
     conv_in: Conv2d,
@@ -22,14 +22,14 @@ pub(super) struct Decoder {
     conv_out: Conv2d,
 }
 
-/// Residual blocks of one level and the way to the next.
+/// Residual blocks of one level and the upsampler to the next.
 #[derive(Debug)]
 struct UpDecoderBlock {
     resnets: Vec<ResnetBlock2D>,
     upsampler: Option<Conv2d>,
 }
 
-/// A part of a decode between two of which other work can be done.
+/// A stage of a decode; other work can be done between two stages.
 pub(super) enum Stage<'a> {
     Mid(&'a Decoder),
     Resnet(&'a ResnetBlock2D),
@@ -73,7 +73,7 @@ impl Decoder {
         })
     }
 
-    /// Returns its parts in the order in which they run; the first takes latents.
+    /// Lists its stages in the order that they run; the first takes latents.
     pub(super) fn stages(&self) -> impl Iterator<Item = Stage<'_>> {
         let up = self.up_blocks.iter().flat_map(UpDecoderBlock::stages);
         once(Stage::Mid(self)).chain(up).chain([Stage::Out(self)])
@@ -89,7 +89,7 @@ impl Decoder {
 }
 
 impl UpDecoderBlock {
-    /// `index` counts from the coarsest level.
+    /// Loads a level; `index` counts from the coarsest one.
     fn load(
         config: &AutoencoderKlConfig,
         index: usize,

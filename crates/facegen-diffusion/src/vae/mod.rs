@@ -1,4 +1,4 @@
-//! From latents to images: the decoder of `AutoencoderKL`.
+//! Decodes latents to images: the decoder of `AutoencoderKL`.
 //!
 //! Follows diffusers `models/autoencoders/autoencoder_kl.py` and `vae.py`.
 

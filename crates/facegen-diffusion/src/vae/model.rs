@@ -21,21 +21,21 @@ pub struct PartialDecode {
     stages_done: usize,
 }
 
-/// What a stage of a decode leads to.
+/// The result of a stage of a decode.
 #[derive(Debug)]
 pub enum Decode {
-    /// More stages are to be run.
+    /// More stages have to run.
     Unfinished(PartialDecode),
     /// The image, as [`AutoencoderKl::decode`] returns it.
     Finished(Tensor),
 }
 
 impl AutoencoderKl {
-    /// Loads the decoder; the checkpoint's encoder is known and left aside.
+    /// Loads the decoder and ignores the checkpoint's encoder.
     ///
     /// # Errors
-    /// When the config is not supported, or a tensor is missing or has another
-    /// shape.
+    /// Fails when the config is not supported, or a tensor is missing or has
+    /// another shape.
     pub fn load(
         config: &AutoencoderKlConfig,
         weights: &Weights,
@@ -58,11 +58,11 @@ impl AutoencoderKl {
         })
     }
 
-    /// Latents `(batch, channels, height, width)` to images `(batch, 3, 8 *
-    /// height, 8 * width)`, f32, about -1 to 1.
+    /// Decodes latents `(batch, channels, height, width)` to images `(batch, 3,
+    /// 8 * height, 8 * width)`, f32, about -1 to 1.
     ///
     /// # Errors
-    /// When the latents have other channels.
+    /// Fails when the latents have other channels.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         let mut decode = self.begin_decode(latents)?;
         loop {
@@ -73,11 +73,11 @@ impl AutoencoderKl {
         }
     }
 
-    /// Begins a decode that is done in stages, each a residual block or so: at most an eighth of
-    /// the whole for the published models.
+    /// Begins a decode in stages, each about a residual block: at most an
+    /// eighth of the whole for the published models.
     ///
     /// # Errors
-    /// When the latents have other channels.
+    /// Fails when the latents have other channels.
     pub fn begin_decode(&self, latents: &Tensor) -> Result<PartialDecode> {
         let latents = FeatureMap::from_nchw(&(latents / self.scaling_factor)?, &self.compute)?;
         Ok(PartialDecode {
@@ -86,10 +86,11 @@ impl AutoencoderKl {
         })
     }
 
-    /// Runs the next stage. The image is that of [`Self::decode`] whatever runs in between.
+    /// Runs the next stage. The image is that of [`Self::decode`] regardless of
+    /// what runs in between.
     ///
     /// # Errors
-    /// When a layer cannot be computed.
+    /// Fails when a layer cannot be computed.
     pub fn advance(&self, decode: PartialDecode) -> Result<Decode> {
         let PartialDecode {
             mut hidden_states,
@@ -109,11 +110,11 @@ impl AutoencoderKl {
         }))
     }
 
-    /// The bytes of one decoded image `(1, 3, height, width)`: rows of RGB,
-    /// -1 as 0 and 1 as 255, halves rounded to even as numpy does.
+    /// Returns the bytes of one decoded image `(1, 3, height, width)`: rows of
+    /// RGB, -1 as 0 and 1 as 255, halves rounded to even like numpy.
     ///
     /// # Errors
-    /// When the tensor is not one image.
+    /// Fails when the tensor is not one image.
     pub fn to_rgb(decoded: &Tensor) -> Result<Vec<u8>> {
         let rows = decoded
             .squeeze(0)?
