@@ -1,4 +1,4 @@
-//! Where the models run.
+//! The device that the models run on.
 
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -8,13 +8,13 @@ use facegen_nn::kernels::isa::Isa;
 
 use crate::EngineError;
 
-/// Whether the best device was a GPU when it was opened first.
+/// Whether the best device was a GPU when it was first opened.
 static BEST_IS_GPU: OnceLock<bool> = OnceLock::new();
 
-/// Where the models run.
+/// The choice of the device that the models run on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best device that was compiled in and is there.
+    /// The best device that is compiled in and available.
     #[default]
     Auto,
     /// The processor.
@@ -28,7 +28,7 @@ pub enum DeviceChoice {
 impl FromStr for DeviceChoice {
     type Err = String;
 
-    /// Reads `auto`, `cpu`, `cuda:NUMBER` or `metal:NUMBER`.
+    /// Parses `auto`, `cpu`, `cuda:NUMBER` or `metal:NUMBER`.
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |number: &str| number.parse().map_err(|_| format!("{number} is no number"));
         match text.split_once(':') {
@@ -45,8 +45,8 @@ impl DeviceChoice {
     /// Opens the device.
     ///
     /// # Errors
-    /// When the device was named and is not there, or was not compiled in; or
-    /// when the best one was a GPU, and is there no more.
+    /// Fails when the named device is unavailable or was not compiled in; or
+    /// when the best one was a GPU and no longer is.
     pub fn open(self) -> Result<Device, EngineError> {
         match self {
             Self::Auto => open_again(&BEST_IS_GPU, Self::best),
@@ -60,10 +60,10 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether a device that was named can be opened. One is chosen otherwise.
+    /// Checks that a named device can be opened; without a name, one is chosen.
     ///
     /// # Errors
-    /// As [`DeviceChoice::open`].
+    /// See [`DeviceChoice::open`].
     pub fn check(self) -> Result<(), EngineError> {
         match self {
             Self::Auto | Self::Cpu => Ok(()),
@@ -71,8 +71,8 @@ impl DeviceChoice {
         }
     }
 
-    /// Whether a GPU would be used. The best device is opened for that once in
-    /// the life of the process, since opening one takes memory of it.
+    /// Returns whether a GPU would be used. The best device is opened for that
+    /// only once per process, since opening one takes up its memory.
     #[must_use]
     pub fn is_gpu(self) -> bool {
         match self {
@@ -82,8 +82,7 @@ impl DeviceChoice {
         }
     }
 
-    /// The name of the device that would be used, as it is written in the
-    /// config.
+    /// Returns the name, as written in the config, of the device to be used.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -96,10 +95,10 @@ impl DeviceChoice {
         }
     }
 
-    /// The device that would be used, and what computes on it, in words.
+    /// Describes the device that would be used, and its kernels.
     ///
     /// # Errors
-    /// As [`DeviceChoice::open`].
+    /// See [`DeviceChoice::open`].
     pub fn describe(self) -> Result<String, EngineError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let device = self.open()?;
@@ -132,8 +131,9 @@ impl DeviceChoice {
     }
 }
 
-/// The device, unless a GPU was there at first and is there no more: a process
-/// whose GPU is lost shall end, and not go on at the pace of its processor.
+/// Returns the device, unless a GPU was available at first and no longer is: a
+/// process that has lost its GPU must exit rather than continue at the speed of
+/// its CPU.
 fn open_again(
     was_gpu: &OnceLock<bool>,
     open: impl FnOnce() -> Device,
@@ -151,7 +151,7 @@ fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineErro
     ))
 }
 
-/// How much memory an NVIDIA GPU has, and how much of it is free.
+/// Describes an NVIDIA GPU's total and free memory.
 #[cfg(feature = "cuda")]
 fn cuda_memory(device: &Device) -> String {
     let Device::Cuda(device) = device else {
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gpu_that_was_there_is_not_replaced_by_the_processor() {
+    fn a_lost_gpu_is_not_replaced_by_the_cpu() {
         let open = |was_gpu: &OnceLock<bool>| open_again(was_gpu, || Device::Cpu);
         let unknown = OnceLock::new();
         for _ in 0..2 {

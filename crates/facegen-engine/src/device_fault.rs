@@ -1,4 +1,4 @@
-//! What the failure of a device means, told by what candle says of it.
+//! Classifies device failures by candle's error messages.
 
 use candle_core::Error;
 use facegen_nn::NnError;
@@ -6,7 +6,7 @@ use facegen_vision::VisionError;
 
 use crate::EngineError;
 
-/// How the names of the statuses of CUDA and its libraries begin.
+/// The prefixes of the status names of CUDA and its libraries.
 const STATUSES: [&str; 4] = [
     "CUDA_ERROR_",
     "CUBLAS_STATUS_",
@@ -14,18 +14,18 @@ const STATUSES: [&str; 4] = [
     "CURAND_STATUS_",
 ];
 
-/// What the failure of a device means.
+/// The class of a device failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceFault {
-    /// Less at once may fit.
+    /// A smaller batch may fit.
     OutOfMemory,
-    /// What runs next cannot be trusted to work: CUDA repeats an illegal
-    /// address or a broken memory for as long as its context lives.
+    /// Later work cannot be relied on: CUDA repeats an illegal address or a
+    /// memory error for as long as its context lives.
     Lost,
 }
 
 impl DeviceFault {
-    /// What `error` says of the device, if it is the device that failed.
+    /// Classifies `error`, if the device caused it.
     pub(crate) fn of(error: &EngineError) -> Option<Self> {
         if is_out_of_memory(&error.to_string()) {
             return Some(Self::OutOfMemory);
@@ -41,7 +41,7 @@ impl DeviceFault {
     }
 }
 
-/// cuDNN's errors come as text only, the others keep their kind.
+/// cuDNN's errors are available only as text, the others keep their kind.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "whatever else candle tells apart is a matter of shapes and files"
@@ -62,8 +62,8 @@ fn names_status(message: &str) -> bool {
     STATUSES.iter().any(|status| message.contains(status))
 }
 
-/// CUDA reports `OUT_OF_MEMORY`, its libraries that an allocation failed, and
-/// Metal and allocators say it in words.
+/// Recognises CUDA's `OUT_OF_MEMORY`, its libraries' failed allocations, and
+/// the wording of Metal and allocators.
 fn is_out_of_memory(message: &str) -> bool {
     const WAYS: [&str; 4] = [
         "out_of_memory",
@@ -81,12 +81,12 @@ mod tests {
 
     use super::*;
 
-    /// As candle wraps what the driver and cuBLAS say.
+    /// Wraps a message of the driver or cuBLAS like candle.
     fn cuda(message: &str) -> Error {
         Error::Cuda(message.into())
     }
 
-    /// As candle wraps what cuDNN says, twice.
+    /// Wraps a message of cuDNN like candle, twice.
     fn cudnn(message: &str) -> Error {
         Error::wrap(Error::wrap(message.to_owned()))
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allocation_that_fails_is_out_of_memory_whoever_says_so() {
+    fn every_message_of_a_failed_allocation_is_out_of_memory() {
         for wrap in [cuda, cudnn] {
             for status in [
                 "CUDA_ERROR_OUT_OF_MEMORY",
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn another_error_of_the_device_loses_it() {
+    fn any_other_device_error_loses_the_device() {
         let illegal = "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access\")";
         for error in [
             cuda(illegal),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_the_device_loses_nothing() {
+    fn other_errors_do_not_lose_the_device() {
         let quoted = EngineError::Tokenizer("CUDA_ERROR_ILLEGAL_ADDRESS".into());
         for error in [
             EngineError::from(Error::Msg("shapes differ".into())),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_that_is_not_finite_is_an_image_that_is_not() {
+    fn a_score_that_is_not_finite_makes_the_image_not_finite() {
         let error = EngineError::from(VisionError::SafetyScore);
         assert_eq!(BackendError::from(error), BackendError::NotFinite);
     }

@@ -5,7 +5,7 @@ use facegen_image::ImageSizeError;
 use facegen_nn::{NnError, WeightsError};
 use facegen_vision::VisionError;
 
-/// Why a preset could not be loaded or an image not be made.
+/// An error while loading a preset or generating an image.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The preset or its manifest cannot be used.
@@ -16,31 +16,31 @@ pub enum EngineError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// A file is not the one that the preset was made with.
+    /// A file differs from the one in the preset.
     #[error("{path} has sha256 {found}, the preset expects {expected}", path = path.display())]
     Hash {
         /// The file.
         path: PathBuf,
-        /// By the preset.
+        /// According to the preset.
         expected: String,
         /// Of the file.
         found: String,
     },
-    /// A `config.json` cannot be understood.
+    /// A `config.json` cannot be parsed.
     #[error("{path}: {source}", path = path.display())]
     Config {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// The tokenizer cannot be read or does not know a token of CLIP.
+    /// The tokenizer cannot be read or lacks a token of CLIP.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
-    /// The device is not there or was not compiled in.
+    /// The device is unavailable or was not compiled in.
     #[error("{0}")]
     Device(String),
     /// A model could not be loaded or run.
@@ -52,13 +52,13 @@ pub enum EngineError {
     /// A face could not be found, aligned or embedded.
     #[error(transparent)]
     Vision(#[from] VisionError),
-    /// NaN or infinity where latents or pixels should be.
+    /// Latents or pixels with NaN or infinity.
     #[error("the model produced values that are not finite")]
     NotFinite,
     /// A defect of facegen.
     #[error("{0}")]
     Defect(String),
-    /// The preset lacks what the request asks for.
+    /// The preset does not offer what the request needs.
     #[error("{0}")]
     NotOffered(String),
 }

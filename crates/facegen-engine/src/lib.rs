@@ -1,10 +1,10 @@
-//! From a preset to images.
+//! Loads presets and generates images with them.
 //!
 //! | chapter | holds |
 //! |---|---|
-//! | [`load`] | the models of a preset in memory, whatever their files are |
-//! | [`synthetic`] | seeded weights for presets that ship none |
-//! | [`precision`] | what computes a dtype on this machine |
+//! | [`load`] | loading the models of a preset |
+//! | [`synthetic`] | seeded weights for presets without weights |
+//! | [`precision`] | the kernels for a dtype on this machine |
 //! | [`pipeline`] | [`Pipeline`], the port between the backend and a family of models |
 //! | [`sd15`] | the pipeline of Stable Diffusion 1.5 |
 //! | [`backend`] | [`CandleBackend`], the engine's side of the port in `facegen-core` |

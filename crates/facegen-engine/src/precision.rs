@@ -1,11 +1,11 @@
-//! What a preset's precision means on this machine.
+//! The effect of a preset's precision on this machine.
 
 use candle_core::{DType, Device};
 use facegen_core::preset::Precision;
 use facegen_nn::Compute;
 
-/// Returns what computes a precision on this processor, in words that go on after its name, and
-/// what to set where it is no gain.
+/// Describes this CPU's kernel for a precision, to follow its name, and what to
+/// set if that has no benefit.
 #[must_use]
 pub fn on_cpu(precision: Precision) -> String {
     let compute = Compute::new(Device::Cpu, dtype_of(precision));
@@ -18,7 +18,7 @@ pub fn on_cpu(precision: Precision) -> String {
     format!(" by {}{advice}", compute.kernel())
 }
 
-/// candle's name of a precision.
+/// Returns candle's dtype for a precision.
 pub(crate) fn dtype_of(precision: Precision) -> DType {
     match precision {
         Precision::F32 => DType::F32,

@@ -1,10 +1,10 @@
-//! Random weights with the statistics of trained ones, for presets that ship
-//! no weights.
+//! Random weights with the statistics of trained ones, for presets without
+//! weights.
 //!
 //! A tensor is a pure function of the model's seed, its name and its shape. The
-//! model itself says which tensors it has: it is loaded once from a
-//! [`SyntheticWeights`], which invents what is asked for and remembers it, and
-//! what it remembers is written as an ordinary checkpoint.
+//! model itself defines its tensors: it is loaded once from a
+//! [`SyntheticWeights`], which generates each requested tensor and records it,
+//! and the recorded tensors are written as an ordinary checkpoint.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::EngineError;
 
-/// Invents every tensor that a model asks for.
+/// Generates every tensor that a model requests.
 #[derive(Debug)]
 pub struct SyntheticWeights {
     seed: u32,
@@ -25,7 +25,7 @@ pub struct SyntheticWeights {
 }
 
 impl SyntheticWeights {
-    /// The weights of a seed.
+    /// Starts with a seed and no tensors.
     #[must_use]
     pub fn new(seed: u32) -> Self {
         Self {
@@ -34,11 +34,11 @@ impl SyntheticWeights {
         }
     }
 
-    /// Writes all that was asked for as safetensors, under a temporary name
-    /// until it is whole.
+    /// Writes all requested tensors as safetensors, under a temporary name
+    /// until the file is complete.
     ///
     /// # Errors
-    /// When the directory cannot be made or written to.
+    /// Fails when the directory cannot be created or written to.
     pub fn write(&self, path: &Path) -> Result<(), EngineError> {
         let tensors = self.invented.lock().unwrap_or_else(PoisonError::into_inner);
         let at = |source| EngineError::File {
@@ -76,8 +76,9 @@ impl TensorSource for SyntheticWeights {
     }
 }
 
-/// The tensor of that seed, name and shape: uniform around the centre that its
-/// role asks for, at a width that keeps activations near a deviation of 1.
+/// Generates the tensor of that seed, name and shape: uniform around a centre
+/// that depends on its role, at a width that keeps activations near a deviation
+/// of 1.
 fn invent(seed: u32, name: &str, shape: &[usize]) -> candle_core::Result<Tensor> {
     let (centre, deviation) = statistics(name, shape);
     let half_width = deviation * 3f32.sqrt();
@@ -90,15 +91,15 @@ fn invent(seed: u32, name: &str, shape: &[usize]) -> candle_core::Result<Tensor>
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// Mean and standard deviation of a tensor by its role.
+/// Returns mean and standard deviation of a tensor by its role.
 fn statistics(name: &str, shape: &[usize]) -> (f32, f32) {
     let is_weight = name.ends_with("weight");
     match shape {
         // Norms scale by about one; every other vector is a bias.
         [_] if is_weight => (1.0, 0.1),
         [_] if name.ends_with("bias") => (0.0, 0.05),
-        // Where the published safety checker has its thresholds: hardly
-        // anything is as near to a random direction.
+        // Near the published safety checker's thresholds, which a random
+        // direction hardly ever reaches.
         [_] if name.ends_with("embeds_weights") => (0.2, 0.01),
         _ if name.contains("embedding") && !name.contains("linear") && !name.contains("patch") => {
             (0.0, 0.5)
@@ -111,7 +112,7 @@ fn statistics(name: &str, shape: &[usize]) -> (f32, f32) {
     }
 }
 
-/// How much larger than unit gain a matrix is.
+/// Returns how far a matrix exceeds unit gain.
 fn gain(name: &str) -> f32 {
     if name.contains("_lora.") {
         0.5
@@ -148,8 +149,8 @@ mod tests {
         assert_ne!(values(1, "a.weight"), values(1, "b.weight"));
     }
 
-    /// Whoever changes the weights has to change `SYNTHETIC_VERSION` too, or
-    /// files of before are taken for new ones.
+    /// A change of the weights requires another `SYNTHETIC_VERSION`, or old
+    /// files are used as new ones.
     #[test]
     fn the_weights_are_those_of_this_version() {
         let values = invent(7, "conv.weight", &[2, 3, 3, 3]).unwrap();
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_asked_for_is_what_is_written() {
+    fn the_requested_tensors_are_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deep/model.safetensors");
         let weights = SyntheticWeights::new(7);

@@ -1,25 +1,25 @@
-//! How many images share a call of the UNet.
+//! The limit on images that share a call of the UNet.
 
 use facegen_core::BackendError;
 use facegen_core::request::ImageSize;
 
-/// How many images share a call of the UNet at most.
+/// The maximum number of images that share a call of the UNet.
 #[derive(Debug)]
 pub(super) struct BatchLimit {
     images: usize,
-    /// How many pixels of images memory has room for, once that was found out.
+    /// How many pixels of images fit into memory, once that is known.
     pixels: Option<usize>,
 }
 
 impl Default for BatchLimit {
-    /// One: a CPU is no faster with more.
+    /// Defaults to one: a CPU is no faster with more.
     fn default() -> Self {
         Self::new(1)
     }
 }
 
 impl BatchLimit {
-    /// So many, but at least one.
+    /// Allows `images`, but at least one.
     pub(super) fn new(images: usize) -> Self {
         Self {
             images: images.max(1),
@@ -27,15 +27,15 @@ impl BatchLimit {
         }
     }
 
-    /// How many images of this size share a call.
+    /// Returns how many images of this size share a call.
     pub(super) fn of_size(&self, size: ImageSize) -> usize {
         let room = self.pixels.map(|pixels| pixels / pixels_of(size));
         let images = room.map_or(self.images, |room| self.images.min(room));
         images.max(1)
     }
 
-    /// Halves what a batch of so many images was too much for; false when
-    /// that cannot help. The limit stays: the next batch would fail as well.
+    /// Halves a batch that was too large for memory; false when that cannot
+    /// help. The limit stays: the next batch would fail as well.
     pub(super) fn shrink(&mut self, error: &BackendError, images: usize, size: ImageSize) -> bool {
         if *error != BackendError::OutOfMemory || images < 2 {
             return false;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_memory_is_too_small_for_is_halved_down_to_one() {
+    fn a_batch_too_large_for_memory_is_halved_down_to_one() {
         let (mut limit, size) = (BatchLimit::new(5), side(512));
         for smaller in [2, 1] {
             let images = limit.of_size(size);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn more_small_images_than_large_ones_fit_into_the_memory() {
+    fn more_small_images_than_large_ones_fit_into_memory() {
         let mut limit = BatchLimit::new(8);
         assert!(limit.shrink(&BackendError::OutOfMemory, 4, side(512)));
         let limits = [512, 256, 128].map(|pixels| limit.of_size(side(pixels)));

@@ -1,4 +1,4 @@
-//! What an error of the engine means to the caller of the port.
+//! Maps the engine's errors to those of the port.
 
 use facegen_core::BackendError;
 use facegen_vision::VisionError;

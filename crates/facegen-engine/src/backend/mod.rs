@@ -26,8 +26,8 @@ pub use step_policy::{FirstInFirstOut, SampleInfo, SinceStep, StepPolicy, Unit, 
 /// The backend of Stable Diffusion 1.5.
 pub type CandleBackend = PipelineBackend<StableDiffusionPipeline>;
 
-/// Makes images with a pipeline: does the units of work that a policy chooses,
-/// and decides what of an image may leave the engine.
+/// Generates images with a pipeline: runs the units of work that a policy
+/// chooses, and decides which images may leave the engine.
 #[derive(Debug)]
 pub struct PipelineBackend<P> {
     pipeline: P,
@@ -43,8 +43,8 @@ impl CandleBackend {
     /// Loads a preset's models.
     ///
     /// # Errors
-    /// When one cannot be loaded, or a safety checker is mandatory and there is
-    /// none.
+    /// Fails when one cannot be loaded, or a safety checker is mandatory and
+    /// missing.
     pub fn load(preset: &Preset, options: &LoadOptions) -> Result<Self, EngineError> {
         options.safety.check(preset)?;
         let (models, checker) = Models::load(preset, options)?;
@@ -56,7 +56,7 @@ impl CandleBackend {
 }
 
 impl<P: Pipeline> PipelineBackend<P> {
-    /// Joins a pipeline and what checks its images.
+    /// Combines a pipeline and the stage that checks its images.
     #[must_use]
     pub fn new(pipeline: P, safety: SafetyStage) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl<P: Pipeline> PipelineBackend<P> {
         }
     }
 
-    /// Has another policy choose what is done next.
+    /// Sets the policy that chooses the next unit of work.
     #[must_use]
     pub fn with_policy(self, policy: Box<dyn StepPolicy>) -> Self {
         Self { policy, ..self }
@@ -107,12 +107,12 @@ impl<P: Pipeline> PipelineBackend<P> {
         batch.into_iter().filter_map(progress).collect()
     }
 
-    /// Tries the samples again in smaller batches where that may help, or ends
+    /// Retries the samples in smaller batches where that may help, or ends
     /// their requests.
     fn after_failed_step(&mut self, batch: &[Sample], error: &BackendError) -> Vec<SlotEvent> {
         let size = batch.first().map(|sample| sample.size).unwrap_or_default();
         if self.batch_limit.shrink(error, batch.len(), size) {
-            // A step that fails has moved none of them.
+            // A failed step has advanced none of them.
             return Vec::new();
         }
         let fail = |sample: &Sample| self.fail(sample.slot, error.clone());
@@ -144,13 +144,13 @@ impl<P: Pipeline> PipelineBackend<P> {
         Ok(self.requests.add_image(sample, checked, started.elapsed()))
     }
 
-    /// Ends a request, unless it has ended already.
+    /// Ends a request unless it has already ended.
     fn fail(&mut self, slot: Slot, error: BackendError) -> Option<SlotEvent> {
         self.remove(slot)
             .then_some(SlotEvent::Failed { slot, error })
     }
 
-    /// Forgets a request and its samples; whether there was one.
+    /// Removes a request and its samples; returns whether there was one.
     fn remove(&mut self, slot: Slot) -> bool {
         let samples = self.requests.remove(slot);
         let found = samples.is_some();
@@ -194,7 +194,7 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
                 let end = sample.and_then(|sample| self.decode(sample));
                 end.into_iter().collect()
             }
-            // A request is prepared by admitting it.
+            // Admission is what prepares a request.
             Some(Unit::Prepare) | None => Vec::new(),
         }
     }

@@ -17,12 +17,11 @@ pub(super) struct Sample {
     /// Position among the images of its request.
     index: usize,
     pub(super) size: ImageSize,
-    /// How many steps the backend had done when this one joined or took its
-    /// last one.
+    /// The backend's number of steps when this one joined or took its last one.
     moved_at: usize,
     /// Whether its decode has begun.
     decoding: bool,
-    /// What happens to an unsafe image; none is looked for without it.
+    /// The action for an unsafe image; without it, images are not checked.
     pub(super) safety_action: Option<SafetyAction>,
 }
 
@@ -39,7 +38,7 @@ pub(super) struct Admitted {
     pub(super) timings: GenerationTimings,
 }
 
-/// What is known of a request while its samples are denoised.
+/// The state of a request while its samples are denoised.
 #[derive(Debug)]
 struct Progress {
     seed: u32,
@@ -51,7 +50,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// The result of a request whose images are all there.
+    /// Builds the result of a request whose images are all done.
     fn into_output(self) -> GenerationOutput {
         let (mut images, mut warnings) = (Vec::new(), self.warnings);
         for (checked, index) in self.images.into_iter().flatten().zip(0_u32..) {
@@ -77,7 +76,7 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     next: u64,
-    /// How many steps were done, each for one sample or more.
+    /// Number of steps so far, each for one sample or more.
     steps: usize,
     requests: BTreeMap<Slot, Progress>,
     samples: Vec<Sample>,
@@ -114,7 +113,7 @@ impl Requests {
         slot
     }
 
-    /// The samples as a policy sees them, in the order of their admission.
+    /// Describes the samples for a policy, in the order of their admission.
     pub(super) fn infos(&self, steps_left: impl Fn(SampleId) -> usize) -> Vec<SampleInfo> {
         let info = |sample: &Sample| SampleInfo {
             id: sample.id,
@@ -126,13 +125,13 @@ impl Requests {
         self.samples.iter().map(info).collect()
     }
 
-    /// These samples.
+    /// Returns the samples with these ids.
     pub(super) fn samples(&self, ids: &[SampleId]) -> Vec<Sample> {
         let chosen = |id: &SampleId| self.samples.iter().find(|sample| sample.id == *id);
         ids.iter().filter_map(chosen).copied().collect()
     }
 
-    /// Notes that these samples have taken a step together.
+    /// Records that these samples have taken a step together.
     pub(super) fn stepped(&mut self, batch: &[Sample]) {
         self.steps += 1;
         for sample in &mut self.samples {
@@ -153,7 +152,7 @@ impl Requests {
         })
     }
 
-    /// Notes that a stage of a sample's decode was run.
+    /// Records that a stage of a sample's decode has run.
     pub(super) fn decoded(&mut self, sample: &Sample, elapsed: Duration) {
         let own = self.samples.iter_mut().find(|other| other.id == sample.id);
         if let Some(own) = own {
@@ -164,7 +163,7 @@ impl Requests {
         }
     }
 
-    /// Keeps the image of a sample, which is done then; the last image of a
+    /// Stores the image of a sample, which is then done; the last image of a
     /// request ends it.
     pub(super) fn add_image(
         &mut self,
@@ -186,8 +185,8 @@ impl Requests {
         })
     }
 
-    /// Forgets a request, if there is one; its samples have to leave the
-    /// pipeline.
+    /// Removes a request, if there is one; the caller removes its samples from
+    /// the pipeline.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Vec<SampleId>> {
         self.requests.remove(&slot)?;
         let of_slot = |sample: &mut Sample| sample.slot == slot;

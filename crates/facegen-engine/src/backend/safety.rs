@@ -1,5 +1,5 @@
-//! The stage between decoding and everything else: no other part of the
-//! program sees an image before it has passed here.
+//! The safety stage after decoding: no other part of the program gets an image
+//! that has not passed it.
 
 use facegen_core::request::Safety;
 use facegen_core::{SafetyAction, SafetyVerdict};
@@ -13,7 +13,7 @@ use crate::{EngineError, SafetyPolicy};
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) image: RgbImage,
-    /// What was said about it, when it was looked at.
+    /// The checker's verdict, if it was checked.
     pub(super) verdict: Option<SafetyVerdict>,
 }
 
@@ -26,7 +26,7 @@ pub struct SafetyStage {
 }
 
 impl SafetyStage {
-    /// Joins a checker, if the preset has one, and the operator's policy.
+    /// Combines the preset's checker, if any, and the operator's policy.
     #[must_use]
     pub fn new(checker: Option<SafetyChecker>, policy: SafetyPolicy, compute: Compute) -> Self {
         Self {
@@ -36,9 +36,8 @@ impl SafetyStage {
         }
     }
 
-    /// What happens to the images of a request that are unsafe; `None` when
-    /// they are not checked. What the caller should know about that goes to
-    /// `warnings`.
+    /// Returns the action for unsafe images of a request; `None` when they are
+    /// not checked. Adds to `warnings` what the caller should know about that.
     pub(super) fn action(
         &self,
         safety: Safety,
@@ -60,10 +59,10 @@ impl SafetyStage {
         Some(safety.checker_type)
     }
 
-    /// Looks at an image, and replaces it if it is unsafe.
+    /// Checks an image, and replaces it if it is unsafe.
     ///
     /// # Errors
-    /// When the checker fails; the image is lost then, never let through.
+    /// Fails when the checker fails; the image is then dropped, never released.
     pub(super) fn check(
         &self,
         image: RgbImage,

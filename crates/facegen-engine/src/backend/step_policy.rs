@@ -1,4 +1,4 @@
-//! What a backend does next, and for which samples.
+//! The choice of a backend's next unit of work, and of its samples.
 
 use std::cmp::Reverse;
 use std::fmt::{self, Debug};
@@ -14,14 +14,14 @@ pub trait StepPolicy: Debug + Send {
     fn choose(&self, work: &Work<'_>) -> Option<Unit>;
 }
 
-/// All that a backend could do next.
+/// The possible next units of a backend.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
     /// The samples that it holds, in the order of their admission.
     pub samples: &'a [SampleInfo],
-    /// Whether a request waits that could be prepared.
+    /// Whether a request is waiting to be prepared.
     pub request_waits: bool,
-    /// What was done since the last step.
+    /// The units since the last step.
     pub since_step: SinceStep,
     /// How many images of a size can share a step.
     pub pictures_per_step: &'a dyn Fn(ImageSize) -> usize,
@@ -40,7 +40,7 @@ impl Debug for Work<'_> {
     }
 }
 
-/// The units since the last step, which every sample that takes steps waits for.
+/// The units since the last step, which every denoising sample waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SinceStep {
     /// Whether a request was prepared.
@@ -49,16 +49,16 @@ pub struct SinceStep {
     pub decode_stages: usize,
 }
 
-/// What a policy sees of a sample.
+/// A policy's view of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SampleInfo {
-    /// Which sample.
+    /// The id of the sample.
     pub id: SampleId,
     /// The size of its image.
     pub size: ImageSize,
-    /// How many steps it has still to take.
+    /// How many steps it still has to take.
     pub steps_left: usize,
-    /// How many steps of others were done since its own last one.
+    /// How many steps of other samples were taken since its last one.
     pub waited: usize,
     /// Whether its decode has begun.
     pub decoding: bool,
@@ -67,7 +67,7 @@ pub struct SampleInfo {
 /// One unit of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unit {
-    /// Analyses the face and encodes the prompts of a request that waits.
+    /// Analyses the face and encodes the prompts of a waiting request.
     Prepare,
     /// The next step of these samples.
     Step(Vec<SampleId>),
@@ -75,28 +75,28 @@ pub enum Unit {
     Decode(SampleId),
 }
 
-/// First in, first out: the oldest sample takes its step, together with the
-/// oldest of those that can share it.
+/// First in, first out: the oldest sample takes its step, together with the oldest of those that
+/// can share it.
 ///
-/// After each preparation, and after [`Self::DECODE_STAGES`] stages of decodes, there is a step. A sample that cannot share the steps of older
-/// ones waits for [`Self::LONGEST_WAIT`] of them, and then for one step for each
-/// other sample that has waited for as long.
+/// A step follows each preparation and each [`Self::DECODE_STAGES`] stages of decodes. A sample
+/// that cannot share the steps of older ones waits for [`Self::LONGEST_WAIT`] of them, and then for
+/// one step for each other sample that has waited for as long.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FirstInFirstOut;
 
 impl FirstInFirstOut {
-    /// How many steps of others a sample waits for at most before it comes first.
+    /// The maximum number of others' steps that a sample waits for before it comes first.
     pub const LONGEST_WAIT: usize = 16;
 
-    /// How many stages of decodes run between two steps: a third of a decode of SD 1.5's VAE,
-    /// about half as long as a step. One stage at a time would let a finished image wait for
-    /// 17 steps of others.
+    /// How many stages of decodes run between two steps: a third of a decode of SD 1.5's VAE, about
+    /// half as long as a step. With one stage at a time a finished image would wait for 17 steps of
+    /// other samples.
     pub const DECODE_STAGES: usize = 6;
 
     fn step(work: &Work<'_>) -> Option<Unit> {
         let takes_steps = |sample: &&SampleInfo| sample.steps_left > 0;
         let mut samples: Vec<_> = work.samples.iter().filter(takes_steps).collect();
-        // The sort is stable: those that have not waited for long keep their order.
+        // The sort is stable: samples that are not overdue keep their order.
         samples.sort_by_key(|sample| Reverse(overdue(sample)));
         let first = samples.first()?;
         let limit = (work.pictures_per_step)(first.size);
@@ -108,7 +108,7 @@ impl FirstInFirstOut {
     }
 }
 
-/// For how long a sample has waited beyond what it may; 0 for the others.
+/// Returns how far a sample has waited beyond the limit; 0 if it has not.
 fn overdue(sample: &SampleInfo) -> usize {
     (sample.waited + 1).saturating_sub(FirstInFirstOut::LONGEST_WAIT)
 }
@@ -124,7 +124,7 @@ impl StepPolicy for FirstInFirstOut {
             return step;
         }
         let mut done = work.samples.iter().filter(|sample| sample.steps_left == 0);
-        // What a decode holds in memory is many times the latents of those that wait for theirs.
+        // A running decode takes many times the memory of the latents that wait for theirs.
         match done.clone().find(|sample| sample.decoding).or(done.next()) {
             Some(sample) => Some(Unit::Decode(sample.id)),
             None if work.request_waits && (step.is_none() || decode_stages == 0) => {
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    /// Samples of these sizes and steps left, and how long they have waited.
+    /// Builds samples of these sizes, steps left and waiting times.
     fn samples(all: &[((u32, u32), usize, usize)]) -> Vec<SampleInfo> {
         let mut id = SampleId::default();
         let sample = |&(size, steps_left, waited): &((u32, u32), usize, usize)| {
@@ -172,7 +172,7 @@ mod tests {
         all.iter().map(sample).collect()
     }
 
-    /// The places of the samples of the next step, or `None`.
+    /// Returns the indices of the samples of the next step, or `None`.
     fn choose(
         samples: &[SampleInfo],
         limit: usize,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decode_makes_room_for_a_step_after_some_of_its_stages() {
+    fn a_step_interrupts_a_decode_after_some_stages() {
         let mut all = samples(&[(SMALL, 21, 0), (SMALL, 0, 0), (SMALL, 0, 0)]);
         all[2].decoding = true;
         let longest = FirstInFirstOut::DECODE_STAGES;
@@ -247,9 +247,9 @@ mod tests {
         assert_eq!(choose(alone, 8, decoded(1), true), Some(Unit::Prepare));
     }
 
-    /// Simulates one sample a step, all of different sizes.
+    /// Simulates one sample per step, all of different sizes.
     #[test]
-    fn no_sample_waits_for_longer_than_it_is_stated() {
+    fn no_sample_waits_for_longer_than_stated() {
         let count = 5;
         let sizes = (0..count).map(|index| ((64 + 8 * index, 64), 100, 0));
         let mut all = samples(&sizes.collect::<Vec<_>>());

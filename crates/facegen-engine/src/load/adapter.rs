@@ -1,4 +1,4 @@
-//! The adapters that there are networks for.
+//! The supported kinds of adapters.
 
 use facegen_core::Preset;
 use facegen_core::preset::AdapterKind;
@@ -11,31 +11,31 @@ use super::component;
 use crate::EngineError;
 use crate::sd15::face::ImageProjection;
 
-/// What one kind of adapter has of its own.
+/// The part of loading that depends on the kind of adapter.
 pub(super) trait Adapter {
-    /// Width of its image tokens.
+    /// Returns the width of its image tokens.
     fn cross_attention_dim(&self) -> usize;
 
-    /// Width of the hidden states that it reads.
+    /// Returns the width of the hidden states that it reads.
     fn clip_embedding_dim(&self) -> usize;
 
-    /// Whether it reads the embedding of a face_embedder.
+    /// Returns whether it uses the embedding of a face_embedder.
     fn needs_embedder(&self) -> bool;
 
-    /// The parts of its checkpoint, and of the LoRA that is a file of its own.
+    /// Returns the parts of its checkpoint, and of its separate LoRA, if any.
     ///
     /// # Errors
-    /// When it has no LoRA, or it has one in both files.
+    /// Fails when there is no LoRA, or one in each file.
     fn weights(
         &self,
         weights: Weights,
         lora: Option<Weights>,
     ) -> Result<AdapterWeights, EngineError>;
 
-    /// Loads what makes its image tokens.
+    /// Loads the projection to its image tokens.
     ///
     /// # Errors
-    /// When a tensor is missing or has another shape.
+    /// Fails when a tensor is missing or has another shape.
     fn projection(
         &self,
         weights: &Weights,
@@ -43,8 +43,8 @@ pub(super) trait Adapter {
     ) -> Result<Box<dyn ImageProjection>, EngineError>;
 }
 
-/// Reads the config of a preset's adapter. This is the only place that asks
-/// which one it is.
+/// Reads the config of a preset's adapter. No other code depends on the kind of
+/// adapter.
 pub(super) fn adapter(preset: &Preset) -> Result<Box<dyn Adapter>, EngineError> {
     let component = &preset.components().adapter;
     Ok(match preset.options().adapter_kind {

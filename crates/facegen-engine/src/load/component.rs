@@ -13,14 +13,14 @@ use sha2::{Digest, Sha256};
 use crate::synthetic::SyntheticWeights;
 use crate::{EngineError, LoadOptions};
 
-/// Changes whenever synthetic weights change, so that old files are not taken
-/// for new ones.
+/// Incremented whenever synthetic weights change, so that old files are not
+/// reused.
 const SYNTHETIC_VERSION: u32 = 2;
 
 /// Reads the `config.json` of a component.
 ///
 /// # Errors
-/// When the preset names none, or it cannot be read or understood.
+/// Fails when the preset names none, or it cannot be read or parsed.
 pub(super) fn config<T: DeserializeOwned>(
     preset: &Preset,
     component: &Component,
@@ -34,10 +34,10 @@ pub(super) fn config<T: DeserializeOwned>(
         .map_err(|source| EngineError::Config { path, source })
 }
 
-/// The file of a component that is not a checkpoint.
+/// Returns the file of a component that is not a checkpoint.
 ///
 /// # Errors
-/// When it is synthetic, missing, or not the one that the preset was made with.
+/// Fails when it is synthetic, missing, or not the one in the preset.
 pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, EngineError> {
     match &component.source {
         Source::Path(path) => {
@@ -50,12 +50,12 @@ pub(super) fn file(preset: &Preset, component: &Component) -> Result<PathBuf, En
     }
 }
 
-/// Loads a model from the checkpoint of a component. Where that is synthetic,
-/// it is made first: `load` then runs twice, the first time only to say which
-/// tensors there are.
+/// Loads a model from the checkpoint of a component. If that is synthetic, it
+/// is created first: `load` then runs twice, the first time only to record
+/// which tensors it needs.
 ///
 /// # Errors
-/// When the checkpoint cannot be read, made, or is not the model's.
+/// Fails when the checkpoint cannot be read or created, or is not the model's.
 pub(super) fn model<T>(
     preset: &Preset,
     component: &Component,
@@ -79,8 +79,8 @@ pub(super) fn model<T>(
     load(&Weights::open(&path)?)
 }
 
-/// Where a synthetic checkpoint lies: its name follows from all that decides
-/// what is in it.
+/// Returns the path of a synthetic checkpoint, whose name is derived from
+/// everything that its contents depend on.
 fn synthetic_path(
     preset: &Preset,
     component: &Component,
@@ -90,7 +90,7 @@ fn synthetic_path(
     let mut identity = Sha256::new()
         .chain_update(SYNTHETIC_VERSION.to_le_bytes())
         .chain_update(seed.to_le_bytes());
-    // All configs, because an adapter's tensors follow the UNet's too.
+    // All configs, because an adapter's tensors depend on the UNet's too.
     for path in preset.components().configs() {
         let path = preset.path(path);
         let bytes = std::fs::read(&path);
@@ -109,7 +109,7 @@ fn synthetic_path(
     Ok(directory.join(format!("{}.safetensors", &hexadecimal(identity)[..16])))
 }
 
-/// Whoever loads a preset has put paths in the place of all files of a hub.
+/// Reports a hub file that the caller should have replaced by a path.
 fn not_located(file: &HubFile) -> EngineError {
     EngineError::Defect(format!("{file} was not located"))
 }
@@ -126,7 +126,7 @@ fn check_hash(path: &Path, component: &Component) -> Result<(), EngineError> {
         source,
     };
     let Some(expected) = &component.sha256 else {
-        // A directory, too, can be looked at.
+        // Metadata, because this may be a directory.
         return std::fs::metadata(path).map(|_| ()).map_err(at);
     };
     let found = sha256::of_file(path).map_err(at)?;

@@ -8,11 +8,11 @@ use crate::EngineError;
 use crate::sd15::denoise::{LATENT_CHANNELS, LATENT_SCALE};
 use crate::sd15::prompt::PROMPT_TOKENS;
 
-/// Side of the image of a face that the image encoder is given.
+/// Side of the face crop that the image encoder gets.
 const FACE_CROP: usize = 224;
 
-/// Refuses a preset whose models do not fit each other, before any is loaded:
-/// they would load, and fail every request.
+/// Refuses a preset whose models do not match, before any is loaded: they would
+/// load, and then every request would fail.
 pub(super) fn check(preset: &Preset) -> Result<(), EngineError> {
     let components = preset.components();
     let unet: UNet2DConditionConfig = component::config(preset, &components.unet)?;

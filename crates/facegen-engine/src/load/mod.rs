@@ -1,4 +1,4 @@
-//! The models of a preset, in memory.
+//! Loading the models of a preset.
 
 mod adapter;
 mod component;
@@ -17,32 +17,30 @@ use facegen_core::{Preset, PresetError};
 
 use crate::{DeviceChoice, EngineError};
 
-/// How a preset is loaded; what it consists of is the preset's business.
+/// Options for loading a preset; the preset names the models.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Directory of what the engine makes itself: synthetic weights.
+    /// Directory for files that the engine creates: synthetic weights.
     pub data_dir: PathBuf,
-    /// Where the models run.
+    /// The device of the models.
     pub device: DeviceChoice,
-    /// Told of each network whose loading begins.
+    /// Notified when the loading of a network begins.
     pub progress: LoadProgress,
-    /// When images are looked at.
+    /// When images are checked.
     pub safety: SafetyPolicy,
 }
 
-/// What the operator wants of the safety checker.
+/// The operator's settings for the safety checker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SafetyPolicy {
-    /// StylePipeline at every image, also when a request says not to, and refuse
-    /// presets that cannot.
+    /// Whether to check every image, even if a request opts out, and refuse presets that cannot.
     pub mandatory: bool,
-    /// Find every image unsafe that is looked at, even without a checker.
-    /// For tests.
+    /// Whether to find every checked image unsafe, even without a checker. For tests.
     pub force_hit: bool,
 }
 
 impl SafetyPolicy {
-    /// Refuses a preset that cannot do what the operator wants.
+    /// Refuses a preset that does not satisfy the policy.
     pub(crate) fn check(self, preset: &Preset) -> Result<(), PresetError> {
         if self.mandatory && !preset.has_safety_checker() {
             return Err(
@@ -53,12 +51,12 @@ impl SafetyPolicy {
     }
 }
 
-/// Refuses a preset with located files that cannot be loaded, as far as that can be told
-/// without reading weights: an engine that works need not go for one that never will.
+/// Refuses a preset with located files that cannot be loaded, as far as that shows without reading
+/// weights, so that a working engine is not stopped for it.
 ///
 /// # Errors
-/// The models do not fit each other, the device is not there, or a safety checker is mandatory and there
-/// is none.
+/// Fails when the models do not match, the device is unavailable, or a safety checker is mandatory
+/// and missing.
 pub fn can_load(preset: &Preset, options: &LoadOptions) -> Result<(), EngineError> {
     options.safety.check(preset)?;
     options.device.check()?;

@@ -21,27 +21,27 @@ use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
 use crate::{EngineError, precision};
 
-/// Everything that a preset's images are made with.
+/// The models that generate a preset's images.
 #[derive(Debug)]
 pub struct Models {
-    /// Prompts to tokens.
+    /// Tokenises prompts.
     pub tokenizer: PromptTokenizer,
-    /// Photos to image tokens.
+    /// Encodes photos to image tokens.
     pub face: FaceEncoder,
-    /// How images of each style on offer are made.
+    /// The prompts and models of each style on offer.
     pub style_pipelines: BTreeMap<Style, StylePipeline>,
-    /// Where all of it runs.
+    /// The device and dtype of all models.
     pub compute: Compute,
 }
 
 impl Models {
-    /// Loads every component of a preset with located files, those of its styles among them: so
-    /// no request waits for a model, and too little memory shows at the start.
-    /// Also loads the safety checker, where the preset has one.
+    /// Loads every component of a preset with located files, including those of
+    /// its styles and its safety checker, if any: no request waits for a model,
+    /// and a lack of memory shows at the start.
     ///
     /// # Errors
-    /// When a file is missing, is another one than the preset expects, or does
-    /// not hold the model that its config describes.
+    /// Fails when a file is missing, differs from the one in the preset, or
+    /// does not match its config.
     pub fn load(
         preset: &Preset,
         options: &LoadOptions,
@@ -108,8 +108,8 @@ impl Models {
 /// The UNets of all base models.
 type UNets = Vec<Arc<UNet2DConditionModel>>;
 
-/// The UNets and the adapter's projection, which share the adapter's file. The
-/// first preset is the one that the others come from.
+/// Loads the UNets and the adapter's projection, which share the adapter's
+/// file. The other presets are derived from the first.
 fn load_unets(
     presets: &[Preset],
     options: &LoadOptions,

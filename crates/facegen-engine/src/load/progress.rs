@@ -1,4 +1,4 @@
-//! How far loading is.
+//! The progress of loading.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 pub struct LoadStep {
     /// Its name in the preset's manifest.
     pub component: &'static str,
-    /// How many networks are loaded already.
+    /// How many networks have been loaded.
     pub loaded: usize,
     /// How many there are.
     pub components: usize,
 }
 
-/// Who wants to know how far loading is; nobody by default.
+/// The listener for the progress of loading; none by default.
 #[derive(Clone, Default)]
 pub struct LoadProgress {
     listener: Option<Arc<dyn Fn(LoadStep) + Send + Sync>>,
@@ -22,8 +22,8 @@ pub struct LoadProgress {
 }
 
 impl LoadProgress {
-    /// The networks, in the order in which they are loaded. Not every preset
-    /// has the last one.
+    /// The networks, in the order that they are loaded. Not every preset has
+    /// the last one.
     const COMPONENTS: [&'static str; 5] = [
         "unet",
         "text_encoder",
@@ -41,7 +41,7 @@ impl LoadProgress {
         }
     }
 
-    /// The same for a preset that has a safety checker, or has none.
+    /// Sets whether the preset has a safety checker.
     pub(super) fn with_safety_checker(self, with_safety_checker: bool) -> Self {
         Self {
             with_safety_checker,
@@ -49,7 +49,7 @@ impl LoadProgress {
         }
     }
 
-    /// Says that the loading of `component` begins.
+    /// Reports that the loading of `component` begins.
     pub(super) fn begin(&self, component: &'static str) {
         let place = Self::COMPONENTS.iter().position(|name| *name == component);
         if let (Some(listener), Some(loaded)) = (&self.listener, place) {

@@ -1,4 +1,4 @@
-//! How images of each style are made.
+//! The prompts and models of each style.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,36 +11,36 @@ use facegen_nn::clip::ClipTextModel;
 
 use crate::EngineError;
 
-/// A base model. Clones are the same one.
+/// A base model. Clones share the same models.
 #[derive(Clone, Debug)]
 pub struct BaseModel {
-    /// Tokens to `encoder_hidden_states`.
+    /// Encodes tokens to `encoder_hidden_states`.
     pub text_encoder: Arc<ClipTextModel>,
-    /// Latents to predicted noise.
+    /// Predicts noise in latents.
     pub unet: Arc<UNet2DConditionModel>,
-    /// Latents to images.
+    /// Decodes latents to images.
     pub vae: Arc<AutoencoderKl>,
 }
 
 impl BaseModel {
-    /// Whether images of both can share a call of the UNet.
+    /// Returns whether images of both can share a call of the UNet.
     #[must_use]
     pub fn shares_unet(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.unet, &other.unet)
     }
 }
 
-/// How images of one style are made.
+/// The prompts and models of one style.
 #[derive(Clone, Debug)]
 pub struct StylePipeline {
-    /// What becomes of the prompts.
+    /// The style's changes to prompts.
     pub recipe: StyleRecipe,
-    /// What the images are made with.
+    /// The models that generate its images.
     pub base: BaseModel,
 }
 
-/// The style_pipelines of all styles that a preset offers. A style without models of its
-/// own has those of the preset, which are the realistic ones.
+/// Returns the pipelines of all styles that a preset offers. A style without
+/// models uses the preset's, which are the realistic ones.
 pub(super) fn style_pipelines(
     preset: &Preset,
     bases: &BTreeMap<Style, BaseModel>,
@@ -55,7 +55,7 @@ pub(super) fn style_pipelines(
     preset.styles().into_iter().map(style_pipeline).collect()
 }
 
-/// One model of each base model; those that name the same one share it.
+/// Loads one model per base model; those that name the same one share it.
 pub(super) fn each<T>(
     presets: &[Preset],
     component: impl Fn(&Components) -> &Component,

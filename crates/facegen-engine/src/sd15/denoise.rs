@@ -1,4 +1,4 @@
-//! One image on its way from noise to latents.
+//! The denoising of one image.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use crate::EngineError;
 
 /// Channels of Stable Diffusion's latents.
 pub const LATENT_CHANNELS: usize = 4;
-/// Pixels of an image for one of its latents, on each side.
+/// Pixels of an image per latent, on each side.
 pub const LATENT_SCALE: usize = 8;
 
-/// What all samples of a request share while they are denoised.
+/// The conditioning shared by all samples of a request.
 #[derive(Debug)]
 pub struct Guidance {
     /// The prompt and the face.
     pub cond: PreparedConditioning,
-    /// The negative prompt and no face; none where the guidance scale does not
-    /// exceed 1.
+    /// The negative prompt and no face; none unless the guidance scale exceeds
+    /// 1.
     pub uncond: Option<PreparedConditioning>,
-    /// How far to go from the one towards, and beyond, the other.
+    /// The weight of the difference between the two predictions.
     pub guidance_scale: f64,
 }
 
-/// Latents between two steps, with all that the next step needs.
+/// The state between two steps: the latents and all that the next step needs.
 #[derive(Debug)]
 pub struct DenoiseState {
     latents: Tensor,
@@ -37,10 +37,10 @@ pub struct DenoiseState {
 }
 
 impl DenoiseState {
-    /// The noise of `seed` for an image of that size in pixels.
+    /// Starts from the noise of `seed` for an image of that size in pixels.
     ///
     /// # Errors
-    /// When the latents cannot be allocated.
+    /// Fails when the latents cannot be allocated.
     pub fn from_noise(
         seed: u32,
         width: usize,
@@ -59,25 +59,25 @@ impl DenoiseState {
         })
     }
 
-    /// `(1, channels, height, width)`, f32.
+    /// Returns the latents `(1, channels, height, width)`, f32.
     #[must_use]
     pub fn latents(&self) -> &Tensor {
         &self.latents
     }
 
-    /// Steps that are done.
+    /// Returns the number of steps done.
     #[must_use]
     pub fn step(&self) -> usize {
         self.step
     }
 
-    /// Steps that are left.
+    /// Returns the number of steps left.
     #[must_use]
     pub fn steps_left(&self) -> usize {
         self.scheduler.timesteps().len() - self.step
     }
 
-    /// Whether both can share a call of one UNet.
+    /// Returns whether both can share a call of one UNet.
     #[must_use]
     pub fn fits(&self, other: &Self) -> bool {
         self.latents.dims() == other.latents.dims()
@@ -96,14 +96,13 @@ impl DenoiseState {
             .ok_or_else(done)
     }
 
-    /// What the UNet sees of the latents.
+    /// Returns the UNet's input for the latents.
     fn model_input(&self) -> Result<Tensor, EngineError> {
         let timestep = self.timestep()?;
         Ok(self.scheduler.scale_model_input(&self.latents, timestep)?)
     }
 
-    /// The state after the next step, by the rows of a prediction that belong
-    /// to this one.
+    /// Returns the state after the next step, given its rows of a prediction.
     fn stepped(&self, noise_pred: &[Tensor]) -> Result<Self, EngineError> {
         let noise_pred = match noise_pred {
             [uncond, cond] => {
@@ -122,12 +121,13 @@ impl DenoiseState {
     }
 }
 
-/// Moves states of one latent size on by one step, all in one call of the
-/// UNet. Each state has its own timestep; its rows are the unconditional one,
-/// where there is guidance, and the conditional one.
+/// Advances states of one latent size by one step, all in one call of the UNet.
+/// Each state has its own timestep; its rows are the unconditional one, if
+/// there is guidance, and the conditional one.
 ///
 /// # Errors
-/// When a state is done already or the UNet fails; no state has moved then.
+/// Fails when a state is already done or the UNet fails; no state has advanced
+/// then.
 pub fn denoise_step(
     unet: &UNet2DConditionModel,
     states: &mut [&mut DenoiseState],

@@ -1,4 +1,4 @@
-//! A photo to image tokens.
+//! Encodes a photo to image tokens.
 
 use std::fmt::Debug;
 
@@ -12,16 +12,16 @@ use facegen_vision::{FaceAnalysis, FaceAnalyzer, clip_pixel_values};
 
 use crate::EngineError;
 
-/// The part of an adapter that makes image tokens.
+/// The part of an adapter that computes image tokens.
 pub trait ImageProjection: Debug + Send + Sync {
-    /// Makes the image tokens `(1, tokens, width)` of a face.
+    /// Computes the image tokens `(1, tokens, width)` of a face.
     ///
     /// - `id_embedding`: `(1, width)`, of unit length; zeros for no face; none
     ///   where the preset has no embedder.
     /// - `clip_hidden_states`: `(1, patches, width)`, the penultimate ones.
     ///
     /// # Errors
-    /// When the model does not run, or the embedding is missing.
+    /// Fails when the model fails, or the embedding is missing.
     fn tokens(
         &self,
         id_embedding: Option<&Tensor>,
@@ -29,7 +29,7 @@ pub trait ImageProjection: Debug + Send + Sync {
         s_scale: f64,
     ) -> Result<Tensor, EngineError>;
 
-    /// The weight of the image branch in every cross-attention.
+    /// Returns the weight of the image branch in every cross-attention.
     fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64;
 }
 
@@ -60,21 +60,21 @@ impl ImageProjection for PlusFaceProjection {
         Ok(self.forward(clip_hidden_states)?)
     }
 
-    /// Without a recogniser there is nothing else that `s_scale` could weigh.
+    /// Multiplies by `s_scale`, which has no other use without a recogniser.
     fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
         adapter_scale * s_scale
     }
 }
 
-/// Reads the face off a photo, and turns it into the tokens that the
-/// UNet's image branches attend to.
+/// Finds the face in a photo and encodes it to the tokens that the UNet's image
+/// branches attend to.
 #[derive(Debug)]
 pub struct FaceEncoder {
     analyzer: FaceAnalyzer,
     image_encoder: ClipVisionModel,
     projection: Box<dyn ImageProjection>,
     channel_order: ChannelOrder,
-    /// Hidden states of zeroed pixel values: what the unconditional row sees.
+    /// Hidden states of zeroed pixel values, for the unconditional row.
     uncond_clip_embeds: Tensor,
 }
 
@@ -83,15 +83,15 @@ pub struct FaceEncoder {
 pub struct FaceTokens {
     /// Of the face.
     pub cond: Tensor,
-    /// Of no face. Not zeros: the projection turns zeros into something.
+    /// Of no face. Not zeros: the projection of zeros is not zero.
     pub uncond: Tensor,
 }
 
 impl FaceEncoder {
-    /// Joins the models; encodes the unconditional image once.
+    /// Combines the models; encodes the unconditional image once.
     ///
     /// # Errors
-    /// When the image encoder does not run.
+    /// Fails when the image encoder fails.
     pub fn new(
         analyzer: FaceAnalyzer,
         image_encoder: ClipVisionModel,
@@ -114,16 +114,16 @@ impl FaceEncoder {
     /// Finds the face in a photo.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails when there is none.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, EngineError> {
         Ok(self.analyzer.analyze(photo)?)
     }
 
-    /// The image tokens of the crop of a face. FaceID-PlusV2 needs to be told
-    /// who it is by an embedding of unit length; plus-face cannot be.
+    /// Computes the image tokens of a face crop. FaceID-PlusV2 needs an
+    /// identity embedding of unit length; plus-face does not use one.
     ///
     /// # Errors
-    /// When a model does not run, or the embedding is missing.
+    /// Fails when a model fails, or the embedding is missing.
     pub fn tokens(
         &self,
         crop: &RgbImage,
@@ -153,7 +153,7 @@ impl FaceEncoder {
         })
     }
 
-    /// See [`ImageProjection::attention_scale`].
+    /// Returns [`ImageProjection::attention_scale`].
     #[must_use]
     pub fn attention_scale(&self, adapter_scale: f64, s_scale: f64) -> f64 {
         self.projection.attention_scale(adapter_scale, s_scale)

@@ -1,4 +1,4 @@
-//! What the denoising starts from: the look, the prompts and the face.
+//! The inputs of the denoising: the style, the prompts and the face.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::prompt::{PROMPT_TOKENS, PromptTokens};
 use crate::load::StylePipeline;
 use crate::{EngineError, Models};
 
-/// The hidden states of the prompt and, where there is guidance, of the
-/// negative prompt.
+/// The hidden states of the prompt and, if there is guidance, of the negative
+/// prompt.
 pub(super) struct Prompts {
     positive: Tensor,
     negative: Option<Tensor>,
 }
 
-/// Encodes the prompts, the words of the style among them.
+/// Encodes the prompts, including the words of the style.
 pub(super) fn encode_prompts(
     models: &Models,
     style_pipeline: &StylePipeline,
@@ -76,7 +76,7 @@ pub(super) fn prepare_guidance(
     }))
 }
 
-/// Warns of a choice that the caller may not know of.
+/// Warns of a choice that the caller may not be aware of.
 pub(super) fn warn_of_other_faces(face: &FaceAnalysis, warnings: &mut Vec<String>) {
     if face.faces_found > 1 {
         let (faces, chosen) = (face.faces_found, face.choice.chosen());
@@ -86,10 +86,10 @@ pub(super) fn warn_of_other_faces(face: &FaceAnalysis, warnings: &mut Vec<String
     }
 }
 
-/// Finds how images of the request's style are made.
+/// Finds the prompts and models of the request's style.
 ///
 /// # Errors
-/// When the preset does not offer it.
+/// Fails when the preset does not offer it.
 pub(super) fn style_pipeline_of<'m>(
     models: &'m Models,
     spec: &GenerationSpec,

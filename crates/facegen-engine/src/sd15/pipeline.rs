@@ -17,8 +17,8 @@ use crate::{EngineError, Models};
 /// Stable Diffusion 1.5 with an IP-Adapter.
 ///
 /// The numbers of the steps are those of diffusers'
-/// `pipelines/stable_diffusion/pipeline_stable_diffusion.py` (`__call__`); what
-/// comes before them is IP-Adapter's `ip_adapter/ip_adapter_faceid.py`
+/// `pipelines/stable_diffusion/pipeline_stable_diffusion.py` (`__call__`); the
+/// stages before them follow IP-Adapter's `ip_adapter/ip_adapter_faceid.py`
 /// (`generate`).
 #[derive(Debug)]
 pub struct StableDiffusionPipeline {
@@ -30,7 +30,7 @@ pub struct StableDiffusionPipeline {
     next: SampleId,
 }
 
-/// One image on its way, and what it is made with.
+/// One image in progress and the models for it.
 #[derive(Debug)]
 pub struct Sample {
     base: BaseModel,
@@ -39,7 +39,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Runs the next stage of the decode; the image `(1, 3, height, width)` after the last.
+    /// Runs the next stage of the decode; returns the image `(1, 3, height,
+    /// width)` after the last.
     fn decode_stage(&mut self) -> Result<Option<Tensor>, EngineError> {
         let vae = &self.base.vae;
         let decode = match self.decode.take() {
@@ -57,8 +58,8 @@ impl Sample {
 }
 
 impl StableDiffusionPipeline {
-    /// Joins loaded models; `adapter_scale` is the weight of the image branch in
-    /// every cross-attention.
+    /// Combines loaded models; `adapter_scale` is the weight of the image
+    /// branch in every cross-attention.
     #[must_use]
     pub fn new(models: Models, adapter_scale: f64, limits: RequestLimits) -> Self {
         Self {
@@ -94,7 +95,7 @@ impl Pipeline for StableDiffusionPipeline {
         let prompts = timed(&mut timings.text_encoding, || {
             compute.run(|| inputs::encode_prompts(models, style_pipeline, spec, &mut warnings))
         })?;
-        // 4. Encode the face, and compute what every cross-attention reads.
+        // 4. Encode the face, and prepare every cross-attention.
         let guidance = timed(&mut timings.conditioning, || {
             let scale = self.adapter_scale;
             compute.run(|| {
@@ -149,7 +150,7 @@ impl Pipeline for StableDiffusionPipeline {
         let mut states: Vec<&mut DenoiseState> =
             batch.into_iter().map(|sample| &mut sample.state).collect();
         let compute = &self.models.compute;
-        // 7. One turn of the denoising loop.
+        // 7. One iteration of the denoising loop.
         compute.run(|| denoise_step(&unet, &mut states, compute))
     }
 
@@ -165,7 +166,7 @@ impl Pipeline for StableDiffusionPipeline {
         let Some(decoded) = self.models.compute.run(|| sample.decode_stage())? else {
             return Ok(None);
         };
-        // A sum is finite only if every value is; NaN would become black.
+        // A sum is finite only if every value is; a NaN pixel would be black.
         if !decoded.sum_all()?.to_scalar::<f32>()?.is_finite() {
             return Err(EngineError::NotFinite);
         }
@@ -179,7 +180,7 @@ impl Pipeline for StableDiffusionPipeline {
     }
 }
 
-/// Runs a stage and adds the time that it took.
+/// Runs a stage and adds its duration.
 fn timed<T>(
     total: &mut Duration,
     stage: impl FnOnce() -> Result<T, EngineError>,

@@ -1,4 +1,4 @@
-//! Text to the tokens of CLIP.
+//! Tokenises prompts for CLIP.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::EngineError;
 /// Tokens of a prompt, first and last included.
 pub const PROMPT_TOKENS: usize = 77;
 
-/// CLIP's byte-pair encoding, as diffusers uses it: a start token, at most 75
-/// tokens of text, and end tokens up to 77.
+/// CLIP's byte-pair encoding as in diffusers: a start token, at most 75 tokens
+/// of text, and end tokens up to 77.
 #[derive(Debug)]
 pub struct PromptTokenizer {
     tokenizer: Tokenizer,
@@ -31,11 +31,11 @@ impl PromptTokenizer {
     /// Reads a `tokenizer.json`.
     ///
     /// # Errors
-    /// When it cannot be read or has no start and end token.
+    /// Fails when it cannot be read or has no start and end token.
     pub fn load(path: &Path) -> Result<Self, EngineError> {
         let mut tokenizer = Tokenizer::from_file(path)
             .map_err(|error| EngineError::Tokenizer(format!("{}: {error}", path.display())))?;
-        // Both are done here, where the number of tokens left off is known.
+        // Both are done here, where the number of truncated tokens is known.
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
@@ -52,11 +52,11 @@ impl PromptTokenizer {
         })
     }
 
-    /// Tokenises a prompt; what does not fit is left off, as the reference
-    /// does.
+    /// Tokenises a prompt; text that does not fit is truncated, as in the
+    /// reference.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// Fails when the tokenizer fails.
     pub fn encode(&self, prompt: &str) -> Result<PromptTokens, EngineError> {
         let encoding = self
             .tokenizer

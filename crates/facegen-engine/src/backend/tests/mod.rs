@@ -1,4 +1,4 @@
-//! A step that runs out of memory, on networks of random weights.
+//! Steps that run out of memory, on networks of random weights.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ type SmallBackend = PipelineBackend<LittleMemory<StableDiffusionPipeline>>;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A backend whose device has memory for as many images as may share a step.
+/// Builds a backend with memory for as many images as may share a step.
 fn backend(data_dir: &Path, batch_limit: usize) -> SmallBackend {
     let options = LoadOptions {
         data_dir: data_dir.to_owned(),
@@ -59,12 +59,12 @@ fn input(seed: &str) -> GenerationInput {
     }
 }
 
-/// The size of all images here.
+/// Returns the size of all images in these tests.
 fn size() -> ImageSize {
     ImageSize::try_from((64, 64)).unwrap()
 }
 
-/// A pipeline on a device whose memory holds the samples of so many images.
+/// A pipeline on a device whose memory holds this many samples.
 #[derive(Debug)]
 struct LittleMemory<P> {
     pipeline: P,
@@ -114,7 +114,7 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
     }
 }
 
-/// Runs a backend until it is idle; what came of each request.
+/// Runs a backend until it is idle and returns the result of each request.
 fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedImage>, BackendError>)> {
     let mut ends = Vec::new();
     while backend.active() > 0 {
@@ -131,7 +131,7 @@ fn ends(backend: &mut impl Backend) -> Vec<(Slot, Result<Vec<GeneratedImage>, Ba
 }
 
 #[test]
-fn images_that_memory_is_too_small_for_together_are_made_one_by_one() {
+fn images_too_large_for_memory_together_are_generated_one_by_one() {
     let directory = tempfile::tempdir().unwrap();
     let alone = ["1", "2"].map(|seed| {
         let mut backend = backend(directory.path(), 1);
@@ -142,7 +142,7 @@ fn images_that_memory_is_too_small_for_together_are_made_one_by_one() {
     for seed in ["1", "2"] {
         backend.admit(&input(seed)).unwrap();
     }
-    // Two share a few steps before the memory is filled by somebody else.
+    // Two share a few steps before something else fills the memory.
     for _ in 0..3 {
         assert_eq!(backend.tick().len(), 2);
     }
@@ -156,7 +156,7 @@ fn images_that_memory_is_too_small_for_together_are_made_one_by_one() {
 }
 
 #[test]
-fn a_image_that_memory_is_too_small_for_fails_alone() {
+fn an_image_too_large_for_memory_fails_alone() {
     let directory = tempfile::tempdir().unwrap();
     let mut backend = backend(directory.path(), 1);
     let first = backend.admit(&input("1")).unwrap();

@@ -1,4 +1,4 @@
-//! Another family of models, and another scheduler, behind the same ports.
+//! A different family of models and scheduler behind the same ports.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use facegen_nn::Compute;
 use super::*;
 use crate::SafetyPolicy;
 
-/// Euler's method, which remembers nothing but scales what the model sees, and
-/// whose timesteps are no integers.
+/// Euler's method, which is stateless but scales the model's input, and whose
+/// timesteps are not integers.
 #[derive(Clone, Debug)]
 struct Euler {
     timesteps: Vec<f32>,
@@ -63,7 +63,7 @@ impl SchedulerConfig for EulerConfig {
     }
 }
 
-/// Predicts that all of its one latent is noise.
+/// Predicts that its single latent is all noise.
 #[derive(Debug, Default)]
 struct ToyPipeline {
     samples: BTreeMap<SampleId, (Tensor, Box<dyn Scheduler>, usize)>,
@@ -134,7 +134,7 @@ impl Pipeline for ToyPipeline {
 }
 
 #[test]
-fn another_family_with_another_scheduler_makes_images_behind_the_same_port() {
+fn another_family_with_another_scheduler_works_behind_the_same_port() {
     let compute = Compute::new(Device::Cpu, candle_core::DType::F32);
     let safety = SafetyStage::new(None, SafetyPolicy::default(), compute);
     let mut backend = PipelineBackend::new(ToyPipeline::default(), safety).with_batch_limit(2);
