@@ -1,5 +1,5 @@
-//! The aligned crop: a photo turned, scaled and shifted so that the eyes,
-//! the nose and the mouth lie where the recogniser expects them.
+//! The aligned crop: a photo rotated, scaled and shifted so that the eyes, the
+//! nose and the mouth are where the recogniser expects them.
 //!
 //! Follows insightface `python-package/insightface/utils/face_align.py`
 //! (`estimate_norm`, `norm_crop`; commit 7fadd42).
@@ -11,7 +11,7 @@ use crate::face::Landmarks;
 use crate::umeyama::{Points, closest_similarity};
 use crate::warp::{AffineMatrix, warp_affine};
 
-/// Where ArcFace's training data has the five landmarks, in a crop of 112×112 pixels.
+/// The five landmarks of ArcFace's training data, in a crop of 112×112 pixels.
 const TEMPLATE: Points = [
     [38.2946, 51.6963],
     [73.5318, 51.5014],
@@ -20,13 +20,13 @@ const TEMPLATE: Points = [
     [70.7299, 92.2041],
 ];
 
-/// Cuts the face with these landmarks from `photo` as `size` × `size` pixels:
-/// 112 is what face embedders take, 224 what the adapters' CLIP encoder takes.
-/// Black where the crop reaches beyond the photo.
+/// Crops the face with these landmarks from `photo` to `size` × `size` pixels:
+/// 112 for face embedders, 224 for the adapters' CLIP encoder. Black where the
+/// crop extends beyond the photo.
 ///
 /// # Errors
-/// [`VisionError::CropSize`] unless `size` is a multiple of 112 or 128,
-/// [`VisionError::DegenerateLandmarks`] when the landmarks are one point or not finite.
+/// Fails with [`VisionError::CropSize`] unless 112 or 128 divides `size`, with
+/// [`VisionError::DegenerateLandmarks`] if landmarks coincide or are not finite.
 pub fn norm_crop(
     photo: &RgbImage,
     landmarks: &Landmarks,
@@ -36,12 +36,12 @@ pub fn norm_crop(
     Ok(warp_affine(photo, &matrix, size))
 }
 
-/// The similarity (rotation, scale and shift; never a reflection) that brings
-/// `landmarks` closest to the template of a crop of `size` × `size` pixels, in
-/// the sense of least squares.
+/// Returns the similarity (rotation, scale and shift; never a reflection) that
+/// brings `landmarks` closest to the template of a crop of `size` × `size`
+/// pixels, by least squares.
 ///
 /// # Errors
-/// As [`norm_crop`].
+/// See [`norm_crop`].
 pub fn align_to_template(landmarks: &Landmarks, size: usize) -> Result<AffineMatrix, VisionError> {
     let template = template(size).ok_or(VisionError::CropSize(size))?;
     let matrix = closest_similarity(&landmarks.0, &template);
@@ -52,7 +52,7 @@ pub fn align_to_template(landmarks: &Landmarks, size: usize) -> Result<AffineMat
         .ok_or(VisionError::DegenerateLandmarks)
 }
 
-/// The template scaled to `size`. Crops of 128 pixels show 8 more on either side.
+/// Scales the template to `size`; crops of 128 pixels show 8 more on each side.
 fn template(size: usize) -> Option<Points> {
     let (ratio, margin) = match size {
         0 => return None,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn landmarks_that_span_nothing_are_refused() {
+    fn coinciding_landmarks_are_refused() {
         let photo = RgbImage::new(1, 1, vec![0; 3]).unwrap();
         for value in [3.0, f32::NAN, f32::INFINITY] {
             let error = norm_crop(&photo, &Landmarks([[value; 2]; 5]), 112).unwrap_err();

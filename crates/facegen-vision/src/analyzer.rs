@@ -1,4 +1,4 @@
-//! From a photo to an identity.
+//! Analyses the face in a photo.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::error::VisionError;
 use crate::face::{EMBEDDER_CROP, Face, FaceDetector, FaceEmbedder};
 use crate::square_crop::square_crop;
 
-/// The side of the crop that shows the face's structure to CLIP, in pixels.
+/// The side of the crop from which CLIP reads the face's structure, in pixels.
 const STRUCTURE_CROP: usize = 224;
 
-/// A detector and, where somebody is to be recognised, an embedder that look at
-/// one photo together.
+/// A detector and, if an identity is needed, an embedder that analyse one photo
+/// together.
 #[derive(Debug)]
 pub struct FaceAnalyzer {
     detector: Box<dyn FaceDetector>,
@@ -24,17 +24,17 @@ pub struct FaceAnalyzer {
     choice: FaceChoice,
 }
 
-/// What a photo says about the face that was chosen.
+/// The result of analysing a photo's chosen face.
 #[derive(Clone)]
 pub struct FaceAnalysis {
     /// The chosen face.
     pub face: Face,
     /// How many faces the photo shows.
     pub faces_found: usize,
-    /// How one of them was chosen.
+    /// How the face was chosen.
     pub choice: FaceChoice,
-    /// The identity: the embedder's vector at length 1. `None` without an
-    /// embedder.
+    /// The identity: the embedder's vector, normalised to length 1. `None`
+    /// without an embedder.
     pub id_embedding: Option<Vec<f32>>,
     /// With an embedder the aligned face, 224×224 pixels; without one the
     /// square around the face, see [`square_crop()`].
@@ -42,8 +42,8 @@ pub struct FaceAnalysis {
 }
 
 impl FaceAnalyzer {
-    /// Joins the two networks; of several faces the one with the highest score
-    /// is described, as in the reference.
+    /// Combines the two networks; of several faces the one with the highest
+    /// score is chosen, as in the reference.
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>, embedder: Box<dyn FaceEmbedder>) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl FaceAnalyzer {
         }
     }
 
-    /// Looks at faces and recognises nobody.
+    /// Builds an analyzer without an identity.
     #[must_use]
     pub fn without_embedder(detector: Box<dyn FaceDetector>) -> Self {
         Self {
@@ -62,17 +62,17 @@ impl FaceAnalyzer {
         }
     }
 
-    /// Chooses among several faces in another way.
+    /// Sets how one of several faces is chosen.
     #[must_use]
     pub fn choosing(self, choice: FaceChoice) -> Self {
         Self { choice, ..self }
     }
 
-    /// Finds the faces of a photo, chooses one and describes it.
+    /// Finds the faces of a photo, chooses one and analyses it.
     ///
     /// # Errors
-    /// [`VisionError::NoFace`] when the photo shows none; otherwise when a
-    /// network fails or answers with nothing usable.
+    /// Fails with [`VisionError::NoFace`] when the photo shows none, or when a
+    /// network fails or its output is unusable.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, VisionError> {
         let faces = self.detector.detect(photo)?;
         let face = *choose(self.choice, &faces, photo).ok_or(VisionError::NoFace)?;
@@ -95,7 +95,7 @@ impl FaceAnalyzer {
     }
 }
 
-/// Leaves the embedding out: it identifies a person.
+/// Omits the embedding: it identifies a person.
 impl fmt::Debug for FaceAnalysis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::face::Landmarks;
 
-    /// Finds the faces it was made with.
+    /// Finds the faces that it was created with.
     #[derive(Debug)]
     struct Scripted(Vec<Face>);
 
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_face_is_described_and_all_are_counted() {
+    fn the_first_face_is_analysed_and_all_are_counted() {
         let detector = Scripted(vec![face(0.9), face(0.7)]);
         let analyzer = FaceAnalyzer::new(Box::new(detector), Box::new(MeanColour));
         let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_choice_describes_another_face() {
+    fn another_choice_analyses_another_face() {
         let mut large = face(0.7);
         large.bounding_box[2] += 5.0;
         let detector = Scripted(vec![face(0.9), large]);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_embedder_nobody_is_recognised_and_the_square_is_shown() {
+    fn without_an_embedder_there_is_no_identity_and_the_crop_is_square() {
         let analyzer = FaceAnalyzer::without_embedder(Box::new(Scripted(vec![face(0.9)])));
         let analysis = analyzer.analyze(&photo([0; 3])).unwrap();
         assert_eq!(analysis.id_embedding, None);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn no_face_is_an_error_of_its_own() {
+    fn no_face_has_its_own_error() {
         let analyzer = FaceAnalyzer::new(Box::new(Scripted(Vec::new())), Box::new(MeanColour));
         let error = analyzer.analyze(&photo([1, 2, 3])).unwrap_err();
         assert_eq!(error.to_string(), "no face found in the photo");

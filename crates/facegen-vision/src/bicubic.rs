@@ -1,4 +1,4 @@
-//! Bicubic resizing exactly as Pillow does it for 8-bit images.
+//! Bicubic resizing exactly like Pillow's for 8-bit images.
 //!
 //! Follows Pillow's `src/libImaging/Resample.c`: the filter widens when the
 //! image shrinks, weights are normalised in `f64` and rounded to 22 bits, and
@@ -10,17 +10,17 @@ use facegen_image::{CHANNELS, RgbImage};
 
 /// Bits after the point of a weight (`PRECISION_BITS`).
 const PRECISION: u32 = 32 - 8 - 2;
-/// How far Pillow's bicubic filter reaches, in source pixels at scale 1.
+/// The support of Pillow's bicubic filter, in source pixels at scale 1.
 const SUPPORT: f64 = 2.0;
 
-/// The run of source positions that one output position mixes.
+/// The range of source positions that contribute to one output position.
 struct Taps {
     first: usize,
     weights: Vec<i32>,
 }
 
-/// Resizes as `image.resize((width, height), Image.BICUBIC)` of Pillow does,
-/// byte for byte. A side of 0 is taken as 1.
+/// Resizes like Pillow's `image.resize((width, height), Image.BICUBIC)`, byte
+/// for byte. A side of 0 is treated as 1.
 #[must_use]
 pub fn resize_bicubic(image: &RgbImage, width: usize, height: usize) -> RgbImage {
     let (width, height) = (width.max(1), height.max(1));
@@ -29,16 +29,16 @@ pub fn resize_bicubic(image: &RgbImage, width: usize, height: usize) -> RgbImage
     resample(image, &columns, &rows)
 }
 
-/// Scales `image` so that its shorter edge has `size` pixels and cuts `size` ×
-/// `size` pixels from the middle, as CLIP's image processor does with Pillow
-/// (`shortest_edge` resizing, then `center_crop`). Only the pixels that survive
-/// the crop are computed, so a very long image costs no more than a square one.
+/// Scales `image` so that its shorter edge has `size` pixels and crops `size` ×
+/// `size` pixels from the middle, like CLIP's image processor with Pillow
+/// (`shortest_edge` resizing, then `center_crop`). Only the pixels inside the
+/// crop are computed, so a very long image costs no more than a square one.
 #[must_use]
 pub fn resize_and_center_crop(image: &RgbImage, size: usize) -> RgbImage {
     let size = size.max(1);
     let shorter = image.width().min(image.height());
     let axis = |source: usize| {
-        // Python: `int(size * long / short)`; the shorter edge comes out as `size`.
+        // Python: `int(size * long / short)`; the shorter edge becomes `size`.
         let target = (size as f64 * source as f64 / shorter as f64) as usize;
         let first = (target - size) / 2;
         axis_taps(source, target, first..first + size)
@@ -46,7 +46,7 @@ pub fn resize_and_center_crop(image: &RgbImage, size: usize) -> RgbImage {
     resample(image, &axis(image.width()), &axis(image.height()))
 }
 
-/// The taps of the output positions `window` when `source` positions become `target`.
+/// Returns the taps of output positions `window`, from `source` to `target`.
 fn axis_taps(source: usize, target: usize, window: Range<usize>) -> Vec<Taps> {
     let scale = source as f64 / target as f64;
     window
@@ -54,10 +54,10 @@ fn axis_taps(source: usize, target: usize, window: Range<usize>) -> Vec<Taps> {
         .collect()
 }
 
-/// The taps around `center` (in source pixels) of a filter widened by `stretch`.
+/// Returns a filter's taps around `center` (source pixels), widened by `stretch`.
 fn taps(center: f64, stretch: f64, source: usize) -> Taps {
     let reach = SUPPORT * stretch;
-    // The casts truncate towards zero as C's do and stop at 0.
+    // The casts truncate towards zero as in C and saturate at 0.
     let first = (center - reach + 0.5) as usize;
     let end = ((center + reach + 0.5) as usize).min(source);
     let weights: Vec<f64> = (first..end)
@@ -73,7 +73,7 @@ fn taps(center: f64, stretch: f64, source: usize) -> Taps {
     }
 }
 
-/// Keys' cubic convolution kernel with a = -0.5.
+/// Evaluates Keys' cubic convolution kernel with a = -0.5.
 fn filter(x: f64) -> f64 {
     const A: f64 = -0.5;
     let x = x.abs();
@@ -91,7 +91,7 @@ fn fixed_point(weight: f64) -> i32 {
     (scaled + 0.5_f64.copysign(scaled)) as i32
 }
 
-/// The horizontal pass over the rows that the vertical pass will read, then that.
+/// Runs the horizontal pass over the rows that are needed, then the vertical one.
 fn resample(image: &RgbImage, columns: &[Taps], rows: &[Taps]) -> RgbImage {
     let first = rows.iter().map(|taps| taps.first).min().unwrap_or(0);
     let end = rows
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crop_is_the_middle_of_the_whole() {
+    fn the_crop_is_the_middle_of_the_image() {
         for (width, height) in [(9, 30), (31, 8), (12, 12)] {
             let image = ramp(width, height);
             let shorter = width.min(height);

@@ -1,24 +1,24 @@
-//! Bilinear resizing exactly as OpenCV 4.10 does it for 8-bit images.
+//! Bilinear resizing exactly like OpenCV 4.10's for 8-bit images.
 //!
 //! Follows `modules/imgproc/src/resize.cpp` (`resizeGeneric_`, `INTER_LINEAR`):
-//! weights of 11 bits, a horizontal pass in 32-bit integers, and a vertical pass
-//! that drops low bits before it multiplies. There is no smoothing when the
-//! image shrinks, so a plain floating-point version differs.
+//! weights of 11 bits, a horizontal pass in 32-bit integers, and a vertical
+//! pass that drops low bits before it multiplies. There is no smoothing when
+//! the image shrinks, so a plain floating-point version differs.
 
 use facegen_image::{CHANNELS, RgbImage};
 
 /// One in OpenCV's fixed-point weights (`INTER_RESIZE_COEF_SCALE`).
 const WEIGHT_ONE: f32 = 2048.0;
 
-/// The two source positions that one output position mixes, and how.
+/// The two source positions that contribute to one output position, with weights.
 #[derive(Clone, Copy)]
 struct Taps {
     positions: [usize; 2],
     weights: [i32; 2],
 }
 
-/// Resizes as `cv2.resize(image, (width, height))` of OpenCV 4.10 does, byte for
-/// byte. A side of 0 is taken as 1.
+/// Resizes like OpenCV 4.10's `cv2.resize(image, (width, height))`, byte for
+/// byte. A side of 0 is treated as 1.
 #[must_use]
 pub fn resize_bilinear(image: &RgbImage, width: usize, height: usize) -> RgbImage {
     let mut resized = RgbImage::black(width.max(1), height.max(1));
@@ -36,8 +36,8 @@ pub fn resize_bilinear(image: &RgbImage, width: usize, height: usize) -> RgbImag
     resized
 }
 
-/// The source coordinate of output position `index`: the whole part and the
-/// fraction. OpenCV inverts the inverted scale in `f64` and rounds to `f32` once.
+/// Returns the source coordinate of output `index`: whole part and fraction.
+/// OpenCV inverts the inverted scale in `f64` and rounds to `f32` once.
 fn source_coordinate(index: usize, source: usize, target: usize) -> (f32, f32) {
     let scale = 1.0 / (target as f64 / source as f64);
     let coordinate = ((index as f64 + 0.5) * scale - 0.5) as f32;
@@ -48,7 +48,7 @@ fn fixed_point(fraction: f32) -> [i32; 2] {
     [1.0 - fraction, fraction].map(|weight| (weight * WEIGHT_ONE).round_ties_even() as i32)
 }
 
-/// Along x, OpenCV clamps the position and drops the fraction at both borders.
+/// Clamps the position and drops the fraction at the borders, like OpenCV in x.
 fn column_taps(x: usize, source: usize, target: usize) -> Taps {
     let (whole, fraction) = source_coordinate(x, source, target);
     let last = source - 1;
@@ -65,7 +65,7 @@ fn column_taps(x: usize, source: usize, target: usize) -> Taps {
     }
 }
 
-/// Along y, OpenCV keeps the fraction and only clamps the two rows.
+/// Keeps the fraction and only clamps the two rows, like OpenCV in y.
 fn row_taps(y: usize, source: usize, target: usize) -> Taps {
     let (whole, fraction) = source_coordinate(y, source, target);
     let clamp = |row: f32| (row.max(0.0) as usize).min(source - 1);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_of_zero_is_taken_as_one() {
+    fn a_size_of_zero_is_treated_as_one() {
         let image = RgbImage::new(1, 1, vec![1, 2, 3]).unwrap();
         assert_eq!(resize_bilinear(&image, 0, 0), image);
     }

@@ -1,11 +1,11 @@
-//! Which face of a photo is meant.
+//! The choice among several faces of a photo.
 
 use facegen_core::preset::FaceChoice;
 use facegen_image::RgbImage;
 
 use crate::face::Face;
 
-/// Returns the chosen one of `faces`, which are sorted by score; `None` of none.
+/// Returns the chosen one of `faces`, which are sorted by score; `None` if empty.
 pub(crate) fn choose<'a>(
     choice: FaceChoice,
     faces: &'a [Face],
@@ -16,7 +16,7 @@ pub(crate) fn choose<'a>(
         FaceChoice::Largest => area(face),
         FaceChoice::Center => area(face) - 2.0 * distance_squared(face, photo),
     };
-    // `max_by` takes the last of equals.
+    // `max_by` returns the last of equal elements.
     faces
         .iter()
         .rev()
@@ -49,11 +49,11 @@ mod tests {
     }
 
     #[test]
-    fn each_choice_takes_another_face() {
+    fn each_choice_returns_another_face() {
         let photo = RgbImage::black(101, 51);
         let certain = face(0.9, [0.0, 0.0, 10.0, 10.0]);
         let large = face(0.8, [70.0, 0.0, 100.0, 30.0]);
-        // 20×20 at the very centre.
+        // 20×20 at the exact centre.
         let central = face(0.7, [40.0, 15.0, 60.0, 35.0]);
         let faces = [certain, large, central];
         let chosen = |choice: FaceChoice| *choose(choice, &faces, &photo).unwrap();
@@ -72,14 +72,14 @@ mod tests {
         let small = face(0.9, [45.0, 45.0, 55.0, 55.0]);
         let faces = [small, large];
         assert_eq!(choose(FaceChoice::Center, &faces, &photo), Some(&large));
-        // 1521 in the middle wins over that.
+        // 1521 in the middle beats that.
         let central = face(0.5, [30.5, 30.5, 69.5, 69.5]);
         let faces = [small, large, central];
         assert_eq!(choose(FaceChoice::Center, &faces, &photo), Some(&central));
     }
 
     #[test]
-    fn of_equal_faces_the_more_certain_one_is_taken() {
+    fn of_equal_faces_the_higher_score_is_chosen() {
         let photo = RgbImage::black(100, 100);
         let faces = [0.9, 0.8, 0.7].map(|score| face(score, [10.0, 10.0, 20.0, 20.0]));
         for choice in [FaceChoice::Largest, FaceChoice::Center] {

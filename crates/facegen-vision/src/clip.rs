@@ -1,9 +1,9 @@
-//! What CLIP's image encoder is fed.
+//! The input of CLIP's image encoder.
 //!
-//! Follows transformers' `CLIPImageProcessorPil` (the Pillow-based one) with its
-//! default settings: shortest edge 224 bicubic, centre crop 224, 1/255, mean and
-//! standard deviation of OpenAI's CLIP. The torchvision-based one, the default
-//! since transformers 5, differs by up to a level where it resizes.
+//! Follows transformers' `CLIPImageProcessorPil` (the Pillow-based one) with
+//! its default settings: shortest edge 224 bicubic, centre crop 224, 1/255,
+//! mean and standard deviation of OpenAI's CLIP. The torchvision-based one, the
+//! default since transformers 5, differs by up to a level when it resizes.
 
 use facegen_core::preset::ChannelOrder;
 use facegen_image::{CHANNELS, RgbImage};
@@ -18,8 +18,8 @@ const MEAN: [f32; CHANNELS] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
 #[expect(clippy::excessive_precision, reason = "the digits as published")]
 const STANDARD_DEVIATION: [f32; CHANNELS] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
 
-/// The pixel values of `image` as `[3, 224, 224]`, channel after channel. An
-/// image of another size is resized and cropped first.
+/// Returns the pixel values of `image` as `[3, 224, 224]`, channel by channel.
+/// An image of another size is resized and cropped first.
 #[must_use]
 pub fn clip_pixel_values(image: &RgbImage, order: ChannelOrder) -> Vec<f32> {
     if (image.width(), image.height()) == (CLIP_SIZE, CLIP_SIZE) {
@@ -42,8 +42,8 @@ fn normalized(image: &RgbImage, order: ChannelOrder) -> Vec<f32> {
     values
 }
 
-/// The normalised value of every byte in one channel; rescaling happens in `f64`
-/// and is rounded once, as in transformers.
+/// Returns the normalised value of every byte in one channel; rescaling is in
+/// `f64` and rounded once, as in transformers.
 fn channel_levels(channel: usize) -> [f32; 256] {
     std::array::from_fn(|byte| {
         let rescaled = (byte as f64 * (1.0 / 255.0)) as f32;

@@ -1,4 +1,4 @@
-//! Which detector a file holds.
+//! Loads a face detector of either kind.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::onnx::Network;
 use crate::scrfd::ScrfdDetector;
 use crate::yunet::YuNetDetector;
 
-/// Loads the face detector at `path`, an SCRFD or a YuNet. The network's outputs
-/// say which it is: YuNet's by their names, SCRFD's by their number.
+/// Loads the face detector at `path`, an SCRFD or a YuNet. The network's
+/// outputs identify it: YuNet's by their names, SCRFD's by their number.
 ///
 /// # Errors
-/// [`VisionError::Load`] when the file cannot be read, [`VisionError::Interface`]
-/// when the network is neither of the two.
+/// Fails with [`VisionError::Load`] when the file cannot be read, with
+/// [`VisionError::Interface`] when the network is neither of the two.
 pub fn load_detector(path: impl AsRef<Path>) -> Result<Box<dyn FaceDetector>, VisionError> {
     let network = Network::load(path.as_ref(), "face detector")?;
     if YuNetDetector::recognises(&network) {

@@ -27,11 +27,11 @@ pub struct OnnxEmbedder {
 }
 
 impl OnnxEmbedder {
-    /// Loads the network at `path` and runs it once on a grey crop, so that a
-    /// network of another kind is refused here and not at the first photo.
+    /// Loads the network at `path` and runs it once on a grey crop, so that
+    /// another kind of network fails here and not at the first photo.
     ///
     /// # Errors
-    /// [`VisionError::Load`] when the file cannot be read,
+    /// Fails with [`VisionError::Load`] when the file cannot be read, with
     /// [`VisionError::Interface`] when its input or output has another shape.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
         let network = Network::load(path.as_ref(), "face embedder")?;
@@ -63,7 +63,7 @@ impl FaceEmbedder for OnnxEmbedder {
     }
 }
 
-/// Red, green and blue planes from -1 to 1.
+/// Returns red, green and blue planes from -1 to 1.
 fn input_values(crop: &RgbImage) -> Vec<f32> {
     let channel = |channel| crop.pixels().iter().skip(channel).step_by(CHANNELS);
     (0..CHANNELS)

@@ -1,9 +1,9 @@
-//! Comparing embeddings.
+//! Comparison of embeddings.
 
 use crate::error::VisionError;
 
-/// The cosine of the angle between two embeddings, from -1 to 1; 0 where one of
-/// them has no direction or their lengths differ, as nothing is known then.
+/// Returns the cosine of the angle between two embeddings, from -1 to 1; 0 if one
+/// of them has no direction or their lengths differ, since it is undefined then.
 #[must_use]
 pub fn cosine_similarity(left: &[f32], right: &[f32]) -> f32 {
     let lengths = norm(left) * norm(right);
@@ -18,10 +18,10 @@ pub fn cosine_similarity(left: &[f32], right: &[f32]) -> f32 {
     (dot / lengths) as f32
 }
 
-/// The same direction at length 1.
+/// Normalises to length 1.
 ///
 /// # Errors
-/// [`VisionError::EmbeddingWithoutDirection`] for zeros, infinities and NaN.
+/// Fails with [`VisionError::EmbeddingWithoutDirection`] for zeros, ∞ and NaN.
 pub(crate) fn normalized(embedding: &[f32]) -> Result<Vec<f32>, VisionError> {
     let length = norm(embedding);
     if !length.is_normal() {
@@ -43,14 +43,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cosine_ignores_length_and_knows_direction() {
+    fn cosine_depends_on_direction_alone() {
         assert!((cosine_similarity(&[1.0, 2.0], &[2.0, 4.0]) - 1.0).abs() < 1e-6);
         assert!((cosine_similarity(&[1.0, 0.0], &[-3.0, 0.0]) + 1.0).abs() < 1e-6);
         assert_eq!(cosine_similarity(&[1.0, 0.0], &[0.0, 5.0]), 0.0);
     }
 
     #[test]
-    fn nothing_is_known_without_a_direction() {
+    fn cosine_is_zero_without_a_direction() {
         assert_eq!(cosine_similarity(&[0.0, 0.0], &[1.0, 1.0]), 0.0);
         assert_eq!(cosine_similarity(&[], &[]), 0.0);
         assert_eq!(cosine_similarity(&[1.0], &[1.0, 1.0]), 0.0);

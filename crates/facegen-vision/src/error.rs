@@ -1,23 +1,23 @@
-//! Everything that can go wrong between a photo and an identity.
+//! The errors of face analysis.
 
 use std::path::PathBuf;
 
-/// Why a photo could not be analysed, or a network not be loaded.
+/// An error while analysing a photo or loading a network.
 #[derive(Debug, thiserror::Error)]
 pub enum VisionError {
     /// Bytes that are not the pixels of an image.
     #[error(transparent)]
     ImageSize(#[from] facegen_image::ImageSizeError),
-    /// The detector saw nobody.
+    /// The detector found no face.
     #[error("no face found in the photo")]
     NoFace,
-    /// The five landmarks are one point, or not finite: no crop follows from them.
+    /// The five landmarks coincide or are not finite, so they define no crop.
     #[error("the landmarks of the face do not span a face")]
     DegenerateLandmarks,
-    /// An aligned crop was asked for in a size for which no template exists.
+    /// An aligned crop was requested in a size without a template.
     #[error("no alignment template of {0} pixels: the size must be a multiple of 112 or 128")]
     CropSize(usize),
-    /// An embedder was given something else than a crop of its input size.
+    /// An embedder was given something other than a crop of its input size.
     #[error("the face embedder takes a crop of 112x112 pixels, not {width}x{height}")]
     EmbedderInput {
         /// The width given.
@@ -25,7 +25,7 @@ pub enum VisionError {
         /// The height given.
         height: usize,
     },
-    /// The embedder answered with zeros or with something that is not a number.
+    /// The embedder's output is zeros or not a number.
     #[error("the face embedding has no direction")]
     EmbeddingWithoutDirection,
     /// The file is missing, unreadable or not an ONNX network.
@@ -33,15 +33,15 @@ pub enum VisionError {
     Load {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// The reader's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A network was loaded that does not have the interface of its role.
+    /// The loaded network does not have the interface of its role.
     #[error("{} is not a {role}: {problem}", path.display())]
     Interface {
         /// The file.
         path: PathBuf,
-        /// What the network was to be used as.
+        /// The intended use of the network.
         role: &'static str,
         /// How its inputs or outputs differ.
         problem: String,
@@ -51,13 +51,13 @@ pub enum VisionError {
     Run {
         /// The file the network came from.
         path: PathBuf,
-        /// What the runtime said.
+        /// The runtime's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The safety checker cannot be loaded or run.
     #[error("safety checker: {0}")]
     SafetyChecker(#[from] facegen_nn::NnError),
-    /// An image cannot be judged, which is not the same as being safe.
+    /// An image cannot be checked, which is not the same as being safe.
     #[error("safety checker: a score is not finite")]
     SafetyScore,
 }

@@ -1,25 +1,25 @@
-//! Fitting a photo of any size into the network's square input.
+//! Fits a photo of any size into the network's square input.
 //!
-//! Follows insightface's detectors (`model_zoo/scrfd.py`, commit 7fadd42): the
-//! longer side is brought to the detection size, larger or smaller, the rest of
-//! the canvas stays black at the right and at the bottom.
+//! Follows insightface's detectors (`model_zoo/scrfd.py`, commit 7fadd42): the longer side is
+//! scaled to the detection size, up or down; the rest of the canvas is black, at the right and at
+//! the bottom.
 
 use facegen_image::{CHANNELS, RgbImage};
 
 use crate::bilinear::resize_bilinear;
 use crate::face::{Face, Landmarks};
 
-/// A photo on the canvas, and the way back.
+/// A photo on the canvas, and the mapping back.
 pub(crate) struct Letterbox {
     /// The network's input.
     pub(crate) canvas: RgbImage,
-    /// Pixels of the canvas a pixel of the photo.
+    /// Pixels of the canvas per pixel of the photo.
     scale: f32,
 }
 
 impl Letterbox {
-    /// Brings the longer side of `photo` to `size` pixels, which `side` must not
-    /// be less than, and lays it into the top left of a black square of `side` pixels.
+    /// Scales the longer side of `photo` to `size` pixels, at most `side`, and places it at the top
+    /// left of a black square of `side` pixels.
     pub(crate) fn new(photo: &RgbImage, size: usize, side: usize) -> Self {
         let (width, height) = fitted_size(photo.width(), photo.height(), size);
         let resized = resize_bilinear(photo, width, height);
@@ -31,8 +31,8 @@ impl Letterbox {
         Self { canvas, scale }
     }
 
-    /// A face found on the canvas, in pixels of the photo. One scale serves
-    /// both axes, as in the reference, though the narrower side was truncated.
+    /// Maps a face on the canvas to pixels of the photo. Both axes share one scale, as in the
+    /// reference, though the narrower side was truncated.
     pub(crate) fn to_photo(&self, face: &Face) -> Face {
         let Landmarks(points) = face.landmarks;
         Face {
@@ -43,7 +43,7 @@ impl Letterbox {
     }
 }
 
-/// The size of a photo whose longer side is `side`; one that would vanish keeps one pixel.
+/// Returns the size of a photo scaled to a longer side of `side`; each side has at least 1 pixel.
 pub(crate) fn fitted_size(width: usize, height: usize, side: usize) -> (usize, usize) {
     let ratio = height as f64 / width as f64;
     if ratio > 1.0 {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_photo_lies_top_left_on_black() {
+    fn the_photo_is_top_left_on_black() {
         let portrait = RgbImage::new(2, 4, vec![255; 24]).unwrap();
         let canvas = Letterbox::new(&portrait, 8, 8).canvas;
         for y in 0..8 {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_come_back_in_pixels_of_the_photo() {
+    fn coordinates_are_mapped_back_to_the_photo() {
         let photo = RgbImage::new(4, 2, vec![0; 24]).unwrap();
         let face = Face {
             score: 0.8,

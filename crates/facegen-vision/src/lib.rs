@@ -1,24 +1,24 @@
-//! Faces in photos: where they are, the aligned crops that the models were
-//! trained on, and the vector that says who it is.
+//! Finds faces in photos, crops them as the models were trained, and computes
+//! their embeddings.
 //!
 //! | chapter | holds |
 //! |---|---|
 //! | [`face`] | [`Face`], [`Landmarks`] and the two ports, [`FaceDetector`] and [`FaceEmbedder`] |
 //! | [`analyzer`] | [`FaceAnalyzer`]: a photo in, an identity and a crop out |
-//! | [`choice`] | which of several faces is meant |
-//! | [`detector`] | [`load_detector`], whichever of the two the file holds |
+//! | [`choice`] | the choice among several faces |
+//! | [`detector`] | [`load_detector`], for either kind of detector |
 //! | [`scrfd`], [`yunet`] | [`ScrfdDetector`] and [`YuNetDetector`] |
-//! | [`retrying`] | [`RetryingDetector`], for faces that fill the photo |
+//! | [`retrying`] | [`RetryingDetector`], for close-ups |
 //! | [`embedder`] | [`OnnxEmbedder`], for every network with ArcFace's interface |
-//! | [`alignment`] | [`norm_crop`], the crop both the recogniser and CLIP look at |
-//! | [`square_crop()`] | the crop for adapters that know no recogniser |
-//! | [`bilinear`], [`bicubic`], [`warp`] | resampling as OpenCV and as Pillow do it |
-//! | [`clip`] | what CLIP's image encoder is fed |
-//! | [`safety`] | [`SafetyChecker`], and what becomes of an image that it finds unsafe |
-//! | [`embedding`] | unit length and cosine |
+//! | [`alignment`] | [`norm_crop`], the crop for the recogniser and CLIP |
+//! | [`square_crop()`] | the crop for adapters without a recogniser |
+//! | [`bilinear`], [`bicubic`], [`warp`] | resampling like OpenCV and Pillow |
+//! | [`clip`] | the input of CLIP's image encoder |
+//! | [`safety`] | [`SafetyChecker`], and the replacement of unsafe images |
+//! | [`embedding`] | normalisation and cosine similarity |
 //!
 //! The numbers follow insightface, OpenCV 4.10, Pillow and transformers to the
-//! byte where that is possible, because the networks were trained behind them.
+//! byte where possible, because the networks were trained with them.
 
 pub mod alignment;
 pub mod analyzer;

@@ -1,6 +1,6 @@
-//! ONNX networks in rten, on threads of their own.
+//! ONNX networks in rten, on a separate thread pool.
 //!
-//! Faces are looked at while another image is being denoised; a pool apart
+//! Faces are analysed while another image is being denoised; a pool separate
 //! from rayon's global one keeps the two from waiting in each other's queue.
 
 use std::fmt;
@@ -19,7 +19,7 @@ static THREADS: LazyLock<Arc<ThreadPool>> = LazyLock::new(|| {
     Arc::new(ThreadPool::with_num_threads(count))
 });
 
-/// A network with one image as its input.
+/// A network with a single image as its input.
 pub(crate) struct Network {
     path: PathBuf,
     role: &'static str,
@@ -28,14 +28,14 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Loads the network at `path`, which must have one input; `role` says in
-    /// errors what it was to be.
+    /// Loads the network at `path`, which must have one input; `role` is its
+    /// intended use, for errors.
     pub(crate) fn load(path: &Path, role: &'static str) -> Result<Self, VisionError> {
         let unreadable = |source| VisionError::Load {
             path: path.to_owned(),
             source,
         };
-        // An empty file, for one, can be read as a network of nothing.
+        // An empty file, for example, can be parsed as a network without nodes.
         let is_something_else = || {
             let what = mistaken_for(path)?;
             Some(unreadable(format!("it is {what}, not a network").into()))
@@ -61,7 +61,7 @@ impl Network {
         })
     }
 
-    /// Refuses a network that does not take an image of `shape`.
+    /// Checks that the network accepts an image of `shape`.
     pub(crate) fn check_input(&self, shape: [usize; 4]) -> Result<(), VisionError> {
         let declared = self.model.input_shape(0).unwrap_or_default();
         if declared.is_empty() || fits(&declared, shape) {
@@ -70,7 +70,7 @@ impl Network {
         Err(self.interface_error(format!("its input is {declared:?} instead of {shape:?}")))
     }
 
-    /// Height and width of the input, where the network takes only one size.
+    /// Returns the input's height and width, if the network accepts only one.
     pub(crate) fn fixed_input_size(&self) -> Option<[usize; 2]> {
         let declared = self.model.input_shape(0)?;
         match declared.get(2..)? {
@@ -79,12 +79,12 @@ impl Network {
         }
     }
 
-    /// The only input.
+    /// Returns the only input.
     pub(crate) fn input(&self) -> NodeId {
         self.input
     }
 
-    /// The output called `name`.
+    /// Returns the output called `name`.
     pub(crate) fn output(&self, name: &str) -> Result<NodeId, VisionError> {
         self.model
             .find_node(name)
@@ -92,12 +92,12 @@ impl Network {
             .ok_or_else(|| self.interface_error(format!("it has no output named {name}")))
     }
 
-    /// All outputs in the network's order.
+    /// Returns all outputs in the network's order.
     pub(crate) fn outputs(&self) -> &[NodeId] {
         self.model.output_ids()
     }
 
-    /// The only output.
+    /// Returns the only output.
     pub(crate) fn only_output(&self) -> Result<NodeId, VisionError> {
         match *self.model.output_ids() {
             [output] => Ok(output),
@@ -108,7 +108,7 @@ impl Network {
         }
     }
 
-    /// Runs the network on one image of `shape`, in whose order `pixels` lie.
+    /// Runs the network on one image of `shape`, with `pixels` in the same order.
     pub(crate) fn run<const OUTPUTS: usize>(
         &self,
         shape: [usize; 4],
@@ -130,7 +130,7 @@ impl Network {
             .map_err(|_| self.run_error("an output is missing"))
     }
 
-    /// An error that says how the network differs from its role's interface.
+    /// Builds the error of a network that differs from its role's interface.
     pub(crate) fn interface_error(&self, problem: String) -> VisionError {
         VisionError::Interface {
             path: self.path.clone(),
@@ -160,7 +160,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Whether a declared shape allows `shape`; named dimensions allow any size.
+/// Returns whether a declared shape allows `shape`; named dimensions allow all.
 fn fits(declared: &[Dimension], shape: [usize; 4]) -> bool {
     declared.len() == shape.len()
         && declared

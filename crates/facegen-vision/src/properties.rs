@@ -1,4 +1,4 @@
-//! Whatever comes in, an image of the right size or an error comes out.
+//! Every input results in an image of the right size or an error.
 
 use facegen_core::preset::ChannelOrder;
 use facegen_image::RgbImage;
@@ -18,7 +18,7 @@ fn any_image() -> impl Strategy<Value = RgbImage> {
     })
 }
 
-/// Points in and around a small image, and with every value that an `f32` can take.
+/// Generates points in and around a small image, and arbitrary `f32` values.
 fn any_landmarks() -> impl Strategy<Value = Landmarks> {
     let near = uniform5([-50.0..80.0_f32, -50.0..80.0_f32]);
     let anywhere = uniform5([any::<f32>(), any::<f32>()]);

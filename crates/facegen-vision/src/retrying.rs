@@ -1,8 +1,8 @@
-//! Faces that fill the photo.
+//! Retries the detection of faces that fill the photo.
 //!
-//! Detectors are trained on faces that leave room around them, so a close-up is
-//! the most frequent photo in which none is found. Each attempt
-//! shows the detector a smaller face, or more room, than the one before.
+//! Detectors are trained on faces with a margin around them, so close-ups are
+//! the photos in which they most often find none. Each attempt shows the
+//! detector a smaller face, or a wider margin, than the one before.
 
 use facegen_image::{CHANNELS, RgbImage};
 
@@ -11,16 +11,16 @@ use crate::error::VisionError;
 use crate::face::{DETECTION_SIZE, Face, FaceDetector, Landmarks};
 use crate::letterbox::fitted_size;
 
-/// One way of showing a photo to the detector.
+/// One way of presenting a photo to the detector.
 #[derive(Debug, Clone, Copy)]
 enum Attempt {
-    /// The photo as it is, its longer side brought to this many pixels.
+    /// The photo itself, its longer side scaled to this many pixels.
     Size(usize),
-    /// The photo with black around it, at the usual size.
+    /// The photo with a black margin, at the usual size.
     Padded,
 }
 
-/// What follows the reference's own look, the photo as it is at the usual size.
+/// The attempts after the reference's own, which is the photo at the usual size.
 const RUNGS: [Attempt; 6] = [
     Attempt::Padded,
     Attempt::Size(512),
@@ -30,29 +30,29 @@ const RUNGS: [Attempt; 6] = [
     Attempt::Size(128),
 ];
 
-/// A quarter of the width to the left and to the right, a quarter of the height
-/// above and below.
+/// A quarter of the width on the left and right, a quarter of the height above
+/// and below.
 const PADDING_DIVISOR: usize = 4;
 
-/// A detector that does not give up on close-ups: where the reference would find
-/// nobody, it adds room around the photo, then looks at it smaller and
-/// smaller. The same photo always takes the same steps. With a face on the
-/// first rung, which is the reference's, the answer is the inner detector's. On
-/// the others only faces with at least [`FaceDetector::retry_score`] count, since
-/// every further look is one more occasion to see a face where there is none.
+/// A detector that retries close-ups: where the reference would find no face,
+/// it adds a margin to the photo, then scales it down step by step. The same
+/// photo always takes the same attempts. If the first attempt, which is the
+/// reference's, finds a face, the result is the inner detector's. In the others
+/// only faces with at least [`FaceDetector::retry_score`] count, since each
+/// retry is another chance of a false detection.
 #[derive(Debug)]
 pub struct RetryingDetector {
     detector: Box<dyn FaceDetector>,
 }
 
 impl RetryingDetector {
-    /// Lets `detector` try again.
+    /// Wraps `detector` with retries.
     #[must_use]
     pub fn new(detector: Box<dyn FaceDetector>) -> Self {
         Self { detector }
     }
 
-    /// What counts on the rungs after the first.
+    /// Keeps the faces that count after the first attempt.
     fn certain(&self, mut faces: Vec<Face>) -> Vec<Face> {
         faces.retain(|face| face.score >= self.detector.retry_score());
         faces
@@ -74,12 +74,12 @@ impl RetryingDetector {
 }
 
 impl FaceDetector for RetryingDetector {
-    /// One size asks for one look.
+    /// Detects once, because the size is given.
     fn detect_at(&self, photo: &RgbImage, size: usize) -> Result<Vec<Face>, VisionError> {
         self.detector.detect_at(photo, size)
     }
 
-    /// The faces of the first rung on which there are any.
+    /// Returns the faces of the first attempt that finds any.
     fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
         let mut faces = self.detector.detect(photo)?;
         for rung in RUNGS {
@@ -96,18 +96,18 @@ impl FaceDetector for RetryingDetector {
     }
 }
 
-/// A photo with black around it, and the way back.
+/// A photo with a black margin, and the mapping back.
 struct Padded {
     image: RgbImage,
-    /// To the left of the photo and above it, in pixels of the image.
+    /// Left of the photo and above it, in pixels of the image.
     padding: [usize; 2],
-    /// Pixels of the image a pixel of the photo, along x and y.
+    /// Pixels of the image per pixel of the photo, along x and y.
     scale: [f32; 2],
 }
 
 impl Padded {
-    /// A photo larger than the detector's canvas is brought to its size
-    /// first, so that the room around it takes no more memory than that.
+    /// Adds a margin; a photo larger than the detector's canvas is scaled to it
+    /// first, so that the margin takes no more memory than that.
     fn around(photo: &RgbImage) -> Self {
         if photo.width().max(photo.height()) <= DETECTION_SIZE {
             return Self::padding(photo, [1.0; 2]);
@@ -135,7 +135,7 @@ impl Padded {
         }
     }
 
-    /// A face found in the image, in pixels of the photo.
+    /// Maps a face in the image to pixels of the photo.
     fn to_photo(&self, face: &Face) -> Face {
         let x = |value: f32| (value - self.padding[0] as f32) / self.scale[0];
         let y = |value: f32| (value - self.padding[1] as f32) / self.scale[1];

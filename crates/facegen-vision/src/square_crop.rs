@@ -1,20 +1,20 @@
-//! The image of a face for adapters that know no recogniser.
+//! The face crop for adapters without a recogniser.
 
 use facegen_image::{CHANNELS, RgbImage};
 
 use crate::face::Face;
 
-/// The side of the crop over the longer side of the face's box.
+/// The ratio of the crop's side to the longer side of the face's box.
 const MARGIN: f32 = 1.5;
-/// Bound on the crop's side over the photo's longer one: a box may reach
-/// beyond the photo, but a crop of mere border shows nobody.
+/// Limit on the ratio of the crop's side to the photo's longer one: a box can
+/// extend beyond the photo, but a crop of mere border shows no face.
 const LARGEST: usize = 2;
 
-/// A square around a face, half as large again as its box. What lies beyond
-/// the photo repeats the photo's border.
+/// Crops a square around a face, 1.5 times its box. Beyond the photo, the
+/// photo's border is repeated.
 ///
-/// The published demo of `ip-adapter-plus-face` is fed square images that
-/// show a face and little else; how they were cut is not published.
+/// The published demo of `ip-adapter-plus-face` uses square images that show a
+/// face and little else; how they were cropped is not published.
 #[must_use]
 pub fn square_crop(photo: &RgbImage, face: &Face) -> RgbImage {
     let [left, top, right, bottom] = face.bounding_box;
@@ -36,7 +36,7 @@ pub fn square_crop(photo: &RgbImage, face: &Face) -> RgbImage {
     crop
 }
 
-/// Where each pixel of a crop is read along one axis.
+/// Returns where each pixel of a crop is read along one axis.
 fn sources(start: isize, side: usize, length: usize) -> Vec<usize> {
     let last = length as isize - 1;
     (0..side as isize)
@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// A pixel's red is its column, its green its row.
+    /// Builds a photo whose red is the column and whose green is the row.
     fn photo(width: usize, height: usize) -> RgbImage {
         let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| [x as u8, y as u8, 0]));
         RgbImage::new(width, height, pixels.collect()).unwrap()
@@ -70,14 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn the_square_is_half_as_large_again_as_the_longer_side() {
+    fn the_square_is_one_and_a_half_times_the_longer_side() {
         let crop = square_crop(&photo(100, 80), &face([40.0, 30.0, 50.0, 50.0]));
         assert_eq!((crop.width(), crop.height()), (30, 30));
         assert_eq!(corners(&crop), [[30, 25], [59, 54]]);
     }
 
     #[test]
-    fn beyond_the_photo_its_border_is_repeated() {
+    fn the_border_is_repeated_beyond_the_photo() {
         let crop = square_crop(&photo(20, 10), &face([-4.0, 2.0, 8.0, 8.0]));
         assert_eq!((crop.width(), crop.height()), (18, 18));
         assert_eq!(corners(&crop), [[0, 0], [10, 9]]);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_box_that_is_no_box_costs_no_memory() {
+    fn an_invalid_box_takes_no_memory() {
         for broken in [f32::NAN, f32::INFINITY, -1e30] {
             let crop = square_crop(&photo(8, 8), &face([broken, 0.0, 1e30, 5.0]));
             assert!(crop.width() <= 16);

@@ -1,20 +1,20 @@
-//! Several cells see the same face; the most certain one speaks for it.
+//! Non-maximum suppression: of overlapping faces the highest score is kept.
 
 use crate::face::Face;
 
-/// How much two boxes may share.
+/// The permitted overlap of two boxes.
 #[derive(Clone, Copy)]
 pub(crate) struct Suppression {
-    /// The largest intersection over union at which both faces stay.
+    /// The largest intersection over union at which both faces are kept.
     pub(crate) threshold: f32,
-    /// What is added to a side of a box before it is measured: 1 where the right
-    /// and bottom edges are themselves pixels of the box, as insightface has it.
+    /// Added to a side of a box before it is measured: 1 where the right and
+    /// bottom edges are themselves pixels of the box, as in insightface.
     pub(crate) edge: f32,
 }
 
 impl Suppression {
-    /// Sorts by score, highest first, and drops every face that overlaps one
-    /// before it by more than the threshold. Faces of equal score keep their order.
+    /// Sorts by score, highest first, and drops every face that overlaps an
+    /// earlier one by more than the threshold. Equal scores keep their order.
     pub(crate) fn apply(self, mut faces: Vec<Face>) -> Vec<Face> {
         faces.sort_by(|left, right| right.score.total_cmp(&left.score));
         let mut kept: Vec<Face> = Vec::new();
@@ -29,7 +29,7 @@ impl Suppression {
         kept
     }
 
-    /// Intersection over union of two boxes; 0 for boxes that share nothing.
+    /// Computes the intersection over union of two boxes; 0 if they are disjoint.
     fn overlap(self, left: &Face, right: &Face) -> f32 {
         let [left_1, top_1, right_1, bottom_1] = left.bounding_box;
         let [left_2, top_2, right_2, bottom_2] = right.bounding_box;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_score_wins_and_leads() {
+    fn the_highest_score_is_kept_and_comes_first() {
         let weak = face(0.7, [0.0, 0.0, 8.0, 8.0]);
         let strong = face(0.9, [0.0, 0.0, 8.0, 9.0]);
         let apart = face(0.95, [100.0, 0.0, 108.0, 8.0]);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_face_drops_nobody() {
+    fn a_dropped_face_drops_no_other() {
         let first = face(0.9, [0.0, 0.0, 10.0, 10.0]);
         let second = face(0.8, [5.0, 0.0, 15.0, 10.0]);
         let last = face(0.7, [10.0, 0.0, 20.0, 10.0]);

@@ -3,10 +3,11 @@
 //! Follows scikit-image 0.26 `skimage/transform/_geometric.py` (`_umeyama`; the
 //! method is Umeyama's, PAMI 1991) on `f32` points, to the bit: means, the
 //! covariance and the variance are `f32` there (the covariance with fused
-//! multiply-adds, as numpy's BLAS computes it on processors that have them), the
-//! singular value decomposition runs in `f64` and is rounded to `f32`, the rest is
-//! `f64`. The last bits matter: they decide on which side of a 1/32 pixel the warp
-//! reads the photo, and an estimate in `f64` changes a byte in a few thousand.
+//! multiply-adds, as numpy's BLAS computes it on processors that have them),
+//! the singular value decomposition is in `f64` and rounded to `f32`, the rest
+//! is `f64`. The last bits matter: they decide on which side of a 1/32 pixel
+//! the warp reads the photo, and an estimate in `f64` changes a byte in a few
+//! thousand.
 
 use crate::warp::AffineMatrix;
 
@@ -15,8 +16,8 @@ pub(crate) type Points = [[f32; 2]; 5];
 
 const COUNT: f32 = 5.0;
 
-/// The rotation, scale and shift that bring `from` closest to `to` in the sense
-/// of least squares; never a reflection. Not finite when `from` is one point.
+/// Returns the rotation, scale and shift that bring `from` closest to `to` by
+/// least squares; never a reflection. Not finite when `from` is one point.
 pub(crate) fn closest_similarity(from: &Points, to: &Points) -> AffineMatrix {
     let (from_mean, from) = centered(from);
     let (to_mean, to) = centered(to);
@@ -31,7 +32,7 @@ pub(crate) fn closest_similarity(from: &Points, to: &Points) -> AffineMatrix {
     })
 }
 
-/// The mean of the points, and the points relative to it.
+/// Returns the mean of the points, and the points relative to it.
 fn centered(points: &Points) -> ([f32; 2], Points) {
     let mean = mean(points);
     (mean, points.map(|[x, y]| [x - mean[0], y - mean[1]]))
@@ -41,7 +42,7 @@ fn mean(points: &Points) -> [f32; 2] {
     [0, 1].map(|axis| points.iter().map(|point| point[axis]).sum::<f32>() / COUNT)
 }
 
-/// The variance along x plus the one along y.
+/// Returns the variance along x plus the one along y.
 fn variance(points: &Points) -> f32 {
     let (_, points) = centered(points);
     mean(&points.map(|point| point.map(|value| value * value)))
@@ -49,7 +50,7 @@ fn variance(points: &Points) -> f32 {
         .sum()
 }
 
-/// `toᵀ · from / 5`.
+/// Computes `toᵀ · from / 5`.
 fn covariance(from: &Points, to: &Points) -> [[f32; 2]; 2] {
     let entry = |row: usize, column: usize| {
         let pairs = to.iter().zip(from);
@@ -58,10 +59,10 @@ fn covariance(from: &Points, to: &Points) -> [[f32; 2]; 2] {
     [[entry(0, 0), entry(0, 1)], [entry(1, 0), entry(1, 1)]]
 }
 
-/// The sum of the singular values (the smaller one negative where the best match
-/// would be a reflection) and the rotation `U · V`. With both factors of the
-/// decomposition taken as rotations, the sign correction of Umeyama's method is
-/// already in the smaller value.
+/// Returns the sum of the singular values (the smaller one negative where the
+/// best match would be a reflection) and the rotation `U · V`. With both
+/// factors of the decomposition taken as rotations, the smaller value already
+/// includes the sign correction of Umeyama's method.
 fn optimal_rotation(covariance: [[f32; 2]; 2]) -> (f64, [[f64; 2]; 2]) {
     let [[a, b], [c, d]] = covariance.map(|row| row.map(f64::from));
     let (sum, difference) = ((c - b).hypot(a + d) / 2.0, (b + c).hypot(a - d) / 2.0);
@@ -75,7 +76,7 @@ fn optimal_rotation(covariance: [[f32; 2]; 2]) -> (f64, [[f64; 2]; 2]) {
     (f64::from(largest) + f64::from(smallest), product)
 }
 
-/// A rotation whose entries are rounded to `f32`.
+/// Returns a rotation whose entries are rounded to `f32`.
 fn rounded_rotation(angle: f64) -> [[f64; 2]; 2] {
     let (sine, cosine) = (f64::from(angle.sin() as f32), f64::from(angle.cos() as f32));
     [[cosine, -sine], [sine, cosine]]
@@ -97,15 +98,15 @@ mod tests {
     }
 
     #[test]
-    fn a_similarity_is_found_again() {
-        // A quarter turn, twice the size, moved.
+    fn a_similarity_is_recovered() {
+        // A quarter turn, twice the size, and a shift.
         let to = POINTS.map(|[x, y]| [7.0 - 2.0 * y, 2.0 * x - 3.0]);
         let expected = [[0.0, -2.0, 7.0], [2.0, 0.0, -3.0]];
         assert_close(&closest_similarity(&POINTS, &to), &expected);
     }
 
     #[test]
-    fn a_reflection_is_answered_with_the_best_rotation() {
+    fn the_best_rotation_replaces_a_reflection() {
         let to = POINTS.map(|[x, y]| [-x, y]);
         let [[a, b, _], [c, d, _]] = closest_similarity(&POINTS, &to);
         // Least squares over a·x − b·y, b·x + a·y, from the centred points.

@@ -1,28 +1,28 @@
-//! Affine warping exactly as OpenCV 4.10 does it for 8-bit images.
+//! Affine warping exactly like OpenCV 4.10's for 8-bit images.
 //!
 //! Follows `modules/imgproc/src/imgwarp.cpp` (`warpAffine`, `INTER_LINEAR`,
 //! `BORDER_CONSTANT` black): source coordinates on a grid of 1/32 pixel, and
-//! weights that are whole numbers on it. OpenCV 5 interpolates in floating point
-//! and differs in about a seventh of the bytes.
+//! weights that are integers on it. OpenCV 5 interpolates in floating point and
+//! differs in about a seventh of the bytes.
 
 use facegen_image::{CHANNELS, RgbImage};
 
 /// A map from source to output coordinates: `[x', y'] = matrix * [x, y, 1]`.
 pub type AffineMatrix = [[f64; 3]; 2];
 
-/// Fixed-point steps a pixel while coordinates are summed (`AB_SCALE`).
+/// Fixed-point steps per pixel while coordinates are summed (`AB_SCALE`).
 const SUM_SCALE: f64 = 1024.0;
 /// From those steps to the interpolation grid of 1/32 pixel, rounding half up.
 const SUM_SHIFT: u32 = 5;
 const SUM_HALF: i64 = 16;
-/// The interpolation grid: 32 positions a pixel (`INTER_BITS`).
+/// The interpolation grid: 32 positions per pixel (`INTER_BITS`).
 const GRID_SHIFT: u32 = 5;
 const GRID: i64 = 1 << GRID_SHIFT;
 
-/// Draws `size` × `size` pixels, each from where `matrix` (source to output)
-/// says it came from; what lies outside `image` is black. Equal byte for byte to
-/// `cv2.warpAffine(image, matrix, (size, size), borderValue=0)` of OpenCV 4.10
-/// for images up to 32767 pixels a side. A size of 0 is taken as 1.
+/// Computes `size` × `size` pixels through `matrix` (source to output); black
+/// outside `image`. Equal byte for byte to `cv2.warpAffine(image, matrix,
+/// (size, size), borderValue=0)` of OpenCV 4.10 for images up to 32767 pixels
+/// per side. A size of 0 is treated as 1.
 #[must_use]
 pub fn warp_affine(image: &RgbImage, matrix: &AffineMatrix, size: usize) -> RgbImage {
     let inverse = inverted(matrix);
@@ -41,8 +41,8 @@ pub fn warp_affine(image: &RgbImage, matrix: &AffineMatrix, size: usize) -> RgbI
     warped
 }
 
-/// The inverse map, in OpenCV's order of operations; a matrix without an inverse
-/// gives zeros, as there.
+/// Returns the inverse map, in OpenCV's order of operations; zeros if there is
+/// no inverse, as in OpenCV.
 fn inverted(matrix: &AffineMatrix) -> AffineMatrix {
     let [[a, b, x], [c, d, y]] = *matrix;
     let determinant = a * d - b * c;
@@ -55,12 +55,12 @@ fn inverted(matrix: &AffineMatrix) -> AffineMatrix {
     [[a, b, -a * x - b * y], [c, d, -c * x - d * y]]
 }
 
-/// Rounds half to even and saturates as OpenCV's `saturate_cast<int>` does.
+/// Rounds half to even and saturates like OpenCV's `saturate_cast<int>`.
 fn fixed_point(value: f64) -> i64 {
     i64::from((value * SUM_SCALE).round_ties_even() as i32)
 }
 
-/// The colour at a point of the 1/32 pixel grid.
+/// Interpolates the colour at a point of the 1/32 pixel grid.
 fn interpolate(image: &RgbImage, x: i64, y: i64, pixel: &mut [u8]) {
     let (left, top) = (x >> GRID_SHIFT, y >> GRID_SHIFT);
     let (right_weight, bottom_weight) = (x & (GRID - 1), y & (GRID - 1));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn far_outside_and_singular_matrices_give_an_image_all_the_same() {
+    fn far_outside_and_singular_matrices_still_return_an_image() {
         let away = [[1.0, 0.0, 1e300], [0.0, 1.0, -1e300]];
         assert_eq!(warp_affine(&image(), &away, 3).pixels(), [0; 27]);
         let singular = [[0.0; 3]; 2];

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Sees one face, always at the same place, in the looks after the first
-/// `blind` ones, and remembers all of them.
+/// Finds one face, always at the same place, after the first `blind` attempts,
+/// and records all of them.
 #[derive(Debug, Clone)]
 struct Reluctant {
     blind: usize,
@@ -41,7 +41,7 @@ impl FaceDetector for Reluctant {
     }
 }
 
-/// The score says how often the detector has looked.
+/// Builds a face whose score is the number of attempts so far.
 fn face(score: f32) -> Face {
     Face {
         score,
@@ -55,7 +55,7 @@ fn photo() -> RgbImage {
 }
 
 #[test]
-fn the_first_rung_with_a_face_answers() {
+fn the_first_attempt_with_a_face_counts() {
     for blind in [0, 2, 3, 4, 5, 6] {
         let faces = Reluctant::retrying(blind).detect(&photo()).unwrap();
         assert_eq!(faces, [face(blind as f32 + 1.0)]);
@@ -63,7 +63,7 @@ fn the_first_rung_with_a_face_answers() {
 }
 
 #[test]
-fn a_face_on_the_padded_rung_is_moved_back() {
+fn a_face_in_the_padded_attempt_is_mapped_back() {
     let faces = Reluctant::retrying(1).detect(&photo()).unwrap();
     assert_eq!(faces[0].bounding_box, [0.0, 15.0, 20.0, 35.0]);
     assert_eq!(faces[0].landmarks.0, [[2.0, 17.0]; 5]);
@@ -86,7 +86,7 @@ fn an_uncertain_face_counts_only_at_first() {
 }
 
 #[test]
-fn every_rung_is_tried_before_nobody_is_found() {
+fn every_attempt_is_made_before_no_face_is_found() {
     let detector = Reluctant::new(usize::MAX);
     let retrying = RetryingDetector::new(Box::new(detector.clone()));
     assert_eq!(retrying.detect(&photo()).unwrap(), []);
@@ -96,18 +96,18 @@ fn every_rung_is_tried_before_nobody_is_found() {
 }
 
 #[test]
-fn a_large_photo_is_shrunk_before_it_gets_room() {
+fn a_large_photo_is_scaled_down_before_it_is_padded() {
     let detector = Reluctant::new(1);
     let retrying = RetryingDetector::new(Box::new(detector.clone()));
     let faces = retrying.detect(&RgbImage::black(2560, 1280)).unwrap();
-    // 640×320 pixels with 160 and 80 around them, a quarter of the photo's.
+    // 640×320 pixels with margins of 160 and 80, a quarter of the photo's.
     assert_eq!(detector.looks.lock().unwrap()[1], [960, 480, 640]);
     assert_eq!(faces[0].bounding_box, [-600.0, -240.0, -520.0, -160.0]);
     assert_eq!(faces[0].landmarks.0, [[-592.0, -232.0]; 5]);
 }
 
 #[test]
-fn room_is_black_on_all_sides() {
+fn the_margin_is_black_on_all_sides() {
     let photo = RgbImage::new(8, 4, [9, 8, 7].repeat(32)).unwrap();
     let image = Padded::around(&photo).image;
     assert_eq!((image.width(), image.height()), (12, 6));
@@ -121,6 +121,6 @@ fn room_is_black_on_all_sides() {
 }
 
 #[test]
-fn one_size_asks_for_one_look() {
+fn a_given_size_is_detected_once() {
     assert_eq!(Reluctant::retrying(1).detect_at(&photo(), 320).unwrap(), []);
 }

@@ -1,4 +1,4 @@
-//! The card that takes the place of an image.
+//! The card that replaces an image.
 
 use ab_glyph::FontRef;
 use facegen_image::RgbImage;
@@ -8,14 +8,14 @@ use super::draw::{Canvas, Colour, Text};
 const SEMI_BOLD: &[u8] = include_bytes!("fonts/Inter-SemiBold.ttf");
 const MEDIUM: &[u8] = include_bytes!("fonts/Inter-Medium.ttf");
 
-/// From the middle of the card, and to its corners.
+/// The background in the middle of the card; `DARK` is that of its corners.
 const LIGHT: Colour = [52.0, 56.0, 68.0];
 const DARK: Colour = [22.0, 24.0, 31.0];
 const TITLE: Colour = [244.0, 245.0, 248.0];
 const DETAIL: Colour = [166.0, 172.0, 186.0];
 
-/// A card of any size. It says the same at 64 pixels as at 768; the smaller it
-/// is, the less stands around that.
+/// Draws a card of any size. Its message is the same at 64 pixels as at 768;
+/// smaller ones have less around it.
 pub(super) fn card(width: usize, height: usize) -> RgbImage {
     let (w, h) = (width as f32, height as f32);
     let mut canvas = Canvas::new(width, height, |x, y| background(x / w, y / h));
@@ -34,7 +34,7 @@ pub(super) fn card(width: usize, height: usize) -> RgbImage {
     canvas.into_image()
 }
 
-/// A soft light from above the middle.
+/// Returns the colour of a soft light above the middle.
 fn background(x: f32, y: f32) -> Colour {
     let (x, y) = (x - 0.5, y - 0.38);
     let distance = (x * x + y * y).sqrt() / 0.78;
@@ -43,7 +43,7 @@ fn background(x: f32, y: f32) -> Colour {
     std::array::from_fn(|channel| LIGHT[channel] + (DARK[channel] - LIGHT[channel]) * t)
 }
 
-/// Two words, as large as they fit.
+/// Draws two words, as large as they fit.
 fn small(canvas: &mut Canvas, bold: &FontRef<'_>, w: f32, h: f32) {
     let line = |text, size| Text {
         font: bold,
@@ -68,7 +68,7 @@ fn small(canvas: &mut Canvas, bold: &FontRef<'_>, w: f32, h: f32) {
     );
 }
 
-/// A crossed-out eye, a title and a sentence.
+/// Draws a crossed-out eye, a title and a sentence.
 fn large(canvas: &mut Canvas, bold: &FontRef<'_>, medium: &FontRef<'_>, w: f32, h: f32) {
     let unit = w.min(h);
     let title = |size| Text {
@@ -94,10 +94,10 @@ fn large(canvas: &mut Canvas, bold: &FontRef<'_>, medium: &FontRef<'_>, w: f32, 
     }
 }
 
-/// An eye, struck through; `radius` is half its width.
+/// Draws a crossed-out eye; `radius` is half its width.
 fn eye(canvas: &mut Canvas, x: f32, y: f32, radius: f32) {
     let stroke = radius * 0.085;
-    // Two arcs that meet in the corners: circles about a point below and above.
+    // Two arcs that meet in the corners: circles around a point below and above.
     let (bow, drop) = (radius * 1.18, radius * 0.62);
     let lens = move |px: f32, py: f32| {
         let (dx, dy) = (px - x, py - y);
@@ -116,7 +116,7 @@ fn eye(canvas: &mut Canvas, x: f32, y: f32, radius: f32) {
     canvas.fill(TITLE, move |px, py| slash(px, py) - stroke);
 }
 
-/// How far a point is from the line between (-reach, -reach) and (reach, reach).
+/// Returns a point's distance from the line (-reach, -reach) to (reach, reach).
 fn segment(x: f32, y: f32, reach: f32) -> f32 {
     let along = f32::midpoint(x, y).clamp(-reach, reach);
     ((x - along).powi(2) + (y - along).powi(2)).sqrt()

@@ -1,3 +1,5 @@
+//! Stable Diffusion's safety checker, with the same scores.
+
 use candle_core::{DType, Device, Tensor};
 use facegen_core::SafetyVerdict;
 use facegen_core::preset::ChannelOrder;
@@ -13,14 +15,14 @@ use crate::clip::{CLIP_SIZE, clip_pixel_values};
 
 /// Concepts that make an image unsafe.
 const CONCEPTS: usize = 17;
-/// Concepts that make the others hit sooner.
+/// Concepts that lower the thresholds of the others.
 const SPECIAL_CARE: usize = 3;
 
-/// `StableDiffusionSafetyChecker` of diffusers: CLIP's view of an image,
-/// compared with the embeddings of concepts that nobody can read.
+/// `StableDiffusionSafetyChecker` of diffusers: compares CLIP's embedding of an
+/// image with those of concepts that are not given in words.
 ///
-/// It sees the middle square of an image only, at 224×224 pixels, as the
-/// original does.
+/// It checks only the middle square of an image, at 224×224 pixels, like the
+/// original.
 #[derive(Debug)]
 pub struct SafetyChecker {
     vision_model: ClipVisionModel,
@@ -29,7 +31,7 @@ pub struct SafetyChecker {
     concepts: Concepts,
 }
 
-/// Directions in CLIP's space, each with the cosine from which on it hits.
+/// Directions in CLIP's space, each with its threshold on the cosine.
 #[derive(Debug)]
 struct Concepts {
     directions: Vec<Vec<f32>>,
@@ -38,11 +40,11 @@ struct Concepts {
 
 impl SafetyChecker {
     /// Loads the checker under its published names, in which `vision_model`
-    /// comes twice, or under those that transformers 5 saves.
+    /// occurs twice, or under those that transformers 5 saves.
     ///
     /// # Errors
-    /// When the config is not one of a safety checker, or a tensor is missing
-    /// or has another shape.
+    /// Fails when the config is not one of a safety checker, or a tensor is
+    /// missing or has another shape.
     pub fn load(
         config: &SafetyCheckerConfig,
         weights: &Weights,
@@ -69,10 +71,10 @@ impl SafetyChecker {
         })
     }
 
-    /// Looks at images; one verdict for each.
+    /// Checks images and returns a verdict for each.
     ///
     /// # Errors
-    /// When the network does not run or a score is not a number: such an image
+    /// Fails when the network fails or a score is not a number: such an image
     /// is neither safe nor unsafe.
     pub fn check(&self, images: &[RgbImage]) -> Result<Vec<SafetyVerdict>, VisionError> {
         let verdict = |embeds: &Vec<f32>| {
@@ -84,11 +86,11 @@ impl SafetyChecker {
         self.embeds(images)?.iter().map(verdict).collect()
     }
 
-    /// The cosines behind the scores: of each image to the special-care
+    /// Returns the cosines behind the scores: of each image to the special-care
     /// concepts, then to the others.
     ///
     /// # Errors
-    /// When the network does not run.
+    /// Fails when the network fails.
     pub fn cosines(&self, images: &[RgbImage]) -> Result<Vec<Vec<f32>>, VisionError> {
         let all = |embeds: &Vec<f32>| {
             let both = [&self.special_care, &self.concepts];
@@ -100,7 +102,7 @@ impl SafetyChecker {
         Ok(self.embeds(images)?.iter().map(all).collect())
     }
 
-    /// CLIP's view of each image, of length 1.
+    /// Returns CLIP's embedding of each image, of length 1.
     fn embeds(&self, images: &[RgbImage]) -> Result<Vec<Vec<f32>>, VisionError> {
         if images.is_empty() {
             return Ok(Vec::new());
@@ -128,7 +130,7 @@ impl Concepts {
         })
     }
 
-    /// The cosine of an image to each concept, with its threshold.
+    /// Returns the cosine of an image to each concept, with its threshold.
     fn compared(&self, embeds: &[f32]) -> Vec<(f32, f32)> {
         let cosine = |direction: &Vec<f32>| -> f32 {
             embeds.iter().zip(direction).map(|(a, b)| a * b).sum()
@@ -138,7 +140,7 @@ impl Concepts {
     }
 }
 
-/// torch's `normalize`: zeros stay zeros.
+/// Follows torch's `normalize`: zeros stay zeros.
 fn normalized(vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     let length = length.max(1e-12);

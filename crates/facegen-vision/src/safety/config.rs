@@ -3,22 +3,22 @@ use facegen_nn::layers::Activation;
 use serde::Deserialize;
 
 /// `config.json` of a safety checker: transformers' `CLIPConfig`, of which only
-/// the half for images counts.
+/// the image half is used.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "ClipConfig")]
 pub struct SafetyCheckerConfig {
     pub(super) vision: ClipVisionConfig,
 }
 
-/// The file as it is written.
+/// The file's own structure.
 #[derive(Deserialize)]
 struct ClipConfig {
     projection_dim: usize,
     vision_config: VisionConfig,
 }
 
-/// The projection's width stands beside this in the file, and once more in it
-/// with a number that nothing reads.
+/// The projection's width is next to this in the file, and again inside it with
+/// a value that is not used.
 #[derive(Deserialize)]
 struct VisionConfig {
     hidden_size: usize,

@@ -6,7 +6,7 @@ use facegen_image::{CHANNELS, RgbImage};
 /// Red, green, blue.
 pub(super) type Colour = [f32; CHANNELS];
 
-/// An image that is drawn in f32, so that soft gradients stay soft.
+/// An image that is drawn in f32, so that gradients stay smooth.
 pub(super) struct Canvas {
     width: usize,
     height: usize,
@@ -14,7 +14,7 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas whose pixels are what `colour` says for their centres.
+    /// Builds a canvas whose pixels have the `colour` of their centres.
     pub(super) fn new(width: usize, height: usize, colour: impl Fn(f32, f32) -> Colour) -> Self {
         let pixels = (0..width * height)
             .map(|index| colour((index % width) as f32 + 0.5, (index / width) as f32 + 0.5));
@@ -25,7 +25,7 @@ impl Canvas {
         }
     }
 
-    /// Lays `colour` over the pixel, as much of it as `coverage` says.
+    /// Blends `colour` over the pixel, weighted by `coverage`.
     fn blend(&mut self, x: i32, y: i32, colour: Colour, coverage: f32) {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else {
             return;
@@ -39,8 +39,8 @@ impl Canvas {
         }
     }
 
-    /// Fills what lies inside: `distance` says for the centre of a pixel how
-    /// far it lies outside, in pixels, and is negative inside.
+    /// Fills a shape: `distance` returns how far the centre of a pixel is
+    /// outside it, in pixels; negative inside.
     pub(super) fn fill(&mut self, colour: Colour, distance: impl Fn(f32, f32) -> f32) {
         for y in 0..self.height {
             for x in 0..self.width {
@@ -52,8 +52,7 @@ impl Canvas {
         }
     }
 
-    /// Writes a line of text, its middle at `center`, its baseline at
-    /// `baseline`.
+    /// Draws a line of text, its middle at `center`, its baseline at `baseline`.
     pub(super) fn text(&mut self, line: &Text<'_>, center: f32, baseline: f32, colour: Colour) {
         let mut pen = center - line.width() / 2.0;
         let font = line.font.as_scaled(line.scale());
@@ -71,7 +70,7 @@ impl Canvas {
         }
     }
 
-    /// The image as bytes.
+    /// Converts the image to bytes.
     pub(super) fn into_image(self) -> RgbImage {
         let mut image = RgbImage::black(self.width, self.height);
         for y in 0..self.height {
@@ -90,19 +89,20 @@ pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     /// The size of the typeface (its em), in pixels.
     pub(super) size: f32,
-    /// Room between letters beyond the typeface's, in ems.
+    /// Additional space between letters, in ems.
     pub(super) tracking: f32,
 }
 
 impl Text<'_> {
-    /// The width in pixels.
+    /// Returns the width in pixels.
     pub(super) fn width(&self) -> f32 {
         let font = self.font.as_scaled(self.scale());
         let advance = |letter| font.h_advance(font.glyph_id(letter)) + self.tracking * self.size;
         self.text.chars().map(advance).sum::<f32>() - self.tracking * self.size
     }
 
-    /// The typeface's scale, which counts from its highest to its lowest.
+    /// Returns the typeface's scale, measured from its highest to its lowest
+    /// point.
     fn scale(&self) -> PxScale {
         let units = self.font.units_per_em().unwrap_or(1.0);
         PxScale::from(self.size * self.font.height_unscaled() / units)

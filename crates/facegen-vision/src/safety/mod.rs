@@ -1,11 +1,4 @@
-//! Images that nobody should get unasked: how they are found, and what is
-//! shown in their place.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`SafetyChecker`] | Stable Diffusion's safety checker, score for score |
-//! | `verdict` | what it says about one image |
-//! | [`redact`] | the four images that take the place of an unsafe one |
+//! Checks images for unsafe content, and replaces those that have it.
 
 mod card;
 mod checker;

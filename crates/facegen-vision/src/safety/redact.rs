@@ -1,20 +1,22 @@
+//! The four replacements of an unsafe image.
+
 use facegen_core::SafetyAction;
 use facegen_image::{CHANNELS, RgbImage};
 
 use super::card::card;
 use super::draw::Canvas;
 
-/// How many cells of [`SafetyAction::Pixelate`] lie along the longer side.
+/// Number of cells of [`SafetyAction::Pixelate`] along the longer side.
 const PIXELATE_CELLS: usize = 8;
-/// How many cells the longer side is shrunk to before [`SafetyAction::Blur`].
+/// Number of cells that [`SafetyAction::Blur`] shrinks the longer side to.
 const BLUR_CELLS: usize = 6;
-/// How far the blur that follows reaches, in cells; three times its deviation.
+/// Radius of the blur that follows, in cells; three times its deviation.
 const BLUR_REACH: f32 = 2.4;
 
-/// The image that is shown in place of `image`, of the same size.
+/// Returns the replacement of `image`, of the same size.
 ///
-/// What is blurred or pixelated is first averaged over a few large cells and
-/// then made from those averages alone, so no sharpening brings it back: at
+/// Blurred and pixelated images are first averaged over a few large cells and
+/// then drawn from those averages alone, so no sharpening restores them: at
 /// most 64 averages are left of an image of any size.
 #[must_use]
 pub fn redact(image: &RgbImage, action: SafetyAction) -> RgbImage {
@@ -42,12 +44,12 @@ struct Cells {
 }
 
 impl Cells {
-    /// The averages of an image over cells that are nearly square, `longer` of
-    /// them along its longer side. An image of fewer pixels has one cell.
+    /// Averages an image over cells that are nearly square, `longer` of them
+    /// along its longer side. An image of fewer pixels has one cell.
     fn average(image: &RgbImage, longer: usize) -> Self {
         let (width, height) = (image.width(), image.height());
         let side = (width.max(height) as f32 / longer as f32).max(1.0);
-        // A cell is at least 8 pixels wide: pixels themselves are no cells.
+        // A cell is at least 8 pixels wide: single pixels are no averages.
         let count =
             |pixels: usize| ((pixels as f32 / side).round() as usize).clamp(1, (pixels / 8).max(1));
         let (columns, rows) = (count(width), count(height));
@@ -76,11 +78,11 @@ impl Cells {
     }
 }
 
-/// The cells, run into each other.
+/// Draws the cells, blended into each other.
 fn blurred(cells: &Cells, width: usize, height: usize) -> RgbImage {
     let columns = weights(cells.columns, width);
     let rows = weights(cells.rows, height);
-    // Down first: an image of all rows and a few columns.
+    // Columns first: an intermediate image of all rows and a few columns.
     let mix = |weights: &[f32], colour: &dyn Fn(usize) -> [f32; CHANNELS]| {
         let mut mixed = [0.0; CHANNELS];
         for (index, weight) in weights.iter().enumerate() {
@@ -103,8 +105,8 @@ fn blurred(cells: &Cells, width: usize, height: usize) -> RgbImage {
     canvas.into_image()
 }
 
-/// How much each of `cells` counts at each of `pixels` along one side: a bell
-/// without an exponential, whose last bit is not the same everywhere.
+/// Returns the weight of each of `cells` at each of `pixels` along one side: a
+/// bell without an exponential, whose last bit differs between machines.
 fn weights(cells: usize, pixels: usize) -> Vec<Vec<f32>> {
     let weights = |pixel: usize| -> Vec<f32> {
         let place = (pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5;

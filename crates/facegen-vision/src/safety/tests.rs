@@ -13,8 +13,8 @@ const ACTIONS: [SafetyAction; 4] = [
 ];
 const SIZES: [(usize, usize); 5] = [(64, 64), (768, 512), (512, 768), (64, 768), (200, 72)];
 
-/// Waves of every width, from the whole image to two pixels, so that there
-/// is something to lose at every scale.
+/// Draws waves of every width, from the whole image to two pixels, so that
+/// there is detail to remove at every scale.
 fn waves(width: usize, height: usize) -> RgbImage {
     let mut pixels = Vec::with_capacity(width * height * 3);
     for index in 0..width * height {
@@ -31,7 +31,7 @@ fn waves(width: usize, height: usize) -> RgbImage {
     RgbImage::new(width, height, pixels).unwrap()
 }
 
-/// The energy of the differences between pixels `step` apart, in one row.
+/// Returns the energy of the differences between pixels `step` apart, in one row.
 fn detail(image: &RgbImage, step: usize) -> f64 {
     let differences = (0..image.height()).flat_map(|y| {
         let row = image.row(y);
@@ -43,8 +43,8 @@ fn detail(image: &RgbImage, step: usize) -> f64 {
     sum / f64::from(count)
 }
 
-/// How alike the fine structures of two images are, from -1 to 1: the
-/// correlation of what is left when a local average is taken away.
+/// Returns the similarity of the fine structures of two images, from -1 to 1:
+/// the correlation of what is left after subtracting a local average.
 fn likeness(one: &RgbImage, other: &RgbImage, reach: usize) -> f64 {
     let residue = |image: &RgbImage| -> Vec<f64> {
         let mut residue = Vec::new();
@@ -71,7 +71,7 @@ fn colours(image: &RgbImage) -> usize {
 }
 
 #[test]
-fn every_size_stays_what_it_was() {
+fn every_action_keeps_the_size() {
     for (width, height) in SIZES.into_iter().chain([(1, 1), (3, 900), (1, 64)]) {
         let image = RgbImage::new(width, height, vec![77; width * height * 3]).unwrap();
         for action in ACTIONS {
@@ -82,7 +82,7 @@ fn every_size_stays_what_it_was() {
 }
 
 #[test]
-fn black_is_black_and_the_card_tells_nothing() {
+fn black_and_the_card_do_not_depend_on_the_image() {
     for (width, height) in SIZES {
         let one = waves(width, height);
         let bytes = one.pixels().iter().map(|byte| 255 - byte);
@@ -95,7 +95,7 @@ fn black_is_black_and_the_card_tells_nothing() {
 }
 
 #[test]
-fn pixelating_leaves_at_most_64_cells() {
+fn pixelating_keeps_at_most_64_cells() {
     for (width, height) in SIZES {
         let redacted = redact(&waves(width, height), SafetyAction::Pixelate);
         let left = colours(&redacted);
@@ -115,10 +115,10 @@ fn pixelating_leaves_at_most_64_cells() {
     }
 }
 
-/// Two images with the same averages are blurred to the same bytes: whatever
-/// is finer than a cell is gone, and nothing can bring it back.
+/// Two images with the same averages are blurred to the same bytes: detail
+/// finer than a cell is lost and cannot be restored.
 #[test]
-fn what_is_finer_than_a_cell_leaves_no_trace() {
+fn detail_finer_than_a_cell_is_lost() {
     let (width, height) = (96, 96);
     let board = |phase: usize| {
         let value = |index: usize| ((index % width + index / width + phase) % 2 * 255) as u8;
@@ -131,7 +131,7 @@ fn what_is_finer_than_a_cell_leaves_no_trace() {
 }
 
 #[test]
-fn blurring_takes_all_detail() {
+fn blurring_removes_all_detail() {
     for (width, height) in SIZES {
         let image = waves(width, height);
         let redacted = redact(&image, SafetyAction::Blur);
@@ -165,9 +165,9 @@ fn blurring_keeps_the_colours() {
     assert!(right[0] < 80 && right[2] > 160, "{right:?}");
 }
 
-/// The words are there at every size: bright strokes, edge to edge of nothing.
+/// The text is visible at every size: bright strokes, not touching the edges.
 #[test]
-fn the_card_is_written_on_at_every_size() {
+fn the_card_has_text_at_every_size() {
     for (width, height) in SIZES {
         let card = redact(&waves(width, height), SafetyAction::SensitiveContentText);
         let bright = |pixel: &[u8]| pixel[0] > 200;

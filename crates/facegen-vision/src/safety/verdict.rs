@@ -1,14 +1,16 @@
+//! The safety checker's verdict on one image.
+
 use facegen_core::SafetyVerdict;
 
-/// What a special-care concept that hits adds to every score after it.
+/// The amount by which each special-care concept that hits raises all later scores.
 const ADJUSTMENT: f32 = 0.01;
 
-/// Returns the verdict from an image's cosines to both kinds of concepts, each with its
-/// threshold; `None` when a number is not finite.
+/// Computes the verdict from an image's cosines to both kinds of concepts, each with its threshold;
+/// `None` when a number is not finite.
 ///
-/// A score is how much nearer an image is to a concept than its threshold allows, rounded to
-/// thousandths; a concept hits above 0. Each special-care concept that hits makes all that are
-/// scored after it hit sooner, by 0.01; special care alone flags nothing.
+/// A score is how far the cosine to a concept exceeds its threshold, rounded to thousandths; a
+/// concept hits above 0. Each special-care concept that hits adds 0.01 to all later scores; special
+/// care alone flags nothing.
 pub(super) fn verdict_of(
     special_care: impl Iterator<Item = (f32, f32)>,
     concepts: impl Iterator<Item = (f32, f32)>,
@@ -36,7 +38,7 @@ pub(super) fn verdict_of(
         })
 }
 
-/// numpy's `round(x, 3)` of an f32: half to even, all in f32.
+/// Follows numpy's `round(x, 3)` of an f32: half to even, all in f32.
 fn thousandths(score: f32) -> f32 {
     (score * 1000.0).round_ties_even() / 1000.0
 }
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn special_care_lifts_all_that_comes_after_it() {
+    fn special_care_raises_all_later_scores() {
         let verdict = verdict(&[-0.006, 0.002, -0.006], &[-0.006, -0.02]);
         assert_eq!(verdict.special_care, [-0.006, 0.002, 0.004]);
         assert_eq!(verdict.concepts, [0.004, -0.01]);
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_has_no_verdict() {
+    fn scores_that_are_not_finite_have_no_verdict() {
         let scores = [(-0.1, 0.0), (f32::NAN, 0.0)];
         assert_eq!(verdict_of([].into_iter(), scores.into_iter()), None);
         assert_eq!(verdict_of(scores.into_iter(), [].into_iter()), None);

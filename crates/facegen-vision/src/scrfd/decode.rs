@@ -1,16 +1,16 @@
-//! From the network's numbers to faces on its canvas.
+//! Decodes the network's output to faces on its canvas.
 //!
-//! Follows insightface's `model_zoo/scrfd.py` (`SCRFD.forward`): every cell of a
-//! grid holds two anchors with one centre, the cell's top left corner. Distances
-//! and points are in cells; all sums are in `f32`, as numpy has them.
+//! Follows insightface's `model_zoo/scrfd.py` (`SCRFD.forward`): every cell of
+//! a grid has two anchors with one centre, the cell's top left corner.
+//! Distances and points are in cells; all sums are in `f32`, as in numpy.
 
 use crate::face::{Face, Landmarks};
 
 /// Anchors in a cell.
 const ANCHORS: usize = 2;
 
-/// The predictions on one grid of cells, row after row, the anchors of a cell
-/// one after the other.
+/// The predictions on one grid of cells, row by row, the anchors of a cell one
+/// after the other.
 pub(super) struct AnchorGrid<'a> {
     stride: f32,
     columns: usize,
@@ -20,8 +20,8 @@ pub(super) struct AnchorGrid<'a> {
 }
 
 impl<'a> AnchorGrid<'a> {
-    /// For a square grid of `columns` cells a side; `None` when there is not one
-    /// score, box and face for each of its anchors.
+    /// Wraps a square grid of `columns` cells per side; `None` unless there is
+    /// a score, box and face for each of its anchors.
     pub(super) fn new(
         stride: usize,
         columns: usize,
@@ -40,7 +40,7 @@ impl<'a> AnchorGrid<'a> {
         })
     }
 
-    /// The faces whose score is at least `threshold`, in pixels of the canvas.
+    /// Returns the faces with a score of at least `threshold`, in canvas pixels.
     pub(super) fn faces(&self, threshold: f32) -> impl Iterator<Item = Face> {
         (0..self.scores.len())
             .filter(move |&anchor| self.scores[anchor] >= threshold)
@@ -67,7 +67,7 @@ impl<'a> AnchorGrid<'a> {
 mod tests {
     use super::*;
 
-    /// A grid of 2×2 cells of which one anchor holds something.
+    /// Builds a grid of 2×2 cells with a prediction at one anchor.
     fn predictions(anchor: usize, score: f32) -> [Vec<f32>; 3] {
         let mut predictions = [vec![0.0; 8], vec![0.0; 32], vec![0.0; 80]];
         predictions[0][anchor] = score;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_no_face() {
+    fn predictions_that_are_not_finite_are_no_face() {
         let predictions = predictions(0, f32::NAN);
         assert_eq!(grid(&predictions).faces(0.5).count(), 0);
     }

@@ -18,29 +18,29 @@ use crate::letterbox::Letterbox;
 use crate::onnx::Network;
 use crate::suppression::Suppression;
 
-/// The three grids of cells on which the network predicts, in pixels a cell.
+/// The strides of the three grids on which the network predicts: pixels per cell.
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// The sides of an input are multiples of the coarsest stride.
 const COARSEST: usize = 32;
-/// Numbers an anchor of each kind of prediction: score, box, landmarks.
+/// Numbers per anchor for each kind of prediction: score, box, landmarks.
 const WIDTHS: [usize; 3] = [1, 4, 10];
 const OUTPUTS: usize = STRIDES.len() * WIDTHS.len();
 /// Faces below this confidence are dropped (insightface's `det_thresh`).
 const SCORE_THRESHOLD: f32 = 0.5;
 /// insightface's `nms_thresh`; it measures boxes in pixels of the photo,
-/// with both edges included.
+/// including both edges.
 const SUPPRESSION: Suppression = Suppression {
     threshold: 0.4,
     edge: 1.0,
 };
 
 /// SCRFD from an ONNX file: input `[1, 3, height, width]` in RGB, each value
-/// `(byte − 127.5) / 128`; nine outputs, whatever their names, in the order
-/// scores, boxes, landmarks, each for the strides 8, 16 and 32.
+/// `(byte − 127.5) / 128`; nine outputs of any names, in the order scores,
+/// boxes, landmarks, each for the strides 8, 16 and 32.
 ///
-/// The input follows the detection size, rounded up to a multiple of 32. Where
-/// the file declares one size, a smaller detection size brings the photo to
-/// a smaller part of the input, and a larger one is taken as that size.
+/// The input is the detection size, rounded up to a multiple of 32. If the file
+/// declares one size, a smaller detection size scales the photo to a part of
+/// the input, and a larger one is reduced to that size.
 #[derive(Debug)]
 pub struct ScrfdDetector {
     network: Network,
@@ -50,17 +50,17 @@ pub struct ScrfdDetector {
 }
 
 impl ScrfdDetector {
-    /// Loads the network at `path` and runs it once, so that a network of another
-    /// kind is refused here and not at the first photo.
+    /// Loads the network at `path` and runs it once, so that another kind of
+    /// network fails here and not at the first photo.
     ///
     /// # Errors
-    /// [`VisionError::Load`] when the file cannot be read,
+    /// Fails with [`VisionError::Load`] when the file cannot be read, with
     /// [`VisionError::Interface`] when its input or outputs are not SCRFD's.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
         Self::new(Network::load(path.as_ref(), "SCRFD face detector")?)
     }
 
-    /// Takes a loaded network, if it is an SCRFD with landmarks.
+    /// Wraps a loaded network if it is an SCRFD with landmarks.
     pub(crate) fn new(network: Network) -> Result<Self, VisionError> {
         let outputs = <[NodeId; OUTPUTS]>::try_from(network.outputs()).map_err(|_| {
             let count = network.outputs().len();
@@ -78,16 +78,16 @@ impl ScrfdDetector {
         Ok(detector)
     }
 
-    /// Whether the network has as many outputs as SCRFD with landmarks.
+    /// Returns whether the network has as many outputs as SCRFD with landmarks.
     pub(crate) fn recognises(network: &Network) -> bool {
         network.outputs().len() == OUTPUTS
     }
 
-    /// What the network itself says about a canvas of any size that it takes, in
-    /// the order of its outputs, for comparing runtimes.
+    /// Returns the network's raw output for a canvas of any size that it
+    /// accepts, in the order of its outputs, for comparing runtimes.
     ///
     /// # Errors
-    /// When the network fails, or its outputs do not have SCRFD's shapes.
+    /// Fails when the network fails, or its outputs do not have SCRFD's shapes.
     pub fn predictions(&self, canvas: &RgbImage) -> Result<[Vec<f32>; OUTPUTS], VisionError> {
         let shape = [1, CHANNELS, canvas.height(), canvas.width()];
         let tensors = self
@@ -105,7 +105,7 @@ impl ScrfdDetector {
         Ok(tensors.map(Tensor::into_data))
     }
 
-    /// All candidates above the threshold, in pixels of the square canvas.
+    /// Returns the candidates above the threshold, in pixels of the canvas.
     fn candidates(&self, canvas: &RgbImage) -> Result<Vec<Face>, VisionError> {
         let outputs = self.predictions(canvas)?;
         let mut candidates = Vec::new();
@@ -119,7 +119,7 @@ impl ScrfdDetector {
         Ok(candidates)
     }
 
-    /// The detection size that can be had, and the side of the input for it.
+    /// Returns the closest available detection size, and the side of its input.
     fn sizes(&self, size: usize) -> (usize, usize) {
         match self.fixed_side {
             Some(side) => (size.clamp(1, side), side),
@@ -140,8 +140,8 @@ impl FaceDetector for ScrfdDetector {
     }
 }
 
-/// The side of an input that is declared with one size; it has to be a square
-/// that the coarsest grid covers.
+/// Returns the side of an input that is declared with one size; it must be a
+/// square that the coarsest grid covers.
 fn fixed_side(network: &Network) -> Result<Option<usize>, VisionError> {
     match network.fixed_input_size() {
         None => Ok(None),
@@ -154,7 +154,7 @@ fn fixed_side(network: &Network) -> Result<Option<usize>, VisionError> {
     }
 }
 
-/// Rows of `width` numbers; some exports have a batch of one around them.
+/// Checks for rows of `width` numbers; some exports add a batch axis of 1.
 fn is_table(shape: &[usize], width: usize) -> bool {
     matches!(*shape, [_, columns] | [1, _, columns] if columns == width)
 }
@@ -164,7 +164,7 @@ fn wrong_grid(stride: usize, canvas: &RgbImage) -> String {
     format!("its outputs at stride {stride} do not cover an image of {side} pixels")
 }
 
-/// Red, green and blue planes around 0.
+/// Returns red, green and blue planes centred on 0.
 fn input_values(canvas: &RgbImage) -> Vec<f32> {
     let channel = |channel| canvas.pixels().iter().skip(channel).step_by(CHANNELS);
     (0..CHANNELS)

@@ -1,11 +1,11 @@
-//! From the network's numbers to faces.
+//! Decodes the network's output to faces.
 
 use crate::face::{Face, Landmarks};
 
-/// What the network predicts for every cell of a grid, as its outputs are named.
+/// The network's predictions for every cell of a grid, by output name.
 pub(super) const PREDICTIONS: [&str; 4] = ["cls", "obj", "bbox", "kps"];
 
-/// The predictions on one grid of cells, row after row.
+/// The predictions on one grid of cells, row by row.
 pub(super) struct StrideOutputs<'a> {
     stride: f32,
     columns: usize,
@@ -16,8 +16,8 @@ pub(super) struct StrideOutputs<'a> {
 }
 
 impl<'a> StrideOutputs<'a> {
-    /// `outputs` in the order of [`PREDICTIONS`], for a square grid of `columns`
-    /// cells a side; `None` when their lengths are not those of that grid.
+    /// Wraps `outputs`, in the order of [`PREDICTIONS`], of a square grid of
+    /// `columns` cells per side; `None` when their lengths do not match it.
     pub(super) fn new(stride: usize, columns: usize, outputs: &'a [Vec<f32>]) -> Option<Self> {
         let [class_scores, objectness, boxes, landmarks] = outputs else {
             return None;
@@ -41,7 +41,7 @@ impl<'a> StrideOutputs<'a> {
         })
     }
 
-    /// The faces whose score is at least `threshold`, in pixels of the input.
+    /// Returns the faces with a score of at least `threshold`, in input pixels.
     pub(super) fn faces(&self, threshold: f32) -> impl Iterator<Item = Face> {
         (0..self.class_scores.len())
             .filter(move |&cell| self.score(cell) >= threshold)
@@ -79,7 +79,7 @@ impl<'a> StrideOutputs<'a> {
 mod tests {
     use super::*;
 
-    /// A grid of 2×2 cells of which one holds something.
+    /// Builds a grid of 2×2 cells with a prediction in one.
     fn outputs(cell: usize, class: f32, object: f32) -> [Vec<f32>; 4] {
         let mut outputs = [vec![0.0; 4], vec![0.0; 4], vec![0.0; 16], vec![0.0; 40]];
         outputs[0][cell] = class;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_is_decoded_relative_to_its_place() {
+    fn a_cell_is_decoded_relative_to_its_position() {
         let outputs = outputs(3, 0.81, 1.5);
         let grid = StrideOutputs::new(16, 2, &outputs).unwrap();
         let faces: Vec<Face> = grid.faces(0.6).collect();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_no_face() {
+    fn predictions_that_are_not_finite_are_no_face() {
         let outputs = outputs(0, f32::NAN, 1.0);
         let grid = StrideOutputs::new(8, 2, &outputs).unwrap();
         assert_eq!(grid.faces(0.6).count(), 0);

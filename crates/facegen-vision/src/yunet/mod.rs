@@ -21,15 +21,15 @@ use crate::suppression::Suppression;
 /// The side of the network's input, in pixels.
 const CANVAS: usize = 640;
 const INPUT_SHAPE: [usize; 4] = [1, CHANNELS, CANVAS, CANVAS];
-/// The three grids of cells on which the network predicts, in pixels a cell.
+/// The strides of the three grids on which the network predicts: pixels per cell.
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Faces below this confidence are dropped. OpenCV's class defaults to 0.9 and
-/// leaves the choice to the caller; frontal portraits score about 0.94, faces
-/// that are turned, small or half covered less.
+/// lets the caller choose; frontal portraits score about 0.94, faces that are
+/// turned, small or half covered less.
 const SCORE_THRESHOLD: f32 = 0.6;
-/// Where a photo has no face, the further looks at it together find one in
-/// one of twenty at [`SCORE_THRESHOLD`], with scores up to 0.79; a face that
-/// fills the photo reaches 0.85 to 0.95 on one of them.
+/// In one of twenty photos without a face, the retries together detect one at
+/// [`SCORE_THRESHOLD`], with scores up to 0.79; a face that fills the photo
+/// reaches 0.85 to 0.95 in one of them.
 const RETRY_SCORE: f32 = 0.8;
 /// OpenCV's defaults.
 const SUPPRESSION: Suppression = Suppression {
@@ -40,9 +40,9 @@ const SUPPRESSION: Suppression = Suppression {
 /// YuNet from an ONNX file: input `[1, 3, 640, 640]` in BGR from 0 to 255,
 /// outputs `cls_S`, `obj_S`, `bbox_S` and `kps_S` for the strides 8, 16 and 32.
 ///
-/// The input has one size. A smaller detection size brings the photo to a
-/// smaller part of it, with more black around, which shows the network a smaller
-/// face all the same; a larger one is taken as 640.
+/// The input has one size. A smaller detection size scales the photo to a
+/// smaller part of it, with more black around, so the network sees a smaller
+/// face; a larger one is reduced to 640.
 #[derive(Debug)]
 pub struct YuNetDetector {
     network: Network,
@@ -54,13 +54,13 @@ impl YuNetDetector {
     /// Loads the network at `path`.
     ///
     /// # Errors
-    /// [`VisionError::Load`] when the file cannot be read,
+    /// Fails with [`VisionError::Load`] when the file cannot be read, with
     /// [`VisionError::Interface`] when its input or outputs are not YuNet's.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, VisionError> {
         Self::new(Network::load(path.as_ref(), "YuNet face detector")?)
     }
 
-    /// Takes a loaded network, if it is a YuNet.
+    /// Wraps a loaded network if it is a YuNet.
     pub(crate) fn new(network: Network) -> Result<Self, VisionError> {
         network.check_input(INPUT_SHAPE)?;
         let names = STRIDES.map(|stride| PREDICTIONS.map(|name| format!("{name}_{stride}")));
@@ -71,12 +71,12 @@ impl YuNetDetector {
         Ok(Self { network, outputs })
     }
 
-    /// Whether the network has the outputs of a YuNet.
+    /// Returns whether the network has the outputs of a YuNet.
     pub(crate) fn recognises(network: &Network) -> bool {
         network.output("cls_8").is_ok()
     }
 
-    /// All candidates above the threshold, in pixels of the canvas.
+    /// Returns all candidates above the threshold, in pixels of the canvas.
     fn candidates(&self, canvas: &RgbImage) -> Result<Vec<Face>, VisionError> {
         let tensors = self
             .network
@@ -115,7 +115,7 @@ fn wrong_grid(stride: usize) -> String {
     format!("its outputs at stride {stride} do not cover an image of {CANVAS} pixels")
 }
 
-/// Blue, green and red planes from 0 to 255.
+/// Returns blue, green and red planes from 0 to 255.
 fn input_values(canvas: &RgbImage) -> Vec<f32> {
     let channel = |channel| canvas.pixels().iter().skip(channel).step_by(CHANNELS);
     (0..CHANNELS)
