@@ -1,4 +1,4 @@
-//! The key of a request.
+//! Authentication of requests by API key.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -9,13 +9,13 @@ use tracing::Span;
 
 use crate::ApiError;
 
-/// No key is longer; hashing what a body can hold would take long.
+/// The longest accepted key, so that no caller has megabytes hashed.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// Whom the request comes from, by the key that was sent.
+/// Returns the key that a request was sent with.
 ///
 /// # Errors
-/// The key is unknown or revoked, or keys cannot be looked up.
+/// Fails when the key is unknown or revoked, or the store cannot be read.
 pub(crate) async fn authenticate(
     jobs: &JobService,
     sent: &Secret<String>,
@@ -30,7 +30,7 @@ pub(crate) async fn authenticate(
     Ok(key)
 }
 
-/// The key in the header `key`, else in `Authorization: Bearer`.
+/// Returns the key in the header `key`, else in `Authorization: Bearer`.
 pub(crate) fn sent_in_headers(headers: &HeaderMap) -> Option<Secret<String>> {
     header_key(headers).or_else(|| bearer_key(headers))
 }

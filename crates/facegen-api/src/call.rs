@@ -1,4 +1,4 @@
-//! One call of the documented API.
+//! One call of the documented API: its key, its fields and its base URL.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,20 +17,20 @@ use crate::middleware::in_time;
 use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiSettings, ApiState, Capabilities};
 
-/// What the router holds, from which each request gets what counts at its time.
+/// The state of the router, from which each request gets its context.
 #[derive(Clone)]
 pub(crate) struct RouterState {
     pub(crate) api: ApiState,
-    /// The room for bodies.
+    /// The memory budget of bodies.
     pub(crate) bodies: Arc<BodyBudget>,
-    /// The room for streams of events.
+    /// The open event streams.
     pub(crate) streams: Arc<Streams>,
-    /// The description of all routes.
+    /// The OpenAPI document.
     pub(crate) description: &'static utoipa::openapi::OpenApi,
 }
 
-/// What a request needs: what the binary gave, what only this crate needs, and
-/// the settings of this moment.
+/// The context of one request: the state of the binary and of the router, and a
+/// snapshot of the settings.
 pub(crate) struct RequestContext {
     api: ApiState,
     pub(crate) config: ApiConfig,
@@ -48,7 +48,7 @@ impl Deref for RequestContext {
     }
 }
 
-/// The state as handlers get it.
+/// The context as handlers get it.
 pub(crate) type SharedContext = Arc<RequestContext>;
 
 impl FromRef<RouterState> for SharedContext {
@@ -68,24 +68,24 @@ impl FromRef<RouterState> for SharedContext {
     }
 }
 
-/// A call whose key is known. Nothing about its fields has been told yet.
+/// An authenticated call. Its fields are not validated yet.
 pub(crate) struct ApiCall {
-    /// Whom it comes from.
+    /// The key that authenticated it.
     pub(crate) key: Key,
-    /// What was sent.
+    /// The fields of its body.
     pub(crate) body: RequestBody,
-    /// The room for what was sent.
+    /// The memory that the body takes.
     pub(crate) share: BodyPermit,
     /// The header `Idempotency-Key`.
     pub(crate) idempotency_key: Option<HeaderValue>,
-    /// What links in the answer begin with.
+    /// The base URL of links in the response.
     pub(crate) base_url: String,
-    /// The flavor of routes that it came by.
+    /// The flavor of the route that was called.
     pub(crate) flavor: ApiFlavor,
 }
 
 impl ApiCall {
-    /// The addresses for the answer.
+    /// Returns the builder of links for the response.
     pub(crate) fn links(&self) -> Links<'_> {
         Links::new(&self.base_url).within(self.flavor)
     }
@@ -100,7 +100,8 @@ impl FromRequest<RouterState> for ApiCall {
     }
 }
 
-/// The key in the body counts first, as documented; then the one in a header.
+/// Reads and authenticates a call. As documented, the key in the body takes
+/// precedence over one in a header.
 async fn read_call(request: Request, state: &SharedContext) -> Result<ApiCall, ApiError> {
     let (parts, body) = request.into_parts();
     let (mut fields, share) = read_fields(&parts, body, state).await?;
@@ -119,7 +120,8 @@ async fn read_call(request: Request, state: &SharedContext) -> Result<ApiCall, A
     })
 }
 
-/// The fields of the body, and the room that they take. Only `POST` has a body.
+/// Reads the fields of the body and reserves memory for them. Only `POST` has a
+/// body.
 async fn read_fields(
     parts: &Parts,
     body: Body,
@@ -144,12 +146,12 @@ async fn read_fields(
     let share = state.bodies.share(holder);
     let bytes = reader.all(&share).await?;
     let headers = parts.headers.clone();
-    // The share goes along: the work goes on when its caller has gone.
+    // The permit moves along: parsing goes on when the caller disconnects.
     off_the_runtime(move || Ok((parse_body(&headers, &bytes)?, share))).await?
 }
 
-/// Whose room a body takes of which this is the beginning. What is wrong with
-/// its key is found out when all of it is here.
+/// Returns the owner of a body of which only the beginning has arrived. A wrong
+/// key is reported once the body is complete.
 async fn holder(state: &SharedContext, headers: &HeaderMap, beginning: &[u8]) -> Holder {
     let sent = [sent_in_headers(headers), early_key(headers, beginning)];
     for sent in sent.into_iter().flatten() {
@@ -160,11 +162,11 @@ async fn holder(state: &SharedContext, headers: &HeaderMap, beginning: &[u8]) ->
     Holder::Stranger
 }
 
-/// Runs `work` where it holds up nobody: bodies with photos take
-/// milliseconds to read.
+/// Runs `work` on a thread that may block: bodies with photos take milliseconds
+/// to parse.
 ///
 /// # Errors
-/// `work` panicked.
+/// Fails when `work` panics.
 pub(crate) async fn off_the_runtime<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {

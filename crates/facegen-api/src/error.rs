@@ -1,10 +1,4 @@
-//! What can go wrong with a request.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `message` | what callers are told about it |
-//! | `gone` | images that were there |
-//! | `envelope` | the answer in which they are |
+//! The errors of requests.
 
 mod envelope;
 mod gone;
@@ -21,17 +15,17 @@ pub(crate) use self::envelope::{ErrorBody, Problem, whole_seconds};
 use crate::body::Received;
 use crate::status::status_of;
 
-/// When to come back to a server that starts, restarts or stops.
+/// When clients should retry while the server starts, restarts or stops.
 const UNAVAILABLE_FOR: Duration = Duration::from_secs(10);
 
-/// Why a request is not answered as its caller hoped. `Display` is for logs;
-/// callers get [`ApiError::message`].
+/// Why a request was refused or failed. `Display` is for logs; callers get
+/// [`ApiError::message`].
 #[derive(Debug, Error)]
 pub enum ApiError {
     /// The body is neither a JSON object nor a form.
     #[error("the body is neither a json object nor a form; received: {}", received.as_str())]
     InvalidBody {
-        /// What it is instead.
+        /// What was sent instead.
         received: Received,
     },
     /// The body is too large.
@@ -43,10 +37,10 @@ pub enum ApiError {
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     BodyTooSlow,
-    /// Other bodies hold all the memory there is for them.
+    /// No memory can be reserved for the body.
     #[error("there is no room for the body")]
     NoRoom,
-    /// The connection broke within the body.
+    /// The connection broke while the body was sent.
     #[error("the body broke off")]
     BodyBroken,
     /// Fields are missing or cannot be used.
@@ -61,23 +55,22 @@ pub enum ApiError {
     /// The key is unknown or revoked.
     #[error("the key is unknown or revoked")]
     Unauthorized,
-    /// The key is known and may not do this.
+    /// The key is valid but lacks the role.
     #[error("this needs an admin key")]
     Forbidden,
-    /// The server does not go over to what its files say now; why is in the
-    /// log.
+    /// The new config or preset is not valid; the log has the reason.
     #[error("the config or the preset cannot be used, nothing has changed")]
     UpdateRefused,
-    /// Nothing is served under this path.
+    /// No route has this path.
     #[error("there is no such path")]
     UnknownPath,
-    /// The path is not for this method.
+    /// The route does not allow this method.
     #[error("the path is not for this method")]
     MethodNotAllowed,
-    /// There is no such job, or it belongs to another key.
+    /// The job does not exist or belongs to another key.
     #[error("there is no such job")]
     UnknownJob,
-    /// The job succeeded, and its images are gone.
+    /// The job succeeded, and its images have expired.
     #[error("the images of the job have expired")]
     Expired {
         /// How long images are kept.
@@ -86,34 +79,34 @@ pub enum ApiError {
     /// The owner of the job had it erased.
     #[error("the job was erased")]
     Erased,
-    /// There is no such delivery, or it belongs to another key.
+    /// The delivery does not exist or belongs to another key.
     #[error("there is no such delivery")]
     UnknownDelivery,
     /// The delivery has not ended yet.
     #[error("the delivery has not ended")]
     DeliveryBusy,
-    /// As many streams are open as may be.
+    /// The limit of open event streams is reached.
     #[error("too many streams of events are open")]
     TooManyStreams,
-    /// There is no such file, or it is gone.
+    /// The file does not exist or has expired.
     #[error("there is no such file")]
     UnknownFile,
-    /// The job service refuses.
+    /// The job service refused.
     #[error(transparent)]
     Jobs(#[from] JobError),
-    /// The answer took longer than any should.
+    /// The response took too long.
     #[error("the answer took too long")]
     TooSlow,
     /// A handler panicked.
     #[error("a handler panicked")]
     Panicked,
-    /// An answer could not be written down, and why.
+    /// The response could not be serialised.
     #[error("the answer cannot be serialised: {0}")]
     Serialisation(#[from] serde_json::Error),
 }
 
 impl ApiError {
-    /// The kind of failure.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -140,8 +133,8 @@ impl ApiError {
         }
     }
 
-    /// The status of the answer: that of the code, unless HTTP has one for just
-    /// this.
+    /// Returns the status of the response: that of the code, unless HTTP has a
+    /// more specific one.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         if matches!(self, Self::BodyTooLarge { .. }) {
@@ -155,7 +148,7 @@ impl ApiError {
         }
     }
 
-    /// When the same request may succeed, for failures that pass.
+    /// Returns when the same request can succeed, for temporary failures.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Jobs(
             JobError::QueueFull { retry_after, .. }
@@ -169,8 +162,8 @@ impl ApiError {
         passes.then_some(UNAVAILABLE_FOR)
     }
 
-    /// Whether bytes of the request may still be on their way, so that the
-    /// connection is of no more use.
+    /// Returns whether a part of the request may still be unread, so that the
+    /// connection cannot be reused.
     fn leaves_body_unread(&self) -> bool {
         matches!(
             self,
@@ -188,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_went_wrong_inside_is_told_to_the_log_alone() {
+    fn internal_errors_are_logged_and_not_shown() {
         let error = ApiError::from(JobError::from(StoreError::File {
             path: "/dev/sda".into(),
             source: std::io::ErrorKind::StorageFull.into(),
@@ -203,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_that_pass_say_when() {
+    fn temporary_failures_say_when_to_retry() {
         let full = ApiError::from(JobError::QueueFull {
             limit: 5,
             retry_after: Duration::from_millis(1_001),

@@ -1,4 +1,4 @@
-//! A job for unit tests.
+//! Jobs for unit tests.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,7 +20,8 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| Capabi
     dtype: "f32",
 });
 
-/// A job of two images that has succeeded, with these fields set as well.
+/// Returns a job of two images that has succeeded, with these additional
+/// fields.
 pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
     let mut raw = RawGenerationRequest {
         prompt: "pretty woman".into(),
@@ -61,7 +62,7 @@ pub(crate) fn job(fields: &[(&str, Scalar)]) -> Job {
     }
 }
 
-/// The same job, failed.
+/// Returns the same job, failed.
 pub(crate) fn failed_job(fields: &[(&str, Scalar)]) -> Job {
     Job {
         state: JobState::Failed,

@@ -1,26 +1,26 @@
-//! The families of routes: the same calls under several paths, because clients
-//! were written for each of them.
+//! The flavors of the API: the same calls under several base paths, because
+//! clients were written for each of them.
 
 use facegen_core::JobId;
 use facegen_core::RawGenerationRequest;
 use facegen_core::request::AutoSize;
 
-/// A flavor of routes. All of them share jobs and ids.
+/// One flavor of the API. All flavors share jobs and ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiFlavor {
-    /// The server of its own for faces.
+    /// The dedicated server for faces.
     FaceGen,
-    /// The server of its own for editing images, which makes faces as well.
+    /// The dedicated server for image editing, which also makes faces.
     ImageEditing,
     /// The shared service.
     V6,
 }
 
 impl ApiFlavor {
-    /// All of them, the first one being that of paths without a flavor.
+    /// All flavors; paths that belong to none count as the first.
     pub(crate) const ALL: [Self; 3] = [Self::FaceGen, Self::ImageEditing, Self::V6];
 
-    /// What its paths begin with.
+    /// Returns the base path.
     pub(crate) fn base(self) -> &'static str {
         match self {
             Self::FaceGen => "/api/v1/enterprise/face_gen",
@@ -29,7 +29,7 @@ impl ApiFlavor {
         }
     }
 
-    /// What its requests for images are called.
+    /// Returns the names of the calls that make images.
     pub(crate) fn generations(self) -> &'static [&'static str] {
         match self {
             Self::FaceGen => &["make_gen"],
@@ -38,7 +38,7 @@ impl ApiFlavor {
         }
     }
 
-    /// Whether its callers have a server of their own, which they control.
+    /// Returns whether the flavor has the calls that control the server.
     pub(crate) fn has_control(self) -> bool {
         match self {
             Self::FaceGen | Self::ImageEditing => true,
@@ -46,8 +46,8 @@ impl ApiFlavor {
         }
     }
 
-    /// Which sides of images follow the photo's when they are not given:
-    /// the shared service says so of both, the servers of one's own make 512.
+    /// Returns which sides default to the photo's size: both on the shared
+    /// service, none on the dedicated servers, which default to 512.
     pub(crate) fn auto_size(self, request: &RawGenerationRequest) -> AutoSize {
         match self {
             Self::FaceGen | Self::ImageEditing => AutoSize::None,
@@ -55,7 +55,7 @@ impl ApiFlavor {
         }
     }
 
-    /// The flavor of a path as the router knows it.
+    /// Returns the flavor of a route template.
     pub(crate) fn of(path: &str) -> Self {
         if path.starts_with("/api/v6/") {
             return Self::V6;
@@ -67,7 +67,7 @@ impl ApiFlavor {
             .unwrap_or(Self::FaceGen)
     }
 
-    /// The path at which a job is asked for.
+    /// Returns the path at which a job is fetched.
     pub(crate) fn fetch(self, id: JobId) -> String {
         format!("{}/fetch/{id}", self.base())
     }

@@ -1,29 +1,28 @@
 //! The HTTP interface.
 //!
-//! A drop-in replacement for the documented `face_gen` endpoints: the routes,
-//! the bodies and the errors are those that existing clients know. Nothing here
-//! knows a tensor, a table or a bucket; [`facegen_jobs::JobService`] does the
-//! work.
+//! A drop-in replacement for the documented `face_gen` endpoints: routes,
+//! bodies and errors are those that existing clients know. This crate knows no
+//! tensors, tables or buckets; [`facegen_jobs::JobService`] does the work.
 //!
-//! | chapter | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`state`] | [`ApiState`], what the binary gives the router |
+//! | [`state`] | [`ApiState`], what the binary passes to the router |
 //! | `routes` | the list of routes |
-//! | [`mod@router`] | [`router()`](router::router), the routes with everything around them |
-//! | `middleware` | what happens around every request, in order |
-//! | `body` | bodies as they are sent, read into `RequestBody` |
-//! | `auth` | the key of a request |
-//! | `call` | one call of the documented API: its key, its body, its links |
-//! | `flavor` | the same calls under several paths |
-//! | `handlers` | one file for each kind of route |
-//! | `wire` | the bodies of answers, key by key |
-//! | `links` | the addresses in answers |
-//! | `streams` | how many streams of events are open |
-//! | `page` | what a browser shows at `/` |
-//! | [`error`] | [`ApiError`], and the envelope in which callers see it |
+//! | [`mod@router`] | [`router()`](router::router), routes with middleware |
+//! | `middleware` | the middleware around every request |
+//! | `body` | reading of request bodies into `RequestBody` |
+//! | `auth` | authentication by API key |
+//! | `call` | one call of the documented API: key, fields, base URL |
+//! | `flavor` | the base paths of the documented API |
+//! | `handlers` | the handlers, one file for each kind of route |
+//! | `wire` | the bodies of responses |
+//! | `links` | the URLs in responses |
+//! | `streams` | the limit of open event streams |
+//! | `page` | the page for browsers at `/` |
+//! | [`error`] | [`ApiError`] and the body of error responses |
 //! | [`status`] | from [`ErrorCode`](facegen_core::ErrorCode) to HTTP status |
-//! | [`mod@openapi`] | [`openapi()`](openapi::openapi), the description of all of this |
-//! | [`webhook`] | [`webhook_body`], what receivers of webhooks get |
+//! | [`mod@openapi`] | [`openapi()`](openapi::openapi), the OpenAPI document |
+//! | [`webhook`] | [`webhook_body`], the bodies of webhooks |
 
 mod auth;
 mod body;

@@ -1,4 +1,4 @@
-//! The addresses in answers.
+//! The URLs in responses.
 
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
@@ -9,11 +9,11 @@ use facegen_core::{Job, JobId};
 use crate::ApiError;
 use crate::flavor::ApiFlavor;
 
-/// Where the server is for its caller: the address that the operator set, else
-/// `http://` and the host that the request names.
+/// Returns the base URL of this server for its caller: the one that the
+/// operator set, else `http://` and the host of the request.
 ///
 /// # Errors
-/// No address is set, and the request names no host.
+/// Fails when no URL is set and the request names no host.
 pub(crate) fn base_url(
     public_url: Option<&str>,
     uri: &Uri,
@@ -29,8 +29,8 @@ pub(crate) fn base_url(
         .ok_or(ApiError::InvalidHost)
 }
 
-/// Whether `text` is a name or an address with or without a port, and nothing
-/// that would mean something else within a link.
+/// Returns whether `text` is a host with an optional port, and nothing that has
+/// another meaning within a URL.
 fn is_host(text: &str) -> bool {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-._:[]".contains(character);
     let Ok(authority) = text.parse::<Authority>() else {
@@ -39,7 +39,7 @@ fn is_host(text: &str) -> bool {
     text.chars().all(plain) && !authority.host().is_empty()
 }
 
-/// Builds the addresses under one base.
+/// Builds URLs below one base.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Links<'a> {
     base: &'a str,
@@ -47,7 +47,7 @@ pub(crate) struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    /// Addresses that begin with `base`, with or without a slash at its end.
+    /// Builds URLs below `base`, with or without a slash at its end.
     pub(crate) fn new(base: &'a str) -> Self {
         Self {
             base: base.trim_end_matches('/'),
@@ -55,23 +55,23 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// The same for a caller of this flavor.
+    /// Builds the URLs of this flavor.
     pub(crate) fn within(self, flavor: ApiFlavor) -> Self {
         Self { flavor, ..self }
     }
 
-    /// Where to ask for a job.
+    /// Returns the URL at which a job is fetched.
     pub(crate) fn fetch(self, id: JobId) -> String {
         format!("{}{}", self.base, self.flavor.fetch(id))
     }
 
-    /// Where a file of the server is.
+    /// Returns the URL of a file of this server.
     pub(crate) fn file(self, name: &FileName) -> String {
         format!("{}/temp/{}", self.base, name.expose())
     }
 
-    /// Where the images of a job are, or will be: in their bucket, and else
-    /// here, where they can be read in either case.
+    /// Returns the current or future links of a job's images: in their bucket
+    /// if there is one, else on this server.
     pub(crate) fn images(self, job: &Job) -> Vec<String> {
         let kind = if job.request.delivery.base64 {
             FileKind::Base64

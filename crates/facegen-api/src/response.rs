@@ -1,4 +1,4 @@
-//! Bodies of answers.
+//! The JSON response.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::ApiError;
 
-/// An answer in JSON, its keys in the order of the fields of `T`.
+/// A JSON response, its keys in the order of the fields of `T`.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {

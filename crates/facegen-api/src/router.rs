@@ -1,4 +1,4 @@
-//! The router: the routes with everything around them.
+//! The router: the routes with their middleware.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::routes::{method_not_allowed, routes};
 use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiState};
 
-/// Everything that the server answers, for the binary and for tests.
+/// Builds the service with all routes, for the binary and for tests.
 pub fn router(state: ApiState) -> Router {
     let ApiConfig {
         body_budget_bytes,
@@ -33,7 +33,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed);
     let routes = middleware::around(routes, &live).with_state(live);
-    // Paths are tidied before routing, hence outside of the router.
+    // Paths are normalized before routing, hence outside of the router.
     let tidied = ServiceBuilder::new()
         .map_request(middleware::normalize_path)
         .service(routes);

@@ -18,19 +18,19 @@ use crate::handlers::{
 };
 use crate::{middleware, page};
 
-/// Where some clients ask for images of whatever kind.
+/// The base path of some clients for images of any kind.
 const V6_IMAGES: &str = "/api/v6/images";
 
-/// All routes, with the description that each handler has of itself. Nothing is
-/// added to them in any other way, so that all of them are described.
+/// Returns all routes, with the OpenAPI description of each handler. No route
+/// is added in another way, so that all are described.
 pub(crate) fn routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .merge(make_gen_route())
         .merge(quick_routes())
 }
 
-/// The request for images. It limits its time itself, because it may wait for
-/// images, and must not be cut off once its job is taken in.
+/// Returns the route that makes images. It limits its time itself: it can wait
+/// for images, and must not be cut off once its job is submitted.
 fn make_gen_route() -> OpenApiRouter<RouterState> {
     let mut routes = OpenApiRouter::new();
     for flavor in ApiFlavor::ALL {
@@ -42,7 +42,7 @@ fn make_gen_route() -> OpenApiRouter<RouterState> {
     routes
 }
 
-/// Everything that can be given up at any moment.
+/// Returns the routes that can be dropped at any moment.
 fn quick_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .merge(fetch_routes())
@@ -55,7 +55,7 @@ fn quick_routes() -> OpenApiRouter<RouterState> {
         .layer(from_fn(middleware::answer_in_time))
 }
 
-/// The question after images, in all its documented forms.
+/// Returns the routes that fetch a job, in all their documented forms.
 fn fetch_routes() -> OpenApiRouter<RouterState> {
     let by_body = || routes!(fetch::by_body);
     let mut routes = OpenApiRouter::new().routes(at("/api/v1/enterprise/fetch", by_body()));
@@ -72,7 +72,7 @@ fn fetch_routes() -> OpenApiRouter<RouterState> {
     routes
 }
 
-/// What callers tell a server of their own.
+/// Returns the routes that control a dedicated server.
 fn control_routes() -> OpenApiRouter<RouterState> {
     let mut routes = OpenApiRouter::new();
     for flavor in ApiFlavor::ALL
@@ -86,13 +86,13 @@ fn control_routes() -> OpenApiRouter<RouterState> {
             .routes(within("restart_server", routes!(control::restart_server)))
             .routes(within("system_details", routes!(control::system_details)))
             .routes(within("update_server", routes!(control::update_server)))
-            // What clients call it.
+            // The name that clients use.
             .routes(within("update", routes!(control::update_server)));
     }
     routes
 }
 
-/// The bucket that a key describes for its images.
+/// Returns the routes of a key's bucket.
 fn bucket_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/api/v1/enterprise/update_s3", routes!(buckets::update)))
@@ -103,7 +103,7 @@ fn bucket_routes() -> OpenApiRouter<RouterState> {
         .routes(at("/api/v1/enterprise/reset_s3", routes!(buckets::reset)))
 }
 
-/// Images that are sent to get a link.
+/// Returns the routes of uploads.
 fn upload_routes() -> OpenApiRouter<RouterState> {
     let of_image_editing = format!("{}/base64_to_url", ApiFlavor::V6.base());
     OpenApiRouter::new()
@@ -114,18 +114,19 @@ fn upload_routes() -> OpenApiRouter<RouterState> {
         .routes(at(&of_image_editing, routes!(base64_to_url::init_image)))
 }
 
-/// Images, for pages of any origin: who knows the name may see them.
+/// Returns the route of image files, for pages of any origin: the name is the
+/// secret.
 fn file_routes() -> OpenApiRouter<RouterState> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers(Any);
-    // The fallback is set before the layer, which answers preflights in its place.
+    // The fallback comes before the layer, which answers preflight requests.
     let file = routes!(files::file).map(|file| file.fallback(method_not_allowed).layer(cors));
     OpenApiRouter::new().routes(at("/temp/{file}", file))
 }
 
-/// What operators and their machines ask for.
+/// Returns the routes for operators.
 fn operations_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/", routes!(operations::index)))
@@ -139,7 +140,7 @@ fn operations_routes() -> OpenApiRouter<RouterState> {
         .routes(at("/docs/{file}", routes!(docs::file)))
 }
 
-/// What is ours beyond the documented API.
+/// Returns the routes below `/v1`, beyond the documented API.
 fn v1_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/v1/jobs", routes!(v1::jobs::list)))
@@ -156,14 +157,14 @@ fn v1_routes() -> OpenApiRouter<RouterState> {
         ))
 }
 
-/// The handlers under `path`. They name none themselves, because some serve
+/// Mounts handlers at `path`. They declare none themselves, because some serve
 /// several.
 fn at(
     path: &str,
     (schemas, mut paths, methods): UtoipaMethodRouter<RouterState>,
 ) -> UtoipaMethodRouter<RouterState> {
     let items = mem::take(&mut paths.paths).into_values();
-    // Handlers of one path are one item already: all say that theirs is "".
+    // All handlers of one path declare the path "" and are already merged.
     paths.paths = items.map(|item| (path.to_owned(), item)).collect();
     (schemas, paths, methods)
 }

@@ -1,4 +1,4 @@
-//! What the binary gives the router.
+//! The state that the binary passes to the router.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use facegen_jobs::JobService;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Everything that the handlers need.
+/// The dependencies of all handlers.
 #[derive(Clone)]
 pub struct ApiState {
-    /// Does the work.
+    /// The job service.
     pub jobs: JobService,
-    /// What may change while the server runs.
+    /// The settings that can change while the server runs.
     pub settings: Current<ApiSettings>,
-    /// Says whether the server can make images at this moment.
+    /// The readiness probe.
     pub readiness: ReadinessProbe,
-    /// Renders the metrics of the process.
+    /// The renderer of the metrics.
     pub metrics: MetricsRenderer,
-    /// Restarts and updates the server.
+    /// The control of restarts and updates.
     pub control: Arc<dyn Control>,
-    /// Judges the URLs that callers name.
+    /// The checker of URLs that callers name.
     pub urls: Arc<dyn UrlChecker>,
-    /// The time of day, for images that have expired.
+    /// The clock, for the expiry of images.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -38,52 +38,50 @@ impl fmt::Debug for ApiState {
     }
 }
 
-/// What may change while the server runs.
+/// The settings that can change while the server runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSettings {
-    /// What the operator may set.
+    /// The operator's settings.
     pub config: ApiConfig,
-    /// What the models can do.
+    /// The capabilities of the loaded models.
     pub capabilities: Capabilities,
 }
 
-/// What the operator may set about the HTTP interface.
+/// The operator's settings of the HTTP interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
-    /// The address under which callers reach the server, e.g.
-    /// `https://faces.example.org`; links begin with it. Without one they begin
-    /// with `http://` and the `Host` of the request. Forwarded headers are not
-    /// looked at, because anybody can send them: behind a proxy that changes
+    /// The URL at which callers reach the server, e.g.
+    /// `https://faces.example.org`; links begin with it. Without it they begin
+    /// with `http://` and the `Host` of the request. Forwarded headers are
+    /// ignored, because any caller can send them: behind a proxy that changes
     /// scheme or host, set this.
     pub public_url: Option<String>,
-    /// How long `make_gen` waits for the images before it answers that they
-    /// are being made.
+    /// How long `make_gen` waits for the images before it answers `processing`.
     pub sync_wait: Duration,
     /// The largest body, in bytes.
     pub max_body_bytes: usize,
-    /// How many bytes of bodies may be in memory at once, of all requests
-    /// together; the first 64 KiB of each are not counted, and there is always
-    /// room for one of the largest. A photo is there twice while it is
-    /// decoded. See [`ApiConfig::body_budget`].
+    /// The memory budget of all bodies together, in bytes. The first 64 KiB of
+    /// each are not counted, and one largest body always fits. A photo is in
+    /// memory twice while it is decoded. See [`ApiConfig::body_budget`].
     pub body_budget_bytes: usize,
-    /// Whether errors of all paths under `/api/` are answered with status 200,
-    /// for clients that read no other body.
+    /// Whether errors of all paths under `/api/` have status 200, for clients
+    /// that read no other response.
     pub legacy_http_200: bool,
-    /// What `system_details` calls a server that is well.
+    /// What `system_details` reports as the status of a healthy server.
     pub system_status: SystemStatus,
-    /// How images come to callers who want base64.
+    /// How images in base64 are returned.
     pub base64_output: Base64Output,
     /// The largest photo, decoded from base64, in bytes.
     pub max_face_bytes: usize,
-    /// How many streams of events may be open at once.
+    /// The limit of open event streams.
     pub max_event_streams: usize,
-    /// How many of them of one key; 0: as many as of all.
+    /// The limit of open event streams per key; 0 for no such limit.
     pub event_streams_of_key: usize,
 }
 
 impl ApiConfig {
-    /// The budget that goes well with bodies of this size, in bytes: 16 of
-    /// them, and at least 256 MB.
+    /// Returns the budget that suits bodies of this size, in bytes: 16 of them,
+    /// and at least 256 MB.
     #[must_use]
     pub fn body_budget(max_body_bytes: usize) -> usize {
         max_body_bytes.saturating_mul(16).max(256_000_000)
@@ -108,56 +106,57 @@ impl Default for ApiConfig {
     }
 }
 
-/// What `system_details` calls a server that is well: the documentation has one
-/// word in one of its versions and another in the other.
+/// The status of a healthy server in `system_details`; the versions of the
+/// documentation differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SystemStatus {
-    /// As all other calls.
+    /// The word that all other calls use.
     Success,
-    /// As older versions.
+    /// The word of older versions.
     Ok,
 }
 
-/// How images come to callers who want base64: the documentation leaves it
-/// open, and clients are written for both.
+/// How images in base64 are returned: the documentation leaves it open, and
+/// clients exist for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Base64Output {
-    /// As links to text.
+    /// As links to base64 text.
     Link,
-    /// As text in the answers of `make_gen` and `fetch`.
+    /// As base64 text in the answers of `make_gen` and `fetch`.
     Inline,
 }
 
-/// What the loaded models can do.
+/// The capabilities of the loaded models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Whether images are looked at.
+    /// When images are checked.
     pub safety_checking: SafetyChecking,
-    /// The looks on offer.
+    /// The available styles.
     pub styles: Vec<Style>,
-    /// The sizes and numbers of steps on offer.
+    /// The accepted sizes and numbers of steps.
     pub limits: RequestLimits,
-    /// What people should know who see the images.
+    /// A notice to show with the images.
     pub notice: Option<String>,
-    /// What the models compute in, e.g. `f32`.
+    /// The data type of the computation, e.g. `f32`.
     pub dtype: &'static str,
 }
 
-/// When the safety checker looks at images.
+/// When the safety checker checks images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SafetyChecking {
-    /// Never: there is none.
+    /// Never: the preset has none.
     Absent,
-    /// When the request does not say otherwise.
+    /// Unless the request disables it.
     OnRequest,
-    /// Always, whatever the request says.
+    /// Always, even if the request disables it.
     Always,
 }
 
 impl SafetyChecking {
-    /// Whether it looks at the images of a request that wants it or not.
+    /// Returns whether the images of a request are checked; `wanted` is what it
+    /// asks for.
     #[must_use]
     pub fn applies(self, wanted: bool) -> bool {
         match self {
@@ -168,33 +167,32 @@ impl SafetyChecking {
     }
 }
 
-/// Renders the metrics of the process in Prometheus' text format.
+/// A renderer of the metrics of the process in Prometheus' text format.
 pub type MetricsRenderer = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Says how ready the server is at this moment. It is asked often, so it must
-/// not wait.
+/// A probe of the server's readiness. It is called often, so it must not block.
 pub type ReadinessProbe = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
-/// How ready the server is to make images. Anybody may read it.
+/// The readiness of the server. It is public.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Readiness {
-    /// The models are being read.
+    /// The models are being loaded.
     Loading {
-        /// The component that is being read.
+        /// The component that is being loaded.
         component: String,
-        /// How many are read.
+        /// How many components are loaded.
         loaded: usize,
-        /// How many there are.
+        /// How many components there are.
         components: usize,
     },
     /// Images can be made.
     Ready,
     /// The server is stopping.
     Draining,
-    /// No image can be made until somebody does something about it.
+    /// No images can be made until an operator intervenes.
     Broken {
-        /// What is wrong, in words that anybody may read.
+        /// The reason; it is public.
         reason: String,
     },
 }

@@ -1,12 +1,12 @@
-//! The one place that turns a kind of failure into an HTTP status.
+//! Maps error codes to HTTP statuses.
 
 use axum::http::StatusCode;
 use facegen_core::ErrorCode;
 
-/// The status of an answer that reports this kind of failure.
+/// Returns the status of a response that reports this kind of failure.
 ///
-/// A job that failed is a result, not a failed request: it is answered with 200
-/// and never comes here.
+/// A failed job is a result, not a failed request: it is answered with 200 and
+/// never mapped here.
 #[must_use]
 pub fn status_of(code: ErrorCode) -> StatusCode {
     match code {

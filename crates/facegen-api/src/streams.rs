@@ -1,12 +1,12 @@
-//! How many streams of events are open, of all keys and of each.
+//! The limit of open event streams, in all and per key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use facegen_core::KeyId;
 
-/// The permits of all streams. Half of them are for keys that have none open, so
-/// that a few keys do not take all.
+/// The permits of all streams. Half of them are reserved for keys that have
+/// none open, so that a few keys cannot take all.
 #[derive(Debug)]
 pub(crate) struct Streams {
     most: usize,
@@ -14,7 +14,7 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// So many permits.
+    /// Creates this many permits.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             most,
@@ -22,8 +22,8 @@ impl Streams {
         }
     }
 
-    /// A permit for a stream of `key`, of which `share` may be open, or all when
-    /// that is 0. `None` when there is none for it.
+    /// Acquires a permit for `key`, which can hold up to `share`, or any number
+    /// when that is 0. `None` when there is none left.
     pub(crate) fn begin(self: &Arc<Self>, key: KeyId, share: usize) -> Option<StreamPermit> {
         let mut open = self.lock();
         let all: usize = open.values().sum();
@@ -47,7 +47,7 @@ impl Streams {
     }
 }
 
-/// The permit of an open stream, until it is dropped.
+/// The permit of an open stream, released on drop.
 #[derive(Debug)]
 pub(crate) struct StreamPermit {
     streams: Arc<Streams>,
@@ -68,7 +68,7 @@ impl Drop for StreamPermit {
 mod tests {
     use super::*;
 
-    /// As many streams of the key as there are permits for.
+    /// Acquires as many permits for the key as it can get.
     fn all_of(streams: &Arc<Streams>, key: i64, share: usize) -> Vec<StreamPermit> {
         let begin = || streams.begin(KeyId::new(key), share);
         std::iter::from_fn(begin).take(300).collect()
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn fifty_keys_that_take_all_they_get_leave_a_place_for_another() {
+    fn fifty_keys_at_their_limit_leave_a_permit_for_another() {
         for share in [0, 16] {
             let streams = Arc::new(Streams::new(128));
             let permits: Vec<_> = (0..50)

@@ -1,4 +1,4 @@
-//! What the receivers of webhooks get.
+//! The bodies of webhooks.
 
 use std::borrow::Cow;
 
@@ -30,14 +30,13 @@ enum Body<'a> {
     },
 }
 
-/// The body of the webhook of an ended job: what `make_gen` answers about one
-/// that succeeded, or the reason why there are no images; with the caller's
-/// `track_id` in the type in which it was sent, null when none was. There are
-/// none any more when a message was on its way for so long that they have
-/// expired, or its job was erased.
+/// Returns the body of the webhook of a job that has ended: the answer of
+/// `make_gen` if it succeeded, else the reason why there are no images. Adds
+/// the caller's `track_id` with its type, or null. A success whose images have
+/// expired or were erased before the webhook was delivered is reported as
+/// failed.
 ///
-/// Links begin with `public_url`, else with the address under which the caller
-/// reached the server.
+/// Links begin with `public_url`, else with the base URL of the request.
 #[must_use]
 pub fn webhook_body(
     job: &Job,
@@ -59,11 +58,11 @@ pub fn webhook_body(
             track_id,
         },
     };
-    // Texts and numbers under names that are texts can always be written.
+    // Strings and numbers under string keys always serialise.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// Why an ended job has no images, if it has none.
+/// Returns why a job that has ended has no images, if so.
 fn no_images(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
     match job.state {
         JobState::Succeeded => Some(ApiError::of_gone(job, now)?.message()),
@@ -73,7 +72,7 @@ fn no_images(job: &Job, now: Timestamp) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The calls that this server makes, by their names.
+/// Returns the OpenAPI paths of the webhooks.
 pub(crate) fn described() -> Paths {
     Webhooks::openapi().paths
 }
@@ -84,10 +83,10 @@ struct Webhooks;
 
 /// A job has ended
 ///
-/// Sent to the `webhook` of its request, once it has succeeded, failed or was
-/// cancelled. Whatever is not answered 2xx within 30 seconds is sent again, up to
-/// seven times over half a day, or later where `Retry-After` asks for it, under the
-/// same `webhook-id`.
+/// Sent to the `webhook` of the request, once the job has succeeded, failed or
+/// was cancelled. Any response but 2xx within 30 seconds is followed by a retry
+/// under the same `webhook-id`, up to seven over half a day, or later if
+/// `Retry-After` asks for it.
 #[utoipa::path(
     post,
     path = "job_ended",
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn images_that_have_gone_are_no_success() {
+    fn a_job_without_its_images_is_no_success() {
         let day = Duration::from_hours(24);
         let kept = Job {
             finished_at: Some(now()),

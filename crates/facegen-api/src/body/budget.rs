@@ -1,12 +1,13 @@
-//! How much memory all bodies together may take.
+//! The memory budget that all request bodies share.
 //!
-//! The key of a request may stand in its body, so bodies are held in memory for
-//! callers whom nobody knows yet. Room is taken as bytes arrive, never for what
-//! is only announced, and is given back when the request needs it no more.
+//! The key of a request may be in its body, so bodies are buffered for callers
+//! that are not authenticated yet. Memory is reserved as bytes arrive, never
+//! for an announced length, and is released when the request no longer needs
+//! it.
 //!
-//! Strangers share one half of the room, and no key has more than half of it,
-//! so that nobody takes all. Where there is no room, the body that has come on
-//! the least of late gives way: who sends a part and stops holds up nobody.
+//! Unauthenticated callers share half of the budget, and no key gets more than
+//! half of it. When the budget is exhausted, the body that has made no progress
+//! for the longest time is cut off, so that a stalled upload blocks no other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,65 +21,65 @@ use tracing::Instrument as _;
 
 use crate::ApiError;
 
-/// The first bytes of every body are free, so that requests without a
-/// photo are answered however many others hold all the room.
+/// The first bytes of every body are not counted, so that requests without a
+/// photo are answered even when the budget is exhausted.
 pub(super) const FREE_BYTES: usize = 64 * 1024;
 
-/// Room is taken in pieces of this many bytes.
+/// The granularity of reservations.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// How long a body waits for room.
+/// How long a body waits for memory.
 const ROOM_TIME: Duration = Duration::from_secs(5);
 
-/// A body that has not come on by a piece for so long gives way to others.
+/// A body that has not grown by a piece for this long can be cut off.
 const STALE: Duration = Duration::from_secs(2);
 
-/// How often a body that waits for room looks for one that has become stale.
+/// How often a waiting body looks for a stale one.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Whose body it is.
+/// The owner of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
-    /// Nobody knows yet.
+    /// Not authenticated yet.
     Stranger,
-    /// The holder of this key.
+    /// Authenticated by this key.
     Key(KeyId),
 }
 
-/// The room that all bodies share.
+/// The memory budget of all bodies.
 #[derive(Debug)]
 pub(crate) struct BodyBudget {
     state: Mutex<State>,
-    /// Told when some of the room is free again.
+    /// Notified when memory is released.
     freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// All the room.
+    /// The total budget.
     bytes: usize,
-    /// What strangers together, and each key, may hold.
+    /// The most that unauthenticated callers together, and each key, may hold.
     most_of_one: usize,
     bodies: HashMap<u64, HeldBody>,
     next: u64,
 }
 
-/// What one body holds.
+/// The reservation of one body.
 #[derive(Debug)]
 struct HeldBody {
     holder: Holder,
     bytes: usize,
-    /// Whether more of it is to come.
+    /// Whether the body is still being received.
     arriving: bool,
-    /// When it last came on by a piece.
+    /// When the reservation last grew.
     moved: Instant,
-    /// It has to give way.
+    /// Cancelled to cut the body off.
     cut: CancellationToken,
 }
 
 impl BodyBudget {
-    /// Room for `bytes`, and for at least one body of `largest_body` bytes,
-    /// which could not be read at all otherwise.
+    /// Creates a budget of `bytes`, or of one body of `largest_body` bytes if
+    /// that is more: such a body could never be read otherwise.
     pub(crate) fn new(bytes: usize, largest_body: usize) -> Self {
         let budget = Self {
             state: Mutex::default(),
@@ -88,8 +89,8 @@ impl BodyBudget {
         budget
     }
 
-    /// Makes as much room as a new budget would have. It never becomes less:
-    /// smaller bodies need no less of it.
+    /// Grows the budget to what [`BodyBudget::new`] would make of these
+    /// numbers. It never shrinks, as smaller bodies need no smaller budget.
     pub(crate) fn grow(&self, bytes: usize, largest_body: usize) {
         let mut state = self.lock();
         let largest = pieces_for(largest_body);
@@ -97,7 +98,7 @@ impl BodyBudget {
         state.most_of_one = state.most_of_one.max(state.bytes / 2).max(largest);
     }
 
-    /// The share of one body, nothing yet.
+    /// Creates a permit that holds no memory yet.
     pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> BodyPermit {
         let cut = CancellationToken::new();
         let held = HeldBody {
@@ -124,8 +125,8 @@ impl BodyBudget {
 }
 
 impl State {
-    /// Lets a body hold `bytes` in all. False, and the stalest other body has
-    /// to give way, when there is no room for that.
+    /// Raises the reservation of a body to `bytes` in all. Where that exceeds
+    /// the budget, cuts off the stalest other body and returns false.
     fn take(&mut self, number: u64, bytes: usize) -> bool {
         let Some(own) = self.bodies.get(&number) else {
             return false;
@@ -154,13 +155,13 @@ impl State {
         true
     }
 
-    /// How many bytes these bodies hold.
+    /// Returns how many bytes the matching bodies hold.
     fn held(&self, counts: impl Fn(&HeldBody) -> bool) -> usize {
         let bodies = self.bodies.values().filter(|held| counts(held));
         bodies.map(|held| held.bytes).sum()
     }
 
-    /// Tells the stalest body of such holders to give way, if one is stale.
+    /// Cuts off the stalest body of the matching holders, if one is stale.
     fn cut_stalest(&self, asking: u64, of: impl Fn(Holder) -> bool) -> bool {
         let others = self.bodies.iter().filter(|(number, _)| **number != asking);
         let stale = others.map(|(_, held)| held).filter(|held| {
@@ -171,7 +172,7 @@ impl State {
     }
 }
 
-/// What one body holds of the room, until it is dropped.
+/// The reservation of one body, released on drop.
 #[derive(Debug)]
 pub(crate) struct BodyPermit {
     budget: Arc<BodyBudget>,
@@ -180,10 +181,10 @@ pub(crate) struct BodyPermit {
 }
 
 impl BodyPermit {
-    /// Takes room until there is enough for `length` bytes.
+    /// Waits until memory for `length` bytes is reserved.
     ///
     /// # Errors
-    /// Others hold the room and keep it, or the body has to give way to them.
+    /// Fails when no memory becomes free in time, or the body is cut off.
     pub(super) async fn reserve(&self, length: usize) -> Result<(), ApiError> {
         let bytes = pieces_for(length);
         let until = Instant::now() + ROOM_TIME;
@@ -204,10 +205,10 @@ impl BodyPermit {
         }
     }
 
-    /// What comes of `reading`, which ends early when the body has to give way.
+    /// Runs `reading`, unless the body is cut off first.
     ///
     /// # Errors
-    /// It has to, or it takes until `until`.
+    /// Fails when `reading` does, when the body is cut off, and at `until`.
     pub(super) async fn unless_cut<T>(
         &self,
         until: Instant,
@@ -221,14 +222,14 @@ impl BodyPermit {
         }
     }
 
-    /// All of the body is here, so that it gives way to nobody any more.
+    /// Marks the body as complete; it can no longer be cut off.
     pub(super) fn arrived(&self) {
         if let Some(held) = self.budget.lock().bodies.get_mut(&self.number) {
             held.arriving = false;
         }
     }
 
-    /// Gives back all the room, because the body is refused.
+    /// Releases all memory, because the body is refused.
     pub(super) fn release(&self) {
         if let Some(held) = self.budget.lock().bodies.get_mut(&self.number) {
             held.bytes = 0;
@@ -236,11 +237,11 @@ impl BodyPermit {
         self.budget.freed.notify_waiters();
     }
 
-    /// Keeps the share until `work` is done, and does it whether or not the
-    /// caller is still there: what came in the body is in memory until then.
+    /// Runs `work` to its end, even when the caller disconnects, and holds the
+    /// permit until then, as the body stays in memory.
     ///
     /// # Errors
-    /// `work` panicked.
+    /// Fails when `work` panics.
     pub(crate) async fn hold_during<T: Send + 'static>(
         self,
         work: impl Future<Output = T> + Send + 'static,
@@ -262,7 +263,7 @@ impl Drop for BodyPermit {
     }
 }
 
-/// The bytes of all pieces that a body of `length` bytes takes.
+/// Returns how many bytes are reserved for a body of `length` bytes.
 fn pieces_for(length: usize) -> usize {
     let charged = length.saturating_sub(FREE_BYTES);
     charged.div_ceil(PIECE_BYTES).saturating_mul(PIECE_BYTES)
@@ -279,7 +280,7 @@ mod tests {
     const KEY: Holder = Holder::Key(KeyId::new(1));
     const OTHER: Holder = Holder::Key(KeyId::new(2));
 
-    /// Room for so many bodies.
+    /// Returns a budget for this many bodies.
     fn budget(bodies: usize) -> Arc<BodyBudget> {
         Arc::new(BodyBudget::new(bodies * 2 * PIECE_BYTES, BODY))
     }
@@ -288,12 +289,13 @@ mod tests {
         budget.lock().held(|_| true) / PIECE_BYTES
     }
 
-    /// As many bodies of `holder` as get room, of so many that stop then.
+    /// Starts `count` bodies of `holder` that stall; returns those that got
+    /// memory.
     async fn half_sent(budget: &Arc<BodyBudget>, holder: Holder, count: usize) -> Vec<BodyPermit> {
         let mut covered = Vec::new();
         for _ in 0..count {
             let share = budget.share(holder);
-            // Byte by byte as it were: each half adds to what is held.
+            // Piece by piece, so that the second adds to the first.
             share.reserve(FREE_BYTES).await.unwrap();
             if budget.lock().take(share.number, PIECE_BYTES)
                 && budget.lock().take(share.number, 2 * PIECE_BYTES)
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn neither_strangers_nor_one_key_take_all_the_room() {
+    async fn neither_unauthenticated_callers_nor_one_key_take_the_whole_budget() {
         let budget = budget(8);
         let strangers = half_sent(&budget, Holder::Stranger, 100).await;
         assert_eq!((strangers.len(), held(&budget)), (4, 8));
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_room_only_the_first_bytes_are_taken() {
+    async fn without_memory_only_the_first_bytes_are_taken() {
         let budget = Arc::new(BodyBudget::new(0, BODY));
         let first = budget.share(Holder::Stranger);
         first.reserve(BODY).await.unwrap();
@@ -342,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_stops_gives_way_and_who_comes_on_does_not() {
+    async fn a_stalled_body_is_cut_off_and_a_growing_one_is_not() {
         let budget = budget(4);
         let stopped = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
         advance(STALE).await;
@@ -365,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_arrived_gives_way_to_nobody() {
+    async fn a_complete_body_is_never_cut_off() {
         let budget = budget(2);
         let arrived = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
         arrived.arrived();
@@ -376,7 +378,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn strangers_give_way_to_keys_before_keys_do_and_never_the_other_way() {
+    async fn unauthenticated_bodies_are_cut_off_before_those_of_keys() {
         let budget = budget(4);
         let stranger = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
         let own = half_sent(&budget, KEY, 2).await;

@@ -1,4 +1,4 @@
-//! The key of a body of which only the beginning is here.
+//! Finds the key in the beginning of a body.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::says_form;
 
-/// The key that stands in `beginning`, if it is there already. It decides only
-/// whose room the body takes; the whole body may hold another one.
+/// Returns the key in `beginning`, if it is there already. It decides only
+/// whose share of the memory budget is used; the whole body may have another.
 pub(crate) fn early_key(headers: &HeaderMap, beginning: &[u8]) -> Option<Secret<String>> {
     let text = match str::from_utf8(beginning) {
         Ok(text) => text,
-        // A character may be cut through.
+        // The beginning may end within a character.
         Err(error) => str::from_utf8(beginning.get(..error.valid_up_to())?).ok()?,
     };
     let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -24,7 +24,7 @@ pub(crate) fn early_key(headers: &HeaderMap, beginning: &[u8]) -> Option<Secret<
         return Some(Secret::new(key.into_owned()));
     }
     let mut found = None;
-    // It ends with an error, because the rest is missing.
+    // Always ends with an error, because the rest is missing.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(KeyVisitor(&mut found));
     found
 }

@@ -1,10 +1,10 @@
-//! The fields that are known.
+//! The known fields of a body.
 
 use facegen_core::redact::Secret;
 use facegen_core::request::Scalar;
 use facegen_core::{FieldError, RawBucketDetails, RawGenerationRequest, RequestError};
 
-/// The names of the fields that are not those of the generation itself.
+/// The names of the fields outside of the generation itself.
 const OWN_NAMES: [&str; 6] = [
     "key",
     "face_image",
@@ -14,38 +14,37 @@ const OWN_NAMES: [&str; 6] = [
     "id",
 ];
 
-/// The floats up to here hold every whole number; among greater ones a number
-/// may stand for its neighbours.
+/// Up to here a float represents every whole number exactly.
 const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 
-/// The fields of a body as they were sent. Unknown ones are left out; of those
-/// sent twice the last one counts.
+/// The fields of a body as they were sent. Unknown fields are ignored; of a
+/// repeated field the last value counts.
 #[derive(Debug, Default)]
 pub(crate) struct RequestBody {
     /// The key, when one was sent as text.
     pub(crate) key: Option<Secret<String>>,
-    /// The photo or where it is, when it was sent as text.
+    /// The photo or its URL, when it was sent as text.
     pub(crate) face_image: Option<Secret<String>>,
-    /// An image to be kept, when it was sent as text.
+    /// An image to store, when it was sent as text.
     pub(crate) base64_string: Option<Secret<String>>,
     /// The same under another name.
     pub(crate) init_image: Option<Secret<String>>,
-    /// What the images shall be like.
+    /// The parameters of the images.
     pub(crate) generation: RawGenerationRequest,
-    /// The bucket that the images shall go to.
+    /// The bucket that the images are uploaded to.
     pub(crate) bucket: RawBucketDetails,
-    /// Which job is meant.
+    /// The id of a job.
     pub(crate) request_id: Scalar,
     /// The same under another name.
     pub(crate) id: Scalar,
-    /// Fields whose value is of no use in whatever way it is read.
+    /// The fields whose value has a wrong type.
     pub(crate) errors: Vec<FieldError>,
 }
 
 impl RequestBody {
-    /// Takes the value that was sent under `name`, or the rule that it broke, and
-    /// says whether the name is known. White space around it is ignored: a
-    /// published example sends `" track_id"`.
+    /// Sets the field `name` to a value, or records the rule that the value
+    /// broke; returns whether the name is known. White space around it is
+    /// ignored: a published example sends `" track_id"`.
     pub(super) fn set(&mut self, name: &str, value: Result<Scalar, &'static str>) -> bool {
         let name = name.trim();
         let Some(field) = known_name(name) else {
@@ -76,11 +75,11 @@ impl RequestBody {
         true
     }
 
-    /// The job that is meant, and the name of the field that says so:
-    /// `request_id`, else `id`.
+    /// Returns the id of the job, with the name of its field: `request_id`,
+    /// else `id`.
     ///
     /// # Errors
-    /// Neither was sent, or in a way that is of no use.
+    /// Fails when neither was sent, or with a wrong type.
     pub(crate) fn job(&self) -> Result<(&'static str, &Scalar), RequestError> {
         let named = [("request_id", &self.request_id), ("id", &self.id)];
         if let Some(found) = named.into_iter().find(|(_, value)| !value.is_absent()) {
@@ -94,11 +93,11 @@ impl RequestBody {
         Err(RequestError { errors })
     }
 
-    /// The image to be kept, and the name of its field: `name` where both are
-    /// of use.
+    /// Returns the image to store, with the name of its field; `name` where
+    /// both were sent.
     ///
     /// # Errors
-    /// Neither was sent, or in a way that is of no use.
+    /// Fails when neither was sent, or with a wrong type.
     pub(crate) fn into_image(
         self,
         name: &'static str,
@@ -124,14 +123,14 @@ impl RequestBody {
     }
 }
 
-/// The name as an error can keep it, if it is that of a field.
+/// Returns the name as a `'static` string, if it is that of a field.
 fn known_name(name: &str) -> Option<&'static str> {
     let known = RawGenerationRequest::NAMES.into_iter().chain(OWN_NAMES);
     let mut known = known.chain(RawBucketDetails::NAMES);
     known.find(|known| *known == name)
 }
 
-/// Checks what no parser after this one can see any more.
+/// Checks what later parsers can no longer see.
 fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
     match (field, &value) {
         (
@@ -139,7 +138,7 @@ fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
             Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_),
         ) => Err("must be a string"),
         ("key", Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_)) => Err("must be a string"),
-        // A receiver must get back exactly what it sent.
+        // A receiver of webhooks must get back exactly what the client sent.
         ("track_id", Scalar::Float(number)) if number.abs() > LARGEST_EXACT_FLOAT => {
             Err("must fit into 64 bits, or be a string")
         }
@@ -147,7 +146,7 @@ fn check(field: &str, value: Scalar) -> Result<Scalar, &'static str> {
     }
 }
 
-/// The text, unless there is none.
+/// Returns the text, unless it is absent.
 fn secret(value: Scalar) -> Option<Secret<String>> {
     match value {
         Scalar::Text(text) if !text.trim().is_empty() && text.trim() != "null" => {

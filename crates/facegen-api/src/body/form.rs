@@ -1,15 +1,14 @@
-//! Forms: every value is text.
+//! URL-encoded forms: every value is text.
 
 use facegen_core::request::Scalar;
 
 use super::{Received, RequestBody};
 use crate::ApiError;
 
-/// The fields of a form. What is not one is read as well as it can be, as every
-/// reader of forms does.
+/// Parses the fields of a form, leniently, as readers of forms do.
 ///
 /// # Errors
-/// No field is known, and what was sent is something else than a form.
+/// Fails when no field is known and the text looks like something else.
 pub(super) fn parse(text: &str) -> Result<RequestBody, ApiError> {
     let mut body = RequestBody::default();
     let mut known = false;

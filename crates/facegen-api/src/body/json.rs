@@ -1,8 +1,7 @@
-//! JSON objects.
+//! JSON bodies.
 //!
-//! Values stay raw until it is known whether they are wanted: unknown fields
-//! cost nothing however deep they are, and a number can be judged by how it was
-//! written.
+//! Values stay raw until a field is known: unknown fields cost nothing, however
+//! deep they are nested, and numbers are judged as they were written.
 
 use std::fmt;
 
@@ -12,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::RequestBody;
 
-/// The fields of the object that `text` is.
+/// Parses the fields of the object `text`.
 pub(super) fn parse(text: &str) -> Result<RequestBody, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let body = deserializer.deserialize_map(BodyVisitor)?;
@@ -39,7 +38,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
     }
 }
 
-/// The value written as `raw`, or the rule that it breaks.
+/// Reads the value `raw`, or returns the rule that it breaks.
 fn read_scalar(raw: &str) -> Result<Scalar, &'static str> {
     match raw.as_bytes().first() {
         Some(b'"') => serde_json::from_str(raw)
@@ -53,8 +52,8 @@ fn read_scalar(raw: &str) -> Result<Scalar, &'static str> {
     }
 }
 
-/// The number written as `raw`. One that is too large for its type is the
-/// nearest float, so that the range of its field refuses it; see
+/// Reads the number `raw`. One that is too large for its type becomes the
+/// nearest float, so that the range check of its field refuses it; see
 /// [`RequestBody::set`] for the one field without a range.
 fn read_number(raw: &str) -> Result<Scalar, &'static str> {
     if let Ok(number) = raw.parse::<i64>() {

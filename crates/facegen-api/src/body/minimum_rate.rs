@@ -1,4 +1,4 @@
-//! How slowly a body may come.
+//! The minimum rate at which a body must arrive.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use tokio::time::Instant;
 
 use crate::ApiError;
 
-/// How long nothing at all may come.
+/// The longest pause without any bytes.
 pub(super) const STALL_TIME: Duration = Duration::from_secs(5);
 
-/// Within each time of this length, so many bytes have to come.
+/// The window over which the rate is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What has to come within a window: what 64 kbit/s are good for.
+/// The fewest bytes of a window: 64 kbit/s.
 const LEAST_BYTES: usize = 80_000;
 
-/// The rate of one body.
+/// The measured rate of one body.
 #[derive(Debug)]
 pub(super) struct MinimumRate {
     began: Instant,
@@ -23,7 +23,7 @@ pub(super) struct MinimumRate {
 }
 
 impl MinimumRate {
-    /// The rate of a body that begins now.
+    /// Starts measuring now.
     pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -31,10 +31,10 @@ impl MinimumRate {
         }
     }
 
-    /// So many bytes have come, and the body goes on.
+    /// Counts `bytes` that have arrived.
     ///
     /// # Errors
-    /// They are too few for the time that has passed.
+    /// Fails when the rate is too low.
     pub(super) fn came(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.bytes += bytes;
         if self.began.elapsed() < WINDOW {
@@ -47,7 +47,7 @@ impl MinimumRate {
         Ok(())
     }
 
-    /// The body has waited for the server, which is no fault of its sender.
+    /// Leaves out a time in which the server was not ready to read.
     pub(super) fn waited(&mut self, time: Duration) {
         self.began += time;
     }
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// For how many seconds a body goes on of which so much comes each second.
+    /// Returns after how many seconds a body of this rate is refused.
     async fn lasts(bytes: impl Fn(u32) -> usize) -> u32 {
         let mut rate = MinimumRate::new();
         for second in 0..60 {
@@ -72,19 +72,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_may_be_slow_but_not_slower() {
+    async fn a_body_may_arrive_at_the_minimum_rate_but_not_below() {
         assert_eq!(lasts(|_| 8_000).await, 60);
         assert_eq!(lasts(|_| 7_999).await, 10);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_came_fast_at_first_counts_for_its_own_time_only() {
+    async fn bytes_count_only_for_their_own_window() {
         let bytes = |second| if second == 0 { 15_000_000 } else { 100 };
         assert_eq!(lasts(bytes).await, 20);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_for_room_does_not_count() {
+    async fn waiting_for_memory_does_not_count() {
         let mut rate = MinimumRate::new();
         advance(WINDOW).await;
         rate.waited(Duration::from_secs(1));

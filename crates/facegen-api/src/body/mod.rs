@@ -1,15 +1,4 @@
-//! Bodies as they are sent.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`budget`] | [`BodyBudget`], how much memory all bodies together may take |
-//! | [`read`] | bytes, within limits of size and time |
-//! | [`rate`] | how slowly they may come |
-//! | [`early_key`] | the key at the beginning of a body |
-//! | [`json`] | from JSON to fields |
-//! | [`form`] | from a form to fields |
-//! | [`received`] | [`Received`], what was sent in the place of those |
-//! | [`fields`] | [`RequestBody`], the fields that are known |
+//! Reading of request bodies, within limits, into [`RequestBody`].
 
 mod budget;
 mod early_key;
@@ -34,11 +23,11 @@ use axum::http::header::CONTENT_TYPE;
 
 use crate::ApiError;
 
-/// Reads the fields of a body: of a form when the headers say so, of JSON
-/// whatever else they say. A body of nothing has no fields.
+/// Parses the fields of a body: of a form when the headers say so, else of
+/// JSON, whatever the headers say. An empty body has no fields.
 ///
-/// `curl --data` calls its JSON a form, so a form that begins like an object is
-/// read as one.
+/// `curl --data` labels its JSON as a form, so a form that begins like an
+/// object is read as JSON.
 pub(crate) fn parse_body(headers: &HeaderMap, bytes: &[u8]) -> Result<RequestBody, ApiError> {
     let text = str::from_utf8(bytes).map_err(|_| ApiError::InvalidBody {
         received: Received::of_bytes(headers, bytes),

@@ -1,4 +1,4 @@
-//! The bytes of a body, within limits of size and time.
+//! Reading of a body's bytes, within limits of size and time.
 
 use std::mem;
 use std::time::Duration;
@@ -19,32 +19,33 @@ use crate::ApiError;
 /// How long a body may take to arrive.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(60);
 
-/// How much of a body that nobody wants is read and thrown away. Clients that
-/// send everything before they read anything would otherwise see a broken
-/// connection in place of the answer.
+/// How much of a refused body is read and discarded. Clients that send
+/// everything before they read the response would otherwise see a broken
+/// connection instead of it.
 const DRAINED_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long that may take.
+/// How long discarding may take.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// A body on its way.
+/// A body that is being received.
 pub(crate) struct BodyReader {
     body: Body,
-    /// The most bytes of it.
+    /// The largest body, in bytes.
     limit: usize,
-    /// What has come.
+    /// The bytes read so far.
     bytes: Vec<u8>,
-    /// What has come and has no room yet.
+    /// Bytes that have arrived and for which no memory is reserved yet.
     behind: Bytes,
     rate: MinimumRate,
     until: Instant,
 }
 
 impl BodyReader {
-    /// Reads at most `limit` bytes.
+    /// Prepares to read at most `limit` bytes.
     ///
     /// # Errors
-    /// The body is too large, and its client waits to be asked for it.
+    /// Fails when the announced body is too large and its client expects a
+    /// `100-continue` before it sends it.
     pub(crate) fn new(headers: &HeaderMap, body: Body, limit: usize) -> Result<Self, ApiError> {
         let announced = announced_length(headers);
         if announced.is_some_and(|length| length > limit) && asks_before_sending(headers) {
@@ -60,10 +61,11 @@ impl BodyReader {
         })
     }
 
-    /// The beginning of a body that needs room; nothing when all of it is here.
+    /// Reads the part of the body that needs no reservation; returns it if more
+    /// is to come, and nothing when the body is complete.
     ///
     /// # Errors
-    /// The body is too large, too slow, or breaks off.
+    /// Fails when the body is too large, too slow, or breaks off.
     pub(crate) async fn beginning(&mut self) -> Result<Option<&[u8]>, ApiError> {
         let read = timeout_at(self.until, self.read_beginning()).await;
         let read = read.unwrap_or(Err(ApiError::BodyTooSlow));
@@ -71,16 +73,16 @@ impl BodyReader {
         Ok((!self.behind.is_empty()).then_some(&self.bytes))
     }
 
-    /// All bytes of the body; `share` holds the room for them.
+    /// Reads the whole body and reserves memory for it in `share`.
     ///
     /// # Errors
-    /// The body is too large, too slow, or breaks off, or there is no room for
-    /// it.
+    /// Fails when the body is too large, too slow, or breaks off, or no memory
+    /// can be reserved.
     pub(crate) async fn all(mut self, share: &BodyPermit) -> Result<Vec<u8>, ApiError> {
         let read = share.unless_cut(self.until, self.read_rest(share)).await;
         match read {
             Ok(()) => share.arrived(),
-            // Others need not wait for what is thrown away.
+            // Other bodies can have the memory while the rest is discarded.
             Err(_) => share.release(),
         }
         self.drained_if_refused(read).await?;
@@ -111,7 +113,7 @@ impl BodyReader {
         Ok(())
     }
 
-    /// The next bytes, at least one, `None` at the end.
+    /// Returns the next bytes, at least one, or `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
             let data = timeout(STALL_TIME, next_data(&mut self.body)).await;
@@ -128,29 +130,29 @@ impl BodyReader {
         }
     }
 
-    /// Throws away what is left of a body that was refused while it came.
+    /// Discards the rest of a body that was refused while it arrived.
     async fn drained_if_refused(&mut self, read: Result<(), ApiError>) -> Result<(), ApiError> {
         if let Err(ApiError::BodyTooLarge { .. } | ApiError::NoRoom) = read {
-            // What has come already is of no more use.
+            // Free what was read before the rest is drained.
             self.bytes = Vec::new();
-            // Whether all of it came makes no difference to the answer.
+            // The response is the same whether or not all of it arrives.
             let _ = timeout(DRAIN_TIME, drain(&mut self.body)).await;
         }
         read
     }
 }
 
-/// Throws away the body of a request that is refused whatever it holds, so that
-/// its client sees the answer.
+/// Discards the body of a request that is refused in any case, so that its
+/// client reads the response.
 pub(crate) async fn discard_request(request: Request) {
     let (parts, body) = request.into_parts();
     discard_body(&parts.headers, body).await;
 }
 
-/// The same for what is left of it.
+/// Discards a body, unless the client still waits to send it.
 async fn discard_body(headers: &HeaderMap, mut body: Body) {
     if !asks_before_sending(headers) {
-        // Whether all of it came makes no difference to the answer.
+        // The response is the same whether or not all of it arrives.
         let _ = timeout(DRAIN_TIME, drain(&mut body)).await;
     }
 }
@@ -166,7 +168,7 @@ async fn drain(body: &mut Body) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The next bytes; trailers are not looked at.
+/// Returns the next bytes; trailers are skipped.
 async fn next_data(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| ApiError::BodyBroken)?;
@@ -181,7 +183,7 @@ fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Whether the client waits for a go-ahead before it sends the body.
+/// Returns whether the client sends `Expect: 100-continue`.
 fn asks_before_sending(headers: &HeaderMap) -> bool {
     headers
         .get(EXPECT)
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_beginning_is_what_needs_no_room() {
+    async fn the_beginning_is_what_needs_no_reservation() {
         let mut reader = BodyReader::new(&HeaderMap::new(), chunks(1_000), 200_000).unwrap();
         let beginning = reader.beginning().await.unwrap();
         assert_eq!(beginning.map(<[u8]>::len), Some(FREE_BYTES));
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_before_sending_is_answered_without_reading() {
+    async fn a_client_that_expects_continue_is_answered_without_reading() {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("1000"));
@@ -250,12 +252,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_refused_holds_no_room_while_its_rest_is_thrown_away() {
+    async fn a_refused_body_holds_no_memory_while_its_rest_is_discarded() {
         const BODY: usize = 200_000;
         let budget = Arc::new(BodyBudget::new(0, BODY));
         let whole = Arc::clone(&budget);
         let first = tokio::spawn(async move {
-            // It stops, then goes on when it is too late.
+            // It stalls, and goes on too late.
             let start = stream::iter([Ok::<_, std::io::Error>(vec![b' '; BODY / 2])]);
             let body = Body::from_stream(start.chain(stream::pending()));
             let mut reader = BodyReader::new(&HeaderMap::new(), body, BODY).unwrap();
@@ -278,7 +280,7 @@ mod tests {
         assert!(matches!(error, ApiError::BodyTooSlow));
     }
 
-    /// A body that sends so many bytes, then nothing for a while, and so on.
+    /// Returns a body that repeatedly pauses and sends this many bytes.
     fn dripping(bytes: usize, pause: Duration) -> Body {
         let pieces = stream::unfold((), move |()| async move {
             tokio::time::sleep(pause).await;

@@ -1,12 +1,12 @@
-//! What a body that cannot be read looks like, so that its sender sees what came
-//! of it on the way. Of its content only places (line and column) are named.
+//! Describes a body that cannot be parsed, so that its sender sees how it was
+//! changed on the way. It quotes no content, only line and column.
 
 use std::borrow::Cow;
 
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 
-/// The beginnings of files that are sent in the place of JSON.
+/// Magic bytes of files that are sent instead of JSON.
 const MAGIC: [(&[u8], &str); 7] = [
     (b"\x1f\x8b", "gzip; send it uncompressed"),
     (b"\xff\xd8\xff", IMAGE),
@@ -34,18 +34,18 @@ const NAMES_WITHOUT_QUOTES: &str = "an object without quotes around its names: t
 const ENCODED_TWICE: &str = "a JSON string that holds JSON: it was encoded twice";
 const FORM: &str = "a form, without the header Content-Type: application/x-www-form-urlencoded";
 
-/// What was received in the place of a JSON object or a form.
+/// What was received instead of a JSON object or a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received(Cow<'static, str>);
 
 impl Received {
-    /// In a few words that follow "received: ".
+    /// Returns the description in a few words that follow "received: ".
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Bytes that are no text.
+    /// Describes bytes that are not text.
     pub(super) fn of_bytes(headers: &HeaderMap, bytes: &[u8]) -> Self {
         if is_multipart(headers, bytes) {
             return MULTIPART.into();
@@ -56,7 +56,7 @@ impl Received {
             .into()
     }
 
-    /// Text that is no JSON object, and what the reader of JSON says.
+    /// Describes text that is not a JSON object, with the parser's error.
     pub(super) fn of_text(headers: &HeaderMap, text: &str, error: &serde_json::Error) -> Self {
         if is_multipart(headers, text.as_bytes()) {
             return MULTIPART.into();
@@ -76,8 +76,8 @@ impl Received {
         }
     }
 
-    /// A form that is something else in truth, with the names and values of its
-    /// fields, of which none is known.
+    /// Describes a form that is really something else, by the names and values
+    /// of its fields, none of which is known.
     pub(super) fn of_form(text: &str) -> Option<Self> {
         if text.starts_with('\'') {
             return Some(SINGLE_QUOTES.into());
@@ -99,7 +99,7 @@ impl From<&'static str> for Received {
     }
 }
 
-/// An object with a mistake.
+/// Describes an object with a syntax error.
 fn of_object(text: &str, error: &serde_json::Error) -> Received {
     let within = text[1..].trim_start();
     if within.starts_with('\'') {
@@ -128,14 +128,14 @@ fn is_multipart(headers: &HeaderMap, bytes: &[u8]) -> bool {
     said && bytes.starts_with(b"--")
 }
 
-/// Whether this is `%7B…`, with or without the `=` behind it that some clients put
-/// there.
+/// Returns whether this is `%7B…`, with or without the `=` that some clients
+/// append.
 fn is_percent_encoded_json(text: &str) -> bool {
     let beginning = text.get(..3).unwrap_or_default();
     beginning.eq_ignore_ascii_case("%7b") || beginning == "%27" || beginning == "%22"
 }
 
-/// Whether this is a JSON string of an object.
+/// Returns whether this is a JSON string that holds an object.
 fn holds_json(text: &str) -> bool {
     serde_json::from_str::<String>(text).is_ok_and(|held| is_object(&held))
 }
@@ -148,7 +148,7 @@ fn is_other_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// Whether this begins like `name=value`.
+/// Returns whether this begins like `name=value`.
 fn is_form(text: &str) -> bool {
     let is_name = |name: &str| {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.%+[]".contains(letter);
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::ApiError;
 
-    /// A body, and a part of what is said of it; an empty part: it is read.
+    /// A body, and a part of its description; an empty part if it can be read.
     #[derive(Deserialize)]
     struct Case {
         content_type: String,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_body_of_the_table_is_called_what_it_is() {
+    fn every_body_of_the_table_is_described() {
         let cases: Vec<Case> = serde_json::from_str(include_str!("received.json")).unwrap();
         for Case {
             content_type,

@@ -112,7 +112,7 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
-fn depth_does_not_matter_where_nobody_looks() {
+fn depth_does_not_matter_in_unknown_fields() {
     let deep = format!(
         r#"{{"unknown":{}{},"width":64}}"#,
         "[".repeat(10_000),
@@ -179,7 +179,7 @@ fn secrets_do_not_print() {
     }
 }
 
-/// Texts that are, or nearly are, JSON or a form.
+/// Generates texts that are, or almost are, JSON or a form.
 fn any_body() -> impl Strategy<Value = Vec<u8>> {
     let name = prop_oneof![
         Just("width"),

@@ -1,4 +1,4 @@
-//! The envelope in which callers see errors.
+//! The body of error responses.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use super::ApiError;
 use crate::openapi::words;
 use crate::response::Json;
 
-/// What callers are told about a body that cannot be read.
+/// The tip for a body that cannot be parsed.
 const INVALID_BODY_TIP: &str = "1. Make sure you are passing Content-Type: application/json in \
      header. 2. Make sure you are doing POST request with valid JSON. 3. Make sure that your JSON \
      is an object with the documented fields.";
@@ -26,7 +26,7 @@ const NO_KEY_TIP: &str = "No key was sent. It stands in the body as a string nam
      header key, or in the header Authorization as Bearer KEY.";
 
 impl ApiError {
-    /// What to do about it, where that is not said by the message.
+    /// Returns what the caller can do, where the message does not say it.
     fn tip(&self) -> Option<Cow<'static, str>> {
         if let Self::InvalidBody { received } = self {
             let received = received.as_str();
@@ -35,7 +35,7 @@ impl ApiError {
         matches!(self, Self::NoKey).then_some(NO_KEY_TIP.into())
     }
 
-    /// What is wrong with each field, when that is what is wrong.
+    /// Returns the errors of single fields, if there are any.
     fn field_errors(&self) -> BTreeMap<&'static str, Vec<String>> {
         let mut fields: BTreeMap<_, Vec<_>> = BTreeMap::new();
         if let Self::Fields(RequestError { errors }) = self {
@@ -51,7 +51,7 @@ impl ApiError {
         fields
     }
 
-    /// What callers get.
+    /// Returns the body of the response.
     pub(crate) fn body(&self) -> ErrorBody {
         ErrorBody {
             status: "error",
@@ -63,15 +63,14 @@ impl ApiError {
     }
 }
 
-/// What the log line of a refused request says; kept in the extensions of the
-/// response.
+/// The details of an error for the log; kept in the response's extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) code: ErrorCode,
     pub(crate) detail: String,
 }
 
-/// The envelope of every error.
+/// The body of every error response.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErrorBody {
@@ -79,15 +78,15 @@ pub(crate) struct ErrorBody {
     status: &'static str,
     /// What is wrong, in words for people.
     message: Cow<'static, str>,
-    /// What to do about a body that cannot be read, or a key that was not sent.
+    /// How to correct a body that cannot be parsed or a missing key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     tip: Option<Cow<'static, str>>,
-    /// When to try again, in seconds; as the header `retry-after`.
+    /// When to retry, in seconds; the same as the header `retry-after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     retry_after: Option<u64>,
-    /// What is wrong with each field, when that is what is wrong.
+    /// The errors of single fields, if there are any.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     errors: BTreeMap<&'static str, Vec<String>>,
@@ -113,7 +112,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The duration in seconds, rounded up, at least 1.
+/// Returns the duration in seconds, rounded up, at least 1.
 pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     seconds.max(1)

@@ -1,4 +1,4 @@
-//! Images that were there.
+//! Errors for images that were deleted.
 
 use facegen_core::Job;
 use facegen_core::{JobState, Timestamp};
@@ -6,7 +6,7 @@ use facegen_core::{JobState, Timestamp};
 use super::ApiError;
 
 impl ApiError {
-    /// Why a job that succeeded has no images any more, if it has none.
+    /// Returns why a job that succeeded has no images any more, if so.
     pub(crate) fn of_gone(job: &Job, now: Timestamp) -> Option<Self> {
         if job.state != JobState::Succeeded {
             return None;
@@ -15,7 +15,7 @@ impl ApiError {
             return Some(Self::Erased);
         }
         let expires_at = job.expires_at.filter(|_| job.has_expired(now))?;
-        // As long as was meant when they were made.
+        // The retention when they were made, not that of the config now.
         let keep = expires_at.since(job.finished_at.unwrap_or(job.created_at));
         Some(Self::Expired { keep })
     }

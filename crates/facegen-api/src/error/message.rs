@@ -1,5 +1,5 @@
-//! The sentences for callers, in the words of the documentation where it has
-//! some. Nothing of the inside of the server is in them.
+//! The messages for callers, as documented where the documentation has one.
+//! They expose nothing of the server's internals.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use facegen_jobs::JobError;
 
 use super::ApiError;
 
-/// What is told of a store that may work again in a moment.
+/// The message while the store is unavailable.
 const UNAVAILABLE: &str = "Temporarily unavailable, try again later";
 
 impl ApiError {
-    /// The sentence for the caller.
+    /// Returns the message for the caller.
     #[must_use]
     pub fn message(&self) -> Cow<'static, str> {
         let text = match self {
@@ -47,7 +47,7 @@ impl ApiError {
     }
 }
 
-/// The sentence of the documentation, with the hours of this server.
+/// Returns the documented message, with the hours of this server.
 fn expired_message(keep: Duration) -> String {
     match keep.as_secs().div_ceil(3_600) {
         1 => String::from("images deleted after 1 hour"),
@@ -55,7 +55,7 @@ fn expired_message(keep: Duration) -> String {
     }
 }
 
-/// What the job service's refusals are called in the documentation.
+/// Returns the documented message for an error of the job service.
 fn job_error_message(error: &JobError) -> Cow<'static, str> {
     match error {
         JobError::QueueFull { limit, .. } => {
@@ -85,7 +85,7 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
     }
 }
 
-/// The size in MB when it is that of a whole number of them, else in bytes.
+/// Formats a size in MB when it is a whole number of them, else in bytes.
 fn size_text(bytes: usize) -> String {
     if bytes >= 1_000_000 && bytes.is_multiple_of(1_000_000) {
         format!("{} MB", bytes / 1_000_000)

@@ -1,4 +1,4 @@
-//! Images that are sent to get a link, for clients that pass links on.
+//! Uploads: images that are sent as base64 to get a link.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,9 +16,9 @@ use crate::openapi::request::{Base64StringRequest, InitImageRequest};
 use crate::response::Json;
 use crate::wire::ImageKept;
 
-/// Keeps an image and links to it
+/// Store an image and return its link
 ///
-/// As PNG, for as long as images that were made.
+/// Stored as PNG, for as long as generated images.
 #[utoipa::path(
     post,
     path = "",
@@ -33,9 +33,9 @@ pub(crate) async fn base64_string(
     keep(&state, call, "base64_string").await
 }
 
-/// Keeps an image and links to it
+/// Store an image and return its link
 ///
-/// As PNG, for as long as images that were made.
+/// Stored as PNG, for as long as generated images.
 #[utoipa::path(
     post,
     path = "",
@@ -50,7 +50,7 @@ pub(crate) async fn init_image(
     keep(&state, call, "init_image").await
 }
 
-/// Keeps the image under `name`, or under the name of the other route.
+/// Stores the image in the field `name`, or in the field of the other route.
 async fn keep(
     state: &SharedContext,
     call: ApiCall,
@@ -78,7 +78,8 @@ async fn keep(
     Ok(Json(ImageKept::new(&uploaded, links)).into_response())
 }
 
-/// The image, and the name of its field. Its text goes as soon as it is read.
+/// Decodes the image and returns it with the name of its field. The base64 text
+/// is dropped at once.
 fn parse(
     body: RequestBody,
     name: &'static str,
@@ -93,7 +94,7 @@ fn parse(
     }
 }
 
-/// What is wrong with an image is told of the field that it came in.
+/// Reports an error of the image under the field that it was sent in.
 fn of_field(error: JobError, field: &'static str) -> ApiError {
     let JobError::Face(FaceError { message, .. }) = error else {
         return error.into();

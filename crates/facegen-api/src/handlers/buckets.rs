@@ -1,4 +1,4 @@
-//! The bucket that a key describes for its images.
+//! The calls that set and reset the bucket of a key.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,9 +12,9 @@ use crate::openapi::request::{ResetBucketRequest, UpdateBucketRequest};
 use crate::response::Json;
 use crate::wire::Done;
 
-/// Lets the images of the key go to a bucket of its own
+/// Set the bucket of the key
 ///
-/// An object is written, read at its link and deleted first.
+/// Writes, reads and deletes a test object first.
 #[utoipa::path(
     post,
     path = "",
@@ -31,7 +31,7 @@ pub(crate) async fn update(
     Ok(Json(Done::new("S3 details updated successfully")).into_response())
 }
 
-/// Lets the images of the key go where those of others go
+/// Reset the key to the server's default storage
 #[utoipa::path(
     post,
     path = "",
@@ -53,14 +53,14 @@ pub(crate) async fn reset(
     Ok(Json(Done::new("S3 details reset successfully")).into_response())
 }
 
-/// The details that were sent, or everything that is wrong with them.
+/// Parses the details that were sent, or returns all errors in them.
 fn details(body: &RequestBody) -> Result<BucketDetails, RequestError> {
     let unreadable = unreadable(body);
     match body.bucket.parse() {
         Ok(details) if unreadable.is_empty() => Ok(details),
         Ok(_) => Err(RequestError { errors: unreadable }),
         Err(RequestError { mut errors }) => {
-            // What cannot be read looks as if it were missing.
+            // A value of a wrong type also looks like a missing one.
             errors.retain(|error| unreadable.iter().all(|known| known.field != error.field));
             let errors = unreadable.into_iter().chain(errors).collect();
             Err(RequestError { errors })
@@ -68,7 +68,7 @@ fn details(body: &RequestBody) -> Result<BucketDetails, RequestError> {
     }
 }
 
-/// The fields of a bucket whose value is of no use in whatever way it is read.
+/// Returns the fields of a bucket whose value has a wrong type.
 fn unreadable(body: &RequestBody) -> Vec<FieldError> {
     let of_bucket = |error: &&FieldError| RawBucketDetails::NAMES.contains(&error.field);
     body.errors.iter().filter(of_bucket).cloned().collect()

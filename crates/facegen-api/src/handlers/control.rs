@@ -1,4 +1,4 @@
-//! What callers tell the server to do, and what it is at.
+//! The calls that control the server and report its state.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::openapi::request::KeyRequest;
 use crate::response::Json;
 use crate::wire::{Done, Restarting, SystemDetails};
 
-/// Forgets what is kept only to be faster
+/// Clear the caches
 #[utoipa::path(
     post,
     path = "",
@@ -26,9 +26,9 @@ pub(crate) async fn clear_cache(State(state): State<SharedContext>, _: ApiCall) 
     Json(Done::new("Cache cleared successfully")).into_response()
 }
 
-/// Cancels what waits
+/// Cancel queued jobs
 ///
-/// For an admin key the jobs of all keys, else the key's own.
+/// With an admin key the jobs of all keys, else those of the key.
 #[utoipa::path(
     post,
     path = "",
@@ -49,9 +49,9 @@ pub(crate) async fn clear_queue(
     Ok(Json(Done::new("Queue cleared")).into_response())
 }
 
-/// Loads the models anew
+/// Reload the models
 ///
-/// Needs an admin key. Jobs wait meanwhile.
+/// Needs an admin key. Jobs stay queued meanwhile.
 #[utoipa::path(
     post,
     path = "",
@@ -68,7 +68,7 @@ pub(crate) async fn restart_server(
     Ok(Json(Restarting::new()).into_response())
 }
 
-/// Goes over to what the config and the preset say now
+/// Reload the config and the preset
 ///
 /// Needs an admin key.
 #[utoipa::path(
@@ -89,7 +89,7 @@ pub(crate) async fn update_server(
     Ok(Json(Done::new("server updating")).into_response())
 }
 
-/// How many models are loaded, and how long it takes until nothing waits
+/// Show the number of loaded models and the expected queue time
 #[utoipa::path(
     post,
     path = "",

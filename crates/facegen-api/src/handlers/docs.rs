@@ -1,5 +1,5 @@
-//! The description of the API as a page, with Swagger UI. It is compiled in and
-//! loads nothing from elsewhere.
+//! The API documentation as a page, with Swagger UI. It is compiled in and
+//! loads nothing from other hosts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,13 +16,13 @@ use crate::openapi::errors::{FileErrors, OpenErrors};
 static CONFIG: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
 
-/// Swagger UI writes styles into its elements.
+/// Swagger UI sets inline styles on its elements.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The description as a page
+/// The API documentation as a page
 ///
-/// Its files are beside it.
+/// Its files are below `/docs/`.
 #[utoipa::path(
     get,
     path = "",
@@ -34,7 +34,7 @@ pub(crate) async fn index() -> Redirect {
     Redirect::temporary("/docs/index.html")
 }
 
-/// A file of that page
+/// A file of the documentation page
 #[utoipa::path(
     get,
     path = "",

@@ -1,4 +1,4 @@
-//! The question after the images of a job.
+//! The calls that fetch the result of a job.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -16,7 +16,7 @@ use crate::openapi::request::{FetchRequest, KeyRequest};
 use crate::response::Json;
 use crate::wire::{Failed, FetchProcessing, FetchSuccess, Fetched};
 
-/// What came of the job that the path names
+/// Fetch the result of the job in the path
 #[utoipa::path(
     method(get, post),
     path = "",
@@ -34,14 +34,14 @@ pub(crate) async fn by_path(
     answer(&state, &call, id).await
 }
 
-/// The job that a path names.
+/// Parses the job id of a path.
 pub(super) fn path_id(path: Result<Path<String>, PathRejection>) -> Result<JobId, ApiError> {
     let Path(text) = path.map_err(|_| ApiError::UnknownJob)?;
     let number = text.trim().parse().map_err(|_| ApiError::UnknownJob)?;
     JobId::new(number).ok_or(ApiError::UnknownJob)
 }
 
-/// What came of the job that the body names
+/// Fetch the result of the job in the body
 #[utoipa::path(
     post,
     path = "",
@@ -58,8 +58,8 @@ pub(crate) async fn by_body(
     answer(&state, &call, id).await
 }
 
-/// The id that was sent under `field`. A whole number that is no id is that of
-/// no job.
+/// Parses the job id in `field`. A whole number that is out of range is
+/// reported as an unknown job.
 fn read_id(field: &'static str, value: &Scalar) -> Result<JobId, ApiError> {
     if let Ok(Some(number)) = value.integer_within(field, 1..=JobId::MAX) {
         return JobId::new(number).ok_or(ApiError::UnknownJob);

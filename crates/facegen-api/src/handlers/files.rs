@@ -1,4 +1,4 @@
-//! The images themselves. No key is asked for: the name is the secret.
+//! Serves image files. No key is needed: the name is the secret.
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -15,17 +15,16 @@ use crate::ApiError;
 use crate::call::SharedContext;
 use crate::openapi::errors::FileErrors;
 
-/// A file never changes, but it goes when it expires; no cache shall keep it
-/// for much longer.
+/// Files never change but expire, and no cache should keep them much longer.
 const CACHED_FOR: &str = "private, max-age=300";
 
-/// How much of a file is in memory for one reader.
+/// How much of a file is in memory per reader.
 const PIECE: usize = 64 * 1024;
 
 /// An image
 ///
-/// Also in base64, as text. The links in answers lead here, unless there is a
-/// bucket.
+/// As PNG, or in base64 as text. Links in answers point here, unless a bucket
+/// is set.
 #[utoipa::path(
     get,
     path = "",
@@ -60,9 +59,9 @@ pub(crate) async fn file(
     Ok(response)
 }
 
-/// The body of the answer, and its length if it is known. What is not in memory
-/// is read as fast as its reader takes it, so that a slow one holds no more than
-/// a piece.
+/// Returns the body of the response, and its length if that is known. Files are
+/// streamed as fast as the client reads, so that a slow client holds no more
+/// than one piece in memory.
 fn body(file: StoredObject) -> (Body, Option<u64>) {
     match file {
         StoredObject::Bytes(bytes) => {
@@ -78,8 +77,8 @@ fn body(file: StoredObject) -> (Body, Option<u64>) {
     }
 }
 
-/// The pieces of an object in a bucket. One that breaks off breaks the answer
-/// off, as its length would tell.
+/// Streams an object from a bucket. When the bucket fails, the response breaks
+/// off, which the client notices by its length.
 fn stream(
     pieces: Box<dyn ObjectPieces>,
 ) -> impl Stream<Item = Result<Bytes, StorageError>> + Send + 'static {

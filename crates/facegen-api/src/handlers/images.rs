@@ -1,4 +1,4 @@
-//! What callers get of a job that has succeeded.
+//! The images in the answer about a job that has succeeded.
 
 use facegen_core::FileKind;
 use facegen_core::Job;
@@ -9,10 +9,9 @@ use crate::call::SharedContext;
 use crate::links::Links;
 use crate::{ApiError, Base64Output};
 
-/// What `output` holds: the links to the images, or the images themselves,
-/// when their caller wants them as base64 and the operator wants that in
-/// answers. Where they cannot be read, maybe because their bucket fails, links
-/// have to do: the images are there.
+/// Returns the content of `output`: the links to the images, or the images in
+/// base64 when the request and the config ask for that. Falls back to links
+/// when the images cannot be read, e.g. because their bucket fails.
 pub(super) async fn output(state: &SharedContext, job: &Job, links: Links<'_>) -> Vec<String> {
     if !job.request.delivery.base64 || state.config.base64_output == Base64Output::Link {
         return links.images(job);

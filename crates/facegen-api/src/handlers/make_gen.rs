@@ -1,4 +1,4 @@
-//! The request for images.
+//! The call that makes images.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +30,9 @@ use crate::response::Json;
 use crate::wire::{Failed, Generation, Processing, Success};
 use crate::{ApiError, Capabilities};
 
-/// Makes images
+/// Make images
 ///
-/// Takes a job in, and answers with its images if they come soon.
+/// Submits a job, and returns its images if they are ready soon.
 #[utoipa::path(
     post,
     path = "",
@@ -60,7 +60,7 @@ pub(crate) async fn make_gen(
     } = call;
     state.jobs.count_request(&key).await?;
     let name = idempotency_key.as_ref().map(read_name).transpose()?;
-    // The share goes along: the work goes on when its caller has gone.
+    // The permit moves along: the work goes on when the caller disconnects.
     let intake = Intake {
         capabilities: state.capabilities.clone(),
         max_face_bytes: state.config.max_face_bytes,
@@ -86,7 +86,7 @@ pub(crate) async fn make_gen(
     let job = submitted.await??;
     Span::current().record("job", job.id.get());
     let job = wait_if_short(&state, job).await;
-    // One that was sent before may have been answered long ago.
+    // A repeated request may belong to a job whose images have expired.
     if let Some(gone) = ApiError::of_gone(&job, state.clock.now()) {
         return Err(gone);
     }
@@ -94,17 +94,17 @@ pub(crate) async fn make_gen(
     Ok(answer(&state, &job, links).await)
 }
 
-/// What requests are read by.
+/// What requests are validated against.
 struct Intake {
     capabilities: Capabilities,
     max_face_bytes: usize,
     urls: Arc<dyn UrlChecker>,
-    /// What links to this server's own files begin with.
+    /// The base URL of this server's own files.
     base_url: String,
 }
 
 impl Intake {
-    /// Reads all fields, and complains of all that are wrong at once.
+    /// Parses all fields, and returns the errors of all that are wrong.
     fn parse(
         &self,
         body: RequestBody,
@@ -118,7 +118,7 @@ impl Intake {
             ..
         } = body;
         let face = self.read_face(face_image);
-        // The others are of no meaning here, so as good as unknown.
+        // Errors of fields that this call ignores do not matter.
         errors.retain(|error| is_own(error.field));
         record(
             &mut errors,
@@ -144,7 +144,7 @@ impl Intake {
         }
     }
 
-    /// The photo; its text goes as soon as it is read.
+    /// Parses the photo. The base64 text is dropped at once.
     fn read_face(&self, face_image: Option<Secret<String>>) -> Result<FaceSource, FieldError> {
         let Some(text) = face_image else {
             return Err(FieldError::new("face_image", "is required"));
@@ -158,7 +158,7 @@ impl Intake {
         Ok(face)
     }
 
-    /// Whether the text of the webhook alone shows that it can never be called.
+    /// Checks that the webhook's URL is one that can be called at all.
     fn judge_webhook(&self, generation: &RawGenerationRequest) -> Result<(), FieldError> {
         match generation.webhook.text("webhook")? {
             Some(url) => self.check_url("webhook", &SafeUrl::from(url)),
@@ -172,12 +172,12 @@ impl Intake {
     }
 }
 
-/// Whether a field is one of this request.
+/// Returns whether this call uses the field.
 fn is_own(field: &str) -> bool {
     field == "face_image" || RawGenerationRequest::NAMES.contains(&field)
 }
 
-/// The name of a request as its header says.
+/// Parses the idempotency key in the header.
 fn read_name(header: &HeaderValue) -> Result<String, RequestError> {
     let name = header
         .to_str()
@@ -190,7 +190,7 @@ fn read_name(header: &HeaderValue) -> Result<String, RequestError> {
     })
 }
 
-/// What tells this request from others, before its seed is drawn.
+/// Returns the identity of the request, before its seed is drawn.
 fn idempotency(name: &str, request: UnseededRequest, face: &FaceSource) -> Idempotency {
     let mut seeded = true;
     let request = request.resolve_seed(|| {
@@ -200,8 +200,8 @@ fn idempotency(name: &str, request: UnseededRequest, face: &FaceSource) -> Idemp
     Idempotency::new(name, "make_gen", &request, seeded, face)
 }
 
-/// The value that was read; on an error notes it, unless the field has one: the
-/// first complaint about a field is the most precise one.
+/// Returns the value, or records the error, unless the field has one: the first
+/// error of a field is the most precise.
 fn record<T>(errors: &mut Vec<FieldError>, reading: Result<T, FieldError>) -> Option<T> {
     let error = match reading {
         Ok(value) => return Some(value),
@@ -213,20 +213,21 @@ fn record<T>(errors: &mut Vec<FieldError>, reading: Result<T, FieldError>) -> Op
     None
 }
 
-/// Whether the models can make this look; the parser knows only which there are.
+/// Checks that the loaded models offer the style; the parser only knows all
+/// names.
 fn check_style(generation: &RawGenerationRequest, styles: &[Style]) -> Result<(), FieldError> {
     let offered: Vec<_> = styles.iter().map(|style| (style.as_str(), ())).collect();
     generation.style.choice("style", &offered).map(|_| ())
 }
 
 fn random_seed() -> u32 {
-    // The last bytes of a random UUID hold nothing but randomness.
+    // The last bytes of a UUID v4 are all random.
     let [.., first, second, third, fourth] = *Uuid::new_v4().as_bytes();
     u32::from_be_bytes([first, second, third, fourth])
 }
 
-/// The job as it is when the caller shall be answered: at once when a webhook
-/// will tell of the end or when it is far away, else when it has come.
+/// Returns the job as it is to be answered: at once with a webhook or when it
+/// would take too long, else once it has ended or the wait is over.
 async fn wait_if_short(state: &SharedContext, job: Job) -> Job {
     let limit = state.config.sync_wait;
     if job.request.delivery.webhook.is_some() || estimate(state, &job).await > limit {
@@ -235,7 +236,8 @@ async fn wait_if_short(state: &SharedContext, job: Job) -> Job {
     match state.jobs.wait(job.id, limit).await {
         Ok(job) => job,
         Err(error) => {
-            // The job is accepted: an error would only make the caller send it again.
+            // The job is accepted: an error would make the caller submit it
+            // again.
             warn!(error = %error, "failed to wait for job");
             job
         }
@@ -258,7 +260,7 @@ async fn answer(state: &SharedContext, job: &Job, links: Links<'_>) -> Response 
     Json(generation).into_response()
 }
 
-/// How long the job will take; nothing when that cannot be told.
+/// Returns how long the job will take; zero when that is unknown.
 async fn estimate(state: &SharedContext, job: &Job) -> Duration {
     let estimate = state.jobs.estimate(job).await;
     estimate.unwrap_or_else(|error| {

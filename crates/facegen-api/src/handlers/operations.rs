@@ -1,4 +1,4 @@
-//! What operators and their machines ask for.
+//! The routes for operators: index, health, readiness, metrics and OpenAPI.
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -19,16 +19,16 @@ struct Index {
     version: &'static str,
     make_gen: &'static str,
     fetch: &'static str,
-    /// The styles on offer.
+    /// The available styles.
     styles: Vec<&'static str>,
-    /// What people should know who see the images, where there is something.
+    /// A notice to show with the images, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
 }
 
-/// What this is
+/// Name and version of the server
 ///
-/// Programs get JSON, browsers a page to try things out.
+/// JSON for programs, for browsers a page to try the API.
 #[utoipa::path(
     get,
     path = "",
@@ -65,9 +65,9 @@ struct Health {
     status: &'static str,
 }
 
-/// Whether the process serves
+/// The process is up
 ///
-/// It does when it answers, whatever else it can or cannot do.
+/// Answers 200 whenever the process runs, ready or not.
 #[utoipa::path(
     get,
     path = "",
@@ -79,7 +79,7 @@ pub(crate) async fn healthz() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
-/// Whether images can be made
+/// Ready for requests
 #[utoipa::path(
     get,
     path = "",
@@ -108,7 +108,7 @@ pub(crate) async fn readyz(State(state): State<SharedContext>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-/// The metrics of the process, in Prometheus' text format
+/// Metrics of the process in Prometheus' text format
 #[utoipa::path(
     get,
     path = "",
@@ -124,7 +124,7 @@ pub(crate) async fn metrics(State(state): State<SharedContext>) -> Response {
     ([(CONTENT_TYPE, content_type)], (state.metrics)()).into_response()
 }
 
-/// This description
+/// This OpenAPI document
 #[utoipa::path(
     get,
     path = "",

@@ -1,4 +1,4 @@
-//! What every answer says of itself.
+//! Security headers of every response.
 
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
@@ -8,16 +8,15 @@ use axum::response::{IntoResponse, Response};
 
 use crate::ApiError;
 
-/// Answers are for who asked: a cache does not know that the header `key` is a
-/// credential. Only a handler whose answer is the same for everybody says
-/// otherwise.
+/// Forbids caching: a cache does not know that the header `key` is a
+/// credential. Only handlers whose response is public override this.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     mark(response.headers_mut());
     response
 }
 
-/// The answer to a request for which the server has no connection to spare.
+/// Returns the response for a request beyond the limit of connections.
 #[must_use]
 pub fn no_connection() -> Response {
     let mut response = ApiError::NoRoom.into_response();

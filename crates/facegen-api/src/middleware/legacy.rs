@@ -1,4 +1,4 @@
-//! Errors with status 200, for clients that read no other body.
+//! Status 200 for errors, for clients that read no other response.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -7,11 +7,11 @@ use axum::response::Response;
 
 use crate::call::SharedContext;
 
-/// Where the documented API is.
+/// The base path of the documented API.
 const DOCUMENTED: &str = "/api/";
 
-/// Answers errors with 200 where the documented API is, when the operator wants
-/// it: paths and methods there that do not exist as well.
+/// Answers errors of the documented API with 200 if the config asks for it,
+/// including unknown paths and methods.
 pub(super) async fn force_status_200(
     State(state): State<SharedContext>,
     request: Request,

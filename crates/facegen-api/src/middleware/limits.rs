@@ -1,9 +1,8 @@
-//! Panics and answers that take too long become errors like any other.
+//! Converts panics and timeouts into error responses.
 //!
-//! What has a time limit is what can be given up without a trace. A request for
-//! images can be until it is handed to the job service; from there on its
-//! caller must hear what became of it, because an error would only make the
-//! caller send it again.
+//! Only work that can be dropped without effect has a timeout. A request for
+//! images has none once it is handed to the job service: an error would make
+//! the caller submit it again.
 
 use std::any::Any;
 use std::time::Duration;
@@ -16,26 +15,26 @@ use tokio::time::timeout;
 use crate::ApiError;
 use crate::body::BODY_TIME;
 
-/// How long may pass beyond the arrival of the body.
+/// The time limit beyond that of the body.
 const WORKING_TIME: Duration = Duration::from_secs(30);
 
-/// The answer when a handler panicked. The words of the panic may hold
-/// anything, so nothing of them is told or logged.
+/// Returns the response after a panic in a handler. The panic's message may
+/// contain anything, so it is neither shown nor logged.
 pub(super) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     ApiError::Panicked.into_response()
 }
 
-/// Ends a handler that should have answered long ago.
+/// Limits the time of a handler.
 pub(crate) async fn answer_in_time(request: Request, next: Next) -> Response {
     in_time(next.run(request))
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
-/// What comes of `work`.
+/// Runs `work` within the time limit.
 ///
 /// # Errors
-/// It takes longer than any body and what is done with it should.
+/// Fails when `work` takes longer than a body and its handling should.
 pub(crate) async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
     timeout(BODY_TIME + WORKING_TIME, work)
         .await

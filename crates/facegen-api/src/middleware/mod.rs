@@ -1,13 +1,4 @@
-//! What happens around every request, in order.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`tidy`] | paths with doubled or trailing slashes |
-//! | [`request_id`] | the name of a request in logs |
-//! | [`headers`] | what every answer says of itself |
-//! | [`legacy`] | errors with status 200, for clients that read no other body |
-//! | [`trace`] | one log line and the metrics of each request |
-//! | [`limits`] | panics and answers that take too long |
+//! The middleware around every request, in order.
 
 mod headers;
 mod legacy;
@@ -27,18 +18,18 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::call::RouterState;
 
-/// The routes with everything around them, the outermost first. The limit of
-/// bodies is where they are read, so that it can answer in the envelope.
+/// Wraps the routes in their middleware, the outermost first. The body limit is
+/// applied where bodies are read, so that its error has the usual body.
 pub(crate) fn around(routes: Router<RouterState>, state: &RouterState) -> Router<RouterState> {
     let stack = ServiceBuilder::new()
-        // The log line needs the id, and every answer shows it.
+        // Outermost: log lines need the id, and every response has it.
         .layer(from_fn(request_id::name))
         .layer(from_fn(headers::protect))
-        // Outside of what is logged and measured, which want the true status.
+        // Outside of tracing, which reports the real status.
         .layer(from_fn_with_state(state.clone(), legacy::force_status_200))
-        // Outside of what turns failures into answers, to see all answers.
+        // Outside of the panic handler, so that it sees all responses.
         .layer(from_fn(trace::trace_request))
-        // Innermost, but for the time limit of some routes: see the router.
+        // Innermost, except for the time limit of some routes: see the router.
         .layer(CatchPanicLayer::custom(limits::panicked));
     routes.layer(stack)
 }

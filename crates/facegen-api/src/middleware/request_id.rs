@@ -1,4 +1,4 @@
-//! The name of a request in logs: the caller's own, or a new one.
+//! The id of a request in logs: the caller's own, or a random one.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A caller's own name is no longer.
+/// The longest id that a caller may send.
 const MAX_LENGTH: usize = 64;
 
-/// The name of a request, in its extensions.
+/// The id of a request, in its extensions.
 #[derive(Debug, Clone)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Names the request, and the answer after it.
+/// Sets the id of the request and of its response.
 pub(super) async fn name(mut request: Request, next: Next) -> Response {
     let id = sent_id(request.headers()).unwrap_or_else(|| Uuid::new_v4().to_string());
     let header = HeaderValue::from_str(&id);
@@ -27,7 +27,7 @@ pub(super) async fn name(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The name that the caller gave, if it is short and plain.
+/// Returns the id that the caller sent, if it is short and plain.
 fn sent_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(HEADER)?.to_str().ok()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_short_and_plain_names_are_taken() {
+    fn only_short_and_plain_ids_are_accepted() {
         let longest = "a".repeat(64);
         let too_long = "a".repeat(65);
         for (sent, taken) in [

@@ -1,11 +1,11 @@
-//! Paths with doubled or trailing slashes, which clients make when they join
-//! addresses.
+//! Normalizes paths with doubled or trailing slashes, which clients produce
+//! when they join URLs.
 
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// The request with a path that is tidy; see [`tidied`].
+/// Returns the request with a normalized path; see [`tidied`].
 pub(crate) fn normalize_path(mut request: Request) -> Request {
     if let Some(uri) = tidied(request.uri()) {
         *request.uri_mut() = uri;
@@ -13,8 +13,8 @@ pub(crate) fn normalize_path(mut request: Request) -> Request {
     request
 }
 
-/// The address with single slashes and none at the end, `None` when it is so
-/// already.
+/// Returns the URI with single slashes and none at the end, `None` when it has
+/// that form already.
 fn tidied(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if !path.contains("//") && (path == "/" || !path.ends_with('/')) {

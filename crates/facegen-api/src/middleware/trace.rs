@@ -1,7 +1,7 @@
 //! One log line and the metrics of each request.
 //!
-//! Of a request the log gets its method, the template of its route, its name,
-//! the number of its key and that of its job: no address, no header, no body.
+//! The log line has the request's method, route template, id, key number and
+//! job number, but no URL, header or body.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tracing::{Instrument, info, info_span, warn};
 use super::request_id::RequestId;
 use crate::error::Problem;
 
-/// Runs the request within its span, and reports what came of it.
+/// Runs the request in its span, then logs and counts it.
 pub(super) async fn trace_request(request: Request, next: Next) -> Response {
     let extensions = request.extensions();
     let route = extensions.get::<MatchedPath>().map_or_else(
@@ -79,8 +79,8 @@ fn measure(route: String, method: &'static str, status: StatusCode, duration: Du
     histogram!("facegen_http_request_duration_seconds", &labels).record(duration.as_secs_f64());
 }
 
-/// The name of a method that a route may have. Callers can make up others
-/// without end, so those share one.
+/// Returns the name of a method that a route may have. Others share one name,
+/// as callers can make up any number of them.
 fn method_name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

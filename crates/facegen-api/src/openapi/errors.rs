@@ -1,5 +1,5 @@
-//! Which errors which kind of call may get. Statuses, bodies and examples are
-//! those of [`ApiError`] itself.
+//! The errors of each kind of call. Statuses, bodies and examples come from
+//! [`ApiError`] itself.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -17,10 +17,11 @@ use utoipa::openapi::{Content, ContentBuilder, RefOr};
 
 use crate::ApiError;
 
-/// Errors under the names of their examples.
+/// Errors with the names of their examples.
 type Named = Vec<(&'static str, ApiError)>;
 
-/// Types that stand for the errors of a kind of call in `responses(…)`.
+/// Defines the types that stand for the errors of a kind of call in
+/// `responses(…)`.
 macro_rules! kinds_of_call {
     ($($(#[$comment:meta])* $name:ident: $($errors:ident)+;)+) => {
         $(
@@ -35,7 +36,7 @@ macro_rules! kinds_of_call {
             }
         )+
 
-        /// The answers that operations refer to, by their names.
+        /// Returns the responses that operations refer to, by name.
         pub(super) fn components() -> BTreeMap<String, Response> {
             let kinds = [$(by_status([$($errors()),+])),+];
             let answers = kinds.into_iter().flatten();
@@ -45,35 +46,35 @@ macro_rules! kinds_of_call {
 }
 
 kinds_of_call! {
-    /// Of whatever asks for no key and no file.
+    /// The errors of routes without key and file.
     OpenErrors: open;
-    /// Of a file that anybody may ask for.
+    /// The errors of files, which need no key.
     FileErrors: open file;
-    /// Of a call with a key and nothing else.
+    /// The errors of every call with a key.
     CallErrors: open call;
-    /// Of a call for images.
+    /// The errors of a call that makes images.
     MakeGenErrors: open call make_gen job;
-    /// Of a call that sends an image.
+    /// The errors of a call that uploads an image.
     UploadErrors: open call upload;
-    /// Of a call about a bucket.
+    /// The errors of a call about a bucket.
     BucketErrors: open call bucket;
-    /// Of the question after the images of a job.
+    /// The errors of a call that fetches a job.
     JobErrors: open call own_job job;
-    /// The same when the body names the job.
+    /// The same when the job's id is in the body.
     NamedJobErrors: open call own_job job named;
-    /// Of a call that needs an admin key.
+    /// The errors of a call that needs an admin key.
     AdminErrors: open call admin;
-    /// Of the call to go over to new settings.
+    /// The errors of a reload of the config.
     UpdateErrors: open call admin update;
-    /// Of a call about a job, whether or not it has images.
+    /// The errors of a call about a job, with or without images.
     OwnJobErrors: open call own_job;
-    /// Of a stream about a job.
+    /// The errors of an event stream.
     StreamErrors: open call own_job stream;
-    /// Of a list.
+    /// The errors of a list.
     ListErrors: open call own_job list;
-    /// Of a call about a delivery.
+    /// The errors of a call about a delivery.
     DeliveryErrors: open call delivery;
-    /// Of a call to deliver again.
+    /// The errors of a replay.
     ReplayErrors: open call delivery replay;
 }
 
@@ -192,7 +193,7 @@ fn field(name: &'static str, rule: &str) -> ApiError {
     RequestError { errors }.into()
 }
 
-/// The answers with these errors, one for each status.
+/// Returns references to the responses with these errors, one per status.
 fn references<const N: usize>(errors: [Named; N]) -> BTreeMap<String, RefOr<Response>> {
     let reference = |(status, errors): (StatusCode, Named)| {
         let reference = Ref::from_response_name(name(status, &errors));
@@ -210,7 +211,8 @@ fn by_status<const N: usize>(errors: [Named; N]) -> BTreeMap<StatusCode, Named> 
     statuses
 }
 
-/// What an answer is called: what it says, because many operations share it.
+/// Returns the name of a response, made from its content, because many
+/// operations share it.
 fn name(status: StatusCode, errors: &Named) -> String {
     let names = errors.iter().map(|(name, _)| *name);
     iter::once(status.as_str())

@@ -1,11 +1,11 @@
-//! The examples of the documentation.
+//! The examples of the OpenAPI document.
 
 use serde_json::{Value, json};
 
 /// The beginning of an image in base64.
 const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo…";
 
-/// The request for images.
+/// Returns a request for images.
 pub(crate) fn make_gen_request() -> Value {
     json!({
         "key": "enterprise_api_key",
@@ -27,47 +27,47 @@ pub(crate) fn make_gen_request() -> Value {
     })
 }
 
-/// Any other request.
+/// Returns a request with nothing but a key.
 pub(crate) fn key_request() -> Value {
     json!({"key": "enterprise_api_key"})
 }
 
-/// The question after a job, with its id in the body.
+/// Returns a request for a job, with its id in the body.
 pub(crate) fn fetch_request() -> Value {
     json!({"key": "enterprise_api_key", "request_id": 32})
 }
 
-/// An image to be kept.
+/// Returns an upload.
 pub(crate) fn base64_string() -> Value {
     json!({"key": "enterprise_api_key", "base64_string": IMAGE})
 }
 
-/// The same under the name that `image_editing` has for it.
+/// Returns an upload under the name of `image_editing`.
 pub(crate) fn init_image() -> Value {
     json!({"key": "enterprise_api_key", "init_image": IMAGE})
 }
 
-/// The image is kept.
+/// Returns the answer to an upload.
 pub(crate) fn image_kept() -> Value {
     json!({"status": "success", "id": 1047, "output": [link()]})
 }
 
-/// Whatever is done.
+/// Returns the answer to a call that has only an effect.
 pub(crate) fn done() -> Value {
     json!({"status": "success", "message": "Cache cleared successfully"})
 }
 
-/// The models are loaded anew.
+/// Returns the answer to `restart_server`.
 pub(crate) fn restarting() -> Value {
     json!({"status": "success", "message": "server restarting", "server_status": "restarting"})
 }
 
-/// What the server is at.
+/// Returns the answer to `system_details`.
 pub(crate) fn system_details() -> Value {
     json!({"status": "success", "model_count": 0, "queue_time": 0})
 }
 
-/// The images, from `make_gen`.
+/// Returns the answer of `make_gen` about a job that succeeded.
 pub(crate) fn success() -> Value {
     json!({
         "status": "success",
@@ -79,14 +79,14 @@ pub(crate) fn success() -> Value {
     })
 }
 
-/// The images, as the webhook tells of them.
+/// Returns the webhook about a job that succeeded.
 pub(crate) fn webhook() -> Value {
     let mut body = success();
     body["track_id"] = json!("order-7");
     body
 }
 
-/// Their delay, from `make_gen`.
+/// Returns the answer of `make_gen` about a job in progress.
 pub(crate) fn processing() -> Value {
     json!({
         "status": "processing",
@@ -102,7 +102,7 @@ pub(crate) fn processing() -> Value {
     })
 }
 
-/// Their absence.
+/// Returns the answer about a job that failed.
 pub(crate) fn failed() -> Value {
     json!({
         "status": "failed",
@@ -112,12 +112,12 @@ pub(crate) fn failed() -> Value {
     })
 }
 
-/// The images, from `fetch`.
+/// Returns the answer of `fetch` about a job that succeeded.
 pub(crate) fn fetch_success() -> Value {
     json!({"status": "success", "id": 32, "output": [link()]})
 }
 
-/// Their delay, from `fetch`.
+/// Returns the answer of `fetch` about a job in progress.
 pub(crate) fn fetch_processing() -> Value {
     json!({
         "status": "processing",

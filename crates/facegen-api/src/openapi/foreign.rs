@@ -1,5 +1,4 @@
-//! What no type of ours is in answers: what crates that know nothing of HTTP
-//! have serialised, and the frame of events.
+//! Schemas of types that other crates serialise, and of events.
 
 use facegen_core::JobState;
 use utoipa::openapi::RefOr;
@@ -8,7 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::words::words;
 
-/// One event of a stream, as readers of Server-Sent Events give it.
+/// One event of a stream, as clients of Server-Sent Events see it.
 #[derive(Debug)]
 pub(crate) struct StreamEvent;
 
@@ -30,13 +29,13 @@ impl PartialSchema for StreamEvent {
     }
 }
 
-/// [`JobState`].
+/// Returns the schema of [`JobState`].
 pub(crate) fn job_state() -> Object {
     let names: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
     words(&names)
 }
 
-/// `Stages` of a job, `null` before there are any.
+/// Returns the schema of `Stages`, `null` before a job has any.
 pub(crate) fn stages() -> Object {
     let names = [
         "face_fetch",
@@ -59,7 +58,7 @@ pub(crate) fn stages() -> Object {
     stages.build()
 }
 
-/// `SafetyVerdict`s, one of each image that was looked at.
+/// Returns the schema of `SafetyVerdict`s, one for each checked image.
 pub(crate) fn safety_verdicts() -> utoipa::openapi::Array {
     let scores = || {
         let score = ObjectBuilder::new().schema_type(Type::Number);

@@ -1,5 +1,5 @@
-//! Values as they may be sent: numbers and flags also as text, and nothing in
-//! three ways.
+//! Schemas of leniently parsed values: numbers and flags also as text, and
+//! absence in three forms.
 
 use std::ops::RangeInclusive;
 
@@ -8,13 +8,14 @@ use utoipa::openapi::schema::{
     AnyOf, AnyOfBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
 };
 
-/// A number as text; white space around it does not matter.
+/// A number as text; white space around it is ignored.
 const NUMBER: &str = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$";
 
-/// Text with something in it.
+/// Text that is not blank.
 const SOMETHING: &str = r"\S";
 
-/// A whole number within `range`, or `default` when nothing is sent.
+/// Returns the schema of a whole number within `range`; `default` when it is
+/// absent.
 pub(super) fn integer(range: &RangeInclusive<u32>, default: Option<u32>) -> AnyOfBuilder {
     let number = ObjectBuilder::new()
         .schema_type(Type::Integer)
@@ -23,7 +24,8 @@ pub(super) fn integer(range: &RangeInclusive<u32>, default: Option<u32>) -> AnyO
     optional(number.build(), default.map(Value::from)).item(pattern(NUMBER))
 }
 
-/// A number within `range`, if there is one, or `default` when nothing is sent.
+/// Returns the schema of a number, within `range` if one is given; `default`
+/// when it is absent.
 pub(super) fn number(range: Option<&RangeInclusive<f64>>, default: f64) -> AnyOfBuilder {
     let number = ObjectBuilder::new()
         .schema_type(Type::Number)
@@ -32,7 +34,7 @@ pub(super) fn number(range: Option<&RangeInclusive<f64>>, default: f64) -> AnyOf
     optional(number.build(), Some(default.into())).item(pattern(NUMBER))
 }
 
-/// True or false, or `default` when nothing is sent.
+/// Returns the schema of a flag; `default` when it is absent.
 pub(super) fn flag(default: bool) -> AnyOfBuilder {
     let words = ["true", "yes", "1", "false", "no", "0"];
     let words = ObjectBuilder::new()
@@ -45,7 +47,7 @@ pub(super) fn flag(default: bool) -> AnyOfBuilder {
     optional(flag, Some(default.into())).item(words).item(bits)
 }
 
-/// One of `names`, or `default` when nothing is sent.
+/// Returns the schema of one of `names`; `default` when it is absent.
 pub(super) fn choice<'a>(names: impl IntoIterator<Item = &'a str>, default: &str) -> AnyOfBuilder {
     let name = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -53,12 +55,13 @@ pub(super) fn choice<'a>(names: impl IntoIterator<Item = &'a str>, default: &str
     optional(name.build(), Some(default.into()))
 }
 
-/// Text of at most `length` characters, or nothing.
+/// Returns the schema of text of at most `length` characters, which may be
+/// absent.
 pub(super) fn text(length: usize) -> AnyOfBuilder {
     optional(some_text(length).build(), None)
 }
 
-/// Text of at most `length` characters; white space is none.
+/// Returns the schema of text of at most `length` characters that is not blank.
 pub(super) fn required_text(length: Option<usize>) -> ObjectBuilder {
     match length {
         Some(length) => some_text(length),
@@ -67,7 +70,7 @@ pub(super) fn required_text(length: Option<usize>) -> ObjectBuilder {
     .pattern(Some(SOMETHING))
 }
 
-/// Any single value.
+/// Returns the schema of a string, number or flag, which may be absent.
 pub(super) fn scalar(length: usize) -> AnyOfBuilder {
     let others = [Type::Number, Type::Boolean];
     let others = ObjectBuilder::new().schema_type(SchemaType::from_iter(others));
@@ -80,7 +83,7 @@ fn some_text(length: usize) -> ObjectBuilder {
         .max_length(Some(length))
 }
 
-/// `schema`, or what stands for nothing and then for `default`.
+/// Returns `schema` or one of the forms of absence, which mean `default`.
 fn optional(schema: Object, default: Option<Value>) -> AnyOfBuilder {
     let nothing = ObjectBuilder::new()
         .schema_type(SchemaType::AnyValue)

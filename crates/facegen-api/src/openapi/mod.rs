@@ -1,15 +1,5 @@
-//! The description of the API, made from the routes, their handlers and the
-//! wire types.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `request` | bodies as they may be sent |
-//! | `lenient` | the values in them |
-//! | `errors` | which errors which kind of call may get |
-//! | `webhook` | bodies that receivers of webhooks get |
-//! | `foreign` | what other crates have in answers |
-//! | `words` | texts of answers that are one of a few words |
-//! | `examples` | the examples of the documentation |
+//! The OpenAPI document, built from the routes, their handlers and the wire
+//! types.
 
 pub(crate) mod errors;
 pub(crate) mod examples;
@@ -40,7 +30,7 @@ use crate::wire::v1::job::Progress;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What no route says.
+/// The parts of the document that no route declares.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "facegen", description = include_str!("description.md")),
@@ -59,7 +49,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 )]
 struct Frame;
 
-/// The ways to send the key, besides the body.
+/// The security schemes: the key in a header instead of the body.
 struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
@@ -77,7 +67,7 @@ impl Modify for SecuritySchemes {
     }
 }
 
-/// The description of everything that [`router()`](crate::router()) serves.
+/// Returns the OpenAPI document of all routes of [`router()`](crate::router()).
 #[must_use]
 pub fn openapi() -> &'static utoipa::openapi::OpenApi {
     static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(|| {
@@ -96,8 +86,8 @@ pub fn openapi() -> &'static utoipa::openapi::OpenApi {
     &DOCUMENT
 }
 
-/// Adds to the operations of `path` what holds for all: a name of its own each,
-/// though one handler may serve many paths, and forms in place of JSON.
+/// Completes the operations of `path`: each gets its own id, as one handler can
+/// serve many paths, and accepts forms as well as JSON.
 fn complete(path: &str, item: &mut PathItem) {
     if let Some(get) = &mut item.get {
         get.request_body = None;
@@ -113,7 +103,7 @@ fn complete(path: &str, item: &mut PathItem) {
         };
         operation.operation_id = Some(operation_name(method, path));
         if method != "post" && operation.security.is_none() {
-            // There is no body for the key.
+            // The key cannot be in a body.
             let headers = ["key", "bearer"].map(|name| SecurityRequirement::new(name, [""; 0]));
             operation.security = Some(headers.into());
         }

@@ -1,5 +1,5 @@
-//! Bodies as they may be sent. What is read leniently is described as it is
-//! read, with the limits that the parser has.
+//! Schemas of request bodies. Leniently parsed fields are described as they are
+//! parsed, with the limits of the parser.
 
 use facegen_core::JobId;
 use facegen_core::SafetyAction;
@@ -16,31 +16,31 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{examples, lenient};
 
-/// The request for images.
+/// The body of a request for images.
 #[derive(Debug)]
 pub(crate) struct MakeGenRequest;
 
-/// A request that says nothing but whom it comes from.
+/// A body with nothing but a key.
 #[derive(Debug)]
 pub(crate) struct KeyRequest;
 
-/// The question after a job.
+/// The body of a request for a job.
 #[derive(Debug)]
 pub(crate) struct FetchRequest;
 
-/// The bucket of a key.
+/// The body that sets the bucket of a key.
 #[derive(Debug)]
 pub(crate) struct UpdateBucketRequest;
 
-/// No bucket of a key.
+/// The body that resets the bucket of a key.
 #[derive(Debug)]
 pub(crate) struct ResetBucketRequest;
 
-/// An image to be kept.
+/// The body of an upload.
 #[derive(Debug)]
 pub(crate) struct Base64StringRequest;
 
-/// The same under the name that `image_editing` has for it.
+/// The body of an upload under the name of `image_editing`.
 #[derive(Debug)]
 pub(crate) struct InitImageRequest;
 
@@ -132,7 +132,7 @@ fn deploy_type() -> AnyOfBuilder {
     lenient::choice(RawBucketDetails::deploy_types(), default)
 }
 
-/// A body with an image, under `name` or under `other`.
+/// Returns the schema of a body with an image in `name` or `other`.
 fn image(name: &str, other: &str) -> ObjectBuilder {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let is_name = "The image: a data URI or bare base64 of a JPEG, PNG, WebP or GIF.";
@@ -142,7 +142,7 @@ fn image(name: &str, other: &str) -> ObjectBuilder {
         .property(other, text().description(Some(is_other)))
 }
 
-/// A body with a key.
+/// Returns the schema of a body with a key.
 fn keyed() -> ObjectBuilder {
     let key = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -164,12 +164,12 @@ fn face_image() -> ObjectBuilder {
     ))
 }
 
-/// How an optional field may be sent; `None` for those that are required.
+/// Returns the schema of an optional field; `None` for a required one.
 fn generation_field(name: &str) -> Option<AnyOfBuilder> {
     image_field(name).or_else(|| handling_field(name))
 }
 
-/// The fields that decide what the images show.
+/// Returns the schema of a field that decides what the images show.
 fn image_field(name: &str) -> Option<AnyOfBuilder> {
     let (field, description) = match name {
         "negative_prompt" => (
@@ -216,7 +216,7 @@ fn image_field(name: &str) -> Option<AnyOfBuilder> {
     Some(field.description(Some(description)))
 }
 
-/// The fields that decide what is done with them.
+/// Returns the schema of a field that decides how they are delivered.
 fn handling_field(name: &str) -> Option<AnyOfBuilder> {
     let (field, description) = match name {
         "safety_checker" => (lenient::flag(true), "Whether unsafe images are looked for."),

@@ -1,4 +1,4 @@
-//! What the description says.
+//! Tests of the OpenAPI document.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()
 }
 
-/// The paths of a router. It shows them nowhere but in its debug output, as
+/// Returns the paths of a router, which it shows only in its debug output, as
 /// `RouteId(0): "/path"`.
 fn paths(router: &Router<RouterState>) -> BTreeSet<String> {
     let text = format!("{router:?}");
@@ -23,7 +23,7 @@ fn paths(router: &Router<RouterState>) -> BTreeSet<String> {
         let (path, _) = value.strip_prefix('"')?.split_once('"')?;
         Some(path.to_owned())
     });
-    // What answers every other path is a route to axum as well.
+    // axum's fallback is a route as well.
     entries.filter(|path| !path.contains("private")).collect()
 }
 

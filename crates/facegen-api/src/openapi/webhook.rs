@@ -1,4 +1,4 @@
-//! The bodies that the receivers of webhooks get.
+//! Schemas of the bodies of webhooks.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOf, Ref, Schema, SchemaType, Type};
@@ -9,15 +9,15 @@ use crate::wire::Success;
 
 const TRACK_ID: &str = "track_id";
 
-/// The images are there.
+/// The job succeeded.
 #[derive(Debug)]
 pub(crate) struct WebhookSuccess;
 
-/// There are no images.
+/// The job failed or was cancelled, or its images are gone.
 #[derive(Debug)]
 pub(crate) struct WebhookFailure;
 
-/// What is sent of a job that has ended.
+/// The body of the webhook of a job that has ended.
 #[derive(Debug)]
 pub(crate) struct WebhookBody;
 
@@ -36,7 +36,7 @@ impl PartialSchema for WebhookBody {
 }
 
 impl PartialSchema for WebhookSuccess {
-    /// What `make_gen` answers, and the `track_id`.
+    /// Adds the `track_id` to the schema of the answer of `make_gen`.
     fn schema() -> RefOr<Schema> {
         let mut schema = Success::schema();
         if let RefOr::T(Schema::Object(body)) = &mut schema {
@@ -67,7 +67,7 @@ impl PartialSchema for WebhookFailure {
     }
 }
 
-/// Webhooks have links, whatever answers have.
+/// Webhooks always have links, never base64.
 fn links() -> RefOr<Schema> {
     let link = ObjectBuilder::new().schema_type(Type::String);
     ArrayBuilder::new()

@@ -1,4 +1,4 @@
-//! Texts of answers that are one of a few words.
+//! Schemas of texts that are one of a few words.
 
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 

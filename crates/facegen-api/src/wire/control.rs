@@ -1,4 +1,4 @@
-//! What is answered to those who control the server.
+//! The answers of the calls that control the server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::SystemStatus;
 use crate::openapi::{examples, words};
 
-/// It is done.
+/// The call succeeded.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::done)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +19,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// The answer in these words.
+    /// Creates the answer with this message.
     pub(crate) fn new(message: &'static str) -> Self {
         Self {
             status: "success",
@@ -28,7 +28,7 @@ impl Done {
     }
 }
 
-/// The models are loaded anew. Two versions of the documentation have one of
+/// The models are being reloaded. Two versions of the documentation have one of
 /// the last two keys each.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::restarting)]
@@ -41,7 +41,7 @@ pub(crate) struct Restarting {
 }
 
 impl Restarting {
-    /// The answer.
+    /// Creates the answer.
     pub(crate) fn new() -> Self {
         Self {
             status: "success",
@@ -51,25 +51,25 @@ impl Restarting {
     }
 }
 
-/// What the server is at.
+/// The state of the server.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::system_details)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SystemDetails {
     status: SystemStatus,
     model_count: usize,
-    /// In seconds.
+    /// The expected queue time, in seconds.
     queue_time: u64,
 }
 
 impl SystemDetails {
-    /// The answer of a server that has loaded so many networks, and where
-    /// nothing waits any more after `backlog`.
+    /// Creates the answer of a server with this many loaded networks, whose
+    /// queue takes `backlog`.
     pub(crate) fn new(status: SystemStatus, model_count: usize, backlog: Duration) -> Self {
         Self {
             status,
             model_count,
-            // Rounded up: it is 0 only when nothing waits.
+            // Rounded up: 0 only when the queue is empty.
             queue_time: backlog.as_secs() + u64::from(backlog.subsec_nanos() > 0),
         }
     }

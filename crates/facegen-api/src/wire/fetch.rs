@@ -1,4 +1,4 @@
-//! What `fetch` answers; about a job that failed it answers as `make_gen` does.
+//! The answer of `fetch`; about a failed job it is that of `make_gen`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{Failed, PROCESSING_TIP, eta};
 use crate::links::Links;
 use crate::openapi::{examples, words};
 
-/// What came of a job by now.
+/// The current result of a job.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Fetched<'a> {
@@ -19,7 +19,7 @@ pub(crate) enum Fetched<'a> {
     Failed(Failed<'a>),
 }
 
-/// The images are there.
+/// The job succeeded.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::fetch_success)]
 #[serde(deny_unknown_fields)]
@@ -27,12 +27,13 @@ pub(crate) struct FetchSuccess {
     #[schema(schema_with = words::success)]
     status: &'static str,
     id: u32,
-    /// The links to the images, or their base64 on servers that answer so.
+    /// The links to the images, or the images in base64 if the server is
+    /// configured so.
     output: Vec<String>,
 }
 
 impl FetchSuccess {
-    /// The answer about a job that has succeeded.
+    /// Creates the answer about a job that succeeded.
     pub(crate) fn new(job: &Job, output: Vec<String>) -> Self {
         Self {
             status: "success",
@@ -42,7 +43,7 @@ impl FetchSuccess {
     }
 }
 
-/// The images are being made.
+/// The job is in progress.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::fetch_processing)]
 #[serde(deny_unknown_fields)]
@@ -50,19 +51,19 @@ pub(crate) struct FetchProcessing {
     #[schema(schema_with = words::processing)]
     status: &'static str,
     id: u32,
-    /// When the images will be there, in seconds.
+    /// The estimated time until the images are ready, in seconds.
     #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,
     #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
-    /// Where to ask again.
+    /// The URL at which to fetch the result.
     fetch_result: String,
     tip: &'static str,
 }
 
 impl FetchProcessing {
-    /// The answer about a job that will have ended after `estimate`.
+    /// Creates the answer about a job that ends in about `estimate`.
     pub(crate) fn new(job: &Job, estimate: Duration, links: Links<'_>) -> Self {
         Self {
             status: "processing",

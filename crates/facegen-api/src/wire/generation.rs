@@ -1,4 +1,4 @@
-//! What `make_gen` answers.
+//! The answer of `make_gen`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::Capabilities;
 use crate::links::Links;
 use crate::openapi::{examples, words};
 
-/// What came of a request for images by now.
+/// The current result of a request for images.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Generation<'a> {
@@ -20,18 +20,19 @@ pub(crate) enum Generation<'a> {
     Failed(Failed<'a>),
 }
 
-/// The images are there.
+/// The job succeeded.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MakeGenSuccess, example = examples::success)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Success<'a> {
     #[schema(schema_with = words::success)]
     status: &'static str,
-    /// How long it took, in seconds.
+    /// The generation time in seconds.
     #[serde(rename = "generationTime")]
     generation_time: f64,
     id: u32,
-    /// The links to the images, or their base64 on servers that answer so.
+    /// The links to the images, or the images in base64 if the server is
+    /// configured so.
     output: Vec<String>,
     /// The links to the images.
     proxy_links: Vec<String>,
@@ -39,7 +40,7 @@ pub(crate) struct Success<'a> {
 }
 
 impl<'a> Success<'a> {
-    /// The answer about a job that has succeeded.
+    /// Creates the answer about a job that succeeded.
     pub(crate) fn new(job: &'a Job, links: Links<'_>, capabilities: &Capabilities) -> Self {
         let images = links.images(job);
         Self {
@@ -52,13 +53,13 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// The same with something else in place of the links.
+    /// Replaces the links in `output`.
     pub(crate) fn with_output(self, output: Vec<String>) -> Self {
         Self { output, ..self }
     }
 }
 
-/// The images are being made.
+/// The job is in progress.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MakeGenProcessing, example = examples::processing)]
 #[serde(deny_unknown_fields)]
@@ -66,16 +67,16 @@ pub(crate) struct Processing<'a> {
     #[schema(schema_with = words::processing)]
     status: &'static str,
     tip: &'static str,
-    /// When the images will be there, in seconds.
+    /// The estimated time until the images are ready, in seconds.
     #[schema(minimum = 1)]
     eta: u64,
     message: &'static str,
-    /// Where to ask for them.
+    /// The URL at which to fetch the result.
     fetch_result: String,
     id: u32,
     #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
-    /// Where the images will be.
+    /// The links at which the images will be.
     future_links: Vec<String>,
     #[schema(value_type = Vec<String>, max_items = 0)]
     proxy_links: [&'static str; 0],
@@ -83,7 +84,7 @@ pub(crate) struct Processing<'a> {
 }
 
 impl<'a> Processing<'a> {
-    /// The answer about a job that will have ended after `estimate`.
+    /// Creates the answer about a job that ends in about `estimate`.
     pub(crate) fn new(
         job: &'a Job,
         estimate: Duration,
@@ -105,7 +106,7 @@ impl<'a> Processing<'a> {
     }
 }
 
-/// There will be no images.
+/// The job failed or was cancelled.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Failed, example = examples::failed)]
 #[serde(deny_unknown_fields)]
@@ -113,14 +114,14 @@ pub(crate) struct Failed<'a> {
     #[schema(schema_with = words::failed)]
     status: &'static str,
     id: u32,
-    /// Why.
+    /// The reason.
     message: &'a str,
     #[schema(value_type = Vec<String>, max_items = 0)]
     output: [&'static str; 0],
 }
 
 impl<'a> Failed<'a> {
-    /// The answer about a job that failed or was cancelled.
+    /// Creates the answer about a job that failed or was cancelled.
     pub(crate) fn new(job: &'a Job) -> Self {
         Self {
             status: "failed",
@@ -131,7 +132,7 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// Why there will be no images.
+/// Returns why there are no images.
 pub(crate) fn failure_message(job: &Job) -> &str {
     job.failure
         .as_ref()

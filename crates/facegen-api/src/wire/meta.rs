@@ -1,4 +1,4 @@
-//! The request as it was understood.
+//! The echo of a request.
 
 use facegen_core::{FaceOrigin, Job};
 use serde::Serialize;
@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use crate::Capabilities;
 use crate::openapi::words;
 
-/// The echo of a request: the values that are used, numbers as numbers and
-/// flags as `"yes"` and `"no"`, whatever types were sent.
+/// The echo of a request: the values used, numbers as numbers and flags as
+/// `"yes"` and `"no"`, whatever types were sent.
 #[derive(Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Meta<'a> {
@@ -34,7 +34,7 @@ pub(crate) struct Meta<'a> {
 }
 
 impl<'a> Meta<'a> {
-    /// The echo of the request of `job`.
+    /// Creates the echo of the request of `job`.
     pub(crate) fn new(job: &'a Job, capabilities: &Capabilities) -> Self {
         let request = &job.request;
         let safety = request.spec.safety();

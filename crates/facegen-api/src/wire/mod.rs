@@ -1,14 +1,5 @@
-//! The bodies of answers, with exactly the documented keys in the documented
+//! The bodies of responses, with exactly the documented keys in the documented
 //! order.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`meta`] | [`Meta`], the request as it was understood |
-//! | [`generation`] | what `make_gen` answers |
-//! | [`v1`] | what the routes below `/v1` answer |
-//! | [`fetch`] | what `fetch` answers |
-//! | [`uploaded`] | what is answered to those who send an image to get a link |
-//! | [`control`] | what is answered to those who control the server |
 
 mod control;
 mod fetch;
@@ -30,11 +21,11 @@ use std::time::Duration;
 
 use crate::error::whole_seconds;
 
-/// What callers are told while they wait.
+/// The tip while a job is in progress.
 const PROCESSING_TIP: &str =
     "Your image is processing in background, you can get this image using fetch API";
 
-/// An estimate as callers get it: whole seconds, at least 1, because some
+/// Returns an estimate for callers: whole seconds, at least 1, because some
 /// clients wait only for an integer.
 fn eta(estimate: Duration) -> u64 {
     whole_seconds(estimate)

@@ -1,4 +1,4 @@
-//! What is answered to those who send an image to get a link.
+//! The answer to an upload.
 
 use facegen_jobs::Uploaded;
 use serde::Serialize;
@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 use crate::links::Links;
 use crate::openapi::{examples, words};
 
-/// The image is kept.
+/// The image is stored.
 #[derive(Serialize, ToSchema)]
 #[schema(example = examples::image_kept)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ImageKept {
     #[schema(schema_with = words::success)]
     status: &'static str,
-    /// Its number, which is that of no job.
+    /// Its id, which is never that of a job.
     id: u32,
     /// The link to it.
     #[schema(value_type = Vec<String>, min_items = 1, max_items = 1)]
@@ -22,7 +22,7 @@ pub(crate) struct ImageKept {
 }
 
 impl ImageKept {
-    /// The answer about this image.
+    /// Creates the answer about this upload.
     pub(crate) fn new(uploaded: &Uploaded, links: Links<'_>) -> Self {
         Self {
             status: "success",

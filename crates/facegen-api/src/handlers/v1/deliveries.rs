@@ -1,4 +1,4 @@
-//! Webhooks and uploads of a key.
+//! The deliveries of a key: webhooks and uploads.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -15,7 +15,7 @@ use crate::response::Json;
 use crate::wire::v1::Page;
 use crate::wire::v1::delivery::DeliveryBody;
 
-/// The latest deliveries of the key
+/// List the latest deliveries of the key
 #[utoipa::path(
     get,
     path = "",
@@ -36,7 +36,7 @@ pub(crate) async fn list(
     Ok(Json(Page::new(items, next.filter(|_| full))).into_response())
 }
 
-/// All about one delivery
+/// Show one delivery
 #[utoipa::path(
     get,
     path = "",
@@ -54,7 +54,7 @@ pub(crate) async fn show(
     Ok(body(delivery.ok_or(ApiError::UnknownDelivery)?))
 }
 
-/// Delivers again what was delivered or given up
+/// Replay a delivery that succeeded or was given up
 #[utoipa::path(
     post,
     path = "",

@@ -1,9 +1,8 @@
-//! How a job goes on, as it does: Server-Sent Events.
+//! The progress of a job as Server-Sent Events.
 //!
-//! A stream holds the latest look at its job and nothing else, and the next
-//! look is taken only when the last one was sent. So a slow reader misses steps
-//! and fills no memory; one that reads nothing at all is cut off by the limit
-//! on writing of its connection.
+//! A stream holds only the latest state of its job, and reads the next one when
+//! the last was sent. So a slow client skips steps and takes no memory; one
+//! that reads nothing is closed by the write timeout of its connection.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -25,13 +24,13 @@ use crate::openapi::foreign::StreamEvent;
 use crate::streams::StreamPermit;
 use crate::wire::v1::job::Progress;
 
-/// How often a stream without news says that it is still there.
+/// The interval of keep-alive comments.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// How a job goes on, as it does
+/// Stream the progress of a job
 ///
-/// Server-Sent Events: the state at once, then what changes, up to the end. An
-/// event is called `position`, `progress` or `end`.
+/// Server-Sent Events: the current state, then each change, until the job ends.
+/// An event is named `position`, `progress` or `end`.
 #[utoipa::path(
     get,
     path = "",
@@ -60,12 +59,12 @@ pub(crate) async fn events(
     let events = unfold((open, Some(first)), next);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-    // As of every other answer, which is left to what is around.
+    // The middleware then sets it, as for all responses.
     response.headers_mut().remove(CACHE_CONTROL);
     Ok(response)
 }
 
-/// A stream while it is open.
+/// An open stream.
 struct Open {
     watch: JobWatch,
     #[expect(dead_code, reason = "it is held, and goes with the stream")]

@@ -1,4 +1,4 @@
-//! What there is to know about jobs, and their erasure.
+//! The jobs of a key: list, details and erasure.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -16,7 +16,7 @@ use crate::response::Json;
 use crate::wire::v1::Page;
 use crate::wire::v1::job::{ErasedBody, JobBody, JobSummary};
 
-/// The latest jobs of the key
+/// List the latest jobs of the key
 #[utoipa::path(
     get,
     path = "",
@@ -30,7 +30,7 @@ pub(crate) async fn list(
     call: ApiCall,
 ) -> Result<Response, ApiError> {
     let (before, limit) = part(query)?;
-    // No job comes before one that is none.
+    // A number that is no job id has no jobs before it.
     let before = before.map(|id| JobId::new(id).ok_or(ApiError::UnknownJob));
     let before = before.transpose()?;
     let jobs = state.jobs.page(call.key.id, before, limit).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn list(
     Ok(Json(Page::new(items, next)).into_response())
 }
 
-/// All about one job
+/// Show one job
 #[utoipa::path(
     get,
     path = "",
@@ -62,7 +62,7 @@ pub(crate) async fn show(
     Ok(Json(JobBody::new(&view, links, &state.capabilities, now)).into_response())
 }
 
-/// Stops a job and deletes what it holds of a person
+/// Cancel a job and erase its personal data
 #[utoipa::path(
     delete,
     path = "",

@@ -1,10 +1,4 @@
-//! What is ours beyond the documented API.
-//!
-//! | chapter | answers |
-//! |---|---|
-//! | [`jobs`] | what there is to know about jobs, and their erasure |
-//! | [`events`] | how a job goes on, as it does |
-//! | [`deliveries`] | webhooks and uploads |
+//! The routes below `/v1`, beyond the documented API.
 
 pub(crate) mod deliveries;
 pub(crate) mod events;
@@ -18,25 +12,25 @@ use utoipa::IntoParams;
 
 use crate::ApiError;
 
-/// How much a list holds at most, and when nothing is said.
+/// The longest list, and the default length.
 const LONGEST_LIST: u32 = 100;
 const USUAL_LIST: u32 = 20;
 
-/// Which part of a list is wanted.
+/// The requested part of a list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Part {
-    /// What `next_before` was: the list goes on from there.
+    /// `next_before` of the previous page.
     before: Option<u32>,
-    /// How much at most.
+    /// The most items to return.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
 }
 
-/// A query that may not be one.
+/// The query of a list, which may be invalid.
 pub(crate) type PartQuery = Result<Query<Part>, QueryRejection>;
 
-/// The part that a query asks for: before what, and how much.
+/// Parses the query of a list into `before` and `limit`.
 fn part(query: PartQuery) -> Result<(Option<u32>, u32), ApiError> {
     let wrong = |field, rule: &str| {
         let errors = vec![FieldError::new(field, rule)];

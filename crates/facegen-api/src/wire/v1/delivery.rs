@@ -1,4 +1,4 @@
-//! All about one delivery.
+//! The details of one delivery.
 
 use facegen_core::store::DeliveryRecord;
 use serde::Serialize;
@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 
 use super::rfc3339;
 
-/// All about one delivery: a webhook, or images for a bucket.
+/// One delivery: a webhook, or an upload to a bucket.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeliveryBody {
-    /// The same as in the header of a webhook.
+    /// The `webhook-id` in the header of a webhook.
     id: String,
     kind: &'static str,
     job_id: u32,

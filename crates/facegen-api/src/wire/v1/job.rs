@@ -1,4 +1,4 @@
-//! All about one job.
+//! The details and the progress of one job.
 
 use facegen_core::{Job, Stages};
 use facegen_core::{JobState, SafetyVerdict, Timestamp};
@@ -21,7 +21,7 @@ pub(crate) struct JobSummary {
     created_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
-    /// When its owner had it erased.
+    /// When its owner erased it.
     erased_at: Option<String>,
 }
 
@@ -38,23 +38,23 @@ impl From<&Job> for JobSummary {
     }
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Progress {
     #[schema(schema_with = foreign::job_state)]
     state: JobState,
-    /// How many jobs come before it.
+    /// How many jobs are ahead of it in the queue.
     position: Option<u32>,
-    /// How many denoising steps are done, of all samples together.
+    /// The completed denoising steps of all samples together.
     step: Option<usize>,
     steps: Option<usize>,
-    /// In seconds.
+    /// The estimated time to its end, in seconds.
     eta: Option<u64>,
 }
 
 impl From<&JobView> for Progress {
     fn from(view: &JobView) -> Self {
-        // Before the first step the engine has not said how many there are.
+        // The engine reports the total with the first step.
         let steps = view.steps.filter(|(done, _)| *done > 0);
         Self {
             state: view.job.state,
@@ -66,7 +66,7 @@ impl From<&JobView> for Progress {
     }
 }
 
-/// All about one job.
+/// The details of one job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobBody<'a> {
     #[schema(schema_with = words::success)]
@@ -80,19 +80,19 @@ pub(crate) struct JobBody<'a> {
     expires_at: Option<String>,
     erased_at: Option<String>,
     attempt: u32,
-    /// The engine that made the images, named by its device.
+    /// The engine that made the images, named after its device.
     engine: Option<&'a str>,
     /// In milliseconds.
     #[schema(schema_with = foreign::stages)]
     timings: Option<Stages>,
-    /// The values that are used; null once the job is erased.
+    /// The values used; null once the job is erased.
     used: Option<Used>,
     warnings: Vec<&'a str>,
-    /// Of each image that was looked at.
+    /// The verdict on each checked image.
     #[schema(schema_with = foreign::safety_verdicts)]
     safety: Vec<&'a SafetyVerdict>,
     failure: Option<Failure<'a>>,
-    /// The images, while they are there.
+    /// The links to the images, until they expire.
     output: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ struct Failure<'a> {
     message: &'a str,
 }
 
-/// The values that a job uses.
+/// The parameters that the job uses.
 #[derive(Serialize, ToSchema)]
 struct Used {
     width: u32,
@@ -121,7 +121,7 @@ struct Used {
 }
 
 impl<'a> JobBody<'a> {
-    /// The answer about a job, at this moment.
+    /// Creates the answer about a job at the time `now`.
     pub(crate) fn new(
         view: &'a JobView,
         links: Links<'_>,
@@ -194,7 +194,7 @@ impl Used {
     }
 }
 
-/// What is left of a job that was erased.
+/// The remains of an erased job.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErasedBody {
     #[schema(schema_with = words::success)]
@@ -210,7 +210,7 @@ pub(crate) struct ErasedBody {
 struct Places {
     #[serde(rename = "folder")]
     directory: bool,
-    /// Null when no image was there.
+    /// Null when the job had no images in a bucket.
     bucket: Option<bool>,
 }
 

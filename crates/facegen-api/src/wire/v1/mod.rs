@@ -1,9 +1,4 @@
-//! What the routes below `/v1` answer.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`job`] | [`JobBody`](job::JobBody), all about one job |
-//! | [`delivery`] | [`DeliveryBody`](delivery::DeliveryBody), all about one delivery |
+//! The answers of the routes below `/v1`.
 
 pub(crate) mod delivery;
 pub(crate) mod job;
@@ -16,27 +11,26 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// The moment as RFC 3339 writes it, in UTC; `None` beyond the year 9999.
+/// Formats a time as RFC 3339, in UTC; `None` beyond the year 9999.
 fn rfc3339(moment: Timestamp) -> Option<String> {
     let nanoseconds = i128::from(moment.as_millis()) * 1_000_000;
     let moment = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
     moment.format(&Rfc3339).ok()
 }
 
-/// The latest of something, and where to go on.
+/// One page of a list, the latest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Page<T, C> {
     #[schema(schema_with = words::success)]
     status: &'static str,
     items: Vec<T>,
-    /// What to send as `before` for those before them; null when there are no
-    /// more.
+    /// The `before` of the next page; null on the last one.
     #[schema(value_type = Option<i64>)]
     next_before: Option<C>,
 }
 
 impl<T, C> Page<T, C> {
-    /// A page.
+    /// Creates a page.
     pub(crate) fn new(items: Vec<T>, next_before: Option<C>) -> Self {
         Self {
             status: "success",
