@@ -19,14 +19,14 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API over HTTP.
     Serve(Box<ConfigArguments>),
-    /// Make images and write them to files.
+    /// Generate images and write them to files.
     Generate(Box<GenerateArguments>),
-    /// Make, list and revoke API keys.
+    /// Create, list and revoke API keys.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
@@ -40,24 +40,24 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Box<ModelsPlace>,
     },
-    /// Try out everything that a server with these settings needs: device,
-    /// model files, loading, storage and database. Fails if something is amiss.
+    /// Check everything that a server with these settings needs: device, model
+    /// files, loading, storage and database. Exits 1 if a check fails.
     Doctor(Box<ConfigArguments>),
-    /// Succeed if the server of these settings is ready.
+    /// Exit 0 if the server of these settings is ready, else 1.
     Health(Box<ConfigArguments>),
-    /// Look at the settings.
+    /// Inspect the settings.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
         #[command(flatten)]
         config: Box<ConfigArguments>,
     },
-    /// Print the OpenAPI description of the API.
+    /// Print the OpenAPI document of the API.
     #[command(name = "openapi")]
     OpenApi,
 }
 
-/// What can be done with the settings.
+/// Inspect the settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the settings that a server would use.
@@ -75,20 +75,20 @@ pub(crate) struct GenerateArguments {
     /// The photo of the person: JPEG, PNG, WebP or GIF.
     #[arg(long, value_name = "FILE")]
     pub(crate) face: PathBuf,
-    /// The file to write, in a directory that exists; a second image goes
-    /// beside it, to picture-1.png for picture.png.
+    /// The file to write, in an existing directory; a second image is written
+    /// to the same directory, to picture-1.png for picture.png.
     #[arg(long, value_name = "FILE", default_value = "picture.png")]
     pub(crate) out: PathBuf,
 }
 
-/// The values of a request. They stay text here: what they may be is decided
-/// by the parser that also reads the server's requests.
+/// The parameters of a request. They stay text here: the parser of the server's
+/// requests validates them.
 #[derive(Debug, Default, Args)]
 pub(crate) struct RequestArguments {
-    /// What the images shall show; required.
+    /// What the images show; required.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// What the images shall not show.
+    /// What the images do not show.
     #[arg(long, value_name = "TEXT")]
     negative_prompt: Option<String>,
     /// The seed of the first image, 0 to 4294967295; random when absent.
@@ -97,27 +97,29 @@ pub(crate) struct RequestArguments {
     /// Denoising steps; the nearest of 21, 31 and 41 is used, 21 when absent.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     steps: Option<String>,
-    /// How strongly to follow the prompt, 0 to 20; 7.5 when absent.
+    /// How strongly the prompt is followed, 0 to 20; 7.5 when absent.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     guidance_scale: Option<String>,
     /// The weight of the face's structure, 0 to 2; 1 when absent.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     s_scale: Option<String>,
-    /// In pixels, 64 to 768, rounded down to a multiple of 8; 512 when absent.
+    /// Width in pixels, 64 to 768, rounded down to a multiple of 8; 512 when
+    /// absent.
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     width: Option<String>,
-    /// In pixels, 64 to 768, rounded down to a multiple of 8; 512 when absent.
+    /// Height in pixels, 64 to 768, rounded down to a multiple of 8; 512 when
+    /// absent.
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     height: Option<String>,
-    /// How many images to make, 1 or 2; the second uses the next seed.
+    /// Number of images, 1 or 2; the second uses the next seed.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     samples: Option<String>,
-    /// Whether the preset's safety checker looks at the images, true or
-    /// false; true when absent.
+    /// Whether the preset's safety checker checks the images, true or false;
+    /// true when absent.
     #[arg(long, value_name = "FLAG")]
     safety_checker: Option<String>,
-    /// What takes the place of an unsafe image: blur, pixelate, black or
-    /// sensitive_content_text, which is used when absent.
+    /// What replaces an unsafe image: blur, pixelate, black or
+    /// sensitive_content_text; the last when absent.
     #[arg(long, value_name = "NAME")]
     safety_checker_type: Option<String>,
 }

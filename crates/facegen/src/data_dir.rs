@@ -7,22 +7,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Makes the directory when it is not there, for nobody else to enter.
+/// Creates the directory with access for its owner only, unless it exists.
 ///
 /// # Errors
-/// It cannot be made.
+/// Fails when it cannot be created.
 pub(crate) fn make(directory: &Path) -> Result<()> {
     make_private(directory).with_context(|| cannot_use(directory))
 }
 
-/// One that is there already keeps its mode.
+/// An existing directory keeps its mode.
 fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder.create(directory)
 }
 
-/// What is wrong with its permissions, if others can enter it.
+/// Returns a warning if other users can enter the directory.
 pub(crate) fn open_to_others(directory: &Path) -> Option<String> {
     let mode = fs::metadata(directory).ok()?.permissions().mode() & 0o777;
     let directory = directory.display();
@@ -33,7 +33,7 @@ pub(crate) fn open_to_others(directory: &Path) -> Option<String> {
     })
 }
 
-/// What goes before the reason.
+/// Returns the context of errors about the directory.
 pub(crate) fn cannot_use(directory: &Path) -> String {
     format!("the data directory {} cannot be used", directory.display())
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_made_for_its_owner_alone_and_an_open_one_is_told_of() {
+    fn a_directory_is_created_for_its_owner_only_and_an_open_one_is_reported() {
         let outer = tempfile::tempdir().unwrap();
         let directory = outer.path().join("a/b");
         make(&directory).unwrap();

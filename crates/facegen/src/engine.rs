@@ -1,4 +1,4 @@
-//! The wiring of a preset to an engine thread.
+//! Loading of a preset on an engine thread.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigArguments};
 use crate::data_dir;
 use crate::failure::Failure;
 
-/// Which models are loaded, and where they run.
+/// The models to load, and their device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EngineArguments {
     /// The set of models to use, a manifest in the models directory.
@@ -22,24 +22,24 @@ pub(crate) struct EngineArguments {
     /// The directory of the models' manifests.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub(crate) models_dir: PathBuf,
-    /// The directory of fetched models and of what facegen makes itself.
+    /// The directory of fetched models and of files that facegen creates.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: DeviceChoice,
-    /// Accept a licence of the models by its name, beside those of the config;
-    /// can be repeated.
+    /// Accept a licence of the models by its name, in addition to those of the
+    /// config; can be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_licence: Vec<String>,
-    /// The server's settings, of which `models.accept` counts here too.
+    /// The server's settings, of which only `models.accept` applies here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
 impl EngineArguments {
-    /// All licences that are accepted: by the options, and by the config and
-    /// the environment as for a server.
+    /// Returns all accepted licences: those of the options, and those of the
+    /// config and the environment, as for a server.
     fn accepted(&self, environment: &Environment) -> anyhow::Result<Vec<String>> {
         let arguments = ConfigArguments {
             config: self.config.clone(),
@@ -50,7 +50,7 @@ impl EngineArguments {
     }
 }
 
-/// Loads a preset on an engine thread of its own.
+/// Loads a preset on its own engine thread.
 pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
     let accept = arguments.accepted(&Environment::of_process());
     let accept = accept.context("the settings, of which models.accept counts here")?;
@@ -64,14 +64,14 @@ pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<Engin
     load(&name, preset, accept, options, |backend| Box::new(backend))
 }
 
-/// The preset of that name.
+/// Finds the preset with that name.
 pub(crate) fn find(models_dir: &Path, name: &str) -> Result<Preset, Failure> {
     Preset::find(models_dir, name).map_err(|error| Failure::Load(error.into()))
 }
 
-/// Loads a preset on an engine thread of its own, as `finish` makes it ready,
-/// and blocks until it has. `accept` names the licences that are accepted besides those that the
-/// data directory records.
+/// Loads a preset on its own engine thread, passes it to `finish`, and blocks
+/// until it is ready. `accept` names accepted licences in addition to those
+/// that the data directory records.
 pub(crate) fn load(
     engine: &EngineName,
     preset: Preset,

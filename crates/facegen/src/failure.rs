@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use facegen_core::{BackendError, ErrorCode, RequestError};
 use facegen_image::InputImageError;
 
-/// What [`Failure`]'s exit codes mean, for `--help`.
+/// The meaning of [`Failure`]'s exit codes, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  the images are written
@@ -18,7 +18,7 @@ Exit codes:
 
 /// Why a command failed.
 ///
-/// `Display` gives the lines for a person, each starting with `error: `.
+/// `Display` formats lines for people, each starting with `error: `.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Values of the request were refused.
@@ -29,14 +29,14 @@ pub(crate) enum Failure {
     NoFace(BackendError),
     /// The preset or its models cannot be loaded.
     Load(anyhow::Error),
-    /// The engine of the server hangs; the process is to be started again.
+    /// An engine of the server hangs; the process needs a restart.
     EngineHangs,
-    /// Anything else.
+    /// Any other error.
     Other(anyhow::Error),
 }
 
 impl Failure {
-    /// The exit code, as told by [`EXIT_CODES`].
+    /// Returns the exit code, as documented in [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Other(_) => 1,
@@ -88,7 +88,8 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// An error with its causes, each once: some texts hold those of their causes.
+/// Formats an error with its causes, each once: some messages include those of
+/// their causes.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

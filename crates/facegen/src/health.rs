@@ -10,10 +10,10 @@ use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 
-/// How long connecting, and each read, may take.
+/// The timeout of connecting and of each read.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Succeeds when the server is ready; else the failure holds what it said.
+/// Succeeds when the server is ready; else the failure has its answer.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let config = Config::load(arguments, &Environment::of_process())?;
     Ok(ask(&config.server.listen)?)
@@ -33,7 +33,8 @@ fn ask(listen: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where a server that listens there is reached from the same machine.
+/// Returns the address at which a server that listens on `listen` is reached
+/// from the same machine.
 fn reachable(listen: &str) -> Result<SocketAddr> {
     let mut addresses = listen.to_socket_addrs()?;
     let mut address = addresses.next().context("server.listen names no address")?;
@@ -54,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that gives one answer.
+    /// Starts a server that sends one answer.
     fn server(answer: &'static str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! `facegen keys`: who may use the server.
+//! `facegen keys`: management of API keys.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::failure::Failure;
 use crate::output;
 use crate::serve::master_key;
 
-/// What can be done with keys, also while a server runs on the same data
+/// Create, list and revoke API keys, also while a server runs on the same data
 /// directory.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a key and print it, this once.
+    /// Create a key and print it, only this once.
     Create {
-        /// What the key is for.
+        /// The purpose of the key.
         #[arg(value_parser = parse_name)]
         name: String,
         #[command(flatten)]
@@ -30,39 +30,39 @@ pub(crate) enum KeysCommand {
     },
     /// List all keys, without their text.
     List,
-    /// Change how much a key may ask for, from its next request on.
+    /// Change the limits of a key, from its next request on.
     Set {
         /// The key's number in the list.
         id: i64,
         #[command(flatten)]
         limits: LimitArguments,
     },
-    /// Print what the webhooks of a key are signed with, for its receivers.
+    /// Print the secret that signs the webhooks of a key, for its receivers.
     WebhookSecret {
         /// The key's number in the list.
         id: i64,
     },
-    /// Revoke a key for good.
+    /// Revoke a key permanently.
     Revoke {
         /// The key's number in the list.
         id: i64,
     },
 }
 
-/// How much a key may ask for.
+/// The limits of a key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LimitArguments {
-    /// How many requests for images it may make within any minute; 0 for no
-    /// limit, `default` for that of the config.
+    /// Requests for images within any minute; 0 for no limit, `default` for
+    /// that of the config.
     #[arg(long, value_name = "NUMBER", value_parser = parse_limit)]
     requests_per_minute: Option<Limit>,
-    /// How many of its jobs may wait at once; 0 for no limit of its own,
+    /// Jobs of the key that can be queued at once; 0 for no limit of its own,
     /// `default` for that of the config.
     #[arg(long, value_name = "NUMBER", value_parser = parse_limit)]
     queue_share: Option<Limit>,
 }
 
-/// A limit as it is given.
+/// A limit as given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
     Default,
@@ -70,7 +70,7 @@ enum Limit {
 }
 
 impl LimitArguments {
-    /// These limits with what was given.
+    /// Returns these limits with the given changes.
     fn change(&self, limits: OwnLimits) -> OwnLimits {
         let changed = |given: Option<Limit>, former| match given {
             None => former,
@@ -84,7 +84,7 @@ impl LimitArguments {
     }
 }
 
-/// Where the keys are.
+/// The location of the keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeysPlace {
     /// A TOML file with settings that differ from the defaults.
@@ -95,7 +95,7 @@ pub(crate) struct KeysPlace {
     data_dir: Option<PathBuf>,
 }
 
-/// Does what was asked.
+/// Runs a subcommand.
 pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure> {
     let arguments = ConfigArguments {
         config: place.config,
@@ -122,7 +122,7 @@ async fn answer(command: &KeysCommand, config: &Config, environment: &Environmen
             let (key, text) = keys.create_limited(name, KeyRole::Plain, limits).await?;
             let printed = output::print_once(&format!("{}\n{}\n", line(&key), text.expose()));
             if printed.is_err() {
-                // Nobody knows it.
+                // It was not shown.
                 keys.revoke(key.id).await?;
             }
             printed
@@ -173,7 +173,7 @@ fn parse_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A key as a line of the list.
+/// Formats a key as a line of the list.
 fn line(key: &Key) -> String {
     let state = if key.revoked_at.is_some() {
         "revoked"

@@ -1,20 +1,20 @@
-//! The program.
+//! The command line program.
 //!
-//! | chapter | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`cli`] | the commands and their options |
-//! | [`config`] | the settings of the server, in layers |
+//! | [`config`] | the settings, in layers |
 //! | [`serve`] | `facegen serve`: the server |
-//! | [`doctor`] | `facegen doctor`: whether a server would work |
-//! | [`health`] | `facegen health`: whether a server is ready |
-//! | [`keys`] | `facegen keys`: who may use the server |
+//! | [`doctor`] | `facegen doctor`: checks of everything that a server needs |
+//! | [`health`] | `facegen health`: the readiness of a server |
+//! | [`keys`] | `facegen keys`: management of API keys |
 //! | [`models`] | `facegen models`: the weights of presets |
 //! | [`failure`] | why a command failed, and its exit code |
-//! | [`engine`] | the wiring of a preset to an engine thread |
+//! | [`engine`] | loading of a preset on an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
 //! | [`data_dir`] | the data directory |
-//! | [`output`] | what commands print |
-//! | [`telemetry`] | where log lines go |
+//! | [`output`] | standard output of commands |
+//! | [`telemetry`] | logging |
 
 mod cli;
 mod config;
@@ -41,8 +41,8 @@ use config::Config;
 use config::environment::Environment;
 use failure::Failure;
 
-/// Keeps the memory of feature maps from one layer to the next, which the
-/// system's allocator gives back and faults in again.
+/// Reuses the memory of feature maps from layer to layer; the system's
+/// allocator unmaps it and faults it in again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

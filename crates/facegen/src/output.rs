@@ -1,22 +1,23 @@
-//! What commands print to standard output.
+//! Standard output of commands.
 
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, Result};
 
-/// Prints a text. Who has read enough of it, as `head` has, is no error.
+/// Prints a text. A reader that closes the pipe early, as `head` does, is no
+/// error.
 ///
 /// # Errors
-/// Standard output cannot be written, e.g. because its disk is full.
+/// Fails when standard output cannot be written, e.g. because its disk is full.
 pub(crate) fn print(text: &str) -> Result<()> {
     let printed = write(&mut io::stdout().lock(), text);
     unless_enough(printed).context("cannot write to standard output")
 }
 
-/// Prints a text that is shown only once, so that somebody has to read it.
+/// Prints a text that is shown only once, so that it must be read.
 ///
 /// # Errors
-/// Nobody does.
+/// Fails when standard output is closed or cannot be written.
 pub(crate) fn print_once(text: &str) -> Result<()> {
     let printed = write(&mut io::stdout().lock(), text);
     printed.context("cannot write to standard output")
@@ -25,12 +26,13 @@ pub(crate) fn print_once(text: &str) -> Result<()> {
 /// Prints a line.
 ///
 /// # Errors
-/// As [`print()`].
+/// Fails as [`print()`] does.
 pub(crate) fn line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// At once, so that a reader gets all or nothing of a short text.
+/// Writes and flushes in one go, so that a reader gets all or nothing of a
+/// short text.
 fn write(output: &mut impl Write, text: &str) -> io::Result<()> {
     output.write_all(text.as_bytes())?;
     output.flush()
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_reader_that_has_enough_is_no_error() {
+    fn only_a_closed_pipe_is_no_error() {
         assert!(unless_enough(Err(ErrorKind::BrokenPipe.into())).is_ok());
         assert!(unless_enough(Err(ErrorKind::StorageFull.into())).is_err());
     }

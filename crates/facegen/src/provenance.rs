@@ -1,4 +1,4 @@
-//! What made the images.
+//! The provenance that images carry.
 
 use facegen_core::Provenance;
 

@@ -1,4 +1,4 @@
-//! What is read from environment variables.
+//! Settings and secrets in environment variables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,22 +12,22 @@ use figment::value::Value;
 use super::layer::Layer;
 use super::s3;
 
-/// The beginning of every variable that is a setting.
+/// The prefix of every variable that is a setting.
 const PREFIX: &str = "FACEGEN__";
 
-/// The ending of a variable that names the file of a secret.
+/// The suffix of a variable that names the file of a secret.
 const FILE: &str = "_FILE";
 
-/// The longest key that a request may bring.
+/// The longest key that a request can send, in bytes.
 const LONGEST_KEY: usize = 1024;
 
-/// The shortest admin key that nobody guesses, in characters.
+/// The shortest admin key that is hard to guess, in characters.
 const SHORTEST_KEY: usize = 20;
 
-/// What the names of all our variables begin with.
+/// The prefix of all variables of this program.
 const OURS: &str = "FACEGEN_";
 
-/// The variables that are no settings; secrets may also come from a file.
+/// The variables that are not settings; secrets can also come from a file.
 const NAMES: [&str; 5] = [
     "FACEGEN_CONFIG",
     "FACEGEN_API_KEY",
@@ -36,37 +36,37 @@ const NAMES: [&str; 5] = [
     "FACEGEN_MASTER_KEY_FILE",
 ];
 
-/// What orchestrators set by themselves for a service of our name.
+/// Variables that orchestrators set for a service with this program's name.
 const OF_SERVICES: [&str; 2] = ["FACEGEN_SERVICE_", "FACEGEN_PORT"];
 
-/// The variables of the process, taken once, so that tests can bring others.
+/// A snapshot of the variables of the process, so that tests can supply others.
 pub(crate) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The variables of this process.
+    /// Reads the variables of this process.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one reader of the environment"
     )]
     pub(crate) fn of_process() -> Self {
-        // A variable that is not Unicode is none of ours.
+        // No variable of this program is anything but Unicode.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         Self(std::env::vars_os().filter_map(text).collect())
     }
 
-    /// The file that `FACEGEN_CONFIG` names.
+    /// Returns the file that `FACEGEN_CONFIG` names.
     pub(super) fn config_file(&self) -> Option<&Path> {
         self.get("FACEGEN_CONFIG").map(Path::new)
     }
 
-    /// The settings among the variables: `FACEGEN__A__B=value` is the setting
-    /// `b` of section `a`.
+    /// Returns the settings: `FACEGEN__A__B=value` is the setting `b` of
+    /// section `a`.
     ///
     /// # Errors
-    /// The file of a secret cannot be read or is empty, the secret is set as well,
-    /// or a variable names no setting.
+    /// Fails when the file of a secret cannot be read or is empty, the secret
+    /// is set as well, or a variable names no setting.
     pub(super) fn settings(&self) -> Result<Vec<Layer>> {
         let names_nothing = |variable: &&String| {
             let name = variable.strip_prefix(PREFIX);
@@ -87,7 +87,8 @@ impl Environment {
         let plain = plain.filter(|variable| !is_text(variable) && !is_file(variable));
         let mut settings: Vec<Layer> = plain
             .filter_map(|variable| {
-                // Reads `8`, `true` and `["10.0.0.0/8"]` as what they look like.
+                // `8`, `true` and `["10.0.0.0/8"]` get the type that they look
+                // like.
                 let Ok(value) = self.get(variable)?.parse::<Value>();
                 setting(variable, value)
             })
@@ -99,11 +100,11 @@ impl Environment {
         Ok(settings)
     }
 
-    /// The text of a variable, or of the file that the variable with `_FILE`
-    /// behind its name names, without white space around it.
+    /// Returns the trimmed value of a variable, or of the file that the
+    /// variable with the suffix `_FILE` names.
     ///
     /// # Errors
-    /// Both are set, or the file cannot be read or is empty.
+    /// Fails when both are set, or the file cannot be read or is empty.
     fn text_or_file(&self, variable: &str) -> Result<Option<String>> {
         let file = format!("{variable}{FILE}");
         let path = match (self.get(variable), self.get(&file)) {
@@ -119,12 +120,12 @@ impl Environment {
         }
     }
 
-    /// The first API key, from `FACEGEN_API_KEY` or the file that
+    /// Returns the admin key in `FACEGEN_API_KEY` or in the file that
     /// `FACEGEN_API_KEY_FILE` names.
     ///
     /// # Errors
-    /// Both are set, the file cannot be read or is empty, or the key can be
-    /// guessed, unless that is allowed.
+    /// Fails when both are set, the file cannot be read or is empty, or the key
+    /// is too long, or too short unless that is allowed.
     pub(crate) fn api_key(&self, allow_short: bool) -> Result<Option<Secret<String>>> {
         let Some(text) = self.text_or_file("FACEGEN_API_KEY")? else {
             return Ok(None);
@@ -141,7 +142,7 @@ impl Environment {
         Ok(Some(Secret::new(text)))
     }
 
-    /// The variables that look like ours and mean nothing here.
+    /// Returns the variables with this program's prefix that it does not know.
     pub(crate) fn unknown(&self) -> Vec<String> {
         let names = self.0.keys().map(String::as_str);
         let unknown = names.filter(|name| {
@@ -153,27 +154,27 @@ impl Environment {
         unknown.map(str::to_owned).collect()
     }
 
-    /// The master key, from `FACEGEN_MASTER_KEY` or the file that
+    /// Returns the master key in `FACEGEN_MASTER_KEY` or in the file that
     /// `FACEGEN_MASTER_KEY_FILE` names.
     ///
     /// # Errors
-    /// Both are set, or the file cannot be read or is empty.
+    /// Fails when both are set, or the file cannot be read or is empty.
     pub(crate) fn master_key(&self) -> Result<Option<Secret<String>>> {
         Ok(self.text_or_file("FACEGEN_MASTER_KEY")?.map(Secret::new))
     }
 
-    /// The same variables, and this one.
+    /// Adds a variable.
     #[cfg(test)]
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.0.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The hub that models come from, by the variables of Hugging Face's tools:
+    /// Returns the hub of models, by the variables of Hugging Face's tools:
     /// `HF_ENDPOINT`, `HF_TOKEN` and `HF_HUB_OFFLINE`.
     ///
     /// # Errors
-    /// One of them cannot be what it is named.
+    /// Fails when one of them has no valid value.
     pub(crate) fn hub(&self) -> Result<HubAccess> {
         let endpoint = self
             .get("HF_ENDPOINT")
@@ -192,7 +193,7 @@ impl Environment {
         })
     }
 
-    /// The value of a variable; an empty one counts as not set, because
+    /// Returns the value of a variable. An empty one counts as not set, because
     /// compose files pass variables on whether they are set or not.
     fn get(&self, name: &str) -> Option<&str> {
         self.0
@@ -210,7 +211,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Names only: values may be secret.
+    /// Prints names only: values can be secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.0.keys()).finish()
     }

@@ -1,8 +1,8 @@
-//! URLs that lead to a host.
+//! Validation of URLs by their host.
 
 use url::{Host, Url};
 
-/// Whether the URL is one that a client can connect to.
+/// Returns whether the URL has a host to which a client can connect.
 pub(super) fn leads_to_a_host(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;

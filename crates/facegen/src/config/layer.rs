@@ -6,7 +6,7 @@ use figment::util::nest;
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
-/// Some settings, and where they were made: an error about one names both.
+/// Some settings and their origin: errors name both.
 #[derive(Debug)]
 pub(super) struct Layer {
     origin: String,
@@ -14,9 +14,9 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// The settings of a file.
+    /// Parses the settings of a file.
     pub(super) fn file(name: &str, text: &str) -> Result<Self> {
-        // The error's own text quotes the line, and a secret may stand in it.
+        // The error's own text quotes the line, which may contain a secret.
         let settings = Toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
@@ -28,7 +28,7 @@ impl Layer {
         })
     }
 
-    /// One setting, e.g. `queue.limit`.
+    /// Creates a layer of one setting, e.g. `queue.limit`.
     pub(super) fn setting(origin: String, name: &str, value: Value) -> Self {
         Self {
             origin,

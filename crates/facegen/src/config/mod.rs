@@ -1,16 +1,8 @@
 //! The settings of the server, in layers.
 //!
 //! From the strongest: options of the command line, the environment, the
-//! operator's file, and `config/default.toml`, which is compiled in and is the
-//! documentation. A name that does not exist is an error in every layer.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`sections`] | one struct for each section |
-//! | [`s3`] | the section of the bucket |
-//! | [`environment`] | what is read from environment variables |
-//! | [`layer`] | settings, and where they were made |
-//! | `update` | what a running server takes over |
+//! operator's file, and `config/default.toml`, which is compiled in and
+//! documents every setting. An unknown name is an error in every layer.
 
 pub(crate) mod environment;
 mod host;
@@ -53,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) outbound: OutboundSection,
     pub(crate) safety: SafetySection,
     pub(crate) log: LogSection,
-    /// Only builds for development have it.
+    /// In development builds only.
     #[cfg(debug_assertions)]
     #[serde(default, skip_serializing)]
     pub(crate) testing: sections::TestingSection,
@@ -80,18 +72,18 @@ pub(crate) struct ConfigArguments {
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.
     #[arg(long, global = true, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Accept a licence of the models by its name, beside those of the config;
-    /// can be repeated.
+    /// Accept a licence of the models by its name, in addition to those of the
+    /// config; can be repeated.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) accept_licence: Vec<String>,
 }
 
 impl Config {
-    /// The settings that result from all layers.
+    /// Loads the settings from all layers.
     ///
     /// # Errors
-    /// A file cannot be read, a name does not exist, or a value cannot be used;
-    /// the text says which and where it was set.
+    /// Fails when a file cannot be read, a name is unknown, or a value is not
+    /// valid; the message says which and where it was set.
     pub(crate) fn load(arguments: &ConfigArguments, environment: &Environment) -> Result<Self> {
         let mut layers = Figment::from(Layer::file("config/default.toml", DEFAULT)?);
         if let Some(path) = arguments.config.as_deref().or(environment.config_file()) {
@@ -109,12 +101,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The file of the database.
+    /// Returns the path of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.storage.data_dir.join("facegen.db")
     }
 
-    /// The header `User-Agent` of requests to hosts that callers name.
+    /// Returns the `User-Agent` of requests to hosts that callers name.
     pub(crate) fn user_agent(&self) -> String {
         let OutboundSection {
             contact,
@@ -131,12 +123,12 @@ impl Config {
         }
     }
 
-    /// The settings as a file.
+    /// Formats the settings as a TOML file.
     pub(crate) fn to_toml(&self) -> Result<String> {
         Ok(toml::to_string(self)?)
     }
 
-    /// What no single value shows.
+    /// Checks settings that depend on each other.
     fn check(&self) -> Result<()> {
         let queue = &self.queue;
         let two_heartbeats = u32::from(queue.heartbeat_seconds.get()) * 2;
@@ -144,7 +136,7 @@ impl Config {
             two_heartbeats < queue.lease_seconds.get().into(),
             "queue.heartbeat_seconds must be less than half of queue.lease_seconds"
         );
-        // Base64 makes four bytes of three, and there is text around it.
+        // Base64 turns three bytes into four, and the body has other fields.
         let [body, image] = [
             self.server.max_body_megabytes.get(),
             self.face_image.max_megabytes.get(),
@@ -164,7 +156,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 impl ConfigArguments {
-    /// The options that were given.
+    /// Returns the options that were given.
     fn settings(&self) -> impl Iterator<Item = Layer> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let options = [

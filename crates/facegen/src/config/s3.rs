@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::host::leads_to_a_host;
 
-/// The variables of this section that are taken as they stand, whether or not
-/// they look like numbers.
+/// The variables of this section that are always text, even if they look like
+/// numbers.
 pub(super) const TEXTS: [&str; 2] = [
     "FACEGEN__STORAGE__S3__ACCESS_KEY_ID",
     "FACEGEN__STORAGE__S3__SECRET_ACCESS_KEY",
@@ -26,7 +26,7 @@ pub(crate) struct S3Section {
     pub(crate) region: String,
     pub(crate) image_directory: String,
     pub(crate) access_key_id: String,
-    /// It is printed nowhere, `facegen config print` included.
+    /// Never printed, not even by `facegen config print`.
     #[serde(default, skip_serializing)]
     pub(crate) secret_access_key: SecretText,
     pub(crate) public_url: String,
@@ -35,17 +35,17 @@ pub(crate) struct S3Section {
     pub(crate) timeout_seconds: NonZeroU16,
 }
 
-/// What an object asks for when it is written.
+/// The ACL with which objects are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Acl {
-    /// That everybody may read it.
+    /// Readable for everybody.
     PublicRead,
-    /// Nothing: the bucket makes its objects public by itself.
+    /// No ACL: the bucket makes its objects public by itself.
     None,
 }
 
-/// A text that nobody shall see.
+/// A text that is never printed.
 #[derive(Debug, Clone)]
 pub(crate) struct SecretText(Secret<String>);
 
@@ -65,7 +65,7 @@ impl Eq for SecretText {}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The error of the deserializer quotes what is there in place of a text.
+        // The deserializer's own error quotes the value.
         let text = String::deserialize(deserializer);
         let text = text.map_err(|_| D::Error::custom("it must be text in quotes"))?;
         Ok(Self(Secret::new(text)))
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for SecretText {
 }
 
 impl S3Section {
-    /// The bucket, if one is set.
+    /// Returns the bucket, if one is set.
     pub(crate) fn settings(&self) -> Option<S3Settings> {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         Some(S3Settings {
@@ -90,7 +90,7 @@ impl S3Section {
         })
     }
 
-    /// What no single value shows.
+    /// Checks settings that depend on each other.
     pub(super) fn check(&self) -> Result<()> {
         let needed = [
             ("access_key_id", self.access_key_id.is_empty()),
@@ -144,7 +144,7 @@ impl S3Section {
     }
 }
 
-/// Whether names can be put behind this URL.
+/// Returns whether names can be appended to this URL.
 fn is_plain_url(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")

@@ -1,6 +1,6 @@
-//! One struct for each section of the config. What a setting means is written
-//! in `config/default.toml`. Numbers are small on purpose: their sums and
-//! products stay in range, and a typing error is refused.
+//! One struct for each section of the config; `config/default.toml` explains
+//! the settings. The number types are small on purpose: sums and products stay
+//! in range, and mistyped values are refused.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
@@ -127,7 +127,7 @@ pub(crate) struct LogSection {
     pub(crate) format: LogFormat,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
@@ -135,35 +135,36 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// `[testing]`: dies in the middle of a job, to prove that nothing is lost, and
-/// finds harmless images unsafe, to prove that they are not shown.
+/// `[testing]`: crashes in the middle of a job, to prove that nothing is lost,
+/// and flags harmless images as unsafe, to prove that they are not shown.
 #[cfg(debug_assertions)]
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TestingSection {
-    /// The point at which the process stands still until it is killed.
+    /// The checkpoint at which the process halts until it is killed.
     pub(crate) halt_at: String,
-    /// The point at which the process aborts.
+    /// The checkpoint at which the process aborts.
     pub(crate) abort_at: String,
     /// Only jobs with this prompt; all when empty.
     pub(crate) prompt: String,
-    /// The engine of this name hangs at its first step.
+    /// The name of an engine that hangs at its first step.
     pub(crate) engine_hangs: String,
-    /// Find every image unsafe, also without a safety checker.
+    /// Whether every image is flagged as unsafe, even without a safety checker.
     pub(crate) force_hit: bool,
 }
 
-/// A number of the config as a duration.
+/// Converts a number of the config to a duration.
 pub(crate) fn seconds(seconds: impl Into<u16>) -> Duration {
     Duration::from_secs(seconds.into().into())
 }
 
-/// A number of the config as a duration.
+/// Converts a number of the config to a duration.
 pub(crate) fn hours(hours: impl Into<u16>) -> Duration {
     Duration::from_secs(u64::from(hours.into()) * 3600)
 }
 
-/// An http or https URL without a path, or nothing. A slash at its end goes.
+/// Deserializes an http or https URL without a path, or an empty text. Removes
+/// a trailing slash.
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     let url = text.trim_end_matches('/');
@@ -181,7 +182,8 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     }
 }
 
-/// The name of a directory: nothing is not the directory that the program was started in.
+/// Deserializes a directory. An empty path is refused: it would mean the
+/// working directory.
 fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
     if path.as_os_str().is_empty() {
@@ -190,7 +192,7 @@ fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::E
     Ok(path)
 }
 
-/// Text that can stand in a header.
+/// Deserializes text that can be sent in a header.
 fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     let is_printable = |character: char| character == ' ' || character.is_ascii_graphic();
@@ -200,12 +202,13 @@ fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
     Err(de::Error::custom("expected printable ASCII characters"))
 }
 
-/// Letters, digits and what else stands in a name, an address and a port.
+/// Returns whether a host with a port can contain this character.
 fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
 }
 
-/// At least one image; more than any engine gains from is a typing error.
+/// Deserializes a batch limit: at least 1, and no more than any engine can use,
+/// which would be a typing error.
 fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
         limit @ 1..=64 => Ok(limit),
@@ -214,10 +217,11 @@ fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Erro
 }
 
 impl EngineSection {
-    /// The devices of all engines, one for each.
+    /// Returns the devices of all engines, one for each.
     ///
     /// # Errors
-    /// One of them cannot be read as a device; the section was checked for that.
+    /// Fails when one of them is not a device, which deserialization has
+    /// checked.
     pub(crate) fn device_choices(&self) -> Result<Vec<DeviceChoice>, String> {
         let devices = match &self.devices[..] {
             [] => std::slice::from_ref(&self.device),
@@ -227,7 +231,7 @@ impl EngineSection {
         devices.iter().map(choice).collect()
     }
 
-    /// What no single value shows.
+    /// Checks settings that depend on each other.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         let names_none = self.devices.is_empty();
         ensure!(
@@ -238,7 +242,7 @@ impl EngineSection {
             self.devices.iter().all(|device| device != "auto"),
             "engine.devices names each device, auto is none"
         );
-        // The same request makes the same image on the same kind of device only.
+        // Images are reproducible only on one kind of device.
         let kind = |device: &String| device.split(':').next().unwrap_or_default().to_owned();
         let mut kinds: Vec<String> = self.devices.iter().map(kind).collect();
         kinds.dedup();
@@ -250,7 +254,7 @@ impl EngineSection {
     }
 }
 
-/// The names of devices, checked here as that of one is.
+/// Deserializes the names of devices and checks each.
 fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let devices = Vec::<String>::deserialize(deserializer)?;
     for device in &devices {
@@ -259,7 +263,8 @@ fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     Ok(devices)
 }
 
-/// The name of a device, checked here so that the message names the setting.
+/// Deserializes the name of a device. It is checked here so that the error
+/// names the setting.
 fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     DeviceChoice::from_str(&text).map_err(de::Error::custom)?;

@@ -49,7 +49,7 @@ fn the_production_file_is_valid() {
 }
 
 #[test]
-fn the_stronger_layer_counts() {
+fn the_stronger_layer_takes_precedence() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("facegen.toml");
     let file = "[queue]\nlimit = 7\nmax_attempts = 5\n[server]\nlisten = \"a:1\"";
@@ -304,7 +304,7 @@ fn the_secret_of_a_bucket_is_printed_nowhere_and_may_come_from_a_file() {
 }
 
 #[test]
-fn a_mistake_in_a_file_tells_no_secret() {
+fn a_syntax_error_in_a_file_shows_no_secret() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.toml");
     let arguments = ConfigArguments {
@@ -337,7 +337,7 @@ fn the_environment_prints_no_value() {
 }
 
 #[test]
-fn hosts_hear_the_contact_that_is_set() {
+fn the_contact_that_is_set_is_in_the_user_agent() {
     let product = Guard::USER_AGENT;
     let contact = ("FACEGEN__OUTBOUND__CONTACT", "me@example.com");
     let public_url = ("FACEGEN__SERVER__PUBLIC_URL", "https://faces.example");

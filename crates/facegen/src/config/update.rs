@@ -1,13 +1,13 @@
-//! What a running server takes over from a config that has changed.
+//! Applying a changed config to a running server.
 
 use toml::Value;
 
 use super::Config;
 
 impl Config {
-    /// This config with the values of `new` for all settings that need no new
-    /// process, and the names of the others that differ. A setting that is not
-    /// copied here needs one.
+    /// Returns this config with the reloadable settings of `new`, and the names
+    /// of other settings that differ. A setting that is not copied here needs a
+    /// restart.
     pub(crate) fn with_reloadable(&self, new: &Self) -> (Self, Vec<String>) {
         let mut taken = self.clone();
         let (server, storage) = (&mut taken.server, &mut taken.storage);
@@ -31,14 +31,14 @@ impl Config {
         (taken, left)
     }
 
-    /// The names of the settings that differ.
+    /// Returns the names of the settings that differ.
     fn differences(&self, other: &Self) -> Vec<String> {
         let mut names = Vec::new();
         let [left, right] = [self, other].map(Value::try_from);
         if let (Ok(left), Ok(right)) = (left, right) {
             compare("", &left, &right, &mut names);
         }
-        // It is written nowhere, so it was not compared.
+        // It is never serialised, so it was not compared.
         let secret = "storage.s3.secret_access_key";
         let is_bucket = |name: &String| name.starts_with("storage.s3.");
         if self.storage.s3 != other.storage.s3 && !names.iter().any(is_bucket) {
@@ -48,7 +48,7 @@ impl Config {
     }
 }
 
-/// Adds the names below `name` under which the two differ.
+/// Adds the names below `name` at which the two values differ.
 fn compare(name: &str, left: &Value, right: &Value, names: &mut Vec<String>) {
     match (left, right) {
         (Value::Table(left), Value::Table(right)) => {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_no_new_process_is_taken_over() {
+    fn reloadable_settings_are_applied() {
         let old = load(&[]);
         for (name, value) in [
             ("SERVER__PUBLIC_URL", "https://faces.example"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_new_process_is_named_and_stays() {
+    fn settings_that_need_a_restart_are_named_and_kept() {
         let bucket = [
             ("STORAGE__S3__BUCKET", "pictures"),
             ("STORAGE__S3__ACCESS_KEY_ID", "1234"),

@@ -1,9 +1,4 @@
-//! `facegen doctor`: whether a server with these settings would work.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`models`] | the device, the files of the preset, and loading them |
-//! | [`stores`] | the data directory, the database and the bucket |
+//! `facegen doctor`: checks whether a server with these settings would work.
 
 mod models;
 mod stores;
@@ -17,8 +12,8 @@ use crate::config::{Config, ConfigArguments};
 use crate::failure::{Failure, with_causes};
 use crate::output;
 
-/// Looks at everything that a server needs, prints a line for each, and fails
-/// if one of them does not work.
+/// Checks everything that a server needs and prints a line for each check.
+/// Fails when one of them fails.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let config = Config::load(arguments, &Environment::of_process())?;
     let mut report = Report::default();
@@ -33,14 +28,14 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     }
 }
 
-/// The lines that are printed.
+/// The printed lines, with the number of failures.
 #[derive(Debug, Default)]
 struct Report {
     failed: usize,
 }
 
 impl Report {
-    /// Prints what came of a check, and gives its result where there is one.
+    /// Prints the result of a check and returns its value, if it succeeded.
     fn check<T>(
         &mut self,
         what: &str,
@@ -65,7 +60,7 @@ impl Report {
     }
 }
 
-/// The machine's memory, as far as the system tells.
+/// Describes the machine's memory, as far as the system reports it.
 fn memory() -> String {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let gigabytes = |name: &str| -> Option<f64> {

@@ -1,4 +1,4 @@
-//! The device, the files of the preset, and loading them.
+//! Checks of the device, the files of the preset, and their loading.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -12,7 +12,8 @@ use super::Report;
 use crate::config::Config;
 use crate::serve::{engine_plans, load_options};
 
-/// Prints a line for the device, each component and each network's loading.
+/// Prints a line for the device, each component and the loading of each
+/// network.
 pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     let engines = engine_plans(config)?;
     for engine in &engines {
@@ -23,7 +24,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
         };
         report.check(&label, device, Clone::clone)?;
     }
-    // All are of one kind, so that what one of them loads all can.
+    // All devices are of one kind: if one can load the models, all can.
     let device = engines.first().map(|engine| engine.device);
     let options = load_options(config, device.unwrap_or_default());
     let is_gpu = options.device.is_gpu();
@@ -48,7 +49,8 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Prints a line for each component. Without all of them nothing can be loaded.
+/// Prints a line for each component. Returns whether all are available, without
+/// which nothing can be loaded.
 fn all_are_there(files: Vec<ComponentFile>, report: &mut Report) -> Result<bool> {
     let mut found = 0;
     let count = files.len();
@@ -82,8 +84,8 @@ fn describe_file(file: &FoundFile, licence: &str) -> String {
     }
 }
 
-/// Loads everything, and gives the seconds that each network took. The last
-/// one's include what is loaded after it and takes no time of note.
+/// Loads everything and returns the seconds that each network took. Those of
+/// the last include what is loaded after it, in negligible time.
 fn load(preset: &Preset, accept: &[String], options: &LoadOptions) -> Result<Vec<String>> {
     let begun: Arc<Mutex<Vec<(&'static str, Instant)>>> = Arc::default();
     let listener = Arc::clone(&begun);

@@ -1,4 +1,4 @@
-//! The data directory, the database and the bucket.
+//! Checks of the data directory, the database and the bucket.
 
 use anyhow::{Context, Result, ensure};
 use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName};
@@ -9,7 +9,7 @@ use super::Report;
 use crate::config::Config;
 use crate::serve::{IMAGES, bucket_store};
 
-/// What the canary is called: no job has this prefix, which is no random UUID.
+/// The name of the canary; no job has this prefix, as it is not a random UUID.
 const CANARY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Writes, reads and deletes where a server would.
@@ -54,8 +54,8 @@ async fn directory(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Opens the database, also beside a running server, and counts the keys,
-/// and those that have buckets.
+/// Opens the database, even while a server runs, and counts the keys and those
+/// with buckets.
 async fn database(config: &Config) -> Result<(usize, u64)> {
     let database = config.database();
     let store = SqliteStore::open(&database).await;
@@ -65,7 +65,7 @@ async fn database(config: &Config) -> Result<(usize, u64)> {
     Ok((keys.len(), stores.buckets.count().await?))
 }
 
-/// `None` when the settings name no bucket.
+/// Writes, reads and deletes a test object; `None` without a bucket.
 async fn bucket(config: &Config) -> Option<Result<&'static str>> {
     let settings = config.storage.s3.settings()?;
     let names = settings.names();

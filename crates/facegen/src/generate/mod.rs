@@ -1,9 +1,4 @@
 //! `facegen generate`: one request on the command line.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`output`] | names of the files, and writing them whole or not at all |
-//! | [`progress`] | a bar on a terminal, log lines elsewhere |
 
 mod output;
 mod progress;
@@ -32,8 +27,8 @@ use crate::failure::Failure;
 use crate::output as printing;
 use crate::provenance::provenance;
 
-/// Makes the images and writes them. What can be refused is refused before
-/// the models are loaded.
+/// Generates the images and writes them. Validates all arguments before the
+/// models are loaded.
 pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let raw = RawGenerationRequest::from(arguments.request);
     let preset = engine::find(&arguments.engine.models_dir, &arguments.engine.preset)?;
@@ -59,8 +54,8 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     Ok(report(&request, &output, &files, elapsed)?)
 }
 
-/// A seed that nobody can expect: the keys of the standard library's hash maps
-/// come from the system's random numbers.
+/// Returns a random seed: the standard library keys its hash maps with the
+/// system's random numbers.
 fn random_seed() -> u32 {
     let [a, b, c, d, ..] = RandomState::new().hash_one(0_u8).to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
@@ -96,7 +91,7 @@ fn encode(images: &[GeneratedImage]) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(images.iter().map(encode).collect::<Result<_, _>>()?)
 }
 
-/// Results to standard output, remarks to standard error.
+/// Prints results to standard output and warnings to standard error.
 fn report(
     request: &GenerationRequest,
     output: &GenerationOutput,
@@ -104,7 +99,7 @@ fn report(
     elapsed: Duration,
 ) -> anyhow::Result<()> {
     for warning in request.warnings().iter().chain(&output.warnings) {
-        // The images are there, whoever reads the remarks.
+        // The images are written, even if warnings cannot be.
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let timings = output.timings;

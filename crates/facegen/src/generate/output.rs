@@ -1,4 +1,4 @@
-//! Names of the files, and writing them whole or not at all.
+//! The output files: their names, and atomic writing.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-/// Where the images of one request go.
+/// The paths of the images of one request.
 #[derive(Debug)]
 pub(super) struct OutputFiles {
     first: PathBuf,
 }
 
 impl OutputFiles {
-    /// The first image goes to `first`, others beside it.
+    /// Chooses the paths: `first` for the first image, others in its directory.
     ///
-    /// Fails when `first` names a directory or nothing, or lies in a directory that
-    /// does not exist: a mistyped path should not cost a generation.
+    /// Fails when `first` names a directory or nothing, or its directory does
+    /// not exist: a mistyped path should not cost a generation.
     pub(super) fn new(first: PathBuf) -> Result<Self> {
         ensure!(
             first.file_name().is_some() && !first.is_dir(),
@@ -32,7 +32,7 @@ impl OutputFiles {
         Ok(Self { first })
     }
 
-    /// `picture.png`, `picture-1.png`, …
+    /// Returns `picture.png`, `picture-1.png`, …
     pub(super) fn path(&self, index: usize) -> PathBuf {
         if index == 0 {
             return self.first.clone();
@@ -46,14 +46,14 @@ impl OutputFiles {
         self.first.with_file_name(name)
     }
 
-    /// Writes a file under a temporary name and renames it, so that nobody
-    /// ever sees half an image. A file that is there already is replaced.
+    /// Writes a temporary file and renames it, so that no reader sees half an
+    /// image. Replaces an existing file.
     pub(super) fn write(&self, index: usize, bytes: &[u8]) -> Result<()> {
         let path = self.path(index);
         let temporary = temporary_name(&path);
         write_and_rename(&temporary, &path, bytes)
             .inspect_err(|_| {
-                // Best effort: it may not even have been created.
+                // Best effort: it may not have been created.
                 let _ = fs::remove_file(&temporary);
             })
             .with_context(|| format!("cannot write {}", path.display()))
@@ -67,7 +67,7 @@ fn directory(file: &Path) -> &Path {
     }
 }
 
-/// A hidden name in the same directory that no other process uses.
+/// Returns a hidden name in the same directory that no other process uses.
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

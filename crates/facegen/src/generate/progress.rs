@@ -1,24 +1,24 @@
-//! A bar on a terminal, log lines elsewhere.
+//! Progress of a generation: a bar on a terminal, log lines elsewhere.
 
 use std::io::{self, IsTerminal};
 
 use indicatif::ProgressBar;
 
-/// Shows how far a generation is.
+/// The progress display of a generation.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// `None` when nobody watches.
+    /// `None` when standard error is no terminal.
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Shows nothing before the first step.
+    /// Creates a display that shows nothing before the first step.
     pub(super) fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| ProgressBar::new(0));
         Self { bar }
     }
 
-    /// `step` of `steps` denoising steps are done.
+    /// Shows that `step` of `steps` denoising steps are done.
     pub(super) fn show(&mut self, step: usize, steps: usize) {
         match &self.bar {
             Some(bar) => {

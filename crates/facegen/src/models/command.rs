@@ -1,4 +1,4 @@
-//! The commands and their options.
+//! The subcommands and their options.
 
 use std::path::PathBuf;
 
@@ -6,50 +6,50 @@ use clap::{Args, Subcommand};
 
 use crate::config::ConfigArguments;
 
-/// What can be done with models.
+/// Fetch the models of presets, verify them and accept their licences.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List the presets, and what they lack.
+    /// List the presets and what each lacks.
     List,
-    /// Fetch what a preset lacks from its hub. What was interrupted goes on
-    /// where it stopped.
+    /// Fetch what a preset lacks from its hub; resumes interrupted downloads.
     ///
-    /// The environment variables HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean
-    /// what they mean to Hugging Face's own tools.
+    /// HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE have the same meaning as for
+    /// Hugging Face's own tools.
     Pull {
         /// The preset.
         preset: String,
-        /// A zip archive or a directory, e.g. buffalo_l.zip, to take files from
-        /// that the preset knows by name and sha256, before the hub is asked.
+        /// A zip archive or a directory, e.g. buffalo_l.zip, from which files
+        /// that the preset lists with a sha256 are taken before the hub is
+        /// asked.
         #[arg(long, value_name = "PATH")]
         from: Option<PathBuf>,
     },
     /// Read every fetched file and compare its hash.
     Verify {
-        /// The presets; all that have files here when none is named.
+        /// The presets; when none is named, all that have fetched files.
         presets: Vec<String>,
     },
     /// Show the terms of licences and record that you accept them.
     Accept {
-        /// The names of the licences, as the refusal gives them.
+        /// The names of the licences, as the refusal prints them.
         #[arg(required = true, value_name = "NAME")]
         licences: Vec<String>,
     },
 }
 
-/// Where the models are.
+/// The location of the models.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsPlace {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory that fetched files are kept in.
+    /// The directory in which fetched files are stored.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The directory of the models' manifests.
     #[arg(long, global = true, value_name = "DIR")]
     models_dir: Option<PathBuf>,
-    /// Accept a licence by its name, this once; can be repeated.
+    /// Accept a licence by its name, for this run; can be repeated.
     #[arg(long, global = true, value_name = "NAME")]
     accept_licence: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Listing and verifying.
+//! `facegen models list` and `verify`.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::say;
 use crate::config::Config;
 
-/// Prints a line for each preset: its name, its state and what it is.
+/// Prints a line for each preset: its name, its state and its description.
 pub(super) fn list(config: &Config) -> Result<()> {
     let accepted = Accepted::read(&config.storage.data_dir, &config.models.accept)?;
     for preset in Preset::all(&config.engine.models_dir)? {
@@ -40,7 +40,7 @@ fn state(preset: &Preset, data_dir: &Path, accepted: &Accepted) -> Result<String
     }
 }
 
-/// Hashes what the presets have from a hub, and names what is wrong.
+/// Hashes the fetched files of the presets and reports those that differ.
 pub(super) fn verify(names: &[String], config: &Config) -> Result<()> {
     let (models_dir, data_dir) = (&config.engine.models_dir, &config.storage.data_dir);
     let presets: Vec<Preset> = if names.is_empty() {

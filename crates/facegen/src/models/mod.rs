@@ -1,11 +1,4 @@
-//! `facegen models`: the weights of presets.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`command`] | the commands and their options |
-//! | [`pull`] | fetching |
-//! | [`look`] | listing and verifying |
-//! | [`progress`] | bars on a terminal, log lines elsewhere |
+//! `facegen models`: the models of presets.
 
 mod command;
 mod look;
@@ -27,7 +20,7 @@ use crate::data_dir;
 use crate::failure::Failure;
 use crate::output;
 
-/// Does what was asked.
+/// Runs a subcommand.
 pub(crate) fn run(command: &ModelsCommand, place: ModelsPlace) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let config = Config::load(&ConfigArguments::from(place), &environment)?;
@@ -48,7 +41,7 @@ fn find(config: &Config, name: &str) -> Result<Preset, Failure> {
     crate::engine::find(&config.engine.models_dir, name)
 }
 
-/// Shows the terms of licences and records that they are accepted.
+/// Shows the terms of licences and records their acceptance.
 fn accept(names: &[String], config: &Config) -> Result<()> {
     let presets = Preset::all(&config.engine.models_dir)?;
     let terms = Gate::terms(&presets, names)?;

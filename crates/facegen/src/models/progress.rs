@@ -1,4 +1,4 @@
-//! Bars on a terminal, log lines elsewhere.
+//! Progress of fetching: bars on a terminal, log lines elsewhere.
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use facegen_hub::PullEvent;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-/// The time between two log lines about the same file.
+/// The interval of log lines about the same file.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// How a file is shown on a terminal.
+/// The progress bar of a file.
 const TEMPLATE: &str =
     "{msg} {bytes}/{total_bytes} [{wide_bar}] {percent}% {bytes_per_sec}, {eta} left";
 
-/// Shows what happens while models are fetched.
+/// The progress display of fetching.
 #[derive(Debug)]
 pub(super) struct Progress {
     is_watched: bool,
@@ -25,7 +25,7 @@ pub(super) struct Progress {
 struct FileProgress {
     name: String,
     size: u64,
-    /// Only when somebody watches.
+    /// `None` when standard error is no terminal.
     bar: Option<ProgressBar>,
     logged: Instant,
 }

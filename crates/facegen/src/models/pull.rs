@@ -1,4 +1,4 @@
-//! Fetching.
+//! `facegen models pull`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::{say, show};
 use crate::config::Config;
 use crate::config::environment::Environment;
 
-/// Takes what `from` has, then fetches what is missing.
+/// Takes files from `from`, then fetches those that are missing.
 pub(super) fn run(
     preset: &Preset,
     from: Option<&Path>,
@@ -43,8 +43,8 @@ pub(super) fn run(
     ))
 }
 
-/// The terms that come with what may be used for more than research: those of
-/// the others were accepted.
+/// Returns the licences that are not for research only; those that are were
+/// shown when they were accepted.
 fn conditions(preset: &Preset) -> BTreeMap<&str, &Licence> {
     let licences = preset.licences().iter();
     licences

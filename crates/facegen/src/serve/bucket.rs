@@ -1,4 +1,4 @@
-//! Where callers read images themselves.
+//! The buckets of images.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use facegen_outbound::{Canary, Guard, GuardedBuckets, Networks, S3Settings, S3St
 use crate::config::Config;
 use crate::config::sections::seconds;
 
-/// The bucket of the config, if there is one. A canary tells in the log
-/// whether it works; nobody waits for it, because images can be served
-/// without a bucket.
+/// Opens the bucket of the config, if there is one. A canary runs in the
+/// background and logs its result; images can be served without the bucket, so
+/// the start does not wait for it.
 pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
     let Some(settings) = config.storage.s3.settings() else {
         return Ok(None);
@@ -29,7 +29,7 @@ pub(super) fn open(config: &Config) -> Result<Option<Bucket>> {
     }))
 }
 
-/// The buckets that keys describe, where `guard` lets through to.
+/// Opens the buckets of keys; `guard` checks their endpoints.
 pub(super) fn of_keys(config: &Config, guard: Guard) -> KeyBuckets {
     KeyBuckets {
         opener: Arc::new(GuardedBuckets::new(guard)),
@@ -41,14 +41,14 @@ fn patience(config: &Config) -> Duration {
     seconds(config.storage.s3.timeout_seconds)
 }
 
-/// The store of a bucket.
+/// Returns the store of a bucket.
 pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
-    // The operator's own addresses may lead anywhere.
+    // The operator's own endpoint can be at any address.
     let guard = Guard::new(Networks::any()).context("cannot make an HTTP client")?;
     Ok(S3Store::new(settings, guard))
 }
 
-/// Writes, reads and deletes an object, and logs what came of it.
+/// Writes, reads and deletes an object, and logs the result.
 async fn try_out(store: Arc<S3Store>, names: &BucketNames) {
     match store.canary().await {
         Ok(Canary::Deleted) => tracing::info!("the bucket works, links to images lead there"),

@@ -1,4 +1,4 @@
-//! What can be told to the server while it runs.
+//! Control of the running server: reloads and restarts.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,23 +17,23 @@ use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 
-/// Knows what the server runs by, and changes it.
+/// The config and the parts of the running server, and their reload.
 pub(super) struct Controller {
     arguments: ConfigArguments,
     environment: Environment,
     runtime: Current<RuntimeConfig>,
-    /// Locked for as long as an update takes, so that two do not mix.
+    /// Held during an update, so that updates do not interleave.
     updating: Mutex<()>,
     reloadable: Reloadable,
     jobs: JobService,
     engines: Arc<EnginePool>,
     status: Arc<Status>,
-    /// The engines are to be loaded anew.
+    /// Notified when the engines are to be reloaded.
     reload: Notify,
 }
 
 impl Controller {
-    /// Controls these parts, which follow `runtime` already.
+    /// Creates the controller of these parts, which use `runtime` already.
     pub(super) fn new(
         arguments: ConfigArguments,
         environment: Environment,
@@ -57,32 +57,32 @@ impl Controller {
         })
     }
 
-    /// What the server runs by at this moment.
+    /// Returns the current config and preset.
     pub(super) fn runtime(&self) -> Arc<RuntimeConfig> {
         self.runtime.get()
     }
 
-    /// The engines, loaded or not.
+    /// Returns the engines, loaded or not.
     pub(super) fn engines(&self) -> &Arc<EnginePool> {
         &self.engines
     }
 
-    /// How ready the server is.
+    /// Returns the readiness of the server.
     pub(super) fn status(&self) -> &Arc<Status> {
         &self.status
     }
 
-    /// The parts that follow the runtime.
+    /// Returns the parts that use the runtime.
     pub(super) fn reloadable(&self) -> &Reloadable {
         &self.reloadable
     }
 
-    /// The jobs.
+    /// Returns the job service.
     pub(super) fn jobs(&self) -> &JobService {
         &self.jobs
     }
 
-    /// What the router needs.
+    /// Returns the state of the router.
     pub(super) fn api_state(self: &Arc<Self>, metrics: MetricsRenderer) -> ApiState {
         let status = Arc::clone(self.status());
         ApiState {
@@ -96,21 +96,21 @@ impl Controller {
         }
     }
 
-    /// Returns when the engines are to be loaded again.
+    /// Waits until the engines are to be reloaded.
     pub(super) async fn reload_wanted(&self) {
         self.reload.notified().await;
     }
 
-    /// Goes over to what the files say now, as [`Control::update`] does.
+    /// Reloads the config, as [`Control::update`] does.
     pub(super) async fn reload_config(self: &Arc<Self>) {
         tracing::info!("reloading config");
         let own = Arc::clone(self);
-        // It reads files. What came of it is logged.
+        // Reads files, hence on a blocking thread; it logs its own result.
         let update = tokio::task::spawn_blocking(move || own.update().is_ok());
         let _: Result<bool, _> = update.await;
     }
 
-    /// Goes over to what the files say now, as far as a running server can.
+    /// Reloads the config and the preset, as far as a running server can.
     fn take_over(&self) -> Result<(), Failure> {
         let alone = self.updating.lock();
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +146,7 @@ impl Controller {
 
 impl Control for Controller {
     fn restart(&self) {
-        // While it is loaded anyway, that is the restart.
+        // While they are being loaded, no second reload is needed.
         if self.status.reloading() {
             self.reload.notify_one();
         }

@@ -1,4 +1,4 @@
-//! The key with which everything begins.
+//! The first admin key.
 
 use anyhow::Context;
 use facegen_core::KeyRole;
@@ -8,11 +8,11 @@ use crate::config::environment::Environment;
 use crate::failure::Failure;
 use crate::output;
 
-/// The name of the key that is made when there is no admin key.
+/// The name of the key that is created when there is no admin key.
 const NAME: &str = "first";
 
-/// Makes sure that somebody can authenticate as an admin: with the key that the
-/// environment gives, or else with one that is made and printed, this once.
+/// Ensures that an admin key exists: the one in the environment, or else one
+/// that is created and printed, only this once.
 pub(super) async fn ensure(
     keys: &Keys,
     environment: &Environment,
@@ -32,7 +32,7 @@ pub(super) async fn ensure(
         .await
         .context("cannot make the first API key")?;
     if let Err(error) = print(text.expose()) {
-        // Nobody knows it, so that the next start shall make another.
+        // It was not shown, so the next start must create another.
         keys.revoke(key.id)
             .await
             .context("cannot revoke the first API key")?;
@@ -41,7 +41,7 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Printed and not logged: logs are kept and shipped.
+/// Prints the key; it is not logged, as logs are kept and shipped.
 fn print(key: &str) -> anyhow::Result<()> {
     output::print_once(&format!(
         "API key: {key}\n\

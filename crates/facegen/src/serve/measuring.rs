@@ -10,21 +10,21 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::telemetry::LostLines;
 
-/// Upper bounds of the histograms' buckets: everything that is measured is a
-/// time, from a database statement to an image on a slow processor.
+/// The buckets of the histograms, in seconds: everything measured is a time,
+/// from a database statement to an image on a slow processor.
 const BUCKETS: [f64; 14] = [
     0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0,
 ];
 
-/// How often measured times are sorted into their buckets. Until then each is
-/// kept, whether or not somebody asks for the metrics.
+/// How often measured times are moved into their buckets. Until then each is
+/// kept in memory, whether or not metrics are scraped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Lines of the log that could not be written.
+/// Log lines that could not be written.
 const LOST_LINES: &str = "facegen_log_lines_lost_total";
 
-/// Starts measuring, for as long as the process lives. To be called before
-/// anything that measures or describes what it measures.
+/// Installs the recorder for the lifetime of the process. Must be called before
+/// anything records or describes a metric.
 pub(super) fn start(lost: LostLines) -> Result<MetricsRenderer> {
     let metrics = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)

@@ -1,19 +1,4 @@
 //! `facegen serve`: the server.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`parts`] | what requests, jobs and networks go by |
-//! | [`wiring`] | its jobs and its backend, made from the config |
-//! | [`reloadable`] | what changes while the server runs |
-//! | [`controller`] | what can be told to it then |
-//! | [`work`] | the engine, loaded and loaded anew |
-//! | [`bucket`] | where callers read images themselves |
-//! | [`http`] | its connections |
-//! | [`first_key`] | the key with which everything begins |
-//! | [`measuring`] | its metrics |
-//! | [`status`] | how ready the server is |
-//! | [`signals`] | the signals that it heeds |
-//! | `testing` | dying in the middle of a job, in builds for development |
 
 mod bucket;
 mod controller;
@@ -51,15 +36,15 @@ use controller::Controller;
 use reloadable::{Reloadable, RuntimeConfig};
 use signals::Signals;
 
-/// Threads for work that blocks: more would not read photos any faster,
-/// and each keeps memory of its own.
+/// The threads for blocking work: more would not decode photos any faster, and
+/// each keeps its own memory.
 const BLOCKING_THREADS: usize = 32;
 
-/// How long answers that are being written may take once everything else has
-/// stopped.
+/// The timeout of responses that are still being written after everything else
+/// has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
-/// Serves until a signal comes or the engine is gone for good.
+/// Serves until a signal arrives or no engine can run any more.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let config = Config::load(arguments, &environment)?;
@@ -67,7 +52,7 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let runtime = runtime()?;
     let lost = log.lost_lines();
     let result = runtime.block_on(serve(config, arguments.clone(), environment, lost));
-    // Loading models cannot be interrupted and need not be waited for.
+    // Loading models cannot be interrupted, and nothing depends on its end.
     runtime.shutdown_background();
     result
 }

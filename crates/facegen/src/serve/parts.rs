@@ -1,4 +1,4 @@
-//! What requests, jobs and networks go by, made from the config.
+//! Builds the settings of requests, jobs and networks from the config.
 
 use std::num::NonZeroU16;
 
@@ -14,15 +14,15 @@ use facegen_outbound::{Faces, Guard, Networks};
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};
 
-/// One engine that the config asks for.
+/// An engine in the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnginePlan {
     pub(crate) name: EngineName,
     pub(crate) device: DeviceChoice,
 }
 
-/// The engines, named by their devices; further ones on the same device have a
-/// number behind it.
+/// Returns the engines, named after their devices; further ones on the same
+/// device have a number appended.
 pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
     let devices = config.engine.device_choices();
     let devices = devices.map_err(|reason| anyhow!(reason))?;
@@ -40,7 +40,7 @@ pub(crate) fn engine_plans(config: &Config) -> Result<Vec<EnginePlan>> {
     Ok(devices.iter().enumerate().map(runtime).collect())
 }
 
-/// How the preset is loaded on a device.
+/// Returns the options with which the preset is loaded on a device.
 pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions {
     LoadOptions {
         data_dir: config.storage.data_dir.clone(),
@@ -50,19 +50,19 @@ pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions
     }
 }
 
-/// What URLs that callers name go through.
+/// Returns the guard of URLs that callers name.
 pub(super) fn guard(config: &Config) -> Result<Guard> {
     let networks = Networks::public_and(config.outbound.allow_networks.clone());
     Guard::with_user_agent(networks, &config.user_agent()).context("cannot make an HTTP client")
 }
 
-/// What fetches and reads photos.
+/// Returns the fetcher and decoder of photos.
 pub(super) fn faces(config: &Config, guard: Guard) -> Faces {
     let deadline = seconds(config.face_image.timeout_seconds);
     Faces::new(guard, image_limits(config), deadline)
 }
 
-/// What requests go by.
+/// Returns the settings of the API.
 pub(super) fn api_settings(config: &Config, preset: &Preset) -> Result<ApiSettings> {
     let max_body_bytes = megabytes(config.server.max_body_megabytes);
     Ok(ApiSettings {
@@ -82,7 +82,7 @@ pub(super) fn api_settings(config: &Config, preset: &Preset) -> Result<ApiSettin
     })
 }
 
-/// What the jobs go by.
+/// Returns the settings of the job service.
 pub(super) fn jobs_config(config: &Config) -> JobsConfig {
     JobsConfig {
         queue_limit: config.queue.limit.get(),
@@ -116,7 +116,7 @@ fn megabytes(megabytes: NonZeroU16) -> usize {
 
 fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
     let policy = safety_policy(config);
-    // They are all of one kind.
+    // All devices are of one kind.
     let is_gpu = engine_plans(config)?
         .iter()
         .any(|engine| engine.device.is_gpu());

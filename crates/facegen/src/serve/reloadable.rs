@@ -1,4 +1,4 @@
-//! What changes while the server runs.
+//! The parts of the server that can change while it runs.
 
 use anyhow::Result;
 use facegen_api::ApiSettings;
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine;
 use crate::failure::Failure;
 
-/// What the server runs by.
+/// The config and the preset that the server runs with.
 #[derive(Debug, Clone)]
 pub(super) struct RuntimeConfig {
     pub(super) config: Config,
@@ -19,10 +19,10 @@ pub(super) struct RuntimeConfig {
 }
 
 impl RuntimeConfig {
-    /// The runtime of this config.
+    /// Finds the preset of this config.
     ///
     /// # Errors
-    /// There is no such preset, or its manifest is not valid.
+    /// Fails when the preset does not exist or its manifest is not valid.
     pub(super) fn new(config: Config) -> Result<Self, Failure> {
         let preset = engine::find(&config.engine.models_dir, &config.engine.preset)?;
         let unknown = unknown_licences(&config);
@@ -33,7 +33,8 @@ impl RuntimeConfig {
         Ok(Self { config, preset })
     }
 
-    /// Whether an engine that was loaded by `other` makes the same images.
+    /// Returns whether an engine that was loaded for `other` makes the same
+    /// images.
     pub(super) fn has_engine_of(&self, other: &Self) -> bool {
         let (own, other_config) = (&self.config, &other.config);
         own.engine == other_config.engine
@@ -43,9 +44,9 @@ impl RuntimeConfig {
     }
 }
 
-/// The names that the operator accepts and no preset knows.
+/// Returns the accepted licences that no preset has.
 fn unknown_licences(config: &Config) -> Vec<String> {
-    // The manifests of other presets may be broken.
+    // Manifests of other presets may be invalid.
     let Ok(presets) = Preset::all(&config.engine.models_dir) else {
         return Vec::new();
     };
@@ -57,19 +58,18 @@ fn unknown_licences(config: &Config) -> Vec<String> {
     accepted.filter(|name| !is_known(name)).cloned().collect()
 }
 
-/// The parts of the server that follow the runtime while it runs. Clones are the
-/// same parts.
+/// The parts that use the runtime's settings. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Reloadable {
-    /// What requests and webhooks go by.
+    /// The settings of requests and webhooks.
     pub(super) settings: Current<ApiSettings>,
-    /// What reads photos.
+    /// The fetcher and decoder of photos.
     pub(super) faces: Current<Faces>,
     guard: Guard,
 }
 
 impl Reloadable {
-    /// The parts, by this runtime.
+    /// Creates the parts with the settings of this runtime.
     pub(super) fn new(runtime: &RuntimeConfig) -> Result<Self> {
         let guard = parts::guard(&runtime.config)?;
         Ok(Self {
@@ -79,15 +79,16 @@ impl Reloadable {
         })
     }
 
-    /// What URLs that callers name go through. It stays the same.
+    /// Returns the guard of URLs that callers name. A reload does not change
+    /// it.
     pub(super) fn guard(&self) -> Guard {
         self.guard.clone()
     }
 
-    /// Goes over to another runtime.
+    /// Applies the settings of another runtime.
     ///
     /// # Errors
-    /// It names no device. Nothing has changed then.
+    /// Fails when the runtime has an invalid device, and then changes nothing.
     pub(super) fn apply(&self, runtime: &RuntimeConfig) -> Result<()> {
         self.settings
             .set(parts::api_settings(&runtime.config, &runtime.preset)?);

@@ -1,13 +1,12 @@
-//! The signals that the server heeds.
+//! The signals that the server handles.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Interrupt (Ctrl-C) and terminate (what supervisors send) stop the server.
-/// Hangup, which `systemctl reload` and a terminal that is closed send, has it
-/// read its config again.
+/// SIGINT (Ctrl-C) and SIGTERM (from supervisors) stop the server. SIGHUP, from
+/// `systemctl reload` and a closed terminal, reloads the config.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Signal,
@@ -16,7 +15,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over from the system, which would end the process.
+    /// Installs the handlers; by default these signals end the process.
     pub(super) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self {
@@ -26,7 +25,7 @@ impl Signals {
         })
     }
 
-    /// Waits for one that stops the server, and reloads at each of the others.
+    /// Waits for a signal that stops the server, and reloads at each SIGHUP.
     pub(super) async fn stop<F: Future<Output = ()>>(&mut self, reload: impl Fn() -> F) {
         loop {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! How ready the server is.
+//! The readiness of the server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use facegen_core::{EngineState, Engines};
 use facegen_engine::LoadStep;
 use facegen_executor::EnginePool;
 
-/// What `/readyz` tells, kept up to date by whoever knows.
+/// The state behind `/readyz`, updated as the server starts, reloads and stops.
 #[derive(Debug)]
 pub(super) struct Status {
     phase: Mutex<Phase>,
@@ -19,15 +19,15 @@ enum Phase {
     #[default]
     Starting,
     Loading(LoadStep),
-    /// With so many networks.
+    /// With this many networks.
     Running(usize),
-    /// The models of one engine or all could not be loaded again.
+    /// The models of at least one engine could not be reloaded.
     Failed(usize),
     Draining,
 }
 
 impl Status {
-    /// The status of a server with these engines, none of which is loaded.
+    /// Creates the status of a server whose engines are not loaded yet.
     pub(super) fn new(engines: Arc<EnginePool>) -> Self {
         Self {
             phase: Mutex::default(),
@@ -35,8 +35,8 @@ impl Status {
         }
     }
 
-    /// The loading of a network begins. It may also begin again later, when an
-    /// engine that panicked is rebuilt: the engine itself knows about that.
+    /// Records that a network is being loaded. Ignored when an engine rebuilds
+    /// itself after a panic: the engine reports that.
     pub(super) fn loading(&self, step: LoadStep) {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*phase, Phase::Starting | Phase::Loading(_)) {
@@ -44,13 +44,13 @@ impl Status {
         }
     }
 
-    /// Jobs are worked on, by so many networks.
+    /// Records that the engines run, with this many networks each.
     pub(super) fn ready(&self, networks: usize) {
         self.set(Phase::Running(networks));
     }
 
-    /// The engines are to be loaded again. False when they are being loaded
-    /// already, or never will be.
+    /// Records that the engines are to be reloaded. Returns false while they
+    /// are being loaded, or when the server stops.
     pub(super) fn reloading(&self) -> bool {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         let stands = matches!(*phase, Phase::Running(_) | Phase::Failed(_));
@@ -60,23 +60,23 @@ impl Status {
         stands
     }
 
-    /// An engine could not be loaded, of so many networks.
+    /// Records that an engine with this many networks could not be loaded.
     pub(super) fn failed(&self, networks: usize) {
         self.set(Phase::Failed(networks));
     }
 
-    /// No more jobs are taken in.
+    /// Records that no more jobs are accepted.
     pub(super) fn draining(&self) {
         self.set(Phase::Draining);
     }
 
-    /// In the words of the API.
+    /// Returns the readiness for the API.
     pub(super) fn readiness(&self) -> Readiness {
         let (ready, engines) = self.ready_engines();
         match &*self.phase.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Draining => Readiness::Draining,
             Phase::Running(_) | Phase::Failed(_) if ready > 0 => Readiness::Ready,
-            // The others work while one is loaded.
+            // The other engines take requests while one is loaded.
             Phase::Starting | Phase::Loading(_) if ready > 0 && engines > 1 => Readiness::Ready,
             Phase::Starting => loading("preset", 0, 0),
             Phase::Loading(step) => loading(step.component, step.loaded, step.components),
@@ -85,7 +85,7 @@ impl Status {
         }
     }
 
-    /// How many networks are loaded.
+    /// Returns how many networks are loaded.
     pub(super) fn model_count(&self) -> usize {
         let (ready, _) = self.ready_engines();
         match &*self.phase.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -94,7 +94,7 @@ impl Status {
         }
     }
 
-    /// How many engines take requests, of how many.
+    /// Returns how many engines take requests, and how many there are.
     fn ready_engines(&self) -> (usize, usize) {
         let health = self.engines.health();
         let ready = health

@@ -1,4 +1,4 @@
-//! Dying or hanging in the middle of a job, to prove that nothing is lost.
+//! Crashes and hangs in the middle of a job, to prove that nothing is lost.
 
 use std::process;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ const CHECKPOINTS: [(&str, Checkpoint); 8] = [
     ("finishing", Checkpoint::Finishing),
 ];
 
-/// An observer that stands still or aborts where the config says.
+/// Returns an observer that halts or aborts at the configured checkpoint.
 ///
 /// # Errors
-/// The config names a point that does not exist.
+/// Fails when the config names an unknown checkpoint.
 pub(super) fn observer(testing: &TestingSection) -> Result<Observer> {
     let halt_at = checkpoint(&testing.halt_at)?;
     let abort_at = checkpoint(&testing.abort_at)?;
@@ -38,7 +38,7 @@ pub(super) fn observer(testing: &TestingSection) -> Result<Observer> {
         }
         if halt_at == Some(reached) {
             tracing::warn!("halted at {}", name(reached));
-            // Others need this thread to get their answers.
+            // Other tasks need this thread to get their responses.
             tokio::task::block_in_place(|| {
                 loop {
                     thread::park();

@@ -1,4 +1,4 @@
-//! The jobs and the backend of the server, made from the config.
+//! Builds the job service and the backend from the config.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use crate::provenance::provenance;
 /// The directory of finished images, below the data directory.
 pub(crate) const IMAGES: &str = "pictures";
 
-/// The file of the master key, in the data directory.
+/// The file of the master key, below the data directory.
 const MASTER_KEY: &str = "master.key";
 
-/// The jobs of the data directory, with everything that they need.
+/// Opens the jobs of the data directory, with all ports.
 pub(super) async fn open_jobs(
     config: &Config,
     environment: &Environment,
@@ -67,8 +67,8 @@ pub(super) async fn open_jobs(
     jobs.with_context(|| cannot_use(directory))
 }
 
-/// The secret with which those of keys are kept: the one that the environment
-/// gives, else the one of the data directory.
+/// Returns the master key, which encrypts the secrets of keys: that of the
+/// environment, else that of the data directory.
 pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<MasterKey> {
     if let Some(text) = environment.master_key()? {
         return MasterKey::parse(&text).context("the master key of the environment cannot be used");
@@ -77,7 +77,7 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
     MasterKey::in_file(&file).context("there is no master key")
 }
 
-/// The backend of the engine of this name, as the config wants it.
+/// Returns the backend of this engine, as configured.
 pub(super) fn backend_of(
     config: &Config,
     engine: &EngineName,

@@ -1,4 +1,4 @@
-//! The engines: loaded, and loaded again when that is wanted.
+//! Loading and reloading of the engines.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::config::sections::seconds;
 use crate::engine;
 use crate::failure::Failure;
 
-/// Works on jobs once the models are loaded, until nothing can be worked on.
+/// Loads the engines and runs jobs until no engine can run any more.
 pub(super) async fn until_failure(
     running: &Running,
     controller: &Controller,
@@ -40,7 +40,7 @@ pub(super) async fn until_failure(
     }
 }
 
-/// Why there is no engine any more.
+/// Returns why no engine is left.
 fn gone(running: &Running) -> Failure {
     if running.engine_hangs() {
         return Failure::EngineHangs;
@@ -50,7 +50,7 @@ fn gone(running: &Running) -> Failure {
     ))
 }
 
-/// Loads the models of every engine and lets them work.
+/// Loads the models of every engine and starts it.
 async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure> {
     let runtime = controller.runtime();
     for engine in engine_plans(&runtime.config)? {
@@ -60,13 +60,13 @@ async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure
     Ok(())
 }
 
-/// Replaces the engines one after the other. Jobs wait meanwhile or go to the
-/// others, those that an engine has start over. A server whose models cannot be
-/// loaded goes on without: once they are repaired they can be loaded again, and
-/// jobs are kept until then.
+/// Reloads the engines one after the other. Meanwhile jobs stay queued or go to
+/// the others; those that an engine has in flight start over. A server whose
+/// models cannot be loaded keeps running, so that they can be reloaded once
+/// they are repaired; its jobs stay queued.
 ///
 /// # Errors
-/// The old engines hang.
+/// Fails when all engines hang.
 async fn begin_again(running: &Running, controller: &Controller) -> Result<(), Failure> {
     tracing::info!("reloading models");
     controller.status().reloading();
@@ -91,7 +91,7 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
         }
     }
     if all_hang(controller) {
-        // The watch over the engines sees the same and has noted it by then.
+        // The watchdog sees the same and has recorded it by then.
         running.engines_changed();
         running.engine_gone().await;
         return Err(gone(running));
@@ -105,8 +105,8 @@ async fn begin_again(running: &Running, controller: &Controller) -> Result<(), F
     Ok(())
 }
 
-/// Ends an engine before it is loaded again: a device may not hold two. False
-/// when it hangs.
+/// Ends an engine before it is reloaded, as a device may not have memory for
+/// two. Returns false when it hangs.
 async fn end(controller: &Controller, runtime: &RuntimeConfig, name: &EngineName) -> bool {
     let patience = seconds(runtime.config.engine.step_timeout_seconds);
     let ended = controller.engines().end_engine(name, patience).await;
@@ -123,7 +123,7 @@ fn all_hang(controller: &Controller) -> bool {
         .all(|engine| engine.state == EngineState::Hung)
 }
 
-/// Loads the models on one engine and lets it work.
+/// Loads the models of one engine and starts it.
 async fn start(
     running: &Running,
     controller: &Controller,
@@ -136,7 +136,7 @@ async fn start(
     Ok(())
 }
 
-/// Loads the models on a thread that may block.
+/// Loads the models on a blocking thread.
 async fn load(
     runtime: &RuntimeConfig,
     controller: &Controller,

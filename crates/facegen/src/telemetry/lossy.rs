@@ -1,8 +1,8 @@
-//! A writer that loses lines rather than hold anybody up.
+//! A log writer that drops lines instead of blocking.
 //!
-//! Lines are written by a thread of their own. While nobody reads them, or the
-//! disk is full, some megabytes are kept and what comes behind is lost, and
-//! counted. When there is room again the log says how many were.
+//! A thread writes the lines. While they cannot be written, e.g. because the
+//! disk is full, some megabytes are buffered; further lines are dropped and
+//! counted. Once writing works again, their number is logged.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -13,60 +13,60 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many lines wait at most.
+/// The most lines in the buffer.
 const MOST_LINES: usize = 16_384;
 
-/// How many bytes they have at most.
+/// The most bytes in the buffer.
 const MOST_BYTES: usize = 8 << 20;
 
-/// How long a reader that takes nothing at this moment is waited for.
+/// The timeout of a sink that would block.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a program that ends waits for its last lines.
+/// How long the end of the program waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 enum Message {
     Line(Vec<u8>),
-    /// Told once everything before it was written.
+    /// Answered once all lines before it are written.
     Flush(SyncSender<()>),
 }
 
-/// What the lines that wait, and those that were lost, come to.
+/// The number of buffered bytes and of lost lines.
 #[derive(Debug, Default)]
 struct Counts {
     waiting_bytes: AtomicUsize,
     lost: AtomicU64,
 }
 
-/// How many lines were lost since the start. Clones count the same.
+/// The number of lines lost since the start. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LostLines(Arc<Counts>);
 
 impl LostLines {
-    /// The number.
+    /// Returns the number.
     pub(crate) fn count(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 }
 
-/// Takes lines.
+/// A writer into the buffer.
 #[derive(Debug, Clone)]
 pub(super) struct LossyWriter {
     messages: SyncSender<Message>,
     counts: Arc<Counts>,
 }
 
-/// The log of a server, which is written as far as it can be when this is dropped.
+/// The log of a server; dropping it writes the buffered lines.
 #[derive(Debug)]
 pub(crate) struct ServerLog {
     messages: SyncSender<Message>,
     counts: Arc<Counts>,
 }
 
-/// Starts to write lines to `sink`.
+/// Starts the thread that writes lines to `sink`.
 ///
 /// # Errors
-/// The system gives no thread.
+/// Fails when the system cannot start a thread.
 pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(LossyWriter, ServerLog)> {
     let (messages, received) = sync_channel(MOST_LINES);
     let counts = Arc::<Counts>::default();
@@ -81,7 +81,7 @@ pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(LossyWrite
     Ok((writer, ServerLog { messages, counts }))
 }
 
-/// Writes lines until nobody can send any more.
+/// Writes lines until all senders are dropped.
 fn write_all(messages: &Receiver<Message>, mut sink: impl Write, counts: &Counts) {
     let (mut works, mut told) = (true, 0);
     loop {
@@ -106,13 +106,13 @@ fn write_all(messages: &Receiver<Message>, mut sink: impl Write, counts: &Counts
                     .waiting_bytes
                     .fetch_sub(line.len(), Ordering::Relaxed);
             }
-            // Who waits may have lost patience.
+            // The receiver may have timed out.
             Message::Flush(done) => drop(done.try_send(())),
         }
     }
 }
 
-/// Says how many lines were lost in all, if that is news.
+/// Logs how many lines were lost in all, if the number has grown.
 fn tell_lost(counts: &Counts, told: &mut u64) {
     let lost = counts.lost.load(Ordering::Relaxed);
     if lost > *told {
@@ -121,7 +121,7 @@ fn tell_lost(counts: &Counts, told: &mut u64) {
     }
 }
 
-/// Writes a line, to a reader that may be busy.
+/// Writes a line to a sink that may be busy.
 fn write_line(sink: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
     let until = Instant::now() + TIMEOUT;
     while !line.is_empty() {
@@ -139,7 +139,7 @@ fn write_line(sink: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
 }
 
 impl Write for LossyWriter {
-    /// Takes a whole line. Never waits, and never fails.
+    /// Accepts a whole line. Never blocks and never fails.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let counts = &self.counts;
         let waiting = counts
@@ -174,7 +174,7 @@ impl<'a> MakeWriter<'a> for LossyWriter {
 }
 
 impl ServerLog {
-    /// What tells how many lines were lost.
+    /// Returns the counter of lost lines.
     pub(crate) fn lost_lines(&self) -> LostLines {
         LostLines(Arc::clone(&self.counts))
     }
@@ -201,8 +201,7 @@ mod tests {
     use super::*;
     use crate::config::sections::LogFormat;
 
-    /// A sink that can be closed: as a disk that is full, or as a pipe that
-    /// nobody reads.
+    /// A sink that can fail like a full disk, or block like an unread pipe.
     #[derive(Clone, Default)]
     struct Sink(Arc<(Mutex<State>, Condvar)>);
 
@@ -220,7 +219,7 @@ mod tests {
             self.0.1.notify_all();
         }
 
-        /// Returns once this was written.
+        /// Waits until this text is written.
         fn wait_for(&self, text: &str) {
             let lacks = |state: &mut State| !String::from_utf8_lossy(&state.text).contains(text);
             let state = self.0.0.lock().unwrap();
@@ -248,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_written_is_counted_and_told_of_when_it_can() {
+    fn lost_lines_are_counted_and_logged_once_writing_works_again() {
         let sink = Sink::default();
         let (writer, log) = start(sink.clone()).unwrap();
         let lines = super::super::lines(LogFormat::Text, writer);
-        // Of all threads, as the one that writes says what was lost.
+        // From all threads: the writing thread logs what was lost.
         let own = filter_fn(|event| event.target().starts_with("facegen::telemetry::lossy"));
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(own));
         tracing::subscriber::set_global_default(subscriber).unwrap();
@@ -262,7 +261,7 @@ mod tests {
         for _ in 0..10 {
             tracing::info!("is lost");
         }
-        // What a panic logs must not make it another.
+        // Logging a panic must not panic again.
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| tracing::error!("panicked")));
         assert!(thread::spawn(|| panic!("on purpose")).join().is_err());
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_reads_holds_nobody_up_and_takes_little_memory() {
+    fn an_unread_log_blocks_no_writer_and_takes_little_memory() {
         let sink = Sink::default();
         sink.set(false, true);
         let (mut writer, log) = start(sink.clone()).unwrap();

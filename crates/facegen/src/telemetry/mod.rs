@@ -1,10 +1,4 @@
-//! Where log lines go: to standard error, so that standard output stays for
-//! results.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`lossy`] | a writer that loses lines rather than hold anybody up |
-//! | [`private`] | what no setting brings into the log |
+//! Logging to standard error; standard output is for results.
 
 mod lossy;
 mod private;
@@ -26,15 +20,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 use crate::config::sections::LogFormat;
 pub(crate) use lossy::{LostLines, ServerLog};
 
-/// How long the last words of a program may take.
+/// The timeout of a program's last message.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Starts logging for a command that ends by itself: at `info` when standard
-/// error is read by a machine, at `warn` when a person watches a progress bar
-/// there, and otherwise as the environment variable `RUST_LOG` says.
+/// Starts logging for a command that ends by itself: by default at `warn` when
+/// standard error is a terminal, which shows a progress bar, else at `info`;
+/// `RUST_LOG` overrides that.
 ///
-/// Prompts and photos are logged at no level; what could show them prints
-/// only its length.
+/// No level logs prompts or photos; types that hold them print only a length.
 pub(crate) fn init() {
     let watched = io::stderr().is_terminal();
     let level = if watched { "warn" } else { "info" };
@@ -42,14 +35,15 @@ pub(crate) fn init() {
 }
 
 /// Starts logging for the server, until the result is dropped: at `info` unless
-/// `RUST_LOG` says otherwise.
+/// `RUST_LOG` is set.
 ///
-/// Of a panic only its place is logged: its text may quote what it was about.
+/// Of a panic only the location is logged: its message can contain user data.
 ///
 /// # Errors
-/// There is no thread or no file for it.
+/// Fails when there is no thread or no file descriptor for it.
 pub(crate) fn init_server(format: LogFormat) -> io::Result<ServerLog> {
-    // Of its own: a write that blocks must not hold the lock of standard error.
+    // A descriptor of its own: a blocked write must not hold the lock of
+    // stderr.
     let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     let (writer, log) = lossy::start(stderr)?;
     start("info", format, writer);
@@ -66,14 +60,14 @@ where
 {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines = lines(format, writer).with_filter(chosen);
-    // A second filter, as a first one is overridden by whoever is more specific.
+    // A second filter, as more specific directives override those of the first.
     tracing_subscriber::registry()
         .with(lines.with_filter(private::filter()))
         .init();
 }
 
-/// What writes lines. One that cannot be written is nobody's fault here, and to
-/// say so on standard error would be to panic.
+/// Returns the layer that writes lines. Write errors are ignored: reporting
+/// them on standard error would panic.
 fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -85,16 +79,16 @@ where
     }
 }
 
-/// Writes why a program fails to standard error, if somebody reads there.
+/// Writes why the program fails to standard error, if that is possible.
 pub(crate) fn last_words(text: &impl Display) {
     let text = text.to_string();
     let (done, written) = mpsc::channel();
     let write = move || {
-        // Nobody is left to tell if standard error is closed.
+        // A closed standard error leaves no way to report anything.
         let _ = io::stderr().write_all(text.as_bytes());
         let _ = done.send(());
     };
-    // A pipe that nobody reads would hold the process for ever.
+    // A pipe that is not read would block the process for ever.
     if Builder::new().spawn(write).is_ok() {
         let _ = written.recv_timeout(LAST_WORDS);
     }

@@ -1,17 +1,16 @@
-//! What no setting brings into the log.
+//! Keeps private data out of the log, whatever the settings.
 //!
-//! Libraries spell out at their lowest levels what nobody may read there: prompts
-//! letter by letter, signed URLs, who signs, the names of objects in a bucket. A
-//! list of them would lack the next one. So of every crate that is not ours there
-//! are warnings and errors only.
+//! At low levels libraries log private data: prompts letter by letter, signed
+//! URLs, names of objects in a bucket. A list of such libraries would soon be
+//! incomplete. So every crate but our own logs only warnings and errors.
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 
-/// What the names of our crates begin with.
+/// The prefix of our own crates' names.
 const OURS: &str = "facegen";
 
-/// Lets through what may be logged, whatever `RUST_LOG` says.
+/// Returns the filter of what can be logged, whatever `RUST_LOG` says.
 pub(super) fn filter() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     filter_fn(may_be_logged)
 }
@@ -57,7 +56,7 @@ mod tests {
         }
     }
 
-    /// What is logged of some events when `RUST_LOG` is this.
+    /// Returns what is logged of some events with this `RUST_LOG`.
     fn logged(setting: &str) -> String {
         let written = Written::default();
         let lines = super::super::lines(LogFormat::Text, written.clone());
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lets_a_library_say_more_than_warnings() {
+    fn no_setting_lets_a_library_log_more_than_warnings() {
         for setting in [
             "trace",
             "trace,tokenizers::tokenizer=trace,aws_smithy_runtime=trace,aws_sigv4=trace",
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_may_ask_for_less() {
+    fn a_setting_can_reduce_the_log() {
         assert_eq!(logged("off"), "");
         assert!(!logged("warn").contains("ours"));
     }

@@ -1,29 +1,28 @@
-//! How many connections the system's limit on open files leaves room for.
+//! The number of connections that the system's limit on open files allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Limits;
 
-/// How many connections are open at once at most.
+/// The most connections that are open at once.
 const MOST_CONNECTIONS: u64 = 1024;
 
-/// How many spare places there are for each that is not.
+/// How many regular connections there are for each spare one.
 const SPARE_SHARE: u64 = 16;
 
-/// Files that are kept for everything but connections: the database, images
-/// that are written, photos, webhooks and buckets.
+/// Files reserved for everything else: the database, images that are written,
+/// photos, webhooks and buckets.
 const OTHER_FILES: u64 = 512;
 
-/// How many files a connection takes: its own, and an image that its caller
-/// reads.
+/// The files of a connection: its socket, and an image that its client reads.
 const FILES_EACH: u64 = 2;
 
-/// How many open files are asked of the system.
+/// The limit on open files that is requested of the system.
 const WANTED_FILES: u64 =
     FILES_EACH * MOST_CONNECTIONS + MOST_CONNECTIONS / SPARE_SHARE + OTHER_FILES;
 
-/// As many connections as there is room for, after raising the limit as far as
-/// is wanted and allowed, and of one address as many as the operator wants.
+/// Raises the limit on open files as far as wanted and allowed, and returns how
+/// many connections fit. `of_address` is the operator's limit per address.
 pub(crate) fn limits(of_address: u16) -> Limits {
     let limit = getrlimit(Resource::Nofile);
     let files = limit.current.unwrap_or(WANTED_FILES);

@@ -1,18 +1,10 @@
-//! The connections of the server.
+//! The HTTP connections of the server.
 //!
-//! A connection takes a place, and who sends nothing, or only now and then a
-//! little, would keep it for long. So when places are wanted, the connection
-//! that the server has waited for the longest is closed; one whose request the
-//! server works on never is. Where none can be closed, a request is still read
-//! in a spare place: one after the server's health is answered there, any other
-//! is told to come again.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`places`] | who is connected, and who gives way |
-//! | [`waiting`] | whether the server waits for the client or the client for it |
-//! | [`service`] | what is done with each request |
-//! | [`files`] | how many connections the system allows |
+//! The number of connections is limited, and idle or slow clients must not use
+//! them up. So at the limit the connection that has been idle for the longest
+//! is closed, but never one whose request is being handled. If none can be
+//! closed, a spare connection still reads one request: health checks are
+//! answered, any other request gets 503.
 
 mod files;
 mod places;
@@ -41,24 +33,23 @@ use service::Answers;
 pub(super) use files::limits;
 pub(super) use places::Limits;
 
-/// How long a connection may be silent before its first byte.
+/// The timeout of a new connection's first byte.
 const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to send the head of a request, and how long
-/// it may rest between two.
+/// The timeout of a request's head, also between two requests.
 const HEAD_TIME: Duration = Duration::from_secs(60);
 
-/// How long a caller may read nothing of its answer.
+/// The timeout of a client that reads nothing of its response.
 const STALL_TIME: Duration = Duration::from_secs(30);
 
-/// What is in memory of a request or an answer for one connection, besides what
-/// the router holds; no head may be longer.
+/// The buffer of a connection for a request or a response, in addition to what
+/// the router holds; it also limits the size of heads.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// How long accepting rests when the system gives no more sockets.
+/// The pause after the system refuses a socket.
 const REST: Duration = Duration::from_millis(100);
 
-/// Answers requests until `stopped`, then those that have come already.
+/// Serves requests until `stopped`, then completes those that have arrived.
 pub(super) async fn answer(
     listener: TcpListener,
     api: Router,
@@ -87,7 +78,7 @@ pub(super) async fn answer(
     open.shutdown().await;
 }
 
-/// The next connection, `None` once `stopped`.
+/// Returns the next connection, or `None` once `stopped`.
 async fn next(
     listener: &TcpListener,
     stopped: &CancellationToken,
@@ -102,7 +93,8 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                // Answers are written at once: waiting for more only delays them.
+                // Responses are written whole, so Nagle's algorithm only delays
+                // them.
                 let _ = stream.set_nodelay(true);
                 return (stream, address);
             }
@@ -114,7 +106,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// What a connection needs of the server.
+/// What a connection needs from the server.
 struct Connection {
     api: Router,
     watcher: Watcher,
@@ -122,9 +114,9 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers what comes until the client goes.
+    /// Serves the connection until the client closes it.
     async fn answer(self, stream: TcpStream, place: &Place) {
-        // It is left where it is, at the beginning of the head.
+        // Only peeked at: the byte belongs to the head.
         let mut byte = [0];
         let first_byte = timeout(FIRST_BYTE_TIME, stream.peek(&mut byte));
         let speaks = tokio::select! {
@@ -145,7 +137,7 @@ impl Connection {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL_TIME));
         let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
-        // A caller that went away is no concern of ours.
+        // A client that disconnects is no error.
         let _ = self.watcher.watch(connection.into_owned()).await;
     }
 }

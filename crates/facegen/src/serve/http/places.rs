@@ -1,4 +1,4 @@
-//! Who is connected, and who gives way when places are wanted.
+//! The open connections, and which one is closed at the limit.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,25 +11,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::waiting::Waiting;
 
-/// A connection that the server has waited for so long may be closed when its
-/// place is wanted: long enough for a request to come from anywhere.
+/// How long a connection must be idle before it can be closed for another: long
+/// enough for a request to arrive from anywhere.
 const SILENT_TIME: Duration = Duration::from_secs(1);
 
-/// How often the log says that places are wanted.
+/// The minimum interval of log lines about closed connections.
 const TOLD_EVERY: Duration = Duration::from_secs(30);
 
-/// How many connections there may be.
+/// The limits on connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Of all addresses.
     pub(crate) all: usize,
     /// Of one address.
     pub(crate) of_address: usize,
-    /// Beyond that, for questions after the health.
+    /// Additional ones, for health checks.
     pub(crate) spare: usize,
 }
 
-/// All connections.
+/// The slots of all connections.
 #[derive(Debug)]
 pub(super) struct Places {
     limits: Limits,
@@ -40,7 +40,7 @@ pub(super) struct Places {
 struct State {
     next: u64,
     open: HashMap<u64, Open>,
-    /// How many were closed for others since the log was told.
+    /// How many were closed for others since the last log line.
     closed: usize,
     told: Option<Instant>,
 }
@@ -55,7 +55,7 @@ struct Open {
 }
 
 impl Places {
-    /// Places that are all free.
+    /// Creates slots that are all free.
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -63,16 +63,16 @@ impl Places {
         }
     }
 
-    /// A place for a connection from `address`; another one is closed for it
-    /// when that is needed. `None` when even the spare places are taken by
-    /// connections that cannot be closed.
+    /// Returns a slot for a connection from `address`, closing another one if
+    /// necessary. `None` when even the spare slots are held by connections that
+    /// cannot be closed.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let address = network(address);
         let mut state = self.lock();
         let has_place = state.make_room(self.limits.of_address, SILENT_TIME, |open| {
             !open.spare && open.address == address
         }) && state.make_room(self.limits.all, SILENT_TIME, |open| !open.spare);
-        // Spare places are wanted at once, whoever has just got them.
+        // A spare connection can be closed at once, however new it is.
         if !has_place && !state.make_room(self.limits.spare, Duration::ZERO, |open| open.spare) {
             return None;
         }
@@ -101,15 +101,15 @@ impl Places {
 }
 
 impl State {
-    /// Whether one connection more may be among these; the one that the server
-    /// has waited for the longest is closed for it, if it has for that long.
+    /// Returns whether one more connection is possible among these; at the
+    /// limit, the longest idle one is closed, if it has been idle for `silent`.
     fn make_room(&mut self, most: usize, silent: Duration, among: impl Fn(&Open) -> bool) -> bool {
         let these = || self.open.iter().filter(|(_, open)| among(open));
         if these().count() < most {
             return true;
         }
         let waited = these().filter_map(|(number, open)| Some((open.waiting.waits()?, *number)));
-        // Of those that are as silent, the one that came first.
+        // Among equally idle ones, the oldest.
         let longest = waited.max_by_key(|(waited, number)| (*waited, Reverse(*number)));
         let longest = longest.filter(|(waited, _)| *waited >= silent);
         let Some((_, number)) = longest else {
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-/// The place of a connection, until it is dropped.
+/// The slot of a connection, released on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
@@ -145,17 +145,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Returns when the connection has to give way.
+    /// Waits until the connection must be closed.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;
     }
 
-    /// Whether it is for questions after the health alone.
+    /// Returns whether the slot is for health checks only.
     pub(super) fn is_spare(&self) -> bool {
         self.spare
     }
 
-    /// Which side waits for the other.
+    /// Returns which side waits for the other.
     pub(super) fn waiting(&self) -> Arc<Waiting> {
         Arc::clone(&self.waiting)
     }
@@ -167,8 +167,8 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one address: of IPv6 a network of the size that one client
-/// gets.
+/// Returns what counts as one address: of IPv6 the /64 network, which one
+/// client usually has.
 pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

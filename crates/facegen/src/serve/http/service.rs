@@ -1,4 +1,4 @@
-//! What is done with each request of a connection.
+//! The service that answers the requests of a connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,20 +16,20 @@ use tower::{Service, ServiceExt as _};
 use super::places::Place;
 use super::waiting::{Arriving, Leaving, Waiting};
 
-/// What tells whether the server is well.
+/// The paths of health checks.
 const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Answers the requests of one connection.
+/// The service of one connection.
 #[derive(Clone)]
 pub(super) struct Answers {
     api: Router,
     waiting: Arc<Waiting>,
-    /// Whether the connection has a spare place, for questions after the health.
+    /// Whether the connection has a spare slot, for health checks only.
     spare: bool,
 }
 
 impl Answers {
-    /// Answers by `api`.
+    /// Answers requests with `api`.
     pub(super) fn new(api: Router, place: &Place) -> Self {
         Self {
             api,

@@ -1,6 +1,6 @@
-//! Connections over sockets, with a small router and few places.
+//! Connections over sockets, with a small router and few slots.
 //!
-//! The clock stands still but where a test moves it.
+//! The clock is paused and advances only where a test moves it.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -23,11 +23,12 @@ const HANGING: &str = "GET /hanging HTTP/1.1\r\nhost: a\r\n\r\n";
 
 struct Server {
     address: SocketAddr,
-    /// While there is work that blocks, the clock does not run ahead.
+    /// A blocking task, during which the paused clock does not advance by
+    /// itself.
     _stands_still: mpsc::Sender<()>,
     stopped: CancellationToken,
     answering: JoinHandle<()>,
-    /// How many requests hang.
+    /// How many requests are hanging.
     hanging: watch::Sender<usize>,
 }
 
@@ -55,7 +56,7 @@ impl Server {
         }
     }
 
-    /// A connection from this last part of an address.
+    /// Connects from the address with this last part.
     async fn connect(&self, from: u8) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket
@@ -70,12 +71,12 @@ impl Server {
         stream
     }
 
-    /// The status of the answer to `text`, on a connection of its own.
+    /// Returns the status of the response to `text`, on a new connection.
     async fn ask(&self, from: u8, text: &str) -> u16 {
         status(&mut self.sent(from, text).await).await
     }
 
-    /// So many requests on which the server works.
+    /// Sends this many requests that the server does not finish.
     async fn hang(&self, from: u8, count: usize) -> Vec<TcpStream> {
         let mut streams = Vec::new();
         let before = *self.hanging.borrow();
@@ -125,7 +126,7 @@ impl axum::body::HttpBody for Endless {
     }
 }
 
-/// The status of the next answer; 0 when the connection is closed instead.
+/// Returns the status of the next response; 0 when the connection is closed.
 async fn status(stream: &mut TcpStream) -> u16 {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -138,27 +139,27 @@ async fn status(stream: &mut TcpStream) -> u16 {
     text[9..12].parse().unwrap()
 }
 
-/// The status of the answer to `text` on this connection.
+/// Returns the status of the response to `text` on this connection.
 async fn status_of(stream: &mut TcpStream, text: &str) -> u16 {
     stream.write_all(text.as_bytes()).await.unwrap();
     status(stream).await
 }
 
-/// Whether the server closes the connection without a word, while the clock
-/// stands still.
+/// Returns whether the server closes the connection without a response, while
+/// the clock is paused.
 async fn is_closed(stream: &mut TcpStream) -> bool {
     let mut byte = [0];
     matches!(stream.read(&mut byte).await, Ok(0) | Err(_))
 }
 
-/// Lets the server see what has come, moves the clock, and lets it see that.
+/// Advances the clock between letting the tasks run.
 async fn advance(time: Duration) {
     settle().await;
     tokio::time::advance(time).await;
     settle().await;
 }
 
-/// Lets all tasks see what has come.
+/// Lets all tasks handle what has arrived.
 async fn settle() {
     for _ in 0..5 {
         std::thread::sleep(Duration::from_millis(1));
@@ -169,7 +170,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sends_nothing_or_too_slowly_is_left() {
+async fn idle_and_slow_connections_are_closed() {
     let server = Server::start(9, 9, 1).await;
     for (first, longest) in [("", FIRST_BYTE_TIME), ("GET", HEAD_TIME)] {
         let mut client = server.sent(2, first).await;
@@ -180,7 +181,7 @@ async fn who_sends_nothing_or_too_slowly_is_left() {
         advance(2 * SECOND).await;
         assert_ne!(status(&mut client).await, 200);
     }
-    // A byte every nine seconds, for ever.
+    // A byte every nine seconds, without end.
     let mut client = server.sent(2, "G").await;
     for byte in b"ET / HTTP/1.1" {
         let _ = client.write_all(&[*byte]).await;
@@ -191,13 +192,13 @@ async fn who_sends_nothing_or_too_slowly_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_connections_give_way_to_those_that_ask() {
+async fn idle_connections_are_closed_for_new_requests() {
     let server = Server::start(4, 4, 1).await;
     let mut silent = Vec::new();
     for from in 2..6 {
         silent.push(server.connect(from).await);
     }
-    // A part of a head, a part of a body, and a request that was answered.
+    // A part of a head, a part of a body, and an answered request.
     silent[1].write_all(b"GET /qui").await.unwrap();
     silent[2].write_all(POST.as_bytes()).await.unwrap();
     assert_eq!(status_of(&mut silent[3], GET).await, 200);
@@ -213,13 +214,13 @@ async fn silent_connections_give_way_to_those_that_ask() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_one_that_was_silent_for_the_longest_is_closed() {
+async fn the_longest_idle_connection_is_closed() {
     let server = Server::start(3, 3, 1).await;
     let mut first = server.connect(2).await;
     advance(SECOND).await;
     let mut second = server.connect(3).await;
     advance(SECOND).await;
-    // It has been heard of since.
+    // It has sent a request since.
     assert_eq!(status_of(&mut first, GET).await, 200);
     let working = server.hang(4, 1).await;
     advance(3 * SECOND).await;
@@ -231,11 +232,11 @@ async fn the_one_that_was_silent_for_the_longest_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn health_is_told_when_all_places_are_at_work_and_the_rest_comes_again() {
+async fn at_the_limit_health_checks_are_answered_and_other_requests_get_503() {
     let server = Server::start(3, 3, 2).await;
     let working = server.hang(2, 3).await;
     advance(100 * SECOND).await;
-    // Those who hold spare places and say nothing give way at once.
+    // Idle connections in spare slots are closed at once.
     let mut silent = Vec::new();
     for _ in 0..5 {
         silent.push(server.connect(3).await);
@@ -252,7 +253,7 @@ async fn health_is_told_when_all_places_are_at_work_and_the_rest_comes_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_has_so_many_places_and_leaves_the_others() {
+async fn an_address_has_its_own_limit() {
     let server = Server::start(8, 2, 1).await;
     let mut silent = Vec::new();
     for _ in 0..6 {
@@ -263,7 +264,8 @@ async fn an_address_has_so_many_places_and_leaves_the_others() {
         assert!(is_closed(stream).await);
     }
     assert_eq!(status_of(&mut silent[5], GET).await, 200);
-    // At work it gets no more than health from there, and others get all.
+    // While its requests run, the address gets health checks only; others are
+    // not affected.
     let mut working = server.hang(3, 2).await;
     assert_eq!(server.ask(3, GET).await, 503);
     assert_eq!(server.ask(3, HEALTH).await, 200);
@@ -274,7 +276,7 @@ async fn an_address_has_so_many_places_and_leaves_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_comes_and_an_answer_that_is_read_keep_their_connections() {
+async fn an_arriving_body_and_a_response_being_read_keep_their_connections() {
     let server = Server::start(2, 2, 1).await;
     let mut sender = server.sent(2, POST).await;
     let mut reader = server
@@ -282,14 +284,14 @@ async fn a_body_that_comes_and_an_answer_that_is_read_keep_their_connections() {
         .await;
     for _ in 0..10 {
         sender.write_all(&[b'x'; 20_000]).await.unwrap();
-        // More than both ends hold.
+        // More than the buffers of both ends.
         let mut some = vec![0; 12_000_000];
         reader.read_exact(&mut some).await.unwrap();
         advance(SECOND / 2).await;
-        // There is nobody to close.
+        // No connection is idle.
         assert_eq!(server.ask(4, GET).await, 503);
     }
-    // Now both stop. The system goes on for a moment.
+    // Both stop now. The system's buffers still drain for a moment.
     std::thread::sleep(SECOND / 4);
     settle().await;
     std::thread::sleep(SECOND / 4);
@@ -303,7 +305,7 @@ async fn a_body_that_comes_and_an_answer_that_is_read_keep_their_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_drips_counts_as_silent() {
+async fn a_dripping_body_counts_as_idle() {
     let server = Server::start(1, 1, 1).await;
     let mut dripping = server.sent(2, POST).await;
     for _ in 0..5 {
@@ -316,7 +318,7 @@ async fn a_body_that_drips_counts_as_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_come_is_answered_when_the_server_stops() {
+async fn requests_that_have_arrived_are_answered_when_the_server_stops() {
     let server = Server::start(4, 4, 1).await;
     let mut silent = server.connect(2).await;
     let mut asked = server.sent(2, POST).await;

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-/// So much of a body has to come for its client to count as one that sends.
+/// How much of a body must arrive for its client to count as sending.
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// The value while the client waits for the server.
@@ -20,12 +20,12 @@ const NOT_WAITING: u64 = 0;
 #[derive(Debug)]
 pub(super) struct Waiting {
     began: Instant,
-    /// Since when the server waits, in milliseconds after it began, plus one.
+    /// When the server began to wait, in milliseconds after `began`, plus one.
     waits_since: AtomicU64,
 }
 
 impl Waiting {
-    /// A connection of which nothing has come yet.
+    /// Creates the record of a connection on which nothing has arrived yet.
     pub(super) fn new() -> Self {
         let waiting = Self {
             began: Instant::now(),
@@ -35,19 +35,19 @@ impl Waiting {
         waiting
     }
 
-    /// The client waits for the server.
+    /// Records that the client waits for the server.
     fn waits_not(&self) {
         self.waits_since.store(NOT_WAITING, Ordering::Relaxed);
     }
 
-    /// The server waits for the client, since this moment.
+    /// Records that the server has been waiting for the client since `moment`.
     fn waits_since(&self, moment: Instant) {
         let millis = moment.saturating_duration_since(self.began).as_millis();
         let since = u64::try_from(millis).unwrap_or(u64::MAX - 1) + 1;
         self.waits_since.store(since, Ordering::Relaxed);
     }
 
-    /// For how long the server has been waiting, if it is.
+    /// Returns for how long the server has been waiting, if it is.
     pub(super) fn waits(&self) -> Option<Duration> {
         let since = self.waits_since.load(Ordering::Relaxed).checked_sub(1)?;
         let waited = self.began.elapsed();
@@ -55,20 +55,20 @@ impl Waiting {
     }
 }
 
-/// The body of a request: while it has to come, the server waits.
+/// The body of a request: the server waits while more has to arrive.
 pub(super) struct Arriving {
     body: Body,
     waiting: Arc<Waiting>,
-    /// When the last piece of it was complete.
+    /// When the last whole piece had arrived.
     complete: Instant,
-    /// What has come of the next.
+    /// The bytes of the next piece so far.
     bytes: usize,
-    /// Since when the server has not asked for more.
+    /// Since when the server has not asked for more; `None` while it waits.
     idle_since: Option<Instant>,
 }
 
 impl Arriving {
-    /// A body whose head has just come.
+    /// Wraps a body whose head has just arrived.
     pub(super) fn new(body: Body, waiting: Arc<Waiting>) -> Self {
         waiting.waits_not();
         Self {
@@ -102,7 +102,7 @@ impl HttpBody for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if polled.is_pending() {
-            // What the server did meanwhile is no fault of the client.
+            // The time in which the server did not read is not the client's.
             if let Some(idle_since) = self.idle_since.take() {
                 self.complete += idle_since.elapsed();
             }
@@ -126,14 +126,14 @@ impl HttpBody for Arriving {
     }
 }
 
-/// The body of an answer: what there is of it, the client has to take.
+/// The body of a response: the client has to read each frame.
 pub(super) struct Leaving {
     body: Body,
     waiting: Arc<Waiting>,
 }
 
 impl Leaving {
-    /// A body of which nothing was taken yet.
+    /// Wraps a body of which nothing has been read.
     pub(super) fn new(body: Body, waiting: Arc<Waiting>) -> Self {
         Self { body, waiting }
     }
@@ -143,8 +143,8 @@ impl HttpBody for Leaving {
     type Data = Bytes;
     type Error = axum::Error;
 
-    /// It is asked for more when there is room for it, because the client has
-    /// taken what came before.
+    /// hyper polls for the next frame once there is room for it, so the client
+    /// has read earlier ones.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -165,7 +165,7 @@ impl HttpBody for Leaving {
 }
 
 impl Drop for Leaving {
-    /// The next request may come.
+    /// From here on the server waits for the next request.
     fn drop(&mut self) {
         self.waiting.waits_since(Instant::now());
     }
