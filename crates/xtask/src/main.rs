@@ -1,8 +1,8 @@
 //! Developer commands of the workspace, run as `cargo xtask COMMAND`.
 //!
-//! - [`mod@test`]: everything that has to hold before a change is taken
-//! - [`lint`]: the rules of this code base that neither rustc nor clippy knows
-//! - [`lint::documents::config_page`]: the pages of the book that are written from code
+//! - [`mod@test`]: all checks and tests that a change must pass
+//! - [`lint`]: the rules of this code base beyond rustc and clippy
+//! - [`lint::documents::config_page`]: the generated pages of the book
 //! - [`demo`]: one image from a committed photo
 //! - [`verify`]: checks that take too long for every change
 
@@ -34,11 +34,11 @@ struct CommandLine {
 enum Command {
     /// Run every check and every test.
     Test(test::Arguments),
-    /// Check the rules of the code base that neither rustc nor clippy knows.
+    /// Check the rules of this code base beyond rustc and clippy.
     Lint,
-    /// Write the pages of the book that are made from other files.
+    /// Write the generated pages of the book.
     Docs,
-    /// Make one image from a committed photo with the demo preset.
+    /// Generate one image from a committed photo with the demo preset.
     Demo(demo::Arguments),
     /// Run one of the long checks by hand.
     Verify(verify::Arguments),

@@ -1,4 +1,4 @@
-//! Child processes: shown before they run, and an error when they fail.
+//! Child processes: printed before they run, and an error when they fail.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -12,12 +12,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::report;
 
-/// The cargo that built this program.
+/// Returns a command of the cargo that built this program.
 pub(crate) fn cargo() -> Command {
     Command::new(env!("CARGO"))
 }
 
-/// Runs `command` to its end; it shares our standard output and error.
+/// Runs `command` to its end, with this program's standard output and error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = announce(command);
     let status = command
@@ -26,9 +26,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     success(&shown, status)
 }
 
-/// Runs `command` to its end and gives each line of its standard output to `read`, after showing it.
+/// Runs `command` to its end; prints each line of its standard output and passes it to `read`.
 ///
-/// An unsuccessful end is no error here: it is the caller's to judge, who has read the lines.
+/// A failing status is no error here: the caller has read the lines and decides.
 pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> Result<ExitStatus> {
     let shown = announce(command);
     let mut child = command
@@ -45,7 +45,7 @@ pub(crate) fn run_reading(command: &mut Command, mut read: impl FnMut(&str)) -> 
     Ok(child.wait()?)
 }
 
-/// Runs `command`, and kills it should it take longer than `limit`; false unless it ends well.
+/// Runs `command` and kills it after `limit`. Returns whether it succeeded in time.
 pub(crate) fn succeeds_within(limit: Duration, command: &mut Command) -> Result<bool> {
     let mut child = start(command)?;
     let begun = Instant::now();
@@ -60,7 +60,7 @@ pub(crate) fn succeeds_within(limit: Duration, command: &mut Command) -> Result<
     Ok(false)
 }
 
-/// Starts `command` and leaves it running.
+/// Starts `command` in the background.
 pub(crate) fn start(command: &mut Command) -> Result<Child> {
     let shown = announce(command);
     command
@@ -68,7 +68,7 @@ pub(crate) fn start(command: &mut Command) -> Result<Child> {
         .with_context(|| format!("cannot start {shown}"))
 }
 
-/// Runs `command` silently and returns its standard output.
+/// Runs `command` without printing and returns its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);
     let output = command.stderr(Stdio::inherit()).output();
@@ -77,7 +77,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("{shown} did not answer in UTF-8"))
 }
 
-/// An error unless `status` is a success.
+/// Fails unless `status` is a success.
 pub(crate) fn success(shown: &str, status: ExitStatus) -> Result<()> {
     ensure!(status.success(), "{shown} failed with {status}");
     Ok(())
@@ -89,7 +89,7 @@ fn announce(command: &Command) -> String {
     shown
 }
 
-/// The command line as a person would type it, the program by its bare name.
+/// Formats the command line as a person would type it, the program by its bare name.
 fn show(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let program = program.file_name().unwrap_or(command.get_program());

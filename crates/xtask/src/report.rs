@@ -1,4 +1,4 @@
-//! The one place of this crate that writes for people to read.
+//! Output for people; no other file prints.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ pub(crate) fn line(text: impl Display) {
     println!("{text}");
 }
 
-/// Opens a new section of the output.
+/// Begins a section of the output.
 pub(crate) fn heading(text: impl Display) {
     line(format_args!("\n==> {text}"));
 }

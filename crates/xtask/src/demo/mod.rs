@@ -1,6 +1,4 @@
-//! `cargo xtask demo`: one image over HTTP, with nothing set up before.
-//!
-//! - [`server`]: the server, started for the demo and stopped after it
+//! `cargo xtask demo`: generates one image over HTTP, without any setup.
 
 mod server;
 
@@ -25,12 +23,12 @@ const NEGATIVE_PROMPT: &str = "anime, cartoon, drawing, big nose, long nose, fat
                                lowres, bad anatomy, worst quality, low quality, blurry";
 const SIDE: u32 = 512;
 
-/// How often the server is asked for an image that is not ready.
+/// The interval between fetches of an unfinished image.
 const POLL: Duration = Duration::from_secs(1);
-/// How often at most.
+/// The most fetches.
 const POLLS: usize = 300;
 
-/// What `cargo xtask demo` is asked for.
+/// The arguments of `cargo xtask demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The photo of the face, relative to the root of the workspace.
@@ -44,7 +42,7 @@ pub(crate) struct Arguments {
     seed: u32,
 }
 
-/// Builds the server, lets it make the image, and ends with the line `picture: PATH`.
+/// Builds the server, has it generate the image, and ends with the line `picture: PATH`.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     report::heading("build");
     let mut build = process::cargo();
@@ -57,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&directory)?;
     let image = directory.join("picture.png");
     if image.exists() {
-        // What an earlier run made must not be taken for the image of this one.
+        // A file of an earlier run must not be taken for this run's image.
         fs::remove_file(&image)?;
     }
 
@@ -82,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The documentation's example, with the photo in it: numbers are strings as there.
+/// Returns the documentation's example with the photo in it; numbers are strings as there.
 fn request(workspace: &Workspace, arguments: &Arguments) -> Result<Value> {
     let path = workspace.root.join(&arguments.face);
     let photo = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -106,7 +104,7 @@ fn request(workspace: &Workspace, arguments: &Arguments) -> Result<Value> {
     }))
 }
 
-/// Posts the request and, while the server says `processing`, asks for the result.
+/// Posts the request and fetches the result while the server says `processing`.
 fn generate(server: &Server, request: &Value) -> Result<Value> {
     let mut reply = server.post("/api/v1/enterprise/face_gen/make_gen", request)?;
     for _ in 0..POLLS {
@@ -122,7 +120,7 @@ fn generate(server: &Server, request: &Value) -> Result<Value> {
     bail!("the server did not finish the image")
 }
 
-/// Width and height from the header of a PNG file.
+/// Returns width and height from the header of a PNG file.
 fn png_size(path: &Path) -> Result<(u32, u32)> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let is_png = bytes.starts_with(b"\x89PNG\r\n\x1a\n") && bytes.get(12..16) == Some(b"IHDR");

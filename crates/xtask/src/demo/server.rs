@@ -1,3 +1,5 @@
+//! The server of the demo, started for it and stopped afterwards.
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,13 +13,13 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 use crate::{process, report};
 
-/// The key of the demo's server, which nobody else reaches.
+/// The key of the demo's server, which listens on loopback only.
 pub(super) const API_KEY: &str = "demo-enterprise-api-key";
 
 /// What the server logs when it is ready, before its address.
 const READY: &str = "listening on ";
 
-/// The longest that loading the demo's models may take.
+/// The longest time that loading the demo's models may take.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A running `facegen serve`, killed when it is dropped.
@@ -28,7 +30,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts the server on a free port, shows what it logs, and waits until it is ready.
+    /// Starts the server on a free port, forwards its log, and waits until it is ready.
     pub(super) fn start(workspace: &Workspace, data_dir: &Path) -> Result<Self> {
         let mut command = Command::new(workspace.target.join("debug").join("facegen"));
         command.args(["serve", "--preset", "demo", "--listen", "127.0.0.1:0"]);
@@ -44,7 +46,7 @@ impl Server {
             for line in BufReader::new(log).lines().map_while(Result::ok) {
                 report::line(&line);
                 if let Some((_, address)) = line.split_once(READY) {
-                    // Nobody waits for a second one.
+                    // Only the first line is awaited.
                     let _ = ready.send(address.trim().to_owned());
                 }
             }
@@ -59,7 +61,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Posts `body` and reads the answer, whatever its status.
+    /// Posts `body` and returns the response, whatever its status.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.address);
         report::line(format_args!("$ curl --json @request.json {url}"));
@@ -73,7 +75,7 @@ impl Server {
         serde_json::from_str(&text).with_context(|| format!("{url} answered {text}"))
     }
 
-    /// The bytes behind a link.
+    /// Returns the bytes of a link.
     pub(super) fn download(&self, link: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut body = ureq::get(link).call()?.into_body();
@@ -81,7 +83,7 @@ impl Server {
         Ok(bytes)
     }
 
-    /// Asks the server to stop, and waits until it has.
+    /// Stops the server and waits for its end.
     pub(super) fn stop(mut self) -> Result<()> {
         let id = self.child.id().to_string();
         process::run(Command::new("kill").args(["-TERM", &id]))?;
@@ -92,7 +94,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail when it has stopped already.
+        // Both fail when it has already stopped.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,14 +1,15 @@
-//! Which of our crates may depend on which, and which external crates only some of them may name.
+//! Which crates of the workspace may depend on which, and which external crates only some of them
+//! may use.
 //!
 //! The tables are the architecture: HTTP never sees a tensor, and the model never sees a request.
 
 use super::Finding;
 use crate::workspace::{Dependency, Package};
 
-/// The root package, which owns the tests and benches of all crates and is in no product.
+/// The root package, which owns the tests and benches of all crates and is never shipped.
 const TESTS: &str = "facegen-tests";
 
-/// Each crate of ours, and the others that it may depend on.
+/// Each crate of the workspace, and those that it may depend on.
 const OURS: &[(&str, &[&str])] = &[
     ("facegen-image", &[]),
     ("facegen-core", &["facegen-image"]),
@@ -64,15 +65,15 @@ const OURS: &[(&str, &[&str])] = &[
     (TESTS, &[]),
 ];
 
-/// Crates of ours that another may name for its tests alone.
+/// Crates that another may use in its tests only.
 const FOR_TESTS: &[(&str, &str)] = &[
     ("facegen-jobs", "facegen-executor"),
     ("facegen-jobs", "facegen-store"),
 ];
 
-/// External crates that only some of ours may name.
+/// External crates that only some crates may use.
 struct Reserved {
-    /// Names, or beginnings of names that end in `*`.
+    /// Names, or prefixes that end in `*`.
     names: &'static [&'static str],
     holders: &'static [&'static str],
     reason: &'static str,
@@ -181,7 +182,7 @@ const RESERVED: &[Reserved] = &[
     },
 ];
 
-/// Checks everything that the manifest of `package` names.
+/// Checks all dependencies in the manifest of `package`.
 pub(super) fn check(package: &Package, path: &str, manifest: &str) -> Vec<Finding> {
     let Some((_, allowed)) = OURS.iter().find(|(name, _)| *name == package.name) else {
         let reason = format!("crate {} is not in the table of crates", package.name);
@@ -210,7 +211,8 @@ fn fault(package: &str, allowed: &[&str], dependency: &Dependency) -> Option<Str
     (!row.holders.contains(&package)).then_some(fault)
 }
 
-/// The root package may name anything for its tests; what it builds besides is a peer of a bench.
+/// Checks a dependency of the root package: it may use anything for its tests, and otherwise only
+/// the peers of its benches.
 fn test_package_fault(dependency: &Dependency) -> Option<String> {
     let name = dependency.name.as_str();
     let is_peer =
@@ -230,7 +232,7 @@ fn reserved(name: &str) -> Option<&'static Reserved> {
         .find(|row| row.names.iter().any(|pattern| matches(pattern)))
 }
 
-/// The line that names the dependency; 1 where a table spells it otherwise.
+/// Returns the line of the dependency; 1 where a table spells it differently.
 fn line_of(dependency: &Dependency, manifest: &str) -> usize {
     let key = dependency.rename.as_ref().unwrap_or(&dependency.name);
     let names = |line: &str| {
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn our_crates_depend_downwards_only() {
+    fn crates_depend_downwards_only() {
         assert!(faults("facegen-api", vec![dependency("facegen-jobs")]).is_empty());
         assert_eq!(
             faults("facegen-api", vec![dependency("facegen-nn")]),
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn some_are_for_tests_alone() {
+    fn some_dependencies_are_for_tests_only() {
         let dev = Dependency {
             kind: Some("dev".to_owned()),
             ..dependency("facegen-store")
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_match_and_the_first_row_counts() {
+    fn prefixes_match_and_the_first_row_counts() {
         assert!(faults("facegen-nn", vec![dependency("candle-core")]).is_empty());
         assert_eq!(
             faults("facegen-nn", vec![dependency("candle-transformers")]).len(),
@@ -352,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn every_crate_that_a_row_names_is_one_of_ours() {
+    fn every_crate_that_a_row_names_is_in_the_workspace() {
         let known = |name: &str| OURS.iter().any(|(ours, _)| *ours == name);
         assert!(
             OURS.iter()

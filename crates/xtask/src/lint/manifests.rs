@@ -1,4 +1,4 @@
-//! What every `Cargo.toml` of ours says.
+//! Rules for every `Cargo.toml` of the workspace.
 
 use anyhow::{Context, Result};
 use toml::Table;
@@ -6,7 +6,7 @@ use toml::Table;
 use super::Finding;
 use crate::workspace::Package;
 
-/// Checks that the crate takes the lints of the workspace and cannot be published.
+/// Checks that the crate uses the lints of the workspace and cannot be published.
 pub(super) fn check(package: &Package, path: &str, manifest: &str) -> Result<Vec<Finding>> {
     let table: Table = toml::from_str(manifest).with_context(|| format!("cannot read {path}"))?;
     let mut findings = Vec::new();

@@ -1,12 +1,4 @@
-//! `cargo xtask lint`: the rules of this code base that neither rustc nor clippy knows.
-//!
-//! - [`cycles`]: files of a crate that import each other
-//! - [`dependencies`]: which crate may name which other
-//! - [`documents`]: the README and the book
-//! - [`manifests`]: what every `Cargo.toml` says
-//! - [`text`]: any file that git tracks
-//! - [`words`]: words that hide what the field has a name for
-//! - [`rust`]: Rust sources, read as tokens
+//! `cargo xtask lint`: the rules of this code base beyond rustc and clippy.
 
 mod cycles;
 mod dependencies;
@@ -25,7 +17,7 @@ use anyhow::{Result, bail};
 use crate::report;
 use crate::workspace::Workspace;
 
-/// One place that breaks a rule, and why the rule is there.
+/// One violation of a rule, with the rule's reason.
 #[derive(Debug, PartialEq, Eq)]
 struct Finding {
     file: String,
@@ -73,7 +65,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Prints every finding; fails when one of them is an error.
+/// Prints every finding. Fails when one of them is an error.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut findings = check(workspace)?;
     findings.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
@@ -98,7 +90,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
     let files = workspace.files()?;
     findings.extend(documents::check(&workspace.root, &files)?);
     for file in files {
-        // What is not UTF-8 is an image or a weight file.
+        // A file that is not UTF-8 is an image or a weight file.
         if let Ok(content) = String::from_utf8(fs::read(workspace.root.join(&file))?) {
             findings.extend(text::check(&file, &content));
             findings.extend(words::check(&file, &content));

@@ -1,12 +1,12 @@
-//! Rules for any text file that git tracks.
+//! Rules for all text files that git tracks.
 
 use super::Finding;
 
-/// Directories of one person's or one machine's file system.
+/// Directories of one user or one machine.
 const MACHINE_DIRECTORIES: &[&str] = &["home", "root", "work"];
-/// More lines than this and a Rust file holds more than one idea.
+/// A longer Rust file has more than one idea.
 const LONG: usize = 350;
-/// No Rust file is longer than this.
+/// The most lines of a Rust file.
 const TOO_LONG: usize = 600;
 
 /// Checks the content of one file.
@@ -28,7 +28,8 @@ fn machine_path(line: &str) -> Option<String> {
     Some(format!("/{directory}/… is a path of one machine"))
 }
 
-/// Whether the absolute path `/directory/` is in `line`, not `directory` further down in another path.
+/// Returns whether `line` has the absolute path `/directory/`, and not a longer path that contains
+/// it.
 fn names_directory(line: &str, directory: &str) -> bool {
     let path = format!("/{directory}/");
     let mut places = line.match_indices(&path);
@@ -38,7 +39,7 @@ fn names_directory(line: &str, directory: &str) -> bool {
     })
 }
 
-/// CUDA, Metal and Accelerate never build together. Prose may speak of the flag.
+/// Reports `--all-features`: CUDA, Metal and Accelerate never build together. Prose may mention it.
 fn all_features(file: &str, line: &str) -> Option<String> {
     let is_prose = file.ends_with(".md");
     let found = line.contains(concat!("--all", "-features"))

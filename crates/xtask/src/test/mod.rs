@@ -1,7 +1,4 @@
-//! `cargo xtask test`: every check and every test, in an order that fails early.
-//!
-//! - [`step`]: what the steps are and what each of them runs
-//! - [`tally`]: how many tests cargo reports
+//! `cargo xtask test`: all checks and tests, in an order that fails early.
 
 mod step;
 mod tally;
@@ -16,12 +13,12 @@ use self::tally::Tally;
 use crate::report;
 use crate::workspace::Workspace;
 
-/// What `cargo xtask test` is asked for.
+/// The arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Run the tests whose name contains this, and none of the other checks.
+    /// Run the tests whose name contains this, and no other checks.
     filter: Option<String>,
-    /// Run these steps only.
+    /// Run only these steps.
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
     only: Vec<Step>,
 }
@@ -41,7 +38,7 @@ impl Arguments {
     }
 }
 
-/// Runs the chosen steps until one fails, and shows how long each of them took.
+/// Runs the chosen steps until one fails, and shows how long each took.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let mut tally = Tally::default();
     let mut durations = Vec::new();

@@ -10,50 +10,50 @@ use super::tally::Tally;
 use crate::workspace::Workspace;
 use crate::{lint, process, report, tools};
 
-/// How long fetching the database of advisories may take.
+/// The timeout of fetching the database of advisories.
 const FETCH_LIMIT: Duration = Duration::from_mins(2);
 
-/// One step, in the order in which they run: what is quick to fail comes first.
+/// One step, in the order in which they run: quick checks come first.
 ///
-/// None of them sets `RUSTFLAGS`, so that they share what plain `cargo build` has built.
+/// No step sets `RUSTFLAGS`, so that all share the build of a plain `cargo build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Step {
-    /// The formatting that rustfmt would give.
+    /// Checks the formatting.
     Fmt,
-    /// The rules of the code base.
+    /// Checks the rules of the code base.
     Lint,
-    /// Spelling.
+    /// Checks the spelling.
     Typos,
-    /// Licences, sources and banned crates.
+    /// Checks licences, sources and banned crates.
     Deny,
-    /// Known faults of dependencies, where the list of them can be fetched.
+    /// Checks dependencies for known vulnerabilities, if the database can be fetched.
     Advisories,
-    /// The Dockerfiles and the compose file.
+    /// Checks the Dockerfiles and the compose file.
     Docker,
-    /// Clippy, its warnings denied.
+    /// Runs clippy and denies warnings.
     Clippy,
-    /// The documentation, its warnings denied.
+    /// Builds the documentation and denies warnings.
     Doc,
-    /// The real small models that tests read.
+    /// Fetches the real small models that tests read.
     Assets,
-    /// The server of buckets that tests start.
+    /// Installs the S3 server that tests start.
     Seaweed,
-    /// The clients and services in Python that tests run beside the server.
+    /// Installs the Python clients and services that tests use.
     Python,
-    /// The programs that tests start.
+    /// Builds the programs that tests start.
     Build,
-    /// All tests.
+    /// Runs all tests.
     Tests,
 }
 
 impl Step {
-    /// The name on the command line and in the headings.
+    /// Returns the name on the command line and in headings.
     pub(super) fn title(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Whether tests cannot run without it.
+    /// Returns whether tests cannot run without it.
     pub(super) fn serves_tests(self) -> bool {
         matches!(
             self,
@@ -69,7 +69,7 @@ impl Step {
         tally: &mut Tally,
     ) -> Result<()> {
         match self {
-            // The names of the files only: `cargo fmt --all` shows the rest by mending it.
+            // Prints file names only: `cargo fmt --all` shows the rest by fixing it.
             Self::Fmt => cargo(workspace, "fmt --all -- --check -l"),
             Self::Lint => lint::run(workspace),
             Self::Typos => typos(workspace),
@@ -110,12 +110,12 @@ fn typos(workspace: &Workspace) -> Result<()> {
 fn deny(workspace: &Workspace) -> Result<()> {
     let program = tools::cargo_deny(workspace)?;
     let mut command = Command::new(program);
-    // Advisories are a step of their own.
+    // Advisories are a separate step.
     command.args(["check", "bans", "licenses", "sources"]);
     process::run(command.current_dir(&workspace.root))
 }
 
-/// The advisories are a git repository at GitHub, which not every machine reaches.
+/// Checks the advisories. They are a git repository on GitHub, which not every machine can reach.
 fn advisories(workspace: &Workspace) -> Result<()> {
     let program = tools::cargo_deny(workspace)?;
     let mut fetch = Command::new(&program);
@@ -137,7 +137,7 @@ fn docker(workspace: &Workspace) -> Result<()> {
     let mut command = tools::compose_lint(workspace)?;
     command.args(["check", "--quiet", "--skip-suppressed", "--fail-on=low"]);
     command.args(["--strict-config", "--config=docker/compose-lint.yaml"]);
-    // The settings of this machine next to the file are not what is checked.
+    // Local settings next to the file are not to be checked.
     command.args(["--no-env", "--no-merge-overrides", "docker/compose.yaml"]);
     process::run(command.current_dir(&workspace.root))
 }

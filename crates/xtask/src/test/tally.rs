@@ -11,7 +11,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds what a line of cargo's output reports, if it is such a line.
+    /// Adds the results in a line of cargo's output, if it has any.
     pub(super) fn read(&mut self, line: &str) {
         let Some((_, counts)) = line
             .strip_prefix("test result: ")
@@ -29,7 +29,7 @@ impl Tally {
         }
     }
 
-    /// Whether at least one test ran.
+    /// Returns whether at least one test ran.
     pub(super) fn ran_any(&self) -> bool {
         self.passed + self.failed > 0
     }

@@ -1,4 +1,4 @@
-//! A build for NVIDIA's GPUs on a machine that has none: the toolkit comes from Python's registry.
+//! A build for NVIDIA's GPUs on a machine without one: the toolkit comes from PyPI.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +14,8 @@ use serde::Deserialize;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// The packages that together are a toolkit. The compiler is held back to the last version that candle's bindings know.
+/// The packages that form a toolkit. The compiler is pinned to the last version that candle's
+/// bindings support.
 const PACKAGES: [&str; 9] = [
     "nvidia-cuda-nvcc==13.2.*",
     "nvidia-nvvm==13.2.*",
@@ -26,14 +27,14 @@ const PACKAGES: [&str; 9] = [
     "nvidia-curand==10.4.*",
     "nvidia-cudnn-cu13==9.*",
 ];
-/// The compute capability to build for where the environment names none: A100.
+/// The default compute capability of the build: A100.
 const COMPUTE_CAP: &str = "80";
 
-/// What starts the program in the image.
+/// The entry point of the image.
 const START: &str = "docker/start-cuda.sh";
 
-/// Checks and links the binary with `cuda,cudnn`, then starts it as the image does, where there is no driver and no
-/// GPU: it must say so and offer the CPU.
+/// Checks and links the binary with `cuda,cudnn`, then starts it as the image does, without a
+/// driver and a GPU: it must report that and offer the CPU.
 pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let started = Instant::now();
     let directory = workspace.target.join("verify").join("cuda");
@@ -60,7 +61,8 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     ))
 }
 
-/// A directory as the image has it: the program, what starts it, and what stands in for the driver.
+/// Creates a directory like that of the image: the program, its entry point and the stub of the
+/// driver.
 fn image(
     workspace: &Workspace,
     directory: &Path,
@@ -90,7 +92,7 @@ fn image(
     Ok(image)
 }
 
-/// What the program says when it is told to use a GPU that is not there.
+/// Returns the error of the program when it is to use a GPU that does not exist.
 fn refusal(workspace: &Workspace, image: &Path, toolkit: &Path) -> Result<String> {
     let mut command = Command::new(image.join("start"));
     command.args(["generate", "--device", "cuda:0", "--prompt", "a portrait"]);
@@ -104,7 +106,7 @@ fn refusal(workspace: &Workspace, image: &Path, toolkit: &Path) -> Result<String
         .arg("--models-dir")
         .arg(workspace.root.join("models"));
     command.current_dir(image).stdin(Stdio::null());
-    // The libraries of the toolkit are in the image, a driver is not.
+    // The image has the libraries of the toolkit, but no driver.
     let output = command
         .env("LD_LIBRARY_PATH", toolkit.join("lib"))
         .output()?;
@@ -115,7 +117,7 @@ fn refusal(workspace: &Workspace, image: &Path, toolkit: &Path) -> Result<String
     Ok(message.trim().to_owned())
 }
 
-/// The directory that the build scripts know as `CUDA_HOME`.
+/// Creates the directory that build scripts use as `CUDA_HOME`.
 fn toolkit(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
     let toolkit = directory.join("wheels/nvidia/cu13");
     let complete = directory.join("complete");
@@ -159,7 +161,7 @@ fn with_toolkit<'a>(command: &'a mut Command, toolkit: &Path) -> &'a mut Command
         )
 }
 
-/// A link in `to` for every file in `from`.
+/// Creates a link in `to` for every file in `from`.
 fn link_files(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -168,7 +170,7 @@ fn link_files(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `libX.so` beside every `libX.so.N`: linkers look for the plain name.
+/// Creates `libX.so` next to every `libX.so.N`: linkers look for the plain name.
 fn unversioned_links(directory: &Path) -> Result<()> {
     for entry in fs::read_dir(directory)?.collect::<Result<Vec<_>, _>>()? {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -186,9 +188,10 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A driver that finds no device. The true one comes with the GPU's machine; here something has to be linked against.
+/// Builds a driver that finds no device, to link against. The real one comes with the GPU's
+/// machine.
 fn stub_driver(workspace: &Workspace, directory: &Path) -> Result<()> {
-    /// What the driver answers without a GPU: `CUDA_ERROR_NO_DEVICE`.
+    /// The driver's error without a GPU: `CUDA_ERROR_NO_DEVICE`.
     const NO_DEVICE: u32 = 100;
     let mut source = String::new();
     for name in driver_functions(workspace)? {
@@ -204,7 +207,7 @@ fn stub_driver(workspace: &Workspace, directory: &Path) -> Result<()> {
     link(&library, &directory.join("libcuda.so.1"))
 }
 
-/// The driver's functions, as candle's bindings declare them.
+/// Returns the driver's functions, as candle's bindings declare them.
 fn driver_functions(workspace: &Workspace) -> Result<BTreeSet<String>> {
     let bindings = bindings(workspace)?;
     let text = fs::read_to_string(&bindings);
@@ -230,7 +233,7 @@ fn bindings(workspace: &Workspace) -> Result<PathBuf> {
         manifest_path: PathBuf,
     }
     let mut cargo = process::cargo();
-    // Without the feature the bindings are no dependency.
+    // The bindings are a dependency only with the feature.
     cargo.args(["metadata", "--format-version", "1", "--locked"]);
     cargo.args(["--features", "cuda"]);
     let metadata = process::output(cargo.current_dir(workspace.root.join("crates/facegen")))?;

@@ -1,4 +1,4 @@
-//! A minute of made-up input for each place where strangers' bytes come in.
+//! Fuzzing of each parser of untrusted input, for a minute each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,7 @@ use anyhow::{Context, Result};
 use crate::workspace::Workspace;
 use crate::{process, tools};
 
-/// The crate of the targets, and what each begins with: files that the tests
-/// have, or seeds of its own.
+/// The crate of the fuzz targets, and the corpus of each: files of the tests, or its own seeds.
 const DIRECTORY: &str = "tests/fuzz";
 const TARGETS: [(&str, &[&str]); 7] = [
     ("request_body", &["tests/fuzz/seeds/request_body"]),
@@ -28,11 +27,11 @@ const TARGETS: [(&str, &[&str]); 7] = [
     ("http_answer", &["tests/fuzz/seeds/http_answer"]),
 ];
 
-/// What each target may take: seconds in all and for one input, and megabytes.
+/// The limits of each target: seconds in all and per input, and megabytes.
 const LIMITS: [&str; 3] = ["-max_total_time=60", "-timeout=10", "-rss_limit_mb=1024"];
 
-/// Runs every target. One that finds a panic, a hang or a hunger for memory
-/// fails, and says where it has put the input.
+/// Runs every target. Fails when one finds a panic, a hang or excessive memory, and reports where
+/// the input was saved.
 pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let program = tools::cargo_fuzz(workspace)?;
     let runs = TARGETS.map(|(target, seeds)| {
@@ -43,15 +42,15 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     Ok(format!("nothing found; inputs tried: {}", runs.join(", ")))
 }
 
-/// How many inputs were tried.
+/// Runs one target and returns how many inputs it tried.
 fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> Result<u64> {
     let found = workspace.target.join("fuzz").join("corpus").join(target);
     fs::create_dir_all(&found)?;
     let mut command = command(workspace, program);
-    // The first directory is the one that new inputs are kept in.
+    // New inputs are added to the first directory.
     command.arg(target).arg(&found).args(seeds).arg("--");
     let statistics = found.with_extension("log");
-    // Beside the directory, where what fails is put.
+    // Next to the directory, for inputs that fail.
     let prefix = format!("-artifact_prefix={}-", found.display());
     command.args(LIMITS).args(["-print_final_stats=1", &prefix]);
     command.stderr(fs::File::create(&statistics)?);
@@ -61,8 +60,8 @@ fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> 
     tried(&told).context("the fuzzer does not say how many inputs it tried")
 }
 
-/// The fuzzer for the toolchain that is here: a sanitizer would need a nightly
-/// one, and there is next to no unsafe code for it to look at.
+/// Returns the fuzzer for the installed toolchain: a sanitizer would need a nightly one, and there
+/// is almost no unsafe code for it to check.
 fn command(workspace: &Workspace, program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(&workspace.root);

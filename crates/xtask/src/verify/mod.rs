@@ -1,6 +1,6 @@
 //! `cargo xtask verify`: checks that take too long for every change, run by hand.
 //!
-//! Their last results are kept in `docs/verify.md`; a check that holds prints its line for that table.
+//! `docs/verify.md` has their last results; a check that succeeds prints its line for that table.
 
 mod cuda;
 mod features;
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 use crate::{process, report};
 
-/// What `cargo xtask verify` is asked for.
+/// The arguments of `cargo xtask verify`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The check to run, or `list` for all of them.
@@ -24,14 +24,14 @@ pub(crate) struct Arguments {
     name: String,
 }
 
-/// The word that stands for no check.
+/// The name that lists the checks.
 const LIST: &str = "list";
 
-/// One check: a promise, and the check that it is kept.
+/// One check, and what it proves.
 struct Check {
     name: &'static str,
     proves: &'static str,
-    /// Returns what was measured.
+    /// Returns the measurements.
     run: fn(&Workspace) -> Result<String>,
 }
 
@@ -78,27 +78,27 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// The test behind [`kill`].
+/// The test of [`kill`].
 const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
 
-/// The tests behind [`attack`].
+/// The tests of [`attack`].
 const ATTACK_TESTS: [&str; 3] = [
     "server::attacks::unread_images_of_a_bucket_take_no_memory",
     "server::attacks::half_sent_bodies_refuse_nobody_else",
     "server::attacks::silent_connections_refuse_nobody_else",
 ];
 
-/// The tests behind [`parity`], and where they find the reference's results.
+/// The tests of [`parity`], and the directory of the reference's results.
 const PARITY_TESTS: [&str; 2] = [
     "parity::every_module_and_the_image_are_those_of_the_reference",
     "vision::full::a_directory_of_full_networks_computes_what_onnxruntime_does",
 ];
 const PARITY_DIRECTORY: &str = "FACEGEN_PARITY";
 
-/// The longest that [`cold`] may take.
+/// The longest time that [`cold`] may take.
 const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Runs the check of that name, or lists all of them.
+/// Runs the check of that name, or lists all checks.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let name = &arguments.name;
     if name == LIST {
@@ -122,7 +122,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Clones the last commit, runs its `.ci/run` as a machine of the CI would, and measures the time.
+/// Clones the last commit, runs its `.ci/run` as CI would, and measures the time.
 fn cold(workspace: &Workspace) -> Result<String> {
     let directory = workspace.target.join("verify").join("cold");
     if directory.exists() {
@@ -184,7 +184,7 @@ fn attack(workspace: &Workspace) -> Result<String> {
     Ok(results.join("; "))
 }
 
-/// Compares full-size models with what `tests/golden/python/full_size.py` has written.
+/// Compares full-size models with the results of `tests/golden/python/full_size.py`.
 #[expect(
     clippy::disallowed_methods,
     reason = "the directory is handed on to the tests in the same way"
@@ -212,7 +212,7 @@ fn parity(workspace: &Workspace) -> Result<String> {
     Ok(worst.join("; "))
 }
 
-/// Runs one test that is ignored otherwise; it fails when there is none of that name.
+/// Runs one ignored test. Fails when no test has that name.
 fn run_ignored(
     workspace: &Workspace,
     command: &mut Command,
@@ -230,7 +230,7 @@ fn run_ignored(
     Ok(())
 }
 
-/// Carries out the steps of the image's recipe, from the files that git tracks.
+/// Runs the steps of the Dockerfile on the files that git tracks.
 fn image(workspace: &Workspace) -> Result<String> {
     let directory = workspace.target.join("verify").join("image");
     let started = Instant::now();
@@ -247,7 +247,7 @@ fn today() -> Result<String> {
     Ok(date.trim().to_owned())
 }
 
-/// The processor, and how many threads of it there are.
+/// Returns the processor and its number of threads.
 fn machine() -> String {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_bar_is_an_error() {
+    fn an_unknown_check_is_an_error() {
         let workspace = Workspace::locate().unwrap();
         let name = "high".to_owned();
         let error = run(&workspace, &Arguments { name }).unwrap_err();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_stands_in_the_document() {
+    fn every_check_is_in_the_document() {
         let document = Workspace::locate().unwrap().root.join("docs/verify.md");
         let document = fs::read_to_string(document).unwrap();
         for check in CHECKS {

@@ -1,4 +1,4 @@
-//! Which paths a file names.
+//! The paths that a file names.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -8,15 +8,14 @@ use crate::lint::rust::{as_group, is_ident, is_path_separator, is_punct};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Path {
     pub(super) segments: Vec<String>,
-    /// The name that it has in the file, for a `use`; `*` for all names.
+    /// Its name in the file, for a `use`; `*` for all names.
     pub(super) name: Option<String>,
-    /// Whether it is handed on: a `pub use`.
+    /// Whether it is a re-export, `pub use`.
     pub(super) is_public: bool,
 }
 
-/// All paths of a file that may lead to its own crate: those of `use`, and those
-/// that begin with `crate`, `self` or `super`. What is compiled for tests only
-/// is left out.
+/// Returns the paths of a file that can lead to its own crate: those of `use`, and those that begin
+/// with `crate`, `self` or `super`. Skips what is compiled for tests only.
 pub(super) fn paths(content: &str) -> Vec<Path> {
     let mut paths = Vec::new();
     if let Ok(tokens) = content.parse::<TokenStream>() {
@@ -55,7 +54,7 @@ fn read_level(tokens: TokenStream, paths: &mut Vec<Path>) {
     }
 }
 
-/// Whether the tokens begin with `#[cfg(test)]` or one that asks for more.
+/// Returns whether the tokens begin with `#[cfg(test)]` or a stricter condition.
 fn is_for_tests(tokens: &[TokenTree]) -> bool {
     let [hash, attribute, ..] = tokens else {
         return false;
@@ -68,7 +67,7 @@ fn is_for_tests(tokens: &[TokenTree]) -> bool {
     text.starts_with("cfg(test") || text.starts_with("cfg(all(test") || text == "test"
 }
 
-/// Tokens up to the end of the item that they begin with: its `;` or its braces.
+/// Returns the number of tokens in the first item, which ends with `;` or braces.
 fn end_of_item(tokens: &[TokenTree]) -> usize {
     let ends =
         |token: &TokenTree| is_punct(token, ';') || as_group(token, Delimiter::Brace).is_some();
@@ -78,7 +77,7 @@ fn end_of_item(tokens: &[TokenTree]) -> usize {
         .map_or(tokens.len(), |end| end + 1)
 }
 
-/// Whether the tokens end with `pub` or `pub(…)`.
+/// Returns whether the tokens end with `pub` or `pub(…)`.
 fn is_public(before: &[TokenTree]) -> bool {
     match before {
         [.., token] if is_ident(token, &["pub"]) => true,
@@ -89,7 +88,7 @@ fn is_public(before: &[TokenTree]) -> bool {
     }
 }
 
-/// `a::b::c` at the beginning of the tokens.
+/// Returns the segments of `a::b::c` at the beginning of the tokens.
 fn plain_path(tokens: &[TokenTree]) -> Vec<String> {
     let mut segments = Vec::new();
     let mut rest = tokens;
@@ -103,7 +102,7 @@ fn plain_path(tokens: &[TokenTree]) -> Vec<String> {
     segments
 }
 
-/// One tree of a `use`, below `prefix`.
+/// Reads one tree of a `use`, below `prefix`.
 fn read_use(
     tokens: &[TokenTree],
     prefix: &mut Vec<String>,
@@ -133,7 +132,7 @@ fn read_use(
     prefix.truncate(depth);
 }
 
-/// A leaf of a `use`, with its name after `as` or its last segment.
+/// Returns a leaf of a `use`, named by its `as` or its last segment.
 fn use_path(segments: &[String], rest: &[TokenTree], is_public: bool) -> Path {
     let mut segments = segments.to_vec();
     let name = match rest {

@@ -1,11 +1,7 @@
-//! Cycles of imports: files of a crate that cannot be read one after the other.
+//! Import cycles between the files of a crate.
 //!
-//! - [`imports`]: which paths a file names
-//! - [`modules`]: which file a path leads to
-//!
-//! A file imports another when it names something that is defined there; a
-//! `pub use` is no import, but is followed to the file that it hands on. Tests
-//! are left out: they may look at everything.
+//! A file imports another when it names something that is defined there. A `pub use` is no import,
+//! but is followed to the file that it re-exports from. Tests are skipped: they can use everything.
 
 mod imports;
 mod modules;
@@ -40,7 +36,7 @@ fn finding(cycle: &BTreeSet<&str>, imports: &Imports) -> Finding {
     Finding::error(first, 1, reason)
 }
 
-/// The groups of files that reach each other.
+/// Returns the groups of files that reach each other.
 fn cycles(imports: &Imports) -> Vec<BTreeSet<&str>> {
     let reached: BTreeMap<&str, BTreeSet<&str>> = imports
         .keys()
@@ -57,7 +53,7 @@ fn cycles(imports: &Imports) -> Vec<BTreeSet<&str>> {
     cycles
 }
 
-/// The files that a file imports, straight or through others.
+/// Returns the files that a file imports, directly or through others.
 fn reachable<'a>(file: &str, imports: &'a Imports) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut waiting = vec![file];
@@ -84,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_planted_cycle_is_found_with_what_ties_it() {
+    fn a_planted_cycle_is_found_with_its_imports() {
         let files = [
             ("lib.rs", "mod one; mod two;"),
             ("one.rs", "use crate::two::Two; pub struct One;"),
@@ -99,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_through_names_that_are_handed_on_is_found() {
+    fn a_cycle_through_re_exports_is_found() {
         let files = [
             (
                 "lib.rs",

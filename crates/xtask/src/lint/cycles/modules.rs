@@ -1,10 +1,10 @@
-//! Which file a path leads to.
+//! Resolution of paths to files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::{Path, paths};
 
-/// The imports of one crate: what each file takes from which other.
+/// The imports of one crate: the names that each file uses from each other file.
 pub(super) type Imports = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// The modules of a crate, by their paths from its root.
@@ -32,7 +32,7 @@ impl Modules {
         Self { files: modules }
     }
 
-    /// What each file takes from which other.
+    /// Returns the names that each file uses from each other file.
     pub(super) fn imports(&self) -> Imports {
         let mut imports = Imports::new();
         for (module, file) in &self.files {
@@ -51,7 +51,7 @@ impl Modules {
         imports
     }
 
-    /// The module that defines what a path in `module` names.
+    /// Returns the module that defines what a path in `module` names.
     fn target(
         &self,
         module: &[String],
@@ -76,7 +76,7 @@ impl Modules {
         Some(handed_on.unwrap_or(place))
     }
 
-    /// Where a path begins, and what is left of it.
+    /// Returns the module at which a path begins, and the rest of the path.
     fn start<'p>(
         &self,
         module: &[String],
@@ -107,7 +107,7 @@ impl Modules {
         self.files.contains_key(&place).then_some((place, rest))
     }
 
-    /// The module that a `use` of `place` leads to, if one brings `name`.
+    /// Returns the module that a `use` in `place` takes `name` from, if there is one.
     fn handed_on(
         &self,
         place: &[String],
@@ -125,13 +125,13 @@ impl Modules {
         globs.filter(|path| path.is_public).find_map(|path| {
             let segments = [&path.segments[..], &[name.to_owned()], after].concat();
             let target = self.target(place, &segments, seen)?;
-            // Whether a module defines a name is not known, so the first counts.
+            // The first glob counts, as the names that a module defines are not known.
             (target != place).then_some(target)
         })
     }
 }
 
-/// The module of a file below `src`; none for tests.
+/// Returns the module of a file below `src`; `None` for tests.
 fn module_of(path: &str) -> Option<Vec<String>> {
     let (_, inside) = path.split_once("/src/")?;
     let inside = inside.strip_suffix(".rs")?;

@@ -1,4 +1,4 @@
-//! Fenced blocks: each says what it is, and what that says is true.
+//! Fenced code blocks: each has a mark, and its content matches the mark.
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use super::page::{Block, Page};
 use crate::lint::Finding;
 
-/// The languages of blocks, and the marks of which each block has exactly one. An empty mark means
-/// none. `docs/development/documents.md` explains them.
+/// The languages of blocks, and their marks, of which each block has exactly one. An empty mark
+/// means none. `docs/development/documents.md` explains them.
 const LANGUAGES: &[(&str, &[&str])] = &[
     (
         "sh",
@@ -23,8 +23,8 @@ const LANGUAGES: &[(&str, &[&str])] = &[
     ("text", &[""]),
 ];
 
-/// Finds blocks that do not say what they are, or are something else. `defaults` is the config with
-/// all settings.
+/// Reports blocks without a valid mark or with other content. `defaults` is the config with all
+/// settings.
 pub(super) fn check(pages: &[Page], defaults: &Table) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
@@ -37,7 +37,7 @@ pub(super) fn check(pages: &[Page], defaults: &Table) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with what follows the fence.
+/// Returns what is wrong with the mark.
 fn mark_fault(block: &Block) -> Option<String> {
     let (language, mark) = block.info.split_once(' ').unwrap_or((&block.info, ""));
     let Some((_, marks)) = LANGUAGES.iter().find(|(name, _)| *name == language) else {
@@ -47,7 +47,7 @@ fn mark_fault(block: &Block) -> Option<String> {
     (!is_known).then(|| format!("a block of {language} is marked with one of {marks:?}"))
 }
 
-/// What is wrong with the content of a block whose mark is right.
+/// Returns what is wrong with the content of a block with a valid mark.
 fn content_fault(block: &Block, defaults: &Table) -> Option<String> {
     match block.info.as_str() {
         "json" => {
@@ -70,7 +70,7 @@ fn parse_toml(text: &str) -> Result<Table, String> {
         .map_err(|error| format!("this is not TOML: {error}"))
 }
 
-/// A setting that the defaults do not have.
+/// Returns a setting that the defaults do not have.
 fn unknown_setting(settings: &Table, defaults: &Table, section: &str) -> Option<String> {
     settings.iter().find_map(|(key, value)| {
         let name = format!("{section}{key}");

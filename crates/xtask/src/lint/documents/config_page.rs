@@ -1,4 +1,4 @@
-//! The reference of the config, written from the defaults and their comments.
+//! The reference of the config, generated from the defaults and their comments.
 
 use std::fs;
 use std::mem;
@@ -10,27 +10,27 @@ use crate::lint::Finding;
 
 /// The defaults, each with its comment.
 pub(super) const SOURCE: &str = "config/default.toml";
-/// The page that is written from them.
+/// The generated page.
 const PAGE: &str = "docs/reference/config.md";
 
 /// Writes the page.
 ///
 /// # Errors
-/// The defaults cannot be read or the page cannot be written.
+/// Fails when the defaults cannot be read or the page cannot be written.
 pub(crate) fn write(root: &Path) -> Result<&'static str> {
     let defaults = fs::read_to_string(root.join(SOURCE)).context(SOURCE)?;
     fs::write(root.join(PAGE), render(&defaults)).context(PAGE)?;
     Ok(PAGE)
 }
 
-/// Reports a page that is not what the defaults say.
+/// Reports a page that is not up to date.
 pub(super) fn check(root: &Path, defaults: &str) -> Result<Option<Finding>> {
     let page = fs::read_to_string(root.join(PAGE)).context(PAGE)?;
     let reason = format!("this is not what {SOURCE} says; `cargo xtask docs` writes it");
     Ok((page != render(defaults)).then(|| Finding::error(PAGE, 1, reason)))
 }
 
-/// The page of these defaults.
+/// Renders the page of these defaults.
 fn render(defaults: &str) -> String {
     let mut page = format!("# Config\n\n<!-- Written by `cargo xtask docs` from {SOURCE}. -->\n");
     let mut section = String::new();
@@ -55,7 +55,7 @@ fn render(defaults: &str) -> String {
     page
 }
 
-/// A comment as text of the page.
+/// Renders a comment as text of the page.
 fn paragraph(text: &str) -> String {
     if text.is_empty() {
         return String::new();

@@ -3,12 +3,12 @@
 use super::page::Page;
 use crate::lint::Finding;
 
-/// Where the decisions are.
+/// The directory of the decisions.
 const DECISIONS: &str = "docs/decisions/";
-/// The headings of each.
+/// The headings of each decision.
 const HEADINGS: [&str; 3] = ["decision", "alternatives", "consequences"];
 
-/// Finds decisions that lack a part.
+/// Reports decisions that lack a part.
 pub(super) fn check(pages: &[Page]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
@@ -38,7 +38,7 @@ fn faults(name: &str, page: &Page) -> Vec<String> {
     faults
 }
 
-/// Whether the line gives the date of the decision.
+/// Returns whether the line gives the date of the decision.
 fn is_dated(line: &str) -> bool {
     let date = line.strip_prefix("Date: ").and_then(|rest| rest.get(..10));
     let shape = |(index, character): (usize, char)| match index {

@@ -7,10 +7,10 @@ use crate::lint::Finding;
 
 /// The table of contents of the book.
 const SUMMARY: &str = "docs/SUMMARY.md";
-/// Where the book is.
+/// The directory of the book.
 const BOOK: &str = "docs/";
 
-/// Finds links that lead nowhere, and pages that are not in the summary.
+/// Reports broken links, and pages that are not in the summary.
 pub(super) fn check(pages: &[Page], files: &BTreeSet<&str>) -> Vec<Finding> {
     let by_file: BTreeMap<&str, &Page> = pages
         .iter()
@@ -26,7 +26,7 @@ pub(super) fn check(pages: &[Page], files: &BTreeSet<&str>) -> Vec<Finding> {
     links.chain(missing_in_summary(pages)).collect()
 }
 
-/// What is wrong with a link of `file`.
+/// Returns what is wrong with a link of `file`.
 fn fault(
     file: &str,
     link: &str,
@@ -51,7 +51,7 @@ fn fault(
     (!is_there).then(|| format!("the link {link} leads to no heading"))
 }
 
-/// The file that `path` means on the page `file`.
+/// Resolves `path` on the page `file`.
 fn resolve(file: &str, path: &str) -> String {
     if path.is_empty() {
         return file.to_owned();
@@ -68,7 +68,7 @@ fn resolve(file: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// Pages of the book that no entry of the summary leads to.
+/// Reports pages of the book that are not in the summary.
 fn missing_in_summary(pages: &[Page]) -> Vec<Finding> {
     let summary = pages.iter().filter(|page| page.file == SUMMARY);
     let listed: BTreeSet<String> = summary
@@ -86,7 +86,7 @@ fn missing_in_summary(pages: &[Page]) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    /// The lines that are faulty when the page `docs/a/b.md` holds `text`.
+    /// Returns the lines that are reported for the page `docs/a/b.md` with this `text`.
     fn lines(text: &str) -> Vec<usize> {
         let pages = [
             Page::parse("docs/a/b.md", text),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_nowhere_are_reported_at_their_line() {
+    fn broken_links_are_reported_at_their_line() {
         assert_eq!(lines("\n[a](c.md)\n"), [2]);
         assert_eq!(lines("[a](../c.md#other-heading)\n"), [1]);
         assert_eq!(lines("[a](#nowhere)\n"), [1]);

@@ -1,11 +1,4 @@
-//! Rules for the documents: `README.md` and its neighbours, and the book in `docs`.
-//!
-//! - [`page`]: a page as its headings, links and blocks
-//! - [`links`]: relative links, anchors and the summary
-//! - [`blocks`]: fenced blocks, and what has to be true of them
-//! - [`config_page`]: the reference of the config, written from the defaults
-//! - [`reference`](mod@reference): tables that list what the code has
-//! - [`decisions`]: the form of a decision
+//! Rules for the documents: `README.md` and its siblings, and the book in `docs`.
 
 mod blocks;
 pub(crate) mod config_page;
@@ -23,7 +16,7 @@ use anyhow::{Context, Result};
 use self::page::Page;
 use super::Finding;
 
-/// More lines than this and the first page is not read to its end.
+/// The most lines of a first page that is read to its end.
 const README_LINES: usize = 120;
 
 /// Checks all documents among `files`, which are relative to `root`.
@@ -44,7 +37,7 @@ pub(super) fn check(root: &Path, files: &[String]) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The pages of the book, and those that a repository shows on its front.
+/// Returns whether a file is a page of the book or one that a repository shows first.
 fn is_document(file: &str) -> bool {
     file.ends_with(".md") && (file.starts_with("docs/") || !file.contains('/'))
 }

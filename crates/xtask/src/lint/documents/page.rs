@@ -1,15 +1,15 @@
-//! A page of Markdown as its headings, links and blocks.
+//! A Markdown page, parsed into headings, links and blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One page, as far as its links and blocks are concerned.
+/// One page with its links and blocks.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     /// Its path, relative to the root of the repository.
     pub(super) file: String,
     /// Its lines.
     pub(super) lines: Vec<String>,
-    /// What its headings can be linked by.
+    /// The anchors of its headings.
     pub(super) anchors: BTreeSet<String>,
     /// The targets of its links and images, with their lines.
     pub(super) links: Vec<(usize, String)>,
@@ -31,7 +31,7 @@ pub(super) struct Block {
 }
 
 impl Page {
-    /// Reads a page.
+    /// Parses a page.
     pub(super) fn parse(file: &str, content: &str) -> Self {
         let mut page = Self {
             file: file.to_owned(),
@@ -62,7 +62,7 @@ impl Page {
                 }
             };
         }
-        // A fence that is never closed holds the rest of the page.
+        // An unclosed fence contains the rest of the page.
         page.blocks.extend(open);
         page
     }
@@ -83,7 +83,7 @@ impl Page {
         let mut text = parts.next().unwrap_or_default().to_owned();
         while let Some(span) = parts.next() {
             self.spans.push((number, span.to_owned()));
-            // What stands for the span, so that a link around it stays one.
+            // Stands for the span, so that a link around it remains one.
             text.push('_');
             text += parts.next().unwrap_or_default();
         }
@@ -93,7 +93,7 @@ impl Page {
     }
 }
 
-/// The anchor that both GitHub and mdBook give a heading.
+/// Returns the anchor that both GitHub and mdBook give a heading.
 fn slug(heading: &str) -> String {
     let kept = heading.chars().filter_map(|character| match character {
         ' ' => Some('-'),

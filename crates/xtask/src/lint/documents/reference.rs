@@ -1,4 +1,4 @@
-//! Tables that list what the code has, and paths that the text names.
+//! Tables that must match the code, and paths in the text.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,19 +9,19 @@ use anyhow::{Context, Result};
 use super::page::Page;
 use crate::lint::Finding;
 
-/// The table of metrics.
+/// The page with the table of metrics.
 const METRICS: &str = "docs/reference/metrics.md";
-/// The table of exit codes, and the code that has them.
+/// The page with the table of exit codes, and their source file.
 const EXIT_CODES: (&str, &str) = (
     "docs/reference/exit-codes.md",
     "crates/facegen/src/failure.rs",
 );
-/// What a path of the repository begins with.
+/// The prefixes of paths of the repository.
 const DIRECTORIES: [&str; 7] = [
     "benches/", "config/", "crates/", "docker/", "docs/", "models/", "tests/",
 ];
 
-/// Compares the tables with the code, and looks for the files that pages name.
+/// Compares the tables with the code, and checks that the files in the text exist.
 pub(super) fn check(root: &Path, files: &[String], pages: &[Page]) -> Result<Vec<Finding>> {
     let (page, source) = EXIT_CODES;
     let source = fs::read_to_string(root.join(source)).context(source)?;
@@ -31,7 +31,7 @@ pub(super) fn check(root: &Path, files: &[String], pages: &[Page]) -> Result<Vec
     Ok(findings)
 }
 
-/// Reports what is only in the code or only in the first column of the page.
+/// Reports names that only the code or only the first column of the page has.
 fn compare(pages: &[Page], file: &str, code: &BTreeSet<String>) -> Vec<Finding> {
     let page = pages.iter().filter(|page| page.file == file);
     let listed: BTreeSet<String> = page
@@ -51,13 +51,13 @@ fn compare(pages: &[Page], file: &str, code: &BTreeSet<String>) -> Vec<Finding> 
         .collect()
 }
 
-/// The first cell of a row, without the marks of code.
+/// Returns the first cell of a row, without backticks.
 fn first_cell(line: &str) -> Option<String> {
     let (cell, _) = line.strip_prefix("| ")?.split_once(" |")?;
     Some(cell.trim_matches('`').to_owned())
 }
 
-/// The names of metrics in the sources that count something.
+/// Returns the names of metrics in all sources.
 fn metrics(root: &Path, files: &[String]) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let is_source = |file: &&String| file.contains("/src/") && file.ends_with(".rs");
@@ -69,7 +69,7 @@ fn metrics(root: &Path, files: &[String]) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// The texts in a source that are names of metrics, if it uses the crate `metrics`.
+/// Returns the strings of a source that are names of metrics, if it uses the crate `metrics`.
 fn metric_names(source: &str) -> Vec<String> {
     if !source.contains("metrics::") {
         return Vec::new();
@@ -86,7 +86,7 @@ fn metric_names(source: &str) -> Vec<String> {
         .collect()
 }
 
-/// The numbers of lines such as `Self::Load(_) => 5,`, and 0.
+/// Returns the numbers of lines such as `Self::Load(_) => 5,`, and 0.
 fn exit_codes(source: &str) -> BTreeSet<String> {
     let arms = source
         .lines()
@@ -96,7 +96,7 @@ fn exit_codes(source: &str) -> BTreeSet<String> {
     codes.chain(["0"]).map(str::to_owned).collect()
 }
 
-/// Paths of the repository that a page names as code, and that are not there.
+/// Reports paths of the repository that a page names as code and that do not exist.
 fn missing_paths(files: &[String], pages: &[Page]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages.iter().filter(|page| page.file != "CHANGELOG.md") {
@@ -113,7 +113,7 @@ fn missing_paths(files: &[String], pages: &[Page]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a code span is a path, and not a pattern of paths.
+/// Returns whether a code span is a path, and not a pattern of paths.
 fn is_path(span: &str) -> bool {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
@@ -124,7 +124,7 @@ fn is_path(span: &str) -> bool {
         && !span.contains("NAME")
 }
 
-/// Whether a path is a file or a directory of the repository.
+/// Returns whether a path is a file or a directory of the repository.
 fn exists(files: &[String], path: &str) -> bool {
     let directory = format!("{}/", path.trim_end_matches('/'));
     files
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_found_where_they_are_counted() {
+    fn metrics_are_found_where_they_are_recorded() {
         let source = "use metrics::counter;\nconst A: &str = \"facegen_a_total\";\nlog(\"facegen_jobs=trace\");";
         assert_eq!(metric_names(source), ["facegen_a_total"]);
         assert!(metric_names("const A: &str = \"facegen_a_total\";").is_empty());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_are_not_there_are_reported() {
+    fn missing_paths_are_reported() {
         let files = ["crates/a/src/lib.rs".to_owned()];
         let missing = |text: &str| missing_paths(&files, &[Page::parse("docs/a.md", text)]).len();
         assert_eq!(missing("`crates/a/src` `crates/a/src/lib.rs` `crates`"), 0);

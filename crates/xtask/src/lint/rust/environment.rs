@@ -1,4 +1,4 @@
-//! Only programs read the environment: a library gets what it needs as an argument.
+//! Only programs read the environment: libraries take arguments.
 
 use proc_macro2::{Delimiter, TokenTree};
 
@@ -7,7 +7,7 @@ use super::{Fault, as_group, fault, is_ident, is_path_separator};
 /// The programs, and the tests that start them.
 const READERS: &[&str] = &["crates/facegen/", "crates/xtask/", "tests/", "benches/"];
 
-/// Finds `std::env`, and `env` in a `use std::{…}`.
+/// Reports `std::env`, and `env` in a `use std::{…}`.
 pub(super) fn check(file: &str, level: &[TokenTree]) -> Vec<Fault> {
     if READERS.iter().any(|reader| file.starts_with(reader)) {
         return Vec::new();

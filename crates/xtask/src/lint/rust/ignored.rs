@@ -1,10 +1,10 @@
-//! An ignored test says why it is ignored.
+//! Ignored tests must have a reason.
 
 use proc_macro2::{Delimiter, TokenTree};
 
 use super::{Fault, as_group, attributes, fault, is_ident, is_punct};
 
-/// Finds `#[ignore]`, also in a `cfg_attr`, without `= "reason"`.
+/// Reports `#[ignore]`, also in a `cfg_attr`, without `= "reason"`.
 pub(super) fn check(_file: &str, level: &[TokenTree]) -> Vec<Fault> {
     let bare = attributes(level).filter(|(_, attribute)| ignores_without_reason(attribute));
     bare.map(|(token, _)| fault(token, "an ignored test says why: #[ignore = \"…\"]"))
@@ -23,7 +23,7 @@ fn ignores_without_reason(attribute: &[TokenTree]) -> bool {
     }
 }
 
-/// Whether the word `ignore` is there, and no `=` follows it.
+/// Returns whether the word `ignore` occurs without an `=` after it.
 fn is_bare(tokens: &[TokenTree]) -> bool {
     let place = tokens.iter().position(|token| is_ident(token, &["ignore"]));
     place.is_some_and(|place| {

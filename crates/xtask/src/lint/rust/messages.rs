@@ -4,13 +4,13 @@ use proc_macro2::{Delimiter, Literal, TokenStream, TokenTree};
 
 use super::{Fault, as_group, attributes, fault, is_ident, is_punct};
 
-/// Macros whose message people read: those of `tracing` and of `anyhow`.
+/// Macros with a message for people: those of `tracing` and of `anyhow`.
 const MACROS: &[&str] = &[
     "trace", "debug", "info", "warn", "error", "anyhow", "bail", "ensure",
 ];
 /// Methods of `anyhow` that take a message.
 const METHODS: &[&str] = &["context", "with_context"];
-/// Names that keep their capital although the rest of the word is in lower case.
+/// Capitalised names whose other letters are in lower case.
 const PROPER_NAMES: &[&str] = &[
     "Accelerate",
     "Chromium",
@@ -20,7 +20,7 @@ const PROPER_NAMES: &[&str] = &[
     "Stable",
 ];
 
-/// Finds badly worded messages in attributes, macros and calls.
+/// Reports badly worded messages in attributes, macros and calls.
 pub(super) fn check(_file: &str, level: &[TokenTree]) -> Vec<Fault> {
     let messages = attribute_messages(level)
         .chain(macro_messages(level))
@@ -30,7 +30,7 @@ pub(super) fn check(_file: &str, level: &[TokenTree]) -> Vec<Fault> {
         .collect()
 }
 
-/// `#[error("…")]`
+/// Returns the messages of `#[error("…")]`.
 fn attribute_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     attributes(level).filter_map(|(_, attribute)| match attribute.as_slice() {
         [name, arguments] if is_ident(name, &["error"]) => {
@@ -40,7 +40,7 @@ fn attribute_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     })
 }
 
-/// `info!(field = "value", "…")`
+/// Returns the messages of `info!(field = "value", "…")`.
 fn macro_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     level.windows(3).filter_map(|tokens| match tokens {
         [name, bang, TokenTree::Group(group)] if is_ident(name, MACROS) && is_punct(bang, '!') => {
@@ -50,7 +50,7 @@ fn macro_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     })
 }
 
-/// `.context("…")`, `.with_context(|| format!("…"))`
+/// Returns the messages of `.context("…")` and `.with_context(|| format!("…"))`.
 fn method_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     level.windows(3).filter_map(|tokens| {
         let group = as_group(&tokens[2], Delimiter::Parenthesis)?;
@@ -59,7 +59,7 @@ fn method_messages(level: &[TokenTree]) -> impl Iterator<Item = TokenTree> {
     })
 }
 
-/// The first text that is an argument of its own, not the value of a field nor its name.
+/// Returns the first literal that is a whole argument, not the name or the value of a field.
 fn own_literal(arguments: TokenStream) -> Option<TokenTree> {
     let arguments: Vec<TokenTree> = arguments.into_iter().collect();
     let ends_at = |token: Option<&TokenTree>| token.is_none_or(|token| is_punct(token, ','));
@@ -71,7 +71,7 @@ fn own_literal(arguments: TokenStream) -> Option<TokenTree> {
     arguments.get(index).cloned()
 }
 
-/// The first text at any depth.
+/// Returns the first literal at any depth.
 fn any_literal(tokens: TokenStream) -> Option<TokenTree> {
     tokens.into_iter().find_map(|token| {
         if let TokenTree::Group(group) = &token {
@@ -81,7 +81,7 @@ fn any_literal(tokens: TokenStream) -> Option<TokenTree> {
     })
 }
 
-/// The text of a string literal as it is written in the source.
+/// Returns the text of a string literal as it is in the source.
 fn text(token: &TokenTree) -> Option<String> {
     let TokenTree::Literal(literal) = token else {
         return None;
@@ -91,7 +91,7 @@ fn text(token: &TokenTree) -> Option<String> {
     Some(inner.strip_prefix('"')?.strip_suffix('"')?.to_owned())
 }
 
-/// What is wrong with the wording of a message.
+/// Returns what is wrong with the wording of a message.
 fn wording(message: &TokenTree) -> Option<&'static str> {
     let text = text(message)?;
     if text.ends_with(['.', '!']) {
@@ -103,7 +103,8 @@ fn wording(message: &TokenTree) -> Option<&'static str> {
     }
 }
 
-/// Whether the first word is capitalised, and neither a proper name nor something like `URL`, `S3` or `UNet`.
+/// Returns whether the first word is capitalised, and neither a proper name nor one like `URL`,
+/// `S3` or `UNet`.
 fn begins_with_plain_capital(text: &str) -> bool {
     let word = text
         .split(|character: char| !character.is_alphanumeric())

@@ -1,10 +1,4 @@
-//! Rules for Rust sources, read as tokens, so that comments and texts cannot be taken for code.
-//!
-//! - [`environment`]: who reads the environment
-//! - [`ignored`]: tests that are ignored
-//! - [`messages`]: how errors and logs are worded
-//! - [`sql`]: where SQL may be
-//! - [`unsafety`]: where `unsafe` may be
+//! Rules for Rust sources, read as tokens, so that comments and literals are not taken for code.
 
 mod environment;
 mod ignored;
@@ -16,7 +10,7 @@ use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 use super::Finding;
 
-/// A rule sees the tokens of one pair of brackets at a time, and answers with the faulty ones.
+/// A rule gets the tokens of one pair of brackets at a time, and returns the faulty ones.
 type Rule = fn(file: &str, level: &[TokenTree]) -> Vec<Fault>;
 
 const RULES: &[Rule] = &[
@@ -75,7 +69,7 @@ pub(super) fn is_punct(token: &TokenTree, character: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == character)
 }
 
-/// Whether the tokens begin with `::`.
+/// Returns whether the tokens begin with `::`.
 pub(super) fn is_path_separator(tokens: &[TokenTree]) -> bool {
     match tokens {
         [TokenTree::Punct(first), second, ..] => {
@@ -85,7 +79,7 @@ pub(super) fn is_path_separator(tokens: &[TokenTree]) -> bool {
     }
 }
 
-/// The group that `token` is, if it has this delimiter.
+/// Returns the group that `token` is, if it has this delimiter.
 pub(super) fn as_group(token: &TokenTree, delimiter: Delimiter) -> Option<&Group> {
     if let TokenTree::Group(group) = token
         && group.delimiter() == delimiter
@@ -95,7 +89,7 @@ pub(super) fn as_group(token: &TokenTree, delimiter: Delimiter) -> Option<&Group
     None
 }
 
-/// The attributes of one level: the token of the brackets, and what is in them.
+/// Returns the attributes of one level: the token of the brackets, and its content.
 fn attributes(level: &[TokenTree]) -> impl Iterator<Item = (&TokenTree, Vec<TokenTree>)> {
     level.windows(2).filter_map(|pair| {
         let group = as_group(&pair[1], Delimiter::Bracket)?;
@@ -107,7 +101,7 @@ fn attributes(level: &[TokenTree]) -> impl Iterator<Item = (&TokenTree, Vec<Toke
 mod tests {
     use super::*;
 
-    /// The lines that one rule or another reports.
+    /// Returns the lines that any rule reports.
     pub(super) fn lines(file: &str, content: &str) -> Vec<usize> {
         check(file, content)
             .iter()

@@ -1,16 +1,16 @@
-//! Where SQL may be.
+//! SQL is in one crate only.
 //!
-//! One crate speaks to the database, so that a second database needs another
-//! module there and nothing else.
+//! Only the store crate accesses the database, so that another database needs a module there and
+//! nothing else.
 
 use proc_macro2::TokenTree;
 
 use super::{Fault, fault};
 
-/// The crate that holds SQL.
+/// The crate that contains SQL.
 const HOLDER: &str = "crates/facegen-store/";
 
-/// The beginnings of statements.
+/// The first words of statements.
 const STATEMENTS: &[&str] = &[
     "ALTER TABLE ",
     "CREATE INDEX ",
@@ -50,7 +50,7 @@ fn is_statement(token: &TokenTree) -> bool {
     is_update || STATEMENTS.iter().any(|beginning| goes_on(text, beginning))
 }
 
-/// Whether there is more than the beginning of a statement.
+/// Returns whether the statement continues after its first words.
 fn goes_on(text: &str, beginning: &str) -> bool {
     let rest = text.strip_prefix(beginning);
     rest.is_some_and(|rest| !rest.trim_matches('"').is_empty())

@@ -1,17 +1,17 @@
-//! `unsafe` stays in the few files whose tests compare it with a plain version.
+//! `unsafe` is limited to a few files, whose tests compare it with a plain version.
 
 use proc_macro2::TokenTree;
 
 use super::{Fault, fault, is_ident};
 
-/// CPU kernels, the mapping of weight files, and a disk that fails, for tests.
+/// CPU kernels, the mapping of weight files, and a faulty disk for tests.
 const ALLOWED: &[&str] = &[
     "crates/facegen-store/src/sqlite/faults/vfs.rs",
     "crates/facegen-nn/src/kernels/",
     "crates/facegen-nn/src/weights/mapped.rs",
 ];
 
-/// Finds the keyword.
+/// Reports the keyword.
 pub(super) fn check(file: &str, level: &[TokenTree]) -> Vec<Fault> {
     if ALLOWED.iter().any(|allowed| file.starts_with(allowed)) {
         return Vec::new();
