@@ -33,7 +33,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed);
     let routes = middleware::around(routes, &live).with_state(live);
-    // Paths are normalized before routing, hence outside of the router.
+    // Paths are normalised before routing, hence outside of the router.
     let tidied = ServiceBuilder::new()
         .map_request(middleware::normalize_path)
         .service(routes);

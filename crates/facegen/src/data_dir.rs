@@ -15,7 +15,7 @@ pub(crate) fn make(directory: &Path) -> Result<()> {
     make_private(directory).with_context(|| cannot_use(directory))
 }
 
-/// An existing directory keeps its mode.
+/// Creates the directory; an existing one keeps its mode.
 fn make_private(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);

@@ -1,11 +1,11 @@
-//! Normalizes paths with doubled or trailing slashes, which clients produce
+//! Normalises paths with doubled or trailing slashes, which clients produce
 //! when they join URLs.
 
 use axum::extract::Request;
 use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 
-/// Returns the request with a normalized path; see [`tidied`].
+/// Returns the request with a normalised path; see [`tidied`].
 pub(crate) fn normalize_path(mut request: Request) -> Request {
     if let Some(uri) = tidied(request.uri()) {
         *request.uri_mut() = uri;

@@ -163,7 +163,7 @@ pub(crate) fn hours(hours: impl Into<u16>) -> Duration {
     Duration::from_secs(u64::from(hours.into()) * 3600)
 }
 
-/// Deserializes an http or https URL without a path, or an empty text. Removes
+/// Deserialises an http or https URL without a path, or an empty text. Removes
 /// a trailing slash.
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -182,7 +182,7 @@ fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     }
 }
 
-/// Deserializes a directory. An empty path is refused: it would mean the
+/// Deserialises a directory. An empty path is refused: it would mean the
 /// working directory.
 fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
@@ -192,7 +192,7 @@ fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::E
     Ok(path)
 }
 
-/// Deserializes text that can be sent in a header.
+/// Deserialises text that can be sent in a header.
 fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     let is_printable = |character: char| character == ' ' || character.is_ascii_graphic();
@@ -207,7 +207,7 @@ fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
 }
 
-/// Deserializes a batch limit: at least 1, and no more than any engine can use,
+/// Deserialises a batch limit: at least 1, and no more than any engine can use,
 /// which would be a typing error.
 fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     match u8::deserialize(deserializer)? {
@@ -254,7 +254,7 @@ impl EngineSection {
     }
 }
 
-/// Deserializes the names of devices and checks each.
+/// Deserialises the names of devices and checks each.
 fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let devices = Vec::<String>::deserialize(deserializer)?;
     for device in &devices {
@@ -263,7 +263,7 @@ fn devices<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     Ok(devices)
 }
 
-/// Deserializes the name of a device. It is checked here so that the error
+/// Deserialises the name of a device. It is checked here so that the error
 /// names the setting.
 fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -143,8 +143,8 @@ impl HttpBody for Leaving {
     type Data = Bytes;
     type Error = axum::Error;
 
-    /// hyper polls for the next frame once there is room for it, so the client
-    /// has read earlier ones.
+    /// Begins to wait for the client. hyper polls for the next frame once there
+    /// is room for it, so the client has read earlier ones.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -165,7 +165,7 @@ impl HttpBody for Leaving {
 }
 
 impl Drop for Leaving {
-    /// From here on the server waits for the next request.
+    /// Begins the wait for the next request.
     fn drop(&mut self) {
         self.waiting.waits_since(Instant::now());
     }
