@@ -1,9 +1,9 @@
-//! The port to whatever makes the images.
+//! The port to the model that generates images.
 //!
 //! The unit of scheduling is one denoising step. A backend holds any number of
-//! admitted requests; each [`Backend::tick`] moves some of them on by one step.
-//! A backend lives on one thread, keeps nothing of a request beyond its slot,
-//! and knows nothing about jobs, keys or HTTP.
+//! admitted requests; each [`Backend::tick`] advances some of them by one step.
+//! A backend runs on one thread, keeps no data of a request after its slot is
+//! freed, and does not depend on jobs, keys or HTTP.
 
 use std::time::Duration;
 
@@ -12,58 +12,59 @@ use thiserror::Error;
 use crate::request::ImageSize;
 use crate::{ErrorCode, GenerationSpec, RgbImage, SafetyVerdict};
 
-/// Makes images, one denoising step at a time.
+/// Generates images, one denoising step at a time.
 pub trait Backend: Send {
-    /// Takes a request in: analyses the face, encodes the prompts and prepares
-    /// the conditioning. No denoising happens yet.
+    /// Admits a request: analyses the face, encodes the prompts and prepares
+    /// the conditioning. Does not denoise yet.
     ///
-    /// The input is only lent, so that its owner can admit it again to another
-    /// backend should this one break.
+    /// The input is borrowed, so that the caller can admit it to another
+    /// backend if this one fails.
     ///
     /// # Errors
-    /// Whatever makes this request impossible. The backend holds no slot for
-    /// it, and stays usable unless it is [`BackendError::DeviceLost`].
+    /// Fails when the request cannot be computed. No slot is held for it then,
+    /// and the backend stays usable unless the error is
+    /// [`BackendError::DeviceLost`].
     fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError>;
 
     /// Does one unit of work: a denoising step for as many samples as fit in
-    /// one batch, or what has to be done for a sample after its last step.
+    /// one batch, or the work that follows a sample's last step.
     ///
     /// Each slot reports [`SlotEvent::Progress`] after each of its steps and
     /// ends with exactly one [`SlotEvent::Finished`] or [`SlotEvent::Failed`],
-    /// which frees it. With no slot active this does nothing.
+    /// which frees it. Does nothing when no slot is active.
     fn tick(&mut self) -> Vec<SlotEvent>;
 
     /// Frees a slot at once; no event follows. Unknown and already finished
     /// slots are ignored.
     fn cancel(&mut self, slot: Slot);
 
-    /// How many slots are admitted and not finished.
+    /// Returns the number of slots that are admitted and not finished.
     fn active(&self) -> usize;
 
-    /// How much of this size the backend can do at once. It may change with
-    /// every call, e.g. when memory runs out.
+    /// Returns the capacity for images of this size. It can change between
+    /// calls, e.g. when memory runs out.
     fn capacity(&self, size: ImageSize) -> Capacity;
 
-    /// Whether the next unit of work should be to admit a request that waits,
-    /// rather than a tick. Asked only while there is room for that request and
-    /// there are active slots.
+    /// Returns whether to admit a waiting request next, rather than tick.
+    /// Called only while there is room for that request and there are active
+    /// slots.
     fn prefers_to_admit(&self) -> bool {
         true
     }
 }
 
-/// How much a backend can do at once; both are at least 1.
+/// How much a backend can do at once; both values are at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// How many requests it can hold, so that their samples share steps.
+    /// How many requests it can hold so that their samples share steps.
     pub requests: usize,
     /// How many images can share a step.
     pub pictures_per_step: usize,
 }
 
 impl Capacity {
-    /// A backend that moves so many images on at once, and gains nothing
-    /// from holding more requests than that.
+    /// Returns the capacity of a backend that advances this many images per
+    /// step and gains nothing from holding more requests.
     #[must_use]
     pub fn of_images(pictures_per_step: usize) -> Self {
         let pictures_per_step = pictures_per_step.max(1);
@@ -74,39 +75,40 @@ impl Capacity {
     }
 }
 
-/// What a backend needs to make one request's images.
+/// The input of a backend for one request.
 #[derive(Debug, Clone)]
 pub struct GenerationInput {
-    /// What is drawn.
+    /// What to generate.
     pub spec: GenerationSpec,
     /// The photo of the person, upright, at its full size.
     pub face: RgbImage,
 }
 
-/// Names one admitted request of one backend. A backend never reuses a slot.
+/// Identifies one admitted request of one backend. A backend never reuses a
+/// slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(u64);
 
 impl Slot {
-    /// The slot with the given number.
+    /// Returns the slot with the given number.
     #[must_use]
     pub fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number of this slot.
+    /// Returns the number of this slot.
     #[must_use]
     pub fn number(self) -> u64 {
         self.0
     }
 }
 
-/// What happened to a slot during one tick.
+/// An event of a slot during one tick.
 #[derive(Debug)]
 pub enum SlotEvent {
     /// A denoising step is done.
     Progress {
-        /// Whose step it was.
+        /// The slot that took the step.
         slot: Slot,
         /// How many steps are done, from 1 to `steps`.
         step: usize,
@@ -115,14 +117,14 @@ pub enum SlotEvent {
     },
     /// The images are ready and the slot is free.
     Finished {
-        /// Whose images they are.
+        /// The slot that has finished.
         slot: Slot,
         /// The images and how they were made.
         output: GenerationOutput,
     },
-    /// The request failed and the slot is free; other slots go on.
+    /// The request failed and the slot is free; other slots continue.
     Failed {
-        /// Whose request failed.
+        /// The slot whose request failed.
         slot: Slot,
         /// Why.
         error: BackendError,
@@ -130,7 +132,7 @@ pub enum SlotEvent {
 }
 
 impl SlotEvent {
-    /// The slot that the event is about.
+    /// Returns the slot that the event is about.
     #[must_use]
     pub fn slot(&self) -> Slot {
         match self {
@@ -141,47 +143,48 @@ impl SlotEvent {
     }
 }
 
-/// One image as the engine made it.
+/// One generated image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedImage {
     /// Its pixels, replaced where it was found unsafe.
     pub pixels: RgbImage,
     /// The seed of its noise.
     pub seed: u32,
-    /// What the safety checker says; `None` when it did not look.
+    /// The safety checker's result; `None` when it did not run.
     pub safety: Option<SafetyVerdict>,
 }
 
 /// The images of one request.
 #[derive(Debug, Clone)]
 pub struct GenerationOutput {
-    /// One image per sample; sample `i` was made with `seed + i` (mod 2³²).
+    /// One image per sample; sample `i` uses `seed + i` (mod 2³²).
     pub images: Vec<GeneratedImage>,
-    /// What the caller should know about the images, e.g. a truncated prompt.
+    /// Warnings for the caller, e.g. about a truncated prompt.
     pub warnings: Vec<String>,
-    /// Where the time went.
+    /// The time of each stage.
     pub timings: GenerationTimings,
 }
 
 /// How long each stage of a generation took, summed over its steps and samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GenerationTimings {
-    /// Finding, aligning and embedding the face.
+    /// Detecting, aligning and embedding the face.
     pub face_analysis: Duration,
-    /// Turning both prompts into hidden states.
+    /// Encoding both prompts into hidden states.
     pub text_encoding: Duration,
-    /// Turning the face into image tokens, and both into keys and values.
+    /// Projecting the face to image tokens, and text and image tokens to keys
+    /// and values.
     pub conditioning: Duration,
     /// All denoising steps.
     pub denoising: Duration,
-    /// Turning latents into images.
+    /// Decoding latents into images.
     pub decoding: Duration,
-    /// Looking for unsafe images, and replacing them.
+    /// Checking images for safety and replacing unsafe ones.
     pub safety_checking: Duration,
 }
 
 impl GenerationTimings {
-    /// The sum of all stages.
+    /// Returns the sum of all stages.
     #[must_use]
     pub fn total(&self) -> Duration {
         self.face_analysis
@@ -193,7 +196,7 @@ impl GenerationTimings {
     }
 }
 
-/// Why a backend could not make the images of one request.
+/// Why a backend could not generate the images of one request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BackendError {
     /// The photo shows no face.
@@ -209,32 +212,33 @@ pub enum BackendError {
     /// or the image.
     #[error("the model produced values that are not finite")]
     NotFinite,
-    /// Somebody asked for the work to stop.
+    /// The caller cancelled the request.
     #[error("the generation was cancelled")]
     Cancelled,
     /// Another failure, and which.
     #[error("the generation failed: {0}")]
     Failed(String),
-    /// The device failed over this request in a way that leaves nothing of the
-    /// backend to be trusted, and how: the backend must be loaded again.
+    /// The device failed during this request, and how. The state of the backend
+    /// is undefined: it must be loaded again.
     #[error("the device failed over this request: {0}")]
     DeviceLost(String),
-    /// The backend panicked over this request.
+    /// The backend panicked during this request.
     #[error("the engine broke down over this request")]
     Panicked,
-    /// The engine broke, maybe over this request, and could not be rebuilt.
+    /// The engine failed, possibly because of this request, and could not be
+    /// rebuilt.
     #[error("the engine broke down, maybe over this request")]
     EngineBroke,
     /// More requests wait for the engine than it takes.
     #[error("the engine's queue is full")]
     QueueFull,
-    /// There is no engine any more: it is shutting down or could not be rebuilt.
+    /// The engine is shutting down or could not be rebuilt.
     #[error("the engine is not running")]
     EngineStopped,
 }
 
 impl BackendError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {

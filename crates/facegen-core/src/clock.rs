@@ -1,4 +1,4 @@
-//! What time it is, as a port, so that a test can move it.
+//! The port to the clock, so that a test can control the time.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -10,19 +10,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment so many milliseconds after the beginning of 1970.
+    /// Returns the moment this many milliseconds after the beginning of 1970.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the beginning of 1970, as rows hold them.
+    /// Returns the milliseconds since the beginning of 1970, as rows hold them.
     #[must_use]
     pub fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The time from `earlier` to this moment; zero when that is later.
+    /// Returns the time from `earlier` to this moment; zero when `earlier` is
+    /// later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
@@ -57,13 +58,13 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Tells the time of day, and how much of it passes.
+/// Reads the time of day and a monotonic clock.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// This moment.
+    /// Returns the current time of day.
     fn now(&self) -> Timestamp;
 
-    /// The time since some moment in the life of this process, for durations:
-    /// nobody sets this clock, and it stands still while the machine sleeps.
+    /// Returns the time since a fixed moment of this process, for durations:
+    /// this clock cannot be set, and it stops while the machine sleeps.
     fn monotonic(&self) -> Duration;
 }
 
@@ -97,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn the_monotonic_clock_goes_on() {
+    fn the_monotonic_clock_advances() {
         let before = SystemClock.monotonic();
         std::thread::sleep(Duration::from_millis(2));
         assert!(SystemClock.monotonic() >= before + Duration::from_millis(2));
     }
 
     #[test]
-    fn the_machine_lives_after_2020() {
+    fn the_system_clock_is_after_2020() {
         assert!(SystemClock.now() > Timestamp::from_millis(1_577_836_800_000));
     }
 }

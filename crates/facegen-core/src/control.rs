@@ -1,25 +1,26 @@
-//! The port to whoever runs the server.
+//! The port that restarts and updates the server.
 
 use std::fmt;
 
-/// What callers with an admin key can tell the server to do. Jobs are kept,
-/// whatever it is.
+/// Operations that callers with an admin key can ask for. All of them keep the
+/// jobs.
 pub trait Control: fmt::Debug + Send + Sync {
-    /// Loads the models anew. Does not wait for that; told again before it is
-    /// done, it is done once.
+    /// Reloads the models. Does not wait for that; a second call before it is
+    /// done has no effect.
     fn restart(&self);
 
-    /// Reads the config and the manifest of the preset anew, and goes over to
-    /// what they say. Reads files, but does not wait for the loading of models.
+    /// Reloads the config and the manifest of the preset, and applies them.
+    /// Reads files, but does not wait for the loading of models.
     ///
     /// # Errors
-    /// They cannot be used. Nothing has changed, and the log says why.
+    /// Fails when they cannot be used. Nothing has changed then, and the reason
+    /// is logged.
     fn update(&self) -> Result<(), UpdateRefused>;
 
-    /// How many networks are loaded.
+    /// Returns the number of loaded networks.
     fn model_count(&self) -> usize;
 }
 
-/// The server stays as it is.
+/// The update was refused and the server is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateRefused;

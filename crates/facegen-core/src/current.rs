@@ -1,4 +1,4 @@
-//! A value that is replaced while it is used.
+//! A value that can be replaced while it is used.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -7,26 +7,26 @@ use async_trait::async_trait;
 use crate::redact::{FaceImage, SafeUrl};
 use crate::{FaceError, FaceReader, Photo};
 
-/// A value that is replaced while it is used. Clones are the same value.
+/// A value that can be replaced while it is used. Clones share the value.
 ///
-/// Whoever needs two parts of it that fit each other gets it once.
+/// A caller that needs two consistent parts of it must get it only once.
 #[derive(Debug, Default)]
 pub struct Current<T>(Arc<RwLock<Arc<T>>>);
 
 impl<T> Current<T> {
-    /// This value, at first.
+    /// Creates one that holds `value`.
     #[must_use]
     pub fn new(value: T) -> Self {
         Self(Arc::new(RwLock::new(Arc::new(value))))
     }
 
-    /// The value of this moment, for as long as the caller wants it.
+    /// Returns the current value, which stays valid after a replacement.
     #[must_use]
     pub fn get(&self) -> Arc<T> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the value for everybody who gets it from now on.
+    /// Replaces the value for all later calls of [`Current::get`].
     pub fn set(&self, value: T) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
     }
@@ -38,7 +38,7 @@ impl<T> Clone for Current<T> {
     }
 }
 
-/// Reads by the rules of the moment at which it begins.
+/// Reads with the reader that is current when the call begins.
 #[async_trait]
 impl<T: FaceReader> FaceReader for Current<T> {
     async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError> {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_see_the_new_value_and_who_has_the_old_one_keeps_it() {
+    fn clones_see_the_new_value_and_a_value_that_was_read_stays() {
         let current = Current::new(1);
         let clone = current.clone();
         let old = clone.get();

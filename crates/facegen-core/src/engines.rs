@@ -1,4 +1,4 @@
-//! The port to the engines that make images, one for each device.
+//! The port to the engines, one for each device.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,41 +12,40 @@ use crate::{BackendError, Capacity, GenerationInput, GenerationOutput};
 #[async_trait]
 pub trait Engines: fmt::Debug + Send + Sync {
     /// Submits a request, in the current span, to the engine that has the most
-    /// room; `None` when there is none. Never waits; whatever goes wrong is
-    /// reported by the [`Generation`].
+    /// room; `None` when there is none. Never waits; errors are reported by the
+    /// [`Generation`].
     fn submit(&self, input: GenerationInput) -> Option<Submitted>;
 
-    /// Returns how each engine is.
+    /// Returns the health of each engine.
     fn health(&self) -> Vec<EngineHealth>;
 
-    /// Gives up each engine that has been at one call of its backend, such as
-    /// a denoising step, for longer than `patience`, and returns their names.
-    /// What an engine had that is given up ends with
-    /// [`BackendError::EngineBroke`].
+    /// Abandons each engine that has been in one call of its backend, such as a
+    /// denoising step, for longer than `patience`, and returns their names. The
+    /// requests of such an engine end with [`BackendError::EngineBroke`].
     fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName>;
 
-    /// Ends the engines, and returns once they have ended: they take no more
-    /// requests, and what is unfinished ends with
-    /// [`BackendError::EngineStopped`] after the step that they are in.
+    /// Stops the engines and waits until they have stopped: they take no more
+    /// requests, and unfinished ones end with [`BackendError::EngineStopped`]
+    /// after the current step.
     ///
     /// # Errors
-    /// One of them hangs: it has been at one call for longer than `patience`,
-    /// and is given up.
+    /// Fails when an engine hangs: it has been in one call for longer than
+    /// `patience`, and is abandoned.
     async fn end(&self, patience: Duration) -> Result<(), EngineHangs>;
 }
 
-/// Names one engine of a process, by its device.
+/// Identifies one engine of a process by its device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EngineName(Arc<str>);
 
 impl EngineName {
-    /// The engine of that name.
+    /// Creates the name of an engine.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -59,12 +58,12 @@ impl fmt::Display for EngineName {
     }
 }
 
-/// A request that an engine has.
+/// A submitted request.
 #[derive(Debug)]
 pub struct Submitted {
     /// Which engine.
     pub engine: EngineName,
-    /// What comes of it.
+    /// The events of the request.
     pub generation: Box<dyn Generation>,
 }
 
@@ -75,11 +74,11 @@ pub trait Generation: fmt::Debug + Send {
     async fn next(&mut self) -> Option<GenerationEvent>;
 }
 
-/// What a caller learns about its request.
+/// An event of a submitted request.
 #[derive(Debug)]
 pub enum GenerationEvent {
     /// A denoising step is done. The numbers rise by one from event to event,
-    /// even if the engine had to start over in between.
+    /// even if the engine had to restart the request in between.
     Progress {
         /// How many steps are done, from 1 to `steps`.
         step: usize,
@@ -92,20 +91,20 @@ pub enum GenerationEvent {
     Failed(BackendError),
 }
 
-/// How one engine is.
+/// The health of one engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineHealth {
     /// Which engine.
     pub name: EngineName,
     /// Its state.
     pub state: EngineState,
-    /// How much it can do at once, of the size that it was at last.
+    /// Its capacity for images of the size that it computed last.
     pub capacity: Capacity,
 }
 
 impl EngineHealth {
-    /// How many requests it is worth giving the engine: as many as it can hold,
-    /// and [`EngineHealth::AHEAD`] more.
+    /// Returns how many requests to submit to the engine: as many as it can
+    /// hold, and [`EngineHealth::AHEAD`] more.
     #[must_use]
     pub fn room(&self) -> usize {
         match self.state {
@@ -114,8 +113,8 @@ impl EngineHealth {
         }
     }
 
-    /// How many requests wait at an engine, so that it goes on at once when one
-    /// of those that it holds has ended.
+    /// How many requests wait at an engine, so that it can start one as soon as
+    /// another has ended.
     pub const AHEAD: usize = 1;
 }
 
@@ -124,23 +123,23 @@ impl EngineHealth {
 pub enum EngineState {
     /// It takes requests.
     Ready,
-    /// Its backend is loaded, for the first time or because it broke.
+    /// Its backend is being loaded, for the first time or after a failure.
     Loading,
-    /// It takes no more requests: its backend broke and could not be loaded
-    /// again, or it has ended.
+    /// It takes no more requests: its backend failed and could not be loaded
+    /// again, or it has stopped.
     Gone,
-    /// It hung and was given up. Only the end of the process ends its thread.
+    /// It hung and was abandoned. Its thread ends only with the process.
     Hung,
 }
 
 impl EngineState {
-    /// Whether an engine in this state will never be ready again.
+    /// Returns whether an engine in this state will never be ready again.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Gone | Self::Hung)
     }
 }
 
-/// An engine does not end, because it hangs.
+/// An engine does not stop because it hangs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineHangs;

@@ -1,50 +1,50 @@
-//! The few kinds of failure that a caller can tell apart.
+//! The kinds of failure that a caller can distinguish.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-/// What kind of failure happened.
+/// The kind of a failure.
 ///
-/// Every error of ours states its code; the server turns a code into an HTTP
-/// status in one place, the command line into an exit code.
+/// Every error of this project has a code; the server maps it to an HTTP status
+/// in one place, the command line to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorCode {
     /// A value of the request is missing or out of range.
     InvalidRequest,
-    /// The face image cannot be fetched, read or used.
+    /// The photo cannot be fetched, read or used.
     InvalidFaceImage,
-    /// The face image shows no face.
+    /// The photo shows no face.
     NoFace,
     /// The API key is missing or wrong.
     Unauthorized,
-    /// The API key is right, and not enough for this.
+    /// The API key is valid but does not permit this.
     Forbidden,
-    /// There is no such thing, or it belongs to another key.
+    /// The object does not exist, or belongs to another key.
     NotFound,
-    /// It contradicts what is there already.
+    /// The request conflicts with existing state.
     Conflict,
-    /// Too much is waiting already; the same request may succeed later.
+    /// The queue is full; the same request may succeed later.
     QueueFull,
-    /// The key asks too often; the same request may succeed later.
+    /// The key has reached its rate limit; the same request may succeed later.
     RateLimited,
     /// The server is starting, restarting or stopping.
     Unavailable,
-    /// The model ran and gave no usable image.
+    /// The model ran and produced no usable image.
     GenerationFailed,
     /// The device has too little memory for this request.
     OutOfMemory,
-    /// Somebody asked for the work to stop.
+    /// The request was cancelled.
     Cancelled,
-    /// A defect of ours.
+    /// A defect of the server.
     Internal,
 }
 
 impl ErrorCode {
-    /// The code as it is written in answers, logs and rows.
+    /// Returns the code as written in answers, logs and rows.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

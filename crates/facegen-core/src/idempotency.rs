@@ -1,4 +1,4 @@
-//! Requests that may be sent again without making a second job.
+//! Requests that can be sent again without creating a second job.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::{FaceSource, GenerationRequest};
 /// How long a request is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 
-/// The longest name of a request, in bytes.
+/// The longest idempotency key, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The caller's own name for a request, and what the request asks for. Names
-/// belong to their API key.
+/// The idempotency key of a request, and a hash of the request. Idempotency
+/// keys are scoped to an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
-    /// The name.
+    /// The idempotency key.
     pub name: String,
-    /// SHA-256 of what the request asks for.
+    /// SHA-256 of the request.
     pub digest: [u8; 32],
 }
 
 impl Idempotency {
-    /// Whether `name` has a length and characters that a name may have:
+    /// Checks that `name` is a valid idempotency key: not too long, and of
     /// printable ASCII.
     #[must_use]
     pub fn is_name(name: &str) -> bool {
@@ -31,9 +31,9 @@ impl Idempotency {
             && name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
     }
 
-    /// The request of this name at this `route`. A seed that was drawn must not
-    /// tell two equal requests apart: then `seeded` is false and the one in
-    /// `request` is always the same.
+    /// Hashes the request of this name at this `route`. A seed that was drawn
+    /// must not make two equal requests differ: then `seeded` is false and the
+    /// seed in `request` must be a constant.
     #[must_use]
     pub fn new(
         name: &str,
@@ -48,7 +48,7 @@ impl Idempotency {
             hasher.update(bytes);
         };
         part(route.as_bytes());
-        // What the parser made can be written.
+        // A parsed request can always be serialized.
         part(&serde_json::to_vec(request).unwrap_or_default());
         part(&[u8::from(seeded)]);
         match face {

@@ -1,4 +1,4 @@
-//! One job, as its row in the store says.
+//! One job as its row holds it.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{
     GenerationTimings, JobState, ObjectName, SafetyVerdict, Timestamp,
 };
 
-/// Names a job: 1 to 2³¹−1, because clients keep it in 32 bits.
+/// The id of a job: 1 to 2³¹−1, because clients keep it in 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u32);
 
@@ -20,13 +20,13 @@ impl JobId {
     /// The largest id.
     pub const MAX: u32 = i32::MAX as u32;
 
-    /// The job with this number, `None` outside of 1 to 2³¹−1.
+    /// Returns the id with this number, `None` outside of 1 to 2³¹−1.
     #[must_use]
     pub fn new(number: u32) -> Option<Self> {
         (1..=Self::MAX).contains(&number).then_some(Self(number))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub fn get(self) -> u32 {
         self.0
@@ -39,7 +39,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// Where the photo of a job came from, as it is echoed.
+/// Where the photo of a job came from, as echoed to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaceOrigin {
     /// Fetched from this URL.
@@ -53,75 +53,76 @@ pub enum FaceOrigin {
 pub struct Failure {
     /// The kind of failure.
     pub code: ErrorCode,
-    /// The whole sentence for the caller.
+    /// The message for the caller, a whole sentence.
     pub message: String,
 }
 
-/// One job, as its row says.
+/// One job as its row holds it.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its name for callers.
+    /// Its id for callers.
     pub id: JobId,
-    /// Whose it is; whether that is who asks was checked by whoever read it.
+    /// The key that it belongs to; the code that reads a job checks that the
+    /// caller has this key.
     pub key: KeyId,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
-    /// What was asked for.
+    /// The request.
     pub request: GenerationRequest,
     /// Where the photo came from.
     pub face: FaceOrigin,
-    /// What the names of its images begin with.
+    /// The prefix of the names of its images.
     pub file_prefix: FilePrefix,
     /// Scheme, host and port under which the caller reached the server, e.g.
     /// `http://localhost:8080`; links for webhooks are built from it.
     pub base_url: String,
-    /// How often work on it has begun.
+    /// The number of attempts that have begun.
     pub attempt: u32,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// Why it failed or was cancelled, if it was.
     pub failure: Option<Failure>,
-    /// What the caller should know: about the photo, known once it was
-    /// read, and about the images, known once the job has succeeded. The
-    /// request's own warnings are not among them.
+    /// Warnings for the caller: about the photo, known once it was read, and
+    /// about the images, known once the job has succeeded. Does not include the
+    /// request's own warnings.
     pub warnings: Vec<String>,
-    /// What links to its images begin with when they are in a bucket, with
-    /// the names of its [`Job::objects`] behind it; `None` while they are in
-    /// the directory of the server.
+    /// The prefix of links to its images when they are in a bucket, followed by
+    /// the names of its [`Job::objects`]; `None` while they are in the
+    /// directory of the server.
     pub link_base: Option<String>,
-    /// When its images in the directory of the server go, or went; known once
-    /// it has succeeded, unless they were never there.
+    /// When its images in the directory of the server expire; known once it has
+    /// succeeded, unless they were never there.
     pub expires_at: Option<Timestamp>,
     /// When work on its latest attempt began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What it made; known once it has succeeded.
+    /// Its result; known once it has succeeded.
     pub outcome: Option<Outcome>,
-    /// When its owner had it erased.
+    /// When it was erased at its owner's request.
     pub erased_at: Option<Timestamp>,
 }
 
-/// What an attempt made that succeeded.
+/// The result of a successful attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// How long making the images took, from when the engine began with them
-    /// to when they were stored.
+    /// How long it took from the engine's start on the request until the images
+    /// were stored.
     pub generation_time: Duration,
-    /// Where the time went.
+    /// The time of each stage.
     pub stages: Stages,
-    /// What is known of each image; empty once the job was erased.
+    /// A record for each image; empty once the job was erased.
     pub images: Vec<ImageRecord>,
-    /// The name of the engine that made them; `None` where a former version did.
+    /// The name of the engine; `None` in rows of former versions.
     pub engine: Option<String>,
 }
 
-/// What is known of one image beside its pixels.
+/// What is recorded of one image besides its pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImageRecord {
     /// The seed of its noise.
     pub seed: u32,
-    /// What the safety checker says; `None` when it did not look.
+    /// The safety checker's result; `None` when it did not run.
     pub safety: Option<SafetyVerdict>,
 }
 
@@ -137,28 +138,29 @@ impl From<&GeneratedImage> for ImageRecord {
 /// How long each stage of a job took, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stages {
-    /// Getting and reading the photo.
+    /// Fetching and decoding the photo.
     pub face_fetch: u64,
-    /// Finding, aligning and embedding the face.
+    /// Detecting, aligning and embedding the face.
     pub face_analysis: u64,
-    /// Turning both prompts into hidden states.
+    /// Encoding both prompts into hidden states.
     pub text_encoding: u64,
-    /// Turning the face into image tokens, and both into keys and values.
+    /// Projecting the face to image tokens, and text and image tokens to keys
+    /// and values.
     pub conditioning: u64,
     /// All denoising steps.
     pub denoising: u64,
-    /// Turning latents into images.
+    /// Decoding latents into images.
     pub decoding: u64,
-    /// Looking for unsafe images, and replacing them.
+    /// Checking images for safety and replacing unsafe ones.
     pub safety_checking: u64,
-    /// Writing the images as files.
+    /// Encoding the images as files.
     pub encoding: u64,
     /// Storing the files.
     pub storing: u64,
 }
 
 impl Stages {
-    /// Returns what the engine measured.
+    /// Returns the stages that the engine measured.
     #[must_use]
     pub fn of_engine(timings: &GenerationTimings) -> Self {
         Self {
@@ -173,15 +175,15 @@ impl Stages {
     }
 }
 
-/// The duration in whole milliseconds.
+/// Returns the duration in whole milliseconds.
 #[must_use]
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Job {
-    /// The names of its files, whether or not they are there: of each image
-    /// the PNG, and if that was asked for the same in base64.
+    /// Returns the names of its files, whether or not they exist: the PNG of
+    /// each image and, if requested, the same in base64.
     #[must_use]
     pub fn files(&self) -> Vec<FileName> {
         let kinds: &[FileKind] = match self.request.delivery.base64 {
@@ -199,22 +201,22 @@ impl Job {
             .collect()
     }
 
-    /// The files as the attempt that this row is at writes them.
+    /// Returns the objects that the current attempt writes.
     pub fn objects(&self) -> impl Iterator<Item = ObjectName> {
         let attempt = self.attempt;
         let files = self.files().into_iter();
         files.map(move |file| ObjectName { file, attempt })
     }
 
-    /// How long making its images took; known once it has succeeded.
+    /// Returns how long generating its images took; known once it has
+    /// succeeded.
     #[must_use]
     pub fn generation_time(&self) -> Option<Duration> {
         let outcome = self.outcome.as_ref();
         outcome.map(|outcome| outcome.generation_time)
     }
 
-    /// Whether the images have gone because their time is over. Those in a
-    /// bucket stay.
+    /// Returns whether the images have expired. Those in a bucket do not.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.erased_at.is_none()

@@ -1,23 +1,23 @@
-//! How much one key may ask for, so that no key takes the place of the others.
+//! The limits of one key, so that no key starves the others.
 
-/// How much one key may ask for; a limit of 0 is none.
+/// The limits of one key; 0 means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// How many requests for images, or to keep one, it may make within any
+    /// How many requests to generate or upload images it may make within any
     /// minute.
     pub requests_per_minute: u32,
-    /// How many of its jobs may wait at once.
+    /// How many of its jobs may be queued at once.
     pub queue_share: u32,
-    /// How many bytes of images that were uploaded for it may be kept at
-    /// once; a short file counts as one of [`SHORTEST_UPLOAD`].
+    /// How many bytes of its uploaded images may be stored at once; a short
+    /// file counts as [`SHORTEST_UPLOAD`].
     pub upload_bytes: u64,
 }
 
-/// As how many bytes an uploaded file counts at least, so that a key cannot
-/// fill the disk with short ones either.
+/// How many bytes an uploaded file counts at least, so that a key cannot fill
+/// the disk with many short files.
 pub const SHORTEST_UPLOAD: u64 = 100_000;
 
-/// What was set for one key; `None`: as the server has it for all.
+/// The limits that were set for one key; `None`: the server's default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OwnLimits {
     /// See [`KeyLimits::requests_per_minute`].
@@ -27,7 +27,7 @@ pub struct OwnLimits {
 }
 
 impl OwnLimits {
-    /// What applies to the key on a server with these limits for all.
+    /// Returns the limits of the key on a server with these defaults.
     #[must_use]
     pub fn or(self, server: KeyLimits) -> KeyLimits {
         let Self {

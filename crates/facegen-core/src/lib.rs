@@ -1,33 +1,33 @@
 //! The domain vocabulary of facegen.
 //!
-//! Every other crate speaks in these types. Nothing here knows HTTP, SQL or a
-//! tensor, so the command line, the server and the tests share one parser, one
+//! Every other crate uses these types. Nothing here depends on HTTP, SQL or
+//! tensors, so the command line, the server and the tests share one parser, one
 //! set of messages and one port to the model.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
-//! | [`request`] | [`GenerationRequest`], parsed once from lenient scalars |
-//! | [`preset`] | [`Preset`], a set of models: `models/*.toml`, their files, licences and options |
-//! | [`backend`] | [`Backend`], the port to whatever makes the images |
+//! | [`request`] | [`GenerationRequest`], a request parsed from lenient scalars |
+//! | [`preset`] | [`Preset`], a set of models with licences and options |
+//! | [`backend`] | [`Backend`], the port to the model |
 //! | [`engines`] | [`Engines`], the port to the engines, one for each device |
-//! | [`safety`] | [`SafetyVerdict`], what a safety checker says about an image |
-//! | [`error`] | [`ErrorCode`], the few kinds of failure a caller can tell apart |
-//! | [`state`] | [`JobState`], the life of a job |
-//! | [`face`] | [`FaceReader`], the port that gets photos |
-//! | [`job`] | [`Job`], one row |
-//! | [`key`], [`key_limits`] | [`Key`], to whom rows belong, and [`KeyLimits`], how much it may ask for |
-//! | [`idempotency`] | [`Idempotency`], requests that may be sent again |
-//! | [`store`] | the ports to what is kept in a database |
-//! | [`url_checker`] | [`UrlChecker`], the port that judges URLs |
-//! | [`storage`] | [`ImageStore`], the port to where images are kept |
+//! | [`safety`] | [`SafetyVerdict`], a safety checker's result for an image |
+//! | [`error`] | [`ErrorCode`], the kinds of failure |
+//! | [`state`] | [`JobState`], the states of a job |
+//! | [`face`] | [`FaceReader`], the port that fetches and decodes photos |
+//! | [`job`] | [`Job`], one job as its row holds it |
+//! | [`key`], [`key_limits`] | [`Key`], an API key, and [`KeyLimits`], its limits |
+//! | [`idempotency`] | [`Idempotency`], the idempotency key of a request |
+//! | [`store`] | the ports to the database |
+//! | [`url_checker`] | [`UrlChecker`], the port that checks URLs |
+//! | [`storage`] | [`ImageStore`], the port to image files |
 //! | [`bucket`] | [`BucketOpener`], the port to the buckets of keys |
 //! | [`webhook`] | [`WebhookSender`], the port to the receivers of webhooks |
-//! | [`clock`] | [`Clock`], the port to the time of day |
-//! | [`control`] | [`Control`], the port to whoever runs the server |
-//! | [`current`] | [`Current`], a value that is replaced while it is used |
-//! | [`sha256`] | hashes of files |
-//! | [`redact`] | types that cannot print what they hold |
-//! | `fake` | a backend without a model, for tests (feature `fake`) |
+//! | [`clock`] | [`Clock`], the port to the clock |
+//! | [`control`] | [`Control`], the port that restarts and updates the server |
+//! | [`current`] | [`Current`], a value that can be replaced while it is used |
+//! | [`sha256`] | SHA-256 of files |
+//! | [`redact`] | types that redact what they hold when printed |
+//! | `fake` | fakes of the ports, for tests (feature `fake`) |
 
 pub mod backend;
 pub mod bucket;

@@ -1,28 +1,28 @@
-//! Types that cannot print what they hold.
+//! Types that redact what they hold when printed.
 //!
-//! Keys, addresses and photos pass through logs, errors and `Debug` of
-//! whatever contains them. What must not be seen there is kept out by its
-//! type, not by the care of whoever writes the log line.
+//! Keys, URLs and photos reach logs and errors through the `Debug` of the types
+//! that contain them. What must not appear there is hidden by its type, not by
+//! the code that logs it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What stands where a value is hidden.
+/// Printed in place of a hidden value.
 const REDACTED: &str = "[redacted]";
 
-/// A value that prints as `[redacted]`: an API key, a password.
+/// A value that prints as `[redacted]`, such as an API key or a password.
 #[derive(Clone)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// Hides `value`.
+    /// Wraps `value`.
     #[must_use]
     pub fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself, for the one place that needs it.
+    /// Returns the value itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &T {
         &self.0
@@ -41,11 +41,11 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
-/// A URL as it was sent, of which only scheme, host and port are printed.
-/// Presigned links carry their secrets in the query, links of webhooks and
-/// images in the path.
+/// A URL as it was sent, which prints its scheme, host and port only. Presigned
+/// links carry their secrets in the query, links of webhooks and images in the
+/// path.
 ///
-/// Nothing is checked here. Text that does not look like a URL with a host
+/// The text is not validated. Text that does not look like a URL with a host
 /// (`data:` URIs among it) prints as `[redacted]`, as do URLs with control
 /// characters or white space before their path.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,14 +53,14 @@ impl<T> fmt::Display for Secret<T> {
 pub struct SafeUrl(String);
 
 impl SafeUrl {
-    /// The whole URL, for the one place that opens it.
+    /// Returns the whole URL, for the one place that opens it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Host and port in lower case, without the port that the scheme has
-    /// anyway: what tells one server from another. Empty without a host.
+    /// Returns host and port in lower case, without the scheme's default port:
+    /// the identity of a server. Empty without a host.
     #[must_use]
     pub fn host(&self) -> String {
         let Some((scheme, host, _)) = self.parts() else {
@@ -78,7 +78,7 @@ impl SafeUrl {
         }
     }
 
-    /// The scheme, the host with its port, and what comes behind.
+    /// Returns the scheme, the host with its port, and the rest.
     fn parts(&self) -> Option<(&str, &str, &str)> {
         let (scheme, rest) = self.0.split_once("://")?;
         let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
@@ -119,8 +119,8 @@ impl fmt::Display for SafeUrl {
     }
 }
 
-/// Whether the character has no place in a host and could make one line of a
-/// log look like two.
+/// Returns whether the character cannot occur in a host and could forge lines
+/// of a log.
 fn is_unprintable(character: char) -> bool {
     character.is_control() || character.is_whitespace()
 }
@@ -136,7 +136,7 @@ impl fmt::Debug for SafeUrl {
 pub struct FaceImage(Vec<u8>);
 
 impl FaceImage {
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_known_by_its_host_and_port() {
+    fn a_server_is_identified_by_its_host_and_port() {
         for (url, host) in [
             ("https://Hooks.example/a?b", "hooks.example"),
             ("https://hooks.example:443", "hooks.example"),

@@ -1,47 +1,47 @@
-//! What a safety checker says about an image.
+//! Results of the safety checker.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-/// What the safety checker says about one image. The image itself is
-/// replaced before it leaves the backend, when it is unsafe.
+/// The safety checker's result for one image. An unsafe image is replaced
+/// before it leaves the backend.
 ///
-/// A score is how far an image lies beyond the threshold of a concept; above
-/// 0 it hits. There are none when no network looked.
+/// A score is how far an image lies above the threshold of a concept; above 0
+/// it matches. There are none when no network ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SafetyVerdict {
     /// Whether the image is unsafe and was replaced.
     pub flagged: bool,
-    /// The scores of the concepts, any of which makes an image unsafe.
+    /// The scores of the concepts; a match of any makes an image unsafe.
     pub concepts: Vec<f32>,
-    /// The scores of the special-care concepts, which make the others hit
-    /// sooner.
+    /// The scores of the special-care concepts, which lower the thresholds of
+    /// the others.
     pub special_care: Vec<f32>,
 }
 
-/// What takes the place of an image that the safety checker flags: `safety_checker_type`.
+/// What replaces an image that the safety checker flags: `safety_checker_type`.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum SafetyAction {
-    /// Its colours, with every shape blurred away.
+    /// The image, blurred until no shape is recognisable.
     Blur,
-    /// A card that says so; nothing of the image is left.
+    /// A card with a text; nothing of the image is left.
     #[default]
     SensitiveContentText,
-    /// A few large squares of its colours.
+    /// The image in a few large squares.
     Pixelate,
     /// Black; nothing of the image is left.
     Black,
 }
 
 impl SafetyAction {
-    /// All that there are.
+    /// All variants.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -1,4 +1,4 @@
-//! SHA-256 of files, as manifests and lock files name it.
+//! SHA-256 of files, as manifests and lock files write it.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,17 +11,18 @@ use sha2::digest::Digest;
 /// Returns the hash of a file in hexadecimal digits.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// Fails when the file cannot be read.
 pub fn of_file(path: &Path) -> io::Result<String> {
     let mut hasher = Sha256::new();
     read_into(|bytes| hasher.update(bytes), &mut File::open(path)?)?;
     Ok(hexadecimal(hasher))
 }
 
-/// Hands over all that is left of `reader`, and returns how many bytes that were.
+/// Passes all that is left of `reader` to `take`, and returns the number of
+/// bytes.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Fails when `reader` cannot be read.
 pub fn read_into(mut take: impl FnMut(&[u8]), reader: &mut impl Read) -> io::Result<u64> {
     let (mut buffer, mut total) = (vec![0; 1 << 18], 0);
     loop {
@@ -35,7 +36,7 @@ pub fn read_into(mut take: impl FnMut(&[u8]), reader: &mut impl Read) -> io::Res
     }
 }
 
-/// Returns the digits of a finished hash, of this or another kind.
+/// Finishes a hash of any kind and returns its hexadecimal digits.
 pub fn hexadecimal(hasher: impl Digest) -> String {
     let mut text = String::new();
     for byte in hasher.finalize().iter() {

@@ -1,4 +1,4 @@
-//! The life of a job.
+//! The states of a job.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
-/// Where a job stands. States move forward:
+/// The state of a job. States move forward:
 ///
 /// ```text
 /// queued ──► running ──► succeeded
@@ -14,9 +14,9 @@ use thiserror::Error;
 ///    └──────────┴──────► cancelled
 /// ```
 ///
-/// One more arrow leads back, from `running` to `queued`: a worker gives the
-/// job back, or has died over it. It is the queue's alone, and no move of
-/// [`JobState::advance`].
+/// One more transition leads back, from `running` to `queued`: a worker
+/// releases the job or has died. Only the queue makes it; [`JobState::advance`]
+/// does not.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, VariantArray,
 )]
@@ -27,34 +27,34 @@ pub enum JobState {
     Queued,
     /// Claimed by a worker.
     Running,
-    /// Its images are stored and readable.
+    /// Its images are stored and can be read.
     Succeeded,
     /// It will never have images.
     Failed,
-    /// Somebody stopped it.
+    /// It was cancelled by its owner or an operator.
     Cancelled,
 }
 
 impl JobState {
-    /// Every state, in the order of a life.
+    /// All states, in the order of a job's life.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The state as it is written in rows and answers.
+    /// Returns the state as written in rows and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether the job can never change again.
+    /// Returns whether the job can never change again.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 
-    /// The state after moving to `next`.
+    /// Returns the state after the transition to `next`.
     ///
     /// # Errors
-    /// No arrow leads from this state to `next`.
+    /// Fails when no arrow leads from this state to `next`.
     pub fn advance(self, next: Self) -> Result<Self, IllegalTransition> {
         match (self, next) {
             (Self::Queued, Self::Running | Self::Cancelled)
@@ -70,13 +70,13 @@ impl fmt::Display for JobState {
     }
 }
 
-/// A move that no job makes.
+/// A transition that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a {from} job cannot become {next}")]
 pub struct IllegalTransition {
-    /// Where the job stands.
+    /// The state of the job.
     pub from: JobState,
-    /// Where it was to go.
+    /// The requested state.
     pub next: JobState,
 }
 

@@ -1,4 +1,4 @@
-//! The names of stored images, and the port to where they are kept.
+//! The names of stored images, and the port to their storage.
 
 use std::fmt;
 use std::fs::File;
@@ -10,21 +10,21 @@ use thiserror::Error;
 use crate::Timestamp;
 use crate::request::SizeLimits;
 
-/// No PNG of the largest image that any preset may offer is longer, in bytes:
-/// its pixels, a half more for a way of packing that does not suit them, and
-/// what is told about them.
+/// The largest PNG of a generated image, in bytes: the pixels of the largest
+/// size that any preset may offer, half as much again for incompressible ones,
+/// and metadata.
 const LONGEST_PNG: usize = SizeLimits::LARGEST_AREA as usize * 3 * 3 / 2 + 64 * 1024;
 
-/// What the names of all files of one job begin with: a random UUID (version
-/// 4), so that nobody can guess a link.
+/// The prefix of the names of all files of one job: a random UUID (version 4),
+/// so that links cannot be guessed.
 ///
-/// Who has it can see the images, so it prints as `[redacted]`.
+/// It gives access to the images, so it prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FilePrefix(String);
 
 impl FilePrefix {
-    /// The prefix with this text, `None` unless it is a UUID in its usual
-    /// spelling: lower case, with hyphens.
+    /// Parses a prefix; `None` unless `text` is a UUID in lower case with
+    /// hyphens.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_hyphen = |place| matches!(place, 8 | 13 | 18 | 23);
@@ -37,7 +37,7 @@ impl FilePrefix {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The prefix of these random bits, spelt as a UUID.
+    /// Creates a prefix of these random bits, formatted as a UUID.
     #[must_use]
     pub fn from_random(bits: u128) -> Self {
         let digits = format!("{bits:032x}");
@@ -48,7 +48,7 @@ impl FilePrefix {
         Self(format!("{first}-{second}-{third}-{fourth}-{last}"))
     }
 
-    /// The text, for links and file names.
+    /// Returns the text, for links and file names.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -61,7 +61,7 @@ impl fmt::Debug for FilePrefix {
     }
 }
 
-/// What a stored file holds.
+/// The kind of a stored file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
     /// An image.
@@ -71,7 +71,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The ending of the file's name, without a dot.
+    /// Returns the extension of the file's name, without a dot.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl FileKind {
         }
     }
 
-    /// The kind with this ending.
+    /// Returns the kind with this extension.
     #[must_use]
     pub fn from_extension(extension: &str) -> Option<Self> {
         [Self::Png, Self::Base64]
@@ -88,8 +88,8 @@ impl FileKind {
             .find(|kind| kind.extension() == extension)
     }
 
-    /// No file of an image that is made is longer, in bytes. One that a caller
-    /// has sent may be.
+    /// Returns the largest length of a file of a generated image, in bytes. An
+    /// uploaded one can be longer.
     #[must_use]
     pub const fn longest(self) -> usize {
         match self {
@@ -98,7 +98,7 @@ impl FileKind {
         }
     }
 
-    /// The MIME type of the file.
+    /// Returns the MIME type of the file.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -111,16 +111,16 @@ impl FileKind {
 /// The name of a file as links show it: `PREFIX-INDEX.KIND`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileName {
-    /// The job's own part.
+    /// The prefix of the job.
     pub prefix: FilePrefix,
-    /// The image's number within its job, from 0.
+    /// The index of the image within its job, from 0.
     pub index: u32,
-    /// What the file holds.
+    /// The kind of the file.
     pub kind: FileKind,
 }
 
 impl FileName {
-    /// Reads a name, `None` unless it is one that [`FileName::expose`] writes.
+    /// Parses a name; `None` unless it is one that [`FileName::expose`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (stem, extension) = text.split_once('.')?;
@@ -130,11 +130,11 @@ impl FileName {
             index: index.parse().ok()?,
             kind: FileKind::from_extension(extension)?,
         };
-        // One spelling only: no `+1`, no `01`.
+        // Only the canonical spelling: no `+1`, no `01`.
         (name.expose() == text).then_some(name)
     }
 
-    /// The text, for links.
+    /// Returns the text, for links.
     #[must_use]
     pub fn expose(&self) -> String {
         let Self {
@@ -148,8 +148,8 @@ impl FileName {
 
 /// The name of a file in the store.
 ///
-/// Every attempt at a job writes objects of its own. A link leads to those of
-/// the attempt that finished the job, so a late writer replaces nothing.
+/// Every attempt at a job writes its own objects. Links lead to those of the
+/// attempt that finished the job, so a late writer replaces nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ObjectName {
     /// The name in links.
@@ -159,7 +159,7 @@ pub struct ObjectName {
 }
 
 impl ObjectName {
-    /// The name as stores spell it: `PREFIX-INDEX.aATTEMPT.KIND`.
+    /// Returns the name as stores use it: `PREFIX-INDEX.aATTEMPT.KIND`.
     #[must_use]
     pub fn expose(&self) -> String {
         let Self { file, attempt } = self;
@@ -167,7 +167,8 @@ impl ObjectName {
         format!("{prefix}-{}.a{attempt}.{extension}", file.index)
     }
 
-    /// Reads a name, `None` unless it is one that [`ObjectName::expose`] writes.
+    /// Parses a name; `None` unless it is one that [`ObjectName::expose`]
+    /// writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (stem, rest) = text.split_once(".a")?;
@@ -181,86 +182,87 @@ impl ObjectName {
     }
 }
 
-/// An object that is about to be read. An image that a caller has sent may be a
-/// hundred megabytes long, so it is held in memory only where it must be.
+/// An object that was opened for reading. An uploaded image can be a hundred
+/// megabytes long, so it is held in memory only where that is necessary.
 #[derive(Debug)]
 pub enum StoredObject {
-    /// All of it.
+    /// The whole object in memory.
     Bytes(Vec<u8>),
-    /// A file at its beginning, and how long it is. It can be read to its end
-    /// even if it is removed meanwhile.
+    /// A file at its beginning, and its length. It can be read to its end even
+    /// if it is removed meanwhile.
     File {
         /// The file.
         file: File,
         /// Its length in bytes.
         bytes: u64,
     },
-    /// An object that comes from elsewhere while it is read.
+    /// A stream, for example from a bucket.
     Pieces {
-        /// What comes.
+        /// The pieces of the object.
         pieces: Box<dyn ObjectPieces>,
-        /// Its length in bytes, if that was told.
+        /// Its length in bytes, if known.
         bytes: Option<u64>,
     },
 }
 
-/// An object that comes piece by piece, no faster than it is asked for.
+/// An object that is read piece by piece, with backpressure.
 #[async_trait]
 pub trait ObjectPieces: fmt::Debug + Send + Sync {
-    /// The next piece, `None` at the end.
+    /// Returns the next piece, `None` at the end.
     ///
     /// # Errors
-    /// The object breaks off, or is longer than it may be.
+    /// Fails when the object ends early, or is longer than allowed.
     async fn next(&mut self) -> Result<Option<Bytes>, StorageError>;
 }
 
-/// Keeps finished images.
+/// Stores finished images.
 #[async_trait]
 pub trait ImageStore: fmt::Debug + Send + Sync {
-    /// Keeps `bytes`. When this returns they are durable and readable, whole.
+    /// Stores `bytes`. They are durable and can be read when this returns.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// Fails when the store cannot be written.
     async fn put(&self, object: &ObjectName, bytes: Vec<u8>) -> Result<(), StorageError>;
 
-    /// The bytes of an object, `None` when it is not there.
+    /// Returns the bytes of an object, `None` when it does not exist.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError>;
 
-    /// The same object, to be read piece by piece where the store can do that.
+    /// Opens an object to be read piece by piece, where the store supports
+    /// that.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
         Ok(self.get(object).await?.map(StoredObject::Bytes))
     }
 
-    /// Finds out whether an object could be kept now.
+    /// Checks that an object could be stored now.
     ///
     /// # Errors
-    /// It could not.
+    /// Fails when it could not.
     async fn check(&self) -> Result<(), StorageError> {
         Ok(())
     }
 
-    /// Removes an object; one that is not there is no error.
+    /// Removes an object; it is no error if it does not exist.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// Fails when the store cannot be written.
     async fn delete(&self, object: &ObjectName) -> Result<(), StorageError>;
 
-    /// Removes every object that was written before `moment`, and says how
-    /// many there were.
+    /// Removes every object that was written before `moment`, and returns how
+    /// many.
     ///
     /// # Errors
-    /// The store cannot be read or written.
+    /// Fails when the store cannot be read or written.
     async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError>;
 }
 
-/// The store does not do its work, and why; for logs, not for callers. The
-/// text holds no name of an object.
+/// Why the image store failed; for logs, not for callers. The text contains no
+/// name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the image store failed: {0}")]
 pub struct StorageError(pub String);
@@ -272,7 +274,7 @@ mod tests {
     const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn names_are_parsed_as_they_are_written() {
         for (index, ending) in [(0, "png"), (12, "base64")] {
             let text = format!("{PREFIX}-{index}.{ending}");
             let name = FileName::parse(&text).unwrap();
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_no_names() {
+    fn other_spellings_are_not_parsed() {
         for text in [
             String::new(),
             format!("{PREFIX}.png"),
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_spelling_of_an_object_is_read() {
+    fn only_the_canonical_name_of_an_object_is_read() {
         let object = ObjectName {
             file: FileName::parse(&format!("{PREFIX}-12.png")).unwrap(),
             attempt: 3,
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_image_has_a_longest_file() {
+    fn a_file_of_an_image_has_a_largest_length() {
         let pixels = 512 * 768 * 3;
         let (png, text) = (FileKind::Png.longest(), FileKind::Base64.longest());
         assert!(png > pixels + 768 && png < 2 * pixels, "{png}");

@@ -1,4 +1,4 @@
-//! The port to the receivers of webhooks.
+//! The port that sends webhooks.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,28 +9,29 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::redact::{SafeUrl, Secret};
 
-/// What the text of a webhook's secret begins with, by Standard Webhooks.
+/// The prefix of a webhook secret's text in Standard Webhooks.
 const SECRET_BEGINNING: &str = "whsec_";
 
-/// What the webhooks of one key are signed with, 256 bits that nobody else can
-/// tell. It prints as `[redacted]`.
+/// The key that signs the webhooks of one API key: 256 secret bits. It prints
+/// as `[redacted]`.
 #[derive(Debug, Clone)]
 pub struct WebhookSecret(Secret<[u8; 32]>);
 
 impl WebhookSecret {
-    /// The secret of these bytes.
+    /// Wraps these bytes.
     #[must_use]
     pub fn new(bytes: Secret<[u8; 32]>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for the one place that signs.
+    /// Returns the bytes, for the one place that signs.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         self.0.expose()
     }
 
-    /// The text that a receiver gives to its library: `whsec_` and base64.
+    /// Returns the text that a receiver passes to its library: `whsec_` and
+    /// base64.
     #[must_use]
     pub fn to_text(&self) -> Secret<String> {
         let base64 = STANDARD.encode(self.expose());
@@ -41,13 +42,13 @@ impl WebhookSecret {
 /// One message for a receiver.
 #[derive(Clone)]
 pub struct WebhookMessage {
-    /// Names the delivery; the same for every attempt at it.
+    /// The id of the delivery, the same for every attempt.
     pub id: String,
-    /// Where it goes, as the caller gave it.
+    /// The URL of the receiver, as the caller sent it.
     pub url: SafeUrl,
-    /// The body, JSON.
+    /// The body, in JSON.
     pub body: String,
-    /// What the message is signed with; `None`: it goes without a signature.
+    /// The signing secret; `None`: the message is sent unsigned.
     pub secret: Option<WebhookSecret>,
 }
 
@@ -61,20 +62,20 @@ impl fmt::Debug for WebhookMessage {
     }
 }
 
-/// What came of an attempt to deliver.
+/// The outcome of one attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookOutcome {
-    /// The receiver took it (2xx).
+    /// The receiver accepted it (2xx).
     Delivered,
-    /// It may be taken later.
+    /// A later attempt may succeed.
     Retry {
-        /// How long the receiver wants to be left alone.
+        /// How long the receiver asks to wait.
         after: Option<Duration>,
-        /// Why it was not taken, for logs and rows: no URL, no body.
+        /// Why it failed, for logs and rows: no URL, no body.
         reason: String,
     },
-    /// It will never be taken: the receiver is gone (410), or the URL is one
-    /// that is not allowed.
+    /// It can never be delivered: the receiver is gone (410), or the URL is not
+    /// allowed.
     Refused {
         /// Why, for logs and rows.
         reason: String,
@@ -84,7 +85,7 @@ pub enum WebhookOutcome {
 /// Delivers messages to receivers.
 #[async_trait]
 pub trait WebhookSender: fmt::Debug + Send + Sync {
-    /// Tries once. Never takes longer than half a minute.
+    /// Tries once, for at most 30 seconds.
     async fn send(&self, message: &WebhookMessage) -> WebhookOutcome;
 }
 
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_shown_as_the_standard_has_it_and_only_when_asked() {
+    fn a_secret_has_the_text_of_the_standard_and_prints_redacted() {
         let secret = WebhookSecret::new(Secret::new([7; 32]));
         let text = "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
         assert_eq!(secret.to_text().expose(), text);

@@ -1,17 +1,17 @@
-//! Why a bucket cannot be used, in the words of its owner.
+//! Why a bucket cannot be used, in terms of its owner's settings.
 
 use std::fmt;
 
 use crate::FieldError;
 
-/// Why a bucket cannot be used, and which request showed it. It holds no secret,
-/// and does not tell a host that may not be reached from one that is not there.
+/// Why a bucket cannot be used, and which request failed. It holds no secret,
+/// and does not distinguish a blocked host from one that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketFault {
     /// What is wrong.
     pub problem: BucketProblem,
-    /// What was asked for, e.g. `PUT https://storage.example/faces/a.png`; empty
-    /// where no request is to blame.
+    /// The request, e.g. `PUT https://storage.example/faces/a.png`; empty where
+    /// none failed.
     pub request: String,
 }
 
@@ -20,60 +20,61 @@ pub struct BucketFault {
 pub enum BucketProblem {
     /// The text of the endpoint breaks this rule.
     EndpointRefused(String),
-    /// There is no connection to the endpoint.
+    /// The endpoint cannot be reached.
     EndpointUnreachable,
-    /// The endpoint takes too long.
+    /// The endpoint timed out.
     EndpointTooSlow,
     /// The endpoint does not know the access key.
     UnknownAccessKey,
-    /// The secret is not that of the access key.
+    /// The secret does not match the access key.
     WrongSecret,
     /// The access key may not write.
     AccessDenied,
-    /// There is no such bucket.
+    /// The bucket does not exist.
     NoSuchBucket,
     /// The bucket is in another region.
     WrongRegion,
-    /// The clock of the endpoint is another one.
+    /// The clock of the endpoint differs from that of the server.
     ClockSkewed,
-    /// The endpoint does not take an object, for another reason.
+    /// The endpoint refuses to write, for another reason.
     WriteRefused {
-        /// The status and, if there is one, the code of its answer.
+        /// The HTTP status and, if there is one, the error code.
         answer: String,
     },
-    /// The endpoint says that it took an object, and does not have it.
+    /// The endpoint reported success, but the object is missing.
     NotKept,
-    /// The text of the link, or of the URL that it leads to, breaks this rule.
+    /// The text of the link, or of the URL that it redirects to, breaks this
+    /// rule.
     LinkRefused(String),
-    /// There is no connection to the host of the link.
+    /// The host of the link cannot be reached.
     LinkUnreachable,
-    /// The link takes too long.
+    /// The link timed out.
     LinkTooSlow,
     /// The object is not at its link.
     LinkAnswers {
-        /// The HTTP status that is there instead.
+        /// The HTTP status that the link answers.
         status: u16,
     },
-    /// Something else is at the link.
+    /// The link serves something else.
     LinkLeadsElsewhere,
 }
 
-/// What the details of a bucket are called where they were set.
+/// The names of the settings of a bucket, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BucketNames {
-    /// Where objects are written.
+    /// The endpoint for writes.
     pub endpoint_url: &'static str,
-    /// What requests are signed for.
+    /// The region that requests are signed for.
     pub region: &'static str,
-    /// What holds the name of the bucket.
+    /// The setting with the name of the bucket.
     pub bucket: &'static str,
-    /// What the names of objects begin with.
+    /// The prefix of object names.
     pub directory: &'static str,
-    /// Names who signs.
+    /// The id of the signing key.
     pub access_key_id: &'static str,
-    /// Signs.
+    /// The signing key.
     pub secret_access_key: &'static str,
-    /// Where objects are read back.
+    /// The URL at which objects are read back.
     pub link: &'static str,
 }
 
@@ -100,8 +101,7 @@ impl BucketNames {
         link: "storage.s3.public_url",
     };
 
-    /// The settings, where objects are read back at another address than that of
-    /// the links.
+    /// The settings of the server's config when `check_url` is set.
     pub const SETTINGS_WITH_CHECK_URL: Self = Self {
         link: "storage.s3.check_url",
         ..Self::SETTINGS
@@ -109,13 +109,14 @@ impl BucketNames {
 }
 
 impl BucketFault {
-    /// The field of `update_s3` that is to blame, and the sentence about it.
+    /// Returns the error of the field of `update_s3` that is at fault.
     #[must_use]
     pub fn field_error(&self) -> FieldError {
         self.named(&BucketNames::FIELDS)
     }
 
-    /// What is to blame by the names of `names`, and the sentence about it.
+    /// Returns the error of the setting that is at fault, by its name in
+    /// `names`.
     #[must_use]
     pub fn named(&self, names: &BucketNames) -> FieldError {
         let (field, rule) = self.problem.rule(names);
@@ -171,8 +172,8 @@ impl BucketProblem {
     }
 }
 
-/// The rule that a missing bucket breaks: where one setting holds bucket and
-/// directory, the host may be the bucket.
+/// Returns the rule that a missing bucket breaks. Where one setting holds
+/// bucket and directory, the host can name the bucket.
 fn no_such_bucket(names: &BucketNames) -> String {
     if names.bucket == names.directory {
         let endpoint = names.endpoint_url;
@@ -192,7 +193,7 @@ impl From<BucketProblem> for BucketFault {
     }
 }
 
-/// Without the request: for logs, which do not hold where a key's images are.
+/// Omits the request: logs must not contain the location of a key's images.
 impl fmt::Display for BucketFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (field, rule) = self.problem.rule(&BucketNames::FIELDS);

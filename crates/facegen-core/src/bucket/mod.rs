@@ -1,9 +1,4 @@
-//! The bucket of one key: how it is described, and the port to it.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`raw`] | [`RawBucketDetails`], and the parser |
-//! | [`fault`] | [`BucketFault`], why a bucket cannot be used, and [`BucketNames`] |
+//! The bucket of one key: its details, and the port to it.
 
 pub mod fault;
 pub mod raw;
@@ -21,35 +16,36 @@ pub use raw::RawBucketDetails;
 use crate::ImageStore;
 use crate::redact::{SafeUrl, Secret};
 
-/// Which bucket the images of a key go to, and how. Every value is one that
-/// can be used as it stands; whether the bucket works is another matter.
+/// The bucket that stores the images of a key. Every value is valid, but the
+/// bucket may not work.
 #[derive(Debug, Clone)]
 pub struct BucketDetails {
     /// Where objects are written: `endpoint_url/image_directory/NAME`.
     pub endpoint_url: SafeUrl,
-    /// What requests are signed for, e.g. `us-east-1`.
+    /// The region that requests are signed for, e.g. `us-east-1`.
     pub region: String,
-    /// See [`BucketDetails::endpoint_url`]; without slashes around it. It begins
-    /// with the bucket, unless the host of the endpoint names that.
+    /// See [`BucketDetails::endpoint_url`]; without slashes around it. It
+    /// begins with the bucket, unless the host of the endpoint names the
+    /// bucket.
     pub image_directory: String,
-    /// What links begin with.
+    /// The prefix of links.
     pub public_url: SafeUrl,
-    /// Names who signs.
+    /// The id of the signing key.
     pub access_key_id: Secret<String>,
-    /// Signs.
+    /// The signing key.
     pub secret_access_key: Secret<String>,
 }
 
-/// Opens the buckets that keys describe.
+/// Opens the buckets of keys.
 #[async_trait]
 pub trait BucketOpener: fmt::Debug + Send + Sync {
-    /// The store of these details. Nothing is asked of the bucket yet.
+    /// Returns the store for these details. Sends no request yet.
     fn open(&self, details: &BucketDetails) -> Arc<dyn ImageStore>;
 
-    /// Writes an object, reads it back at its link and deletes it, if the bucket
-    /// allows that. Takes half a minute at most.
+    /// Writes an object, reads it back at its link and deletes it, if the
+    /// bucket allows that. Takes 30 seconds at most.
     ///
     /// # Errors
-    /// The object cannot be written, or not be read by everybody.
+    /// Fails when the object cannot be written, or not be read publicly.
     async fn try_out(&self, details: &BucketDetails) -> Result<(), BucketFault>;
 }

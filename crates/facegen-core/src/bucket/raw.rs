@@ -15,10 +15,9 @@ pub const MAX_DIRECTORY_BYTES: usize = 512;
 /// The longest id and the longest secret of an access key, in bytes.
 pub const MAX_CREDENTIAL_BYTES: usize = 256;
 
-/// The servers of the documentation, and whether this is one: its images are
-/// of `face_gen`, clients of `image_editing` share its requests, and
-/// `text_to_image` is what the documentation takes a client to mean that says
-/// nothing.
+/// The documented server types, and whether this server is one: it implements
+/// `face_gen`, clients of `image_editing` share its requests, and
+/// `text_to_image` is the documented default.
 const DEPLOY_TYPES: [(&str, bool); 17] = [
     ("text_to_image", true),
     ("image_editing", true),
@@ -42,7 +41,7 @@ const DEPLOY_TYPES: [(&str, bool); 17] = [
 /// The details of a bucket as they were sent, absent ones as [`Scalar::Null`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawBucketDetails {
-    /// Which server is meant.
+    /// The type of server that the bucket is for.
     pub deploy_type: Scalar,
     /// See [`BucketDetails::public_url`].
     pub public_url: Scalar,
@@ -70,14 +69,13 @@ impl RawBucketDetails {
         "image_directory",
     ];
 
-    /// The servers that are this one, the first one when nothing is said.
+    /// Returns the accepted server types; the first is the default.
     pub fn deploy_types() -> impl Iterator<Item = &'static str> {
         let ours = DEPLOY_TYPES.into_iter().filter(|(_, ours)| *ours);
         ours.map(|(name, _)| name)
     }
 
-    /// The place of the field with this name on the wire, `None` for fields that
-    /// are not part of it.
+    /// Returns the field with this name on the wire, `None` for unknown fields.
     pub fn field_mut(&mut self, name: &str) -> Option<&mut Scalar> {
         Some(match name {
             "deploy_type" => &mut self.deploy_type,
@@ -91,10 +89,10 @@ impl RawBucketDetails {
         })
     }
 
-    /// Reads every field.
+    /// Parses every field.
     ///
     /// # Errors
-    /// All fields that are missing or cannot be used, with one sentence each.
+    /// Returns all fields that are missing or invalid, with one sentence each.
     pub fn parse(&self) -> Result<BucketDetails, RequestError> {
         let mut findings = Diagnostics::default();
         findings.accept(self.check_deploy_type());
@@ -120,10 +118,10 @@ impl RawBucketDetails {
         })
     }
 
-    /// Whether this server is meant.
+    /// Checks that the bucket is for this server.
     ///
     /// # Errors
-    /// Another one is, or none that is documented.
+    /// Fails when it is for another server, or for none that is documented.
     pub fn check_deploy_type(&self) -> Result<(), FieldError> {
         match self.deploy_type.choice("deploy_type", &DEPLOY_TYPES)? {
             None | Some(true) => Ok(()),
@@ -135,7 +133,7 @@ impl RawBucketDetails {
     }
 }
 
-/// The text, which must be there and not be too long.
+/// Reads a text, which must be present and not too long.
 fn text(field: &'static str, raw: &Scalar, max_bytes: usize) -> Result<String, FieldError> {
     match raw.text(field)? {
         None => Err(FieldError::new(field, "is required")),
@@ -147,7 +145,7 @@ fn text(field: &'static str, raw: &Scalar, max_bytes: usize) -> Result<String, F
     }
 }
 
-/// A URL behind which names can be put.
+/// Reads a URL to which names can be appended.
 fn url(field: &'static str, raw: &Scalar) -> Result<String, FieldError> {
     let url = text(field, raw, MAX_BUCKET_URL_BYTES)?;
     let is_plain =
@@ -169,7 +167,7 @@ fn region(raw: &Scalar) -> Result<String, FieldError> {
     Err(FieldError::new("region_name", rule))
 }
 
-/// A name or a secret that can stand in a header.
+/// Reads a name or a secret that is valid in a header.
 fn credential(field: &'static str, raw: &Scalar) -> Result<String, FieldError> {
     let credential = text(field, raw, MAX_CREDENTIAL_BYTES)?;
     let is_printable = |character: char| character.is_ascii_graphic() || character == ' ';
@@ -179,7 +177,7 @@ fn credential(field: &'static str, raw: &Scalar) -> Result<String, FieldError> {
     Err(FieldError::new(field, "must be made of ASCII characters"))
 }
 
-/// One part or more, none of which leads up or nowhere.
+/// Reads a path of one part or more, none of which is empty, `.` or `..`.
 fn directory(raw: &Scalar) -> Result<String, FieldError> {
     let directory = text("image_directory", raw, MAX_DIRECTORY_BYTES)?;
     let directory = directory.trim_matches('/');

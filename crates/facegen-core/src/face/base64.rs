@@ -1,4 +1,4 @@
-//! Base64 as clients send it: either alphabet, with or without padding, with
+//! Base64 as clients send it: in either alphabet, with or without padding, with
 //! line breaks, and percent-encoded within a data URI.
 
 use std::iter;
@@ -7,7 +7,7 @@ use ::base64::Engine;
 use ::base64::alphabet;
 use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// The usual alphabet, with or without padding.
+/// The standard alphabet, with or without padding.
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -18,7 +18,7 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 pub(super) enum Base64Error {
     /// There is nothing to decode.
     Empty,
-    /// The file would be longer than is read.
+    /// The file would be longer than allowed.
     TooLong,
     /// A character is in neither alphabet.
     Symbol,
@@ -26,9 +26,9 @@ pub(super) enum Base64Error {
     Malformed,
 }
 
-/// The bytes that `text` stands for if it is in the usual alphabet, with nothing
-/// in between, and of at most `max_bytes`: what nearly every client sends, and
-/// ten times as fast as [`decode`], which has to judge what is left.
+/// Decodes `text` if it is in the standard alphabet without white space, and of
+/// at most `max_bytes`. Nearly every client sends that, and it is ten times as
+/// fast as [`decode`], which handles the rest.
 pub(super) fn decode_plain(text: &str, max_bytes: usize) -> Option<Vec<u8>> {
     let most = text.len().div_ceil(4).saturating_mul(3);
     if text.is_empty() || most > max_bytes {
@@ -37,8 +37,8 @@ pub(super) fn decode_plain(text: &str, max_bytes: usize) -> Option<Vec<u8>> {
     ENGINE.decode(text).ok().filter(|bytes| !bytes.is_empty())
 }
 
-/// The bytes that `text` stands for, at most `max_bytes`. They are counted
-/// before there is memory for any of them.
+/// Decodes `text` to at most `max_bytes`, which are counted before any memory
+/// is allocated.
 pub(super) fn decode(
     text: impl Iterator<Item = u8> + Clone,
     max_bytes: usize,
@@ -61,7 +61,7 @@ pub(super) fn decode(
     ENGINE.decode(symbols).map_err(|_| Base64Error::Malformed)
 }
 
-/// `text` without its white space and in the usual alphabet.
+/// Removes white space from `text` and maps it to the standard alphabet.
 fn symbols(text: impl Iterator<Item = u8> + Clone) -> impl Iterator<Item = u8> + Clone {
     text.filter(|byte| !byte.is_ascii_whitespace())
         .map(|byte| match byte {
@@ -75,8 +75,8 @@ fn is_symbol(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// `text` with its percent-encoded bytes decoded. A percent sign without two
-/// hexadecimal digits stays, and is no base64.
+/// Decodes percent-encoded bytes. A percent sign without two hexadecimal digits
+/// stays, and is not base64.
 pub(super) fn unescape(text: &str) -> impl Iterator<Item = u8> + Clone {
     let mut rest = text.bytes();
     iter::from_fn(move || {

@@ -1,19 +1,18 @@
-//! Photos that come as text: data URIs and bare base64.
+//! Photos that are sent as text: data URIs and bare base64.
 
 use super::base64::{self, Base64Error};
 use crate::FieldError;
 use crate::redact::FaceImage;
 
 /// Reads the text of `field`: a data URI, or bare base64 of the file. White
-/// space around it does not matter; base64 may use either alphabet, lack its
-/// padding, and have white space within. The MIME type of a data URI does not
-/// count, the file's first bytes do.
+/// space around it is ignored; base64 may use either alphabet, lack its
+/// padding, and contain white space. The MIME type of a data URI is ignored;
+/// the file's first bytes decide.
 ///
-/// The length of the file is measured before it is decoded, against
-/// `max_bytes`.
+/// The length of the file is checked against `max_bytes` before it is decoded.
 ///
 /// # Errors
-/// The text is absent, too long, or neither of the two.
+/// Fails when the text is absent, too long, or neither of the two.
 pub fn parse(field: &'static str, text: &str, max_bytes: usize) -> Result<FaceImage, FieldError> {
     let text = text.trim();
     if is_absent(text) {
@@ -25,13 +24,13 @@ pub fn parse(field: &'static str, text: &str, max_bytes: usize) -> Result<FaceIm
     }
 }
 
-/// Whether a text that was trimmed stands for nothing.
+/// Returns whether a trimmed text counts as absent.
 pub(super) fn is_absent(text: &str) -> bool {
     matches!(text, "" | "null")
 }
 
-/// The file in `text`, base64 without anything around it; `otherwise` is the
-/// rule that is broken by what cannot have been meant as that.
+/// Decodes `text` as bare base64; `otherwise` is the rule for the error when it
+/// is something else.
 pub(super) fn bare(
     field: &'static str,
     text: &str,
@@ -49,7 +48,7 @@ pub(super) fn bare(
     image.map_err(|error| refusal(field, error, max_bytes))
 }
 
-/// The file in `text`, if that is a data URI:
+/// Decodes `text`, if it is a data URI:
 /// `data:[MIME][;PARAMETER]…;base64,PAYLOAD` (RFC 2397).
 pub(super) fn data_uri(
     field: &'static str,
@@ -91,7 +90,7 @@ fn refusal(field: &'static str, error: Base64Error, max_bytes: usize) -> FieldEr
     }
 }
 
-/// What follows `scheme`, in whatever case it is written.
+/// Returns what follows `scheme`, ignoring its case.
 pub(super) fn strip_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
     let (start, rest) = text.split_at_checked(scheme.len())?;
     start.eq_ignore_ascii_case(scheme).then_some(rest)

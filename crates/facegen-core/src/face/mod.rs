@@ -1,11 +1,4 @@
 //! The photo of a request: where it comes from, and the port that reads it.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`source`] | [`FaceSource`], told apart from the text of `face_image` |
-//! | [`inline`] | photos that come as text |
-//! | [`own`] | [`local_file_name`], which URLs lead to this server's own files |
-//! | `base64` | base64 as clients send it |
 
 mod base64;
 pub mod inline;
@@ -26,44 +19,45 @@ pub use source::FaceSource;
 use crate::redact::{FaceImage, SafeUrl};
 use crate::{ErrorCode, Photo};
 
-/// Gets photos and reads them.
+/// Fetches and decodes photos.
 #[async_trait]
 pub trait FaceReader: fmt::Debug + Send + Sync {
-    /// The bytes of the file behind `url`.
+    /// Fetches the file at `url`.
     ///
     /// # Errors
-    /// The URL is not allowed, cannot be reached in time, or gives too much.
+    /// Fails when the URL is not allowed, cannot be reached in time, or the
+    /// file is too long.
     async fn fetch(&self, url: &SafeUrl) -> Result<FaceImage, FaceError>;
 
-    /// The pixels of an encoded photo, upright. Takes milliseconds to a
-    /// second of computing: not for a thread that serves others.
+    /// Decodes a photo to upright pixels. Blocks for milliseconds to a second:
+    /// not for an async thread.
     ///
     /// # Errors
-    /// The file cannot be read as a photo.
+    /// Fails when the file cannot be read as a photo.
     fn decode(&self, image: &FaceImage) -> Result<Photo, FaceError>;
 
-    /// The same for a file of this server, whose length is no concern.
+    /// Does the same for a file of this server, of any length.
     ///
     /// # Errors
-    /// The file cannot be read as a photo.
+    /// Fails when the file cannot be read as a photo.
     fn decode_stored(&self, image: &FaceImage) -> Result<Photo, FaceError> {
         self.decode(image)
     }
 }
 
-/// Why a photo cannot be had.
+/// Why a photo cannot be fetched or decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct FaceError {
     /// The kind of failure.
     pub code: ErrorCode,
-    /// The whole sentence for the caller. It holds nothing of the URL beyond
-    /// what [`SafeUrl`] prints.
+    /// The message for the caller, a whole sentence. It holds nothing of the
+    /// URL beyond what [`SafeUrl`] prints.
     pub message: String,
 }
 
 impl FaceError {
-    /// An unusable photo, and why.
+    /// Creates the error for an unusable photo.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self {
@@ -72,8 +66,7 @@ impl FaceError {
         }
     }
 
-    /// The server behind the URL answered with this HTTP status, and no
-    /// photo.
+    /// Creates the error for a server that answered with this HTTP status.
     #[must_use]
     pub fn answered(status: u16) -> Self {
         Self::new(format!(
@@ -81,7 +74,7 @@ impl FaceError {
         ))
     }
 
-    /// The photo did not come within `deadline`.
+    /// Creates the error for a photo that did not arrive within `deadline`.
     #[must_use]
     pub fn timed_out(deadline: Duration) -> Self {
         Self::new(format!(

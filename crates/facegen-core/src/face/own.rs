@@ -1,11 +1,11 @@
-//! Photos that are files of this server.
+//! URLs of this server's own files.
 
 use crate::redact::SafeUrl;
 
-/// What `url` calls a file under `base_url`, where the links to our images
-/// lead; whether there is such a file is not known. `None` when it leads
-/// elsewhere, be it to another path of the same server. A query and a fragment
-/// say nothing about a file, so they do not count.
+/// Returns the name of the file that `url` refers to below `base_url`, the
+/// prefix of this server's links; it may not exist. `None` for any other URL,
+/// including other paths of the same server. A query and a fragment are
+/// ignored.
 #[must_use]
 pub fn local_file_name<'u>(url: &'u SafeUrl, base_url: &str) -> Option<&'u str> {
     let base = base_url.trim_end_matches('/');
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_lies_in_the_directory_of_links_is_a_file_of_ours() {
+    fn only_urls_below_the_directory_of_links_are_local_files() {
         let base = "http://faces.test:8080";
         for (url, name) in [
             ("http://faces.test:8080/temp/a-0.png", Some("a-0.png")),

@@ -4,10 +4,10 @@ use super::inline::{self, strip_scheme};
 use crate::FieldError;
 use crate::redact::{FaceImage, SafeUrl};
 
-/// The field's name on the wire.
+/// The name of the field on the wire.
 const FIELD: &str = "face_image";
 
-/// What a text is told that is none of those that are read.
+/// The rule that any other text breaks.
 const UNKNOWN_KIND: &str = "must be an http or https URL, a data URI or base64";
 
 /// The longest URL in bytes, with room for a presigned link and its session
@@ -17,7 +17,7 @@ pub const MAX_URL_BYTES: usize = 8192;
 /// Where the photo of a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaceSource {
-    /// Behind this URL, to be fetched when the job runs.
+    /// At this URL, to be fetched when the job runs.
     Url(SafeUrl),
     /// In the request itself.
     Inline(FaceImage),
@@ -25,11 +25,11 @@ pub enum FaceSource {
 
 impl FaceSource {
     /// Reads the text of `face_image`: an `http` or `https` URL, or what
-    /// [`inline::parse`] reads. Whether the URL may be opened is found out when
-    /// it is.
+    /// [`inline::parse`] reads. Whether the URL may be opened is checked when
+    /// it is fetched.
     ///
     /// # Errors
-    /// The text is absent, too long, or none of these.
+    /// Fails when the text is absent, too long, or none of these.
     pub fn parse(text: &str, max_bytes: usize) -> Result<Self, FieldError> {
         let text = text.trim();
         if inline::is_absent(text) {

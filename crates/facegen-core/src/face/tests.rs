@@ -1,4 +1,4 @@
-//! Every way in which clients write a face image, and what is no way.
+//! Spellings of a face image that clients send, and ones that are refused.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::FieldError;
 
 const LIMIT: usize = 10_000_000;
 
-/// One row of the table: a text, and the one thing that becomes of it.
+/// One row of the table: a text and the expected outcome.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -63,8 +63,8 @@ fn the_length_counts_to_the_byte() {
 
 #[test]
 fn a_file_of_a_hundred_megabytes_is_refused_by_its_length() {
-    // The last character is in no alphabet: whoever decodes meets it, whoever
-    // counts stops before.
+    // The last character is in no alphabet: decoding would fail with another
+    // error, counting stops before it.
     let mut text = "A".repeat(LIMIT * 4 / 3 + 8);
     text.push('!');
     let message = "face_image must not be longer than 10 MB";

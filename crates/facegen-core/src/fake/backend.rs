@@ -2,9 +2,9 @@
 //!
 //! [`FakeBackend`] takes the steps of all samples of a request and paints
 //! images that depend on the same values as real ones: prompts, size, steps,
-//! scales, seed and face. A [`FakeControl`] stays with the test: it decides which requests
-//! fail, holds ticks back, and counts what happens. It outlives the backend,
-//! so it can be given to the next one when an engine rebuilds.
+//! scales, seed and face. The test keeps a [`FakeControl`]: it decides which
+//! requests fail, blocks ticks, and counts events. It outlives the backend, so
+//! it can be passed to the next one when an engine rebuilds.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,10 +17,10 @@ use crate::{
     GenerationSpec, GenerationTimings, RgbImage, Slot, SlotEvent,
 };
 
-/// How long a test waits for what must happen anyway.
+/// How long a test waits for an expected event.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What goes wrong with a request.
+/// An injected failure of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// [`Backend::admit`] returns this error.
@@ -38,20 +38,20 @@ pub enum Fault {
     HangsAt(usize),
 }
 
-/// What has happened so far, over all backends of one [`FakeControl`].
+/// Counts of events, over all backends of one [`FakeControl`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Requests admitted.
     pub admitted: usize,
     /// Slots cancelled.
     pub cancelled: usize,
-    /// Ticks begun, those that the gate still holds back included.
+    /// Ticks begun, including those that wait at the gate.
     pub ticks: usize,
     /// Steps taken, of all requests together.
     pub steps: usize,
 }
 
-/// The test's hand on its fake backends. Clones control the same ones.
+/// Controls the fake backends of a test. Clones control the same ones.
 #[derive(Clone)]
 pub struct FakeControl {
     shared: Arc<Shared>,
@@ -70,18 +70,18 @@ struct State {
     counts: Counts,
     /// How many more ticks may pass; `None` while the gate is open.
     permits: Option<usize>,
-    /// What backends say instead of what they were made with.
+    /// The capacity that overrides those of the backends.
     capacity: Option<Capacity>,
 }
 
 impl FakeControl {
-    /// Backends of which no request fails.
+    /// Creates a control without faults.
     #[must_use]
     pub fn new() -> Self {
         Self::with_faults(|_| None)
     }
 
-    /// Backends of which those requests fail for which `faults` says so.
+    /// Creates a control whose requests fail as `faults` returns.
     #[must_use]
     pub fn with_faults(
         faults: impl Fn(&GenerationSpec) -> Option<Fault> + Send + Sync + 'static,
@@ -96,7 +96,7 @@ impl FakeControl {
         }
     }
 
-    /// Holds every tick back until [`FakeControl::let_pass`] or
+    /// Blocks every tick until [`FakeControl::let_pass`] or
     /// [`FakeControl::open`].
     pub fn close(&self) {
         self.lock().permits = Some(0);
@@ -116,19 +116,18 @@ impl FakeControl {
         self.shared.changed.notify_all();
     }
 
-    /// Gives all backends this capacity from now on.
+    /// Sets the capacity of all backends.
     pub fn set_capacity(&self, capacity: Capacity) {
         self.lock().capacity = Some(capacity);
     }
 
-    /// What has happened so far.
+    /// Returns the current counts.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
     }
 
-    /// Waits until the counts are as `wanted`; false when they are not after
-    /// 20 seconds.
+    /// Waits until the counts are as `wanted`; returns false after 20 seconds.
     #[must_use]
     pub fn wait_until(&self, wanted: impl Fn(Counts) -> bool) -> bool {
         let state = self.lock();
@@ -196,8 +195,8 @@ struct FakeJob {
 }
 
 impl FakeBackend {
-    /// A backend under `control` whose ticks move on up to `batch_limit`
-    /// requests, the oldest first.
+    /// Creates a backend whose ticks advance up to `batch_limit` requests, the
+    /// oldest first.
     #[must_use]
     pub fn new(control: &FakeControl, batch_limit: usize) -> Self {
         Self {
@@ -301,10 +300,10 @@ impl FakeJob {
     }
 }
 
-/// The images that a [`FakeBackend`] makes of `input`.
+/// Returns the images that a [`FakeBackend`] makes of `input`.
 ///
 /// # Errors
-/// None for requests that the parser let through.
+/// Never fails for parsed requests.
 pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> {
     let images = (0_u32..)
         .take(input.spec.samples())

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::{BucketDetails, BucketFault, BucketOpener, ImageStore, SystemClock};
 
-/// One store for each endpoint; each works until a fault is set. Clones are the
-/// same state.
+/// One store for each endpoint; each works until a fault is set. Clones share
+/// the state.
 #[derive(Debug, Clone, Default)]
 pub struct FakeBuckets {
     state: Arc<Mutex<State>>,
@@ -22,14 +22,14 @@ struct State {
 }
 
 impl FakeBuckets {
-    /// Puts this store behind an endpoint, in the place of one in memory.
+    /// Uses this store for an endpoint, instead of one in memory.
     #[must_use]
     pub fn with(self, endpoint_url: &str, store: Arc<dyn ImageStore>) -> Self {
         self.lock().stores.insert(endpoint_url.to_owned(), store);
         self
     }
 
-    /// Refuses every bucket that is tried out from now on, or none any more.
+    /// Makes every later [`BucketOpener::try_out`] fail, or none.
     pub fn refuse(&self, fault: Option<BucketFault>) {
         self.lock().fault = fault;
     }

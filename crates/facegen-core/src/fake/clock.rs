@@ -1,4 +1,4 @@
-//! A clock that a test moves.
+//! A clock that a test controls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use crate::{Clock, SystemClock, Timestamp};
 
-/// A clock that starts at the machine's time and goes on only when it is told
-/// to. Clones are the same clock.
+/// A clock that starts at the machine's time and advances only on request.
+/// Clones share the time.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<ClockState>);
 
 #[derive(Debug)]
 struct ClockState {
     now: AtomicI64,
-    /// Milliseconds since the clock was made.
+    /// Milliseconds since the clock was created.
     monotonic: AtomicI64,
 }
 
 impl ManualClock {
-    /// A clock that shows the machine's time.
+    /// Creates a clock that starts at the machine's time.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(ClockState {
@@ -28,7 +28,7 @@ impl ManualClock {
         }))
     }
 
-    /// Lets time pass.
+    /// Advances both clocks.
     pub fn advance(&self, by: Duration) {
         self.set_forward(by);
         let by = Timestamp::from_millis(0) + by;
@@ -36,12 +36,12 @@ impl ManualClock {
         monotonic.fetch_add(by.as_millis(), Ordering::AcqRel);
     }
 
-    /// Sets the time of day, without any time passing.
+    /// Sets the time of day forward, but not the monotonic clock.
     pub fn set_forward(&self, by: Duration) {
         self.set(self.now() + by);
     }
 
-    /// Sets the time of day back.
+    /// Sets the time of day back, but not the monotonic clock.
     pub fn set_back(&self, by: Duration) {
         self.set(self.now() - by);
     }

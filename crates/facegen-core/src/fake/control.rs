@@ -1,10 +1,10 @@
-//! A server that counts what it is told.
+//! A fake of the port that restarts and updates the server.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::{Control, UpdateRefused};
 
-/// Counts what it is told to do, and has as many networks as it is given.
+/// Counts calls, and reports a given number of networks.
 #[derive(Debug, Default)]
 pub struct FakeServer {
     restarts: AtomicUsize,
@@ -14,19 +14,19 @@ pub struct FakeServer {
 }
 
 impl FakeServer {
-    /// How often it was told to restart and to update.
+    /// Returns the numbers of restarts and updates.
     #[must_use]
     pub fn told(&self) -> (usize, usize) {
         let count = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         (count(&self.restarts), count(&self.updates))
     }
 
-    /// Has so many networks loaded from now on.
+    /// Sets the number of loaded networks.
     pub fn load(&self, models: usize) {
         self.models.store(models, Ordering::SeqCst);
     }
 
-    /// Refuses to update from now on.
+    /// Refuses updates from now on.
     pub fn refuse(&self) {
         self.refuses.store(true, Ordering::SeqCst);
     }

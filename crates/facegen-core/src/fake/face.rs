@@ -7,16 +7,16 @@ use async_trait::async_trait;
 use crate::redact::{FaceImage, SafeUrl};
 use crate::{FaceError, FaceReader, Photo, RgbImage};
 
-/// Knows the photos that it was given, and decodes any bytes to one grey
-/// square, except for those that begin with `broken`. To those that begin with
-/// `odd` there is a warning.
+/// Serves the photos that it was given, and decodes any bytes to a grey square.
+/// Bytes that begin with `broken` fail; those that begin with `odd` give a
+/// warning.
 #[derive(Debug, Clone, Default)]
 pub struct FakeFaceReader {
     photos: BTreeMap<String, Vec<u8>>,
 }
 
 impl FakeFaceReader {
-    /// A fake network in which `bytes` are behind `url`.
+    /// Adds a photo at `url`.
     #[must_use]
     pub fn with(mut self, url: &str, bytes: &[u8]) -> Self {
         self.photos.insert(url.to_owned(), bytes.to_owned());

@@ -1,15 +1,4 @@
-//! Stand-ins for the ports, for tests.
-//!
-//! | chapter | stands for |
-//! |---|---|
-//! | [`backend`] | the model |
-//! | [`buckets`] | the buckets of keys |
-//! | [`clock`] | the time of day |
-//! | [`control`] | whoever runs the server |
-//! | [`face`] | the fake hosts where photos are |
-//! | [`url_checker`] | the judge of URLs |
-//! | [`requests`] | what callers ask for |
-//! | [`storage`] | the store of images |
+//! Fakes of the ports, for tests.
 
 pub mod backend;
 pub mod buckets;

@@ -6,7 +6,7 @@ use crate::{FaceSource, GenerationRequest, RawGenerationRequest, RequestLimits};
 /// The webhook of [`with_webhook`].
 pub const RECEIVER: &str = "http://receiver.example/hook?token=secret";
 
-/// Returns the smallest and quickest request, unparsed.
+/// Returns the smallest and fastest request, unparsed.
 #[must_use]
 pub fn raw(prompt: &str) -> RawGenerationRequest {
     RawGenerationRequest {
@@ -20,7 +20,7 @@ pub fn raw(prompt: &str) -> RawGenerationRequest {
 /// Parses a request; its seed is 7 where none is given.
 ///
 /// # Panics
-/// It cannot be parsed.
+/// Panics when it cannot be parsed.
 #[must_use]
 #[expect(clippy::unwrap_used, reason = "tests may panic")]
 pub fn parse(raw: RawGenerationRequest) -> GenerationRequest {
@@ -50,7 +50,7 @@ pub fn told_to(receiver: &str, prompt: &str) -> GenerationRequest {
     })
 }
 
-/// Returns a photo that comes with its request.
+/// Returns an inline photo.
 #[must_use]
 pub fn inline() -> FaceSource {
     FaceSource::Inline(FaceImage::from(b"photo".to_vec()))

@@ -9,7 +9,7 @@ use crate::{Clock, ImageStore, ObjectName, StorageError, Timestamp};
 
 type Objects = HashMap<ObjectName, (Timestamp, Vec<u8>)>;
 
-/// A store in memory. Clones are the same store.
+/// A store in memory. Clones share the objects.
 #[derive(Debug, Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
@@ -17,7 +17,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store that goes by `clock`.
+    /// Creates an empty store that uses `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -26,13 +26,13 @@ impl MemoryStore {
         }
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()

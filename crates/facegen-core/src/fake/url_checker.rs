@@ -1,9 +1,9 @@
-//! A fake network in which every URL may be opened.
+//! A fake of the port that checks URLs.
 
 use crate::UrlChecker;
 use crate::redact::SafeUrl;
 
-/// Lets every URL pass.
+/// Accepts every URL.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnyUrl;
 

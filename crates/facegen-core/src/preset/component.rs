@@ -1,4 +1,4 @@
-//! The models of a preset.
+//! The components of a preset.
 
 use std::path::{Path, PathBuf};
 
@@ -11,34 +11,34 @@ use super::Source;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Components {
-    /// CLIP's byte pairs.
+    /// CLIP's byte-pair vocabulary.
     pub tokenizer: Component,
     /// CLIP text encoder.
     pub text_encoder: Component,
     /// CLIP image encoder.
     pub image_encoder: Component,
-    /// The denoiser.
+    /// The denoising network.
     pub unet: Component,
     /// The decoder of latents.
     pub vae: Component,
     /// The IP-Adapter that `options.adapter_kind` names.
     pub adapter: Component,
-    /// The LoRA of the adapter, where that is a file of its own, under kohya's
-    /// names.
+    /// The LoRA of the adapter, where it is a separate file, with kohya's
+    /// tensor names.
     #[serde(default)]
     pub lora: Option<Component>,
-    /// Finds faces and their landmarks.
+    /// Detects faces and their landmarks.
     pub face_detector: Component,
-    /// Says who a face is, for adapters that ask.
+    /// Embeds the identity of a face, for adapters that need it.
     #[serde(default)]
     pub face_embedder: Option<Component>,
-    /// Looks at finished images.
+    /// Checks finished images.
     #[serde(default)]
     pub safety_checker: Option<Component>,
 }
 
 impl Components {
-    /// The config of every model that has one.
+    /// Returns the config of every component that has one.
     pub fn configs(&self) -> impl Iterator<Item = &Path> {
         let models = [
             &self.text_encoder,
@@ -53,7 +53,7 @@ impl Components {
             .filter_map(|component| component.config.as_deref())
     }
 
-    /// All models, with their names in the manifest.
+    /// Lists all components, with their names in the manifest.
     pub fn named(&self) -> Vec<(&'static str, &Component)> {
         let optional = [
             ("lora", self.lora.as_ref()),
@@ -77,7 +77,7 @@ impl Components {
         named
     }
 
-    /// All models in the order of [`Self::named`], to change them.
+    /// Returns all components in the order of [`Self::named`], mutably.
     pub fn in_order_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let models = [
             &mut self.tokenizer,
@@ -97,7 +97,7 @@ impl Components {
     }
 }
 
-/// One model of a preset.
+/// One component of a preset.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
@@ -107,8 +107,8 @@ pub struct Component {
     /// presets.
     #[serde(default)]
     pub config: Option<PathBuf>,
-    /// Licence of the weights, by its SPDX name where there is one. What the
-    /// manifest says of it in `[licences]` counts.
+    /// Licence of the weights, by its SPDX name where there is one. Its terms
+    /// are those in `[licences]` of the manifest.
     pub licence: String,
     /// Hash of the file; checked before it is loaded.
     #[serde(default)]

@@ -1,3 +1,5 @@
+//! Why a preset cannot be used.
+
 use std::path::PathBuf;
 
 /// Why a preset cannot be used.
@@ -8,20 +10,20 @@ pub enum PresetError {
     Unknown {
         /// The name that was asked for.
         name: String,
-        /// Which presets there are.
+        /// The presets that exist, for the message.
         available: String,
     },
-    /// No preset can have this name.
+    /// The name is not valid.
     #[error(
         "{name:?} is not the name of a preset: it is made of ASCII letters, digits and hyphens, and \
          names the file NAME.toml in {models_dir}; {available}", models_dir = models_dir.display()
     )]
     InvalidName {
-        /// What was given.
+        /// The name that was given.
         name: String,
         /// The directory of the presets.
         models_dir: PathBuf,
-        /// Which presets there are.
+        /// The presets that exist, for the message.
         available: String,
     },
     /// A preset's manifest is not valid.
@@ -37,7 +39,7 @@ pub enum PresetError {
     File {
         /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
 }

@@ -1,3 +1,5 @@
+//! The manifest of a preset, and its options.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -27,10 +29,10 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// What the types do not say.
+    /// Checks what the types do not.
     ///
     /// # Errors
-    /// Why it cannot be used.
+    /// Returns why the manifest cannot be used.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.styles.contains_key(&Style::Realistic) {
             return Err("the style realistic is the preset as it is".to_owned());
@@ -49,9 +51,9 @@ impl Manifest {
     }
 }
 
-/// Licences that ask for nothing before weights are fetched, by their SPDX
-/// names. Of any other a manifest has to say what it asks for: else a name that
-/// is mistyped would open the gate.
+/// Licences that need no acceptance before weights are fetched, by their SPDX
+/// names. A manifest has to define any other one, since otherwise a mistyped
+/// name would skip the acceptance.
 const OPEN_LICENCES: [&str; 5] = [
     "Apache-2.0",
     "BSD-2-Clause",
@@ -61,7 +63,7 @@ const OPEN_LICENCES: [&str; 5] = [
 ];
 
 impl Manifest {
-    /// All models, those of styles among them, with their names.
+    /// Lists all components, including those of styles, with their names.
     pub(super) fn models(&self) -> Vec<(String, &Component)> {
         let own = self.components.named().into_iter();
         let mut models: Vec<_> = own.map(|(name, model)| (name.to_owned(), model)).collect();
@@ -95,20 +97,20 @@ impl Manifest {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// What weights and activations are computed in.
+    /// The dtype of weights and activations.
     pub dtype: Precision,
-    /// The same where a GPU computes, should it differ there. A CPU gains
-    /// nothing from half of the bits, since it rounds to them only.
+    /// The dtype on a GPU, if it differs. A CPU gains nothing from 16 bits: it
+    /// computes in 32 and only rounds to them.
     pub gpu_dtype: Option<Precision>,
     /// Weight of the image branch in every cross-attention, `scale` of the
     /// reference.
     pub adapter_scale: f64,
-    /// Order of the channels that the image encoder sees. The reference hands
-    /// it BGR, on which its images depend.
+    /// Channel order of the image encoder's input. The reference passes BGR,
+    /// which its images depend on.
     pub clip_channel_order: ChannelOrder,
-    /// Which adapter the weights are.
+    /// The kind of the adapter.
     pub adapter_kind: AdapterKind,
-    /// Which face is taken of a photo that shows several.
+    /// The face that is used of a photo with several.
     pub face: FaceChoice,
 }
 
@@ -126,7 +128,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What is computed in, on a GPU or on the CPU.
+    /// Returns the dtype on a GPU or on the CPU.
     #[must_use]
     pub fn precision(&self, is_gpu: bool) -> Precision {
         let of_gpu = self.gpu_dtype.filter(|_| is_gpu);
@@ -134,7 +136,7 @@ impl Options {
     }
 }
 
-/// Numbers of a model.
+/// A dtype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -143,43 +145,44 @@ pub enum Precision {
     F32,
     /// 16 bits, IEEE.
     F16,
-    /// 16 bits with the exponent of 32.
+    /// 16 bits with the exponent of `F32`.
     Bf16,
 }
 
 impl Precision {
-    /// Its name in manifests and answers.
+    /// Returns its name in manifests and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Which colour goes into the first channel of the image encoder.
+/// The channel order of the image encoder's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelOrder {
     /// Red first, as CLIP was trained.
     Rgb,
-    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the photo with
-    /// OpenCV and never swaps the channels, so the adapter was made for blue where CLIP expects
-    /// red (with red's mean and deviation).
+    /// Blue first. The reference code of IP-Adapter-FaceID-PlusV2 reads the
+    /// photo with OpenCV and never swaps the channels, so the adapter was
+    /// trained with blue where CLIP expects red (normalized with red's mean and
+    /// deviation).
     Bgr,
 }
 
-/// The adapters that there are networks for.
+/// The adapters that are implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdapterKind {
-    /// IP-Adapter-FaceID-PlusV2: who somebody is, from a recogniser's
-    /// embedding, and the structure of the face.
+    /// IP-Adapter-FaceID-PlusV2: the identity, from a recogniser's embedding,
+    /// and the structure of the face.
     FaceidPlusv2,
-    /// IP-Adapter-Plus-Face: what the face looks like, without a recogniser.
+    /// IP-Adapter-Plus-Face: the look of the face, without a recogniser.
     PlusFace,
 }
 
-/// Which face is taken of a photo that shows several. Of faces that are equal in it, the
-/// one with the highest detection score is taken.
+/// The face that is used of a photo with several. Ties go to the highest
+/// detection score.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaceChoice {
@@ -188,14 +191,15 @@ pub enum FaceChoice {
     Score,
     /// The largest area of the bounding box: insightface's `max_num=1` with `metric='max'`.
     Largest,
-    /// The largest value of `area − 2 · distance²`, where the distance is that of the box's
-    /// centre from the photo's, in whole pixels: insightface's `max_num=1` with
-    /// `metric='default'`. A large face wins over a small one in the middle, but not far from it.
+    /// The largest value of `area − 2 · distance²`, where the distance is that
+    /// of the box's centre from the photo's, in whole pixels: insightface's
+    /// `max_num=1` with `metric='default'`. A large face wins over a small one
+    /// in the middle unless it is far from the middle.
     Center,
 }
 
 impl FaceChoice {
-    /// Returns which face it takes, to be said of one: "the largest".
+    /// Returns the choice in words, such as "the largest".
     #[must_use]
     pub fn chosen(self) -> &'static str {
         match self {

@@ -1,12 +1,4 @@
-//! Presets: one TOML manifest for each, naming files, licences and options.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `manifest` | the file and its options |
-//! | `component` | the models |
-//! | `source` | where a model's weights come from |
-//! | `licence` | what a licence asks of those who use them |
-//! | `style` | how images of another style than photos are made |
+//! Presets: sets of models, each described by a TOML manifest.
 
 mod component;
 mod error;
@@ -29,11 +21,11 @@ use manifest::Manifest;
 
 use crate::request::{RequestLimits, Style};
 
-/// A named set of models.
+/// A named set of models with its options.
 #[derive(Clone, Debug)]
 pub struct Preset {
     models_dir: PathBuf,
-    /// What the file says.
+    /// The text of the manifest.
     text: String,
     manifest: Manifest,
 }
@@ -43,7 +35,8 @@ impl Preset {
     /// hyphens.
     ///
     /// # Errors
-    /// When it is no name, there is no such preset or its manifest is not valid.
+    /// Fails when the name is not valid, there is no such preset, or its
+    /// manifest is not valid.
     pub fn find(models_dir: &Path, name: &str) -> Result<Self, PresetError> {
         if !is_name(name) {
             return Err(PresetError::InvalidName {
@@ -83,10 +76,11 @@ impl Preset {
         })
     }
 
-    /// All presets of a directory, in the order of their names.
+    /// Reads all presets of a directory, in the order of their names.
     ///
     /// # Errors
-    /// When the directory cannot be read or a manifest in it is not valid.
+    /// Fails when the directory cannot be read or a manifest in it is not
+    /// valid.
     pub fn all(models_dir: &Path) -> Result<Vec<Self>, PresetError> {
         let names = names(models_dir).map_err(|source| PresetError::File {
             path: models_dir.to_owned(),
@@ -98,45 +92,45 @@ impl Preset {
             .collect()
     }
 
-    /// The name, as in the file's.
+    /// Returns the name, which is also that of the file.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.manifest.name
     }
 
-    /// One sentence for a person.
+    /// Returns a description in one sentence.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.manifest.description
     }
 
-    /// What people should know who see its images, where there is something.
+    /// Returns a notice for users who see its images, if there is one.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
         self.manifest.notice.as_deref()
     }
 
-    /// What the models are computed in and how the face is read.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.manifest.options
     }
 
-    /// The sizes and numbers of steps that requests may ask for.
+    /// Returns the sizes and numbers of steps that requests may ask for.
     #[must_use]
     pub fn limits(&self) -> &RequestLimits {
         &self.manifest.limits
     }
 
-    /// The styles that requests may ask for: photos, which every preset
-    /// makes, and those of the manifest.
+    /// Returns the styles that requests may ask for: realistic, which every
+    /// preset has, and those of the manifest.
     #[must_use]
     pub fn styles(&self) -> Vec<Style> {
         let others = self.manifest.styles.keys().copied();
         [Style::Realistic].into_iter().chain(others).collect()
     }
 
-    /// How images of a style are made; `None` when it is not offered.
+    /// Returns the recipe of a style; `None` when it is not offered.
     #[must_use]
     pub fn style(&self, style: Style) -> Option<StyleRecipe> {
         if style == Style::Realistic {
@@ -145,8 +139,8 @@ impl Preset {
         self.manifest.styles.get(&style).cloned()
     }
 
-    /// The presets of the base models that there are: this one, and for each
-    /// style with models of its own the same with those in their places.
+    /// Returns a preset for each set of base models: this one, and for each
+    /// style with its own models a copy that uses them.
     #[must_use]
     pub fn base_models(&self) -> Vec<(Style, Self)> {
         let styles = self.manifest.styles.iter();
@@ -160,14 +154,14 @@ impl Preset {
         [base].into_iter().chain(others).collect()
     }
 
-    /// Whether images are looked at before they are given out.
+    /// Returns whether it has a safety checker.
     #[must_use]
     pub fn has_safety_checker(&self) -> bool {
         self.components().safety_checker.is_some()
     }
 
-    /// How many networks it has: all its components but the tokenizer, and the
-    /// LoRA, which is a part of the UNet.
+    /// Returns the number of networks: all components but the tokenizer and the
+    /// LoRA, which becomes part of the UNet.
     #[must_use]
     pub fn network_count(&self) -> usize {
         let components = self.components().named().into_iter();
@@ -176,32 +170,33 @@ impl Preset {
             .count()
     }
 
-    /// Whether `other` was read from an equal manifest of the same directory.
+    /// Returns whether `other` was read from an equal manifest of the same
+    /// directory.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         (&self.models_dir, &self.text) == (&other.models_dir, &other.text)
     }
 
-    /// The licences that the manifest says more about, by their names.
+    /// Returns the licences that the manifest defines, by their names.
     #[must_use]
     pub fn licences(&self) -> &BTreeMap<String, Licence> {
         &self.manifest.licences
     }
 
-    /// The models.
+    /// Returns the components.
     #[must_use]
     pub fn components(&self) -> &Components {
         &self.manifest.components
     }
 
-    /// The models, those of styles among them, with their names in the
-    /// manifest.
+    /// Returns the components, including those of styles, with their names in
+    /// the manifest.
     #[must_use]
     pub fn models(&self) -> Vec<(String, &Component)> {
         self.manifest.models()
     }
 
-    /// The same models in the same order, to change them.
+    /// Returns the same components in the same order, mutably.
     pub fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let Manifest {
             components, styles, ..
@@ -210,7 +205,7 @@ impl Preset {
         components.in_order_mut().chain(of_styles)
     }
 
-    /// The error of a manifest that asks for what cannot be.
+    /// Returns an error about the manifest of this preset.
     #[must_use]
     pub fn refusal(&self, reason: &str) -> PresetError {
         let path = self.path(Path::new(&format!("{}.toml", self.name())));
@@ -220,20 +215,20 @@ impl Preset {
         }
     }
 
-    /// A path of the manifest, which is relative to the directory of presets.
+    /// Resolves a path of the manifest, relative to the directory of presets.
     #[must_use]
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.models_dir.join(relative)
     }
 }
 
-/// Whether a preset can be called that: the name is part of a path.
+/// Checks that `name` is valid for a preset: it becomes part of a path.
 fn is_name(name: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     !name.is_empty() && name.chars().all(is_plain)
 }
 
-/// The presets in a directory, for the message to somebody who mistyped one.
+/// Lists the presets in a directory, for messages about unknown names.
 fn available(models_dir: &Path) -> String {
     match names(models_dir) {
         Ok(names) => format!("{} has: {}", models_dir.display(), names.join(", ")),

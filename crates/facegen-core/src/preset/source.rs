@@ -12,15 +12,15 @@ pub enum Source {
     /// A file or directory, relative to the directory of presets unless it is
     /// absolute.
     Path(PathBuf),
-    /// Random weights of this seed, written once as an ordinary checkpoint.
+    /// Random weights from this seed, written once as an ordinary checkpoint.
     Synthetic(u32),
     /// A file of a repository, fetched by `facegen models pull`.
     Hub(HubFile),
 }
 
-/// A file of a repository on a hub, named as the hub names it.
+/// A file of a repository on a hub.
 ///
-/// The names become parts of URLs and of paths, so they consist of harmless
+/// The names become parts of URLs and of paths, so they consist of safe
 /// characters only.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawHubFile")]
@@ -30,7 +30,7 @@ pub struct HubFile {
     file: String,
 }
 
-/// A [`HubFile`] as it is written.
+/// A [`HubFile`] before validation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHubFile {
@@ -40,31 +40,31 @@ struct RawHubFile {
 }
 
 impl HubFile {
-    /// The repository, `owner/name`.
+    /// Returns the repository, `owner/name`.
     #[must_use]
     pub fn repo(&self) -> &str {
         &self.repo
     }
 
-    /// A branch, a tag or a commit.
+    /// Returns the branch, tag or commit.
     #[must_use]
     pub fn revision(&self) -> &str {
         &self.revision
     }
 
-    /// The path of the file in the repository.
+    /// Returns the path of the file in the repository.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The part after the last slash.
+    /// Returns the part of the path after the last slash.
     pub fn file_name(&self) -> &str {
         self.file.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Another file of the same directory, at a commit. `None` when `name` is not
-    /// the plain name of a file.
+    /// Returns another file of the same directory, at a commit. `None` when
+    /// `name` is not the plain name of a file.
     pub fn beside(&self, commit: &str, name: &str) -> Option<Self> {
         let directory = self.file.strip_suffix(self.file_name())?;
         let is_name = is_plain(name) && !name.contains('/');
@@ -97,7 +97,8 @@ impl TryFrom<RawHubFile> for HubFile {
     }
 }
 
-/// Letters, digits, `-`, `_`, `.` and single slashes, and nowhere a path upwards.
+/// Checks that `name` has letters, digits, `-`, `_`, `.` and single slashes
+/// only, and no part that begins with a dot.
 fn is_plain(name: &str) -> bool {
     let is_harmless = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     name.split('/')

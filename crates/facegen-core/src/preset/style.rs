@@ -1,4 +1,4 @@
-//! How a preset makes images of another style than photos.
+//! Styles: prompt templates and models that replace those of a preset.
 
 use std::borrow::Cow;
 
@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::component::{Component, Components};
 
-/// What stands for the caller's prompt in a template.
+/// The placeholder for the caller's prompt in a template.
 const PLACE: &str = "{prompt}";
 
-/// `[styles.NAME]` of a manifest: words around the prompts, models in the place
-/// of the preset's own, or both. The default changes nothing.
+/// `[styles.NAME]` of a manifest: templates of the prompts, replacements of the
+/// preset's models, or both. The default changes nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StyleRecipe {
@@ -27,7 +27,8 @@ pub struct StyleRecipe {
 }
 
 impl StyleRecipe {
-    /// The prompt that the text encoder is given for that of a caller.
+    /// Returns the prompt for the text encoder: the caller's within the
+    /// template.
     #[must_use]
     pub fn prompt<'p>(&self, prompt: &'p str) -> Cow<'p, str> {
         match &self.prompt {
@@ -36,8 +37,8 @@ impl StyleRecipe {
         }
     }
 
-    /// The same for the negative prompt, which may be empty: the words of the
-    /// style come behind those of the caller.
+    /// Does the same for the negative prompt, which can be empty: the words of
+    /// the style follow those of the caller.
     #[must_use]
     pub fn negative_prompt<'p>(&'p self, prompt: &'p str) -> Cow<'p, str> {
         match &self.negative_prompt {
@@ -47,18 +48,18 @@ impl StyleRecipe {
         }
     }
 
-    /// Whether it has models of its own.
+    /// Returns whether it replaces models.
     pub(super) fn has_models(&self) -> bool {
         !self.models().is_empty()
     }
 
-    /// Whether every image differs from that of the preset without it. A
-    /// negative prompt alone has no effect on requests without guidance.
+    /// Returns whether it changes all images. A negative prompt alone has no
+    /// effect on requests without guidance.
     pub(super) fn changes_images(&self) -> bool {
         self.prompt.is_some() || self.has_models()
     }
 
-    /// Its models, with their names in the manifest's table.
+    /// Returns its models, with their names in the manifest's table.
     pub(super) fn models(&self) -> Vec<(&'static str, &Component)> {
         let models = [
             ("unet", &self.unet),
@@ -71,13 +72,13 @@ impl StyleRecipe {
             .collect()
     }
 
-    /// Its models in the order of [`Self::models`], to change them.
+    /// Returns its models in the order of [`Self::models`], mutably.
     pub(super) fn models_mut(&mut self) -> impl Iterator<Item = &mut Component> {
         let models = [&mut self.unet, &mut self.vae, &mut self.text_encoder];
         models.into_iter().flatten()
     }
 
-    /// Puts its models in the place of a preset's.
+    /// Replaces a preset's models by its own.
     pub(super) fn replace_in(&self, components: &mut Components) {
         let pairs = [
             (&mut components.unet, &self.unet),
@@ -92,7 +93,7 @@ impl StyleRecipe {
     }
 }
 
-/// The words before and behind the caller's prompt.
+/// The words before and after the caller's prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 struct PromptTemplate {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_stands_around_the_prompt_whatever_that_is() {
+    fn the_template_surrounds_any_prompt() {
         let recipe = recipe("prompt = \"a drawing of {prompt}, inked\"");
         for (prompt, styled) in [
             ("a man", "a drawing of a man, inked"),

@@ -1,30 +1,30 @@
-//! Sizes that follow the photo's.
+//! Sizes of images that are derived from the photo's.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ImageSize, Scalar, SizeLimits};
 
-/// So that a side that is exact does not fall to the next multiple below.
+/// Keeps an exact side from rounding down to the next multiple.
 const ROUNDING: f64 = 1e-6;
 
-/// Which sides of the images follow the photo's, because none were
+/// Which sides of the images are derived from the photo's, because none were
 /// given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AutoSize {
-    /// None: the size is the one that is used.
+    /// None: the given size is used.
     #[default]
     None,
-    /// The width, by the height and the photo's ratio.
+    /// The width, from the height and the photo's aspect ratio.
     Width,
-    /// The height, by the width and the photo's ratio.
+    /// The height, from the width and the photo's aspect ratio.
     Height,
-    /// The photo's size, made smaller or larger as far as it must be.
+    /// Both: the photo's size, scaled to the limits.
     Both,
 }
 
 impl AutoSize {
-    /// The sides that a request does not give.
+    /// Returns the sides that a request does not give.
     #[must_use]
     pub fn of(width: &Scalar, height: &Scalar) -> Self {
         match (width.is_absent(), height.is_absent()) {
@@ -35,15 +35,15 @@ impl AutoSize {
         }
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::None
     }
 
-    /// The size of images of a photo of `width` × `height` pixels, with
-    /// the sides of `given` that were given. The ratio of the photo is
-    /// kept as far as the limits of sizes let it be.
+    /// Returns the size of images for a photo of `width` × `height` pixels,
+    /// with the sides of `given` that were given. The aspect ratio of the photo
+    /// is kept as far as the limits allow.
     #[must_use]
     pub fn resolve_size(
         self,
@@ -73,8 +73,8 @@ impl AutoSize {
     }
 }
 
-/// By how much a photo has to be enlarged to lie within the limits. Where
-/// it cannot, the largest sides count.
+/// Returns the factor that scales a photo into the limits. Where none does, the
+/// largest sides take precedence.
 fn scale(width: f64, height: f64, limits: &SizeLimits) -> f64 {
     let sides = limits.sides();
     let (least, most) = (f64::from(*sides.start()), f64::from(*sides.end()));
@@ -83,7 +83,7 @@ fn scale(width: f64, height: f64, limits: &SizeLimits) -> f64 {
     (least / width.min(height)).max(1.0).min(largest)
 }
 
-/// The side nearest to `wanted` that may be asked for.
+/// Clamps a side to the limits.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn images_have_the_size_of_the_photo_as_far_as_that_can_be() {
+    fn images_have_the_size_of_the_photo_within_the_limits() {
         for (photo, size) in [
             ((512, 512), (512, 512)),
             ((200, 300), (200, 296)),
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_photo_the_size_can_be_made(
+        fn every_photo_has_a_valid_size(
             width in 1_u32..=100_000,
             height in 1_u32..=100_000,
             given in (64_u32..=512, 64_u32..=768),

@@ -1,4 +1,4 @@
-//! The values that are chosen from a list of names.
+//! Values that are chosen from a list of names.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
@@ -7,17 +7,17 @@ use super::Scalar;
 use super::errors::Diagnostics;
 use crate::SafetyAction;
 
-/// Whether and how unsafe images are made unrecognisable.
+/// Whether and how unsafe images are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Safety {
     /// Whether the caller wants the safety checker to run.
     pub enabled: bool,
-    /// What is done to an image that it finds unsafe.
+    /// The replacement of an unsafe image.
     pub checker_type: SafetyAction,
 }
 
 impl Safety {
-    /// Reads both fields; the checker is on when nothing is said.
+    /// Reads both fields; the checker is on by default.
     pub(super) fn read(
         enabled: &Scalar,
         checker_type: &Scalar,
@@ -32,7 +32,7 @@ impl Safety {
     }
 }
 
-/// The look of the images.
+/// The style of the images.
 #[derive(
     Debug,
     Clone,
@@ -50,39 +50,39 @@ impl Safety {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Style {
-    /// A photo; the prompt stays as it is.
+    /// A photo; the prompt is not changed.
     #[default]
     Realistic,
     /// A comic strip.
     Comic,
     /// A small figure with a large head.
     Chibi,
-    /// A rendering.
+    /// A 3D rendering.
     #[serde(rename = "3d")]
     #[strum(serialize = "3d")]
     ThreeD,
-    /// A Japanese animation.
+    /// A Japanese animation style.
     Anime,
 }
 
 impl Style {
-    /// All that there are.
+    /// All variants.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The name on the wire.
+    /// Returns the name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Reads the field; realistic when absent.
+    /// Reads the field; realistic by default.
     pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.choice("style", &named(Self::ALL));
         findings.accept(reading).unwrap_or_default()
     }
 }
 
-/// The values with their names.
+/// Returns the values with their names.
 fn named<T: Copy + Into<&'static str>>(values: &[T]) -> Vec<(&'static str, T)> {
     values.iter().map(|&value| (value.into(), value)).collect()
 }

@@ -1,18 +1,18 @@
-//! How images are handed over.
+//! How the images of a request are delivered.
 
 use serde::{Deserialize, Serialize};
 
 use super::scalar::Scalar;
 use crate::redact::SafeUrl;
 
-/// How the images of a request are handed over. No engine sees any of it.
-/// `Debug` shows of the webhook no more than its host.
+/// How the images of a request are delivered. No engine sees any of it. `Debug`
+/// shows only the host of the webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryOptions {
     /// Whether the images are wanted as base64 text.
     pub base64: bool,
-    /// Where to report the end of the job, as it was sent.
+    /// The URL to which the end of the job is reported, as sent.
     pub webhook: Option<SafeUrl>,
-    /// The caller's own name for the request, with the type it was sent in.
+    /// The caller's id for the request, with the type in which it was sent.
     pub track_id: Option<Scalar>,
 }

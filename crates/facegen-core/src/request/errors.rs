@@ -1,19 +1,19 @@
-//! What is wrong with a request, field by field.
+//! The errors of a request, field by field.
 
 use thiserror::Error;
 
-/// One field that is missing or cannot be used.
+/// One field that is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct FieldError {
-    /// The field's name on the wire.
+    /// The name of the field on the wire.
     pub field: &'static str,
-    /// The whole sentence for the caller; it names the field.
+    /// The message for the caller, a whole sentence that names the field.
     pub message: String,
 }
 
 impl FieldError {
-    /// The error `"FIELD RULE"`, e.g. `"prompt is required"`.
+    /// Creates the error `"FIELD RULE"`, e.g. `"prompt is required"`.
     #[must_use]
     pub fn new(field: &'static str, rule: impl AsRef<str>) -> Self {
         Self {
@@ -23,14 +23,13 @@ impl FieldError {
     }
 }
 
-/// Everything that is wrong with one request; never empty.
+/// All errors of one request; never empty.
 ///
-/// `Display` joins the messages, so that a caller who reads only one text
-/// learns of all of them.
+/// `Display` joins all messages.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", join(.errors))]
 pub struct RequestError {
-    /// One entry for each wrong field, in the order of the documentation.
+    /// One entry for each invalid field, in the order of the documentation.
     pub errors: Vec<FieldError>,
 }
 
@@ -39,7 +38,8 @@ fn join(errors: &[FieldError]) -> String {
     messages.join("; ")
 }
 
-/// Collects what the parser finds, so that one bad field does not hide another.
+/// Collects errors and warnings, so that one invalid field does not hide
+/// another.
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
     pub(crate) errors: Vec<FieldError>,
@@ -47,8 +47,8 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// The value that was read; on an error notes it and goes on with the
-    /// default, which nobody sees because the request is refused.
+    /// Returns the value that was read. Records an error and returns the
+    /// default, which is never used because the request is refused.
     pub(crate) fn accept<T: Default>(&mut self, reading: Result<T, FieldError>) -> T {
         reading.unwrap_or_else(|error| {
             self.errors.push(error);
@@ -56,7 +56,7 @@ impl Diagnostics {
         })
     }
 
-    /// Tells the caller of a value that was changed.
+    /// Adds a warning, e.g. about a value that was changed.
     pub(crate) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);
     }

@@ -1,11 +1,11 @@
-//! What a preset offers of sizes and steps.
+//! The sizes and numbers of steps that a preset offers.
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// The sizes and numbers of steps that a preset offers. The default is that of
-/// Stable Diffusion 1.5, and of the hosted service.
+/// The sizes and numbers of steps that a preset offers. The default is for
+/// Stable Diffusion 1.5, as in the hosted service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RequestLimits {
@@ -46,36 +46,36 @@ impl SizeLimits {
     /// The longest side that any preset may offer.
     pub(crate) const LONGEST_SIDE: u32 = 768;
 
-    /// The largest area that any preset may offer: the server keeps room for
-    /// files of such images.
+    /// The largest area that any preset may offer: limits on file sizes depend
+    /// on it.
     pub(crate) const LARGEST_AREA: u32 = 512 * 768;
 
-    /// The sides that are accepted.
+    /// Returns the accepted sides.
     #[must_use]
     pub fn sides(&self) -> RangeInclusive<u32> {
         self.0.min_side..=self.0.max_side
     }
 
-    /// The largest area.
+    /// Returns the largest area.
     #[must_use]
     pub fn max_area(&self) -> u32 {
         self.0.max_area
     }
 
-    /// The side where none is given: what the model was trained at.
+    /// Returns the default side: what the model was trained at.
     #[must_use]
     pub fn default_side(&self) -> u32 {
         self.0.default_side
     }
 
-    /// What sides are multiples of.
+    /// Returns the number that sides are multiples of.
     #[must_use]
     pub fn multiple_of(&self) -> u32 {
         self.0.multiple_of
     }
 
-    /// The side as it is used: one pixel of the latents is several of the
-    /// image.
+    /// Rounds a side down to a multiple: one pixel of the latents is several of
+    /// the image.
     #[must_use]
     pub fn floored(&self, side: u32) -> u32 {
         side - side % self.0.multiple_of
@@ -106,7 +106,8 @@ impl TryFrom<Sizes> for SizeLimits {
                 "its sides have to be min_side <= default_side <= max_side <= 768",
             ),
             (
-                // So that a side that is fitted to the other is never too short.
+                // Otherwise a side that is fitted to the other could be too
+                // short.
                 in_order
                     && max_area >= (max_side * min_side).max(default_side * default_side)
                     && max_area <= Self::LARGEST_AREA,
@@ -133,17 +134,18 @@ impl From<SizeLimits> for Sizes {
 pub struct StepChoices(Vec<u32>);
 
 impl StepChoices {
-    /// What callers may ask for. Official clients send 20 by default and allow
-    /// up to 150, so a strict choice would break them.
+    /// The numbers that callers may send. Official clients send 20 by default
+    /// and allow up to 150, so a strict choice would break them.
     pub const ACCEPTED: RangeInclusive<u32> = 1..=150;
 
-    /// The choice where none is asked for: the smallest.
+    /// Returns the default: the smallest choice.
     #[must_use]
     pub fn first(&self) -> u32 {
         self.0.first().copied().unwrap_or(1)
     }
 
-    /// The choice nearest to `asked`; of two equally near ones the higher.
+    /// Returns the choice nearest to `asked`; of two equally near ones the
+    /// higher.
     #[must_use]
     pub fn nearest(&self, asked: u32) -> u32 {
         let choices = self.0.iter().copied().rev();
@@ -178,7 +180,7 @@ impl From<StepChoices> for Vec<u32> {
 }
 
 impl std::fmt::Display for StepChoices {
-    /// As in a sentence: `21, 31 and 41`.
+    /// Writes the choices as in a sentence: `21, 31 and 41`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (index, choice) in self.0.iter().enumerate() {
             let before = match self.0.len() - index {

@@ -1,24 +1,10 @@
-//! What a caller asks for.
+//! Requests of callers, and their parser.
 //!
-//! A request is parsed once, here, and nothing after that checks it again:
-//! [`RawGenerationRequest`] holds whatever scalars came in, from JSON, from a
+//! A request is parsed once, here, and not checked again after that:
+//! [`RawGenerationRequest`] holds the scalars that came in, from JSON, from a
 //! form or from the command line; [`RawGenerationRequest::parse`] reads them
-//! leniently and either names every field that is wrong or gives a request
+//! leniently and returns either an error for every invalid field or a request
 //! whose values are all in range.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`scalar`] | [`Scalar`] and its lenient readers |
-//! | [`raw`] | [`RawGenerationRequest`], and the parser |
-//! | [`errors`] | [`FieldError`] and [`RequestError`] |
-//! | [`limits`] | [`RequestLimits`], what a preset offers of sizes and steps |
-//! | [`prompt`] | [`Prompt`] |
-//! | [`size`] | [`ImageSize`] |
-//! | [`auto_size`] | [`AutoSize`], sizes that follow the photo's |
-//! | [`sampling`] | [`Steps`], [`GuidanceScale`], [`SScale`], [`Samples`] |
-//! | [`spec`] | [`GenerationSpec`], what is drawn |
-//! | [`delivery`] | [`DeliveryOptions`], how it is handed over |
-//! | [`choices`] | [`Safety`], [`Style`] |
 
 pub mod auto_size;
 pub mod choices;
@@ -49,22 +35,20 @@ pub use scalar::Scalar;
 pub use size::ImageSize;
 pub use spec::GenerationSpec;
 
-/// A parsed request: what is drawn, and how it is handed over. It is written as
-/// one flat object.
+/// A parsed request. It is serialized as one flat object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerationRequest {
-    /// What is drawn.
+    /// What to generate.
     #[serde(flatten)]
     pub spec: GenerationSpec,
-    /// How it is handed over.
+    /// How to deliver it.
     #[serde(flatten)]
     pub delivery: DeliveryOptions,
     warnings: Vec<String>,
 }
 
 impl GenerationRequest {
-    /// Returns the request with the size that it has for a photo of so many
-    /// pixels.
+    /// Returns the request with its size derived from a photo of this size.
     #[must_use]
     pub fn fitted_to(self, width: u32, height: u32) -> Self {
         Self {
@@ -73,7 +57,8 @@ impl GenerationRequest {
         }
     }
 
-    /// One sentence for each value that is not the one that was sent.
+    /// Returns one sentence for each value that differs from the one that was
+    /// sent.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -88,7 +73,7 @@ pub struct UnseededRequest {
 }
 
 impl UnseededRequest {
-    /// Lets these sides follow the photo's.
+    /// Derives these sides from the photo's.
     #[must_use]
     pub fn with_auto_size(mut self, auto_size: AutoSize) -> Self {
         self.request.spec.auto_size = auto_size;

@@ -1,4 +1,4 @@
-//! The texts that describe an image.
+//! Prompts.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::FieldError;
 
 /// The longest prompt in characters. The text encoder reads 77 tokens, so this
-/// bounds only what is stored and echoed.
+/// only limits what is stored and echoed.
 pub const MAX_CHARACTERS: usize = 10_000;
 
 /// A text that is not empty, has no white space around it, no NUL, and at most
 /// [`MAX_CHARACTERS`] characters.
 ///
-/// `Debug` shows only its length: prompts are the caller's business.
+/// `Debug` shows only its length, because prompts are private.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Prompt(String);
@@ -22,8 +22,8 @@ impl Prompt {
     /// Trims `text` and checks it; `field` is named in the error.
     ///
     /// # Errors
-    /// The text is empty, too long, or contains NUL, which neither the
-    /// tokenizer nor a database can hold.
+    /// Fails when the text is empty, too long, or contains NUL, which neither
+    /// the tokenizer nor a database can hold.
     pub fn new(field: &'static str, text: &str) -> Result<Self, FieldError> {
         let text = text.trim();
         if text.is_empty() {
@@ -39,7 +39,7 @@ impl Prompt {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

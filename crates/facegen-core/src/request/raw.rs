@@ -9,22 +9,21 @@ use super::{
 use crate::face::source::MAX_URL_BYTES;
 use crate::redact::SafeUrl;
 
-/// The longest webhook in bytes: as long as the URL of a photo may be.
+/// The longest webhook URL in bytes, the same as for photos.
 pub const MAX_WEBHOOK_BYTES: usize = MAX_URL_BYTES;
 
-/// The longest track id in bytes. It is stored and sent back.
+/// The longest track id in bytes. It is stored and echoed.
 pub const MAX_TRACK_ID_BYTES: usize = 1_000;
 
 /// The fields of a request as they were sent, absent ones as
 /// [`Scalar::Null`].
 ///
-/// The key and the face image are not among them: they are secrets with types
-/// of their own.
+/// The key and the photo are separate: they are secrets with their own types.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RawGenerationRequest {
-    /// What the images shall show. Required.
+    /// What the images are to show. Required.
     pub prompt: Scalar,
-    /// What the images shall not show.
+    /// What the images are not to show.
     pub negative_prompt: Scalar,
     /// In pixels; see [`ImageSize`].
     pub width: Scalar,
@@ -40,25 +39,25 @@ pub struct RawGenerationRequest {
     pub seed: Scalar,
     /// See [`Samples`].
     pub samples: Scalar,
-    /// Whether unsafe images are looked for; see [`Safety`].
+    /// Whether images are checked for safety; see [`Safety`].
     pub safety_checker: Scalar,
-    /// What is done to them; see [`Safety`].
+    /// The replacement of unsafe images; see [`Safety`].
     pub safety_checker_type: Scalar,
     /// See [`Style`].
     pub style: Scalar,
     /// Whether the images are wanted as base64 text.
     pub base64: Scalar,
-    /// Where to report the end of the job: an `http` or `https` URL of at most
-    /// [`MAX_WEBHOOK_BYTES`].
+    /// The URL to which the end of the job is reported: `http` or `https`, of
+    /// at most [`MAX_WEBHOOK_BYTES`].
     pub webhook: Scalar,
-    /// The caller's own name for the request, of at most [`MAX_TRACK_ID_BYTES`]
-    /// when it is text. Carried, not looked into.
+    /// The caller's id for the request, of at most [`MAX_TRACK_ID_BYTES`] when
+    /// it is text. Opaque to the server.
     pub track_id: Scalar,
 }
 
 impl RawGenerationRequest {
     /// The names of the fields on the wire, in the order of the documentation:
-    /// those for which [`RawGenerationRequest::field_mut`] has a place.
+    /// those that [`RawGenerationRequest::field_mut`] knows.
     pub const NAMES: [&str; 15] = [
         "prompt",
         "negative_prompt",
@@ -77,9 +76,9 @@ impl RawGenerationRequest {
         "track_id",
     ];
 
-    /// The place of the field with this name on the wire, `None` for fields
-    /// that are not part of it. White space around the name is ignored: a
-    /// published example sends `" track_id"`.
+    /// Returns the field with this name on the wire, `None` for unknown fields.
+    /// White space around the name is ignored: a published example sends `"
+    /// track_id"`.
     pub fn field_mut(&mut self, name: &str) -> Option<&mut Scalar> {
         Some(match name.trim() {
             "prompt" => &mut self.prompt,
@@ -101,11 +100,10 @@ impl RawGenerationRequest {
         })
     }
 
-    /// Reads every field, and checks that each value can be used within the
-    /// limits of a preset.
+    /// Parses every field, and checks it against the limits of a preset.
     ///
     /// # Errors
-    /// All fields that are missing or cannot be used, with one sentence each.
+    /// Returns all fields that are missing or invalid, with one sentence each.
     pub fn parse(self, limits: &RequestLimits) -> Result<UnseededRequest, RequestError> {
         let mut findings = Diagnostics::default();
         let prompt = findings.accept(read_prompt("prompt", &self.prompt, true));
@@ -159,8 +157,8 @@ impl RawGenerationRequest {
     }
 }
 
-/// The URL as it was sent. Whether it may be opened is found out when it is;
-/// what could never be, or would forge lines of a log, is refused here.
+/// Reads the URL. Whether it may be opened is checked when it is; only URLs
+/// that could never be, or would forge lines of a log, are refused here.
 fn read_webhook(raw: &Scalar) -> Result<Option<String>, FieldError> {
     let Some(url) = raw.text("webhook")? else {
         return Ok(None);
@@ -176,8 +174,8 @@ fn read_webhook(raw: &Scalar) -> Result<Option<String>, FieldError> {
     }
 }
 
-/// Whether `text` is an `http` or `https` URL that names a host. White space
-/// and control characters are in no URL.
+/// Checks that `text` is an `http` or `https` URL with a host, without white
+/// space and control characters.
 pub(crate) fn is_web_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -192,7 +190,7 @@ pub(crate) fn is_web_url(text: &str) -> bool {
     is_web && has_host && text.chars().all(is_printable)
 }
 
-/// The track id in the type in which it was sent.
+/// Reads the track id in the type in which it was sent.
 fn read_track_id(raw: Scalar) -> Result<Option<Scalar>, FieldError> {
     match &raw {
         Scalar::Text(text) if text.len() > MAX_TRACK_ID_BYTES => {
@@ -207,7 +205,7 @@ fn read_track_id(raw: Scalar) -> Result<Option<Scalar>, FieldError> {
     }
 }
 
-/// Reads a prompt; `None` when it is absent and may be.
+/// Reads a prompt; `None` when it is absent and not required.
 fn read_prompt(
     field: &'static str,
     raw: &Scalar,

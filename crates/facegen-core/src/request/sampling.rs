@@ -1,4 +1,4 @@
-//! The numbers that steer the denoising.
+//! The parameters of denoising.
 
 use std::ops::RangeInclusive;
 
@@ -14,14 +14,13 @@ use super::{FieldError, Scalar, StepChoices};
 pub struct Steps(u32);
 
 impl Steps {
-    /// The number of steps.
+    /// Returns the number of steps.
     #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize
     }
 
-    /// Reads the field: the choice nearest to what is asked for; the first one
-    /// when absent.
+    /// Reads the field: the nearest choice; the first one by default.
     pub(super) fn read(raw: &Scalar, choices: &StepChoices, findings: &mut Diagnostics) -> Self {
         let reading = raw.integer_within(FIELD, StepChoices::ACCEPTED);
         let Some(asked) = findings.accept(reading) else {
@@ -37,7 +36,7 @@ impl Steps {
     }
 }
 
-/// What [`Steps`] are called on the wire.
+/// The name of [`Steps`] on the wire.
 const FIELD: &str = "num_inference_steps";
 
 impl TryFrom<u32> for Steps {
@@ -64,13 +63,14 @@ impl From<Steps> for u32 {
 pub struct GuidanceScale(f64);
 
 impl GuidanceScale {
-    /// What callers may ask for.
+    /// The values that callers may send.
     pub const ACCEPTED: RangeInclusive<f64> = 0.0..=20.0;
 
-    /// The guidance scale `asked`.
+    /// Creates a guidance scale.
     ///
     /// # Errors
-    /// `asked` lies outside of [`GuidanceScale::ACCEPTED`] or is NaN.
+    /// Fails when `asked` lies outside of [`GuidanceScale::ACCEPTED`] or is
+    /// NaN.
     pub fn new(asked: f64) -> Result<Self, FieldError> {
         if Self::ACCEPTED.contains(&asked) {
             Ok(Self(asked))
@@ -79,13 +79,13 @@ impl GuidanceScale {
         }
     }
 
-    /// The factor.
+    /// Returns the factor.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0
     }
 
-    /// Reads the field; 7.5 when absent.
+    /// Reads the field; 7.5 by default.
     pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.number_within("guidance_scale", Self::ACCEPTED);
         findings.accept(reading).map_or_else(Self::default, Self)
@@ -122,28 +122,28 @@ impl SScale {
     /// The values that are used.
     pub const USED: RangeInclusive<f64> = 0.0..=2.0;
 
-    /// `asked`, or the end of [`SScale::USED`] beyond which it lies: official
-    /// clients send 7.5 by default.
+    /// Clamps `asked` to [`SScale::USED`]: official clients send 7.5 by
+    /// default.
     ///
     /// # Errors
-    /// `asked` is NaN.
+    /// Fails when `asked` is NaN.
     pub fn clamped(asked: f64) -> Result<Self, FieldError> {
         if asked.is_nan() {
             return Err(FieldError::new("s_scale", "must be a number"));
         }
-        // `+ 0.0` turns the negative zero into the positive one.
+        // `+ 0.0` turns negative zero into positive zero.
         Ok(Self(
             asked.clamp(*Self::USED.start(), *Self::USED.end()) + 0.0,
         ))
     }
 
-    /// The weight.
+    /// Returns the weight.
     #[must_use]
     pub fn get(self) -> f64 {
         self.0
     }
 
-    /// Reads the field; 1 when absent.
+    /// Reads the field; 1 by default.
     pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let Some(asked) = findings.accept(raw.number("s_scale")) else {
             return Self::default();
@@ -179,19 +179,19 @@ impl From<SScale> for f64 {
     }
 }
 
-/// How many images one request makes.
+/// The number of images of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Samples(u32);
 
 impl Samples {
-    /// What callers may ask for.
+    /// The values that callers may send.
     pub const ACCEPTED: RangeInclusive<u32> = 1..=2;
 
-    /// `asked` images.
+    /// Creates a number of images.
     ///
     /// # Errors
-    /// `asked` lies outside of [`Samples::ACCEPTED`].
+    /// Fails when `asked` lies outside of [`Samples::ACCEPTED`].
     pub fn new(asked: u32) -> Result<Self, FieldError> {
         if Self::ACCEPTED.contains(&asked) {
             Ok(Self(asked))
@@ -200,13 +200,13 @@ impl Samples {
         }
     }
 
-    /// The number of images.
+    /// Returns the number of images.
     #[must_use]
     pub fn get(self) -> usize {
         self.0 as usize
     }
 
-    /// Reads the field; 1 when absent.
+    /// Reads the field; 1 by default.
     pub(super) fn read(raw: &Scalar, findings: &mut Diagnostics) -> Self {
         let reading = raw.integer_within("samples", Self::ACCEPTED);
         findings.accept(reading).map_or_else(Self::default, Self)

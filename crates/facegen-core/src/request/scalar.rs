@@ -1,7 +1,7 @@
-//! One value as it came in, and the lenient ways to read it.
+//! One value of a request, and lenient readers for it.
 //!
-//! Clients of this API send numbers as strings, booleans as `"yes"` and
-//! nothing as `"null"`. All of that is read here, once, for JSON bodies, form
+//! Clients of this API send numbers as strings, booleans as `"yes"` and absent
+//! values as `"null"`. All of that is handled here, for JSON bodies, form
 //! bodies and the command line alike.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FieldError;
 
-/// One value of a request in the type it was sent in.
+/// One value of a request, in the type in which it was sent.
 ///
 /// `Debug` shows only the length of texts: they hold prompts.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// Whether the value stands for nothing: `null`, `""` or `"null"`.
+    /// Returns whether the value counts as absent: `null`, `""` or `"null"`.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         match self {
@@ -41,10 +41,10 @@ impl Scalar {
         }
     }
 
-    /// The text without the white space around it, `None` when absent.
+    /// Returns the trimmed text, `None` when absent.
     ///
     /// # Errors
-    /// The value is a number or a boolean.
+    /// Fails when the value is a number or a boolean.
     pub fn text(&self, field: &'static str) -> Result<Option<&str>, FieldError> {
         match self {
             _ if self.is_absent() => Ok(None),
@@ -55,11 +55,12 @@ impl Scalar {
         }
     }
 
-    /// The truth value, `None` when absent: `true` and `false`, `1` and `0`,
-    /// and the strings `true`, `yes`, `1`, `false`, `no` and `0` in any case.
+    /// Returns the boolean, `None` when absent: `true` and `false`, `1` and
+    /// `0`, and the strings `true`, `yes`, `1`, `false`, `no` and `0` in any
+    /// case.
     ///
     /// # Errors
-    /// The value is anything else.
+    /// Fails when the value is anything else.
     pub fn boolean(&self, field: &'static str) -> Result<Option<bool>, FieldError> {
         let word = match self {
             _ if self.is_absent() => return Ok(None),
@@ -76,10 +77,10 @@ impl Scalar {
         }
     }
 
-    /// The finite number, `None` when absent.
+    /// Returns the finite number, `None` when absent.
     ///
     /// # Errors
-    /// The value is not a number, or is NaN or infinite.
+    /// Fails when the value is not a number, or is NaN or infinite.
     pub fn number(&self, field: &'static str) -> Result<Option<f64>, FieldError> {
         let number = match self {
             _ if self.is_absent() => return Ok(None),
@@ -98,10 +99,10 @@ impl Scalar {
         }
     }
 
-    /// The number within `range`, `None` when absent.
+    /// Returns the number within `range`, `None` when absent.
     ///
     /// # Errors
-    /// The value is not a number, or lies outside `range`.
+    /// Fails when the value is not a number, or lies outside `range`.
     pub fn number_within(
         &self,
         field: &'static str,
@@ -113,10 +114,12 @@ impl Scalar {
         }
     }
 
-    /// The whole number within `range`, `None` when absent. `"512.0"` is whole.
+    /// Returns the whole number within `range`, `None` when absent. `"512.0"`
+    /// is whole.
     ///
     /// # Errors
-    /// The value is not a number, lies outside `range`, or has a fraction.
+    /// Fails when the value is not a number, lies outside `range`, or has a
+    /// fraction.
     pub fn integer_within(
         &self,
         field: &'static str,
@@ -137,11 +140,11 @@ impl Scalar {
         }
     }
 
-    /// The value that `options` has under the text, `None` when absent. Case
-    /// does not matter.
+    /// Returns the value of the text in `options`, `None` when absent. Case is
+    /// ignored.
     ///
     /// # Errors
-    /// The value is not among the names.
+    /// Fails when the text is not in `options`.
     pub fn choice<T: Copy>(
         &self,
         field: &'static str,
@@ -164,7 +167,8 @@ impl Scalar {
     }
 }
 
-/// The error for a number outside of `range`, in the API's documented words.
+/// Creates the error for a number outside of `range`, with the API's documented
+/// message.
 pub(crate) fn out_of_range<T: fmt::Display>(
     field: &'static str,
     range: &RangeInclusive<T>,

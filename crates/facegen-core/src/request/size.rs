@@ -15,7 +15,7 @@ pub struct ImageSize {
 }
 
 impl Default for ImageSize {
-    /// The size that Stable Diffusion 1.5 was trained at.
+    /// Returns the size that Stable Diffusion 1.5 was trained at.
     fn default() -> Self {
         Self {
             width: 512,
@@ -25,11 +25,11 @@ impl Default for ImageSize {
 }
 
 impl ImageSize {
-    /// The largest size that is not above `width` × `height` pixels and that
-    /// the model can make.
+    /// Rounds `width` × `height` pixels down to a size that the model can
+    /// generate.
     ///
     /// # Errors
-    /// A side or the area lies outside of the limits.
+    /// Fails when a side or the area lies outside of the limits.
     pub fn new(width: u32, height: u32, limits: &SizeLimits) -> Result<Self, FieldError> {
         let sides = limits.sides();
         for (field, side) in [("width", width), ("height", height)] {
@@ -46,19 +46,19 @@ impl ImageSize {
         Ok(Self { width, height })
     }
 
-    /// The width in pixels.
+    /// Returns the width in pixels.
     #[must_use]
     pub fn width(self) -> u32 {
         self.width
     }
 
-    /// The height in pixels.
+    /// Returns the height in pixels.
     #[must_use]
     pub fn height(self) -> u32 {
         self.height
     }
 
-    /// Reads both sides; one that is not given has the default.
+    /// Reads both sides; an absent one has the default.
     pub(super) fn read(
         width: &Scalar,
         height: &Scalar,
@@ -99,7 +99,8 @@ impl ImageSize {
 impl TryFrom<(u32, u32)> for ImageSize {
     type Error = FieldError;
 
-    /// A size that was read under the limits of some preset.
+    /// Converts a stored size, which was checked against the limits of some
+    /// preset.
     fn try_from((width, height): (u32, u32)) -> Result<Self, FieldError> {
         for (field, side) in [("width", width), ("height", height)] {
             if !(1..=SizeLimits::LONGEST_SIDE).contains(&side) {

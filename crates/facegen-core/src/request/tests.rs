@@ -1,4 +1,4 @@
-//! The parser's promises, field by field.
+//! Tests of the parser, field by field.
 
 mod telling;
 mod whatever;
@@ -123,7 +123,7 @@ fn every_wrong_field_is_named_at_once() {
     );
 }
 
-/// A field, a value that it refuses, and the sentence for it.
+/// A field, an invalid value, and the error message.
 const REFUSALS: &[(&str, &str, &str)] = &[
     ("width", "63", "width must be between 64 and 768"),
     ("height", "769", "height must be between 64 and 768"),

@@ -1,4 +1,4 @@
-//! The port to the buckets of keys.
+//! The port to the stored buckets of keys.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::StoreError;
 use crate::clock::Timestamp;
 use crate::key::KeyId;
 
-/// Keeps the bucket of each key, with sealed secrets.
+/// Stores the bucket of each key, with encrypted secrets.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
@@ -18,7 +18,7 @@ pub trait BucketStore: fmt::Debug + Send + Sync {
     /// Returns the bucket of this key.
     async fn get(&self, key: KeyId) -> Result<Option<BucketRow>, StoreError>;
 
-    /// Sets the bucket of this key, in the place of the one before.
+    /// Sets the bucket of this key, and replaces the one before.
     async fn set(&self, key: KeyId, row: &BucketRow, now: Timestamp) -> Result<(), StoreError>;
 
     /// Removes the bucket of this key. False when it had none.
@@ -31,16 +31,16 @@ pub trait BucketStore: fmt::Debug + Send + Sync {
 /// The details of a bucket as a row holds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketRow {
-    /// Where its requests go.
+    /// The endpoint of its requests.
     pub endpoint_url: String,
     /// Its region.
     pub region: String,
-    /// The directory in it.
+    /// The directory in the bucket.
     pub image_directory: String,
-    /// What links to its objects begin with.
+    /// The prefix of links to its objects.
     pub public_url: String,
-    /// The access key id, sealed.
+    /// The access key id, encrypted.
     pub access_key_id: Vec<u8>,
-    /// The secret access key, sealed.
+    /// The secret access key, encrypted.
     pub secret_access_key: Vec<u8>,
 }

@@ -12,8 +12,8 @@ use crate::clock::Timestamp;
 use crate::job::JobId;
 use crate::key::KeyId;
 
-/// Keeps what is to be delivered. The end of a job adds its webhook and the
-/// upload of its images, in the transaction that ends it.
+/// Stores deliveries. The transaction that ends a job also adds its webhook and
+/// the upload of its images.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
@@ -31,8 +31,8 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
         lease_until: Timestamp,
     ) -> Result<Option<Delivery>, StoreError>;
 
-    /// Requeues deliveries whose leases have run out by `now`, except for
-    /// these, which are known to be in flight.
+    /// Requeues deliveries whose leases have expired by `now`, except for
+    /// `in_flight`.
     async fn reclaim_expired(
         &self,
         kind: DeliveryKind,
@@ -40,21 +40,21 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Requeues what this worker, which is dead, had claimed.
+    /// Requeues what this worker, which has died, had claimed.
     async fn reclaim_worker(&self, worker: &WorkerId) -> Result<(), StoreError>;
 
-    /// Lists the workers that have claimed what is running.
+    /// Lists the workers that have claimed running deliveries.
     async fn workers(&self) -> Result<Vec<WorkerId>, StoreError>;
 
-    /// Stores the body that every attempt sends and returns it: the one that
-    /// was stored first. `None` when the delivery is not the caller's any more.
+    /// Stores the body that every attempt sends, unless there is one, and
+    /// returns the stored one. `None` when the caller's claim has ended.
     async fn keep_body(
         &self,
         delivery: &Delivery,
         body: &str,
     ) -> Result<Option<String>, StoreError>;
 
-    /// Ends a delivery: delivered without an error, else given up.
+    /// Ends a delivery: delivered without an error, else a dead letter.
     async fn finish(
         &self,
         delivery: &Delivery,
@@ -62,7 +62,7 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Requeues a delivery that failed, to be tried again at `run_at`.
+    /// Requeues a delivery that failed, for another attempt at `run_at`.
     async fn postpone(
         &self,
         delivery: &Delivery,
@@ -70,7 +70,7 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
         run_at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Requeues a delivery that was not tried.
+    /// Requeues a delivery that was not attempted.
     async fn release(&self, delivery: &Delivery) -> Result<(), StoreError>;
 
     /// Lists the latest deliveries of `key` before this number.
@@ -81,11 +81,11 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, StoreError>;
 
-    /// Finds the delivery of this name, if it is `key`'s.
+    /// Finds the delivery with this name, if it belongs to `key`.
     async fn find(&self, key: KeyId, name: &str) -> Result<Option<DeliveryRecord>, StoreError>;
 
-    /// Requeues the delivery of this name, if it is `key`'s and has ended.
-    /// False when nothing has changed.
+    /// Requeues the delivery with this name, if it belongs to `key` and has
+    /// ended. Returns false when nothing has changed.
     async fn replay(&self, key: KeyId, name: &str, now: Timestamp) -> Result<bool, StoreError>;
 }
 
@@ -93,38 +93,39 @@ pub trait DeliveryStore: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum DeliveryKind {
-    /// The end of a job, to whom it names.
+    /// A webhook that reports the end of a job.
     Webhook,
-    /// The images of a job, to a bucket that did not take them.
+    /// An upload of a job's images to a bucket that could not be written
+    /// before.
     Upload,
 }
 
 impl DeliveryKind {
-    /// Its name in rows, logs, metrics and answers.
+    /// Returns its name in rows, logs, metrics and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What is the caller's to deliver.
+/// A delivery that the caller has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Its number.
     pub id: i64,
     /// What is delivered.
     pub kind: DeliveryKind,
-    /// The same for every attempt.
+    /// Its id for receivers, the same for every attempt.
     pub name: String,
-    /// Whose end is told, or whose images are uploaded.
+    /// The job that is reported, or whose images are uploaded.
     pub job: JobId,
-    /// Whose job that is.
+    /// The key of that job.
     pub key: KeyId,
-    /// Who receives it: a host, or the bucket of a key.
+    /// The receiver: a host, or the bucket of a key.
     pub receiver: String,
-    /// Which attempt this is, from 1. It tells this sender from those before.
+    /// The number of this attempt, from 1: the fence against earlier senders.
     pub attempt: u32,
-    /// Which attempt this is since the delivery was last asked for, from 1.
+    /// The number of this attempt since the last replay, from 1.
     pub attempt_since_asked: u32,
 }
 
@@ -133,35 +134,35 @@ pub struct Delivery {
 pub struct DeliveryFilter {
     /// What is delivered.
     pub kind: DeliveryKind,
-    /// Only what was not tried since it was asked for, or only the rest.
+    /// Whether to claim first attempts only, or retries only.
     pub first: bool,
-    /// Not what these receive.
+    /// Excludes these receivers.
     pub without_receivers: Vec<String>,
-    /// Not what is theirs.
+    /// Excludes these keys.
     pub without_keys: Vec<i64>,
 }
 
-/// One delivery, as its row says.
+/// One delivery as its row holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {
-    /// Its place among all deliveries.
+    /// Its number, by which deliveries are ordered.
     pub number: i64,
     /// Its name for receivers and callers.
     pub name: String,
     /// What is delivered.
     pub kind: DeliveryKind,
-    /// Whose end is told, or whose images are uploaded.
+    /// The job that is reported, or whose images are uploaded.
     pub job: JobId,
     /// `queued`, `running`, `delivered` or `dead`.
     pub state: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it is tried next, while it waits.
+    /// The time of the next attempt, while it is queued.
     pub next_attempt_at: Option<Timestamp>,
     /// Why the latest attempt failed, if it did.
     pub last_error: Option<String>,
     /// When the job ended.
     pub created_at: Timestamp,
-    /// When it was delivered or given up.
+    /// When it was delivered or became a dead letter.
     pub finished_at: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! Why the store of jobs does not do its work.
+//! The errors of the stores.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,32 +7,32 @@ use thiserror::Error;
 
 use crate::ErrorCode;
 
-/// What the database says.
+/// The error of the database.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the store of jobs does not do its work; for logs, not for callers. No
-/// text holds anything of a row beyond its number.
+/// Why a store failed; for logs, not for callers. No text holds anything of a
+/// row beyond its number.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Another process has the database.
+    /// Another process uses the database.
     #[error("another process already works on {}", .0.display())]
     InUse(PathBuf),
-    /// A file or a directory cannot be made or opened.
+    /// A file or a directory cannot be created or opened.
     #[error("cannot open {}", path.display())]
     File {
-        /// Which one.
+        /// Its path.
         path: PathBuf,
         /// Why.
         #[source]
         source: io::Error,
     },
-    /// The tables cannot be made or changed to what this program needs.
+    /// The migrations failed.
     #[error("cannot bring the tables up to date: {0}")]
     Migrate(#[source] Cause),
-    /// The database refuses, or is gone.
+    /// A statement failed, or the database is gone.
     #[error("the database failed: {0}")]
     Database(#[source] Cause),
-    /// A row holds what this program did not write.
+    /// A row holds a value that this program did not write.
     #[error("{table} row {id}: the {column} cannot be read")]
     UnreadableRow {
         /// The table of the row.
@@ -42,7 +42,7 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
-    /// What would be written would not be kept.
+    /// A write would fail or be lost.
     #[error(transparent)]
     Fault(StoreFault),
     /// A value cannot be written as JSON.
@@ -51,7 +51,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -65,25 +65,25 @@ impl StoreError {
     }
 }
 
-/// What is wrong with the database, or with the directory of images, in words
-/// that anybody may read.
+/// A fault of the database or of the directory of images. The messages are safe
+/// to show to callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum StoreFault {
     /// Statements that write fail.
     #[error("the database cannot be written, the log says why")]
     Unwritable,
-    /// The writer is waited for too long.
+    /// The wait for the writer takes too long.
     #[error("the database is locked by another process or too slow")]
     Stuck,
-    /// Its files were deleted or replaced: what is written now is lost.
+    /// Its files were deleted or replaced: writes are lost.
     #[error(
         "the files of the database were deleted or replaced, this process must be started again"
     )]
     Gone,
-    /// No image can be kept in the directory of the server.
+    /// The directory of images cannot be written.
     #[error("the directory of images cannot be written, the log says why")]
     Images,
-    /// The lock is not held any more.
+    /// The lock of the data directory was lost.
     #[error("the lock of the data directory was removed and cannot be taken again")]
     Unlocked,
 }

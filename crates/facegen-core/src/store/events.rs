@@ -1,4 +1,4 @@
-//! The port to what happens to jobs, for those who wait for it.
+//! The port to the events of jobs.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use async_trait::async_trait;
 use super::deliveries::DeliveryKind;
 use crate::job::JobId;
 
-/// What happened. It is a hint: rows decide, and who waits also looks at them
-/// from time to time.
+/// An event of a job. It is a hint: the rows are authoritative, and waiters
+/// also poll them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// There may be a job to claim.
     JobQueued,
-    /// There may be something of this kind to deliver.
+    /// There may be a delivery of this kind to claim.
     DeliveryDue(DeliveryKind),
-    /// A job has ended, in whatever way.
+    /// A job has ended, in any final state.
     JobEnded(JobId),
-    /// A running job was cancelled: whoever works on it stops.
+    /// A running job was cancelled: its worker must stop.
     JobCancelled(JobId),
-    /// So many denoising steps of a job are done, of so many.
+    /// A denoising step of a job is done.
     Progress {
         /// The job.
         job: JobId,
@@ -32,19 +32,19 @@ pub enum Event {
     Missed,
 }
 
-/// Tells subscribers what happens to jobs.
+/// Publishes events to subscribers.
 pub trait Events: fmt::Debug + Send + Sync {
-    /// Tells all subscribers, those of other processes included.
+    /// Sends an event to all subscribers, including those of other processes.
     fn publish(&self, event: Event);
 
-    /// Subscribes to everything that is published from now on.
+    /// Subscribes to all events that are published from now on.
     fn subscribe(&self) -> Box<dyn Subscription>;
 }
 
-/// What is published, one after the other.
+/// A stream of events.
 #[async_trait]
 pub trait Subscription: Send {
-    /// Returns the next event; waits for ever once there can be none. Dropping
-    /// the future loses none.
+    /// Returns the next event; never returns once there can be none. Cancel
+    /// safe.
     async fn next(&mut self) -> Event;
 }

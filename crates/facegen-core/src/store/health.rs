@@ -1,4 +1,4 @@
-//! The port to whether the database works.
+//! The port to the health of the database.
 
 use std::fmt;
 
@@ -6,27 +6,28 @@ use async_trait::async_trait;
 
 use super::{StoreError, StoreFault};
 
-/// How a process ended that gave nothing back.
+/// How a process ended that did not release its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
-    /// It aborted, or its engine hung or broke: what it worked on may be why.
+    /// It aborted, or its engine hung or failed: a running job may be the
+    /// cause.
     FromInside,
-    /// Nothing is known: it was killed, perhaps for its memory, or the power
-    /// went.
+    /// The cause is unknown: it was killed, possibly for its memory, or power
+    /// was lost.
     Unknown,
 }
 
-/// Knows whether the database works, and how the process before this one ended.
+/// Checks the database, and knows how the previous process ended.
 #[async_trait]
 pub trait StoreHealth: fmt::Debug + Send + Sync {
-    /// Returns what is wrong, as the latest check found.
+    /// Returns the fault that the latest check found.
     fn fault(&self) -> Option<StoreFault>;
 
-    /// Refuses what is to be kept while it is known that it would not be, so
-    /// that no caller waits for a writer that fails.
+    /// Refuses writes while a fault is known that would lose them, so that no
+    /// caller waits for a writer that fails.
     ///
     /// # Errors
-    /// The database cannot be written, or its files are gone.
+    /// Fails when the database cannot be written, or its files are gone.
     fn ensure_kept(&self) -> Result<(), StoreError> {
         match self.fault() {
             Some(fault @ (StoreFault::Gone | StoreFault::Unwritable | StoreFault::Stuck)) => {
@@ -36,31 +37,31 @@ pub trait StoreHealth: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Returns when a statement failed in a way that casts doubt on the
+    /// Waits until a statement fails in a way that may mean a fault of the
     /// database.
     async fn doubted(&self);
 
-    /// Checks the database and returns what is wrong; in doubt it also writes.
+    /// Checks the database and returns its fault; `in_doubt` also tries a
+    /// write.
     async fn check(&self, in_doubt: bool) -> Option<StoreFault>;
 
     /// Sets what [`StoreHealth::fault`] returns, and logs a change.
     fn set_fault(&self, fault: Option<StoreFault>);
 
-    /// Returns whether no other process works on the database, so that whoever
-    /// claimed something before is dead.
+    /// Returns whether no other process uses the database, so that earlier
+    /// claims belong to dead processes.
     fn is_exclusive(&self) -> bool;
 
-    /// Returns how the former process ended, should it have given nothing back.
+    /// Returns how the previous process ended, if it did not release its jobs.
     fn former_death(&self) -> Death;
 
-    /// Forgets how the former process ended, once its jobs are requeued.
+    /// Forgets how the previous process ended, once its jobs are requeued.
     fn forget_death(&self);
 
-    /// Records that this process is about to end because of what its engine
-    /// works on.
+    /// Records that this process is about to end because of a job in its
+    /// engine.
     fn record_death_from_inside(&self);
 
-    /// Closes the database: whatever is asked of the stores afterwards is
-    /// refused.
+    /// Closes the database: later calls of the stores fail.
     async fn close(&self);
 }

@@ -1,4 +1,4 @@
-//! The port to what is old.
+//! The port that finds and deletes expired rows.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::StoreError;
 use crate::clock::Timestamp;
 use crate::job::{Job, JobId};
 
-/// Finds and deletes what is old.
+/// Finds and deletes what has expired.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
@@ -16,24 +16,24 @@ use crate::job::{Job, JobId};
 #[async_trait]
 pub trait Housekeeping: fmt::Debug + Send + Sync {
     /// Lists some jobs after number `last` whose images are to be deleted, in
-    /// the order of their numbers. A row that cannot be read is among them as
-    /// its error.
+    /// the order of their numbers. A row that cannot be read is returned as its
+    /// error.
     async fn expired(
         &self,
         now: Timestamp,
         last: i64,
     ) -> Result<Vec<(i64, Result<Job, StoreError>)>, StoreError>;
 
-    /// Returns when the oldest file came that is still to be kept, of those
-    /// that were made and those that were sent.
+    /// Returns the time of the oldest file, generated or uploaded, that has not
+    /// expired.
     async fn oldest_kept(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records that the images of a job are deleted.
     async fn images_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes the rows of jobs, with their deliveries: of those whose images
-    /// were deleted by `deleted_by`, and of those that ended by `ended_by`
-    /// without any at this server. Returns how many.
+    /// Deletes the rows of jobs, with their deliveries, and returns how many:
+    /// of jobs whose images were deleted by `deleted_by`, and of jobs that
+    /// ended by `ended_by` without any at this server.
     async fn delete_rows(
         &self,
         deleted_by: Timestamp,
@@ -41,6 +41,6 @@ pub trait Housekeeping: fmt::Debug + Send + Sync {
     ) -> Result<u64, StoreError>;
 
     /// Removes what deleted rows leave in files, such as a write-ahead log.
-    /// False when readers keep it from being done.
+    /// Returns false when readers prevent that.
     async fn compact(&self) -> Result<bool, StoreError>;
 }

@@ -1,9 +1,9 @@
 //! The port to jobs: the queue is the table of jobs itself.
 //!
-//! A claim is one statement that finds the next job and makes it a worker's,
-//! and every later write is compared with the attempt that the claim began:
-//! whoever was given up for dead changes nothing any more. Work is done at
-//! least once, its result is published exactly once.
+//! A claim is one statement that finds the next job and assigns it to a worker.
+//! Every later write is fenced by the attempt that the claim began, so a worker
+//! whose lease has expired changes nothing. Work is done at least once, its
+//! result is published exactly once.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,22 +18,22 @@ use crate::key::KeyId;
 use crate::redact::FaceImage;
 use crate::{FaceSource, FilePrefix, GenerationRequest, Timestamp};
 
-/// Holds jobs until they have ended. Every method is one transaction.
+/// Stores jobs. Every method is one transaction.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
 /// changed nothing.
 #[async_trait]
 pub trait JobStore: fmt::Debug + Send + Sync {
-    /// Adds a job, with its photo, if fewer wait than may.
+    /// Adds a job, with its photo, if the queue has room.
     async fn insert(
         &self,
         job: &NewJob,
         limits: QueueLimits,
     ) -> Result<Result<Job, QueueFull>, StoreError>;
 
-    /// As [`JobStore::insert`], unless the request of this name made a job in
-    /// the last 24 hours.
+    /// Does the same as [`JobStore::insert`], unless a request with this
+    /// idempotency key made a job in the last 24 hours.
     async fn insert_once(
         &self,
         job: &NewJob,
@@ -41,7 +41,7 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         limits: QueueLimits,
     ) -> Result<Intake, StoreError>;
 
-    /// What [`JobStore::insert_once`] would find; `None`: nothing.
+    /// Finds the job or conflict that [`JobStore::insert_once`] would find.
     async fn find_idempotent(
         &self,
         key: KeyId,
@@ -49,10 +49,10 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Intake>, StoreError>;
 
-    /// Makes the next job the caller's until `lease_until`, if the caller may
-    /// have it together with what it has in hand. Of the jobs of the highest
-    /// priority the next is the oldest one of the key whose turn is the longest
-    /// ago, so that no key waits for the whole line of another.
+    /// Claims the next job until `lease_until`, if it may run with the caller's
+    /// other jobs in flight. Of the jobs of the highest priority the next is
+    /// the oldest one of the least recently served key, so that no key waits
+    /// for the whole queue of another.
     async fn claim(
         &self,
         scope: ClaimScope,
@@ -61,38 +61,37 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         lease_until: Timestamp,
     ) -> Result<Option<Claim>, StoreError>;
 
-    /// Keeps the job the caller's until `lease_until`. Like for all methods
-    /// that take a [`Fence`]: false when the job is not the caller's any more,
-    /// and nothing has changed.
+    /// Renews the lease until `lease_until`. Like all methods that take a
+    /// [`Fence`], returns false and changes nothing when the fence is out of
+    /// date.
     async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError>;
 
-    /// The engine gets the job: from here on it is suspect should the process
-    /// die.
+    /// Records that the engine gets the job: it becomes suspect if the process
+    /// dies.
     async fn enter(&self, fence: Fence) -> Result<bool, StoreError>;
 
-    /// Gives the job back unharmed, to be the next one.
+    /// Releases the job, to be the next one; that does not count as a crash.
     async fn release(&self, fence: Fence) -> Result<bool, StoreError>;
 
-    /// Gives the job back after its engine broke for good or hung over it. That
-    /// counts against it; false when it has happened too often, or the job is not
-    /// this attempt's any more.
+    /// Requeues the job after its engine failed for good or hung, and increases
+    /// its crash count. Returns false when that has reached `max_attempts`, or
+    /// the fence is out of date.
     async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError>;
 
-    /// The job asks for this, now that its photo is known.
+    /// Replaces the request, now that the size of the photo is known.
     async fn resolve_size(
         &self,
         fence: Fence,
         request: &GenerationRequest,
     ) -> Result<bool, StoreError>;
 
-    /// The job's photo was read with these warnings, whatever becomes of
-    /// the job.
+    /// Records the warnings about the photo.
     async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError>;
 
-    /// The images of this attempt are the job's, and its photo goes.
+    /// Ends the job with the images of this attempt, and deletes its photo.
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError>;
 
-    /// The job has failed, and its photo goes.
+    /// Ends the job as failed, and deletes its photo.
     async fn fail(
         &self,
         fence: Fence,
@@ -100,8 +99,8 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends the job, which must be `key`'s, if it has not ended yet; its
-    /// photo goes. False when nothing has changed.
+    /// Cancels the job if it belongs to `key` and has not ended, and deletes
+    /// its photo. Returns false when nothing has changed.
     async fn cancel(
         &self,
         key: KeyId,
@@ -110,8 +109,8 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Ends all jobs that wait, those of one key or of all; their photos
-    /// go. Gives back what they have become.
+    /// Cancels all queued jobs of one key or of all, deletes their photos, and
+    /// returns the jobs.
     async fn clear(
         &self,
         key: Option<KeyId>,
@@ -119,13 +118,13 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Job>, StoreError>;
 
-    /// Takes out of the row of an ended job of `key` what it holds of a person,
-    /// and drops an upload that waits. False when there is no such job.
+    /// Erases the personal data in the row of an ended job of `key`, and drops
+    /// a queued upload. Returns false when there is no such job.
     async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Takes jobs back from workers that died. A job that took its worker down
-    /// `max_attempts` times has failed; a death of which nothing is known weighs
-    /// half, and only on jobs that the engine had.
+    /// Requeues the jobs of dead workers. A job fails once its crash count
+    /// reaches `max_attempts`; a death of unknown cause counts half, and only
+    /// for jobs that the engine had.
     async fn reclaim(
         &self,
         dead: &DeadWorkers,
@@ -133,11 +132,11 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<Reclaimed, StoreError>;
 
-    /// Lists the workers that have claimed what is running.
+    /// Lists the workers that have claimed running jobs.
     async fn workers(&self) -> Result<Vec<WorkerId>, StoreError>;
 
-    /// Records that the images which this attempt stored are in a bucket now.
-    /// False when the job was erased meanwhile.
+    /// Records that the images of this attempt are in a bucket now. Returns
+    /// false when the job was erased meanwhile.
     async fn images_uploaded(
         &self,
         id: JobId,
@@ -145,10 +144,11 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         link_base: &str,
     ) -> Result<bool, StoreError>;
 
-    /// The job with this id, if it is `key`'s; whosoever it is with `None`.
+    /// Finds the job with this id, if it belongs to `key`; of any key with
+    /// `None`.
     async fn find(&self, key: Option<KeyId>, id: JobId) -> Result<Option<Job>, StoreError>;
 
-    /// The latest jobs of `key`, those before the one of this id.
+    /// Lists the latest jobs of `key` before the one with this id.
     async fn page(
         &self,
         key: KeyId,
@@ -156,133 +156,131 @@ pub trait JobStore: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<Job>, StoreError>;
 
-    /// How many jobs come before this one that waits.
+    /// Returns how many jobs come before this queued one.
     async fn position(&self, id: JobId) -> Result<u32, StoreError>;
 
-    /// The job whose files begin with this.
+    /// Finds the job whose files have this prefix.
     async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError>;
 
-    /// The photo that came with the job, `None` once it has ended.
+    /// Returns the photo that came with the job, `None` once it has ended.
     async fn photo(&self, id: JobId) -> Result<Option<FaceImage>, StoreError>;
 
-    /// How many jobs wait.
+    /// Returns how many jobs are queued.
     async fn depth(&self) -> Result<u32, StoreError>;
 
-    /// What has to be done before this job, and what is being done.
+    /// Returns the work before this job, queued and running.
     async fn load_before(&self, id: JobId) -> Result<Load, StoreError>;
 
-    /// What has to be done before a job that comes in now, and what is being
-    /// done.
+    /// Returns the work before a job that comes in now, queued and running.
     async fn load(&self) -> Result<Load, StoreError>;
 
-    /// The costs of the latest successes, and how long the engine was at each
-    /// of them, the latest first.
+    /// Returns the costs of the latest successes, and how long the engine took
+    /// for each, the latest first.
     async fn latest_times(&self, count: u32) -> Result<Vec<(u64, Duration)>, StoreError>;
 }
 
 /// A job before it is a row.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// Whose it will be.
+    /// The key that it belongs to.
     pub key: KeyId,
-    /// What is asked for.
+    /// The request.
     pub request: GenerationRequest,
     /// Where the photo comes from.
     pub face: FaceSource,
-    /// What the names of its images begin with.
+    /// The prefix of the names of its images.
     pub file_prefix: FilePrefix,
     /// See [`Job::base_url`].
     pub base_url: String,
-    /// Jobs with a higher one come first.
+    /// The priority; higher ones come first.
     pub priority: i64,
     /// When it was accepted.
     pub created_at: Timestamp,
 }
 
-/// How many jobs may wait at once.
+/// How many jobs may be queued at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
     /// Of all keys together.
     pub queue: u32,
-    /// Of one key of which nothing else is said; 0: as many as of all.
+    /// Of one key without a limit of its own; 0: as many as of all.
     pub share: u32,
 }
 
-/// So many jobs wait already, of all keys or of this one, and no more may.
+/// The queue is full: so many jobs are queued, of all keys or of this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueFull(pub u32);
 
-/// What came of a request that is to be taken in.
+/// The result of adding a request.
 #[derive(Debug)]
 pub enum Intake {
     /// A job was made.
     New(Job),
     /// The same request made this job before.
     Known(Job),
-    /// Another request has this name.
+    /// Another request has this idempotency key.
     Conflict,
-    /// As many jobs wait as may.
+    /// The queue is full.
     Full(QueueFull),
 }
 
-/// Names a worker: a process that claims jobs, from its start to its end.
+/// The id of a worker: a process that claims jobs, from its start to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WorkerId(String);
 
 impl WorkerId {
-    /// The worker of this name, which no other has.
+    /// Creates the id of a worker; no other may have the same name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One attempt at one job: what every write of a worker is compared with.
+/// One attempt at one job: the condition of every write of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fence {
-    /// Which job.
+    /// The job.
     pub id: JobId,
-    /// Which attempt at it.
+    /// The number of the attempt.
     pub attempt: u32,
 }
 
-/// Which jobs a worker may claim, by what it has in flight already.
+/// Which jobs a worker may claim, depending on what it has in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimScope {
     /// Any job: the worker has no other.
     Any,
-    /// Any job over which no worker has died: one that may kill the next worker
-    /// must not run with others. While such a job is the next one, nothing
-    /// behind it is claimed.
+    /// Any job with a crash count of 0: a suspect must not run with others.
+    /// While a suspect is the next job, nothing behind it is claimed.
     Unsuspected,
     /// As [`ClaimScope::Unsuspected`], and only jobs whose photos came with
-    /// them: as many as may are being fetched already.
+    /// them: the limit of concurrent fetches is reached.
     UnsuspectedInline,
 }
 
-/// A job that is the caller's.
+/// A job that the caller has claimed.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// The job, running.
     pub job: Job,
-    /// Names this attempt.
+    /// The fence of this attempt.
     pub fence: Fence,
-    /// How many workers have died while the engine had this job.
+    /// The crash count of the job.
     pub crash_count: u32,
 }
 
-/// How an attempt succeeded.
+/// The result of a successful attempt.
 #[derive(Debug, Clone)]
 pub struct Success {
-    /// When.
+    /// When it succeeded.
     pub now: Timestamp,
-    /// Where the images are.
+    /// Where the images were stored.
     pub location: ImageLocation,
     /// See [`Job::warnings`].
     pub warnings: Vec<String>,
@@ -295,7 +293,7 @@ pub struct Success {
 pub enum ImageLocation {
     /// In the directory of the server.
     Directory {
-        /// When they go from there.
+        /// When they expire.
         expires_at: Timestamp,
         /// Whether they have to be uploaded to a bucket.
         upload: bool,
@@ -307,40 +305,40 @@ pub enum ImageLocation {
     },
 }
 
-/// DeadWorkers that are given up for dead.
+/// Which workers are considered dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeadWorkers {
     /// This worker, and how its process ended.
     Worker {
-        /// Which one.
+        /// The worker.
         id: WorkerId,
         /// How its process ended.
         death: Death,
     },
-    /// Those whose lease has run out. Their processes live on, but could not
-    /// write for a while: that is no fault of the jobs.
+    /// Those whose lease has expired. Their processes are alive but could not
+    /// write for a while, which is not the fault of the jobs.
     Expired,
 }
 
-/// What came of taking jobs back.
+/// The result of reclaiming jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reclaimed {
-    /// They wait again.
+    /// Jobs that are queued again.
     pub requeued: Vec<JobId>,
-    /// They have failed.
+    /// Jobs that have failed.
     pub failed: Vec<JobId>,
 }
 
 /// Work that is not done yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Load {
-    /// The [`cost`] of all jobs that wait and come before.
+    /// The [`cost`] of all queued jobs that come before.
     pub waiting: u64,
-    /// The jobs that run, with their whole costs.
+    /// The running jobs, with their whole costs.
     pub running: Vec<(JobId, u64)>,
 }
 
-/// How much work a request is: steps × samples × pixels.
+/// Returns the cost of a request: steps × samples × pixels.
 #[must_use]
 pub fn cost(request: &GenerationRequest) -> u64 {
     let pixels = u64::from(request.spec.width()) * u64::from(request.spec.height());

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::key::{Key, KeyId, KeyRole};
 use crate::key_limits::OwnLimits;
 
-/// Keeps API keys, of which it knows only the hash.
+/// Stores API keys, only by their hashes.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
@@ -19,27 +19,28 @@ pub trait KeyStore: fmt::Debug + Send + Sync {
     /// Adds a key.
     async fn insert(&self, key: &NewKey) -> Result<Key, StoreError>;
 
-    /// Lists every key, also the revoked ones, the oldest first.
+    /// Lists all keys, including revoked ones, the oldest first.
     async fn list(&self) -> Result<Vec<Key>, StoreError>;
 
-    /// Finds the key with this id, also when it is revoked.
+    /// Finds the key with this id, even if it is revoked.
     async fn find(&self, id: KeyId) -> Result<Option<Key>, StoreError>;
 
-    /// Finds the key with this hash, also when it is revoked.
+    /// Finds the key with this hash, even if it is revoked.
     async fn find_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Key>, StoreError>;
 
-    /// Sets the limits of a key and returns it as it is then; `None` when
-    /// there is no such key.
+    /// Sets the limits of a key and returns the updated key; `None` when there
+    /// is no such key.
     async fn set_limits(&self, id: KeyId, limits: OwnLimits) -> Result<Option<Key>, StoreError>;
 
-    /// Revokes a key for good. False when there is none, or it is revoked.
+    /// Revokes a key for good. Returns false when there is none, or it was
+    /// revoked before.
     async fn revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Returns whether there is an admin key that is not revoked.
     async fn has_admin(&self) -> Result<bool, StoreError>;
 
-    /// Gives the key of this name, which is unique, another hash, and makes it
-    /// valid again; `None` when there is no such key.
+    /// Replaces the hash of the key with this name, which is unique, and makes
+    /// it valid again; `None` when there is no such key.
     async fn replace_hash(&self, name: &str, hash: &[u8; 32]) -> Result<Option<Key>, StoreError>;
 }
 
@@ -48,12 +49,12 @@ pub trait KeyStore: fmt::Debug + Send + Sync {
 pub struct NewKey {
     /// Its name for people.
     pub name: String,
-    /// What its holder may do.
+    /// What it permits.
     pub role: KeyRole,
     /// SHA-256 of its text.
     pub hash: [u8; 32],
-    /// How much it may ask for.
+    /// Its limits.
     pub limits: OwnLimits,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }

@@ -1,17 +1,4 @@
-//! Ports to what is kept in a database, in plain Rust types.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`jobs`] | [`JobStore`], jobs and their states |
-//! | [`keys`] | [`KeyStore`], API keys |
-//! | [`buckets`] | [`BucketStore`], the buckets of keys |
-//! | [`deliveries`] | [`DeliveryStore`], webhooks and uploads to buckets |
-//! | [`uploads`] | [`UploadStore`], images that callers send |
-//! | [`rate_limits`] | [`RateLimitStore`], requests of each key |
-//! | [`housekeeping`] | [`Housekeeping`], what is old |
-//! | [`health`] | [`StoreHealth`], whether the database works |
-//! | [`events`] | [`Events`], what happens to jobs |
-//! | [`error`] | [`StoreError`] |
+//! Ports to the database, in plain Rust types.
 
 pub mod buckets;
 pub mod deliveries;
@@ -40,7 +27,7 @@ pub use keys::{KeyStore, NewKey};
 pub use rate_limits::RateLimitStore;
 pub use uploads::{NewUpload, UploadStore};
 
-/// Every store of one installation. Clones are the same stores.
+/// All stores of one installation. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Stores {
     /// Jobs.
@@ -55,10 +42,10 @@ pub struct Stores {
     pub uploads: Arc<dyn UploadStore>,
     /// Requests of each key.
     pub rate_limits: Arc<dyn RateLimitStore>,
-    /// What is old.
+    /// What has expired.
     pub housekeeping: Arc<dyn Housekeeping>,
-    /// Whether the database works.
+    /// The health of the database.
     pub health: Arc<dyn StoreHealth>,
-    /// What happens to jobs.
+    /// The events of jobs.
     pub events: Arc<dyn Events>,
 }

@@ -1,4 +1,4 @@
-//! The port to how often each key asks.
+//! The port to the request counts of keys.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::key::KeyId;
 #[async_trait]
 pub trait RateLimitStore: fmt::Debug + Send + Sync {
     /// Counts a request at `now`, on the monotonic clock, if fewer than `limit`
-    /// were counted within the last minute; else returns how long it takes
-    /// until there is room.
+    /// were counted within the last minute; otherwise returns the time until
+    /// the next one is allowed.
     ///
     /// # Errors
-    /// The store cannot be read or written.
+    /// Fails when the store cannot be read or written.
     async fn count(
         &self,
         key: KeyId,

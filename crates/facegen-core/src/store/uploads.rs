@@ -9,18 +9,18 @@ use crate::clock::Timestamp;
 use crate::key::KeyId;
 use crate::storage::FilePrefix;
 
-/// Keeps which images callers have sent. Their files are elsewhere.
+/// Stores the rows of uploaded images. Their files are in an image store.
 ///
 /// # Errors
 /// Each method fails when the store cannot be read or written, and has then
 /// changed nothing.
 #[async_trait]
 pub trait UploadStore: fmt::Debug + Send + Sync {
-    /// Adds an upload and returns its number, which is that of no job. `None`
-    /// when the key would then have more than `limit` bytes; 0 is no limit.
+    /// Adds an upload and returns its number, which no job has. `None` when the
+    /// key would then have more than `limit` bytes; 0 means no limit.
     async fn insert(&self, upload: &NewUpload, limit: u64) -> Result<Option<u32>, StoreError>;
 
-    /// Returns how many bytes of a key are kept, and when the first of them
+    /// Returns how many bytes of a key are stored, and when the first of them
     /// expire.
     async fn kept(
         &self,
@@ -28,11 +28,12 @@ pub trait UploadStore: fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Result<(u64, Option<Timestamp>), StoreError>;
 
-    /// Returns whether the file of this prefix was sent and has not expired.
+    /// Returns whether a file with this prefix was uploaded and has not
+    /// expired.
     async fn contains(&self, prefix: &FilePrefix, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Lists some uploads after number `last` that have expired, in the order
-    /// of their numbers. A row that cannot be read is among them as its error.
+    /// of their numbers. A row that cannot be read is returned as its error.
     async fn expired(
         &self,
         now: Timestamp,
@@ -46,14 +47,14 @@ pub trait UploadStore: fmt::Debug + Send + Sync {
 /// An upload before it is a row.
 #[derive(Debug)]
 pub struct NewUpload {
-    /// Whose it is.
+    /// The key that it belongs to.
     pub key: KeyId,
-    /// What the name of its file begins with.
+    /// The prefix of the name of its file.
     pub file_prefix: FilePrefix,
     /// The length of its file.
     pub bytes: usize,
-    /// When it came.
+    /// When it was uploaded.
     pub created_at: Timestamp,
-    /// When its file is deleted.
+    /// When its file expires.
     pub expires_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Whom the end of a job is told, and with what.
+//! The fields of a webhook: `webhook` and `track_id`.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Whatever is sent is read or refused, and nothing panics.
+//! Arbitrary values are parsed or refused, and nothing panics.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn any_scalar() -> impl Strategy<Value = Scalar> {
 
 proptest! {
     #[test]
-    fn whatever_passes_is_in_range(
+    fn every_parsed_value_is_in_range(
         width in any_scalar(),
         height in any_scalar(),
         steps in any_scalar(),
