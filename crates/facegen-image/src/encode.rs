@@ -1,23 +1,23 @@
-//! RgbImages to PNG.
+//! Encodes images as PNG.
 
 use png::EncodingError;
 
 use crate::xmp::{KEYWORD, packet};
 use crate::{Provenance, RgbImage};
 
-/// Encodes an image as PNG, quickly rather than tightly: it is stored for a
-/// day, and somebody is waiting for it.
+/// Encodes an image as PNG, for speed rather than size: it is stored for a day,
+/// and a caller waits for it.
 ///
 /// # Errors
-/// When the encoder fails.
+/// Fails when the encoder fails.
 pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
     encode(image, None)
 }
 
-/// Encodes an image that was generated. The file says so of itself.
+/// Encodes a generated image, with metadata that says so.
 ///
 /// # Errors
-/// When the encoder fails.
+/// Fails when the encoder fails.
 pub fn encode_generated(
     image: &RgbImage,
     provenance: &Provenance,
@@ -53,7 +53,7 @@ mod tests {
         RgbImage::new(8, 4, rgb).unwrap()
     }
 
-    /// The pixels and the texts of a file.
+    /// Decodes the pixels and the texts of a file.
     fn decoded(file: Vec<u8>) -> (Vec<u8>, Vec<(String, String)>) {
         let mut reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
         let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_image_survives_the_encoding_and_nothing_is_added() {
+    fn an_image_survives_the_encoding_and_nothing_is_added() {
         let (rgb, texts) = decoded(encode_png(&image()).unwrap());
         assert_eq!(rgb, image().pixels());
         assert_eq!(texts, []);

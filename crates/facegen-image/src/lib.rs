@@ -1,12 +1,13 @@
-//! Pixels, and the files that they come from and go to. Nothing here knows a network.
+//! Images in memory, and decoding and encoding of image files. Does not use the
+//! network.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
-//! | `rgb_image` | [`RgbImage`], the one type of pixels in memory |
-//! | [`decode`] | from the bytes of a photo to an upright image |
-//! | [`encode`] | images to PNG |
-//! | `provenance` | [`Provenance`], what made an image |
-//! | `xmp` | what a generated file says of itself |
+//! | `rgb_image` | [`RgbImage`], an image in memory |
+//! | [`decode`] | decoding of photos to upright images |
+//! | [`encode`] | encoding of images as PNG |
+//! | `provenance` | [`Provenance`], the program that generated an image |
+//! | `xmp` | the XMP metadata of generated images |
 
 pub mod decode;
 pub mod encode;

@@ -2,13 +2,13 @@ use std::fmt;
 
 use thiserror::Error;
 
-/// Bytes of one pixel: red, green, blue.
+/// Bytes per pixel: red, green, blue.
 pub const CHANNELS: usize = 3;
 
 /// An RGB image: 8 bits a channel, rows from top to bottom, pixels from left
 /// to right, no padding. Both sides are at least 1.
 ///
-/// `Debug` prints the size only: images show people.
+/// `Debug` prints only the size, because images show people.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RgbImage {
     width: usize,
@@ -20,8 +20,8 @@ impl RgbImage {
     /// Wraps interleaved RGB bytes.
     ///
     /// # Errors
-    /// [`ImageSizeError`] when a side is 0 or `pixels` does not hold
-    /// exactly `width * height * 3` bytes.
+    /// Fails when a side is 0, or `pixels` is not `width * height * 3` bytes
+    /// long.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self, ImageSizeError> {
         let expected = width
             .checked_mul(height)
@@ -52,38 +52,38 @@ impl RgbImage {
         }
     }
 
-    /// The width in pixels, at least 1.
+    /// Returns the width in pixels, at least 1.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// The height in pixels, at least 1.
+    /// Returns the height in pixels, at least 1.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// All pixels: red, green and blue bytes, row after row.
+    /// Returns all pixels: red, green and blue bytes, row by row.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// Gives the pixels away, laid out as in [`RgbImage::pixels`].
+    /// Returns the pixels, laid out as in [`RgbImage::pixels`].
     #[must_use]
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
 
-    /// The bytes of row `y`.
+    /// Returns the bytes of row `y`.
     #[must_use]
     pub fn row(&self, y: usize) -> &[u8] {
         let stride = self.width * CHANNELS;
         &self.pixels[y * stride..(y + 1) * stride]
     }
 
-    /// The bytes of row `y`, to be written.
+    /// Returns the bytes of row `y`, mutably.
     pub fn row_mut(&mut self, y: usize) -> &mut [u8] {
         let stride = self.width * CHANNELS;
         &mut self.pixels[y * stride..(y + 1) * stride]
@@ -96,7 +96,8 @@ impl fmt::Debug for RgbImage {
     }
 }
 
-/// Why bytes are not an [`RgbImage`]: a side is 0, or they are more or fewer than three a pixel.
+/// Why bytes are not an [`RgbImage`]: a side is 0, or there are not exactly
+/// three per pixel.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{length} bytes are not the pixels of a {width}x{height} RGB image")]
 pub struct ImageSizeError {

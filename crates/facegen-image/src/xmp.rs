@@ -1,8 +1,8 @@
-//! What a generated image says of itself: an XMP packet (ISO 16684-1) with
-//! IPTC's digital source type, which search engines and platforms read.
+//! The metadata of generated images: an XMP packet (ISO 16684-1) with IPTC's
+//! digital source type, which search engines and platforms read.
 //!
-//! It is the same in all images of a version, so it says nothing of the
-//! person, the key or the prompt, and the same request still makes the same
+//! It is the same in all images of a version, so it holds nothing about the
+//! person, the key or the prompt, and the same request still gives the same
 //! bytes.
 
 use crate::Provenance;
@@ -10,7 +10,7 @@ use crate::Provenance;
 /// The text chunk of a PNG that holds XMP.
 pub(crate) const KEYWORD: &str = "XML:com.adobe.xmp";
 
-/// Returns the packet of an image.
+/// Returns the XMP packet of an image.
 pub(crate) fn packet(provenance: &Provenance) -> String {
     let generator = escaped(&provenance.generator);
     format!(
@@ -31,7 +31,7 @@ pub(crate) fn packet(provenance: &Provenance) -> String {
     )
 }
 
-/// The text as an attribute holds it.
+/// Escapes a text for an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -1,21 +1,21 @@
-//! What the chunks of a PNG file hold, before a decoder looks at it.
+//! Checks the chunks of a PNG file before it is decoded.
 
-/// What precedes all chunks.
+/// The length of the signature before the chunks.
 const SIGNATURE: usize = 8;
 
-/// What is known of a file without decoding it.
+/// What the chunks show about a file without decoding it.
 #[derive(Debug, Default)]
 pub(super) struct PngChunks {
-    /// Whether the chunk that ends the file is there.
+    /// Whether the final chunk is present.
     pub(super) has_end: bool,
     /// Whether the checksum of the header or of the palette is wrong.
     pub(super) has_wrong_header: bool,
-    /// Whether that of pixels is.
+    /// Whether a checksum of pixel data is wrong.
     pub(super) has_wrong_data: bool,
 }
 
 impl PngChunks {
-    /// Looks at all chunks up to the one that ends the file.
+    /// Checks all chunks up to the final one.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let mut chunks = Self::default();
         let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Chunk<'_> {
     }
 }
 
-/// The first chunk, if all of it is there, and what follows.
+/// Splits off the first chunk, if it is complete.
 fn split_chunk(bytes: &[u8]) -> Option<(Chunk<'_>, &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;

@@ -1,4 +1,4 @@
-//! Reads WebP and GIF files, by the decoders of the image crate.
+//! Reads WebP and GIF files with the decoders of the image crate.
 
 use std::borrow::Cow;
 use std::io::{BufRead, Cursor, Seek};
@@ -50,7 +50,7 @@ pub(super) fn read_webp(
     })
 }
 
-/// Reads a GIF file, which says nothing of which side is up.
+/// Reads a GIF file, a format without an orientation.
 ///
 /// # Errors
 /// See [`read_image`](super::read_image).
@@ -74,7 +74,7 @@ pub(super) fn read_gif(
     })
 }
 
-/// Reads a file of which all must be there.
+/// Reads a file that must be complete.
 fn read<R: BufRead + Seek>(
     file: R,
     format: ImageFormat,
@@ -89,10 +89,10 @@ fn read<R: BufRead + Seek>(
     })
 }
 
-/// Opens a file whose pixels may be read.
+/// Opens a file, if its size and memory are within the limits.
 ///
-/// `cost` is how many bytes the decoder takes in addition to those that it
-/// gives: for every pixel, and for all.
+/// `cost` is how many bytes the decoder allocates in addition to its output:
+/// per pixel, and in all.
 fn open<'f, R, C>(
     file: R,
     format: ImageFormat,

@@ -1,45 +1,46 @@
-//! Reads what there is of a WebP file that ends early.
+//! Reads the rows that are present in a truncated WebP file.
 //!
-//! Its decoder gives all pixels or none. So what is missing is made up, once with
-//! bits that are not set, and again with some that are: rows that come out the
-//! same were read from what is there. A symbol that is the same in both cases,
-//! of a prefix code or of an arithmetic one, is the same in all. Each pixel
-//! depends on those above it only, so that all of them precede the first row that
-//! differs. Only lossy blocks change rows above them, by smoothing their edges.
+//! The decoder returns all pixels or none. So the missing bytes are filled in,
+//! once with zero bits and again with some bits set: rows that are equal in
+//! both results were decoded from the bytes of the file. A symbol of a prefix
+//! code or an arithmetic code that is equal in both cases is equal for any
+//! filling. Each pixel depends only on those above it, so all valid rows
+//! precede the first row that differs. Only lossy blocks change rows above
+//! them, by smoothing their edges.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use super::{Decoded, InputImageError, Warning, Warnings, rgb};
 
-/// How many bytes are made up before they repeat.
+/// The period of the filling, in bytes.
 const BLOCK: usize = 4096;
 
-/// The rows of a lossy block, and how many above it its smoothing reaches, that of
-/// the smaller planes of colour included.
+/// The rows of a lossy block, and how many rows above it the smoothing changes,
+/// including that of the subsampled chroma planes.
 const BLOCK_ROWS: usize = 16;
 const SMOOTHED: usize = 9;
 
-/// How many bytes of bits that are set come first, except in the first way.
+/// How many bytes of one bits come first, except in the first filling.
 const ONES: usize = 8;
 
-/// How many ways of making up are tried until two of them can be decoded. All
-/// keep to few bits that are set, which stand for short symbols: there must be
-/// enough of them for the whole image.
+/// How many fillings are tried until two of them can be decoded. All have few
+/// bits set, which decode to short symbols: they must suffice for the whole
+/// image.
 const WAYS: u32 = 5;
 
-/// How long the file says it is, if that is longer than it is.
+/// Returns the length in the file's header, if the file is shorter.
 pub(super) fn announced_length(bytes: &[u8]) -> Option<usize> {
     let length = u32::from_le_bytes(*bytes.get(4..)?.first_chunk()?);
     let length = usize::try_from(length).ok()?.checked_add(8)?;
     (length > bytes.len()).then_some(length)
 }
 
-/// Reads the rows that are there of a file that should be so long, lossy or not;
-/// `read` decodes a whole one.
+/// Reads the rows that are present in a file whose header announces `length`;
+/// `read` decodes a complete file.
 ///
 /// # Errors
-/// There is no row, or the decoder refuses whatever is made up.
+/// Fails when there is no row, or the decoder refuses every filling.
 pub(super) fn read_rows(
     bytes: &[u8],
     length: usize,
@@ -91,7 +92,7 @@ fn hash(row: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Bytes of no bit that is set, or of one each.
+/// Returns a filling: bytes with no bit set, or with one bit each.
 fn made_up(way: u32) -> [u8; BLOCK] {
     let mut state = way;
     let mut next = || {
@@ -103,7 +104,7 @@ fn made_up(way: u32) -> [u8; BLOCK] {
     std::array::from_fn(|_| if way == 0 { 0 } else { next() })
 }
 
-/// A file with made-up bytes behind it.
+/// A file with filling appended.
 #[derive(Debug)]
 pub(super) struct Padded<'b> {
     bytes: &'b [u8],
@@ -124,7 +125,7 @@ impl<'b> Padded<'b> {
         }
     }
 
-    /// What comes next, at least one byte unless it is the end.
+    /// Returns the next bytes, at least one except at the end.
     fn rest(&self) -> &'b [u8] {
         let left = self.length.saturating_sub(self.place);
         let behind = self.place.saturating_sub(self.bytes.len());
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_as_long_as_it_says_and_no_two_ways_share_a_byte_with_the_first() {
+    fn a_padded_file_has_its_length_and_no_filling_shares_a_byte_with_the_first() {
         let blocks = [made_up(0), made_up(1), made_up(2)];
         let mut read = blocks.iter().zip([0, 8, 8]).map(|(block, ones)| {
             let mut file = Padded::new(b"RIFF", ones, block, 10_000);

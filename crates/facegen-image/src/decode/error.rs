@@ -11,16 +11,16 @@ pub enum InputImageError {
     /// There are no bytes.
     #[error("face_image is empty")]
     Empty,
-    /// The file is longer than is read.
+    /// The file is longer than the limit.
     #[error("face_image must not be longer than {} MB", *.max_bytes as f64 / 1e6)]
     TooLong {
-        /// The longest file that is read, in bytes.
+        /// The limit, in bytes.
         max_bytes: usize,
     },
-    /// The first bytes are those of no format that is read.
+    /// The first bytes are not those of a supported format.
     #[error("face_image is not a JPEG, PNG, WebP or GIF image")]
     UnknownFormat,
-    /// The header announces more pixels than are read.
+    /// The header announces more pixels than the limit.
     #[error(
         "face_image of {width}x{height} pixels is too large, at most {} megapixels are read",
         (*.max_pixels / 100_000) as f64 / 10.0
@@ -30,10 +30,10 @@ pub enum InputImageError {
         width: u32,
         /// The height in the header.
         height: u32,
-        /// The largest image that is read of a file of this kind, in pixels.
+        /// The limit for files of this kind, in pixels.
         max_pixels: u64,
     },
-    /// No face fits into so few pixels.
+    /// The image is too small for a face.
     #[error(
         "face_image of {width}x{height} pixels is too small, both sides must have at least {min_side}"
     )]
@@ -42,18 +42,17 @@ pub enum InputImageError {
         width: u32,
         /// The height in the header.
         height: u32,
-        /// The shortest side that is read, in pixels.
+        /// The shortest side that is accepted, in pixels.
         min_side: u32,
     },
-    /// The format is read, this variant of it is not.
+    /// The format is supported, but not this variant.
     #[error("face_image uses a variant of its format that is not supported")]
     Unsupported(#[source] Option<ImageError>),
-    /// What it holds beside its image, or a frame of it, would take more
-    /// memory than an image may.
+    /// Its metadata, or a frame of it, would take more memory than the limit.
     #[error("face_image takes too much memory to be read")]
     TooDemanding(#[source] Option<Box<dyn Error + Send + Sync>>),
-    /// The file ends early or contradicts itself; the source says how, where
-    /// the decoder knows.
+    /// The file is truncated or inconsistent; the source has details, where the
+    /// decoder gives them.
     #[error("face_image is truncated or damaged")]
     Damaged(#[source] Option<Box<dyn Error + Send + Sync>>),
 }

@@ -1,30 +1,18 @@
-//! From the bytes of a photo to upright RGB pixels.
+//! Decodes photos to upright RGB pixels.
 //!
-//! The bytes come from strangers, so every bound is checked before the work
-//! that it bounds: the length before anything is parsed, the dimensions in the
-//! header before a pixel is decoded, and the memory that a file of its kind
-//! takes before any of it is taken.
+//! The bytes are untrusted, so every limit is checked before the work that it
+//! limits: the length before anything is parsed, the dimensions in the header
+//! before a pixel is decoded, and the memory that a file of its kind takes
+//! before any of it is allocated.
 //!
-//! What viewers read is read: a file that ends early, or that breaks rules
-//! which no viewer needs, gives its pixels and a warning. What has no pixels is
+//! What viewers show is decoded: a file that ends early, or breaks rules that
+//! no viewer needs, gives its pixels and a warning. A file without pixels is
 //! refused.
 //!
-//! Colours follow the reference, which reads photos with OpenCV's
-//! `imread`: 16 bits become 8, grey and palettes become RGB, and transparency
-//! is dropped, so that pixels keep the colour they have in the file. Of
-//! animations the first frame counts. Colour profiles are ignored.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `jpeg` | a decoder of JPEG |
-//! | `png`, `chunks` | PNG row by row, and what its chunks hold |
-//! | `container`, `webp`, `vp8l` | WebP and GIF, and what the chunks of a WebP hold |
-//! | `cut_off` | WebP that ends early |
-//! | `memory` | how much memory a file may take |
-//! | `rgb` | from the pixels of a file to RGB |
-//! | `orientation`, `upright` | which side is up, and turning it there |
-//! | `error` | [`InputImageError`] |
-//! | `warnings` | what a caller should know about a file that was read |
+//! Colours follow the reference, which reads photos with OpenCV's `imread`: 16
+//! bits become 8, grey and palettes become RGB, and transparency is dropped, so
+//! that pixels keep the colour they have in the file. Of animations the first
+//! frame is used. Colour profiles are ignored.
 
 mod chunks;
 mod container;
@@ -52,21 +40,21 @@ use warnings::{Warning, Warnings};
 
 use crate::RgbImage;
 
-/// What [`read_image`] is willing to read.
+/// The limits of [`read_image`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
     /// The longest file, in bytes.
     pub max_bytes: usize,
-    /// The largest image, in pixels. Reading takes 3 bytes of memory a pixel
-    /// for an ordinary photo. Files of the few kinds that take more than
-    /// 5.5 are read up to fewer pixels, so that they take no more either.
+    /// The largest image, in pixels. An ordinary photo takes 3 bytes of memory
+    /// per pixel. The few kinds of files that take more than 5.5 are limited to
+    /// fewer pixels, so that they do not take more memory.
     pub max_pixels: u64,
     /// The shortest side, in pixels, that can show a face.
     pub min_side: u32,
 }
 
 impl Default for ImageLimits {
-    /// 10 MB, 40 megapixels, 32 pixels.
+    /// Returns 10 MB, 40 megapixels and 32 pixels.
     fn default() -> Self {
         Self {
             max_bytes: 10_000_000,
@@ -76,12 +64,12 @@ impl Default for ImageLimits {
     }
 }
 
-/// A photo that was read.
+/// A decoded photo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Photo {
     /// Its pixels, upright.
     pub image: RgbImage,
-    /// What is wrong with its file, although it was read: whole sentences for
+    /// Defects of the file that did not prevent decoding: whole sentences for
     /// the caller.
     pub warnings: Vec<String>,
 }
@@ -95,7 +83,7 @@ impl From<RgbImage> for Photo {
     }
 }
 
-/// The pixels of a file as they lie in it.
+/// The pixels of a file, before it is turned upright.
 #[derive(Debug)]
 struct Decoded {
     size: (u32, u32),
@@ -103,12 +91,13 @@ struct Decoded {
     orientation: Orientation,
 }
 
-/// Reads a JPEG, PNG, WebP or GIF file, told apart by its first bytes, and
+/// Decodes a JPEG, PNG, WebP or GIF file, detected by its first bytes, and
 /// turns it upright by its EXIF orientation.
 ///
 /// # Errors
-/// The file is empty, too long, of another format, too large, too small, or
-/// has no pixels that can be read; each is a variant of [`InputImageError`].
+/// Fails when the file is empty, too long, of another format, too large, too
+/// small, or has no pixels that can be decoded; each is a variant of
+/// [`InputImageError`].
 pub fn read_image(bytes: &[u8], limits: &ImageLimits) -> Result<Photo, InputImageError> {
     let format = check_file(bytes, limits)?;
     let mut warnings = Warnings::default();
@@ -150,7 +139,7 @@ fn read_jpeg(
     })
 }
 
-/// The formats that are read.
+/// The supported formats.
 #[derive(Debug, Clone, Copy)]
 enum Format {
     Jpeg,
@@ -159,7 +148,7 @@ enum Format {
     Gif,
 }
 
-/// Checks what is known without parsing: the length and the magic bytes.
+/// Checks the length and the magic bytes, before parsing.
 fn check_file(bytes: &[u8], limits: &ImageLimits) -> Result<Format, InputImageError> {
     if bytes.is_empty() {
         return Err(InputImageError::Empty);

@@ -1,16 +1,16 @@
-//! Which side of a photo is up, by its EXIF data.
+//! The orientation of a photo, from its EXIF data.
 
 use exif::{In, Reader, Tag, Value};
 use image::metadata::Orientation;
 
-/// What stands before the data in a segment of JPEG, and in some files of other
+/// The prefix of EXIF data in a JPEG segment, and in some files of other
 /// formats.
 const PREFIX: &[u8] = b"Exif\0\0";
-/// The longest data that are looked at: a JPEG's segment holds no more.
+/// The longest data that are read: a JPEG segment holds no more.
 const MAX_BYTES: usize = 1 << 16;
 
-/// The orientation in EXIF data, a number of 16 bits or, as some programs write
-/// it, 32, in either byte order. Without one the image is as it lies.
+/// Reads the orientation in EXIF data, a number of 16 bits or, as some programs
+/// write it, 32, in either byte order. Without one the image is not turned.
 pub(super) fn of_exif(mut data: &[u8]) -> Orientation {
     while let Some(rest) = data.strip_prefix(PREFIX) {
         data = rest;
@@ -37,8 +37,8 @@ pub(super) fn of_exif(mut data: &[u8]) -> Orientation {
         .unwrap_or(Orientation::NoTransforms)
 }
 
-/// The EXIF data in a text of a PNG, as ImageMagick writes them: a name, a
-/// length, and the bytes in hexadecimal digits.
+/// Decodes the EXIF data in a text of a PNG, as ImageMagick writes them: a
+/// name, a length, and the bytes in hexadecimal digits.
 pub(super) fn raw_profile(text: &str) -> Option<Vec<u8>> {
     let mut words = text.split_ascii_whitespace().skip(1);
     let length: usize = words.next()?.parse().ok()?;
@@ -60,7 +60,8 @@ mod tests {
 
     use super::*;
 
-    /// One entry: the orientation as a number of so many bytes.
+    /// Returns EXIF data with one entry: the orientation as a number of so many
+    /// bytes.
     fn data(orientation: u32, size: usize, is_big_endian: bool) -> Vec<u8> {
         let number = |number: u32, size: usize| {
             let bytes = number.to_be_bytes();
@@ -97,7 +98,7 @@ mod tests {
         for wrong in [0, 9, 70_000] {
             assert_eq!(of_exif(&data(wrong, 4, true)), Orientation::NoTransforms);
         }
-        // Viewers take a byte for no orientation.
+        // Viewers ignore an orientation of one byte.
         assert_eq!(of_exif(&data(6, 1, true)), Orientation::NoTransforms);
     }
 

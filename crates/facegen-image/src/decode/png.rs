@@ -1,4 +1,4 @@
-//! Reads PNG files row by row, as far as there are rows.
+//! Reads PNG files row by row, as far as rows are present.
 
 use std::io::Cursor;
 
@@ -12,10 +12,10 @@ use super::{
     Decoded, ImageLimits, InputImageError, Warning, Warnings, check_size, orientation, rgb,
 };
 
-/// Bits of a pixel that is red, green and blue.
+/// Bits per pixel of red, green and blue.
 const BITS: u8 = 24;
-/// Where each pass of an interlaced image begins, and how far apart its rows
-/// are.
+/// The first row of each pass of an interlaced image, and the distance between
+/// its rows.
 const PASSES: [(u32, u32, u32); 7] = [
     (0, 0, 8),
     (4, 0, 8),
@@ -25,9 +25,9 @@ const PASSES: [(u32, u32, u32); 7] = [
     (1, 0, 2),
     (0, 1, 2),
 ];
-/// The most bytes of a text that is unpacked.
+/// The most bytes of a text that are decompressed.
 const MAX_TEXT: usize = 1 << 18;
-/// The texts that hold EXIF data.
+/// The keywords of texts that hold EXIF data.
 const PROFILES: [&str; 2] = ["Raw profile type exif", "Raw profile type APP1"];
 
 type Source<'b> = Reader<Cursor<&'b [u8]>>;
@@ -50,7 +50,8 @@ pub(super) fn read(
     };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), memory);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    // They were compared: pixels with a wrong one are shown, with a warning.
+    // They were checked above: pixels with a wrong one are accepted, with a
+    // warning.
     decoder.ignore_checksums(true);
     let header = decoder.read_header_info().map_err(refusal)?;
     let size = (header.width, header.height);
@@ -68,7 +69,7 @@ pub(super) fn read(
     if chunks.has_wrong_data {
         warnings.add(Warning::Damaged);
     }
-    // What follows the pixels may say which side is up, and may be broken.
+    // The chunks after the pixels may hold the orientation, and may be damaged.
     let _ = reader.finish();
     Ok(Decoded {
         size,
@@ -86,7 +87,7 @@ fn refusal(error: png::DecodingError) -> InputImageError {
     }
 }
 
-/// How many rows are missing.
+/// The number of missing rows.
 enum Missing {
     Some,
     All,
@@ -112,8 +113,8 @@ fn read_rows(reader: &mut Source<'_>, size: (u32, u32), rgb: &mut [u8]) -> Resul
                 let levels = target.iter_mut().zip(&pixels);
                 levels.for_each(|(target, level)| *target = *level);
             }
-            // A pixel of an early pass also stands for those of later ones,
-            // until they come.
+            // A pixel of an early pass also fills those of later ones, until
+            // they are decoded.
             InterlaceInfo::Adam7(info) => {
                 png::splat_interlaced_row(rgb, stride, &pixels, info, BITS);
             }
@@ -122,7 +123,7 @@ fn read_rows(reader: &mut Source<'_>, size: (u32, u32), rgb: &mut [u8]) -> Resul
     Ok(())
 }
 
-/// The rows of all passes, those without pixels left out.
+/// Counts the rows of all passes that have pixels.
 fn count_rows((width, height): (u32, u32), interlaced: bool) -> usize {
     if !interlaced {
         return height as usize;
@@ -137,7 +138,8 @@ fn count_rows((width, height): (u32, u32), interlaced: bool) -> usize {
     rows.sum()
 }
 
-/// What the pixels of a row are, once palettes and few bits are expanded.
+/// Returns the type of pixels, once palettes and fewer than 8 bits are
+/// expanded.
 fn color_type(reader: &Source<'_>) -> Option<ColorType> {
     match reader.output_color_type() {
         (png::ColorType::Grayscale, BitDepth::Eight) => Some(ColorType::L8),

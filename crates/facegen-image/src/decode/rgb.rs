@@ -1,24 +1,24 @@
-//! From the pixels of a file to RGB, within the memory that they take anyway.
+//! Converts decoded pixels to RGB, in place.
 
 use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder, ImageError};
 
-/// Bytes of a pixel that is red, green and blue.
+/// Bytes per pixel of red, green and blue.
 pub(super) const RGB: usize = 3;
 
-/// What missing pixels show.
+/// The level of missing pixels.
 pub(super) const MISSING: u8 = 128;
 
-/// How far apart the rows are that come first of an interlaced GIF.
+/// The distance between rows of the first pass of an interlaced GIF.
 const INTERLACED: usize = 8;
 
-/// The transparency of a pixel that a decoder has not written.
+/// The alpha value that marks a pixel that the decoder has not written.
 const UNSEEN: u8 = 1;
 
-/// All pixels of `decoder`, three bytes each, without transparency.
+/// Reads all pixels of `decoder`, three bytes each, without transparency.
 ///
 /// # Errors
-/// The file is damaged, or its pixels are of a kind that is not read.
+/// Fails when the file is damaged, or its kind of pixels is not supported.
 pub(super) fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
     let color = decoder.color_type();
     let (width, height) = decoder.dimensions();
@@ -39,12 +39,12 @@ pub(super) fn read(decoder: impl ImageDecoder) -> Result<Vec<u8>, ImageError> {
     Ok(bytes)
 }
 
-/// The same of a decoder that writes pixels to where they belong, none of them
-/// all but transparent: when it fails, the pixels that there are, and whether
-/// these are all.
+/// Does the same with a decoder that writes pixels in place and never with the
+/// alpha value `UNSEEN`. When it fails, returns the pixels that were written,
+/// and false.
 ///
 /// # Errors
-/// There is no pixel, or they are of a kind that is not read.
+/// Fails when there is no pixel, or the kind of pixels is not supported.
 pub(super) fn read_partly(decoder: impl ImageDecoder) -> Result<(Vec<u8>, bool), ImageError> {
     let color = decoder.color_type();
     if color != ColorType::Rgba8 {
@@ -64,8 +64,8 @@ pub(super) fn read_partly(decoder: impl ImageDecoder) -> Result<(Vec<u8>, bool),
     Ok((bytes, is_whole))
 }
 
-/// Makes pixels grey that have not been seen. In an interlaced image one stands
-/// for those below it until they come. `None` when all are missing.
+/// Fills missing pixels with grey, or in an interlaced image with the pixel
+/// above. Returns `None` when all are missing.
 fn fill_missing(rgba: &mut [u8], width: usize) -> Option<()> {
     let is_missing = |row: &[u8]| row.chunks_exact(4).all(|pixel| pixel[3] == UNSEEN);
     let stride = width * 4;
@@ -91,8 +91,8 @@ fn fill_missing(rgba: &mut [u8], width: usize) -> Option<()> {
     Some(())
 }
 
-/// Moves pixels together, in an order in which none is overwritten before it is
-/// read.
+/// Removes the alpha channel in place, in an order in which no pixel is
+/// overwritten before it is read.
 fn drop_alpha(bytes: &mut [u8], pixels: usize) {
     for index in 0..pixels {
         let mut pixel = [0; RGB];
@@ -101,7 +101,8 @@ fn drop_alpha(bytes: &mut [u8], pixels: usize) {
     }
 }
 
-/// Replaces what `rgb` holds by the pixels of a row, without transparency.
+/// Replaces the content of `rgb` with the pixels of a row, without
+/// transparency.
 pub(super) fn convert(color: ColorType, row: &[u8], rgb: &mut Vec<u8>) {
     rgb.clear();
     #[expect(

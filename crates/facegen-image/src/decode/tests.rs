@@ -1,11 +1,4 @@
-//! Photos of every kind that strangers send.
-//!
-//! | chapter | about |
-//! |---|---|
-//! | [`table`] | the table of files |
-//! | [`made`] | those of them that are made when they are needed |
-//! | [`cut_off`] | WebP and GIF that end early |
-//! | [`faults`] | files that break rules which viewers do not need |
+//! Photos of every kind that callers send.
 
 mod cut_off;
 mod faults;
@@ -63,7 +56,7 @@ fn size(image: &RgbImage) -> (u32, u32) {
     (image.width() as u32, image.height() as u32)
 }
 
-/// The colours in the middle of the four quadrants.
+/// Returns the colours in the middle of the four quadrants.
 fn centres(image: &RgbImage) -> [[u8; 3]; 4] {
     let (width, height) = (image.width(), image.height());
     [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| {
@@ -124,7 +117,7 @@ fn transparency_is_dropped_and_the_colour_under_it_kept() {
     assert_eq!(image.pixels(), quadrants().as_raw());
 }
 
-/// A minimal EXIF block with one entry, the orientation.
+/// Returns a minimal EXIF block with one entry, the orientation.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut exif = b"II\x2a\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -133,8 +126,8 @@ fn exif(orientation: u8) -> Vec<u8> {
 
 #[test]
 fn all_eight_exif_orientations_are_turned_upright() {
-    // Which quadrant of the file is seen at each place once upright, and
-    // whether width and height change places.
+    // Which quadrant of the file is at each position once upright, and whether
+    // width and height are swapped.
     for (orientation, order, turned) in [
         (1, [0, 1, 2, 3], false),
         (2, [1, 0, 3, 2], false),
@@ -189,7 +182,7 @@ fn a_file_that_is_too_long_is_refused_by_its_length() {
 }
 
 #[test]
-fn a_image_too_small_for_a_face_is_refused() {
+fn an_image_too_small_for_a_face_is_refused() {
     let dot = file(image::RgbImage::new(1, 1), ImageFormat::Png);
     assert_eq!(
         refusal(&dot),
@@ -201,8 +194,7 @@ fn a_image_too_small_for_a_face_is_refused() {
 
 #[test]
 fn a_huge_image_is_refused_by_its_header_alone() {
-    // Only the header is there: had a pixel been asked for, the file would be
-    // called truncated instead.
+    // Only the header is present: decoding a pixel would give another error.
     let mut png = file(quadrants(), ImageFormat::Png);
     png[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let checksum = crc32(&png[12..29]);
@@ -224,7 +216,7 @@ fn a_huge_image_is_refused_by_its_header_alone() {
     ));
 }
 
-/// The checksum of a PNG chunk.
+/// Computes the checksum of a PNG chunk.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
@@ -272,12 +264,12 @@ fn a_truncated_file_never_passes_for_a_whole_one() {
             // What follows the last pixel may be missing.
             let is_told = !cut.warnings.is_empty();
             assert!(is_told || cut.image == image, "cut to {length} bytes");
-            // More bytes show as much at least.
+            // More bytes give at least as many pixels.
             let seen = cut.image.pixels().iter().zip(image.pixels());
             let right = seen.filter(|(cut, whole)| cut == whole).count();
             last = last.max(right);
         }
-        // Of a WebP so small as these there may be no row.
+        // WebP files as small as these may have no row.
         let is_webp = whole.starts_with(b"RIFF");
         assert!(is_webp || last == image.pixels().len(), "{last}");
     }

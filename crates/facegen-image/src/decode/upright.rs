@@ -1,18 +1,18 @@
-//! Turning an image upright in the memory that it is in.
+//! Turns an image upright in place.
 //!
-//! A photo of 40 megapixels takes 120 MB, and most cameras store theirs
-//! lying on a side: a second copy would be the largest cost of reading it.
+//! A photo of 40 megapixels takes 120 MB, and most cameras store portrait
+//! photos on their side: a second copy would double the memory.
 
 use image::metadata::Orientation;
 
 /// Red, green and blue.
 type Pixel = [u8; 3];
 
-/// How many columns are turned into rows at a time.
+/// How many columns are transposed at a time.
 const PANEL: usize = 64;
 
 /// Applies `orientation` to `rgb`, of `width` × `height` pixels. Returns the
-/// width and height after that.
+/// new width and height.
 pub(super) fn turn(
     rgb: &mut [u8],
     (width, height): (u32, u32),
@@ -64,10 +64,10 @@ fn flip(pixels: &mut [Pixel], columns: usize) {
     mirror(pixels, columns);
 }
 
-/// Makes columns of rows. The columns are first gathered into panels, each an
-/// image of [`PANEL`] columns that lies in one piece, and the panels are then
-/// transposed one by one. Only columns beyond the last whole panel and the
-/// panel at hand are ever copied.
+/// Transposes the image. The columns are first gathered into panels, each a
+/// contiguous image of [`PANEL`] columns, and the panels are then transposed
+/// one by one. Only columns after the last whole panel and the current panel
+/// are copied.
 fn transpose(pixels: &mut [Pixel], columns: usize, rows: usize) {
     let whole = columns - columns % PANEL;
     let rest = transposed(columns - whole, rows, |x, y| {
@@ -85,15 +85,15 @@ fn transpose(pixels: &mut [Pixel], columns: usize, rows: usize) {
     end.copy_from_slice(&rest);
 }
 
-/// The columns of an image one after the other.
+/// Returns the columns of an image one after the other.
 fn transposed(columns: usize, rows: usize, pixel: impl Fn(usize, usize) -> Pixel) -> Vec<Pixel> {
     let places = (0..columns).flat_map(|x| (0..rows).map(move |y| (x, y)));
     places.map(|(x, y)| pixel(x, y)).collect()
 }
 
-/// Moves the pieces of rows that belong to one panel behind each other: piece
-/// `panel` of `row` goes to piece `row` of `panel`. Each move makes room for
-/// the next, until the circle of moves is closed.
+/// Makes the pieces of rows that belong to one panel contiguous: piece `panel`
+/// of `row` moves to piece `row` of `panel`. Each move frees the place for the
+/// next, until the cycle of the permutation is closed.
 fn gather(pixels: &mut [Pixel], panels: usize, rows: usize) {
     let mut moved = vec![false; panels * rows];
     let mut carried = [[0; 3]; PANEL];

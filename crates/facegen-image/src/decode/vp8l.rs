@@ -1,33 +1,33 @@
-//! How many prefix codes a lossless WebP stream names.
+//! The memory for the prefix codes of a lossless WebP stream.
 //!
-//! Its decoder makes tables for as many groups of codes as the stream's entropy
-//! image names, used or not: a file of 7 MB can name 65,536 groups, which would
-//! take gigabytes. So the stream (RFC 9649, section 3) is read here up to that
-//! image, whose largest number counts. Copies repeat numbers that were there
-//! before, so only literal pixels are looked at.
+//! The decoder builds tables for as many groups of codes as the stream's
+//! entropy image names, used or not: a file of 7 MB can name 65,536 groups,
+//! which would take gigabytes. So the stream (RFC 9649, section 3) is parsed
+//! here up to that image, whose largest number is the number of groups. Copies
+//! only repeat earlier numbers, so only literal pixels are read.
 
 use std::mem;
 
 /// Symbols for lengths of copies.
 const LENGTHS: usize = 24;
-/// In which order the lengths of the code for code lengths come.
+/// The order of the lengths of the code for code lengths.
 const ORDER: [usize; 19] = [
     17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 ];
 const LONGEST_CODE: usize = 15;
 /// The most bytes of a table for the first bits of a code, of which a group has
-/// five, and of a symbol that is longer than those.
+/// five, and of a symbol with a longer code.
 const TABLES: u64 = 5 * 4096;
 const SYMBOL: u64 = 32;
 
 /// The longest side of an image.
 const LONGEST_SIDE: u32 = 1 << 14;
 
-/// The most bytes that the decoder takes for the codes of an image of `size`,
-/// beside the one group that every image has; `stream` begins after its
-/// header.
+/// Returns the most bytes that the decoder takes for the codes of an image of
+/// `size`, except for the one group that every image has; `stream` begins after
+/// its header.
 ///
-/// `None` when the stream ends early or contradicts itself.
+/// `None` when the stream ends early or is inconsistent.
 pub(super) fn bytes_for_codes(stream: &[u8], size: (u32, u32)) -> Option<u64> {
     let mut reader = Reader::new(stream);
     let (mut width, height) = size;
@@ -37,7 +37,7 @@ pub(super) fn bytes_for_codes(stream: &[u8], size: (u32, u32)) -> Option<u64> {
     let mut transforms = [false; 4];
     while reader.bit()? {
         let kind = reader.bits(2)?;
-        // Each comes once, so there is an end to them.
+        // Each occurs at most once, so the loop ends.
         if mem::replace(transforms.get_mut(kind as usize)?, true) {
             return None;
         }
@@ -53,7 +53,7 @@ pub(super) fn bytes_for_codes(stream: &[u8], size: (u32, u32)) -> Option<u64> {
     Some((groups - 1) * (TABLES + SYMBOL * symbols as u64))
 }
 
-/// Bits from the lowest of each byte on.
+/// Reads bits, the lowest of each byte first.
 struct Reader<'b> {
     bytes: &'b [u8],
     place: usize,
@@ -80,7 +80,7 @@ impl<'b> Reader<'b> {
     /// Returns the width that is left after the transform.
     fn skip_transform(&mut self, kind: u32, width: u32, height: u32) -> Option<u32> {
         match kind {
-            // Predictors and colours have an image of their parameters.
+            // Predictor and colour transforms have an image of parameters.
             0 | 1 => {
                 self.largest_of_subsampled(width, height)?;
                 Some(width)
@@ -106,7 +106,7 @@ impl<'b> Reader<'b> {
         self.largest_of_image(pixels)
     }
 
-    /// How many colours the cache holds.
+    /// Reads the number of colours in the cache.
     fn cache_size(&mut self) -> Option<usize> {
         Some(if self.bit()? { 1 << self.bits(4)? } else { 0 })
     }
@@ -142,7 +142,7 @@ impl<'b> Reader<'b> {
         Some(largest as u64)
     }
 
-    /// The number that a prefix and the bits after it stand for.
+    /// Reads the number that a prefix and its extra bits encode.
     fn value(&mut self, prefix: usize) -> Option<u32> {
         let prefix = u32::try_from(prefix).ok()?;
         if prefix < 4 {
@@ -161,7 +161,7 @@ impl<'b> Reader<'b> {
         Code::new(&lengths)
     }
 
-    /// A code of one symbol, or of two in the order in which they come.
+    /// Reads a code of one symbol, or of two in their order in the stream.
     fn simple_code(&mut self, alphabet: usize) -> Option<Code> {
         let is_pair = self.bit()?;
         let first = if self.bit()? { 8 } else { 1 };
@@ -209,9 +209,9 @@ impl<'b> Reader<'b> {
 
 /// A canonical prefix code.
 struct Code {
-    /// How many symbols there are of each length.
+    /// The number of symbols of each length.
     counts: [usize; LONGEST_CODE + 1],
-    /// The symbols by their length, then by their number.
+    /// The symbols, ordered by length and then by number.
     symbols: Vec<usize>,
 }
 
@@ -225,7 +225,7 @@ impl Code {
         (!symbols.is_empty()).then_some(Self { counts, symbols })
     }
 
-    /// The symbol that there is no other beside, which takes no bits.
+    /// Returns the symbol of a code with only one, which takes no bits.
     fn only(&self) -> Option<usize> {
         match self.symbols[..] {
             [only] => Some(only),
@@ -233,7 +233,7 @@ impl Code {
         }
     }
 
-    /// The next symbol.
+    /// Reads the next symbol.
     fn read(&self, reader: &mut Reader<'_>) -> Option<usize> {
         if let Some(only) = self.only() {
             return Some(only);

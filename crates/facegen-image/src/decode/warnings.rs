@@ -1,20 +1,19 @@
-//! What a caller should know about a file that was read although something is
-//! wrong with it.
+//! Warnings about defects of a file that was decoded nevertheless.
 
 use std::fmt;
 
-/// Something that viewers read without a word.
+/// A defect that viewers accept silently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Warning {
     /// Pixels are missing.
     Incomplete,
-    /// Something within the data of the pixels is wrong.
+    /// The pixel data are damaged.
     Damaged,
-    /// All pixels are there, the mark of the end is not.
+    /// All pixels are present, but not the end marker.
     NoEnd,
-    /// A JPEG without tables.
+    /// A JPEG without Huffman tables.
     StandardTables,
-    /// A JPEG whose colours are of an unknown kind.
+    /// A JPEG with an unknown colour transform.
     UnknownTransform,
     /// A WebP without a chunk that its header announces.
     MissingChunk,
@@ -37,7 +36,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// All that is to be said of one file, each once.
+/// The warnings about one file, each once.
 #[derive(Debug, Default)]
 pub(super) struct Warnings(Vec<Warning>);
 

@@ -1,39 +1,39 @@
-//! What the chunks of a WebP file tell before a decoder looks at it.
+//! Parses the chunks of a WebP file before it is decoded.
 
 use std::borrow::Cow;
 
 use super::vp8l;
 
-/// Where the flags of an extended file are, if its header comes first.
+/// The offset of the flags of an extended file, whose header comes first.
 const FLAGS: usize = 20;
-/// What a flag announces.
+/// The flags.
 const PROFILE: u8 = 0x20;
 const ALPHA: u8 = 0x10;
 const EXIF: u8 = 0x08;
 const XMP: u8 = 0x04;
 const ANIMATION: u8 = 0x02;
 
-/// What is known of a file without decoding it. Of chunks that come twice all
-/// are looked at, so that it does not matter which the decoder takes.
+/// What the chunks show about a file without decoding it. Of repeated chunks
+/// all are parsed, so that it does not matter which one the decoder uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ImageHeader<'b> {
     /// The flags of an extended file.
     flags: u8,
-    /// Those of what it holds.
+    /// The flags of the chunks that are present.
     held: u8,
     exif: Option<&'b [u8]>,
     is_animated: bool,
     canvas: Option<(u32, u32)>,
     /// The sides of the largest lossy frame.
     lossy: Option<(u32, u32)>,
-    /// The most bytes for the codes of a lossless frame or of transparency.
+    /// The most bytes for the prefix codes of a lossless frame or alpha plane.
     codes: u64,
-    /// Whether such a stream cannot be followed.
+    /// Whether such a stream cannot be parsed.
     is_broken: bool,
 }
 
 impl<'b> ImageHeader<'b> {
-    /// Reads the chunks of the file, and of an animation its first frame.
+    /// Parses the chunks of the file, and those of an animation's first frame.
     pub(super) fn read(bytes: &'b [u8]) -> Self {
         let mut header = Self::default();
         if bytes.get(12..16) == Some(b"VP8X") {
@@ -43,7 +43,7 @@ impl<'b> ImageHeader<'b> {
         header
     }
 
-    /// Looks at chunks, those of a frame of that size or of the whole file.
+    /// Parses chunks, those of a frame of that size or of the whole file.
     fn visit(&mut self, mut chunks: &'b [u8], frame: Option<(u32, u32)>) {
         while let Some((name, content, rest)) = split_chunk(chunks) {
             chunks = rest;
@@ -52,7 +52,7 @@ impl<'b> ImageHeader<'b> {
                 b"ALPH" | b"VP8L" => ALPHA,
                 b"EXIF" => EXIF,
                 b"XMP " => XMP,
-                // Its frames may be transparent.
+                // Its frames may have alpha.
                 b"ANMF" => ALPHA | ANIMATION,
                 _ => 0,
             };
@@ -81,8 +81,7 @@ impl<'b> ImageHeader<'b> {
         }
     }
 
-    /// The file without the flags of what it does not hold, which its decoder
-    /// would refuse.
+    /// Clears the flags of missing chunks, which the decoder would refuse.
     pub(super) fn mend(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         if self.flags & !self.held == 0 {
             return Cow::Borrowed(bytes);
@@ -94,7 +93,7 @@ impl<'b> ImageHeader<'b> {
         Cow::Owned(mended)
     }
 
-    /// The EXIF data, if the file announces them.
+    /// Returns the EXIF data, if the file's flags announce them.
     pub(super) fn exif(&self) -> Option<&'b [u8]> {
         self.exif.filter(|_| self.flags & EXIF != 0)
     }
@@ -112,9 +111,9 @@ impl<'b> ImageHeader<'b> {
         self.codes = self.codes.max(bytes.unwrap_or(0));
     }
 
-    /// Whether its streams can be followed, and no lossy frame is larger than
-    /// the image. The decoder would find out after it has taken the memory
-    /// for what the frame claims.
+    /// Returns whether its streams can be parsed, and no lossy frame is larger
+    /// than the image. The decoder checks that only after it has allocated the
+    /// frame.
     pub(super) fn is_sound(&self, (width, height): (u32, u32)) -> bool {
         let fits = self.lossy.is_none_or(|(frame_width, frame_height)| {
             frame_width <= width && frame_height <= height
@@ -122,35 +121,36 @@ impl<'b> ImageHeader<'b> {
         fits && !self.is_broken
     }
 
-    /// Whether a frame is lossy.
+    /// Returns whether a frame is lossy.
     pub(super) fn is_lossy(&self) -> bool {
         self.lossy.is_some()
     }
 
-    /// The most bytes that the decoder takes beside all pixels.
+    /// Returns the most bytes that the decoder takes in addition to those per
+    /// pixel.
     pub(super) fn bytes_for_codes(&self) -> u64 {
         self.codes
     }
 
-    /// How many bytes the decoder takes for every pixel beside those that it
-    /// gives.
+    /// Returns how many bytes per pixel the decoder takes in addition to its
+    /// output.
     pub(super) fn bytes_beside(&self, has_alpha: bool) -> u64 {
         match (self.is_animated, self.lossy.is_some(), has_alpha) {
-            // The frame and the canvas that it is put on.
+            // The frame and the canvas.
             (true, ..) => 8,
-            // The image's own colours, and transparency as an image.
+            // YUV planes, and alpha as an image.
             (false, true, true) => 7,
-            // The image's own colours.
+            // YUV planes.
             (false, true, false) => 2,
             (false, false, true) => 0,
-            // An image with transparency, which is not asked for.
+            // An image with alpha, which is then dropped.
             (false, false, false) => 4,
         }
     }
 }
 
-/// The size in the frame's header (RFC 6386, section 9.1). Two bits of each
-/// side are its scale.
+/// Reads the size in the frame's header (RFC 6386, section 9.1). Two bits of
+/// each side are its scale.
 fn frame_size(content: &[u8]) -> Option<(u32, u32)> {
     let side = |place: usize| {
         let bytes = [*content.get(place)?, *content.get(place + 1)?];
@@ -159,14 +159,14 @@ fn frame_size(content: &[u8]) -> Option<(u32, u32)> {
     Some((side(6)?, side(8)?))
 }
 
-/// The size in the header of a lossless stream.
+/// Reads the size in the header of a lossless stream.
 fn lossless_size(content: &[u8]) -> Option<(u32, u32)> {
     let bytes = content.get(1..)?.first_chunk()?;
     let bits = u32::from_le_bytes(*bytes);
     Some(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
 }
 
-/// Two sides of three bytes each, at this place of a chunk.
+/// Reads two sides of three bytes each, at this offset of a chunk.
 fn sides(content: &[u8], place: usize) -> Option<(u32, u32)> {
     let side = |place: usize| {
         let [low, middle, high] = *content.get(place..)?.first_chunk()?;
@@ -175,7 +175,7 @@ fn sides(content: &[u8], place: usize) -> Option<(u32, u32)> {
     Some((side(place)?, side(place + 3)?))
 }
 
-/// The name and the content of the first chunk, and what follows it.
+/// Splits off the name and the content of the first chunk.
 fn split_chunk(bytes: &[u8]) -> Option<(&[u8; 4], &[u8], &[u8])> {
     let (name, rest) = bytes.split_first_chunk()?;
     let (length, rest) = rest.split_first_chunk()?;
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_no_frame() {
         let whole = file(&[(b"VP8 ", FRAME)]);
-        // The sides end ten bytes after the chunk's own head.
+        // The sides end ten bytes after the chunk's header.
         for length in 0..30 {
             assert_eq!(ImageHeader::read(&whole[..length]).lossy, None, "{length}");
         }

@@ -1,6 +1,6 @@
 //! The entropy coder: bits, and Huffman tables of several shapes.
 
-/// Bits from the highest of each byte on, a zero behind every `FF`.
+/// Writes bits, the highest of each byte first, with a zero after every `FF`.
 #[derive(Default)]
 pub(crate) struct Bits {
     bytes: Vec<u8>,
@@ -28,7 +28,7 @@ impl Bits {
         (self.held, self.count) = (0, 0);
     }
 
-    /// Fills the last byte with ones and puts a restart marker behind it.
+    /// Fills the last byte with ones and appends a restart marker.
     pub(crate) fn restart(&mut self, number: u8) {
         self.pad();
         self.bytes.extend([0xFF, 0xD0 + number % 8]);
@@ -46,16 +46,16 @@ impl Bits {
     }
 }
 
-/// How long the codes of a table are.
+/// The code lengths of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// All symbols alike: four bits for DC, eight for AC.
+    /// Equal for all symbols: four bits for DC, eight for AC.
     Flat,
     /// A few short codes, all others of sixteen bits.
     Steep,
 }
 
-/// A Huffman table as it stands in a file, with the code of each symbol.
+/// A Huffman table as a file holds it, with the code of each symbol.
 pub(crate) struct Table {
     counts: [u8; 16],
     symbols: Vec<u8>,
@@ -69,8 +69,8 @@ impl Table {
             Shape::Flat if symbols.len() < 16 => counts[3] = symbols.len() as u8,
             Shape::Flat => counts[7] = symbols.len() as u8,
             Shape::Steep => {
-                // One code of each length from two on leaves a quarter of all
-                // codes of sixteen bits at least.
+                // One code of each length from two on leaves at least a quarter
+                // of all codes of sixteen bits.
                 let short = symbols.len().min(7);
                 counts[1..=short].fill(1);
                 counts[15] += (symbols.len() - short) as u8;
@@ -103,7 +103,8 @@ impl Table {
         bits.push(code, length);
     }
 
-    /// What stands in a segment that defines tables, after its class and number.
+    /// Returns the content of a segment that defines tables, after its class
+    /// and number.
     pub(crate) fn definition(&self) -> Vec<u8> {
         [self.counts.as_slice(), &self.symbols].concat()
     }

@@ -6,7 +6,7 @@ use super::image::{Coefficients, Factors};
 use super::scans::Scan;
 use super::writer::Layout;
 
-/// How many samples each component has in a group.
+/// The sampling factors of the components.
 const SAMPLINGS: [(&str, &[Factors]); 20] = [
     ("grey", &[(1, 1)]),
     ("grey 2x2", &[(2, 2)]),
@@ -52,7 +52,7 @@ const PROCESSES: [(&str, u8); 4] = [
 
 const SIZES: [(usize, usize); 6] = [(33, 35), (40, 33), (64, 65), (88, 88), (47, 32), (81, 50)];
 
-/// A group, a few, and those of a row of some.
+/// Restart intervals in groups: none, one, a few, and a row in some files.
 const RESTARTS: [usize; 4] = [0, 1, 2, 7];
 
 /// One file of the grid.
@@ -61,7 +61,7 @@ pub(crate) struct Case {
     pub(crate) file: Vec<u8>,
 }
 
-/// Every image with the files that hold it.
+/// Returns every image with the files that hold it.
 pub(crate) fn images() -> impl Iterator<Item = (Coefficients, Vec<Case>)> {
     SAMPLINGS.iter().flat_map(|(sampling, factors)| {
         SIZES.iter().map(move |size| {
@@ -105,7 +105,7 @@ fn cases(image: &Coefficients, name: &str) -> Vec<Case> {
     cases
 }
 
-/// A group holds ten blocks at most (ITU-T T.81, B.2.3).
+/// Checks that a group holds ten blocks at most (ITU-T T.81, B.2.3).
 fn fits(image: &Coefficients, group: &[usize]) -> bool {
     let blocks = group.iter().map(|number| {
         let (h, v) = image.components[*number].factors;

@@ -1,14 +1,14 @@
-//! An image as its file holds it: components of blocks of coefficients.
+//! An image as a file holds it: components with blocks of coefficients.
 
 use std::sync::LazyLock;
 
-/// Coefficients in the order of frequencies along both sides.
+/// Coefficients in the order of frequencies, horizontal and vertical.
 pub(crate) type Block = [i32; 64];
 
-/// How the samples of a component lie among those of the others.
+/// The sampling factors of a component.
 pub(crate) type Factors = (usize, usize);
 
-/// Where the coefficients of a block stand in a file, one after the other.
+/// The zigzag order of the coefficients of a block.
 pub(crate) const ZIGZAG: [usize; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
@@ -25,20 +25,20 @@ pub(crate) struct Coefficients {
 
 pub(crate) struct Component {
     pub(crate) factors: Factors,
-    /// Samples along both sides.
+    /// The numbers of samples horizontally and vertically.
     pub(crate) samples: (usize, usize),
-    /// Blocks that hold samples, along both sides.
+    /// The numbers of blocks that hold samples, across and down.
     pub(crate) blocks: (usize, usize),
-    /// Blocks of a row, those among them that only fill up a group.
+    /// Blocks of a row, including those that only pad a group.
     pub(crate) stride: usize,
     pub(crate) data: Vec<Block>,
     pub(crate) quantization: Block,
 }
 
 impl Coefficients {
-    /// An image of `size` whose components have these factors. Each has
-    /// waves, a slope and an edge of its own, so that a block in a wrong
-    /// place, or of another component, is seen.
+    /// Creates an image of `size` whose components have these factors. Each has
+    /// its own waves, slope and edge, so that a block in a wrong place, or of
+    /// another component, is detected.
     pub(crate) fn new(size: (usize, usize), factors: &[Factors]) -> Self {
         let most = factors.iter().fold((1, 1), |most, factors| {
             (most.0.max(factors.0), most.1.max(factors.1))
@@ -55,7 +55,7 @@ impl Coefficients {
         }
     }
 
-    /// Groups of blocks along both sides.
+    /// Returns the numbers of groups of blocks, across and down.
     pub(crate) fn groups(&self) -> (usize, usize) {
         let (width, height) = self.size;
         (
@@ -86,7 +86,7 @@ impl Component {
         let blocks = (0..stride * groups.1 * factors.1).map(|index| {
             let (left, top) = (index % stride * 8, index / stride * 8);
             let level = |x: usize, y: usize| {
-                // Beyond the image its border goes on, as encoders do it.
+                // The border is repeated beyond the image, as encoders do.
                 let x = (left + x).min(samples.0 - 1) as f64 + 0.5;
                 let y = (top + y).min(samples.1 - 1) as f64 + 0.5;
                 level(number, x * scale.0, y * scale.1)
@@ -104,7 +104,7 @@ impl Component {
     }
 }
 
-/// The level of a component at a place of the image, from 0 to 255.
+/// Computes the level of a component at a position of the image, from 0 to 255.
 fn level(number: usize, x: f64, y: f64) -> f64 {
     let (fast, slow, steep): (f64, f64, f64) =
         [(9.0, 31.0, 1.4), (13.0, 47.0, -1.1), (17.0, 39.0, 0.9)][number];
@@ -117,14 +117,14 @@ fn level(number: usize, x: f64, y: f64) -> f64 {
     (128.0 + waves + edge + steep * (x - y) / 4.0).clamp(0.0, 255.0)
 }
 
-/// A wave of corners, which every machine computes alike: up to 1 and down to
-/// -1 and back, once for every 6.
+/// Computes a triangle wave, which is equal on every machine: between -1 and 1,
+/// with a period of 6.
 fn wave(place: f64) -> f64 {
     let place = (place / 6.0).rem_euclid(1.0);
     4.0 * (place - 0.5).abs() - 1.0
 }
 
-/// Small steps, other ones for each component.
+/// Returns small steps, different for each component.
 fn quantization(number: usize) -> Block {
     std::array::from_fn(|place| (2 + number + place / 8 + place % 8) as i32)
 }
@@ -154,7 +154,7 @@ pub(crate) static COSINES: LazyLock<[[f64; 8]; 8]> = LazyLock::new(|| {
     })
 });
 
-/// The cosine of so many eighths of a right angle.
+/// Returns the cosine of this many eighths of a right angle.
 fn cosine(eighths: usize) -> f64 {
     match eighths % 32 {
         first @ 0..=8 => EIGHTHS[first],
@@ -164,7 +164,7 @@ fn cosine(eighths: usize) -> f64 {
     }
 }
 
-/// The cosine transform of a block of levels, quantized.
+/// Computes the quantized cosine transform of a block of levels.
 fn transform(level: impl Fn(usize, usize) -> f64, quantization: &Block) -> Block {
     let levels: [f64; 64] = std::array::from_fn(|place| level(place % 8, place / 8) - 128.0);
     std::array::from_fn(|place| {

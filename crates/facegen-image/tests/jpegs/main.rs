@@ -1,5 +1,5 @@
-//! Thousands of JPEG files, written here in every way that their scans can be
-//! cut, and compared with what their coefficients show.
+//! Thousands of JPEG files, written here with every division into scans, and
+//! compared with the images of their coefficients.
 //!
 //! | chapter | holds |
 //! |---|---|
@@ -8,9 +8,9 @@
 //! | `writer`, `scans`, `bits` | from coefficients to a file |
 //! | `oracle` | from coefficients to what is seen |
 //!
-//! That the writer and the oracle are right was shown by the reference reader:
-//! `check.py` compares all files with it and prints their hash, which stands
-//! here. The decoder under test has no part in that.
+//! The writer and the oracle were checked with the reference reader: `check.py`
+//! compares all files with it and prints their hash, which is stored here. The
+//! decoder under test has no part in that.
 
 #![expect(
     clippy::panic,
@@ -32,10 +32,10 @@ use std::path::Path;
 use facegen_image::{ImageLimits, read_image};
 use sha2::{Digest, Sha256};
 
-/// The hash of all files, which changes only with those that `check.py` saw.
+/// The hash of all files that `check.py` has checked.
 const HASH: &str = include_str!("grid.sha256");
 
-/// How far an image may be from what it shows, in levels on average.
+/// The tolerance in levels, on average.
 const MOST: f64 = 0.6;
 
 const LIMITS: ImageLimits = ImageLimits {
@@ -87,7 +87,7 @@ fn the_grid_is_the_one_that_the_reference_reader_agreed_with() {
     assert_eq!(hash, HASH.trim(), "run check.py");
 }
 
-/// For `check.py`: every file, and what it shows, in a directory.
+/// Writes every file, and its image, to a directory for `check.py`.
 #[test]
 #[ignore = "writes files for check.py"]
 fn write_the_grid() {
@@ -112,7 +112,7 @@ fn write_the_grid() {
     fs::write(directory.join("index"), index).unwrap();
 }
 
-/// How far two images are apart, in levels on average.
+/// Returns the difference of two images, in levels on average.
 fn distance(rgb: &[u8], shown: &[[f64; 3]]) -> f64 {
     let levels = shown.iter().flatten();
     assert_eq!(rgb.len(), levels.clone().count());

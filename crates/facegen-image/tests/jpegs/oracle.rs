@@ -1,13 +1,13 @@
-//! What a file shows, computed from its coefficients and not from its bytes:
-//! plainly, in floating point, and as the reference reader (libjpeg-turbo)
-//! brings components to the size of the image.
+//! The image of a file, computed from its coefficients and not from its bytes:
+//! simply, in floating point, with the upsampling of the reference reader
+//! (libjpeg-turbo).
 
 use super::image::{COSINES, Coefficients, Component};
 
 /// A component at the size of the image.
 type Plane = Vec<f64>;
 
-/// The pixels in red, green and blue.
+/// Returns the pixels in red, green and blue.
 pub(crate) fn pixels(image: &Coefficients) -> Vec<[f64; 3]> {
     let planes: Vec<Plane> = image
         .components
@@ -32,7 +32,7 @@ fn rgb(luma: f64, blue: f64, red: f64) -> [f64; 3] {
     levels.map(|level| level.clamp(0.0, 255.0))
 }
 
-/// The samples of a component, in rows.
+/// Returns the samples of a component, in rows.
 fn samples(component: &Component) -> Plane {
     let (width, height) = component.samples;
     let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
@@ -58,8 +58,9 @@ fn levels(block: &[i32; 64], quantization: &[i32; 64]) -> [f64; 64] {
     })
 }
 
-/// Twice as many samples lie a quarter of a sample from those that are there
-/// and are mixed of the two nearest; other enlargements repeat samples.
+/// Upsamples a component to the size of the image: by two, each new sample lies
+/// a quarter of a sample from an old one and is interpolated from the two
+/// nearest; otherwise samples are repeated.
 fn enlarge(component: &Component, image: &Coefficients) -> Plane {
     let (width, height) = component.samples;
     let (h, v) = component.factors;
@@ -102,7 +103,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Two samples and their shares of what is seen at this place.
+    /// Returns two samples and their weights at this position.
     fn mix(&self, place: usize) -> [(usize, f64); 2] {
         let near = (place / self.factor).min(self.length - 1);
         if !self.mixes {

@@ -10,7 +10,7 @@ pub(crate) struct Scan {
     pub(crate) components: Vec<usize>,
     /// The first and the last coefficient.
     pub(crate) band: (usize, usize),
-    /// The lowest bit of the scans before, or zero, and of this one.
+    /// The lowest bit of the earlier scans, or zero, and of this one.
     pub(crate) bits: (u32, u32),
 }
 
@@ -23,7 +23,7 @@ impl Scan {
         }
     }
 
-    /// Ever finer scans of these components.
+    /// Returns progressively finer scans of these components.
     pub(crate) fn progressive(groups: &[Vec<usize>], refines: bool) -> Vec<Self> {
         let low = u32::from(refines);
         let each = |band, bits| {
@@ -52,7 +52,7 @@ impl Scan {
         scans
     }
 
-    /// Whether it needs a DC and an AC table.
+    /// Returns whether it needs a DC and an AC table.
     pub(crate) fn needs(&self) -> (bool, bool) {
         (self.band.0 == 0 && self.bits.0 == 0, self.band.1 > 0)
     }
@@ -63,15 +63,15 @@ pub(crate) struct Coder<'a> {
     scan: &'a Scan,
     tables: &'a [Table; 2],
     bits: Bits,
-    /// The last first coefficient of each component.
+    /// The previous DC coefficient of each component.
     last: [i32; 4],
-    /// Blocks whose end is still to be written, and the bits of their corrections.
+    /// Blocks whose end is still to be written, and their correction bits.
     ended: u32,
     corrections: Vec<bool>,
 }
 
 impl<'a> Coder<'a> {
-    /// Codes the scan with a restart after so many groups, or none.
+    /// Encodes the scan with a restart after this many groups, or none.
     pub(crate) fn code(
         image: &Coefficients,
         scan: &'a Scan,
@@ -128,7 +128,7 @@ impl<'a> Coder<'a> {
         }
     }
 
-    /// Runs of zeros and the levels after them.
+    /// Encodes runs of zeros and the levels after them.
     fn levels(&mut self, levels: &[i32]) {
         let mut zeros = 0;
         for level in levels {
@@ -151,7 +151,7 @@ impl<'a> Coder<'a> {
         }
     }
 
-    /// One more bit of levels that are known, and those that were zero before.
+    /// Encodes one more bit of known levels, and new nonzero ones.
     fn refinements(&mut self, levels: &[i32]) {
         let newest = levels.iter().rposition(|level| level.abs() == 1);
         let mut zeros = 0;
@@ -199,7 +199,8 @@ impl<'a> Coder<'a> {
         }
     }
 
-    /// Only bands of AC coefficients have runs of ends.
+    /// Returns whether runs of ended blocks are allowed: only in bands of AC
+    /// coefficients.
     fn is_progressive(&self) -> bool {
         self.scan.band.0 > 0
     }
@@ -221,8 +222,8 @@ impl<'a> Coder<'a> {
     }
 }
 
-/// Which blocks of which components make the groups of a scan. One component
-/// alone has groups of one block, and none that only fills up.
+/// Returns the blocks of each group of a scan. A single component has groups of
+/// one block, without padding.
 fn groups(image: &Coefficients, components: &[usize]) -> Vec<Vec<(usize, usize)>> {
     if let [single] = components {
         let component = &image.components[*single];
@@ -248,12 +249,12 @@ fn groups(image: &Coefficients, components: &[usize]) -> Vec<Vec<(usize, usize)>
     places.map(blocks).collect()
 }
 
-/// How many bits the value takes.
+/// Returns how many bits the value takes.
 fn size(value: i32) -> u32 {
     32 - value.unsigned_abs().leading_zeros()
 }
 
-/// A level without its lowest bits, towards zero.
+/// Removes the lowest bits of a level, rounding towards zero.
 fn shifted(level: i32, low: u32) -> i32 {
     level.signum() * (level.abs() >> low)
 }

@@ -1,4 +1,4 @@
-//! The file: segments around the scans.
+//! Writes files: segments around the scans.
 
 use super::bits::{Shape, Table};
 use super::image::{Coefficients, ZIGZAG};
@@ -13,9 +13,9 @@ pub(crate) struct Layout {
     /// MCUs between two restart markers, or zero.
     pub(crate) restart: usize,
     pub(crate) shape: Shape,
-    /// Segments before the others, whole.
+    /// Complete segments that come before the others.
     pub(crate) first: Vec<u8>,
-    /// What components are called.
+    /// The ids of the components.
     pub(crate) names: [u8; 4],
 }
 
@@ -54,15 +54,14 @@ impl Layout {
         segment(file, self.frame, &content);
     }
 
-    /// The tables of a scan stand before it: later ones take the place of
-    /// earlier ones.
+    /// Writes a scan after its tables, which replace earlier ones.
     fn write_scan(&self, file: &mut Vec<u8>, image: &Coefficients, scan: &Scan) {
         let tables = [
             Table::new((0..12).collect(), self.shape),
             Table::new(levels_and_runs(), self.shape),
         ];
         let (dc, ac) = scan.needs();
-        // The first component alone has the tables of number zero.
+        // Only the first component uses the tables of number zero.
         let number = |component: usize| u8::from(component > 0);
         let mut numbers: Vec<u8> = scan.components.iter().map(|name| number(*name)).collect();
         numbers.dedup();
@@ -96,8 +95,8 @@ pub(crate) fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {
     file.extend(content);
 }
 
-/// Runs of up to fifteen zeros before levels of up to ten bits, sixteen zeros,
-/// and ends of blocks; the shortest first.
+/// Returns the symbols of AC levels, the shortest first: runs of up to fifteen
+/// zeros before levels of up to ten bits, sixteen zeros, and ends of blocks.
 fn levels_and_runs() -> Vec<u8> {
     let levels = (1..=10).flat_map(|size| (0..16).map(move |zeros| zeros << 4 | size));
     let ends = (0..16).map(|size| size << 4);

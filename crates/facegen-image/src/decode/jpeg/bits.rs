@@ -1,24 +1,24 @@
 //! The bits of entropy-coded data, up to the next marker.
 
-/// What the end of the file is taken for. No marker has this code.
+/// Returned at the end of the file. No marker has this code.
 pub(super) const END_OF_FILE: u8 = 0xFF;
 /// The first of eight restart markers.
 const RESTART: u8 = 0xD0;
-/// Before this one, markers have no meaning.
+/// Markers below this one have no meaning.
 const FIRST_FRAME: u8 = 0xC0;
 
-/// Reads bits from the highest of each byte on. At a marker there are no more:
-/// zeros follow, and [`Bits::is_exhausted`] says so.
+/// Reads bits, the highest of each byte first. At a marker the bits end: zeros
+/// follow, and [`Bits::is_exhausted`] is set.
 #[derive(Debug)]
 pub(super) struct Bits<'b> {
     bytes: &'b [u8],
     place: usize,
-    /// The next bits from the highest on; below them are zeros.
+    /// The next bits, left-aligned and padded with zeros.
     held: u64,
     count: u32,
     /// The marker that ended the data.
     marker: Option<u8>,
-    /// Whether more bits were asked for than there are.
+    /// Whether more bits were read than there are.
     pub(super) is_exhausted: bool,
 }
 
@@ -34,7 +34,7 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// The next sixteen bits.
+    /// Returns the next sixteen bits.
     pub(super) fn peek(&mut self) -> u32 {
         if self.count < 16 {
             self.fill();
@@ -54,7 +54,7 @@ impl<'b> Bits<'b> {
         self.count -= count;
     }
 
-    /// The number that the next bits write, sixteen at max_sampling.
+    /// Reads the next bits as a number, sixteen bits at most.
     pub(super) fn take(&mut self, count: u32) -> u32 {
         let bits = self.peek() >> (16 - count);
         self.skip(count);
@@ -80,7 +80,8 @@ impl<'b> Bits<'b> {
         self.count += 8;
     }
 
-    /// What follows `FF`: a zero makes it a byte of data.
+    /// Reads what follows `FF`: after a zero it is a byte of data, else a
+    /// marker.
     fn read_marker(&mut self) {
         let rest = self.bytes.get(self.place..).unwrap_or_default();
         let fill = rest.iter().take_while(|byte| **byte == 0xFF).count();
@@ -92,9 +93,9 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// Goes on behind the restart marker of this number. One that is missing,
-    /// repeated or out of turn is dealt with as the reference reader does: where
-    /// it lies ahead, the data until it counts as missing.
+    /// Continues after the restart marker of this number. One that is missing,
+    /// repeated or out of order is handled as in the reference reader: if it is
+    /// ahead, the data before it are treated as missing.
     pub(super) fn restart(&mut self, number: u8) {
         (self.held, self.count) = (0, 0);
         let mut marker = self.marker.take().unwrap_or_else(|| self.next_marker());
@@ -125,13 +126,13 @@ impl<'b> Bits<'b> {
         }
     }
 
-    /// Whether nothing comes that a restart could lead to.
+    /// Returns whether no restart can follow.
     pub(super) fn is_over(&self) -> bool {
         let is_last = |marker| (FIRST_FRAME..RESTART).contains(&marker) || marker > RESTART + 7;
         self.is_exhausted && self.marker.is_some_and(is_last)
     }
 
-    /// The marker that ended the data, if it was seen, and what follows.
+    /// Returns the marker that ended the data, if it was read, and the rest.
     pub(super) fn end(self) -> (Option<u8>, &'b [u8]) {
         (
             self.marker,
@@ -140,8 +141,8 @@ impl<'b> Bits<'b> {
     }
 }
 
-/// Whether a marker that stands where restart `number` is due is skipped: it
-/// has no meaning, or it is one of the two that came before, or far away.
+/// Returns whether a marker in place of restart `number` is skipped: it has no
+/// meaning, or is neither that restart nor one of the two after it.
 fn is_passed_over(marker: u8, number: u8) -> bool {
     match marker {
         0..FIRST_FRAME => true,

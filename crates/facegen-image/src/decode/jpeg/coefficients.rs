@@ -1,4 +1,4 @@
-//! The coefficients of an image that comes in several scans.
+//! The coefficients of an image with several scans.
 
 use super::frame::{Component, Frame};
 use super::idct::{self, Block};
@@ -8,13 +8,13 @@ use super::smoothing::Accuracy;
 use super::tables::Tables;
 use crate::decode::error::InputImageError;
 
-/// What is known of all blocks of an image while its scans are read.
+/// The coefficients of all blocks of an image while its scans are read.
 pub(super) struct Coefficients {
-    /// For each component.
+    /// The blocks of each component.
     blocks: Vec<Vec<Block>>,
-    /// Its quantization table when its first scan came.
+    /// The quantization table of each component at its first scan.
     quantization: Vec<Option<[u16; 64]>>,
-    /// What is known since the last scan, and before it.
+    /// The accuracy after the last scan, and before it.
     accuracy: Vec<Accuracy>,
     accuracy_before: Vec<Accuracy>,
     /// The last row of MCUs that the last scan had data for.
@@ -36,10 +36,10 @@ impl Coefficients {
         }
     }
 
-    /// Reads a scan and goes on behind it.
+    /// Reads a scan and continues after it.
     ///
     /// # Errors
-    /// A table is missing.
+    /// Fails when a table is missing.
     pub(super) fn read_scan(
         &mut self,
         segments: &mut Segments<'_>,
@@ -67,12 +67,12 @@ impl Coefficients {
         Ok(findings)
     }
 
-    /// Whether a component never came.
+    /// Returns whether a component has had no scan.
     pub(super) fn lacks_components(&self) -> bool {
         self.quantization.iter().any(Option::is_none)
     }
 
-    /// The blocks of one component, without those that fill up an MCU.
+    /// Reads the blocks of one component, without those that pad an MCU.
     fn read_blocks(&mut self, frame: &Frame, index: usize, decoder: &mut Decoder<'_, '_>) {
         let component = &frame.components[index];
         let (across, down) = component.blocks();
@@ -115,13 +115,13 @@ impl Coefficients {
         }
     }
 
-    /// The samples of a row of MCUs.
+    /// Writes the samples of a row of MCUs.
     pub(super) fn write_samples(&self, frame: &Frame, row: usize, rows: &mut [(&mut [u8], usize)]) {
         let smooths = self.smooths(frame);
         for (index, (samples, stride)) in rows.iter_mut().enumerate() {
             let component = &frame.components[index];
             let across = frame.stride(component);
-            // Of a component that never came all is grey.
+            // A component without a scan is grey.
             let quantization = self.quantization[index].unwrap_or([0; 64]);
             let first = row * component.sampling.1 * across;
             for place in 0..component.sampling.1 * across {
@@ -137,8 +137,8 @@ impl Coefficients {
         }
     }
 
-    /// Whether estimates are of use: the means of all components are known, and
-    /// not all else.
+    /// Returns whether to estimate: the means of all components are known, but
+    /// not everything else.
     fn smooths(&self, frame: &Frame) -> bool {
         let accuracy = &self.accuracy;
         frame.is_progressive
@@ -154,8 +154,8 @@ impl Coefficients {
         }
     }
 
-    /// The means of a block and of those around it, in rows. At the border the
-    /// block stands for what is not there.
+    /// Returns the means of a block and of those around it, in rows. At the
+    /// border the block itself replaces missing neighbours.
     fn means(&self, index: usize, component: &Component, across: usize, place: usize) -> [i16; 9] {
         let (columns, rows) = component.blocks();
         let (x, y) = (place % across, place / across);

@@ -1,31 +1,31 @@
-//! What the components of an image stand for.
+//! The colour spaces of an image.
 
 use super::frame::Frame;
 
-/// What the levels of a pixel stand for.
+/// A colour space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Colours {
     Grey,
     Rgb,
-    /// Brightness, and the distance of blue and red from it.
+    /// Luma, and the differences of blue and red.
     YCbCr,
-    /// Inks as printers' programs write them: 255 is none.
+    /// CMYK as Adobe programs write it, inverted: 255 is no ink.
     Cmyk,
-    /// The same, the first three as [`Colours::YCbCr`].
+    /// The same, with the first three as [`Colours::YCbCr`].
     Ycck,
 }
 
-/// What segments say of colours.
+/// The segments that determine the colour space.
 #[derive(Debug, Default)]
 pub(super) struct ColourMarkers {
     pub(super) is_jfif: bool,
-    /// The transform of Adobe's segment.
+    /// The transform in Adobe's segment.
     pub(super) adobe: Option<u8>,
 }
 
 impl ColourMarkers {
-    /// Follows the reference reader: JFIF is believed first, Adobe's segment
-    /// next, and then the names of the components.
+    /// Determines the colour space as the reference reader does: by JFIF first,
+    /// Adobe's segment next, and then the names of the components.
     pub(super) fn colours(&self, frame: &Frame) -> Colours {
         let names: Vec<u8> = frame
             .components
@@ -43,7 +43,7 @@ impl ColourMarkers {
         }
     }
 
-    /// Whether Adobe's segment names an unknown transform.
+    /// Returns whether Adobe's segment names an unknown transform.
     pub(super) fn is_unknown(&self) -> bool {
         self.adobe.is_some_and(|transform| transform > 2)
     }
@@ -88,14 +88,14 @@ fn each(
     }
 }
 
-/// What black ink leaves of the light.
+/// Scales a level by black.
 fn darken(row: &mut [[u8; 3]], black: &[u8]) {
     for (pixel, black) in row.iter_mut().zip(black) {
         *pixel = pixel.map(|level| ((u16::from(level) * u16::from(*black) + 127) / 255) as u8);
     }
 }
 
-/// Fixed point: the factors are multiples of 1/65,536.
+/// Converts to RGB in fixed point: the factors are multiples of 1/65,536.
 #[inline]
 fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
     let (luma, blue, red) = (

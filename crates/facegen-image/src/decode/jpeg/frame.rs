@@ -1,13 +1,13 @@
-//! The header of a frame: how large the image is and what it is made of.
+//! The header of a frame: the size and the components of the image.
 
 use crate::decode::error::InputImageError;
 
-/// The frame of an image whose scans refine each other.
+/// The marker of a progressive frame.
 const PROGRESSIVE: u8 = 0xC2;
 /// The largest sampling factor.
 const LARGEST_FACTOR: u8 = 4;
 
-/// What the image is made of.
+/// The size and the components of an image.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) width: usize,
@@ -18,22 +18,22 @@ pub(super) struct Frame {
     max_sampling: (usize, usize),
 }
 
-/// One of the values that a pixel is made of.
+/// One colour component.
 #[derive(Debug)]
 pub(super) struct Component {
     pub(super) name: u8,
-    /// The sampling factors: its blocks in an MCU, along both sides.
+    /// The sampling factors: its blocks in an MCU, horizontally and vertically.
     pub(super) sampling: (usize, usize),
     /// The number of its quantization table.
     pub(super) quantization: usize,
-    /// Samples along both sides.
+    /// The numbers of samples horizontally and vertically.
     pub(super) samples: (usize, usize),
-    /// How many pixels a sample covers along both sides.
+    /// How many pixels a sample covers horizontally and vertically.
     pub(super) upsampling: (usize, usize),
 }
 
 impl Component {
-    /// Blocks that hold samples, along both sides.
+    /// Returns the numbers of blocks that hold samples, across and down.
     pub(super) fn blocks(&self) -> (usize, usize) {
         (self.samples.0.div_ceil(8), self.samples.1.div_ceil(8))
     }
@@ -43,7 +43,7 @@ impl Frame {
     /// Reads the header that follows `marker`.
     ///
     /// # Errors
-    /// It is of a process that is not read, or contradicts itself.
+    /// Fails when its process is not supported, or it is inconsistent.
     pub(super) fn read(marker: u8, content: &[u8]) -> Result<Self, InputImageError> {
         let damaged = || InputImageError::Damaged(None);
         let unsupported = || InputImageError::Unsupported(None);
@@ -86,7 +86,7 @@ impl Frame {
             max_sampling: (usize::from(max_sampling.0), usize::from(max_sampling.1)),
         };
         if count == 1 {
-            // Without other components the factors mean nothing.
+            // The factors of a single component have no effect.
             frame.max_sampling = (1, 1);
             frame.components =
                 vec![frame.component(&[specifications[0][0], 0x11, specifications[0][2]])];
@@ -117,7 +117,7 @@ impl Frame {
         }
     }
 
-    /// MCUs along both sides.
+    /// Returns the numbers of MCUs, across and down.
     pub(super) fn mcus(&self) -> (usize, usize) {
         (
             self.width.div_ceil(8 * self.max_sampling.0),
@@ -125,12 +125,13 @@ impl Frame {
         )
     }
 
-    /// Blocks in a row of the component, with those that only fill up an MCU.
+    /// Returns the blocks in a row of the component, including padding of MCUs.
     pub(super) fn stride(&self, component: &Component) -> usize {
         self.mcus().0 * component.sampling.0
     }
 
-    /// How many samples of all components there are for how many pixels.
+    /// Returns how many samples of all components there are per how many
+    /// pixels.
     pub(super) fn samples(&self) -> (u64, u64) {
         let samples = self
             .components

@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 
-/// Codes of up to so many bits are found at once.
+/// Codes of up to this many bits are decoded by one lookup.
 const LOOKUP: u32 = 9;
 /// The longest code.
 const LONGEST: usize = 16;
@@ -10,18 +10,18 @@ const LONGEST: usize = 16;
 /// A Huffman table.
 #[derive(Debug, Clone)]
 pub(super) struct Huffman {
-    /// For the next bits the length of their code, or zero, and its symbol.
+    /// For the next bits, the length of their code, or zero, and its symbol.
     lookup: Vec<(u8, u8)>,
-    /// For each length what lies behind its last code, or zero.
+    /// For each length, the end of its range of codes, or zero.
     ends: [u32; LONGEST + 1],
-    /// For each length where the symbol of a code is, less the code.
+    /// For each length, the index of a symbol minus its code.
     offsets: [i32; LONGEST + 1],
     symbols: Vec<u8>,
 }
 
 impl Huffman {
-    /// The code with so many symbols of each length, from one bit on. `None`
-    /// when there are no such codes.
+    /// Builds the code with these numbers of symbols of each length, from one
+    /// bit on. `None` when the lengths are invalid.
     pub(super) fn new(counts: &[u8; LONGEST], symbols: &[u8]) -> Option<Self> {
         let mut table = Self {
             lookup: vec![(0, 0); 1 << LOOKUP],
@@ -59,12 +59,12 @@ impl Huffman {
         Some(())
     }
 
-    /// Whether all symbols are sizes of DC coefficients.
+    /// Returns whether all symbols are sizes of DC coefficients.
     pub(super) fn is_dc(&self) -> bool {
         self.symbols.iter().all(|symbol| *symbol <= 15)
     }
 
-    /// The next symbol, or `None` where bits are no code.
+    /// Reads the next symbol, or `None` when the bits are no code.
     #[inline]
     pub(super) fn read(&self, bits: &mut Bits<'_>) -> Option<u8> {
         let next = bits.peek();
@@ -89,7 +89,8 @@ impl Huffman {
         None
     }
 
-    /// The standard's table for luma or chroma, which frames of Motion JPEG lack.
+    /// Returns the standard's table for luma or chroma, which frames of Motion
+    /// JPEG omit.
     pub(super) fn standard(is_dc: bool, is_chroma: bool) -> Option<Self> {
         let (counts, symbols) = match (is_dc, is_chroma) {
             (true, false) => (&LUMA_DC_COUNTS, &DC_SYMBOLS[..]),

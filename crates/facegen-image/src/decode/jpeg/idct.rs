@@ -1,10 +1,10 @@
-//! From coefficients to samples: the inverse cosine transform, in the integers
-//! of the reference reader, so that levels are the same.
+//! The inverse cosine transform, in integer arithmetic as in the reference
+//! reader, so that levels are equal.
 
 use std::num::Wrapping;
 
-/// Where the coefficients of a block stand in a file, one after the other.
-/// Damaged files go on behind the last, which is then the last again.
+/// The zigzag order of the coefficients of a block. Damaged files can exceed
+/// it, so the last entry is repeated.
 #[rustfmt::skip]
 pub(super) const ZIGZAG: [u8; 80] = [
      0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
@@ -17,12 +17,12 @@ pub(super) const ZIGZAG: [u8; 80] = [
 /// Coefficients of a block, in rows.
 pub(super) type Block = [i16; 64];
 
-/// Bits behind the point of a constant.
+/// Fractional bits of a constant.
 const POINT: usize = 13;
-/// Bits behind the point of what the first pass leaves.
+/// Fractional bits after the first pass.
 const BETWEEN: usize = 2;
 
-/// A number of a damaged file may overflow; no right one does.
+/// Values of a damaged file can overflow; those of a valid one cannot.
 type Number = Wrapping<i32>;
 
 /// Writes the samples of a block into eight rows of `target`, which are
@@ -68,12 +68,13 @@ fn level(value: Number, bits: usize) -> u8 {
     (rounded(value, bits).0.saturating_add(128)).clamp(0, 255) as u8
 }
 
-/// A constant with its bits behind the point.
+/// Converts a constant to fixed point.
 const fn fixed(value: f64) -> Number {
     Wrapping((value * (1 << POINT) as f64 + 0.5) as i32)
 }
 
-/// One dimension, by the factors of Loeffler, Ligtenberg and Moschytz.
+/// Transforms one dimension, by the algorithm of Loeffler, Ligtenberg and
+/// Moschytz.
 fn transform([a, b, c, d, e, f, g, h]: [Number; 8]) -> [Number; 8] {
     // Even part.
     let turned = (c + g) * const { fixed(0.541_196_100) };

@@ -1,13 +1,13 @@
-//! Reads JPEG files (ITU-T T.81) of the processes that cameras, programs and
-//! browsers use: sequential and progressive, by prefix codes, of eight bits.
+//! Decodes JPEG files (ITU-T T.81) of the processes that cameras, programs and
+//! browsers use: sequential and progressive, Huffman-coded, 8 bits.
 //!
-//! No decoder on offer reads them all as browsers do (see docs/decisions/0061-an-own-jpeg-decoder.md), so
-//! this one follows the reference reader, libjpeg-turbo, in what it computes
-//! and in what it makes of damage. `tests/jpegs` compares it with thousands of
-//! files.
+//! No available decoder reads them all as browsers do (see
+//! docs/decisions/0061-an-own-jpeg-decoder.md), so this one follows the
+//! reference reader, libjpeg-turbo, in its arithmetic and in its handling of
+//! damage. `tests/jpegs` checks it with thousands of files.
 //!
-//! A file of one scan is read row by row. Of others the coefficients are kept
-//! until all scans were seen.
+//! A file of one scan is decoded row by row. For others the coefficients are
+//! kept until all scans are read.
 
 mod bits;
 mod coefficients;
@@ -33,11 +33,11 @@ use super::{InputImageError, Warning, Warnings};
 
 /// Start of scan: entropy-coded data follows its header.
 const START_OF_SCAN: u8 = 0xDA;
-/// So many scans are read. Each costs time in proportion to the image and
-/// may take a few bytes of the file.
+/// The most scans that are read. Each costs time in proportion to the image and
+/// can be a few bytes of the file.
 const MAX_SCANS: usize = 200;
 
-/// A file whose first scan comes next.
+/// A file that was read up to its first scan.
 #[derive(Debug)]
 pub(super) struct Jpeg<'b> {
     segments: Segments<'b>,
@@ -48,7 +48,7 @@ pub(super) struct Jpeg<'b> {
     scan: Scan,
 }
 
-/// What the segments before the first scan hold.
+/// The content of the segments before the first scan.
 #[derive(Debug, Default)]
 struct Head<'b> {
     tables: Tables,
@@ -58,11 +58,11 @@ struct Head<'b> {
 }
 
 impl<'b> Jpeg<'b> {
-    /// Reads what comes before the first scan.
+    /// Reads the segments before the first scan.
     ///
     /// # Errors
-    /// There is no scan, or what comes before contradicts itself or is of a
-    /// process that is not read.
+    /// Fails when there is no scan, or the segments before it are inconsistent
+    /// or of a process that is not supported.
     pub(super) fn open(bytes: &'b [u8]) -> Result<Self, InputImageError> {
         let mut segments = Segments::new(bytes.get(2..).unwrap_or_default());
         let mut head = Head::default();
@@ -84,19 +84,19 @@ impl<'b> Jpeg<'b> {
         Err(InputImageError::Damaged(None))
     }
 
-    /// Width and height.
+    /// Returns the width and height.
     pub(super) fn size(&self) -> (u32, u32) {
-        // They are read from 16 bits each.
+        // They have 16 bits each.
         (self.frame.width as u32, self.frame.height as u32)
     }
 
-    /// The content of the first EXIF segment.
+    /// Returns the content of the first EXIF segment.
     pub(super) fn exif(&self) -> Option<&'b [u8]> {
         self.exif
     }
 
-    /// How many bytes are kept for every pixel until all scans were seen: two
-    /// for each sample, unless there is but one scan.
+    /// Returns the bytes per pixel that are kept until all scans are read: two
+    /// for each sample, unless there is only one scan.
     pub(super) fn kept_bytes_per_pixel(&self) -> u64 {
         if self.scan.is_only(&self.frame) {
             return 0;
@@ -105,10 +105,10 @@ impl<'b> Jpeg<'b> {
         (2 * samples).div_ceil(pixels)
     }
 
-    /// The pixels, three bytes each. What the data lack is grey.
+    /// Decodes the pixels, three bytes each. Missing ones are grey.
     ///
     /// # Errors
-    /// There are no pixels.
+    /// Fails when there are no pixels.
     pub(super) fn read(self, warnings: &mut Warnings) -> Result<Vec<u8>, InputImageError> {
         let colours = self.colour_markers.colours(&self.frame);
         if self.colour_markers.is_unknown() {
@@ -203,7 +203,7 @@ impl<'b> Jpeg<'b> {
         }))
     }
 
-    /// The next scan, with the tables that are defined before it.
+    /// Reads the next scan, with the tables that are defined before it.
     fn next_scan(&mut self) -> Result<Option<Scan>, InputImageError> {
         while let Some((marker, content)) = self.segments.next() {
             if marker == START_OF_SCAN {
@@ -237,7 +237,8 @@ impl<'b> Head<'b> {
     }
 }
 
-/// The image whose samples `fill` gives, one row of MCUs after the other.
+/// Builds the image from the samples that `fill` writes, one row of MCUs after
+/// the other.
 fn write_image(
     frame: &Frame,
     colours: Colours,
@@ -258,7 +259,7 @@ fn write_image(
     rgb
 }
 
-/// Takes the standard's tables for those that the file lacks.
+/// Uses the standard's tables in place of missing ones.
 fn fill_in(tables: &mut Tables, scan: &Scan, warnings: &mut Warnings) {
     for component in &scan.components {
         if tables.fill_in(component.tables) {
@@ -267,7 +268,7 @@ fn fill_in(tables: &mut Tables, scan: &Scan, warnings: &mut Warnings) {
     }
 }
 
-/// Warnings on what was missing.
+/// Adds warnings about missing or damaged data.
 fn finish(
     findings: &Diagnostics,
     has_end: bool,

@@ -1,7 +1,7 @@
-//! From the samples of components to rows of the image.
+//! Upsamples components to rows of the image.
 //!
-//! Samples that cover two pixels along a side are mixed with their neighbours,
-//! three parts to one, as the reference reader does it; those that cover more
+//! Samples that cover two pixels in a direction are interpolated with their
+//! neighbours, three to one, as in the reference reader; those that cover more
 //! are repeated.
 
 use super::frame::{Component, Frame};
@@ -12,14 +12,14 @@ struct Plane {
     samples: (usize, usize),
     upsampling: (usize, usize),
     stride: usize,
-    /// Rows of an MCU.
+    /// The number of rows of an MCU.
     height: usize,
     /// The number of the first row that is held.
     first: usize,
     rows: Vec<u8>,
 }
 
-/// The rows of all components around those that come next.
+/// A window of rows of all components around the next row of the image.
 #[derive(Debug)]
 pub(super) struct Planes {
     planes: Vec<Plane>,
@@ -43,8 +43,8 @@ impl Planes {
         }
     }
 
-    /// Room for the rows of the next MCUs of every component, grey until it is
-    /// written, and how far its rows are apart.
+    /// Adds the rows of the next MCUs of every component, filled with grey.
+    /// Returns them with their stride.
     pub(super) fn add_rows(&mut self) -> Vec<(&mut [u8], usize)> {
         let planes = self.planes.iter_mut();
         planes
@@ -56,8 +56,8 @@ impl Planes {
             .collect()
     }
 
-    /// Gives every row of the image that is complete to `write`, and forgets
-    /// what no later row needs.
+    /// Passes every complete row of the image to `write`, and drops the samples
+    /// that no later row needs.
     pub(super) fn write_rows(&mut self, mut write: impl FnMut(&[Vec<u8>])) {
         while self.next < self.size.1 && self.planes.iter().all(|plane| plane.reaches(self.next)) {
             for (plane, line) in self.planes.iter().zip(&mut self.lines) {
@@ -81,12 +81,13 @@ impl Plane {
             stride,
             height,
             first: 0,
-            // What one row of MCUs leaves for the next is less than another.
+            // A row of MCUs leaves less than one more for the next.
             rows: Vec::with_capacity(2 * stride * height),
         }
     }
 
-    /// The row of samples nearest to a row of the image, and the next nearest.
+    /// Returns the row of samples nearest to a row of the image, and the next
+    /// nearest.
     fn nearest(&self, y: usize) -> (usize, usize) {
         let last = self.samples.1 - 1;
         let near = (y / self.upsampling.1).min(last);
@@ -99,7 +100,8 @@ impl Plane {
         }
     }
 
-    /// Whether samples are repeated, and not mixed. Very narrow ones are.
+    /// Returns whether samples are repeated, not interpolated. Very narrow ones
+    /// are.
     fn repeats(&self) -> bool {
         match self.upsampling {
             (1, 1 | 2) => false,

@@ -8,7 +8,7 @@ use super::smoothing::Accuracy;
 use super::tables::Tables;
 use crate::decode::error::InputImageError;
 
-/// The highest bit of a coefficient that a scan may begin below.
+/// The highest bit at which successive approximation may start.
 const LOWEST: u8 = 13;
 
 /// The header of a scan.
@@ -26,17 +26,17 @@ pub(super) struct Scan {
 
 #[derive(Debug)]
 pub(super) struct ScanComponent {
-    /// Which component of the frame it is.
+    /// The index of the component in the frame.
     pub(super) index: usize,
     /// The numbers of its Huffman tables, DC and AC.
     pub(super) tables: (usize, usize),
 }
 
 impl Scan {
-    /// Reads a header.
+    /// Parses a header.
     ///
     /// # Errors
-    /// It contradicts itself or the frame.
+    /// Fails when it is inconsistent or does not match the frame.
     pub(super) fn read(content: &[u8], frame: &Frame) -> Result<Self, InputImageError> {
         Self::parse(content, frame)
             .filter(|scan| scan.is_possible(frame))
@@ -59,7 +59,7 @@ impl Scan {
         let is_progressive = frame.is_progressive;
         Some(Self {
             components,
-            // A frame that is not progressive has no parts of blocks.
+            // Frames that are not progressive hold whole blocks only.
             first: if is_progressive {
                 usize::from(first)
             } else {
@@ -93,25 +93,25 @@ impl Scan {
         !self.components.is_empty() && is_mcu && is_band && self.low <= LOWEST
     }
 
-    /// Takes note of which bits of which coefficients come in this scan.
+    /// Records which bits of which coefficients this scan holds.
     pub(super) fn note_accuracy(&self, accuracy: &mut Accuracy) {
         accuracy.note(self.first, self.last, self.low);
     }
 
-    /// Whether all components of the frame come in this scan, whole.
+    /// Returns whether this scan holds all components of the frame completely.
     pub(super) fn is_only(&self, frame: &Frame) -> bool {
         !frame.is_progressive && self.components.len() == frame.components.len()
     }
 }
 
-/// What the data of a scan turned out to be.
+/// Defects of the data of a scan.
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
-    /// Whether a whole MCU was there.
+    /// Whether a complete MCU was present.
     pub(super) has_some: bool,
     /// Whether data were missing.
     pub(super) is_incomplete: bool,
-    /// Whether bits were no Huffman code.
+    /// Whether bits were not a Huffman code.
     pub(super) is_damaged: bool,
 }
 
@@ -131,7 +131,7 @@ pub(super) struct Decoder<'b, 't> {
     /// The Huffman tables of each component, DC and AC.
     tables: Vec<(Option<&'t Huffman>, Option<&'t Huffman>)>,
     dc_predictors: [i32; 4],
-    /// How many more blocks have no AC coefficients in this band.
+    /// How many more blocks end without coefficients in this band.
     eob_run: u32,
     restart_interval: u32,
     mcus_until_restart: u32,
@@ -141,7 +141,7 @@ pub(super) struct Decoder<'b, 't> {
 
 impl<'b, 't> Decoder<'b, 't> {
     /// # Errors
-    /// A table is missing that no standard knows.
+    /// Fails when a table is missing that has no standard form.
     pub(super) fn new(
         bytes: &'b [u8],
         scan: &'t Scan,
@@ -169,7 +169,7 @@ impl<'b, 't> Decoder<'b, 't> {
         })
     }
 
-    /// Begins an MCU. `false` when there are no data for it.
+    /// Begins an MCU. Returns `false` when there are no data for it.
     pub(super) fn begin_mcu(&mut self) -> bool {
         if self.restart_interval > 0 {
             if self.mcus_until_restart == 0 {
@@ -191,12 +191,12 @@ impl<'b, 't> Decoder<'b, 't> {
         self.findings.has_some |= !self.bits.is_exhausted;
     }
 
-    /// Whether no later MCU has data either.
+    /// Returns whether no later MCU has data either.
     pub(super) fn is_over(&self) -> bool {
         self.bits.is_exhausted && (self.restart_interval == 0 || self.bits.is_over())
     }
 
-    /// Adds what this scan holds of the next block of a component to `block`.
+    /// Adds this scan's data of a component's next block to `block`.
     pub(super) fn read_block(&mut self, component: usize, block: &mut Block) {
         let (dc, ac) = self.tables[component];
         if self.scan.first == 0 {
@@ -228,7 +228,7 @@ impl<'b, 't> Decoder<'b, 't> {
         symbol.map_or(0, u32::from)
     }
 
-    /// A number of so many bits, the first of which is its sign.
+    /// Reads a number of this many bits, the first of which is its sign.
     fn signed(&mut self, size: u32) -> i32 {
         if size == 0 {
             return 0;
@@ -265,7 +265,8 @@ impl<'b, 't> Decoder<'b, 't> {
         }
     }
 
-    /// Ends this block, and others in a progressive frame.
+    /// Starts a run of ended blocks, of one block unless the frame is
+    /// progressive.
     fn start_eob_run(&mut self, size: u32) {
         self.eob_run = 1;
         if self.scan.first > 0 && size > 0 {
@@ -273,8 +274,7 @@ impl<'b, 't> Decoder<'b, 't> {
         }
     }
 
-    /// Reads one more bit of coefficients that are not zero, and which of the
-    /// others are not either.
+    /// Reads one more bit of nonzero coefficients, and new nonzero ones.
     fn refine_ac(&mut self, table: &Huffman, block: &mut Block) {
         let mut place = self.scan.first;
         if self.eob_run == 0 {
@@ -303,8 +303,8 @@ impl<'b, 't> Decoder<'b, 't> {
         }
     }
 
-    /// Refines coefficients that are not zero, past so many that are. Returns
-    /// the place of the next that is.
+    /// Refines nonzero coefficients, and skips `zeros` zero ones. Returns the
+    /// place of the next zero.
     fn refine_nonzero(
         &mut self,
         block: &mut Block,
@@ -330,7 +330,7 @@ impl<'b, 't> Decoder<'b, 't> {
         place
     }
 
-    /// The marker that ended the data, if it was seen, and what follows.
+    /// Returns the marker that ended the data, if it was read, and the rest.
     pub(super) fn end(self) -> (Option<u8>, &'b [u8], Diagnostics) {
         let (marker, rest) = self.bits.end();
         (marker, rest, self.findings)

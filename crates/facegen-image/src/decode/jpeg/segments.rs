@@ -2,17 +2,16 @@
 
 use super::bits::END_OF_FILE;
 
-/// The end of the image.
+/// The marker of the end of the image.
 const END_OF_IMAGE: u8 = 0xD9;
 
-/// Walks from marker to marker. What is between segments and none itself is
-/// passed over.
+/// Iterates over segments. Bytes between them are skipped.
 #[derive(Debug)]
 pub(super) struct Segments<'b> {
     rest: &'b [u8],
-    /// A marker that is known already.
+    /// A marker that was already read.
     marker: Option<u8>,
-    /// Whether the marker of the end was there.
+    /// Whether the end marker was found.
     pub(super) has_end: bool,
 }
 
@@ -25,8 +24,8 @@ impl<'b> Segments<'b> {
         }
     }
 
-    /// The marker and the content of the next segment. `None` at the end of the
-    /// image, or of the file.
+    /// Returns the marker and the content of the next segment. `None` at the
+    /// end of the image, or of the file.
     pub(super) fn next(&mut self) -> Option<(u8, &'b [u8])> {
         loop {
             let marker = self.next_marker()?;
@@ -55,19 +54,20 @@ impl<'b> Segments<'b> {
         Some(*marker)
     }
 
-    /// What follows the last segment.
+    /// Returns the bytes after the last segment.
     pub(super) fn rest(&self) -> &'b [u8] {
         self.rest
     }
 
-    /// Goes on at a marker, if it is known, and what follows it.
+    /// Continues at `rest`, after a marker if that was already read.
     pub(super) fn go_on(&mut self, marker: Option<u8>, rest: &'b [u8]) {
         self.marker = marker.filter(|marker| *marker != END_OF_FILE);
         self.rest = rest;
     }
 }
 
-/// Markers without a segment: stuffed zeros, TEM, restarts, start of image.
+/// Returns whether a marker has no segment: stuffed zeros, TEM, restarts, start
+/// of image.
 fn is_standalone(marker: u8) -> bool {
     matches!(marker, 0x00 | 0x01 | 0xD0..=0xD8)
 }

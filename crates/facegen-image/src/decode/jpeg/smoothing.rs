@@ -1,21 +1,21 @@
-//! Estimates of coefficients that never came (ITU-T T.81, K.8).
+//! Estimates of missing coefficients (ITU-T T.81, K.8).
 //!
-//! A progressive file that is cut off has the mean of every block, and little
-//! more of some. Readers guess the lowest frequencies from the means around a
-//! block, so that the image is blurred there and not made of squares.
+//! A truncated progressive file has the mean of every block, and little more of
+//! some. Decoders estimate the lowest frequencies from the means around a
+//! block, so that the image is blurred there instead of blocky.
 
 use super::idct::{Block, ZIGZAG};
 
-/// How many coefficients are looked at, in zigzag order: the mean, and those
-/// that are estimated.
+/// The number of coefficients, in zigzag order: the mean, and those that are
+/// estimated.
 const LOOKED_AT: usize = 6;
 
-/// The lowest bit that is known of these coefficients, if any is.
+/// The lowest known bit of each of these coefficients, if any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Accuracy([Option<u8>; LOOKED_AT]);
 
 impl Accuracy {
-    /// Takes note of a scan of this band, down to this bit.
+    /// Records a scan of this band, down to this bit.
     pub(super) fn note(&mut self, first: usize, last: usize, low: u8) {
         let known = self.0.iter_mut().skip(first);
         known
@@ -23,18 +23,18 @@ impl Accuracy {
             .for_each(|known| *known = Some(low));
     }
 
-    /// Whether the means of blocks are known.
+    /// Returns whether the means of blocks are known.
     pub(super) fn has_means(&self) -> bool {
         self.0[0].is_some()
     }
 
-    /// Whether an estimate would help.
+    /// Returns whether an estimate would help.
     pub(super) fn is_partial(&self) -> bool {
         self.0.iter().skip(1).any(|known| *known != Some(0))
     }
 
-    /// Estimates what is not known of a block. `means` are its own and those
-    /// around it, in rows.
+    /// Estimates the unknown coefficients of a block. `means` are its own and
+    /// those around it, in rows.
     pub(super) fn estimate(
         &self,
         block: &Block,
@@ -59,7 +59,7 @@ impl Accuracy {
             let difference = difference * i64::from(quantization[0]);
             let mut size = (step * 128 + difference.abs()) / (step * 256);
             if let Some(low) = self.0[index] {
-                // Were it larger, its upper bits would have come.
+                // A larger value would have had known upper bits.
                 size = size.min((1 << low) - 1);
             }
             estimated[place] = (size * difference.signum()).clamp(-1023, 1023) as i16;

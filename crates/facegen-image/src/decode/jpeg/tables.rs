@@ -5,7 +5,7 @@ use super::huffman::Huffman;
 use super::idct::ZIGZAG;
 use crate::decode::error::InputImageError;
 
-/// What segments have defined until now.
+/// The tables and the restart interval that are currently defined.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     quantization: [Option<[u16; 64]>; 4],
@@ -16,10 +16,11 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Takes what a segment defines, if that is a table or the restart interval.
+    /// Stores what a segment defines, if that is a table or the restart
+    /// interval.
     ///
     /// # Errors
-    /// It contradicts itself.
+    /// Fails when it is inconsistent.
     pub(super) fn note(&mut self, marker: u8, content: &[u8]) -> Result<(), InputImageError> {
         match marker {
             0xDB => self.define_quantization(content),
@@ -35,18 +36,18 @@ impl Tables {
         }
     }
 
-    /// The quantization table of a component.
+    /// Returns the quantization table of a component.
     ///
     /// # Errors
-    /// It was never defined.
+    /// Fails when it was never defined.
     pub(super) fn quantization(&self, component: &Component) -> Result<[u16; 64], InputImageError> {
         self.quantization[component.quantization].ok_or(InputImageError::Damaged(None))
     }
 
-    /// Takes quantization tables.
+    /// Stores quantization tables.
     ///
     /// # Errors
-    /// It contradicts itself.
+    /// Fails when it is inconsistent.
     fn define_quantization(&mut self, mut content: &[u8]) -> Result<(), InputImageError> {
         while let Some((head, rest)) = content.split_first() {
             let wide = usize::from(head >> 4 != 0);
@@ -65,13 +66,13 @@ impl Tables {
         Ok(())
     }
 
-    /// Takes Huffman tables.
+    /// Stores Huffman tables.
     ///
     /// # Errors
-    /// It contradicts itself.
+    /// Fails when it is inconsistent.
     fn define_huffman(&mut self, content: &[u8]) -> Result<(), InputImageError> {
         let mut rest = content;
-        // Some writers fill such a segment up with zeros.
+        // Some writers pad such a segment with zeros.
         while rest.len() > 16 {
             rest = self
                 .define_table(rest)
@@ -95,8 +96,8 @@ impl Tables {
         Some(rest)
     }
 
-    /// Fills in the standard's Huffman tables, DC and AC, for these numbers where
-    /// the file has none. Returns whether it had to.
+    /// Fills in the standard's Huffman tables, DC and AC, for these numbers
+    /// where the file has none. Returns whether it did.
     pub(super) fn fill_in(&mut self, (dc, ac): (usize, usize)) -> bool {
         let mut filled = false;
         for (tables, number, is_dc) in [(&mut self.dc, dc, true), (&mut self.ac, ac, false)] {

@@ -5,12 +5,12 @@ use super::*;
 const INCOMPLETE: &str =
     "face_image ends early or has gaps: the part of it that is missing is grey";
 
-/// The rows of an image.
+/// Returns the rows of an image.
 fn rows(image: &RgbImage) -> impl Iterator<Item = &[u8]> {
     image.pixels().chunks(image.width() * 3)
 }
 
-/// A file cut to so many tenths, if anything of it is read.
+/// Decodes a file cut to this many tenths, if anything of it can be decoded.
 fn cut(whole: &[u8], tenths: usize) -> Option<RgbImage> {
     let cut = &whole[..whole.len() * tenths / 10];
     let photo = read_image(cut, &ImageLimits::default()).ok()?;
@@ -18,7 +18,7 @@ fn cut(whole: &[u8], tenths: usize) -> Option<RgbImage> {
     Some(photo.image)
 }
 
-/// How many rows there are before those that are missing.
+/// Returns how many rows there are before the missing ones.
 fn shown(seen: &RgbImage, whole: &RgbImage) -> usize {
     let same = rows(seen).zip(rows(whole)).take_while(|(a, b)| a == b);
     same.count()
@@ -29,8 +29,8 @@ fn is_grey(row: &[u8]) -> bool {
 }
 
 #[test]
-fn of_a_webp_as_many_rows_are_shown_as_viewers_show() {
-    // Those of libwebp 1.6.0 for each tenth.
+fn a_truncated_webp_has_as_many_rows_as_viewers_show() {
+    // The rows that libwebp 1.6.0 decodes at each tenth.
     for (name, viewers) in [
         ("photo.webp", [0_usize, 16, 32, 48, 64, 80, 96, 112, 128]),
         ("photo_lossy.webp", [0, 0, 7, 23, 39, 55, 71, 103, 119]),
@@ -49,7 +49,7 @@ fn of_a_webp_as_many_rows_are_shown_as_viewers_show() {
 }
 
 #[test]
-fn other_kinds_of_webp_are_read_as_far_as_they_are_there() {
+fn other_kinds_of_truncated_webp_are_read_as_far_as_possible() {
     for name in ["lossy_alpha.webp", "lossless_alpha.webp", "animated.webp"] {
         let file = asset(name);
         let whole = read(&file).unwrap();
@@ -65,7 +65,7 @@ fn other_kinds_of_webp_are_read_as_far_as_they_are_there() {
 }
 
 #[test]
-fn a_webp_that_says_it_is_longer_than_is_read_is_not_completed() {
+fn a_webp_with_a_length_above_the_limit_is_not_completed() {
     let mut file = asset("photo.webp");
     file.truncate(20_000);
     file[4..8].copy_from_slice(&10_000_001_u32.to_le_bytes());
@@ -73,7 +73,7 @@ fn a_webp_that_says_it_is_longer_than_is_read_is_not_completed() {
 }
 
 #[test]
-fn of_a_gif_all_pixels_are_shown_that_are_there() {
+fn a_truncated_gif_shows_all_pixels_that_it_has() {
     let file = asset("photo.gif");
     let whole = read(&file).unwrap();
     for tenths in 2..10 {
@@ -86,12 +86,12 @@ fn of_a_gif_all_pixels_are_shown_that_are_there() {
 }
 
 #[test]
-fn rows_of_an_interlaced_gif_stand_for_those_that_are_missing() {
+fn rows_of_an_interlaced_gif_fill_missing_ones() {
     let file = asset("photo_interlaced.gif");
     let whole = read(&file).unwrap();
     let seen = cut(&file, 5).unwrap();
     let stride = whole.width() * 3;
-    // Two of four passes and most of the third one.
+    // Two of four passes and most of the third.
     for (place, level) in seen.pixels().iter().enumerate() {
         let row = place / stride;
         let is_right = *level == whole.pixels()[place];

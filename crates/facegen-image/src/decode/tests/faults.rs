@@ -1,5 +1,5 @@
-//! Files that break rules which viewers do not need, and what the reference
-//! readers see in them.
+//! Files that break rules that viewers do not need, compared with the reference
+//! readers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,10 +9,10 @@ use super::{ImageLimits, RgbImage, read_image};
 
 const TABLE: &str = include_str!("../../../tests/assets/faults.json");
 
-/// How many parts the sides are cut into.
+/// How many parts each side is divided into.
 const PARTS: usize = 16;
 
-/// How far an image may be from what is seen, in levels on average.
+/// The tolerance in levels, on average.
 const MOST: f64 = 2.5;
 
 #[derive(Debug, Deserialize)]
@@ -20,7 +20,7 @@ const MOST: f64 = 2.5;
 struct Case {
     file: String,
     size: (usize, usize),
-    /// The mean colours of its parts.
+    /// The mean colours of the parts.
     cells: String,
     warnings: Vec<String>,
 }
@@ -56,7 +56,7 @@ fn judge(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// The mean levels of all parts, row by row.
+/// Computes the mean levels of all parts, row by row.
 fn cells(image: &RgbImage) -> impl Iterator<Item = f64> {
     let (width, height) = (image.width(), image.height());
     let edge = |side: usize, at: usize| at * side / PARTS;

@@ -1,11 +1,12 @@
-//! Files of many pixels, which are too large to be kept or too plain to need it.
+//! Files of many pixels, which are generated because they are too large to be
+//! committed or simple enough.
 
 use image::{ColorType, DynamicImage, ImageFormat};
 
 use super::{exif, file as encoded};
 
-/// The file of `words`, see the table: a grey JPEG, a black PNG
-/// or a WebP.
+/// Builds the file of `words`, see the table: a grey JPEG, a black PNG or a
+/// WebP.
 pub(super) fn file(words: &str) -> Vec<u8> {
     let words: Vec<&str> = words.split(' ').collect();
     let (width, height) = words[1].split_once('x').unwrap();
@@ -40,13 +41,14 @@ fn color_type(name: &str) -> ColorType {
     found.unwrap()
 }
 
-/// A JPEG whose coefficients are all zero, so that each is one bit of its
-/// data: an encoder would need half a minute and memory that is measured.
+/// Builds a JPEG whose coefficients are all zero, so that each is one bit of
+/// its data: an encoder would need half a minute, and its memory would be
+/// measured.
 fn jpeg(size: (u32, u32), process: &str, sampling: &str, orientation: u8) -> Vec<u8> {
     let (frame, scan, bits): (u8, [u8; 3], usize) = match process {
         // A difference of zero and the end of the block.
         "baseline" => (0xC0, [0, 63, 0], 2),
-        // A difference of zero; no scan of anything finer follows.
+        // A difference of zero; no finer scan follows.
         "progressive" => (0xC2, [0, 0, 0], 1),
         other => panic!("no process is called {other}"),
     };
@@ -88,14 +90,14 @@ fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {
     file.extend(content);
 }
 
-/// A lossless WebP that names so many groups of prefix codes and uses the last.
-/// Each group takes its decoder 4 kB and the file 88 bytes.
+/// Builds a lossless WebP that names this many groups of prefix codes and uses
+/// the last. Each group takes 4 kB in the decoder and 88 bytes in the file.
 fn webp(size: (u32, u32), groups: u32) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.push(size.0 - 1, 14);
     bits.push(size.1 - 1, 14);
-    // No transparency, the version, no transform, no cache, an entropy image
-    // of a pixel for four, which has no cache.
+    // No alpha, the version, no transform, no cache, an entropy image with a
+    // pixel for four, which has no cache.
     bits.push(0, 1 + 3 + 1 + 1);
     bits.push(1, 1);
     bits.push(0, 3 + 1);
@@ -107,7 +109,7 @@ fn webp(size: (u32, u32), groups: u32) -> Vec<u8> {
     for _ in 0..groups {
         bits.push_code(24);
         (0..3).for_each(|_| bits.push_code(0));
-        // Distances have but one.
+        // Distances have only one.
         bits.push(0b0001, 4);
     }
     bits.bytes
@@ -121,7 +123,7 @@ fn webp(size: (u32, u32), groups: u32) -> Vec<u8> {
     file
 }
 
-/// Bits from the lowest of each byte on.
+/// Writes bits, the lowest of each byte first.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -139,9 +141,9 @@ impl Bits {
         }
     }
 
-    /// A code of 256 symbols of eight bits, and so many that are not used.
+    /// Writes a code of 256 symbols of eight bits, and this many unused ones.
     fn push_code(&mut self, unused: u32) {
-        // Lengths of the codes for 18, zeros, for 16, repeats, and for 8.
+        // The lengths of the codes for 18 (zeros), 16 (repeats) and 8.
         self.push(0, 1);
         self.push(12 - 4, 4);
         for length in [0, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 2] {

@@ -1,4 +1,4 @@
-//! The table of files: what becomes of each, and how much memory that takes.
+//! The table of files: the outcome of each, and the memory that it takes.
 
 use std::process::{Command, Stdio};
 use std::{fs, io};
@@ -9,21 +9,21 @@ use super::{QUADRANTS, assert_quadrants, asset, made, read};
 
 const TABLE: &str = include_str!("../../../tests/assets/images.json");
 
-/// The most memory that reading a file may take of the whole process, in bytes.
+/// The most memory of the whole process while a file is read, in bytes.
 const MOST_MEMORY: u64 = 256_000_000;
 
-/// One row: how the file is had, and what becomes of it.
+/// One row: the source of the file, and the expected outcome.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
     /// A file of the directory `images`…
     file: Option<String>,
-    /// …or a large file that is made here…
+    /// …or a large generated file…
     made: Option<String>,
     /// …or its bytes.
     hex: Option<String>,
-    /// Why it is refused…
+    /// The error…
     error: Option<String>,
     /// …or the size of the image…
     size: Option<(u32, u32)>,
@@ -61,8 +61,9 @@ impl Case {
     }
 }
 
-/// Red, green, blue and white of the quadrants in capitals, their greys in
-/// small letters; black, all light, and two greys; those of the photo.
+/// Returns the colour of a letter: red, green, blue and white of the quadrants
+/// in capitals, their greys in small letters; black, all light, and two greys;
+/// those of the photo.
 fn colour(letter: char) -> [u8; 3] {
     match letter {
         'R' => QUADRANTS[0],
@@ -92,10 +93,10 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// How a child says what a file took.
+/// The prefix with which a child process reports the memory of a file.
 const PEAK: &str = "peak of ";
 
-/// A child of the test below gets its row by its standard input.
+/// Runs as a child of the test below, which passes a row on standard input.
 #[test]
 #[ignore = "run in processes of its own by the test below"]
 fn a_file_becomes_what_is_listed() {
@@ -106,8 +107,8 @@ fn a_file_becomes_what_is_listed() {
     println!("{PEAK}{}", peak());
 }
 
-/// Each row has a process of its own, so that what is measured is the memory
-/// of reading one file.
+/// Runs each row in its own process, so that the memory of reading one file is
+/// measured.
 #[cfg(target_os = "linux")]
 #[test]
 fn every_file_becomes_what_is_listed_within_256_megabytes() {
@@ -115,11 +116,11 @@ fn every_file_becomes_what_is_listed_within_256_megabytes() {
     assert!(cases.len() >= 60);
     let largest = cases.iter().map(peak_of).max().unwrap();
     println!("{largest} bytes at most");
-    // Were nothing measured, the largest would not have taken its pixels.
+    // Checks that memory is measured at all: the largest takes its pixels.
     assert!((120_000_000..MOST_MEMORY).contains(&largest), "{largest}");
 }
 
-/// The peak of one row, below the limit.
+/// Returns the peak of one row, which must be below the limit.
 #[cfg(target_os = "linux")]
 fn peak_of(case: &serde_json::Value) -> u64 {
     let mut child = Command::new("/proc/self/exe");
@@ -138,12 +139,12 @@ fn peak_of(case: &serde_json::Value) -> u64 {
     peak
 }
 
-/// Lets the system count anew from what the process takes now.
+/// Resets the peak to the current memory of the process.
 fn forget_peak() {
     fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 
-/// The most memory that the process has taken since then, in bytes.
+/// Returns the peak memory of the process since then, in bytes.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
