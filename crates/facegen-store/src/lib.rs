@@ -1,10 +1,10 @@
-//! Every store port on SQLite, and in memory what needs no database.
+//! The store ports on SQLite, and in memory those that need no database.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`], the stores in one database file |
 //! | `memory` | events and rate limits within one process |
-//! | `conformance` | what every implementation of a port does, in tests |
+//! | `conformance` | tests of every implementation of a port |
 
 #[cfg(test)]
 mod conformance;

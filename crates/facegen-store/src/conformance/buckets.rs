@@ -1,4 +1,4 @@
-//! What every [`BucketStore`](facegen_core::store::BucketStore) does.
+//! The tests of every [`BucketStore`](facegen_core::store::BucketStore).
 
 use facegen_core::store::{BucketRow, Stores};
 

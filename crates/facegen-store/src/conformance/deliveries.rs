@@ -1,4 +1,4 @@
-//! What every [`DeliveryStore`](facegen_core::store::DeliveryStore) does.
+//! The tests of every [`DeliveryStore`](facegen_core::store::DeliveryStore).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn webhooks(first: bool) -> DeliveryFilter {
     }
 }
 
-/// A job with a webhook that was cancelled at that moment.
+/// Adds a job with a webhook and cancels it at that moment.
 async fn cancelled(stores: &Stores, key: KeyId, receiver: &str, now: Timestamp) -> JobId {
     let new = new_job(key, told_to(receiver, "a person"), inline());
     let limits = QueueLimits {

@@ -1,4 +1,4 @@
-//! What [`Events`](facegen_core::store::Events) do.
+//! The tests of every [`Events`](facegen_core::store::Events).
 
 use facegen_core::job::JobId;
 use facegen_core::store::{DeliveryKind, Event, Stores};
@@ -28,7 +28,7 @@ pub(super) async fn all(stores: &Stores) {
     for event in sent {
         assert_eq!(one.next().await, event);
     }
-    // One that is far behind is not told everything, but that it missed some.
+    // A subscriber that is far behind loses events, and is notified of that.
     for _ in 0..10_000 {
         events.publish(Event::JobQueued);
     }

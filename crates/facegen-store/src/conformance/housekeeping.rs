@@ -1,4 +1,4 @@
-//! What [`Housekeeping`](facegen_core::store::Housekeeping) does.
+//! The tests of every [`Housekeeping`](facegen_core::store::Housekeeping).
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(super) async fn all<T>(fresh: impl AsyncFn() -> Fresh<T>) {
     what_is_kept_longest_is_known(&fresh().await.stores).await;
 }
 
-/// A job that has succeeded with images until `expires_at`.
+/// Adds a job that has succeeded with images until `expires_at`.
 async fn succeeded(stores: &Stores, key: KeyId, expires_at: Timestamp) -> JobId {
     let limits = QueueLimits { queue: 9, share: 0 };
     let new = new_job(key, with_webhook("a person"), inline());

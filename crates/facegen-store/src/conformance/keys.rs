@@ -1,4 +1,4 @@
-//! What every [`KeyStore`](facegen_core::store::KeyStore) does.
+//! The tests of every [`KeyStore`](facegen_core::store::KeyStore).
 
 use std::time::Duration;
 

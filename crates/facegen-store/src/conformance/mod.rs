@@ -1,7 +1,7 @@
-//! What every implementation of a store port does: one suite for each port.
+//! The tests of every implementation of a store port: one suite for each port.
 //!
-//! A database proves it by calling every `all` in its tests, with a function
-//! that makes stores without rows.
+//! A database calls every `all` in its tests, with a function that creates
+//! empty stores.
 
 mod buckets;
 mod deliveries;
@@ -18,13 +18,13 @@ use facegen_core::store::{NewJob, NewKey, Stores};
 use facegen_core::{FaceSource, FilePrefix, GenerationRequest, Timestamp};
 use uuid::Uuid;
 
-/// Stores without rows, and what keeps their files.
+/// Empty stores, and the owner of their files.
 pub(crate) struct Fresh<T> {
     pub(crate) stores: Stores,
     pub(crate) _keep: T,
 }
 
-/// Every suite but that of jobs, which also needs to count rows.
+/// Runs every suite but that of jobs, which also needs to count rows.
 pub(crate) async fn all<T>(fresh: impl AsyncFn() -> Fresh<T>) {
     keys::all(&fresh().await.stores).await;
     buckets::all(&fresh().await.stores).await;

@@ -1,4 +1,4 @@
-//! What every [`RateLimitStore`](facegen_core::store::RateLimitStore) does.
+//! The tests of every [`RateLimitStore`](facegen_core::store::RateLimitStore).
 
 use std::time::Duration;
 

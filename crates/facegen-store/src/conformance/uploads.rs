@@ -1,4 +1,4 @@
-//! What every [`UploadStore`](facegen_core::store::UploadStore) does.
+//! The tests of every [`UploadStore`](facegen_core::store::UploadStore).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) async fn all(stores: &Stores) {
     let expired = START + HOUR;
     assert!(!uploads.contains(&first.file_prefix, expired).await.unwrap());
 
-    // Numbers are those of no job.
+    // No job has the number of an upload.
     let new = new_job(one, request("a person"), inline());
     let limits = QueueLimits { queue: 9, share: 0 };
     let job = stores.jobs.insert(&new, limits).await.unwrap().unwrap();

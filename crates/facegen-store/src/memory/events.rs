@@ -20,7 +20,7 @@ impl Default for MemoryEvents {
 
 impl Events for MemoryEvents {
     fn publish(&self, event: Event) {
-        // It is no error that there is no subscriber.
+        // It is not an error when there is no subscriber.
         let _ = self.0.send(event);
     }
 

@@ -1,4 +1,4 @@
-//! Ports that one process serves from its memory.
+//! Ports that are implemented in the memory of one process.
 
 mod events;
 mod rate_limits;

@@ -1,4 +1,4 @@
-//! How often each key asks, within one process.
+//! Request counts of keys, within one process.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -11,15 +11,15 @@ use facegen_core::store::{RateLimitStore, StoreError};
 /// The time within which requests are counted.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// The requests of the last minute, of each key, by the monotonic clock. They are
-/// in memory alone: a server that starts knows of none.
+/// The requests of each key within the last minute, by the monotonic clock.
+/// They are in memory only: a restart forgets them.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryRateLimits(Mutex<HashMap<KeyId, VecDeque<Duration>>>);
 
 impl MemoryRateLimits {
     /// Counts a request of `key` if it has made fewer than `limit` within the
-    /// last minute. Otherwise it does not count, so that whoever goes on asking
-    /// gets through in the end, and the error says when.
+    /// last minute. Otherwise it is not counted, so that a caller that keeps
+    /// retrying succeeds eventually; the error says when.
     fn count_now(&self, key: KeyId, limit: u32, now: Duration) -> Result<(), Duration> {
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let latest = rates.entry(key).or_default();
@@ -29,7 +29,7 @@ impl MemoryRateLimits {
             latest.push_back(now);
             return Ok(());
         };
-        // A limit that was lowered may leave more than one too many.
+        // A lowered limit can leave an excess of more than one.
         let frees = latest.get(last_excessive).copied().unwrap_or(now);
         Err(WINDOW.saturating_sub(now.saturating_sub(frees)))
     }

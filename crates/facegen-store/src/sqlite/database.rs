@@ -13,7 +13,7 @@ use super::file;
 use super::writer::{Writer, pool_options};
 
 /// How long a statement waits for another process that writes: `facegen keys`
-/// takes milliseconds, and callers wait for whatever takes longer.
+/// takes milliseconds, and callers should not wait longer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 const READERS: u32 = 4;
@@ -25,24 +25,24 @@ pub(crate) struct Database {
     pub(crate) writer: Writer,
     /// The connections that read.
     pub(crate) readers: SqlitePool,
-    /// What is wrong with the database.
+    /// The current fault of the database.
     pub(crate) fault: Fault,
     pub(super) files: Files,
 }
 
 impl Database {
-    /// Opens the database, or makes it with its directory, and brings its tables
-    /// up to date.
+    /// Opens the database, or creates it with its directory, and runs the
+    /// migrations.
     ///
     /// # Errors
-    /// The file cannot be opened, or is not a database of ours.
+    /// Fails when the file cannot be opened, or is another kind of database.
     pub(crate) async fn open(database: &Path) -> Result<Self, StoreError> {
         file::ensure_directory(database)?;
         file::ensure_database(database)?;
         Self::connect(database, options(database)).await
     }
 
-    /// Connects to the file of a database, and brings its tables up to date.
+    /// Connects to the file of a database, and runs the migrations.
     pub(super) async fn connect(
         database: &Path,
         options: SqliteConnectOptions,
@@ -62,15 +62,14 @@ impl Database {
         })
     }
 
-    /// Closes the connections. Whatever is asked of the store afterwards is
-    /// refused.
+    /// Closes the connections. Later statements fail.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 }
 
-/// How each connection is opened.
+/// Returns the options of each connection.
 pub(super) fn options(database: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(database)
@@ -78,7 +77,7 @@ pub(super) fn options(database: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
-        // A deleted photo is overwritten, not merely forgotten.
+        // A deleted photo is overwritten, not only unlinked.
         .pragma("secure_delete", "ON")
         .disable_statement_logging()
 }

@@ -17,10 +17,10 @@ use super::row;
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteDeliveries(pub(crate) Database);
 
-/// The next one that is due. Of each key the first for each of its receivers is
-/// looked at, from one receiver to the next by an index, so that however many
-/// wait for one that is left out cost nothing; 500 receivers at most. A trigger
-/// counts the turns of the keys.
+/// Claims the next delivery that is due. Of each key only the first for each of
+/// its receivers is read, from one receiver to the next by an index, so that
+/// the queue of an excluded receiver costs nothing; 500 receivers at most. A
+/// trigger updates the turns of the keys.
 macro_rules! claim {
     ($which:literal) => {
         concat!(
@@ -66,8 +66,8 @@ pub(crate) const CLAIM_FIRST: &str = claim!("attempt = attempts_before");
 
 pub(crate) const CLAIM_AGAIN: &str = claim!("attempt > attempts_before");
 
-/// Those whose senders never came back, except for the ones that are known to
-/// be under way.
+/// Requeues deliveries whose leases have expired, except for those known to be
+/// in flight.
 const RECLAIM: &str = "
     UPDATE deliveries SET state = 'queued', lease_until = NULL
     WHERE state = 'running' AND lease_until < ? AND kind = ?
@@ -85,11 +85,11 @@ const RELEASE: &str = "
     UPDATE deliveries SET state = 'queued', attempt = attempt - 1, lease_until = NULL
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// The latest deliveries of a key.
+/// Lists the latest deliveries of a key.
 pub(crate) const LIST: &str =
     "SELECT * FROM deliveries WHERE key_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
 
-/// One delivery of a key.
+/// Finds one delivery of a key.
 pub(crate) const BY_NAME: &str = "SELECT * FROM deliveries WHERE name = ? AND key_id = ?";
 
 #[async_trait]
@@ -260,9 +260,9 @@ impl DeliveryStore for SqliteDeliveries {
     }
 }
 
-/// Values as a statement takes a list of them.
+/// Encodes a list of values for a statement.
 fn list<T: Serialize>(values: &[T]) -> String {
-    // Neither numbers nor texts can fail to be written.
+    // Serializing numbers and texts cannot fail.
     serde_json::to_string(values).unwrap_or_else(|_| String::from("[]"))
 }
 
@@ -314,7 +314,7 @@ fn record(row: &SqliteRow) -> Result<DeliveryRecord, StoreError> {
         attempts: row.value("attempt")?,
         last_error: last_error.map(|error| match kind {
             DeliveryKind::Webhook => error,
-            // What a bucket says is for its operator.
+            // The message of a bucket is for its operator only.
             DeliveryKind::Upload => String::from("the bucket did not take the images"),
         }),
         created_at: Timestamp::from_millis(row.value("created_at")?),

@@ -4,17 +4,17 @@ use facegen_core::store::StoreError;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Decode, Row as _, Type};
 
-/// The database refuses, or is gone.
+/// Converts an error of the database.
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     StoreError::Database(Box::new(error))
 }
 
-/// A row whose columns are read with the errors of the stores.
+/// Rows whose columns are read with the errors of the stores.
 pub(crate) trait Values {
     /// Reads a column by its name.
     ///
     /// # Errors
-    /// There is no such column, or it holds another type.
+    /// Fails when there is no such column, or it holds another type.
     fn value<'row, T>(&'row self, name: &str) -> Result<T, StoreError>
     where
         T: Decode<'row, Sqlite> + Type<Sqlite>;

@@ -1,4 +1,4 @@
-//! What is wrong with a database, and what shows that its files are still its own.
+//! The current fault of a database, and the identity of its files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use facegen_core::store::StoreFault;
 
-/// What is wrong with the database, if anything. Clones are the same.
+/// The current fault of the database, if any. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fault(Arc<Mutex<Option<StoreFault>>>);
 
 impl Fault {
-    /// What is wrong.
+    /// Returns the current fault.
     pub(crate) fn get(&self) -> Option<StoreFault> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -38,11 +38,11 @@ impl Fault {
 #[derive(Debug, Clone)]
 pub(crate) struct Files(Arc<Vec<(PathBuf, Identity)>>);
 
-/// What tells a file from any other: its device and its number there.
+/// The identity of a file: its device and inode.
 type Identity = (u64, u64);
 
 impl Files {
-    /// Those of an open database.
+    /// Returns the files of an open database.
     pub(crate) fn of(database: &Path) -> Self {
         let beside = |ending: &str| {
             let mut name = database.as_os_str().to_owned();
@@ -54,7 +54,7 @@ impl Files {
         Self(Arc::new(known.collect()))
     }
 
-    /// Whether all of them are still there. May block.
+    /// Returns whether all of them still exist. Can block.
     pub(crate) fn are_there(&self) -> bool {
         let mut files = self.0.iter();
         files.all(|(path, known)| identity(path) == Some(*known))

@@ -1,5 +1,5 @@
-//! The file of the database and its directory, which nobody else may read: they
-//! hold photos.
+//! The file of the database and its directory. Only their owner may read them,
+//! because they hold photos.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use facegen_core::store::StoreError;
 
-/// Makes the directory of `path` when it is not there.
+/// Creates the directory of `path` if it does not exist.
 pub(crate) fn ensure_directory(path: &Path) -> Result<(), StoreError> {
     let Some(directory) = path.parent() else {
         return Ok(());
@@ -21,9 +21,9 @@ pub(crate) fn ensure_directory(path: &Path) -> Result<(), StoreError> {
         .map_err(|source| failed(path, source))
 }
 
-/// Makes the file of the database, empty, when it is not there; SQLite gives
-/// the files beside it the same mode. One that is there is not even opened,
-/// because closing it would take SQLite's locks on it away.
+/// Creates the file of the database, empty, if it does not exist; SQLite gives
+/// its other files the same mode. An existing file is not opened, because
+/// closing it would release SQLite's locks on it.
 pub(crate) fn ensure_database(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

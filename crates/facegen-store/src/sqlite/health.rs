@@ -1,9 +1,9 @@
-//! Whether the database can be relied upon at this moment.
+//! The health of the database.
 //!
-//! Once a second it is asked whether its files and the lock are where they were,
-//! and whether a transaction can begin. When a statement has failed, and until
-//! one works again, so much is written as a small photo takes: a disk that
-//! is full has room for a little now and then.
+//! Once a second it is checked whether the files and the lock still exist, and
+//! whether a transaction can begin. After a statement has failed, and until one
+//! works again, the check also writes as many bytes as a small photo: a full
+//! disk can have room for a few.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,12 +14,12 @@ use super::database::Database;
 use super::lock::DirectoryLock;
 use super::probe::writer_fault;
 
-/// Whether one database works.
+/// The health of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteHealth {
     database: Database,
-    /// The lock, unless the database is shared, and how the process ended that
-    /// had it before.
+    /// The lock, unless the database is shared, and how its previous holder
+    /// ended.
     lock: Option<Arc<Mutex<DirectoryLock>>>,
     death: Death,
 }
@@ -42,7 +42,7 @@ impl SqliteHealth {
         ))
     }
 
-    /// Looks at the files and the lock.
+    /// Checks the files and the lock.
     async fn files_fault(&self) -> Option<StoreFault> {
         let this = self.clone();
         let looking = tokio::task::spawn_blocking(move || {

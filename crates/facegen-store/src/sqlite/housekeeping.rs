@@ -1,4 +1,4 @@
-//! The statements about what is old.
+//! The statements about expired rows.
 
 use async_trait::async_trait;
 use facegen_core::Timestamp;
@@ -10,10 +10,10 @@ use super::database::Database;
 use super::error::{Values as _, failed};
 use super::row;
 
-/// How many jobs are looked at in one go.
+/// How many jobs are read at a time.
 const BATCH: u32 = 100;
 
-/// What is old in one database.
+/// The expired rows of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteHousekeeping(pub(crate) Database);
 

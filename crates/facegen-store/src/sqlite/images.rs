@@ -1,9 +1,9 @@
-//! The column `images`: what is known of each image, as JSON with a version.
+//! The column `images`: the record of each image, as JSON with a version.
 
 use facegen_core::job::{ImageRecord, Outcome};
 use serde::{Deserialize, Serialize};
 
-/// The version that is written. A later one reads all before it.
+/// The version that is written. Later programs read all earlier ones.
 const VERSION: u32 = 1;
 
 /// The content of the column.

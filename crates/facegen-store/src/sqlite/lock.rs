@@ -1,4 +1,4 @@
-//! One process at a time, and how the one before it ended.
+//! The lock of a database, and how its previous holder ended.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -13,12 +13,12 @@ use signal_hook::low_level::{pipe, unregister};
 
 use super::file::ensure_directory;
 
-/// The right to work on a database, held until it is dropped or the process
-/// dies, in whatever way.
+/// The lock of a database, held until it is dropped or the process dies in any
+/// way.
 ///
-/// Who holds it knows that every row in the state `running` belongs to a
-/// process that is gone. A process that aborts leaves a mark in the file, which
-/// needs neither memory nor the database.
+/// Its holder knows that every row that is `running` belongs to a dead process.
+/// A process that aborts leaves a mark in the file, which needs neither memory
+/// nor the database.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
     file: File,
@@ -27,12 +27,12 @@ pub(crate) struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Takes the lock of `database`, a file beside it. Makes the directory when
-    /// it is not there. Tells also how the process ended that had it before,
-    /// should that have given nothing back.
+    /// Takes the lock of `database`, a file next to it. Creates a missing
+    /// directory. Also returns how the previous process ended, if it did not
+    /// release its jobs.
     ///
     /// # Errors
-    /// Another process has it, or the file cannot be made.
+    /// Fails when another process holds it, or the file cannot be created.
     pub(crate) fn acquire(database: &Path) -> Result<(Self, Death), StoreError> {
         let path = lock_path(database);
         let failed = |source| StoreError::File {
@@ -59,24 +59,24 @@ impl DirectoryLock {
         Ok((lock, death))
     }
 
-    /// Wipes the mark of the process before, once it has been heeded.
+    /// Removes the mark of the previous process, once it has been handled.
     pub(crate) fn forget_death(&self) {
         if let Err(error) = self.file.set_len(0) {
             tracing::warn!(%error, "failed to remove the crash marker");
         }
     }
 
-    /// Leaves the mark of a process that ends because of what it is at.
+    /// Leaves the mark of a process that ends because of a job in its engine.
     pub(crate) fn note_death_from_inside(&self) {
         if let Err(error) = (&self.file).write_all(b"X") {
             tracing::warn!(%error, "failed to write the crash marker");
         }
     }
 
-    /// Takes the lock again should its file have been removed or replaced.
+    /// Takes the lock again if its file was removed or replaced.
     ///
     /// # Errors
-    /// Another process has taken it meanwhile, or the file cannot be made.
+    /// Fails when another process holds it, or the file cannot be created.
     pub(crate) fn keep(&mut self) -> Result<(), StoreError> {
         let is_same = |there: fs::Metadata, own: fs::Metadata| {
             (there.dev(), there.ino()) == (own.dev(), own.ino())
@@ -100,7 +100,7 @@ impl Drop for DirectoryLock {
     }
 }
 
-/// The file, which no link leads elsewhere, and which nobody else may read.
+/// Opens the file, private to its owner, without following links.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);

@@ -1,8 +1,8 @@
 //! The stores in one SQLite file: its connections and its rows.
 //!
 //! There is one connection that writes and a few that read, so that the
-//! statements of one process never find the database locked; another process
-//! that writes (`facegen keys`) is waited for.
+//! statements of one process never find the database locked. They wait for
+//! other processes that write (`facegen keys`).
 
 mod buckets;
 mod database;
@@ -51,11 +51,11 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database, or makes it with its directory, and brings its tables
-    /// up to date. Another process may work on it.
+    /// Opens the database, or creates it with its directory, and runs the
+    /// migrations. Other processes may use it at the same time.
     ///
     /// # Errors
-    /// The file cannot be opened, or is not a database of ours.
+    /// Fails when the file cannot be opened, or is another kind of database.
     pub async fn open(database: &Path) -> Result<Self, StoreError> {
         let database = Database::open(database).await?;
         Ok(Self {
@@ -64,10 +64,10 @@ impl SqliteStore {
         })
     }
 
-    /// Opens the database for this process alone, as long as the stores live.
+    /// Opens the database for this process alone, until the stores are dropped.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], or another process works on it.
+    /// Fails as [`SqliteStore::open`], or when another process uses it.
     pub async fn open_exclusive(database: &Path) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(database)?;
         let store = Self::open(database).await?;

@@ -1,4 +1,4 @@
-//! Finds out whether the database can be written.
+//! Checks whether the database can be written.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use tokio::time::timeout;
 use super::database::Database;
 use super::error::failed;
 
-/// How long the writer may be waited for; longer than SQLite waits for another
-/// process, so that its own answer counts.
+/// How long the check waits for the writer; longer than SQLite waits for
+/// another process, so that SQLite's own error is reported.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How many bytes are written to find out whether there is room.
+/// How many bytes are written to check that there is room.
 const PROBE_BYTES: u32 = 256 << 10;
 
 impl Database {
     /// Begins a transaction; if `writes`, also writes and deletes some bytes.
     ///
     /// # Errors
-    /// It cannot.
+    /// Fails when it cannot.
     async fn try_writer(&self, writes: bool) -> Result<(), StoreError> {
         let pool = self.writer.pool();
         pool.begin_with("BEGIN IMMEDIATE")
@@ -43,12 +43,12 @@ impl Database {
     }
 }
 
-/// What is wrong with the writer. If there is doubt, something is written.
+/// Returns the fault of the writer. In doubt, also tries a write.
 pub(crate) async fn writer_fault(store: &Database, is_doubted: bool) -> Option<StoreFault> {
     match timeout(TIMEOUT, store.try_writer(is_doubted)).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
-            // Not once a second.
+            // Logs the change only, not every second.
             if store.fault.get() != Some(StoreFault::Unwritable) {
                 tracing::warn!(%error, "database is not writable");
             }

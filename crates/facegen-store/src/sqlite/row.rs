@@ -17,7 +17,7 @@ use super::images::Images;
 /// Reads a row, which must have all columns of the table.
 ///
 /// # Errors
-/// The row holds what this program did not write.
+/// Fails when the row holds a value that this program did not write.
 pub(crate) fn job(row: &SqliteRow) -> Result<Job, StoreError> {
     let id: i64 = row.value("id")?;
     let unreadable = |column| StoreError::UnreadableRow {
@@ -83,23 +83,22 @@ fn failure(row: &SqliteRow) -> Result<Result<Option<Failure>, &'static str>, Sto
         .ok_or("failure_code"))
 }
 
-/// The job with this number.
+/// Returns the id of the job with this number.
 pub(crate) fn job_id(number: i64) -> Option<JobId> {
     u32::try_from(number).ok().and_then(JobId::new)
 }
 
-/// A number of milliseconds as rows hold it; none is negative.
+/// Converts a column to milliseconds, which are not negative.
 pub(crate) fn millis(number: i64) -> Duration {
     Duration::from_millis(u64::try_from(number).unwrap_or(0))
 }
 
-/// The value whose name this is.
+/// Parses the name of a value.
 fn name<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(Value::from(text)).ok()
 }
 
-/// The value that was written as this. The error is not told further: it
-/// could quote the row.
+/// Parses JSON. The error is dropped, because it could quote the row.
 fn json<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }

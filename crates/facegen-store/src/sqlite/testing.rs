@@ -1,5 +1,5 @@
-//! A second look at a database, for the tests of other crates: what is in its
-//! rows, and rows as only a fault or a dead process leaves them.
+//! Direct access to a database, for the tests of other crates: reads rows, and
+//! makes rows as a fault or a dead process leaves them.
 
 #![expect(clippy::expect_used, reason = "tests may panic")]
 
@@ -14,28 +14,28 @@ use sqlx::sqlite::SqliteArguments;
 use super::SqliteStore;
 use super::database::Database;
 
-/// What can be counted or read.
+/// Values that can be counted or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     /// All jobs.
     Jobs,
     /// The jobs in a state.
     JobsIn(&'static str),
-    /// How many workers died over jobs.
+    /// The number of crashes from inside, over all jobs.
     Crashes,
-    /// When the last lease of a job ends, in milliseconds since 1970.
+    /// When the last lease of a job expires, in milliseconds since 1970.
     LastLease,
     /// Whether the images of this job are recorded as deleted.
     ImagesDeleted(u32),
-    /// The photos that are kept.
+    /// The stored photos.
     Photos,
-    /// The images that callers sent.
+    /// The uploaded images.
     Uploads,
     /// All deliveries.
     Deliveries,
     /// The deliveries in a state.
     DeliveriesIn(&'static str),
-    /// The deliveries that wait or are running.
+    /// The deliveries that are queued or running.
     OpenDeliveries,
     /// The uploads to buckets in a state.
     BucketUploadsIn(&'static str),
@@ -43,11 +43,11 @@ pub enum Count {
     DeliveriesFailedWith(&'static str),
     /// When the only delivery is due, in milliseconds since 1970.
     DueAt,
-    /// Which attempt the only delivery is at.
+    /// The attempt of the only delivery.
     DeliveryAttempt,
-    /// How many deliveries of the key with the most are running.
+    /// The number of running deliveries of the key with the most.
     BusiestKey,
-    /// How many deliveries to the receiver with the most are running.
+    /// The number of running deliveries to the receiver with the most.
     BusiestReceiver,
 }
 
@@ -106,13 +106,13 @@ impl Count {
 /// Opens the stores in `directory` for this process alone.
 ///
 /// # Panics
-/// They cannot be opened.
+/// Panics when they cannot be opened.
 pub async fn stores(directory: &Path) -> Stores {
     let store = SqliteStore::open_exclusive(&directory.join("jobs.sqlite")).await;
     store.expect("the stores open").into_stores()
 }
 
-/// The rows of a database, beside whoever else works on it.
+/// The rows of a database that others may use at the same time.
 #[derive(Debug, Clone)]
 pub struct Rows(Database);
 
@@ -120,7 +120,7 @@ impl Rows {
     /// Opens a database.
     ///
     /// # Panics
-    /// It cannot be opened.
+    /// Panics when it cannot be opened.
     pub async fn open(database: &Path) -> Self {
         Self(Database::open(database).await.expect("the rows open"))
     }
@@ -138,7 +138,7 @@ impl Rows {
     /// Counts or reads.
     ///
     /// # Panics
-    /// The database fails.
+    /// Panics when the database fails.
     pub async fn count(&self, what: Count) -> i64 {
         let (sql, text) = what.sql();
         let query = sqlx::query_scalar(sql);
@@ -156,20 +156,20 @@ impl Rows {
         self.write(damage.bind(id.get())).await;
     }
 
-    /// Makes the row of an image that was sent unreadable.
+    /// Makes the row of an upload unreadable.
     pub async fn damage_upload(&self, id: u32) {
         let damage = sqlx::query("UPDATE uploads SET file_prefix = 'x' WHERE id = ?");
         self.write(damage.bind(id)).await;
     }
 
-    /// Lets this worker have died over a job that waits.
+    /// Records a crash of a queued job.
     pub async fn crash_once(&self, id: JobId) {
         let crash = "UPDATE generations SET crashes = 1, attempt = 1 WHERE id = ?";
         self.write(sqlx::query(crash).bind(id.get())).await;
     }
 
-    /// Lets a job be in the engine of a process that died, after so many
-    /// crashes.
+    /// Makes a job one that was in the engine of a dead process, after this
+    /// many crashes.
     pub async fn die_over(&self, id: JobId, crashes: u32) {
         let die =
             "UPDATE generations SET state = 'running', in_engine = 1, crashes = ? WHERE id = ?";
@@ -177,43 +177,43 @@ impl Rows {
             .await;
     }
 
-    /// Lets the next job have the largest number that there is.
+    /// Makes the next job have the largest number.
     pub async fn use_up_numbers(&self) {
         let all = "UPDATE sqlite_sequence SET seq = 2147483646 WHERE name = 'generations'";
         self.write(sqlx::query(all)).await;
     }
 
-    /// Lets all deliveries that wait be due then.
+    /// Makes all queued deliveries due at `run_at`.
     pub async fn postpone_deliveries(&self, run_at: Timestamp) {
         let postpone = sqlx::query("UPDATE deliveries SET run_at = ? WHERE state = 'queued'");
         self.write(postpone.bind(run_at.as_millis())).await;
     }
 
-    /// Lets all deliveries wait again.
+    /// Requeues all deliveries.
     pub async fn requeue_deliveries(&self) {
         let again = "UPDATE deliveries SET state = 'queued', finished_at = NULL";
         self.write(sqlx::query(again)).await;
     }
 
-    /// Lets all deliveries be at this attempt of a process that died, with a
-    /// lease until then, in milliseconds since 1970.
+    /// Makes all deliveries running ones of a dead process, at this attempt,
+    /// with a lease until `lease_until`, in milliseconds since 1970.
     pub async fn lose_deliveries(&self, attempt: u32, lease_until: i64) {
         let lose = "UPDATE deliveries SET state = 'running', attempt = ?, lease_until = ?";
         self.write(sqlx::query(lose).bind(attempt).bind(lease_until))
             .await;
     }
 
-    /// Lets every deletion of a job fail.
+    /// Makes every deletion of a job fail.
     pub async fn refuse_deletions(&self) {
         let refuse = "CREATE TRIGGER keep BEFORE DELETE ON generations
                       BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END";
         self.write(sqlx::query(refuse)).await;
     }
 
-    /// Lets every write to the jobs fail, or not any more.
+    /// Makes every write to the jobs fail, or succeed again.
     ///
-    /// The database itself refuses: a connection that is told to refuse may
-    /// be replaced by another when a statement is given up.
+    /// Triggers do that, because a connection with a setting can be replaced by
+    /// another when a statement is cancelled.
     pub async fn set_read_only(&self, read_only: bool) {
         for event in ["INSERT", "UPDATE", "DELETE"] {
             let sql = if read_only {

@@ -15,7 +15,7 @@ use super::writer::pool_options;
 use super::*;
 use crate::conformance;
 
-/// The stores on these connections.
+/// Returns the stores on these connections.
 pub(super) fn stores(database: &Database) -> Stores {
     let store = SqliteStore {
         database: database.clone(),
@@ -24,7 +24,7 @@ pub(super) fn stores(database: &Database) -> Stores {
     store.into_stores()
 }
 
-/// A key before it is a row; its hash is made of its name.
+/// Returns a key before it is a row; its hash is derived from its name.
 pub(super) fn new_key(name: &str) -> NewKey {
     let mut hash = [0; 32];
     for (byte, letter) in hash.iter_mut().zip(name.bytes()) {
@@ -39,7 +39,7 @@ pub(super) fn new_key(name: &str) -> NewKey {
     }
 }
 
-/// A new key.
+/// Inserts a new key.
 pub(super) async fn key(stores: &Stores, name: &str) -> Key {
     stores.keys.insert(&new_key(name)).await.unwrap()
 }
@@ -62,7 +62,7 @@ async fn a_file_that_is_no_database_is_a_typed_error() {
 }
 
 #[tokio::test]
-async fn the_log_is_not_emptied_while_somebody_reads_in_it() {
+async fn the_log_is_not_truncated_while_a_reader_uses_it() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("jobs.sqlite");
     let options = options(&database).busy_timeout(Duration::ZERO);
@@ -104,7 +104,7 @@ async fn a_deleted_photo_is_not_left_in_the_files() {
     }
 }
 
-/// The permissions of a file or directory.
+/// Returns the permissions of a file or directory.
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
@@ -113,7 +113,7 @@ fn mode(path: &Path) -> u32 {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn nobody_else_can_read_the_database() {
+async fn only_the_owner_can_read_the_database() {
     let outer = tempfile::tempdir().unwrap();
     let directory = outer.path().join("data");
     let database = directory.join("jobs.sqlite");
@@ -184,14 +184,14 @@ async fn what_waited_before_there_were_buckets_still_does() {
 }
 
 #[test]
-fn the_lock_tells_how_the_process_before_ended() {
+fn the_lock_shows_how_the_previous_process_ended() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("jobs.sqlite");
     let (lock, death) = DirectoryLock::acquire(&database).unwrap();
     assert_eq!(death, Death::Unknown);
     lock.note_death_from_inside();
     drop(lock);
-    // Also when the one in between has come to nothing.
+    // Also after a process in between that did nothing.
     for _ in 0..2 {
         assert_eq!(
             DirectoryLock::acquire(&database).unwrap().1,

@@ -1,4 +1,4 @@
-//! The statements about images that callers have sent to get a link.
+//! The statements about uploaded images.
 
 use async_trait::async_trait;
 use facegen_core::key::KeyId;
@@ -11,17 +11,17 @@ use sqlx::sqlite::SqliteRow;
 use super::database::Database;
 use super::error::{Values as _, failed};
 
-/// How many rows are looked at in one go.
+/// How many rows are read at a time.
 const BATCH: u32 = 100;
 
-/// What is kept of a key, one file counting as so many bytes at least.
+/// The stored bytes of a key, with a minimum for each file.
 macro_rules! kept {
     () => {
         "(SELECT coalesce(sum(max(bytes, ?5)), 0) FROM uploads WHERE key_id = ?1 AND expires_at > ?2)"
     };
 }
 
-/// Takes the next number of jobs.
+/// Takes the next job number.
 const NUMBER: &str =
     "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'generations' RETURNING seq";
 
@@ -59,7 +59,7 @@ impl UploadStore for SqliteUploads {
             .await
             .map_err(failed)?;
         let Some(row) = row else {
-            // The number is not used up.
+            // The number is not consumed.
             return Ok(None);
         };
         let id = row.value("id")?;
@@ -139,7 +139,7 @@ fn expired_row(row: &SqliteRow) -> Result<(i64, Result<FilePrefix, StoreError>),
     Ok((id, prefix))
 }
 
-/// A number of bytes as the database has it.
+/// Converts a number of bytes to a column.
 fn integer(bytes: impl TryInto<i64>) -> i64 {
     bytes.try_into().unwrap_or(i64::MAX)
 }

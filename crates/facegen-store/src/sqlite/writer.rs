@@ -1,13 +1,13 @@
 //! The one connection that writes.
 //!
-//! SQLite rolls a transaction back by itself when the disk is full, when it
-//! cannot be read or written, and when memory runs out. The client then still
-//! believes to be in a transaction and begins no other. So each connection that
-//! comes back is asked, and one whose transaction is in doubt is closed; the
+//! SQLite itself rolls a transaction back when the disk is full, when it cannot
+//! be read or written, and when memory runs out. The client then still assumes
+//! an open transaction and begins no other. So each connection is checked when
+//! it returns to the pool, and one whose transaction is in doubt is closed; the
 //! next statement gets a new one.
 //!
-//! A statement that the database could not do also casts doubt on the writer:
-//! see [`Health`](super::health::Health), which finds out.
+//! A statement that the database could not execute also casts doubt on the
+//! writer: see [`SqliteHealth`](super::health::SqliteHealth), which checks it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 /// the constraint.
 const CONSTRAINT: i64 = 19;
 
-/// A pool of so many connections, which stay open.
+/// Returns the options of a pool of this many connections, which stay open.
 pub(crate) fn pool_options(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -51,10 +51,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Connects.
+    /// Opens the connection.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// Fails when the file cannot be opened.
     pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let doubt = Arc::new(Notify::new());
         let told = Arc::clone(&doubt);
@@ -62,7 +62,7 @@ impl Writer {
             .after_release(move |connection, _| {
                 let told = Arc::clone(&told);
                 Box::pin(async move {
-                    // Behind everything that was asked of it, a rollback too.
+                    // Runs after all earlier statements, including a rollback.
                     connection.ping().await?;
                     let is_sound = !connection.is_in_transaction();
                     if !is_sound {
@@ -78,11 +78,11 @@ impl Writer {
         Ok(Self { pool, doubt })
     }
 
-    /// Begins a transaction, which is rolled back unless it is committed.
-    /// Nobody else writes meanwhile.
+    /// Begins a transaction, which is rolled back unless it is committed. It
+    /// excludes all other writers.
     ///
     /// # Errors
-    /// There is no connection, or another process writes.
+    /// Fails when there is no connection, or another process writes.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         let begun = self.pool.begin_with("BEGIN IMMEDIATE").await;
         begun
@@ -90,12 +90,12 @@ impl Writer {
             .map_err(failed)
     }
 
-    /// Returns when there is reason to doubt that anything can be written.
+    /// Waits until there is reason to doubt that the database can be written.
     pub(crate) async fn doubted(&self) {
         self.doubt.notified().await;
     }
 
-    /// The connection, for statements that cast no doubt when they fail.
+    /// Returns the pool, for statements that cast no doubt when they fail.
     pub(crate) fn pool(&self) -> &SqlitePool {
         &self.pool
     }
@@ -106,8 +106,8 @@ impl Writer {
     }
 }
 
-/// Casts doubt when the database failed; a statement may also fail because of
-/// what it says.
+/// Casts doubt when the database failed, but not when the statement is at
+/// fault.
 fn note(doubt: &Notify, error: &Error) {
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -154,8 +154,8 @@ impl<'p> Executor<'p> for &'_ Writer {
         'p: 'e,
         E: 'q + Execute<'q, Sqlite>,
     {
-        // A statement is written when its last row is read, and whoever stops at
-        // the first is not told that it could not be.
+        // A statement commits when its last row is read; stopping at the first
+        // row would miss a failure to commit.
         let mut rows = self.fetch_many(query);
         Box::pin(async move {
             let mut first = None;

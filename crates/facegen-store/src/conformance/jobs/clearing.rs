@@ -1,4 +1,4 @@
-//! What every queue does when it is cleared.
+//! Tests of clearing the queue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub(super) async fn the_whole_load_is_what_waits_and_what_runs(test: Test) {
     assert_eq!(load.running, [(running, unit)]);
 }
 
-/// Claiming and clearing at once on several connections: each job goes one way.
+/// Checks that concurrent claims and clears take each job only once.
 pub(crate) async fn each_job_is_claimed_or_cleared(queues: [Arc<dyn JobStore>; 2], key: KeyId) {
     let clock = ManualClock::new();
     for index in 0..100 {
@@ -89,7 +89,7 @@ pub(crate) async fn each_job_is_claimed_or_cleared(queues: [Arc<dyn JobStore>; 2
     let now = clock.now();
     let claiming = async {
         let mut claimed = Vec::new();
-        // Half of them at most, so that there is something to clear.
+        // At most half of them, so that some are left to clear.
         while claimed.len() < 50 {
             let claim = queues[0]
                 .claim(ClaimScope::Unsuspected, &worker(), now, now + LEASE)

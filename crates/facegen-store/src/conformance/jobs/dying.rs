@@ -1,9 +1,9 @@
-//! Whom the death of a process counts against.
+//! Tests of crash counts.
 
 use super::*;
 
 impl Test {
-    /// A job that the engine has.
+    /// Inserts a job and claims it for the engine.
     async fn in_engine(&self, prompt: &str) -> JobId {
         self.insert(prompt).await;
         let claim = self.claim(ClaimScope::Unsuspected).await.unwrap();
@@ -11,7 +11,7 @@ impl Test {
         claim.job.id
     }
 
-    /// The deaths of each job, all of which wait.
+    /// Claims all queued jobs and returns their crash counts.
     async fn deaths(&self) -> Vec<(JobId, u32)> {
         let mut deaths = Vec::new();
         while let Some(claim) = self.claim(ClaimScope::Any).await {
@@ -45,13 +45,13 @@ pub(crate) async fn a_death_from_inside_counts_against_all_when_the_engine_had_n
         assert_eq!(test.deaths().await, ids.map(|id| (id, expected)));
         test.reclaim(died(Death::FromInside)).await;
     }
-    // Of an unknown one nothing is known.
+    // A death of unknown cause does not count then.
     test.deaths().await;
     test.reclaim(died(Death::Unknown)).await;
     assert_eq!(test.deaths().await, ids.map(|id| (id, 2)));
 }
 
-pub(crate) async fn a_death_of_which_nothing_is_known_weighs_half(test: Test) {
+pub(crate) async fn a_death_of_unknown_cause_counts_half(test: Test) {
     let id = test.in_engine("killed").await;
     for deaths in 1..=6 {
         let Reclaimed { requeued, failed } = test.reclaim(died(Death::Unknown)).await;
@@ -69,7 +69,7 @@ pub(crate) async fn a_death_of_which_nothing_is_known_weighs_half(test: Test) {
     let failure = test.queue.find(None, id).await.unwrap().unwrap().failure;
     let message = failure.unwrap().message;
     assert_eq!(message, "the work on this request broke down 6 times");
-    // Two that came from inside and two that may not have.
+    // Two deaths from inside and two of unknown cause.
     let id = test.in_engine("mixed").await;
     for (death, is_last) in [
         (Death::FromInside, false),
@@ -86,7 +86,7 @@ pub(crate) async fn a_death_of_which_nothing_is_known_weighs_half(test: Test) {
     }
 }
 
-pub(crate) async fn a_lease_that_runs_out_counts_against_nobody(test: Test) {
+pub(crate) async fn an_expired_lease_is_not_a_crash(test: Test) {
     let id = test.in_engine("slow").await;
     for _ in 0..10 {
         test.clock.advance(LEASE + Duration::from_millis(1));
@@ -96,7 +96,7 @@ pub(crate) async fn a_lease_that_runs_out_counts_against_nobody(test: Test) {
         assert_eq!(claim.crash_count, 0);
         assert!(test.queue.enter(claim.fence).await.unwrap());
     }
-    // What went back is not in the engine any more.
+    // A released job is no longer in the engine.
     let claim = test.queue.find(None, id).await.unwrap().unwrap();
     let attempt = claim.attempt;
     assert!(test.queue.release(Fence { id, attempt }).await.unwrap());

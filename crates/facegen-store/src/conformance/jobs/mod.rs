@@ -1,4 +1,4 @@
-//! What every queue does. A queue proves it by calling [`all`] in its tests.
+//! The tests of job stores. Each calls [`all`] in its tests.
 
 pub(crate) mod clearing;
 mod dying;
@@ -29,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(30);
 pub(crate) struct Empty {
     pub(crate) queue: Box<dyn JobStore>,
     pub(crate) keys: [KeyId; 2],
-    /// Counts the photos and the webhooks that are written down.
+    /// Counts the stored photos and webhooks.
     pub(crate) count: Box<dyn AsyncCount>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) trait AsyncCount: Send + Sync {
     async fn webhooks(&self) -> i64;
 }
 
-/// A queue and what a test does with it.
+/// A queue with helpers for tests.
 struct Test {
     queue: Box<dyn JobStore>,
     keys: [KeyId; 2],
@@ -47,17 +47,17 @@ struct Test {
     clock: ManualClock,
 }
 
-/// So many of all keys together.
+/// Returns a limit for all keys together.
 pub(crate) fn limit(queue: u32) -> QueueLimits {
     QueueLimits { queue, share: 0 }
 }
 
-/// The worker that claims.
+/// Returns the worker that claims.
 pub(crate) fn worker() -> WorkerId {
     WorkerId::new("a worker")
 }
 
-/// The worker that claims died like this.
+/// Returns this death of the worker that claims.
 pub(crate) fn died(death: Death) -> DeadWorkers {
     DeadWorkers::Worker {
         id: worker(),
@@ -65,7 +65,7 @@ pub(crate) fn died(death: Death) -> DeadWorkers {
     }
 }
 
-/// Every test of this suite, each with a queue of its own.
+/// Runs every test of this suite, each with its own queue.
 pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
     let new = async || {
         let Empty { queue, keys, count } = empty().await;
@@ -78,29 +78,29 @@ pub(crate) async fn all(empty: impl AsyncFn() -> Empty) {
         }
     };
     jobs_come_in_their_order(new().await).await;
-    a_row_gives_back_what_was_put_in(new().await).await;
+    a_row_returns_what_was_inserted(new().await).await;
     the_limit_counts_waiting_jobs(new().await).await;
     a_key_has_its_share_and_no_more(new().await).await;
     a_late_writer_changes_nothing(new().await).await;
     fitting::a_job_is_fitted_to_its_photo(new().await).await;
     every_end_takes_the_photo_and_writes_the_webhook(new().await).await;
-    what_is_given_back_is_next_and_lost_nothing(new().await).await;
+    a_released_job_is_next_and_loses_nothing(new().await).await;
     dying::leases_run_out_and_heartbeats_keep_them(new().await).await;
     dying::a_job_fails_when_its_workers_died_three_times(new().await).await;
     dying::a_job_that_killed_a_worker_runs_alone_and_in_its_turn(new().await).await;
     dying::a_death_counts_against_what_the_engine_had(new().await).await;
     dying::a_death_from_inside_counts_against_all_when_the_engine_had_nothing(new().await).await;
-    dying::a_death_of_which_nothing_is_known_weighs_half(new().await).await;
-    dying::a_lease_that_runs_out_counts_against_nobody(new().await).await;
+    dying::a_death_of_unknown_cause_counts_half(new().await).await;
+    dying::an_expired_lease_is_not_a_crash(new().await).await;
     dying::an_engine_that_is_lost_counts_against_what_it_had(new().await).await;
-    what_brought_its_photo_may_overtake_what_did_not(new().await).await;
+    jobs_with_inline_photos_may_overtake_others(new().await).await;
     cancelling_is_for_the_owner_and_for_what_has_not_ended(new().await).await;
     clearing::clearing_ends_what_waits_and_nothing_else(new().await).await;
     clearing::clearing_for_a_key_leaves_the_others_alone(new().await).await;
     clearing::the_whole_load_is_what_waits_and_what_runs(new().await).await;
     load_is_what_comes_before(new().await).await;
     keys_take_turns(new().await).await;
-    a_turn_without_a_result_is_given_back(new().await).await;
+    a_turn_without_a_result_is_restored(new().await).await;
     the_time_of_a_job_is_that_from_its_beginning_in_the_engine(new().await).await;
 }
 
@@ -138,7 +138,7 @@ impl Test {
         self.queue.find(None, id).await.unwrap().unwrap().state
     }
 
-    /// A success of a job with which the engine began so long ago.
+    /// Returns the success of a job that the engine started this long ago.
     fn success(&self, time: Duration) -> Success {
         Success {
             now: self.clock.now(),
@@ -208,7 +208,7 @@ async fn jobs_come_in_their_order(test: Test) {
     assert_eq!(test.queue.depth().await.unwrap(), 0);
 }
 
-async fn a_row_gives_back_what_was_put_in(test: Test) {
+async fn a_row_returns_what_was_inserted(test: Test) {
     let mut new = test.new_job(request("exactly this"));
     new.face = FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg?sig=1"));
     let id = test
@@ -392,7 +392,7 @@ async fn every_end_takes_the_photo_and_writes_the_webhook(test: Test) {
     assert_eq!(test.count.webhooks().await, 4);
 }
 
-async fn what_is_given_back_is_next_and_lost_nothing(test: Test) {
+async fn a_released_job_is_next_and_loses_nothing(test: Test) {
     let first = test.insert("first").await;
     test.insert("second").await;
     for attempt in 1..=5 {
@@ -404,7 +404,7 @@ async fn what_is_given_back_is_next_and_lost_nothing(test: Test) {
     }
 }
 
-async fn what_brought_its_photo_may_overtake_what_did_not(test: Test) {
+async fn jobs_with_inline_photos_may_overtake_others(test: Test) {
     let by_url = NewJob {
         face: FaceSource::Url(SafeUrl::from("http://faces.example/a.jpg")),
         ..test.new_job(request("by url"))
@@ -420,7 +420,7 @@ async fn what_brought_its_photo_may_overtake_what_did_not(test: Test) {
         by_url
     );
 
-    // But not what killed a worker, which must stay alone.
+    // But not a suspect, which must run alone.
     test.reclaim(died(Death::FromInside)).await;
     assert!(test.claim(ClaimScope::UnsuspectedInline).await.is_none());
 }
@@ -460,7 +460,7 @@ async fn load_is_what_comes_before(test: Test) {
     assert_eq!(load.waiting, 0);
 }
 
-/// One key has a long line, and the other comes later.
+/// Inserts a long queue of one key, and then jobs of another.
 async fn two_lines(test: &Test) -> Vec<JobId> {
     let mut ids = Vec::new();
     for (line, priority) in [(0, 0), (0, 0), (0, 0), (1, 0), (1, 0), (0, 1)] {
@@ -484,7 +484,7 @@ async fn keys_take_turns(test: Test) {
         let load = test.queue.load_before(id).await.unwrap();
         waiting.push(load.waiting / (21 * 64 * 64));
     }
-    // Before the urgent one is claimed, the first key is thought to be next.
+    // Until the urgent one is claimed, the first key counts as next.
     assert_eq!(waiting, [0, 2, 1, 4, 3, 5]);
     for (index, id) in expected.into_iter().enumerate() {
         if index > 0 {
@@ -496,7 +496,7 @@ async fn keys_take_turns(test: Test) {
     assert!(test.claim(ClaimScope::Any).await.is_none());
 }
 
-async fn a_turn_without_a_result_is_given_back(test: Test) {
+async fn a_turn_without_a_result_is_restored(test: Test) {
     let ids = two_lines(&test).await;
     test.claimed().await;
     for _ in 0..3 {
@@ -507,7 +507,7 @@ async fn a_turn_without_a_result_is_given_back(test: Test) {
     assert_eq!(test.claimed().await.job.id, ids[3]);
     assert_eq!(test.claimed().await.job.id, ids[0]);
     test.reclaim(died(Death::FromInside)).await;
-    // Nobody has had a turn, and the urgent one runs alone like the others.
+    // No key has had a turn, and the urgent job runs alone like the others.
     let order = [5, 3, 0].map(|index| ids[index]);
     for id in order {
         let claim = test.claimed().await;
@@ -532,7 +532,7 @@ async fn the_time_of_a_job_is_that_from_its_beginning_in_the_engine(test: Test) 
     assert_eq!(ahead.generation_time(), Some(Duration::from_secs(3)));
 }
 
-/// Claims from many tasks on several connections never give a job twice.
+/// Checks that claims on several connections never return a job twice.
 pub(crate) async fn no_job_is_claimed_twice(queues: [std::sync::Arc<dyn JobStore>; 2], key: KeyId) {
     let clock = ManualClock::new();
     let new = |index| NewJob {

@@ -1,4 +1,4 @@
-//! Every write, on a disk that is full, cannot be written or leaves no memory, at
+//! Tests of every write on a disk that is full or fails, and without memory, at
 //! every point at which SQLite writes.
 
 mod vfs;
@@ -37,7 +37,7 @@ const LIMITS: QueueLimits = QueueLimits {
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A database on a disk that fails, and what is planned for the next write.
+/// A database on a disk that fails, and the planned failure of the next write.
 struct Site {
     faults: Faults,
     plan: Option<(i64, i32)>,
@@ -51,7 +51,7 @@ struct Site {
 
 type Written<'a> = BoxFuture<'a, Result<(), StoreError>>;
 
-/// What writes: it makes ready, arms the fault and writes.
+/// A write: it prepares, arms the fault and writes.
 type Path = (&'static str, for<'a> fn(&'a Site) -> Written<'a>);
 
 impl Site {
@@ -80,14 +80,14 @@ impl Site {
         }
     }
 
-    /// From here on writes fail as planned.
+    /// Makes writes fail as planned from here on.
     fn arm(&self) {
         if let Some((after, code)) = self.plan {
             self.faults.begin(after, code);
         }
     }
 
-    /// A job whose photo does not fit the cache, so that it is written
+    /// Returns a job whose photo does not fit the cache, so that it is written
     /// before the transaction ends.
     fn new_job(&self) -> NewJob {
         NewJob {
@@ -109,13 +109,13 @@ impl Site {
         self.queue.insert(&job, LIMITS).await.unwrap().unwrap()
     }
 
-    /// Ends all jobs that wait, whose photos take room.
+    /// Cancels all queued jobs, whose photos take room.
     async fn clear(&self) {
         let (failure, now) = (failure(), self.clock.now());
         self.queue.clear(None, &failure, now).await.unwrap();
     }
 
-    /// The only job that waits, claimed.
+    /// Inserts and claims a job, the only one.
     async fn claimed(&self) -> Claim {
         self.clear().await;
         self.inserted().await;
@@ -154,7 +154,7 @@ impl Site {
     }
 }
 
-/// Webhooks that are told for the first time, of any key to any receiver.
+/// Returns the filter for first attempts of webhooks, of any key and receiver.
 fn webhooks() -> DeliveryFilter {
     DeliveryFilter {
         kind: DeliveryKind::Webhook,
@@ -168,7 +168,7 @@ fn worker() -> WorkerId {
     WorkerId::new("a worker")
 }
 
-/// The worker died over what it had.
+/// Returns the death of the worker.
 fn died() -> DeadWorkers {
     DeadWorkers::Worker {
         id: worker(),
@@ -176,7 +176,7 @@ fn died() -> DeadWorkers {
     }
 }
 
-/// A name that nothing else has.
+/// Returns a unique name.
 fn unique() -> String {
     Uuid::new_v4().simple().to_string()
 }
@@ -204,7 +204,7 @@ macro_rules! path {
     };
 }
 
-/// Everything that writes.
+/// Returns all writes.
 fn paths() -> Vec<Path> {
     let mut paths = queue_paths();
     paths.extend(ending_paths());
@@ -491,15 +491,15 @@ fn key_paths() -> Vec<Path> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_written_when_the_disk_fails_works_again_when_it_does() {
+async fn every_write_fails_with_the_disk_and_works_again_with_it() {
     let mut site = Site::new().await;
     let mut failed = 0;
     for (name, write) in paths() {
         for code in [SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_NOMEM] {
-            // Of a photo there are hundreds of pages.
+            // A photo has hundreds of pages.
             let (mut after, mut step) = (0, 1);
             loop {
-                // By hand: SQLite does it behind a commit and tells of no failure.
+                // SQLite does it after a commit, but reports no failure.
                 site.stores.housekeeping.compact().await.unwrap();
                 site.plan = Some((after, code));
                 let written = write(&site).await;
@@ -508,7 +508,7 @@ async fn whatever_is_written_when_the_disk_fails_works_again_when_it_does() {
                     break;
                 }
                 failed += 1;
-                // A log that is emptied may fail to be, and says so in its answer.
+                // Truncating the log reports failure in its result.
                 if name != "truncate the log" {
                     let error = written.expect_err(name);
                     assert_eq!(error.code(), ErrorCode::Unavailable, "{name}: {error}");
@@ -530,12 +530,12 @@ async fn whatever_is_written_when_the_disk_fails_works_again_when_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_writer_that_fails_is_noticed_and_so_is_that_it_works_again() {
+async fn a_failing_writer_is_detected_and_so_is_its_recovery() {
     let site = Site::new().await;
     assert_eq!(writer_fault(&site.store, true).await, None);
     for code in [SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_NOMEM] {
         site.faults.begin(0, code);
-        // Nothing is written by whoever only asks.
+        // A check that is not in doubt writes nothing.
         assert_eq!(writer_fault(&site.store, false).await, None);
         let unwritable = Some(StoreFault::Unwritable);
         assert_eq!(writer_fault(&site.store, true).await, unwritable);

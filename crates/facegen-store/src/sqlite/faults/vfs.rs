@@ -1,5 +1,5 @@
-//! A file system for SQLite that fails when it is told to: the default one, with
-//! other functions that write.
+//! A file system for SQLite that fails on demand: the default one, with other
+//! functions that write.
 
 #![expect(
     unsafe_code,
@@ -16,13 +16,13 @@ use libsqlite3_sys::{
     sqlite3_vfs_register,
 };
 
-/// What it is called.
+/// Its name.
 pub(crate) const NAME: &str = "faulty";
 
 /// How many writes and synchronisations still succeed.
 static LEFT: AtomicI64 = AtomicI64::new(i64::MAX);
 
-/// How the next ones fail.
+/// The error code of the next ones.
 static CODE: AtomicI32 = AtomicI32::new(SQLITE_OK);
 
 /// The functions of the default file system, which are the same for all files.
@@ -45,13 +45,13 @@ impl Faults {
         faults
     }
 
-    /// Lets all writes after so many fail with this code.
+    /// Makes all writes after the first `after` fail with this code.
     pub(crate) fn begin(&self, after: i64, code: c_int) {
         CODE.store(code, Ordering::SeqCst);
         LEFT.store(after, Ordering::SeqCst);
     }
 
-    /// Lets all writes succeed. True when one has failed.
+    /// Makes all writes succeed. Returns whether one has failed.
     pub(crate) fn end(&self) -> bool {
         LEFT.swap(i64::MAX, Ordering::SeqCst) < 0
     }
@@ -63,7 +63,7 @@ impl Drop for Faults {
     }
 }
 
-/// How this write fails, if it does.
+/// Returns the error code of this write, if it is to fail.
 fn fault() -> Option<c_int> {
     let left = LEFT.fetch_sub(1, Ordering::SeqCst);
     (left <= 0).then(|| CODE.load(Ordering::SeqCst))
@@ -89,8 +89,8 @@ unsafe extern "C" fn open(
     flags: c_int,
     out_flags: *mut c_int,
 ) -> c_int {
-    // SAFETY: SQLite gives room for a file of the default file system, as the size
-    // in our table is its own; that file system fills it in.
+    // SAFETY: SQLite allocates a file of the default file system, whose size
+    // this table has; that file system fills it in.
     unsafe {
         let default = sqlite3_vfs_find(ptr::null());
         let Some(original) = (*default).xOpen else {
@@ -104,7 +104,7 @@ unsafe extern "C" fn open(
     }
 }
 
-/// The functions of a file, those that write replaced. They are few and stay.
+/// Returns the functions of a file, with those that write replaced.
 fn faulty(methods: &sqlite3_io_methods) -> sqlite3_io_methods {
     // SAFETY: the table is a plain value that may be copied.
     let copy = || unsafe { ptr::read(methods) };
@@ -131,7 +131,7 @@ unsafe extern "C" fn write(
     if let Some(code) = fault() {
         return code;
     }
-    // SAFETY: the arguments are those that SQLite gave, for a file of that kind.
+    // SAFETY: SQLite passed the arguments, for a file of that kind.
     unsafe { original(|methods| methods.xWrite)(file, bytes, amount, offset) }
 }
 

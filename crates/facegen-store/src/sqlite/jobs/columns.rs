@@ -1,4 +1,4 @@
-//! Values as rows hold them.
+//! Conversions between values and columns.
 
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -10,7 +10,7 @@ use facegen_core::store::{Claim, Fence};
 use super::super::error::Values as _;
 use super::super::row;
 
-/// What `CLAIM` returns.
+/// Reads the row that `CLAIM` returns.
 pub(crate) fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
     let job = row::job(row)?;
     Ok(Claim {
@@ -23,7 +23,7 @@ pub(crate) fn claim(row: &SqliteRow) -> Result<Claim, StoreError> {
     })
 }
 
-/// The id of a job.
+/// Reads the id of a job.
 pub(crate) fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
     let id: i64 = row.value("id")?;
     row::job_id(id).ok_or(StoreError::UnreadableRow {
@@ -33,17 +33,17 @@ pub(crate) fn id(row: &SqliteRow) -> Result<JobId, StoreError> {
     })
 }
 
-/// What is kept as JSON.
+/// Serializes a value as JSON.
 pub(crate) fn json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|_| StoreError::Json(what))
 }
 
-/// A cost as rows hold it.
+/// Converts a cost to a column.
 pub(crate) fn number(cost: u64) -> i64 {
     i64::try_from(cost).unwrap_or(i64::MAX)
 }
 
-/// A cost that a row holds.
+/// Converts a column to a cost.
 pub(crate) fn amount(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! How a job is erased.
+//! Erases jobs.
 
 use facegen_core::Timestamp;
 use facegen_core::job::JobId;
@@ -9,8 +9,8 @@ use super::super::database::Database;
 use super::super::error::failed;
 use super::statements::ERASE;
 
-/// Erases what the row of an ended job holds of a person, and drops an upload that
-/// waits. False when there is no such job.
+/// Erases the personal data in the row of an ended job, and drops a queued
+/// upload. Returns false when there is no such job.
 pub(super) async fn erase(
     store: &Database,
     key: KeyId,

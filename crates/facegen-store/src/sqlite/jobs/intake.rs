@@ -1,4 +1,4 @@
-//! How a job gets in. Each function is a part of its caller's transaction.
+//! Adds jobs. Each function runs in its caller's transaction.
 
 use facegen_core::idempotency::{Idempotency, REMEMBERED};
 use facegen_core::job::Job;
@@ -14,7 +14,7 @@ use super::super::row;
 use super::columns::{json, number};
 use super::statements::{INSERT, WAITING};
 
-/// Whether one job more may wait, when so many do and this is the key's share.
+/// Checks that the limits of queue and key permit one more job.
 fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), QueueFull> {
     if all >= limit {
         Err(QueueFull(limit))
@@ -93,15 +93,15 @@ pub(crate) async fn find_idempotent(
     };
     let digest: &[u8] = row.value("digest")?;
     let job = row::job(&row)?;
-    // Of an erased one nothing is left to compare with.
+    // An erased job has nothing to compare with.
     if digest != idempotency.digest && job.erased_at.is_none() {
         return Ok(Some(Intake::Conflict));
     }
     Ok(Some(Intake::Known(job)))
 }
 
-/// Remembers the name of the request that made this job, and forgets those that
-/// are too old.
+/// Stores the idempotency key of the request that made this job, and deletes
+/// expired ones.
 pub(crate) async fn remember(
     connection: &mut SqliteConnection,
     idempotency: &Idempotency,

@@ -1,4 +1,4 @@
-//! What is to be done.
+//! The load: queued and running work.
 
 use facegen_core::store::Load;
 use facegen_core::store::StoreError;
@@ -7,7 +7,7 @@ use super::super::database::Database;
 use super::super::error::{Values as _, failed};
 use super::columns::{amount, id};
 
-/// What waits, beside what is being done.
+/// Returns the given queued work with the running jobs.
 pub(crate) async fn behind(waiting: i64, store: &Database) -> Result<Load, StoreError> {
     let running = sqlx::query("SELECT id, cost FROM generations WHERE state = 'running'")
         .fetch_all(&store.readers)

@@ -39,7 +39,7 @@ pub(crate) struct SqliteJobs {
 }
 
 impl SqliteJobs {
-    /// The jobs of this database.
+    /// Creates the job store of this database.
     #[must_use]
     pub(crate) fn new(store: Database) -> Self {
         Self { store }

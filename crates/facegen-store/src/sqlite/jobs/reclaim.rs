@@ -1,4 +1,4 @@
-//! What becomes of the jobs of dead workers.
+//! Requeues or fails the jobs of dead workers.
 
 use facegen_core::store::{DeadWorkers, Death, Reclaimed, StoreError};
 use facegen_core::{ErrorCode, Timestamp};
@@ -8,8 +8,7 @@ use super::super::error::failed;
 use super::columns::id;
 use super::statements::{FAIL_EXHAUSTED, HELD, RECLAIM};
 
-/// Requeues the jobs of dead workers, and fails those over which workers died too
-/// often.
+/// Requeues the jobs of dead workers, and fails those with too many crashes.
 pub(super) async fn reclaim(
     store: &Database,
     dead: &DeadWorkers,

@@ -1,6 +1,6 @@
 //! The statements of the queue in SQLite.
 
-/// What every statement that ends a job begins with; triggers then delete its
+/// The beginning of every statement that ends a job; triggers then delete its
 /// photo and add its webhook.
 macro_rules! end {
     ($rest:literal) => {
@@ -11,8 +11,9 @@ macro_rules! end {
     };
 }
 
-/// What comes before a job that waits. In the line of its key it has a place; each other key has its
-/// turn with as many jobs before it.
+/// Selects the jobs before a queued one: those of a higher priority, and those
+/// with an earlier place in the queue of their key or an equal one and an
+/// earlier turn.
 macro_rules! before {
     ($what:literal) => {
         concat!(
@@ -32,7 +33,7 @@ macro_rules! before {
     };
 }
 
-/// How many jobs wait, of all keys and of this one, and how many of its may.
+/// Counts the queued jobs of all keys and of one, and returns its limit.
 pub(crate) const WAITING: &str = "
     SELECT (SELECT count(*) FROM generations WHERE state = 'queued'),
            (SELECT count(*) FROM generations WHERE state = 'queued' AND key_id = keys.id),
@@ -46,8 +47,8 @@ pub(crate) const INSERT: &str = "
     VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)
     RETURNING *";
 
-/// Finds the next job and makes it the caller's, unless it must not be beside another. Of each key
-/// the first that waits is looked at; triggers count the turns of the keys.
+/// Finds and claims the next job, unless it must run alone. Only the first
+/// queued job of each key is read; triggers update the turns of the keys.
 pub(crate) const CLAIM: &str = "
     UPDATE generations
     SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?, claimed_by = ?,
@@ -64,33 +65,33 @@ pub(crate) const CLAIM: &str = "
       AND (crashes + kills = 0 OR ?)
     RETURNING *";
 
-/// Keeps a job.
+/// Renews the lease of a job.
 pub(crate) const HEARTBEAT: &str =
     "UPDATE generations SET lease_until = ? WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Notes that the engine gets a job.
+/// Records that the engine gets a job.
 pub(crate) const ENTER: &str =
     "UPDATE generations SET in_engine = 1 WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Gives a job back.
+/// Releases a job.
 pub(crate) const RELEASE: &str = "
     UPDATE generations SET state = 'queued', claimed_at = NULL, lease_until = NULL
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Gives a job back whose engine is gone for good or hangs, maybe because of it,
-/// unless that has happened to it too often.
+/// Requeues a job whose engine failed for good or hangs, possibly because of
+/// it, unless that has happened too often.
 pub(super) const BREAK_DOWN: &str = "
     UPDATE generations
     SET state = 'queued', claimed_at = NULL, lease_until = NULL, in_engine = 0,
         crashes = crashes + 1
     WHERE id = ? AND state = 'running' AND attempt = ? AND 2 * (crashes + 1) + kills < 2 * ?";
 
-/// Changes what a job asks for, and with it its cost.
+/// Changes the request of a job, and its cost.
 pub(crate) const FIT: &str = "
     UPDATE generations SET request = ?, cost = ?
     WHERE id = ? AND state = 'running' AND attempt = ?";
 
-/// Notes what its caller should know of a job's photo.
+/// Records the warnings about a job's photo.
 pub(super) const WARN: &str =
     "UPDATE generations SET warnings = ? WHERE id = ? AND state = 'running' AND attempt = ?";
 
@@ -101,31 +102,32 @@ pub(crate) const FINISH: &str = end!(
     WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 
-/// Ends a job without.
+/// Ends a job without images.
 pub(crate) const FAIL: &str = end!(
     "failure_code = ?, failure_message = ? WHERE id = ? AND state = 'running' AND attempt = ?"
 );
 
-/// Ends a job for its owner.
+/// Cancels a job for its owner.
 pub(crate) const CANCEL: &str = end!(
     "failure_code = ?, failure_message = ? WHERE id = ? AND key_id = ? AND state IN ('queued', 'running')"
 );
 
-/// Ends all jobs that wait, those of one key or of all.
+/// Cancels all queued jobs of one key or of all.
 pub(crate) const CLEAR: &str = end!(
     "failure_code = ?, failure_message = ? WHERE state = 'queued' AND key_id = coalesce(?, key_id)
     RETURNING *"
 );
 
-/// Whether the engine of a worker that died had any job.
+/// Returns whether the engine of a dead worker had any job.
 pub(crate) const HELD: &str = "
     SELECT EXISTS (
         SELECT 1 FROM generations WHERE state = 'running' AND in_engine AND claimed_by = ?
     )";
 
-/// The rows of the worker `?2` that died, or without one those whose leases have run
-/// out by now, `?1`. What each death adds to a row: `?3` says that it came from inside, `?4` that nothing
-/// is known of it, and `?5` that the engine had nothing, so that all are suspect.
+/// Updates the rows of the dead worker `?2`, or without one those whose leases
+/// have expired by now, `?1`. A death adds to the counts of a row: `?3` says
+/// that it came from inside, `?4` that its cause is unknown, and `?5` that the
+/// engine had nothing, so that all are suspect.
 macro_rules! dead {
     ($beginning:literal, $end:literal) => {
         concat!(
@@ -140,14 +142,14 @@ macro_rules! dead {
     };
 }
 
-/// Takes jobs back that may be tried again; the rest is left to [`BURY`]. A death
-/// that may have come from outside weighs half.
+/// Requeues jobs that may be tried again; the rest is left to
+/// [`FAIL_EXHAUSTED`]. A death that may have come from outside counts half.
 pub(crate) const RECLAIM: &str = dead!(
     "state = 'queued', claimed_at = NULL",
     " AND 2 * (crashes + (?3 AND (in_engine OR ?5))) + kills + (?4 AND in_engine) < 2 * ?6"
 );
 
-/// Ends jobs whose workers died too often.
+/// Fails jobs with too many crashes.
 pub(crate) const FAIL_EXHAUSTED: &str = dead!(
     "state = 'failed', finished_at = ?1, failure_code = ?6,
     failure_message = 'the work on this request broke down '
@@ -155,18 +157,18 @@ pub(crate) const FAIL_EXHAUSTED: &str = dead!(
     ""
 );
 
-/// The cost of what waits before a job that waits.
+/// Sums the cost of the jobs before a queued job.
 pub(crate) const BEFORE: &str = before!("coalesce(sum(other.cost), 0)");
 
-/// The cost of all that waits.
+/// Sums the cost of all queued jobs.
 pub(crate) const BACKLOG: &str =
     "SELECT coalesce(sum(cost), 0) FROM generations WHERE state = 'queued'";
 
-/// How many jobs come before one that waits.
+/// Counts the jobs before a queued job.
 pub(crate) const POSITION: &str = before!("count(*)");
 
-/// Leaves of an ended job that there was one, and where it stood. The webhook
-/// stays while it has to be told of the end; a trigger takes it then.
+/// Erases an ended job except for its id and state. The URL of its webhook
+/// stays until that is delivered; then a trigger removes it.
 pub(crate) const ERASE: &str = "
     UPDATE generations
     SET erased_at = coalesce(erased_at, ?), expires_at = min(expires_at, ?), face_url = NULL,
@@ -179,7 +181,7 @@ pub(crate) const ERASE: &str = "
                 json_extract(request, '$.webhook'), NULL))
     WHERE id = ? AND key_id = ? AND state NOT IN ('queued', 'running')";
 
-/// What the latest successes took.
+/// Selects the costs and times of the latest successes.
 pub(crate) const TIMES: &str = "
     SELECT cost, generation_ms FROM generations
     WHERE state = 'succeeded' AND finished_at IS NOT NULL

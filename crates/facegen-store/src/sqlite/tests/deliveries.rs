@@ -12,7 +12,7 @@ use super::*;
 const KEYS: &str = "INSERT INTO keys (id, name, role, hash, created_at)
     VALUES (1, 'a', 'plain', x'01', 0), (2, 'b', 'plain', x'02', 0)";
 
-/// So many jobs of the first key that have ended, with a webhook each.
+/// Adds this many ended jobs of the first key, with a webhook each.
 const JOBS: &str = "
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
     INSERT INTO generations
@@ -34,7 +34,7 @@ async fn fill(pool: &SqlitePool, jobs: u32) {
     sqlx::query(END).execute(pool).await.unwrap();
 }
 
-/// What SQLite does for a statement, a line for each step.
+/// Returns SQLite's plan for a statement, a line for each step.
 async fn plan(store: &Database, statement: &'static str) -> Vec<String> {
     let explained = format!("EXPLAIN QUERY PLAN {statement}");
     let rows = sqlx::query(sqlx::AssertSqlSafe(explained));
@@ -59,7 +59,7 @@ async fn the_deliveries_of_a_key_are_found_by_an_index_and_never_sorted() {
 }
 
 #[tokio::test]
-async fn the_next_delivery_is_found_without_a_look_at_all() {
+async fn the_next_delivery_is_found_without_reading_all() {
     let (store, _directory) = store().await;
     for (statement, index) in [
         (CLAIM_FIRST, "deliveries_first"),
@@ -106,7 +106,7 @@ async fn a_key_with_many_deliveries_has_its_latest_page_and_no_other_keys() {
 }
 
 #[tokio::test]
-async fn what_was_there_before_gets_its_key_and_its_receiver() {
+async fn former_rows_get_their_key_and_their_receiver() {
     let directory = tempfile::tempdir().unwrap();
     let database = directory.path().join("jobs.sqlite");
     file::ensure_database(&database).unwrap();

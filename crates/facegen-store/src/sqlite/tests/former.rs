@@ -1,4 +1,4 @@
-//! The database that a former version left behind when it was killed.
+//! The database that a former version left when it was killed.
 
 use facegen_core::JobState;
 use facegen_core::job::JobId;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Made by `make_database.py` beside it.
+/// Made by `make_database.py` next to it.
 const FORMER: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/assets/version_11.sqlite"
@@ -23,7 +23,7 @@ async fn former() -> (Stores, TempDir) {
 }
 
 #[tokio::test]
-async fn its_jobs_are_what_they_were_and_go_on() {
+async fn its_jobs_are_unchanged_and_continue() {
     let (stores, _directory) = former().await;
     let key = stores.keys.list().await.unwrap()[0].id;
     let jobs = stores.jobs.page(key, None, 9).await.unwrap();
@@ -72,7 +72,7 @@ async fn its_jobs_are_what_they_were_and_go_on() {
 }
 
 #[tokio::test]
-async fn its_deliveries_and_uploads_go_on() {
+async fn its_deliveries_and_uploads_continue() {
     let (stores, _directory) = former().await;
     let key: KeyId = stores.keys.list().await.unwrap()[0].id;
     let filter = DeliveryFilter {

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order, states only move forward.
+//! Tests that states only move forward, for any interleaving of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 const KEEP: Duration = Duration::from_hours(24);
 
-/// What happens next; the number chooses the job or the worker.
+/// The next event; the number chooses the job or the worker.
 #[derive(Debug, Clone, Copy)]
 enum Event {
     Insert,
@@ -63,12 +63,12 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A queue, and what was seen of it.
+/// A queue, and its last observed states.
 struct Watched {
     empty: Empty,
     clock: ManualClock,
     seen: BTreeMap<JobId, (JobState, u32)>,
-    /// Every attempt that ever began, also those that are over.
+    /// Every attempt that ever began, including those that have ended.
     fences: Vec<Fence>,
     /// The job that this event cancelled.
     cancelled: Option<JobId>,
@@ -192,7 +192,7 @@ impl Watched {
         }
     }
 
-    /// Looks at every job, and compares it with what was seen before.
+    /// Compares every job with its last observed state.
     async fn check(&mut self, event: Event) {
         for (id, seen) in &mut self.seen {
             let job = self.empty.queue.find(None, *id).await.unwrap().unwrap();
@@ -241,7 +241,7 @@ fn failure() -> Failure {
     }
 }
 
-/// A hundred; more when `PROPTEST_CASES` says so.
+/// Returns 100, or `PROPTEST_CASES` if that is set.
 fn cases() -> u32 {
     let default = ProptestConfig::default().cases;
     let unset = ProptestConfig::with_cases(256).cases;

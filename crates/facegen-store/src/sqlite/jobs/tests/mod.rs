@@ -62,7 +62,7 @@ async fn sqlite_conforms() {
     conformance::jobs::all(empty).await;
 }
 
-/// Two connections to one database, and a key.
+/// Opens two connections to one database, and adds a key.
 async fn two_queues(directory: &Path) -> ([Arc<dyn JobStore>; 2], KeyId) {
     let database = directory.join("jobs.sqlite");
     let stores = [
