@@ -11,31 +11,31 @@ use crate::buckets::BucketsError;
 /// Why the service cannot do what it is asked for.
 #[derive(Debug, Error)]
 pub enum JobError {
-    /// As many jobs wait as may, of all keys or of this one.
+    /// The queue is full, for all keys or for this one.
     #[error("rate limit exceeded, at most {limit} requests may wait")]
     QueueFull {
-        /// How many may wait.
+        /// How many jobs may wait.
         limit: u32,
         /// When there may be room again.
         retry_after: Duration,
     },
-    /// The key asks too often.
+    /// The key has used up its rate limit.
     #[error("rate limit exceeded, at most {limit} requests a minute")]
     TooManyRequests {
-        /// How many it may make within any minute.
+        /// How many requests it may make within any minute.
         limit: u32,
         /// When the next one may come.
         retry_after: Duration,
     },
-    /// As many bytes of images that were sent are kept of the key as may.
+    /// The key has used up its storage for images that it sent.
     #[error("rate limit exceeded, at most {limit} bytes of images may be kept")]
     UploadsFull {
         /// How many bytes may be kept.
         limit: u64,
-        /// When the first of them go.
+        /// When the first of them expire.
         retry_after: Duration,
     },
-    /// As much of images in buckets is being read as may.
+    /// The readers of images in buckets have used up their memory.
     #[error("too many readers of images in a bucket")]
     TooManyReaders,
     /// Another request has this idempotency key.
@@ -44,23 +44,23 @@ pub enum JobError {
     /// The inline photo cannot be used.
     #[error(transparent)]
     Face(#[from] FaceError),
-    /// The bucket that a key describes cannot be used.
+    /// The bucket that a key configures cannot be used.
     #[error(transparent)]
     Bucket(#[from] BucketFault),
     /// The secrets of a key's bucket cannot be sealed or opened, and why; for
     /// logs.
     #[error("the secrets of a bucket: {0}")]
     Secrets(String),
-    /// No job is taken in any more.
+    /// The server is stopping: no job is accepted any more.
     #[error("the server is stopping")]
     Draining,
-    /// The store of jobs does not do its work, and why; for logs.
+    /// The store of jobs failed, and why; for logs.
     #[error("the job store failed: {0}")]
     Store(#[from] StoreError),
-    /// The service does not do its work, and how; for logs.
+    /// The service failed, and how; for logs.
     #[error("the jobs broke down: {0}")]
     BrokeDown(&'static str),
-    /// The store of images does not do its work; for logs.
+    /// The store of images failed; for logs.
     #[error(transparent)]
     Images(#[from] facegen_core::StorageError),
     /// An image that was sent cannot be stored at this moment; for logs.
@@ -69,7 +69,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_is_gone_may_come_back_and_a_damaged_row_does_not() {
+    fn an_unavailable_store_is_temporary_and_a_damaged_row_is_not() {
         let gone = JobError::from(StoreError::Database("closed".into()));
         assert_eq!(gone.code(), ErrorCode::Unavailable);
         let damaged = JobError::from(StoreError::UnreadableRow {

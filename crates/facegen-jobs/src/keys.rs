@@ -1,4 +1,4 @@
-//! API keys: made, listed, revoked and recognised.
+//! API keys: created, listed, revoked and authenticated.
 
 #[cfg(test)]
 mod tests;
@@ -16,33 +16,33 @@ use thiserror::Error;
 /// The name of the key that the environment gives.
 const ENVIRONMENT: &str = "environment";
 
-/// What every made key begins with, so that one is recognised where it should
-/// not be.
+/// The prefix of every generated key, so that one is recognised where it does
+/// not belong.
 const BEGINNING: &str = "fg_";
 
-/// The random bytes in a key.
+/// The number of random bytes in a key.
 const RANDOM_BYTES: usize = 16;
 
-/// Why a key cannot be made or taken.
+/// Why a key cannot be created or used.
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The name is reserved for the key of the environment.
     #[error("the name {ENVIRONMENT} is reserved for the key that the environment gives")]
     ReservedName,
-    /// The environment gives a key that was revoked, or one that is no admin
-    /// key.
+    /// The environment gives a key that was revoked, or one that is not an
+    /// admin key.
     #[error("the key of the environment is the {0}, give another one")]
     UnusableEnvironmentKey(&'static str),
     /// The operating system gives no random numbers.
     #[error("no random numbers for a key: {0}")]
     Random(#[from] getrandom::Error),
-    /// The store does not do its work.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl KeyError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -53,7 +53,7 @@ impl KeyError {
     }
 }
 
-/// The keys of one store. A server may run on it at the same time.
+/// The keys of one store, which a running server may use at the same time.
 #[derive(Debug, Clone)]
 pub struct Keys {
     store: Arc<dyn KeyStore>,
@@ -67,10 +67,10 @@ impl Keys {
         Self { store, clock }
     }
 
-    /// Makes a key. Its text is given here and never again.
+    /// Creates a key. Its text is returned here and never again.
     ///
     /// # Errors
-    /// The name is reserved, or the store cannot be written.
+    /// Fails when the name is reserved, or the store cannot be written.
     pub async fn create(
         &self,
         name: &str,
@@ -79,11 +79,11 @@ impl Keys {
         self.create_limited(name, role, OwnLimits::default()).await
     }
 
-    /// Makes a key that may ask for no more than this. Its text is given here
-    /// and never again.
+    /// Creates a key with limits of its own. Its text is returned here and
+    /// never again.
     ///
     /// # Errors
-    /// The name is reserved, or the store cannot be written.
+    /// Fails when the name is reserved, or the store cannot be written.
     pub async fn create_limited(
         &self,
         name: &str,
@@ -101,7 +101,7 @@ impl Keys {
     /// Lists every key, also the revoked ones, the oldest first.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn list(&self) -> Result<Vec<Key>, StoreError> {
         self.store.list().await
     }
@@ -109,16 +109,16 @@ impl Keys {
     /// Finds the key with this id, also when it is revoked.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn find(&self, id: KeyId) -> Result<Option<Key>, StoreError> {
         self.store.find(id).await
     }
 
-    /// Lets a key ask for no more than this from its next request on, and
-    /// returns it as it is then; `None` when there is none.
+    /// Sets the limits of a key from its next request on, and returns it with
+    /// them; `None` when there is no such key.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// Fails when the store cannot be written.
     pub async fn set_limits(
         &self,
         id: KeyId,
@@ -127,11 +127,11 @@ impl Keys {
         self.store.set_limits(id, limits).await
     }
 
-    /// Revokes a key, from now on and for good. False when there is none that
-    /// could still be revoked.
+    /// Revokes a key at once and permanently. Returns false when there is no
+    /// such key or it is revoked already.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// Fails when the store cannot be written.
     pub async fn revoke(&self, id: KeyId) -> Result<bool, StoreError> {
         self.store.revoke(id, self.clock.now()).await
     }
@@ -139,18 +139,18 @@ impl Keys {
     /// Returns whether there is an admin key that is not revoked.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn has_admin(&self) -> Result<bool, StoreError> {
         self.store.has_admin().await
     }
 
-    /// Makes the key that the environment gives an admin key. When it is
-    /// another one than before the former is no longer known, and what
-    /// belonged to it belongs to the new one.
+    /// Makes the key that the environment gives an admin key. When it differs
+    /// from the former one, that one is no longer known, and what belonged to
+    /// it belongs to the new one.
     ///
     /// # Errors
-    /// The text is that of a revoked key or of one that is no admin key, or
-    /// the store cannot be written.
+    /// Fails when the text is that of a revoked key or of one that is not an
+    /// admin key, or the store cannot be written.
     pub async fn ensure_environment_key(&self, text: &Secret<String>) -> Result<Key, KeyError> {
         let hash = hash(text);
         if let Some(known) = self.store.find_by_hash(&hash).await? {
@@ -171,13 +171,13 @@ impl Keys {
             .await?)
     }
 
-    /// Finds the key that this text is, unless it is unknown or revoked.
+    /// Finds the key with this text, unless it is unknown or revoked.
     ///
     /// The store looks for the SHA-256 of what was sent, so the time of the
-    /// search says nothing about the texts of keys.
+    /// search reveals nothing about the texts of keys.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn authenticate(&self, text: &Secret<String>) -> Result<Option<Key>, StoreError> {
         let key = self.store.find_by_hash(&hash(text)).await?;
         Ok(key.filter(|key| key.revoked_at.is_none()))

@@ -1,23 +1,23 @@
-//! Jobs: the service that takes them in, the worker and the deliveries.
+//! Jobs: the service that accepts them, the worker and the deliveries.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
-//! | [`keys`] | [`Keys`], to whom rows belong |
-//! | [`master_key`] | [`MasterKey`], with which the secrets of keys are kept |
+//! | [`keys`] | [`Keys`], the owners of rows |
+//! | [`master_key`] | [`MasterKey`], which encrypts the secrets of keys |
 //! | [`ports`] | [`Ports`], what jobs need from the rest of the program |
 //! | [`error`] | [`JobError`] |
 //! | `context` | what the service, the worker, the deliveries and the janitor share |
 //! | `files` | the files that are read at this server |
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
-//! | [`running`] | [`Running`], what works in the background |
-//! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], where callers read images themselves |
-//! | `store_watch` | watches the database |
-//! | `retry` | tries again for a while |
-//! | `worker` | works on jobs |
+//! | [`running`] | [`Running`], the background tasks |
+//! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], the buckets that images go to |
+//! | `store_watch` | health checks of the database and the image directory |
+//! | `retry` | retries with growing pauses |
+//! | `worker` | claims and runs jobs |
 //! | `deliveries` | delivers webhooks, and images to buckets |
-//! | `broken_task` | what is said of a task that broke down |
-//! | `janitor` | deletes what is old |
-//! | `metrics` | the numbers that are counted |
+//! | `broken_task` | the reason that is logged for a task that panicked |
+//! | `janitor` | deletes what has expired |
+//! | `metrics` | the metrics of the worker and the deliveries |
 
 mod broken_task;
 pub mod buckets;

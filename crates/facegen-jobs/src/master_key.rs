@@ -1,8 +1,8 @@
-//! The secret of the server from which those of its keys are made.
+//! The master key of the server, from which the secrets of API keys derive.
 //!
-//! Secrets that callers give the server, such as those of their buckets, are in
-//! the database sealed by it; secrets that the server gives its callers, such as
-//! those that sign their webhooks, follow from it and are kept nowhere.
+//! Secrets that callers give the server, such as those of their buckets, are
+//! stored sealed with it; secrets that the server gives its callers, such as
+//! those that sign their webhooks, derive from it and are not stored.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -20,27 +20,27 @@ use thiserror::Error;
 
 use facegen_core::key::KeyId;
 
-/// The bytes of a master key and of whatever follows from it.
+/// The bytes of a master key and of every secret that derives from it.
 const BYTES: usize = 32;
 
-/// The bytes before a sealed text that make it different from any other.
+/// The bytes of the random nonce before a sealed text.
 const NONCE_BYTES: usize = 24;
 
-/// What texts are sealed for.
+/// The purpose of the keys that seal texts.
 const SEALING: &str = "sealing";
 
-/// What webhooks are signed for.
+/// The purpose of the keys that sign webhooks.
 const WEBHOOKS: &str = "webhook";
 
-/// Why a master key cannot be had.
+/// Why a master key is not available.
 #[derive(Debug, Error)]
 pub enum MasterKeyError {
-    /// The text is something else.
+    /// The text is not a master key.
     #[error(
         "a master key is base64 of {BYTES} bytes, e.g. what `openssl rand -base64 {BYTES}` prints"
     )]
     NotAKey,
-    /// The file of the key cannot be read or made.
+    /// The file of the key cannot be read or created.
     #[error("{path}: {source}")]
     File {
         /// Which file.
@@ -56,7 +56,7 @@ pub enum MasterKeyError {
     TooLong,
 }
 
-/// A text that is not what this master key has sealed for this purpose.
+/// A text was not sealed by this master key for this purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the master key does not open what was sealed, was it changed?")]
 pub struct NotSealedHere;
@@ -66,10 +66,10 @@ pub struct NotSealedHere;
 pub struct MasterKey(Secret<[u8; BYTES]>);
 
 impl MasterKey {
-    /// The key that this text is, base64 of its bytes.
+    /// Parses a key from the base64 of its bytes.
     ///
     /// # Errors
-    /// It is no base64, or that of another number of bytes.
+    /// Fails when the text is not base64, or that of another number of bytes.
     pub fn parse(text: &Secret<String>) -> Result<Self, MasterKeyError> {
         let bytes = STANDARD.decode(text.expose().trim());
         let bytes = bytes.map_err(|_| MasterKeyError::NotAKey)?;
@@ -77,17 +77,17 @@ impl MasterKey {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// The key of these bytes, which have to be random.
+    /// Returns the key of these bytes, which must be random.
     #[must_use]
     pub fn from_bytes(bytes: [u8; BYTES]) -> Self {
         Self(Secret::new(bytes))
     }
 
-    /// The key in the file at `path`. When there is no such file one is made,
-    /// with a random key, for nobody else to read.
+    /// Reads the key in the file at `path`. When there is no such file, creates
+    /// it with a random key, readable by its owner only.
     ///
     /// # Errors
-    /// The file cannot be read or made, or holds no key.
+    /// Fails when the file cannot be read or created, or holds no key.
     pub fn in_file(path: &Path) -> Result<Self, MasterKeyError> {
         let failed = |source| MasterKeyError::File {
             path: path.to_owned(),
@@ -99,7 +99,7 @@ impl MasterKey {
                 let mut bytes = [0; BYTES];
                 getrandom::fill(&mut bytes)?;
                 write_new(path, &STANDARD.encode(bytes)).map_err(failed)?;
-                // Another process may have made it a moment earlier.
+                // Another process may have created it a moment earlier.
                 let text = fs::read_to_string(path).map_err(failed)?;
                 Self::parse(&Secret::new(text))
             }
@@ -107,33 +107,33 @@ impl MasterKey {
         }
     }
 
-    /// Bytes that nobody without the master key can tell, other ones for each
-    /// purpose and each key, always the same ones.
+    /// Derives bytes that cannot be computed without the master key, the same
+    /// for the same purpose and key, and different for all others.
     #[must_use]
     pub fn derive(&self, purpose: &str, key: KeyId) -> Secret<[u8; BYTES]> {
         let hkdf = Hkdf::<Sha256>::new(None, self.0.expose());
         let mut bytes = [0; BYTES];
         let (number, separator) = (key.get().to_be_bytes(), [0]);
         let info: [&[u8]; 3] = [purpose.as_bytes(), &separator, &number];
-        // 32 bytes are less than the 8,160 that are the most.
+        // 32 bytes are less than the limit of 8,160.
         let filled = hkdf.expand_multi_info(&info, &mut bytes);
         debug_assert!(filled.is_ok(), "hkdf gives 32 bytes");
         Secret::new(bytes)
     }
 
-    /// What the webhooks of `key` are signed with. It stays the same for as long
-    /// as the key's row and the master key do.
+    /// Returns the secret that signs the webhooks of `key`. It stays the same
+    /// for as long as the key's row and the master key do.
     #[must_use]
     pub fn webhook_secret(&self, key: KeyId) -> WebhookSecret {
         WebhookSecret::new(self.derive(WEBHOOKS, key))
     }
 
-    /// The text, readable only with the master key and for the same key and
-    /// purpose.
+    /// Encrypts a text, readable only with the master key and for the same key
+    /// and purpose.
     ///
     /// # Errors
-    /// The operating system gives no random numbers, or the text is longer than
-    /// 256 GB.
+    /// Fails when the operating system gives no random numbers, or the text is
+    /// longer than 256 GB.
     pub fn seal(
         &self,
         purpose: &str,
@@ -151,11 +151,11 @@ impl MasterKey {
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    /// The text that [`MasterKey::seal`] has sealed.
+    /// Decrypts a text that [`MasterKey::seal`] has sealed.
     ///
     /// # Errors
-    /// It was sealed by another master key, for another key or purpose, or has
-    /// been changed.
+    /// Fails when it was sealed by another master key, for another key or
+    /// purpose, or has been changed.
     pub fn open(
         &self,
         purpose: &str,
@@ -179,7 +179,7 @@ impl MasterKey {
     }
 }
 
-/// Makes the file with this text, all at once, unless there is one.
+/// Creates the file with this text, atomically, unless it exists.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", std::process::id()));
@@ -191,7 +191,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    // Unlike a renamed one, it replaces nothing.
+    // Unlike a rename, it replaces nothing.
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match linked {
@@ -214,7 +214,7 @@ mod tests {
         let text = Secret::new("a secret".to_owned());
         let sealed = ours.seal("bucket", owner, &text).unwrap();
         let again = ours.seal("bucket", owner, &text).unwrap();
-        assert_ne!(sealed, again, "no two look alike");
+        assert_ne!(sealed, again, "each has its own nonce");
         assert!(!sealed.windows(8).any(|part| part == b"a secret"));
         let opened = ours.open("bucket", owner, &sealed).unwrap();
         assert_eq!(opened.expose(), "a secret");
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_from_it_is_always_the_same_and_different_for_each() {
+    fn derived_secrets_are_reproducible_and_differ_by_key_and_purpose() {
         let derived = |byte, purpose, key| *master(byte).derive(purpose, KeyId::new(key)).expose();
         let one = derived(1, "webhook", 1);
         assert_eq!(one, derived(1, "webhook", 1));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_made_once_and_for_its_owner_alone() {
+    fn a_file_is_created_once_and_for_its_owner_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("master.key");
         let made = MasterKey::in_file(&path).unwrap();

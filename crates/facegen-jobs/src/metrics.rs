@@ -1,4 +1,4 @@
-//! The numbers that the worker and the deliveries count.
+//! The metrics of the worker and the deliveries.
 //!
 //! | name | kind | what |
 //! |---|---|---|
@@ -7,7 +7,7 @@
 //! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `encoding`, `storing`; with the label `engine` also `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking` |
 //! | `facegen_engine_ready{engine}` | gauge | 1 while an engine takes jobs, else 0 |
 //! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
-//! | `facegen_deliveries_total{kind,outcome}` | counter | attempts to deliver a `webhook` or to make up for an `upload`: `delivered`, `retry`, `dead` |
+//! | `facegen_deliveries_total{kind,outcome}` | counter | attempts to deliver a `webhook` or a late `upload`: `delivered`, `retry`, `dead` |
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) enum Stage {
     Storing,
 }
 
-/// Says what the numbers are, for those who read them.
+/// Registers the descriptions of the metrics.
 pub(crate) fn describe() {
     describe_gauge!(QUEUE_DEPTH, Unit::Count, "jobs that wait");
     describe_histogram!(

@@ -1,4 +1,4 @@
-//! What jobs need from the rest of the program, and the numbers that they use.
+//! What jobs need from the rest of the program, and their settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,45 +14,44 @@ use facegen_core::{
 use crate::buckets::{Bucket, KeyBuckets};
 use crate::master_key::MasterKey;
 
-/// The numbers that the operator may set.
+/// The settings that the operator may change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobsConfig {
     /// How many jobs may wait at once.
     pub queue_limit: u32,
-    /// How much a key may ask for of which nothing else is said.
+    /// The limits of a key that has none of its own.
     pub key_limits: KeyLimits,
-    /// How long a job stays a worker's without a heartbeat.
+    /// How long a claimed job belongs to its worker without a heartbeat.
     pub lease: Duration,
-    /// How often a worker says that it still works on a job.
+    /// The time between the heartbeats of a running job.
     pub heartbeat: Duration,
-    /// How often work on a job may break down before it is given up.
+    /// How many attempts may crash before the job fails.
     pub max_attempts: u32,
-    /// How long the engine may be at one step before it is taken to hang.
+    /// How long the engine may take for one step before it counts as hung.
     pub step_timeout: Duration,
     /// How long images are kept.
     pub keep_images: Duration,
     /// How long the row of an ended job is kept after that.
     pub keep_rows: Duration,
-    /// How long a photo that is an image of this server may take to come
-    /// from its bucket.
+    /// How long reading a photo that is an image of this server may take from
+    /// its bucket.
     pub face_timeout: Duration,
     /// Whether webhooks are signed.
     pub sign_webhooks: bool,
 }
 
-/// Encodes an image that was made as a file, which says where it comes from.
+/// Encodes a generated image as a file, with its provenance.
 pub type ImageEncoder =
     Arc<dyn Fn(&GeneratedImage, &Provenance) -> Result<Vec<u8>, String> + Send + Sync>;
 
 /// Encodes an image that was sent as a file.
 pub type UploadEncoder = Arc<dyn Fn(&RgbImage) -> Result<Vec<u8>, String> + Send + Sync>;
 
-/// The body of the webhook of an ended job, as it is at this moment.
+/// Writes the body of the webhook of an ended job, as it is at this time.
 pub type WebhookBody = Arc<dyn Fn(&Job, Timestamp) -> String + Send + Sync>;
 
-/// Told at each point of a job's life that it has come there. It is called
-/// among tasks: one that blocks while others go on does so in
-/// `tokio::task::block_in_place`.
+/// Called at each checkpoint of a job. It is called inside tasks: an observer
+/// that blocks while others continue does so in `tokio::task::block_in_place`.
 pub type Observer = Arc<dyn Fn(Checkpoint, &GenerationRequest) + Send + Sync>;
 
 /// The points of a job's life at which a process may die.
@@ -62,7 +61,7 @@ pub enum Checkpoint {
     Accepted,
     /// The row is written.
     Inserted,
-    /// The worker was told, the caller not yet.
+    /// The worker was notified, the caller not yet answered.
     Enqueued,
     /// A worker has claimed it.
     Claimed,
@@ -79,7 +78,7 @@ pub enum Checkpoint {
 /// What jobs need from the rest of the program.
 #[derive(Clone)]
 pub struct Ports {
-    /// Gets and reads photos.
+    /// Fetches and reads photos.
     pub faces: Arc<dyn FaceReader>,
     /// Keeps the images that are read at this server: all of them without a
     /// bucket, else those that the bucket did not take when they were made.
@@ -90,19 +89,19 @@ pub struct Ports {
     pub key_buckets: KeyBuckets,
     /// Delivers webhooks.
     pub webhooks: Arc<dyn WebhookSender>,
-    /// Encodes images that were made.
+    /// Encodes generated images.
     pub encoder: ImageEncoder,
     /// What made them.
     pub provenance: Provenance,
     /// Encodes images that were sent.
     pub upload_encoder: UploadEncoder,
-    /// Keeps the secrets of keys.
+    /// Encrypts the secrets of keys.
     pub master_key: MasterKey,
     /// Writes the bodies of webhooks.
     pub webhook_body: WebhookBody,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Told of each checkpoint.
+    /// Called at each checkpoint.
     pub observer: Observer,
 }
 

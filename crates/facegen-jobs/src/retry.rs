@@ -1,4 +1,4 @@
-//! Tries again for a while.
+//! Retries with growing pauses.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Calls until it succeeds, with growing pauses, and gives up with the last
-/// error after `patience`.
+/// Calls until it succeeds, with growing pauses, and returns the last error
+/// after `patience`.
 pub(crate) async fn retry<T, E, F>(
     patience: Duration,
     what: &'static str,

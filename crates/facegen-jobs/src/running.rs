@@ -1,4 +1,4 @@
-//! What runs in the background, and how it stops.
+//! The background tasks, and how they stop.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::service::JobService;
 use crate::store_watch;
 use crate::worker::Worker;
 
-/// How long an engine may take to end: a step of a slow processor, or so.
+/// How long an engine may take to end: about one step of a slow processor.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The worker, the deliveries, the janitor and the watch over the database, until
-/// this is dropped. [`Running::shutdown`] ends them in good order.
+/// The worker, the deliveries, the janitor and the health checks of the stores,
+/// until this is dropped. [`Running::shutdown`] ends them gracefully.
 pub struct Running {
     context: Arc<WorkContext>,
     worker: JoinHandle<()>,
@@ -35,17 +35,17 @@ pub struct Running {
     engine_gone: CancellationToken,
     /// How long the engine may take to end.
     pub(crate) engine_patience: Duration,
-    /// No delivery is claimed any more.
+    /// Cancelled when no delivery is claimed any more.
     stop_claiming: CancellationToken,
-    /// What is in hand goes back.
+    /// Cancelled when running work is to be requeued.
     hand_back: CancellationToken,
     _stop: [DropGuard; 3],
 }
 
 impl JobService {
-    /// Starts the deliveries of webhooks and images and the deletion of what is old. Jobs
-    /// are worked on once the result is given an engine. To be called once,
-    /// inside of a tokio runtime.
+    /// Starts the deliveries of webhooks and images and the deletion of what
+    /// has expired. Jobs run once engines are attached to the result. Must be
+    /// called once, in a tokio runtime.
     #[must_use]
     pub fn start(&self) -> Running {
         Running::start(Arc::clone(&self.work), &self.delivery)
@@ -62,7 +62,7 @@ impl Running {
             Deliveries::new(Arc::clone(delivery), kind, stop_claiming, hand_back)
         };
         let webhooks = deliveries(DeliveryKind::Webhook, &hand_back);
-        // Nobody waits for an upload, and a bucket may be slow to fail.
+        // No caller waits for an upload, and a bucket may be slow to fail.
         let uploads = deliveries(DeliveryKind::Upload, &stop_claiming);
         let janitor = Janitor::new(Arc::clone(&context.storage), hand_back.clone());
         let stop =
@@ -85,8 +85,8 @@ impl Running {
         }
     }
 
-    /// Gives the worker its engines, at first or instead of those it has. What
-    /// the former ones were at is done again by these.
+    /// Gives the worker its engines, at first or in place of those it has,
+    /// whose jobs run again on the new ones.
     pub fn attach(&self, engines: Arc<dyn Engines>) {
         let former = self.context.execution.engines.replace(Some(engines));
         // They end within a step, which is too long for a task.
@@ -94,14 +94,14 @@ impl Running {
         self.context.storage.publish(Event::JobQueued);
     }
 
-    /// Looks for work at once, because an engine of those that were attached has
-    /// come or gone.
+    /// Makes the worker claim at once, because the number of ready engines
+    /// among those attached has changed.
     pub fn engines_changed(&self) {
         self.context.storage.publish(Event::JobQueued);
     }
 
-    /// Takes the engines away, and returns once they have ended. What they were
-    /// at waits for the next ones. One that is at one step for too long hangs:
+    /// Takes the engines away, and returns once they have ended. Their jobs
+    /// wait for the next ones. An engine that exceeds its step timeout hangs:
     /// see [`Running::engine_hangs`].
     pub async fn detach(&self) {
         let patience = self.context.storage.config().step_timeout;
@@ -115,24 +115,24 @@ impl Running {
         let _ended = drop_engines(Some(engines));
     }
 
-    /// Returns when no job will be worked on any more because the engine
-    /// broke and cannot be rebuilt, or hangs.
+    /// Waits until no job will run any more because the engine broke and cannot
+    /// be rebuilt, or hangs.
     pub async fn engine_gone(&self) {
         self.engine_gone.cancelled().await;
     }
 
-    /// Whether the engine hangs, which only the end of the process ends. The
-    /// jobs that it had are left as they are; the next process counts them as
-    /// broken down.
+    /// Returns whether the engine hangs, which only the end of the process
+    /// stops. Its jobs are left as they are; the next process counts a crash
+    /// for each of them.
     #[must_use]
     pub fn engine_hangs(&self) -> bool {
         self.context.execution.engine_hung.is_cancelled()
     }
 
-    /// Takes no more jobs in, lets running ones end for as long as `grace`,
-    /// and gives the rest back unharmed; then the same for webhooks. Waiting
-    /// jobs stay for the next start. An engine that does not end within ten
-    /// seconds after that is left to itself.
+    /// Accepts no more jobs, lets running ones end for as long as `grace`, and
+    /// requeues the rest unharmed; then the same for webhooks. Waiting jobs
+    /// stay for the next start. An engine that does not end within ten seconds
+    /// after that is abandoned.
     pub async fn shutdown(mut self, grace: Duration) {
         let deadline = Instant::now() + grace;
         self.context.execution.draining.cancel();
@@ -156,14 +156,14 @@ impl Running {
     }
 }
 
-/// Drops the engines; returns once they have ended. It is done on a thread that
-/// is never joined: the runtime waits for its own when it ends, and an engine
-/// that hangs would hold the process for ever.
+/// Drops the engines and waits for their end on a thread that is never joined:
+/// the runtime waits for its own threads when it ends, and an engine that hangs
+/// would block the process for ever.
 fn drop_engines(engine: Option<Arc<dyn Engines>>) -> impl Future<Output = ()> {
     let (end, ended) = oneshot::channel();
     let end_it = move || {
         drop(engine);
-        // The program may have ceased to wait.
+        // The caller may have stopped waiting.
         let _ = end.send(());
     };
     let thread = Builder::new().name("engine-end".into()).spawn(end_it);
@@ -171,13 +171,13 @@ fn drop_engines(engine: Option<Arc<dyn Engines>>) -> impl Future<Output = ()> {
         tracing::error!(%error, "failed to start the thread that stops the engine");
     }
     async move {
-        // An error says that the thread is gone, so the engine is as well.
+        // An error means that the thread is gone, so the engine is as well.
         let _ = ended.await;
     }
 }
 
-/// Waits for the end of a task, and asks it to give back what it has in hand
-/// when that has not come by `deadline`.
+/// Waits for the end of a task, and asks it to requeue its running work when
+/// that has not come by `deadline`.
 async fn end_by(deadline: Instant, task: &mut JoinHandle<()>, hand_back: &CancellationToken) {
     let ended = match timeout_at(deadline, &mut *task).await {
         Ok(ended) => ended,

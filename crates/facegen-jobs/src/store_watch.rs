@@ -1,4 +1,4 @@
-//! Watches the database and the directory of images.
+//! Health checks of the database and the image directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::context::Storage;
 /// How often the database is checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many checks there are for each one of the directory of images, which is
-/// written for it.
+/// How many checks of the database there are for each one of the image
+/// directory, which writes to it.
 const CHECKS_PER_IMAGE: u32 = 5;
 
 /// The shortest time between two checks.

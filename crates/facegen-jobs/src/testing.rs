@@ -1,5 +1,5 @@
-//! The harness of the tests: fakes behind every port, and a database in a directory that
-//! goes away.
+//! The harness of the tests: fakes behind every port, and a database in a
+//! temporary directory.
 
 pub(crate) mod bucket;
 pub(crate) mod directory;
@@ -95,13 +95,13 @@ impl Harness {
         self.open_with(self.config(), self.ports()).await
     }
 
-    /// The stores in the directory, for one service.
+    /// Opens the stores in the directory, for one service.
     pub(crate) async fn stores(&self) -> Stores {
         let store = SqliteStore::open_exclusive(&self.database()).await;
         store.unwrap().into_stores()
     }
 
-    /// A service with these numbers and ports.
+    /// Opens a service with these settings and ports.
     pub(crate) async fn open_with(&self, config: JobsConfig, ports: Ports) -> JobService {
         let stores = self.stores().await;
         JobService::open(config, ports, stores).await.unwrap()
@@ -111,7 +111,7 @@ impl Harness {
         engine(&self.control)
     }
 
-    /// A service with a key, at work.
+    /// Starts a service with a key and an engine.
     pub(crate) async fn begin(&self) -> (JobService, KeyId, Running) {
         let service = self.open().await;
         let key = new_key(&service).await;
@@ -120,13 +120,13 @@ impl Harness {
         (service, key, running)
     }
 
-    /// A second look at the database, without its lock.
+    /// Opens the database a second time, without its lock.
     pub(crate) async fn store(&self) -> Rows {
         Rows::open(&self.database()).await
     }
 }
 
-/// A config of short times.
+/// Returns settings with short times.
 pub(crate) fn config() -> JobsConfig {
     JobsConfig {
         queue_limit: 1_000,
@@ -142,7 +142,7 @@ pub(crate) fn config() -> JobsConfig {
     }
 }
 
-/// Ports of fakes that go by the machine's clock.
+/// Returns ports of fakes with the machine's clock.
 pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
     Ports {
         faces: Arc::new(FakeFaceReader::default().with("http://faces.example/a.jpg", b"face")),
@@ -167,7 +167,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
     }
 }
 
-/// An engine that makes one image at a time.
+/// Returns an engine that makes one image at a time.
 pub(crate) fn engine(control: &FakeControl) -> Arc<EngineHandle> {
     let control = control.clone();
     let load = move || -> Result<Box<dyn facegen_core::Backend>, facegen_executor::LoadError> {
@@ -196,7 +196,7 @@ pub(crate) async fn new_key(service: &JobService) -> KeyId {
         .id
 }
 
-/// The first image of a job.
+/// Returns the first image of a job.
 pub(crate) fn first_file(job: &Job) -> FileName {
     FileName {
         prefix: job.file_prefix.clone(),
@@ -213,7 +213,7 @@ pub(crate) async fn end_of(service: &JobService, id: JobId) -> Job {
 }
 
 impl JobService {
-    /// Wakes the deliveries, as a clock that moved does not.
+    /// Wakes the deliveries, which a clock that was moved does not do.
     pub(crate) fn wake_deliveries(&self) {
         for kind in [DeliveryKind::Webhook, DeliveryKind::Upload] {
             self.context.storage.publish(Event::DeliveryDue(kind));
@@ -226,14 +226,14 @@ pub(crate) async fn count(rows: &Rows, what: Count) -> i64 {
     rows.count(what).await
 }
 
-/// A receiver of webhooks that answers as it was told to, and else with
+/// A receiver of webhooks that returns its configured answers, and then
 /// success.
 #[derive(Debug, Clone)]
 pub(crate) struct FakeReceiver {
     answers: Arc<Mutex<VecDeque<WebhookOutcome>>>,
     messages: watch::Sender<Vec<WebhookMessage>>,
     open: watch::Sender<bool>,
-    /// What the hosts of receivers begin with that do not answer.
+    /// The prefix of the hosts of receivers that do not answer.
     silent: &'static str,
 }
 
@@ -253,12 +253,12 @@ impl FakeReceiver {
         self.answers.lock().unwrap().extend(outcomes);
     }
 
-    /// Lets senders wait for their answers, or not any more.
+    /// Makes senders wait for their answers, or stops that.
     pub(crate) fn hold(&self, hold: bool) {
         self.open.send_replace(!hold);
     }
 
-    /// The messages so far, once there are so many.
+    /// Waits for so many messages, and returns all.
     pub(crate) async fn messages(&self, count: usize) -> Vec<WebhookMessage> {
         let mut messages = self.messages.subscribe();
         let enough = messages.wait_for(|messages| messages.len() >= count);

@@ -1,4 +1,4 @@
-//! What a whole run logs, at the finest level: nothing that is secret.
+//! Checks that a whole run logs no secret, at the finest level.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::testing::{Harness, TIMEOUT, end_of, parse, raw};
 const PHOTO: &[u8] = b"fotografia 4711";
 const SECRETS: [&str; 6] = [
     "fotografia 4711",
-    // The beginning of the same as a list of bytes.
+    // The first bytes of the same as a list.
     "102, 111, 116, 111",
     "private prompt",
     "negative secret",
@@ -57,7 +57,7 @@ fn url(text: &str) -> FaceSource {
     FaceSource::Url(text.into())
 }
 
-/// A harness in which everything goes wrong that can.
+/// Returns a harness in which everything fails that can.
 fn harness() -> (Harness, Ports) {
     let detailed = BackendError::Failed("a detail for the log".into());
     let harness = Harness::with_control(FakeControl::with_faults(move |request| {
@@ -90,7 +90,7 @@ fn harness() -> (Harness, Ports) {
     (harness, ports)
 }
 
-/// Ends jobs in every way; gives what is secret about them.
+/// Ends jobs in every way; returns their secrets.
 async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
     let mut prefixes = Vec::new();
     for (prompt, face, state) in [
@@ -112,7 +112,7 @@ async fn end_jobs(service: &JobService, key: KeyId) -> Vec<String> {
     prefixes
 }
 
-/// Goes on as if the process had died over this job until it is given up.
+/// Simulates crashes of the process over this job until it fails.
 async fn die(harness: &Harness, ports: &Ports, job: &Job) {
     let store = harness.store().await;
     for crash_count in [0, 2] {
@@ -121,7 +121,7 @@ async fn die(harness: &Harness, ports: &Ports, job: &Job) {
     }
 }
 
-/// A whole run; gives what is secret about it.
+/// Runs everything; returns the secrets.
 async fn run() -> Vec<String> {
     let (harness, ports) = harness();
     let opened = JobService::open(harness.config(), ports.clone(), harness.stores().await).await;
@@ -165,7 +165,7 @@ async fn run() -> Vec<String> {
 
 #[test]
 fn no_line_of_the_log_holds_a_secret() {
-    // Of all threads: whatever other tests log meanwhile is looked at as well.
+    // Of all threads: what other tests log meanwhile is checked as well.
     let log = Log::get();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let secrets = runtime.block_on(run());

@@ -1,9 +1,9 @@
-//! A bucket, and whether it is worth asking.
+//! A bucket with its circuit breaker.
 //!
-//! A bucket that does not answer would hold up every job for as long as it is
-//! waited for. So after a failure it is left alone for a while: images go to
-//! the directory of the server at once, and an upload of an earlier job, which is
-//! waited for by nobody, finds out when the bucket works again.
+//! A bucket that does not answer would delay every job by its timeout. So after
+//! a failure it is skipped for a while: images go to the local directory at
+//! once, and an upload of an earlier job, on which no caller waits, finds out
+//! when the bucket works again.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use super::Bucket;
 
-/// How long a bucket that failed is left alone.
+/// How long a bucket is skipped after a failure.
 const OPEN_FOR: Duration = Duration::from_secs(60);
 
-/// A bucket, and whether it is worth asking.
+/// A bucket with its circuit breaker.
 pub(crate) struct Destination {
     bucket: Bucket,
-    /// By the monotonic clock.
+    /// Until when the bucket is skipped, by the monotonic clock.
     rests_until: Mutex<Option<Duration>>,
 }
 
 impl Destination {
-    /// A bucket of which nothing bad is known.
+    /// Creates a destination whose circuit is closed.
     pub(crate) fn new(bucket: Bucket) -> Self {
         Self {
             bucket,
@@ -30,12 +30,12 @@ impl Destination {
         }
     }
 
-    /// The bucket.
+    /// Returns the bucket.
     pub(crate) fn bucket(&self) -> &Bucket {
         &self.bucket
     }
 
-    /// Whether the bucket is left alone at this moment.
+    /// Returns whether the circuit is open, so that the bucket is skipped.
     pub(crate) fn is_open(&self, now: Duration) -> bool {
         let until = *self
             .rests_until
@@ -44,17 +44,17 @@ impl Destination {
         until.is_some_and(|until| now < until)
     }
 
-    /// The bucket did not take an image.
+    /// Opens the circuit: the bucket did not take an image.
     pub(crate) fn on_failure(&self, now: Duration) {
         self.set(Some(now + OPEN_FOR));
     }
 
-    /// The bucket took all images of a job.
+    /// Closes the circuit: the bucket took all images of a job.
     pub(crate) fn on_success(&self) {
         self.set(None);
     }
 
-    /// The bucket is asked again at once, whatever it did before.
+    /// Closes the circuit, whatever the bucket did before.
     pub(crate) fn reset(&self) {
         self.set(None);
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_rests_for_a_minute_after_a_failure_or_until_it_works() {
+    fn a_bucket_is_skipped_for_a_minute_after_a_failure_or_until_it_works() {
         let destination = Destination::new(Bucket {
             store: Arc::new(MemoryStore::new(Arc::new(SystemClock))),
             link_base: "https://cdn.example/".into(),

@@ -1,10 +1,5 @@
-//! The buckets that images go to: the one that the key of a job has described,
-//! else the operator's, if there is one.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `destination` | `Destination`, a bucket and whether it is worth asking |
-//! | `sealed` | details with their secrets as the database has them |
+//! The buckets that images go to: the one configured for the key of a job, else
+//! the operator's, if there is one.
 
 mod destination;
 mod sealed;
@@ -25,18 +20,18 @@ use tokio::sync::Mutex;
 use crate::master_key::{MasterKey, MasterKeyError, NotSealedHere};
 pub(crate) use destination::Destination;
 
-/// A store whose objects callers read at links of its own.
+/// A bucket whose objects callers read by links of its own.
 #[derive(Debug, Clone)]
 pub struct Bucket {
     /// The store. What it has taken can be read at its link.
     pub store: Arc<dyn ImageStore>,
-    /// What links to its objects begin with; their names follow.
+    /// The prefix of links to its objects; the object's name follows.
     pub link_base: String,
-    /// How long it may take for the images of a job that is waited for.
+    /// How long storing the images of a job may take while the caller waits.
     pub patience: Duration,
 }
 
-/// How the buckets that keys describe are used.
+/// How the buckets that keys configure are used.
 #[derive(Debug, Clone)]
 pub struct KeyBuckets {
     /// Opens them.
@@ -45,7 +40,7 @@ pub struct KeyBuckets {
     pub patience: Duration,
 }
 
-/// Why it cannot be told which bucket a key has.
+/// Why the bucket of a key is unknown.
 #[derive(Debug, Error)]
 pub(crate) enum BucketsError {
     #[error(transparent)]
@@ -62,14 +57,14 @@ pub(crate) struct Buckets {
     key_buckets: KeyBuckets,
     master_key: MasterKey,
     store: Arc<dyn BucketStore>,
-    /// What is known of keys: they keep their destinations, which remember how
-    /// they work. It is locked while the database is asked, so that it never
-    /// knows less than the database.
+    /// The destinations of keys, kept because they remember failures. Locked
+    /// during the query of the database, so that it is never behind the
+    /// database.
     known: Mutex<HashMap<KeyId, Option<Arc<Destination>>>>,
 }
 
 impl Buckets {
-    /// The operator's bucket, and those of the keys in `store`.
+    /// Creates the buckets: the operator's, and those of the keys in `store`.
     pub(crate) fn new(
         operators: Option<Bucket>,
         key_buckets: KeyBuckets,
@@ -85,20 +80,20 @@ impl Buckets {
         }
     }
 
-    /// Where the images of `key` belong; `None`: in the directory.
+    /// Returns where the images of `key` go; `None`: to the local directory.
     ///
     /// # Errors
-    /// It is not known whether the key has a bucket, or which.
+    /// Fails when the bucket of the key cannot be read.
     pub(crate) async fn of(&self, key: KeyId) -> Result<Option<Arc<Destination>>, BucketsError> {
         let own = self.own(key).await?;
         Ok(own.or_else(|| self.operators.clone()))
     }
 
-    /// Where images of `key` are whose links begin with `link_base`: nowhere
-    /// that is known when that was a bucket which the key has no more.
+    /// Returns the bucket of `key` whose links begin with `link_base`; `None`
+    /// when the key has no longer such a bucket.
     ///
     /// # Errors
-    /// It is not known whether the key has a bucket, or which.
+    /// Fails when the bucket of the key cannot be read.
     pub(crate) async fn holding(
         &self,
         key: KeyId,
@@ -109,10 +104,10 @@ impl Buckets {
         Ok(own.or_else(|| self.operators.clone()))
     }
 
-    /// Makes this the bucket of `key`.
+    /// Sets the bucket of `key`.
     ///
     /// # Errors
-    /// The store cannot be written, and the key has the bucket that it had.
+    /// Fails when the store cannot be written; the key then keeps its former bucket.
     pub(crate) async fn set(
         &self,
         key: KeyId,
@@ -126,10 +121,10 @@ impl Buckets {
         Ok(())
     }
 
-    /// Forgets the bucket of `key`. False when it had none.
+    /// Removes the bucket of `key`. Returns false when it had none.
     ///
     /// # Errors
-    /// The store cannot be written, and the key has the bucket that it had.
+    /// Fails when the store cannot be written; the key then keeps its bucket.
     pub(crate) async fn forget(&self, key: KeyId) -> Result<bool, StoreError> {
         let mut known = self.known.lock().await;
         let had_one = self.store.remove(key).await?;
@@ -137,7 +132,7 @@ impl Buckets {
         Ok(had_one)
     }
 
-    /// Every bucket is asked again at once, whatever it did before.
+    /// Closes the circuit of every bucket, whatever it did before.
     pub(crate) async fn reset(&self) {
         let known = self.known.lock().await;
         let own = known.values().flatten();

@@ -1,4 +1,4 @@
-//! Details with their secrets as the database has them.
+//! Bucket details with their secrets encrypted, as the database has them.
 
 use facegen_core::BucketDetails;
 use facegen_core::key::KeyId;
@@ -7,15 +7,15 @@ use facegen_core::store::BucketRow;
 
 use crate::master_key::{MasterKey, MasterKeyError, NotSealedHere};
 
-/// What the id of an access key is sealed for.
+/// The purpose under which the id of an access key is sealed.
 const ACCESS_KEY_ID: &str = "bucket access key id";
-/// What the secret of an access key is sealed for.
+/// The purpose under which the secret of an access key is sealed.
 const SECRET_ACCESS_KEY: &str = "bucket secret access key";
 
-/// The details as `key`'s row holds them.
+/// Returns the details as they are stored in `key`'s row.
 ///
 /// # Errors
-/// There are no random numbers.
+/// Fails when the operating system gives no random numbers.
 pub(super) fn seal(
     master_key: &MasterKey,
     key: KeyId,
@@ -31,10 +31,10 @@ pub(super) fn seal(
     })
 }
 
-/// The details that `key`'s row holds.
+/// Returns the details that are stored in `key`'s row.
 ///
 /// # Errors
-/// The row was sealed by another master key, or for another key.
+/// Fails when the row was sealed by another master key, or for another key.
 pub(super) fn open(
     master_key: &MasterKey,
     key: KeyId,

@@ -32,7 +32,7 @@ async fn link_base(service: &JobService, key: KeyId) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_bucket_is_its_keys_and_stays_over_a_restart() {
+async fn a_bucket_belongs_to_its_key_and_survives_a_restart() {
     let harness = Harness::new();
     let service = harness.open().await;
     let [first, second] = two_keys(&service).await;
@@ -95,7 +95,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
         let text = String::from_utf8_lossy(sealed);
         assert!(!text.contains("the id") && !text.contains("hunter2"));
     }
-    // Neither can be taken for the other, nor for another key's.
+    // Neither can be opened in place of the other, nor for another key.
     let now = Timestamp::from_millis(0);
     let mut swapped = row.clone();
     std::mem::swap(&mut swapped.access_key_id, &mut swapped.secret_access_key);
@@ -111,7 +111,7 @@ async fn secrets_are_sealed_for_one_key_by_one_master_key() {
     let service = harness.open_with(harness.config(), ports).await;
     let unsealed = service.context.storage.buckets.of(first).await.unwrap_err();
     assert!(!unsealed.to_string().contains("hunter2"));
-    // Whoever gives it again has it again.
+    // The same details can be set again.
     let again = service.set_bucket(first, details("https://one.example"));
     again.await.unwrap();
     assert!(link_base(&service, first).await.is_some());

@@ -1,4 +1,4 @@
-//! How photos become pixels.
+//! Decoding of photos into pixels.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ const DECODED_AT_ONCE: usize = 2;
 /// A photo as a file.
 #[derive(Debug)]
 pub(crate) enum PhotoSource {
-    /// From a stranger.
+    /// From a caller.
     Untrusted(FaceImage),
-    /// A file of this server, which may be longer than what strangers send.
+    /// A file of this server, which may be larger than what callers may send.
     Stored(FaceImage),
 }
 
-/// Decodes photos on threads where they block no task. Clones share their permits.
+/// Decodes photos on blocking threads. Clones share their permits.
 #[derive(Clone)]
 pub(crate) struct PhotoDecoder {
     faces: Arc<dyn FaceReader>,
@@ -52,7 +52,7 @@ impl PhotoDecoder {
         let permit = permit.map_err(|_| failed())?;
         let faces = Arc::clone(&self.faces);
         let decode = move || {
-            // Even if the caller has gone away meanwhile.
+            // Held even if the caller has gone away meanwhile.
             let _permit = permit;
             let decoded = match &image {
                 PhotoSource::Untrusted(image) => faces.decode(image),

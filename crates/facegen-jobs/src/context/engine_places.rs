@@ -1,17 +1,17 @@
-//! How many jobs are at the engines, or decode their photos for them.
+//! How many jobs an engine runs, or decode their photos for one.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
-/// As many places as the engines have room, first come, first served.
+/// As many permits as the engines have capacity, first come, first served.
 pub(crate) struct EnginePlaces {
     semaphore: Semaphore,
     size: Mutex<usize>,
 }
 
 impl Default for EnginePlaces {
-    /// No places, as long as there is no engine.
+    /// Returns no permits: there is no engine yet.
     fn default() -> Self {
         Self {
             semaphore: Semaphore::new(0),
@@ -21,8 +21,8 @@ impl Default for EnginePlaces {
 }
 
 impl EnginePlaces {
-    /// Has so many places from now on. Those that are taken stay so until they
-    /// are given back: where there are fewer now, this has to be called again.
+    /// Sets the number of permits. Those in use stay so until they are
+    /// released: when there are fewer now, this has to be called again.
     pub(crate) fn resize(&self, wanted: usize) {
         let mut size = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted >= *size {
@@ -33,7 +33,7 @@ impl EnginePlaces {
         }
     }
 
-    /// Waits for a place.
+    /// Waits for a permit.
     pub(crate) async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.semaphore.acquire().await
     }
@@ -44,14 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_come_and_go_with_the_room_of_the_engines() {
+    fn permits_follow_the_capacity_of_the_engines() {
         let places = EnginePlaces::default();
         let free = || places.semaphore.available_permits();
         places.resize(3);
         assert_eq!(free(), 3);
         let taken = [(); 2].map(|()| places.semaphore.try_acquire().unwrap());
         places.resize(1);
-        assert_eq!(free(), 0, "one of the two that are taken is too many");
+        assert_eq!(free(), 0, "one of the two in use is too many");
         drop(taken);
         places.resize(1);
         assert_eq!(free(), 1);

@@ -10,58 +10,58 @@ use facegen_core::{EngineHealth, EngineName, EngineState, Engines, GenerationInp
 pub(crate) struct EngineSlot(Mutex<Option<Arc<dyn Engines>>>);
 
 impl EngineSlot {
-    /// Puts engines in, or takes them out, and returns the former ones.
+    /// Replaces the engines, or removes them, and returns the former ones.
     /// Dropping those may take as long as a denoising step.
     pub(crate) fn replace(&self, engines: Option<Arc<dyn Engines>>) -> Option<Arc<dyn Engines>> {
         std::mem::replace(&mut *self.lock(), engines)
     }
 
-    /// Submits a request, `None` when no engine takes it.
+    /// Submits a request; `None` when no engine takes it.
     pub(crate) fn submit(&self, input: GenerationInput) -> Option<Submitted> {
         // Under the lock, so that no clone of the handle is ever the last one
-        // and dropped among tasks.
+        // and dropped inside a task.
         self.lock()
             .as_ref()
             .and_then(|engines| engines.submit(input))
     }
 
-    /// How many jobs the engines can have, those included that wait for each of
-    /// them; 0 when none is ready.
+    /// Returns how many jobs the engines can have, including the one that waits
+    /// for each of them; 0 when none is ready.
     pub(crate) fn room(&self) -> usize {
         self.health().iter().map(EngineHealth::room).sum()
     }
 
-    /// Whether there are engines of which none will ever be ready again.
+    /// Returns whether there are engines of which none will ever be ready again.
     pub(crate) fn are_gone(&self) -> bool {
         let health = self.health();
         !health.is_empty() && health.iter().all(|engine| engine.state.is_final())
     }
 
-    /// Whether one of them takes requests, or will.
+    /// Returns whether one of them takes requests, or will.
     pub(crate) fn goes_on(&self) -> bool {
         self.health().iter().any(|engine| !engine.state.is_final())
     }
 
-    /// How many of them take requests.
+    /// Returns how many of them take requests.
     pub(crate) fn ready(&self) -> usize {
         let ready = |engine: &&EngineHealth| engine.state == EngineState::Ready;
         self.health().iter().filter(ready).count()
     }
 
-    /// Whether one of them hung and was given up.
+    /// Returns whether one of them hung and was abandoned.
     pub(crate) fn any_hung(&self) -> bool {
         let hung = |engine: &EngineHealth| engine.state == EngineState::Hung;
         self.health().iter().any(hung)
     }
 
-    /// Gives up the engines that have been at one call for so long.
+    /// Abandons the engines that have been in one call for longer than `patience`.
     pub(crate) fn give_up_hanging(&self, patience: Duration) -> Vec<EngineName> {
         let engines = self.lock();
         let given_up = engines.as_ref().map(|one| one.give_up_hanging(patience));
         given_up.unwrap_or_default()
     }
 
-    /// How each of them is.
+    /// Returns the health of each engine.
     pub(crate) fn health(&self) -> Vec<EngineHealth> {
         let engines = self.lock();
         let health = engines.as_ref().map(|engines| engines.health());

@@ -1,10 +1,9 @@
 //! When the engine begins with each job.
 //!
-//! A job is submitted while the one before it is still denoised, and what it
-//! waits there is no work on it: the engine begins with it when it is
-//! submitted, or when the last other job leaves the engine before its first
-//! step is done. Jobs that share their steps have all begun when they were
-//! submitted.
+//! A job is submitted while the one before it is still denoised, and that wait
+//! is not part of its own time: the engine begins with it when it is submitted,
+//! or when the last other job leaves the engine before its first step is done.
+//! Jobs that share their steps have all begun when they were submitted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +11,13 @@ use std::time::Duration;
 
 use facegen_core::{Clock, EngineName};
 
-/// When a job last left each engine, by the monotonic clock as all moments here.
-/// Clones are the same moments.
+/// When a job last left each engine, by the monotonic clock as all times here.
+/// Clones share the same times.
 #[derive(Clone, Default)]
 pub(crate) struct EngineStartTimes(Arc<Mutex<HashMap<EngineName, Duration>>>);
 
 impl EngineStartTimes {
-    /// A job is submitted to this engine now.
+    /// Records that a job is submitted to this engine now.
     pub(crate) fn submit(&self, engine: &EngineName, clock: &Arc<dyn Clock>) -> EngineStart {
         EngineStart {
             engine: engine.clone(),
@@ -52,13 +51,13 @@ pub(crate) struct EngineStart {
 }
 
 impl EngineStart {
-    /// Which engine.
+    /// Returns the name of the engine.
     pub(crate) fn engine(&self) -> &EngineName {
         &self.engine
     }
 
-    /// When the engine began with the job; to be asked at each step, the first
-    /// of which decides.
+    /// Returns when the engine began with the job. Must be called at each step;
+    /// the first call decides.
     pub(crate) fn began(&mut self) -> Duration {
         let begins = || {
             let left = self.times.last_left(&self.engine).unwrap_or(self.submitted);
@@ -84,8 +83,8 @@ mod tests {
         EngineName::new(&format!("cuda:{number}"))
     }
 
-    /// Two jobs that are submitted one second after the other, and the clock
-    /// of both, another second later.
+    /// Returns two jobs that are submitted one second apart, and the clock of
+    /// both, another second later.
     fn two() -> (EngineStart, EngineStart, ManualClock) {
         let clock = ManualClock::new();
         let (times, port): (_, Arc<dyn Clock>) =
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_another_engine_is_no_reason_to_wait() {
+    fn jobs_that_leave_another_engine_change_nothing() {
         let (first, _second, clock) = two();
         let mut other = first.times.submit(&engine(1), &first.clock);
         let submitted = clock.monotonic();

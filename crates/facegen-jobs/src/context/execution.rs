@@ -8,20 +8,20 @@ use super::engine_start_times::EngineStartTimes;
 use super::running_jobs::RunningJobs;
 use super::throughput::Throughput;
 
-/// The engines and what runs on them, which the worker changes and estimates read.
+/// The engines and what runs on them; the worker changes it, estimates read it.
 pub(crate) struct Execution {
     pub(crate) engines: EngineSlot,
-    /// For the jobs that an engine has, or whose photos are decoded for one; first come,
-    /// first served.
+    /// Permits of the jobs that an engine has, or whose photos are decoded for
+    /// one; first come, first served.
     pub(crate) engine_places: EnginePlaces,
     pub(crate) engine_start_times: EngineStartTimes,
     pub(crate) running_jobs: RunningJobs,
     throughput: Mutex<Throughput>,
-    /// The last engine hangs.
+    /// Cancelled when the last engine hangs.
     pub(crate) engine_hung: CancellationToken,
-    /// No job is taken in or claimed any more.
+    /// Cancelled when no job is accepted or claimed any more.
     pub(crate) draining: CancellationToken,
-    /// No job ends any more, except by being cancelled.
+    /// Cancelled when no job ends any more, except by being cancelled.
     pub(crate) stopped: CancellationToken,
 }
 

@@ -1,7 +1,7 @@
 //! What the service, the worker and the deliveries each work with.
 //!
-//! Each has a context of its own with what it needs; the janitor and the watch over the stores
-//! need [`Storage`] alone. What two of them change is in [`Storage`] or [`Execution`].
+//! Each has a context of its own with what it needs; the janitor and the health checks of the
+//! stores need [`Storage`] alone. What two of them change is in [`Storage`] or [`Execution`].
 
 pub(crate) mod decoding;
 pub(crate) mod engine_places;
@@ -34,10 +34,10 @@ pub(crate) use execution::Execution;
 pub(crate) use storage::Storage;
 use throughput::Throughput;
 
-/// How many of the latest successes give the throughput of an engine that has not worked yet.
+/// How many recent successes give the throughput of an engine that has not worked yet.
 const REMEMBERED_JOBS: u32 = 20;
 
-/// What the service works with: it takes jobs in and answers questions about them.
+/// What the service works with: it accepts jobs and answers questions about them.
 pub(crate) struct IntakeContext {
     pub(crate) storage: Arc<Storage>,
     pub(crate) execution: Arc<Execution>,
@@ -79,7 +79,7 @@ pub(crate) struct Contexts {
 }
 
 impl Contexts {
-    /// Opens the stores and requeues what a former process left.
+    /// Opens the stores and requeues what a former process had claimed.
     pub(crate) async fn open(
         config: JobsConfig,
         ports: Ports,
@@ -134,7 +134,7 @@ impl Contexts {
 }
 
 impl WorkContext {
-    /// Gives up the last engine, which has been at one call for longer than `step_timeout`.
+    /// Abandons the last engine, which has been in one call for longer than `step_timeout`.
     pub(crate) fn give_up_engines(&self, step_timeout: Duration) {
         self.storage.stores.health.record_death_from_inside();
         tracing::error!(

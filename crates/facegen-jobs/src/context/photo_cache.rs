@@ -1,6 +1,5 @@
-//! Decoded photos of the jobs that come next, so that they need not be
-//! decoded twice. The row stays the truth: whatever is missing here is read
-//! from there.
+//! Decoded photos of the next jobs, so that they are not decoded twice. The row
+//! stays the source of truth: what is missing here is read from there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +9,7 @@ use facegen_core::{FilePrefix, Photo};
 /// How many photos are kept.
 const KEPT: usize = 4;
 
-/// The pixels that are kept at most, in bytes, all photos together.
+/// How many bytes of pixels are kept at most, in all photos together.
 const KEPT_BYTES: usize = 64 << 20;
 
 /// A few decoded photos in memory.
@@ -18,8 +17,8 @@ const KEPT_BYTES: usize = 64 << 20;
 pub(crate) struct PhotoCache(Mutex<HashMap<FilePrefix, Photo>>);
 
 impl PhotoCache {
-    /// Keeps the photo of this job if there is room. The oldest ones are
-    /// the ones that are needed first, so none gives way.
+    /// Keeps the photo of this job if there is room. Nothing is evicted: the
+    /// oldest photos are needed first.
     pub(crate) fn keep(&self, job: FilePrefix, photo: Photo) {
         let mut kept = self.lock();
         let length = |photo: &Photo| photo.image.pixels().len();
@@ -29,7 +28,7 @@ impl PhotoCache {
         }
     }
 
-    /// Takes the photo of this job out.
+    /// Removes and returns the photo of this job.
     pub(crate) fn take(&self, job: &FilePrefix) -> Option<Photo> {
         self.lock().remove(job)
     }

@@ -1,8 +1,8 @@
-//! How much of objects in buckets is in memory, of all their readers together.
+//! Limits on how much of objects in buckets is in memory, over all readers.
 //!
-//! Anybody who knows a link may read, and a key names its bucket itself. So what
-//! its readers hold is bounded, and one key's readers leave room for those of
-//! others. A reader is charged with all of its object, though it holds less.
+//! Anyone who knows a link may read, and a key chooses its bucket itself. So
+//! what its readers hold is bounded, and one key's readers leave room for those
+//! of others. A reader is charged for its whole object, though it holds less.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,16 +17,16 @@ use tokio::time::timeout;
 
 use facegen_core::key::KeyId;
 
-/// What the readers of all keys hold at most, in KiB.
+/// How much the readers of all keys hold at most, in KiB.
 const ALL: usize = 64 * 1024;
 
-/// What the readers of one key's images hold at most, in KiB.
+/// How much the readers of one key's images hold at most, in KiB.
 const OF_KEY: usize = 16 * 1024;
 
-/// How long a reader waits for room.
+/// How long a reader waits for memory.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The room that all readers share.
+/// The memory that all readers share.
 pub(crate) struct Readers {
     all: Arc<Semaphore>,
     of_keys: Mutex<HashMap<KeyId, Weak<Semaphore>>>,
@@ -42,13 +42,13 @@ impl Default for Readers {
 }
 
 impl Readers {
-    /// Room for an object of a key that is at most `longest` bytes long. `None`
-    /// when other readers keep all of it.
+    /// Reserves memory for an object of a key of at most `longest` bytes.
+    /// Returns `None` when other readers do not release enough in time.
     pub(crate) async fn begin(&self, key: KeyId, longest: usize) -> Option<Reader> {
         let kib = u32::try_from(longest.div_ceil(1024)).ok()?;
         let (own, all) = (self.of_key(key), Arc::clone(&self.all));
         let taking = async move {
-            // The key's own first: who waits for it holds nothing of the others'.
+            // The key's own first: a reader that waits for it holds nothing of the others'.
             let own = own.acquire_many_owned(kib).await.ok()?;
             let all = all.acquire_many_owned(kib).await.ok()?;
             Some(Reader { own, all })
@@ -72,21 +72,21 @@ impl Readers {
     }
 }
 
-/// What one reader holds of the room, until it is dropped.
+/// What one reader has reserved, until it is dropped.
 pub(crate) struct Reader {
     own: OwnedSemaphorePermit,
     all: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    /// The object, which keeps the room that it needs and gives the rest back.
+    /// Returns the object with the memory that it needs, and releases the rest.
     pub(crate) fn hold(mut self, object: StoredObject) -> StoredObject {
         let StoredObject::Pieces { pieces, bytes } = object else {
             return object;
         };
         if let Some(needed) = bytes.and_then(|bytes| usize::try_from(bytes.div_ceil(1024)).ok()) {
             for permit in [&mut self.own, &mut self.all] {
-                // What is split off goes at once.
+                // What is split off is released at once.
                 let rest = permit.num_permits().saturating_sub(needed);
                 drop(permit.split(rest));
             }
@@ -99,7 +99,7 @@ impl Reader {
     }
 }
 
-/// An object with its room.
+/// An object with its reservation.
 struct RunningJob {
     pieces: Box<dyn ObjectPieces>,
     _reader: Reader,
@@ -124,7 +124,7 @@ mod tests {
 
     const LONGEST: usize = 2 << 20;
 
-    /// Pieces that never come.
+    /// A stream of pieces that never come.
     #[derive(Debug)]
     struct Never;
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unread_objects_of_a_key_hold_so_much_and_leave_room_for_other_keys() {
+    async fn unread_objects_of_a_key_are_bounded_and_leave_room_for_other_keys() {
         let readers = Readers::default();
         let mut open_ones = Vec::new();
         // 40 readers of the key, of objects without a length.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn all_keys_together_hold_so_much() {
+    async fn all_keys_together_are_bounded() {
         let readers = Readers::default();
         let mut open_ones = Vec::new();
         for key in 0..10 {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_object_that_tells_its_length_holds_no_more() {
+    async fn an_object_of_known_length_holds_no_more() {
         let readers = Readers::default();
         let mut open_ones = Vec::new();
         for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! The jobs that are worked on.
+//! The jobs in flight in this process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ struct Entry {
     cost: u64,
     /// How many denoising steps are done, of how many.
     steps: (usize, usize),
-    /// Whether its photo is still to come.
+    /// Whether its photo is still to be fetched.
     fetching: bool,
     cancelled: CancellationToken,
 }
 
 impl RunningJobs {
-    /// Enters a job, for as long as the result lives. Its photo may have
-    /// to be fetched.
+    /// Adds a job for as long as the result lives. Its photo may have to be
+    /// fetched.
     pub(crate) fn enter(&self, fence: Fence, cost: u64, fetching: bool) -> RunningJob {
         let cancelled = CancellationToken::new();
         let entry = Entry {
@@ -42,20 +42,20 @@ impl RunningJobs {
         }
     }
 
-    /// Stops the work on this job, if it is in hand.
+    /// Stops the work on this job, if it is running here.
     pub(crate) fn cancel(&self, id: JobId) {
         if let Some(entry) = self.lock().get(&id) {
             entry.cancelled.cancel();
         }
     }
 
-    /// How many denoising steps of this job are done, of how many, should it be
-    /// in hand.
+    /// Returns how many denoising steps of this job are done, of how many, if
+    /// it is running here.
     pub(crate) fn steps(&self, id: JobId) -> Option<(usize, usize)> {
         self.lock().get(&id).map(|entry| entry.steps)
     }
 
-    /// All attempts that are going on.
+    /// Returns the fences of all running attempts.
     pub(crate) fn fences(&self) -> Vec<Fence> {
         let list = self.lock();
         let fences = list.iter().map(|(id, entry)| Fence {
@@ -65,19 +65,19 @@ impl RunningJobs {
         fences.collect()
     }
 
-    /// How many of them still wait for their photos.
+    /// Returns how many of them still wait for their photos.
     pub(crate) fn fetching(&self) -> usize {
         let list = self.lock();
         list.values().filter(|entry| entry.fetching).count()
     }
 
-    /// What is left of a job that costs so much.
+    /// Returns how much is left of a job of this cost.
     pub(crate) fn work_left(&self, id: JobId, cost: u64) -> u64 {
         self.lock().get(&id).map_or(cost, Entry::work_left)
     }
 
-    /// What is left of the job that is nearest to its end; nothing when none
-    /// is in hand.
+    /// Returns how much is left of the job that is nearest to its end; zero
+    /// when none is running.
     pub(crate) fn least_work_left(&self) -> u64 {
         let list = self.lock();
         list.values().map(Entry::work_left).min().unwrap_or(0)
@@ -96,7 +96,7 @@ impl Entry {
     }
 }
 
-/// A job that is in hand until this is dropped.
+/// A job that counts as running until this is dropped.
 pub(crate) struct RunningJob {
     list: RunningJobs,
     fence: Fence,
@@ -104,17 +104,17 @@ pub(crate) struct RunningJob {
 }
 
 impl RunningJob {
-    /// Notes that so many denoising steps are done.
+    /// Records that so many denoising steps are done.
     pub(crate) fn progress(&self, step: usize, steps: usize) {
         self.change(|entry| entry.steps = (step, steps));
     }
 
-    /// Notes that the job costs so much, which was not known before.
+    /// Records the cost of the job, which was not known before.
     pub(crate) fn costs(&self, cost: u64) {
         self.change(|entry| entry.cost = cost);
     }
 
-    /// Notes that the photo is there, or will never be.
+    /// Records that the photo is there, or will never be.
     pub(crate) fn fetched(&self) {
         self.change(|entry| entry.fetching = false);
     }
@@ -136,7 +136,7 @@ impl RunningJob {
 impl Drop for RunningJob {
     fn drop(&mut self) {
         let mut list = self.list.lock();
-        // A later attempt at the same job may have taken the place.
+        // A later attempt at the same job may have replaced this one.
         let own = list.get(&self.fence.id);
         if own.is_some_and(|entry| entry.attempt == self.fence.attempt) {
             list.remove(&self.fence.id);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_shrinks_with_the_steps() {
+    fn the_work_left_shrinks_with_the_steps() {
         let list = RunningJobs::default();
         let id = fence(1).id;
         assert_eq!((list.work_left(id, 42), list.least_work_left()), (42, 0));

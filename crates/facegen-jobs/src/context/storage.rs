@@ -12,7 +12,7 @@ use crate::buckets::Buckets;
 use crate::metrics;
 use crate::ports::{JobsConfig, Ports};
 
-/// Where jobs and their files are, and the settings and the clock that decide how long.
+/// Where jobs and their files are, with the settings and the clock that decide how long.
 pub(crate) struct Storage {
     config: Current<JobsConfig>,
     pub(crate) stores: Stores,
@@ -56,7 +56,7 @@ impl Storage {
         self.stores.events.publish(event);
     }
 
-    /// Announces that a job has ended, once that is written.
+    /// Publishes that a job has ended, once that is written.
     pub(crate) fn notify_ended(&self, job: &Job) {
         metrics::job_ended(job.state);
         self.photo_cache.forget(&job.file_prefix);
@@ -66,7 +66,7 @@ impl Storage {
         }
     }
 
-    /// Requeues the jobs of workers that died, and announces those that failed for it.
+    /// Requeues the jobs of workers that died, and publishes those that failed for it.
     pub(crate) async fn reclaim(
         &self,
         dead: &DeadWorkers,
@@ -87,8 +87,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Requeues what every other worker has claimed, all of which are dead: this process has
-    /// the stores for itself.
+    /// Requeues what every other worker has claimed, all of which are dead:
+    /// this process has the stores for itself.
     pub(super) async fn reclaim_former_workers(&self) -> Result<(), StoreError> {
         let Stores {
             jobs,

@@ -5,36 +5,37 @@ use std::time::Duration;
 
 use facegen_core::EngineName;
 
-/// What is guessed when nothing was ever measured: ten seconds for an image
-/// of 512×512 pixels in 21 steps, between a fast processor and a slow card.
+/// The guess before anything was measured: ten seconds for an image of 512×512
+/// pixels in 21 steps, between a fast processor and a slow GPU.
 const FIRST_GUESS: f64 = 10.0 / (512.0 * 512.0 * 21.0);
 
 /// How many times the first guess a job or a step takes at most, on the slowest
 /// machine.
 const SLOWEST: f64 = 300.0;
 
-/// What a small one takes at most beside that, to find a face and the like.
+/// What a small one takes at most in addition, to find a face and the like.
 const OVERHEAD: Duration = Duration::from_mins(1);
 
-/// The weight of what was measured before, against each new step: the throughput is
+/// The weight of earlier measurements against each new step: the throughput is
 /// that of the last hundred steps or so.
 const MEMORY: f64 = 0.99;
 
-/// A step that takes so many times the average is a pause of the machine, unless
-/// the next one is as long: then the device is slower than the former one. The
-/// step before which a face is analysed is shorter, on a fast card too.
+/// A step that takes so many times the average is a pause of the machine,
+/// unless the next one is as long: then the device is slower than the former
+/// one. The step before which a face is analysed is shorter, on a fast GPU too.
 const PAUSE: f64 = 100.0;
 
 /// The throughput of each engine.
 #[derive(Debug)]
 pub(crate) struct Throughput {
-    /// That of an engine that has not worked yet.
+    /// The throughput of an engine that has not worked yet.
     first: EngineThroughput,
     engines: HashMap<EngineName, EngineThroughput>,
 }
 
 impl Throughput {
-    /// Engines that have not worked yet; see [`EngineThroughput::from_times`].
+    /// Creates the throughput of engines that have not worked yet; see
+    /// [`EngineThroughput::from_times`].
     pub(crate) fn from_times(times: &[(u64, Duration)]) -> Self {
         Self {
             first: EngineThroughput::from_times(times),
@@ -42,24 +43,24 @@ impl Throughput {
         }
     }
 
-    /// An engine got something to do.
+    /// Records that an engine begins to work.
     pub(crate) fn begin(&mut self, engine: &EngineName, now: Duration) {
         self.throughput_of(engine).begin(now);
     }
 
-    /// An engine has done a step of so many units.
+    /// Records that an engine has done a step of so many units.
     pub(crate) fn step(&mut self, engine: &EngineName, units: f64, now: Duration) {
         self.throughput_of(engine).step(units, now);
     }
 
-    /// No engine has anything to do any more.
+    /// Records that no engine has any work left.
     pub(crate) fn reset_clock(&mut self) {
         self.engines
             .values_mut()
             .for_each(EngineThroughput::reset_clock);
     }
 
-    /// The time that one engine takes for so much work: the mean of all.
+    /// Returns the time that one engine takes for so much work: the mean of all.
     pub(crate) fn time_for(&self, units: u64) -> Duration {
         let count = u32::try_from(self.engines.len()).unwrap_or(u32::MAX);
         let times = self
@@ -71,7 +72,7 @@ impl Throughput {
             .unwrap_or_else(|| self.first.time_for(units))
     }
 
-    /// The time that so many engines take together.
+    /// Returns the time that so many engines take together.
     pub(crate) fn time_for_all(&self, units: u64, engines: usize) -> Duration {
         let engines = u32::try_from(engines.max(1)).unwrap_or(u32::MAX);
         self.time_for(units) / engines
@@ -86,23 +87,22 @@ impl Throughput {
 }
 
 /// The time that a unit of [`cost`](facegen_core::store::cost) takes: a moving
-/// average over steps, in which the time between the steps of successive jobs
-/// (analysing a face, decoding) has its share. Moments are those of the
-/// monotonic clock.
+/// average over steps, which includes the time between the steps of successive
+/// jobs (analysing a face, decoding). Times are those of the monotonic clock.
 #[derive(Debug, Clone, PartialEq)]
 struct EngineThroughput {
     seconds: f64,
     units: f64,
-    /// When the engine did the last thing; `None` while it has nothing to do.
+    /// When the engine did the last thing; `None` while it has no work.
     last: Option<Duration>,
     /// Whether the last step looked like a pause of the machine.
     was_pause: bool,
 }
 
 impl EngineThroughput {
-    /// The throughput of jobs with these costs and times: that of the median, as a few
-    /// may have been measured while the machine slept. Times that no job takes
-    /// are left out.
+    /// Returns the throughput of jobs with these costs and times: the median,
+    /// as a few may have been measured while the machine slept. Impossible
+    /// times are left out.
     fn from_times(times: &[(u64, Duration)]) -> Self {
         let times = times.iter().map(|(cost, time)| (to_float(*cost), *time));
         let mut times: Vec<(f64, f64)> = times
@@ -119,12 +119,12 @@ impl EngineThroughput {
         }
     }
 
-    /// The engine got something to do.
+    /// Records that the engine begins to work.
     fn begin(&mut self, now: Duration) {
         self.last.get_or_insert(now);
     }
 
-    /// The engine has done a step of so many units.
+    /// Records that the engine has done a step of so many units.
     fn step(&mut self, units: f64, now: Duration) {
         let time = self.last.map(|last| now.saturating_sub(last));
         self.last = Some(now);
@@ -140,12 +140,12 @@ impl EngineThroughput {
         self.was_pause = is_pause;
     }
 
-    /// The engine has nothing to do any more.
+    /// Records that the engine has no work left.
     fn reset_clock(&mut self) {
         self.last = None;
     }
 
-    /// The time for so much work.
+    /// Returns the time for so much work.
     fn time_for(&self, units: u64) -> Duration {
         let seconds_per_unit = if self.units > 0.0 {
             self.seconds / self.units
@@ -156,7 +156,7 @@ impl EngineThroughput {
     }
 }
 
-/// Whether so much work takes that time on any machine.
+/// Returns whether some machine can take that time for so much work.
 fn is_possible(units: f64, time: Duration) -> bool {
     let most = OVERHEAD.as_secs_f64() + SLOWEST * FIRST_GUESS * units;
     !time.is_zero() && units > 0.0 && time.as_secs_f64() <= most
@@ -183,7 +183,7 @@ mod tests {
     const SMALL: u64 = 64 * 64 * 21;
 
     #[test]
-    fn the_first_pace_is_that_of_the_median_of_earlier_jobs() {
+    fn the_first_throughput_is_the_median_of_earlier_jobs() {
         let times = [
             (SMALL, SECOND / 2),
             (2 * SMALL, 2 * SECOND),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_no_job_takes_are_left_out() {
+    fn impossible_times_are_left_out() {
         let guess = EngineThroughput::from_times(&[]);
         for hours in [1, 24, 24 * 365 * 174] {
             let slept = (SMALL, Duration::from_hours(hours));
@@ -211,7 +211,7 @@ mod tests {
             guess
         );
         assert_eq!(EngineThroughput::from_times(&[(0, SECOND)]), guess);
-        // An image of full size on a processor that is slow indeed.
+        // An image of full size on a very slow processor.
         let slow = (64 * SMALL, Duration::from_mins(45));
         assert_eq!(
             EngineThroughput::from_times(&[slow]).time_for(64 * SMALL),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_follows_the_steps_and_forgets_pauses() {
+    fn the_throughput_follows_the_steps_and_ignores_pauses() {
         let mut throughput = EngineThroughput::from_times(&[(100, SECOND)]);
         let mut now = Duration::ZERO;
         for _ in 0..1_000 {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn each_engine_has_its_own_pace_and_all_share_the_work() {
+    fn each_engine_has_its_own_throughput_and_all_share_the_work() {
         let mut engines = Throughput::from_times(&[(100, SECOND)]);
         assert_eq!(engines.time_for(100), SECOND);
         let [fast, slow] = ["cuda:0", "cuda:1"].map(EngineName::new);
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_far_slower_is_soon_known_for_it() {
+    fn a_device_that_is_far_slower_is_soon_measured_as_such() {
         let mut throughput = EngineThroughput::from_times(&[(SMALL, SECOND / 100)]);
         let mut now = Duration::ZERO;
         throughput.begin(now);

@@ -1,13 +1,7 @@
-//! Delivers what was written down in the transaction that ended its job:
-//! webhooks, and images for a bucket that did not take them. Each is
-//! delivered at least once; receivers tell repeated webhooks by their id.
-//! Nothing here holds a generation up, and neither kind holds up the other.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `slots` | which deliveries may begin |
-//! | `upload` | delivers images |
-//! | `schedule` | when a delivery is tried again |
+//! Delivers what was written in the transaction that ended its job: webhooks,
+//! and images for a bucket that did not take them. Each is delivered at least
+//! once; receivers recognise repeated webhooks by their id. No delivery delays
+//! a generation, and neither kind delays the other.
 
 mod schedule;
 mod slots;
@@ -30,27 +24,27 @@ use crate::context::DeliveryContext;
 use crate::metrics;
 use slots::Slots;
 
-/// How often the deliveries look for themselves.
+/// How often the deliveries are polled.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A sender that takes longer is given up for dead; a webhook never takes
-/// longer than half a minute, and an upload is given up before.
+/// A sender that takes longer counts as dead; a webhook never takes longer than
+/// half a minute, and an upload is stopped before.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// Delivers what is of one kind.
+/// Runs the deliveries of one kind.
 pub(crate) struct Deliveries {
     context: Arc<DeliveryContext>,
     kind: DeliveryKind,
-    /// None is claimed any more.
+    /// Cancelled when none is claimed any more.
     stop_claiming: CancellationToken,
-    /// Those under way are given back.
+    /// Cancelled when those in flight are to be requeued.
     hand_back: CancellationToken,
     sending: JoinSet<()>,
     slots: Slots,
 }
 
 impl Deliveries {
-    /// Deliveries that have not begun.
+    /// Creates the deliveries of one kind, without starting them.
     pub(crate) fn new(
         context: Arc<DeliveryContext>,
         kind: DeliveryKind,
@@ -67,10 +61,10 @@ impl Deliveries {
         }
     }
 
-    /// Delivers until none is to be claimed any more and none is under way.
+    /// Delivers until no more are claimed and none is in flight.
     pub(crate) async fn run(mut self) {
         let (context, stop_claiming) = (Arc::clone(&self.context), self.stop_claiming.clone());
-        // Before the first look, so that no event falls in between.
+        // Before the first query, so that no event is missed in between.
         let (mut events, kind) = (context.storage.stores.events.subscribe(), self.kind);
         while !(stop_claiming.is_cancelled() && self.sending.is_empty()) {
             if let Err(error) = self.claim_what_fits().await {
@@ -106,7 +100,7 @@ impl Deliveries {
         Ok(())
     }
 
-    /// The next delivery, from the first line in which there is one.
+    /// Claims the next delivery, from the first filter that has one.
     async fn claim(&self) -> Result<Option<Delivery>, StoreError> {
         let DeliveryContext {
             storage, worker, ..
@@ -140,7 +134,7 @@ impl Deliveries {
     }
 }
 
-/// Tries once and writes down what came of it.
+/// Makes one attempt and writes its outcome.
 async fn deliver(context: Arc<DeliveryContext>, delivery: Delivery, hand_back: CancellationToken) {
     let written = match hand_back
         .run_until_cancelled(send(&context, &delivery))

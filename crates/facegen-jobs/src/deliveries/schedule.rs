@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use facegen_core::store::{Delivery, DeliveryKind};
 
-/// The pauses after each attempt that failed; after the last one comes the
-/// last attempt.
+/// The pauses after each attempt that failed; after the last one comes the last
+/// attempt.
 const PAUSES: [Duration; 7] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -18,8 +18,8 @@ const PAUSES: [Duration; 7] = [
     Duration::from_hours(8),
 ];
 
-/// The pauses of an upload: it shall come soon after the bucket works again,
-/// so the last one stays the pause until the images expire.
+/// The pauses of an upload: it must follow soon after the bucket works again,
+/// so the last one is repeated until the images expire.
 const UPLOAD_PAUSES: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -30,12 +30,12 @@ const UPLOAD_PAUSES: [Duration; 4] = [
 /// The longest pause that a receiver can ask for.
 const LONGEST_ASKED: Duration = Duration::from_hours(24);
 
-/// How far a pause is off, either way, so that the deliveries that failed
-/// together do not come back together.
+/// How far a pause is varied, either way, so that deliveries that failed
+/// together are not retried together.
 const JITTER: f64 = 0.2;
 
-/// The pause after this attempt at a delivery failed, which is not shorter
-/// than what the receiver `asked` for; `None` when it was the last.
+/// Returns the pause after this attempt at a delivery failed, which is not
+/// shorter than what the receiver `asked` for; `None` when it was the last.
 pub(super) fn pause_after(delivery: &Delivery, asked: Option<Duration>) -> Option<Duration> {
     let index = usize::try_from(delivery.attempt_since_asked)
         .ok()?
@@ -49,13 +49,13 @@ pub(super) fn pause_after(delivery: &Delivery, asked: Option<Duration>) -> Optio
     Some(pause.max(asked))
 }
 
-/// Whether a webhook has no such attempt.
+/// Returns whether the attempts of a webhook are used up.
 pub(super) fn is_beyond_last(delivery: &Delivery) -> bool {
     delivery.attempt_since_asked as usize > PAUSES.len() + 1
 }
 
-/// A number from -1 to 1, always the same for this attempt at this delivery,
-/// whose name is random.
+/// Returns a number from -1 to 1, the same for each call with this attempt at
+/// this delivery, whose name is random.
 fn sign(delivery: &Delivery) -> f64 {
     let text = format!("{}.{}", delivery.name, delivery.attempt);
     let [first, second, third, fourth, ..]: [u8; 32] = Sha256::digest(text).into();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pauses_grow_and_are_a_fifth_off_at_most() {
+    fn the_pauses_grow_and_vary_by_a_fifth_at_most() {
         let mut seen = Vec::new();
         for (attempt, pause) in (1..).zip(PAUSES) {
             for number in 0..100 {

@@ -1,9 +1,9 @@
 //! Which deliveries may begin.
 //!
-//! A receiver that does not answer keeps a slot for as long as it is waited
-//! for. So no key and no receiver has more than two, and what is tried again or
-//! goes to a receiver that was slow gets only half of all slots: the others are
-//! always left for what comes first to receivers of which nothing bad is known.
+//! A receiver that does not answer keeps a slot until its timeout. So no key
+//! and no receiver has more than two, and retries and receivers that were slow
+//! get only half of all slots: the others are always left for first attempts to
+//! receivers that were not slow.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,18 +15,18 @@ use tokio::time::Instant;
 use facegen_core::key::KeyId;
 use facegen_core::store::{Delivery, DeliveryFilter, DeliveryKind};
 
-/// How many deliveries of one key, and how many to one receiver, are under way
+/// How many deliveries of one key, and how many to one receiver, are in flight
 /// at once.
 pub(super) const EACH: usize = 2;
 
-/// A receiver that takes longer is slow from then on, until it was faster.
+/// A receiver that takes longer counts as slow until it was faster.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// How long a receiver that was slow is remembered.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
-/// How many deliveries of this kind are under way at once. Of an upload an
-/// image is in memory.
+/// Returns how many deliveries of this kind are in flight at once. Each upload
+/// has an image in memory.
 pub(super) const fn all(kind: DeliveryKind) -> usize {
     match kind {
         DeliveryKind::Webhook => 128,
@@ -42,7 +42,7 @@ pub(super) struct Slots {
     slow: HashMap<String, Instant>,
 }
 
-/// A delivery under way.
+/// A delivery in flight.
 struct Slot {
     delivery: i64,
     key: KeyId,
@@ -53,7 +53,7 @@ struct Slot {
 }
 
 impl Slots {
-    /// Slots that are all free.
+    /// Creates slots that are all free.
     pub(super) fn new(kind: DeliveryKind) -> Self {
         Self {
             kind,
@@ -62,7 +62,7 @@ impl Slots {
         }
     }
 
-    /// The lines from which the next delivery may come, the first one first.
+    /// Returns the filters for the next delivery, in the order of their preference.
     pub(super) fn lines(&self) -> Vec<DeliveryFilter> {
         let free = all(self.kind) - self.under_way.len();
         let patient = self.under_way.values().filter(|slot| slot.patient);
@@ -78,7 +78,7 @@ impl Slots {
         }
     }
 
-    /// What may begin, to receivers that were slow as well or only to others.
+    /// Returns the filter of what may begin, with or without receivers that were slow.
     fn line(&self, first: bool, slow: bool) -> DeliveryFilter {
         let slots = || self.under_way.values();
         let mut without_receivers = busy(slots().map(|slot| slot.receiver.as_str()));
@@ -94,7 +94,7 @@ impl Slots {
         }
     }
 
-    /// A delivery is under way in this task.
+    /// Records that a delivery is in flight in this task.
     pub(super) fn begin(&mut self, task: Id, delivery: &Delivery) {
         let receiver = delivery.receiver.clone();
         let slot = Slot {
@@ -107,7 +107,7 @@ impl Slots {
         self.under_way.insert(task, slot);
     }
 
-    /// The task has ended.
+    /// Frees the slot of a task that has ended.
     pub(super) fn end(&mut self, task: Id) {
         let Some(slot) = self.under_way.remove(&task) else {
             return;
@@ -120,14 +120,14 @@ impl Slots {
         self.slow.insert(slot.receiver, Instant::now());
     }
 
-    /// The numbers of all that are under way.
+    /// Returns the numbers of all deliveries in flight.
     pub(super) fn under_way(&self) -> Vec<i64> {
         let slots = self.under_way.values();
         slots.map(|slot| slot.delivery).collect()
     }
 }
 
-/// What is there as often as it may be.
+/// Returns the items that occur as often as they may.
 fn busy<T: Eq + Hash + Copy>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut counts = HashMap::new();
     for one in all {
@@ -162,7 +162,7 @@ mod tests {
         task
     }
 
-    /// Which lines there are: only what was not tried, and to slow ones too.
+    /// Returns the filters: whether only first attempts, and whether slow ones too.
     fn lines(slots: &Slots) -> Vec<(bool, bool)> {
         let knows_slow = |line: &DeliveryFilter| {
             let mut slow = slots.slow.keys();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_and_a_receiver_have_two_places_each() {
+    async fn a_key_and_a_receiver_have_two_slots_each() {
         let mut slots = Slots::new(DeliveryKind::Webhook);
         begin(&mut slots, &delivery(1, "a", 1));
         let line = &slots.lines()[0];
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_receiver_that_was_slow_gives_way_until_it_is_fast_again() {
+    async fn a_receiver_that_was_slow_comes_later_until_it_is_fast_again() {
         let mut slots = Slots::new(DeliveryKind::Webhook);
         let task = begin(&mut slots, &delivery(1, "a", 1));
         assert_eq!(lines(&slots), [(true, false), (false, false)]);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_may_take_long_leaves_half_of_the_places() {
+    async fn what_may_take_long_leaves_half_of_the_slots() {
         let mut slots = Slots::new(DeliveryKind::Webhook);
         for key in 0..64 {
             assert_eq!(slots.lines().len(), 2);

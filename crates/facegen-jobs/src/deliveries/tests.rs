@@ -1,4 +1,4 @@
-//! Webhooks on their way.
+//! Webhooks: what is sent, how often, and what survives a restart.
 
 mod fairness;
 
@@ -38,7 +38,7 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
     service.submit(submission).await.unwrap()
 }
 
-/// What is due of all keys and receivers.
+/// Returns the worker of these tests.
 fn worker() -> WorkerId {
     WorkerId::new("another worker")
 }
@@ -64,7 +64,7 @@ async fn until(store: &Rows, sql: Count, wanted: i64) {
 }
 
 #[tokio::test]
-async fn every_end_is_told_once() {
+async fn every_end_is_delivered_once() {
     let harness = Harness::with_control(FakeControl::with_faults(|request| {
         let no_face = facegen_core::fake::Fault::Refused(facegen_core::BackendError::NoFace);
         (request.prompt() == "fails").then_some(no_face)
@@ -177,7 +177,7 @@ async fn a_receiver_may_ask_for_time_or_refuse() {
 }
 
 #[tokio::test]
-async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
+async fn webhooks_in_flight_survive_a_shutdown_and_a_crash() {
     let harness = Harness::new();
     harness.receiver.hold(true);
     let (service, key, running, store) = begin(&harness).await;
@@ -200,7 +200,7 @@ async fn webhooks_under_way_survive_a_shutdown_and_a_death() {
 }
 
 #[tokio::test]
-async fn a_sender_that_never_came_back_is_given_up_for_dead() {
+async fn a_sender_that_never_returns_counts_as_dead() {
     let harness = Harness::new();
     let (service, key, running, store) = begin(&harness).await;
     let job = submit(&service, key, "a person").await;
@@ -224,7 +224,7 @@ async fn a_sender_that_never_came_back_is_given_up_for_dead() {
 }
 
 #[tokio::test]
-async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
+async fn a_replay_is_not_changed_by_senders_of_the_former_attempt() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -243,7 +243,7 @@ async fn what_is_sent_again_is_nothing_to_those_who_sent_it_before() {
                 return claimed;
             }
         }
-        panic!("there is none");
+        panic!("no delivery was claimed");
     };
     let replay = async |name: &str| service.replay(key, name).await.unwrap();
     let lost = claim().await;

@@ -1,6 +1,6 @@
-//! Uploads the images that a bucket did not take when they were made. Once
-//! they are there, links lead to the bucket; those that callers have already
-//! got lead to this server until the images there expire.
+//! Uploads images that the bucket did not take when they were made. Afterwards
+//! links lead to the bucket; those that callers already have lead to this
+//! server until the images there expire.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use tokio::time::timeout;
 use crate::buckets::Bucket;
 use crate::context::DeliveryContext;
 
-/// How long the upload of the images of one job may take; less than the
-/// lease of a delivery.
+/// How long the upload of the images of one job may take; less than the lease
+/// of a delivery.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Tries once, as a webhook is tried: no attempt is the last one before the
+/// Makes one attempt, as for a webhook: no attempt is the last one before the
 /// images expire.
 pub(super) async fn upload(
     context: &DeliveryContext,
@@ -68,7 +68,7 @@ fn later(reason: String) -> WebhookOutcome {
     }
 }
 
-/// False when one of the files is gone.
+/// Stores all files. Returns false when one of them is gone.
 async fn put_all(
     context: &DeliveryContext,
     bucket: &Bucket,

@@ -17,12 +17,12 @@ use crate::context::Storage;
 use crate::context::readers::Reader;
 use crate::error::JobError;
 
-/// How long a bucket may take until an object begins to come.
+/// How long a bucket may take until the first piece of an object arrives.
 const OPENING_TIME: Duration = Duration::from_secs(10);
 
 /// Where a file is.
 pub(crate) enum Found {
-    /// In the directory of the server.
+    /// In the local directory.
     Here(StoredObject),
     /// In a bucket.
     There(InBucket),
@@ -35,11 +35,11 @@ pub(crate) struct InBucket {
     object: ObjectName,
 }
 
-/// The file of this name, if it is one of a job that has succeeded, or one that
-/// was sent, and has not expired. No bucket is asked.
+/// Finds the file of this name, if it is one of a job that has succeeded, or
+/// one that was sent, and has not expired. No bucket is asked.
 ///
 /// # Errors
-/// The database or the directory cannot be read.
+/// Fails when the database or the directory cannot be read.
 pub(crate) async fn find(storage: &Storage, name: &FileName) -> Result<Option<Found>, JobError> {
     let job = storage.stores.jobs.find_by_prefix(&name.prefix).await?;
     let Some(job) = job.filter(|job| has_file(storage, job, name)) else {
@@ -69,7 +69,7 @@ pub(crate) async fn find(storage: &Storage, name: &FileName) -> Result<Option<Fo
 /// Opens the file of this name.
 ///
 /// # Errors
-/// One of the stores cannot be read, or the key has too many readers.
+/// Fails when one of the stores cannot be read, or the key has too many readers.
 pub(crate) async fn open(
     storage: &Storage,
     name: &FileName,
@@ -81,7 +81,7 @@ pub(crate) async fn open(
     }
 }
 
-/// All the bytes of such a file.
+/// Reads all bytes of such a file.
 pub(crate) async fn read(storage: &Storage, name: &FileName) -> Result<Option<Vec<u8>>, JobError> {
     match find(storage, name).await? {
         Some(found) => read_found(storage, found).await,
@@ -89,10 +89,10 @@ pub(crate) async fn read(storage: &Storage, name: &FileName) -> Result<Option<Ve
     }
 }
 
-/// All the bytes of what was found; `None` when the bucket has it no more.
+/// Reads all bytes of what was found; `None` when the bucket no longer has it.
 ///
 /// # Errors
-/// It cannot be read.
+/// Fails when it cannot be read.
 pub(crate) async fn read_found(
     storage: &Storage,
     found: Found,
@@ -107,7 +107,7 @@ pub(crate) async fn read_found(
     }
 }
 
-/// Begins to read from a bucket, when its key has room for one reader more.
+/// Opens an object in a bucket, when its key has room for one reader more.
 async fn open_there(storage: &Storage, there: &InBucket) -> Result<Option<StoredObject>, JobError> {
     let longest = there.object.file.kind.longest();
     let reader = storage.readers.begin(there.key, longest).await;

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::context::Storage;
 
-/// The files of all attempts at a job.
+/// Returns the object names of all attempts at a job.
 pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
     let attempts = 1..=job.attempt;
     let files = job.files();
@@ -16,8 +16,8 @@ pub(crate) fn objects(job: &Job) -> impl Iterator<Item = ObjectName> {
     })
 }
 
-/// Deletes the objects of a job, as far as the bucket lets it. `None` when none
-/// can be there.
+/// Deletes the objects of a job, as far as the bucket permits. Returns `None`
+/// when none can be there.
 pub(crate) async fn delete_from_bucket(storage: &Storage, job: &Job) -> Option<bool> {
     let destination = match &job.link_base {
         Some(link_base) => storage.buckets.holding(job.key, link_base).await,

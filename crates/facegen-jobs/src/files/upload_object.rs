@@ -5,10 +5,10 @@ use facegen_core::{FileKind, FileName, FilePrefix, ObjectName, StoredObject};
 use crate::context::Storage;
 use crate::error::JobError;
 
-/// A file that was sent and has not expired.
+/// Finds a file that was sent and has not expired.
 ///
 /// # Errors
-/// One of the stores cannot be read.
+/// Fails when one of the stores cannot be read.
 pub(crate) async fn file(
     storage: &Storage,
     name: &FileName,
@@ -21,7 +21,7 @@ pub(crate) async fn file(
     Ok(storage.images.open(&object).await?)
 }
 
-/// The one object of an upload.
+/// Returns the name of the only object of an upload.
 pub(crate) fn object(prefix: FilePrefix) -> ObjectName {
     let file = FileName {
         prefix,

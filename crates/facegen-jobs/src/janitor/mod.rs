@@ -1,4 +1,4 @@
-//! Deletes what is old: images, then the rows that tell of them.
+//! Deletes what has expired: images, then their rows.
 
 #[cfg(test)]
 mod tests;
@@ -16,17 +16,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Storage;
 
-/// How often old things are looked for.
+/// The time between two runs.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// How often the clock is looked at, which may be set.
+/// How often the clock, which can be set, is compared with the last run.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How much longer than an image is kept a file may be there that belongs to
-/// no success: an attempt that was given up may still be writing.
+/// How long a file without a success stays after its images' retention: an
+/// attempt that was given up may still be writing.
 const LEFTOVERS: Duration = Duration::from_hours(1);
 
-/// Deletes what is old.
+/// Deletes what has expired.
 pub(crate) struct Janitor {
     storage: Arc<Storage>,
     stop: CancellationToken,
@@ -41,7 +41,7 @@ enum CleaningError {
 }
 
 impl Janitor {
-    /// A janitor that has not begun.
+    /// Creates a janitor, without starting it.
     pub(crate) fn new(storage: Arc<Storage>, stop: CancellationToken) -> Self {
         Self { storage, stop }
     }
@@ -62,15 +62,14 @@ impl Janitor {
         loop {
             sleep(POLL_INTERVAL).await;
             let now = self.storage.clock.now();
-            // A clock that went back must not put this off.
+            // A clock that was set back must not put this off.
             if now < last || now.since(last) >= EVERY {
                 return;
             }
         }
     }
 
-    /// Cleans once. One kind of old things that cannot be deleted does not
-    /// keep the others.
+    /// Cleans once. A failure to delete one kind does not stop the others.
     async fn clean(&self, now: Timestamp) {
         for cleaned in [
             self.erase_images(now).await,
@@ -118,7 +117,7 @@ impl Janitor {
         Ok(())
     }
 
-    /// Nothing that was made or sent before the config was changed goes early.
+    /// Deletes orphaned files; a shorter retention does not apply to those made before it.
     async fn erase_leftovers(&self, now: Timestamp) -> Result<(), CleaningError> {
         let oldest = self.storage.stores.housekeeping.oldest_kept(now).await?;
         let before = now - self.storage.config().keep_images;
@@ -152,8 +151,8 @@ impl Janitor {
     }
 }
 
-/// What cannot be deleted, and is tried again the next time. There may be much,
-/// so it is logged together.
+/// The failures to delete something, which is tried again the next time. There
+/// may be many, so they are logged together.
 #[derive(Debug, Default)]
 struct FailureSummary {
     rows: usize,

@@ -1,4 +1,4 @@
-//! What goes, and when.
+//! What is deleted, and when.
 
 mod uploads;
 
@@ -35,7 +35,7 @@ async fn clean(harness: &Harness, service: &JobService) {
 }
 
 #[tokio::test]
-async fn images_go_after_a_day_and_rows_two_days_later() {
+async fn images_are_deleted_after_a_day_and_rows_two_days_later() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -52,7 +52,7 @@ async fn images_go_after_a_day_and_rows_two_days_later() {
     assert!(service.read(&first_file(&job)).await.unwrap().is_some());
     harness.clock.advance(MOMENT);
     assert_eq!(service.read(&first_file(&job)).await.unwrap(), None);
-    assert_eq!(harness.images.len(), 1, "nobody has cleaned yet");
+    assert_eq!(harness.images.len(), 1, "the janitor has not run yet");
     clean(&harness, &service).await;
     assert!(harness.images.is_empty());
 
@@ -73,7 +73,7 @@ async fn images_go_after_a_day_and_rows_two_days_later() {
 }
 
 #[tokio::test]
-async fn a_shorter_time_is_for_images_that_come_after() {
+async fn a_shorter_retention_applies_to_later_images() {
     let harness = Harness::new();
     let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
@@ -120,7 +120,7 @@ impl ImageStore for Stubborn {
 }
 
 #[tokio::test]
-async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
+async fn what_cannot_be_deleted_or_read_stops_nothing_else() {
     let harness = Harness::new();
     let keeps = Arc::new(OnceLock::new());
     let mut ports = harness.ports();
@@ -154,7 +154,7 @@ async fn what_cannot_be_deleted_or_read_keeps_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_log_is_emptied_whatever_becomes_of_the_rows() {
+async fn the_log_is_truncated_even_if_rows_cannot_be_deleted() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -174,7 +174,7 @@ async fn the_log_is_emptied_whatever_becomes_of_the_rows() {
 }
 
 #[tokio::test]
-async fn what_waits_is_never_old() {
+async fn waiting_jobs_never_expire() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -188,7 +188,7 @@ async fn what_waits_is_never_old() {
 }
 
 #[tokio::test]
-async fn files_of_dead_attempts_go_an_hour_after_a_day() {
+async fn files_of_dead_attempts_are_deleted_after_a_day_and_an_hour() {
     let harness = Harness::new();
     let service = harness.open().await;
     let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
@@ -210,7 +210,7 @@ async fn files_of_dead_attempts_go_an_hour_after_a_day() {
 }
 
 #[tokio::test]
-async fn more_images_expire_at_once_than_are_looked_at_in_one_go() {
+async fn more_images_expire_at_once_than_fit_one_query() {
     let harness = Harness::with_control(FakeControl::new());
     let (service, key, running) = harness.begin().await;
     let mut jobs = Vec::new();
@@ -228,7 +228,7 @@ async fn more_images_expire_at_once_than_are_looked_at_in_one_go() {
 }
 
 #[tokio::test]
-async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
+async fn cleaning_runs_at_the_start_and_every_minute_by_the_clock() {
     let harness = Harness::new();
     let (service, key, running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
@@ -248,7 +248,7 @@ async fn it_cleans_at_the_start_and_every_minute_by_the_clock() {
 }
 
 #[tokio::test]
-async fn images_in_a_bucket_stay_and_their_rows_go_like_others() {
+async fn images_in_a_bucket_stay_and_their_rows_are_deleted_like_others() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Works);
     let service = bucket.open(&harness).await;
@@ -284,5 +284,5 @@ async fn images_in_a_bucket_stay_and_their_rows_go_like_others() {
     harness.clock.advance(MOMENT);
     clean(&harness, &service).await;
     assert_eq!(count(&store, ROWS).await, 0);
-    assert_eq!(bucket.objects.len(), 1, "nobody has deleted it");
+    assert_eq!(bucket.objects.len(), 1, "the bucket still has it");
 }

@@ -1,4 +1,4 @@
-//! Images that callers have sent: the file goes, then its row.
+//! Deletes images that callers have sent: the file, then its row.
 
 use facegen_core::store::StoreError;
 use facegen_core::{FilePrefix, Timestamp};

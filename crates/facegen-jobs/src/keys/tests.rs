@@ -18,7 +18,7 @@ fn secret(text: &str) -> Secret<String> {
 }
 
 #[tokio::test]
-async fn a_made_key_is_recognised_until_it_is_revoked() {
+async fn a_created_key_authenticates_until_it_is_revoked() {
     let (keys, _directory) = keys().await;
     assert!(!keys.has_admin().await.unwrap());
     let (key, text) = keys.create("phone", KeyRole::Plain).await.unwrap();
@@ -113,7 +113,7 @@ async fn the_key_of_the_environment_can_change_and_keeps_its_row() {
 }
 
 #[tokio::test]
-async fn the_environment_gives_no_key_new_rights() {
+async fn the_environment_makes_no_plain_key_an_admin_key() {
     let (keys, _directory) = keys().await;
     let (_, plain) = keys.create("phone", KeyRole::Plain).await.unwrap();
     let (admin, admin_text) = keys.create("me", KeyRole::Admin).await.unwrap();

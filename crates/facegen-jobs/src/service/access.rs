@@ -1,4 +1,4 @@
-//! Who may ask, and how often.
+//! Authentication and the rate limit.
 
 use facegen_core::key::Key;
 use facegen_core::redact::Secret;
@@ -7,19 +7,19 @@ use super::JobService;
 use crate::error::JobError;
 
 impl JobService {
-    /// The key that this text is, unless it is unknown or revoked.
+    /// Finds the key with this text, unless it is unknown or revoked.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn authenticate(&self, key: &Secret<String>) -> Result<Option<Key>, JobError> {
         Ok(self.context.keys.authenticate(key).await?)
     }
 
-    /// Counts a request for images, or to keep one, whatever becomes of it.
+    /// Counts a request for images, or to keep one, whether it succeeds or not.
     ///
     /// # Errors
-    /// The key has made as many within the last minute as it may, or the store cannot be
-    /// written.
+    /// Fails when the key has used up its requests of the last minute, or the
+    /// store cannot be written.
     pub async fn count_request(&self, key: &Key) -> Result<(), JobError> {
         let limits = key.limits.or(self.context.storage.config().key_limits);
         let limit = limits.requests_per_minute;

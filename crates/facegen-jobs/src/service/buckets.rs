@@ -1,4 +1,4 @@
-//! The bucket of a key, which its owner describes and forgets.
+//! The bucket of a key: how its owner sets and removes it.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::context::{self, IntakeContext};
 use crate::error::JobError;
 
 impl JobService {
-    /// Tries a bucket out and makes it the one of `key`. When it does not work,
-    /// the key has the one that it had. A caller that goes away meanwhile changes
+    /// Tests a bucket and makes it the one of `key`. When it does not work, the
+    /// key keeps the one that it had. A caller that goes away meanwhile changes
     /// nothing.
     ///
     /// # Errors
-    /// The bucket does not work, or the store cannot be written.
+    /// Fails when the bucket does not work, or the store cannot be written.
     pub async fn set_bucket(&self, key: KeyId, details: BucketDetails) -> Result<(), JobError> {
         let context = Arc::clone(&self.context);
         context::run_detached(async move { set(&context, key, &details).await }).await
     }
 
-    /// Forgets the bucket of `key`, if it has one. Images that are there stay.
+    /// Removes the bucket of `key`, if it has one. Images that are there stay.
     ///
     /// # Errors
-    /// The store cannot be written.
+    /// Fails when the store cannot be written.
     pub async fn forget_bucket(&self, key: KeyId) -> Result<(), JobError> {
         let context = Arc::clone(&self.context);
         context::run_detached(async move {

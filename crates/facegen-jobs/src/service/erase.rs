@@ -1,4 +1,4 @@
-//! How a job is stopped, and what it left behind is deleted.
+//! Cancels a job and deletes its content.
 
 use facegen_core::job::{Failure, Job, JobId};
 use facegen_core::key::KeyId;
@@ -15,33 +15,33 @@ use crate::files::removal::{delete_from_bucket, objects};
 pub struct Erased {
     /// The job.
     pub job: Job,
-    /// What became of its images.
+    /// Whether its images were deleted.
     pub images: Erasure,
 }
 
-/// What became of the images of a job that was erased.
+/// Whether the images of an erased job were deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
-    /// Whether none is in the directory of the server any more.
+    /// Whether none is in the local directory any more.
     pub directory: bool,
     /// Whether none is in the bucket any more; `None` when none was there.
     pub bucket: Option<bool>,
 }
 
 impl JobService {
-    /// Stops a job that belongs to `key`, at the next step if it runs, and
-    /// deletes its photo, its images, its prompts and where its
-    /// photo came from. `None` when there is no such job.
+    /// Cancels a job that belongs to `key`, at the next step if it runs, and
+    /// deletes its photo, the photo's URL, its images and its prompts. Returns
+    /// `None` when there is no such job.
     ///
     /// # Errors
-    /// The store cannot be read or written.
+    /// Fails when the store cannot be read or written.
     pub async fn erase(&self, key: KeyId, id: JobId) -> Result<Option<Erased>, JobError> {
         let context = std::sync::Arc::clone(&self.context);
         context::run_detached(async move { erase(&context, key, id).await }).await
     }
 }
 
-/// See [`JobService::cancel`].
+/// Cancels a job; see [`JobService::cancel`].
 pub(super) async fn cancel(
     context: &IntakeContext,
     key: KeyId,
@@ -62,7 +62,7 @@ pub(super) async fn cancel(
     Ok(job)
 }
 
-/// Why a job that was cancelled has no images.
+/// Returns the failure of a job that was cancelled.
 pub(super) fn cancelled() -> Failure {
     Failure {
         code: ErrorCode::Cancelled,

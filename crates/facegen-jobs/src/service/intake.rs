@@ -1,4 +1,4 @@
-//! How a job comes in.
+//! How a job is accepted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::context::decoding::PhotoSource;
 use crate::error::JobError;
 use crate::ports::Checkpoint;
 
-/// The priority of a job of which nothing else is said.
+/// The priority of a job without one of its own.
 const NORMAL: i64 = 0;
 
-/// See [`JobService::submit`](super::JobService::submit).
+/// Accepts a job; see [`JobService::submit`](super::JobService::submit).
 pub(super) async fn take_in(
     context: Arc<IntakeContext>,
     mut submission: Submission,
@@ -26,7 +26,7 @@ pub(super) async fn take_in(
         return Err(JobError::Draining);
     }
     context.storage.stores.health.ensure_kept()?;
-    // Decides nothing, but spares the work of decoding what was sent before.
+    // Decides nothing, but avoids decoding a request that was sent before.
     if let Some(idempotency) = &submission.idempotency {
         let now = context.storage.clock.now();
         let known = context
@@ -116,7 +116,7 @@ async fn insert(
     Ok(job)
 }
 
-/// The job of this intake.
+/// Returns the job of this intake.
 fn job_of(context: &IntakeContext, intake: Intake) -> Result<Job, JobError> {
     match intake {
         Intake::New(job) | Intake::Known(job) => Ok(job),
@@ -125,7 +125,7 @@ fn job_of(context: &IntakeContext, intake: Intake) -> Result<Job, JobError> {
     }
 }
 
-/// The queue has no place until the next running job has ended.
+/// Returns the error of a full queue, which has room once the next running job ends.
 fn full(context: &IntakeContext, limit: u32) -> JobError {
     let work_left = context.execution.running_jobs.least_work_left();
     let retry_after = context.execution.throughput().time_for(work_left);
@@ -135,7 +135,7 @@ fn full(context: &IntakeContext, limit: u32) -> JobError {
     }
 }
 
-/// What the names of new files begin with.
+/// Returns a random prefix for the names of new files.
 pub(super) fn new_prefix() -> Result<FilePrefix, JobError> {
     let text = Uuid::new_v4().to_string();
     FilePrefix::parse(&text).ok_or_else(|| JobError::BrokeDown("a uuid is no file prefix"))

@@ -1,4 +1,4 @@
-//! The deliveries of a key.
+//! The deliveries of a key: listed, found and replayed.
 
 use facegen_core::key::KeyId;
 use facegen_core::store::{DeliveryRecord, Event};
@@ -6,23 +6,23 @@ use facegen_core::store::{DeliveryRecord, Event};
 use super::JobService;
 use crate::error::JobError;
 
-/// What became of the wish to deliver something again.
+/// The outcome of a request to replay a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replay {
-    /// It is delivered anew, under the same name.
+    /// It is delivered again, under the same name.
     Queued(DeliveryRecord),
-    /// It waits or is under way already.
+    /// It waits or is in flight already.
     Busy,
     /// There is no such delivery.
     Unknown,
 }
 
 impl JobService {
-    /// The latest deliveries of `key`, those before this number, `limit` at
-    /// most.
+    /// Lists the latest deliveries of `key`, those before this number, `limit`
+    /// at most.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn deliveries(
         &self,
         key: KeyId,
@@ -38,10 +38,10 @@ impl JobService {
             .await?)
     }
 
-    /// The delivery of this name, if it belongs to `key`.
+    /// Finds the delivery of this name, if it belongs to `key`.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn delivery(
         &self,
         key: KeyId,
@@ -56,10 +56,10 @@ impl JobService {
             .await?)
     }
 
-    /// Delivers again what was delivered or given up.
+    /// Replays a delivery that was delivered or given up.
     ///
     /// # Errors
-    /// The store cannot be read or written.
+    /// Fails when the store cannot be read or written.
     pub async fn replay(&self, key: KeyId, name: &str) -> Result<Replay, JobError> {
         let now = self.context.storage.clock.now();
         let queued = self

@@ -37,7 +37,7 @@ fn queued(store: &Rows) -> impl Future<Output = i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_goes_its_whole_way() {
+async fn a_job_runs_from_submit_to_its_files() {
     let harness = Harness::new();
     let (service, key, running) = harness.begin().await;
 
@@ -97,7 +97,7 @@ async fn files_are_there_only_as_asked_for_and_until_they_expire() {
     assert_eq!(
         service.read(&name).await.unwrap(),
         None,
-        "nobody asked for it"
+        "the request did not ask for it"
     );
     name.kind = FileKind::Png;
     harness.clock.advance(DAY - Duration::from_millis(1));
@@ -124,7 +124,7 @@ async fn an_unreadable_photo_makes_no_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_bound_of_the_queue_is_exact() {
+async fn the_limit_of_the_queue_is_exact() {
     let mut harness = Harness::new();
     harness.queue_limit = 10;
     let service = harness.open().await;
@@ -160,7 +160,7 @@ async fn the_bound_of_the_queue_is_exact() {
 }
 
 #[tokio::test]
-async fn nothing_is_taken_in_while_draining() {
+async fn no_job_is_accepted_while_draining() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -275,7 +275,7 @@ async fn numbers_come_back_bit_for_bit() {
 }
 
 #[tokio::test]
-async fn the_submitted_photo_is_not_kept_for_jobs_that_are_gone() {
+async fn the_photo_cache_drops_photos_of_cancelled_jobs() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

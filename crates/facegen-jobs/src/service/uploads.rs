@@ -1,7 +1,7 @@
 //! Images that callers send to get a link, for clients that pass links on.
 //!
-//! They are kept as long as images that were made, in the directory of the
-//! server, as PNG: so nothing but pixels is shown again, whatever was sent.
+//! They are kept as long as generated images, in the local directory, as PNG:
+//! so nothing but pixels is served again, whatever was sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::files::upload_object::object;
 /// An image that a caller sends.
 #[derive(Debug)]
 pub struct Upload {
-    /// Whose it is.
+    /// The owner.
     pub key: KeyId,
     /// The file as it was sent.
     pub image: FaceImage,
@@ -31,19 +31,19 @@ pub struct Upload {
 /// An image that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Its number. It is no number of a job.
+    /// Its number. It is never that of a job.
     pub id: u32,
-    /// Its file, to be had by [`JobService::file`].
+    /// Its file, which [`JobService::file`] opens.
     pub file: FileName,
 }
 
 impl JobService {
-    /// Keeps an image for as long as one that was made. A caller that goes
-    /// away meanwhile changes nothing.
+    /// Keeps an image for as long as a generated one. A caller that goes away
+    /// meanwhile changes nothing.
     ///
     /// # Errors
-    /// The file cannot be read as an image, the key has as many already as it
-    /// may, the server is stopping, or a store cannot be written.
+    /// Fails when the file cannot be read as an image, the key has used up its
+    /// space, the server is stopping, or a store cannot be written.
     pub async fn upload(&self, upload: Upload) -> Result<Uploaded, JobError> {
         let context = Arc::clone(&self.context);
         context::run_detached(async move { take_in(&context, upload).await }).await
@@ -72,7 +72,7 @@ async fn take_in(context: &IntakeContext, upload: Upload) -> Result<Uploaded, Jo
     };
     let object = object(new.file_prefix);
     if let Err(error) = context.storage.images.put(&object, png).await {
-        // Without its file the row would only take room.
+        // Without its file the row would only use up space.
         context.storage.stores.uploads.delete(id.into()).await?;
         return Err(JobError::NotStored(error));
     }
@@ -80,7 +80,7 @@ async fn take_in(context: &IntakeContext, upload: Upload) -> Result<Uploaded, Jo
     Ok(Uploaded { id, file })
 }
 
-/// Refuses a key without room. It decides nothing, but spares the work of
+/// Refuses a key without space. Decides nothing, but avoids the work of
 /// decoding.
 async fn check_room(context: &IntakeContext, key: KeyId, limit: u64) -> Result<(), JobError> {
     let now = context.storage.clock.now();
@@ -91,7 +91,7 @@ async fn check_room(context: &IntakeContext, key: KeyId, limit: u64) -> Result<(
     Ok(())
 }
 
-/// There is room when the first of what is there goes.
+/// Returns the error of a key without space, which has some once its first upload expires.
 async fn full(context: &IntakeContext, key: KeyId, limit: u64) -> Result<JobError, JobError> {
     let now = context.storage.clock.now();
     let (_, first) = context.storage.stores.uploads.kept(key, now).await?;
@@ -99,7 +99,7 @@ async fn full(context: &IntakeContext, key: KeyId, limit: u64) -> Result<JobErro
     Ok(JobError::UploadsFull { limit, retry_after })
 }
 
-/// The image as a PNG.
+/// Encodes the image as a PNG.
 async fn encode(context: &IntakeContext, image: FaceImage) -> Result<Vec<u8>, JobError> {
     let encoder = Arc::clone(&context.upload_encoder);
     let encode = move |photo: Photo| encoder(&photo.image);

@@ -1,4 +1,4 @@
-//! All about one job, and how it changes.
+//! The view of one job, and the watch over its changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::JobService;
 use crate::context::IntakeContext;
 use crate::error::JobError;
 
-/// How often one looks for what nobody tells of: a place in the queue.
+/// How often the position in the queue is polled, which has no event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// All about one job at one moment.
+/// The state of one job at one time.
 #[derive(Debug, Clone)]
 pub struct JobView {
     /// The job.
@@ -26,7 +26,7 @@ pub struct JobView {
     pub position: Option<u32>,
     /// How many denoising steps are done, of how many, while it runs.
     pub steps: Option<(usize, usize)>,
-    /// How long it will take until it has ended; zero once it has.
+    /// How long it takes until it has ended; zero once it has.
     pub eta: Duration,
 }
 
@@ -38,19 +38,19 @@ impl JobView {
 }
 
 impl JobService {
-    /// All about the job with this id, if it belongs to `key`.
+    /// Returns the view of the job with this id, if it belongs to `key`.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn view(&self, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
         view(&self.context, key, id).await
     }
 
-    /// The latest jobs of `key`, those before the one of this id, `limit` at
-    /// most.
+    /// Lists the latest jobs of `key`, those before the one of this id, `limit`
+    /// at most.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn page(
         &self,
         key: KeyId,
@@ -66,7 +66,7 @@ impl JobService {
             .await?)
     }
 
-    /// Watches a job; who may is found out by the first look.
+    /// Watches a job; the first call of `next` checks that it belongs to `key`.
     #[must_use]
     pub fn watch(&self, key: KeyId, id: JobId) -> JobWatch {
         JobWatch {
@@ -97,8 +97,8 @@ async fn view(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<J
     }))
 }
 
-/// Tells of each change of one job. It holds nothing but the last look: who
-/// asks seldom misses what lay in between.
+/// Reports each change of one job. It keeps only the last view, so a slow
+/// reader seldom misses more than the states in between.
 pub struct JobWatch {
     context: Arc<IntakeContext>,
     key: KeyId,
@@ -108,11 +108,11 @@ pub struct JobWatch {
 }
 
 impl JobWatch {
-    /// The job at once, and then whenever it has changed. `None` once its end
-    /// was told, when it is not there, or when no job will end any more.
+    /// Returns the job at once, and then whenever it has changed. `None` after its
+    /// end was returned, when it does not exist, or when jobs no longer end.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// Fails when the store cannot be read.
     pub async fn next(&mut self) -> Result<Option<JobView>, JobError> {
         if self
             .last
@@ -145,7 +145,7 @@ impl JobWatch {
     }
 }
 
-/// Whether the event may have changed what is seen of this job.
+/// Returns whether the event may have changed the view of this job.
 fn may_change(event: Event, id: JobId) -> bool {
     match event {
         Event::JobEnded(job) | Event::Progress { job, .. } => job == id,

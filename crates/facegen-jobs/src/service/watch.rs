@@ -1,4 +1,4 @@
-//! How one waits for the end of a job, and how long that takes.
+//! Waiting for the end of a job, and estimates of how long that takes.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::context::IntakeContext;
 use crate::error::JobError;
 
-/// How often a waiter looks for itself, should it not be told.
+/// How often a waiter polls, should it miss an event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The shortest time that is estimated for a job that has not ended.
+/// The shortest estimate for a job that has not ended.
 const LEAST_ESTIMATE: Duration = Duration::from_secs(1);
 
-/// Nobody waits longer than this; it keeps the sum of times in range.
+/// The longest wait; it keeps the sum of times in range.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// See [`JobService::wait`](super::JobService::wait).
+/// Waits for a job; see [`JobService::wait`](super::JobService::wait).
 pub(super) async fn wait(
     context: &IntakeContext,
     id: JobId,
     limit: Duration,
 ) -> Result<Job, JobError> {
-    // Before the first look, so that no end falls in between.
+    // Before the first query, so that no end is missed in between.
     let mut events = context.storage.stores.events.subscribe();
     let deadline = Instant::now() + limit.min(LONGEST_WAIT);
     loop {
-        // Before the look at the row, so that no end falls in between.
+        // Before the row is read, so that no end is missed in between.
         let last_look = context.execution.stopped.is_cancelled() || Instant::now() >= deadline;
         let job = context.storage.stores.jobs.find(None, id).await?;
         let job = job.ok_or_else(|| JobError::BrokeDown("the job is not there"))?;
@@ -51,7 +51,7 @@ async fn ended(events: &mut dyn Subscription, id: JobId) {
     while !matches!(events.next().await, Event::JobEnded(ended) if ended == id) {}
 }
 
-/// See [`JobService::estimate`](super::JobService::estimate).
+/// Estimates the end of a job; see [`JobService::estimate`](super::JobService::estimate).
 pub(super) async fn estimate(context: &IntakeContext, job: &Job) -> Result<Duration, JobError> {
     if job.state.is_final() {
         return Ok(Duration::ZERO);
@@ -76,7 +76,7 @@ pub(super) async fn estimate(context: &IntakeContext, job: &Job) -> Result<Durat
     Ok(time.max(LEAST_ESTIMATE))
 }
 
-/// See [`JobService::backlog`](super::JobService::backlog).
+/// Estimates the time of the queue; see [`JobService::backlog`](super::JobService::backlog).
 pub(super) async fn backlog(context: &IntakeContext) -> Result<Duration, JobError> {
     let load = context.storage.stores.jobs.load().await?;
     if load.waiting == 0 {

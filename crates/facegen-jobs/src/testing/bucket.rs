@@ -21,7 +21,7 @@ pub(crate) enum Mood {
     Hangs,
     /// Does not answer before its mood changes.
     Waits,
-    /// Takes the first object of a job only.
+    /// Takes only the first object of a job.
     FailsLater,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct FakeBucket {
 }
 
 impl FakeBucket {
-    /// What links to its objects begin with.
+    /// The prefix of links to its objects.
     pub(crate) const LINK_BASE: &str = "https://cdn.example/generations/";
 
     pub(crate) fn new(harness: &Harness, mood: Mood) -> Self {
@@ -49,7 +49,7 @@ impl FakeBucket {
         self.mood.send_replace(mood);
     }
 
-    /// A harness's service with this bucket, which is waited for hardly at all.
+    /// Opens a harness's service with this bucket and a short timeout.
     pub(crate) async fn open(&self, harness: &Harness) -> JobService {
         let bucket = Bucket {
             store: Arc::new(self.clone()),
@@ -95,6 +95,6 @@ impl ImageStore for FakeBucket {
     }
 
     async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
-        panic!("nobody deletes what is old in a bucket")
+        panic!("the janitor never deletes from a bucket")
     }
 }

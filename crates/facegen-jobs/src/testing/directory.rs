@@ -1,4 +1,4 @@
-//! Images that outlive their process.
+//! A store of images that outlives its process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ impl DirectoryStore {
         self.0.join(name)
     }
 
-    /// How many files there are.
+    /// Returns how many files there are.
     pub(crate) fn len(&self) -> usize {
         fs::read_dir(&self.0).map_or(0, Iterator::count)
     }

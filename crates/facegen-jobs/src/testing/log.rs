@@ -1,4 +1,4 @@
-//! Everything that is logged by any test of this crate.
+//! Everything that any test of this crate logs.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -14,7 +14,7 @@ use super::TIMEOUT;
 pub(crate) struct Log(watch::Sender<String>);
 
 impl Log {
-    /// The one log of this process, at the finest level, of all threads.
+    /// Returns the one log of this process, at the finest level, of all threads.
     pub(crate) fn get() -> &'static Self {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
@@ -30,12 +30,12 @@ impl Log {
         })
     }
 
-    /// All lines so far.
+    /// Returns all lines so far.
     pub(crate) fn text(&self) -> String {
         self.0.borrow().clone()
     }
 
-    /// Returns once some line holds this.
+    /// Waits until some line contains this.
     pub(crate) async fn holds(&self, expected: &str) {
         let mut log = self.0.subscribe();
         let holds = log.wait_for(|text| text.contains(expected));

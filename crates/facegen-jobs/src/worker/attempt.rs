@@ -33,14 +33,14 @@ pub(super) struct Attempt {
     pub(super) claim: Claim,
     pub(super) running: RunningJob,
     hand_back: CancellationToken,
-    /// What is asked for, once the size of the photo is known.
+    /// The request, once the size of the photo is known.
     fitted: OnceLock<GenerationRequest>,
     /// Whether there may be files.
     storing: AtomicBool,
 }
 
 impl Attempt {
-    /// The attempt that this claim began.
+    /// Creates the attempt that this claim began.
     pub(super) fn new(
         context: &Arc<WorkContext>,
         claim: Claim,
@@ -78,7 +78,7 @@ impl Attempt {
             }
             Err(stop) => stop,
         };
-        // Before the job is somebody else's.
+        // Before another worker can claim the job.
         if self.storing.load(Ordering::Acquire) {
             ending::delete_files(context, claim).await;
         }
@@ -108,7 +108,7 @@ impl Attempt {
         AttemptOutcome::Otherwise
     }
 
-    /// Returns when the job is not this attempt's any more.
+    /// Sends heartbeats until the job no longer belongs to this attempt.
     async fn keep_lease(&self) {
         let period = self
             .context
@@ -119,8 +119,8 @@ impl Attempt {
         let mut heartbeat = interval(period);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // The first one comes at once: the job may have been cancelled
-            // before anybody could find it in hand.
+            // The first tick comes at once: the job may have been cancelled
+            // before it was in the list of running jobs.
             heartbeat.tick().await;
             let lease_until =
                 self.context.storage.clock.now() + self.context.storage.config().lease;
@@ -146,8 +146,8 @@ impl Attempt {
         let fetched = self.fetch().await?;
         let face_fetch = millis(begin.elapsed());
         let (output, (began, engine), warnings) = {
-            // Whoever has a photo first comes first, and few are decoded.
-            // The semaphore is never closed.
+            // The first attempt to have its photo comes first, and few are
+            // decoded. The semaphore is never closed.
             let _place = self.context.execution.engine_places.acquire().await;
             self.enter().await?;
             let Photo { image, warnings } = self.photo(fetched).await?;
@@ -184,8 +184,8 @@ impl Attempt {
         })
     }
 
-    /// Gives images that follow their photo's size that size, for this
-    /// attempt and all others.
+    /// Sets the size of images that follow their photo's, for this attempt and
+    /// all others.
     async fn fit(&self, face: &RgbImage) -> Result<(), AttemptError> {
         if self.request().spec.auto_size().is_none() {
             return Ok(());
@@ -201,20 +201,20 @@ impl Attempt {
         };
         self.write("fit a job to its photo", write).await?;
         self.running.costs(cost(&fitted));
-        // Nobody else sets it.
+        // It is set only here.
         let _ = self.fitted.set(fitted);
         Ok(())
     }
 
-    /// Notes that the engine gets the job, so that it alone is suspect should the
-    /// process die over it.
+    /// Records that the engine gets the job, so that it alone is suspect should
+    /// the process die.
     async fn enter(&self) -> Result<(), AttemptError> {
         let write = || self.context.storage.stores.jobs.enter(self.claim.fence);
         self.write("note that the engine gets a job", write).await
     }
 
-    /// Notes what the caller should know of the photo before anything can
-    /// go wrong with the job: it may be the reason.
+    /// Stores the warnings about the photo before the job can fail: they may be
+    /// the reason.
     async fn warn(&self, warnings: &[String]) -> Result<(), AttemptError> {
         if warnings.is_empty() {
             return Ok(());
@@ -229,7 +229,7 @@ impl Attempt {
         self.write("note the warnings of a job", write).await
     }
 
-    /// Writes something about the job, which must still be this attempt's.
+    /// Writes something about the job, which must still belong to this attempt.
     async fn write<F>(
         &self,
         what: &'static str,
@@ -248,12 +248,12 @@ impl Attempt {
         }
     }
 
-    /// What is asked for, as far as it is known by now.
+    /// Returns the request, as far as it is known by now.
     fn request(&self) -> &GenerationRequest {
         self.fitted.get().unwrap_or(&self.claim.job.request)
     }
 
-    /// The images, when the engine began with them, and which one that was.
+    /// Generates the images; returns them, when the engine began, and its name.
     async fn generate(
         &self,
         face: RgbImage,

@@ -1,14 +1,14 @@
-//! Whether stores that failed a job work again.
+//! Tests whether stores that failed a job work again.
 
 use facegen_core::{FileKind, FileName, FilePrefix, ObjectName};
 
 use crate::context::Storage;
 
-/// As long as an image.
+/// The size of an image.
 const BYTES: usize = 1 << 20;
 
-/// Whether an image can be stored in the directory, and nothing bad is known of the
-/// database.
+/// Checks that an image can be stored in the directory, and that the database
+/// has no known fault.
 pub(super) async fn stores_work(storage: &Storage) -> bool {
     let images = &storage.images;
     let object = object();
@@ -18,7 +18,7 @@ pub(super) async fn stores_work(storage: &Storage) -> bool {
     stored.and(deleted).is_ok() && storage.stores.health.fault().is_none()
 }
 
-/// An object that no job has: its prefix is not random.
+/// Returns an object that no job has: its prefix is not random.
 fn object() -> ObjectName {
     ObjectName {
         file: FileName {

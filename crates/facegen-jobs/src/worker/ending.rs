@@ -1,4 +1,4 @@
-//! What is written when an attempt is over.
+//! Writes the end of an attempt.
 
 use facegen_core::JobState;
 use facegen_core::job::Failure;
@@ -10,7 +10,7 @@ use crate::context::WorkContext;
 use crate::ports::Checkpoint;
 use crate::retry::retry;
 
-/// Makes the stored images the job's.
+/// Publishes the stored images as the job's.
 pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Success) {
     (context.observer)(Checkpoint::Finishing, &claim.job.request);
     let patience = patience(context);
@@ -18,13 +18,13 @@ pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Succes
     match retry(patience, "finish job", finish).await {
         Ok(true) => tell_success(context, claim, &success),
         Ok(false) => settle_lost_finish(context, claim, &success).await,
-        // The lease runs out, and somebody else tries again.
+        // The lease runs out, and another attempt follows.
         Err(error) => tracing::error!(%error, "failed to finish job"),
     }
 }
 
-/// The job is not this attempt's any more, unless this very attempt finished
-/// it and only the store's answer was lost.
+/// Handles a job that no longer belongs to this attempt, unless this attempt
+/// finished it and only the store's answer was lost.
 async fn settle_lost_finish(context: &WorkContext, claim: &Claim, success: &Success) {
     match context.storage.stores.jobs.find(None, claim.job.id).await {
         Ok(Some(job)) if job.state == JobState::Succeeded && job.attempt == claim.fence.attempt => {
@@ -44,16 +44,15 @@ pub(super) async fn fail(context: &WorkContext, claim: &Claim, failure: Failure)
     write_failure(context, claim, failure).await;
 }
 
-/// Writes that the job has failed because its task broke down, at whatever
-/// point.
+/// Writes that the job has failed because its task panicked, at whatever point.
 pub(super) async fn break_down(context: &WorkContext, claim: &Claim) {
-    // Only then: the task may have broken down after it had finished the job.
+    // Only then: the task may have panicked after it had finished the job.
     if write_failure(context, claim, failures::broke_down()).await {
         delete_files(context, claim).await;
     }
 }
 
-/// False when nothing was written.
+/// Returns false when nothing was written.
 async fn write_failure(context: &WorkContext, claim: &Claim, failure: Failure) -> bool {
     let now = context.storage.clock.now();
     let fail = || context.storage.stores.jobs.fail(claim.fence, &failure, now);
@@ -74,7 +73,7 @@ async fn write_failure(context: &WorkContext, claim: &Claim, failure: Failure) -
     }
 }
 
-/// Gives the job back after its engine broke for good or hung while others go on,
+/// Requeues the job after its engine broke for good or hung while others go on,
 /// or fails it when that has happened too often.
 pub(super) async fn lose_engine(context: &WorkContext, claim: &Claim) {
     let max_attempts = context.storage.config().max_attempts;
@@ -95,7 +94,7 @@ pub(super) async fn lose_engine(context: &WorkContext, claim: &Claim) {
     }
 }
 
-/// Gives the job back unharmed.
+/// Requeues the job, with no attempt counted against it.
 pub(super) async fn release(context: &WorkContext, claim: &Claim) {
     let release = || context.storage.stores.jobs.release(claim.fence);
     match retry(patience(context), "requeue job", release).await {
@@ -118,7 +117,7 @@ pub(super) async fn delete_files(context: &WorkContext, claim: &Claim) {
 
 fn tell_success(context: &WorkContext, claim: &Claim, success: &Success) {
     let seconds = success.outcome.generation_time.as_secs_f64();
-    // Their number only: what a warning says is between us and the caller.
+    // Their number only: their texts are for the caller, not for the log.
     let warnings = success.warnings.len();
     tracing::info!(job = %claim.job.id, seconds, warnings, "job succeeded");
     notify_ended(context, claim, JobState::Succeeded);
@@ -130,8 +129,8 @@ fn notify_ended(context: &WorkContext, claim: &Claim, state: JobState) {
     context.storage.notify_ended(&job);
 }
 
-/// How long the end of a job may be tried for: as long as its lease holds,
-/// which may have been renewed a heartbeat ago.
+/// Returns how long writing the end of a job may be retried: as long as its
+/// lease holds, which may have been renewed a heartbeat ago.
 fn patience(context: &WorkContext) -> std::time::Duration {
     let config = context.storage.config();
     config.lease.saturating_sub(config.heartbeat)

@@ -1,6 +1,6 @@
-//! Where the images of an attempt are stored: in the bucket of the job, and
-//! when it fails at once in the directory of the server, so that the caller has a
-//! link that works. They are then uploaded later.
+//! Stores the images of an attempt: in the bucket of the job, and when that
+//! fails in the local directory at once, so that the caller has a link that
+//! works. They are then uploaded later.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,10 +16,10 @@ use crate::retry::retry;
 /// The files of a job.
 pub(super) type Files = Vec<(FileName, Vec<u8>)>;
 
-/// Stores all files of this attempt in one place.
+/// Stores all files of this attempt in the same place.
 ///
 /// # Errors
-/// The directory cannot be written.
+/// Fails when the directory cannot be written.
 pub(super) async fn store(
     storage: &Storage,
     claim: &Claim,
@@ -49,10 +49,10 @@ pub(super) async fn store(
     })
 }
 
-/// The files of all images.
+/// Encodes the files of all images.
 ///
 /// # Errors
-/// An image cannot be encoded.
+/// Fails when an image cannot be encoded.
 pub(super) fn encode(
     encoder: &ImageEncoder,
     provenance: &Provenance,
@@ -75,7 +75,7 @@ pub(super) fn encode(
     names.into_iter().map(file).collect()
 }
 
-/// `None` when the bucket does not take them, or is not asked.
+/// Stores the files in the bucket; `None` when it fails or is not asked.
 async fn in_bucket(
     storage: &Storage,
     claim: &Claim,
@@ -109,8 +109,8 @@ async fn in_bucket(
     }
 }
 
-/// Deletes what this attempt may have put into the bucket, as far as the
-/// bucket lets it. Nobody has a link to it.
+/// Deletes what this attempt may have put into the bucket, as far as the bucket
+/// permits. No link to it was published.
 pub(super) async fn delete_from_bucket(storage: &Storage, claim: &Claim) {
     // Without a bucket, or when it is not known which, there is nothing there.
     let Ok(Some(destination)) = storage.buckets.of(claim.job.key).await else {

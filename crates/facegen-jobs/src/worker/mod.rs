@@ -1,29 +1,19 @@
-//! Works on jobs: claims them, has them done by the engine, stores their
-//! images and writes their ends.
+//! Works on jobs: claims them, runs them on the engine, stores their images and
+//! writes their ends.
 //!
-//! The worker is one job ahead of each engine: while those are denoised that the
-//! engine can hold, the next is made ready. Jobs whose photos have to be fetched wait for them in
-//! places of their own, so that slow hosts do not hold up whoever comes behind;
-//! they go on in the order in which their photos come.
+//! The worker is one job ahead of each engine: while the engine denoises as
+//! many as it can hold, the next is prepared. Jobs whose photos have to be
+//! fetched wait for them outside the engine's capacity, so that slow hosts do
+//! not delay the jobs after them; they continue in the order in which their
+//! photos arrive.
 //!
-//! An engine that hangs cannot be ended. It is given up, and with it the
-//! process, which must be started again; the jobs that it had count as broken
-//! down then.
+//! An engine that hangs cannot be ended. It is abandoned, and with it the
+//! process, which must be started again; a crash is then counted for each of
+//! its jobs.
 //!
-//! A job over which a worker died may kill the next one too. Such a job runs
-//! alone, so that it takes nobody along: it is claimed when nothing else is in
-//! hand, and nothing else is claimed until it has ended.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `attempt` | one attempt at one job |
-//! | `canary` | whether stores that failed work again |
-//! | `ending` | what is written when an attempt is over |
-//! | `failures` | what callers are told of a failure |
-//! | `outcome` | what comes of an attempt |
-//! | `photo` | how an attempt comes by its photo |
-//! | `images` | where images are stored |
-//! | `stop` | why an attempt made no images |
+//! A job over which a worker died may kill the next one too. So such a job runs
+//! alone: it is claimed when nothing else is in flight, and nothing else is
+//! claimed until it has ended.
 
 mod attempt;
 mod canary;
@@ -56,34 +46,34 @@ use crate::metrics;
 use attempt::Attempt;
 use outcome::AttemptOutcome;
 
-/// How often the worker looks for itself, should it not be woken.
+/// How often the worker polls, should it miss an event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many jobs are in hand beside them that wait for their photos.
+/// How many jobs that wait for their photos are in flight besides the others.
 const FETCHING_AT_ONCE: usize = 4;
 
 /// The pause after a store has failed a job; it doubles with each further
-/// failure, so that an engine does not make images again and again that
-/// cannot be kept.
+/// failure, so that an engine does not make images again and again that cannot
+/// be stored.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// Claims jobs and sees to their ends.
+/// Claims jobs and runs their attempts.
 pub(crate) struct Worker {
     context: Arc<WorkContext>,
-    /// Gives back what is in hand.
+    /// Cancelled when running jobs are to be requeued.
     hand_back: CancellationToken,
-    /// Told when there will be no engine any more.
+    /// Cancelled when there will be no engine any more.
     engine_gone: CancellationToken,
     tasks: JoinSet<AttemptOutcome>,
     claims: HashMap<Id, Claim>,
-    /// What is in hand must stay alone.
+    /// Whether the running job must stay alone.
     alone: bool,
-    /// Nothing is claimed before.
+    /// Before this time nothing is claimed.
     paused_until: Instant,
-    /// A store failed a job, and has failed since when it was tried out.
+    /// Whether a store failed a job, and each test since then.
     stores_fail: bool,
     /// The pause should a store fail the next job.
     next_pause: Duration,
@@ -91,7 +81,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker that has not begun.
+    /// Creates a worker, without starting it.
     pub(crate) fn new(
         context: Arc<WorkContext>,
         hand_back: CancellationToken,
@@ -111,13 +101,13 @@ impl Worker {
         }
     }
 
-    /// Works until no job is to be claimed any more and none is in hand.
+    /// Works until no more jobs are claimed and none is running.
     pub(crate) async fn run(mut self) {
-        // Whatever ends the worker, nobody believes in it any longer.
+        // However the worker ends, waiters must not count on it.
         let _gone = self.engine_gone.clone().drop_guard();
         let _stopped = self.context.execution.stopped.clone().drop_guard();
         let context = Arc::clone(&self.context);
-        // Before the first look for work, so that no event falls in between.
+        // Before the first claim, so that no event is missed in between.
         let mut events = context.storage.stores.events.subscribe();
         while !(context.execution.draining.is_cancelled() && self.tasks.is_empty()) {
             if let Err(error) = self.look_after_queue().await {
@@ -141,7 +131,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Gives up engines that hang. The process ends once none is left.
+    /// Abandons engines that hang. The process ends once none is left.
     fn watch_engines(&self) {
         let patience = self.context.storage.config().step_timeout;
         for engine in self.context.execution.engines.give_up_hanging(patience) {
@@ -161,17 +151,17 @@ impl Worker {
         self.engine_gone.cancel();
     }
 
-    /// Takes back the jobs whose leases have run out, now and then.
+    /// Requeues, once per heartbeat, the jobs whose leases have run out.
     async fn reclaim_when_due(&mut self) -> Result<(), StoreError> {
         let now = self.context.storage.clock.now();
         let lease = self.context.storage.config().lease;
-        // A clock that went back must not put this off.
+        // A clock that was set back must not put this off.
         let early = now.since(self.last_reclaim) < self.context.storage.config().heartbeat;
         if early && now >= self.last_reclaim {
             return Ok(());
         }
         self.last_reclaim = now;
-        // Not the ones in hand, even if the clock was set forward just now.
+        // Not the ones running here, even if the clock was set forward just now.
         for fence in self.context.execution.running_jobs.fences() {
             self.context
                 .storage
@@ -209,10 +199,10 @@ impl Worker {
             .await
     }
 
-    /// What may be claimed now; `None`: nothing.
+    /// Returns what may be claimed now; `None`: nothing.
     fn claim_scope(&self) -> Option<ClaimScope> {
         let room = self.context.execution.engines.room();
-        // At least one, so that what waits for an engine that is gone goes back.
+        // At least one, so that jobs that wait for an engine that is gone are requeued.
         self.context.execution.engine_places.resize(room.max(1));
         let claims = !self.context.execution.draining.is_cancelled()
             && room > 0
@@ -220,7 +210,7 @@ impl Worker {
             && Instant::now() >= self.paused_until;
         let fetching = self.context.execution.running_jobs.fetching();
         let others = self.tasks.len().saturating_sub(fetching);
-        // A job that may break down only once cannot risk a neighbour's fate.
+        // A job that may crash only once must not be put at risk by a neighbour.
         let shares = self.context.storage.config().max_attempts > 1;
         if claims && self.tasks.is_empty() {
             Some(ClaimScope::Any)
@@ -258,9 +248,8 @@ impl Worker {
         }
     }
 
-    /// Ends the pause after a failure of a store when one that was out of order
-    /// works again. One that works when it is tried out and fails jobs all the
-    /// same gets its pause.
+    /// Ends the pause after a failure of a store when one that failed works
+    /// again. One that passes the test and yet fails jobs keeps its pause.
     async fn end_pause_when_stores_work(&mut self) {
         let pauses = self.next_pause > FIRST_PAUSE && Instant::now() < self.paused_until;
         if !pauses {
@@ -300,7 +289,7 @@ impl Worker {
 /// cancelled meanwhile.
 async fn woken(events: &mut dyn Subscription, context: &WorkContext) {
     while !is_wake_up(events.next().await, context) {}
-    // One look is enough for all that is there.
+    // One query is enough for all events that are there.
     while let Some(event) = events.next().now_or_never() {
         is_wake_up(event, context);
     }

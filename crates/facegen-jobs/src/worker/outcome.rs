@@ -1,13 +1,13 @@
-//! What comes of an attempt.
+//! The outcome of an attempt.
 
-/// How an attempt is over, as far as the worker has to know.
+/// The outcome of an attempt, as far as the worker needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptOutcome {
     /// With images.
     Succeeded,
-    /// The job went back because the engine refused it.
+    /// The job was requeued because the engine refused it.
     EngineStopped,
-    /// The job went back because a store refused it.
+    /// The job was requeued because a store refused it.
     StoreFailed,
     /// In any other way.
     Otherwise,

@@ -1,4 +1,4 @@
-//! How an attempt comes by its photo.
+//! How an attempt gets its photo.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::metrics::{self, Stage};
 use crate::retry::retry;
 
 impl Attempt {
-    /// The photo behind the job's URL, if that is where it is.
+    /// Fetches the photo at the job's URL, if it has one.
     pub(super) async fn fetch(&self) -> Result<Option<PhotoSource>, AttemptError> {
         let FaceOrigin::Url(url) = &self.claim.job.face else {
             return Ok(None);
@@ -34,12 +34,12 @@ impl Attempt {
         };
         metrics::stage(Stage::FaceFetch, begin.elapsed());
         self.running.fetched();
-        // There is room for another.
+        // Another job may be claimed now.
         self.context.storage.publish(Event::JobQueued);
         image.map(Some)
     }
 
-    /// What a host would answer if it were this server, without a network.
+    /// Reads a photo whose URL is this server's, without the network.
     async fn read_own(&self, name: &str) -> Result<FaceImage, AttemptError> {
         let file = match FileName::parse(name) {
             Some(name) => self.look_up(&name).await?,
@@ -74,7 +74,7 @@ impl Attempt {
         })
     }
 
-    /// The photo that was fetched, or that came with the request.
+    /// Decodes the photo that was fetched, or that came with the request.
     pub(super) async fn photo(&self, fetched: Option<PhotoSource>) -> Result<Photo, AttemptError> {
         let Job {
             id, file_prefix, ..
@@ -100,8 +100,8 @@ impl Attempt {
     }
 }
 
-/// A store that may come back is waited for. A damaged row or the bucket of one
-/// key shall hold up nobody else.
+/// Returns what an unreadable image means for its job, which waits for a store
+/// that may come back. A damaged row or one key's bucket must not delay others.
 fn unreadable(error: &JobError) -> AttemptError {
     if error.code() == ErrorCode::Unavailable {
         AttemptError::StoreFailed

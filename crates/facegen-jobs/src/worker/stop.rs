@@ -11,27 +11,27 @@ pub(super) enum AttemptError {
     Failed(Failure),
     /// The job must wait for another engine.
     EngineStopped,
-    /// The engine hangs or broke for good, maybe because of this job. That counts
-    /// against it: the job waits again where other engines go on. Else nothing is
-    /// written, as after a crash, and the next process takes it back.
+    /// The engine hangs or broke for good, maybe because of this job. That
+    /// counts against it: the job is requeued if other engines go on. Else
+    /// nothing is written, as after a crash, and the next process requeues it.
     EngineLost,
     /// The job must wait for a store that works.
     StoreFailed,
-    /// The program ends.
+    /// The process is stopping.
     HandBack,
-    /// The job is not this attempt's any more: it was cancelled or taken back.
+    /// The job no longer belongs to this attempt: it was cancelled or requeued.
     Lost,
 }
 
-/// The photo cannot be used.
+/// Converts the error of a photo that cannot be used.
 pub(super) fn of_face(error: FaceError) -> AttemptError {
     AttemptError::Failed(failures::of_face(error))
 }
 
-/// What an engine's refusal means for the job.
+/// Returns what an engine's error means for the job.
 pub(super) fn of_backend(error: &BackendError) -> AttemptError {
     match error {
-        // Nobody ended the job, so it waits for an engine that works.
+        // The job was not cancelled, so it waits for an engine that works.
         BackendError::EngineStopped | BackendError::QueueFull | BackendError::Cancelled => {
             AttemptError::EngineStopped
         }

@@ -4,7 +4,7 @@ use super::super::slots;
 use super::*;
 use crate::testing::told_to;
 
-/// The most webhooks under way of one key and to one receiver.
+/// The most webhooks in flight of one key and to one receiver.
 const BUSIEST_KEY: Count = Count::BusiestKey;
 const BUSIEST_RECEIVER: Count = Count::BusiestReceiver;
 
@@ -18,7 +18,7 @@ async fn keys(service: &JobService, count: usize) -> Vec<KeyId> {
     keys
 }
 
-/// A job that has ended, and whose end is to be told to this receiver.
+/// Submits a job with a webhook to this receiver, and waits for its end.
 async fn ended(service: &JobService, key: KeyId, receiver: &str) {
     let request = told_to(&format!("https://{receiver}/hook"), "a person");
     let job = service.submit(submission(key, request)).await.unwrap();
@@ -34,7 +34,7 @@ async fn next(store: &Rows, line: &DeliveryFilter, harness: &Harness) -> Option<
 }
 
 #[tokio::test]
-async fn fifty_keys_with_silent_receivers_hold_up_no_other_key() {
+async fn fifty_keys_with_silent_receivers_delay_no_other_key() {
     let harness = Harness::new();
     let (service, other, running, store) = begin(&harness).await;
     for (number, key) in keys(&service, 50).await.into_iter().enumerate() {
@@ -54,7 +54,7 @@ async fn fifty_keys_with_silent_receivers_hold_up_no_other_key() {
 }
 
 #[tokio::test]
-async fn a_silent_receiver_of_fifty_keys_has_two_places() {
+async fn a_silent_receiver_of_fifty_keys_has_two_slots() {
     let harness = Harness::new();
     let (service, other, running, store) = begin(&harness).await;
     for key in keys(&service, 50).await {
@@ -69,7 +69,7 @@ async fn a_silent_receiver_of_fifty_keys_has_two_places() {
 }
 
 #[tokio::test]
-async fn slow_receivers_hold_up_no_generation() {
+async fn slow_receivers_delay_no_generation() {
     let harness = Harness::new();
     let (service, key, running, store) = begin(&harness).await;
     for index in 0..20 {
@@ -83,7 +83,7 @@ async fn slow_receivers_hold_up_no_generation() {
 }
 
 #[tokio::test]
-async fn keys_take_turns_and_what_was_not_tried_comes_first() {
+async fn keys_alternate_and_first_attempts_come_first() {
     let harness = Harness::new();
     let service = harness.open().await;
     let store = harness.store().await;
@@ -105,7 +105,7 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
             .unwrap();
     }
     assert_eq!(turns, [busy, quiet, busy, busy]);
-    // All four were tried, so none is a first one any more.
+    // All four were tried, so none is a first attempt any more.
     let mut again = 0;
     while let Some(delivery) = next(&store, &webhooks(false), &harness).await {
         assert_eq!(delivery.attempt_since_asked, 2);
@@ -115,7 +115,7 @@ async fn keys_take_turns_and_what_was_not_tried_comes_first() {
 }
 
 #[tokio::test]
-async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
+async fn the_receivers_of_a_key_are_notified_in_the_order_of_its_jobs() {
     let harness = Harness::new();
     let service = harness.open().await;
     let store = harness.store().await;
@@ -142,7 +142,7 @@ async fn the_receivers_of_a_key_are_told_in_the_order_of_its_jobs() {
 }
 
 #[tokio::test]
-async fn a_line_leaves_out_keys_and_receivers() {
+async fn a_filter_leaves_out_keys_and_receivers() {
     let harness = Harness::new();
     let service = harness.open().await;
     let store = harness.store().await;
@@ -172,7 +172,7 @@ async fn a_line_leaves_out_keys_and_receivers() {
 }
 
 #[tokio::test]
-async fn a_sender_that_is_under_way_is_not_given_up_when_the_clock_jumps() {
+async fn a_sender_in_flight_is_not_taken_for_dead_when_the_clock_jumps() {
     let harness = Harness::new();
     let (service, key, running, store) = begin(&harness).await;
     ended(&service, key, "silent.example").await;
@@ -187,6 +187,6 @@ async fn a_sender_that_is_under_way_is_not_given_up_when_the_clock_jumps() {
 }
 
 #[test]
-fn half_of_the_places_are_more_than_fifty_silent_keys_take() {
+fn half_of_the_slots_are_more_than_fifty_silent_keys_take() {
     assert!(slots::all(DeliveryKind::Webhook) > 50 * slots::EACH);
 }

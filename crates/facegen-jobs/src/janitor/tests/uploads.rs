@@ -16,14 +16,14 @@ async fn upload(service: &JobService, key: KeyId) -> Uploaded {
 }
 
 #[tokio::test]
-async fn uploads_go_with_their_rows_after_a_day_and_not_before() {
+async fn uploads_are_deleted_with_their_rows_after_a_day_and_not_before() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
     let store = harness.store().await;
     let uploaded = upload(&service, key).await;
     harness.clock.advance(DAY - MOMENT);
-    // More than are looked at in one go.
+    // More than one query returns.
     for _ in 0..110 {
         upload(&service, key).await;
     }
@@ -32,7 +32,7 @@ async fn uploads_go_with_their_rows_after_a_day_and_not_before() {
     assert_eq!(count(&store, UPLOADS).await, 111);
     harness.clock.advance(MOMENT);
     assert_eq!(service.read(&uploaded.file).await.unwrap(), None);
-    assert_eq!(harness.images.len(), 111, "nobody has cleaned yet");
+    assert_eq!(harness.images.len(), 111, "the janitor has not run yet");
     clean(&harness, &service).await;
     assert_eq!(harness.images.len(), 110);
     assert_eq!(count(&store, UPLOADS).await, 110);
@@ -40,12 +40,12 @@ async fn uploads_go_with_their_rows_after_a_day_and_not_before() {
     clean(&harness, &service).await;
     assert!(harness.images.is_empty());
     assert_eq!(count(&store, UPLOADS).await, 0);
-    // No number comes twice.
+    // No number occurs twice.
     assert_eq!(upload(&service, key).await.id, 112);
 }
 
 #[tokio::test]
-async fn a_shorter_time_is_for_what_comes_after() {
+async fn a_shorter_retention_applies_to_later_uploads() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

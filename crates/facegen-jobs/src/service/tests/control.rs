@@ -1,4 +1,4 @@
-//! Clearing, forgetting, other numbers, and another engine.
+//! Clearing the queue and the caches, other settings, and another engine.
 
 use facegen_core::BucketDetails;
 use facegen_core::redact::{SafeUrl, Secret};
@@ -9,7 +9,7 @@ use super::*;
 use crate::testing::with_webhook;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_a_job_that_is_cleared_is_told_at_once_and_so_is_its_receiver() {
+async fn waiters_and_receivers_of_a_cleared_job_are_notified_at_once() {
     let harness = Harness::new();
     harness.control.close();
     let service = harness.open().await;
@@ -45,7 +45,7 @@ fn bucket() -> BucketDetails {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_read_again() {
+async fn cleared_caches_are_filled_again() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -78,7 +78,7 @@ async fn what_is_forgotten_is_read_again() {
 }
 
 #[tokio::test]
-async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
+async fn the_backlog_is_zero_unless_jobs_wait() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -106,7 +106,7 @@ async fn the_backlog_is_that_of_what_waits_and_nothing_without_it() {
 }
 
 #[tokio::test]
-async fn other_numbers_count_from_the_next_job_on() {
+async fn other_settings_apply_from_the_next_job_on() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

@@ -5,7 +5,7 @@ use facegen_core::idempotency::Idempotency;
 use super::*;
 use crate::testing::TIMEOUT;
 
-/// What only the request of these tests holds.
+/// Values that only the request of these tests holds.
 const MARKS: [&str; 7] = [
     "a person in a garden",
     "no hats of that kind",
@@ -36,9 +36,9 @@ fn marked(key: KeyId) -> Submission {
     }
 }
 
-/// Which of the marks are in the files of the database.
+/// Returns which of the marks are in the files of the database.
 async fn marks_left(harness: &Harness, store: &Rows) -> Vec<&'static str> {
-    // Somebody may be reading in it.
+    // Another connection may be reading from it.
     while !store.stores().housekeeping.compact().await.unwrap() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -70,7 +70,7 @@ async fn nothing_of_a_request_that_was_erased_is_in_the_database() {
     assert_eq!(marks_left(&harness, &store).await, MARKS);
     let erased = service.erase(key, job.id).await.unwrap().unwrap();
     assert_eq!(erased.job.state, JobState::Cancelled);
-    // The receiver has to be told yet.
+    // The receiver is still to be notified.
     assert_eq!(marks_left(&harness, &store).await, [MARKS[5]]);
     let running = service.start();
     told(&store).await;
@@ -81,7 +81,7 @@ async fn nothing_of_a_request_that_was_erased_is_in_the_database() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_told_goes_at_once_and_is_told_no_more() {
+async fn a_delivered_webhook_is_erased_at_once_and_not_sent_again() {
     let harness = Harness::new();
     let service = harness.open().await;
     let store = harness.store().await;

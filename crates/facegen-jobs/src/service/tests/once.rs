@@ -1,10 +1,10 @@
-//! Requests that are sent again under one name.
+//! Requests that are sent again with one idempotency key.
 
 use facegen_core::idempotency::Idempotency;
 
 use super::*;
 
-/// The request for this prompt, under a name.
+/// Returns the request for this prompt, with an idempotency key.
 fn once(key: KeyId, prompt: &str) -> Submission {
     let submission = submission(key, request(prompt));
     let name = Idempotency::new(
@@ -21,7 +21,7 @@ fn once(key: KeyId, prompt: &str) -> Submission {
 }
 
 #[tokio::test]
-async fn a_name_is_remembered_over_a_restart_and_for_a_day() {
+async fn an_idempotency_key_is_kept_over_a_restart_and_for_a_day() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

@@ -6,15 +6,15 @@ use facegen_core::ImageStore;
 
 use super::*;
 
-/// An image of 32×32 pixels, 3,072 bytes as the encoder of the tests has it,
-/// which turns light into dark in what was sent.
+/// Returns an image of 32×32 pixels, 3,072 bytes in the encoder of the tests,
+/// which inverts the pixels that were sent.
 fn upload(key: KeyId) -> Upload {
     let image = FaceImage::from(b"photo".to_vec());
     Upload { key, image }
 }
 
 #[tokio::test]
-async fn an_upload_outlives_the_process_and_has_a_number_of_no_job() {
+async fn an_upload_outlives_the_process_and_shares_no_number_with_a_job() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -54,7 +54,7 @@ async fn long_files_count_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_full_key_is_refused_before_anything_is_decoded() {
+async fn a_key_without_space_is_refused_before_anything_is_decoded() {
     let harness = Harness::new();
     let encoded = Arc::new(AtomicUsize::new(0));
     let mut ports = harness.ports();

@@ -1,4 +1,4 @@
-//! How one waits for a job, and how long that will take.
+//! Waiting for a job, and estimates of how long that takes.
 
 use facegen_core::store::Event;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::ports::Checkpoint;
 
 #[tokio::test]
-async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {
+async fn a_waiter_gets_the_job_as_it_is_at_the_deadline() {
     let harness = Harness::new();
     let service = harness.open().await;
     let job = submit(&service, new_key(&service).await, "waits").await;
@@ -23,7 +23,7 @@ async fn a_waiter_gets_the_job_as_it_is_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_misses_the_end_still_learns_of_it() {
+async fn a_waiter_that_misses_the_event_of_the_end_still_returns() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;
@@ -34,7 +34,7 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
     };
     // Long enough to subscribe.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    // It ends without a word, and far more is told than a waiter can hold.
+    // It ends without an event, after more events than a waiter can hold.
     let failure = Failure {
         code: ErrorCode::Cancelled,
         message: String::new(),
@@ -49,7 +49,7 @@ async fn a_waiter_that_misses_the_end_still_learns_of_it() {
 }
 
 #[tokio::test]
-async fn estimates_add_up_what_comes_before() {
+async fn estimates_add_the_work_before_a_job() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

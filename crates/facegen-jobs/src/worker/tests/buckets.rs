@@ -1,4 +1,4 @@
-//! Where images are when there is a bucket, whatever it does.
+//! Where images are stored when there is a bucket, whether it works or not.
 
 use facegen_core::key::KeyRole;
 use facegen_core::{Clock, ImageStore, RawGenerationRequest};
@@ -40,7 +40,7 @@ async fn until(store: &Rows, sql: Count, wanted: i64) {
 }
 
 #[tokio::test]
-async fn images_in_a_bucket_are_nowhere_else_and_stay() {
+async fn images_in_a_bucket_are_stored_only_there_and_stay() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Works);
     let (service, key, running, store) = begin(&harness, &bucket).await;
@@ -49,7 +49,7 @@ async fn images_in_a_bucket_are_nowhere_else_and_stay() {
     assert_eq!(job.link_base.as_deref(), Some(FakeBucket::LINK_BASE));
     assert_eq!(job.expires_at, None);
     assert_eq!((bucket.objects.len(), harness.images.len()), (1, 0));
-    // A link that was given away before the end leads there as well.
+    // A link that was given out before the end leads there as well.
     let file = service.read(&first_file(&job)).await.unwrap();
     assert!(file.is_some());
     let deliveries = Count::Deliveries;
@@ -60,7 +60,7 @@ async fn images_in_a_bucket_are_nowhere_else_and_stay() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_fails_is_made_up_for_and_gets_the_images_later() {
+async fn images_for_a_bucket_that_fails_are_uploaded_later() {
     for mood in [Mood::Fails, Mood::Hangs, Mood::FailsLater] {
         let harness = Harness::new();
         let bucket = FakeBucket::new(&harness, mood);
@@ -92,7 +92,7 @@ async fn a_bucket_that_fails_is_made_up_for_and_gets_the_images_later() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
+async fn a_bucket_that_failed_delays_no_further_job_until_it_works() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Hangs);
     let (service, key, running, store) = begin(&harness, &bucket).await;
@@ -100,9 +100,9 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
     assert_eq!(*bucket.asked.borrow(), 1);
     let second = made(&service, key, "second").await;
     assert_eq!(second.link_base, None);
-    assert_eq!(*bucket.asked.borrow(), 1, "it is left alone");
+    assert_eq!(*bucket.asked.borrow(), 1, "it is skipped");
 
-    // The first upload finds out.
+    // The first upload closes the circuit.
     bucket.set(Mood::Works);
     harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
@@ -110,7 +110,7 @@ async fn a_bucket_that_failed_holds_up_no_further_job_until_it_works() {
     let third = made(&service, key, "third").await;
     assert!(third.link_base.is_some());
 
-    // Without an upload, time tells.
+    // Without an upload, the circuit closes after a minute.
     bucket.set(Mood::Fails);
     made(&service, key, "fourth").await;
     assert_eq!(made(&service, key, "fifth").await.link_base, None);
@@ -152,12 +152,12 @@ async fn an_upload_is_tried_until_the_images_expire() {
 }
 
 #[tokio::test]
-async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
+async fn an_upload_survives_a_restart_and_is_given_up_without_its_bucket() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Fails);
     let (service, key, running, store) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
-    // One under way is handed back at once.
+    // One in flight is requeued at once.
     bucket.set(Mood::Hangs);
     let asked = *bucket.asked.borrow();
     harness.clock.advance(Duration::from_secs(5));
@@ -179,7 +179,7 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
     running.shutdown(Duration::ZERO).await;
     drop(service);
 
-    // What waits for a bucket that nobody has any more is given up.
+    // An upload to a bucket that no key has any more is given up.
     store.requeue_deliveries().await;
     let service = harness.open().await;
     let running = service.start();
@@ -188,11 +188,14 @@ async fn an_upload_waits_for_the_next_start_and_goes_when_its_bucket_is_gone() {
 }
 
 #[tokio::test]
-async fn what_was_uploaded_for_nothing_is_deleted() {
+async fn uploaded_images_of_a_job_that_fails_are_deleted() {
     let mut harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Works);
     harness.observer = Arc::new(|checkpoint, _| {
-        assert!(checkpoint != Checkpoint::Finishing, "as the test wants it");
+        assert!(
+            checkpoint != Checkpoint::Finishing,
+            "failure that the test injects"
+        );
     });
     let (service, key, running, _) = begin(&harness, &bucket).await;
     let job = made(&service, key, "a person").await;
@@ -203,7 +206,7 @@ async fn what_was_uploaded_for_nothing_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_erased_is_in_no_bucket_either() {
+async fn erasing_deletes_images_from_the_bucket() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Works);
     let (service, key, running, _) = begin(&harness, &bucket).await;
@@ -218,7 +221,7 @@ async fn what_is_erased_is_in_no_bucket_either() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
+async fn an_upload_in_flight_while_its_job_is_erased_leaves_nothing() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Fails);
     let (service, key, running, store) = begin(&harness, &bucket).await;
@@ -244,7 +247,7 @@ async fn an_upload_that_is_under_way_while_its_job_is_erased_leaves_nothing() {
     running.shutdown(Duration::ZERO).await;
 }
 
-/// A job whose photo is behind a URL.
+/// Submits a job whose photo is behind a URL.
 async fn with_face(service: &JobService, key: KeyId, url: &str) -> Job {
     let mut submission = submission(key, request("by url"));
     submission.face = FaceSource::Url(url.into());
@@ -252,7 +255,7 @@ async fn with_face(service: &JobService, key: KeyId, url: &str) -> Job {
 }
 
 #[tokio::test]
-async fn a_bucket_that_hangs_holds_up_photos_for_no_longer_than_another_host() {
+async fn a_bucket_that_hangs_delays_photos_no_longer_than_another_host() {
     let harness = Harness::new();
     let bucket = FakeBucket::new(&harness, Mood::Works);
     let (service, key, running, _) = begin(&harness, &bucket).await;

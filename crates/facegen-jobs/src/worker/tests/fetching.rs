@@ -1,4 +1,4 @@
-//! PhotoCache behind hosts that are slow.
+//! Photos behind hosts that are slow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::testing::{Harness, TIMEOUT, end_of, new_key, request, submission};
 const SLOW: &str = "http://slow.example/a.jpg";
 const QUICK: &str = "http://quick.example/a.jpg";
 
-/// Gives the photos of one host when the test says so, and counts.
+/// Returns the photos of one host when the test lets it, and counts.
 #[derive(Debug, Clone, Default)]
 struct Hosts {
     open: watch::Sender<bool>,
@@ -51,7 +51,7 @@ impl Hosts {
     }
 }
 
-/// Waits until so many are counted, and a little longer.
+/// Waits until the count is reached, and a little longer.
 async fn until(count: &watch::Sender<usize>, wanted: usize) {
     let mut counted = count.subscribe();
     let reached = counted.wait_for(|count| *count == wanted);
@@ -74,7 +74,7 @@ async fn submit_url(service: &JobService, key: KeyId, url: &str) -> JobId {
 }
 
 #[tokio::test]
-async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
+async fn slow_hosts_delay_neither_other_hosts_nor_inline_photos() {
     let (harness, hosts) = (Harness::new(), Hosts::default());
     let (service, key) = open(&harness, &hosts).await;
     let mut slow = Vec::new();
@@ -99,7 +99,7 @@ async fn slow_hosts_hold_up_neither_other_hosts_nor_what_came_along() {
 }
 
 #[tokio::test]
-async fn four_are_fetched_at_once_and_hold_up_nothing_that_came_along() {
+async fn four_are_fetched_at_once_and_delay_no_inline_photo() {
     let (harness, hosts) = (Harness::new(), Hosts::default());
     let (service, key) = open(&harness, &hosts).await;
     let mut jobs = Vec::new();
@@ -146,7 +146,7 @@ async fn two_photos_are_decoded_ahead_of_the_engine_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_photo_goes_back_when_the_program_stops() {
+async fn jobs_that_wait_for_their_photos_are_requeued_at_shutdown() {
     let (harness, hosts) = (Harness::new(), Hosts::default());
     let (service, key) = open(&harness, &hosts).await;
     let job = submit_url(&service, key, SLOW).await;

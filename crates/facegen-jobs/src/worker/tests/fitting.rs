@@ -7,7 +7,7 @@ use facegen_core::{FaceSource, GenerationRequest, JobState, RawGenerationRequest
 
 use crate::testing::{Harness, TIMEOUT, end_of, new_key, submission};
 
-/// A request for images of the photo's size, which is 32×32 here: the
+/// Returns a request for images of the photo's size, which is 32×32 here: the
 /// smallest images there are.
 fn open_request() -> GenerationRequest {
     let raw = RawGenerationRequest {
@@ -59,7 +59,7 @@ async fn the_size_is_known_once_the_photo_is_and_outlives_the_attempt() {
 }
 
 #[tokio::test]
-async fn what_comes_along_tells_the_size_at_once() {
+async fn an_inline_photo_decides_the_size_at_once() {
     let harness = Harness::new();
     let service = harness.open().await;
     let key = new_key(&service).await;

@@ -25,7 +25,7 @@ async fn open(harness: &Harness) -> JobService {
     harness.open_with(config, harness.ports()).await
 }
 
-/// Works until the engine hangs, and stops as the program does then.
+/// Works until the engine hangs, and then stops as the program does.
 async fn hang(service: JobService, harness: &Harness) {
     let running = service.start();
     let engine = harness.engine();
@@ -41,7 +41,7 @@ async fn hang(service: JobService, harness: &Harness) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish() {
+async fn a_job_over_which_the_engine_hangs_fails_and_its_neighbours_finish() {
     let harness = Harness::with_control(faulty(&POISON));
     let service = open(&harness).await;
     let key = new_key(&service).await;
@@ -69,7 +69,7 @@ async fn a_job_over_which_the_engine_hangs_is_given_up_and_its_neighbours_finish
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
+async fn an_engine_that_hangs_is_detected_when_it_is_detached() {
     let harness = Harness::with_control(faulty(&POISON));
     let service = open(&harness).await;
     let key = new_key(&service).await;
@@ -93,7 +93,7 @@ async fn an_engine_that_hangs_is_noticed_when_it_is_taken_away() {
 }
 
 #[tokio::test]
-async fn waiting_for_work_is_no_silence() {
+async fn an_idle_engine_does_not_count_as_hung() {
     let harness = Harness::new();
     let service = open(&harness).await;
     let key = new_key(&service).await;

@@ -1,7 +1,7 @@
-//! Real processes that die, without a chance to say a word.
+//! Real processes that are killed.
 //!
-//! The process that dies is this very test program, told by a file in its
-//! working directory to run [`the_process_that_dies`] alone and where to abort.
+//! The process that dies is this test program itself; a file in its working
+//! directory makes it run [`the_process_that_dies`] alone and says where to abort.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::testing::{TIMEOUT, config, engine, ports};
 
 const PLAN: &str = "scenario";
 
-/// What is written into the file: the prompts to submit, if none are there,
+/// The content of that file: the prompts to submit, if they are not there yet,
 /// and where to abort with the job `poison`.
 struct Scenario {
     dies_at: String,
@@ -46,7 +46,7 @@ async fn open(directory: &Path, dies_at: &str) -> JobService {
     JobService::open(config, ports, stores).await.unwrap()
 }
 
-/// Submits what is not there yet, and works until nothing is left.
+/// Submits what is not there yet, and works until no job is left.
 async fn work(directory: &Path, scenario: &Scenario) -> Vec<Job> {
     let service = open(directory, &scenario.dies_at).await;
     let key = new_key(&service).await;
@@ -96,7 +96,7 @@ fn the_process_that_dies() {
     runtime.block_on(work(Path::new("."), &scenario));
 }
 
-/// Runs the process in this directory; false when it died.
+/// Runs the process in this directory; returns false when it died.
 fn survives(directory: &Path, scenario: &Scenario) -> bool {
     let text = format!("{}\n{}", scenario.dies_at, scenario.prompts.join("\n"));
     fs::write(directory.join(PLAN), text).unwrap();
@@ -187,7 +187,7 @@ async fn poison_fails_after_three_attempts_and_its_neighbours_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_jobs_of_a_former_version_end() {
+async fn jobs_of_a_former_version_end() {
     let former = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../facegen-store/tests/assets/version_11.sqlite"

@@ -1,4 +1,4 @@
-//! Jobs that end or go elsewhere while they are worked on.
+//! Jobs that are cancelled or requeued while they run.
 
 use std::sync::Mutex;
 use std::sync::mpsc;
@@ -30,7 +30,7 @@ async fn cancelling_stops_exactly_that_job() {
     running.attach(harness.engine());
     harness.control.let_pass(3);
     trail.reached(Checkpoint::Denoising, "runs", 3).await;
-    // The one that waits comes first: it would be next once a hand is free.
+    // The waiting one first: it would be claimed once the running one ends.
     for index in [2, 0] {
         let job = service.cancel(key, jobs[index].id).await.unwrap().unwrap();
         assert_eq!(job.state, JobState::Cancelled);
@@ -54,7 +54,7 @@ async fn cancelling_stops_exactly_that_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_over_which_a_worker_died_has_the_worker_to_itself() {
+async fn a_job_over_which_a_worker_died_runs_alone() {
     let harness = Harness::new();
     harness.control.close();
     let service = harness.open().await;
@@ -76,7 +76,7 @@ async fn a_job_over_which_a_worker_died_has_the_worker_to_itself() {
     running.shutdown(Duration::ZERO).await;
 }
 
-/// Stops one job at one checkpoint until it is told to go on.
+/// Stops one job at one checkpoint until the test lets it continue.
 fn gate(at: Checkpoint) -> (Observer, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (come, is_there) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel();
@@ -92,7 +92,7 @@ fn gate(at: Checkpoint) -> (Observer, mpsc::Receiver<()>, mpsc::Sender<()>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_cancels_before_the_last_word_wins_and_no_file_stays() {
+async fn a_cancellation_before_the_finish_wins_and_no_file_stays() {
     let mut harness = Harness::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
     harness.observer = observer;
@@ -109,7 +109,7 @@ async fn who_cancels_before_the_last_word_wins_and_no_file_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_fails_for_a_while_costs_nothing() {
+async fn a_store_that_fails_for_a_while_costs_no_attempt() {
     let log = Log::get();
     let mut harness = Harness::new();
     let (observer, is_there, go_on) = gate(Checkpoint::Finishing);
@@ -130,7 +130,7 @@ async fn a_store_that_fails_for_a_while_costs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
+async fn a_job_that_was_requeued_is_dropped_at_the_next_heartbeat() {
     let harness = Harness::new();
     harness.control.close();
     let mut config = harness.config();
@@ -141,7 +141,7 @@ async fn a_job_that_was_taken_away_is_dropped_at_the_next_heartbeat() {
     running.attach(harness.engine());
     let job = submit(&service, key, "taken away").await;
     assert!(harness.control.wait_until(|counts| counts.ticks == 1));
-    // As if another machine had given this one up for dead.
+    // As if another machine had taken this worker for dead.
     let jobs = harness.store().await.stores().jobs;
     let [id] = &jobs.workers().await.unwrap()[..] else {
         panic!("one worker has claimed");
@@ -173,11 +173,11 @@ async fn a_clock_that_is_set_forward_runs_nothing_twice() {
     let job = submit(&service, key, "a person").await;
     assert!(harness.control.wait_until(|counts| counts.ticks == 1));
     let store = harness.store().await;
-    // The first time the first heartbeat may be what keeps the lease.
+    // The first time it may be the first heartbeat that keeps the lease.
     for _ in 0..2 {
         harness.clock.advance(Duration::from_hours(1));
         let due = harness.clock.now().as_millis();
-        // The worker looks after the queue within a second.
+        // The worker renews leases within a second.
         let lease = Count::LastLease;
         while count(&store, lease).await <= due {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -190,19 +190,19 @@ async fn a_clock_that_is_set_forward_runs_nothing_twice() {
     running.shutdown(Duration::ZERO).await;
 }
 
-/// A store of images that refuses so many images first.
+/// A store of images that refuses some images first.
 #[derive(Debug)]
 struct FailingStore {
     inner: MemoryStore,
     refuses: Box<dyn Refuses>,
 }
 
-/// Says whether an image is refused.
+/// Decides whether an image is refused.
 trait Refuses: std::fmt::Debug + Send + Sync {
     fn refuses(&self, object: &ObjectName) -> bool;
 }
 
-/// The first so many images.
+/// The first images, so many.
 #[derive(Debug)]
 struct First(Mutex<u32>);
 
@@ -247,8 +247,8 @@ impl ImageStore for FailingStore {
     }
 }
 
-/// The job after its images were refused like this, and how often it was
-/// admitted to the engine.
+/// Returns the job after its images were refused like this, and how often it
+/// was admitted to the engine.
 async fn end_with(refuses: Box<dyn Refuses>) -> (Job, usize) {
     let harness = Harness::new();
     let images = FailingStore {
@@ -274,14 +274,14 @@ async fn end_with(refuses: Box<dyn Refuses>) -> (Job, usize) {
 }
 
 #[tokio::test]
-async fn a_image_that_is_refused_for_a_moment_is_not_made_again() {
+async fn an_image_that_is_refused_for_a_moment_is_not_made_again() {
     let (job, admitted) = end_with(Box::new(First(Mutex::new(2)))).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
     assert_eq!(admitted, 1);
 }
 
 #[tokio::test]
-async fn a_job_whose_images_cannot_be_stored_waits_and_is_tried_again() {
+async fn a_job_whose_images_cannot_be_stored_waits_and_runs_again() {
     let (job, admitted) = end_with(Box::new(FirstAttempt)).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
     assert_eq!(admitted, 2);

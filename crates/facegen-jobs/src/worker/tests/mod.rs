@@ -32,7 +32,7 @@ async fn submit(service: &JobService, key: KeyId, prompt: &str) -> Job {
     service.submit(submission).await.unwrap()
 }
 
-/// Remembers where jobs have come.
+/// The checkpoints that jobs have reached.
 struct Trail(watch::Receiver<Vec<(Checkpoint, String)>>);
 
 impl Trail {
@@ -44,7 +44,7 @@ impl Trail {
         (Self(trail), observer)
     }
 
-    /// Returns once this job has come there so often.
+    /// Waits until this job has reached the checkpoint so often.
     async fn reached(&mut self, checkpoint: Checkpoint, prompt: &str, times: usize) {
         let at = |(at, who): &&(Checkpoint, String)| *at == checkpoint && who == prompt;
         let often = |trail: &Vec<_>| trail.iter().filter(at).count() >= times;
@@ -59,7 +59,7 @@ impl Trail {
     }
 }
 
-/// Faults by prompt.
+/// Returns a control with faults by prompt.
 fn faulty(faults: &'static [(&'static str, Fault)]) -> FakeControl {
     FakeControl::with_faults(move |request| {
         let fault = faults
@@ -70,7 +70,7 @@ fn faulty(faults: &'static [(&'static str, Fault)]) -> FakeControl {
 }
 
 #[tokio::test]
-async fn every_checkpoint_is_told_in_its_order() {
+async fn every_checkpoint_is_observed_in_order() {
     let mut harness = Harness::new();
     let (trail, observer) = Trail::new();
     harness.observer = observer;
@@ -125,7 +125,7 @@ async fn the_worker_is_one_job_ahead_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
+async fn the_wait_for_the_job_before_is_not_part_of_the_generation_time() {
     let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
     harness.observer = observer;
@@ -151,7 +151,7 @@ async fn what_a_job_waits_for_the_one_before_is_no_time_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_burst_after_idleness_is_worked_off() {
+async fn a_burst_after_idleness_is_processed() {
     let harness = Harness::new();
     let (service, key, running) = harness.begin().await;
     for round in 0..3 {
@@ -209,7 +209,7 @@ const TOLD: [(&str, ErrorCode, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn failures_tell_callers_what_they_may_know() {
+async fn failures_show_callers_no_internal_details() {
     let harness = Harness::with_control(faulty(&FAULTS));
     let (service, key, running) = harness.begin().await;
     for (prompt, code, message) in TOLD {
@@ -299,7 +299,7 @@ async fn images_that_cannot_be_encoded_fail_their_job() {
     for panics in [false, true] {
         let mut ports = harness.ports();
         ports.encoder = Arc::new(move |_, _| {
-            assert!(!panics, "the encoder breaks down");
+            assert!(!panics, "the encoder panics");
             Err("a detail of ours".into())
         });
         let service = harness.open_with(harness.config(), ports).await;
@@ -326,7 +326,7 @@ async fn a_panic_in_the_task_of_a_job_fails_that_job_alone() {
         harness.observer = Arc::new(move |checkpoint, request| {
             assert!(
                 checkpoint != at || request.spec.prompt() != "fatal",
-                "as the test wants it"
+                "failure that the test injects"
             );
         });
         let service = harness.open().await;

@@ -19,7 +19,7 @@ use crate::testing::{Harness, TIMEOUT, end_of, first_file, new_key};
 
 const NAMES: [&str; 2] = ["cuda:0", "cuda:1"];
 
-/// Engines that make one image at a time.
+/// Returns engines that make one image at a time.
 fn pool(controls: [&FakeControl; 2]) -> Arc<EnginePool> {
     let pool = EnginePool::new(NAMES.map(EngineName::new));
     for (name, control) in NAMES.iter().zip(controls) {
@@ -44,7 +44,7 @@ async fn open(harness: &Harness) -> JobService {
     harness.open_with(config, harness.ports()).await
 }
 
-/// The engine of a job that has succeeded.
+/// Returns the engine of a job that has succeeded.
 fn engine(job: &Job) -> &str {
     assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
     let outcome = job.outcome.as_ref().unwrap();
@@ -52,7 +52,7 @@ fn engine(job: &Job) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
+async fn jobs_go_to_all_engines_up_to_their_capacity() {
     let harness = Harness::new();
     let controls = [(); 2].map(|()| FakeControl::new());
     for control in &controls {
@@ -96,9 +96,9 @@ async fn jobs_go_to_all_engines_and_as_many_as_they_have_room_for() {
 static HANG: [(&str, Fault); 1] = [("poison", Fault::HangsAt(3))];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_engine_that_hangs_leaves_the_other_at_work_and_its_jobs_go_there() {
+async fn the_jobs_of_an_engine_that_hangs_move_to_the_other() {
     let harness = Harness::new();
-    // Whichever engine has it first hangs.
+    // The engine that has it first hangs.
     let hangs = Arc::new(AtomicBool::new(true));
     let controls = [(); 2].map(|()| {
         let hangs = Arc::clone(&hangs);
@@ -149,7 +149,7 @@ async fn the_process_ends_when_the_last_engine_hangs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_engine_whose_device_is_lost_leaves_the_other_at_work() {
+async fn the_other_engine_works_on_when_a_device_is_lost() {
     let lost = || BackendError::DeviceLost("CUDA_ERROR_ILLEGAL_ADDRESS".into());
     let losing = FakeControl::with_faults(move |request| {
         (request.prompt() == "poison").then(|| Fault::FailsAt(3, lost()))

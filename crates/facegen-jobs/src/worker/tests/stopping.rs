@@ -36,7 +36,7 @@ async fn one_running_and_fifty_waiting_jobs_survive_a_restart() {
     assert!(matches!(refused, Err(JobError::Draining)));
     harness.control.open();
     shutdown.await.unwrap();
-    assert_eq!(count(&store, BROKEN).await, 0, "nobody died");
+    assert_eq!(count(&store, BROKEN).await, 0, "no crash is counted");
     drop(service);
 
     let service = harness.open().await;
@@ -51,7 +51,7 @@ async fn one_running_and_fifty_waiting_jobs_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn running_jobs_may_end_within_the_grace() {
+async fn running_jobs_may_end_within_the_grace_period() {
     let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
     harness.observer = observer;
@@ -78,7 +78,7 @@ async fn running_jobs_may_end_within_the_grace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn waiting_callers_learn_how_jobs_stand_when_work_stops() {
+async fn waiting_callers_get_the_current_state_when_work_stops() {
     let mut harness = Harness::new();
     let (mut trail, observer) = Trail::new();
     harness.observer = observer;
@@ -102,12 +102,12 @@ async fn waiting_callers_learn_how_jobs_stand_when_work_stops() {
     let expected = [JobState::Succeeded, JobState::Succeeded, JobState::Queued];
     for (wait, state) in waits.into_iter().zip(expected) {
         let waited = tokio::time::timeout(crate::testing::TIMEOUT, wait).await;
-        assert_eq!(waited.expect("nobody waits for ever").unwrap(), state);
+        assert_eq!(waited.expect("no caller waits for ever").unwrap(), state);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_engine_that_hangs_does_not_hold_a_shutdown() {
+async fn an_engine_that_hangs_does_not_block_a_shutdown() {
     let harness = Harness::new();
     harness.control.close();
     let service = harness.open().await;
@@ -138,7 +138,7 @@ async fn jobs_wait_for_an_engine() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_engine_does_again_what_the_former_one_was_at() {
+async fn a_new_engine_repeats_the_jobs_of_the_former_one() {
     let harness = Harness::new();
     harness.control.close();
     let service = harness.open().await;
@@ -154,7 +154,7 @@ async fn a_new_engine_does_again_what_the_former_one_was_at() {
     while alive.strong_count() > 0 {
         tokio::task::yield_now().await;
     }
-    // It ends after the step it is in, or a few more until it notices.
+    // It ends after the current step, or a few more until it notices.
     while service.find(key, job.id).await.unwrap().unwrap().attempt == 1 {
         harness.control.let_pass(1);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -168,10 +168,10 @@ async fn a_new_engine_does_again_what_the_former_one_was_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
+async fn an_engine_that_is_gone_for_good_is_reported_and_costs_no_job() {
     static FAULTS: [(&str, Fault); 1] = [("fatal", Fault::PanicsAt(1))];
     let mut harness = Harness::with_control(faulty(&FAULTS));
-    // With both in the engine nobody could tell whose fault it was.
+    // With both in the engine it would be unclear which one is at fault.
     let (go_on, may_go_on) = mpsc::channel();
     let may_go_on = Mutex::new(may_go_on);
     harness.observer = Arc::new(move |checkpoint, request| {
@@ -210,7 +210,7 @@ async fn an_engine_that_is_gone_for_good_is_told_and_costs_no_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_dropped_without_a_word_gives_its_jobs_back() {
+async fn dropping_without_a_shutdown_requeues_running_jobs() {
     let harness = Harness::new();
     harness.control.close();
     let (service, key, running) = harness.begin().await;
