@@ -1,4 +1,4 @@
-//! What the engine thread does.
+//! The loop that the engine thread runs.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +17,7 @@ use crate::error::LoadError;
 use crate::generation::Job;
 use crate::status::Status;
 
-/// How often loading is tried again before the engine gives up.
+/// How often loading is retried before the engine counts as gone.
 const RELOAD_ATTEMPTS: usize = 2;
 
 type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
@@ -76,8 +76,8 @@ impl EngineLoop {
         }
     }
 
-    /// Takes in all that was submitted, sleeping while there is nothing to do.
-    /// False when the handle is gone.
+    /// Receives all submitted jobs, sleeping while there is no work. Returns
+    /// false when the handle is gone.
     fn receive(&mut self) -> bool {
         if self.waiting.is_empty() && self.admitted.is_empty() {
             match self.submitted.blocking_recv() {
@@ -94,7 +94,7 @@ impl EngineLoop {
         }
     }
 
-    /// Ends the jobs that nobody wants any more.
+    /// Ends the jobs that were cancelled or whose receiver is gone.
     fn drop_abandoned(&mut self) {
         for _ in 0..self.waiting.len() {
             match self.waiting.pop_front() {
@@ -113,14 +113,14 @@ impl EngineLoop {
             .collect();
         for slot in slots {
             if self.guarded(|backend| backend.cancel(slot)).is_err() {
-                // The slots that were left to cancel go with their backend.
+                // The slots that are still to be cancelled go with their backend.
                 return self.rebuild();
             }
         }
     }
 
-    /// Takes the next job, if it may be together with those that are admitted
-    /// and the backend would rather have it now than move those on.
+    /// Takes the next job, if it may run with those that are admitted and the
+    /// backend prefers admitting it to denoising those.
     fn next_admissible(&mut self) -> Option<Job> {
         let next = self.waiting.front()?;
         let capacity = self.backend.capacity(next.input.spec.size());
@@ -150,8 +150,8 @@ impl EngineLoop {
     }
 
     /// Rebuilds a backend whose device failed while a job was admitted. A
-    /// device computes behind our back, so what fails now may be the step of a
-    /// job that is in: unless there is none, each has to prove itself alone.
+    /// device computes asynchronously, so the failure may come from a step of
+    /// an admitted job: if there is any, each job then runs alone.
     fn lose_device(&mut self, mut job: Job, error: BackendError) {
         tracing::error!(%error, "device lost");
         if self.admitted.is_empty() {
@@ -164,7 +164,7 @@ impl EngineLoop {
         self.rebuild();
     }
 
-    /// One step of the backend, if it holds anything.
+    /// Runs one step of the backend, if it holds any job.
     fn tick(&mut self) {
         if self.admitted.is_empty() {
             return;
@@ -190,8 +190,8 @@ impl EngineLoop {
         }
     }
 
-    /// Passes an event on, unless it says that device lost: whose fault
-    /// that is has to be found first.
+    /// Passes an event on, unless it reports a lost device: first the job at
+    /// fault must be found.
     fn report(&mut self, event: SlotEvent) -> Option<BackendError> {
         match event {
             SlotEvent::Progress { slot, step, steps } => {
@@ -215,8 +215,8 @@ impl EngineLoop {
         }
     }
 
-    /// Ends what a backend that holds nothing will never report on, rather
-    /// than tick it forever.
+    /// Fails the jobs that the backend no longer holds, on which it would never
+    /// report.
     fn fail_lost(&mut self) {
         for (_, job) in mem::take(&mut self.admitted) {
             let lost = String::from("the backend lost the request");
@@ -224,8 +224,8 @@ impl EngineLoop {
         }
     }
 
-    /// Finds whose step broke the backend: with one job it is clear, of several
-    /// each has to prove itself alone.
+    /// Fails the job whose step broke the backend if it was the only one; of
+    /// several, each then runs alone.
     fn blame_admitted(&mut self, error: BackendError) {
         if self.admitted.len() > 1 {
             self.doubt_admitted();
@@ -240,19 +240,19 @@ impl EngineLoop {
         }
     }
 
-    /// Lets the admitted jobs wait again, before those that came later.
+    /// Requeues the admitted jobs, before those that came later.
     fn requeue_admitted(&mut self) {
         while let Some((_, job)) = self.admitted.pop_last() {
             self.waiting.push_front(job);
         }
     }
 
-    /// Replaces a backend that panicked or lost its device, in whose state
-    /// nothing can be trusted.
+    /// Replaces a backend that panicked or lost its device, whose state cannot
+    /// be trusted.
     fn rebuild(&mut self) {
         self.status.set_ready(false);
         self.requeue_admitted();
-        // The old one has to go first: a device may not hold two.
+        // The old one must be dropped first: a device may not hold two.
         let broken = mem::replace(&mut self.backend, Box::new(StoppedBackend));
         if catch_unwind(AssertUnwindSafe(|| drop(broken))).is_err() {
             tracing::error!("engine panicked again while it was dropped");
@@ -269,7 +269,7 @@ impl EngineLoop {
             }
         }
         self.status.set_gone();
-        // Whose fault it was will not be found out any more.
+        // Which job was at fault can no longer be found.
         for job in mem::take(&mut self.waiting) {
             let error = match job.alone {
                 true => BackendError::EngineBroke,
@@ -279,15 +279,14 @@ impl EngineLoop {
         }
     }
 
-    /// Calls the backend, so that it is known since when, and survives its
-    /// panic.
+    /// Calls the backend under the watchdog, and catches its panic.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut dyn Backend) -> T) -> Result<T, Panicked> {
         let backend = self.backend.as_mut();
         self.status.watchdog.begin();
         let result = catch_unwind(AssertUnwindSafe(|| call(backend)));
         self.status.watchdog.end();
         result.map_err(|_| {
-            // Without its text, which may quote a prompt.
+            // Without its message, which may quote a prompt.
             tracing::error!("engine panicked");
             Panicked
         })
@@ -299,13 +298,13 @@ struct Panicked;
 
 fn load_guarded(loader: &mut Loader) -> Result<Box<dyn Backend>, LoadError> {
     catch_unwind(AssertUnwindSafe(loader)).unwrap_or_else(|payload| {
-        // No request is loaded, so its text can be told.
+        // No request is loaded, so its message can be reported.
         let message = panic_message(payload.as_ref());
         Err(format!("the loader panicked: {message}").into())
     })
 }
 
-/// The text of a panic, if it has one.
+/// Returns the message of a panic, if it has one.
 fn panic_message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()
@@ -314,7 +313,7 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
-/// Stands in for a backend that broke and could not be loaded again.
+/// Replaces a backend that broke and could not be loaded again.
 struct StoppedBackend;
 
 impl Backend for StoppedBackend {

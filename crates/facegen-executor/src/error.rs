@@ -4,7 +4,7 @@ use std::{error, io};
 
 use thiserror::Error;
 
-/// Why a backend could not be loaded, in the words of whoever loads it.
+/// Why a backend could not be loaded, as its loader reports it.
 pub type LoadError = Box<dyn error::Error + Send + Sync>;
 
 /// Why there is no engine.

@@ -1,5 +1,5 @@
-//! One request's way through the engine: the caller's end, which receives, and
-//! the engine's end, which sends.
+//! One request in the engine: the caller's end, which receives events, and the
+//! engine's end, which sends them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ use crate::status::RequestPermit;
 #[derive(Debug)]
 pub struct GenerationHandle {
     events: Receiver<GenerationEvent>,
-    /// Whether the engine hangs and was given up.
+    /// Whether the engine hangs and was abandoned.
     hung: watch::Receiver<bool>,
     cancelled: Arc<AtomicBool>,
     ended: bool,
 }
 
 impl GenerationHandle {
-    /// The next event, `None` after the one that ends the generation.
+    /// Waits for the next event; `None` after the one that ends the generation.
     pub async fn next(&mut self) -> Option<GenerationEvent> {
         let event = tokio::select! {
             biased;
@@ -35,20 +35,20 @@ impl GenerationHandle {
         self.record(event)
     }
 
-    /// Like [`GenerationHandle::next`], for threads that may block. Panics when
-    /// called from async code, as tokio's blocking calls do.
+    /// Does the same as [`GenerationHandle::next`], for threads that may block.
+    /// Panics when called from async code, as tokio's blocking calls do.
     pub fn blocking_next(&mut self) -> Option<GenerationEvent> {
         let event = self.events.blocking_recv();
         self.record(event)
     }
 
-    /// Something that can cancel this generation from anywhere.
+    /// Returns a handle that can cancel this generation from any thread.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(Arc::clone(&self.cancelled))
     }
 
-    /// A generation that ends with `error` at once.
+    /// Creates a generation that ends with `error` at once.
     pub(crate) fn failed(error: BackendError) -> Self {
         let (sender, events) = mpsc::channel(1);
         // The channel is empty and has room for one.
@@ -61,8 +61,8 @@ impl GenerationHandle {
         }
     }
 
-    /// Makes up the end that an engine could not send because it is gone, so
-    /// that there is always exactly one.
+    /// Adds the end that an engine could not send because it is gone, so that
+    /// there is always exactly one.
     fn record(&mut self, event: Option<GenerationEvent>) -> Option<GenerationEvent> {
         if self.ended {
             return None;
@@ -80,7 +80,7 @@ impl Generation for GenerationHandle {
     }
 }
 
-/// Returns when the engine is given up, never if it ends before.
+/// Returns when the engine is abandoned, never if it ends before.
 async fn given_up(hung: &mut watch::Receiver<bool>) {
     if hung.wait_for(|hung| *hung).await.is_err() {
         std::future::pending().await
@@ -93,7 +93,7 @@ pub struct CancelHandle(Arc<AtomicBool>);
 
 impl CancelHandle {
     /// Asks the engine to stop. Unless it has ended by then, the generation
-    /// ends with [`BackendError::Cancelled`] after the step that is running.
+    /// ends with [`BackendError::Cancelled`] after the current step.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -105,18 +105,18 @@ pub(crate) struct Job {
     pub(crate) input: GenerationInput,
     /// The span in which the request was submitted.
     pub(crate) span: Span,
-    /// Whether this job must have the backend to itself, because it was in a
-    /// tick that broke it.
+    /// Whether this job must run alone, because it was in a tick that broke the
+    /// backend.
     pub(crate) alone: bool,
     events: Sender<GenerationEvent>,
     cancelled: Arc<AtomicBool>,
     reported_step: usize,
-    /// One of the places for unfinished jobs; free again once it is dropped.
+    /// The permit of an unfinished job, released when it is dropped.
     permit: RequestPermit,
 }
 
 impl Job {
-    /// Both ends of a request.
+    /// Creates both ends of a request.
     pub(crate) fn new(
         input: GenerationInput,
         permit: RequestPermit,
@@ -145,13 +145,13 @@ impl Job {
         (job, generation)
     }
 
-    /// Whether nobody wants the images any more.
+    /// Returns whether the request was cancelled or its receiver is gone.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.cancelled.load(Ordering::Acquire) || self.events.is_closed()
     }
 
-    /// Reports a step, unless it was reported before a restart. The last room
-    /// in the channel is kept for the end.
+    /// Reports a step, unless it was reported before a restart. The last slot
+    /// of the channel is kept for the end.
     pub(crate) fn progress(&mut self, step: usize, steps: usize) {
         if step > self.reported_step && self.events.capacity() > 1 {
             self.reported_step = step;
@@ -167,7 +167,7 @@ impl Job {
             Err(error) => GenerationEvent::Failed(error),
         };
         let Self { events, permit, .. } = self;
-        // First, so that whoever sees the end can already submit again.
+        // First, so that a caller that sees the end can submit again at once.
         drop(permit);
         let _ = events.try_send(event);
     }

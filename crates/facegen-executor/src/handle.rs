@@ -1,4 +1,4 @@
-//! The rest of the program's end of an engine thread.
+//! The handle of an engine thread.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,18 +18,18 @@ use crate::error::{EngineStartError, LoadError};
 use crate::generation::{GenerationHandle, Job};
 use crate::status::Status;
 
-/// The main thread's usual size; spawned threads get a quarter of it, and the
-/// networks of a backend nest deeply.
+/// The usual stack size of a main thread; spawned threads get a quarter of it,
+/// and the networks of a backend nest deeply.
 const STACK_BYTES: usize = 8 << 20;
 
 /// How often an engine that is to end is checked for hanging.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The rest of the program's end of an engine thread.
+/// The handle of an engine thread.
 ///
-/// Dropping it stops the thread after the step that it is in, fails what was
-/// unfinished with [`BackendError::EngineStopped`], and waits for the thread,
-/// unless that was given up because it hangs.
+/// Dropping it stops the thread after the current step, fails unfinished
+/// requests with [`BackendError::EngineStopped`], and waits for the thread,
+/// unless that was abandoned because it hangs.
 pub struct EngineHandle {
     name: EngineName,
     jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
@@ -43,7 +43,7 @@ impl EngineHandle {
     /// this one break.
     ///
     /// # Errors
-    /// The thread cannot be started, or the loader fails or panics.
+    /// Fails when the thread cannot be started, or the loader fails or panics.
     pub fn spawn<L>(name: &str, loader: L) -> Result<Self, EngineStartError>
     where
         L: FnMut() -> Result<Box<dyn Backend>, LoadError> + Send + 'static,
@@ -60,7 +60,7 @@ impl EngineHandle {
             .name(name.to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || {
-                // Whatever ends the thread, also a panic.
+                // However the thread ends, also by a panic.
                 let _ended = EndGuard(Arc::clone(&engine_status));
                 let (engine, result) =
                     match EngineLoop::load(Box::new(loader), submitted, engine_status) {
@@ -85,14 +85,14 @@ impl EngineHandle {
         })
     }
 
-    /// The name of the engine.
+    /// Returns the name of the engine.
     #[must_use]
     pub fn name(&self) -> &EngineName {
         &self.name
     }
 
-    /// Hands a request to the engine, together with the current span. Never
-    /// waits; whatever goes wrong is told by the [`GenerationHandle`].
+    /// Submits a request to the engine, together with the current span. Never
+    /// waits; every failure is reported by the [`GenerationHandle`].
     pub fn submit(&self, input: GenerationInput) -> GenerationHandle {
         let Some(permit) = self.status.acquire() else {
             return GenerationHandle::failed(BackendError::QueueFull);
@@ -101,7 +101,7 @@ impl EngineHandle {
         if self.state() == EngineState::Hung {
             return GenerationHandle::failed(BackendError::EngineStopped);
         }
-        // The places bound the channel. If it is closed the job is dropped
+        // The permits bound the channel. If it is closed the job is dropped
         // here, and its generation reports that the engine stopped.
         if let Some(jobs) = self.lock_jobs().as_ref() {
             let _ = jobs.send(job);
@@ -109,7 +109,7 @@ impl EngineHandle {
         generation
     }
 
-    /// How the engine is.
+    /// Returns the health of the engine.
     #[must_use]
     pub fn health(&self) -> EngineHealth {
         EngineHealth {
@@ -119,40 +119,40 @@ impl EngineHandle {
         }
     }
 
-    /// How many more requests the engine takes.
+    /// Returns how many more requests the engine takes.
     pub(crate) fn free_capacity(&self) -> usize {
         self.status.free_capacity()
     }
 
-    /// The state of the engine.
+    /// Returns the state of the engine.
     #[must_use]
     pub fn state(&self) -> EngineState {
         self.status.state()
     }
 
-    /// Whether a backend is loaded: false while it is rebuilt after a panic or
-    /// the loss of its device, and for good when it could not be.
+    /// Returns whether a backend is loaded: false while it is rebuilt after a
+    /// panic or the loss of its device, and for good when it could not be.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state() == EngineState::Ready
     }
 
-    /// Whether no backend will be loaded any more: the one that broke could
-    /// not be rebuilt, the thread is at its end, or it was given up.
+    /// Returns whether no backend will be loaded any more: the one that broke
+    /// could not be rebuilt, the thread has ended, or it was abandoned.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.state().is_final()
     }
 
-    /// How long the backend has been at one call, such as a denoising step,
-    /// without a sign of life. Loading another backend after a panic is none.
+    /// Returns how long the backend has been in its current call, such as a
+    /// denoising step. Loading another backend after a panic does not count.
     #[must_use]
     pub fn busy_for(&self) -> Duration {
         self.status.watchdog.busy_for()
     }
 
-    /// Gives the engine up if it has been at one call for longer than
-    /// `patience`. True when that happens, once.
+    /// Abandons the engine if it has been in one call for longer than
+    /// `patience`. Returns true when that happens, once.
     pub fn give_up_after(&self, patience: Duration) -> bool {
         self.status.give_up_after(patience)
     }
@@ -160,7 +160,7 @@ impl EngineHandle {
     /// Ends the engine, as [`Engines::end`] does.
     ///
     /// # Errors
-    /// It hangs.
+    /// Fails when it hangs.
     pub async fn end(&self, patience: Duration) -> Result<(), EngineHangs> {
         self.close();
         let mut ended = self.status.ended();
@@ -169,7 +169,7 @@ impl EngineHandle {
             if self.state() == EngineState::Hung {
                 return Err(EngineHangs);
             }
-            // One whose backend is being loaded again takes its time.
+            // One whose backend is being loaded again may take longer.
             let end = ended.wait_for(|ended| *ended);
             if timeout(POLL_INTERVAL, end).await.is_ok() {
                 return Ok(());
@@ -177,7 +177,7 @@ impl EngineHandle {
         }
     }
 
-    /// Takes no more requests; the thread ends after the step that it is in.
+    /// Takes no more requests; the thread ends after the current step.
     pub(crate) fn close(&self) {
         *self.lock_jobs() = None;
     }
@@ -215,7 +215,7 @@ impl Drop for EngineHandle {
     fn drop(&mut self) {
         self.close();
         if self.state() == EngineState::Hung {
-            // Its thread never ends, and must not hold whoever drops this.
+            // Its thread never ends, and must not block the thread that drops this.
             return;
         }
         if let Some(thread) = self.thread.take()
@@ -236,7 +236,7 @@ impl fmt::Debug for EngineHandle {
     }
 }
 
-/// Notes the end of the thread when it is dropped.
+/// Records the end of the thread when it is dropped.
 struct EndGuard(Arc<Status>);
 
 impl Drop for EndGuard {

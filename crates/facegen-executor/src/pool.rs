@@ -13,7 +13,7 @@ use facegen_core::{
 use crate::handle::EngineHandle;
 
 /// The engines of a process. Each is loaded, breaks, hangs and is replaced by
-/// itself; the others go on meanwhile.
+/// itself; the others continue meanwhile.
 #[derive(Default)]
 pub struct EnginePool {
     members: Mutex<Vec<Member>>,
@@ -26,7 +26,7 @@ struct Member {
 }
 
 impl EnginePool {
-    /// A pool of engines of these names, none of which is loaded.
+    /// Creates a pool of engines of these names, none of which is loaded.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = EngineName>) -> Self {
         let member = |name| Member { name, engine: None };
@@ -35,15 +35,15 @@ impl EnginePool {
         }
     }
 
-    /// The names of its engines.
+    /// Returns the names of its engines.
     #[must_use]
     pub fn names(&self) -> Vec<EngineName> {
         let members = self.lock();
         members.iter().map(|member| member.name.clone()).collect()
     }
 
-    /// Puts an engine in, by its name. One of that name must have been taken
-    /// out before.
+    /// Inserts an engine, by its name. One of that name must have been removed
+    /// before.
     pub fn insert(&self, engine: EngineHandle) {
         let (name, engine) = (engine.name().clone(), Some(Arc::new(engine)));
         let mut members = self.lock();
@@ -53,12 +53,12 @@ impl EnginePool {
         }
     }
 
-    /// Takes an engine out, and returns once it has ended. What it was at ends
-    /// with [`BackendError::EngineStopped`](facegen_core::BackendError::EngineStopped).
+    /// Removes an engine, and returns once it has ended. Its requests end with
+    /// [`BackendError::EngineStopped`](facegen_core::BackendError::EngineStopped).
     ///
     /// # Errors
-    /// It has been at one call for longer than `patience`, or was given up
-    /// before. It stays in the pool: its device is not free.
+    /// Fails when it has been in one call for longer than `patience`, or was
+    /// abandoned before. It stays in the pool: its device is not free.
     pub async fn end_engine(
         &self,
         name: &EngineName,
@@ -74,7 +74,7 @@ impl EnginePool {
         ended
     }
 
-    /// Forgets an engine that was taken out and comes no more.
+    /// Forgets an engine that was removed and is not replaced.
     pub fn forget(&self, name: &EngineName) {
         self.lock()
             .retain(|member| member.name != *name || member.engine.is_some());
@@ -108,11 +108,11 @@ impl EnginePool {
 impl Engines for EnginePool {
     fn submit(&self, input: GenerationInput) -> Option<Submitted> {
         // Under the lock, so that no clone of a handle is ever the last one and
-        // dropped among tasks.
+        // dropped inside a task.
         let members = self.lock();
         let engines = members.iter().filter_map(|member| member.engine.as_ref());
         let engines = engines.filter(|engine| !engine.is_gone());
-        // Of those that are equal the last one is the maximum.
+        // Of equal ones `max_by_key` returns the last.
         let freest = engines.rev().max_by_key(|engine| {
             let is_ready = engine.state() == EngineState::Ready;
             (is_ready, engine.free_capacity())
@@ -141,7 +141,7 @@ impl Engines for EnginePool {
 
     async fn end(&self, patience: Duration) -> Result<(), EngineHangs> {
         let engines = self.engines();
-        // All of them, before one is waited for.
+        // All of them, before waiting for any.
         for engine in &engines {
             engine.close();
         }

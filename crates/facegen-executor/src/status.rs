@@ -1,4 +1,4 @@
-//! What an engine thread and the rest of the program know of each other.
+//! The state that an engine thread and its handle share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ pub(crate) struct Status {
 }
 
 impl Default for Status {
-    /// An engine whose backend is not loaded yet.
+    /// Returns the state of an engine whose backend is not loaded yet.
     fn default() -> Self {
         Self {
             ready: AtomicBool::new(false),
@@ -38,23 +38,23 @@ impl Default for Status {
 }
 
 impl Status {
-    /// Notes whether a backend is loaded.
+    /// Records whether a backend is loaded.
     pub(crate) fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
     }
 
-    /// Notes that no backend will be loaded any more.
+    /// Records that no backend will be loaded any more.
     pub(crate) fn set_gone(&self) {
         self.gone.store(true, Ordering::Release);
     }
 
-    /// Notes that the thread is at its end.
+    /// Records that the thread has ended.
     pub(crate) fn set_ended(&self) {
         self.ended.send_replace(true);
     }
 
-    /// Gives the engine up if it has been at one call for longer than
-    /// `patience`. True when that happens, once.
+    /// Abandons the engine if it has been in one call for longer than
+    /// `patience`. Returns true when that happens, once.
     pub(crate) fn give_up_after(&self, patience: Duration) -> bool {
         let gives_up = !self.state().is_final() && self.watchdog.busy_for() > patience;
         if gives_up {
@@ -63,17 +63,17 @@ impl Status {
         gives_up
     }
 
-    /// Tells when the engine is given up.
+    /// Returns a channel that is set when the engine is abandoned.
     pub(crate) fn hung(&self) -> watch::Receiver<bool> {
         self.hung.subscribe()
     }
 
-    /// Tells when the thread has ended.
+    /// Returns a channel that is set when the thread has ended.
     pub(crate) fn ended(&self) -> watch::Receiver<bool> {
         self.ended.subscribe()
     }
 
-    /// Notes how much the backend can do at once.
+    /// Records how much the backend can do at once.
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         *self.capacity.lock().unwrap_or_else(PoisonError::into_inner) = capacity;
     }
@@ -82,14 +82,14 @@ impl Status {
         *self.capacity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many more requests the engine takes.
+    /// Returns how many more requests the engine takes.
     pub(crate) fn free_capacity(&self) -> usize {
         self.limit()
             .saturating_sub(self.unfinished.load(Ordering::Acquire))
     }
 
-    /// Takes one of the places for unfinished requests, if there is any: as
-    /// many as the backend can hold, and those that may wait.
+    /// Acquires a permit for an unfinished request, if there is any: as many as
+    /// the backend can hold, and those that may wait.
     pub(crate) fn acquire(self: &Arc<Self>) -> Option<RequestPermit> {
         let limit = self.limit();
         let taken =
@@ -117,7 +117,7 @@ impl Status {
     }
 }
 
-/// One of the places for unfinished requests; free again once it is dropped.
+/// The permit of an unfinished request, released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct RequestPermit(Arc<Status>);
 

@@ -41,7 +41,7 @@ fn input(prompt: &str) -> GenerationInput {
     }
 }
 
-/// Faults by prompt.
+/// Returns a control with faults by prompt.
 fn faults(
     faults: impl IntoIterator<Item = (&'static str, Fault)>,
 ) -> impl Fn(&GenerationSpec) -> Option<Fault> {
@@ -49,7 +49,7 @@ fn faults(
     move |request| faults.get(request.prompt()).cloned()
 }
 
-/// An engine whose backends step up to four requests at once.
+/// Returns an engine whose backends step up to four requests at once.
 fn engine(control: &FakeControl) -> EngineHandle {
     control.set_capacity(CAPACITY);
     let control = control.clone();
@@ -59,7 +59,7 @@ fn engine(control: &FakeControl) -> EngineHandle {
     .unwrap()
 }
 
-/// An engine whose loader succeeds once and then fails `failures` times.
+/// Returns an engine whose loader succeeds once and then fails `failures` times.
 fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHandle {
     control.set_capacity(CAPACITY);
     let (control, loads) = (control.clone(), AtomicUsize::new(0));
@@ -72,7 +72,7 @@ fn engine_that_reloads_after(control: &FakeControl, failures: usize) -> EngineHa
     .unwrap()
 }
 
-/// All events, which must end with exactly one end, and the steps reported.
+/// Returns all events, of which exactly one is an end, and the steps reported.
 fn drain(
     mut generation: GenerationHandle,
 ) -> (Vec<usize>, Result<Vec<GeneratedImage>, BackendError>) {
@@ -188,7 +188,7 @@ fn many_requests_each_get_their_own_images() {
 }
 
 #[test]
-fn one_failure_leaves_its_neighbours_alone() {
+fn one_failure_does_not_affect_its_neighbours() {
     let control = FakeControl::with_faults(faults([
         ("faceless", Fault::Refused(BackendError::NoFace)),
         ("overflowing", Fault::FailsAt(5, BackendError::NotFinite)),
@@ -224,7 +224,7 @@ fn a_request_can_be_cancelled_before_it_is_admitted() {
 }
 
 #[test]
-fn a_request_can_be_cancelled_between_its_steps_without_hurting_its_neighbour() {
+fn a_request_can_be_cancelled_between_its_steps_without_affecting_its_neighbour() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);
@@ -244,7 +244,7 @@ fn a_request_can_be_cancelled_between_its_steps_without_hurting_its_neighbour() 
 }
 
 #[test]
-fn cancelling_what_has_ended_changes_nothing() {
+fn cancelling_an_ended_request_changes_nothing() {
     let engine = engine(&FakeControl::new());
     let generation = engine.submit(input("ended"));
     let cancel = generation.cancel_handle();
@@ -268,7 +268,7 @@ fn dropping_the_receiving_end_cancels() {
 }
 
 #[test]
-fn more_than_the_engine_takes_is_refused_at_once() {
+fn requests_beyond_the_capacity_are_refused_at_once() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);
@@ -285,13 +285,13 @@ fn more_than_the_engine_takes_is_refused_at_once() {
 }
 
 #[test]
-fn dropping_the_handle_joins_the_thread_and_fails_what_is_unfinished() {
+fn dropping_the_handle_joins_the_thread_and_fails_unfinished_requests() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);
     let generations = ["running", "waiting"].map(|prompt| engine.submit(input(prompt)));
     assert!(control.wait_until(|counts| counts.ticks == 1));
-    // What `drop` does first, so that the thread is told before its step ends.
+    // `drop` does this first; here before the current step ends.
     engine.close();
     control.open();
     drop(engine);
@@ -328,7 +328,7 @@ fn eight_requests_share_the_steps_of_a_backend_that_can_hold_them() {
     assert_eq!(
         counts.ticks,
         STEPS + 2,
-        "two steps were the first one's alone"
+        "the first one ran alone for two steps"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A device that is lost costs what a panic costs: one request, not the queue.
+//! A lost device costs what a panic costs: one request, not the queue.
 
 use facegen_core::request::ImageSize;
 
@@ -26,7 +26,7 @@ fn a_device_lost_in_a_shared_tick_fails_exactly_the_one_at_fault() {
 }
 
 #[test]
-fn a_device_lost_in_admit_blames_nobody_before_each_was_alone() {
+fn a_device_lost_in_admit_fails_no_request_before_each_ran_alone() {
     let control = FakeControl::with_faults(faults([("poison", Fault::Refused(lost()))]));
     control.close();
     let engine = engine_that_stays_lost(&control);
@@ -42,7 +42,7 @@ fn a_device_lost_in_admit_blames_nobody_before_each_was_alone() {
 }
 
 #[test]
-fn an_engine_whose_device_stays_lost_is_gone_and_the_queue_is_not() {
+fn an_engine_whose_device_stays_lost_is_gone_but_not_its_queue() {
     let control = FakeControl::with_faults(faults([("poison", Fault::FailsAt(1, lost()))]));
     control.close();
     let engine = engine_that_reloads_after(&control, 2);
@@ -56,7 +56,7 @@ fn an_engine_whose_device_stays_lost_is_gone_and_the_queue_is_not() {
 }
 
 #[test]
-fn those_that_may_have_lost_it_are_told_so_when_it_stays_lost() {
+fn suspects_fail_with_engine_broke_when_the_device_stays_lost() {
     let control = FakeControl::with_faults(faults([("poison", Fault::FailsAt(2, lost()))]));
     control.close();
     let engine = engine_that_reloads_after(&control, 2);
@@ -73,8 +73,8 @@ fn those_that_may_have_lost_it_are_told_so_when_it_stays_lost() {
     assert!(engine.is_gone());
 }
 
-/// An engine whose backends are as CUDA is after an illegal address: each
-/// further call fails as well, until it is loaded again.
+/// Returns an engine whose backends behave as CUDA after an illegal address:
+/// each further call fails as well, until it is loaded again.
 fn engine_that_stays_lost(control: &FakeControl) -> EngineHandle {
     control.set_capacity(CAPACITY);
     let control = control.clone();

@@ -58,7 +58,7 @@ fn a_panic_in_admit_fails_that_request_and_readmits_the_others() {
 }
 
 #[test]
-fn a_panic_in_cancel_hurts_nobody() {
+fn a_panic_in_cancel_affects_no_other_request() {
     let control = FakeControl::with_faults(faults([
         ("cancelled a", Fault::PanicInCancel),
         ("cancelled b", Fault::PanicInCancel),

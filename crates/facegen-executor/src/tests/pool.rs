@@ -1,4 +1,4 @@
-//! Several engines at work.
+//! Several engines in one pool.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use facegen_core::{EngineHangs, EngineName, EngineState, Engines, Submitted};
 use super::*;
 use crate::EnginePool;
 
-/// A pool of two engines that make one image at a time, each under a control
-/// of its own.
+/// Returns a pool of two engines that make one image at a time, each under a
+/// control of its own.
 fn pool(controls: &[FakeControl; 2]) -> EnginePool {
     let pool = EnginePool::new(names());
     for (name, control) in names().iter().zip(controls) {
@@ -42,7 +42,7 @@ async fn end_of(mut submitted: Submitted) -> Result<Vec<GeneratedImage>, Backend
 }
 
 #[tokio::test]
-async fn requests_go_to_the_engine_with_the_most_room() {
+async fn requests_go_to_the_engine_with_the_most_capacity() {
     let controls = [FakeControl::new(), FakeControl::new()];
     let pool = pool(&controls);
     for control in &controls {
@@ -63,7 +63,7 @@ async fn requests_go_to_the_engine_with_the_most_room() {
 }
 
 #[tokio::test]
-async fn an_engine_that_hangs_is_given_up_and_the_other_goes_on() {
+async fn an_engine_that_hangs_is_abandoned_and_the_other_continues() {
     let hangs = FakeControl::with_faults(faults([("poison", Fault::HangsAt(3))]));
     let controls = [hangs, FakeControl::new()];
     let pool = pool(&controls);
@@ -86,7 +86,7 @@ async fn an_engine_that_hangs_is_given_up_and_the_other_goes_on() {
         assert_eq!(submitted.engine.as_str(), "cpu#2");
         assert_eq!(end_of(submitted).await, images_of("next"));
     }
-    // It holds neither its end nor that of the pool.
+    // It blocks neither its own end nor that of the pool.
     let ended = pool.end_engine(&given_up[0], Duration::from_mins(1)).await;
     assert_eq!(ended, Err(EngineHangs));
     assert_eq!(pool.end(Duration::from_mins(1)).await, Err(EngineHangs));
@@ -94,7 +94,7 @@ async fn an_engine_that_hangs_is_given_up_and_the_other_goes_on() {
 }
 
 #[tokio::test]
-async fn an_engine_that_loses_its_device_for_good_leaves_the_other_at_work() {
+async fn an_engine_that_loses_its_device_for_good_does_not_stop_the_other() {
     let lost = BackendError::DeviceLost("CUDA_ERROR_ILLEGAL_ADDRESS".into());
     let lost_at_once = faults([("poison", Fault::FailsAt(1, lost.clone()))]);
     let control = FakeControl::with_faults(lost_at_once);
@@ -120,7 +120,7 @@ async fn an_engine_that_loses_its_device_for_good_leaves_the_other_at_work() {
 }
 
 #[tokio::test]
-async fn an_engine_is_replaced_while_the_other_goes_on() {
+async fn an_engine_is_replaced_while_the_other_continues() {
     let controls = [FakeControl::new(), FakeControl::new()];
     let pool = pool(&controls);
     let name = EngineName::new("cpu");
