@@ -1,4 +1,4 @@
-//! Photos behind URLs.
+//! Fetches photos from URLs.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub struct Faces {
 }
 
 impl Faces {
-    /// Photos within `limits`, each fetched within `deadline`, redirects
-    /// included.
+    /// Creates a fetcher of photos within `limits`, each within `deadline`,
+    /// redirects included.
     #[must_use]
     pub fn new(guard: Guard, limits: ImageLimits, deadline: Duration) -> Self {
         Self {
@@ -33,8 +33,8 @@ impl Faces {
         }
     }
 
-    /// What the caller hears, which tells nothing about inner networks: a name
-    /// that resolves to a private address is no different from an unknown one.
+    /// Returns the error for the caller, which reveals nothing about private networks: a
+    /// name that resolves to a private address looks like an unknown one.
     fn face_error(&self, error: &GuardError) -> FaceError {
         let message = match error {
             GuardError::Refused(refusal) => match refusal.rule() {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_photo_is_an_unusable_face_image() {
+    fn responses_without_a_photo_are_an_unusable_face_image() {
         let error = faces().decode(&b"<html>".to_vec().into()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidFaceImage);
         assert_eq!(

@@ -1,9 +1,9 @@
-//! Everything that comes from the outside or goes there.
+//! Requests to other hosts, and the stores of images.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`guard`] | [`Guard`], the only way to an address that a caller names |
-//! | [`faces`] | [`Faces`], photos behind URLs |
+//! | [`faces`] | [`Faces`], which fetches photos from URLs |
 //! | [`webhooks`] | [`HttpWebhooks`], the delivery of webhooks |
 //! | [`store`] | [`DirectoryStore`] and [`S3Store`], images in a local directory and in a bucket |
 

@@ -17,17 +17,15 @@ use tracing::span;
 
 use crate::guard::{Guard, NameResolver, Networks};
 
-/// Where the hosts of tests are that may be reached. The address beside it,
-/// 127.0.0.1, may not.
+/// The address of the test hosts that may be reached. 127.0.0.1 may not.
 pub(crate) const PERMITTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// Exactly one address that is not public.
+/// Returns exactly one address that is not public.
 pub(crate) fn only_permitted() -> Networks {
     Networks::public_and(vec![IpAddr::V4(PERMITTED).into()])
 }
 
-/// A guard that lets through to [`PERMITTED`] and knows the names of
-/// `resolver`.
+/// Returns a guard that permits [`PERMITTED`] and uses `resolver`.
 pub(crate) fn guard(resolver: &Arc<FakeResolver>) -> Guard {
     Guard::with_resolver(only_permitted(), Arc::<FakeResolver>::clone(resolver)).unwrap()
 }
@@ -40,7 +38,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// A host on `ip` where `serve` handles each connection.
+    /// Starts a host on `ip` where `serve` handles each connection.
     pub(crate) async fn start<F>(
         ip: impl Into<IpAddr>,
         serve: impl Fn(TcpStream) -> F + Send + 'static,
@@ -74,7 +72,7 @@ impl Host {
         }
     }
 
-    /// A host at [`PERMITTED`] that gives every request the same answer.
+    /// Starts a host at [`PERMITTED`] that gives every request the same answer.
     pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
         let answer: Arc<[u8]> = answer.into().into();
         Self::start(PERMITTED, move |mut stream| {
@@ -92,7 +90,7 @@ impl Host {
         format!("http://{}{path}", self.address)
     }
 
-    /// How many connections came.
+    /// Returns how many connections were accepted.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -107,7 +105,7 @@ pub(crate) async fn read_head(stream: &mut TcpStream) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// Names that a test makes up. A name has a list of answers; each is given
+/// A resolver of configured names. A name has a list of answers; each is given
 /// once, the last one for ever.
 #[derive(Debug, Default)]
 pub(crate) struct FakeResolver {
@@ -120,7 +118,7 @@ impl FakeResolver {
         Arc::default()
     }
 
-    /// A resolver by which `name` resolves to one of `answers` after another.
+    /// Returns a resolver by which `name` resolves to one of `answers` after another.
     pub(crate) fn knowing(name: &str, answers: &[&[&str]]) -> Arc<Self> {
         let parse = |answer: &&[&str]| answer.iter().map(|ip| ip.parse().unwrap()).collect();
         let answers = answers.iter().map(parse).collect();
@@ -130,7 +128,7 @@ impl FakeResolver {
         })
     }
 
-    /// The names that were asked for.
+    /// Returns the names that were looked up.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -149,7 +147,7 @@ impl NameResolver for FakeResolver {
     }
 }
 
-/// Everything that is logged, at every level, by whoever logs.
+/// Everything that is logged, at every level, by any thread.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogCapture(Arc<Mutex<String>>);
 

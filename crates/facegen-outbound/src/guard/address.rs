@@ -1,10 +1,10 @@
-//! Which addresses may be reached.
+//! The addresses that may be reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// The IPv4 networks that are no public hosts, after IANA's special-purpose
+/// The IPv4 networks without public hosts, after IANA's special-purpose
 /// registry.
 const NOT_PUBLIC_V4: [Ipv4Net; 17] = [
     v4([0, 0, 0, 0], 8),          // this network
@@ -26,11 +26,11 @@ const NOT_PUBLIC_V4: [Ipv4Net; 17] = [
     v4([255, 255, 255, 255], 32), // broadcast
 ];
 
-/// The IPv6 addresses that are handed out to hosts at all. Everything else is
+/// The IPv6 addresses that are assigned to hosts at all. Everything else is
 /// local, multicast, reserved, or carries an IPv4 address.
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// The networks within [`GLOBAL_UNICAST`] that are no public hosts.
+/// The networks within [`GLOBAL_UNICAST`] without public hosts.
 const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     // Protocol assignments: Teredo, benchmarks, ORCHID.
     v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),
@@ -39,8 +39,8 @@ const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
     v6([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),     // documentation
 ];
 
-/// Where a network without IPv4 reaches IPv4 hosts. A resolver gives these
-/// for ordinary public hosts, so the address within decides.
+/// The prefix by which a network without IPv4 reaches IPv4 hosts. Resolvers
+/// return these for ordinary public hosts, so the address within decides.
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96);
 
 const fn v4(octets: [u8; 4], prefix: u8) -> Ipv4Net {
@@ -54,26 +54,26 @@ const fn v6(segments: [u16; 8], prefix: u8) -> Ipv6Net {
 }
 
 /// The networks that callers' URLs may lead to: the public internet, and what
-/// the operator allows besides.
+/// the operator allows in addition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Networks {
     allowed: Vec<IpNet>,
 }
 
 impl Networks {
-    /// The public internet and `allowed`, whatever kind of network that is.
+    /// Returns the public internet and `allowed`, whatever kind of network that is.
     #[must_use]
     pub fn public_and(allowed: Vec<IpNet>) -> Self {
         Self { allowed }
     }
 
-    /// All networks, for URLs that the operator names.
+    /// Returns all networks, for URLs that the operator configures.
     #[must_use]
     pub fn any() -> Self {
         Self::public_and(vec![v4([0; 4], 0).into(), v6([0; 8], 0).into()])
     }
 
-    /// Whether `address` may be reached.
+    /// Returns whether `address` may be reached.
     #[must_use]
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = embedded_v4(address).map_or(address, IpAddr::V4);
@@ -84,8 +84,8 @@ impl Networks {
     }
 }
 
-/// The IPv4 address that really is reached: of an IPv4-mapped address or one
-/// of [`NAT64`].
+/// Returns the IPv4 address that is actually reached: that of an IPv4-mapped
+/// address or of one in [`NAT64`].
 pub(super) fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else {
         return None;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused_from_edge_to_edge() {
+    fn all_other_networks_are_refused_from_edge_to_edge() {
         let networks = Networks::default();
         for address in "
             0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_network_is_allowed_in_every_spelling_and_nothing_beside_it() {
+    fn an_allowed_network_is_allowed_in_every_spelling_and_nothing_else() {
         let allowed = ["127.0.0.2/32", "fd00:1::/32", "10.1.0.0/16"];
         let allowed = allowed.map(|network| network.parse().unwrap());
         let networks = Networks::public_and(allowed.to_vec());

@@ -1,4 +1,4 @@
-//! Why a URL was not opened or gave nothing.
+//! Why a request was refused or failed.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -12,47 +12,47 @@ use url::ParseError;
 
 use super::address::embedded_v4;
 
-/// Why the guard gives nothing. The texts are for logs: they hold no URL, but
-/// may hold what callers must not learn about the networks of the operator.
+/// Why the guard returns no response. The texts are for logs: they hold no URL,
+/// but may hold what callers must not learn about the networks of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GuardError {
     /// The URL may not be opened.
     #[error("the url is refused: {0}")]
     Refused(#[source] Refusal),
-    /// The URL leads on to one that may not be opened.
+    /// The URL redirects to one that may not be opened.
     #[error("the target of a redirect is refused: {0}")]
     RedirectRefused(#[source] Refusal),
-    /// Each answer leads on to another URL.
+    /// Each response redirects to another URL.
     #[error("there are more than {0} redirects")]
     TooManyRedirects(usize),
     /// No name, no connection, no TLS, or no HTTP.
     #[error("the host cannot be reached: {0}")]
     Unreachable(String),
-    /// The connection broke before all of the answer was there.
+    /// The connection broke before the response was complete.
     #[error("the host broke off the connection: {0}")]
     BrokenOff(String),
-    /// It took too long.
+    /// The deadline has passed.
     #[error("there is no complete answer after {} seconds", .0.as_secs_f64())]
     TimedOut(Duration),
-    /// The answer is not the one that was asked for.
+    /// The status is not a success.
     #[error("the host answered {0}")]
     Status(u16),
-    /// The answer is a part of what was asked for.
+    /// The response holds only a part of the content.
     #[error("the host answered 206 with a part")]
     Part,
-    /// The answer is longer than is read.
+    /// The response is longer than the limit.
     #[error("the answer is longer than {max_bytes} bytes")]
     TooLong {
         /// The longest answer that is read, in bytes.
         max_bytes: usize,
     },
-    /// The client cannot be made: there are no root certificates.
+    /// The client cannot be built: there are no root certificates.
     #[error("the http client cannot be made: {0}")]
     Client(String),
 }
 
 impl GuardError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -69,12 +69,12 @@ impl GuardError {
         }
     }
 
-    /// Whether the same request may succeed a moment later.
+    /// Returns whether a retry may succeed.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self, Self::Status(502..=504) | Self::BrokenOff(_))
     }
 
-    /// The same error, met at the target of a redirect.
+    /// Returns the same error for the target of a redirect.
     pub(super) fn at_redirect(self) -> Self {
         if let Self::Refused(refusal) = self {
             Self::RedirectRefused(refusal)
@@ -103,7 +103,7 @@ impl From<reqwest::Error> for GuardError {
     }
 }
 
-/// Whether the other side ended a connection that had come about.
+/// Returns whether the peer closed an established connection.
 fn breaks_off(cause: &(dyn Error + 'static)) -> bool {
     let by_system = cause.downcast_ref::<io::Error>().is_some_and(|error| {
         matches!(
@@ -118,17 +118,17 @@ fn breaks_off(cause: &(dyn Error + 'static)) -> bool {
     by_system || by_protocol.is_some_and(hyper::Error::is_incomplete_message)
 }
 
-/// `error`, what caused it, what caused that, and so on.
+/// Returns `error` and the chain of its sources.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| {
         (*error).source()
     })
 }
 
-/// Which rule a URL breaks.
+/// The rule that a URL breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// It names no host, or what is asked of it cannot be sent.
+    /// It has no host, or its request cannot be sent.
     #[error("it is not a url with a host")]
     NotAUrl,
     /// It cannot be parsed.
@@ -140,7 +140,7 @@ pub enum Refusal {
     /// It holds a user name or a password, which are never sent.
     #[error("it holds a user name or a password")]
     Userinfo,
-    /// Something else than HTTP listens there.
+    /// Its port is that of another protocol than HTTP.
     #[error("port {0} is not one of http")]
     Port(u16),
     /// Its host is a name of this machine.
@@ -155,15 +155,15 @@ pub enum Refusal {
     /// Its host has such an address.
     #[error("its host resolves to {0}, which is not public")]
     Resolved(IpAddr),
-    /// It leads from `https` to `http`: whoever asked for secrecy keeps it.
+    /// It redirects from `https` to `http`, which would send the request unencrypted.
     #[error("it leads from https to http")]
     Downgrade,
 }
 
 impl Refusal {
-    /// The rule, for callers, and the setting that would allow the URL where there
-    /// is one; `None` where more than the text of the URL breaks it: that a name
-    /// resolves to an inner address is not for callers.
+    /// Returns the rule, for callers, and the setting that would allow the URL,
+    /// if there is one; `None` where more than the text of the URL breaks it:
+    /// callers must not learn that a name resolves to a private address.
     #[must_use]
     pub fn rule(self) -> Option<String> {
         let rule = match self {

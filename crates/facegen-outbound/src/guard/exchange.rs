@@ -1,4 +1,4 @@
-//! Requests of a protocol that is spoken elsewhere, such as that of buckets.
+//! Requests of other protocols over HTTP, such as that of buckets.
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -10,31 +10,31 @@ use super::{Guard, GuardError, Refusal, check_length, target};
 pub(crate) struct GuardedRequest {
     /// The method, e.g. `PUT`.
     pub(crate) method: String,
-    /// Where to.
+    /// The URL.
     pub(crate) url: String,
     /// The headers, without those of the connection.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body, whole.
+    /// The complete body.
     pub(crate) body: Bytes,
 }
 
-/// The answer to an [`GuardedRequest`], whatever it says.
+/// The response to a [`GuardedRequest`], whatever its status.
 pub(crate) struct GuardedResponse {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The headers.
     pub(crate) headers: HeaderMap,
-    /// The body, as it comes.
+    /// The body, as a stream.
     pub(crate) body: reqwest::Body,
 }
 
 impl Guard {
-    /// Sends a request and reads the head of the answer, which must not
-    /// announce more than `max_bytes`. No redirect is followed. Who asks limits
-    /// the time, and counts the bytes of the body as they come.
+    /// Sends a request and reads the head of the response, which must not announce more
+    /// than `max_bytes`. Follows no redirect. The caller limits the time, and counts the
+    /// bytes of the body.
     ///
     /// # Errors
-    /// The URL is refused, the host cannot be reached, or the answer is longer.
+    /// Fails when the URL is refused, the host is unreachable, or the response too long.
     pub(crate) async fn exchange(
         &self,
         exchange: GuardedRequest,

@@ -1,5 +1,5 @@
-//! What is behind a URL, through redirects and one failure that may pass, from
-//! hosts that speak HTTP as loosely as browsers let them.
+//! Fetches the content of a URL, through redirects and one temporary failure,
+//! from hosts that speak HTTP as loosely as browsers accept.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,19 +12,18 @@ use url::Url;
 
 use super::{Guard, GuardError, Refusal, read_body, target};
 
-/// How often a URL may lead on to another.
+/// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 /// The pause before the second attempt.
 const PAUSE: Duration = Duration::from_millis(300);
 
 impl Guard {
-    /// The body of the answer to a GET, at most `max_bytes`, all of it within
-    /// `deadline`. A host that is overloaded or breaks the connection is asked
-    /// once more.
+    /// Fetches the body of the response to a GET, at most `max_bytes`, all of it within
+    /// `deadline`. A host that is overloaded or breaks the connection is asked once more.
     ///
     /// # Errors
-    /// The URL or one that it leads to is refused, the host cannot be reached,
-    /// its final answer holds no whole body, or a limit is passed.
+    /// Fails when the URL or one that it redirects to is refused, the host is
+    /// unreachable, its final response holds no complete body, or a limit is exceeded.
     pub async fn get(
         &self,
         url: &SafeUrl,
@@ -42,7 +41,7 @@ impl Guard {
             sleep(PAUSE).await;
             self.fetch(url, max_bytes).await
         };
-        // What the host said tells more than that there was no time to ask again.
+        // The first failure says more than that the time was too short for a second attempt.
         timeout_at(end, second).await.unwrap_or(first)
     }
 
@@ -52,7 +51,7 @@ impl Guard {
         read_body(response, max_bytes).await
     }
 
-    /// The first answer that is no redirect.
+    /// Returns the first response that is not a redirect.
     async fn follow(&self, url: &SafeUrl) -> Result<Response, GuardError> {
         let mut url = self.check_url(url)?;
         let mut response = self.client.get(url.clone()).send().await?;
@@ -82,9 +81,9 @@ impl Guard {
     }
 }
 
-/// Where a redirect leads; `None` for every other answer. Blanks are left to the
-/// parser of URLs. Nothing says in which encoding the other bytes are, so each is
-/// escaped as it stands, as browsers do.
+/// Returns the target of a redirect; `None` for every other response. Blanks
+/// are left to the URL parser. The encoding of other bytes is undefined, so
+/// each is escaped as it is, as browsers do.
 fn location(response: &Response) -> Option<String> {
     let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     let location = response.headers().get(LOCATION).filter(|_| redirects)?;
@@ -93,14 +92,14 @@ fn location(response: &Response) -> Option<String> {
         if byte.is_ascii() {
             text.push(char::from(*byte));
         } else {
-            // Writing to a text never fails.
+            // Writing to a `String` never fails.
             let _ = write!(text, "%{byte:02X}");
         }
     }
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// Whether the answer holds what was asked for, whole.
+/// Checks that the response holds the complete content.
 fn check_answer(response: &Response) -> Result<(), GuardError> {
     match response.status().as_u16() {
         206 if is_part(response.headers()) => Err(GuardError::Part),
@@ -110,7 +109,7 @@ fn check_answer(response: &Response) -> Result<(), GuardError> {
     }
 }
 
-/// Whether an answer that no range was asked of says that something is missing.
+/// Returns whether a response to a request without a range is only a part.
 fn is_part(headers: &HeaderMap) -> bool {
     let range = headers
         .get(CONTENT_RANGE)

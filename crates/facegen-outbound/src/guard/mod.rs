@@ -1,21 +1,12 @@
 //! The only way to an address that a caller names.
 //!
-//! A server that opens other people's URLs can be made to open its owner's:
-//! the metadata of a cloud, a database without a password, a router. So a URL
-//! is judged by its text, a name by every address that it resolves to, and the
-//! client connects to exactly the addresses that were judged. It follows no
-//! redirect by itself, knows no proxy, keeps no connection, no cookie and no
-//! credentials, and unpacks nothing. Redirects are followed here, each target
-//! judged like the first, and never from `https` to `http`.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`address`] | [`Networks`], which addresses may be reached |
-//! | `target` | which URLs may be opened |
-//! | `get` | what is behind a URL, as browsers read it |
-//! | [`resolver`] | [`NameResolver`], and the check of what it finds |
-//! | `exchange` | requests of a protocol that is spoken elsewhere |
-//! | [`error`] | [`GuardError`] and [`Refusal`] |
+//! A server that opens URLs of its callers can be made to open its owner's: the
+//! metadata of a cloud, a database without a password, a router. So a URL is
+//! checked by its text, a name by every address that it resolves to, and the
+//! client connects to exactly the addresses that were checked. It follows no
+//! redirect by itself, uses no proxy, keeps no connection, no cookie and no
+//! credentials, and decompresses nothing. Redirects are followed here, each
+//! target checked like the first, and never from `https` to `http`.
 
 pub mod address;
 pub mod error;
@@ -42,10 +33,9 @@ pub use resolver::{NameResolver, SystemResolver};
 
 use resolver::CheckedResolver;
 
-/// How long one connection may take to come about, TLS included.
+/// How long establishing one connection may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many headers an answer may have. Their bytes are bounded by the client,
-/// at 400 KB.
+/// How many headers a response may have. The client limits them to 400 KB.
 const MAX_HEADERS: usize = 4096;
 
 /// An HTTP client for URLs that callers name. Clones share it.
@@ -55,7 +45,7 @@ pub struct Guard {
     networks: Arc<Networks>,
 }
 
-/// What a receiver says about a message.
+/// A receiver's response to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
@@ -68,26 +58,26 @@ impl Guard {
     /// The header `User-Agent` where none is set.
     pub const USER_AGENT: &str = concat!("facegen/", env!("CARGO_PKG_VERSION"));
 
-    /// A guard that lets through to `networks` and asks the machine for names.
+    /// Creates a guard that permits `networks` and uses the system's resolver.
     ///
     /// # Errors
-    /// The machine has no root certificates.
+    /// Fails when the machine has no root certificates.
     pub fn new(networks: Networks) -> Result<Self, GuardError> {
         Self::with_user_agent(networks, Self::USER_AGENT)
     }
 
-    /// The same, whose requests have `user_agent` in the header of that name.
+    /// Creates the same with `user_agent` in the header of that name.
     ///
     /// # Errors
-    /// The machine has no root certificates, or the text cannot be a header.
+    /// Fails when there are no root certificates, or the text cannot be a header.
     pub fn with_user_agent(networks: Networks, user_agent: &str) -> Result<Self, GuardError> {
         Self::build(networks, Arc::new(SystemResolver), user_agent)
     }
 
-    /// A guard that lets through to `networks` and asks `resolver` for names.
+    /// Creates a guard that permits `networks` and uses `resolver`.
     ///
     /// # Errors
-    /// The machine has no root certificates.
+    /// Fails when the machine has no root certificates.
     pub fn with_resolver(
         networks: Networks,
         resolver: Arc<dyn NameResolver>,
@@ -110,21 +100,21 @@ impl Guard {
         Ok(Self { client, networks })
     }
 
-    /// The URL, if its text permits to open it. A name passes that may still
-    /// resolve to an address that is refused.
+    /// Parses the URL and checks its text. A name passes that may still resolve
+    /// to an address that is refused.
     ///
     /// # Errors
-    /// It is refused.
+    /// Fails when it is refused.
     pub fn check_url(&self, url: &SafeUrl) -> Result<Url, GuardError> {
         target::check(url.expose(), &self.networks).map_err(GuardError::Refused)
     }
 
-    /// Posts JSON once, with these headers, and gives the answer's head within
-    /// `deadline`. No redirect is followed and nothing of the answer's body is
-    /// read.
+    /// Posts JSON once, with these headers, and returns the head of the
+    /// response within `deadline`. Follows no redirect and reads nothing of the
+    /// response's body.
     ///
     /// # Errors
-    /// The URL is refused, or there is no answer.
+    /// Fails when the URL is refused, or there is no response.
     pub async fn post_json(
         &self,
         url: &SafeUrl,
@@ -171,10 +161,10 @@ fn client(resolver: CheckedResolver, user_agent: &str) -> reqwest::Result<Client
         .retry(retry::never())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
-        // A kept connection would pass by the check of the next request.
+        // A kept connection would bypass the check of the next request.
         .pool_max_idle_per_host(0)
-        // What hosts get wrong in their headers and browsers read: blanks before
-        // the colon, folded lines, lines that are no headers, and many of them.
+        // Header errors that browsers accept: blanks before the colon, folded
+        // lines, lines that are not headers, and many of them.
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
@@ -183,8 +173,8 @@ fn client(resolver: CheckedResolver, user_agent: &str) -> reqwest::Result<Client
         .build()
 }
 
-/// The body of an answer. What the header says of its length may be a lie, so
-/// the bytes are counted as they come.
+/// Reads the body of a response. Its announced length may be wrong, so the
+/// bytes are counted as they arrive.
 async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, GuardError> {
     let too_long = GuardError::TooLong { max_bytes };
     check_length(&response, max_bytes)?;
@@ -198,7 +188,7 @@ async fn read_body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, 
     Ok(body)
 }
 
-/// Refuses an answer whose header says that it is longer.
+/// Refuses a response whose announced length is too long.
 fn check_length(response: &Response, max_bytes: usize) -> Result<(), GuardError> {
     let announced = response.content_length().unwrap_or(0);
     match usize::try_from(announced) {

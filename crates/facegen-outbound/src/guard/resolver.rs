@@ -1,4 +1,4 @@
-//! Names to addresses, with no second lookup between the check and the use.
+//! Resolves names, with no second lookup between the check and the use.
 
 use std::fmt;
 use std::io;
@@ -15,22 +15,22 @@ use super::{Networks, Refusal};
 /// Finds the addresses of a name.
 #[async_trait]
 pub trait NameResolver: fmt::Debug + Send + Sync {
-    /// All addresses of `name`.
+    /// Returns all addresses of `name`.
     ///
     /// # Errors
-    /// There is no such name, or nobody to ask.
+    /// Fails when there is no such name, or no resolver can be reached.
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
 /// How many names are looked up at once.
 const LOOKUPS: usize = 128;
 
-/// The places for them.
+/// The permits of lookups.
 static PLACES: Semaphore = Semaphore::const_new(LOOKUPS);
 
-/// The resolver of the machine. It blocks, and takes its time over a name whose
-/// servers do not answer, also when nobody waits any more. So it has threads of
-/// its own, and takes none from the reading of files and photos.
+/// The resolver of the system. It blocks for long over a name whose servers do
+/// not answer, also when no caller waits any more. So it has threads of its
+/// own, and uses none that read files and photos.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
@@ -43,7 +43,7 @@ impl NameResolver for SystemResolver {
         let look_up = move || {
             let addresses = (name.as_str(), 0).to_socket_addrs();
             let addresses = addresses.map(|all| all.map(|address| address.ip()).collect());
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = found.send(addresses);
             drop(place);
         };
@@ -54,9 +54,9 @@ impl NameResolver for SystemResolver {
     }
 }
 
-/// Gives the client the addresses that it connects to, all of them checked.
-/// A name of which one address is refused is refused: an honest name does not
-/// mix public and private addresses.
+/// Gives the client the addresses that it connects to, all of them checked. A
+/// name is refused if one of its addresses is: an honest name does not mix
+/// public and private addresses.
 #[derive(Debug)]
 pub(super) struct CheckedResolver {
     pub(super) inner: Arc<dyn NameResolver>,
@@ -72,7 +72,7 @@ impl Resolve for CheckedResolver {
             if let Some(refused) = addresses.iter().find(|address| !networks.allows(**address)) {
                 return Err(Refusal::Resolved(*refused).into());
             }
-            // The client puts the port of the URL in the place of 0.
+            // The client replaces the 0 by the port of the URL.
             let addresses = addresses
                 .into_iter()
                 .map(|address| SocketAddr::new(address, 0));

@@ -1,8 +1,8 @@
-//! Which URLs may be opened, as far as their text tells.
+//! Checks by their text which URLs may be opened.
 //!
-//! The parser is the WHATWG one, the same that the client connects by, so every
+//! The parser is the WHATWG one, the same that the client uses, so every
 //! spelling of an IPv4 address (`127.1`, `0x7f000001`, `2130706433`,
-//! `%31%32%37.1`) has become that address before it is judged.
+//! `%31%32%37.1`) has become that address before it is checked.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,9 +10,9 @@ use url::{Host, Url};
 
 use super::{Networks, Refusal};
 
-/// Ports on which something else than HTTP listens: those of the Fetch
-/// standard that browsers refuse, and the usual ones of databases, caches and
-/// remote control, which browsers leave to the same-origin rule.
+/// Ports of other protocols than HTTP: those of the Fetch standard that
+/// browsers refuse, and the usual ones of databases, caches and remote control,
+/// which browsers leave to the same-origin rule.
 const PORTS_OF_OTHERS: [u16; 96] = [
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101,
     102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427,
@@ -22,13 +22,13 @@ const PORTS_OF_OTHERS: [u16; 96] = [
     445, 1433, 1521, 2375, 2379, 3306, 3389, 5432, 5900, 6379, 9042, 11211, 27017,
 ];
 
-/// The URL of `text`, if it may be opened.
+/// Parses `text` as a URL and checks it.
 pub(super) fn check(text: &str, networks: &Networks) -> Result<Url, Refusal> {
     let url = Url::parse(text).map_err(Refusal::Syntax)?;
     check_url(url, networks)
 }
 
-/// `url`, if it may be opened.
+/// Returns `url` if it may be opened.
 pub(super) fn check_url(url: Url, networks: &Networks) -> Result<Url, Refusal> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refusal::Scheme);
@@ -44,8 +44,8 @@ pub(super) fn check_url(url: Url, networks: &Networks) -> Result<Url, Refusal> {
     }
 }
 
-/// Addresses are judged here because the client never gives them to a
-/// resolver; names are judged again by what they resolve to.
+/// Checks the host. Addresses are checked here because the client never passes
+/// them to a resolver; names are checked again by what they resolve to.
 fn check_host(url: &Url, networks: &Networks) -> Result<(), Refusal> {
     let address = match url.host() {
         None => return Err(Refusal::NotAUrl),
@@ -60,7 +60,7 @@ fn check_host(url: &Url, networks: &Networks) -> Result<(), Refusal> {
     }
 }
 
-/// Names that mean this machine or its cloud whatever a resolver says. The
+/// Checks a name that means this machine or its cloud whatever a resolver says. The
 /// names of this machine pass where the operator allows its loopback network.
 fn check_name(name: &str, networks: &Networks) -> Result<(), Refusal> {
     let name = name.strip_suffix('.').unwrap_or(name);

@@ -1,4 +1,4 @@
-//! The guard against everything that a stranger's URL can be.
+//! The guard against every kind of hostile URL.
 
 mod limits;
 mod sloppy;

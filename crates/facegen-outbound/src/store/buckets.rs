@@ -1,4 +1,4 @@
-//! The buckets that keys describe.
+//! The buckets that keys configure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use tokio::time::timeout;
 use super::s3::{Canary, S3Settings, S3Store};
 use crate::guard::Guard;
 
-/// How long an attempt at a request may take while a bucket is tried out: its
+/// How long one attempt at a request may take while a bucket is tested: its
 /// owner waits.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// How long all of a trial may take, less than a call of the API.
+/// How long the whole test may take, less than a call of the API.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Opens buckets that are reached through a guard, and so are their links.
+/// Opens buckets that, as their links, are reached through a guard.
 #[derive(Debug, Clone)]
 pub struct GuardedBuckets {
     guard: Guard,
 }
 
 impl GuardedBuckets {
-    /// Buckets where `guard` lets through to.
+    /// Creates buckets that are reached through `guard`.
     #[must_use]
     pub fn new(guard: Guard) -> Self {
         Self { guard }
@@ -55,7 +55,7 @@ impl BucketOpener for GuardedBuckets {
     }
 }
 
-/// None of its requests took too long, and all of them together did.
+/// Returns the fault of a bucket whose requests took too long only in total.
 fn too_slow(details: &BucketDetails) -> BucketFault {
     let endpoint = details.endpoint_url.expose().trim_end_matches('/');
     BucketFault {
@@ -64,8 +64,8 @@ fn too_slow(details: &BucketDetails) -> BucketFault {
     }
 }
 
-/// The first part of the directory stands where the protocol has the bucket.
-/// Where the host is the bucket it is a directory there: the requests are the same.
+/// Returns the settings: the protocol has the bucket at the first part of the directory.
+/// Where the host is the bucket it is a directory: the requests are the same.
 fn settings(details: &BucketDetails, attempt_timeout: Duration) -> S3Settings {
     let directory = details.image_directory.as_str();
     let (bucket, directory) = directory.split_once('/').unwrap_or((directory, ""));

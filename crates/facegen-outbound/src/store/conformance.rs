@@ -1,4 +1,4 @@
-//! What every store of images does, whatever it keeps them in.
+//! What every store of images must do, whatever it keeps them in.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use facegen_core::{
     FileKind, FileName, FilePrefix, ImageStore, ObjectName, StoredObject, SystemClock, Timestamp,
 };
 
-/// An object of one and the same job.
+/// Returns an object of one and the same job.
 pub(super) fn object(index: u32, attempt: u32) -> ObjectName {
     let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
     let file = FileName {
@@ -39,14 +39,14 @@ async fn what_is_put_is_got_whole(store: &dyn ImageStore) {
         if let StoredObject::File { bytes: length, .. } = &opened {
             assert_eq!(*length, bytes.len() as u64);
         }
-        // Also what goes meanwhile is read to its end.
+        // An object that is deleted while it is read is read to its end.
         store.delete(&name).await.unwrap();
         assert_eq!(read(opened).await, bytes);
         assert!(store.open(&name).await.unwrap().is_none());
     }
 }
 
-/// All bytes of an object that was opened.
+/// Reads all bytes of an object that was opened.
 async fn read(object: StoredObject) -> Vec<u8> {
     let mut bytes = Vec::new();
     match object {
@@ -63,7 +63,7 @@ async fn read(object: StoredObject) -> Vec<u8> {
     bytes
 }
 
-/// Index, attempt, kind and prefix each make another object.
+/// Checks that index, attempt, kind and prefix each make another object.
 async fn objects_are_apart(store: &dyn ImageStore) {
     let mut names = [
         object(0, 1),

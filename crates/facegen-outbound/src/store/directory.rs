@@ -1,7 +1,7 @@
 //! Images in a local directory.
 //!
-//! A file is written under a temporary name, synchronised, and only then given
-//! its own, so that a reader sees it whole or not at all, after a crash too.
+//! A file is written under a temporary name, synchronised, and only then
+//! renamed, so that a reader sees it whole or not at all, after a crash too.
 
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,24 +15,24 @@ use tempfile::NamedTempFile;
 use thiserror::Error;
 use tokio::task;
 
-/// What temporary names begin with.
+/// The prefix of temporary names.
 const PART_PREFIX: &str = "part-";
-/// What temporary names end with.
+/// The suffix of temporary names.
 const PART_SUFFIX: &str = ".tmp";
-/// How many bytes are written to find out whether there is room.
+/// How many bytes are written to test whether there is space.
 const CHECK_BYTES: usize = 256 << 10;
 
-/// Keeps images in one directory, which nobody but the server's user reads.
+/// Keeps images in one directory, readable only by the server's user.
 #[derive(Debug, Clone)]
 pub struct DirectoryStore {
     directory: PathBuf,
 }
 
 impl DirectoryStore {
-    /// Opens the store in `directory`, and makes the directory when it is not there.
+    /// Opens the store in `directory`, and creates the directory if needed.
     ///
     /// # Errors
-    /// The directory cannot be made, or no file can be written into it.
+    /// Fails when the directory cannot be created, or no file can be written into it.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, DirectoryError> {
         let directory = directory.into();
         if let Err(source) = make_directory(&directory) {
@@ -44,7 +44,7 @@ impl DirectoryStore {
         Ok(Self { directory })
     }
 
-    /// Runs `work` on a thread where it may block.
+    /// Runs `work` on a blocking thread.
     async fn blocking<T: Send + 'static>(
         &self,
         action: &'static str,
@@ -98,8 +98,8 @@ impl ImageStore for DirectoryStore {
         .await
     }
 
-    /// Writes so much as a small image takes, under a temporary name: a disk
-    /// that is full has room for a little.
+    /// Writes as much as a small image under a temporary name: a full disk has
+    /// space for a few bytes.
     async fn check(&self) -> Result<(), StorageError> {
         self.blocking("no file can be written", |directory| {
             let mut file = temporary_file(directory)?;
@@ -116,9 +116,9 @@ impl ImageStore for DirectoryStore {
         .await
     }
 
-    /// Goes by the files' times of modification. What writers that died have
-    /// left under temporary names goes too and is not counted; files with
-    /// names of others stay.
+    /// Deletes by the files' times of modification. Temporary files that a
+    /// crash has left are deleted too and not counted; files with other names
+    /// stay.
     async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
         self.blocking("old files cannot be removed", move |directory| {
             let mut removed = 0;
@@ -131,8 +131,8 @@ impl ImageStore for DirectoryStore {
     }
 }
 
-/// Opens a file to be read. What only leads elsewhere, or would have its reader
-/// wait for a writer, is none of ours.
+/// Opens a file to be read. Refuses symbolic links, and pipes, whose reader
+/// would wait for a writer.
 fn open_file(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
@@ -144,8 +144,8 @@ fn open_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether a file of ours was older and is gone. A file that somebody else has
-/// removed meanwhile is no error.
+/// Deletes a file of this store if it is older; returns whether it was an
+/// object. A file that was removed meanwhile is not an error.
 fn remove_if_older(entry: &DirEntry, moment: Timestamp) -> io::Result<bool> {
     let name = entry.file_name();
     let name = name.to_str().unwrap_or_default();
@@ -172,8 +172,8 @@ fn unless_missing<T>(done: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// A file that only the server's user can read, and that goes when it is not
-/// given another name.
+/// Creates a file that only the server's user can read, and that is deleted
+/// unless it is renamed.
 fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(PART_PREFIX)
@@ -181,7 +181,7 @@ fn temporary_file(directory: &Path) -> io::Result<NamedTempFile> {
         .tempfile_in(directory)
 }
 
-/// A directory that was there before keeps the mode that its owner gave it.
+/// Creates the directory; one that exists keeps its mode.
 fn make_directory(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -193,26 +193,26 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 /// Why a directory cannot keep images.
 #[derive(Debug, Error)]
 pub enum DirectoryError {
-    /// It is not there and cannot be made.
+    /// It does not exist and cannot be created.
     #[error("the image directory {} cannot be made", directory.display())]
     NotMade {
         /// The directory.
         directory: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// It is there and cannot be written.
+    /// It exists and cannot be written.
     #[error("the image directory {} cannot be written", directory.display())]
     NotWritable {
         /// The directory.
         directory: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl DirectoryError {
-    /// The kind of failure, for callers.
+    /// Returns the kind of failure, for callers.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         ErrorCode::Internal
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_an_image_store() {
+    async fn a_directory_passes_the_conformance_suite() {
         let directory = tempfile::tempdir().unwrap();
         image_store_suite(&DirectoryStore::open(directory.path()).unwrap()).await;
         assert_eq!(names(directory.path()), Vec::<String>::new());
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_put_in_the_place_of_an_image_is_not_read() {
+    async fn links_and_pipes_in_place_of_an_image_are_not_read() {
         let outer = tempfile::tempdir().unwrap();
         let directory = outer.path().join("pictures");
         let store = DirectoryStore::open(&directory).unwrap();
@@ -284,7 +284,7 @@ mod tests {
             assert!(read.await.expect("it does not hang").is_err());
             let opened = tokio::time::timeout(Duration::from_secs(20), store.open(&object));
             assert!(opened.await.expect("it does not hang").is_err());
-            // It may be put right.
+            // A later write may replace it.
             store.put(&object, b"image".to_vec()).await.unwrap();
             assert_eq!(store.get(&object).await, Ok(Some(b"image".to_vec())));
         }
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_files_of_ours_go_and_nothing_else() {
+    async fn old_files_of_the_store_are_deleted_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let store = DirectoryStore::open(directory.path()).unwrap();
         let (old, new) = (object(0, 1), object(1, 1));
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_found_out_whether_an_image_could_be_kept() {
+    async fn the_check_reports_whether_an_image_can_be_stored() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("pictures");
         let store = DirectoryStore::open(&directory).unwrap();
@@ -352,7 +352,7 @@ mod tests {
         let directory = parent.path().join("pictures");
         let store = DirectoryStore::open(&directory).unwrap();
         let object = object(0, 1);
-        // In the place of the file there is a directory.
+        // A directory in place of the file.
         fs::create_dir_all(directory.join(object.expose()).join("x")).unwrap();
         let errors = [
             store.put(&object, vec![1]).await.unwrap_err(),

@@ -1,10 +1,4 @@
-//! Where finished images are kept.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`directory`] | [`DirectoryStore`], a local directory |
-//! | [`s3`] | [`S3Store`], a bucket that speaks S3 |
-//! | [`buckets`] | [`GuardedBuckets`], those that keys describe |
+//! The stores of finished images.
 
 pub mod buckets;
 #[cfg(test)]

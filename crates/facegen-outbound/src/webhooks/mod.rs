@@ -1,10 +1,6 @@
 //! The delivery of webhooks, by Standard Webhooks: 2xx is success, everything
-//! else is not, redirects among it: following one would post the message to a
-//! place that its caller never named. 410 ends the delivery.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | `signature` | how a receiver knows who sent a message |
+//! else is not, including redirects: following one would post the message to a
+//! URL that its caller never named. 410 ends the delivery.
 
 mod signature;
 #[cfg(test)]
@@ -28,11 +24,11 @@ pub struct HttpWebhooks {
 }
 
 impl HttpWebhooks {
-    /// How long the server gives a receiver to answer.
+    /// How long a receiver may take to answer.
     pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
-    /// Webhooks whose receivers answer within `deadline`; `clock` tells when
-    /// each attempt is made, and how far away the date of a `retry-after` is.
+    /// Creates webhooks whose receivers answer within `deadline`; `clock` gives the
+    /// time of each attempt, to which the date of a `retry-after` is compared.
     #[must_use]
     pub fn new(guard: Guard, clock: Arc<dyn Clock>, deadline: Duration) -> Self {
         Self {
@@ -54,7 +50,7 @@ impl HttpWebhooks {
         }
     }
 
-    /// How long the receiver wants to be left alone: seconds, or a date.
+    /// Returns how long the receiver asks to wait: seconds, or a date.
     fn retry_after(&self, answer: &Answer) -> Option<Duration> {
         let text = answer.retry_after.as_deref()?.trim();
         if let Ok(seconds) = text.parse() {
@@ -64,9 +60,9 @@ impl HttpWebhooks {
         Some(Timestamp::from(date).since(self.clock.now()))
     }
 
-    /// What rows say, which their keys can read: a name that resolves to an
-    /// inner address is no different from an unknown one, nor is what is done
-    /// about it. The log has the details.
+    /// Returns the outcome that rows store, which their keys can read: a name
+    /// that resolves to a private address looks like an unknown one, also in
+    /// its retries. The log has the details.
     fn failure(&self, error: &GuardError) -> WebhookOutcome {
         if let GuardError::Refused(refusal) = error
             && let Some(rule) = refusal.rule()

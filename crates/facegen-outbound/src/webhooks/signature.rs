@@ -1,6 +1,6 @@
 //! Signatures by Standard Webhooks, <https://www.standardwebhooks.com>: a
-//! receiver that knows the secret can tell who sent a message and when, and
-//! that nobody changed it on its way.
+//! receiver that knows the secret can verify who sent a message and when, and
+//! that it was not changed on its way.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use facegen_core::{Timestamp, WebhookMessage, WebhookSecret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// The version of the scheme, which stands before the signature.
+/// The version of the scheme, which precedes the signature.
 const VERSION: &str = "v1";
 
-/// The headers of one attempt to deliver a message. Its id is the same for all
-/// of them, by which receivers know repetitions; the moment is the attempt's
-/// own, by which they know a replay.
+/// Returns the headers of one attempt to deliver a message. Its id is the same
+/// for all of them, by which receivers recognise repetitions; the time is the
+/// attempt's own, by which they recognise a replay.
 pub(super) fn headers(message: &WebhookMessage, now: Timestamp) -> Vec<(&'static str, String)> {
     let timestamp = now.as_millis().div_euclid(1000).to_string();
     let signature = message
@@ -29,7 +29,7 @@ pub(super) fn headers(message: &WebhookMessage, now: Timestamp) -> Vec<(&'static
 }
 
 fn sign(secret: &WebhookSecret, id: &str, timestamp: &str, body: &str) -> String {
-    // A whole block, as the algorithm fills keys up with zeros.
+    // A whole block, as HMAC pads keys with zeros.
     let mut key = [0; 64];
     key[..32].copy_from_slice(secret.expose());
     let mut mac = Hmac::<Sha256>::new(&key.into());
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_that_of_the_standards_own_library() {
+    fn a_signature_equals_that_of_the_reference_library() {
         let now = Timestamp::from_millis(1_614_265_330_999);
         let named = headers(&message(Some([7; 32])), now);
         let expected = [

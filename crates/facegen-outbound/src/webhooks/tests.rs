@@ -1,4 +1,4 @@
-//! Receivers of every kind.
+//! Webhooks to receivers of every kind.
 
 use std::time::UNIX_EPOCH;
 
@@ -101,7 +101,7 @@ async fn the_status_decides() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_no_delivery() {
+async fn a_redirect_does_not_count_as_delivery() {
     let target = Host::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     let head = format!("308 Moved\r\nlocation: {}", target.url("/"));
     assert_eq!(outcome_of(&head).await, retry("the receiver answered 308"));
@@ -109,7 +109,7 @@ async fn a_redirect_is_no_delivery() {
 }
 
 #[test]
-fn a_receiver_says_how_long_it_wants_to_be_left_alone() {
+fn a_receiver_can_ask_for_a_pause() {
     let clock = ManualClock::new();
     // Dates have whole seconds.
     clock.advance(Duration::from_millis(
@@ -152,7 +152,7 @@ async fn the_header_reaches_the_outcome() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_answer_is_tried_again() {
+async fn receivers_that_do_not_answer_are_retried() {
     let short = Duration::from_millis(200);
     let silent = Host::start(PERMITTED, |mut stream| async move {
         stream.read_to_end(&mut Vec::new()).await.map(drop)
@@ -174,7 +174,7 @@ async fn whoever_does_not_answer_is_tried_again() {
 }
 
 #[tokio::test]
-async fn the_body_of_an_answer_costs_nothing() {
+async fn the_body_of_an_answer_is_not_read() {
     let (sender, mut written) = mpsc::channel(1);
     let host = Host::start(PERMITTED, move |mut stream| {
         let sender = sender.clone();
@@ -195,7 +195,7 @@ async fn the_body_of_an_answer_costs_nothing() {
         send_to(host.url("/"), PATIENT).await,
         WebhookOutcome::Delivered
     );
-    // What the sockets hold on their way, and no more.
+    // What the sockets buffer, and no more.
     let bytes = written.recv().await.unwrap();
     assert!(bytes < 16_000_000, "{bytes}");
 }

@@ -1,4 +1,4 @@
-//! What a real bucket is to the store, and what it is when something fails.
+//! The S3 store with a real bucket, and with failures on the way to it.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ async fn a_real_bucket_keeps_images_and_shows_them() {
     assert_eq!(bucket.canary().await, Ok(Canary::Deleted));
     links_are_public(&seaweed, &settings).await;
     objects_are_seen_or_refused(&seaweed).await;
-    what_the_bucket_refuses_is_named(&settings).await;
-    what_breaks_is_named(&seaweed).await;
+    refusals_of_the_bucket_are_named(&settings).await;
+    broken_connections_are_named(&seaweed).await;
     acls_that_are_refused_are_not_asked_for_again(&seaweed).await;
-    an_accident_is_no_refusal_of_acls(&seaweed).await;
+    a_failure_does_not_count_as_refusal_of_acls(&seaweed).await;
 }
 
-/// Anybody reads the object at its link, with its type.
+/// Checks that an object is publicly readable at its link, with its type.
 async fn links_are_public(seaweed: &Seaweed, settings: &S3Settings) {
     let bucket = store(settings.clone());
     let object = object(0, 3);
@@ -53,7 +53,7 @@ async fn links_are_public(seaweed: &Seaweed, settings: &S3Settings) {
     assert!(gone.is_err(), "deleted is deleted");
 }
 
-/// A bucket that takes objects and shows them to nobody keeps none for us.
+/// Checks that a bucket which serves no object publicly keeps none.
 async fn objects_are_seen_or_refused(seaweed: &Seaweed) {
     let bucket = store(seaweed.settings(PRIVATE, seaweed.address));
     let object = object(0, 1);
@@ -62,7 +62,7 @@ async fn objects_are_seen_or_refused(seaweed: &Seaweed) {
     assert_eq!(refused, Err(StorageError(expected.to_owned())));
     assert_eq!(bucket.get(&object).await, Ok(Some(vec![1])));
 
-    // Where something else is shown at the link.
+    // A link that returns something else.
     let mut settings = seaweed.settings(PUBLIC, seaweed.address);
     store(settings.clone()).put(&object, vec![2]).await.unwrap();
     settings.check_url = Some(settings.public_url.clone());
@@ -72,7 +72,7 @@ async fn objects_are_seen_or_refused(seaweed: &Seaweed) {
     assert_eq!(refused, Err(StorageError(expected.to_owned())));
 }
 
-async fn what_the_bucket_refuses_is_named(settings: &S3Settings) {
+async fn refusals_of_the_bucket_are_named(settings: &S3Settings) {
     let object = object(5, 1);
     let mut wrong = settings.clone();
     wrong.secret_access_key = Secret::new("another secret".to_owned());
@@ -87,7 +87,7 @@ async fn what_the_bucket_refuses_is_named(settings: &S3Settings) {
     assert_eq!(store(settings.clone()).get(&object).await, Ok(None));
 }
 
-async fn what_breaks_is_named(seaweed: &Seaweed) {
+async fn broken_connections_are_named(seaweed: &Seaweed) {
     let proxy = Proxy::start(seaweed.address, Way::Answers(503, "SlowDown")).await;
     let mut settings = seaweed.settings(PUBLIC, proxy.address);
     settings.attempt_timeout = Duration::from_secs(1);
@@ -112,7 +112,7 @@ async fn what_breaks_is_named(seaweed: &Seaweed) {
             format!("an object cannot be written: {expected}")
         );
     }
-    // What may not be listed is denied when it is not there.
+    // Without the right to list, a missing object is answered with 403.
     proxy.set(Way::Answers(403, "AccessDenied"));
     assert_eq!(bucket.get(&object).await, Ok(None));
     proxy.set(Way::Answers(403, "SignatureDoesNotMatch"));
@@ -132,19 +132,19 @@ async fn acls_that_are_refused_are_not_asked_for_again(seaweed: &Seaweed) {
             bucket.put(&object, vec![1]).await.unwrap();
             bucket.delete(&object).await.unwrap();
         }
-        // Some refusals may be tried again by the client.
+        // Some refusals may be retried by the client.
         let refused = endpoint.asked();
         assert!((1..=2).contains(&refused), "{status}: {refused}");
 
         let mut settings = seaweed.settings(PUBLIC, endpoint.address);
         settings.public_read_acl = false;
         store(settings).put(&object(0, 1), vec![1]).await.unwrap();
-        assert_eq!(endpoint.asked(), refused, "nobody asks");
+        assert_eq!(endpoint.asked(), refused, "no acl is sent");
     }
 }
 
-/// A bucket that shows nothing without an ACL would show nothing any more.
-async fn an_accident_is_no_refusal_of_acls(seaweed: &Seaweed) {
+/// Checks that ACLs are still sent after a failure: the bucket may need them.
+async fn a_failure_does_not_count_as_refusal_of_acls(seaweed: &Seaweed) {
     let endpoint = NoAcl::at_first(1, seaweed.address, 400).await;
     let bucket = store(seaweed.settings(PRIVATE, endpoint.address));
     for asked in [1, 2] {

@@ -1,5 +1,5 @@
-//! Where objects are written for each spelling of an endpoint, and what is said of
-//! the requests that fail.
+//! Where objects are written for each spelling of an endpoint, and the errors
+//! of failed requests.
 
 use facegen_core::redact::{SafeUrl, Secret};
 use facegen_core::{
@@ -46,7 +46,7 @@ fn settings(plain: &Plain, path: &str) -> S3Settings {
     }
 }
 
-/// The same as a key describes it.
+/// Returns the same settings as a key configures them.
 fn details(settings: &S3Settings) -> BucketDetails {
     BucketDetails {
         endpoint_url: settings.endpoint_url.clone().unwrap(),
@@ -62,7 +62,7 @@ fn of_keys() -> GuardedBuckets {
     GuardedBuckets::new(Guard::new(Networks::any()).unwrap())
 }
 
-/// An image.
+/// Returns an image.
 fn object() -> ObjectName {
     let prefix = FilePrefix::parse("8c3ef6ea-1c44-4d69-91cb-fc11971a65d1").unwrap();
     let file = FileName {
@@ -103,8 +103,8 @@ async fn an_endpoint_is_joined_with_one_slash_however_it_is_written() {
     }
 }
 
-/// What fails, the field of `update_s3` and the setting that are to blame, and a
-/// part of what is said.
+/// The failure, the field of `update_s3` and the setting that are named, and a
+/// part of the message.
 struct Case {
     manner: Manner,
     field: &'static str,
@@ -232,7 +232,7 @@ fn cases() -> Vec<Case> {
         case(shows, public, "shows something else", "GET"),
         case(forgets(), endpoint, "does not have it", "PUT"),
         case(forgets_and_shows, endpoint, "does not have it", "PUT"),
-        // Who may not read does not know whether it is there.
+        // Without the right to read it is unknown whether the object exists.
         case(forgets_and_hides, public, "it answers 404", "GET"),
     ]
 }
@@ -273,7 +273,7 @@ async fn every_error_names_the_request_and_where_it_comes_from() {
         if request == "GET" {
             assert!(of_key.message.contains(&format!(" after PUT {base}/")));
         }
-        // For logs there is no more than the field.
+        // Logs hold no more than the field.
         let logged = fault_of_key.to_string();
         assert!(!logged.contains("/storage/"), "{logged}");
     }
@@ -281,14 +281,14 @@ async fn every_error_names_the_request_and_where_it_comes_from() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_asked_is_named_with_what_was_to_be_asked() {
+async fn an_unreachable_endpoint_is_named_with_the_request() {
     let plain = Plain::start().await;
     let dead = "http://127.0.0.1:1/s3";
     let mut settings = settings(&plain, "");
     settings.public_url = format!("http://{}/bucket/generations", plain.address);
     settings.endpoint_url = Some(SafeUrl::from(dead));
     let fault = store(settings.clone()).canary().await.unwrap_err();
-    // Port 1 is not one of HTTP, which the guard of everything refuses, too.
+    // Port 1 is not one of HTTP, and even a guard of all networks refuses it.
     let message = fault.named(&BucketNames::SETTINGS).message;
     let expected = "storage.s3.endpoint_url must not lead to port 1,";
     assert!(message.starts_with(expected), "{message}");
@@ -324,7 +324,7 @@ async fn who_cannot_be_asked_is_named_with_what_was_to_be_asked() {
         ..Manner::default()
     });
     let Ok(Canary::Left { error, request }) = store(settings).canary().await else {
-        panic!("it can be deleted");
+        panic!("the object is deleted");
     };
     assert!(error.0.contains("403 AccessDenied"), "{error}");
     let deleted = format!("DELETE http://{}/bucket/generations/", plain.address);

@@ -1,11 +1,11 @@
 //! Buckets of a real server that speaks S3.
 //!
 //! - [`bucket`]: the tests
-//! - [`conformance`]: what every store does
+//! - [`conformance`]: the suite of every store
 //! - [`seaweed`]: the server
-//! - [`proxy`]: what can go wrong on the way there
-//! - [`no_acl`]: a service that knows no ACLs
-//! - [`endpoints`]: spellings of endpoints, and what is said of failures
+//! - [`proxy`]: failures on the way there
+//! - [`no_acl`]: a service without ACLs
+//! - [`endpoints`]: spellings of endpoints, and the errors of failed requests
 //! - [`plain`]: a bucket with scripted failures
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A service that knows no ACLs, or has an accident over one.
+//! A service without ACLs, or with a temporary failure over one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::proxy::{read_body, read_head};
 
-/// Passes requests on, except for those with an ACL.
+/// Forwards requests, except for those with an ACL.
 pub(crate) struct NoAcl {
     pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
 impl NoAcl {
-    /// Passes requests on to `target`, and answers those with an ACL with
-    /// this status.
+    /// Forwards requests to `target`, and answers those with an ACL with this
+    /// status.
     pub(crate) async fn start(target: SocketAddr, status: u16) -> Self {
         Self::at_first(usize::MAX, target, status).await
     }
 
-    /// The same, but only so many times.
+    /// Starts the same, but for so many requests only.
     pub(crate) async fn at_first(most: usize, target: SocketAddr, status: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -36,7 +36,7 @@ impl NoAcl {
         Self { address, asked }
     }
 
-    /// How many requests had an ACL.
+    /// Returns how many requests had an ACL.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

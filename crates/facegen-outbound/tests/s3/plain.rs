@@ -1,5 +1,5 @@
-//! A bucket that keeps objects at whatever path they are written to, notes requests,
-//! and has scripted failures.
+//! A bucket that keeps objects at whatever path they are written to, records
+//! requests, and has scripted failures.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,21 +10,21 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::proxy::read_head;
 
-/// An answer in the place of the true one: status, and the code in its body.
+/// A scripted response: its status, and the code in its body.
 pub(crate) type Answer = Option<(u16, &'static str)>;
 
-/// What it does with requests of each kind.
+/// The responses to requests of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct Manner {
     pub(crate) put: Answer,
-    /// Of who signs.
+    /// To signed requests.
     pub(crate) get: Answer,
-    /// Of anybody.
+    /// To public requests.
     pub(crate) link: Answer,
     pub(crate) delete: Answer,
-    /// It says that it has taken what it has thrown away.
+    /// Whether it drops the objects that it takes.
     pub(crate) forgets: bool,
-    /// It shows something else to anybody.
+    /// What it serves publicly instead.
     pub(crate) shows: Option<&'static str>,
 }
 
@@ -55,12 +55,12 @@ impl Plain {
         Self { address, state }
     }
 
-    /// Behaves like that from now on.
+    /// Sets the responses from now on.
     pub(crate) fn set(&self, manner: Manner) {
         self.state.lock().unwrap().manner = manner;
     }
 
-    /// The requests since this was last asked, each a method and a path.
+    /// Takes the requests since the last call, each a method and a path.
     pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().requests)
     }

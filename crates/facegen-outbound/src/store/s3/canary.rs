@@ -1,4 +1,4 @@
-//! Whether all of it works.
+//! The test of a bucket: writes an object, reads it back and deletes it.
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use facegen_core::{
@@ -11,20 +11,20 @@ use super::S3Store;
 use super::errors::{PutFailure, status_of};
 use crate::guard::GuardError;
 
-/// What the object of the canary holds.
+/// The content of the test object.
 const BYTES: &[u8] = b"facegen";
 
-/// What the bucket can do, besides taking objects and showing them.
+/// What the bucket can do, apart from taking objects and serving them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Canary {
-    /// It can delete them too.
+    /// It can also delete them.
     Deleted,
-    /// It cannot, which the rights that are usually given allow for: the
-    /// object of the canary stays.
+    /// It cannot, as the usual permissions do not include it: the test object
+    /// stays.
     Left {
-        /// What it answered.
+        /// The error that it returned.
         error: StorageError,
-        /// What was asked for.
+        /// The request that failed.
         request: String,
     },
 }
@@ -33,7 +33,7 @@ impl S3Store {
     /// Writes an object, reads it back at its link and deletes it.
     ///
     /// # Errors
-    /// The object cannot be written, or not be read by everybody.
+    /// Fails when the object cannot be written, or is not publicly readable.
     pub async fn canary(&self) -> Result<Canary, BucketFault> {
         let object = canary_name();
         if let Err(failure) = self.keep(&object, BYTES.to_vec()).await {
@@ -52,14 +52,14 @@ impl S3Store {
         })
     }
 
-    /// What the failure means to the owner of the bucket.
+    /// Returns what the failure means to the owner of the bucket.
     async fn fault(&self, object: &ObjectName, failure: &PutFailure) -> BucketFault {
         let put = format!("PUT {}", self.settings.object_url(object));
         let get = format!("GET {}", self.settings.check_link(object));
         let problem = failure.problem();
         let request = match failure {
             PutFailure::Upload(_) => put,
-            // A link is not to blame for an object that is nowhere.
+            // A link is not to blame for an object that was not kept.
             PutFailure::ReadBack(GuardError::Status(_)) | PutFailure::LeadsElsewhere
                 if self.has_lost(object).await =>
             {
@@ -73,8 +73,8 @@ impl S3Store {
         BucketFault { problem, request }
     }
 
-    /// Whether the endpoint itself, asked by who may write, does not have what it
-    /// took. Who may not read does not know.
+    /// Returns whether the endpoint itself, read with the credentials, has lost
+    /// what it took. Unknown where those may not read.
     async fn has_lost(&self, object: &ObjectName) -> bool {
         let got = self
             .client
@@ -93,7 +93,7 @@ impl S3Store {
     }
 }
 
-/// A name that no image has: real attempts count from 1.
+/// Returns a name that no image has: real attempts count from 1.
 fn canary_name() -> ObjectName {
     let file = FileName {
         prefix: FilePrefix::from_random(Uuid::new_v4().as_u128()),

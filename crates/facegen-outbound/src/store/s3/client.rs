@@ -1,4 +1,4 @@
-//! The client of the protocol.
+//! The client of the S3 protocol.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::S3Settings;
 use super::connector::Connector;
 use crate::guard::Guard;
 
-/// How often a request is tried. Whoever asks tries again by himself.
+/// How often a request is tried. The callers retry by themselves.
 const ATTEMPTS: u32 = 2;
-/// The pause between the attempts, at most.
+/// The longest pause between the attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A client for the bucket of `settings`, whose requests go through `guard`.
+/// Creates a client for the bucket of `settings`, whose requests use `guard`.
 pub(super) fn client(settings: &S3Settings, guard: Guard) -> Client {
     let credentials = Credentials::new(
         settings.access_key_id.expose(),
@@ -42,9 +42,9 @@ pub(super) fn client(settings: &S3Settings, guard: Guard) -> Client {
         .timeout_config(timeouts)
         .retry_config(retries)
         .http_client(Connector(guard))
-        // It watches bodies on their way, which here are whole.
+        // It watches bodies that are streamed; here they are complete.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        // What only Amazon's own service understands makes others refuse.
+        // Checksums that only Amazon's own service understands make others refuse.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = settings.endpoint() {

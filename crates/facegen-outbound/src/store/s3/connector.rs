@@ -1,5 +1,5 @@
-//! The client of the protocol has no connections of its own: each request goes
-//! through the guard, which judges its URL and connects to nothing else.
+//! Sends the requests of the S3 client through the guard, which checks each URL
+//! and connects to nothing else.
 
 use aws_sdk_s3::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_s3::config::{HttpClient, RuntimeComponents};
@@ -12,8 +12,8 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::guard::{Guard, GuardError, GuardedRequest, GuardedResponse};
 
-/// The most that is read of an answer: more than an image or a page of a list
-/// of objects, and little enough for one that never ends.
+/// The most that is read of a response: more than an image or a page of a list
+/// of objects, and a bound for one that never ends.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
 /// Sends the requests of the protocol through a guard.
@@ -63,11 +63,11 @@ fn response(reply: GuardedResponse) -> Result<HttpResponse, ConnectorError> {
         .status
         .try_into()
         .map_err(|error| unreadable(Box::new(error)))?;
-    // What is not an object is read whole, so the bytes are counted here too.
+    // Responses other than objects are read whole, so their bytes are counted here.
     let body = Limited::new(reply.body, MAX_ANSWER_BYTES);
     let mut response = HttpResponse::new(status, SdkBody::from_body_1_x(body));
     for (name, value) in &reply.headers {
-        // A header in another alphabet is none of the protocol's.
+        // A header that is not ASCII does not belong to the protocol.
         if let Ok(value) = value.to_str() {
             let (name, value) = (name.as_str().to_owned(), value.to_owned());
             response.headers_mut().append(name, value);
@@ -76,7 +76,7 @@ fn response(reply: GuardedResponse) -> Result<HttpResponse, ConnectorError> {
     Ok(response)
 }
 
-/// Whether the client tries again: not what the guard has refused.
+/// Converts an error; the client does not retry what the guard has refused.
 fn connector_error(error: GuardError) -> ConnectorError {
     match error {
         GuardError::Refused(_) | GuardError::RedirectRefused(_) | GuardError::TooLong { .. } => {

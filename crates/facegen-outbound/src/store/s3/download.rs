@@ -1,8 +1,8 @@
-//! Objects on their way from the bucket, piece by piece.
+//! Objects streamed from the bucket, piece by piece.
 //!
-//! A bucket belongs to whoever described it, so what it sends is bounded: in
-//! length by what an image can be, in time by piece and as a whole. The next
-//! piece is asked for when the one before was taken.
+//! A bucket belongs to the key that configured it, so what it sends is bounded:
+//! in length by the largest image, in time by piece and as a whole. The next
+//! piece is requested when the one before was taken.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,10 +20,10 @@ const PIECE_TIME: Duration = Duration::from_secs(10);
 /// How long an object may take as a whole, however slowly it is read.
 const OBJECT_TIME: Duration = Duration::from_mins(2);
 
-/// An object on its way.
+/// An object that is being read.
 pub(super) struct Download {
     body: ByteStream,
-    /// What the bucket says of its length.
+    /// The length that the bucket announces.
     announced: Option<u64>,
     /// How many bytes may still come.
     left: usize,
@@ -31,7 +31,7 @@ pub(super) struct Download {
 }
 
 impl Download {
-    /// An object that is at most `longest` bytes long.
+    /// Starts reading an object of at most `longest` bytes.
     pub(super) fn new(got: GetObjectOutput, longest: usize) -> Result<Self, StorageError> {
         let announced = got
             .content_length
@@ -100,7 +100,7 @@ mod tests {
 
     const LONGEST: usize = FileKind::Png.longest();
 
-    /// A store behind a host, reached through the guard.
+    /// Returns a store behind a host, reached through the guard.
     fn store(host: &Host) -> S3Store {
         let settings = S3Settings {
             endpoint_url: Some(host.url("").into()),
@@ -117,7 +117,7 @@ mod tests {
         S3Store::new(settings, guard(&FakeResolver::empty()))
     }
 
-    /// A host that answers with these headers and then sends so many bytes.
+    /// Starts a host that answers with these headers and then sends so many bytes.
     async fn host(headers: &'static str, bytes: usize, ends: bool) -> Host {
         Host::start(PERMITTED, move |mut stream| async move {
             read_head(&mut stream).await?;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_object_comes_as_it_is_asked_for_and_ends_where_it_becomes_too_long() {
+    async fn an_object_is_read_on_demand_and_ends_where_it_becomes_too_long() {
         let host = host("", 30_000_000, true).await;
         let mut pieces = pieces(&store(&host)).await.unwrap();
         let mut read = 0;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_bucket_says_of_the_length_is_passed_on() {
+    async fn the_announced_length_is_passed_on() {
         let host = host("content-length: 5\r\n", 5, true).await;
         let opened = store(&host).open(&object(0, 1)).await.unwrap();
         let Some(StoredObject::Pieces { bytes, .. }) = opened else {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_that_stops_within_an_object_is_given_up() {
+    async fn a_bucket_that_stops_within_an_object_times_out() {
         let host = host("content-length: 9\r\n", 5, false).await;
         let mut pieces = pieces(&store(&host)).await.unwrap();
         assert_eq!(pieces.next().await.unwrap().unwrap().len(), 5);

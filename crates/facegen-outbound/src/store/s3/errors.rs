@@ -1,5 +1,5 @@
-//! What logs and callers are told of a failure: no name of an object, and
-//! nothing that the service has quoted but a code.
+//! Errors for logs and callers: no name of an object, and of the service's own
+//! text only its error code.
 
 use std::error::Error as _;
 
@@ -21,12 +21,12 @@ pub(super) enum PutFailure {
     Upload(Box<PutError>),
     /// It cannot be read at its link.
     ReadBack(GuardError),
-    /// Something else is at its link.
+    /// The link returns something else.
     LeadsElsewhere,
 }
 
 impl PutFailure {
-    /// The same, for the owner of the bucket.
+    /// Returns the problem, for the owner of the bucket.
     pub(super) fn problem(&self) -> BucketProblem {
         match self {
             Self::Upload(error) => upload_problem(error),
@@ -35,7 +35,7 @@ impl PutFailure {
         }
     }
 
-    /// The same, for logs.
+    /// Returns the error, for logs.
     pub(super) fn storage_error(&self) -> StorageError {
         match self {
             Self::Upload(error) => failure("an object cannot be written", error),
@@ -68,7 +68,7 @@ fn upload_problem(error: &PutError) -> BucketProblem {
     }
 }
 
-/// What the service means by a status and a code.
+/// Returns the problem that a status and a code mean.
 fn refused_problem(status: u16, code: Option<&str>) -> BucketProblem {
     match code {
         Some("InvalidAccessKeyId") => BucketProblem::UnknownAccessKey,
@@ -104,17 +104,17 @@ fn link_problem(error: &GuardError) -> BucketProblem {
     }
 }
 
-/// What the guard said of a request that was not sent or not answered.
+/// Returns the guard's error of a request that was not sent or not answered.
 fn guard_error(failure: &DispatchFailure) -> Option<&GuardError> {
     failure.as_connector_error()?.source()?.downcast_ref()
 }
 
-/// The status with which the service refused.
+/// Returns the status with which the service refused.
 pub(super) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     Some(error.raw_response()?.status().as_u16())
 }
 
-/// The failure of `action`.
+/// Returns the failure of `action`.
 pub(super) fn failure<E: ProvideErrorMetadata>(
     action: &str,
     error: &SdkError<E, HttpResponse>,
@@ -147,7 +147,7 @@ fn answer(status: u16, code: Option<&str>) -> String {
     }
 }
 
-/// Whether this is a code such as `AccessDenied` and no other text.
+/// Returns whether this is a code such as `AccessDenied` and no other text.
 fn is_code(text: &str) -> bool {
     text.len() <= 64
         && text

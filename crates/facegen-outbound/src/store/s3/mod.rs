@@ -1,16 +1,7 @@
 //! Images in a bucket that speaks S3.
 //!
-//! An object is kept only once it can be read at its link by anybody: a bucket
-//! may take objects and show them to nobody.
-//!
-//! | chapter | holds |
-//! |---|---|
-//! | [`settings`] | [`S3Settings`], which bucket and how |
-//! | `client` | the client of the protocol |
-//! | `connector` | its way through the guard |
-//! | `download` | objects, piece by piece |
-//! | `errors` | what logs are told of a failure |
-//! | `canary` | [`Canary`], whether all of it works |
+//! An object counts as stored only once it is publicly readable at its link: a
+//! bucket may take objects and serve them to no one.
 
 mod canary;
 mod client;
@@ -52,13 +43,13 @@ pub struct S3Store {
     client: Client,
     settings: S3Settings,
     guard: Guard,
-    /// The endpoint takes no ACLs.
+    /// Whether the endpoint refuses ACLs.
     refuses_acl: AtomicBool,
 }
 
 impl S3Store {
-    /// The store of `settings`, which is reached through `guard`, as are its
-    /// links. Nothing is asked of the bucket yet.
+    /// Creates the store of `settings`, which is reached through `guard`, as
+    /// are its links. Sends no request yet.
     #[must_use]
     pub fn new(settings: S3Settings, guard: Guard) -> Self {
         Self {
@@ -75,16 +66,16 @@ impl S3Store {
         let uploaded = self.upload(object, bytes.clone()).await;
         let acl = uploaded.map_err(|error| PutFailure::Upload(Box::new(error)))?;
         self.read_back(object, &bytes).await?;
-        // Not before: what refused may have been an accident, and a bucket that
-        // needs acls would show nothing from then on.
+        // Not before: the refusal may have been temporary, and a bucket that
+        // needs ACLs would serve nothing from then on.
         if acl == Acl::Refused && !self.refuses_acl.swap(true, Ordering::AcqRel) {
             tracing::info!("bucket refuses acls, relying on its policy");
         }
         Ok(())
     }
 
-    /// Writes the object for everybody to read. Endpoints that know no ACLs
-    /// refuse such a request whole, so that it is sent again without.
+    /// Writes the object as publicly readable. Endpoints without ACLs refuse
+    /// such a request, so it is repeated without one.
     async fn upload(&self, object: &ObjectName, bytes: Bytes) -> Result<Acl, PutError> {
         let acl = self.settings.public_read_acl && !self.refuses_acl.load(Ordering::Acquire);
         let with_acl = self.put_object(object, bytes.clone(), acl).await;
@@ -118,7 +109,7 @@ impl S3Store {
             .map(drop)
     }
 
-    /// Whether anybody can read these bytes at the object's link.
+    /// Checks that these bytes are publicly readable at the object's link.
     async fn read_back(&self, object: &ObjectName, bytes: &Bytes) -> Result<(), PutFailure> {
         let link = SafeUrl::from(self.settings.check_link(object));
         let read = self.guard.get(&link, bytes.len(), READ_BACK_DEADLINE).await;
@@ -129,7 +120,7 @@ impl S3Store {
         }
     }
 
-    /// An object from its beginning, `None` when it is not there.
+    /// Starts reading an object; `None` when it does not exist.
     async fn download(&self, object: &ObjectName) -> Result<Option<Download>, StorageError> {
         let got = self
             .client
@@ -145,7 +136,7 @@ impl S3Store {
         }
     }
 
-    /// One page after the other of what is in the directory.
+    /// Lists the old objects of the directory, page by page.
     async fn old_objects(&self, moment: Timestamp) -> Result<Vec<ObjectName>, StorageError> {
         let directory = self.settings.directory();
         let listing = self.client.list_objects_v2().bucket(&self.settings.bucket);
@@ -195,8 +186,8 @@ impl ImageStore for S3Store {
             .map_err(|error| failure("an object cannot be deleted", &error))
     }
 
-    /// Goes by what the bucket says of the objects' ages. Objects with names
-    /// of others stay.
+    /// Deletes by the ages that the bucket reports. Objects with other names
+    /// stay.
     async fn delete_before(&self, moment: Timestamp) -> Result<usize, StorageError> {
         let old = self.old_objects(moment).await?;
         for object in &old {
@@ -206,8 +197,8 @@ impl ImageStore for S3Store {
     }
 }
 
-/// Whether an object is not there. Who may read objects and not list them is
-/// refused what is not there.
+/// Returns whether an object does not exist. That is also what a refusal means
+/// for credentials that may read objects but not list them.
 fn is_missing(error: &SdkError<GetObjectError>) -> bool {
     let SdkError::ServiceError(error) = error else {
         return false;
@@ -219,16 +210,16 @@ fn is_missing(error: &SdkError<GetObjectError>) -> bool {
     refused || matches!(error.err(), GetObjectError::NoSuchKey(_))
 }
 
-/// What a bucket said about the acl of an object that it took.
+/// How a bucket treated the ACL of an object that it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Acl {
-    /// Nothing.
+    /// It took the object as requested.
     AsWanted,
-    /// It took the object without one.
+    /// It took the object only without one.
     Refused,
 }
 
-/// The name of an object of ours that was written before `moment`.
+/// Returns the name of an object of this store that is older than `moment`.
 fn old_object(object: &Object, directory: &str, moment: Timestamp) -> Option<ObjectName> {
     let written = object.last_modified()?.to_millis().ok()?;
     let name = ObjectName::parse(object.key()?.strip_prefix(directory)?)?;

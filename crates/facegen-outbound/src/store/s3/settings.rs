@@ -1,43 +1,42 @@
-//! Which bucket, and how it is spoken to.
+//! The settings of one bucket.
 
 use std::time::Duration;
 
 use facegen_core::redact::{SafeUrl, Secret};
 use facegen_core::{BucketNames, ObjectName};
 
-/// One bucket, and the links to what is in it.
+/// One bucket, and the links to its objects.
 #[derive(Debug, Clone)]
 pub struct S3Settings {
-    /// Where the service is, e.g. `https://storage.example.com`; the bucket is
-    /// the first part of the path there. `None`: Amazon's own.
+    /// The URL of the service, e.g. `https://storage.example.com`; the bucket
+    /// is the first part of the path there. `None`: Amazon's own.
     pub endpoint_url: Option<SafeUrl>,
-    /// What requests are signed for, e.g. `us-east-1`.
+    /// The region that requests are signed for, e.g. `us-east-1`.
     pub region: String,
     /// The name of the bucket.
     pub bucket: String,
-    /// What the names of objects begin with, without slashes around it; may be
-    /// empty.
+    /// The prefix of object names, without slashes around it; may be empty.
     pub image_directory: String,
-    /// Names who signs.
+    /// The id of the access key.
     pub access_key_id: Secret<String>,
-    /// Signs.
+    /// The secret that signs requests.
     pub secret_access_key: Secret<String>,
-    /// What links begin with: the directory as anybody can read it.
+    /// The prefix of links: the public URL of the directory.
     pub public_url: String,
     /// The same directory, where `public_url` leads elsewhere when it is read
-    /// from here.
+    /// from this host.
     pub check_url: Option<String>,
-    /// Whether each object asks to be public.
+    /// Whether each object gets a public-read ACL.
     pub public_read_acl: bool,
     /// How long one attempt at a request may take, its body included.
     pub attempt_timeout: Duration,
 }
 
 impl S3Settings {
-    /// How long an attempt may take unless somebody knows better.
+    /// How long an attempt may take unless configured otherwise.
     pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
-    /// What the keys of all objects begin with.
+    /// Returns the prefix of all keys.
     pub(super) fn directory(&self) -> String {
         match self.image_directory.trim_matches('/') {
             "" => String::new(),
@@ -45,12 +44,12 @@ impl S3Settings {
         }
     }
 
-    /// The key of an object in the bucket.
+    /// Returns the key of an object in the bucket.
     pub(super) fn key(&self, object: &ObjectName) -> String {
         format!("{}{}", self.directory(), object.expose())
     }
 
-    /// Where an object is written, as its owner would open it.
+    /// Returns the URL at which an object is written, as its owner would open it.
     pub(super) fn object_url(&self, object: &ObjectName) -> String {
         let (bucket, key) = (&self.bucket, self.key(object));
         match self.endpoint() {
@@ -59,14 +58,14 @@ impl S3Settings {
         }
     }
 
-    /// The endpoint with one slash at its end: the client of the protocol puts the
-    /// name of the bucket right behind its path.
+    /// Returns the endpoint with one slash at its end: the S3 client appends
+    /// the name of the bucket to its path.
     pub(super) fn endpoint(&self) -> Option<String> {
         let endpoint = self.endpoint_url.as_ref()?.expose();
         Some(format!("{}/", endpoint.trim_end_matches('/')))
     }
 
-    /// What these are called in the config of a server.
+    /// Returns the names of these settings in the config of a server.
     #[must_use]
     pub fn names(&self) -> &'static BucketNames {
         match self.check_url {
@@ -75,7 +74,7 @@ impl S3Settings {
         }
     }
 
-    /// Where an object is read back.
+    /// Returns the URL at which an object is read back.
     pub(super) fn check_link(&self, object: &ObjectName) -> String {
         let base = self.check_url.as_ref().unwrap_or(&self.public_url);
         format!("{}/{}", base.trim_end_matches('/'), object.expose())
