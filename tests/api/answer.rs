@@ -1,11 +1,11 @@
-//! An answer, whole.
+//! A response with its whole body.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
-/// An answer, whole.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -23,20 +23,20 @@ impl Answer {
         }
     }
 
-    /// The body, which must be JSON and say so.
+    /// Returns the body, which must be JSON and have its content type.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.headers["content-type"], "application/json");
         serde_json::from_slice(&self.bytes).unwrap()
     }
 
-    /// The body of an answer with status 200.
+    /// Returns the body of a response with status 200.
     pub(crate) fn ok(&self) -> Value {
         let body = self.json();
         assert_eq!(self.status, 200, "{body}");
         body
     }
 
-    /// The message of an error, which must be in the envelope.
+    /// Returns the message of an error, which must be in the envelope.
     pub(crate) fn error(&self, status: u16) -> String {
         let body = self.json();
         assert_eq!(self.status, status, "{body}");

@@ -13,20 +13,20 @@ use crate::server::{Builder, FACE_BASE64, TestServer, request};
 const NAMES: [&str; 2] = ["base64_string", "init_image"];
 const DAY: Duration = Duration::from_hours(24);
 
-/// Sends `text` as the first key.
+/// Sends `text` with the first key.
 async fn send(server: &TestServer, text: &str) -> Answer {
     let body = json!({"key": server.key, "base64_string": text});
     server.post(UPLOADS[0], &body).await
 }
 
-/// The path of the link in an answer.
+/// Returns the path of the link in an answer.
 fn path(body: &Value) -> String {
     let link = body["output"][0].as_str().unwrap();
     link.strip_prefix("http://faces.test").unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn either_name_is_understood_on_both_routes() {
+async fn either_field_name_works_on_both_routes() {
     let server = TestServer::start().await;
     let uri = format!("data:image/jpeg;base64,{FACE_BASE64}");
     let mut ids = 1..;
@@ -62,7 +62,7 @@ async fn either_name_is_understood_on_both_routes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_images_the_one_of_the_documented_name_counts() {
+async fn the_documented_field_name_takes_precedence() {
     let server = TestServer::start().await;
     for (route, own, other) in [
         (UPLOADS[0], NAMES[0], NAMES[1]),
@@ -76,7 +76,7 @@ async fn of_two_images_the_one_of_the_documented_name_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_image_is_refused_by_the_field_that_it_came_in() {
+async fn invalid_images_are_refused_with_the_name_of_their_field() {
     let builder = Builder::new().with_config(|config| config.max_face_bytes = 30);
     let server = builder.start().await;
     let long = "A".repeat(44);
@@ -117,14 +117,14 @@ async fn what_is_no_image_is_refused_by_the_field_that_it_came_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_too_large_is_refused_as_everywhere() {
+async fn a_body_that_is_too_large_is_refused() {
     let server = TestServer::start().await;
     let answer = server.post_bytes(UPLOADS[0], vec![b' '; 20_000_000]).await;
     assert_eq!(answer.error(413), "The request body is larger than 16 MB");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_for_holders_of_a_key_and_before_a_stop() {
+async fn uploads_need_a_key_and_a_server_that_is_not_stopping() {
     let server = TestServer::start().await;
     for route in UPLOADS {
         for key in [json!("wrong"), json!(null)] {
@@ -139,7 +139,7 @@ async fn it_is_for_holders_of_a_key_and_before_a_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_link_leads_to_that_one_file_until_it_expires() {
+async fn the_link_serves_its_file_until_it_expires() {
     let server = TestServer::start().await;
     let path = path(&send(&server, FACE_BASE64).await.ok());
     let head = server.send(request(Method::HEAD, &path, "")).await;
@@ -158,7 +158,7 @@ async fn the_link_leads_to_that_one_file_until_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_images_of_a_revoked_key_stay_as_those_of_its_jobs() {
+async fn the_uploads_of_a_revoked_key_stay_as_the_images_of_its_jobs() {
     let server = TestServer::start().await;
     let path = path(&send(&server, FACE_BASE64).await.ok());
     assert!(server.jobs.keys().revoke(server.key_id).await.unwrap());
@@ -167,7 +167,7 @@ async fn the_images_of_a_revoked_key_stay_as_those_of_its_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_has_as_many_images_as_it_may() {
+async fn a_key_has_limited_space_for_uploads() {
     let mut builder = Builder::new();
     // Short files count as 0.1 MB.
     builder.key_limits.upload_bytes = 1_000_000;

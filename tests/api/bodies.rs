@@ -1,4 +1,4 @@
-//! Bodies of every kind, on whatever route.
+//! Request bodies of every kind, on any route.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::server::{Builder, FACE_URL, FETCH, MAKE_GEN, TIMEOUT, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_object_is_an_invalid_request() {
+async fn bodies_other_than_objects_are_invalid_requests() {
     let server = TestServer::start().await;
     let deep = format!("{{\"a\":{}", "[".repeat(10_000));
     let utf16: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -45,7 +45,7 @@ async fn what_is_no_object_is_an_invalid_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn json_is_read_whatever_it_is_called() {
+async fn json_is_read_whatever_its_content_type() {
     let server = TestServer::start().await;
     let body = server.request().to_string();
     for content_type in [
@@ -106,7 +106,7 @@ async fn a_body_over_the_limit_is_refused_in_the_envelope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_over_the_limit_is_not_kept_and_not_read_for_ever() {
+async fn bodies_over_the_limit_are_neither_kept_nor_read_for_ever() {
     let builder = Builder::new().with_config(|config| config.max_body_bytes = 1_000);
     let server = builder.start().await;
     let chunk = Bytes::from(vec![b'x'; 1_000_000]);
@@ -119,20 +119,20 @@ async fn what_is_over_the_limit_is_not_kept_and_not_read_for_ever() {
     );
 }
 
-/// A body that stops after `length` bytes without an end, and says when all of
-/// them were taken.
+/// Returns a body that stops after `length` bytes without an end, and a
+/// receiver that reports when all of them were read.
 fn half_sent(length: usize) -> (Body, oneshot::Receiver<()>) {
     let (taken, was_taken) = oneshot::channel();
     let start = stream::once(async move { Ok::<_, std::io::Error>(vec![b' '; length]) });
     let stall = stream::once(async move {
-        // Asked for only when what came before has its room.
+        // Polled only when all previous bytes have their permits.
         let _ = taken.send(());
         std::future::pending().await
     });
     (Body::from_stream(start.chain(stall)), was_taken)
 }
 
-/// As many half-sent bodies of strangers as the server takes at once.
+/// Sends as many half-sent bodies without a key as the server takes at once.
 async fn strangers(server: &TestServer) -> Vec<JoinHandle<Response<Body>>> {
     let mut senders = Vec::new();
     for _ in 0..2 {
@@ -155,7 +155,7 @@ async fn server_for_two_strangers() -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_sent_bodies_of_strangers_take_no_room_of_those_who_are_known() {
+async fn half_sent_bodies_without_a_key_take_no_permits_of_known_keys() {
     let server = server_for_two_strangers().await;
     let strangers = strangers(&server).await;
     assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
@@ -176,10 +176,10 @@ async fn half_sent_bodies_of_strangers_take_no_room_of_those_who_are_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_sent_bodies_give_way_to_those_that_come() {
+async fn half_sent_bodies_are_dropped_for_new_ones() {
     let server = server_for_two_strangers().await;
     let strangers = strangers(&server).await;
-    // Nobody knows whose it is before all of it is here.
+    // The key is unknown until the whole body has arrived.
     let late = format!("{}{}", " ".repeat(900_000), server.request());
     server.post_bytes(MAKE_GEN, late.into()).await.ok();
     let mut statuses = Vec::new();
@@ -192,7 +192,7 @@ async fn half_sent_bodies_give_way_to_those_that_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_key_does_not_take_the_room_of_another() {
+async fn one_key_does_not_take_the_permits_of_another() {
     let server = server_for_two_strangers().await;
     let mut senders = Vec::new();
     for _ in 0..2 {
@@ -211,7 +211,7 @@ async fn one_key_does_not_take_the_room_of_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_room_of_a_body_is_free_again_after_its_answer() {
+async fn the_permit_of_a_body_is_released_after_its_answer() {
     let builder = Builder::new().with_config(|config| config.body_budget_bytes = 0);
     let server = builder.start().await;
     let large = format!("{}{}", " ".repeat(15_000_000), server.request());
@@ -232,7 +232,7 @@ async fn a_body_that_breaks_off_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_for_nobody_is_still_taken_off_the_line() {
+async fn a_body_without_a_route_is_still_read() {
     let server = TestServer::start().await;
     for (path, status) in [("/nothing", 404), ("/healthz", 405)] {
         let read = Arc::new(AtomicUsize::new(0));

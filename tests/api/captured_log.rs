@@ -8,13 +8,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 static LOG: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
 
-/// Everything that was logged so far.
+/// Returns everything that was logged so far.
 pub(crate) fn log() -> String {
     String::from_utf8(LOG.lock().unwrap().clone()).unwrap()
 }
 
-/// Makes what `filter` lets through of the log of all threads go where [`log`]
-/// finds it.
+/// Captures the log lines of all threads that pass `filter`, for [`log`].
 pub(crate) fn capture_log(filter: &str) {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {

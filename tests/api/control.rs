@@ -13,7 +13,7 @@ const FAMILIES: [&str; 2] = [
     "/api/v1/enterprise/image_editing",
 ];
 
-/// What an admin is told under both paths, which must be the same.
+/// Returns the admin's answer, which must be the same under both paths.
 async fn told(server: &TestServer, name: &str) -> Value {
     let body = json!({"key": server.admin_key});
     let [first, second] = FAMILIES.map(|family| format!("{family}/{name}"));
@@ -22,7 +22,7 @@ async fn told(server: &TestServer, name: &str) -> Value {
     first
 }
 
-/// A server that works on one job, without end, and has claimed one ahead.
+/// Starts a server that works on one job, without end, and has claimed one ahead.
 async fn busy() -> TestServer {
     let server = Builder::new().closed().start().await;
     let details = format!("{}/system_details", FAMILIES[0]);
@@ -54,7 +54,7 @@ async fn every_call_is_answered_as_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn system_details_are_those_of_the_moment() {
+async fn system_details_are_current() {
     let config = Builder::new().closed();
     let config = config.with_config(|config| config.system_status = SystemStatus::Ok);
     let server = config.start().await;
@@ -62,8 +62,8 @@ async fn system_details_are_those_of_the_moment() {
     let details = told(&server, "system_details").await;
     let nothing = json!({"status": "ok", "model_count": 8, "queue_time": 0});
     assert_eq!(details, nothing);
-    // At the pace of an engine that has not worked yet, ten seconds each, the
-    // ones that run included.
+    // At the guessed throughput of an engine that has not worked yet, ten
+    // seconds each, including the running ones.
     for _ in 0..10 {
         let large = json!({"width": 512, "height": 512});
         server.make_gen(&large).await.ok();
@@ -73,7 +73,7 @@ async fn system_details_are_those_of_the_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_key_clears_what_is_its_own() {
+async fn a_plain_key_clears_only_its_own_jobs() {
     let server = busy().await;
     let webhook = json!({"webhook": "https://receiver.example/hook", "track_id": 7});
     let mine = server.make_gen(&webhook).await.ok()["id"].clone();
@@ -102,7 +102,7 @@ async fn a_plain_key_clears_what_is_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_key_clears_what_is_anybodys() {
+async fn an_admin_key_clears_the_jobs_of_all_keys() {
     let server = busy().await;
     let mut jobs = Vec::new();
     for key in [&server.key, &server.other_key] {
@@ -142,7 +142,7 @@ async fn only_an_admin_key_restarts_and_updates() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_that_is_refused_says_so_and_nothing_of_the_inside() {
+async fn a_refused_update_is_reported_without_internal_details() {
     let server = TestServer::start().await;
     server.told.refuse();
     let path = format!("{}/update", FAMILIES[0]);
@@ -152,7 +152,7 @@ async fn an_update_that_is_refused_says_so_and_nothing_of_the_inside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_change_count_for_the_next_request() {
+async fn changed_settings_apply_to_the_next_request() {
     let server = TestServer::start().await;
     let wrong = json!({"samples": 50});
     server.make_gen(&wrong).await.error(400);

@@ -25,7 +25,7 @@ async fn delivered(server: &TestServer) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_can_be_seen_and_repeated_by_its_key_alone() {
+async fn a_delivery_can_be_seen_and_replayed_by_its_key_alone() {
     let server = TestServer::start().await;
     let webhook = json!({"webhook": "https://receiver.example/hook?token=7b1f9c"});
     let made = server.make_gen(&webhook).await.ok();

@@ -82,8 +82,8 @@ fn job_errors() -> [JobError; 12] {
     ]
 }
 
-/// The name in the snapshot. That no kind is missing there is seen by the
-/// compiler and by their number.
+/// Returns the name in the snapshot. The compiler and the count below ensure
+/// that no kind is missing.
 fn name(error: &ApiError) -> &'static str {
     match error {
         ApiError::InvalidBody { .. } => "invalid body",
@@ -151,7 +151,7 @@ async fn every_error_is_told_as_it_was() {
         });
         assert!(told.insert(name, shown).is_none(), "{name} is there twice");
     }
-    // All of them but those of a store of images, which are told like others.
+    // All of them but those of a store of images, which look like others.
     assert_eq!(told.len(), 35);
     assert_json_snapshot!(told);
 }

@@ -1,4 +1,4 @@
-//! What holds for every route.
+//! Behaviour that is common to all routes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::families::routes;
 use crate::server::{Builder, FACE_BASE64, FETCH, MAKE_GEN, TestServer, request, with_key};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_paths_are_told_in_the_envelope() {
+async fn unknown_paths_are_answered_in_the_envelope() {
     let server = TestServer::start().await;
     for path in [
         "/nothing",
@@ -29,7 +29,7 @@ async fn unknown_paths_are_told_in_the_envelope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_methods_are_told_which_are_right() {
+async fn wrong_methods_are_answered_with_the_allowed_ones() {
     let server = TestServer::start().await;
     for (method, path, allowed) in [
         (Method::GET, MAKE_GEN, "POST"),
@@ -53,7 +53,7 @@ async fn wrong_methods_are_told_which_are_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slashes_too_many_do_not_matter() {
+async fn extra_slashes_do_not_matter() {
     let server = TestServer::start().await;
     let made = server.make_gen(&json!({})).await.ok();
     let id = &made["id"];
@@ -76,7 +76,7 @@ async fn slashes_too_many_do_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_is_there_with_slashes_too_many_and_for_post() {
+async fn every_route_accepts_extra_slashes_and_post() {
     let server = TestServer::start().await;
     let made = server.make_gen(&json!({})).await.ok();
     assert_eq!(made["id"], 1);
@@ -88,7 +88,7 @@ async fn every_route_is_there_with_slashes_too_many_and_for_post() {
             "image_directory": "pictures", "public_url": "https://cdn.example/pictures",
             "base64_string": FACE_BASE64,
         }));
-        // Nothing that is made with another key.
+        // No job was made with this key.
         let is_foreign = path.contains("fetch");
         for path in [path.clone(), format!("/{}//", path.replace('/', "//"))] {
             let answer = server.post(&path, &body).await;
@@ -133,7 +133,7 @@ async fn every_route_asks_for_a_key_and_is_counted_by_its_template() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_has_the_name_of_its_request() {
+async fn every_answer_has_the_id_of_its_request() {
     let server = TestServer::start().await;
     let mut own = request(Method::GET, "/nothing", "");
     own.headers_mut()
@@ -154,7 +154,7 @@ async fn every_answer_has_the_name_of_its_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_cache_keeps_an_answer_and_no_browser_guesses_its_type() {
+async fn no_answer_is_cached_and_no_browser_guesses_its_type() {
     let mut builder = Builder::new().closed();
     builder.metrics = Arc::new(|| panic!("the inside of the server"));
     let server = builder.start().await;
@@ -210,7 +210,7 @@ async fn no_cache_keeps_an_answer_and_no_browser_guesses_its_type() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_names_no_host_gets_no_links() {
+async fn a_request_without_a_host_gets_no_links() {
     let server = TestServer::start().await;
     for host in [None, Some("evil.example/path"), Some("user@evil.example")] {
         let mut request = request(Method::POST, MAKE_GEN, server.request().to_string());
@@ -245,7 +245,7 @@ async fn forwarded_headers_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_is_an_error_like_any_other_and_tells_nothing() {
+async fn a_panic_is_an_error_without_internal_details() {
     let mut builder = Builder::new();
     builder.metrics = Arc::new(|| panic!("the inside of the server"));
     let server = builder.start().await;
@@ -281,7 +281,7 @@ async fn clients_that_read_only_200_can_be_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_fails_is_a_failure_that_passes_and_tells_nothing() {
+async fn a_store_that_fails_is_a_temporary_error_without_internal_details() {
     let server = TestServer::start().await;
     server.jobs.close().await;
     for answer in [

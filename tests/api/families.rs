@@ -1,5 +1,5 @@
-//! The same calls under other paths: one id space, and links to where the caller
-//! came from.
+//! The same calls under other paths: one id space, and links below the caller's
+//! path.
 
 use axum::http::Method;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::server::{Builder, TestServer, request};
 
 const ENTERPRISE: &str = "/api/v1/enterprise";
 
-/// Requests for images, and where a job is asked for afterwards.
+/// Routes of requests for images, and where their jobs are fetched.
 const GENERATIONS: [(&str, &str); 4] = [
     (
         "/api/v1/enterprise/face_gen/make_gen",
@@ -28,7 +28,7 @@ const GENERATIONS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Where a job is asked for: with its id in the path or in the body.
+/// Routes that fetch a job: with its id in the path or in the body.
 const FETCHES: [&str; 4] = [
     "/api/v1/enterprise/face_gen/fetch",
     "/api/v1/enterprise/image_editing/fetch",
@@ -36,13 +36,13 @@ const FETCHES: [&str; 4] = [
     "/api/v6/images/fetch",
 ];
 
-/// Where an image is sent to get a link.
+/// Routes that take an image and return a link.
 pub(crate) const UPLOADS: [&str; 2] = [
     "/api/v6/base64_to_url",
     "/api/v6/image_editing/base64_to_url",
 ];
 
-/// Every route that needs a key, with the id of a job where it needs one.
+/// Returns every route that needs a key, with the id of a job where it needs one.
 pub(crate) fn routes() -> Vec<String> {
     let generations = GENERATIONS.map(|(path, _)| path.to_owned());
     let by_body = FETCHES.map(str::to_owned);
@@ -56,7 +56,7 @@ pub(crate) fn routes() -> Vec<String> {
     routes
 }
 
-/// The routes that control the server.
+/// Returns the routes that control the server.
 pub(crate) fn controls() -> Vec<String> {
     let names = [
         "clear_cache",
@@ -72,7 +72,7 @@ pub(crate) fn controls() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_made_under_one_path_is_found_under_all() {
+async fn jobs_made_under_one_path_are_found_under_all() {
     let server = TestServer::start().await;
     for (path, _) in GENERATIONS {
         let made = server.post(path, &server.request()).await.ok();
@@ -100,7 +100,7 @@ async fn what_is_made_under_one_path_is_found_under_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_to_come_back_is_led_where_it_came_from() {
+async fn fetch_links_stay_below_the_path_of_the_request() {
     let server = Builder::new().closed().start().await;
     for (path, fetch) in GENERATIONS {
         let made = server.post(path, &server.request()).await.ok();

@@ -16,7 +16,7 @@ async fn made(server: &TestServer) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_way_to_ask_gives_the_same_answer() {
+async fn every_way_to_fetch_gets_the_same_answer() {
     let server = TestServer::start().await;
     let made = made(&server).await;
     let (id, key) = (&made["id"], &server.key);
@@ -41,7 +41,7 @@ async fn every_way_to_ask_gives_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_with_get_needs_the_key_in_a_header() {
+async fn fetching_with_get_needs_the_key_in_a_header() {
     let server = TestServer::start().await;
     let id = made(&server).await["id"].clone();
     let path = format!("{FETCH}/{id}?key={}", server.key);
@@ -61,7 +61,7 @@ async fn a_job_can_be_asked_for_as_soon_as_its_id_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_job_is_not_found() {
+async fn unknown_jobs_are_not_found() {
     let server = TestServer::start().await;
     for id in [
         "1",
@@ -95,7 +95,7 @@ async fn what_is_no_job_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_names_no_job_is_told_so() {
+async fn a_body_without_a_job_is_refused() {
     let server = TestServer::start().await;
     for (fields, message) in [
         (json!({}), "request_id is required"),
@@ -128,7 +128,7 @@ async fn a_body_that_names_no_job_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_job_says_so() {
+async fn a_cancelled_job_is_reported_as_failed() {
     let server = Builder::new().closed().start().await;
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
     let number = u32::try_from(id.as_u64().unwrap()).unwrap();
@@ -144,7 +144,7 @@ async fn a_cancelled_job_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn images_go_after_a_day() {
+async fn images_are_deleted_after_a_day() {
     let server = TestServer::start().await;
     let made = made(&server).await;
     let link = made["output"][0].as_str().unwrap();

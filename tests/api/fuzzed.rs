@@ -1,4 +1,4 @@
-//! What the fuzzer begins with, sent to the server that it asks.
+//! The seeds of the fuzzer, sent to the server that it tests.
 
 #[path = "../fuzz/targets/server.rs"]
 mod server;

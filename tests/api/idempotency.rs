@@ -37,7 +37,7 @@ async fn a_hundred_equal_requests_make_one_job_and_get_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_request_of_the_same_name_is_refused_for_a_day() {
+async fn another_request_with_the_same_key_is_refused_for_a_day() {
     let server = TestServer::start().await;
     let first = send(&server, "name", &json!({})).await.ok();
     for fields in [
@@ -59,7 +59,7 @@ async fn another_request_of_the_same_name_is_refused_for_a_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_not_remembered() {
+async fn refused_requests_are_not_remembered() {
     let server = TestServer::start().await;
     send(&server, "wrong", &json!({"samples": 50}))
         .await
@@ -74,7 +74,7 @@ async fn what_is_wrong_is_not_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_still_knows_what_it_has_taken_in() {
+async fn a_full_queue_still_answers_repeated_requests() {
     let mut builder = Builder::new().closed();
     builder.queue_limit = 1;
     let server = builder.start().await;
@@ -88,7 +88,7 @@ async fn a_full_queue_still_knows_what_it_has_taken_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn images_that_have_gone_are_not_promised_again() {
+async fn expired_images_are_not_promised_again() {
     let mut builder = Builder::new();
     builder.keep_images = Duration::from_hours(1);
     let server = builder.start().await;

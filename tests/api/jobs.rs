@@ -1,4 +1,4 @@
-//! What there is to know about jobs, how they go on, and their erasure.
+//! What `/v1/jobs` shows of jobs, their events, and their erasure.
 
 use axum::body::Body;
 use axum::http::{Method, Response};
@@ -26,7 +26,7 @@ async fn held(server: &TestServer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_succeeded_tells_what_was_used() {
+async fn a_job_that_succeeded_shows_the_used_values() {
     let server = TestServer::start().await;
     let fields = json!({"s_scale": 7.5, "num_inference_steps": 20});
     let made = server.make_gen(&fields).await.ok();
@@ -49,7 +49,7 @@ async fn a_job_that_succeeded_tells_what_was_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_wait_have_a_place_and_are_listed_the_latest_first() {
+async fn waiting_jobs_have_a_position_and_are_listed_latest_first() {
     let server = Builder::new().closed().start().await;
     let mut ids = Vec::new();
     for _ in 0..5 {
@@ -95,7 +95,7 @@ async fn jobs_that_wait_have_a_place_and_are_listed_the_latest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_key_cannot_tell_a_job_from_one_that_is_not_there() {
+async fn another_key_cannot_distinguish_a_job_from_a_missing_one() {
     let server = Builder::new().closed().start().await;
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
     for (method, tail) in [
@@ -192,7 +192,7 @@ async fn a_stream_begins_with_the_state_and_closes_after_the_end() {
     assert!(rest.last().unwrap().starts_with(end), "{rest:?}");
 }
 
-/// The events that are left of a stream.
+/// Returns the events that are left of a stream.
 async fn rest_of(stream: Response<Body>) -> Vec<String> {
     let rest = tokio::time::timeout(TIMEOUT, stream.into_body().collect());
     let rest = rest.await.unwrap().unwrap().to_bytes();
@@ -201,7 +201,7 @@ async fn rest_of(stream: Response<Body>) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_reads_late_is_told_the_latest_alone() {
+async fn a_late_reader_gets_only_the_latest_event() {
     let server = Builder::new().closed().start().await;
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
     held(&server).await;
@@ -233,7 +233,7 @@ async fn streams_end_when_the_server_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_has_its_share_of_the_streams_and_leaves_the_rest() {
+async fn a_key_has_a_limited_share_of_the_streams() {
     let builder = Builder::new().closed();
     let server = builder
         .with_config(|config| {

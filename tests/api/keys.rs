@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::server::{FETCH, MAKE_GEN, TestServer, request};
 
-/// The smallest request without its key.
+/// Returns the smallest request without its key.
 fn keyless(server: &TestServer) -> Value {
     let mut body = server.request();
     body.as_object_mut().unwrap().remove("key");
@@ -13,7 +13,7 @@ fn keyless(server: &TestServer) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_is_refused_before_anything_else_is_told() {
+async fn a_wrong_key_is_refused_before_anything_else() {
     let server = TestServer::start().await;
     let long = "k".repeat(1_000_000);
     for key in [
@@ -44,7 +44,7 @@ async fn a_wrong_key_is_refused_before_anything_else_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sends_no_key_is_told_so_and_where_it_stands() {
+async fn a_missing_key_is_reported_with_where_to_send_it() {
     let server = TestServer::start().await;
     let without = keyless(&server).to_string();
     let with = |key: &str| without.replacen('{', &format!("{{\"key\":{key},"), 1);
@@ -122,7 +122,7 @@ async fn a_key_may_come_in_the_body_or_in_a_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_key_of_the_body_counts_before_one_in_a_header() {
+async fn the_key_of_the_body_takes_precedence_over_a_header() {
     let server = TestServer::start().await;
     for (body_key, header_key, status) in [
         (server.key.as_str(), "wrong", 200),
@@ -139,7 +139,7 @@ async fn the_key_of_the_body_counts_before_one_in_a_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_key_is_as_good_as_none() {
+async fn a_revoked_key_is_refused_like_an_unknown_one() {
     let server = TestServer::start().await;
     assert_eq!(server.make_gen(&json!({})).await.status, 200);
     assert!(server.jobs.keys().revoke(server.key_id).await.unwrap());
@@ -150,7 +150,7 @@ async fn a_revoked_key_is_as_good_as_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_of_another_key_are_not_there() {
+async fn jobs_of_another_key_are_not_found() {
     let server = TestServer::start().await;
     let id = server.make_gen(&json!({})).await.ok()["id"].clone();
     let path = format!("{FETCH}/{id}");

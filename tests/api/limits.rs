@@ -1,4 +1,4 @@
-//! What one key may ask for.
+//! The limits of a key.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::families::UPLOADS;
 use crate::server::{Builder, FACE_BASE64, TestServer};
 
-/// A closed server where each key may make so many requests a minute and have
-/// so many waiting.
+/// Starts a server without an engine where each key may make so many requests a
+/// minute and have so many waiting.
 async fn limited(requests_per_minute: u32, queue_share: u32) -> TestServer {
     let mut builder = Builder::new().closed();
     builder.key_limits = KeyLimits {
@@ -22,7 +22,7 @@ async fn limited(requests_per_minute: u32, queue_share: u32) -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
+async fn a_key_has_a_limit_of_requests_per_minute() {
     let server = limited(5, 0).await;
     let fields = json!({});
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
@@ -46,7 +46,7 @@ async fn a_key_makes_as_many_requests_a_minute_as_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn images_that_are_sent_count_among_those_that_are_asked_for() {
+async fn uploads_count_against_the_limit_of_requests() {
     let server = limited(3, 0).await;
     let sent = json!({"key": server.key, "init_image": FACE_BASE64});
     for route in UPLOADS {
@@ -62,7 +62,7 @@ async fn images_that_are_sent_count_among_those_that_are_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_used_counts_as_well() {
+async fn invalid_requests_count_as_well() {
     let server = limited(1, 0).await;
     let answer = server.make_gen(&json!({"width": 9_999})).await;
     assert_eq!(answer.status, 400);
@@ -70,14 +70,14 @@ async fn what_cannot_be_used_counts_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_takes_its_share_of_the_queue_and_no_more() {
+async fn a_key_has_a_limited_share_of_the_queue() {
     let server = limited(0, 3).await;
     let fields = json!({});
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
     let (taken, refused): (Vec<_>, Vec<_>) =
         answers.iter().partition(|answer| answer.status == 200);
-    // Up to five may have been claimed while the others came: one for the engine,
-    // four for their photos to be fetched.
+    // Up to five may have been claimed while the others were sent: one for the
+    // engine, four for their photos to be fetched.
     assert!((3..=8).contains(&taken.len()), "{}", taken.len());
     for answer in refused {
         let message = "Rate limit exceeded. Maximum 3 queued requests allowed.";

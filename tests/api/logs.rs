@@ -1,7 +1,7 @@
-//! What the log holds and what it does not. That it holds no key, no prompt,
-//! no photo and no link is checked at the end of every test of this
-//! program, see [`crate::server::TestServer`]; here it is checked that there
-//! was something to check.
+//! What the log contains. That it contains no key, no prompt, no photo and no
+//! link is checked at the end of every test of this program, see
+//! [`crate::server::TestServer`]; these tests show that there was something to
+//! check.
 
 use axum::http::{HeaderValue, Method};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::captured_log::log;
 use crate::server::{FACE_BASE64, MAKE_GEN, TestServer, request};
 
-/// The line about the answer to the request of this name.
+/// Returns the line about the answer to the request with this id.
 fn line(name: &str) -> String {
     let log = log();
     let lines = log.lines().filter(|line| {

@@ -2,10 +2,10 @@
 //! in memory and a clock that the tests move. Requests go straight into the
 //! router, no port is opened.
 //!
-//! | chapter | about |
+//! | module | about |
 //! |---|---|
 //! | [`make_gen`] | `/api/v1/enterprise/face_gen/make_gen` |
-//! | [`make_gen_errors`] | the same with what cannot be used |
+//! | [`make_gen_errors`] | the same with invalid requests |
 //! | [`fetch`] | `/api/v1/enterprise/face_gen/fetch` |
 //! | [`families`] | the same calls under other paths |
 //! | [`base64_to_url`] | images that are sent to get a link |
@@ -16,21 +16,21 @@
 //! | [`idempotency`] | requests that are sent again |
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`openapi`] | `/openapi.json` |
-//! | [`bodies`] | bodies of every kind, on whatever route |
+//! | [`bodies`] | request bodies of every kind, on any route |
 //! | [`cases`] | tables of requests |
 //! | [`keys`] | keys, and what belongs to them |
-//! | [`limits`] | what one key may ask for |
-//! | [`schemathesis`] | calls that are made up from the description |
-//! | [`queue`] | more requests than can be served |
+//! | [`limits`] | the limits of a key |
+//! | [`schemathesis`] | requests generated from the description |
+//! | [`queue`] | a full queue |
 //! | [`errors`] | every error |
-//! | [`everywhere`] | what holds for every route |
-//! | [`logs`] | what the log holds and what it does not |
-//! | [`webhooks`] | what receivers get |
-//! | [`fuzzed`] | what the fuzzer begins with |
+//! | [`everywhere`] | behaviour that is common to all routes |
+//! | [`logs`] | what the log contains |
+//! | [`webhooks`] | the bodies of webhooks |
+//! | [`fuzzed`] | the seeds of the fuzzer |
 //! | [`urls`] | URLs that can never be opened |
-//! | [`server`] | the server that the tests ask |
-//! | [`answer`] | what it answers |
-//! | [`captured_log`] | what it logs |
+//! | [`server`] | the server under test |
+//! | [`answer`] | its responses |
+//! | [`captured_log`] | its log |
 
 #[cfg(test)]
 mod answer;

@@ -1,4 +1,4 @@
-//! `/api/v1/enterprise/face_gen/make_gen`: what is asked for is made.
+//! `/api/v1/enterprise/face_gen/make_gen`: valid requests.
 
 use facegen_api::{ApiConfig, Base64Output, SafetyChecking};
 use insta::assert_json_snapshot;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Builder, FACE_BASE64, FACE_URL, MAKE_GEN, PROMPT, TestServer};
 
-/// The example of the documentation, with the photo of the tests.
+/// Returns the example of the documentation, with the photo of the tests.
 fn documented_request(server: &TestServer) -> Value {
     json!({
         "key": server.key,
@@ -28,8 +28,7 @@ fn documented_request(server: &TestServer) -> Value {
     })
 }
 
-/// Replaces what differs from run to run, after it was seen to be what it
-/// should be.
+/// Checks and replaces the values that differ from run to run.
 fn redact(mut body: Value) -> Value {
     assert!(body["generationTime"].is_f64(), "{body}");
     body["generationTime"] = json!("[seconds]");
@@ -120,7 +119,7 @@ async fn base64_gives_links_to_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn base64_may_stand_in_the_answers_themselves() {
+async fn base64_may_be_inline_in_the_answers() {
     let inline = |config: &mut ApiConfig| config.base64_output = Base64Output::Inline;
     let server = Builder::new().with_config(inline).start().await;
     let asked = json!({"base64": true, "samples": 2, "webhook": null});
@@ -135,7 +134,7 @@ async fn base64_may_stand_in_the_answers_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn base64_that_cannot_be_read_any_more_is_linked() {
+async fn base64_that_cannot_be_read_is_linked_instead() {
     let inline = |config: &mut ApiConfig| config.base64_output = Base64Output::Inline;
     let server = Builder::new().with_config(inline).start().await;
     server

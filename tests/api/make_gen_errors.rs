@@ -1,4 +1,4 @@
-//! The same route with what cannot be used.
+//! `/api/v1/enterprise/face_gen/make_gen`: invalid requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::server::{Builder, MAKE_GEN, TestServer};
 
-/// Whether the server still makes images.
+/// Checks that the server still makes images.
 async fn assert_goes_on(server: &TestServer) {
     assert_eq!(server.make_gen(&json!({})).await.ok()["status"], "success");
 }
 
-/// Sends each value in the field, and expects to be told of that field alone.
+/// Sends each value in the field, and expects an error of that field alone.
 async fn assert_refused(cases: &[(&str, Value, &str)]) {
     let server = TestServer::start().await;
     for (field, value, message) in cases {
@@ -26,7 +26,7 @@ async fn assert_refused(cases: &[(&str, Value, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_that_cannot_be_used_are_named_with_their_rule() {
+async fn invalid_texts_are_named_with_their_rule() {
     assert_refused(&[
         ("prompt", json!(null), "prompt is required"),
         ("prompt", json!(" "), "prompt is required"),
@@ -85,7 +85,7 @@ async fn numbers_out_of_range_are_named_with_their_range() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn choices_that_are_not_on_offer_are_named_with_those_that_are() {
+async fn unknown_choices_are_named_with_the_allowed_ones() {
     assert_refused(&[
         (
             "safety_checker",
@@ -113,7 +113,7 @@ async fn choices_that_are_not_on_offer_are_named_with_those_that_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_given_back_is_short_and_what_is_called_is_a_url() {
+async fn track_ids_are_short_and_webhooks_are_urls() {
     assert_refused(&[
         ("webhook", json!(1), "webhook must be a string"),
         (
@@ -162,7 +162,7 @@ async fn what_is_given_back_is_short_and_what_is_called_is_a_url() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_errors_are_told_at_once() {
+async fn all_errors_are_reported_at_once() {
     let server = TestServer::start().await;
     let body = json!({"key": server.key, "width": 9999, "height": 9999, "seed": -1, "samples": 50,
         "style": "cubist", "prompt": {}});
@@ -185,7 +185,7 @@ async fn all_errors_are_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_image_that_is_too_large_is_refused_in_both_orientations() {
+async fn an_image_that_is_too_large_is_refused_in_both_orientations() {
     let server = TestServer::start().await;
     for (width, height, status) in [(512, 768, 200), (768, 512, 200), (768, 768, 400)] {
         let answer = server
@@ -229,7 +229,7 @@ fn assert_failed(body: &Value, message: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_photo_without_a_face_is_a_failed_job_here_and_when_fetched() {
+async fn a_photo_without_a_face_is_a_failed_job_at_once_and_when_fetched() {
     let mut builder = Builder::new();
     builder.control = FakeControl::with_faults(|_| Some(Fault::Refused(BackendError::NoFace)));
     let server = builder.start().await;
@@ -248,7 +248,7 @@ async fn a_photo_that_cannot_be_fetched_is_a_failed_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_job_tells_its_webhook() {
+async fn a_failed_job_sends_its_webhook() {
     let mut builder = Builder::new();
     builder.control = FakeControl::with_faults(|_| Some(Fault::Refused(BackendError::NoFace)));
     let server = builder.start().await;

@@ -18,7 +18,7 @@ async fn the_description_is_what_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_path_has_the_methods_that_are_described_and_no_others() {
+async fn each_path_has_exactly_the_described_methods() {
     let server = TestServer::start().await;
     let document = server.get("/openapi.json").await.ok();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -39,7 +39,7 @@ async fn each_path_has_the_methods_that_are_described_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_of_the_description_holds_all_it_needs() {
+async fn the_page_of_the_description_is_self_contained() {
     let server = TestServer::start().await;
     let moved = server.get("/docs").await;
     assert_eq!(moved.status, 307);

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::server::{Builder, MAKE_GEN, TestServer, request};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_root_says_what_this_is() {
+async fn the_root_describes_the_server() {
     let server = TestServer::start().await;
     let index = server.get("/").await.ok();
     assert_eq!(index["name"], "facegen");
@@ -18,7 +18,7 @@ async fn the_root_says_what_this_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_get_a_page_that_holds_all_it_needs() {
+async fn browsers_get_a_self_contained_page() {
     let server = TestServer::start().await;
     let mut asked = request(Method::GET, "/", "");
     let accept = HeaderValue::from_static("text/html,*/*;q=0.8");
@@ -78,7 +78,7 @@ async fn readiness_follows_the_server_while_health_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_taken_in_while_models_load() {
+async fn requests_are_accepted_while_models_load() {
     let mut builder = Builder::new().closed();
     builder.readiness = Arc::new(|| Readiness::Loading {
         component: String::from("unet"),
@@ -92,7 +92,7 @@ async fn requests_are_taken_in_while_models_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_draining_server_takes_nothing_in_and_still_tells() {
+async fn a_draining_server_accepts_no_jobs_and_still_answers() {
     let server = TestServer::start().await;
     let made = server.make_gen(&json!({})).await.ok();
     server.jobs.drain();
@@ -142,7 +142,7 @@ async fn metrics_count_requests_by_route_method_and_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_vanishes_is_told_of_and_nothing_is_taken_in() {
+async fn a_deleted_database_is_reported_and_no_job_is_accepted() {
     let server = TestServer::start().await;
     assert_eq!(server.get("/readyz").await.status, 200);
     std::fs::remove_file(server.database()).unwrap();
@@ -156,14 +156,14 @@ async fn a_database_that_vanishes_is_told_of_and_nothing_is_taken_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_that_was_removed_is_taken_again_or_told_of() {
+async fn a_removed_lock_is_acquired_again_or_reported() {
     let server = TestServer::start().await;
     let lock = server.database().with_extension("sqlite.lock");
     std::fs::remove_file(&lock).unwrap();
     while !lock.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    // As another server would that is started between two looks.
+    // As another server would that starts between two checks.
     let other = loop {
         std::fs::remove_file(&lock).unwrap();
         let other = std::fs::File::create_new(&lock);

@@ -21,7 +21,7 @@ const HOST: &str = "127.0.0.1:8080";
 
 const NOT_FOUND: &str = "face_image cannot be fetched, its server answered 404";
 
-/// Fetches through the guard as it is by default, and decodes anything.
+/// Fetches through a guard with its default networks, and decodes anything.
 #[derive(Debug)]
 struct StrictReader(Faces);
 
@@ -61,14 +61,14 @@ async fn send(server: &TestServer, fields: &Value) -> Answer {
     server.send(request).await
 }
 
-/// The link to an image.
+/// Returns the link to an image.
 async fn image(server: &TestServer) -> String {
     let made = ask(server, &json!({ "face_image": "cGhvdG9ncmFwaA==" })).await;
     made["output"][0].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_an_image_is_a_photo() {
+async fn a_link_to_a_generated_image_is_a_valid_photo() {
     for public_url in [None, Some("http://10.0.0.7/faces/")] {
         let server = strict_server(public_url).await;
         let link = image(&server).await;
@@ -83,7 +83,7 @@ async fn a_link_to_an_image_is_a_photo() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_to_what_was_sent_is_a_photo() {
+async fn a_link_to_an_upload_is_a_valid_photo() {
     let server = strict_server(None).await;
     let sent = json!({ "key": server.key, "base64_string": "cGhvdG9ncmFwaA==" });
     let mut post = request(Method::POST, "/api/v6/base64_to_url", sent.to_string());
@@ -94,7 +94,7 @@ async fn a_link_to_what_was_sent_is_a_photo() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_of_no_file_are_as_a_host_without_it() {
+async fn names_of_missing_files_are_answered_like_a_404() {
     let server = strict_server(None).await;
     let link = image(&server).await;
     for url in [

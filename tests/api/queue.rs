@@ -1,4 +1,4 @@
-//! More requests than can be served.
+//! A full queue.
 
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use tower::ServiceExt;
 use crate::answer::Answer;
 use crate::server::{Builder, FACE_BASE64, MAKE_GEN, TestServer, request};
 
-/// How many jobs are claimed ahead of the engine at most, for their photos
-/// to be fetched.
+/// How many jobs are claimed ahead of the engine at most, for their photos to
+/// be fetched.
 const CLAIMED_AHEAD: usize = 4;
 
-/// A server that works on one job, without end, and lets `queue_limit` more wait.
+/// Starts a server that works on one job, without end, with this `queue_limit`.
 async fn busy(queue_limit: u32) -> TestServer {
     let mut builder = Builder::new().closed();
     builder.queue_limit = queue_limit;
@@ -34,7 +34,7 @@ async fn busy(queue_limit: u32) -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_says_when_to_come_back() {
+async fn a_full_queue_is_answered_with_retry_after() {
     let server = busy(1).await;
     // A few may be claimed ahead of the engine, and one may wait.
     let mut answer = server.make_gen(&json!({})).await;
@@ -53,7 +53,7 @@ async fn a_full_queue_says_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_requests_at_once_as_many_are_taken_in_as_may_wait() {
+async fn of_many_concurrent_requests_the_limit_is_accepted() {
     let server = busy(5).await;
     let fields = json!({});
     let answers = join_all((0..64).map(|_| server.make_gen(&fields))).await;
@@ -79,7 +79,7 @@ async fn of_many_requests_at_once_as_many_are_taken_in_as_may_wait() {
     }
 }
 
-/// Decodes when the test says so.
+/// Decodes when the test lets it.
 #[derive(Debug)]
 struct SlowReader {
     started: Arc<Barrier>,
@@ -102,7 +102,7 @@ impl FaceReader for SlowReader {
 }
 
 #[tokio::test]
-async fn a_job_that_is_taken_in_is_never_answered_with_an_error_of_time() {
+async fn an_accepted_job_is_never_answered_with_a_timeout() {
     let (started, go_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let mut builder = Builder::new().closed();
     builder.faces = Arc::new(SlowReader {
@@ -116,7 +116,7 @@ async fn a_job_that_is_taken_in_is_never_answered_with_an_error_of_time() {
     tokio::task::spawn_blocking(move || started.wait())
         .await
         .unwrap();
-    // While a photo is being decoded, time passes by this alone.
+    // With the clock paused, only these calls advance time during the decoding.
     tokio::time::pause();
     tokio::time::advance(Duration::from_hours(1)).await;
     for _ in 0..100 {

@@ -1,5 +1,5 @@
-//! The description of the API, held against the server by schemathesis: calls
-//! are made up from it, and every answer has to be one that it foresees.
+//! Requests that schemathesis generates from the description of the API; every
+//! answer must be one that it describes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,24 +15,24 @@ use tokio::net::TcpListener;
 use crate::families::UPLOADS;
 use crate::server::{Builder, FACE_BASE64, FACE_URL, FETCH, MAKE_GEN, TestServer};
 
-/// Where `cargo xtask test` installs it, beside the directory of temporary files.
+/// Where `cargo xtask test` installs it, next to the directory of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
 
-/// What makes most calls such that they get past the doors.
+/// Hooks that give most requests a key and an id that exist.
 const HOOKS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/python/schemathesis_hooks.py"
 );
 
-/// What every answer is held to.
+/// The checks of every answer.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
      response_headers_conformance,response_schema_conformance";
 
-/// How many calls there are at least.
+/// The least number of requests.
 const CALLS: usize = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_one_that_the_description_foresees() {
+async fn every_answer_matches_the_description() {
     let mut builder = Builder::new().with_config(|config| config.sync_wait = Duration::ZERO);
     builder.queue_limit = 100_000;
     let server = Arc::new(builder.start().await);
@@ -50,7 +50,7 @@ async fn every_answer_is_one_that_the_description_foresees() {
     let answers = answers.lock().unwrap();
     let calls: usize = answers.values().sum();
     assert!(calls >= CALLS, "{calls} calls: {told}");
-    // It got as far as to what is behind the checks.
+    // Some requests passed the checks of keys and ids.
     let of_jobs = [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"];
     for path in of_jobs.into_iter().chain(UPLOADS) {
         let is_there = |(place, status): &(String, u16)| place.starts_with(path) && *status == 200;
@@ -61,7 +61,7 @@ async fn every_answer_is_one_that_the_description_foresees() {
 /// How often each path was answered with each status.
 type Answers = Arc<Mutex<BTreeMap<(String, u16), usize>>>;
 
-/// The router of the server, its answers counted.
+/// Returns the router of the server, with its answers counted.
 fn counted(server: &TestServer) -> (Answers, Router) {
     let answers = Answers::default();
     let counted = Arc::clone(&answers);
@@ -98,7 +98,7 @@ fn schemathesis(description: &str, server: &TestServer) -> Output {
         .env("TEST_KEY", &server.admin_key)
         .env("TEST_FACE", FACE_URL)
         .env("TEST_IMAGE", FACE_BASE64)
-        // What it remembers of earlier runs would change this one.
+        // Its examples of earlier runs would change this one.
         .current_dir(directory.path())
         .output()
         .unwrap()

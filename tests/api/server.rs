@@ -1,4 +1,4 @@
-//! The server that the tests ask.
+//! The server under test.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -32,13 +32,13 @@ use tower::ServiceExt;
 use crate::answer::Answer;
 use crate::captured_log::{capture_log, log};
 
-/// Where the photo of the tests is.
+/// The URL of the photo of the tests.
 pub(crate) const FACE_URL: &str = "https://photos.example/face.jpg?signature=7b1f9c";
 
-/// The photo as base64 of a text that no log shall hold.
+/// The photo as base64 of a text that no log may contain.
 pub(crate) const FACE_BASE64: &str = "dGhlIGZhY2Ugb2YgYSBwcml2YXRlIHBlcnNvbg==";
 
-/// What the images shall show, which no log shall hold.
+/// The prompt of the tests, which no log may contain.
 pub(crate) const PROMPT: &str = "a portrait of Zenobia Quartermain";
 
 pub(crate) const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
@@ -47,7 +47,7 @@ pub(crate) const FETCH: &str = "/api/v1/enterprise/face_gen/fetch";
 /// How long a test waits for what must happen anyway.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Everything that any test of this program counts and measures.
+/// The metrics of all tests of this program.
 static METRICS: LazyLock<PrometheusHandle> =
     LazyLock::new(|| PrometheusBuilder::new().install_recorder().unwrap());
 
@@ -92,14 +92,14 @@ impl Builder {
         }
     }
 
-    /// With what `change` does to the config.
+    /// Applies `change` to the config.
     pub(crate) fn with_config(mut self, change: impl FnOnce(&mut ApiConfig)) -> Self {
         change(&mut self.config);
         self
     }
 
-    /// With a backend that does nothing until its gate is opened, and answers
-    /// that do not wait for it.
+    /// Uses a backend that does nothing until its gate is opened, and answers
+    /// without waiting for it.
     pub(crate) fn closed(mut self) -> Self {
         self.control.close();
         self.config.sync_wait = Duration::ZERO;
@@ -202,8 +202,7 @@ async fn new_key(jobs: &JobService, name: &str, role: KeyRole) -> (KeyId, String
     (key.id, text.expose().clone())
 }
 
-/// A running server. When it goes, the log must hold nothing that it should
-/// not.
+/// A running server. When it is dropped, its log is searched for secrets.
 pub(crate) struct TestServer {
     pub(crate) router: Router,
     pub(crate) jobs: JobService,
@@ -211,7 +210,7 @@ pub(crate) struct TestServer {
     pub(crate) key: String,
     pub(crate) other_key: String,
     pub(crate) admin_key: String,
-    /// What the server was told to do.
+    /// The commands that the server was given.
     pub(crate) told: Arc<FakeServer>,
     pub(crate) settings: Current<ApiSettings>,
     pub(crate) control: FakeControl,
@@ -227,7 +226,7 @@ impl TestServer {
         Builder::new().start().await
     }
 
-    /// The smallest request for an image.
+    /// Returns the smallest request for an image.
     pub(crate) fn request(&self) -> Value {
         json!({
             "key": self.key, "prompt": PROMPT, "face_image": FACE_URL,
@@ -235,7 +234,7 @@ impl TestServer {
         })
     }
 
-    /// The details of a bucket of the first key.
+    /// Returns the details of a bucket of the first key.
     pub(crate) fn bucket(&self) -> Value {
         json!({
             "key": self.key,
@@ -249,7 +248,7 @@ impl TestServer {
         })
     }
 
-    /// The smallest request with these fields set as well.
+    /// Returns the smallest request with these fields in addition.
     pub(crate) fn request_with(&self, fields: &Value) -> Value {
         let mut request = self.request();
         for (name, value) in fields.as_object().unwrap() {
@@ -262,7 +261,7 @@ impl TestServer {
         self.post(MAKE_GEN, &self.request_with(fields)).await
     }
 
-    /// Asks for a job as the first key.
+    /// Fetches a job with the first key.
     pub(crate) async fn fetch(&self, id: &Value) -> Answer {
         let path = format!("{FETCH}/{id}");
         self.post(&path, &json!({"key": self.key})).await
@@ -287,17 +286,17 @@ impl TestServer {
         answer
     }
 
-    /// Asks as the holder of `key`, which stands in a header.
+    /// Sends a request with `key` in a header.
     pub(crate) async fn call(&self, method: Method, path: &str, key: &str) -> Answer {
         self.send(with_key(method, path, key)).await
     }
 
-    /// The file of the database.
+    /// Returns the file of the database.
     pub(crate) fn database(&self) -> PathBuf {
         self.directory.path().join("jobs.sqlite")
     }
 
-    /// What `/readyz` says once the server is not ready, which has to come.
+    /// Waits until the server is not ready, and returns its `/readyz`.
     pub(crate) async fn not_ready(&self) -> Value {
         let asking = async {
             loop {
@@ -319,12 +318,12 @@ impl TestServer {
         assert!(job.state.is_final(), "{:?}", job.state);
     }
 
-    /// Stops at once, as on a signal without grace.
+    /// Stops at once, as on a signal without a grace period.
     pub(crate) fn stop(&mut self) -> impl Future<Output = ()> + use<> {
         self.running.take().unwrap().shutdown(Duration::ZERO)
     }
 
-    /// The next webhook that was delivered.
+    /// Waits for the next webhook.
     pub(crate) async fn next_webhook(&self) -> (String, Value) {
         let mut delivered = self.delivered.lock().await;
         let message = tokio::time::timeout(TIMEOUT, delivered.recv()).await;
@@ -366,14 +365,14 @@ impl Drop for TestServer {
     }
 }
 
-/// A request for `path` of a server at `faces.test`.
+/// Creates a request for `path` of a server at `faces.test`.
 pub(crate) fn request(method: Method, path: &str, body: impl Into<Body>) -> Request<Body> {
     let request = Request::builder().method(method).uri(path);
     let request = request.header("host", "faces.test");
     request.body(body.into()).unwrap()
 }
 
-/// A request without a body, with the key in a header.
+/// Creates a request without a body, with the key in a header.
 pub(crate) fn with_key(method: Method, path: &str, key: &str) -> Request<Body> {
     let mut request = request(method, path, "");
     let key = key.parse().unwrap();
@@ -381,14 +380,14 @@ pub(crate) fn with_key(method: Method, path: &str, key: &str) -> Request<Body> {
     request
 }
 
-/// Keeps the messages in place of delivering them.
+/// Records messages instead of delivering them.
 #[derive(Debug)]
 struct WebhookRecorder(mpsc::Sender<WebhookMessage>);
 
 #[async_trait]
 impl WebhookSender for WebhookRecorder {
     async fn send(&self, message: &WebhookMessage) -> WebhookOutcome {
-        // A test that wants no webhooks has dropped its end.
+        // A test that needs no webhooks has dropped its receiver.
         let _ = self.0.send(message.clone()).await;
         WebhookOutcome::Delivered
     }

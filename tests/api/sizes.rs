@@ -1,4 +1,4 @@
-//! The size of images when none is asked for.
+//! The size of images when a request names none.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ fn request(server: &TestServer, face: &str, size: &Value) -> Value {
     request
 }
 
-/// What `meta` echoes, which the image must have.
+/// Returns the size in `meta`, which the image must have.
 async fn size_of(server: &TestServer, answer: &Value) -> (u64, u64) {
     let meta = &answer["meta"];
     let (width, height) = (
@@ -63,7 +63,7 @@ async fn size_of(server: &TestServer, answer: &Value) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_v6_it_is_the_photos() {
+async fn on_v6_the_size_is_that_of_the_photo() {
     for (photo, size, expected) in [
         (Photos(300, 200), json!({}), (296, 200)),
         (Photos(900, 1200), json!({}), (536, 720)),
@@ -90,7 +90,7 @@ async fn on_v6_it_is_the_photos() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_servers_of_ones_own_it_is_512() {
+async fn under_enterprise_paths_the_size_is_512() {
     let server = server(Photos(300, 200)).await;
     for path in ENTERPRISE {
         for face in [FACE_URL, FACE_BASE64] {
@@ -102,7 +102,7 @@ async fn on_servers_of_ones_own_it_is_512() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_its_photo_has_no_size_of_its_own_yet() {
+async fn a_job_that_waits_for_its_photo_has_no_size_yet() {
     let mut builder = Builder::new().closed();
     builder.faces = Arc::new(Photos(300, 200));
     let server = builder.start().await;

@@ -34,7 +34,7 @@ async fn images_come_with_their_type_and_for_every_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn head_tells_the_length_and_sends_nothing() {
+async fn head_returns_the_length_without_a_body() {
     let server = TestServer::start().await;
     let path = image(&server).await;
     let answer = server.send(request(Method::HEAD, &path, "")).await;
@@ -44,7 +44,7 @@ async fn head_tells_the_length_and_sends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_may_ask_first() {
+async fn browsers_may_send_preflight_requests() {
     let server = TestServer::start().await;
     let mut preflight = request(Method::OPTIONS, &image(&server).await, "");
     let headers = preflight.headers_mut();
@@ -59,7 +59,7 @@ async fn browsers_may_ask_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_names_are_no_files() {
+async fn other_names_are_not_found() {
     let server = TestServer::start().await;
     let path = image(&server).await;
     let unknown = "/temp/8c3ef6ea-1c44-4d69-91cb-fc11971a65d1-0.png";

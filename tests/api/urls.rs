@@ -16,7 +16,7 @@ async fn server_of(networks: Networks) -> TestServer {
     builder.start().await
 }
 
-/// What is said of a rule, and the setting that would allow the URL.
+/// Returns the expected parts of the message: the rule, and the setting that would allow the URL.
 fn parts(rule: &str) -> &'static [&'static str] {
     match rule {
         "address" => &["which is not a public address", "outbound.allow_networks"],
@@ -70,7 +70,7 @@ async fn no_url_of_the_list_makes_a_job() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn each_is_refused_for_its_true_reason() {
+async fn each_url_is_refused_with_its_reason() {
     let server = server_of(Networks::default()).await;
     let loopback = "must not lead to 127.0.0.1, which is not a public address, unless \
          outbound.allow_networks in the server's config has 127.0.0.1/32";
@@ -153,7 +153,7 @@ async fn each_is_refused_for_its_true_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_its_text_does_not_show_makes_a_job() {
+async fn urls_that_are_refused_only_when_resolved_make_a_job() {
     let server = server_of(Networks::default()).await;
     for url in [
         "https://receiver.example/hook?token=1#part",
@@ -172,7 +172,7 @@ async fn what_its_text_does_not_show_makes_a_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_setting_that_is_named_allows_it() {
+async fn the_named_setting_allows_the_url() {
     let networks = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"];
     let networks = networks.map(|network| network.parse().unwrap());
     let server = server_of(Networks::public_and(networks.to_vec())).await;
@@ -193,7 +193,7 @@ async fn the_setting_that_is_named_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_are_told_with_all_other_errors_and_in_the_old_way_where_that_is_set() {
+async fn refused_urls_are_reported_with_all_other_errors_also_with_status_200() {
     let mut builder = Builder::new().with_config(|config| config.legacy_http_200 = true);
     builder.urls = Arc::new(Guard::new(Networks::default()).unwrap());
     let server = builder.start().await;

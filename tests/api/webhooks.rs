@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Builder, TestServer};
 
-/// Asks for an image, and gives the job's id.
+/// Requests an image, and returns the job's id.
 async fn ask(server: &TestServer, track_id: Value) -> u32 {
     let url = "https://receiver.example/?secret=1";
     let fields = json!({"webhook": url, "track_id": track_id});

@@ -1,4 +1,4 @@
-//! The operator's bucket, and everything that can go wrong on the way there.
+//! The operator's bucket, and every failure on the way there.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
@@ -16,7 +16,7 @@ use crate::server::{BUCKET_PATIENCE, Server};
 use crate::{HERE, LEVELS, SOON};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_is_made_up_for_and_every_image_comes_to_the_bucket() {
+async fn after_every_fault_the_image_reaches_the_bucket() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let proxy = Proxy::start(seaweed.address, Way::Open).await;
@@ -46,7 +46,7 @@ async fn every_fault_is_made_up_for_and_every_image_comes_to_the_bucket() {
         proxy.set(Way::Open);
         let fetched = server.fetch_from_bucket(&answer["id"], &base).await;
         is_read_at(&server, &fetched, &base).await;
-        // The first link still leads there.
+        // The first link still works.
         is_read_at(&server, &answer, HERE).await;
     }
     let log = log();
@@ -57,7 +57,7 @@ async fn every_fault_is_made_up_for_and_every_image_comes_to_the_bucket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_at_the_endpoint_is_made_up_for_too() {
+async fn images_are_served_from_here_while_the_endpoint_is_down() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let address = nobody().await;
@@ -73,7 +73,7 @@ async fn nobody_at_the_endpoint_is_made_up_for_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_is_not_there_gets_the_image_once_it_is_made() {
+async fn a_missing_bucket_gets_the_image_once_it_is_created() {
     capture_log(LEVELS);
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
     let mut settings = seaweed.settings("pictures", moto.address);
@@ -88,7 +88,7 @@ async fn a_bucket_that_is_not_there_gets_the_image_once_it_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_bucket_refuses_or_hides_is_served_from_here() {
+async fn images_that_the_bucket_refuses_or_hides_are_served_from_here() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let mut wrong = seaweed.settings(PUBLIC, seaweed.address);
@@ -104,7 +104,7 @@ async fn what_the_bucket_refuses_or_hides_is_served_from_here() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_without_acls_is_a_bucket() {
+async fn a_bucket_without_acls_works() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     for status in [400, 403] {
@@ -119,7 +119,7 @@ async fn a_bucket_without_acls_is_a_bucket() {
     }
 }
 
-/// An address where nobody listens.
+/// Returns an address on which no process listens.
 async fn nobody() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     listener.local_addr().unwrap()

@@ -1,4 +1,4 @@
-//! Buckets that keys describe.
+//! Buckets that keys configure.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::seaweed::{KEY_ID, PRIVATE, PUBLIC, SECRET, Seaweed};
 use crate::server::Server;
 use crate::{HERE, LEVELS};
 
-/// A bucket at `endpoint`, whose objects are read at `public`.
+/// Returns the details of a bucket at `endpoint`, with links below `public`.
 fn details(
     endpoint: impl std::fmt::Display,
     public: impl std::fmt::Display,
@@ -90,7 +90,7 @@ async fn every_key_has_its_own_bucket_or_the_operators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_does_not_work_is_refused_by_what_is_wrong_with_it() {
+async fn a_bucket_that_does_not_work_is_refused_with_its_fault() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let moto = Moto::start().await;
@@ -134,7 +134,7 @@ async fn a_bucket_that_does_not_work_is_refused_by_what_is_wrong_with_it() {
     .await;
     assert!(told.contains("time"), "{told}");
 
-    // The one that worked is still there.
+    // The working one is still configured.
     let answer = server.make_gen().await;
     let base = format!("http://{}/{PUBLIC}/", seaweed.address);
     is_read_at(&server, &answer, &base).await;
@@ -175,7 +175,7 @@ async fn an_endpoint_with_a_path_keeps_its_slash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_after_it_was_set_is_served_from_here_and_arrives_later() {
+async fn images_of_a_bucket_that_fails_later_are_served_from_here_and_arrive_later() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let proxy = Proxy::start(seaweed.address, Way::Open).await;
@@ -190,7 +190,7 @@ async fn what_fails_after_it_was_set_is_served_from_here_and_arrives_later() {
     let answer = server.make_gen().await;
     assert_eq!(answer["meta"]["temp"], "yes", "{answer}");
     is_read_at(&server, &answer, HERE).await;
-    // A failure of one bucket is none of another's.
+    // The circuit breaker of one bucket does not affect another.
     set(
         &server,
         1,
@@ -214,7 +214,7 @@ async fn what_fails_after_it_was_set_is_served_from_here_and_arrives_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
+async fn a_lost_bucket_may_be_created_again_and_may_refuse_acls() {
     capture_log(LEVELS);
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
     moto.make_bucket("pictures").await;
@@ -241,7 +241,7 @@ async fn a_bucket_may_be_made_after_it_was_lost_and_may_take_no_acl() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_bucket_leads_inside() {
+async fn no_bucket_leads_to_a_private_network() {
     capture_log(LEVELS);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -275,9 +275,9 @@ async fn no_bucket_leads_inside() {
     assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
 
-/// What is allowed may change, and so may what a name resolves to.
+/// Checks each use: the allowed networks may change, and so may the addresses of a name.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_is_judged_whenever_it_is_used() {
+async fn a_bucket_is_checked_whenever_it_is_used() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
     let counting = NoAcl::at_first(0, seaweed.address, 400).await;

@@ -1,15 +1,15 @@
 //! The HTTP interface over real buckets, with a fake backend, and with
-//! everything that can go wrong on the way to a bucket.
+//! every failure on the way to a bucket.
 //!
-//! | chapter | about |
+//! | module | about |
 //! |---|---|
 //! | [`faults`] | the operator's bucket |
-//! | [`keys`] | the buckets that keys describe |
-//! | [`server`] | the server that the tests ask |
-//! | [`seaweed`], [`moto`] | where buckets are |
+//! | [`keys`] | the buckets that keys configure |
+//! | [`server`] | the server under test |
+//! | [`seaweed`], [`moto`] | servers with buckets |
 //! | [`plain`] | a bucket with scripted failures |
-//! | [`proxy`], [`no_acl`] | what is on the way there |
-//! | [`captured_log`] | what the server logs |
+//! | [`proxy`], [`no_acl`] | failures on the way there |
+//! | [`captured_log`] | the server's log |
 
 #[cfg(test)]
 #[path = "../api/captured_log.rs"]
@@ -35,11 +35,11 @@ mod seaweed;
 #[cfg(test)]
 mod server;
 
-/// All that the program can be told to log.
+/// Everything that the program can log.
 #[cfg(test)]
 const LEVELS: &str = "trace,aws_=warn";
 
-/// What links to the server itself begin with.
+/// The prefix of links to the server itself.
 #[cfg(test)]
 const HERE: &str = "http://faces.test/temp/";
 
@@ -47,8 +47,8 @@ const HERE: &str = "http://faces.test/temp/";
 #[cfg(test)]
 const SOON: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The image of an answer is at a link that begins with `base`, and says that it
-/// was generated.
+/// Checks that the image of an answer is at a link that begins with `base`,
+/// with its provenance.
 #[cfg(test)]
 async fn is_read_at(server: &server::Server, answer: &serde_json::Value, base: &str) {
     assert_eq!(answer["status"], "success", "{answer}");

@@ -1,5 +1,5 @@
-//! A server that speaks S3 in Python. It takes any secret, but knows buckets
-//! that are not there and the ACLs of objects.
+//! A server that speaks S3 in Python. It accepts any secret, but has missing
+//! buckets and the ACLs of objects.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -41,7 +41,7 @@ impl Moto {
         moto
     }
 
-    /// Makes a bucket.
+    /// Creates a bucket.
     pub(crate) async fn make_bucket(&self, name: &str) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = format!(
@@ -57,7 +57,7 @@ impl Moto {
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // It may have died by itself.
+        // It may have exited by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -28,8 +28,8 @@ use crate::seaweed::store;
 
 const FACE_URL: &str = "https://photos.example/face.jpg";
 
-/// How long the bucket may take for an image; far less than its client would
-/// wait by itself.
+/// How long the bucket may take for an image; far less than the timeout of its
+/// client.
 pub(crate) const BUCKET_PATIENCE: Duration = Duration::from_millis(700);
 
 /// How long a test waits for what must happen anyway.
@@ -47,23 +47,23 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server whose images go to the bucket of `settings`.
+    /// Starts a server whose images go to the bucket of `settings`.
     pub(crate) async fn start(settings: S3Settings) -> Self {
         Self::open(Some(settings), Networks::any()).await
     }
 
-    /// A server without a bucket, whose keys may describe some in `networks`.
+    /// Starts a server without a bucket, whose keys may configure some in `networks`.
     pub(crate) async fn without_bucket(networks: Networks) -> Self {
         Self::open(None, networks).await
     }
 
-    /// Both.
+    /// Starts a server with both.
     pub(crate) async fn open(settings: Option<S3Settings>, networks: Networks) -> Self {
         let directory = tempfile::tempdir().unwrap();
         Self::on(directory, settings, networks, Vec::new()).await
     }
 
-    /// The next server of the same data, whose keys may have buckets in
+    /// Restarts the server on the same data; its keys may have buckets in
     /// `networks`.
     pub(crate) async fn restart(self, networks: Networks) -> Self {
         let Self {
@@ -135,13 +135,13 @@ impl Server {
         }
     }
 
-    /// Asks for an image as the first key. It comes long before the client of
-    /// the bucket would give up.
+    /// Requests an image with the first key. It comes long before the bucket's
+    /// client times out.
     pub(crate) async fn make_gen(&self) -> Value {
         self.make_gen_as(0).await
     }
 
-    /// The same as one of the keys.
+    /// Requests an image with one of the keys.
     pub(crate) async fn make_gen_as(&self, key: usize) -> Value {
         let request = json!({
             "key": self.keys[key], "prompt": "a person", "face_image": FACE_URL,
@@ -155,14 +155,14 @@ impl Server {
         answer
     }
 
-    /// Describes a bucket as one of the keys.
+    /// Configures a bucket with one of the keys.
     pub(crate) async fn update_s3(&self, key: usize, details: &Value) -> (u16, Value) {
         let mut body = details.clone();
         body["key"] = self.keys[key].as_str().into();
         self.post("/api/v1/enterprise/update_s3", &body).await
     }
 
-    /// Forgets the bucket of one of the keys.
+    /// Removes the bucket of one of the keys.
     pub(crate) async fn reset_s3(&self, key: usize) {
         let body = json!({"key": self.keys[key]});
         let (status, answer) = self.post("/api/v1/enterprise/reset_s3", &body).await;
@@ -170,8 +170,8 @@ impl Server {
         assert_eq!(answer["message"], "S3 details reset successfully");
     }
 
-    /// Asks for a job of the first key, as time goes on, until its links begin
-    /// with `base`.
+    /// Fetches a job of the first key, advancing the clock, until its links
+    /// begin with `base`.
     pub(crate) async fn fetch_from_bucket(&self, id: &Value, base: &str) -> Value {
         let path = format!("/api/v1/enterprise/face_gen/fetch/{id}");
         let fetch = async {
@@ -188,7 +188,7 @@ impl Server {
         timeout(TIMEOUT, fetch).await.expect("it is uploaded")
     }
 
-    /// What is at a link, here or there.
+    /// Reads the image at a link, of this server or of a bucket.
     pub(crate) async fn read(&self, link: &str) -> Vec<u8> {
         let Some(path) = link.strip_prefix("http://faces.test") else {
             let guard = Guard::new(Networks::any()).unwrap();
@@ -203,12 +203,12 @@ impl Server {
         bytes
     }
 
-    /// What no log may hold.
+    /// Returns the names that no log may contain.
     pub(crate) fn prefixes(&self) -> Vec<String> {
         self.prefixes.lock().unwrap().clone()
     }
 
-    /// Lets time go on.
+    /// Advances the clock.
     pub(crate) fn advance(&self, time: Duration) {
         self.clock.advance(time);
     }
@@ -243,8 +243,8 @@ fn ports(clock: &ManualClock, settings: Option<S3Settings>, networks: Networks) 
         encoder: Arc::new(|image, provenance| {
             let png = facegen_image::encode_generated(&image.pixels, provenance)
                 .map_err(|error| error.to_string())?;
-            // What is behind its end makes it as long as images of people are, so that a slow
-            // bucket takes its time.
+            // The bytes after its end make it as long as images of people, so
+            // that a slow bucket takes its time.
             Ok([png, image.pixels.pixels().to_vec()].concat())
         }),
         webhook_body: Arc::new(|_, _| String::new()),

@@ -1,7 +1,7 @@
 //! Each field of the details of a bucket: missing, null, empty, as a text, with
-//! white space around it, as long as it may be, longer than that, as a number and
-//! as a list. Of the servers that are named, one that runs elsewhere and one that
-//! nobody knows stand in the places of the lengths.
+//! white space around it, at its greatest length, above that, as a number and
+//! as a list. For the names of servers, a server elsewhere and an unknown one
+//! replace the lengths.
 
 use facegen_core::BucketProblem;
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn every_field_of_a_bucket_has_its_edges_where_they_are_listed() {
 }
 
 #[tokio::test]
-async fn what_is_set_and_forgotten_is_said_in_the_documented_words() {
+async fn setting_and_removing_a_bucket_is_answered_as_documented() {
     let server = TestServer::start().await;
     for path in [UPDATE, "/api/v1/enterprise/update_s3_details"] {
         let answer = server.post(path, &server.bucket()).await;
@@ -44,7 +44,7 @@ async fn what_is_set_and_forgotten_is_said_in_the_documented_words() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_does_not_work_is_refused_by_the_field_to_blame() {
+async fn a_bucket_that_does_not_work_is_refused_with_the_field_at_fault() {
     let builder = Builder::new();
     builder
         .buckets

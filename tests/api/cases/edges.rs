@@ -1,4 +1,4 @@
-//! Tables of fields, each with its value in some columns.
+//! The shape of tables of fields, each with its value in some columns.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Outcome, Repeat};
 
-/// A field in one column, and what becomes of the request.
+/// A field in one column, and the expected outcome of the request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edge {
@@ -19,18 +19,18 @@ pub(super) struct Edge {
     repeat: Option<Repeat>,
     status: u16,
     message: Option<String>,
-    /// The value that is used; without it none is checked.
+    /// The value that is used, if it is to be checked.
     #[serde(default, deserialize_with = "some_value")]
     pub(super) used: Option<Value>,
 }
 
-/// A value that may be null, which is not the same as none.
+/// Deserialises a value that may be null, which is not the same as none.
 fn some_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Edge {
-    /// The rows of a table, which has no holes.
+    /// Returns the rows of a table, which must be complete.
     pub(super) fn table(text: &str, fields: usize, columns: usize) -> Vec<Self> {
         let edges: Vec<Self> = serde_json::from_str(text).unwrap();
         let place = |edge: &Self| (edge.field.clone(), edge.column.clone());
@@ -42,12 +42,12 @@ impl Edge {
         edges
     }
 
-    /// For messages of the test.
+    /// Returns the name of the row, for messages of the test.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.field, self.column)
     }
 
-    /// The whole request with this value in its place.
+    /// Returns the whole request with this value in its field.
     pub(super) fn put_into(&self, mut request: Value, key: &str) -> Value {
         let fields = request.as_object_mut().unwrap();
         fields.remove(&self.field);

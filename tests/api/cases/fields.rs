@@ -1,6 +1,6 @@
-//! Each field of a request below its least value, at it, at its greatest, above
-//! that, missing, null, and as a text. Of texts it is the length that has a
-//! least and a greatest value, of choices the first and the last count.
+//! Each field of a request below its minimum, at it, at its maximum, above
+//! that, missing, null, and as a text (`fields.json`). Of texts the length has
+//! a minimum and a maximum; of choices the first and the last count.
 
 use serde_json::Map;
 

@@ -1,4 +1,4 @@
-//! Bodies that are JSON, nearly JSON, or nothing like it.
+//! Bodies that are JSON, nearly JSON, or nothing like it (`json.json`).
 
 use axum::body::{Body, Bytes};
 use axum::http::Method;
@@ -16,32 +16,32 @@ use crate::server::{MAKE_GEN, TestServer, request};
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    /// The whole body, but for what is repeated…
+    /// The whole body, without what is repeated…
     body: Option<String>,
     /// …or its bytes…
     hex: Option<String>,
     /// …or so many megabytes of blanks, one after the other…
     stream: Option<usize>,
-    /// …or what the smallest request ends with.
+    /// …or the last members of the smallest request.
     members: Option<String>,
     #[serde(default)]
     before: String,
     #[serde(default)]
     after: String,
-    /// A text, how often it comes, and what closes it as often.
+    /// A text, how often it is repeated, and what closes it as often.
     repeat: Option<(String, usize, String)>,
-    /// What is within all of that.
+    /// The text inside of all repetitions.
     #[serde(default)]
     inner: String,
-    /// What is before all of that and after it.
+    /// The text before and after all repetitions.
     #[serde(default)]
     around: (String, String),
-    /// What ends the members.
+    /// The text after the members.
     #[serde(default)]
     tail: String,
     status: u16,
     message: Option<String>,
-    /// Values that are used for the job.
+    /// Values that the job must use.
     #[serde(default)]
     used: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! How much memory the worst requests take, of the whole process.
+//! How much memory the largest requests take, of the whole process.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::process::Command;
 /// bytes.
 const MOST_MEMORY: u64 = 256_000_000;
 
-/// How a child says what a request took.
+/// The prefix of the line in which a child reports a request's peak.
 const PEAK: &str = "peak of ";
 
 /// The tables, and at least how many requests each holds.
@@ -27,7 +27,7 @@ const TABLES: [(&str, usize); 4] = [
     ("cases::texts::every_text_comes_back_as_it_was_sent", 20),
 ];
 
-/// Each table has a process of its own: what is measured is of its requests.
+/// Runs each table in a process of its own, so that only its requests are measured.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_request_of_a_table_takes_256_megabytes() {
@@ -49,13 +49,13 @@ fn no_request_of_a_table_takes_256_megabytes() {
     }
 }
 
-/// Lets the system count anew from what the process takes now.
+/// Resets the peak to what the process takes now.
 pub(super) fn forget_peak() {
-    // Elsewhere than on Linux nothing is measured.
+    // Only Linux measures it.
     let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
-/// Says the most memory that the process has taken since then.
+/// Prints the peak of the process since then.
 pub(super) fn tell_peak(case: &str) {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

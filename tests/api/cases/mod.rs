@@ -1,14 +1,4 @@
-//! Tables of requests, and what becomes of each.
-//!
-//! | chapter | about |
-//! |---|---|
-//! | [`json`] | bodies: `json.json` |
-//! | [`fields`] | each field at its edges: `fields.json` |
-//! | [`buckets`] | each field of the details of a bucket: `buckets.json` |
-//! | [`edges`] | the shape of both |
-//! | [`texts`] | what people write, and what attackers do: `texts.json` |
-//! | [`photos`] | each spelling of `face_image`: the table of its parser |
-//! | [`memory`] | how much of it they take |
+//! Tables of requests, and the expected outcome of each.
 
 mod buckets;
 mod edges;
@@ -26,7 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::Answer;
 use crate::server::TestServer;
 
-/// What becomes of a request.
+/// The expected outcome of a request.
 #[derive(Debug, Deserialize)]
 struct Outcome {
     status: u16,
@@ -45,7 +35,7 @@ impl Outcome {
     }
 }
 
-/// The values that are used for the job of this answer.
+/// Returns the values that the job of this answer uses.
 async fn used_values(server: &TestServer, answer: &Answer) -> Value {
     let id = answer.json()["id"].as_u64().unwrap();
     let id = JobId::new(u32::try_from(id).unwrap()).unwrap();
@@ -73,14 +63,14 @@ fn values(request: &GenerationRequest) -> Value {
     })
 }
 
-/// `expected` is among the values that are used.
+/// Checks that `expected` is among the values that are used.
 fn assert_used(name: &str, expected: &Map<String, Value>, used: &Value) {
     for (field, value) in expected {
         assert_eq!(used[field], *value, "{name}: {field}");
     }
 }
 
-/// What follows the first text so many times, and what ends it.
+/// A text that follows the first one so many times, and one that ends it.
 #[derive(Debug, Deserialize)]
 struct Repeat(String, String, usize, String);
 

@@ -1,5 +1,5 @@
-//! Every way in which clients write a photo, and what is no way: the table
-//! of the parser, as requests.
+//! Every way in which clients write a photo, valid or not: the table of the
+//! parser, as requests.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn every_spelling_of_a_photo_is_answered_as_listed() {
         forget_peak();
         let answer = server.make_gen(&json!({"face_image": text})).await;
         tell_peak(&name);
-        // A URL that leads nowhere is a job that fails.
+        // A URL of an unreachable host is a job that fails.
         let status = if error.is_some() { 400 } else { 200 };
         let outcome = Outcome {
             status,

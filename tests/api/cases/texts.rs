@@ -1,5 +1,5 @@
-//! Texts of every kind. They come back as they were sent, and nothing of them
-//! is in a log.
+//! Texts of users and of attackers (`texts.json`). They are echoed as they were
+//! sent, and never logged.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -54,6 +54,6 @@ async fn every_text_comes_back_as_it_was_sent() {
         assert!(link.starts_with("http://faces.test/temp/"), "{link}");
         assert_eq!(link.len(), "http://faces.test/temp/-0.png".len() + 36);
     }
-    // Every text that could forge something has this word.
+    // Every text that could forge something contains this word.
     assert!(!log().contains("forged"));
 }
