@@ -1,8 +1,8 @@
-//! Our CPU kernels beside candle's operations, on the shapes of Stable
+//! Our CPU kernels against candle's operations, on the shapes of Stable
 //! Diffusion 1.5: `cargo bench --bench kernels`.
 //!
-//! Both sides run in one process, one after the other in each round; printed
-//! are medians and their ratio.
+//! Both sides run in one process, alternating in each round; printed are
+//! medians and their ratio.
 
 mod noise;
 
@@ -96,7 +96,7 @@ fn group_norm(sides: &[Compute; 2], weights: &Weights) -> Result<()> {
     )
 }
 
-/// Runs both sides in turns and prints their medians.
+/// Runs both sides alternately and prints their medians.
 fn compare<T>(
     name: &str,
     gigaflop: f64,

@@ -4,9 +4,9 @@
 //! `MODEL` is `unet`, `vae`, `text_encoder` or `image_encoder`, `CONFIG` its
 //! `config.json`, and `CHECKPOINT` any file or directory that a preset can name.
 //! The model is loaded for the CPU, and the anonymous memory of this process is
-//! read all the while: what is mapped from a file can be dropped by the system
-//! and does not count. It fails where the most that was in use at a time is
-//! more than 1.3 times what the loaded model keeps.
+//! sampled meanwhile: pages that are mapped from a file can be dropped by the
+//! system and do not count. It fails when the peak is more than 1.3 times what
+//! the loaded model keeps.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -25,9 +25,9 @@ use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
 use facegen_nn::{Compute, Weights};
 use serde::de::DeserializeOwned;
 
-/// Most memory in use at a time over what the model keeps.
+/// The largest peak over what the model keeps.
 const MOST_RATIO: f64 = 1.3;
-/// Time between two looks at the memory.
+/// The time between two samples of the memory.
 const INTERVAL: Duration = Duration::from_millis(2);
 
 fn main() -> Result<()> {
@@ -104,7 +104,7 @@ fn read<T: DeserializeOwned>(config: &Path) -> Result<T> {
     Ok(serde_json::from_slice(&text)?)
 }
 
-/// Bytes of this process that no file backs.
+/// Returns the bytes of this process that no file backs.
 fn anonymous_memory() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status
@@ -114,7 +114,7 @@ fn anonymous_memory() -> Result<u64> {
     Ok(kibibytes.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
 }
 
-/// Reads the memory until it is stopped, and keeps the most.
+/// Samples the memory until it is stopped, and keeps the peak.
 struct Watch {
     stopped: Arc<AtomicBool>,
     most: Arc<AtomicU64>,

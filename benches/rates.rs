@@ -1,13 +1,12 @@
 //! The rate of every kernel on the shapes of Stable Diffusion 1.5's UNet and
-//! VAE, in f32 and in bf16, with the peak of the machine: `cargo bench
-//! --bench rates`. Words behind `--` choose the lines that contain
-//! one of them; `RAYON_NUM_THREADS` chooses the threads; `--cpu-time` counts
-//! only the time that the thread runs, which is right for one thread on a busy
-//! Linux machine.
+//! VAE, in f32 and in bf16, with the peak of the machine: `cargo bench --bench
+//! rates`. Words after `--` choose the lines that contain one of them;
+//! `RAYON_NUM_THREADS` sets the threads; `--cpu-time` counts only the CPU time
+//! of the thread, which is right for one thread on a busy Linux machine.
 //!
-//! Each line is timed in turns with a tile that stays in the first-level
-//! cache, so that a machine that is slowed down by others slows both. Printed
-//! are medians and their ratio. The peak is that of one thread.
+//! Each line is timed alternately with a tile that stays in the first-level
+//! cache, so that other load slows both. Printed are medians and their ratio.
+//! The peak is that of one thread.
 
 mod noise;
 
@@ -54,7 +53,7 @@ fn main() -> Result<()> {
 
 struct Bench<'a> {
     words: &'a [String],
-    /// Seconds since some moment.
+    /// Seconds since some fixed time.
     clock: fn() -> f64,
     weights: Weights,
     compute: Compute,
@@ -131,7 +130,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Layers whose work is moving values; counted are the values.
+    /// Measures layers whose work is moving values; counted are the values.
     fn elementwise(&self) -> Result<()> {
         self.line("group norm and silu 320 64x64 b2", || {
             let layer = GroupNorm::load(&self.weights, 32, 320, 1e-5, &self.compute)?;
@@ -153,7 +152,7 @@ impl Bench<'_> {
         Ok(noise(shape)?.to_dtype(self.compute.dtype())?)
     }
 
-    /// Times a layer in turns with the peak and prints both.
+    /// Times a layer alternately with the peak and prints both.
     fn line<R: Fn() -> Result<()> + Sync + Send>(
         &self,
         name: &str,
@@ -182,7 +181,7 @@ impl Bench<'_> {
     }
 }
 
-/// Rates of a layer and of the peak, in operations a second.
+/// Returns the rates of a layer and of the peak, in operations a second.
 fn rounds<E: Element>(
     clock: fn() -> f64,
     flop: usize,
@@ -211,8 +210,8 @@ fn wall_time() -> f64 {
     START.elapsed().as_secs_f64()
 }
 
-/// What Linux counts for this thread; it is brought up to date when the file is
-/// read.
+/// Returns the CPU time that Linux counts for this thread; reading the file
+/// brings it up to date.
 fn cpu_time() -> f64 {
     let counts = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = counts
@@ -228,6 +227,6 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn print(line: &str) {
-    // Nothing can be done about an output that is closed.
+    // There is no remedy for an output that is closed.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

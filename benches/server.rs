@@ -1,16 +1,16 @@
 //! What the server costs around a generation: `cargo bench --bench server`.
 //!
-//! The whole server runs in this process, with its real store, photos and
-//! PNG files, and is asked over a socket. Only the engine is replaced: it gives
-//! the same image of 512×512 pixels for every request, at once. So the time of
-//! a request is everything but the engine.
+//! The whole server runs in this process, with its real store, photos and PNG files,
+//! and gets its requests over a socket. Only the engine is replaced: it returns the
+//! same image of 512×512 pixels for every request, at once. So the time of a request
+//! is everything but the engine.
 //!
-//! - one client after the other, with a photo as JPEG and with one as PNG,
-//!   which is several times as long: the overhead
-//! - many clients at once, against a short queue: how they are answered, and
+//! - one client, request by request, with a photo as JPEG and with one as PNG,
+//!   which is several times as large: the overhead
+//! - many concurrent clients, against a short queue: how they are answered, and
 //!   what that does to the memory
-//! - 200 clients that go on asking, against a long queue and without waiting for
-//!   images: how long a job takes to be accepted, how many are each second
+//! - 200 clients that submit continuously, against a long queue and without waiting
+//!   for images: how long a job takes to be accepted, and how many are each second
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,14 +42,14 @@ use tokio::net::TcpListener;
 
 const PATH: &str = "/api/v1/enterprise/face_gen/make_gen";
 const PHOTOS: [&str; 2] = ["impostor_1.jpg", "astronaut.png"];
-/// The image that the engine gives, 512×512.
+/// The image that the engine returns, 512×512.
 const IMAGE: &str = "astronaut.png";
 
-/// Requests of the first measurement. A tenth as many go before them, unmeasured.
+/// Requests of the first measurement, after a tenth as many to warm up.
 const REQUESTS: usize = 200;
 /// Clients of the second one.
 const CLIENTS: [usize; 2] = [64, 200];
-/// How many may wait in its queue.
+/// How many jobs may wait in its queue.
 const QUEUE_LIMIT: u32 = 32;
 /// Clients of the third one, and how many requests each sends, one after the
 /// other on its connection.
@@ -129,8 +129,8 @@ fn main() -> Result<()> {
 /// How long the server waits for images in the first two measurements.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The body of a request. It is written once: what clients do to write it is
-/// their own time.
+/// Returns the body of a request. It is written once: the time that clients
+/// take to write it is their own.
 fn body(key: &str, photo: &str) -> Result<String> {
     let body = json!({
         "key": key,
@@ -147,7 +147,7 @@ fn path(photo: &str) -> PathBuf {
     directory.join(photo)
 }
 
-/// One request after the other.
+/// Sends one request after the other.
 fn overhead(url: &str, body: &str, words: &str) -> Result<()> {
     let agent = agent();
     let mut times = Vec::new();
@@ -162,7 +162,7 @@ fn overhead(url: &str, body: &str, words: &str) -> Result<()> {
     report(words, &mut times)
 }
 
-/// The mean time of each stage so far.
+/// Prints the mean time of each stage so far.
 fn stages(metrics: &PrometheusHandle) -> Result<()> {
     let text = metrics.render();
     let value = |kind: &str, stage: &str| -> Option<f64> {
@@ -182,7 +182,7 @@ fn stages(metrics: &PrometheusHandle) -> Result<()> {
     Ok(())
 }
 
-/// Many requests at the same time.
+/// Sends many requests concurrently.
 fn crowd(url: &str, body: &str, clients: usize) -> Result<()> {
     let before = resident()?;
     let started = Instant::now();
@@ -217,7 +217,7 @@ fn crowd(url: &str, body: &str, clients: usize) -> Result<()> {
     Ok(())
 }
 
-/// Clients that hand in jobs as fast as they are taken.
+/// Runs clients that submit jobs as fast as they are accepted.
 fn submissions(url: &str, body: &str) -> Result<()> {
     let before = resident()?;
     let started = Instant::now();
@@ -241,7 +241,7 @@ fn submissions(url: &str, body: &str) -> Result<()> {
     Ok(())
 }
 
-/// How long each of one client's jobs took to be accepted.
+/// Returns how long each of one client's jobs took to be accepted.
 fn submit(url: &str, body: &str) -> Result<Vec<Duration>> {
     let agent = agent();
     let accepted = (0..SUBMISSIONS).map(|_| {
@@ -284,7 +284,7 @@ fn report(words: &str, times: &mut [Duration]) -> Result<()> {
     Ok(())
 }
 
-/// The resident memory of this process, in megabytes.
+/// Returns the resident memory of this process, in megabytes.
 fn resident() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

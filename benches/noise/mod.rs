@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use facegen_nn::weights::TensorSource;
 use facegen_nn::{NoiseSource, WeightsError};
 
-/// Noise for every tensor that is asked for.
+/// A source of noise for every tensor that is requested.
 #[derive(Debug)]
 pub(crate) struct Noise;
 
