@@ -1,5 +1,5 @@
 //! The demo preset as it ships: its safety checker, whose one concept is the
-//! library, looks at real images and is obeyed.
+//! library, checks real images, and its verdict is applied.
 
 use anyhow::Result;
 use facegen_core::SafetyAction;
@@ -9,7 +9,7 @@ use facegen_vision::redact;
 
 use crate::program::{Generate, Outcome};
 
-/// An image large enough for the networks to know what they draw.
+/// Returns a run whose image is large enough for the networks to draw the prompt.
 fn portrait(prompt: &str) -> Result<Generate> {
     Ok(Generate::new()?
         .with(
@@ -31,7 +31,7 @@ fn pixels(outcome: &Outcome) -> Result<RgbImage> {
 const LIBRARY: &str = "a portrait of a person in a library";
 
 #[test]
-fn a_library_is_found_and_shown_as_the_request_asks() -> Result<()> {
+fn a_library_is_detected_and_redacted_as_requested() -> Result<()> {
     let clean = portrait(LIBRARY)?.with("--safety-checker", "false").run()?;
     let clean = pixels(&clean)?;
     for (name, action) in [

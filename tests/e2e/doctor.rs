@@ -1,4 +1,4 @@
-//! `facegen doctor`: what it prints, and that its exit code can be relied on.
+//! `facegen doctor`: what it prints, and its exit code.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn doctor(data_dir: &Path, device: &str) -> Result<Output> {
 }
 
 #[test]
-fn a_sound_machine_passes_every_check() -> Result<()> {
+fn a_working_machine_passes_every_check() -> Result<()> {
     let data_dir = tempfile::tempdir()?;
     let output = doctor(data_dir.path(), "cpu")?;
     let text = String::from_utf8(output.stdout)?;
@@ -41,7 +41,7 @@ fn a_sound_machine_passes_every_check() -> Result<()> {
 }
 
 #[test]
-fn what_does_not_work_is_named_and_counted() -> Result<()> {
+fn failed_checks_are_named_and_counted() -> Result<()> {
     let data_dir = tempfile::tempdir()?;
     fs::write(data_dir.path().join("pictures"), "no directory")?;
     let output = doctor(data_dir.path(), "cuda:7")?;

@@ -1,4 +1,4 @@
-//! The commands in the documents, as their readers find them.
+//! The commands in the documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::program::executable;
 
-/// Every page with commands: the README and the book, in the order of their names.
+/// Returns every page with commands: the README and the book, in the order of their names.
 pub(crate) fn pages() -> Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = vec![root.join("CONTRIBUTING.md"), root.join("README.md")];
@@ -28,7 +28,7 @@ pub(crate) fn pages() -> Result<Vec<PathBuf>> {
     Ok(pages)
 }
 
-/// The content of each block of a page whose fence says `info`.
+/// Returns the content of each block of a page whose fence says `info`.
 pub(crate) fn blocks(page: &Path, info: &str) -> Result<Vec<String>> {
     let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
     let fence = format!("```{info}\n");
@@ -37,7 +37,7 @@ pub(crate) fn blocks(page: &Path, info: &str) -> Result<Vec<String>> {
     Ok(contents.collect())
 }
 
-/// What `facegen WORDS --help` prints.
+/// Returns what `facegen WORDS --help` prints.
 fn help(words: &[String]) -> Result<String> {
     let output = Command::new(executable()?)
         .args(words)
@@ -47,19 +47,19 @@ fn help(words: &[String]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The commands below the one whose help this is.
+/// Returns the subcommands in a command's help.
 fn commands(help: &str) -> Vec<String> {
     let Some((_, list)) = help.split_once("\nCommands:\n") else {
         return Vec::new();
     };
     let lines = list.lines().take_while(|line| !line.is_empty());
-    // Lines that go on are indented further.
+    // Continued lines are indented further.
     let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     let names = names.filter(|name| !name.is_empty() && *name != "help");
     names.map(str::to_owned).collect()
 }
 
-/// The long options of the command whose help this is.
+/// Returns the long options in a command's help.
 fn options(help: &str) -> impl Iterator<Item = String> {
     let lines = help.lines().map(str::trim_start);
     let lines = lines.filter(|line| line.starts_with('-'));
@@ -68,7 +68,7 @@ fn options(help: &str) -> impl Iterator<Item = String> {
     names.map(str::to_owned)
 }
 
-/// Every command that does something itself, and every option of any.
+/// Returns every command without subcommands, and every option of any.
 fn whole_program() -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     let (mut named, mut all) = (BTreeSet::new(), BTreeSet::new());
     let mut waiting = vec![Vec::new()];
@@ -88,7 +88,7 @@ fn whole_program() -> Result<(BTreeSet<String>, BTreeSet<String>)> {
     Ok((named, all))
 }
 
-/// The long options in the code spans of a text.
+/// Returns the long options in the code spans of a text.
 fn named_options(text: &str) -> BTreeSet<String> {
     let spans = text.split('`').skip(1).step_by(2);
     let words = spans.filter_map(|span| span.split(' ').find(|word| word.starts_with("--")));
@@ -96,7 +96,7 @@ fn named_options(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_reference_names_every_command_and_every_option_and_no_other() -> Result<()> {
+fn the_reference_names_exactly_the_commands_and_options() -> Result<()> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/cli.md");
     let page = fs::read_to_string(page)?;
     let (commands, mut options) = whole_program()?;
@@ -105,7 +105,7 @@ fn the_reference_names_every_command_and_every_option_and_no_other() -> Result<(
         let is_heading = page.contains(&format!("\n## {command}\n"));
         assert!(is_row || is_heading, "{command}");
     }
-    // What every program has.
+    // Options that every program has.
     options.remove("--help");
     options.remove("--version");
     let mut named = named_options(&page);

@@ -8,7 +8,7 @@ use facegen_image::encode_png;
 
 use crate::program::{Generate, Outcome, photo, says_generated};
 
-/// The image that the tests' usual command makes, made once.
+/// Returns the image of the tests' usual command, made once.
 fn usual_image() -> Result<&'static [u8]> {
     static IMAGE: LazyLock<Result<Vec<u8>>> = LazyLock::new(|| Generate::new()?.image());
     match &*IMAGE {
@@ -17,7 +17,7 @@ fn usual_image() -> Result<&'static [u8]> {
     }
 }
 
-/// Width and height in the header of a PNG file.
+/// Reads width and height from the header of a PNG file.
 fn png_size(file: &[u8]) -> Result<(u32, u32)> {
     ensure!(file.starts_with(b"\x89PNG\r\n\x1a\n"), "not a PNG file");
     let [width, height] = [16, 20].map(|offset| file.get(offset..offset + 4));
@@ -44,7 +44,7 @@ fn assert_refused(outcome: &Outcome, exit_code: i32, message: &str) -> Result<()
 }
 
 #[test]
-fn a_run_writes_the_image_and_says_how_it_was_made() -> Result<()> {
+fn a_run_writes_the_image_and_prints_how_it_was_made() -> Result<()> {
     let outcome = Generate::new()?
         .with("--prompt", "a-prompt-of-alice")
         .with("--steps", "20")
@@ -115,7 +115,7 @@ fn every_option_changes_the_image() -> Result<()> {
 }
 
 #[test]
-fn the_size_is_the_one_asked_for() -> Result<()> {
+fn the_image_has_the_requested_size() -> Result<()> {
     let image = Generate::new()?.with("--width", "100");
     assert_eq!(png_size(&image.image()?)?, (96, 64));
     Ok(())
@@ -142,7 +142,7 @@ fn the_second_sample_is_the_image_of_the_next_seed() -> Result<()> {
 }
 
 #[test]
-fn without_a_seed_one_is_drawn_and_told() -> Result<()> {
+fn without_a_seed_one_is_drawn_and_printed() -> Result<()> {
     let drawn = Generate::new()?.without("--seed").run()?;
     let told = drawn.stdout.lines().last().unwrap_or_default();
     let seed = told

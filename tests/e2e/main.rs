@@ -1,17 +1,17 @@
-//! The program as its users meet it: built, started, and judged by what it
+//! The program as its users run it: built, started, and tested by what it
 //! prints, writes and returns.
 //!
 //! - [`generate`]: `facegen generate` with a preset of random weights
 //! - [`server`]: `facegen serve` with a preset of random weights
-//! - [`doctor`]: `facegen doctor`, on a sound machine and on another
+//! - [`doctor`]: `facegen doctor`, on a working machine and on others
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
 //! - [`documents`]: the commands in the documents
-//! - [`output`]: what commands print, also where it cannot be written
+//! - [`output`]: what commands print, also when it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
 //! - [`demo`]: the demo preset as it ships
-//! - [`training`]: the code that trained it
+//! - [`training`]: the code that trained the demo preset's networks
 
 #[cfg(test)]
 mod compose;

@@ -1,4 +1,4 @@
-//! What commands print, to a reader that has enough of it and to a full disk.
+//! What commands print when the reader closes the pipe, and on a full disk.
 
 use std::fs::OpenOptions;
 use std::io::pipe;
@@ -19,7 +19,7 @@ const COMMANDS: [&[&str]; 6] = [
     &["--help"],
 ];
 
-/// Runs a command whose output goes there.
+/// Runs a command with this standard output.
 fn run(words: &[&str], stdout: impl Into<Stdio>) -> Result<Output> {
     let data = TempDir::new()?;
     let mut command = Command::new(executable()?);
@@ -27,13 +27,13 @@ fn run(words: &[&str], stdout: impl Into<Stdio>) -> Result<Output> {
     command.env("RUST_LOG", "off").args(words);
     command.env("FACEGEN__STORAGE__DATA_DIR", data.path());
     let child = command.stdout(stdout).stderr(Stdio::piped()).spawn()?;
-    // The other end of a pipe shall be held by the program alone.
+    // Only the program may hold the other end of a pipe.
     drop(command);
     Ok(child.wait_with_output()?)
 }
 
 #[test]
-fn a_reader_that_has_enough_is_no_error() -> Result<()> {
+fn a_closed_pipe_is_no_error() -> Result<()> {
     for words in COMMANDS {
         let (reader, writer) = pipe()?;
         drop(reader);
@@ -46,8 +46,8 @@ fn a_reader_that_has_enough_is_no_error() -> Result<()> {
 }
 
 #[test]
-fn a_full_disk_is_an_error_that_is_told() -> Result<()> {
-    // Without keys there is nothing to list, and help is not ours to print.
+fn a_full_disk_is_reported_as_an_error() -> Result<()> {
+    // Without keys there is nothing to list, and clap prints the help.
     for words in COMMANDS
         .iter()
         .filter(|words| !["keys", "--help"].contains(&words[0]))
@@ -65,7 +65,7 @@ fn a_full_disk_is_an_error_that_is_told() -> Result<()> {
 }
 
 #[test]
-fn a_key_that_nobody_was_shown_is_revoked() -> Result<()> {
+fn a_key_that_could_not_be_printed_is_revoked() -> Result<()> {
     let data = TempDir::new()?;
     let command = |words: &[&str]| -> Result<Command> {
         let mut command = Command::new(executable()?);

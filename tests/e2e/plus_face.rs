@@ -1,5 +1,5 @@
-//! A preset with `ip-adapter-plus-face`: no recogniser, and `s_scale` weighs the
-//! whole influence of the photo.
+//! A preset with `ip-adapter-plus-face`: no recogniser, and `s_scale` is the
+//! weight of the whole photo.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,8 +12,8 @@ use crate::program::{Generate, photo};
 
 const ADAPTER: &str = r#"{"cross_attention_dim": 128, "clip_embedding_dim": 128}"#;
 
-/// A directory of presets with one that is the preset of random weights but for its
-/// adapter.
+/// Returns a directory of presets with one that differs from the preset of
+/// random weights only in its adapter.
 fn presets() -> Result<TempDir> {
     let directory = TempDir::new()?;
     let of_tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
@@ -36,7 +36,7 @@ fn presets() -> Result<TempDir> {
 }
 
 #[test]
-fn without_weight_the_photo_does_not_count() -> Result<()> {
+fn without_weight_the_photo_has_no_influence() -> Result<()> {
     let (presets, data) = (presets()?, TempDir::new()?);
     let image = |face: &str, s_scale: &str| {
         Generate::new()?

@@ -1,4 +1,4 @@
-//! Starts the built program.
+//! Runs the built program.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-/// One run of `facegen generate`, at first with everything that makes it quick.
+/// One run of `facegen generate`, at first with the fastest options.
 #[derive(Debug)]
 pub(crate) struct Generate {
     options: BTreeMap<String, String>,
@@ -25,8 +25,8 @@ pub(crate) struct Outcome {
 }
 
 impl Generate {
-    /// A 64×64 image of the astronaut with the preset of random weights: no
-    /// safety checker looks at it.
+    /// Creates a run for a 64×64 image of the astronaut with the preset of
+    /// random weights, without a safety checker.
     pub(crate) fn new() -> Result<Self> {
         let generate = Self {
             options: BTreeMap::new(),
@@ -46,19 +46,19 @@ impl Generate {
             .with("--height", "64"))
     }
 
-    /// Sets an option, in place of the value that it had.
+    /// Sets an option, replacing its former value.
     pub(crate) fn with(mut self, option: &str, value: impl Into<String>) -> Self {
         self.options.insert(option.to_owned(), value.into());
         self
     }
 
-    /// Leaves an option out.
+    /// Removes an option.
     pub(crate) fn without(mut self, option: &str) -> Self {
         self.options.remove(option);
         self
     }
 
-    /// Puts a file beside the image and makes it the photo.
+    /// Writes a file next to the image and makes it the photo.
     pub(crate) fn with_face_file(self, bytes: &[u8]) -> Result<Self> {
         let path = self.directory.path().join("face");
         fs::write(&path, bytes)?;
@@ -82,7 +82,7 @@ impl Generate {
         })
     }
 
-    /// Runs the program and gives the first image, as the file's bytes.
+    /// Runs the program and returns the first image, as the file's bytes.
     pub(crate) fn image(self) -> Result<Vec<u8>> {
         let outcome = self.run()?;
         ensure!(outcome.exit_code == Some(0), "{}", outcome.stderr);
@@ -91,13 +91,13 @@ impl Generate {
 }
 
 impl Outcome {
-    /// A file that the run left beside its image.
+    /// Reads a file that the run wrote next to its image.
     pub(crate) fn file(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.directory.path().join(name);
         fs::read(&path).with_context(|| path.display().to_string())
     }
 
-    /// The names of all such files.
+    /// Returns the names of all such files.
     pub(crate) fn files(&self) -> Result<Vec<String>> {
         let mut names = fs::read_dir(self.directory.path())?
             .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -110,13 +110,13 @@ impl Outcome {
 /// The directory of presets that only tests use.
 pub(crate) const PRESETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/assets/presets");
 
-/// A data directory that is kept between runs, so that synthetic weights are made
-/// once.
+/// Returns a data directory that is kept between runs, so that synthetic
+/// weights are made once.
 pub(crate) fn shared_data() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-data")
 }
 
-/// The path of a committed photo.
+/// Returns the path of a committed photo.
 pub(crate) fn photo(name: &str) -> String {
     format!(
         "{}/tests/assets/photographs/{name}",
@@ -124,7 +124,7 @@ pub(crate) fn photo(name: &str) -> String {
     )
 }
 
-/// Whether a PNG says that it was generated, and by what.
+/// Returns whether a PNG has the metadata of a generated image.
 pub(crate) fn says_generated(png: &[u8]) -> bool {
     let holds = |text: &str| {
         png.windows(text.len())
@@ -135,7 +135,7 @@ pub(crate) fn says_generated(png: &[u8]) -> bool {
         && holds("xmp:CreatorTool=\"facegen ")
 }
 
-/// The program beside this test's own directory, `target/debug/facegen`.
+/// Returns the program next to this test's own directory, `target/debug/facegen`.
 pub(crate) fn executable() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let path = test

@@ -1,4 +1,4 @@
-//! Programs in Python, with the packages that `cargo xtask test` installs.
+//! Python programs, with the packages that `cargo xtask test` installs.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// The packages, beside the directory of temporary files.
+/// The packages, next to the directory of temporary files.
 const PACKAGES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../tools/python");
 
-/// A command of Python that finds the packages.
+/// Returns a command of Python that finds the packages.
 pub(crate) fn python() -> Result<Command> {
     ensure!(
         Path::new(PACKAGES).is_dir(),
@@ -21,7 +21,7 @@ pub(crate) fn python() -> Result<Command> {
     Ok(command)
 }
 
-/// Runs a command to its end with this input, and gives what it prints.
+/// Runs a command to its end with this input, and returns what it prints.
 pub(crate) fn printed(command: &mut Command, input: &str) -> Result<String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command

@@ -1,5 +1,5 @@
 //! The code that trained the demo preset's networks: a few steps of it. The
-//! painter runs here; what needs torch does where torch is.
+//! painter runs here; the parts that need torch run where it is installed.
 
 use anyhow::{Result, ensure};
 

@@ -58,7 +58,7 @@ fn tick(backend: &mut CandleBackend, calls: &mut usize) -> Vec<SlotEvent> {
     events
 }
 
-/// Runs a backend until it is idle; the images by request.
+/// Runs a backend until it is idle; returns the images by request.
 fn images(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>> {
     let mut finished = Vec::new();
     while backend.active() > 0 {
@@ -73,7 +73,7 @@ fn images(backend: &mut CandleBackend, calls: &mut usize) -> Vec<Vec<RgbImage>> 
 }
 
 #[test]
-fn requests_that_share_calls_get_the_images_that_they_get_alone() {
+fn requests_that_share_calls_get_the_same_images_as_alone() {
     let directory = tempfile::tempdir().unwrap();
     let run = |batch_limit: usize| {
         let mut backend = backend(

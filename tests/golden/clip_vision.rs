@@ -5,7 +5,7 @@ use facegen_vision::clip_pixel_values;
 
 use crate::support::{Golden, clip_vision, gpu_path, native};
 
-/// CLIP's normalisation of a u8 image that already has the right size.
+/// Normalises a u8 image that already has the right size, as CLIP does.
 pub(crate) fn pixel_values(image: &Tensor) -> Tensor {
     const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
     const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];

@@ -64,7 +64,7 @@ fn steps_out_of_the_schedule_are_refused() {
     assert!(DdimScheduler::new(&DdimConfig::default(), 1001).is_err());
 }
 
-/// Stands for the UNet, as in `python/ddim.py`.
+/// Returns a replacement of the UNet's prediction, as in `python/ddim.py`.
 fn toy_noise_pred(direction: &Tensor, timestep: f32, latents: &Tensor) -> Tensor {
     let cosine = (f64::from(timestep) / 100.0).cos();
     ((direction * cosine).unwrap() + (latents * 0.3).unwrap()).unwrap()

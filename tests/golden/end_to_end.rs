@@ -32,7 +32,7 @@ struct Arguments {
     seed: u32,
 }
 
-/// The golden brings its own crop and embedding.
+/// A detector and embedder for a golden that has its own crop and embedding.
 #[derive(Debug)]
 struct Unused;
 
@@ -122,7 +122,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
     state.latents().clone()
 }
 
-/// The encoder of faces, without networks that look for them.
+/// Returns the encoder of faces, without a detector.
 fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEncoder {
     let nobody = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
     let image_encoder = clip_vision("clip_vision", compute);

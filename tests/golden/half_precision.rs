@@ -10,7 +10,7 @@ use crate::support::{
 };
 use crate::unet::{predict, prepared_rows};
 
-/// Largest distance from the reference, in deviations of the golden.
+/// Returns the largest distance from the reference, in deviations of the golden.
 fn bound(dtype: DType) -> f64 {
     if dtype == DType::F16 { 0.02 } else { 0.2 }
 }
@@ -23,7 +23,7 @@ fn check(golden: &Golden, suffix: &str, actual: &Tensor, dtype: DType) {
         most <= bound(dtype),
         "{dtype:?} {suffix} is {most} deviations off"
     );
-    // Rounding there must be: f32 in disguise would prove nothing.
+    // There must be rounding: f32 in disguise would prove nothing.
     assert!(
         most >= 1e-4,
         "{dtype:?} {suffix} was not computed in half precision"
@@ -37,7 +37,7 @@ fn goldens_stay_finite_and_near_in_half_precision() {
     }
 }
 
-/// candle's CPU has no products of bf16, so what a GPU runs is tried in f16.
+/// Runs in f16: candle's CPU has no products of bf16.
 #[test]
 fn goldens_stay_finite_and_near_in_the_dtype_and_on_the_path_of_gpus() {
     let compute = Compute::new(Device::Cpu, DType::F16);

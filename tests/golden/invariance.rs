@@ -75,7 +75,7 @@ fn four_requests_in_one_call_give_the_bytes_of_four_calls() {
 }
 
 #[test]
-fn what_the_rows_of_a_sample_share_changes_no_byte() {
+fn shared_rows_of_a_sample_change_no_byte() {
     let compute = native();
     let (unet, _) = unet_and_projection(&compute);
     let prepared = requests(&unet);
@@ -129,7 +129,7 @@ fn both_layouts_agree_over_the_whole_unet_and_vae() {
     assert_close(&images[0], &images[1]);
 }
 
-/// Within 1e-5 of the deviation of the values.
+/// Checks that values are within 1e-5 of their deviation.
 fn assert_close(one: &Tensor, other: &Tensor) {
     let values = one.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
     let deviation = values.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt();

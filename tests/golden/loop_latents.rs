@@ -37,8 +37,8 @@ fn latents_follow_the_reference_from_noise_to_the_last_step() {
     }
 }
 
-/// Two requests at different steps, sizes of their groups of rows and guidance
-/// share a call and get the latents that they get alone.
+/// Checks that two requests at different steps, sizes of their groups of rows
+/// and guidance share a call and get the latents that they get alone.
 #[test]
 fn states_that_share_a_call_get_their_own_latents() {
     let (golden, compute) = (Golden::load("loop"), native());

@@ -1,4 +1,4 @@
-//! The numbers of facegen against those of the Python originals.
+//! The numbers of facegen against those of the Python references.
 //!
 //! `python/` holds the scripts that made `data/`; nothing of Python runs here.
 //! Each golden comes with the results of deliberate faults in the reference,

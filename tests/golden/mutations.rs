@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use crate::support::{Golden, Manifest};
 
-/// The faults that are easy to make in a port of this pipeline; each has to be
-/// one that some golden can tell from the truth.
+/// The faults that are easy to make in a port of this pipeline; at least one
+/// golden must detect each.
 const REQUIRED: [&str; 22] = [
     "gelu_tanh",
     "quick_gelu",
@@ -29,7 +29,7 @@ const REQUIRED: [&str; 22] = [
     "adjustment_reset_before_concepts",
 ];
 
-/// A golden that no fault can move proves nothing.
+/// Checks every golden: one that no fault can move proves nothing.
 #[test]
 fn every_fault_moves_its_golden_by_twenty_tolerances() {
     let mut seen = BTreeSet::new();
@@ -49,7 +49,7 @@ fn every_fault_moves_its_golden_by_twenty_tolerances() {
     }
 }
 
-/// The tolerances in the manifest are the ones that we claim.
+/// Checks the tolerances in the manifest against the ones that we claim.
 #[test]
 fn tolerances_are_at_most_a_hundred_thousandth_of_the_deviation() {
     let mut checked = 0;
@@ -78,8 +78,8 @@ fn tolerances_are_at_most_a_hundred_thousandth_of_the_deviation() {
     assert!(checked > 40, "only {checked} tolerances were checked");
 }
 
-/// Not bytes, time steps, noise or landmarks, whose tolerances are absolute, and
-/// not the near-silent inputs that magnify rounding on purpose.
+/// Returns whether a golden is of a module: not bytes, time steps, noise or landmarks,
+/// whose tolerances are absolute, nor the near-silent inputs that magnify rounding.
 fn is_module(name: &str, suffix: &str) -> bool {
     let absolute = ["timesteps", "alphas_cumprod", "time_proj", "quiet", "bytes"];
     let image = ["end_to_end", "trained"].contains(&name) && suffix == "image";
@@ -89,8 +89,8 @@ fn is_module(name: &str, suffix: &str) -> bool {
         && !absolute.iter().any(|part| suffix.contains(part))
 }
 
-/// Tolerances that are no share of a deviation are bounded by what is measured:
-/// bytes are equal, and normals as far from torch's as its own vector code.
+/// Checks tolerances without a deviation against what is measured: bytes are
+/// equal, and normals as far from torch's as its own vector code.
 #[test]
 fn absolute_tolerances_stay_where_they_are() {
     let ceilings = [

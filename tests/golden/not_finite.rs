@@ -1,4 +1,4 @@
-//! Numbers that are none, on networks that compute: an error of their own,
+//! Values that are not finite, in networks that compute: an error of their own,
 //! never a black image.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use facegen_engine::CandleBackend;
 
 use crate::styles::{Presets, input};
 
-/// How the only request of a backend ends.
+/// Returns how the only request of a backend ends.
 pub(crate) fn end_of(backend: &mut CandleBackend) -> SlotEvent {
     loop {
         for event in backend.tick() {
@@ -21,7 +21,7 @@ pub(crate) fn end_of(backend: &mut CandleBackend) -> SlotEvent {
     }
 }
 
-/// The only file below a directory.
+/// Returns the only file below a directory.
 fn file_below(directory: &Path) -> PathBuf {
     let mut files = directory.read_dir().unwrap();
     let file = files.next().unwrap().unwrap().path();
@@ -29,7 +29,7 @@ fn file_below(directory: &Path) -> PathBuf {
     file
 }
 
-/// A copy of a checkpoint with `value` in every place of a tensor.
+/// Writes a copy of a checkpoint with `value` in every element of a tensor.
 fn spoil(checkpoint: &Path, tensor: &str, value: f32) -> PathBuf {
     let mut tensors: HashMap<String, Tensor> = safetensors::load(checkpoint, &Device::Cpu).unwrap();
     let spoilt = tensors.get_mut(tensor).unwrap();
@@ -40,7 +40,7 @@ fn spoil(checkpoint: &Path, tensor: &str, value: f32) -> PathBuf {
 }
 
 #[test]
-fn a_image_that_is_not_finite_is_an_error_of_its_own() {
+fn an_image_that_is_not_finite_is_an_error_of_its_own() {
     let presets = Presets::new();
     let random = presets.write(|manifest| manifest).unwrap();
     let mut backend = presets.load(&random);

@@ -1,4 +1,4 @@
-//! The options of presets: what the ones that ship say, and that each is heard.
+//! The options of presets: those of the shipped ones, and that each has an effect.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +44,7 @@ fn presets_that_ship_read_faces_as_the_reference_does() {
     }
 }
 
-/// What a preset with these lines among its options makes of a photo.
+/// Returns the image of a photo by a preset with these lines among its options.
 fn make(
     presets: &Presets,
     replaced: &str,
@@ -84,14 +84,14 @@ fn every_option_changes_the_image() {
         let other = rows[index].1;
         assert!(!images[..index].contains(image), "{other} changes nothing");
     }
-    // Only where a GPU computes.
+    // Used only when a GPU computes.
     let gpu_dtype = "dtype = \"f32\"\ngpu_dtype = \"f16\"";
     let on_cpu = make(&presets, "dtype = \"f32\"", gpu_dtype, None);
     assert_eq!(on_cpu.images, images[0]);
 }
 
 #[test]
-fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
+fn the_preset_chooses_the_face_which_is_reported() {
     let (presets, crowd) = (Presets::new(), crowd());
     let mut images = BTreeSet::new();
     for (face, chosen) in [
@@ -112,8 +112,8 @@ fn the_face_that_is_used_is_the_presets_choice_and_is_said() {
     assert!(!alone.warnings.iter().any(of_faces), "{:?}", alone.warnings);
 }
 
-/// Three people: the largest on the left, the smallest in the middle, and on the
-/// right the one that the detector is surest of.
+/// Returns three people: the largest on the left, the smallest in the middle,
+/// and on the right the one with the highest score.
 fn crowd() -> RgbImage {
     let (width, height) = (1700, 900);
     let mut canvas = vec![127; width * height * 3];

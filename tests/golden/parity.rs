@@ -1,7 +1,7 @@
 //! The pipeline at its published size against the reference, by hand: `cargo xtask verify parity`.
 //!
-//! `python/full_size.py` makes the checkpoints and what the reference computes from them; their directory is
-//! `FACEGEN_PARITY`. One model is in memory at a time.
+//! `python/full_size.py` makes the checkpoints and the results of the reference;
+//! their directory is `FACEGEN_PARITY`. One model is in memory at a time.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -47,7 +47,7 @@ fn config<T: DeserializeOwned>(path: PathBuf) -> T {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Loads a model and says how long that took.
+/// Loads a model and prints how long that took.
 fn timed<T>(name: &str, load: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let model = load();
@@ -100,7 +100,7 @@ fn image_encoder(compute: &Compute) {
     );
 }
 
-/// UNet, adapter and the loop.
+/// Checks UNet, adapter and the loop.
 fn denoiser(compute: &Compute) {
     let (unet, projection) = timed("unet and adapter", || load_unet(compute));
     let tokens = golden("full_projection");

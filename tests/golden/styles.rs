@@ -1,5 +1,5 @@
-//! What a style does to an image, on the preset of random weights and on
-//! presets that are that one but for a table.
+//! The effect of a style on an image, with the preset of random weights and
+//! with variants of it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use facegen_engine::{CandleBackend, EngineError, LoadOptions};
 use facegen_image::{ImageLimits, read_image};
 use tempfile::TempDir;
 
-/// Anime made by another UNet, comic by words as well.
+/// Anime with another UNet, comic with words as well.
 const OTHER_UNET: &str = r#"
 [styles.anime.unet]
 config = "random/unet/config.json"
@@ -38,7 +38,7 @@ fn of_tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets")
 }
 
-/// Presets, and what is made of their seeds.
+/// Presets, and the images of their seeds.
 pub(crate) struct Presets {
     directory: TempDir,
 }
@@ -52,7 +52,7 @@ impl Presets {
         Self { directory }
     }
 
-    /// The preset of random weights without its styles, after `change`.
+    /// Writes the preset of random weights without its styles, after `change`.
     pub(crate) fn write(&self, change: impl Fn(String) -> String) -> Result<Preset, String> {
         let random = fs::read_to_string(of_tests().join("random.toml")).unwrap();
         let (before, rest) = random.split_once("[styles.anime]").unwrap();
@@ -62,7 +62,7 @@ impl Presets {
         Preset::find(self.directory.path(), "random").map_err(|error| error.to_string())
     }
 
-    /// Where synthetic weights are written.
+    /// Returns the directory for synthetic weights.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.directory.path().join("data")
     }
@@ -101,7 +101,7 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
     }
 }
 
-/// The images and the warnings of requests that are made beside each other.
+/// Returns the images and the warnings of concurrent requests.
 fn images(
     backend: &mut CandleBackend,
     requests: &[&[(&str, &str)]],
@@ -133,7 +133,7 @@ pub(crate) fn image(backend: &mut CandleBackend, fields: &[(&str, &str)]) -> Rgb
 fn every_preset_of_published_weights_offers_every_style_and_each_has_words_of_its_own() {
     for preset in Preset::all(&shipped()).unwrap() {
         let styles = preset.styles();
-        // The demo's networks draw in one manner only.
+        // The demo's networks have one style only.
         if preset.name() == "demo" {
             assert_eq!(styles, [Style::Realistic]);
             continue;
@@ -209,7 +209,7 @@ fn the_words_of_a_style_count_among_the_tokens() {
 }
 
 #[test]
-fn a_style_with_a_base_model_is_made_by_it_also_beside_others() {
+fn a_style_with_a_base_model_uses_it_also_with_concurrent_requests() {
     let presets = Presets::new();
     let with_styles = presets.write(|random| random + OTHER_UNET).unwrap();
     assert_eq!(
@@ -234,7 +234,7 @@ fn a_style_with_a_base_model_is_made_by_it_also_beside_others() {
 }
 
 #[test]
-fn what_is_not_offered_is_refused() {
+fn styles_that_are_not_offered_are_refused() {
     let presets = Presets::new();
     let mut backend = presets.load(&presets.write(|random| random).unwrap());
     let error = backend
@@ -244,7 +244,7 @@ fn what_is_not_offered_is_refused() {
 }
 
 #[test]
-fn a_manifest_with_a_style_that_cannot_be_is_refused() {
+fn a_manifest_with_an_invalid_style_is_refused() {
     let presets = Presets::new();
     for (table, reason) in [
         ("[styles.anime]\nprompt = \"a drawing\"", "{prompt} once"),

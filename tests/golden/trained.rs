@@ -19,7 +19,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What the demo preset makes of the astronaut and these fields.
+/// Returns the demo preset's image of the astronaut with these fields.
 fn image(fields: &[(&str, String)]) -> RgbImage {
     let preset = Preset::find(&root().join("models"), "demo").unwrap();
     let mut backend = CandleBackend::load(&preset, &LoadOptions::default()).unwrap();

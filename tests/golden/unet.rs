@@ -5,7 +5,7 @@ use facegen_nn::{Compute, FeatureMap};
 
 use crate::support::{Golden, gpu_path, native, unet_and_projection};
 
-/// The golden's unconditional and conditional rows, prepared.
+/// Returns the golden's unconditional and conditional rows, prepared.
 pub(crate) fn prepared_rows(
     golden: &Golden,
     unet: &UNet2DConditionModel,
@@ -24,7 +24,7 @@ pub(crate) fn prepared_rows(
     (0..2).map(row).collect()
 }
 
-/// One call of the UNet, all rows at one timestep.
+/// Calls the UNet once, all rows at one timestep.
 pub(crate) fn predict(
     unet: &UNet2DConditionModel,
     latents: &Tensor,

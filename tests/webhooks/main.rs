@@ -1,12 +1,12 @@
 //! Webhooks from the job service through the guard to receivers of every kind,
 //! over real sockets, with a fake backend and a clock that the tests move.
 //!
-//! | chapter | about |
+//! | module | about |
 //! |---|---|
-//! | [`schedule`] | when what goes wrong is tried again |
-//! | [`places`] | whom a slow receiver holds up |
+//! | [`schedule`] | when failed deliveries are retried |
+//! | [`places`] | slow receivers delay no others |
 //! | [`server`] | the service that sends |
-//! | [`receiver`] | who receives |
+//! | [`receiver`] | the receivers |
 
 #[cfg(test)]
 mod places;

@@ -1,4 +1,4 @@
-//! Whom a slow receiver holds up.
+//! Slow receivers delay no others.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::server::Server;
 const IMMEDIATELY: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn receivers_that_hang_hold_up_no_job_and_no_other_key() {
+async fn receivers_that_hang_delay_no_job_and_no_other_key() {
     assert_eq!(HttpWebhooks::DEFAULT_DEADLINE, Duration::from_secs(30));
     let server = Server::start(HttpWebhooks::DEFAULT_DEADLINE).await;
     let hanging = Receiver::start(Way::Hangs).await;
@@ -24,5 +24,5 @@ async fn receivers_that_hang_hold_up_no_job_and_no_other_key() {
     server.make(quick, &good.url).await;
     server.wait_for(&good.url, 1).await;
     assert!(begin.elapsed() < IMMEDIATELY);
-    assert_eq!(hanging.requests(), 2, "a key has so many places");
+    assert_eq!(hanging.requests(), 2, "a key has two slots");
 }

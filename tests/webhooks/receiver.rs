@@ -1,4 +1,4 @@
-//! Who receives.
+//! The receivers.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Where receivers are, the only address that is not public and may be reached.
+/// The address of receivers, the only one that is not public and may be reached.
 pub(crate) const PLACE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// What a receiver does with a request.
@@ -19,9 +19,9 @@ pub(crate) enum Way {
     Answers(&'static str),
     /// Answers 500 so often, and then 200.
     Recovers(usize),
-    /// Asks for time, and then answers 200.
+    /// Answers with this `retry-after` first, and then 200.
     Asks(&'static str),
-    /// Says nothing for a minute.
+    /// Does not answer for a minute.
     Hangs,
     /// Breaks the connection.
     Resets,
@@ -34,7 +34,7 @@ pub(crate) enum Way {
 pub(crate) struct Receiver {
     pub(crate) url: String,
     requests: watch::Sender<usize>,
-    /// How much of a body it got rid of.
+    /// How much of a body it has sent.
     flooded: watch::Sender<u64>,
 }
 
@@ -58,18 +58,18 @@ impl Receiver {
         }
     }
 
-    /// An address where nobody listens.
+    /// Returns an address on which no process listens.
     pub(crate) async fn nobody() -> String {
         let listener = TcpListener::bind((PLACE, 0)).await.unwrap();
         format!("http://{}/hook", listener.local_addr().unwrap())
     }
 
-    /// How many requests came.
+    /// Returns how many requests it got.
     pub(crate) fn requests(&self) -> usize {
         *self.requests.borrow()
     }
 
-    /// How many bytes of its gigabyte it got rid of, once it has.
+    /// Waits for the end of its gigabyte, and returns how many bytes it has sent.
     pub(crate) async fn flooded(&self) -> u64 {
         let mut flooded = self.flooded.subscribe();
         *flooded.wait_for(|bytes| *bytes > 0).await.unwrap()
@@ -83,7 +83,7 @@ async fn serve(
     flood: watch::Sender<u64>,
 ) -> io::Result<()> {
     if matches!(way, Way::Resets) {
-        // What was not read makes a reset of the end.
+        // Closing with unread data resets the connection.
         stream.readable().await?;
         return Ok(());
     }

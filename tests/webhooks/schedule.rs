@@ -1,7 +1,7 @@
-//! When what goes wrong is tried again.
+//! When failed deliveries are retried.
 //!
-//! All tasks of a test are on one thread, so that an attempt is written down
-//! before the test, which was told of it, moves the clock.
+//! All tasks of a test are on one thread, so that an attempt is stored before
+//! the test, which is notified of it, moves the clock.
 
 use std::time::Duration;
 
@@ -34,15 +34,15 @@ impl Harness {
         }
     }
 
-    /// Delivers a webhook, to a receiver that answers. What was due before it
-    /// has begun by then.
+    /// Delivers a webhook to a receiver that answers. Deliveries that were due
+    /// before it have begun by then.
     async fn deliver(&self) {
         let before = self.server.attempts(&self.good.url).len();
         self.server.make(self.key, &self.good.url).await;
         self.server.wait_for(&self.good.url, before + 1).await;
     }
 
-    /// A job of a key of its own, of whose end `receiver` is told.
+    /// Makes a job with a key of its own and a webhook to `receiver`.
     async fn make(&self, receiver: &str) {
         let key = self.server.new_key(receiver).await;
         self.server.make(key, receiver).await;
@@ -50,7 +50,7 @@ impl Harness {
 }
 
 #[tokio::test]
-async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
+async fn every_fault_keeps_the_schedule_and_delays_nothing() {
     let mut harness = Harness::new().await;
     let target = Receiver::start(Way::Answers("200 OK")).await;
     let moved: &'static str = format!("301 Moved\r\nlocation: {}", target.url).leak();
@@ -115,7 +115,7 @@ async fn every_fault_keeps_the_schedule_and_holds_up_nothing() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_recovers_gets_it_in_the_end() {
+async fn a_receiver_that_recovers_gets_its_webhook() {
     let harness = Harness::new().await;
     let receiver = Receiver::start(Way::Recovers(5)).await;
     harness.make(&receiver.url).await;
@@ -135,7 +135,7 @@ async fn a_receiver_that_recovers_gets_it_in_the_end() {
 }
 
 #[tokio::test]
-async fn gone_is_the_end() {
+async fn status_410_ends_the_delivery() {
     let harness = Harness::new().await;
     let receiver = Receiver::start(Way::Answers("410 Gone")).await;
     harness.make(&receiver.url).await;
@@ -150,7 +150,7 @@ async fn gone_is_the_end() {
 }
 
 #[tokio::test]
-async fn who_asks_for_time_gets_it_and_not_for_ever() {
+async fn a_pause_that_a_receiver_asks_for_is_limited() {
     for (head, seconds) in [
         ("429 Too Many Requests\r\nretry-after: 4000", 4_000),
         ("503 Service Unavailable\r\nretry-after: 999999999", 86_400),
@@ -180,7 +180,7 @@ async fn a_body_of_a_gigabyte_is_not_read() {
     harness.make(&receiver.url).await;
     let attempts = harness.server.wait_for(&receiver.url, 1).await;
     assert_eq!(attempts[0].outcome, WebhookOutcome::Delivered);
-    // What the sockets hold on their way, and no more.
+    // What the sockets buffer, and no more.
     let bytes = receiver.flooded().await;
     assert!(bytes < 16_000_000, "{bytes}");
 }

@@ -47,7 +47,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A service that gives receivers so long to answer.
+    /// Starts a service that gives receivers so long to answer.
     pub(crate) async fn start(deadline: Duration) -> Self {
         let clock = ManualClock::new();
         let sender = Watched {
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// The same after a stop and a start.
+    /// Stops and starts the service.
     pub(crate) async fn restart(self) -> Self {
         self.running.shutdown(TIMEOUT).await;
         self.jobs.close().await;
@@ -84,7 +84,7 @@ impl Server {
         created.unwrap().0.id
     }
 
-    /// Makes an image, of whose end `receiver` is told.
+    /// Makes an image with a webhook to `receiver`.
     pub(crate) async fn make(&self, key: KeyId, receiver: &str) {
         let submission = Submission {
             key,
@@ -98,12 +98,12 @@ impl Server {
         assert_eq!(job.state, JobState::Succeeded);
     }
 
-    /// The attempts at deliveries to `receiver` so far.
+    /// Returns the attempts at deliveries to `receiver` so far.
     pub(crate) fn attempts(&self, receiver: &str) -> Vec<Attempt> {
         of(&self.sender.attempts.borrow(), receiver)
     }
 
-    /// The same, once there are so many.
+    /// Waits for so many attempts, and returns them.
     pub(crate) async fn wait_for(&self, receiver: &str, count: usize) -> Vec<Attempt> {
         let mut attempts = self.sender.attempts.subscribe();
         let enough = attempts.wait_for(|all| of(all, receiver).len() >= count);
@@ -146,7 +146,7 @@ fn request(receiver: &str) -> GenerationRequest {
         .resolve_seed(|| 7)
 }
 
-/// Lets through to the receivers, and knows no name.
+/// Returns a guard that permits the receivers and resolves no name.
 fn guard() -> Guard {
     let networks = Networks::public_and(vec![IpAddr::from(PLACE).into()]);
     Guard::with_resolver(networks, Arc::new(NoNames)).unwrap()
@@ -162,7 +162,7 @@ impl NameResolver for NoNames {
     }
 }
 
-/// Sends as the server does, and remembers what came of it.
+/// Sends as the server does, and records the outcomes.
 #[derive(Debug, Clone)]
 struct Watched {
     inner: HttpWebhooks,

@@ -1,6 +1,5 @@
-//! The compose file is valid, closed to others by default, and fits what it starts.
-//!
-//! - [`variables`]: how its variables are replaced
+//! The compose file is valid, closed to other hosts by default, and matches the
+//! program.
 
 mod variables;
 
@@ -23,9 +22,9 @@ const PROFILES: [(&str, &str); 5] = [
 ];
 const SERVERS: [&str; 2] = ["server", "server-cuda"];
 const SECRETS: [&str; 3] = ["api_key", "s3_access_key_id", "s3_secret_access_key"];
-/// What runs without a file of settings.
+/// The variables without a file of settings.
 const NOTHING: &[(&str, &str)] = &[];
-/// What an operator sets who has a bucket and all keys.
+/// The variables of an operator with a bucket and all keys.
 const EVERYTHING: &[(&str, &str)] = &[
     ("FACEGEN_API_KEY_FILE", "./secrets/api_key"),
     ("FACEGEN_S3_ACCESS_KEY_ID_FILE", "./secrets/id"),
@@ -70,7 +69,7 @@ fn strings(value: &Value) -> Vec<&str> {
     list(value).filter_map(Value::as_str).collect()
 }
 
-/// The variables of a service's containers.
+/// Returns the variables of a service's containers.
 fn environment(service: &Value) -> impl Iterator<Item = (&str, &str)> {
     let variables = service["environment"].as_mapping().into_iter().flatten();
     variables.filter_map(|(name, value)| Some((name.as_str()?, value.as_str()?)))
@@ -93,7 +92,7 @@ fn a_profile_starts_one_service() -> Result<()> {
         .map(|(name, service)| (strings(&service["profiles"]), name))
         .collect();
     assert_eq!(found, PROFILES.map(|(profile, name)| (vec![profile], name)));
-    // What another profile has to start first may be missing.
+    // A dependency in another profile must be optional.
     for (name, service) in file.services() {
         let dependencies = service["depends_on"].as_mapping().into_iter().flatten();
         for (_, dependency) in dependencies {
@@ -207,7 +206,7 @@ fn variables_of_containers_are_settings() -> Result<()> {
     Ok(())
 }
 
-/// The bucket that the server is given is the one that is started, and everybody may read it.
+/// Checks that the server's bucket is the one that is started, and publicly readable.
 #[test]
 fn the_bucket_is_used_once_its_public_url_is_set() -> Result<()> {
     const S3: &str = "FACEGEN__STORAGE__S3__";
@@ -240,7 +239,7 @@ fn the_bucket_is_used_once_its_public_url_is_set() -> Result<()> {
 }
 
 #[test]
-fn only_the_server_for_gpus_gets_them() -> Result<()> {
+fn only_the_service_for_gpus_reserves_gpus() -> Result<()> {
     let file = File::read(NOTHING)?;
     for (name, service) in file.services() {
         let devices = &service["deploy"]["resources"]["reservations"]["devices"];
@@ -309,7 +308,7 @@ fn servers_are_watched_and_stop_in_time() -> Result<()> {
         let restart = if is_one_shot { "no" } else { "unless-stopped" };
         assert_eq!(service["restart"], restart, "{name}");
     }
-    // A server that stops takes its grace and a few seconds more.
+    // A server that stops takes its grace period and a few seconds more.
     let defaults: toml::Table = text("config/default.toml")?.parse()?;
     let grace = defaults["server"]["shutdown_grace_seconds"].as_integer();
     let grace = Duration::from_secs(u64::try_from(grace.context("there is no grace")?)?);

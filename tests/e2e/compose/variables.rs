@@ -19,7 +19,7 @@ pub(super) fn replace(value: &mut Value, set: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// The names of the variables in the text of a file.
+/// Returns the names of the variables in the text of a file.
 pub(super) fn names(text: &str) -> Vec<&str> {
     let expressions = text.split("${").skip(1);
     expressions
@@ -46,7 +46,7 @@ fn replaced(text: &str, set: &[(&str, &str)]) -> Result<String> {
     Ok(result)
 }
 
-/// What stands for `NAME:-default` or `NAME:+value`.
+/// Returns the value of `NAME:-default` or `NAME:+value`.
 fn value<'text>(expression: &'text str, set: &[(&str, &'text str)]) -> Result<&'text str> {
     let (name, rest) = expression.split_once(':').context("no default")?;
     let known = set.iter().find(|(known, _)| *known == name);

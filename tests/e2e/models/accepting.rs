@@ -1,4 +1,4 @@
-//! What the operator has to accept, and what `facegen doctor` says is missing.
+//! Licences that the operator has to accept, and what `facegen doctor` reports as missing.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the stand-in says of a file that it has, and the file itself.
+//! The stand-in's responses for a file that it has, and the file itself.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::hub::{Break, HubFile, Request, SIGNATURE, State};
 use super::manner::{Head, Manner};
 
-/// What the hub says of a file that lies in its store.
+/// Redirects to the store, with the hub's headers for the file.
 pub(super) fn lead_to_store(
     stream: &mut TcpStream,
     file: &HubFile,
@@ -29,8 +29,8 @@ pub(super) fn lead_to_store(
     Ok(())
 }
 
-/// The bytes of a file from the asked offset to its end or to the next cut, and
-/// what there is to say of it.
+/// Sends the bytes of a file from the requested offset to its end or to the
+/// next cut, with their headers.
 #[expect(
     clippy::too_many_lines,
     reason = "one way of answering after the other"
@@ -108,7 +108,7 @@ pub(super) fn send(
         stream.write_all(bytes)?;
     }
     match ending {
-        // Ends when the client is gone.
+        // Ends when the client has closed the connection.
         Some(Break::Stall(_)) => stream.read_exact(&mut [0])?,
         Some(Break::Hold(_)) => {
             while !state

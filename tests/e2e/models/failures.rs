@@ -1,4 +1,4 @@
-//! Messages about hubs that cannot be asked, or lead nowhere.
+//! Messages about hubs that are unreachable or redirect to unusable answers.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -12,10 +12,10 @@ use super::manner::Manner;
 use super::mirrors::{FILE, hops, mirror, pull};
 use super::program::Outcome;
 
-/// Whatever a test says of an answer that cannot be used is in one line of all.
+/// Checks that all parts of a message about an unusable answer are in one line.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn what_is_wrong_names_host_status_and_url_without_secrets() -> Result<()> {
+fn errors_name_host_status_and_url_without_secrets() -> Result<()> {
     let ssh = listen_as_ssh()?;
     let nobody = {
         let free = TcpListener::bind("127.0.0.1:0")?;
@@ -107,13 +107,13 @@ fn what_is_wrong_names_host_status_and_url_without_secrets() -> Result<()> {
     Ok(())
 }
 
-/// An address where something else than HTTP is spoken.
+/// Starts a listener that does not speak HTTP.
 fn listen_as_ssh() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // A client that goes away is part of the test.
+            // A client that closes the connection is part of the test.
             let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n");
         }
     });
@@ -121,7 +121,7 @@ fn listen_as_ssh() -> Result<SocketAddr> {
 }
 
 #[test]
-fn offline_it_says_soon_that_the_name_cannot_be_resolved() -> Result<()> {
+fn offline_it_soon_reports_that_the_name_cannot_be_resolved() -> Result<()> {
     let (_hub, models, _) = mirror(Manner::default(), 10)?;
     for endpoint in [
         "https://hub.invalid",

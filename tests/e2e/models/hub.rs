@@ -1,5 +1,5 @@
-//! A stand-in for the hub: the same paths, headers and redirects, and a
-//! connection that breaks when it is told to.
+//! A stand-in for the hub: the same paths, headers and redirects, and
+//! connections that break on demand.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use super::answers::{lead_to_store, send};
 use super::manner::{self, Head, Manner};
 
-/// The commit that every branch stands for.
+/// The commit that every branch resolves to.
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What only the store's URLs hold.
+/// A text that only the store's URLs hold.
 pub(crate) const SIGNATURE: &str = "signature-of-the-store";
 
 /// A running stand-in; its threads end with the test.
@@ -27,49 +27,49 @@ pub(crate) struct Hub {
     state: Arc<Mutex<State>>,
 }
 
-/// What it has, and what it did.
+/// Its files, and the record of its requests.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// The files, by `owner/name/path`.
     files: BTreeMap<String, HubFile>,
-    /// How the next answers of the store end.
+    /// How the next responses of the store end.
     pub(crate) breaks: VecDeque<Break>,
-    /// Whether what is held back may come.
+    /// Whether held-back bytes may be sent.
     pub(crate) released: bool,
-    /// Who may ask.
+    /// The required token.
     pub(crate) token: Option<String>,
     /// All requests: method and path, without queries.
     pub(crate) requests: Vec<String>,
-    /// How many bytes of files left.
+    /// How many bytes of files were sent.
     pub(crate) sent: u64,
     /// Whether the token reached the store.
     pub(crate) token_leaked: bool,
-    /// Where the store is, if not at `localhost` with the hub's port.
+    /// The address of the store, if not `localhost` with the hub's port.
     pub(crate) store: Option<SocketAddr>,
-    /// In which ways it is not the hub.
+    /// How it differs from the hub.
     pub(crate) manner: Manner,
     /// The headers `range` of requests that had one.
     pub(crate) ranges: Vec<String>,
 }
 
-/// How an answer ends early, at an offset of the file.
+/// How a response ends early, at an offset of the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Break {
     /// The connection is cut.
     Cut(u64),
-    /// Nothing more comes until the client is gone.
+    /// No more bytes come until the client closes the connection.
     Stall(u64),
-    /// Nothing more comes until [`State::released`].
+    /// No more bytes come before [`State::released`].
     Hold(u64),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct HubFile {
     pub(super) bytes: Vec<u8>,
-    /// What the hub says, which need not be so.
+    /// The announced hash, which may be wrong.
     pub(super) sha256: String,
     pub(super) size: u64,
-    /// Whether the bytes lie in the store, as those of large files do.
+    /// Whether the bytes are in the store, as those of large files are.
     is_large: bool,
 }
 
@@ -82,14 +82,14 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The first byte that is asked for.
+    /// Returns the first requested byte.
     pub(super) fn offset(&self) -> u64 {
         let range = self.range.as_deref().unwrap_or_default();
         let first = range.trim_start_matches("bytes=").split('-').next();
         first.and_then(|first| first.parse().ok()).unwrap_or(0)
     }
 
-    /// The byte after the last one that is asked for, of so many.
+    /// Returns the byte after the last requested one, of so many.
     pub(super) fn end(&self, length: u64) -> u64 {
         let range = self.range.as_deref().unwrap_or_default();
         let last = range
@@ -107,14 +107,14 @@ impl Hub {
         Ok(Self { address, state })
     }
 
-    /// Has the store answer at another port of the hub's own address.
+    /// Moves the store to another port of the hub's own address.
     pub(crate) fn move_store(&self) -> Result<()> {
         let address = listen(&self.state)?;
         self.state().store = Some(address);
         Ok(())
     }
 
-    /// What `HF_ENDPOINT` is set to.
+    /// Returns the value of `HF_ENDPOINT`.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -123,14 +123,14 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a large file and gives its hash.
+    /// Adds a large file and returns its hash.
     pub(crate) fn add(&self, name: &str, bytes: Vec<u8>) -> String {
         let sha256 = sha256(&bytes);
         self.announce(name, bytes, &sha256, None);
         sha256
     }
 
-    /// Adds a large file that is not what the hub says.
+    /// Adds a large file whose announced hash or size is wrong.
     pub(crate) fn announce(&self, name: &str, bytes: Vec<u8>, sha256: &str, size: Option<u64>) {
         let file = HubFile {
             size: size.unwrap_or(bytes.len() as u64),
@@ -146,7 +146,7 @@ impl Hub {
         self.announce_small(name, bytes, bytes.to_vec());
     }
 
-    /// Adds a small file that is not what the hub says: `bytes` for `announced`.
+    /// Adds a small file of `bytes` with the hash of `announced`.
     pub(crate) fn announce_small(&self, name: &str, announced: &[u8], bytes: Vec<u8>) {
         let file = HubFile {
             size: bytes.len() as u64,
@@ -158,7 +158,7 @@ impl Hub {
     }
 }
 
-/// Answers at a port of its own.
+/// Serves requests on a port of its own.
 fn listen(state: &Arc<Mutex<State>>) -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
@@ -166,7 +166,7 @@ fn listen(state: &Arc<Mutex<State>>) -> Result<SocketAddr> {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let state = Arc::clone(&state);
-            // A client that goes away is part of the tests.
+            // A client that closes the connection is part of the tests.
             thread::spawn(move || answer(stream, address, &state).ok());
         }
     });
@@ -178,7 +178,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What git calls a file.
+/// Returns git's hash of a file.
 fn git_hash(bytes: &[u8]) -> String {
     let header = format!("blob {}\0", bytes.len());
     let digest = Sha1::new_with_prefix(header).chain_update(bytes).finalize();
@@ -266,7 +266,7 @@ fn answer(mut stream: TcpStream, address: SocketAddr, state: &Mutex<State>) -> R
     }
 }
 
-/// Notes a request, and gives how it is answered and where the store is.
+/// Records a request, and returns how it is answered and where the store is.
 fn note(
     request: &Request,
     path: &str,
@@ -276,7 +276,7 @@ fn note(
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.requests.push(format!("{} {path}", request.method));
     state.ranges.extend(request.range.clone());
-    // The store, and everything under another name than the endpoint's.
+    // The store, and every other name than the endpoint's.
     let is_foreign = path.starts_with("/store/") || request.host.starts_with("localhost");
     let is_foreign = is_foreign || state.store == Some(address);
     state.token_leaked |= is_foreign && request.token.is_some();
@@ -286,7 +286,7 @@ fn note(
     (state.manner.clone(), store)
 }
 
-/// `/owner/name/resolve/revision/path` or `/store/hash`.
+/// Finds the file of `/owner/name/resolve/revision/path` or `/store/hash`.
 fn find(state: &State, path: &str) -> Option<HubFile> {
     if let Some(hash) = path.strip_prefix("/store/") {
         return state

@@ -1,42 +1,42 @@
-//! In which ways the stand-in is not the hub.
+//! How the stand-in differs from the hub.
 
 use std::net::SocketAddr;
 
 use super::hub::COMMIT;
 
-/// How a mirror, or what stands before one, differs from the hub.
+/// How a mirror, or a proxy of one, differs from the hub.
 #[derive(Clone, Debug)]
 pub(crate) struct Manner {
-    /// Where requests are sent on first, each with its status. `{hub}` is this
-    /// hub, `{other}` the same under another name, `{port}` the same at another
-    /// port, and `{path}` what was asked for. A hop's own path begins with its
+    /// The redirects of each request, with their statuses. `{hub}` is this hub,
+    /// `{other}` the same under another name, `{port}` the same at another
+    /// port, and `{path}` the requested path. A hop's own path begins with its
     /// number, e.g. `/hop1/`.
     pub(crate) hops: Vec<(u16, String)>,
-    /// It serves large files itself.
+    /// Whether it serves large files itself.
     pub(crate) has_no_store: bool,
-    /// It does not say of which commit a file is.
+    /// Whether it omits the commit of a file.
     pub(crate) names_no_commit: bool,
-    /// What stands around the hash, `{hash}`, in all etags.
+    /// The form of all etags, with `{hash}` for the hash.
     pub(crate) etag: &'static str,
-    /// The answer to HEAD.
+    /// The response to HEAD.
     pub(crate) head: Head,
-    /// It does not know ranges.
+    /// Whether it ignores ranges.
     pub(crate) knows_no_ranges: bool,
-    /// It says of no whole file how long it is.
+    /// Whether it omits the length of whole files.
     pub(crate) says_no_length: bool,
-    /// A status, with which it answers every question after a file.
+    /// The status with which it answers every request for a file.
     pub(crate) status: Option<u16>,
-    /// A header that it adds.
+    /// An additional header.
     pub(crate) header: &'static str,
 }
 
-/// How a question after the head of a file is answered.
+/// How HEAD is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
     Known,
     WithoutLength,
     Refused(u16),
-    /// Only by the store.
+    /// Refused only by the store.
     RefusedByStore(u16),
 }
 
@@ -57,7 +57,7 @@ impl Default for Manner {
 }
 
 impl Manner {
-    /// Where a request is sent on.
+    /// Returns where a request is redirected.
     pub(super) fn hop(&self, path: &str) -> Option<(u16, String)> {
         let number = path
             .strip_prefix("/hop")
@@ -68,7 +68,7 @@ impl Manner {
         hop.cloned()
     }
 
-    /// The header that names the commit.
+    /// Returns the header with the commit.
     pub(super) fn commit(&self) -> String {
         if self.names_no_commit {
             return String::new();
@@ -76,7 +76,7 @@ impl Manner {
         format!("X-Repo-Commit: {COMMIT}\r\n")
     }
 
-    /// The etag of bytes of this hash.
+    /// Returns the etag of bytes of this hash.
     pub(super) fn etag_of(&self, hash: &str) -> String {
         let letters = hash.to_uppercase();
         self.etag
@@ -85,7 +85,7 @@ impl Manner {
     }
 }
 
-/// The path without the number of its hop.
+/// Returns the path without the number of its hop.
 pub(super) fn without_hop(path: &str) -> &str {
     let Some(rest) = path.strip_prefix("/hop") else {
         return path;
@@ -93,7 +93,7 @@ pub(super) fn without_hop(path: &str) -> &str {
     rest.find('/').map_or(path, |slash| &rest[slash..])
 }
 
-/// A location with what stands for others filled in.
+/// Replaces the placeholders of a location.
 pub(super) fn fill(location: &str, path: &str, hub: SocketAddr, other_port: SocketAddr) -> String {
     let port = hub.port();
     location

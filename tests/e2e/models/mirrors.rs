@@ -1,4 +1,4 @@
-//! Hubs behind redirects, and mirrors that say less.
+//! Hubs behind redirects, and mirrors with fewer headers.
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +15,8 @@ const TOKEN: &str = "token-of-alice";
 /// The file of these tests, and its path on the hub.
 pub(super) const FILE: &str = "unet.safetensors";
 
-/// A hub that behaves like that, with one large file of so many bytes, and a preset
-/// that wants it.
+/// Starts such a hub, with one large file of so many bytes, and a preset that
+/// needs it.
 pub(super) fn mirror(manner: Manner, bytes: usize) -> Result<(Hub, Models, Vec<u8>)> {
     let (hub, bytes) = (Hub::start()?, noise(bytes));
     hub.add(&format!("{REPO}/{FILE}"), bytes.clone());
@@ -38,7 +38,7 @@ pub(super) fn pull(models: &Models) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The file is here, and the token was shown to the hub alone.
+/// Checks that the file is here, and that only the hub got the token.
 #[track_caller]
 fn assert_pulled(case: &str, hub: &Hub, outcome: &Outcome, models: &Models, bytes: &[u8]) {
     assert_eq!(outcome.exit_code, Some(0), "{case}: {}", outcome.stderr);
@@ -82,13 +82,13 @@ fn redirects_are_followed_wherever_they_lead() -> Result<()> {
     }
     assert!(cases.len() > 45);
     for mut manner in cases {
-        // A large file behind the hub's own redirect, and one that is served there.
+        // A large file behind the hub's own redirect, and one that the hub serves.
         for has_no_store in [false, true] {
             manner.has_no_store = has_no_store;
             let case = format!("{:?}", manner.hops);
             let (hub, models, bytes) = mirror(manner.clone(), 5_000)?;
             if case.contains("{other}") || case.contains("{port}") {
-                // What another host leads to asks for no token.
+                // No token follows a redirect from another host, so none is required.
                 hub.state().token = None;
             }
             let outcome = pull(&models)?;
@@ -99,11 +99,11 @@ fn redirects_are_followed_wherever_they_lead() -> Result<()> {
 }
 
 #[test]
-fn a_token_is_not_shown_to_where_the_hub_leads() -> Result<()> {
+fn a_token_is_not_sent_to_other_hosts() -> Result<()> {
     for to in ["{other}/hop1{path}", "{port}/hop1{path}"] {
         let (hub, models, _) = mirror(hops(&[(307, to)]), 5_000)?;
         let refused = pull(&models)?;
-        // The other host wants a token and gets none.
+        // The other host requires a token and gets none.
         refused.assert_refused(&["answers 401", FILE]);
         assert!(!hub.state().token_leaked);
     }
@@ -114,7 +114,7 @@ fn a_token_is_not_shown_to_where_the_hub_leads() -> Result<()> {
 }
 
 #[test]
-fn who_tells_no_length_or_refuses_the_question_is_asked_for_a_byte() -> Result<()> {
+fn hubs_without_a_length_or_head_are_asked_for_a_byte() -> Result<()> {
     let heads = [
         Head::WithoutLength,
         Head::Refused(400),
@@ -154,7 +154,7 @@ fn who_tells_no_length_or_refuses_the_question_is_asked_for_a_byte() -> Result<(
 }
 
 #[test]
-fn a_store_that_refuses_heads_is_asked_when_the_hub_says_too_little() -> Result<()> {
+fn a_store_that_refuses_head_is_used_when_the_hub_omits_headers() -> Result<()> {
     for header in ["X-Repo-Commit: none\r\n", ""] {
         let manner = Manner {
             head: Head::RefusedByStore(403),
@@ -177,8 +177,8 @@ fn a_store_that_refuses_heads_is_asked_when_the_hub_says_too_little() -> Result<
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn etags_are_read_whatever_was_put_around_the_hash() -> Result<()> {
-    // Whether the hash is known by them, so that other bytes are refused.
+fn etags_are_read_in_every_form() -> Result<()> {
+    // Whether the etag is read as a hash, so that other bytes are refused.
     for (etag, is_hash) in [
         ("\"{hash}\"", true),
         ("W/\"{hash}\"", true),
@@ -252,7 +252,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
 }
 
 #[test]
-fn a_mirror_without_hashes_gives_what_the_preset_knows_the_hash_of() -> Result<()> {
+fn a_mirror_without_hashes_serves_files_whose_hash_the_preset_has() -> Result<()> {
     let (hub, bytes) = (Hub::start()?, noise(5_000));
     hub.add(&format!("{REPO}/{FILE}"), bytes.clone());
     hub.state().manner = Manner {

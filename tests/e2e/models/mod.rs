@@ -20,12 +20,12 @@ use program::Models;
 const REPO: &str = "lab/faces";
 const EMBEDDER: &str = "demo/face_embedder/portrait_embedder.onnx";
 
-/// The lines of a component that is `file` of the hub.
+/// Returns the lines of a component that is `file` of the hub.
 fn of_hub(file: &str, more: &str) -> String {
     format!("source = {{ hub = {{ repo = \"{REPO}\", file = \"{file}\" }} }}\n{more}")
 }
 
-/// Bytes that differ from place to place.
+/// Returns bytes that differ from place to place.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let next = || {
@@ -35,8 +35,8 @@ fn noise(count: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-/// A hub with the embedder of the demo preset, and a preset that wants it from
-/// there.
+/// Starts a hub with the embedder of the demo preset, and a preset that takes
+/// it from there.
 fn embedder(more: &str) -> Result<(Hub, Models, String)> {
     let hub = Hub::start()?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -50,7 +50,7 @@ fn embedder(more: &str) -> Result<(Hub, Models, String)> {
     Ok((hub, models, hash))
 }
 
-/// A hub with a file of four megabytes, and a preset that wants it.
+/// Starts a hub with a file of four megabytes, and a preset that needs it.
 fn large() -> Result<(Hub, Models, Vec<u8>)> {
     let (hub, bytes) = (Hub::start()?, noise(4 << 20));
     hub.add(&format!("{REPO}/unet.safetensors"), bytes.clone());
@@ -59,7 +59,7 @@ fn large() -> Result<(Hub, Models, Vec<u8>)> {
 }
 
 #[test]
-fn a_second_pull_asks_for_nothing() -> Result<()> {
+fn a_second_pull_sends_no_request() -> Result<()> {
     let (hub, models, bytes) = large()?;
     models.run(&["pull", "pulled"])?.assert_success();
     let lock = fs::read_to_string(models.data_dir().join("models/models.lock"))?;
@@ -137,7 +137,7 @@ fn bytes_that_are_not_the_announced_ones_are_not_kept() -> Result<()> {
 }
 
 #[test]
-fn another_file_than_the_presets_is_not_even_fetched() -> Result<()> {
+fn a_file_with_another_hash_is_not_fetched() -> Result<()> {
     let expected = "00".repeat(32);
     let (hub, models, hash) = embedder(&format!("sha256 = \"{expected}\""))?;
     models
@@ -153,7 +153,7 @@ fn another_file_than_the_presets_is_not_even_fetched() -> Result<()> {
 }
 
 #[test]
-fn offline_only_what_is_here_counts() -> Result<()> {
+fn offline_only_local_files_are_used() -> Result<()> {
     let (hub, models, _) = embedder("")?;
     let offline = || -> Result<program::Outcome> {
         let mut command = models.command(&["models", "pull", "pulled"])?;
@@ -167,7 +167,7 @@ fn offline_only_what_is_here_counts() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_be_had_is_named() -> Result<()> {
+fn missing_and_oversized_files_are_named() -> Result<()> {
     let (hub, models, hash) = embedder("")?;
     let refused = models.run(&["pull", "pushed"])?;
     refused.assert_refused(&["there is no preset pushed", "has: pulled"]);
@@ -183,7 +183,7 @@ fn what_cannot_be_had_is_named() -> Result<()> {
 }
 
 #[test]
-fn the_token_opens_the_hub_and_is_told_to_nobody_else() -> Result<()> {
+fn the_token_is_sent_to_the_hub_and_to_no_other_host() -> Result<()> {
     let (hub, models, _) = embedder("")?;
     hub.state().token = Some("token-of-alice".to_owned());
     let refused = models.run(&["pull", "pulled"])?;
@@ -215,7 +215,7 @@ fn another_port_of_the_hubs_host_is_not_the_hub() -> Result<()> {
 }
 
 #[test]
-fn a_small_file_with_one_other_byte_is_not_kept() -> Result<()> {
+fn a_small_file_with_one_wrong_byte_is_not_kept() -> Result<()> {
     let hub = Hub::start()?;
     let name = format!("{REPO}/unet/unet.bin.index.json");
     let (index, other) = (br#"{"weight_map": {}}"#, br#"{"weight_nap": {}}"#);
@@ -262,7 +262,7 @@ fn a_checkpoint_in_parts_comes_with_all_of_them() -> Result<()> {
 }
 
 #[test]
-fn files_that_the_operator_has_are_not_fetched() -> Result<()> {
+fn local_files_of_the_operator_are_not_fetched() -> Result<()> {
     let (hub, models, hash) = embedder("")?;
     let directory = tempfile::tempdir()?;
     let shelf = directory.path().display().to_string();
@@ -284,7 +284,7 @@ fn files_that_the_operator_has_are_not_fetched() -> Result<()> {
     assert_eq!(hub.state().requests, [""; 0]);
     models_with_hash.generate(&[])?.assert_success();
 
-    // Without a hash of the preset nobody could say that it is the right one.
+    // Without a hash in the preset it would be unknown which file is right.
     models
         .run(&["pull", "pulled", "--from", &shelf])?
         .assert_success();

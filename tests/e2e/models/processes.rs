@@ -1,4 +1,4 @@
-//! Processes that are cut off, killed, or pull beside each other.
+//! Pulls that are cut off, killed, or run concurrently.
 
 use std::fs;
 use std::io::Read;
@@ -34,7 +34,7 @@ fn kill_at(mut child: Child, file: &Path, size: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads what a process logs up to a line with these words. It fails where the
+/// Reads what a process logs up to a line with these words. Fails when the
 /// process ends before.
 fn wait_for_line(child: &mut Child, words: &str) -> Result<()> {
     let log = child.stderr.as_mut().context("the log is read")?;
@@ -91,7 +91,7 @@ fn ten_cuts_and_a_kill_cost_less_than_a_twentieth() -> Result<()> {
 #[test]
 fn two_processes_fetch_once() -> Result<()> {
     let (hub, models, bytes) = large()?;
-    // The first has the directory while bytes are held back.
+    // The first one holds the directory while bytes are held back.
     let held = 1 << 20;
     hub.state().breaks.push_back(Break::Hold(held));
     let pull = || models.command(&["models", "pull", "pulled"]);
@@ -102,7 +102,7 @@ fn two_processes_fetch_once() -> Result<()> {
     wait_for_line(&mut second, "another process that fetches models")?;
     hub.state().released = true;
     for mut child in [first, second] {
-        // What it has to say is not to fill the pipe.
+        // Its output must not fill the pipe.
         let said = child.stderr.take().map(std::io::read_to_string);
         let output = child.wait_with_output()?;
         assert!(output.status.success(), "{said:?}");

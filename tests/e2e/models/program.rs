@@ -27,8 +27,8 @@ pub(crate) struct Outcome {
 }
 
 impl Models {
-    /// The demo preset, with some components from the hub instead.
-    /// `components` are their names, each with the lines of its table.
+    /// Creates the demo preset with some components from the hub. `components`
+    /// are their names, each with the lines of its table.
     pub(crate) fn new(hub: &Hub, components: &[(&str, &str)]) -> Result<Self> {
         let models = Self {
             directory: TempDir::new()?,
@@ -70,13 +70,13 @@ impl Models {
         self.directory.path().join("data")
     }
 
-    /// The bytes of a fetched file, where `huggingface_hub` would have them.
+    /// Returns the path of a fetched file, as `huggingface_hub` has it.
     pub(crate) fn blob(&self, repo: &str, hash: &str) -> PathBuf {
         let repo = format!("models/models--{}/blobs", repo.replace('/', "--"));
         self.data_dir().join(repo).join(hash)
     }
 
-    /// `facegen models` with these words.
+    /// Returns `facegen models` with these words as a command.
     pub(crate) fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(executable()?);
         command.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -111,7 +111,7 @@ impl Models {
         self.generate_command(options)?.output()?.try_into()
     }
 
-    /// What makes a small image with the preset.
+    /// Returns the command that makes a small image with the preset.
     pub(crate) fn generate_command(&self, options: &[&str]) -> Result<Command> {
         let out = self.directory.path().join("picture.png");
         let mut command = self.command(&["generate", "--preset", "pulled"])?;
@@ -144,7 +144,7 @@ impl Outcome {
         assert_eq!(self.exit_code, Some(0), "{}", self.stderr);
     }
 
-    /// It failed with exit code 5, and one line of all says all of `parts`.
+    /// Checks that it failed with exit code 5, and that one line contains all `parts`.
     #[track_caller]
     pub(crate) fn assert_refused(&self, parts: &[&str]) {
         assert_eq!(self.exit_code, Some(5), "{}", self.stderr);

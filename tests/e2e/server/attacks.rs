@@ -1,9 +1,9 @@
-//! Attacks from other addresses of this machine, while a client that does nothing
-//! wrong asks for images, and readers who read nothing. They take up to a minute
+//! Attacks from other addresses of this machine, while a regular client
+//! requests images, and readers that read nothing. They take up to a minute
 //! each: `cargo xtask verify attack`.
 //!
-//! Client and server are on two ends of loopback, and so are the attackers: what
-//! is measured is who is let in, not how fast.
+//! Client, attackers and server share loopback: the tests measure who is
+//! served, not how fast.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -28,21 +28,21 @@ const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
 /// How long each attack lasts.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// How often the client asks.
+/// How often the client sends a request.
 const EVERY: Duration = Duration::from_millis(750);
 
-/// How long it waits for an answer.
+/// How long it waits for a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connections that send nothing, and bodies that stop.
 const SILENT: usize = 1_100;
 const HALF_SENT: usize = 16;
 
-/// Readers that read nothing, and what they may take of the server's memory.
+/// Readers that read nothing, and how much of the server's memory they may take.
 const UNREAD: usize = 40;
 const UNREAD_KB: u64 = 20_000;
 
-/// A photo of 5 MB: noise, in which nobody's face is.
+/// Returns a photo of 5 MB: noise, without a face.
 fn photo() -> Result<Vec<u8>> {
     let side = 1_300_u32;
     let mut state = 1_u32;
@@ -57,7 +57,7 @@ fn photo() -> Result<Vec<u8>> {
     Ok(png)
 }
 
-/// The client's request, whose key comes behind the photo.
+/// Returns the client's request, whose key comes after the photo.
 fn request() -> Result<String> {
     let face = STANDARD.encode(photo()?);
     let body = json!({
@@ -74,7 +74,7 @@ fn request() -> Result<String> {
     Ok(head + &body)
 }
 
-/// A server with room for all jobs of a test, and where it is.
+/// Starts a server with room for all jobs of a test, and returns its address.
 fn server() -> Result<(Site, Server, SocketAddr)> {
     let site = Site::new()?.with("FACEGEN__QUEUE__LIMIT", "1000");
     let server = site.start()?;
@@ -82,7 +82,7 @@ fn server() -> Result<(Site, Server, SocketAddr)> {
     Ok((site, server, address))
 }
 
-/// A connection from the address 127.0.0.`last`.
+/// Opens a connection from the address 127.0.0.`last`.
 async fn connect(last: u8, to: SocketAddr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     let from = Ipv4Addr::new(127, 0, 0, last);
@@ -90,7 +90,7 @@ async fn connect(last: u8, to: SocketAddr) -> Result<TcpStream> {
     Ok(timeout(TIMEOUT, socket.connect(to)).await??)
 }
 
-/// The status that the client gets; 0 when it gets no answer.
+/// Returns the status that the client gets; 0 when it gets no response.
 async fn ask(request: &str, to: SocketAddr) -> u16 {
     let asking = async {
         let mut stream = connect(1, to).await?;
@@ -104,7 +104,7 @@ async fn ask(request: &str, to: SocketAddr) -> u16 {
         .map_or(0, |status| status.unwrap_or(0))
 }
 
-/// What became of the client's requests.
+/// The outcomes of the client's requests.
 #[derive(Debug, Default)]
 struct Tally {
     asked: usize,
@@ -112,7 +112,7 @@ struct Tally {
     unhealthy: usize,
 }
 
-/// Asks for images and after the health until the attack is over.
+/// Requests images and the health until the attack is over.
 async fn tally(site: &Site, to: SocketAddr) -> Result<Tally> {
     let request = request()?;
     let began = Instant::now();
@@ -135,7 +135,7 @@ fn health(site: &Site, to: SocketAddr) -> Result<Command> {
     Ok(command)
 }
 
-/// Sends nearly all of a body and stops, until the server closes; then anew.
+/// Sends nearly all of a body and stops, until the server closes; then repeats.
 async fn half_send(last: u8, to: SocketAddr) {
     let head = format!("POST {MAKE_GEN} HTTP/1.1\r\nhost: a\r\ncontent-length: 15900000\r\n\r\n");
     let body = vec![b' '; 15_850_000];
@@ -151,7 +151,7 @@ async fn half_send(last: u8, to: SocketAddr) {
     }
 }
 
-/// Connects and says nothing, until the server closes; then anew.
+/// Connects and sends nothing, until the server closes; then repeats.
 async fn stay_silent(last: u8, to: SocketAddr) {
     loop {
         if let Ok(mut stream) = connect(last, to).await {
@@ -162,7 +162,7 @@ async fn stay_silent(last: u8, to: SocketAddr) {
     }
 }
 
-/// Lets this process open as many sockets as the attack needs.
+/// Raises the limit of open sockets to what the attack needs.
 fn allow_sockets() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.maximum.map_or(4_096, |most| most.min(4_096));
@@ -173,7 +173,7 @@ fn allow_sockets() -> Result<()> {
     setrlimit(Resource::Nofile, wanted).context("the limit on open files")
 }
 
-/// At most 1 % of the requests are refused, and the server is never unhealthy.
+/// Checks that at most 1 % of the requests are refused, and the server is always healthy.
 fn holds(name: &str, tally: &Tally) -> Result<()> {
     let Tally {
         asked,
@@ -201,7 +201,7 @@ fn run(name: &str, attack: impl FnOnce(&Runtime, SocketAddr)) -> Result<()> {
     ensure!(quiet == 0, "refused in peace");
     attack(&runtime, address);
     let tally = runtime.block_on(async {
-        // Until all of the attack is there.
+        // Until the whole attack is running.
         sleep(Duration::from_secs(3)).await;
         tally(&site, address).await
     })?;
@@ -277,7 +277,7 @@ fn unread_images_of_a_bucket_take_no_memory() -> Result<()> {
     Ok(())
 }
 
-/// Readers that take nothing of their answers, after some seconds.
+/// Opens readers that read nothing of their responses, after some seconds.
 async fn unread(path: &str, to: SocketAddr) -> Result<Vec<TcpStream>> {
     let mut readers = Vec::new();
     for number in 0..UNREAD {

@@ -1,4 +1,4 @@
-//! A bucket of a customer, and what comes into it.
+//! A customer's bucket, and the images that are stored in it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use super::client::{keep_file_secret, request};
 use super::process::{API_KEY, Site};
 use crate::program::says_generated;
 
-/// A bucket that keeps what it gets, until it is told to answer with something
-/// of this length to whatever is asked for.
+/// A bucket that stores what it gets, until it is set to serve something of
+/// this length for every object.
 #[derive(Clone, Default)]
 pub(super) struct Bucket {
     objects: Arc<Mutex<HashMap<String, Vec<u8>>>>,
@@ -24,12 +24,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// From now on every object seems to be so long.
+    /// Serves every object with this length from now on.
     pub(super) fn answer_instead(&self, length: usize) {
         self.instead.store(length, Ordering::SeqCst);
     }
 
-    /// Begins to answer, and says where.
+    /// Starts serving, and returns its address.
     pub(super) async fn start(self) -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -78,7 +78,7 @@ impl Bucket {
 }
 
 #[test]
-fn the_copy_in_a_customers_bucket_says_that_it_was_generated() -> Result<()> {
+fn the_copy_in_a_customers_bucket_has_its_provenance() -> Result<()> {
     let runtime = Runtime::new()?;
     let at = runtime.block_on(Bucket::default().start())?;
     let site = Site::new()?.with("FACEGEN__OUTBOUND__ALLOW_NETWORKS", r#"["127.0.0.1/32"]"#);

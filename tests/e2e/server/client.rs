@@ -1,4 +1,4 @@
-//! What a client sends and gets.
+//! A client of the server.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::process::API_KEY;
 use crate::program::photo;
 
-/// What no log may show: it grows with every link that is received.
+/// Texts that no log may contain: each received link is added.
 pub(super) static SECRETS: LazyLock<Mutex<BTreeSet<String>>> = LazyLock::new(|| {
     let photo = photo_base64();
-    // Pieces of it, wherever a log line might cut it.
+    // Parts of it, wherever a log line might cut it.
     let pieces = [0, 1000, photo.len() / 2].map(|place| photo[place..place + 40].to_owned());
     let texts = [API_KEY, PROMPT].map(str::to_owned);
     Mutex::new(pieces.into_iter().chain(texts).collect())
@@ -28,7 +28,7 @@ pub(super) const PROMPT: &str = "portrait of a person in a garden";
 
 const ENDPOINT: &str = "/api/v1/enterprise/face_gen";
 
-/// The documentation's request with a photo in it, at 64×64.
+/// Returns the documentation's request with a photo in it, at 64×64.
 pub(super) fn request() -> Value {
     json!({
         "key": API_KEY,
@@ -50,14 +50,14 @@ pub(super) fn request() -> Value {
     })
 }
 
-/// [`request`] with one field changed.
+/// Returns [`request`] with one field changed.
 pub(super) fn request_with(field: &str, value: Value) -> Value {
     let mut request = request();
     request[field] = value;
     request
 }
 
-/// The photo of [`request`].
+/// Returns the photo of [`request`].
 pub(super) fn photo_uri() -> String {
     format!("data:image/jpeg;base64,{}", photo_base64())
 }
@@ -66,10 +66,10 @@ fn photo_base64() -> String {
     STANDARD.encode(std::fs::read(photo("astronaut.png")).unwrap_or_default())
 }
 
-/// An answer: its status and its body.
+/// The status and the body of a response.
 pub(super) type Answer = (u16, Value);
 
-/// Speaks to one server.
+/// A client of one server.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     address: String,
@@ -82,12 +82,12 @@ impl Client {
         }
     }
 
-    /// The address of the server, without a slash at its end.
+    /// Returns the address of the server, without a slash at its end.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Host and port of the server.
+    /// Returns host and port of the server.
     pub(super) fn host(&self) -> &str {
         self.address.trim_start_matches("http://")
     }
@@ -113,7 +113,7 @@ impl Client {
         Ok((response.status().as_u16(), body))
     }
 
-    /// All about a job.
+    /// Gets the view of a job.
     pub(super) fn job(&self, id: u64) -> Result<Value> {
         let mut response = ureq::get(format!("{}/v1/jobs/{id}", self.address))
             .header("key", API_KEY)
@@ -123,7 +123,7 @@ impl Client {
         )?)
     }
 
-    /// Gets the bytes behind a link or a path.
+    /// Gets the bytes at a link or a path.
     pub(super) fn get(&self, link: &str) -> Result<(u16, Vec<u8>)> {
         let url = match link.strip_prefix('/') {
             Some(_) => format!("{}{link}", self.address),
@@ -137,12 +137,12 @@ impl Client {
         Ok((status, bytes))
     }
 
-    /// Asks for images.
+    /// Requests images.
     pub(super) fn make(&self, request: &Value) -> Result<Answer> {
         self.post(&format!("{ENDPOINT}/make_gen"), request)
     }
 
-    /// Asks for the result of a job.
+    /// Fetches the result of a job.
     pub(super) fn fetch(&self, id: u64) -> Result<Answer> {
         self.post(
             &format!("{ENDPOINT}/fetch/{id}"),
@@ -150,7 +150,7 @@ impl Client {
         )
     }
 
-    /// Asks until the job has ended.
+    /// Fetches until the job has ended.
     pub(super) fn result(&self, id: u64) -> Result<Value> {
         for _ in 0..1200 {
             let (status, body) = self.fetch(id)?;
@@ -163,7 +163,7 @@ impl Client {
         bail!("job {id} does not end")
     }
 
-    /// The first image of an answer.
+    /// Gets the first image of an answer.
     pub(super) fn image(&self, answer: &Value) -> Result<Vec<u8>> {
         let link = answer["output"][0]
             .as_str()
@@ -174,7 +174,7 @@ impl Client {
     }
 }
 
-/// Neither this file nor a piece of its text form may be logged by anybody.
+/// Forbids this file and parts of its text form in all logs.
 pub(super) fn keep_file_secret(file: &[u8]) {
     let text = STANDARD.encode(file);
     let middle = text.len() / 2;
@@ -182,7 +182,7 @@ pub(super) fn keep_file_secret(file: &[u8]) {
     secrets.extend(text.get(middle..middle + 40).map(str::to_owned));
 }
 
-/// The random part of a link must not be logged by anybody from now on.
+/// Forbids the random part of a link in all logs from now on.
 pub(super) fn keep_secret(link: &str) {
     let name = link.rsplit('/').next().unwrap_or_default();
     if let Some(prefix) = name.get(..36) {

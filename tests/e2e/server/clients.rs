@@ -1,5 +1,5 @@
-//! Clients that existed before the server: the official SDK, and the samples
-//! of the documentation.
+//! Clients that existed before the server: the official SDK, and the samples of
+//! the documentation.
 
 use std::fs;
 use std::process::Command;
@@ -11,14 +11,14 @@ use super::client::{PROMPT, keep_secret, photo_uri};
 use super::process::{API_KEY, Server, Site};
 use crate::python::{printed, python};
 
-/// Where the samples of the documentation send their requests.
+/// The host to which the samples of the documentation send their requests.
 const HOSTED: &str = "https://modelslab.com";
 
-/// The photo that the samples name.
+/// The photo in the samples.
 const HOSTED_FACE: &str = "https://media.allure.com/photos/647f876463cd1ef47aab9c88/3:2/w_2465,h_1643,c_limit/angelina%20jolie%20blonde%20hair%20chloe.jpg";
 
 #[test]
-fn the_official_sdk_drives_every_method() -> Result<()> {
+fn the_official_sdk_works_with_every_method() -> Result<()> {
     let server = Site::new()?.start()?;
     let given = json!({
         "address": server.client.address(),
@@ -29,8 +29,7 @@ fn the_official_sdk_drives_every_method() -> Result<()> {
     let mut sdk = python()?;
     let links = printed(sdk.arg("tests/python/drive_sdk.py"), &given.to_string())?;
     links.lines().for_each(keep_secret);
-    // Of three ways to ask and two to send an image, directly and in its
-    // asynchronous form.
+    // Three requests for images and two uploads, synchronous and asynchronous.
     assert_eq!(links.lines().count(), 10, "{links}");
     Ok(())
 }
@@ -47,7 +46,7 @@ fn the_python_of_the_documentation_makes_an_image() -> Result<()> {
     makes_an_image(&mut python()?, sample, "make_gen.py")
 }
 
-/// Runs a sample, which prints the answer, and looks at its image.
+/// Runs a sample, which prints the answer, and checks its image.
 fn makes_an_image(program: &mut Command, sample: &str, name: &str) -> Result<()> {
     let server = Site::new()?.start()?;
     let directory = tempfile::tempdir()?;
@@ -64,8 +63,7 @@ fn makes_an_image(program: &mut Command, sample: &str, name: &str) -> Result<()>
     Ok(())
 }
 
-/// The sample with the address, the key and the photo replaced, and
-/// nothing else.
+/// Returns the sample with only the address, the key and the photo replaced.
 fn pointed_at(server: &Server, sample: &str) -> Result<String> {
     let mut text = sample.to_owned();
     for (hosted, own) in [

@@ -1,4 +1,4 @@
-//! Connections that speak something like HTTP, byte by byte.
+//! Connections with malformed HTTP, byte by byte.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +13,7 @@ use super::process::Site;
 /// How long the server may take to close a connection.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What is sent, and what comes back before the server closes the connection.
+/// What is sent, and the responses before the server closes the connection.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
@@ -26,11 +26,11 @@ struct Case {
     /// What follows that.
     #[serde(default)]
     then: String,
-    /// Whether the client says that it sends no more.
+    /// Whether the client closes its side.
     #[serde(default)]
     hangs_up: bool,
-    /// The statuses of all answers. That of a request in another's body must
-    /// not be among them.
+    /// The statuses of all responses. A request inside another's body must not
+    /// be answered.
     answers: Vec<u16>,
 }
 
@@ -44,7 +44,7 @@ impl Case {
     fn statuses(&self, address: &str) -> Result<Vec<u16>> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
-        // The server may answer and close before it has read everything.
+        // The server may respond and close before it has read everything.
         let _ = stream.write_all(&self.bytes());
         if self.hangs_up {
             stream.shutdown(Shutdown::Write)?;

@@ -16,13 +16,13 @@ use crate::program::PRESETS;
 
 const ENDPOINT: &str = "/api/v1/enterprise/face_gen";
 
-/// Tells the server something with the admin key.
+/// Sends the server a command with the admin key.
 fn tell(server: &Server, name: &str) -> Result<(u16, Value)> {
     let path = format!("{ENDPOINT}/{name}");
     server.client.post(&path, &json!({ "key": API_KEY }))
 }
 
-/// Has a job taken in that takes a while.
+/// Submits a job that takes a while.
 fn submit_long(server: &Server) -> Result<u64> {
     let mut long = request_with("width", json!(512));
     long["height"] = json!(256);
@@ -40,7 +40,7 @@ fn readiness(server: &Server) -> Result<Value> {
     Ok(serde_json::from_slice(&server.client.get("/readyz")?.1)?)
 }
 
-/// Waits until the server says this of itself.
+/// Waits until the server reports this status.
 fn wait_until(server: &Server, status: &str) -> Result<Value> {
     for _ in 0..1200 {
         let readiness = readiness(server)?;
@@ -53,7 +53,7 @@ fn wait_until(server: &Server, status: &str) -> Result<Value> {
 }
 
 #[test]
-fn a_restarted_server_makes_what_waited() -> Result<()> {
+fn a_restarted_server_runs_the_waiting_jobs() -> Result<()> {
     let site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     let server = site.start()?;
     let networks = tell(&server, "system_details")?.1["model_count"].clone();
@@ -68,7 +68,7 @@ fn a_restarted_server_makes_what_waited() -> Result<()> {
         "message": "server restarting",
         "server_status": "restarting",
     });
-    // Of the second one nothing comes but the answer.
+    // The second one has no other effect than its answer.
     for _ in 0..2 {
         assert_eq!(tell(&server, "restart_server")?, (200, expected.clone()));
     }
@@ -85,7 +85,7 @@ fn a_restarted_server_makes_what_waited() -> Result<()> {
 }
 
 #[test]
-fn models_that_cannot_be_loaded_again_are_told_and_can_be_repaired() -> Result<()> {
+fn models_that_cannot_be_reloaded_are_reported_and_can_be_repaired() -> Result<()> {
     let models = TempDir::new()?;
     copy(Path::new(PRESETS), models.path())?;
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
@@ -113,7 +113,7 @@ fn models_that_cannot_be_loaded_again_are_told_and_can_be_repaired() -> Result<(
 }
 
 #[test]
-fn a_cleared_queue_tells_the_receiver_and_lets_go_on_what_runs() -> Result<()> {
+fn a_cleared_queue_notifies_the_receiver_and_keeps_running_jobs() -> Result<()> {
     let receiver = Receiver::new()?;
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set("FACEGEN__OUTBOUND__ALLOW_NETWORKS", "[\"127.0.0.0/8\"]");
@@ -134,7 +134,7 @@ fn a_cleared_queue_tells_the_receiver_and_lets_go_on_what_runs() -> Result<()> {
 }
 
 #[test]
-fn an_update_takes_over_what_it_can_and_names_the_rest() -> Result<()> {
+fn an_update_applies_what_it_can_and_names_the_rest() -> Result<()> {
     let directory = TempDir::new()?;
     let file = directory.path().join("facegen.toml");
     fs::write(&file, "")?;
@@ -190,7 +190,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let to = to.join(entry.file_name());
-        // A link to a directory as well.
+        // Links to directories are copied as well.
         if entry.path().is_dir() {
             copy(&entry.path(), &to)?;
         } else {

@@ -1,4 +1,4 @@
-//! Several engines in one process, on the processor.
+//! Several engines in one process, on the CPU.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ fn site() -> Result<Site> {
     Ok(site.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0"))
 }
 
-/// Asks for an image of each of these seeds; the jobs.
+/// Requests an image for each of these seeds; returns the jobs.
 fn submit(server: &Server, seeds: std::ops::Range<u32>) -> Result<Vec<u64>> {
     let submit = |seed| {
         let (status, answer) = server.client.make(&request_with("seed", json!(seed)))?;
@@ -28,7 +28,7 @@ fn submit(server: &Server, seeds: std::ops::Range<u32>) -> Result<Vec<u64>> {
 /// How many jobs each engine made.
 type OfEngines = BTreeMap<String, usize>;
 
-/// The images of jobs, and how many each engine made.
+/// Returns the images of jobs, and how many each engine made.
 fn results(server: &Server, ids: &[u64]) -> Result<(Vec<Vec<u8>>, OfEngines)> {
     let mut images = Vec::new();
     let mut engines = BTreeMap::new();
@@ -44,7 +44,7 @@ fn results(server: &Server, ids: &[u64]) -> Result<(Vec<Vec<u8>>, OfEngines)> {
 }
 
 #[test]
-fn jobs_go_to_both_engines_and_are_what_one_engine_makes() -> Result<()> {
+fn jobs_go_to_both_engines_and_equal_those_of_one_engine() -> Result<()> {
     let mut site = site()?;
     let one = site.start()?;
     let (alone, engines) = results(&one, &submit(&one, 0..6)?)?;
@@ -70,9 +70,9 @@ fn jobs_go_to_both_engines_and_are_what_one_engine_makes() -> Result<()> {
 }
 
 #[test]
-fn an_engine_that_hangs_leaves_the_other_at_work() -> Result<()> {
+fn an_engine_that_hangs_does_not_stop_the_other() -> Result<()> {
     let mut site = site()?.with("FACEGEN__ENGINE__DEVICES", TWO);
-    // Taking a photo in is a step as well, and takes its time on a slow machine.
+    // Accepting a photo is a step as well, and takes long on a slow machine.
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu#2");
     let server = site.start()?;

@@ -1,5 +1,5 @@
 //! `kill -9` at every point of a job's life: no job is lost, none is visible
-//! twice, and one that kills its process is given up after three attempts.
+//! twice, and one that kills its process fails after three attempts.
 
 use std::thread;
 
@@ -40,30 +40,30 @@ fn no_job_is_lost_three_times_over() -> Result<()> {
 }
 
 /// Kills a server at `point` of a job between two others, and has the next
-/// server finish whatever was promised.
+/// server finish all accepted jobs.
 fn survive(point: &str) -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set("FACEGEN__TESTING__HALT_AT", point);
     site.set("FACEGEN__TESTING__PROMPT", VICTIM);
     let first = site.start()?;
     let before = promised(&first.client, PROMPT)?;
-    // The answer to this one may never come.
+    // The response to this one may never come.
     let client = first.client.clone();
     let victim = thread::spawn(move || promised(&client, VICTIM));
     first.wait_for(&format!("halted at {point}"))?;
-    // Whoever asks now may be answered or cut off.
+    // A request that is sent now may be answered or cut off.
     let client = first.client.clone();
     let after = thread::spawn(move || promised(&client, PROMPT));
     let is_taken_in = !["accepted", "inserted", "enqueued"].contains(&point);
     let mut ids = vec![before];
     if is_taken_in {
-        // Its answer came before the worker got to it.
+        // Its response came before the worker claimed it.
         ids.extend(victim.join().map_err(|_| anyhow::anyhow!("panicked"))?);
         ids.extend(after.join().map_err(|_| anyhow::anyhow!("panicked"))?);
         first.kill()?;
     } else {
         first.kill()?;
-        // An answer that came in time is a promise like every other.
+        // A response that came in time is a promise like every other.
         ids.extend(victim.join().ok().and_then(Result::ok));
         ids.extend(after.join().ok().and_then(Result::ok));
     }
@@ -74,8 +74,8 @@ fn survive(point: &str) -> Result<()> {
         let answer = second.client.result(*id)?;
         assert_eq!(answer["status"], "success", "{point}: {answer}");
     }
-    // What was written is finished, whether or not its caller heard of it: a
-    // caller whose request got as far as the database has exactly one job.
+    // A written job is finished, whether or not its caller got the response: a
+    // caller whose request reached the database has exactly one job.
     let succeeded = all_succeeded(&second.client)?;
     let written = if point == "accepted" { 1..=2 } else { 2..=3 };
     assert!(written.contains(&succeeded.len()), "{point}: {succeeded:?}");
@@ -87,7 +87,7 @@ fn survive(point: &str) -> Result<()> {
     Ok(())
 }
 
-/// The jobs that there are, of which every one has succeeded. Ids count up from 1.
+/// Returns the jobs, of which every one has succeeded. Ids count up from 1.
 fn all_succeeded(client: &Client) -> Result<Vec<u64>> {
     let mut ids = Vec::new();
     for id in 1.. {
@@ -111,7 +111,7 @@ fn id(answer: &Value) -> Result<u64> {
 }
 
 #[test]
-fn a_job_that_kills_the_server_is_given_up_and_its_neighbours_finish() -> Result<()> {
+fn a_job_that_kills_the_server_fails_and_its_neighbours_finish() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set("FACEGEN__TESTING__HALT_AT", "claimed");
     site.set("FACEGEN__TESTING__PROMPT", VICTIM);
@@ -122,7 +122,7 @@ fn a_job_that_kills_the_server_is_given_up_and_its_neighbours_finish() -> Result
         promised(&first.client, PROMPT)?,
         promised(&first.client, PROMPT)?,
     ];
-    // The engine did not have it yet: whoever killed the server, it was not this job.
+    // The engine did not have it yet: this kill is not counted against the job.
     first.kill()?;
 
     site.set("FACEGEN__TESTING__HALT_AT", "");

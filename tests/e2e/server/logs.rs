@@ -1,4 +1,4 @@
-//! A log that cannot be written costs its lines and nothing else.
+//! Without a writable log only its lines are lost.
 
 use std::fs::{self, OpenOptions};
 use std::io::pipe;
@@ -15,7 +15,7 @@ use super::process::Site;
 /// How long a test waits for what must happen anyway.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A server whose log goes where the test says.
+/// A server whose log goes where the test directs it.
 struct Unlogged {
     child: Child,
     client: Client,
@@ -30,7 +30,7 @@ impl Unlogged {
         let listen = format!("127.0.0.1:{port}");
         let mut command = site.command(&["serve", "--preset", "random", "--listen", &listen])?;
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn()?;
-        // The other end of a pipe shall be held by the server alone.
+        // Only the server may hold the other end of a pipe.
         drop(command);
         let mut server = Self {
             child,
@@ -46,7 +46,7 @@ impl Unlogged {
         Ok(server)
     }
 
-    /// How many lines were lost, by the metrics.
+    /// Returns how many lines were lost, by the metrics.
     fn lost_lines(&self) -> Result<u64> {
         let (_, metrics) = self.client.get("/metrics")?;
         let metrics = String::from_utf8(metrics)?;
@@ -90,7 +90,7 @@ impl Drop for Unlogged {
     }
 }
 
-/// Has an image made, and stops the server.
+/// Requests an image, and stops the server.
 fn work(mut server: Unlogged) -> Result<u64> {
     let (status, answer) = server.client.make(&request())?;
     ensure!(answer["status"] == "success", "{status} {answer}");
@@ -100,14 +100,14 @@ fn work(mut server: Unlogged) -> Result<u64> {
 }
 
 #[test]
-fn a_log_on_a_full_disk_costs_its_lines() -> Result<()> {
+fn a_log_on_a_full_disk_loses_only_its_lines() -> Result<()> {
     let full = OpenOptions::new().write(true).open("/dev/full")?;
     assert!(work(Unlogged::start(full)?)? > 0);
     Ok(())
 }
 
 #[test]
-fn a_log_whose_reader_has_gone_costs_its_lines() -> Result<()> {
+fn a_log_whose_reader_has_exited_loses_only_its_lines() -> Result<()> {
     let (reader, writer) = pipe()?;
     let server = Unlogged::start(writer)?;
     drop(reader);
@@ -116,7 +116,7 @@ fn a_log_whose_reader_has_gone_costs_its_lines() -> Result<()> {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nobody_up() -> Result<()> {
+fn a_log_that_is_not_read_blocks_no_request() -> Result<()> {
     let (reader, writer) = pipe()?;
     let server = Unlogged::start(writer)?;
     let before = server.resident_kilobytes()?;

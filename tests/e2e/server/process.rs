@@ -1,4 +1,4 @@
-//! One server, and what it logs.
+//! One server process, and its log.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -15,17 +15,17 @@ use tempfile::TempDir;
 use super::client::{Client, SECRETS};
 use crate::program::{PRESETS, executable, shared_data};
 
-/// The key of every server here, unless a test wants none.
+/// The key of every server here, unless a test needs none.
 pub(super) const API_KEY: &str = "e2e-key-that-no-log-shows";
 
-/// What would bring everything into the log that any library says.
+/// The filter that logs everything from every library.
 const EVERYTHING: &str = "trace,tokenizers::tokenizer=trace,aws_smithy_runtime=trace,\
                           aws_sdk_s3=trace,aws_sigv4=trace,ureq=trace,sqlx=trace";
 
 /// How long a test waits for what must happen anyway.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A data directory, and how servers on it are started.
+/// A data directory, and the environment of its servers.
 #[derive(Debug)]
 pub(super) struct Site {
     /// Lives as long as the site or a server on it.
@@ -35,7 +35,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// A fresh directory. Synthetic weights are shared, so that they are made once.
+    /// Creates an empty directory. Synthetic weights are shared, so that they are made once.
     pub(super) fn new() -> Result<Self> {
         let directory = Arc::new(TempDir::new()?);
         let shared = shared_data().join("synthetic");
@@ -51,7 +51,7 @@ impl Site {
             .with("FACEGEN__ENGINE__MODELS_DIR", PRESETS))
     }
 
-    /// Has servers use the demo preset.
+    /// Sets the demo preset for its servers.
     pub(super) fn of_demo(self) -> Self {
         let site = self.with("FACEGEN__ENGINE__MODELS_DIR", "models");
         Self {
@@ -72,7 +72,7 @@ impl Site {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// A command of the program that uses this directory.
+    /// Returns a command of the program that uses this directory.
     pub(super) fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(executable()?);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
@@ -82,12 +82,12 @@ impl Site {
         Ok(command)
     }
 
-    /// The data directory.
+    /// Returns the data directory.
     pub(super) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// Everything that servers have written into the directory, by its path.
+    /// Returns all files that servers have written into the directory, by path.
     pub(super) fn files(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
         let mut directories = vec![self.directory.path().to_owned()];
         let mut files = Vec::new();
@@ -142,8 +142,8 @@ impl Site {
     }
 }
 
-/// A running server, killed when it is dropped. Its log is searched then for
-/// what no log may show.
+/// A running server, killed when it is dropped. Its log is then searched for
+/// secrets.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
@@ -154,17 +154,17 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// The first log line that contains `text`, as soon as there is one.
+    /// Waits for the first log line that contains `text`.
     pub(super) fn wait_for(&self, text: &str) -> Result<String> {
         self.log.wait_for(text)
     }
 
-    /// How many log lines so far contain `text`.
+    /// Returns how many log lines so far contain `text`.
     pub(super) fn count(&self, text: &str) -> usize {
         self.log.count(text)
     }
 
-    /// How much memory the server has, in kB.
+    /// Returns the server's resident memory, in kB.
     pub(super) fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -193,12 +193,12 @@ impl Server {
         Ok(())
     }
 
-    /// Waits for the server's own end.
+    /// Waits until the server exits by itself.
     pub(super) fn end(mut self) -> Result<ExitStatus> {
         Ok(self.child.wait()?)
     }
 
-    /// Stops the server and gives what it printed, which is not its log.
+    /// Stops the server and returns what it printed apart from its log.
     pub(super) fn printed(mut self) -> Result<String> {
         let mut text = String::new();
         let mut stdout = self.stdout.take().context("read already")?;
@@ -215,7 +215,7 @@ impl Drop for Server {
         let _ = self.child.wait();
         self.log.wait_for_end();
         if thread::panicking() {
-            // What a failed test shows.
+            // Printed only for failed tests.
             println!("{}", self.log.readable());
         } else {
             self.log.assert_clean();
@@ -223,7 +223,7 @@ impl Drop for Server {
     }
 }
 
-/// The lines of a log, as they come.
+/// The lines of a log, as they are written.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<(Mutex<Lines>, Condvar)>);
 
@@ -264,7 +264,7 @@ impl Log {
         lines.filter(|line| line.contains(text)).count()
     }
 
-    /// The lines that a person would read.
+    /// Returns the lines that help a reader of a failed test.
     fn readable(&self) -> String {
         let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = log.lines.iter().filter(|line| !line.contains(" TRACE "));
@@ -276,12 +276,12 @@ impl Log {
         drop(self.0.1.wait_timeout_while(log, TIMEOUT, |log| !log.ended));
     }
 
-    /// Nothing in the log is a key, a photo, a prompt or a link.
+    /// Checks that the log contains no key, photo, prompt or link.
     fn assert_clean(&self) {
         let log = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
         for line in &log.lines {
-            // It spells prompts, letter by letter.
+            // It would spell prompts, letter by letter.
             assert!(!line.contains("tokenizers::"), "{line:?}");
             for secret in secrets.iter() {
                 assert!(!line.contains(secret.as_str()), "{secret:?} is in {line:?}");

@@ -15,12 +15,12 @@ impl Receiver {
         Ok(Self(TcpListener::bind("127.0.0.1:0")?))
     }
 
-    /// What it is to be sent to.
+    /// Returns its URL.
     pub(super) fn url(&self) -> Result<String> {
         Ok(format!("http://{}/hook", self.0.local_addr()?))
     }
 
-    /// The next webhook, which is accepted.
+    /// Waits for the next webhook, and accepts it.
     pub(super) fn next(&self) -> Result<Value> {
         let (mut stream, _) = self.0.accept()?;
         let body = read(&stream)?;
@@ -29,7 +29,7 @@ impl Receiver {
     }
 }
 
-/// The body of a request.
+/// Reads the body of a request.
 fn read(stream: &TcpStream) -> Result<Vec<u8>> {
     let mut reader = BufReader::new(stream);
     let mut length = None;

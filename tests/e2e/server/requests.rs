@@ -13,7 +13,7 @@ use super::process::{Server, Site};
 use crate::program::{Generate, executable};
 
 #[test]
-fn the_image_is_the_one_of_the_command_line() -> Result<()> {
+fn the_image_equals_that_of_the_command_line() -> Result<()> {
     let server = Site::new()?.start()?;
     let (status, answer) = server.client.make(&request())?;
     assert_eq!(
@@ -31,7 +31,7 @@ fn the_image_is_the_one_of_the_command_line() -> Result<()> {
 #[test]
 fn the_first_key_is_printed_once() -> Result<()> {
     let site = Site::new()?.with("FACEGEN_API_KEY", "");
-    // It is nobody's who may control the server.
+    // It is not the key of an admin.
     assert!(
         site.command(&["keys", "create", "app"])?
             .status()?
@@ -104,7 +104,7 @@ fn a_key_can_be_limited_while_the_server_runs() -> Result<()> {
 }
 
 #[test]
-fn bad_requests_are_refused_and_the_server_goes_on() -> Result<()> {
+fn bad_requests_are_refused_and_the_server_still_works() -> Result<()> {
     let server = Site::new()?.start()?;
     let nonsense = "bm90IGEgcGljdHVyZQ==";
     for (field, value, status, message) in [
@@ -165,7 +165,7 @@ fn bad_requests_are_refused_and_the_server_goes_on() -> Result<()> {
 }
 
 #[test]
-fn wrong_ways_are_named_and_the_server_goes_on() -> Result<()> {
+fn wrong_paths_and_methods_are_named_and_the_server_still_works() -> Result<()> {
     let server = Site::new()?.start()?;
     let endpoint = "/api/v1/enterprise/face_gen/make_gen";
     let (status, _) = server.client.post_text(endpoint, &"x".repeat(20_000_000))?;
@@ -192,7 +192,7 @@ fn a_photo_without_a_face_fails_the_job() -> Result<()> {
 }
 
 #[test]
-fn health_readiness_and_metrics_are_told() -> Result<()> {
+fn health_readiness_and_metrics_are_reported() -> Result<()> {
     let server = Site::new()?.start()?;
     server.client.make(&request())?;
     assert_eq!(server.client.get("/healthz")?.0, 200);
@@ -207,7 +207,7 @@ fn health_readiness_and_metrics_are_told() -> Result<()> {
 }
 
 #[test]
-fn a_directory_that_takes_no_images_is_told_of() -> Result<()> {
+fn an_image_directory_that_cannot_be_written_is_reported() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;
     let images = site.directory().join("pictures");
@@ -225,7 +225,7 @@ fn a_directory_that_takes_no_images_is_told_of() -> Result<()> {
     Ok(())
 }
 
-/// What the server says of its readiness once that has this status.
+/// Waits until `/readyz` has this status, and returns its body.
 pub(super) fn readiness(server: &Server, status: u16) -> Result<Value> {
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {
@@ -239,7 +239,7 @@ pub(super) fn readiness(server: &Server, status: u16) -> Result<Value> {
 }
 
 #[test]
-fn the_description_that_is_printed_is_the_one_that_is_served() -> Result<()> {
+fn the_printed_description_equals_the_served_one() -> Result<()> {
     let server = Site::new()?.start()?;
     let (status, served) = server.client.get("/openapi.json")?;
     assert_eq!(status, 200);

@@ -1,4 +1,4 @@
-//! What is shown of unsafe images, and that nothing else is.
+//! How unsafe images are redacted, and that the originals are not kept.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
@@ -20,7 +20,7 @@ const ACTIONS: [(&str, SafetyAction); 4] = [
     ("black", SafetyAction::Black),
 ];
 
-/// The image that the server would show if it were safe.
+/// Returns the image that the server would return if it were safe.
 fn clean_image() -> Result<Vec<u8>> {
     let clean = Generate::new()?
         .with("--negative-prompt", "anime, cartoon")
@@ -35,7 +35,7 @@ fn pixels(png: &[u8]) -> Result<RgbImage> {
     Ok(RgbImage::new(width, height, image.into_pixels())?)
 }
 
-/// The usual request, checked.
+/// Returns the usual request with the safety checker.
 fn checked(fields: &[(&str, Value)]) -> Value {
     let mut request = request();
     request["safety_checker"] = json!(true);
@@ -52,7 +52,7 @@ fn success(client: &Client, request: &Value) -> Result<Value> {
 }
 
 #[test]
-fn the_clean_image_is_nowhere() -> Result<()> {
+fn the_original_image_is_not_kept() -> Result<()> {
     let clean = clean_image()?;
     let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
     let server = site.start()?;
@@ -84,12 +84,12 @@ fn the_clean_image_is_nowhere() -> Result<()> {
     assert_nowhere(&site, &clean)
 }
 
-/// No file of the server holds the image: not as PNG, not as base64, not as
-/// pixels. That it could be found is shown by the redacted ones being found.
+/// Checks that no file of the server holds the image: not as PNG, base64 or
+/// pixels. The redacted ones are found, so the search works.
 fn assert_nowhere(site: &Site, clean: &[u8]) -> Result<()> {
     let image = pixels(clean)?;
     let text = STANDARD.encode(clean);
-    // Of the packed pixels, behind what all images say of themselves, and a row.
+    // Of the compressed pixels, after the common metadata, and a row.
     let pieces: [&[u8]; 3] = [
         clean
             .get(clean.len() / 2..clean.len() / 2 + 64)
@@ -108,13 +108,13 @@ fn assert_nowhere(site: &Site, clean: &[u8]) -> Result<()> {
             assert!(!found, "{} holds the image", path.display());
         }
     }
-    // The base64 text has its PNG beside it.
-    assert_eq!(images, ACTIONS.len() + 1, "all were looked at");
+    // The base64 text has its PNG next to it.
+    assert_eq!(images, ACTIONS.len() + 1, "all were checked");
     Ok(())
 }
 
 #[test]
-fn a_request_may_do_without_and_gets_its_image() -> Result<()> {
+fn a_request_without_the_checker_gets_its_image() -> Result<()> {
     let site = Site::new()?.with("FACEGEN__TESTING__FORCE_HIT", "true");
     let server = site.start()?;
     let answer = success(&server.client, &request())?;

@@ -2,8 +2,8 @@
 //!
 //! Blocks of `sh run` are run page by page, in their order, where a reader would be: in a directory
 //! with the repository's models and photos, with the program on the path, and with a server of
-//! the demo preset. Blocks of `sh serve` have their settings read. Those with other marks need what a
-//! test does not have.
+//! the demo preset. The settings in blocks of `sh serve` are parsed. Blocks with other marks need
+//! what a test does not have.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::program::executable;
 /// The address of servers in the documents.
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// A directory that holds what a reader's does.
+/// Creates a directory with the same files as a reader's.
 fn readers_directory() -> Result<TempDir> {
     let directory = tempfile::tempdir()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -29,7 +29,7 @@ fn readers_directory() -> Result<TempDir> {
     Ok(directory)
 }
 
-/// Runs commands in a shell that fails at the first one that does, and gives what they print.
+/// Runs commands in a shell that stops at the first failure, and returns what they print.
 fn run(commands: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<String> {
     let program = executable()?;
     let own = program.parent().context("the program lies nowhere")?;
@@ -45,7 +45,7 @@ fn run(commands: &str, directory: &Path, variables: &[(&str, &str)]) -> Result<S
 }
 
 #[test]
-fn commands_that_say_that_they_can_be_run_can_be_run() -> Result<()> {
+fn commands_that_are_marked_to_be_run_succeed() -> Result<()> {
     let site = Site::new()?.of_demo();
     let server = site.start()?;
     let data = site.directory().display().to_string();

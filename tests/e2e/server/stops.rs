@@ -1,4 +1,4 @@
-//! Signals, a second server, hand-back, and what does not start.
+//! Signals, a second server, requeued jobs, and servers that do not start.
 
 use std::fs;
 use std::io::Read;
@@ -16,7 +16,7 @@ use super::process::{API_KEY, Site};
 use super::requests::readiness;
 
 #[test]
-fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
+fn a_stopped_server_leaves_its_jobs_to_the_next() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
     site.set("FACEGEN__SERVER__SHUTDOWN_GRACE_SECONDS", "0");
     let first = site.start()?;
@@ -42,7 +42,7 @@ fn a_stopped_server_hands_its_jobs_to_the_next() -> Result<()> {
 }
 
 #[test]
-fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
+fn a_hangup_reloads_the_config_and_stops_nothing() -> Result<()> {
     let directory = TempDir::new()?;
     let file = directory.path().join("facegen.toml");
     fs::write(&file, "")?;
@@ -61,7 +61,7 @@ fn a_hangup_reads_the_config_again_and_ends_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Another process that holds the database, until it is dropped.
+/// Another process that locks the database, until it is dropped.
 struct Holder(Child);
 
 impl Holder {
@@ -91,14 +91,14 @@ impl Drop for Holder {
 }
 
 #[test]
-fn a_database_that_another_process_holds_is_told_of_within_seconds() -> Result<()> {
+fn a_database_that_another_process_locks_is_reported_within_seconds() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;
     let database = site.directory().join("facegen.db");
     let holder = Holder::of(&database)?;
     let began = Instant::now();
     let told = readiness(&server, 503)?;
-    // A second until it is looked at, and three until SQLite gives up.
+    // A second until the next check, and three until SQLite times out.
     ensure!(
         began.elapsed() < Duration::from_secs(8),
         "{:?}",
@@ -117,7 +117,7 @@ fn a_database_that_another_process_holds_is_told_of_within_seconds() -> Result<(
     assert_eq!(server.client.make(&request())?.1["status"], "success");
     assert!(server.terminate()?.success());
 
-    // One that starts meanwhile says so as well, and works once the database is free.
+    // One that starts meanwhile reports it as well, and works once the database is free.
     let holder = Holder::of(&database)?;
     let server = site.start()?;
     let told = readiness(&server, 503)?;
@@ -150,7 +150,7 @@ fn an_admin_key_that_can_be_guessed_is_refused() -> Result<()> {
 }
 
 #[test]
-fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
+fn a_waiting_caller_gets_the_id_when_the_server_stops() -> Result<()> {
     let site = Site::new()?.with("FACEGEN__SERVER__SHUTDOWN_GRACE_SECONDS", "0");
     let server = site.start()?;
     let client = server.client.clone();
@@ -178,7 +178,7 @@ fn a_caller_who_waits_is_told_the_id_when_the_server_stops() -> Result<()> {
 #[test]
 fn a_server_whose_engine_hangs_ends_and_the_next_one_makes_the_image() -> Result<()> {
     let mut site = Site::new()?.with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
-    // Taking a photo in is a step as well, and takes its time on a slow machine.
+    // Accepting a photo is a step as well, and takes long on a slow machine.
     site.set("FACEGEN__ENGINE__STEP_TIMEOUT_SECONDS", "15");
     site.set("FACEGEN__TESTING__ENGINE_HANGS", "cpu");
     let first = site.start()?;

@@ -12,12 +12,12 @@ use crate::program::{photo, says_generated};
 
 const ROUTE: &str = "/api/v6/base64_to_url";
 
-/// What `route` answers to this image.
+/// Returns the answer of `route` to this image.
 fn send(client: &Client, route: &str, image: &str) -> Result<(u16, Value)> {
     client.post(route, &json!({"key": API_KEY, "init_image": image}))
 }
 
-/// Width and height of a PNG.
+/// Reads width and height of a PNG.
 fn size(png: &[u8]) -> Result<(usize, usize)> {
     ensure!(png.starts_with(b"\x89PNG"), "not a PNG");
     let image = read_image(png, &ImageLimits::default())?.image;
@@ -49,7 +49,7 @@ fn a_photo_becomes_a_png_that_outlives_the_process() -> Result<()> {
 }
 
 #[test]
-fn a_link_is_a_photo_even_when_the_png_is_longer_than_what_may_be_sent() -> Result<()> {
+fn a_link_is_a_photo_even_when_the_png_is_larger_than_the_limit() -> Result<()> {
     let limit = "FACEGEN__FACE_IMAGE__MAX_MEGABYTES";
     let server = Site::new()?.with(limit, "1").start()?;
     let file = std::fs::read(photo("person_b_2.jpg"))?;
@@ -72,7 +72,7 @@ fn a_link_is_a_photo_even_when_the_png_is_longer_than_what_may_be_sent() -> Resu
 }
 
 #[test]
-fn what_is_no_image_gets_no_link() -> Result<()> {
+fn invalid_images_get_no_link() -> Result<()> {
     let server = Site::new()?.start()?;
     let text = STANDARD.encode("not an image");
     for route in [ROUTE, "/api/v6/image_editing/base64_to_url"] {

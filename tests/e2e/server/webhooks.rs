@@ -1,4 +1,4 @@
-//! What receivers get, and how they know whom it is from.
+//! What receivers get, and how they verify the sender.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,7 +12,7 @@ use super::client::{request, request_with};
 use super::process::Site;
 use crate::python::{printed, python};
 
-/// What came to a receiver.
+/// A message that a receiver got.
 #[derive(Debug, Clone, Serialize)]
 struct Message {
     headers: BTreeMap<String, String>,
@@ -63,7 +63,7 @@ fn receivers_can_verify_what_they_get() -> Result<()> {
     Ok(())
 }
 
-/// What the program says the webhooks of a key are signed with.
+/// Returns the secret of a key's webhooks, as the program prints it.
 fn secret(site: &Site, key: u32) -> Result<String> {
     let mut command = site.command(&["keys", "webhook-secret", &key.to_string()])?;
     let output = command.output()?;
@@ -73,7 +73,7 @@ fn secret(site: &Site, key: u32) -> Result<String> {
     Ok(text)
 }
 
-/// Takes one message, whose first line must be this.
+/// Receives one message, whose first line must be this.
 fn receive(receiver: &TcpListener, expected: &str) -> Result<Message> {
     let (mut stream, _) = receiver.accept()?;
     let mut reader = BufReader::new(&stream);
@@ -97,7 +97,7 @@ fn receive(receiver: &TcpListener, expected: &str) -> Result<Message> {
     Ok(Message { headers, body })
 }
 
-/// Whether a receiver with this secret believes each message.
+/// Returns whether a receiver with this secret accepts each message.
 fn verify(secret: &str, messages: &[Message]) -> Result<Vec<bool>> {
     let mut receiver = python()?;
     receiver.arg("tests/python/verify_webhook.py");

@@ -19,7 +19,11 @@ fuzz_target!(|data: &[u8]| {
     if data.len() > 60_000 {
         return;
     }
-    for (file, sides) in [(jpeg(data), (48, 32)), (png(data), (1, 1)), (webp(data), (1, 1))] {
+    for (file, sides) in [
+        (jpeg(data), (48, 32)),
+        (png(data), (1, 1)),
+        (webp(data), (1, 1)),
+    ] {
         let image = read_image(&file, &LIMITS).unwrap().image;
         let (width, height) = (image.width(), image.height());
         assert!((width, height) == sides || (height, width) == sides);
@@ -28,13 +32,21 @@ fuzz_target!(|data: &[u8]| {
 
 fn jpeg(data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(data.len() + 8).unwrap().to_be_bytes();
-    [&JPEG[..2], b"\xff\xe1", &length, b"Exif\0\0", data, &JPEG[2..]].concat()
+    [
+        &JPEG[..2],
+        b"\xff\xe1",
+        &length,
+        b"Exif\0\0",
+        data,
+        &JPEG[2..],
+    ]
+    .concat()
 }
 
-/// Checksums of other chunks than those of pixels are not compared.
+/// Writes a PNG. Checksums of other chunks than those of pixels are not compared.
 fn png(data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-    // Behind the signature and the header.
+    // After the signature and the header.
     [&PNG[..33], &length, b"eXIf", data, &[0; 4], &PNG[33..]].concat()
 }
 
@@ -44,7 +56,7 @@ fn webp(data: &[u8]) -> Vec<u8> {
         let padding = vec![0; content.len() % 2];
         [name, &length, content, &padding].concat()
     };
-    // The flag of EXIF data; both sides are one less than they are.
+    // The flag of EXIF data; both sides are stored as one less.
     let header = chunk(b"VP8X", &[8, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     let content = [b"WEBP", &header[..], &WEBP[12..], &chunk(b"EXIF", data)].concat();
     chunk(b"RIFF", &content)

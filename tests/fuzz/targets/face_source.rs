@@ -5,7 +5,7 @@
 use facegen_core::FaceSource;
 use libfuzzer_sys::fuzz_target;
 
-/// Shorter than inputs may become, so that both sides of it are tried.
+/// Shorter than inputs may become, so that both sides of the limit are tried.
 const MAX_BYTES: usize = 1000;
 
 fuzz_target!(|text: &str| {

@@ -1,4 +1,4 @@
-//! The bytes with which the host of a photo or a webhook answers.
+//! The response of the host of a photo or a webhook.
 
 #![no_main]
 
@@ -15,11 +15,11 @@ use tokio::runtime::Runtime;
 /// The longest body that is read.
 const LIMIT: usize = 100;
 
-/// How long an answer may take, which is there at once.
+/// How long a response may take, which is there at once.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// A host that answers each connection with the same bytes, and who asks it. No
-/// other address is permitted, so that no redirect leads away.
+/// A host that answers each connection with the same bytes, and its clients. No
+/// other address is permitted, so that redirects are refused.
 struct Harness {
     runtime: Runtime,
     guard: Guard,
@@ -48,7 +48,7 @@ async fn serve(listener: TcpListener, answer: Arc<Mutex<Vec<u8>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let bytes = answer.lock().unwrap().clone();
         tokio::spawn(async move {
-            // A client that goes away early is part of it.
+            // A client that closes early is part of it.
             let _ = stream.read(&mut [0; 1024]).await;
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
@@ -71,7 +71,7 @@ fuzz_target!(|answer: &[u8]| {
         let Ok(head) = head.await else {
             return;
         };
-        // What is asked for twice takes a pause, which would be most of the time.
+        // A second attempt waits for a pause, which would be most of the time.
         if matches!(head.status, 200..=399) {
             let body = guard.get(url, LIMIT, DEADLINE).await;
             assert!(body.map_or(0, |body| body.len()) <= LIMIT);

@@ -1,4 +1,4 @@
-//! The scans of a JPEG, behind a header that is right.
+//! The scans of a JPEG, after a valid header.
 
 #![no_main]
 
@@ -39,7 +39,9 @@ fuzz_target!(|input: (u8, u8, u8, u8, &[u8])| {
         (table[0], table[5]) = (class, 16);
         let symbols: Vec<u8> = match class {
             0 => (0..16).collect(),
-            _ => vec![0, 1, 2, 3, 0x11, 0x12, 0x21, 0x31, 0xF0, 0x10, 0x20, 0xE0, 4, 0xF1, 0x0A, 5],
+            _ => vec![
+                0, 1, 2, 3, 0x11, 0x12, 0x21, 0x31, 0xF0, 0x10, 0x20, 0xE0, 4, 0xF1, 0x0A, 5,
+            ],
         };
         segment(&mut file, 0xC4, &[&table, symbols.as_slice()].concat());
     }

@@ -1,4 +1,4 @@
-//! The server that the fuzzer asks. The tests of the router ask it as well, so
+//! The server that the fuzzer tests. The tests of the router use it as well, so
 //! that it is built with every change.
 
 use std::path::Path;
@@ -22,8 +22,8 @@ use tower::ServiceExt;
 
 const PATH: &str = "/api/v1/enterprise/face_gen/make_gen";
 
-/// A server without an engine, whose queue is full after one job: the fuzzer is
-/// after what is read, not after what is made of it.
+/// A server without an engine, whose queue is full after one job: the fuzzer
+/// tests the parsing of requests, not the generation.
 #[derive(Debug)]
 pub(crate) struct Server {
     runtime: Runtime,
@@ -45,12 +45,12 @@ impl Server {
         }
     }
 
-    /// The status of the answer to this body.
+    /// Returns the status of the response to this body.
     pub(crate) fn ask(&self, body: &[u8]) -> u16 {
         let request = Request::post(PATH)
             .header("host", "faces.test")
             .header("key", &self.key)
-            // What begins like JSON is read as JSON nevertheless.
+            // A body that begins like JSON is read as JSON nevertheless.
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(body.to_owned()))
             .unwrap();

@@ -22,7 +22,7 @@ fuzz_target!(|text: &str| {
         Host::Ipv4(address) => address.into(),
         Host::Ipv6(address) => address.into(),
         Host::Domain(name) => {
-            // What the connector takes for an address is none.
+            // What the connector parses as an address is none.
             assert!(name.parse::<IpAddr>().is_err());
             return;
         }

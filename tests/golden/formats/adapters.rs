@@ -1,3 +1,5 @@
+//! FaceID with its LoRA inside and in a file of its own, and plus-face.
+
 use candle_core::{DType, Tensor};
 use facegen_diffusion::AdapterWeights;
 use facegen_nn::{Weights, WeightsError};
@@ -11,7 +13,7 @@ fn open(name: &str) -> Weights {
     Weights::open(&path(name)).unwrap()
 }
 
-/// The noise under an adapter. Its image projection is for others to take.
+/// Returns the noise under an adapter, leaving its image projection.
 fn noise(adapter: &AdapterWeights) -> Tensor {
     let unet = Plain::new(DType::F32);
     let noise = adapted_unet(&unet.weights(), Some(adapter)).unwrap();
@@ -20,7 +22,7 @@ fn noise(adapter: &AdapterWeights) -> Tensor {
     noise
 }
 
-/// What the plain values of an adapter with a LoRA make.
+/// Returns the noise under the plain values of an adapter with a LoRA.
 fn expected() -> Tensor {
     noise(&AdapterWeights::new(
         Plain::new(DType::F16).weights(),
@@ -28,7 +30,7 @@ fn expected() -> Tensor {
     ))
 }
 
-/// The FaceID adapter without its LoRA, as a file.
+/// Writes the FaceID adapter without its LoRA, as a file.
 fn without_lora() -> tempfile::TempPath {
     rewritten(&path("faceid.safetensors"), |tensors| {
         tensors.retain(|name, _| !name.contains("_lora."));

@@ -1,3 +1,5 @@
+//! Files of every format with one fault each.
+
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
@@ -26,8 +28,8 @@ fn with_adapter(adapter: &AdapterWeights) -> Result<Tensor> {
     Ok(noise)
 }
 
-/// A model of a file, and one of its tensors: as the file calls it, and as an
-/// error does where it is missing. A surplus tensor goes beside the former.
+/// A model of a file, and one of its tensors: by its name in the file, and in
+/// the error when it is missing. A surplus tensor is added next to the former.
 struct Case {
     file: &'static str,
     load: Load,
@@ -100,7 +102,7 @@ const CASES: [Case; 10] = [
     ),
 ];
 
-/// Why a file is refused.
+/// Returns the error of a refused file.
 fn refusal(file: &Path, load: Load) -> String {
     let error = Weights::open(file)
         .map_err(Into::into)
@@ -187,7 +189,7 @@ fn a_truncated_file_is_refused() {
     }
 }
 
-/// What lies in the place of weights, and what it is called.
+/// Contents in place of weights, and how the error names them.
 const MISTAKEN: [(&[u8], &str); 24] = [
     (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n",
@@ -228,7 +230,7 @@ const MISTAKEN: [(&[u8], &str); 24] = [
 ];
 
 #[test]
-fn what_is_no_checkpoint_is_called_what_it_is() {
+fn files_other_than_checkpoints_are_named_by_their_kind() {
     let directory = tempfile::tempdir().unwrap();
     for name in [
         "model.safetensors",
@@ -251,7 +253,7 @@ fn what_is_no_checkpoint_is_called_what_it_is() {
             );
         }
     }
-    // What is damaged is not called something else.
+    // Damaged files are not named as something else.
     for content in [
         &b"\x7b\0\0\0\0\0\0\0{\"a\":"[..],
         b"\x20\0\0\0\0\0\0\0{\"a\"",
@@ -271,7 +273,7 @@ fn what_is_no_checkpoint_is_called_what_it_is() {
 }
 
 #[test]
-fn what_is_no_network_is_called_what_it_is() {
+fn files_other_than_networks_are_named_by_their_kind() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("detector.onnx");
     for (content, what) in MISTAKEN {
@@ -291,7 +293,7 @@ fn what_is_no_network_is_called_what_it_is() {
 }
 
 #[test]
-fn a_checkpoint_that_is_not_there_is_named() {
+fn a_missing_checkpoint_is_named() {
     let error = Weights::open(Path::new("/nowhere/model.safetensors")).unwrap_err();
     assert!(
         error.to_string().contains("/nowhere/model.safetensors"),
@@ -299,7 +301,7 @@ fn a_checkpoint_that_is_not_there_is_named() {
     );
 }
 
-/// A copy of the sharded VAE, its index changed.
+/// Returns a copy of the sharded VAE, its index changed.
 fn sharded(change: impl FnOnce(&Path, String) -> String) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(path("vae_sharded")).unwrap() {
@@ -316,7 +318,7 @@ fn sharded(change: impl FnOnce(&Path, String) -> String) -> (tempfile::TempDir, 
 }
 
 #[test]
-fn an_index_and_its_shards_have_to_agree() {
+fn an_index_and_its_shards_must_agree() {
     let second = "diffusion_pytorch_model-00002-of-00002.safetensors";
     let (_directory, error) = sharded(|directory, index| {
         std::fs::remove_file(directory.join(second)).unwrap();

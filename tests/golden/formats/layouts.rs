@@ -1,3 +1,5 @@
+//! Directories, shards, indices and single files.
+
 use candle_core::DType;
 use facegen_nn::Weights;
 
@@ -53,7 +55,7 @@ fn older_names_of_the_vaes_attention_are_known() {
 }
 
 #[test]
-fn a_text_encoder_may_have_a_prefix_and_the_buffer_of_positions() {
+fn a_text_encoder_may_have_a_prefix_and_position_ids() {
     for (name, dtype, prefix) in [
         ("text_encoder", DType::F32, "text_model."),
         ("text_encoder_bin", DType::F16, ""),

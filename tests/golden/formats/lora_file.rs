@@ -9,8 +9,8 @@ use crate::styles::{Presets, image};
 
 const PROMPT: [(&str, &str); 1] = [("prompt", "a man")];
 
-/// The attentions of the random preset's UNet by the adapter's numbers, in
-/// kohya's spelling: as in the script that makes `faceid_lora.safetensors`.
+/// Returns the attentions of the random preset's UNet by the adapter's numbers,
+/// in kohya's spelling: as in the script that makes `faceid_lora.safetensors`.
 fn attentions() -> Vec<String> {
     let down = (0..3).flat_map(|level| (0..2).map(move |index| ("down_blocks", level, index)));
     let up = (1..4).flat_map(|level| (0..3).map(move |index| ("up_blocks", level, index)));
@@ -23,7 +23,7 @@ fn attentions() -> Vec<String> {
         .collect()
 }
 
-/// kohya's name for a tensor of an adapter; `None` for what is no LoRA.
+/// Returns kohya's name for a tensor of an adapter; `None` for others than a LoRA's.
 fn of_kohya(name: &str) -> Option<String> {
     let parts: Vec<&str> = name.split('.').collect();
     let ["ip_adapter", number, projection, direction, "weight"] = parts[..] else {
@@ -38,7 +38,7 @@ fn of_kohya(name: &str) -> Option<String> {
     ))
 }
 
-/// The adapter that the random preset made for itself.
+/// Returns the adapter that the random preset made for itself.
 fn adapter(presets: &Presets) -> PathBuf {
     let directory = presets.data_dir().join("synthetic/random/adapter");
     std::fs::read_dir(directory)

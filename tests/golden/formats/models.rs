@@ -17,7 +17,7 @@ pub(super) const LORA_RANK: usize = 2;
 /// Width of the UNet's text tokens.
 const WIDTH: usize = 64;
 
-/// A `config.json` of the formats.
+/// Reads a `config.json` of the formats.
 fn config<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&std::fs::read(path(name)).unwrap()).unwrap()
 }
@@ -27,7 +27,7 @@ fn normal(shape: &[usize]) -> Tensor {
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
-/// A decoded image.
+/// Decodes an image.
 pub(super) fn vae(weights: &Weights) -> Result<Tensor> {
     let weights = vae_weights(weights);
     let model = AutoencoderKl::load(&config("vae/config.json"), &weights, &native())?;
@@ -35,12 +35,12 @@ pub(super) fn vae(weights: &Weights) -> Result<Tensor> {
     model.decode(&normal(&[1, 4, 4, 4]))
 }
 
-/// The VAE of a checkpoint under diffusers' names.
+/// Returns the VAE of a checkpoint under diffusers' names.
 pub(super) fn vae_weights(weights: &Weights) -> Weights {
     checkpoint::vae(weights, &config::<AutoencoderKlConfig>("vae/config.json"))
 }
 
-/// The state of a prompt.
+/// Encodes a prompt.
 pub(super) fn text_encoder(weights: &Weights) -> Result<Tensor> {
     let weights = checkpoint::text_encoder(weights);
     let config = config("text_encoder/config.json");
@@ -56,29 +56,29 @@ fn image_encoder_model(weights: &Weights) -> Result<ClipVisionModel> {
     Ok(model)
 }
 
-/// What the adapter reads of an image.
+/// Returns the hidden states that the adapter takes of an image.
 pub(super) fn image_encoder(weights: &Weights) -> Result<Tensor> {
     image_encoder_model(weights)?.penultimate_hidden_state(&normal(&[1, 3, 28, 28]))
 }
 
-/// The projected embedding of an image.
+/// Returns the projected embedding of an image.
 pub(super) fn projected_image_encoder(weights: &Weights) -> Result<Tensor> {
     image_encoder_model(weights)?.image_embeds(&normal(&[1, 3, 28, 28]))
 }
 
-/// The UNet of a checkpoint under diffusers' names.
+/// Returns the UNet of a checkpoint under diffusers' names.
 pub(super) fn unet_weights(weights: &Weights) -> Weights {
     let config: UNet2DConditionConfig = config("unet.config.json");
     checkpoint::unet(weights, &config)
 }
 
-/// The noise that a UNet predicts.
+/// Returns the noise that a UNet predicts.
 pub(super) fn unet(weights: &Weights) -> Result<Tensor> {
     adapted_unet(weights, None)
 }
 
-/// The noise that a UNet predicts with an adapter, of which only the image
-/// projection is left to take.
+/// Returns the noise that a UNet predicts with an adapter, of which only the
+/// image projection is left to take.
 pub(super) fn adapted_unet(weights: &Weights, adapter: Option<&AdapterWeights>) -> Result<Tensor> {
     let (compute, weights) = (native(), unet_weights(weights));
     let config: UNet2DConditionConfig = config("unet.config.json");

@@ -1,3 +1,5 @@
+//! Checkpoints of the original Stable Diffusion.
+
 use candle_core::DType;
 use facegen_nn::Weights;
 

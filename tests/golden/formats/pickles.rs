@@ -1,3 +1,5 @@
+//! Tensors as torch stores them.
+
 use facegen_nn::layers::Linear;
 use facegen_nn::{Weights, WeightsError};
 use safetensors::SafeTensors;
@@ -24,7 +26,7 @@ fn views_of_storages_are_read_as_torch_reads_them() {
 }
 
 #[test]
-fn tensors_that_are_no_weights_are_refused_by_name() {
+fn other_tensors_than_weights_are_refused_by_name() {
     let weights = Weights::open(&path("views.pt")).unwrap();
     for (name, shape, reason) in [
         ("double", &[2][..], "has type f64"),
@@ -38,7 +40,7 @@ fn tensors_that_are_no_weights_are_refused_by_name() {
         assert!(error.contains("views.pt"), "{error}");
         assert!(error.contains(reason), "{error}");
     }
-    // What nobody takes of them is left over like any other tensor.
+    // A tensor that no model takes of them is left over like any other.
     let error = weights.finish().unwrap_err().to_string();
     assert!(error.contains("a_list.0, base, bfloat16"), "{error}");
 }

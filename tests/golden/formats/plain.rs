@@ -15,7 +15,7 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// The values rounded to `dtype`.
+    /// Returns the values rounded to `dtype`.
     pub(super) fn new(dtype: DType) -> Arc<Self> {
         Arc::new(Self {
             dtype,
@@ -24,7 +24,7 @@ impl Plain {
         })
     }
 
-    /// An image encoder with its projection head.
+    /// Returns the values of an image encoder with its projection head.
     pub(super) fn with_projection(dtype: DType) -> Arc<Self> {
         Arc::new(Self {
             dtype,
@@ -33,12 +33,12 @@ impl Plain {
         })
     }
 
-    /// What a model is loaded from.
+    /// Returns weights from which a model can be loaded.
     pub(super) fn weights(self: &Arc<Self>) -> Weights {
         Weights::new(Arc::clone(self) as _)
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     pub(super) fn value(&self, name: &str, shape: &[usize]) -> Tensor {
         let uniform = NoiseSource::new(crc32fast::hash(name.as_bytes()));
         let values = { uniform }.uniform(shape.iter().product());
@@ -50,7 +50,7 @@ impl Plain {
     }
 
     /// Compares every tensor that a model took of the plain values with the one
-    /// that `opened` holds; `in_file` is what it is called there.
+    /// in `opened`; `in_file` returns its name there.
     pub(super) fn check(&self, opened: &Weights, in_file: impl Fn(&str) -> String) {
         let asked = self.asked.lock().unwrap();
         assert!(!asked.is_empty());
@@ -81,7 +81,7 @@ impl TensorSource for Plain {
     }
 }
 
-/// The values of a tensor in f32, as bits, so that equal means equal.
+/// Returns the values of a tensor in f32, as bits, so that equal means equal.
 pub(super) fn bits(tensor: &Tensor) -> Vec<u32> {
     let values = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
     let values: Vec<f32> = values.to_vec1().unwrap();

@@ -14,7 +14,7 @@ pub(super) struct Stored {
     bytes: Vec<u8>,
 }
 
-/// A tensor of f32.
+/// Creates a tensor of f32.
 pub(super) fn tensor(shape: &[usize], values: &[f32]) -> Stored {
     Stored {
         dtype: Dtype::F32,
@@ -26,7 +26,7 @@ pub(super) fn tensor(shape: &[usize], values: &[f32]) -> Stored {
     }
 }
 
-/// A changed copy, which goes when the path is dropped.
+/// Writes a changed copy, which is deleted when the path is dropped.
 pub(super) fn rewritten(
     original: &Path,
     change: impl FnOnce(&mut BTreeMap<String, Stored>),
@@ -57,7 +57,7 @@ pub(super) fn rewritten(
     file.into_temp_path()
 }
 
-/// The first `fraction` of a file.
+/// Writes a copy of the first `fraction` of a file.
 pub(super) fn truncated(original: &Path, fraction: f64) -> TempPath {
     let bytes = std::fs::read(original).unwrap();
     let kept = (bytes.len() as f64 * fraction) as usize;

@@ -15,7 +15,7 @@ fn load(tensors: Vec<(String, Tensor)>, compute: &Compute) -> Result<SafetyCheck
     Ok(checker)
 }
 
-/// Cut out of the photo, as `python/safety.py` does.
+/// Cuts a part out of the photo, as `python/safety.py` does.
 fn cut(whole: &RgbImage, [left, top, width, height]: [usize; 4], inverted: bool) -> RgbImage {
     let stride = whole.width() * 3;
     let rows = (top..top + height).map(|y| &whole.pixels()[y * stride + left * 3..][..width * 3]);
@@ -25,7 +25,7 @@ fn cut(whole: &RgbImage, [left, top, width, height]: [usize; 4], inverted: bool)
     RgbImage::new(width, height, bytes.collect()).unwrap()
 }
 
-/// The four images of `python/safety.py`.
+/// Returns the four images of `python/safety.py`.
 pub(crate) fn images() -> [RgbImage; 4] {
     let whole = photo();
     [
@@ -50,7 +50,7 @@ fn flags(verdicts: &[SafetyVerdict]) -> Tensor {
     Tensor::new(flags.collect::<Vec<_>>(), &Device::Cpu).unwrap()
 }
 
-/// The golden's cosines, computed in some way.
+/// Computes the golden's cosines.
 pub(crate) fn safety_cosines(compute: &Compute) -> Tensor {
     let checker = load(checkpoint(&Golden::load("safety")), compute).unwrap();
     tensor(&checker.cosines(&images()).unwrap())
@@ -69,7 +69,7 @@ fn every_score_is_that_of_diffusers() {
 }
 
 #[test]
-fn a_verdict_does_not_depend_on_the_images_beside_it() {
+fn a_verdict_does_not_depend_on_other_images() {
     let checker = load(checkpoint(&Golden::load("safety")), &native()).unwrap();
     let together = checker.cosines(&images()).unwrap();
     let alone: Vec<_> = images()
@@ -115,7 +115,7 @@ fn a_checkpoint_without_thresholds_is_refused() {
 }
 
 #[test]
-fn numbers_that_are_none_do_not_pass_as_safe() {
+fn values_that_are_not_finite_do_not_pass_as_safe() {
     let mut broken = checkpoint(&Golden::load("safety"));
     for (name, tensor) in &mut broken {
         if name == "visual_projection.weight" {

@@ -8,10 +8,10 @@ use facegen_vision::redact;
 
 use super::photo;
 
-/// The images of the documentation are what the code makes. Where they are
-/// not, the message says where the new ones lie.
+/// Checks that the images of the documentation are what the code makes. If not,
+/// the message has the path of the new ones.
 #[test]
-fn the_documentation_shows_what_is_made() {
+fn the_documentation_shows_current_images() {
     let photo = photo();
     let image = RgbImage::new(512, 512, photo.into_pixels()).unwrap();
     let image = facegen_vision::resize_bicubic(&image, 256, 256);

@@ -1,5 +1,5 @@
 //! The safety checker: its numbers, its place in the engine, and the images
-//! that take the place of others.
+//! that replace others.
 
 pub(crate) mod checker;
 mod images;
@@ -13,8 +13,8 @@ use facegen_image::{ImageLimits, read_image};
 
 use crate::support::{Golden, generated_tensors};
 
-/// The published checkpoint's form, with the weights and thresholds of the
-/// golden.
+/// Returns a checkpoint in the published form, with the weights and thresholds
+/// of the golden.
 fn checkpoint(golden: &Golden) -> Vec<(String, Tensor)> {
     let thresholds = ["special_care_embeds_weights", "concept_embeds_weights"];
     let thresholds = thresholds.map(|name| (name.to_owned(), golden.input(name)));

@@ -22,8 +22,8 @@ const ENFORCED: SafetyPolicy = SafetyPolicy {
     force_hit: false,
 };
 
-/// The preset of random weights, and its twin that has the golden's safety checker with all
-/// thresholds of concepts set to one number.
+/// The preset of random weights, and its twin that has the golden's safety
+/// checker with all thresholds of concepts set to one number.
 struct Presets {
     directory: TempDir,
 }
@@ -57,7 +57,7 @@ impl Presets {
         CandleBackend::load(&Preset::find(self.directory.path(), name)?, &options)
     }
 
-    /// What `name` makes of a request.
+    /// Generates the images of a request with the preset `name`.
     fn make(&self, name: &str, policy: SafetyPolicy, fields: &[(&str, &str)]) -> GenerationOutput {
         let mut backend = self.load(name, policy).unwrap();
         backend.admit(&input(fields)).unwrap();
@@ -85,7 +85,7 @@ fn with_threshold(threshold: f64) -> Vec<(String, Tensor)> {
     tensors
 }
 
-/// What the safety checker said.
+/// Returns the verdicts of the safety checker.
 fn verdicts(output: &GenerationOutput) -> Vec<&SafetyVerdict> {
     let images = output.images.iter();
     images.filter_map(|image| image.safety.as_ref()).collect()
@@ -121,7 +121,7 @@ fn redacted(image: &RgbImage, action: SafetyAction) -> Vec<u8> {
     redact(image, action).into_pixels()
 }
 
-/// No cosine is as much as 2, and none as little as -2.
+/// A threshold out of reach: cosines are between -1 and 1.
 const NEVER: f64 = 2.0;
 const ALWAYS: f64 = -2.0;
 
@@ -185,7 +185,7 @@ fn a_safe_image_passes_as_it_is_with_its_scores() {
 }
 
 #[test]
-fn a_request_may_do_without_unless_the_operator_insists() {
+fn a_request_may_disable_the_checker_unless_it_is_mandatory() {
     let presets = Presets::new(ALWAYS);
     let without = [
         ("safety_checker", "false"),
@@ -215,7 +215,7 @@ fn a_request_may_do_without_unless_the_operator_insists() {
 }
 
 #[test]
-fn a_image_that_cannot_be_judged_is_not_shown() {
+fn an_image_that_cannot_be_checked_is_not_shown() {
     let mut backend = Presets::new(f64::NAN)
         .load("checked", SafetyPolicy::default())
         .unwrap();
@@ -228,7 +228,7 @@ fn a_image_that_cannot_be_judged_is_not_shown() {
 }
 
 #[test]
-fn a_mandatory_checker_has_to_be_there() {
+fn a_mandatory_checker_must_be_present() {
     let presets = Presets::new(NEVER);
     let error = presets.load("random", ENFORCED).unwrap_err().to_string();
     let reason = "random.toml: it has no safety checker, and safety.mandatory asks for one";

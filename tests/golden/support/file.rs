@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::data;
 
-/// How many tolerances a fault has to move a result by.
+/// How many tolerances a fault must move a result by.
 const LEAST_RATIO: f64 = 20.0;
 
-/// What the scripts say about their files.
+/// What the scripts state about their files.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) goldens: BTreeMap<String, Entry>,
@@ -21,14 +21,14 @@ pub(crate) struct Entry {
     pub(crate) expected: BTreeMap<String, Expectation>,
 }
 
-/// How near a result has to be.
+/// How near a result must be.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Expectation {
     pub(crate) tolerance: f64,
     pub(crate) measure: Measure,
 }
 
-/// What is compared with the tolerance.
+/// The measure that is compared with the tolerance.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
@@ -62,7 +62,7 @@ impl Golden {
         Self::load_from(&data(""), name)
     }
 
-    /// A golden that is not committed.
+    /// Loads a golden that is not committed.
     pub(crate) fn load_from(directory: &Path, name: &str) -> Self {
         let path = directory.join(format!("{name}.safetensors"));
         let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
@@ -86,7 +86,7 @@ impl Golden {
         &self.entry.expected[suffix]
     }
 
-    /// Standard deviation of what is expected.
+    /// Returns the standard deviation of the expected values.
     pub(crate) fn deviation(&self, suffix: &str) -> f64 {
         let values = self
             .expected(suffix)
@@ -97,7 +97,7 @@ impl Golden {
         values.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt()
     }
 
-    /// `(mutation, suffix of what it perturbs, result)` of every fault.
+    /// Returns `(mutation, suffix of what it perturbs, result)` of every fault.
     pub(crate) fn mutations(&self) -> Vec<(String, String, Tensor)> {
         let parts = self.tensors.iter().filter_map(|(name, tensor)| {
             let name = name.strip_prefix("mutation.")?;
@@ -115,13 +115,13 @@ impl Golden {
         parts.collect()
     }
 
-    /// Distance of a result from the reference, in tolerances.
+    /// Returns the distance of a result from the reference, in tolerances.
     pub(crate) fn distance(&self, suffix: &str, actual: &Tensor) -> f64 {
         let expectation = self.expectation(suffix);
         distance(expectation.measure, &self.expected(suffix), actual) / expectation.tolerance
     }
 
-    /// Within the tolerance of the reference and away from every fault.
+    /// Checks that a result is near the reference and away from every fault.
     pub(crate) fn check(&self, suffix: &str, actual: &Tensor) {
         let moved = self.distance(suffix, actual);
         println!("{} {suffix}: {moved:.3} tolerances", self.name);
@@ -145,7 +145,7 @@ impl Golden {
         }
     }
 
-    /// The ratio that each fault moves its golden by.
+    /// Returns the ratio by which each fault moves its golden.
     pub(crate) fn mutation_ratios(&self) -> Vec<(String, String, f64)> {
         let ratio = |(mutation, suffix, faulty): (String, String, Tensor)| {
             let moved = self.distance(&suffix, &faulty);

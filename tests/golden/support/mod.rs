@@ -13,14 +13,14 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 use facegen_image::RgbImage;
 
-/// A file beside the golden data.
+/// Returns the path of a file next to the golden data.
 pub(crate) fn data(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden/data")
         .join(name)
 }
 
-/// An image that a golden holds blue first.
+/// Returns an image that a golden holds blue first.
 pub(crate) fn bgr_image(bgr: &Tensor) -> RgbImage {
     let (height, width, _) = bgr.dims3().unwrap();
     let bgr: Vec<u8> = bgr.flatten_all().unwrap().to_vec1().unwrap();

@@ -11,17 +11,17 @@ use super::{data, golden_weights};
 /// Rank of the golden adapter's LoRA.
 const LORA_RANK: usize = 4;
 
-/// f32 on the CPU, by the CPU's kernels.
+/// Returns f32 on the CPU, by the CPU's kernels.
 pub(crate) fn native() -> Compute {
     Compute::new(Device::Cpu, DType::F32)
 }
 
-/// f32 on the CPU, by the path that GPUs take.
+/// Returns f32 on the CPU, by the path that GPUs take.
 pub(crate) fn gpu_path() -> Compute {
     native().with_layout(Layout::Nchw).unwrap()
 }
 
-/// `data/NAME.config.json`.
+/// Reads `data/NAME.config.json`.
 pub(crate) fn config<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_str(&std::fs::read_to_string(data(&format!("{name}.config.json"))).unwrap())
         .unwrap()
@@ -41,7 +41,7 @@ pub(crate) fn clip_vision(name: &str, compute: &Compute) -> ClipVisionModel {
     model
 }
 
-/// The UNet with its adapter, and the adapter's projection.
+/// Returns the UNet with its adapter, and the adapter's projection.
 pub(crate) fn unet_and_projection(
     compute: &Compute,
 ) -> (UNet2DConditionModel, FaceIdPlusProjection) {
@@ -65,7 +65,7 @@ pub(crate) fn unet_and_projection(
     (unet, projection)
 }
 
-/// `name` is `vae`, or `vae_old` for the older names of its attention.
+/// Returns a VAE: `name` is `vae`, or `vae_old` for the older names of its attention.
 pub(crate) fn vae(name: &str, compute: &Compute) -> AutoencoderKl {
     let weights = golden_weights(name);
     let model = AutoencoderKl::load(&config("vae"), &weights, compute).unwrap();

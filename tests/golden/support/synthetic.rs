@@ -18,7 +18,7 @@ struct Rule {
 }
 
 impl Rule {
-    /// `uniform * span + low`, as `python/weights.py` says.
+    /// Computes `uniform * span + low`, as `python/weights.py` does.
     fn tensor(&self, name: &str) -> Tensor {
         let seed = crc32fast::hash(self.seed_name.as_deref().unwrap_or(name).as_bytes());
         let uniform = NoiseSource::new(seed).uniform(self.shape.iter().product());
@@ -69,12 +69,12 @@ impl TensorSource for GoldenWeights {
     }
 }
 
-/// The weights that `data/NAME.weights.json` describes.
+/// Returns the weights that `data/NAME.weights.json` describes.
 pub(crate) fn golden_weights(name: &str) -> Weights {
     Weights::new(Arc::new(GoldenWeights::load(&format!("{name}.weights"))))
 }
 
-/// The tensors that `data/NAME.json` describes.
+/// Returns the tensors that `data/NAME.json` describes.
 pub(crate) fn generated_tensors(name: &str) -> BTreeMap<String, Tensor> {
     let rules = GoldenWeights::load(name).rules;
     rules

@@ -33,7 +33,7 @@ fn crops_of_a_photo_are_those_of_opencv_to_the_byte() {
     }
 }
 
-/// The matrix is scikit-image's and the crop OpenCV's.
+/// Checks the matrix against scikit-image and the crop against OpenCV.
 fn check(golden: &Golden, name: &str, image: &RgbImage) {
     let landmarks = landmarks(&golden.input(&format!("landmarks.{name}")));
     let crop = format!("crop.{name}");

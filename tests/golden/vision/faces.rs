@@ -65,7 +65,7 @@ fn the_random_embedder_computes_in_rten_what_it_does_in_onnxruntime() {
 }
 
 #[test]
-fn the_random_embedder_tells_photos_apart() {
+fn the_random_embedder_distinguishes_photos() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(embedder()));
     let embeddings = PHOTOS.map(|file| {
         let analysis = analyzer.analyze(&photo(file)).unwrap();

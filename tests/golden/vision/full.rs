@@ -13,7 +13,7 @@ use super::scrfd::filled;
 use super::{cut, landmarks, photo};
 use crate::support::{Golden, Measure, distance};
 
-/// Of what a network says: scores, distances in cells, numbers of an embedding.
+/// Of a network's outputs: scores, distances in cells, numbers of an embedding.
 const NETWORK_TOLERANCE: f64 = 2e-4;
 /// Of boxes and landmarks, in pixels of the photo.
 const PIXEL_TOLERANCE: f64 = 1e-2;

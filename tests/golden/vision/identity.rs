@@ -18,21 +18,21 @@ const COMMITTED: [(&str, &str); 4] = [
 const FETCHED: [(&str, &str); 2] = [("a", "person_a_1.jpg"), ("b", "person_b_1.jpg")];
 
 #[test]
-fn a_real_recogniser_knows_people_by_our_crops() {
+fn a_real_recogniser_distinguishes_people_by_our_crops() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(recogniser()));
     let embed = |photo: &RgbImage| analyzer.analyze(photo).unwrap().id_embedding.unwrap();
     people_are_told_apart(&embedded(embed)).unwrap();
 }
 
-/// The test above would notice.
+/// Checks that the test above can fail.
 #[test]
-fn a_real_recogniser_is_lost_without_alignment() {
+fn a_real_recogniser_fails_without_alignment() {
     let recogniser = recogniser();
     let embed = |photo: &RgbImage| recogniser.embed(&resize_bilinear(photo, 112, 112)).unwrap();
     people_are_told_apart(&embedded(embed)).unwrap_err();
 }
 
-/// Whether [`SAME_PERSON`] lies between the pairs of one person and all others.
+/// Checks that [`SAME_PERSON`] lies between the pairs of one person and all others.
 fn people_are_told_apart(embeddings: &[(&str, Vec<f32>)]) -> Result<(), String> {
     let (mut least_same, mut most_different) = (1.0_f32, -1.0_f32);
     for (index, (person, embedding)) in embeddings.iter().enumerate() {
@@ -71,7 +71,7 @@ fn recogniser() -> OnnxEmbedder {
     OnnxEmbedder::load(test_asset("fr_feature.onnx")).unwrap()
 }
 
-/// A file that may not be committed: a licence forbids it, or nobody states one.
+/// Returns a file that may not be committed: its licence forbids it, or is unknown.
 fn test_asset(name: &str) -> PathBuf {
     let path = test_assets().join(name);
     assert!(

@@ -27,7 +27,7 @@ const GOLDENS: [&str; 6] = [
     "vision_scrfd",
 ];
 
-/// A golden that no fault can move proves nothing.
+/// Checks every golden: one that no fault can move proves nothing.
 #[test]
 fn every_fault_moves_its_golden() {
     for name in GOLDENS {
@@ -43,7 +43,7 @@ fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// One of the committed photos.
+/// Reads one of the committed photos.
 fn photo(file: &str) -> RgbImage {
     read_photo(&repository().join("tests/assets/photographs").join(file))
 }
@@ -59,7 +59,7 @@ fn yunet() -> YuNetDetector {
     YuNetDetector::load(repository().join("models/demo/face_detector/yunet_2023mar.onnx")).unwrap()
 }
 
-/// A part of a photo, by its left, top, width and height.
+/// Cuts out a part of a photo, by its left, top, width and height.
 fn cut(photo: &RgbImage, [left, top, width, height]: [usize; 4]) -> RgbImage {
     let rows = photo
         .pixels()
@@ -73,7 +73,7 @@ fn cut(photo: &RgbImage, [left, top, width, height]: [usize; 4]) -> RgbImage {
     RgbImage::new(width, height, pixels).unwrap()
 }
 
-/// An image stored as bytes `[height, width, 3]`.
+/// Converts bytes `[height, width, 3]` to an image.
 fn image(tensor: &Tensor) -> RgbImage {
     let (height, width, _) = tensor.dims3().unwrap();
     RgbImage::new(
@@ -84,7 +84,7 @@ fn image(tensor: &Tensor) -> RgbImage {
     .unwrap()
 }
 
-/// The other way round.
+/// Converts an image to bytes `[height, width, 3]`.
 fn tensor(image: &RgbImage) -> Tensor {
     Tensor::from_slice(
         image.pixels(),
@@ -94,7 +94,7 @@ fn tensor(image: &RgbImage) -> Tensor {
     .unwrap()
 }
 
-/// Landmarks stored as `[5, 2]`, or as ten numbers.
+/// Converts `[5, 2]` or ten numbers to landmarks.
 fn landmarks(tensor: &Tensor) -> Landmarks {
     let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
     Landmarks(std::array::from_fn(|point| {

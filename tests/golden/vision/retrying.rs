@@ -4,7 +4,7 @@ use facegen_vision::{Face, FaceDetector, Landmarks, RetryingDetector};
 use super::{cut, photo, yunet};
 
 /// Photos, and how much of the face's box is kept around its centre. On the
-/// first three the padded look helps, on the others only a smaller one does.
+/// first three the padded attempt helps, on the others only a smaller one.
 const CLOSE_UPS: [(&str, f32); 6] = [
     ("astronaut.png", 0.8),
     ("astronaut.png", 0.7),
@@ -18,7 +18,7 @@ const CLOSE_UPS: [(&str, f32); 6] = [
 const TOLERANCE: f32 = 0.2;
 
 #[test]
-fn a_face_that_fills_the_photo_is_found_on_the_ladder() {
+fn a_face_that_fills_the_photo_is_found_by_retrying() {
     let (plain, retrying) = (yunet(), retrying());
     for (file, share) in CLOSE_UPS {
         let photo = photo(file);
@@ -38,14 +38,14 @@ fn a_face_that_fills_the_photo_is_found_on_the_ladder() {
 }
 
 #[test]
-fn what_is_found_at_once_is_found_the_same_on_the_ladder() {
+fn faces_of_the_first_attempt_are_not_changed_by_retrying() {
     let photo = photo("astronaut.png");
     let faces = retrying().detect(&photo).unwrap();
     assert_eq!(faces, yunet().detect(&photo).unwrap());
 }
 
 #[test]
-fn the_ladder_sees_nobody_where_nobody_is() {
+fn retrying_finds_no_face_where_there_is_none() {
     let photo = photo("astronaut.png");
     for part in [[0, 256, 512, 256], [0, 0, 160, 256]] {
         assert_eq!(
@@ -60,7 +60,7 @@ fn retrying() -> RetryingDetector {
     RetryingDetector::new(Box::new(yunet()))
 }
 
-/// Left, top, width and height of the middle of a face.
+/// Returns left, top, width and height of the middle of a face.
 fn close_up(photo: &RgbImage, face: &Face, share: f32) -> [usize; 4] {
     let [left, top, right, bottom] = face.bounding_box;
     let span = |low: f32, high: f32, side: usize| {
@@ -76,8 +76,8 @@ fn close_up(photo: &RgbImage, face: &Face, share: f32) -> [usize; 4] {
     [left, top, width, height]
 }
 
-/// The largest distance of a landmark in a part of the photo from the same
-/// one in the whole, in distances between the eyes.
+/// Returns the largest distance of a landmark in a part of the photo from the
+/// same one in the whole, in distances between the eyes.
 fn distance(found: &Landmarks, [left, top, ..]: [usize; 4], whole: &Landmarks) -> f32 {
     let between = |[x1, y1]: [f32; 2], [x2, y2]: [f32; 2]| (x1 - x2).hypot(y1 - y2);
     let eyes = between(whole.0[0], whole.0[1]);

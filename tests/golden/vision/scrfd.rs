@@ -9,9 +9,9 @@ use facegen_vision::{
 use super::{cut, landmarks, photo, repository};
 use crate::support::{Golden, data};
 
-/// How many faces a golden's list is filled up to.
+/// How many rows a golden's list of faces has.
 const ROWS: usize = 24;
-/// The side that the networks with fixed predictions take.
+/// The input side of the networks with fixed predictions.
 const FIXED_SIDE: usize = 64;
 /// Left, top, width and height of each part of the astronaut's photo, and the detection size.
 const PARTS: [(&str, [usize; 4], usize); 4] = [
@@ -82,14 +82,14 @@ fn the_chosen_face_is_that_of_insightface() {
 }
 
 #[test]
-fn scores_below_the_threshold_are_nobody() {
+fn scores_below_the_threshold_are_no_faces() {
     let faces = scrfd("scrfd_nobody").detect(&black(64, 48)).unwrap();
     assert_eq!(faces, []);
     check(&Golden::load("vision_scrfd"), "nobody", &faces);
 }
 
 #[test]
-fn an_input_of_one_size_is_kept_to() {
+fn a_fixed_input_size_is_used() {
     let detector = scrfd("scrfd_crowd");
     let whole = detector.detect_at(&black(64, 64), FIXED_SIDE).unwrap();
     assert_eq!(detector.detect(&black(64, 64)).unwrap(), whole);
@@ -112,7 +112,7 @@ fn extreme_photos_and_sizes_are_handled() {
 }
 
 #[test]
-fn the_outputs_of_a_file_say_which_detector_it_holds() {
+fn the_outputs_of_a_file_identify_its_detector() {
     let yunet = repository().join("models/demo/face_detector/yunet_2023mar.onnx");
     let found = |path| format!("{:?}", load_detector(path).unwrap());
     assert!(found(yunet.clone()).starts_with("YuNetDetector"));
@@ -154,7 +154,7 @@ fn check(golden: &Golden, name: &str, faces: &[Face]) {
     golden.check(&format!("faces.{name}"), &boxes_and_points);
 }
 
-/// Scores `[ROWS]`, and boxes with landmarks `[ROWS, 14]`.
+/// Returns scores `[ROWS]`, and boxes with landmarks `[ROWS, 14]`.
 pub(super) fn filled(faces: &[Face]) -> (Tensor, Tensor) {
     assert!(faces.len() <= ROWS, "{} faces", faces.len());
     let mut scores = vec![0.0_f32; ROWS];
@@ -169,7 +169,7 @@ pub(super) fn filled(faces: &[Face]) -> (Tensor, Tensor) {
     (Tensor::new(scores, &Device::Cpu).unwrap(), rows.unwrap())
 }
 
-/// Every `step`th row of each output, one output after another.
+/// Returns every `step`th row of each output, one output after another.
 fn rows(outputs: &[Vec<f32>], width: usize, step: usize) -> Tensor {
     let kept: Vec<f32> = outputs
         .iter()
