@@ -97,7 +97,7 @@ async fn a_plain_key_clears_only_its_own_jobs() {
     for id in [1, 2] {
         server.wait_for(&json!(id)).await;
         let answer = server.fetch(&json!(id)).await.ok();
-        assert_eq!(answer["status"], "success", "what runs goes on");
+        assert_eq!(answer["status"], "success", "running jobs continue");
     }
 }
 
@@ -119,7 +119,7 @@ async fn an_admin_key_clears_the_jobs_of_all_keys() {
     assert_eq!(
         server.fetch(&json!(1)).await.ok()["status"],
         "processing",
-        "what runs goes on"
+        "running jobs continue"
     );
 }
 

@@ -96,7 +96,7 @@ async fn waiting_callers_get_the_current_state_when_work_stops() {
         tokio::task::yield_now().await;
     }
     tokio::task::yield_now().await;
-    assert!(waits.iter().all(|wait| !wait.is_finished()), "work goes on");
+    assert!(waits.iter().all(|wait| !wait.is_finished()), "they wait");
     harness.control.open();
     shutdown.await.unwrap();
     let expected = [JobState::Succeeded, JobState::Succeeded, JobState::Queued];
