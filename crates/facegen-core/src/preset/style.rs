@@ -145,7 +145,7 @@ mod tests {
     fn words_are_added_to_a_negative_prompt() {
         let recipe = recipe("negative_prompt = \"photo\"");
         assert_eq!(recipe.negative_prompt("hat"), "hat, photo");
-        assert_eq!(recipe.negative_prompt(""), "photograph");
+        assert_eq!(recipe.negative_prompt(""), "photo");
         assert_eq!(recipe.prompt("a man"), "a man");
     }
 
