@@ -238,6 +238,8 @@ impl Client {
     fn url(&self, file: &HubFile, revision: &str) -> String {
         let endpoint = self.access.endpoint.trim_end_matches('/');
         let (repo, name) = (file.repo(), file.file());
+        // One part of the path, so that `refs/pr/1` does not begin the name of the file.
+        let revision = revision.replace('/', "%2F");
         format!("{endpoint}/{repo}/resolve/{revision}/{name}")
     }
 

@@ -183,6 +183,22 @@ fn missing_and_oversized_files_are_named() -> Result<()> {
 }
 
 #[test]
+fn a_revision_with_slashes_is_one_part_of_the_url() -> Result<()> {
+    let (hub, _, bytes) = large()?;
+    let revision = "revision = \"refs/pr/1\"";
+    let source = format!(
+        "source = {{ hub = {{ repo = \"{REPO}\", file = \"unet.safetensors\", {revision} }} }}"
+    );
+    let models = Models::new(&hub, &[("unet", &source)])?;
+    models.run(&["pull", "pulled"])?.assert_success();
+    assert!(fs::read(models.blob(REPO, &sha256(&bytes)))? == bytes);
+    let first = hub.state().requests.first().cloned();
+    let expected = format!("HEAD /{REPO}/resolve/refs%2Fpr%2F1/unet.safetensors");
+    assert_eq!(first, Some(expected));
+    Ok(())
+}
+
+#[test]
 fn the_token_is_sent_to_the_hub_and_to_no_other_host() -> Result<()> {
     let (hub, models, _) = embedder("")?;
     hub.state().token = Some("token-of-alice".to_owned());
