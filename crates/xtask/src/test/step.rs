@@ -110,8 +110,9 @@ fn typos(workspace: &Workspace) -> Result<()> {
 fn deny(workspace: &Workspace) -> Result<()> {
     let program = tools::cargo_deny(workspace)?;
     let mut command = Command::new(program);
-    // Advisories are a separate step.
-    command.args(["check", "bans", "licenses", "sources"]);
+    // Without it only the root package counts, whose dependencies are all for tests.
+    // Advisories are a step of their own.
+    command.args(["--workspace", "check", "bans", "licenses", "sources"]);
     process::run(command.current_dir(&workspace.root))
 }
 
@@ -125,7 +126,7 @@ fn advisories(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     let mut command = Command::new(program);
-    command.args(["check", "--disable-fetch", "advisories"]);
+    command.args(["--workspace", "check", "--disable-fetch", "advisories"]);
     process::run(command.current_dir(&workspace.root))
 }
 
