@@ -6,12 +6,14 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use hf_hub::{Cache, Repo};
+
 use crate::HubError;
 
 /// What was fetched, in the data directory.
 #[derive(Debug)]
 pub(super) struct Store {
-    root: PathBuf,
+    cache: Cache,
 }
 
 /// While it is held no other process changes the store.
@@ -24,28 +26,30 @@ pub(super) struct StoreLock {
 impl Store {
     pub(super) fn new(data_dir: &Path) -> Self {
         Self {
-            root: data_dir.join("models"),
+            cache: Cache::new(data_dir.join("models")),
         }
     }
 
     /// The directory.
     pub(super) fn root(&self) -> &Path {
-        &self.root
+        self.cache.path()
     }
 
     /// Makes the directory if it is not there.
     pub(super) fn create(&self) -> Result<(), HubError> {
-        fs::create_dir_all(&self.root).map_err(HubError::at(&self.root))
+        fs::create_dir_all(self.root()).map_err(HubError::at(self.root()))
     }
 
     /// Where the bytes of a file lie. `blob` is the hub's name for them.
     pub(super) fn blob(&self, repo: &str, blob: &str) -> PathBuf {
-        self.repo(repo).join("blobs").join(blob)
+        let repo = Repo::model(repo.to_owned()).directory_name();
+        self.root().join(repo).join("blobs").join(blob)
     }
 
     /// Where a file lies by its own name.
     pub(super) fn snapshot(&self, repo: &str, commit: &str, file: &str) -> PathBuf {
-        self.repo(repo).join("snapshots").join(commit).join(file)
+        let cached = self.cache.model(repo.to_owned());
+        cached.pointer_path(commit).join(file)
     }
 
     /// Gives the bytes of `blob` their name, in place of what had it.
@@ -59,7 +63,7 @@ impl Store {
         let path = self.snapshot(repo, commit, file);
         let upwards = "../".repeat(file.split('/').count() + 1);
         let link = || -> io::Result<()> {
-            fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
+            fs::create_dir_all(path.parent().unwrap_or(self.root()))?;
             let new = path.with_extension("new-link");
             let _ = fs::remove_file(&new);
             symlink(format!("{upwards}blobs/{blob}"), &new)?;
@@ -93,13 +97,8 @@ impl Store {
         }
     }
 
-    fn repo(&self, repo: &str) -> PathBuf {
-        self.root
-            .join(format!("models--{}", repo.replace('/', "--")))
-    }
-
     fn lock_path(&self) -> PathBuf {
-        self.root.join("store.lock")
+        self.root().join("store.lock")
     }
 }
 
@@ -112,4 +111,30 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), HubError> {
         fs::rename(&new, path)
     };
     write().map_err(HubError::at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hf_hub_finds_a_linked_file_in_its_own_layout() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let store = Store::new(data_dir.path());
+        let (repo, commit, file) = ("lab/faces-2", "0a1b2c3", "unet/w.bin");
+        let blob = store.blob(repo, "b10b");
+        fs::create_dir_all(blob.parent().unwrap()).unwrap();
+        fs::write(&blob, b"weights").unwrap();
+        let path = store.link(repo, "b10b", commit, file).unwrap();
+
+        let root = data_dir.path().join("models/models--lab--faces-2");
+        assert_eq!(blob, root.join("blobs/b10b"));
+        assert_eq!(path, root.join("snapshots/0a1b2c3/unet/w.bin"));
+        assert_eq!(fs::read(&path).unwrap(), b"weights");
+        // It looks for files by the name of a branch, which the store does not record.
+        let cached = Cache::new(data_dir.path().join("models")).model(repo.to_owned());
+        cached.create_ref(commit).unwrap();
+        assert_eq!(cached.get(file), Some(path));
+        assert_eq!(cached.get("unet/v.bin"), None);
+    }
 }

@@ -127,7 +127,12 @@ const RESERVED: &[Reserved] = &[
         reason: "every outgoing connection passes the guard of one crate",
     },
     Reserved {
-        names: &["hf-hub", "ureq", "rustls"],
+        names: &["hf-hub"],
+        holders: &["facegen-hub"],
+        reason: "one crate knows how the hub's tools lay files down",
+    },
+    Reserved {
+        names: &["ureq", "rustls"],
         holders: &["facegen-hub", "xtask", TESTS],
         reason: "what callers name is fetched by one HTTP client, behind the guard; models come from the operator's hub",
     },
