@@ -126,7 +126,7 @@ fn advisories(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     let mut command = Command::new(program);
-    command.args(["--workspace", "check", "--disable-fetch", "advisories"]);
+    command.args(["--workspace", "--offline", "check", "advisories"]);
     process::run(command.current_dir(&workspace.root))
 }
 
