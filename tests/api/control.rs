@@ -14,7 +14,7 @@ const FAMILIES: [&str; 2] = [
 ];
 
 /// Returns the admin's answer, which must be the same under both paths.
-async fn told(server: &TestServer, name: &str) -> Value {
+async fn answer_of(server: &TestServer, name: &str) -> Value {
     let body = json!({"key": server.admin_key});
     let [first, second] = FAMILIES.map(|family| format!("{family}/{name}"));
     let first = server.post(&first, &body).await.ok();
@@ -48,9 +48,9 @@ async fn every_call_is_answered_as_documented() {
         "update_server",
         "update",
     ] {
-        assert_json_snapshot!(name, told(&server, name).await);
+        assert_json_snapshot!(name, answer_of(&server, name).await);
     }
-    assert_eq!(server.told.told(), (2, 4));
+    assert_eq!(server.control_calls.calls(), (2, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,8 +58,8 @@ async fn system_details_are_current() {
     let config = Builder::new().closed();
     let config = config.with_config(|config| config.system_status = SystemStatus::Ok);
     let server = config.start().await;
-    server.told.load(8);
-    let details = told(&server, "system_details").await;
+    server.control_calls.load(8);
+    let details = answer_of(&server, "system_details").await;
     let nothing = json!({"status": "ok", "model_count": 8, "queue_time": 0});
     assert_eq!(details, nothing);
     // At the guessed throughput of an engine that has not worked yet, ten
@@ -68,7 +68,7 @@ async fn system_details_are_current() {
         let large = json!({"width": 512, "height": 512});
         server.make_gen(&large).await.ok();
     }
-    let details = told(&server, "system_details").await;
+    let details = answer_of(&server, "system_details").await;
     assert_eq!(details["queue_time"], 100);
 }
 
@@ -110,7 +110,7 @@ async fn an_admin_key_clears_the_jobs_of_all_keys() {
         let made = server.post(crate::server::MAKE_GEN, &body).await.ok();
         jobs.push((key, made["id"].clone()));
     }
-    told(&server, "clear_queue").await;
+    answer_of(&server, "clear_queue").await;
     for (key, id) in jobs {
         let body = json!({"key": key, "request_id": id});
         let answer = server.post(crate::server::FETCH, &body).await.ok();
@@ -138,13 +138,13 @@ async fn only_an_admin_key_restarts_and_updates() {
             answer.ok();
         }
     }
-    assert_eq!(server.told.told(), (0, 0));
+    assert_eq!(server.control_calls.calls(), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_update_is_reported_without_internal_details() {
     let server = TestServer::start().await;
-    server.told.refuse();
+    server.control_calls.refuse();
     let path = format!("{}/update", FAMILIES[0]);
     let answer = server.post(&path, &json!({"key": server.admin_key})).await;
     assert_json_snapshot!("update_refused", answer.json());

@@ -125,7 +125,7 @@ impl Builder {
         let (id, key) = new_key(&jobs, "first", KeyRole::Plain).await;
         let (_, other_key) = new_key(&jobs, "second", KeyRole::Plain).await;
         let (_, admin_key) = new_key(&jobs, "third", KeyRole::Admin).await;
-        let told = Arc::new(FakeServer::default());
+        let control_calls = Arc::new(FakeServer::default());
         let settings = Current::new(ApiSettings {
             config: self.config,
             capabilities: self.capabilities,
@@ -135,7 +135,7 @@ impl Builder {
             settings: settings.clone(),
             readiness: self.readiness,
             metrics: self.metrics,
-            control: Arc::clone(&told) as _,
+            control: Arc::clone(&control_calls) as _,
             urls: self.urls,
             clock: Arc::new(clock.clone()),
         });
@@ -146,7 +146,7 @@ impl Builder {
             key,
             other_key,
             admin_key,
-            told,
+            control_calls,
             settings,
             control,
             clock,
@@ -211,7 +211,7 @@ pub(crate) struct TestServer {
     pub(crate) other_key: String,
     pub(crate) admin_key: String,
     /// The commands that the server was given.
-    pub(crate) told: Arc<FakeServer>,
+    pub(crate) control_calls: Arc<FakeServer>,
     pub(crate) settings: Current<ApiSettings>,
     pub(crate) control: FakeControl,
     pub(crate) clock: ManualClock,

@@ -13,7 +13,7 @@ use crate::captured_log::{capture_log, log};
 use crate::is_read_at;
 use crate::moto::Moto;
 use crate::no_acl::NoAcl;
-use crate::plain::{Manner, Plain};
+use crate::plain::{Behaviour, Plain};
 use crate::proxy::{Proxy, Way};
 use crate::seaweed::{KEY_ID, PRIVATE, PUBLIC, SECRET, Seaweed};
 use crate::server::Server;
@@ -160,9 +160,9 @@ async fn an_endpoint_with_a_path_keeps_its_slash() {
         let in_directory = |request: &String| request.contains(&format!(" {directory}/"));
         assert!(requests.iter().all(in_directory), "{requests:?}");
     }
-    plain.set(Manner {
+    plain.set(Behaviour {
         put: Some((404, "NoSuchBucket")),
-        ..Manner::default()
+        ..Behaviour::default()
     });
     let bucket = with(
         &details(plain.address, plain.address, "faces/generations"),

@@ -134,14 +134,14 @@ async fn read_fields(
     } = state.config;
     state.bodies.grow(body_budget_bytes, max_body_bytes);
     if parts.method != Method::POST {
-        let share = state.bodies.share(Holder::Stranger);
+        let share = state.bodies.share(Holder::Unknown);
         return Ok((RequestBody::default(), share));
     }
     let mut reader = BodyReader::new(&parts.headers, body, max_body_bytes)?;
     let beginning = reader.beginning().await?;
     let holder = match beginning {
         Some(beginning) => holder(state, &parts.headers, beginning).await,
-        None => Holder::Stranger,
+        None => Holder::Unknown,
     };
     let share = state.bodies.share(holder);
     let bytes = reader.all(&share).await?;
@@ -159,7 +159,7 @@ async fn holder(state: &SharedContext, headers: &HeaderMap, beginning: &[u8]) ->
             return Holder::Key(key.id);
         }
     }
-    Holder::Stranger
+    Holder::Unknown
 }
 
 /// Runs `work` on a thread that may block: bodies with photos take milliseconds

@@ -100,9 +100,9 @@ struct Webhooks;
     ),
     request_body = WebhookBody,
     responses(
-        (status = "2XX", description = "It is taken"),
-        (status = 410, description = "It shall not be sent again"),
-        (status = 429, description = "It shall be sent again, at the earliest after `Retry-After`"),
+        (status = "2XX", description = "Accepted"),
+        (status = 410, description = "Not to be sent again"),
+        (status = 429, description = "To be sent again, at the earliest after `Retry-After`"),
     ),
     security(()),
 )]
@@ -136,17 +136,17 @@ mod tests {
             erased_at: Some(now()),
             ..kept.clone()
         };
-        let told = |job: &Job, now| webhook_body(job, now, None, &CAPABILITIES);
+        let reported = |job: &Job, now| webhook_body(job, now, None, &CAPABILITIES);
         let gone = |message| {
             format!(r#"{{"status":"failed","id":32,"message":"{message}","track_id":null}}"#)
         };
-        assert_eq!(told(&erased, now()), gone("Request was deleted"));
+        assert_eq!(reported(&erased, now()), gone("Request was deleted"));
         assert_eq!(
-            told(&kept, now() + day),
+            reported(&kept, now() + day),
             gone("images deleted after 24 hours")
         );
         let last = now() + (day - Duration::from_millis(1));
-        assert!(told(&kept, last).contains(r#""status":"success""#));
+        assert!(reported(&kept, last).contains(r#""status":"success""#));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl DeviceFault {
 /// cuDNN's errors are available only as text, the others keep their kind.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "whatever else candle tells apart is a matter of shapes and files"
+    reason = "all other variants are about shapes and files"
 )]
 fn is_of_device(error: &Error) -> bool {
     match error {

@@ -12,20 +12,20 @@ use crate::HubError;
 use crate::store::{Store, write_whole};
 
 /// The licences that the operator accepts: those of the data directory's file,
-/// and those that the program was told of.
+/// and those that the program was accepted_names of.
 #[derive(Debug)]
 pub struct Accepted {
     path: PathBuf,
     recorded: Vec<String>,
-    told: Vec<String>,
+    accepted_names: Vec<String>,
 }
 
 impl Accepted {
-    /// Reads what was recorded in the data directory, and adds `told`.
+    /// Reads what was recorded in the data directory, and adds `accepted_names`.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn read(data_dir: &Path, told: &[String]) -> Result<Self, HubError> {
+    pub fn read(data_dir: &Path, accepted_names: &[String]) -> Result<Self, HubError> {
         let path = Store::new(data_dir).root().join("accepted-licences");
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -34,7 +34,7 @@ impl Accepted {
         Ok(Self {
             path,
             recorded: text.lines().map(ToOwned::to_owned).collect(),
-            told: told.to_vec(),
+            accepted_names: accepted_names.to_vec(),
         })
     }
 
@@ -42,7 +42,7 @@ impl Accepted {
     #[must_use]
     pub fn has(&self, licence: &str) -> bool {
         let is_it = |name: &String| name == licence;
-        self.recorded.iter().any(is_it) || self.told.iter().any(is_it)
+        self.recorded.iter().any(is_it) || self.accepted_names.iter().any(is_it)
     }
 
     /// Records licences in the data directory, for good.

@@ -42,7 +42,7 @@ impl Store {
 
     /// Where the bytes of a file lie. `blob` is the hub's name for them.
     pub(super) fn blob(&self, repo: &str, blob: &str) -> PathBuf {
-        let repo = Repo::model(repo.to_owned()).directory_name();
+        let repo = Repo::model(repo.to_owned()).folder_name();
         self.root().join(repo).join("blobs").join(blob)
     }
 

@@ -111,8 +111,8 @@ fn faceid_and_its_faces_are_for_research_only() {
     let preset = Preset::find(&shipped(), "sd15-faceid").unwrap();
     let error = Gate::check(&preset, &accepted).unwrap_err().to_string();
     assert!(error.contains("accept InsightFace-buffalo_l`"), "{error}");
-    let told = ["InsightFace-buffalo_l".to_owned()];
-    let both = Accepted::read(directory.path(), &told).unwrap();
+    let accepted_names = ["InsightFace-buffalo_l".to_owned()];
+    let both = Accepted::read(directory.path(), &accepted_names).unwrap();
     Gate::check(&preset, &both).unwrap();
 }
 

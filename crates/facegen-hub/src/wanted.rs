@@ -76,10 +76,10 @@ struct ShardIndex {
     weight_map: std::collections::BTreeMap<String, String>,
 }
 
-/// The files that an index names, which lie beside it; none for other files.
+/// The files that an index names, in its directory; none for other files.
 ///
 /// # Errors
-/// The index cannot be read, or names what is no file beside it.
+/// The index cannot be read, or names a file outside its directory.
 pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wanted>, HubError> {
     if !index.file.file().ends_with(".index.json") {
         return Ok(Vec::new());
@@ -95,10 +95,10 @@ pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wa
     names.sort();
     names.dedup();
     let shard = |name: String| {
-        let file = index.file.beside(commit, &name);
+        let file = index.file.sibling(commit, &name);
         Ok(Wanted {
             component: index.component.clone(),
-            file: file.ok_or_else(|| refuse("it names what is no file beside it"))?,
+            file: file.ok_or_else(|| refuse("it names a file outside its directory"))?,
             sha256: None,
             bytes: None,
         })

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use facegen_core::Provenance;
 pub(crate) use facegen_core::fake::requests::{
-    RECEIVER, inline, parse, raw, request, told_to, with_webhook,
+    RECEIVER, inline, parse, raw, request, with_receiver, with_webhook,
 };
 use facegen_core::fake::{
     FakeBackend, FakeBuckets, FakeControl, FakeFaceReader, ManualClock, MemoryStore,

@@ -21,7 +21,7 @@ enum Attempt {
 }
 
 /// The attempts after the reference's own, which is the photo at the usual size.
-const RUNGS: [Attempt; 6] = [
+const ATTEMPTS: [Attempt; 6] = [
     Attempt::Padded,
     Attempt::Size(512),
     Attempt::Size(448),
@@ -58,8 +58,8 @@ impl RetryingDetector {
         faces
     }
 
-    fn detect_on(&self, rung: Attempt, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
-        match rung {
+    fn detect_on(&self, attempt: Attempt, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        match attempt {
             Attempt::Size(size) => self.detector.detect_at(photo, size),
             Attempt::Padded => {
                 let room = Padded::around(photo);
@@ -82,11 +82,11 @@ impl FaceDetector for RetryingDetector {
     /// Returns the faces of the first attempt that finds any.
     fn detect(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
         let mut faces = self.detector.detect(photo)?;
-        for rung in RUNGS {
+        for attempt in ATTEMPTS {
             if !faces.is_empty() {
                 break;
             }
-            faces = self.certain(self.detect_on(rung, photo)?);
+            faces = self.certain(self.detect_on(attempt, photo)?);
         }
         Ok(faces)
     }

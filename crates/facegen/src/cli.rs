@@ -8,8 +8,8 @@ use facegen_core::RawGenerationRequest;
 use crate::config::ConfigArguments;
 use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
-use crate::keys::{KeysCommand, KeysPlace};
-use crate::models::{ModelsCommand, ModelsPlace};
+use crate::keys::{KeysArguments, KeysCommand};
+use crate::models::{ModelsArguments, ModelsCommand};
 
 /// Images of a person from one photo and a prompt.
 #[derive(Debug, Parser)]
@@ -31,14 +31,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeysCommand,
         #[command(flatten)]
-        place: KeysPlace,
+        arguments: KeysArguments,
     },
     /// Fetch the models of presets, verify them and accept their licences.
     Models {
         #[command(subcommand)]
         command: ModelsCommand,
         #[command(flatten)]
-        place: Box<ModelsPlace>,
+        arguments: Box<ModelsArguments>,
     },
     /// Check everything that a server with these settings needs: device, model
     /// files, loading, storage and database. Exits 1 if a check fails.

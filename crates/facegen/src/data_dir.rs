@@ -51,8 +51,8 @@ mod tests {
         for mode in [0o777, 0o750, 0o701] {
             fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
             make(&directory).unwrap();
-            let told = open_to_others(&directory).unwrap();
-            assert!(told.contains(&format!("mode {mode:o}")), "{told}");
+            let reported = open_to_others(&directory).unwrap();
+            assert!(reported.contains(&format!("mode {mode:o}")), "{reported}");
         }
     }
 }

@@ -86,7 +86,7 @@ impl LimitArguments {
 
 /// The location of the keys.
 #[derive(Debug, clap::Args)]
-pub(crate) struct KeysPlace {
+pub(crate) struct KeysArguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -96,10 +96,10 @@ pub(crate) struct KeysPlace {
 }
 
 /// Runs a subcommand.
-pub(crate) fn run(command: &KeysCommand, place: KeysPlace) -> Result<(), Failure> {
+pub(crate) fn run(command: &KeysCommand, arguments: KeysArguments) -> Result<(), Failure> {
     let arguments = ConfigArguments {
-        config: place.config,
-        data_dir: place.data_dir,
+        config: arguments.config,
+        data_dir: arguments.data_dir,
         ..ConfigArguments::default()
     };
     let environment = Environment::of_process();

@@ -63,10 +63,10 @@ fn run(cli: Cli) -> Result<(), Failure> {
             telemetry::init();
             generate::run(*arguments)
         }
-        Command::Keys { command, place } => keys::run(&command, place),
-        Command::Models { command, place } => {
+        Command::Keys { command, arguments } => keys::run(&command, arguments),
+        Command::Models { command, arguments } => {
             telemetry::init();
-            models::run(&command, *place)
+            models::run(&command, *arguments)
         }
         Command::Doctor(arguments) => {
             telemetry::init();

@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::hub::{Break, HubFile, Request, SIGNATURE, State};
-use super::manner::{Head, Manner};
+use super::manner::{Behaviour, Head};
 
 /// Redirects to the store, with the hub's headers for the file.
 pub(super) fn lead_to_store(
     stream: &mut TcpStream,
     file: &HubFile,
-    manner: &Manner,
+    manner: &Behaviour,
     store: &str,
 ) -> Result<()> {
     let HubFile { sha256, size, .. } = file;
@@ -39,7 +39,7 @@ pub(super) fn send(
     mut stream: TcpStream,
     request: &Request,
     file: &HubFile,
-    manner: &Manner,
+    manner: &Behaviour,
     state: &Mutex<State>,
 ) -> Result<()> {
     let length = file.bytes.len() as u64;

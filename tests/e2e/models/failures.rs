@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::REPO;
-use super::manner::Manner;
+use super::manner::Behaviour;
 use super::mirrors::{FILE, hops, mirror, pull};
 use super::program::Outcome;
 
@@ -22,22 +22,22 @@ fn errors_name_host_status_and_url_without_secrets() -> Result<()> {
         free.local_addr()?
     };
     let path = format!("/{REPO}/resolve/main/{FILE}");
-    let status = |status| Manner {
+    let status = |status| Behaviour {
         status: Some(status),
-        ..Manner::default()
+        ..Behaviour::default()
     };
     let to = |location: String| hops(&[(302, &location)]);
     let query = "?sign=secret-of-the-query";
-    let packed = Manner {
+    let packed = Behaviour {
         has_no_store: true,
         header: "Content-Encoding: gzip\r\n",
-        ..Manner::default()
+        ..Behaviour::default()
     };
-    let none = Manner {
+    let none = Behaviour {
         names_no_commit: true,
-        ..Manner::default()
+        ..Behaviour::default()
     };
-    let cases: Vec<(Manner, Vec<String>)> = vec![
+    let cases: Vec<(Behaviour, Vec<String>)> = vec![
         (status(400), vec!["answers 400".into()]),
         (status(401), vec!["answers 401".into(), "HF_TOKEN".into()]),
         (status(403), vec!["answers 403".into(), "HF_TOKEN".into()]),
@@ -122,7 +122,7 @@ fn listen_as_ssh() -> Result<SocketAddr> {
 
 #[test]
 fn offline_it_soon_reports_that_the_name_cannot_be_resolved() -> Result<()> {
-    let (_hub, models, _) = mirror(Manner::default(), 10)?;
+    let (_hub, models, _) = mirror(Behaviour::default(), 10)?;
     for endpoint in [
         "https://hub.invalid",
         "http://hunter2:hunter2@hub.invalid:8080/mirror/",

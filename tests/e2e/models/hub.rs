@@ -12,7 +12,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::answers::{lead_to_store, send};
-use super::manner::{self, Head, Manner};
+use super::manner::{self, Behaviour, Head};
 
 /// The commit that every branch resolves to.
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -47,7 +47,7 @@ pub(crate) struct State {
     /// The address of the store, if not `localhost` with the hub's port.
     pub(crate) store: Option<SocketAddr>,
     /// How it differs from the hub.
-    pub(crate) manner: Manner,
+    pub(crate) manner: Behaviour,
     /// The headers `range` of requests that had one.
     pub(crate) ranges: Vec<String>,
 }
@@ -272,7 +272,7 @@ fn note(
     path: &str,
     address: SocketAddr,
     state: &Mutex<State>,
-) -> (Manner, String) {
+) -> (Behaviour, String) {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     state.requests.push(format!("{} {path}", request.method));
     state.ranges.extend(request.range.clone());

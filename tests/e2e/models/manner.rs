@@ -6,7 +6,7 @@ use super::hub::COMMIT;
 
 /// How a mirror, or a proxy of one, differs from the hub.
 #[derive(Clone, Debug)]
-pub(crate) struct Manner {
+pub(crate) struct Behaviour {
     /// The redirects of each request, with their statuses. `{hub}` is this hub,
     /// `{other}` the same under another name, `{port}` the same at another
     /// port, and `{path}` the requested path. A hop's own path begins with its
@@ -40,7 +40,7 @@ pub(crate) enum Head {
     RefusedByStore(u16),
 }
 
-impl Default for Manner {
+impl Default for Behaviour {
     fn default() -> Self {
         Self {
             hops: Vec::new(),
@@ -56,7 +56,7 @@ impl Default for Manner {
     }
 }
 
-impl Manner {
+impl Behaviour {
     /// Returns where a request is redirected.
     pub(super) fn hop(&self, path: &str) -> Option<(u16, String)> {
         let number = path

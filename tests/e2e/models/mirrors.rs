@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::hub::{COMMIT, Hub, SIGNATURE, sha256};
-use super::manner::{Head, Manner};
+use super::manner::{Behaviour, Head};
 use super::program::{Models, Outcome};
 use super::{REPO, noise, of_hub};
 
@@ -17,7 +17,7 @@ pub(super) const FILE: &str = "unet.safetensors";
 
 /// Starts such a hub, with one large file of so many bytes, and a preset that
 /// needs it.
-pub(super) fn mirror(manner: Manner, bytes: usize) -> Result<(Hub, Models, Vec<u8>)> {
+pub(super) fn mirror(manner: Behaviour, bytes: usize) -> Result<(Hub, Models, Vec<u8>)> {
     let (hub, bytes) = (Hub::start()?, noise(bytes));
     hub.add(&format!("{REPO}/{FILE}"), bytes.clone());
     hub.move_store()?;
@@ -49,11 +49,11 @@ fn assert_pulled(case: &str, hub: &Hub, outcome: &Outcome, models: &Models, byte
     assert!(!state.token_leaked, "{case}: {:?}", state.requests);
 }
 
-pub(super) fn hops(hops: &[(u16, &str)]) -> Manner {
+pub(super) fn hops(hops: &[(u16, &str)]) -> Behaviour {
     let hops = hops.iter().map(|(status, to)| (*status, (*to).to_owned()));
-    Manner {
+    Behaviour {
         hops: hops.collect(),
-        ..Manner::default()
+        ..Behaviour::default()
     }
 }
 
@@ -130,12 +130,12 @@ fn hubs_without_a_length_or_head_are_asked_for_a_byte() -> Result<()> {
     for head in heads {
         for (knows_no_ranges, says_no_length) in [(false, false), (true, false), (true, true)] {
             for bytes in [0, 1, 5_000] {
-                let manner = Manner {
+                let manner = Behaviour {
                     head,
                     knows_no_ranges,
                     says_no_length,
                     has_no_store: true,
-                    ..Manner::default()
+                    ..Behaviour::default()
                 };
                 let case = format!("{manner:?} of {bytes} bytes");
                 let (hub, models, bytes) = mirror(manner, bytes)?;
@@ -156,11 +156,11 @@ fn hubs_without_a_length_or_head_are_asked_for_a_byte() -> Result<()> {
 #[test]
 fn a_store_that_refuses_head_is_used_when_the_hub_omits_headers() -> Result<()> {
     for header in ["X-Repo-Commit: none\r\n", ""] {
-        let manner = Manner {
+        let manner = Behaviour {
             head: Head::RefusedByStore(403),
             names_no_commit: true,
             header,
-            ..Manner::default()
+            ..Behaviour::default()
         };
         let (hub, bytes) = (Hub::start()?, noise(5_000));
         hub.add(&format!("{REPO}/{FILE}"), bytes.clone());
@@ -255,10 +255,10 @@ fn names(directory: &Path) -> Result<Vec<String>> {
 fn a_mirror_without_hashes_serves_files_whose_hash_the_preset_has() -> Result<()> {
     let (hub, bytes) = (Hub::start()?, noise(5_000));
     hub.add(&format!("{REPO}/{FILE}"), bytes.clone());
-    hub.state().manner = Manner {
+    hub.state().manner = Behaviour {
         etag: "",
         has_no_store: true,
-        ..Manner::default()
+        ..Behaviour::default()
     };
     let unknown = Models::new(&hub, &[("unet", &of_hub(FILE, ""))])?;
     let refused = unknown.run(&["pull", "pulled"])?;

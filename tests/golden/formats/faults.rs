@@ -345,7 +345,7 @@ fn an_index_and_its_shards_must_agree() {
 
     let (_directory, error) = sharded(|_, index| index.replace(second, &format!("../{second}")));
     assert!(
-        error.contains("is not the name of a file beside it"),
+        error.contains("is not the name of a file in its directory"),
         "{error}"
     );
 

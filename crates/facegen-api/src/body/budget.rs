@@ -41,7 +41,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     /// Not authenticated yet.
-    Stranger,
+    Unknown,
     /// Authenticated by this key.
     Key(KeyId),
 }
@@ -141,9 +141,9 @@ impl State {
             return false;
         }
         if self.held(|_| true) + missing > self.bytes {
-            let is_stranger = |other| other == Holder::Stranger;
+            let is_stranger = |other| other == Holder::Unknown;
             let found = self.cut_stalest(number, is_stranger);
-            if !found && holder != Holder::Stranger {
+            if !found && holder != Holder::Unknown {
                 self.cut_stalest(number, |_| true);
             }
             return false;
@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn neither_unauthenticated_callers_nor_one_key_take_the_whole_budget() {
         let budget = budget(8);
-        let strangers = half_sent(&budget, Holder::Stranger, 100).await;
+        let strangers = half_sent(&budget, Holder::Unknown, 100).await;
         assert_eq!((strangers.len(), held(&budget)), (4, 8));
         let own = half_sent(&budget, KEY, 100).await;
         assert_eq!((own.len(), held(&budget)), (4, 16));
@@ -332,10 +332,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_memory_only_the_first_bytes_are_taken() {
         let budget = Arc::new(BodyBudget::new(0, BODY));
-        let first = budget.share(Holder::Stranger);
+        let first = budget.share(Holder::Unknown);
         first.reserve(BODY).await.unwrap();
         first.arrived();
-        let second = budget.share(Holder::Stranger);
+        let second = budget.share(Holder::Unknown);
         second.reserve(FREE_BYTES).await.unwrap();
         let error = second.reserve(FREE_BYTES + 1).await.unwrap_err();
         assert!(matches!(error, ApiError::NoRoom));
@@ -346,11 +346,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_stalled_body_is_cut_off_and_a_growing_one_is_not() {
         let budget = budget(4);
-        let stopped = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        let stopped = half_sent(&budget, Holder::Unknown, 1).await.remove(0);
         advance(STALE).await;
-        let coming = budget.share(Holder::Stranger);
+        let coming = budget.share(Holder::Unknown);
         coming.reserve(BODY - PIECE_BYTES).await.unwrap();
-        let next = budget.share(Holder::Stranger);
+        let next = budget.share(Holder::Unknown);
         let waiting = tokio::spawn(async move {
             next.reserve(BODY).await.unwrap();
             next
@@ -369,10 +369,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_complete_body_is_never_cut_off() {
         let budget = budget(2);
-        let arrived = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        let arrived = half_sent(&budget, Holder::Unknown, 1).await.remove(0);
         arrived.arrived();
         advance(10 * STALE).await;
-        let next = budget.share(Holder::Stranger);
+        let next = budget.share(Holder::Unknown);
         assert!(next.reserve(BODY).await.is_err());
         assert!(!arrived.cut.is_cancelled());
     }
@@ -380,7 +380,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn unauthenticated_bodies_are_cut_off_before_those_of_keys() {
         let budget = budget(4);
-        let stranger = half_sent(&budget, Holder::Stranger, 1).await.remove(0);
+        let stranger = half_sent(&budget, Holder::Unknown, 1).await.remove(0);
         let own = half_sent(&budget, KEY, 2).await;
         let others = half_sent(&budget, OTHER, 1).await;
         advance(STALE).await;
@@ -391,7 +391,7 @@ mod tests {
         assert!(keys().all(|share| !share.cut.is_cancelled()));
         drop(stranger);
         next.reserve(BODY).await.unwrap();
-        let late = budget.share(Holder::Stranger);
+        let late = budget.share(Holder::Unknown);
         assert!(late.reserve(BODY).await.is_err());
         assert!(keys().all(|share| !share.cut.is_cancelled()));
     }

@@ -201,7 +201,7 @@ mod tests {
     use crate::body::{BodyBudget, Holder};
 
     fn share() -> BodyPermit {
-        Arc::new(BodyBudget::new(0, 0)).share(Holder::Stranger)
+        Arc::new(BodyBudget::new(0, 0)).share(Holder::Unknown)
     }
 
     async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
@@ -237,7 +237,7 @@ mod tests {
         let beginning = reader.beginning().await.unwrap();
         assert_eq!(beginning.map(<[u8]>::len), Some(FREE_BYTES));
         let budget = Arc::new(BodyBudget::new(0, 200_000));
-        let share = budget.share(Holder::Stranger);
+        let share = budget.share(Holder::Unknown);
         assert_eq!(reader.all(&share).await.unwrap().len(), 100_000);
     }
 
@@ -262,12 +262,12 @@ mod tests {
             let body = Body::from_stream(start.chain(stream::pending()));
             let mut reader = BodyReader::new(&HeaderMap::new(), body, BODY).unwrap();
             reader.beginning().await.unwrap();
-            reader.all(&whole.share(Holder::Stranger)).await
+            reader.all(&whole.share(Holder::Unknown)).await
         });
         tokio::task::yield_now().await;
         let mut second = BodyReader::new(&HeaderMap::new(), chunks(BODY / 100), BODY).unwrap();
         second.beginning().await.unwrap();
-        let share = budget.share(Holder::Stranger);
+        let share = budget.share(Holder::Unknown);
         assert_eq!(second.all(&share).await.unwrap().len(), BODY);
         assert!(!first.is_finished());
         assert!(matches!(first.await.unwrap(), Err(ApiError::NoRoom)));

@@ -20,7 +20,7 @@ use crate::wire::Done;
     path = "",
     tag = "control",
     request_body = UpdateBucketRequest,
-    responses((status = 200, body = Done, description = "It is done"), BucketErrors),
+    responses((status = 200, body = Done, description = "Done"), BucketErrors),
 )]
 pub(crate) async fn update(
     State(state): State<SharedContext>,
@@ -37,7 +37,7 @@ pub(crate) async fn update(
     path = "",
     tag = "control",
     request_body = ResetBucketRequest,
-    responses((status = 200, body = Done, description = "It is done"), BucketErrors),
+    responses((status = 200, body = Done, description = "Done"), BucketErrors),
 )]
 pub(crate) async fn reset(
     State(state): State<SharedContext>,

@@ -19,7 +19,7 @@ use crate::wire::{Done, Restarting, SystemDetails};
     path = "",
     tag = "control",
     request_body = KeyRequest,
-    responses((status = 200, body = Done, description = "It is done"), CallErrors),
+    responses((status = 200, body = Done, description = "Done"), CallErrors),
 )]
 pub(crate) async fn clear_cache(State(state): State<SharedContext>, _: ApiCall) -> Response {
     state.jobs.clear_cache().await;
@@ -34,7 +34,7 @@ pub(crate) async fn clear_cache(State(state): State<SharedContext>, _: ApiCall) 
     path = "",
     tag = "control",
     request_body = KeyRequest,
-    responses((status = 200, body = Done, description = "It is done"), CallErrors),
+    responses((status = 200, body = Done, description = "Done"), CallErrors),
 )]
 pub(crate) async fn clear_queue(
     State(state): State<SharedContext>,
@@ -57,7 +57,7 @@ pub(crate) async fn clear_queue(
     path = "",
     tag = "control",
     request_body = KeyRequest,
-    responses((status = 200, body = Restarting, description = "It has begun"), AdminErrors),
+    responses((status = 200, body = Restarting, description = "Begun"), AdminErrors),
 )]
 pub(crate) async fn restart_server(
     State(state): State<SharedContext>,
@@ -76,7 +76,7 @@ pub(crate) async fn restart_server(
     path = "",
     tag = "control",
     request_body = KeyRequest,
-    responses((status = 200, body = Done, description = "It is done"), UpdateErrors),
+    responses((status = 200, body = Done, description = "Done"), UpdateErrors),
 )]
 pub(crate) async fn update_server(
     State(state): State<SharedContext>,

@@ -125,7 +125,7 @@ impl Intake {
             check_style(&generation, &self.capabilities.styles),
         );
         let face = record(&mut errors, face);
-        let webhook = self.judge_webhook(&generation);
+        let webhook = self.check_webhook(&generation);
         let request = generation
             .parse(&self.capabilities.limits)
             .map_err(|found| {
@@ -159,7 +159,7 @@ impl Intake {
     }
 
     /// Checks that the webhook's URL is one that can be called at all.
-    fn judge_webhook(&self, generation: &RawGenerationRequest) -> Result<(), FieldError> {
+    fn check_webhook(&self, generation: &RawGenerationRequest) -> Result<(), FieldError> {
         match generation.webhook.text("webhook")? {
             Some(url) => self.check_url("webhook", &SafeUrl::from(url)),
             None => Ok(()),

@@ -72,7 +72,7 @@ struct Health {
     get,
     path = "",
     tag = "operations",
-    responses((status = 200, body = Health, description = "It does"), OpenErrors),
+    responses((status = 200, body = Health, description = "The process is up"), OpenErrors),
     security(()),
 )]
 pub(crate) async fn healthz() -> Response {
@@ -86,8 +86,8 @@ pub(crate) async fn healthz() -> Response {
     tag = "operations",
     responses(
         OpenErrors,
-        (status = 200, body = Readiness, description = "They can"),
-        (status = 503, body = Readiness, description = "They cannot, and what is missing"),
+        (status = 200, body = Readiness, description = "Ready for requests"),
+        (status = 503, body = Readiness, description = "Not ready, and what is missing"),
     ),
     security(()),
 )]

@@ -37,7 +37,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
     servers((url = "/", description = "this server")),
     tags(
         (name = "face_gen", description = "Images of a person from one photo and a prompt"),
-        (name = "control", description = "What callers tell a server of their own"),
+        (name = "control", description = "Control of the server"),
         (name = "v1", description = "What there is beyond the documented API"),
         (name = "files", description = "The images themselves; the name is the secret"),
         (name = "operations", description = "For operators and their machines"),

@@ -154,7 +154,7 @@ fn keyed() -> ObjectBuilder {
 
 fn prompt() -> ObjectBuilder {
     lenient::required_text(Some(MAX_CHARACTERS)).description(Some(
-        "What the images shall show. Beyond 77 tokens it is cut.",
+        "What the images are to show. Beyond 77 tokens it is cut.",
     ))
 }
 
@@ -174,7 +174,7 @@ fn image_field(name: &str) -> Option<AnyOfBuilder> {
     let (field, description) = match name {
         "negative_prompt" => (
             lenient::text(MAX_CHARACTERS),
-            "What the images shall not show. Unused when the guidance scale is 1 or less.",
+            "What the images are not to show. Unused when the guidance scale is 1 or less.",
         ),
         "width" | "height" => (
             lenient::integer(&SizeLimits::default().sides(), Some(512)),
@@ -229,7 +229,7 @@ fn handling_field(name: &str) -> Option<AnyOfBuilder> {
         ),
         "base64" => (
             lenient::flag(false),
-            "Whether the links shall lead to base64 text in place of a PNG.",
+            "Whether the links lead to base64 text in place of a PNG.",
         ),
         "webhook" => (
             lenient::text(MAX_WEBHOOK_BYTES),

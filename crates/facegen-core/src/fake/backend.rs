@@ -266,8 +266,8 @@ impl Backend for FakeBackend {
     }
 
     fn capacity(&self, _size: ImageSize) -> Capacity {
-        let told = self.control.lock().capacity;
-        told.unwrap_or(Capacity::of_images(self.batch_limit))
+        let reported = self.control.lock().capacity;
+        reported.unwrap_or(Capacity::of_images(self.batch_limit))
     }
 }
 

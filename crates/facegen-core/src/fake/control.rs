@@ -16,7 +16,7 @@ pub struct FakeServer {
 impl FakeServer {
     /// Returns the numbers of restarts and updates.
     #[must_use]
-    pub fn told(&self) -> (usize, usize) {
+    pub fn calls(&self) -> (usize, usize) {
         let count = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         (count(&self.restarts), count(&self.updates))
     }

@@ -38,12 +38,12 @@ pub fn request(prompt: &str) -> GenerationRequest {
 /// Returns a small request with a webhook.
 #[must_use]
 pub fn with_webhook(prompt: &str) -> GenerationRequest {
-    told_to(RECEIVER, prompt)
+    with_receiver(RECEIVER, prompt)
 }
 
 /// Returns a request whose end is sent to this receiver.
 #[must_use]
-pub fn told_to(receiver: &str, prompt: &str) -> GenerationRequest {
+pub fn with_receiver(receiver: &str, prompt: &str) -> GenerationRequest {
     parse(RawGenerationRequest {
         webhook: receiver.into(),
         ..raw(prompt)

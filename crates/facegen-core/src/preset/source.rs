@@ -65,7 +65,7 @@ impl HubFile {
 
     /// Returns another file of the same directory, at a commit. `None` when
     /// `name` is not the plain name of a file.
-    pub fn beside(&self, commit: &str, name: &str) -> Option<Self> {
+    pub fn sibling(&self, commit: &str, name: &str) -> Option<Self> {
         let directory = self.file.strip_suffix(self.file_name())?;
         let is_name = is_plain(name) && !name.contains('/');
         is_name.then(|| Self {
@@ -124,9 +124,9 @@ mod tests {
         let file = parse("repo = \"a/b\"\nfile = \"c/d.bin\"").unwrap();
         assert_eq!(file.revision(), "main");
         assert_eq!(file.to_string(), "a/b/c/d.bin");
-        let shard = file.beside("0a1b", "e.bin").unwrap();
+        let shard = file.sibling("0a1b", "e.bin").unwrap();
         assert_eq!((shard.file(), shard.revision()), ("c/e.bin", "0a1b"));
-        assert!(file.beside("0a1b", "../e.bin").is_none());
+        assert!(file.sibling("0a1b", "../e.bin").is_none());
     }
 
     #[test]

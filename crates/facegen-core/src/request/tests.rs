@@ -1,7 +1,7 @@
 //! Tests of the parser, field by field.
 
-mod telling;
-mod whatever;
+mod arbitrary;
+mod webhook;
 
 use super::*;
 use crate::SafetyAction;

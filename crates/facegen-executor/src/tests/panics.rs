@@ -16,7 +16,7 @@ fn a_panic_in_a_shared_tick_fails_exactly_the_one_at_fault() {
         assert_eq!(
             progress,
             (1..=STEPS).collect::<Vec<_>>(),
-            "{prompt}: no step told twice"
+            "{prompt}: no step reported twice"
         );
         assert_eq!(images, images_of(prompt));
     }

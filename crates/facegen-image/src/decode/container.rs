@@ -29,7 +29,7 @@ pub(super) fn read_webp(
         if !header.is_sound(size) {
             return Err(InputImageError::Damaged(None));
         }
-        Ok((header.bytes_beside(has_alpha), header.bytes_for_codes()))
+        Ok((header.extra_bytes(has_alpha), header.bytes_for_codes()))
     };
     let orientation = header.exif().map(orientation::of_exif);
     let decoded = match read(Cursor::new(&mended), ImageFormat::WebP, limits, cost) {
@@ -109,13 +109,13 @@ where
     let size = decoder.dimensions();
     let color = decoder.color_type();
     check_size(size, limits.max_pixels, limits)?;
-    let (beside, for_all) = cost(size, color.has_alpha())?;
-    let bytes_per_pixel = u64::from(color.bytes_per_pixel()) + beside;
+    let (extra, for_all) = cost(size, color.has_alpha())?;
+    let bytes_per_pixel = u64::from(color.bytes_per_pixel()) + extra;
     check_size(size, limits.max_pixels_at(bytes_per_pixel), limits)?;
     let taken = pixels(size) * bytes_per_pixel + for_all;
     if taken > limits.max_memory() {
         return Err(InputImageError::TooDemanding(None));
     }
-    decoder.set_limits(limits.beside_pixels(taken))?;
+    decoder.set_limits(limits.after_pixels(taken))?;
     Ok(decoder)
 }

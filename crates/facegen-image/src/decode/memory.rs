@@ -29,7 +29,7 @@ impl ImageLimits {
     }
 
     /// Returns the limits of a decoder in addition to `taken` bytes of pixels.
-    pub(super) fn beside_pixels(&self, taken: u64) -> Limits {
+    pub(super) fn after_pixels(&self, taken: u64) -> Limits {
         decoder_limits(self.max_memory().saturating_sub(taken))
     }
 }

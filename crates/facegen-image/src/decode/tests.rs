@@ -262,8 +262,8 @@ fn a_truncated_file_never_passes_for_a_whole_one() {
                 continue;
             };
             // What follows the last pixel may be missing.
-            let is_told = !cut.warnings.is_empty();
-            assert!(is_told || cut.image == image, "cut to {length} bytes");
+            let is_reported = !cut.warnings.is_empty();
+            assert!(is_reported || cut.image == image, "cut to {length} bytes");
             // More bytes give at least as many pixels.
             let seen = cut.image.pixels().iter().zip(image.pixels());
             let right = seen.filter(|(cut, whole)| cut == whole).count();

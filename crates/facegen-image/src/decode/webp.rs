@@ -134,7 +134,7 @@ impl<'b> ImageHeader<'b> {
 
     /// Returns how many bytes per pixel the decoder takes in addition to its
     /// output.
-    pub(super) fn bytes_beside(&self, has_alpha: bool) -> u64 {
+    pub(super) fn extra_bytes(&self, has_alpha: bool) -> u64 {
         match (self.is_animated, self.lossy.is_some(), has_alpha) {
             // The frame and the canvas.
             (true, ..) => 8,

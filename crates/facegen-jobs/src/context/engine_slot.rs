@@ -38,7 +38,7 @@ impl EngineSlot {
     }
 
     /// Returns whether one of them takes requests, or will.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn can_recover(&self) -> bool {
         self.health().iter().any(|engine| !engine.state.is_final())
     }
 

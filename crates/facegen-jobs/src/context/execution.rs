@@ -2,7 +2,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::engine_places::EnginePlaces;
+use super::engine_permits::EnginePermits;
 use super::engine_slot::EngineSlot;
 use super::engine_start_times::EngineStartTimes;
 use super::running_jobs::RunningJobs;
@@ -13,7 +13,7 @@ pub(crate) struct Execution {
     pub(crate) engines: EngineSlot,
     /// Permits of the jobs that an engine has, or whose photos are decoded for
     /// one; first come, first served.
-    pub(crate) engine_places: EnginePlaces,
+    pub(crate) engine_permits: EnginePermits,
     pub(crate) engine_start_times: EngineStartTimes,
     pub(crate) running_jobs: RunningJobs,
     throughput: Mutex<Throughput>,
@@ -29,7 +29,7 @@ impl Execution {
     pub(super) fn new(throughput: Throughput) -> Self {
         Self {
             engines: EngineSlot::default(),
-            engine_places: EnginePlaces::default(),
+            engine_permits: EnginePermits::default(),
             engine_start_times: EngineStartTimes::default(),
             running_jobs: RunningJobs::default(),
             throughput: Mutex::new(throughput),

@@ -4,7 +4,7 @@
 //! stores need [`Storage`] alone. What two of them change is in [`Storage`] or [`Execution`].
 
 pub(crate) mod decoding;
-pub(crate) mod engine_places;
+pub(crate) mod engine_permits;
 pub(crate) mod engine_slot;
 pub(crate) mod engine_start_times;
 mod execution;

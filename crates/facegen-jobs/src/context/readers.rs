@@ -91,7 +91,7 @@ impl Reader {
                 drop(permit.split(rest));
             }
         }
-        let pieces = Box::new(RunningJob {
+        let pieces = Box::new(ReservedObject {
             pieces,
             _reader: self,
         });
@@ -100,19 +100,19 @@ impl Reader {
 }
 
 /// An object with its reservation.
-struct RunningJob {
+struct ReservedObject {
     pieces: Box<dyn ObjectPieces>,
     _reader: Reader,
 }
 
 #[async_trait]
-impl ObjectPieces for RunningJob {
+impl ObjectPieces for ReservedObject {
     async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
         self.pieces.next().await
     }
 }
 
-impl fmt::Debug for RunningJob {
+impl fmt::Debug for ReservedObject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pieces.fmt(formatter)
     }

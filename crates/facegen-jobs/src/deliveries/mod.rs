@@ -82,9 +82,9 @@ impl Deliveries {
     async fn claim_what_fits(&mut self) -> Result<(), StoreError> {
         let (context, kind) = (Arc::clone(&self.context), self.kind);
         let now = context.storage.clock.now();
-        let under_way = self.slots.under_way();
+        let in_flight = self.slots.in_flight();
         let deliveries = &context.storage.stores.deliveries;
-        deliveries.reclaim_expired(kind, &under_way, now).await?;
+        deliveries.reclaim_expired(kind, &in_flight, now).await?;
         while !self.stop_claiming.is_cancelled() {
             let Some(delivery) = self.claim().await? else {
                 break;

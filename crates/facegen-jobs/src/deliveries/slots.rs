@@ -37,7 +37,7 @@ pub(super) const fn all(kind: DeliveryKind) -> usize {
 /// The slots of one kind of deliveries.
 pub(super) struct Slots {
     kind: DeliveryKind,
-    under_way: HashMap<Id, Slot>,
+    in_flight: HashMap<Id, Slot>,
     /// When these receivers were slow.
     slow: HashMap<String, Instant>,
 }
@@ -57,15 +57,15 @@ impl Slots {
     pub(super) fn new(kind: DeliveryKind) -> Self {
         Self {
             kind,
-            under_way: HashMap::new(),
+            in_flight: HashMap::new(),
             slow: HashMap::new(),
         }
     }
 
     /// Returns the filters for the next delivery, in the order of their preference.
     pub(super) fn lines(&self) -> Vec<DeliveryFilter> {
-        let free = all(self.kind) - self.under_way.len();
-        let patient = self.under_way.values().filter(|slot| slot.patient);
+        let free = all(self.kind) - self.in_flight.len();
+        let patient = self.in_flight.values().filter(|slot| slot.patient);
         if free == 0 {
             Vec::new()
         } else if patient.count() >= all(self.kind) / 2 {
@@ -80,7 +80,7 @@ impl Slots {
 
     /// Returns the filter of what may begin, with or without receivers that were slow.
     fn line(&self, first: bool, slow: bool) -> DeliveryFilter {
-        let slots = || self.under_way.values();
+        let slots = || self.in_flight.values();
         let mut without_receivers = busy(slots().map(|slot| slot.receiver.as_str()));
         if !slow {
             without_receivers.extend(self.slow.keys().map(String::as_str));
@@ -104,12 +104,12 @@ impl Slots {
             receiver,
             since: Instant::now(),
         };
-        self.under_way.insert(task, slot);
+        self.in_flight.insert(task, slot);
     }
 
     /// Frees the slot of a task that has ended.
     pub(super) fn end(&mut self, task: Id) {
-        let Some(slot) = self.under_way.remove(&task) else {
+        let Some(slot) = self.in_flight.remove(&task) else {
             return;
         };
         if slot.since.elapsed() < SLOW {
@@ -121,8 +121,8 @@ impl Slots {
     }
 
     /// Returns the numbers of all deliveries in flight.
-    pub(super) fn under_way(&self) -> Vec<i64> {
-        let slots = self.under_way.values();
+    pub(super) fn in_flight(&self) -> Vec<i64> {
+        let slots = self.in_flight.values();
         slots.map(|slot| slot.delivery).collect()
     }
 }
@@ -202,7 +202,7 @@ mod tests {
         let all = [(true, false), (false, false), (true, true), (false, true)];
         assert_eq!(lines(&slots), all);
         let task = begin(&mut slots, &delivery(1, "a", 1));
-        assert!(slots.under_way[&task].patient);
+        assert!(slots.in_flight[&task].patient);
         tokio::time::advance(SLOW / 2).await;
         slots.end(task);
         assert_eq!(lines(&slots), all[..2]);

@@ -94,7 +94,7 @@ impl Attempt {
             }
             AttemptError::HandBack => ending::release(context, claim).await,
             AttemptError::EngineLost => {
-                if context.execution.engines.goes_on() {
+                if context.execution.engines.can_recover() {
                     ending::lose_engine(context, claim).await;
                 } else {
                     context.storage.stores.health.record_death_from_inside();
@@ -148,7 +148,7 @@ impl Attempt {
         let (output, (began, engine), warnings) = {
             // The first attempt to have its photo comes first, and few are
             // decoded. The semaphore is never closed.
-            let _place = self.context.execution.engine_places.acquire().await;
+            let _place = self.context.execution.engine_permits.acquire().await;
             self.enter().await?;
             let Photo { image, warnings } = self.photo(fetched).await?;
             self.warn(&warnings).await?;

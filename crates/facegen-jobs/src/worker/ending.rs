@@ -16,7 +16,7 @@ pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Succes
     let patience = patience(context);
     let finish = || context.storage.stores.jobs.finish(claim.fence, &success);
     match retry(patience, "finish job", finish).await {
-        Ok(true) => tell_success(context, claim, &success),
+        Ok(true) => notify_success(context, claim, &success),
         Ok(false) => settle_lost_finish(context, claim, &success).await,
         // The lease runs out, and another attempt follows.
         Err(error) => tracing::error!(%error, "failed to finish job"),
@@ -28,7 +28,7 @@ pub(super) async fn finish(context: &WorkContext, claim: &Claim, success: Succes
 async fn settle_lost_finish(context: &WorkContext, claim: &Claim, success: &Success) {
     match context.storage.stores.jobs.find(None, claim.job.id).await {
         Ok(Some(job)) if job.state == JobState::Succeeded && job.attempt == claim.fence.attempt => {
-            tell_success(context, claim, success);
+            notify_success(context, claim, success);
         }
         Ok(_) => {
             tracing::info!("job ended while its images were stored");
@@ -115,7 +115,7 @@ pub(super) async fn delete_files(context: &WorkContext, claim: &Claim) {
     }
 }
 
-fn tell_success(context: &WorkContext, claim: &Claim, success: &Success) {
+fn notify_success(context: &WorkContext, claim: &Claim, success: &Success) {
     let seconds = success.outcome.generation_time.as_secs_f64();
     // Their number only: their texts are for the caller, not for the log.
     let warnings = success.warnings.len();

@@ -203,7 +203,7 @@ impl Worker {
     fn claim_scope(&self) -> Option<ClaimScope> {
         let room = self.context.execution.engines.room();
         // At least one, so that jobs that wait for an engine that is gone are requeued.
-        self.context.execution.engine_places.resize(room.max(1));
+        self.context.execution.engine_permits.resize(room.max(1));
         let claims = !self.context.execution.draining.is_cancelled()
             && room > 0
             && !self.alone

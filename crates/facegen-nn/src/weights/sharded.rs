@@ -70,7 +70,10 @@ fn check_name(index: &Path, shard: &Path) -> Result<(), WeightsError> {
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(_)), None) => Ok(()),
         (_, _) => {
-            let reason = format!("{} is not the name of a file beside it", shard.display());
+            let reason = format!(
+                "{} is not the name of a file in its directory",
+                shard.display()
+            );
             Err(WeightsError::unreadable(index, &reason))
         }
     }

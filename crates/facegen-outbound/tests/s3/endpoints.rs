@@ -8,7 +8,7 @@ use facegen_core::{
 };
 use facegen_outbound::{Canary, Guard, GuardedBuckets, Networks, S3Settings};
 
-use crate::plain::{Manner, Plain};
+use crate::plain::{Behaviour, Plain};
 use crate::seaweed::store;
 
 /// The path of an endpoint as it is written, and as it is in requests.
@@ -106,31 +106,31 @@ async fn an_endpoint_is_joined_with_one_slash_however_it_is_written() {
 /// The failure, the field of `update_s3` and the setting that are named, and a
 /// part of the message.
 struct Case {
-    manner: Manner,
+    behaviour: Behaviour,
     field: &'static str,
     setting: &'static str,
     said: &'static str,
     request: &'static str,
 }
 
-fn put(status: u16, code: &'static str) -> Manner {
-    Manner {
+fn put(status: u16, code: &'static str) -> Behaviour {
+    Behaviour {
         put: Some((status, code)),
-        ..Manner::default()
+        ..Behaviour::default()
     }
 }
 
-fn link(status: u16) -> Manner {
-    Manner {
+fn link(status: u16) -> Behaviour {
+    Behaviour {
         link: Some((status, "")),
-        ..Manner::default()
+        ..Behaviour::default()
     }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
-    let case = |manner, (field, setting), said, request| Case {
-        manner,
+    let case = |behaviour, (field, setting), said, request| Case {
+        behaviour,
         field,
         setting,
         said,
@@ -142,19 +142,19 @@ fn cases() -> Vec<Case> {
     let bucket = ("image_directory", "storage.s3.bucket");
     let region = ("region_name", "storage.s3.region");
     let public = ("public_url", "storage.s3.public_url");
-    let shows = Manner {
+    let shows = Behaviour {
         shows: Some("<html>"),
-        ..Manner::default()
+        ..Behaviour::default()
     };
-    let forgets = || Manner {
+    let forgets = || Behaviour {
         forgets: true,
-        ..Manner::default()
+        ..Behaviour::default()
     };
-    let forgets_and_shows = Manner {
+    let forgets_and_shows = Behaviour {
         shows: Some("<html>"),
         ..forgets()
     };
-    let forgets_and_hides = Manner {
+    let forgets_and_hides = Behaviour {
         get: Some((403, "AccessDenied")),
         ..forgets()
     };
@@ -243,14 +243,14 @@ async fn every_error_names_the_request_and_where_it_comes_from() {
     let base = format!("http://{}/storage/v1/s3/bucket/generations", plain.address);
     for case in cases() {
         let Case {
-            manner,
+            behaviour,
             field,
             setting,
             said,
             request,
         } = case;
-        let shown = format!("{manner:?}");
-        plain.set(manner);
+        let shown = format!("{behaviour:?}");
+        plain.set(behaviour);
         let mut settings = settings(&plain, "/storage/v1/s3");
         settings.public_url = base.clone();
         let names = settings.names();
@@ -298,9 +298,9 @@ async fn an_unreachable_endpoint_is_named_with_the_request() {
     );
 
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = free.local_addr().unwrap();
+    let closed = free.local_addr().unwrap();
     drop(free);
-    settings.endpoint_url = Some(SafeUrl::from(format!("http://{nobody}/s3")));
+    settings.endpoint_url = Some(SafeUrl::from(format!("http://{closed}/s3")));
     let fault = store(settings.clone()).canary().await.unwrap_err();
     let message = fault.field_error().message;
     assert!(
@@ -309,7 +309,7 @@ async fn an_unreachable_endpoint_is_named_with_the_request() {
     );
 
     settings.endpoint_url = Some(SafeUrl::from(format!("http://{}", plain.address)));
-    settings.check_url = Some(format!("http://{nobody}/bucket"));
+    settings.check_url = Some(format!("http://{closed}/bucket"));
     let names = settings.names();
     let fault = store(settings.clone()).canary().await.unwrap_err();
     let message = fault.named(names).message;
@@ -319,9 +319,9 @@ async fn an_unreachable_endpoint_is_named_with_the_request() {
     );
 
     settings.check_url = None;
-    plain.set(Manner {
+    plain.set(Behaviour {
         delete: Some((403, "AccessDenied")),
-        ..Manner::default()
+        ..Behaviour::default()
     });
     let Ok(Canary::Left { error, request }) = store(settings).canary().await else {
         panic!("the object is deleted");

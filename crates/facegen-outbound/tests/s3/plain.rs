@@ -15,7 +15,7 @@ pub(crate) type Answer = Option<(u16, &'static str)>;
 
 /// The responses to requests of each kind.
 #[derive(Debug, Default)]
-pub(crate) struct Manner {
+pub(crate) struct Behaviour {
     pub(crate) put: Answer,
     /// To signed requests.
     pub(crate) get: Answer,
@@ -32,7 +32,7 @@ pub(crate) struct Manner {
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
     requests: Vec<String>,
-    manner: Manner,
+    behaviour: Behaviour,
 }
 
 /// The bucket.
@@ -56,8 +56,8 @@ impl Plain {
     }
 
     /// Sets the responses from now on.
-    pub(crate) fn set(&self, manner: Manner) {
-        self.state.lock().unwrap().manner = manner;
+    pub(crate) fn set(&self, behaviour: Behaviour) {
+        self.state.lock().unwrap().behaviour = behaviour;
     }
 
     /// Takes the requests since the last call, each a method and a path.
@@ -96,20 +96,20 @@ fn answer(
     let mut state = state.lock().unwrap();
     state.requests.push(format!("{method} {path}"));
     let State {
-        objects, manner, ..
+        objects, behaviour, ..
     } = &mut *state;
     let failure = match (method, is_signed) {
-        ("PUT", _) => manner.put,
-        ("DELETE", _) => manner.delete,
-        (_, true) => manner.get,
-        (_, false) => manner.link,
+        ("PUT", _) => behaviour.put,
+        ("DELETE", _) => behaviour.delete,
+        (_, true) => behaviour.get,
+        (_, false) => behaviour.link,
     };
     if let Some((status, code)) = failure {
         return (status, error(code));
     }
     match method {
         "PUT" => {
-            if !manner.forgets {
+            if !behaviour.forgets {
                 objects.insert(path, body);
             }
             (200, Vec::new())
@@ -118,7 +118,7 @@ fn answer(
             objects.remove(&path);
             (204, Vec::new())
         }
-        _ => match (manner.shows.filter(|_| !is_signed), objects.get(&path)) {
+        _ => match (behaviour.shows.filter(|_| !is_signed), objects.get(&path)) {
             (Some(other), _) => (200, other.as_bytes().to_vec()),
             (None, Some(object)) => (200, object.clone()),
             (None, None) => (404, error("NoSuchKey")),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_core::fake::requests::{inline, told_to, with_webhook};
+use facegen_core::fake::requests::{inline, with_receiver, with_webhook};
 use facegen_core::job::{Failure, JobId};
 use facegen_core::key::KeyId;
 use facegen_core::store::{
@@ -38,7 +38,7 @@ fn webhooks(first: bool) -> DeliveryFilter {
 
 /// Adds a job with a webhook and cancels it at that moment.
 async fn cancelled(stores: &Stores, key: KeyId, receiver: &str, now: Timestamp) -> JobId {
-    let new = new_job(key, told_to(receiver, "a person"), inline());
+    let new = new_job(key, with_receiver(receiver, "a person"), inline());
     let limits = QueueLimits {
         queue: 99,
         share: 0,

@@ -44,12 +44,12 @@ type Identity = (u64, u64);
 impl Files {
     /// Returns the files of an open database.
     pub(crate) fn of(database: &Path) -> Self {
-        let beside = |ending: &str| {
+        let sibling = |ending: &str| {
             let mut name = database.as_os_str().to_owned();
             name.push(ending);
             PathBuf::from(name)
         };
-        let paths = ["", "-wal", "-shm"].map(beside).into_iter();
+        let paths = ["", "-wal", "-shm"].map(sibling).into_iter();
         let known = paths.filter_map(|path| identity(&path).map(|identity| (path, identity)));
         Self(Arc::new(known.collect()))
     }

@@ -120,9 +120,9 @@ async fn only_the_owner_can_read_the_database() {
     let opened = Database::open(&database).await.unwrap();
     key(&stores(&opened), "phone").await;
     assert_eq!(mode(&directory), 0o700);
-    for beside in ["", "-wal", "-shm"] {
-        let file = directory.join(format!("jobs.sqlite{beside}"));
-        assert_eq!(mode(&file), 0o600, "{beside}");
+    for suffix in ["", "-wal", "-shm"] {
+        let file = directory.join(format!("jobs.sqlite{suffix}"));
+        assert_eq!(mode(&file), 0o600, "{suffix}");
     }
 }
 

@@ -57,17 +57,17 @@ impl Writer {
     /// Fails when the file cannot be opened.
     pub(crate) async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let doubt = Arc::new(Notify::new());
-        let told = Arc::clone(&doubt);
+        let notified = Arc::clone(&doubt);
         let pool = pool_options(1)
             .after_release(move |connection, _| {
-                let told = Arc::clone(&told);
+                let notified = Arc::clone(&notified);
                 Box::pin(async move {
                     // Runs after all earlier statements, including a rollback.
                     connection.ping().await?;
                     let is_sound = !connection.is_in_transaction();
                     if !is_sound {
                         tracing::warn!("transaction in doubt, connection replaced");
-                        told.notify_one();
+                        notified.notify_one();
                     }
                     Ok(is_sound)
                 })

@@ -25,7 +25,7 @@ const LONGEST_KEY: usize = 1024;
 const SHORTEST_KEY: usize = 20;
 
 /// The prefix of all variables of this program.
-const OURS: &str = "FACEGEN_";
+const NAMESPACE: &str = "FACEGEN_";
 
 /// The variables that are not settings; secrets can also come from a file.
 const NAMES: [&str; 5] = [
@@ -146,7 +146,7 @@ impl Environment {
     pub(crate) fn unknown(&self) -> Vec<String> {
         let names = self.0.keys().map(String::as_str);
         let unknown = names.filter(|name| {
-            name.starts_with(OURS)
+            name.starts_with(NAMESPACE)
                 && !name.starts_with(PREFIX)
                 && !NAMES.contains(name)
                 && !OF_SERVICES.iter().any(|service| name.starts_with(service))

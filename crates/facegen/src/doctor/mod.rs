@@ -70,6 +70,6 @@ fn memory() -> String {
     };
     match (gigabytes("MemTotal:"), gigabytes("MemAvailable:")) {
         (Some(total), Some(free)) => format!("{free:.1} of {total:.1} GB are free"),
-        _ => "the system does not tell".to_owned(),
+        _ => "unknown".to_owned(),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) enum ModelsCommand {
 
 /// The location of the models.
 #[derive(Debug, Args)]
-pub(crate) struct ModelsPlace {
+pub(crate) struct ModelsArguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -54,13 +54,13 @@ pub(crate) struct ModelsPlace {
     accept_licence: Vec<String>,
 }
 
-impl From<ModelsPlace> for ConfigArguments {
-    fn from(place: ModelsPlace) -> Self {
+impl From<ModelsArguments> for ConfigArguments {
+    fn from(arguments: ModelsArguments) -> Self {
         Self {
-            config: place.config,
-            data_dir: place.data_dir,
-            models_dir: place.models_dir,
-            accept_licence: place.accept_licence,
+            config: arguments.config,
+            data_dir: arguments.data_dir,
+            models_dir: arguments.models_dir,
+            accept_licence: arguments.accept_licence,
             ..Self::default()
         }
     }

@@ -12,7 +12,7 @@ use facegen_core::Preset;
 use facegen_core::preset::Licence;
 use facegen_hub::{Accepted, Gate};
 
-pub(crate) use command::{ModelsCommand, ModelsPlace};
+pub(crate) use command::{ModelsArguments, ModelsCommand};
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
@@ -21,9 +21,9 @@ use crate::failure::Failure;
 use crate::output;
 
 /// Runs a subcommand.
-pub(crate) fn run(command: &ModelsCommand, place: ModelsPlace) -> Result<(), Failure> {
+pub(crate) fn run(command: &ModelsCommand, arguments: ModelsArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
-    let config = Config::load(&ConfigArguments::from(place), &environment)?;
+    let config = Config::load(&ConfigArguments::from(arguments), &environment)?;
     data_dir::make(&config.storage.data_dir)?;
     let done = match command {
         ModelsCommand::List => look::list(&config),

@@ -83,13 +83,13 @@ pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(LossyWrite
 
 /// Writes lines until all senders are dropped.
 fn write_all(messages: &Receiver<Message>, mut sink: impl Write, counts: &Counts) {
-    let (mut works, mut told) = (true, 0);
+    let (mut works, mut logged) = (true, 0);
     loop {
         let message = match messages.try_recv() {
             Ok(message) => message,
             Err(TryRecvError::Empty) => {
                 if works {
-                    tell_lost(counts, &mut told);
+                    log_lost(counts, &mut logged);
                 }
                 match messages.recv() {
                     Ok(message) => message,
@@ -113,10 +113,10 @@ fn write_all(messages: &Receiver<Message>, mut sink: impl Write, counts: &Counts
 }
 
 /// Logs how many lines were lost in all, if the number has grown.
-fn tell_lost(counts: &Counts, told: &mut u64) {
+fn log_lost(counts: &Counts, logged: &mut u64) {
     let lost = counts.lost.load(Ordering::Relaxed);
-    if lost > *told {
-        *told = lost;
+    if lost > *logged {
+        *logged = lost;
         tracing::warn!(lost, "log lines lost, output not writable");
     }
 }

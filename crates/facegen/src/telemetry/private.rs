@@ -8,7 +8,7 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
 
 /// The prefix of our own crates' names.
-const OURS: &str = "facegen";
+const PREFIX: &str = "facegen";
 
 /// Returns the filter of what can be logged, whatever `RUST_LOG` says.
 pub(super) fn filter() -> FilterFn<fn(&Metadata<'_>) -> bool> {
@@ -18,8 +18,8 @@ pub(super) fn filter() -> FilterFn<fn(&Metadata<'_>) -> bool> {
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     let name = target.split("::").next().unwrap_or(target);
-    let is_ours = name == OURS || name.starts_with("facegen_");
-    is_ours || *metadata.level() <= Level::WARN
+    let is_own = name == PREFIX || name.starts_with("facegen_");
+    is_own || *metadata.level() <= Level::WARN
 }
 
 #[cfg(test)]

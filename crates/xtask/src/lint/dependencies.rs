@@ -10,7 +10,7 @@ use crate::workspace::{Dependency, Package};
 const TESTS: &str = "facegen-tests";
 
 /// Each crate of the workspace, and those that it may depend on.
-const OURS: &[(&str, &[&str])] = &[
+const OWN: &[(&str, &[&str])] = &[
     ("facegen-image", &[]),
     ("facegen-core", &["facegen-image"]),
     ("facegen-nn", &[]),
@@ -189,7 +189,7 @@ const RESERVED: &[Reserved] = &[
 
 /// Checks all dependencies in the manifest of `package`.
 pub(super) fn check(package: &Package, path: &str, manifest: &str) -> Vec<Finding> {
-    let Some((_, allowed)) = OURS.iter().find(|(name, _)| *name == package.name) else {
+    let Some((_, allowed)) = OWN.iter().find(|(name, _)| *name == package.name) else {
         let reason = format!("crate {} is not in the table of crates", package.name);
         return vec![Finding::error(path, 1, reason)];
     };
@@ -360,9 +360,9 @@ mod tests {
 
     #[test]
     fn every_crate_that_a_row_names_is_in_the_workspace() {
-        let known = |name: &str| OURS.iter().any(|(ours, _)| *ours == name);
+        let known = |name: &str| OWN.iter().any(|(ours, _)| *ours == name);
         assert!(
-            OURS.iter()
+            OWN.iter()
                 .all(|(_, allowed)| allowed.iter().all(|name| known(name)))
         );
         assert!(

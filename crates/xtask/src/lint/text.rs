@@ -39,7 +39,7 @@ fn names_directory(line: &str, directory: &str) -> bool {
     })
 }
 
-/// Reports `--all-features`: CUDA, Metal and Accelerate never build together. Prose may mention it.
+/// Reports builds with every feature: CUDA, Metal and Accelerate never build together. Prose may mention it.
 fn all_features(file: &str, line: &str) -> Option<String> {
     let is_prose = file.ends_with(".md");
     let found = line.contains(concat!("--all", "-features"))

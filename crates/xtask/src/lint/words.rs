@@ -37,6 +37,7 @@ const PARTS: &[(&str, &str)] = &[
 
 /// Names that callers, operators and files on disk have known since before.
 const NAMES: &[&str] = &[
+    "folder_name",
     "\"folder\"",
     "\"pictures\"",
     "/pictures",

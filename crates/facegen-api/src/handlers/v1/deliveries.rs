@@ -61,7 +61,7 @@ pub(crate) async fn show(
     tag = "v1",
     params(("id" = String, Path, description = "The id of the delivery.")),
     request_body = KeyRequest,
-    responses((status = 200, body = DeliveryBody, description = "It is queued"), ReplayErrors),
+    responses((status = 200, body = DeliveryBody, description = "Queued"), ReplayErrors),
 )]
 pub(crate) async fn replay(
     State(state): State<SharedContext>,

@@ -22,7 +22,7 @@ pub(super) fn file(words: &str) -> Vec<u8> {
             let orientation = orientation.parse().unwrap();
             jpeg((width, height), process, sampling, orientation)
         }
-        _ => panic!("nobody makes {words:?}"),
+        _ => panic!("unknown words {words:?}"),
     }
 }
 

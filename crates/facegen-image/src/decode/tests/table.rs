@@ -131,8 +131,8 @@ fn peak_of(case: &serde_json::Value) -> u64 {
     serde_json::to_writer(child.stdin.take().unwrap(), case).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("1 passed"), "{text}{told}");
+    let reported = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("1 passed"), "{text}{reported}");
     let peak = text.lines().find_map(|line| Some(line.split_once(PEAK)?.1));
     let peak = peak.unwrap().parse().unwrap();
     assert!(peak < MOST_MEMORY, "{} takes {peak} bytes", case["name"]);

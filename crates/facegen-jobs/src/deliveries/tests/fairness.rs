@@ -2,7 +2,7 @@
 
 use super::super::slots;
 use super::*;
-use crate::testing::told_to;
+use crate::testing::with_receiver;
 
 /// The most webhooks in flight of one key and to one receiver.
 const BUSIEST_KEY: Count = Count::BusiestKey;
@@ -20,7 +20,7 @@ async fn keys(service: &JobService, count: usize) -> Vec<KeyId> {
 
 /// Submits a job with a webhook to this receiver, and waits for its end.
 async fn ended(service: &JobService, key: KeyId, receiver: &str) {
-    let request = told_to(&format!("https://{receiver}/hook"), "a person");
+    let request = with_receiver(&format!("https://{receiver}/hook"), "a person");
     let job = service.submit(submission(key, request)).await.unwrap();
     service.cancel(key, job.id).await.unwrap();
 }
@@ -73,7 +73,7 @@ async fn slow_receivers_delay_no_generation() {
     let harness = Harness::new();
     let (service, key, running, store) = begin(&harness).await;
     for index in 0..20 {
-        let request = told_to("https://silent.example/hook", &format!("job {index}"));
+        let request = with_receiver("https://silent.example/hook", &format!("job {index}"));
         let job = service.submit(submission(key, request)).await.unwrap();
         assert_eq!(end_of(&service, job.id).await.state, JobState::Succeeded);
     }
@@ -132,13 +132,13 @@ async fn the_receivers_of_a_key_are_notified_in_the_order_of_its_jobs() {
         harness.clock.advance(Duration::from_secs(1));
     }
     ended(&service, other, "b.example").await;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     while let Some(delivery) = next(&store, &webhooks(true), &harness).await {
         if delivery.key == key {
-            told.push(delivery.receiver);
+            reported.push(delivery.receiver);
         }
     }
-    assert_eq!(told, receivers);
+    assert_eq!(reported, receivers);
 }
 
 #[tokio::test]

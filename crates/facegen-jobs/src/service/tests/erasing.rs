@@ -12,7 +12,7 @@ const MARKS: [&str; 7] = [
     "order-of-a-person",
     "4021994421",
     "http://host-of-the-caller:8080",
-    "hooks.example/told?token=7b1f9c",
+    "hooks.example/reported?token=7b1f9c",
     "faces.example/of-a-person.jpg",
 ];
 
@@ -50,7 +50,7 @@ async fn marks_left(harness: &Harness, store: &Rows) -> Vec<&'static str> {
         .collect()
 }
 
-async fn told(store: &Rows) {
+async fn reported(store: &Rows) {
     let ended = Count::DeliveriesIn("delivered");
     let poll = async {
         while count(store, ended).await != 1 {
@@ -73,7 +73,7 @@ async fn nothing_of_a_request_that_was_erased_is_in_the_database() {
     // The receiver is still to be notified.
     assert_eq!(marks_left(&harness, &store).await, [MARKS[5]]);
     let running = service.start();
-    told(&store).await;
+    reported(&store).await;
     assert_eq!(marks_left(&harness, &store).await, [""; 0]);
     let message = harness.receiver.messages(1).await.remove(0);
     assert!(message.url.expose().ends_with(MARKS[5]));
@@ -89,7 +89,7 @@ async fn a_delivered_webhook_is_erased_at_once_and_not_sent_again() {
     let job = service.submit(marked(key)).await.unwrap();
     service.cancel(key, job.id).await.unwrap();
     let running = service.start();
-    told(&store).await;
+    reported(&store).await;
     service.erase(key, job.id).await.unwrap().unwrap();
     assert_eq!(marks_left(&harness, &store).await, [""; 0]);
     let delivery = service.deliveries(key, None, 1).await.unwrap().remove(0);

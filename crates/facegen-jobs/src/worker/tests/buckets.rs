@@ -162,8 +162,8 @@ async fn an_upload_survives_a_restart_and_is_given_up_without_its_bucket() {
     let asked = *bucket.asked.borrow();
     harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
-    let mut under_way = bucket.asked.subscribe();
-    let _ = timeout(TIMEOUT, under_way.wait_for(|now| *now > asked))
+    let mut in_flight = bucket.asked.subscribe();
+    let _ = timeout(TIMEOUT, in_flight.wait_for(|now| *now > asked))
         .await
         .unwrap();
     running.shutdown(TIMEOUT).await;
@@ -232,14 +232,14 @@ async fn an_upload_in_flight_while_its_job_is_erased_leaves_nothing() {
     bucket.set(Mood::Waits);
     harness.clock.advance(Duration::from_secs(5));
     service.wake_deliveries();
-    let mut under_way = bucket.asked.subscribe();
-    let begun = under_way.wait_for(|now| *now > asked);
+    let mut in_flight = bucket.asked.subscribe();
+    let begun = in_flight.wait_for(|now| *now > asked);
     let _ = timeout(TIMEOUT, begun).await.unwrap();
     service.erase(key, job.id).await.unwrap().unwrap();
     bucket.set(Mood::Works);
 
-    let under_way = Count::OpenDeliveries;
-    until(&store, under_way, 0).await;
+    let in_flight = Count::OpenDeliveries;
+    until(&store, in_flight, 0).await;
     assert_eq!(count(&store, DELIVERED).await, 0);
     assert!(bucket.objects.is_empty() && harness.images.is_empty());
     let job = service.find(key, job.id).await.unwrap().unwrap();

@@ -77,16 +77,17 @@ async fn every_checkpoint_is_observed_in_order() {
     let (service, key, _running) = harness.begin().await;
     let job = submit(&service, key, "a person").await;
     end_of(&service, job.id).await;
-    let mut told = trail.of("a person");
+    let mut reported = trail.of("a person");
     assert_eq!(
-        told.iter()
+        reported
+            .iter()
             .filter(|at| **at == Checkpoint::Denoising)
             .count(),
         21
     );
-    told.dedup();
+    reported.dedup();
     assert_eq!(
-        told,
+        reported,
         [
             Checkpoint::Accepted,
             Checkpoint::Inserted,
@@ -180,7 +181,7 @@ static FAULTS: [(&str, Fault); 5] = [
     ),
 ];
 
-const TOLD: [(&str, ErrorCode, &str); 5] = [
+const REPORTED: [(&str, ErrorCode, &str); 5] = [
     (
         "faceless",
         ErrorCode::NoFace,
@@ -212,7 +213,7 @@ const TOLD: [(&str, ErrorCode, &str); 5] = [
 async fn failures_show_callers_no_internal_details() {
     let harness = Harness::with_control(faulty(&FAULTS));
     let (service, key, running) = harness.begin().await;
-    for (prompt, code, message) in TOLD {
+    for (prompt, code, message) in REPORTED {
         let submission = submission(key, with_webhook(prompt));
         let job = service.submit(submission).await.unwrap();
         let job = end_of(&service, job.id).await;

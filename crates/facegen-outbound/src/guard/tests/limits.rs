@@ -278,8 +278,8 @@ async fn no_log_line_holds_a_secret_of_a_url() {
             secret: None,
         };
         let outcome = webhooks.send(&message).await;
-        let told = format!("{error:?} {outcome:?}");
-        assert!(!told.contains("hunter2"), "{told}");
+        let reported = format!("{error:?} {outcome:?}");
+        assert!(!reported.contains("hunter2"), "{reported}");
     }
     let text = log.text();
     assert!(text.contains("face image cannot be fetched"), "{text}");

@@ -6,8 +6,8 @@
 //! closed, a spare connection still reads one request: health checks are
 //! answered, any other request gets 503.
 
+mod connections;
 mod files;
-mod places;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -27,11 +27,11 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
-use places::{Place, Places};
+use connections::{Connections, Permit};
 use service::Answers;
 
+pub(super) use connections::Limits;
 pub(super) use files::limits;
-pub(super) use places::Limits;
 
 /// The timeout of a new connection's first byte.
 const FIRST_BYTE_TIME: Duration = Duration::from_secs(10);
@@ -57,9 +57,9 @@ pub(super) async fn answer(
     stopped: CancellationToken,
 ) {
     let open = GracefulShutdown::new();
-    let places = Arc::new(Places::new(limits));
+    let connections = Arc::new(Connections::new(limits));
     while let Some((stream, address)) = next(&listener, &stopped).await {
-        let Some(place) = places.admit(address.ip()) else {
+        let Some(permit) = connections.admit(address.ip()) else {
             continue;
         };
         let connection = Connection {
@@ -69,8 +69,8 @@ pub(super) async fn answer(
         };
         tokio::spawn(async move {
             tokio::select! {
-                () = place.closed() => {}
-                () = connection.answer(stream, &place) => {}
+                () = permit.closed() => {}
+                () = connection.answer(stream, &permit) => {}
             }
         });
     }
@@ -115,7 +115,7 @@ struct Connection {
 
 impl Connection {
     /// Serves the connection until the client closes it.
-    async fn answer(self, stream: TcpStream, place: &Place) {
+    async fn answer(self, stream: TcpStream, permit: &Permit) {
         // Only peeked at: the byte belongs to the head.
         let mut byte = [0];
         let first_byte = timeout(FIRST_BYTE_TIME, stream.peek(&mut byte));
@@ -133,7 +133,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .max_buf_size(BUFFER_BYTES);
-        let service = TowerToHyperService::new(Answers::new(self.api, place));
+        let service = TowerToHyperService::new(Answers::new(self.api, permit));
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL_TIME));
         let connection = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);

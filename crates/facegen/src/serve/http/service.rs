@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::{BoxError, Router};
 use tower::{Service, ServiceExt as _};
 
-use super::places::Place;
+use super::connections::Permit;
 use super::waiting::{Arriving, Leaving, Waiting};
 
 /// The paths of health checks.
@@ -30,11 +30,11 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Answers requests with `api`.
-    pub(super) fn new(api: Router, place: &Place) -> Self {
+    pub(super) fn new(api: Router, permit: &Permit) -> Self {
         Self {
             api,
-            waiting: place.waiting(),
-            spare: place.is_spare(),
+            waiting: permit.waiting(),
+            spare: permit.is_spare(),
         }
     }
 

@@ -340,7 +340,7 @@ fn an_address_of_ipv6_counts_as_its_network() {
         ("2001:db8::1", "2001:db8::2:3:4:5", true),
         ("2001:db8::1", "2001:db8:0:1::1", false),
     ] {
-        let [one, other] = [one, other].map(|text| places::network(text.parse().unwrap()));
+        let [one, other] = [one, other].map(|text| connections::network(text.parse().unwrap()));
         assert_eq!(one == other, same, "{one} {other}");
     }
 }

@@ -47,11 +47,11 @@ fn is_statement(token: &TokenTree) -> bool {
     let text = text.replace("\\n", " ");
     let text = text.trim_start_matches(['\\', '\n', ' ']);
     let is_update = text.starts_with("UPDATE ") && text.contains(" SET ");
-    is_update || STATEMENTS.iter().any(|beginning| goes_on(text, beginning))
+    is_update || STATEMENTS.iter().any(|beginning| continues_with(text, beginning))
 }
 
 /// Returns whether the statement continues after its first words.
-fn goes_on(text: &str, beginning: &str) -> bool {
+fn continues_with(text: &str, beginning: &str) -> bool {
     let rest = text.strip_prefix(beginning);
     rest.is_some_and(|rest| !rest.trim_matches('"').is_empty())
 }

@@ -213,8 +213,8 @@ impl Watched {
             assert_eq!(photo.is_some(), !job.state.is_final(), "{event:?}");
             let ended_now = state != job.state && job.state == JobState::Cancelled;
             let cleared = matches!(event, Event::Clear) && state == JobState::Queued;
-            let told_to_end = cleared || self.cancelled == Some(*id);
-            assert_eq!(ended_now, told_to_end, "{event:?}");
+            let asked_to_end = cleared || self.cancelled == Some(*id);
+            assert_eq!(ended_now, asked_to_end, "{event:?}");
             assert_eq!(
                 job.erased_at.is_some(),
                 self.erased.contains(id),

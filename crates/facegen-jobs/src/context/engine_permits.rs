@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 /// As many permits as the engines have capacity, first come, first served.
-pub(crate) struct EnginePlaces {
+pub(crate) struct EnginePermits {
     semaphore: Semaphore,
     size: Mutex<usize>,
 }
 
-impl Default for EnginePlaces {
+impl Default for EnginePermits {
     /// Returns no permits: there is no engine yet.
     fn default() -> Self {
         Self {
@@ -20,7 +20,7 @@ impl Default for EnginePlaces {
     }
 }
 
-impl EnginePlaces {
+impl EnginePermits {
     /// Sets the number of permits. Those in use stay so until they are
     /// released: when there are fewer now, this has to be called again.
     pub(crate) fn resize(&self, wanted: usize) {
@@ -45,17 +45,17 @@ mod tests {
 
     #[test]
     fn permits_follow_the_capacity_of_the_engines() {
-        let places = EnginePlaces::default();
-        let free = || places.semaphore.available_permits();
-        places.resize(3);
+        let permits = EnginePermits::default();
+        let free = || permits.semaphore.available_permits();
+        permits.resize(3);
         assert_eq!(free(), 3);
-        let taken = [(); 2].map(|()| places.semaphore.try_acquire().unwrap());
-        places.resize(1);
+        let taken = [(); 2].map(|()| permits.semaphore.try_acquire().unwrap());
+        permits.resize(1);
         assert_eq!(free(), 0, "one of the two in use is too many");
         drop(taken);
-        places.resize(1);
+        permits.resize(1);
         assert_eq!(free(), 1);
-        places.resize(0);
-        assert!(places.semaphore.try_acquire().is_err());
+        permits.resize(0);
+        assert!(permits.semaphore.try_acquire().is_err());
     }
 }

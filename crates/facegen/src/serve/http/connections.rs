@@ -16,7 +16,7 @@ use super::waiting::Waiting;
 const SILENT_TIME: Duration = Duration::from_secs(1);
 
 /// The minimum interval of log lines about closed connections.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The limits on connections.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub(crate) struct Limits {
 
 /// The slots of all connections.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Connections {
     limits: Limits,
     state: Mutex<State>,
 }
@@ -42,7 +42,7 @@ struct State {
     open: HashMap<u64, Open>,
     /// How many were closed for others since the last log line.
     closed: usize,
-    told: Option<Instant>,
+    logged: Option<Instant>,
 }
 
 /// An open connection.
@@ -54,7 +54,7 @@ struct Open {
     close: CancellationToken,
 }
 
-impl Places {
+impl Connections {
     /// Creates slots that are all free.
     pub(super) fn new(limits: Limits) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Places {
     /// Returns a slot for a connection from `address`, closing another one if
     /// necessary. `None` when even the spare slots are held by connections that
     /// cannot be closed.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
         let address = network(address);
         let mut state = self.lock();
         let has_place = state.make_room(self.limits.of_address, SILENT_TIME, |open| {
@@ -84,15 +84,15 @@ impl Places {
             waiting: Arc::new(Waiting::new()),
             close: CancellationToken::new(),
         };
-        let place = Place {
-            places: Arc::clone(self),
+        let permit = Permit {
+            connections: Arc::clone(self),
             number,
             spare: open.spare,
             waiting: Arc::clone(&open.waiting),
             close: open.close.clone(),
         };
         state.open.insert(number, open);
-        Some(place)
+        Some(permit)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -118,33 +118,36 @@ impl State {
         if let Some(open) = self.open.remove(&number) {
             open.close.cancel();
         }
-        self.tell();
+        self.log_closed();
         true
     }
 
-    fn tell(&mut self) {
+    fn log_closed(&mut self) {
         self.closed += 1;
-        if self.told.is_some_and(|told| told.elapsed() < TOLD_EVERY) {
+        if self
+            .logged
+            .is_some_and(|logged| logged.elapsed() < LOG_INTERVAL)
+        {
             return;
         }
         let (closed, open) = (self.closed, self.open.len());
         tracing::warn!(closed, open, "too many connections, closing idle ones");
         self.closed = 0;
-        self.told = Some(Instant::now());
+        self.logged = Some(Instant::now());
     }
 }
 
 /// The slot of a connection, released on drop.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Arc<Places>,
+pub(super) struct Permit {
+    connections: Arc<Connections>,
     number: u64,
     spare: bool,
     waiting: Arc<Waiting>,
     close: CancellationToken,
 }
 
-impl Place {
+impl Permit {
     /// Waits until the connection must be closed.
     pub(super) async fn closed(&self) {
         self.close.cancelled().await;
@@ -161,9 +164,9 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.places.lock().open.remove(&self.number);
+        self.connections.lock().open.remove(&self.number);
     }
 }
 
