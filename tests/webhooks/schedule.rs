@@ -47,6 +47,13 @@ impl Harness {
         let key = self.server.new_key(receiver).await;
         self.server.make(key, receiver).await;
     }
+
+    /// Moves the clock by a part of `pause` seconds, and delivers what is due.
+    async fn advance(&self, pause: u64, part: f64) {
+        let time = Duration::from_secs(pause).mul_f64(part);
+        self.server.clock.advance(time);
+        self.deliver().await;
+    }
 }
 
 #[tokio::test]
@@ -85,11 +92,7 @@ async fn every_fault_keeps_the_schedule_and_delays_nothing() {
         if attempt == 3 {
             harness.server = harness.server.restart().await;
         }
-        harness
-            .server
-            .clock
-            .advance(Duration::from_secs(pause).mul_f64(0.79));
-        harness.deliver().await;
+        harness.advance(pause, 0.79).await;
         for receiver in &failing {
             assert_eq!(
                 harness.server.attempts(receiver).len(),
@@ -97,11 +100,7 @@ async fn every_fault_keeps_the_schedule_and_delays_nothing() {
                 "{receiver}"
             );
         }
-        harness
-            .server
-            .clock
-            .advance(Duration::from_secs(pause).mul_f64(0.42));
-        harness.deliver().await;
+        harness.advance(pause, 0.42).await;
     }
     for receiver in &failing {
         harness.server.wait_for(receiver, 8).await;

@@ -47,7 +47,10 @@ fn is_statement(token: &TokenTree) -> bool {
     let text = text.replace("\\n", " ");
     let text = text.trim_start_matches(['\\', '\n', ' ']);
     let is_update = text.starts_with("UPDATE ") && text.contains(" SET ");
-    is_update || STATEMENTS.iter().any(|beginning| continues_with(text, beginning))
+    is_update
+        || STATEMENTS
+            .iter()
+            .any(|beginning| continues_with(text, beginning))
 }
 
 /// Returns whether the statement continues after its first words.
