@@ -1,0 +1,85 @@
+// What the server says of itself: whether it is ready, on which devices, and what the preset offers.
+
+import { call } from "./api.js";
+import { find } from "./dom.js";
+import { field, form, fill } from "./fields.js";
+import { engines, readMetrics } from "./metrics.js";
+import { recall } from "./tab.js";
+
+/** @typedef {import("./api.js").Readiness} Readiness */
+
+/** How the notice of the demo preset begins; no call says which preset is served. */
+const DEMO = "the demo draws";
+/** Of which the example is, which the demo drew. */
+const EXAMPLE = "/page/example.jpg";
+const EXAMPLE_PROMPT = "a person at the beach, wearing a red sweater";
+
+const readiness = find("readiness", HTMLElement);
+
+/** @type {Record<string, (answer: Readiness) => string>} */
+const WORDS = {
+  ready: () => "ready",
+  loading: ({ component, loaded, components }) => `loading ${component}, ${loaded} of ${components} done`,
+  draining: () => "stopping",
+  broken: ({ reason }) => reason ?? "broken",
+};
+
+/** Shows whether the server is ready, again and again. */
+export async function watchReadiness() {
+  const before = readiness.dataset.status;
+  const answer = await ask();
+  readiness.dataset.status = answer.status;
+  const text = WORDS[answer.status]?.(answer) ?? "cannot be reached";
+  // A text that stays the same is not read out again.
+  if (readiness.textContent !== text) readiness.textContent = text;
+  if (answer.status === "ready" && before !== "ready") await Promise.allSettled([showOffer(), showDevice()]);
+  setTimeout(watchReadiness, answer.status === "ready" ? 10000 : 1000);
+}
+
+/** @returns {Promise<Readiness>} */
+async function ask() {
+  try {
+    return await (await fetch("/readyz")).json();
+  } catch {
+    return { status: "gone" };
+  }
+}
+
+/** Shows the version, the styles and what people should know who see the images. */
+async function showOffer() {
+  /** @type {import("./api.js").Offer} */
+  const offer = await call("/", { headers: { accept: "application/json" } });
+  find("version", HTMLElement).textContent = offer.version;
+  showStyles(offer.styles);
+  find("notice", HTMLElement).hidden = !offer.notice;
+  find("notice-text", HTMLElement).textContent = offer.notice ?? "";
+  const isDemo = offer.notice?.startsWith(DEMO) ?? false;
+  find("published", HTMLElement).hidden = !isDemo;
+  if (isDemo) showExample();
+}
+
+/** @param {string[]} styles */
+function showStyles(styles) {
+  const select = field("style");
+  const chosen = select.value || recall("fields", {}).style;
+  select.replaceChildren(...styles.map((style) => new Option(style, style)));
+  if (styles.includes(chosen)) select.value = chosen;
+  const element = form.querySelector("[data-field=style]");
+  if (element instanceof HTMLElement) element.hidden = styles.length < 2;
+  form.dispatchEvent(new Event("input"));
+}
+
+async function showDevice() {
+  const names = engines(await readMetrics()).map(({ name }) => name);
+  find("device", HTMLElement).textContent = names.length > 0 ? `on ${names.join(", ")}` : "";
+}
+
+/** Shows what the demo draws, where no result has been yet. */
+function showExample() {
+  const image = document.getElementById("example-image");
+  if (!(image instanceof HTMLImageElement)) return;
+  image.src = EXAMPLE;
+  find("example", HTMLElement).hidden = false;
+  find("empty-text", HTMLElement).hidden = true;
+  find("example-prompt", HTMLElement).addEventListener("click", () => fill({ prompt: EXAMPLE_PROMPT }));
+}
