@@ -162,8 +162,9 @@ async fn no_answer_is_cached_and_no_browser_guesses_its_type() {
     let mut answers = Vec::new();
     for path in [
         "/",
-        "/page.css",
-        "/page.js",
+        "/page/page.css",
+        "/page/main.js",
+        "/page/nothing",
         "/docs",
         "/docs/index.html",
         "/docs/swagger-ui.css",

@@ -33,13 +33,25 @@ async fn browsers_get_a_self_contained_page() {
         for link in html.split(attribute).skip(1) {
             let link = link.split('"').next().unwrap();
             assert!(link.starts_with('/') || link == "data:,", "{link}");
-            if link.starts_with("/page.") {
+            if link.starts_with("/page/") {
                 files += 1;
                 assert_eq!(server.get(link).await.status, 200, "{link}");
             }
         }
     }
     assert_eq!(files, 2);
+    for (name, content_type) in [
+        ("page.css", "text/css; charset=utf-8"),
+        ("main.js", "text/javascript; charset=utf-8"),
+        ("example.jpg", "image/jpeg"),
+    ] {
+        let file = server.get(&format!("/page/{name}")).await;
+        assert_eq!(file.header("content-type"), content_type);
+    }
+    assert_eq!(
+        server.get("/page/nothing").await.error(404),
+        "File not found"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

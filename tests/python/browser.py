@@ -1,17 +1,21 @@
 """Uses the pages of the server in a browser, as a person does who has never seen them.
 
-Reads {"address": ..., "key": ..., "photograph": path} and fails with a traceback where a page does not do
-what it should. Screenshots go to the folder that FACEGEN_SCREENSHOTS names, if it names one.
+Reads {"address": ..., "key": ..., "photograph": path, "faceless": path} and fails with a traceback where a page
+does not do what it should. Screenshots go to the directory that FACEGEN_SCREENSHOTS names, if it names one.
 """
 
+import base64
 import json
 import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
 PATIENCE = 60_000  # milliseconds
+IMAGES = "#images figure img"
 
 given = json.load(sys.stdin)
 address = given["address"]
@@ -45,71 +49,252 @@ def keep(page, name):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-def make_pictures(page):
-    """Wrong key, no prompt, no photograph, and then two pictures."""
+def open_page(page):
     page.goto(address + "/")
     expect(page.locator("#readiness")).to_have_text("ready", timeout=PATIENCE)
-    expect(page.locator("#notice")).to_have_text("the weights are random, and the images are coloured patterns")
-    expect(page.locator("select[name=style] option")).to_have_text(["realistic", "anime", "comic", "chibi", "3d"])
-    key, prompt, make = page.locator("input[name=key]"), page.locator("textarea[name=prompt]"), page.locator("#make")
-    page.select_option("select[name=size]", "256x256")
-    key.fill("a wrong key")
-    make.click()
-    expect(page.locator("#message")).to_have_text("Invalid API key")
-    expect(page.locator("[data-field=key] .error")).to_have_text("This is no key of this server")
-    key.fill("")
-    make.click()
-    expect(page.locator("[data-field=key] .error")).to_have_text("A key is required")
-    expect(key).to_have_attribute("aria-invalid", "true")
-    assert page.evaluate("document.activeElement.name") == "key", "the field that is wrong has the focus"
 
-    key.fill(given["key"])
-    prompt.fill("")
-    make.click()
-    for field, rule in [("prompt", "prompt is required"), ("face_image", "face_image is required")]:
-        expect(page.locator(f"[data-field={field}] .error")).to_have_text(rule)
-    assert page.evaluate("document.activeElement.name") == "face_url", "the first field that is wrong has the focus"
+
+def open_with_key(page, size="256x256"):
+    open_page(page)
+    page.fill("#key", given["key"])
+    page.select_option("#size", size)
+
+
+def error_of(page, field):
+    return page.locator(f"[data-field={field}] .error")
+
+
+def has_focus(page, id):
+    page.wait_for_function("id => document.activeElement.id === id", arg=id)
+
+
+def transfer(page, path, content_type):
+    """What a browser hands over when a file is dropped or pasted."""
+    make = """([text, name, type]) => {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], name, { type }));
+        return transfer;
+    }"""
+    text = base64.b64encode(Path(path).read_bytes()).decode()
+    return page.evaluate_handle(make, [text, Path(path).name, content_type])
+
+
+def drop(page, path, content_type="image/png"):
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer(page, path, content_type)})
+
+
+def paste(page, path):
+    send = "data => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))"
+    page.evaluate(send, transfer(page, path, "image/png"))
+
+
+def see_what_the_server_is(page):
+    open_page(page)
+    expect(page.locator("#notice-text")).to_have_text("the weights are random, and the images are coloured patterns")
+    expect(page.locator("#device")).to_have_text("on cpu")
+    expect(page.locator("#style option")).to_have_text(["realistic", "anime", "comic", "chibi", "3d"])
+    # What only the demo has.
+    expect(page.locator("#published")).to_be_hidden()
+    expect(page.locator("#example")).to_be_hidden()
+
+
+def be_told_what_is_wrong(page):
+    """No key, a wrong key, no photo, no prompt, a text file and a wrong seed, each at its field."""
+    open_page(page)
+    page.fill("#prompt", "")
+    page.click("#make")
+    for field, text in [("key", "no API key given"), ("face_image", "no photo given"), ("prompt", "no prompt given")]:
+        expect(error_of(page, field)).to_have_text(text)
+    expect(page.locator("#key")).to_have_attribute("aria-invalid", "true")
+    has_focus(page, "key")
     keep(page, "refused")
 
-    prompt.fill("a mark @FACE@ and @KEY@")
-    curl = page.locator("#curl").text_content()
-    assert '"prompt": "a mark @FACE@ and @KEY@"' in curl, curl
-    prompt.fill("<b>portrait</b> of a person in a 'garden'")
+    page.fill("#key", "a wrong key")
+    page.locator("#key").blur()
+    expect(error_of(page, "key")).to_have_text("invalid API key")
+    page.fill("#key", "a wrong key again")
+    page.fill("#prompt", "portrait")
     page.set_input_files("#file", given["photograph"])
+    page.click("#make")
+    expect(error_of(page, "key")).to_have_text("invalid API key")
+    has_focus(page, "key")
+
+    drop(page, "LICENSE", "text/plain")
+    expect(error_of(page, "face_image")).to_have_text("LICENSE is not a JPEG, PNG, WebP or GIF")
+    expect(page.locator("#preview")).to_be_hidden()
+    has_focus(page, "file")
+
+    page.fill("#key", given["key"])
+    page.set_input_files("#file", given["photograph"])
+    page.fill("#seed", "a seed")
+    page.click("#make")
+    expect(error_of(page, "seed")).to_contain_text("seed")
+    expect(error_of(page, "key")).to_be_empty()
+    has_focus(page, "seed")
+
+
+def give_a_photo_in_each_way(page):
+    """A dropped or pasted file, or a link, and never two of them."""
+    open_page(page)
+    link = page.locator("#face_url")
+    drop(page, given["photograph"])
     expect(page.locator("#preview")).to_be_visible()
-    page.select_option("select[name=samples]", "2")
-    make.click()
-    pictures = page.locator("#pictures img")
-    expect(pictures).to_have_count(2, timeout=PATIENCE)
+    expect(link).to_be_disabled()
+    page.click("#remove")
+    expect(page.locator("#preview")).to_be_hidden()
+    link.fill("https://example.org/face.jpg")
+    expect(page.locator("#hint")).to_have_text("The link below is used")
+    paste(page, given["photograph"])
+    expect(page.locator("#preview")).to_be_visible()
+    expect(link).to_have_value("")
+
+
+def be_told_of_a_photo_without_a_face(page):
+    open_with_key(page)
+    page.set_input_files("#file", given["faceless"])
+    page.click("#make")
+    expect(error_of(page, "face_image")).to_have_text("No face detected in face_image")
+    has_focus(page, "file")
+    expect(page.locator(IMAGES)).to_have_count(0)
+
+
+def make_images(page):
+    """Two images, what is said of them, and the same values again."""
+    open_with_key(page)
+    prompt = "<b>portrait</b> of a person in a 'garden'"
+    page.fill("#prompt", prompt)
+    page.set_input_files("#file", given["photograph"])
+    page.select_option("#samples", "2")
+    page.press("#prompt", "Control+Enter")
+    images = page.locator(IMAGES)
+    expect(images).to_have_count(2, timeout=PATIENCE)
+    decode = "image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
     for index in range(2):
-        shown = pictures.nth(index).evaluate("image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])")
+        shown = images.nth(index).evaluate(decode)
         assert shown == [256, 256], shown
-    expect(page.locator("[data-field=prompt] .error")).to_have_text("")
-    page.locator("#pictures button").nth(1).click()
-    seeds = [int(text.split()[-1]) for text in page.locator("#pictures button").all_text_contents()]
-    assert page.locator("input[name=seed]").input_value() == str(seeds[1]) and seeds[1] == (seeds[0] + 1) % 2**32
-    curl = page.locator("#curl").text_content()
-    assert given["key"] not in curl and f'"seed": {seeds[1]}' in curl, curl
+    expect(page.locator("#checking")).to_have_text("images are not checked")
+    expect(page.locator("#safety-help")).to_have_text("This preset has no safety checker: images are not checked.")
+    assert page.locator("#safety").is_hidden(), "what no safety checker reads is not asked for"
+    captions = page.locator("#images figcaption").all_text_contents()
+    assert all("not checked" in caption for caption in captions), captions
+    seeds = page.locator("#images figcaption span:first-child").all_text_contents()
+    first, second = (int(seed.removeprefix("Seed ")) for seed in seeds)
+    assert second == (first + 1) % 2**32, seeds
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download image 1").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+    page.fill("#prompt", "another")
+    page.get_by_role("button", name="Use these values").click()
+    expect(page.locator("#prompt")).to_have_value(prompt)
+    expect(page.locator("#seed")).to_have_value(str(first))
     keep(page, "made")
+    run_the_code(page, {"prompt": prompt, "seed": first, "samples": 2, "width": 256})
 
 
-def use_by_keyboard_on_a_telephone(page):
-    """Nothing hangs over the edge of a narrow screen, and the focus comes to every field."""
+def run_the_code(page, expected):
+    """Each language sends the request of the form."""
+    page.click("#code summary")
+    for tab, program in [("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"]), ("JavaScript", node())]:
+        page.get_by_role("tab", name=tab).click()
+        code = page.locator("#text").text_content()
+        assert given["key"] not in code, code
+        environment = {**os.environ, "FACEGEN_API_KEY": given["key"]}
+        directory = Path(given["photograph"]).parent
+        done = subprocess.run([*program, code], cwd=directory, env=environment, capture_output=True, check=True)
+        meta = json.loads(done.stdout)["meta"]
+        assert meta["face_image"] == "inline", meta
+        assert {name: meta[name] for name in expected} == expected, (tab, meta)
+
+
+def node():
+    return ["node", "--input-type=module", "--eval"]
+
+
+def watch_and_cancel(page):
+    """Progress moves, a reload finds the job again, and cancelling ends it."""
+    open_with_key(page, "512x768")
+    page.set_input_files("#file", given["photograph"])
+    page.select_option("#samples", "2")
+    page.click("#more summary")
+    page.select_option("#num_inference_steps", "41")
+    page.click("#make")
+    moved = "least => document.getElementById('bar').position > least"
+    page.wait_for_function(moved, arg=0, timeout=PATIENCE)
+    keep(page, "under way")
+    seen = page.evaluate("document.getElementById('bar').position")
+    page.reload()
+    page.wait_for_function(moved, arg=seen, timeout=PATIENCE)
+    expect(page.locator("#stage")).to_contain_text("of 82")
+    page.click("#cancel")
+    expect(page.locator("#images")).to_contain_text("Cancelled", timeout=PATIENCE)
+    expect(page.locator("#cancel")).to_be_hidden()
+    expect(page.locator("#progress")).to_be_hidden()
+    newest = page.locator("#jobs button").first
+    expect(newest).to_have_text("deleted")
+
+
+def find_and_compare_jobs(page):
+    """The list of jobs is there after a reload, and two of them can be compared."""
+    open_with_key(page)
+    page.locator("#key").blur()
+    jobs = page.locator("#jobs button:has(img)")
+    expect(jobs.nth(1)).to_be_visible()
+    page.reload()
+    expect(page.locator("#key")).to_have_value(given["key"])
+    jobs.nth(0).click()
+    expect(page.locator("#images article")).to_have_count(1)
+    expect(jobs.nth(0)).to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Compare with the next").click()
+    jobs.nth(1).click()
+    expect(page.locator("#images article")).to_have_count(2)
+    keep(page, "compared")
+    page.get_by_role("button", name="Stop comparing").click()
+    expect(page.locator("#images article")).to_have_count(1)
+
+
+def look_as_an_operator(page):
+    open_with_key(page)
+    page.click("#operations summary")
+    expect(page.locator("#state")).to_contain_text("Engine cpu")
+    expect(page.locator("#state")).to_contain_text("ready")
+    expect(page.locator("#deliveries-message")).to_contain_text("none")
+
+
+def see_it_in_the_dark(page):
+    """The colours follow the system, and on a wide screen all is in sight."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    colours = []
+    for scheme in ["light", "dark"]:
+        page.emulate_media(color_scheme=scheme)
+        open_page(page)
+        colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        keep(page, scheme)
+    assert colours[0] != colours[1], colours
+    expect(page.locator("#make")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#images")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight"), "the page scrolls"
+
+
+def use_by_keyboard_on_a_phone(page):
+    """Nothing hangs over the edge of a narrow screen, the button stays, and the focus comes to every field."""
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(address + "/")
+    open_page(page)
     over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert over <= 0, f"{over} pixels hang over"
+    expect(page.locator("#make")).to_be_in_viewport(ratio=1)
     named = set()
     for _ in range(40):
         page.keyboard.press("Tab")
-        named.add(page.evaluate("document.activeElement.name || document.activeElement.id"))
-    assert {"key", "prompt", "size", "seed", "make"} <= named, named
+        named.add(page.evaluate("document.activeElement.id"))
+    assert {"key", "file", "face_url", "prompt", "size", "seed", "make"} <= named, named
     keep(page, "narrow")
-    page.locator("input[name=key]").fill(given["key"])
+    page.fill("#key", given["key"])
     page.set_input_files("#file", given["photograph"])
-    page.select_option("select[name=size]", "256x256")
-    page.locator("#make").press("Enter")
-    expect(page.locator("#pictures img")).to_be_in_viewport(timeout=PATIENCE)
+    page.select_option("#size", "256x256")
+    page.press("#make", "Enter")
+    expect(page.locator(IMAGES)).to_be_in_viewport(timeout=PATIENCE)
 
 
 def read_the_description(page):
@@ -120,11 +305,25 @@ def read_the_description(page):
     keep(page, "described")
 
 
+USES = [
+    see_what_the_server_is,
+    be_told_what_is_wrong,
+    give_a_photo_in_each_way,
+    be_told_of_a_photo_without_a_face,
+    make_images,
+    watch_and_cancel,
+    find_and_compare_jobs,
+    look_as_an_operator,
+    see_it_in_the_dark,
+    use_by_keyboard_on_a_phone,
+    read_the_description,
+]
+
 with sync_playwright() as playwright:
     # Where tests run as root there is no sandbox to be had, and containers share little memory.
     flags = ["--no-sandbox", "--disable-dev-shm-usage"]
     browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-    for use in [make_pictures, use_by_keyboard_on_a_telephone, read_the_description]:
+    for use in USES:
         page = browser.new_page()
         watch(page)
         use(page)

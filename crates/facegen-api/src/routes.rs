@@ -130,8 +130,7 @@ fn file_routes() -> OpenApiRouter<RouterState> {
 fn operations_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/", routes!(operations::index)))
-        .routes(at("/page.css", routes!(page::style)))
-        .routes(at("/page.js", routes!(page::script)))
+        .routes(at("/page/{file}", routes!(page::file)))
         .routes(at("/healthz", routes!(operations::healthz)))
         .routes(at("/readyz", routes!(operations::readyz)))
         .routes(at("/metrics", routes!(operations::metrics)))

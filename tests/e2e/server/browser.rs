@@ -7,7 +7,10 @@ use super::process::{API_KEY, Site};
 use crate::program::photo;
 use crate::python::{printed, python};
 
-/// `FACEGEN_SCREENSHOTS` names the directory for screenshots.
+/// An image in which there is no face.
+const FACELESS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/safety/black.png");
+
+/// `FACEGEN_SCREENSHOTS` names a directory for screenshots.
 #[test]
 fn the_pages_do_what_they_should() -> Result<()> {
     let server = Site::new()?.start()?;
@@ -15,6 +18,7 @@ fn the_pages_do_what_they_should() -> Result<()> {
         "address": server.client.address(),
         "key": API_KEY,
         "photograph": photo("astronaut.png"),
+        "faceless": FACELESS,
     });
     let mut person = python()?;
     printed(person.arg("tests/python/browser.py"), &given.to_string())?;

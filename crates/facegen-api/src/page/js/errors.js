@@ -69,4 +69,12 @@ export function showRefusal(error) {
  */
 export const keyError = (refusal) => (refusal.tip ? NO_KEY : "invalid API key");
 
+/** Has the error of a field go as soon as its value changes. */
+export function watchErrors() {
+  form.addEventListener("input", ({ target }) => {
+    const element = target instanceof Element ? target.closest("[data-field]") : null;
+    if (element instanceof HTMLElement) mark(element.dataset.field ?? "", "");
+  });
+}
+
 export const NO_KEY = "no API key given";

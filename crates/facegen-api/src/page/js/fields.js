@@ -9,7 +9,6 @@ export const form = find("request", HTMLFormElement);
 
 const TEXTS = ["prompt", "negative_prompt", "style", "safety_checker_type"];
 const NUMBERS = ["num_inference_steps", "samples", "s_scale", "guidance_scale"];
-const SAFETY = ["safety_checker", "safety_checker_type"];
 /** What is kept apart from the others, or not at all. */
 const NOT_KEPT = ["key", "face_url"];
 
@@ -27,14 +26,12 @@ export function values() {
   const [width, height] = field("size").value.split("x").map(Number);
   /** @type {Values} */
   const body = {};
-  for (const name of TEXTS) body[name] = field(name).value.trim();
+  for (const name of TEXTS) if (!field(name).disabled) body[name] = field(name).value.trim();
   Object.assign(body, { width, height });
   for (const name of NUMBERS) body[name] = Number(field(name).value);
   const seed = field("seed").value.trim();
   body.seed = /^\d+$/.test(seed) ? Number(seed) : seed;
-  body.safety_checker = field("safety_checker").checked;
-  if (field("safety_checker").disabled) delete body.safety_checker;
-  if (field("safety_checker_type").disabled) for (const name of SAFETY) delete body[name];
+  if (!field("safety_checker").disabled) body.safety_checker = field("safety_checker").checked;
   for (const name of Object.keys(body)) if (body[name] === "") delete body[name];
   return body;
 }

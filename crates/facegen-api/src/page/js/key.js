@@ -1,6 +1,5 @@
 // The API key, kept for this tab.
 
-import { mark } from "./errors.js";
 import { field } from "./fields.js";
 import { loadGallery } from "./gallery.js";
 import { keep, recall } from "./tab.js";
@@ -12,7 +11,6 @@ export function watchKey() {
   const given = () => input.value.trim();
   input.addEventListener("change", () => {
     keep("key", given());
-    mark("key", "");
     void loadGallery(given());
   });
   void loadGallery(given());

@@ -1,6 +1,7 @@
 // The page at `/`: makes images as any client of the server would, and shows how.
 
 import { find } from "./dom.js";
+import { watchErrors } from "./errors.js";
 import { form, restoreFields } from "./fields.js";
 import { markShown, onOpen } from "./gallery.js";
 import { watchKey } from "./key.js";
@@ -14,6 +15,7 @@ import { watchSnippet } from "./snippet.js";
 
 restoreFields();
 showSafety();
+watchErrors();
 watchPhoto();
 watchKey();
 watchSnippet();

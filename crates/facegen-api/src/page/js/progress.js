@@ -69,6 +69,7 @@ function place(position) {
 export function placeholder(width, height) {
   const element = make("div", { className: "placeholder" });
   element.style.aspectRatio = `${width} / ${height}`;
-  element.style.maxWidth = `${width}px`;
+  element.style.setProperty("--width", `${width}px`);
+  element.style.setProperty("--height", `${height}px`);
   return element;
 }

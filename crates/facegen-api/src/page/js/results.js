@@ -94,7 +94,7 @@ function seconds({ started_at, finished_at }) {
  */
 function verdict({ safety, output }, index) {
   if (safety.length !== output.length) return "not checked";
-  return safety[index].flagged ? "found unsafe and replaced" : "checked, found safe";
+  return safety[index].flagged ? "found unsafe, replaced" : "found safe";
 }
 
 /** @param {Job} job */

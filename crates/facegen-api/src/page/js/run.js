@@ -115,7 +115,7 @@ async function perform({ width, height }, work) {
   showInstead(placeholder(Number(width), Number(height)));
   markShown();
   // On a narrow screen it is below the form.
-  results.scrollIntoView({ block: "nearest" });
+  results.scrollIntoView({ block: "start" });
   try {
     await work();
   } catch (error) {

@@ -66,6 +66,7 @@ function showStyles(styles) {
   if (styles.includes(chosen)) select.value = chosen;
   const element = form.querySelector("[data-field=style]");
   if (element instanceof HTMLElement) element.hidden = styles.length < 2;
+  select.disabled = styles.length < 2;
   form.dispatchEvent(new Event("input"));
 }
 
