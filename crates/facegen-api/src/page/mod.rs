@@ -2,7 +2,8 @@
 //! images as any client would, and shows how to do the same from programs.
 //!
 //! It is compiled in and loads nothing from elsewhere. Each file of `js` is a
-//! module with one idea; the page begins with `main.js`.
+//! module with one idea; the page begins with `main.js`. Their types are in
+//! comments, which `tsc --project` of this directory checks.
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
