@@ -45,8 +45,8 @@ export async function* follow(key, id, signal) {
 async function* stream(key, id, signal) {
   const headers = { ...keyHeaders(key), accept: "text/event-stream" };
   const response = await fetch(`/v1/jobs/${id}/events`, { headers, signal });
-  if (!response.ok || !response.body) throw await read(response).catch((error) => error);
-  for await (const data of eventData(response.body)) yield JSON.parse(data);
+  if (response.ok && response.body) for await (const data of eventData(response.body)) yield JSON.parse(data);
+  else await read(response);
 }
 
 /**

@@ -92,12 +92,13 @@ function stateOf({ state, erased_at, output }) {
 function older(key, before) {
   const button = make("button", { type: "button", textContent: "Older", id: "older" });
   const item = make("li", {}, button);
-  button.addEventListener("click", async () => {
+  const load = async () => {
     const { items, next_before } = await listJobs(key, PAGE, { before });
     const tiles = (await details(key, items)).map(tile);
     item.replaceWith(...tiles, ...(next_before ? [older(key, next_before)] : []));
     tiles[0]?.querySelector("button")?.focus();
-  });
+  };
+  button.addEventListener("click", () => load().catch(() => (button.textContent = "Older: try again")));
   return item;
 }
 

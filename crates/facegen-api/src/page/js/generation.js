@@ -28,12 +28,17 @@ export async function submit(key, body, asked) {
   const stop = new AbortController();
   const posted = call(MAKE_GEN, { key, method: "POST", body }).then((answer) => Number(answer.id));
   try {
-    return await Promise.race([posted, findJob(key, pending, stop.signal)]);
+    const id = await Promise.race([posted, findJob(key, pending, stop.signal)]);
+    keep("pending", null);
+    return id;
+  } catch (error) {
+    // What was cut off may still have arrived: a reload looks for it.
+    if (error instanceof Refusal) keep("pending", null);
+    throw error;
   } finally {
     stop.abort();
     // It may be refused after its job was found, when the server stops.
     posted.catch(() => {});
-    keep("pending", null);
   }
 }
 

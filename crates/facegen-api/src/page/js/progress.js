@@ -9,6 +9,8 @@ const stage = find("stage", HTMLElement);
 const bar = find("bar", HTMLProgressElement);
 const announcement = find("announcement", HTMLElement);
 
+const TITLE = document.title;
+
 /** What was last said to screen readers: steps come too fast for speech. */
 let said = "";
 
@@ -22,6 +24,7 @@ export function showStage(text, { done, all } = {}) {
   stage.textContent = text;
   if (done === undefined || all === undefined) bar.removeAttribute("value");
   else Object.assign(bar, { max: all, value: done });
+  document.title = all === undefined ? `… ${TITLE}` : `${Math.round((100 * (done ?? 0)) / all)} % ${TITLE}`;
   sayOnce(all === undefined ? text : `${Math.floor((4 * (done ?? 0)) / all) * 25} percent`);
 }
 
@@ -34,6 +37,7 @@ export function showProgress(progress) {
 /** Shows no progress any more. @param {string} [last] what became of it */
 export function hideProgress(last = "") {
   box.hidden = true;
+  document.title = TITLE;
   said = "";
   announcement.textContent = last;
 }

@@ -1,6 +1,6 @@
 // One request from the button to its result.
 
-import { call, getJob } from "./api.js";
+import { call, getJob, Refusal } from "./api.js";
 import { find } from "./dom.js";
 import { clearErrors, NO_KEY, showErrors, showRefusal } from "./errors.js";
 import { field, values } from "./fields.js";
@@ -116,9 +116,11 @@ async function perform({ width, height }, work) {
   markShown();
   // On a narrow screen it is below the form.
   results.scrollIntoView({ block: "start" });
+  results.scrollTo({ top: 0 });
   try {
     await work();
   } catch (error) {
+    if (error instanceof Refusal) keep("running", null);
     end("");
     showRefusal(error);
   }
@@ -143,8 +145,7 @@ async function watch(key, id) {
   const job = await getJob(key, id);
   learnFrom(job);
   finish(job);
-  await loadGallery(key);
-  markShown();
+  void loadGallery(key).then(markShown);
 }
 
 /** @param {import("./api.js").Job} job */

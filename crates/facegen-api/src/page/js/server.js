@@ -32,7 +32,8 @@ export async function watchReadiness() {
   const text = WORDS[answer.status]?.(answer) ?? "cannot be reached";
   // A text that stays the same is not read out again.
   if (readiness.textContent !== text) readiness.textContent = text;
-  if (answer.status === "ready" && before !== "ready") await Promise.allSettled([showOffer(), showDevice()]);
+  const isNew = before === undefined || (answer.status === "ready" && before !== "ready");
+  if (isNew) await Promise.allSettled([showOffer(), showDevice()]);
   setTimeout(watchReadiness, answer.status === "ready" ? 10000 : 1000);
 }
 
