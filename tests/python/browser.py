@@ -154,7 +154,7 @@ def be_told_of_a_photo_without_a_face(page):
     open_with_key(page)
     page.set_input_files("#file", given["faceless"])
     page.click("#make")
-    expect(error_of(page, "face_image")).to_have_text("No face detected in face_image")
+    expect(error_of(page, "face_image")).to_have_text("No face detected in the photo")
     has_focus(page, "file")
     expect(page.locator(IMAGES)).to_have_count(0)
 

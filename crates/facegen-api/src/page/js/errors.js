@@ -1,7 +1,7 @@
 // Errors, next to the fields that are wrong.
 
 import { find } from "./dom.js";
-import { form } from "./fields.js";
+import { field, form } from "./fields.js";
 import { Refusal } from "./api.js";
 
 /** @typedef {Record<string, string[]>} FieldErrors */
@@ -44,12 +44,15 @@ export function mark(name, text) {
   const element = form.querySelector(`[data-field="${CSS.escape(name)}"]`);
   const error = element?.querySelector(".error");
   if (!element || !error) return;
-  error.textContent = text;
+  error.textContent = text.replaceAll("face_image", "the photo");
   for (const input of element.querySelectorAll("input, textarea, select")) {
-    if (text) input.setAttribute("aria-invalid", "true");
+    if (text && !isUnused(input)) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
 }
+
+/** Whether this is the chooser of files while a link is used. @param {Element} input */
+const isUnused = (input) => input.id === "file" && field("face_url").value !== "";
 
 /**
  * Shows why a request was refused.
@@ -60,7 +63,7 @@ export function showRefusal(error) {
   else if (error.isAboutKey) showErrors("", { key: [keyError(error)] });
   else if (error.status === 413) showErrors("", { face_image: [error.message] });
   else if (Object.keys(error.errors).length > 0) showErrors("", error.errors);
-  else showErrors(error.message);
+  else showErrors(error.message.replaceAll("face_image", "the photo"));
 }
 
 /**
