@@ -27,6 +27,8 @@ let isRunning = false;
 let isCancelled = false;
 /** The job that is under way, once it has an id. @type {{key: string, id: number} | null} */
 let running = null;
+/** The erasure of what is cancelled. */
+let erasing = Promise.resolve();
 
 /** What is missing, without asking the server. */
 function missing() {
@@ -139,9 +141,11 @@ async function perform({ width, height }, work) {
 async function watch(key, id) {
   running = { key, id };
   keep("running", id);
-  if (isCancelled) await erase();
+  if (isCancelled) erasing = erase();
   for await (const progress of follow(key, id, new AbortController().signal)) showProgress(progress);
   keep("running", null);
+  // A job is cancelled before all that it left is deleted.
+  await erasing;
   const job = await getJob(key, id);
   learnFrom(job);
   finish(job);
@@ -175,7 +179,8 @@ function end(text) {
 export async function cancelRunning() {
   isCancelled = true;
   showStage("Cancelling");
-  await erase();
+  erasing = erase();
+  await erasing;
 }
 
 async function erase() {
