@@ -72,10 +72,17 @@ function tile(job) {
   button.dataset.job = String(job.id);
   button.setAttribute("aria-label", `Job ${job.id}, ${stateOf(job)}`);
   const [link] = job.output;
-  if (link) button.append(make("img", { src: link, alt: "", loading: "lazy", width: 80, height: 80 }));
-  else button.append(make("span", { textContent: stateOf(job) }));
+  button.append(link ? thumbnail(link) : make("span", { textContent: stateOf(job) }));
   button.addEventListener("click", () => open(job));
   return make("li", {}, button);
+}
+
+/** @param {string} link */
+function thumbnail(link) {
+  const image = make("img", { src: link, alt: "", loading: "lazy", width: 80, height: 80 });
+  // It may have expired since.
+  image.addEventListener("error", () => image.replaceWith(make("span", { textContent: "no image" })));
+  return image;
 }
 
 /** @param {Job} job */

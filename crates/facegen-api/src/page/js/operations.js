@@ -8,6 +8,8 @@ import { ended, engines, queued, readMetrics } from "./metrics.js";
 /** @typedef {import("./api.js").Delivery} Delivery */
 
 const REFRESH = 5000;
+/** How long after a replay the deliveries are asked for again. */
+const REPLAYED = 3000;
 const PAGE = 20;
 const DETAILS = "/api/v1/enterprise/face_gen/system_details";
 
@@ -73,6 +75,7 @@ async function replay({ id, job_id }) {
   await call(`/v1/deliveries/${encodeURIComponent(id)}/replay`, { key: key(), method: "POST", body: {} });
   await showDeliveries();
   message.textContent = `the delivery of job ${job_id} is queued`;
+  setTimeout(() => attempt(() => showDeliveries()), REPLAYED);
 }
 
 /** @param {() => Promise<unknown>} action */
