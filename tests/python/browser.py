@@ -16,6 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 
 PATIENCE = 60_000  # milliseconds
 IMAGES = "#images figure img"
+expect.set_options(timeout=PATIENCE)
 
 given = json.load(sys.stdin)
 address = given["address"]
@@ -51,7 +52,7 @@ def keep(page, name):
 
 def open_page(page):
     page.goto(address + "/")
-    expect(page.locator("#readiness")).to_have_text("ready", timeout=PATIENCE)
+    expect(page.locator("#readiness")).to_have_text("ready")
 
 
 def open_with_key(page, size="256x256"):
@@ -168,7 +169,7 @@ def make_images(page):
     page.select_option("#samples", "2")
     page.press("#prompt", "Control+Enter")
     images = page.locator(IMAGES)
-    expect(images).to_have_count(2, timeout=PATIENCE)
+    expect(images).to_have_count(2)
     decode = "image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])"
     for index in range(2):
         shown = images.nth(index).evaluate(decode)
@@ -221,14 +222,14 @@ def watch_and_cancel(page):
     page.select_option("#num_inference_steps", "41")
     page.click("#make")
     moved = "least => document.getElementById('bar').position > least"
-    page.wait_for_function(moved, arg=0, timeout=PATIENCE)
+    page.wait_for_function(moved, arg=0)
     keep(page, "under way")
     seen = page.evaluate("document.getElementById('bar').position")
     page.reload()
-    page.wait_for_function(moved, arg=seen, timeout=PATIENCE)
+    page.wait_for_function(moved, arg=seen)
     expect(page.locator("#stage")).to_contain_text("of 82")
     page.click("#cancel")
-    expect(page.locator("#images")).to_contain_text("Cancelled", timeout=PATIENCE)
+    expect(page.locator("#images")).to_contain_text("Cancelled")
     expect(page.locator("#cancel")).to_be_hidden()
     expect(page.locator("#progress")).to_be_hidden()
     newest = page.locator("#jobs button").first
