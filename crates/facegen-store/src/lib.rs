@@ -1,14 +1,19 @@
-//! The store ports on SQLite, and in memory those that need no database.
+//! Every store port on SQLite and on PostgreSQL, and in memory what needs no database.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`], the stores in one database file |
+//! | [`postgres`] | [`PostgresStore`], the stores in one PostgreSQL database |
 //! | `memory` | events and rate limits within one process |
 //! | `conformance` | tests of every implementation of a port |
 
 #[cfg(test)]
 mod conformance;
+mod fault;
 mod memory;
+pub mod postgres;
+mod rows;
 pub mod sqlite;
 
+pub use postgres::{PostgresSource, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -8,13 +8,13 @@ use clap::Subcommand;
 use facegen_core::SystemClock;
 use facegen_core::{Key, KeyId, KeyRole, OwnLimits};
 use facegen_jobs::Keys;
-use facegen_store::SqliteStore;
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 use crate::output;
 use crate::serve::master_key;
+use crate::stores;
 
 /// Create, list and revoke API keys, also while a server runs on the same data
 /// directory.
@@ -112,10 +112,7 @@ pub(crate) fn run(command: &KeysCommand, arguments: KeysArguments) -> Result<(),
 }
 
 async fn answer(command: &KeysCommand, config: &Config, environment: &Environment) -> Result<()> {
-    let database = config.database();
-    let store = SqliteStore::open(&database).await;
-    let store = store.with_context(|| format!("cannot open {}", database.display()))?;
-    let keys = Keys::new(store.into_stores().keys, Arc::new(SystemClock));
+    let keys = Keys::new(stores::open(config).await?.keys, Arc::new(SystemClock));
     match command {
         KeysCommand::Create { name, limits } => {
             let limits = limits.change(OwnLimits::default());

@@ -13,6 +13,7 @@
 //! | [`engine`] | loading of a preset on an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
 //! | [`data_dir`] | the data directory |
+//! | [`stores`] | the stores that the config names |
 //! | [`output`] | standard output of commands |
 //! | [`telemetry`] | logging |
 
@@ -29,6 +30,7 @@ mod models;
 mod output;
 mod provenance;
 mod serve;
+mod stores;
 mod telemetry;
 
 use std::process::ExitCode;

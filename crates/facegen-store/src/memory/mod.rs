@@ -4,4 +4,4 @@ mod events;
 mod rate_limits;
 
 pub(crate) use events::MemoryEvents;
-pub(crate) use rate_limits::MemoryRateLimits;
+pub(crate) use rate_limits::{MemoryRateLimits, count};

@@ -16,22 +16,30 @@ const WINDOW: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct MemoryRateLimits(Mutex<HashMap<KeyId, VecDeque<Duration>>>);
 
+/// Counts a request at `now` among the `latest` ones of a key if fewer than `limit` were
+/// made within the last minute. Otherwise it does not count, so that whoever goes on
+/// asking gets through in the end, and the error says when.
+pub(crate) fn count(
+    latest: &mut VecDeque<Duration>,
+    limit: u32,
+    now: Duration,
+) -> Result<(), Duration> {
+    latest.retain(|moment| now.saturating_sub(*moment) < WINDOW);
+    let excess = (latest.len() + 1).saturating_sub(limit as usize);
+    let Some(last_excessive) = excess.checked_sub(1) else {
+        latest.push_back(now);
+        return Ok(());
+    };
+    // A limit that was lowered may leave more than one too many.
+    let frees = latest.get(last_excessive).copied().unwrap_or(now);
+    Err(WINDOW.saturating_sub(now.saturating_sub(frees)))
+}
+
 impl MemoryRateLimits {
-    /// Counts a request of `key` if it has made fewer than `limit` within the
-    /// last minute. Otherwise it is not counted, so that a caller that keeps
-    /// retrying succeeds eventually; the error says when.
+    /// See [`count`].
     fn count_now(&self, key: KeyId, limit: u32, now: Duration) -> Result<(), Duration> {
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let latest = rates.entry(key).or_default();
-        latest.retain(|moment| now.saturating_sub(*moment) < WINDOW);
-        let excess = (latest.len() + 1).saturating_sub(limit as usize);
-        let Some(last_excessive) = excess.checked_sub(1) else {
-            latest.push_back(now);
-            return Ok(());
-        };
-        // A lowered limit can leave an excess of more than one.
-        let frees = latest.get(last_excessive).copied().unwrap_or(now);
-        Err(WINDOW.saturating_sub(now.saturating_sub(frees)))
+        count(rates.entry(key).or_default(), limit, now)
     }
 }
 

@@ -6,7 +6,7 @@ use facegen_core::key::KeyId;
 use facegen_core::store::{BucketRow, BucketStore, StoreError};
 
 use super::database::Database;
-use super::error::{Values as _, failed};
+use crate::rows::{bucket, failed};
 
 /// The buckets of the keys of one database.
 #[derive(Debug, Clone)]
@@ -20,17 +20,7 @@ impl BucketStore for SqliteBuckets {
             .fetch_optional(&self.0.readers)
             .await
             .map_err(failed)?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        Ok(Some(BucketRow {
-            endpoint_url: row.value("endpoint_url")?,
-            region: row.value("region")?,
-            image_directory: row.value("image_directory")?,
-            public_url: row.value("public_url")?,
-            access_key_id: row.value("access_key_id")?,
-            secret_access_key: row.value("secret_access_key")?,
-        }))
+        row.as_ref().map(bucket).transpose()
     }
 
     async fn set(&self, key: KeyId, row: &BucketRow, now: Timestamp) -> Result<(), StoreError> {

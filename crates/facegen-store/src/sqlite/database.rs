@@ -7,10 +7,11 @@ use facegen_core::store::StoreError;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 
-use super::error::failed;
-use super::fault::{Fault, Files};
 use super::file;
+use super::files::Files;
 use super::writer::{Writer, pool_options};
+use crate::fault::Fault;
+use crate::rows::failed;
 
 /// How long a statement waits for another process that writes: `facegen keys`
 /// takes milliseconds, and callers should not wait longer.

@@ -7,11 +7,9 @@ use facegen_core::store::{
     Delivery, DeliveryFilter, DeliveryKind, DeliveryRecord, DeliveryStore, StoreError, WorkerId,
 };
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 use super::database::Database;
-use super::error::{Values as _, failed};
-use super::row;
+use crate::rows::{delivery, failed, record};
 
 /// The deliveries of one database.
 #[derive(Debug, Clone)]
@@ -264,60 +262,4 @@ impl DeliveryStore for SqliteDeliveries {
 fn list<T: Serialize>(values: &[T]) -> String {
     // Serializing numbers and texts cannot fail.
     serde_json::to_string(values).unwrap_or_else(|_| String::from("[]"))
-}
-
-fn delivery(row: &SqliteRow, kind: DeliveryKind) -> Result<Delivery, StoreError> {
-    let id = row.value("id")?;
-    let unreadable = |column| StoreError::UnreadableRow {
-        table: "deliveries",
-        id,
-        column,
-    };
-    let job = row::job_id(row.value("generation_id")?);
-    let key: Option<i64> = row.value("key_id")?;
-    let attempt: u32 = row.value("attempt")?;
-    let before: u32 = row.value("attempts_before")?;
-    Ok(Delivery {
-        id,
-        kind,
-        name: row.value("name")?,
-        job: job.ok_or_else(|| unreadable("generation_id"))?,
-        key: KeyId::new(key.ok_or_else(|| unreadable("key_id"))?),
-        receiver: row.value("receiver")?,
-        attempt,
-        attempt_since_asked: attempt.saturating_sub(before),
-    })
-}
-
-fn record(row: &SqliteRow) -> Result<DeliveryRecord, StoreError> {
-    let unreadable = |column| StoreError::UnreadableRow {
-        table: "deliveries",
-        id: row.value("id").unwrap_or_default(),
-        column,
-    };
-    let kind: &str = row.value("kind")?;
-    let kinds = [DeliveryKind::Webhook, DeliveryKind::Upload];
-    let kind = kinds.into_iter().find(|known| known.as_str() == kind);
-    let kind = kind.ok_or_else(|| unreadable("kind"))?;
-    let state: String = row.value("state")?;
-    let last_error: Option<String> = row.value("last_error")?;
-    let finished_at: Option<i64> = row.value("finished_at")?;
-    let run_at = Timestamp::from_millis(row.value("run_at")?);
-    let job = row::job_id(row.value("generation_id")?);
-    Ok(DeliveryRecord {
-        number: row.value("id")?,
-        name: row.value("name")?,
-        kind,
-        job: job.ok_or_else(|| unreadable("generation_id"))?,
-        next_attempt_at: (state == "queued").then_some(run_at),
-        state,
-        attempts: row.value("attempt")?,
-        last_error: last_error.map(|error| match kind {
-            DeliveryKind::Webhook => error,
-            // The message of a bucket is for its operator only.
-            DeliveryKind::Upload => String::from("the bucket did not take the images"),
-        }),
-        created_at: Timestamp::from_millis(row.value("created_at")?),
-        finished_at: finished_at.map(Timestamp::from_millis),
-    })
 }

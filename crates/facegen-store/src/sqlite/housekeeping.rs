@@ -7,8 +7,7 @@ use facegen_core::store::{Housekeeping, StoreError};
 use sqlx::Row as _;
 
 use super::database::Database;
-use super::error::{Values as _, failed};
-use super::row;
+use crate::rows::{self, Columns as _, failed};
 
 /// How many jobs are read at a time.
 const BATCH: u32 = 100;
@@ -36,7 +35,7 @@ impl Housekeeping for SqliteHousekeeping {
         .await
         .map_err(failed)?;
         let rows = rows.iter();
-        rows.map(|row| Ok((row.value("id")?, row::job(row))))
+        rows.map(|row| Ok((row.int("id")?, rows::job(row))))
             .collect()
     }
 
@@ -90,7 +89,6 @@ impl Housekeeping for SqliteHousekeeping {
             .fetch_one(&self.0.writer)
             .await
             .map_err(failed)?;
-        let busy: i64 = row.value("busy")?;
-        Ok(busy == 0)
+        Ok(row.int("busy")? == 0)
     }
 }

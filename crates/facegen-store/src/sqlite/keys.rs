@@ -5,10 +5,9 @@ use facegen_core::Timestamp;
 use facegen_core::key::{Key, KeyId, KeyRole};
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{KeyStore, NewKey, StoreError};
-use sqlx::sqlite::SqliteRow;
 
 use super::database::Database;
-use super::error::{Values as _, failed};
+use crate::rows::{failed, key};
 
 /// The keys of one database.
 #[derive(Debug, Clone)]
@@ -95,31 +94,4 @@ impl KeyStore for SqliteKeys {
                 .map_err(failed)?;
         row.as_ref().map(key).transpose()
     }
-}
-
-fn key(row: &SqliteRow) -> Result<Key, StoreError> {
-    let id: i64 = row.value("id")?;
-    let revoked_at: Option<i64> = row.value("revoked_at")?;
-    let role = match row.value("role")? {
-        "admin" => KeyRole::Admin,
-        "plain" => KeyRole::Plain,
-        _ => {
-            return Err(StoreError::UnreadableRow {
-                table: "keys",
-                id,
-                column: "role",
-            });
-        }
-    };
-    Ok(Key {
-        id: KeyId::new(id),
-        name: row.value("name")?,
-        role,
-        created_at: Timestamp::from_millis(row.value("created_at")?),
-        revoked_at: revoked_at.map(Timestamp::from_millis),
-        limits: OwnLimits {
-            requests_per_minute: row.value("requests_per_minute")?,
-            queue_share: row.value("queue_share")?,
-        },
-    })
 }

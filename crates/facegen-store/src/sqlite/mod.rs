@@ -7,23 +7,20 @@
 mod buckets;
 mod database;
 mod deliveries;
-mod error;
-mod fault;
 #[cfg(test)]
 mod faults;
 mod file;
+mod files;
 mod health;
 mod housekeeping;
-mod images;
 mod jobs;
 mod keys;
 mod lock;
 mod probe;
-mod row;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod uploads;
 mod writer;
 

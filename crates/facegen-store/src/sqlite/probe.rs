@@ -6,7 +6,7 @@ use facegen_core::store::{StoreError, StoreFault};
 use tokio::time::timeout;
 
 use super::database::Database;
-use super::error::failed;
+use crate::rows::failed;
 
 /// How long the check waits for the writer; longer than SQLite waits for
 /// another process, so that SQLite's own error is reported.

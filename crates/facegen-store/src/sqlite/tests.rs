@@ -24,8 +24,8 @@ pub(super) fn stores(database: &Database) -> Stores {
     store.into_stores()
 }
 
-/// Returns a key before it is a row; its hash is derived from its name.
-pub(super) fn new_key(name: &str) -> NewKey {
+/// A key before it is a row; its hash is made of its name.
+pub(crate) fn new_key(name: &str) -> NewKey {
     let mut hash = [0; 32];
     for (byte, letter) in hash.iter_mut().zip(name.bytes()) {
         *byte = letter;

@@ -6,10 +6,9 @@ use facegen_core::key_limits::SHORTEST_UPLOAD;
 use facegen_core::store::{NewUpload, StoreError, UploadStore};
 use facegen_core::{FilePrefix, Timestamp};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
 use super::database::Database;
-use super::error::{Values as _, failed};
+use crate::rows::{Columns as _, amount, expired_upload, failed, integer};
 
 /// How many rows are read at a time.
 const BATCH: u32 = 100;
@@ -62,7 +61,7 @@ impl UploadStore for SqliteUploads {
             // The number is not consumed.
             return Ok(None);
         };
-        let id = row.value("id")?;
+        let id = row.small("id")?;
         transaction.commit().await.map_err(failed)?;
         Ok(Some(id))
     }
@@ -82,10 +81,8 @@ impl UploadStore for SqliteUploads {
         .fetch_one(&self.0.readers)
         .await
         .map_err(failed)?;
-        let kept: i64 = row.value("kept")?;
-        let first: Option<i64> = row.value("first")?;
-        let kept = u64::try_from(kept).unwrap_or(0);
-        Ok((kept, first.map(Timestamp::from_millis)))
+        let first = row.int_or_null("first")?;
+        Ok((amount(row.int("kept")?), first.map(Timestamp::from_millis)))
     }
 
     async fn contains(&self, prefix: &FilePrefix, now: Timestamp) -> Result<bool, StoreError> {
@@ -115,7 +112,7 @@ impl UploadStore for SqliteUploads {
         .fetch_all(&self.0.readers)
         .await
         .map_err(failed)?;
-        rows.iter().map(expired_row).collect()
+        rows.iter().map(expired_upload).collect()
     }
 
     async fn delete(&self, id: i64) -> Result<(), StoreError> {
@@ -126,20 +123,4 @@ impl UploadStore for SqliteUploads {
             .map_err(failed)?;
         Ok(())
     }
-}
-
-fn expired_row(row: &SqliteRow) -> Result<(i64, Result<FilePrefix, StoreError>), StoreError> {
-    let id = row.value("id")?;
-    let prefix: &str = row.value("file_prefix")?;
-    let prefix = FilePrefix::parse(prefix).ok_or(StoreError::UnreadableRow {
-        table: "uploads",
-        id,
-        column: "file_prefix",
-    });
-    Ok((id, prefix))
-}
-
-/// Converts a number of bytes to a column.
-fn integer(bytes: impl TryInto<i64>) -> i64 {
-    bytes.try_into().unwrap_or(i64::MAX)
 }

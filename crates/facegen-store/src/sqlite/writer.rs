@@ -25,7 +25,7 @@ use sqlx::{
 };
 use tokio::sync::Notify;
 
-use super::error::failed;
+use crate::rows::failed;
 
 /// How long a statement waits for a free connection of this process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 
 use environment::Environment;
 use facegen_outbound::Guard;
+use facegen_store::PostgresSource;
 use layer::Layer;
 use sections::{
-    EngineSection, FaceImageSection, KeysSection, LogSection, ModelsSection, OutboundSection,
-    QueueSection, SafetySection, ServerSection, StorageSection, WebhooksSection,
+    DatabaseSection, EngineSection, FaceImageSection, KeysSection, LogSection, ModelsSection,
+    OutboundSection, QueueSection, SafetySection, ServerSection, StorageSection, WebhooksSection,
 };
 
 /// The defaults, each with its comment.
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSection,
     pub(crate) models: ModelsSection,
     pub(crate) storage: StorageSection,
+    pub(crate) database: DatabaseSection,
     pub(crate) queue: QueueSection,
     pub(crate) keys: KeysSection,
     pub(crate) webhooks: WebhooksSection,
@@ -101,12 +103,22 @@ impl Config {
         Ok(config)
     }
 
-    /// Returns the path of the database.
+    /// The file of the database, should it be SQLite.
     pub(crate) fn database(&self) -> PathBuf {
         self.storage.data_dir.join("facegen.db")
     }
 
-    /// Returns the `User-Agent` of requests to hosts that callers name.
+    /// The PostgreSQL database; `None`: SQLite.
+    pub(crate) fn postgres(&self) -> Option<PostgresSource> {
+        let DatabaseSection { url, password_file } = &self.database;
+        let password_file = Some(password_file).filter(|path| !path.as_os_str().is_empty());
+        (!url.is_empty()).then(|| PostgresSource {
+            url: url.clone(),
+            password_file: password_file.cloned(),
+        })
+    }
+
+    /// The header `User-Agent` of requests to hosts that callers name.
     pub(crate) fn user_agent(&self) -> String {
         let OutboundSection {
             contact,
@@ -147,6 +159,9 @@ impl Config {
              face_image.max_megabytes, as photos come in base64"
         );
         self.engine.check()?;
+        if let Some(database) = self.postgres() {
+            database.check().context("database.url cannot be used")?;
+        }
         self.storage.s3.check()
     }
 }

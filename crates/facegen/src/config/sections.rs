@@ -65,6 +65,14 @@ pub(crate) struct StorageSection {
     pub(crate) s3: S3Section,
 }
 
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseSection {
+    pub(crate) url: String,
+    pub(crate) password_file: PathBuf,
+}
+
 /// `[queue]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

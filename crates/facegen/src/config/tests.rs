@@ -154,6 +154,11 @@ fn what_cannot_be_used_is_named() {
             "\"\"",
             ["storage.data_dir", "name of a directory"],
         ),
+        (
+            "FACEGEN__DATABASE__URL",
+            "postgres://facegen:hunter2@localhost/facegen",
+            ["database.url", "a file of its own"],
+        ),
         ("FACEGEN__", "1", ["FACEGEN__", "names no setting"]),
         (
             "FACEGEN__QUEUE__LEASE_SECONDS",

@@ -127,6 +127,7 @@ mod tests {
                 "server.connections_per_address",
             ),
             ("STORAGE__DATA_DIR", "elsewhere", "storage.data_dir"),
+            ("DATABASE__URL", "postgres://localhost/a", "database.url"),
             (
                 "OUTBOUND__ALLOW_NETWORKS",
                 "[\"10.0.0.0/8\"]",

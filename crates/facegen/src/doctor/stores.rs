@@ -3,11 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use facegen_core::{FileKind, FileName, FilePrefix, ImageStore, ObjectName};
 use facegen_outbound::{Canary, DirectoryStore};
-use facegen_store::SqliteStore;
 
 use super::Report;
 use crate::config::Config;
 use crate::serve::{IMAGES, bucket_store};
+use crate::stores;
 
 /// The name of the canary; no job has this prefix, as it is not a random UUID.
 const CANARY: &str = "00000000-0000-0000-0000-000000000000";
@@ -57,10 +57,7 @@ async fn directory(config: &Config) -> Result<()> {
 /// Opens the database, even while a server runs, and counts the keys and those
 /// with buckets.
 async fn database(config: &Config) -> Result<(usize, u64)> {
-    let database = config.database();
-    let store = SqliteStore::open(&database).await;
-    let store = store.with_context(|| format!("cannot open {}", database.display()))?;
-    let stores = store.into_stores();
+    let stores = stores::open(config).await?;
     let keys = stores.keys.list().await?;
     Ok((keys.len(), stores.buckets.count().await?))
 }

@@ -8,7 +8,6 @@ use facegen_engine::CandleBackend;
 use facegen_image::{encode_generated, encode_png};
 use facegen_jobs::{JobService, MasterKey, Observer, Ports};
 use facegen_outbound::{DirectoryStore, HttpWebhooks};
-use facegen_store::SqliteStore;
 
 use super::bucket;
 use super::parts::jobs_config;
@@ -17,6 +16,7 @@ use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::data_dir::{self, cannot_use};
 use crate::provenance::provenance;
+use crate::stores;
 
 /// The directory of finished images, below the data directory.
 pub(crate) const IMAGES: &str = "pictures";
@@ -61,8 +61,7 @@ pub(super) async fn open_jobs(
         clock,
         observer: observer(config)?,
     };
-    let store = SqliteStore::open_exclusive(&config.database()).await;
-    let stores = store.with_context(|| cannot_use(directory))?.into_stores();
+    let stores = stores::open_for_server(config).await?;
     let jobs = JobService::open(jobs_config(config), ports, stores).await;
     jobs.with_context(|| cannot_use(directory))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod clearing;
 mod dying;
 mod fitting;
+pub(crate) mod interleavings;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -6,8 +6,8 @@ use facegen_core::key::KeyId;
 use facegen_core::store::StoreError;
 
 use super::super::database::Database;
-use super::super::error::failed;
 use super::statements::ERASE;
+use crate::rows::failed;
 
 /// Erases the personal data in the row of an ended job, and drops a queued
 /// upload. Returns false when there is no such job.

@@ -9,21 +9,8 @@ use facegen_core::store::{Intake, NewJob, QueueFull, QueueLimits, cost};
 use facegen_core::{FaceSource, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::error::{Values as _, failed};
-use super::super::row;
-use super::columns::{json, number};
 use super::statements::{INSERT, WAITING};
-
-/// Checks that the limits of queue and key permit one more job.
-fn check_room((all, own, share): (u32, u32, u32), limit: u32) -> Result<(), QueueFull> {
-    if all >= limit {
-        Err(QueueFull(limit))
-    } else if share > 0 && own >= share {
-        Err(QueueFull(share))
-    } else {
-        Ok(())
-    }
-}
+use crate::rows::{self, Columns as _, check_room, failed, json, number};
 
 /// See [`JobStore::insert`].
 pub(crate) async fn insert(
@@ -58,7 +45,7 @@ pub(crate) async fn insert(
         .fetch_one(&mut *connection)
         .await
         .map_err(failed)?;
-    let inserted = row::job(&inserted)?;
+    let inserted = rows::job(&inserted)?;
     if let Some(image) = photo {
         sqlx::query("INSERT INTO inputs (generation_id, image) VALUES (?, ?)")
             .bind(inserted.id.get())
@@ -91,9 +78,9 @@ pub(crate) async fn find_idempotent(
     let Some(row) = found else {
         return Ok(None);
     };
-    let digest: &[u8] = row.value("digest")?;
-    let job = row::job(&row)?;
-    // An erased job has nothing to compare with.
+    let digest = row.bytes("digest")?;
+    let job = rows::job(&row)?;
+    // Of an erased one nothing is left to compare with.
     if digest != idempotency.digest && job.erased_at.is_none() {
         return Ok(Some(Intake::Conflict));
     }

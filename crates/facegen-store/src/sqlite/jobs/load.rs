@@ -4,8 +4,7 @@ use facegen_core::store::Load;
 use facegen_core::store::StoreError;
 
 use super::super::database::Database;
-use super::super::error::{Values as _, failed};
-use super::columns::{amount, id};
+use crate::rows::{Columns as _, amount, failed, id};
 
 /// Returns the given queued work with the running jobs.
 pub(crate) async fn behind(waiting: i64, store: &Database) -> Result<Load, StoreError> {
@@ -15,7 +14,7 @@ pub(crate) async fn behind(waiting: i64, store: &Database) -> Result<Load, Store
         .map_err(failed)?;
     let running = running
         .iter()
-        .map(|row| Ok((id(row)?, amount(row.value("cost")?))));
+        .map(|row| Ok((id(row)?, amount(row.int("cost")?))));
     Ok(Load {
         waiting: amount(waiting),
         running: running.collect::<Result<_, StoreError>>()?,

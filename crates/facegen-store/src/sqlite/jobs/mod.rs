@@ -1,6 +1,5 @@
 //! The jobs in SQLite.
 
-mod columns;
 mod erase;
 mod intake;
 mod load;
@@ -22,15 +21,12 @@ use facegen_core::store::{
 };
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 
-use self::columns::{amount, claim, json, number};
 use self::statements::{
     BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT,
     POSITION, RELEASE, TIMES, WARN,
 };
 use super::database::Database;
-use super::error::failed;
-use super::images::Images;
-use super::row;
+use crate::rows::{self, Images, amount, claim, failed, json, number};
 
 /// The jobs of one database.
 #[derive(Debug, Clone)]
@@ -258,7 +254,7 @@ impl JobStore for SqliteJobs {
             .fetch_all(&self.store.writer)
             .await
             .map_err(failed)?;
-        cleared.iter().map(row::job).collect()
+        cleared.iter().map(rows::job).collect()
     }
 
     async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
@@ -280,7 +276,7 @@ impl JobStore for SqliteJobs {
         .fetch_all(&self.store.readers)
         .await
         .map_err(failed)?;
-        rows.iter().map(row::job).collect()
+        rows.iter().map(rows::job).collect()
     }
 
     async fn position(&self, id: JobId) -> Result<u32, StoreError> {
@@ -336,7 +332,7 @@ impl JobStore for SqliteJobs {
                 .fetch_optional(&self.store.readers)
                 .await
                 .map_err(failed)?;
-        found.as_ref().map(row::job).transpose()
+        found.as_ref().map(rows::job).transpose()
     }
 
     async fn find_by_prefix(&self, prefix: &FilePrefix) -> Result<Option<Job>, StoreError> {
@@ -345,7 +341,7 @@ impl JobStore for SqliteJobs {
             .fetch_optional(&self.store.readers)
             .await
             .map_err(failed)?;
-        found.as_ref().map(row::job).transpose()
+        found.as_ref().map(rows::job).transpose()
     }
 
     async fn photo(&self, id: JobId) -> Result<Option<FaceImage>, StoreError> {
@@ -392,7 +388,7 @@ impl JobStore for SqliteJobs {
             .map_err(failed)?;
         let times = times.into_iter();
         Ok(times
-            .map(|(cost, time)| (amount(cost), row::millis(time)))
+            .map(|(cost, time)| (amount(cost), rows::millis(time)))
             .collect())
     }
 }

@@ -4,9 +4,8 @@ use facegen_core::store::{DeadWorkers, Death, Reclaimed, StoreError};
 use facegen_core::{ErrorCode, Timestamp};
 
 use super::super::database::Database;
-use super::super::error::failed;
-use super::columns::id;
 use super::statements::{FAIL_EXHAUSTED, HELD, RECLAIM};
+use crate::rows::{failed, id};
 
 /// Requeues the jobs of dead workers, and fails those with too many crashes.
 pub(super) async fn reclaim(

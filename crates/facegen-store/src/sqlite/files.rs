@@ -1,38 +1,9 @@
-//! The current fault of a database, and the identity of its files.
+//! What shows that the files of a database are still its own.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use facegen_core::store::StoreFault;
-
-/// The current fault of the database, if any. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fault(Arc<Mutex<Option<StoreFault>>>);
-
-impl Fault {
-    /// Returns the current fault.
-    pub(crate) fn get(&self) -> Option<StoreFault> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn set(&self, fault: Option<StoreFault>) {
-        let before = {
-            let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, fault)
-        };
-        match fault {
-            Some(fault) if before != Some(fault) => {
-                tracing::error!(reason = %fault, "storage failed");
-            }
-            None if before.is_some() => {
-                tracing::info!("storage recovered")
-            }
-            Some(_) | None => {}
-        }
-    }
-}
+use std::sync::Arc;
 
 /// The files of a database, as they were when it was opened.
 #[derive(Debug, Clone)]

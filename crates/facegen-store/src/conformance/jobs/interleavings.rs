@@ -1,23 +1,12 @@
 //! Tests that states only move forward, for any interleaving of events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use facegen_core::fake::ManualClock;
-use facegen_core::fake::requests::{inline, with_webhook};
-use facegen_core::job::{Outcome, Stages};
-use facegen_core::store::Death;
-use facegen_core::{Clock, ErrorCode, JobState};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use uuid::Uuid;
 
-use super::super::*;
-use super::empty;
-use crate::conformance::jobs::{Empty, died, limit, worker};
-
-const LEASE: Duration = Duration::from_secs(30);
+use super::*;
 
 const KEEP: Duration = Duration::from_hours(24);
 
@@ -241,19 +230,19 @@ fn failure() -> Failure {
     }
 }
 
-/// Returns 100, or `PROPTEST_CASES` if that is set.
-fn cases() -> u32 {
+/// So many; more when `PROPTEST_CASES` says so.
+fn cases(few: u32) -> u32 {
     let default = ProptestConfig::default().cases;
     let unset = ProptestConfig::with_cases(256).cases;
-    if default == unset { 100 } else { default }
+    if default == unset { few } else { default }
 }
 
-#[test]
-fn states_only_move_forward() {
+/// Tries so many histories, each on a queue of its own.
+pub(crate) fn states_only_move_forward(few: u32, empty: impl AsyncFn() -> Empty) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let config = ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(cases())
+        ..ProptestConfig::with_cases(cases(few))
     };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&vec(event(), 1..30), |events| {

@@ -8,7 +8,7 @@ const VERSION: u32 = 1;
 
 /// The content of the column.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Images {
+pub(crate) struct Images {
     version: u32,
     #[serde(rename = "pictures")]
     images: Vec<ImageRecord>,

@@ -1,7 +1,5 @@
 //! The queue in SQLite.
 
-mod interleavings;
-
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,7 +60,12 @@ async fn sqlite_conforms() {
     conformance::jobs::all(empty).await;
 }
 
-/// Opens two connections to one database, and adds a key.
+#[test]
+fn states_only_move_forward() {
+    conformance::jobs::interleavings::states_only_move_forward(100, empty);
+}
+
+/// Two connections to one database, and a key.
 async fn two_queues(directory: &Path) -> ([Arc<dyn JobStore>; 2], KeyId) {
     let database = directory.join("jobs.sqlite");
     let stores = [

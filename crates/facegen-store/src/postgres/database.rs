@@ -1,0 +1,215 @@
+//! The connections to one database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use facegen_core::store::StoreError;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection as _, Error, Executor as _, Postgres, Transaction};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::fault::Fault;
+use crate::rows::failed;
+
+/// How many connections a process has at most; one of them listens.
+const CONNECTIONS: u32 = 9;
+
+/// How long a statement waits for a free connection of this process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a statement may take until its connection counts as lost; longer than
+/// the database itself lets it take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
+
+/// What holds on each connection, whatever the database says. A process that
+/// freezes in the middle of a transaction must not keep its locks from the
+/// others, nor may a statement wait for ever. Statements are short: compiling one takes
+/// longer than running it. What was answered survives a crash of the server.
+const SETTINGS: &str = "
+    SET default_transaction_isolation = 'read committed';
+    SET idle_in_transaction_session_timeout = '5s';
+    SET lock_timeout = '10s';
+    SET statement_timeout = '60s';
+    SET jit = off;
+    SELECT set_config('synchronous_commit', 'on', FALSE)
+    WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The first half of the numbers of the locks; no other program is known to
+/// use it.
+const LOCKS: i32 = 0x6661_6365;
+
+/// What happens one at a time on the whole database, whichever process does it.
+/// The lock ends with its transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lock {
+    /// A job gets in: limits are counted and idempotency keys are compared.
+    Intake = 1,
+    /// A job is claimed, so that round robin is exact.
+    JobClaim = 2,
+    /// A delivery is claimed.
+    DeliveryClaim = 3,
+    /// Jobs are taken back, which locks many rows.
+    Reclaim = 4,
+}
+
+/// A statement with its values.
+pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// The connections to one database. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) pool: PgPool,
+    /// What is wrong with the database.
+    pub(crate) fault: Fault,
+    doubt: Arc<Notify>,
+}
+
+impl Database {
+    /// Connects, and brings the tables up to date. Processes that start at once
+    /// do so one after the other: the migrations hold an advisory lock.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its tables are another program's.
+    pub(crate) async fn connect(options: PgConnectOptions) -> Result<Self, StoreError> {
+        reach(&options).await?;
+        migrate(options.clone()).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SETTINGS).await.map(drop) })
+            })
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        Ok(Self::on(pool))
+    }
+
+    /// The database on these connections, whose tables are up to date.
+    pub(super) fn on(pool: PgPool) -> Self {
+        Self {
+            pool,
+            fault: Fault::default(),
+            doubt: Arc::default(),
+        }
+    }
+
+    /// Runs a statement and returns how many rows it has changed.
+    pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        let done = bounded(statement.execute(&self.pool)).await;
+        self.noted(done.map(|done| done.rows_affected()))
+    }
+
+    /// Runs a statement that changes one row at most and returns whether it has.
+    pub(crate) async fn changes(&self, statement: Statement<'_>) -> Result<bool, StoreError> {
+        Ok(self.execute(statement).await? == 1)
+    }
+
+    /// Returns the first row, if there is any.
+    pub(crate) async fn optional(
+        &self,
+        statement: Statement<'_>,
+    ) -> Result<Option<PgRow>, StoreError> {
+        self.noted(bounded(statement.fetch_optional(&self.pool)).await)
+    }
+
+    /// Returns the only row.
+    pub(crate) async fn one(&self, statement: Statement<'_>) -> Result<PgRow, StoreError> {
+        self.noted(bounded(statement.fetch_one(&self.pool)).await)
+    }
+
+    /// Returns all rows.
+    pub(crate) async fn all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
+        self.noted(bounded(statement.fetch_all(&self.pool)).await)
+    }
+
+    /// Begins a transaction, which is rolled back unless it is committed.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
+        self.noted(bounded(self.pool.begin()).await)
+    }
+
+    /// Begins a transaction that holds this lock. Every statement in it sees what
+    /// those that held it before have committed.
+    pub(crate) async fn begin_locked(
+        &self,
+        what: Lock,
+    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let locked = lock(&mut transaction, what).await;
+        self.noted(locked)?;
+        Ok(transaction)
+    }
+
+    /// Commits a transaction.
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction<'static, Postgres>,
+    ) -> Result<(), StoreError> {
+        self.noted(bounded(transaction.commit()).await)
+    }
+
+    /// Casts doubt on the database if it failed.
+    pub(crate) fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Database(cause)) = &result
+            && cause.downcast_ref().is_none_or(is_doubtful)
+        {
+            self.doubt.notify_one();
+        }
+        result
+    }
+
+    /// Returns when there is reason to doubt that anything can be written.
+    pub(crate) async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+}
+
+/// Waits for an answer, but not for ever: a host that vanishes answers nothing.
+async fn bounded<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+    let answer = timeout(STATEMENT_TIMEOUT, answer).await;
+    answer
+        .map_err(|_| failed(Error::PoolTimedOut))?
+        .map_err(failed)
+}
+
+/// Connects once, because a pool goes on trying and hides why it fails.
+async fn reach(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let connection = bounded(PgConnection::connect_with(options)).await?;
+    connection.close().await.map_err(failed)
+}
+
+/// Brings the tables up to date, on a connection that may take its time.
+async fn migrate(options: PgConnectOptions) -> Result<(), StoreError> {
+    let pool = PgPoolOptions::new().max_connections(1);
+    let pool = pool.connect_with(options).await.map_err(failed)?;
+    let migrated = sqlx::migrate!("./migrations/postgres").run(&pool).await;
+    pool.close().await;
+    migrated.map_err(|error| StoreError::Migrate(Box::new(error)))
+}
+
+async fn lock(connection: &mut PgConnection, what: Lock) -> Result<(), StoreError> {
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)");
+    let lock = lock.bind(LOCKS).bind(what as i32);
+    bounded(lock.execute(connection)).await.map(drop)
+}
+
+/// Whether the database failed, rather than a statement because of what it says.
+fn is_doubtful(error: &Error) -> bool {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others are faults of a statement or of what it returns"
+    )]
+    match error {
+        Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            // Wrong values, broken constraints, deadlocks.
+            !["22", "23", "40"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }
+        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::BeginFailed => true,
+        _ => false,
+    }
+}
