@@ -1,4 +1,4 @@
-//! Taking files from a zip archive or a directory that the operator has.
+//! Importing files from a zip archive or a directory that the operator has.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -16,15 +16,15 @@ use crate::store::Store;
 use crate::wanted::{Wanted, wanted};
 use crate::{Accepted, Gate, HubError, PullEvent};
 
-/// The commit of files that came from no hub.
+/// The commit recorded for files that came from no hub.
 const COMMIT: &str = "imported";
 
-/// Takes those files of a preset from `source`, a zip archive or a directory, that
-/// are there by name and have the sha256 that the preset names. Gives how many.
+/// Imports the files of a preset from `source`, a zip archive or a directory, by
+/// name, where the preset names their sha256. Returns how many.
 ///
 /// # Errors
-/// A licence is not accepted, `source` cannot be read, or a file of the right
-/// name has another hash.
+/// Fails when a licence is not accepted, `source` cannot be read, or a file of
+/// the right name has another hash.
 pub fn import(
     preset: &Preset,
     source: &Path,
@@ -58,7 +58,7 @@ pub fn import(
     Ok(count)
 }
 
-/// Copies one file, if it is there.
+/// Copies one file into the store, if `shelf` has it.
 fn take(
     shelf: &mut Shelf,
     store: &Store,
@@ -93,7 +93,7 @@ fn take(
     }))
 }
 
-/// Where the operator has the files.
+/// The source of an import.
 enum Shelf {
     Directory(PathBuf),
     Zip(PathBuf, Box<ZipArchive<File>>),
@@ -115,7 +115,7 @@ impl Shelf {
         }
     }
 
-    /// Copies the file of that name beside `path`, and gives its hash; `None`
+    /// Copies the file of that name next to `path` and returns its hash; `None`
     /// when there is none.
     fn copy(&mut self, name: &str, path: &Path) -> Result<Option<String>, HubError> {
         match self {
@@ -128,7 +128,7 @@ impl Shelf {
                 copy(reader, path).map(Some)
             }
             Self::Zip(archive_path, archive) => {
-                // Whatever has no readable name is not asked for.
+                // An entry without a readable name is none that a preset names.
                 let names = archive.file_names().flatten().map(Cow::into_owned);
                 let is_it = |entry: &String| entry.rsplit('/').next() == Some(name);
                 let Some(entry) = { names }.find(is_it) else {
@@ -149,7 +149,7 @@ fn unreadable(path: &Path, error: &zip::result::ZipError) -> HubError {
     }
 }
 
-/// Writes what `reader` has to the part of `path`, and gives its hash.
+/// Writes what `reader` yields to the part file of `path` and returns its hash.
 fn copy(reader: impl Read, path: &Path) -> Result<String, HubError> {
     let write = || -> io::Result<String> {
         if let Some(directory) = path.parent() {

@@ -1,4 +1,4 @@
-//! The hub's HTTP interface: what a file is, and its bytes from an offset on.
+//! HTTP client of the hub: a file's metadata, and its bytes from an offset on.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -17,36 +17,36 @@ use crate::names::{self, Names};
 use crate::origin::{next_url, origin, same_origin, shown};
 use crate::{HubAccess, HubError};
 
-/// Where a renamed repository leads, and a mirror, and where those lead.
+/// Renamed repositories, mirrors and file stores redirect, one to the next.
 const MAX_REDIRECTS: u32 = 10;
 
-/// How long the hub may take to answer, and to send the next bytes.
+/// The longest wait for an answer, and for the next bytes of one.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a connection may take to come about.
+/// The longest wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest file whose bytes are counted where no header has their number: those
-/// that mirrors pack on the way are configs.
+/// The longest file whose bytes are counted where no header has its size: what
+/// mirrors compress on the fly are config files.
 const MOST_COUNTED: u64 = 32 << 20;
 
-/// Asks one hub.
+/// A client of one hub.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
     access: HubAccess,
-    /// The origins that have answered, so that what fails there may pass.
+    /// The origins that have answered: a failure there can be transient.
     reached: Mutex<BTreeSet<String>>,
 }
 
-/// What is asked of a file.
+/// What a request asks about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
-    /// What it is.
+    /// Its metadata.
     Head,
-    /// Its first byte, with which its size comes.
+    /// Its first byte: the answer's `Content-Range` has the size.
     FirstByte,
-    /// Its bytes from there on.
+    /// Its bytes from this offset on.
     From(u64),
 }
 
@@ -60,7 +60,7 @@ impl Question {
     }
 }
 
-/// An answer, and whose it is.
+/// An answer with the URL that gave it.
 struct Answered {
     url: String,
     answer: Response<Body>,
@@ -71,7 +71,7 @@ impl Answered {
         self.answer.status().as_u16()
     }
 
-    /// The error of an answer that cannot be used.
+    /// Returns the error for an answer that cannot be used.
     fn unusable(&self, file: &HubFile, reason: impl Into<String>) -> HubError {
         HubError::Answer {
             file: file.to_string(),
@@ -83,10 +83,10 @@ impl Answered {
 
 /// Bytes of a file.
 pub(super) struct Bytes {
-    /// Where in the file they begin.
+    /// Their offset in the file.
     pub(super) offset: u64,
     pub(super) reader: Box<dyn Read>,
-    /// Whose they are, as messages show it.
+    /// The URL they come from, as messages show it.
     pub(super) url: String,
 }
 
@@ -101,15 +101,15 @@ impl Client {
         let config = Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
-            // They are followed here: the token is for the hub, not for the
-            // store that it leads to, nor for another port of the same host.
+            // Redirects are followed here: the token is for the hub, not for the
+            // store that it redirects to, nor for another port of the same host.
             .max_redirects(0)
             .timeout_resolve(Some(names::TIMEOUT))
             .timeout_connect(Some(CONNECT_PATIENCE))
             .timeout_recv_response(Some(TIMEOUT))
             .timeout_per_read(Some(TIMEOUT))
             .user_agent(concat!("facegen/", env!("CARGO_PKG_VERSION")))
-            // Packed bytes have another length, and another name.
+            // A compressed answer has another length and another etag.
             .accept_encoding("identity")
             .build();
         Self {
@@ -119,10 +119,10 @@ impl Client {
         }
     }
 
-    /// What the hub says of a file. A large file is described by the answer that
-    /// leads to its store, so an answer is followed only as long as something is
-    /// missing. Who refuses the question, or does not know the size, is asked for
-    /// the first byte. `expected` is the preset's sha256.
+    /// Returns a file's metadata. A large file is described by the redirect to
+    /// its store, so redirects are followed only while something is missing. A
+    /// host that refuses HEAD, or does not know the size, is asked for the first
+    /// byte. `expected` is the preset's sha256.
     pub(super) fn describe(
         &self,
         file: &HubFile,
@@ -145,8 +145,8 @@ impl Client {
         described.map_err(|reason| answered.unusable(file, reason))
     }
 
-    /// What answers say on the way to the last one, or to the first after which
-    /// nothing is missing.
+    /// Collects metadata along the redirects, up to the answer after which
+    /// nothing is missing, else to the last one.
     fn ask_metadata(
         &self,
         file: &HubFile,
@@ -162,8 +162,8 @@ impl Client {
         Ok((metadata, answered))
     }
 
-    /// The bytes of a file from `offset` on; from the beginning where the hub
-    /// does not know ranges.
+    /// Returns the bytes of a file from `offset` on; from the beginning where
+    /// the hub does not support ranges.
     pub(super) fn read_from(
         &self,
         file: &HubFile,
@@ -182,7 +182,7 @@ impl Client {
         })
     }
 
-    /// The first answer that leads nowhere else, or is enough.
+    /// Returns the first answer that is no redirect, or is enough.
     fn follow(
         &self,
         file: &HubFile,
@@ -238,12 +238,12 @@ impl Client {
     fn url(&self, file: &HubFile, revision: &str) -> String {
         let endpoint = self.access.endpoint.trim_end_matches('/');
         let (repo, name) = (file.repo(), file.file());
-        // One part of the path, so that `refs/pr/1` does not begin the name of the file.
+        // One segment of the path: with a slash, `refs/pr/1` would run into the file's name.
         let revision = revision.replace('/', "%2F");
         format!("{endpoint}/{repo}/resolve/{revision}/{name}")
     }
 
-    /// What a request to `url` shows, if that is the hub's.
+    /// Returns the token's header for a request to `url`, if that is the hub's.
     fn authorization(&self, url: &str) -> Option<String> {
         let token = self.access.token.as_ref().filter(|_| self.is_hub(url))?;
         Some(format!("Bearer {}", token.expose()))
@@ -275,18 +275,18 @@ impl Client {
     }
 }
 
-/// Whether a status may mean that only this way of asking is refused. A store that
-/// has signed its URL for one way answers as if it were forbidden.
+/// Whether a status can mean that only HEAD is refused. A store that signed its
+/// URL for GET answers HEAD with 403.
 fn refuses_head(status: u16) -> bool {
     status >= 400 && !matches!(status, 401 | 408 | 429 | 502..=504)
 }
 
-/// Whether an answer leads on.
+/// Whether an answer is a redirect.
 fn redirects(answer: &Response<Body>) -> bool {
     matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where an answer leads.
+/// Returns the URL that an answer redirects to.
 fn next(file: &HubFile, answered: &Answered) -> Result<String, HubError> {
     let status = answered.status();
     let Some(location) = answered.answer.headers().get("location") else {
@@ -296,7 +296,7 @@ fn next(file: &HubFile, answered: &Answered) -> Result<String, HubError> {
     next.map_err(|reason| answered.unusable(file, format!("it answers {status} and {reason}")))
 }
 
-/// The first byte that an answer holds.
+/// Returns the offset in the file of an answer's first byte.
 fn begin(file: &HubFile, answered: &Answered) -> Result<u64, HubError> {
     if answered.status() != 206 {
         return Ok(0);
@@ -309,8 +309,8 @@ fn begin(file: &HubFile, answered: &Answered) -> Result<u64, HubError> {
     first.ok_or_else(|| answered.unusable(file, "it does not say which bytes it holds"))
 }
 
-/// How many bytes an answer holds that says nothing of it; `None` where they are
-/// many, or not those of the file.
+/// Counts the bytes of an answer without a size; `None` where they exceed
+/// [`MOST_COUNTED`], or are not those of the file.
 fn count(file: &HubFile, answered: &mut Answered) -> Result<Option<u64>, HubError> {
     if answered.status() != 200 || is_packed(answered.answer.headers()) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Why a host gave no answer.
+//! Errors of requests that got no answer.
 
 use std::io::{self, ErrorKind};
 
@@ -7,13 +7,13 @@ use facegen_core::preset::HubFile;
 use crate::HubError;
 use crate::origin::{host, shown};
 
-/// The error of a request that got no answer. What the client says in detail of a
-/// URL is left out: it may be a signed one. Where the host has never answered
-/// (not `reached`), what fails will fail again: the address is wrong, or there is no
-/// route.
+/// Returns the error of a request that got no answer, without the client's
+/// details about the URL, which can be a signed one. Where the host has never
+/// answered (not `reached`), the error is permanent: the address is wrong, or
+/// there is no route.
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "what else the client tells apart means the same to an operator"
+    reason = "what else the client distinguishes means the same to an operator"
 )]
 pub(super) fn connection_error(
     file: &HubFile,
@@ -48,7 +48,7 @@ pub(super) fn connection_error(
     }
 }
 
-/// Whether a connection could not come about because there is no route, or no listener.
+/// Whether a connection failed because there is no route, or no listener.
 fn is_unreachable(error: &io::Error) -> bool {
     matches!(
         error.kind(),

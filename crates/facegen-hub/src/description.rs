@@ -1,39 +1,39 @@
-//! What a hub, or a mirror of one, says of a file.
+//! A file's commit, hash and size, from the headers of a hub or a mirror.
 
 use facegen_core::sha256::hexadecimal;
 use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::{HeaderMap, Response};
 
-/// How many letters the name of a file has that is made from what a mirror calls
-/// it: neither those of a sha256 nor those of git's hash.
+/// Length of a blob name derived from a mirror's etag: neither that of a sha256
+/// nor that of a git hash.
 const MADE_NAME: usize = 32;
 
-/// What the hub says of a file.
+/// A file's metadata on the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RemoteFile {
-    /// The commit that the revision stands for.
+    /// The commit that the revision resolves to.
     pub(super) commit: String,
-    /// The hub's name for the bytes: their sha256 for large files, else the
-    /// hash that git has, or what a mirror has in its place.
+    /// The hub's name for the bytes: their sha256 for large files, else their
+    /// git hash, or what a mirror has in its place.
     pub(super) blob: String,
     pub(super) size: u64,
 }
 
 impl RemoteFile {
-    /// The sha256 of the bytes, where the hub knows it.
+    /// Returns the sha256 of the bytes, where the hub knows it.
     pub(super) fn sha256(&self) -> Option<&str> {
         (self.blob.len() == 64).then_some(&self.blob)
     }
 
-    /// The hash that git has of the bytes, where the hub names that.
+    /// Returns the git hash of the bytes, where the hub names it.
     pub(super) fn git_hash(&self) -> Option<&str> {
         (self.blob.len() == 40).then_some(&self.blob)
     }
 }
 
-/// What is known of a file so far. What an answer further along the way says
-/// counts less: it may be that of a store, which has other names.
+/// What is known about a file so far. The first answer that names a value wins:
+/// a later one can be that of a store, which has other names.
 #[derive(Debug, Default)]
 pub(super) struct FileMetadata {
     commit: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct FileMetadata {
 }
 
 impl FileMetadata {
-    /// Reads an answer that leads on, and says whether nothing is missing.
+    /// Reads a redirect, and returns whether nothing is missing.
     pub(super) fn read_redirect(&mut self, headers: &HeaderMap) -> bool {
         let commit = header(headers, "x-repo-commit").filter(|commit| is_hash(commit));
         fill(&mut self.commit, commit);
@@ -65,8 +65,8 @@ impl FileMetadata {
         self.size = self.size.or_else(|| size(answer));
     }
 
-    /// What is known then, or what is missing. `revision` and `expected` are what
-    /// the preset calls commit and sha256.
+    /// Returns the metadata, or what is missing in it. `revision` and `expected`
+    /// are the preset's commit and sha256.
     pub(super) fn remote_file(
         self,
         revision: &str,
@@ -92,14 +92,14 @@ fn fill(place: &mut Option<String>, text: Option<&str>) {
     }
 }
 
-/// Both become names on the disk.
+/// Checks that a text is hexadecimal: it becomes a file name on the disk.
 fn is_hash(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.chars().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// The hash in an etag, which may be weak and may have a suffix of whatever packed
-/// the answer (`W/"HASH-gzip"`). Of an etag without one a name is made that no other
-/// has.
+/// Returns the hash in an etag, which can be weak and have a suffix of what
+/// compressed the answer (`W/"HASH-gzip"`). From an etag without a hash it
+/// derives a unique name.
 fn blob_name(etag: &str) -> String {
     let opaque = etag
         .trim_start_matches("W/")
@@ -118,8 +118,8 @@ fn blob_name(etag: &str) -> String {
     name
 }
 
-/// How many bytes the whole file has, by an answer to a question after all or the
-/// first of them.
+/// Returns the size of the whole file, from an answer with all of its bytes or
+/// with the first.
 fn size(answer: &Response<Body>) -> Option<u64> {
     let headers = answer.headers();
     if is_packed(headers) {
@@ -136,7 +136,7 @@ fn size(answer: &Response<Body>) -> Option<u64> {
     }
 }
 
-/// Whether the bytes of the answer are not those of the file.
+/// Whether the answer is compressed, so that its bytes are not the file's.
 pub(super) fn is_packed(headers: &HeaderMap) -> bool {
     header(headers, "content-encoding")
         .is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))

@@ -1,4 +1,4 @@
-//! One file, through cuts, with its hash.
+//! Resumable download of one file, hashed as it arrives.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -14,8 +14,8 @@ use crate::description::RemoteFile;
 use crate::hasher::Hasher;
 use crate::{HubError, PullEvent};
 
-/// The pauses before attempts that follow one that brought nothing. An attempt
-/// that brought bytes is followed by the next at once.
+/// The pauses after attempts that received nothing. An attempt that received
+/// bytes is followed by the next at once.
 const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -24,8 +24,8 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(16),
 ];
 
-/// Repeats what may succeed the next time. `attempt` says whether it got
-/// anywhere, with its failure.
+/// Retries `attempt` after transient errors. `attempt` returns with its error
+/// whether it made progress.
 pub(super) fn persist<T>(
     file: &HubFile,
     progress: &dyn Fn(PullEvent<'_>),
@@ -62,8 +62,8 @@ pub(super) fn persist<T>(
     }
 }
 
-/// A file on its way. What has come lies in `path` with `.part` after it, where
-/// the next process finds it.
+/// A download in flight. The bytes received so far are in `path` with the
+/// extension `.part`, where the next process resumes.
 pub(super) struct Download<'a> {
     client: &'a Client,
     progress: &'a dyn Fn(PullEvent<'_>),
@@ -77,7 +77,7 @@ pub(super) struct Download<'a> {
 }
 
 impl<'a> Download<'a> {
-    /// Goes on where the last process stopped, if one did.
+    /// Opens the part file, and resumes where the last process stopped.
     pub(super) fn open(
         client: &'a Client,
         progress: &'a dyn Fn(PullEvent<'_>),
@@ -111,9 +111,9 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
-    /// Fetches what is missing. `expected` is the preset's sha256, else the
-    /// hub's; nothing is kept that has another, or another than git has of a
-    /// small file. Gives the sha256.
+    /// Fetches the missing bytes and returns the sha256. `expected` is the
+    /// preset's sha256, else the hub's; a file with another sha256 or git hash
+    /// is not kept.
     pub(super) fn finish(mut self, expected: Option<&str>) -> Result<String, HubError> {
         let name = self.file.to_string();
         let (progress, file) = (self.progress, self.file);
@@ -205,7 +205,7 @@ impl<'a> Download<'a> {
     }
 }
 
-/// How much of a file has come already.
+/// Returns how many bytes of a file are in its part file.
 pub(super) fn already_here(path: &Path) -> u64 {
     fs::metadata(part_path(path)).map_or(0, |part| part.len())
 }

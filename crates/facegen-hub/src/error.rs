@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 /// Why weights could not be fetched, verified or used.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// Licences for research only that nobody has accepted.
+    /// A licence for research only is not accepted.
     #[error(
         "preset {preset} needs weights that may be used for research only: {}. Read their terms and \
          accept them with `facegen models accept {}`, or name each with --accept-licence",
@@ -21,9 +21,9 @@ pub enum HubError {
     /// No preset names such a licence.
     #[error("no preset names a licence {name}; there are: {known}")]
     UnknownLicence {
-        /// What was given.
+        /// The unknown name.
         name: String,
-        /// What could have been.
+        /// The known names.
         known: String,
     },
     /// A file was never fetched.
@@ -33,12 +33,12 @@ pub enum HubError {
     Missing {
         /// The preset.
         preset: String,
-        /// Which of its models.
+        /// The component.
         component: String,
         /// The file.
         file: String,
     },
-    /// A file is not what was fetched.
+    /// A file changed since it was fetched.
     #[error(
         "{path} is damaged: its sha256 is {found}, not {expected}; \
          run `facegen models pull` for its preset, which fetches it again", path = path.display()
@@ -46,29 +46,29 @@ pub enum HubError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// When it was fetched.
+        /// The hash when it was fetched.
         expected: String,
-        /// Now.
+        /// The hash now.
         found: String,
     },
-    /// What the hub gave is not what it or the preset announced.
+    /// A fetched file has another sha256 than the preset or the hub names.
     #[error("{file} has sha256 {found}, expected was {expected}: it is not kept")]
     Hash {
         /// The file.
         file: String,
-        /// By the preset, else by the hub.
+        /// The preset's hash, else the hub's.
         expected: String,
-        /// Of what came.
+        /// The hash of the received bytes.
         found: String,
     },
-    /// A small file is not what the hub announced.
+    /// A small file has another git hash than the hub names.
     #[error("git's hash of {file} is {found}, the hub announced {expected}: it is not kept")]
     GitHash {
         /// The file.
         file: String,
-        /// By the hub.
+        /// The hub's hash.
         expected: String,
-        /// Of what came.
+        /// The hash of the received bytes.
         found: String,
     },
     /// The hub has another size than the preset.
@@ -76,12 +76,12 @@ pub enum HubError {
     Size {
         /// The file.
         file: String,
-        /// By the preset.
+        /// The preset's size.
         expected: u64,
-        /// By the hub.
+        /// The hub's size.
         found: u64,
     },
-    /// Files are missing, and the hub may not be asked.
+    /// Files are missing in offline mode.
     #[error("{file} is not here, and HF_HUB_OFFLINE forbids to fetch it")]
     Offline {
         /// The first file.
@@ -95,9 +95,9 @@ pub enum HubError {
     Space {
         /// The directory.
         path: PathBuf,
-        /// What is missing yet.
+        /// The bytes to fetch.
         needed: u64,
-        /// What the disk has.
+        /// The free bytes of the disk.
         free: u64,
     },
     /// The hub does not know the file.
@@ -105,12 +105,12 @@ pub enum HubError {
     NotFound {
         /// The file.
         file: String,
-        /// What answered.
+        /// The URL that answered.
         url: String,
         /// The branch, tag or commit.
         revision: String,
     },
-    /// The hub wants to know who asks, or has decided.
+    /// The hub wants a token, or refuses the one that was sent.
     #[error(
         "the hub refuses {file}, {url} answers {status}: accept the conditions on the page of \
          its repository, if there are any, and set HF_TOKEN to a token of yours"
@@ -118,40 +118,40 @@ pub enum HubError {
     Denied {
         /// The file.
         file: String,
-        /// What answered.
+        /// The URL that answered.
         url: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The hub, or where it leads, answers with a failure.
+    /// The hub, or a redirect's host, answers with an error status.
     #[error("{url} answers {status} for {file}")]
     Status {
         /// The file.
         file: String,
-        /// What answered.
+        /// The URL that answered.
         url: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The hub answers what cannot be understood.
+    /// An answer cannot be understood.
     #[error("the answer of {url} for {file} cannot be used: {reason}")]
     Answer {
         /// The file.
         file: String,
-        /// What answered.
+        /// The URL that answered.
         url: String,
-        /// What is wrong with it.
+        /// Why.
         reason: String,
     },
-    /// A file that names others names none that can be.
+    /// The index of a sharded checkpoint is invalid.
     #[error("{file} cannot be used: {reason}")]
     Index {
         /// The file.
         file: String,
-        /// What is wrong with it.
+        /// Why.
         reason: &'static str,
     },
-    /// The hub's host, or that of a redirect, has no address.
+    /// The hub's host, or a redirect's, cannot be resolved.
     #[error(
         "the name of the host {host} cannot be resolved, which {url} needs for {file}: this machine \
          may be offline, or HF_ENDPOINT be mistyped"
@@ -161,9 +161,9 @@ pub enum HubError {
         file: String,
         /// The host.
         host: String,
-        /// What was to be asked.
+        /// The URL of the request.
         url: String,
-        /// Whether it could be resolved before.
+        /// Whether it was resolved before, so that a retry can succeed.
         may_pass: bool,
     },
     /// The hub cannot be reached, or the connection broke.
@@ -171,14 +171,14 @@ pub enum HubError {
     Connection {
         /// The file.
         file: String,
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// What broke.
+        /// The client's error.
         reason: String,
-        /// Whether the next attempt may succeed.
+        /// Whether a retry can succeed.
         may_pass: bool,
     },
-    /// The connection broke again and again.
+    /// The connection broke in every attempt.
     #[error(
         "{file} could not be fetched in {attempts} attempts, the last: {last}; \
          what has come is kept, run the command again to go on"
@@ -186,9 +186,9 @@ pub enum HubError {
     GivenUp {
         /// The file.
         file: String,
-        /// Attempts in a row that brought nothing.
+        /// Attempts in a row that received nothing.
         attempts: usize,
-        /// The last of them.
+        /// The error of the last one.
         last: Box<HubError>,
     },
     /// An archive cannot be read.
@@ -196,7 +196,7 @@ pub enum HubError {
     Archive {
         /// The archive.
         path: PathBuf,
-        /// What its reader said.
+        /// The reader's error.
         reason: String,
     },
     /// `models.lock` cannot be understood.
@@ -204,7 +204,7 @@ pub enum HubError {
     LockFile {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// The parser's error.
         reason: String,
     },
     /// A file cannot be read or written.
@@ -212,19 +212,19 @@ pub enum HubError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl HubError {
-    /// Makes errors of the system about `path`.
+    /// Returns a function that adds `path` to an I/O error.
     pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path, source }
     }
 
-    /// Whether the next attempt may succeed.
+    /// Whether a retry can succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Connection { may_pass, .. } | Self::Unresolved { may_pass, .. } => *may_pass,

@@ -1,4 +1,4 @@
-//! What the bytes of a file are: by sha256, and of small files as git has it.
+//! The sha256 of a file, and the git hash of a small one.
 
 use facegen_core::sha256::hexadecimal;
 use sha1::Sha1;
@@ -7,15 +7,15 @@ use sha2::{Digest, Sha256};
 use crate::HubError;
 use crate::description::RemoteFile;
 
-/// Hashes a file while it comes.
+/// Hashes a file while it arrives.
 pub(super) struct Hasher {
     sha256: Sha256,
-    /// What the hub announces of files that are no large ones.
+    /// The hub names small files by their git hash.
     git: Option<Sha1>,
 }
 
 impl Hasher {
-    /// Of a file from its beginning.
+    /// Starts at the beginning of a file.
     pub(super) fn new(remote: &RemoteFile) -> Self {
         // Git hashes kind and size before the bytes.
         let header = format!("blob {}\0", remote.size);
@@ -34,8 +34,8 @@ impl Hasher {
         }
     }
 
-    /// The sha256 of a whole file `name`, if that is `expected` and git's hash
-    /// is the announced one.
+    /// Returns the sha256 of a whole file `name`, if it is `expected` and the
+    /// git hash is the hub's.
     pub(super) fn check(
         self,
         name: &str,
@@ -54,7 +54,7 @@ impl Hasher {
         }
         let git = self.git.map(hexadecimal).unwrap_or_default();
         match remote.git_hash() {
-            // Some mirrors tell another hash; what the manifest says is enough.
+            // Some mirrors name another hash; the manifest's sha256 is enough.
             Some(announced) if expected.is_none() && announced != git => Err(HubError::GitHash {
                 file: name.to_owned(),
                 expected: announced.to_owned(),
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_file_has_the_hash_that_git_has_of_it() {
+    fn a_small_file_is_checked_by_its_git_hash() {
         // `printf 'hello\n' | git hash-object --stdin`
         let remote = RemoteFile {
             commit: "0123456789".to_owned(),

@@ -1,4 +1,4 @@
-//! What a preset consists of on this machine.
+//! The state of each component of a preset on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -8,32 +8,32 @@ use facegen_core::sha256;
 use crate::HubError;
 use crate::locate::locate_each;
 
-/// One component of a preset, and what is to be said of its file.
+/// One component of a preset, and the state of its file.
 #[derive(Debug)]
 pub struct ComponentFile {
     /// Its name in the manifest.
     pub component: String,
     /// The licence of its weights.
     pub licence: String,
-    /// How it lies on disk, or why it cannot be used: its licence is not
-    /// accepted, or the file is missing, damaged or unreadable.
+    /// Its file, or why it cannot be used: its licence is not accepted, or the
+    /// file is missing, damaged or unreadable.
     pub found: Result<FoundFile, HubError>,
 }
 
-/// A component as it lies on disk.
+/// A component's file on disk.
 #[derive(Clone, Debug)]
 pub struct FoundFile {
     /// The file or directory that is loaded; `None` for synthetic weights.
     pub path: Option<PathBuf>,
-    /// Hash of the file, read anew. `None` where there is no single file.
+    /// Hash of the file as it is now. `None` where there is no single file.
     pub sha256: Option<String>,
 }
 
-/// Every component with its file, in the manifest's order. Reads all files
-/// from end to end.
+/// Returns every component with its file, in the manifest's order. Reads all
+/// files from end to end.
 ///
 /// # Errors
-/// What is recorded of licences and of fetched files cannot be read.
+/// Fails when the records of licences or of fetched files cannot be read.
 pub fn inspect(
     preset: &Preset,
     data_dir: &Path,

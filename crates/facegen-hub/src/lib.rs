@@ -1,23 +1,23 @@
-//! Weights that come from a hub: fetched once, verified, and found again.
+//! The weights of a preset: fetched once from a hub, verified, and located.
 //!
-//! | chapter | holds |
+//! | module | holds |
 //! |---|---|
-//! | `licences` | what the operator has accepted, and the gate |
-//! | `pull` | fetching what a preset lacks |
-//! | `verify` | hashing what is there |
-//! | `inspect` | what there is of a preset on this machine |
-//! | `locate` | from a preset to files that can be loaded |
-//! | `archive` | taking files from a zip archive or a directory instead |
-//! | `client` | the hub's HTTP interface |
-//! | `connection` | why a host gave no answer |
-//! | `description` | what it says of a file |
-//! | `names` | names of hosts |
-//! | `origin` | to whom a URL leads, and who gets the token |
-//! | `download` | one file, through cuts, with its hash |
-//! | `hasher` | what its bytes are |
+//! | `licences` | the accepted licences, and the check of a preset against them |
+//! | `pull` | fetching the missing files of a preset |
+//! | `verify` | hashing the files of a preset |
+//! | `inspect` | the state of each component on this machine |
+//! | `locate` | the paths of a preset's files |
+//! | `archive` | importing files from a zip archive or a directory |
+//! | `client` | HTTP client of the hub |
+//! | `connection` | errors of requests without an answer |
+//! | `description` | a file's commit, hash and size, from headers |
+//! | `names` | resolving host names |
+//! | `origin` | origins of URLs, and what messages show of a URL |
+//! | `download` | resumable download of one file |
+//! | `hasher` | sha256 and git hash of a file |
 //! | `store` | the directory on disk, in the layout of `huggingface_hub` |
-//! | `lock_file` | `models.lock`: which files those are |
-//! | `stamp` | telling a verified file from one that was touched since |
+//! | `lock_file` | `models.lock`: the fetched files and their hashes |
+//! | `stamp` | detecting files that changed since they were verified |
 
 mod archive;
 mod client;
@@ -55,14 +55,14 @@ pub use pull::{Pull, Pulled};
 pub use verify::{Fault, verify};
 pub use wanted::{PresetFile, files};
 
-/// The hub that presets are pulled from, and how.
+/// How to reach the hub that presets are pulled from.
 #[derive(Clone)]
 pub struct HubAccess {
-    /// Where it is; without a slash at its end.
+    /// Base URL, without a slash at its end.
     pub endpoint: String,
-    /// Who asks, for repositories that are not public.
+    /// Access token, for repositories that are not public.
     pub token: Option<Secret<String>>,
-    /// Not to ask it at all.
+    /// Sends no request at all.
     pub offline: bool,
 }
 
@@ -72,7 +72,7 @@ impl HubAccess {
 }
 
 impl fmt::Debug for HubAccess {
-    /// Without the endpoint, which may hold a password.
+    /// Leaves out the endpoint, which can hold a password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("HubAccess")

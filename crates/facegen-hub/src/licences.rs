@@ -1,4 +1,4 @@
-//! What the operator has accepted, and the gate.
+//! The licences that the operator has accepted, and the check against them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use facegen_core::preset::{Component, Licence};
 use crate::HubError;
 use crate::store::{Store, write_whole};
 
-/// The licences that the operator accepts: those of the data directory's file,
-/// and those that the program was accepted_names of.
+/// The licences that the operator accepts: those recorded in the data directory,
+/// and those that the config or the command line names.
 #[derive(Debug)]
 pub struct Accepted {
     path: PathBuf,
@@ -21,10 +21,11 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// Reads what was recorded in the data directory, and adds `accepted_names`.
+    /// Reads the licences recorded in the data directory, and adds
+    /// `accepted_names`.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Fails when the file cannot be read.
     pub fn read(data_dir: &Path, accepted_names: &[String]) -> Result<Self, HubError> {
         let path = Store::new(data_dir).root().join("accepted-licences");
         let text = match fs::read_to_string(&path) {
@@ -38,17 +39,17 @@ impl Accepted {
         })
     }
 
-    /// Whether a licence is among them.
+    /// Whether a licence is accepted.
     #[must_use]
     pub fn has(&self, licence: &str) -> bool {
         let is_it = |name: &String| name == licence;
         self.recorded.iter().any(is_it) || self.accepted_names.iter().any(is_it)
     }
 
-    /// Records licences in the data directory, for good.
+    /// Records licences in the data directory.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Fails when the file cannot be written.
     pub fn record(&mut self, licences: &[String]) -> Result<(), HubError> {
         self.recorded.extend_from_slice(licences);
         self.recorded.sort();
@@ -64,22 +65,21 @@ impl Accepted {
     }
 }
 
-/// What presets ask of the operator.
+/// The check of a preset's licences.
 #[derive(Debug)]
 pub struct Gate;
 
 impl Gate {
-    /// Lets a preset through whose weights may all be used.
+    /// Checks that every licence for research only of a preset is accepted.
     ///
     /// # Errors
-    /// Some are for research only and their licence is not accepted; the error
-    /// names all of them.
+    /// Fails when some are not; the error names all of them.
     pub fn check(preset: &Preset, accepted: &Accepted) -> Result<(), HubError> {
         let models = preset.models().into_iter();
         Self::check_models(preset, accepted, models)
     }
 
-    /// Lets some models of a preset through, as [`Gate::check`] does all.
+    /// Checks some models of a preset, as [`Gate::check`] does all.
     pub(super) fn check_models<'a>(
         preset: &Preset,
         accepted: &Accepted,
@@ -108,10 +108,10 @@ impl Gate {
         })
     }
 
-    /// The terms of the licences of these names, as some preset gives them.
+    /// Returns the terms of the licences of these names.
     ///
     /// # Errors
-    /// No preset names one of them.
+    /// Fails when no preset names one of them.
     pub fn terms<'a>(
         presets: &'a [Preset],
         names: &[String],

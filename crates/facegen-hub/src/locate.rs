@@ -1,4 +1,4 @@
-//! From a preset to files that can be loaded.
+//! The paths of a preset's files.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use crate::store::Store;
 use crate::wanted::{Wanted, shards, wanted};
 use crate::{Accepted, Gate, HubError};
 
-/// The same preset with the files in place of the names on a hub. Each file is
-/// the one that was fetched: what was touched since is read and compared.
+/// Returns the preset with paths in place of the names on a hub. Each file is
+/// the one that was fetched: a file that changed since is hashed again.
 ///
 /// # Errors
-/// A licence is not accepted, or a file is missing or damaged.
+/// Fails when a licence is not accepted, or a file is missing or damaged.
 pub fn locate(preset: &Preset, data_dir: &Path, accept: &[String]) -> Result<Preset, HubError> {
     Gate::check(preset, &Accepted::read(data_dir, accept)?)?;
     let found = locate_each(preset, data_dir, accept)?;
@@ -28,11 +28,11 @@ pub fn locate(preset: &Preset, data_dir: &Path, accept: &[String]) -> Result<Pre
     Ok(located)
 }
 
-/// Each model of the preset in its order with where it lies, as [`locate`]
-/// finds them, but one by one: what is wrong with one hides nothing of another.
+/// Locates each model of the preset in its order, as [`locate`] does, but with
+/// an error for each: one model's error hides none of another.
 ///
 /// # Errors
-/// What is recorded of licences and files cannot be read.
+/// Fails when the records of licences or files cannot be read.
 pub(crate) fn locate_each(
     preset: &Preset,
     data_dir: &Path,
@@ -72,7 +72,7 @@ pub(crate) fn locate_each(
     Ok(located)
 }
 
-/// Where a model lies.
+/// A model with the path of its file.
 pub(crate) struct Located {
     /// Its name in the manifest.
     pub(crate) component: String,
@@ -86,12 +86,12 @@ struct Search<'a> {
     preset: &'a Preset,
     store: Store,
     lock: LockFile,
-    /// Whether files were read, so that there is something to remember.
+    /// Whether files were hashed, so that there are new stamps to write.
     has_read: bool,
 }
 
 impl Search<'_> {
-    /// A file of the preset, and with an index all that it names.
+    /// Finds a file of the preset, and with an index all files that it names.
     fn find(&mut self, wanted: &Wanted) -> Result<PathBuf, HubError> {
         let path = self.find_one(wanted)?;
         let commit = self
@@ -122,8 +122,8 @@ impl Search<'_> {
         }
     }
 
-    /// So that the next start need not read the same files. Where that cannot
-    /// be written, they are read again then.
+    /// Writes the new stamps, so that the next start need not hash the same
+    /// files. Where this fails, the next start hashes them again.
     fn remember(&self) {
         let write = || match self.store.try_lock()? {
             Some(held) => self.lock.write(&self.store, &held),

@@ -1,4 +1,4 @@
-//! `models.lock`: which files were fetched, from where, and what they are.
+//! `models.lock`: the fetched files, their sources and their hashes.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use crate::HubError;
 use crate::stamp::stamp;
 use crate::store::{Store, StoreLock, write_whole};
 
-/// The file, in memory.
+/// The content of `models.lock`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LockFile {
@@ -25,32 +25,32 @@ pub(super) struct LockFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct LockedFile {
     pub(super) repo: String,
-    /// What the preset asks for: a branch, a tag or a commit.
+    /// The preset's revision: a branch, a tag or a commit.
     pub(super) revision: String,
     pub(super) file: String,
-    /// What that was when the file was fetched.
+    /// The commit of the revision when the file was fetched.
     pub(super) commit: String,
-    /// The name of the bytes.
+    /// The hub's name for the bytes.
     pub(super) blob: String,
     pub(super) size: u64,
     pub(super) sha256: String,
-    /// What the file looked like when its hash was last verified.
+    /// The file's stamp when its hash was last verified.
     pub(super) stamp: Option<String>,
 }
 
-/// What is known of a file before it is read.
+/// The state of a file, without reading it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     /// It was never fetched, is gone, or is not the one that the preset names.
     Missing,
-    /// It was touched since it was verified.
+    /// It changed since it was verified.
     Touched(PathBuf),
-    /// It was verified.
+    /// It did not change since it was verified.
     Verified(PathBuf),
 }
 
 impl LockFile {
-    /// Reads the file of a store; a store without one has nothing.
+    /// Reads the lock file of a store; without one it is empty.
     pub(super) fn read(store: &Store) -> Result<Self, HubError> {
         let path = path(store);
         match fs::read_to_string(&path) {
@@ -63,7 +63,7 @@ impl LockFile {
         }
     }
 
-    /// Writes it. Only who holds the lock of the store may.
+    /// Writes it, under the lock of the store.
     pub(super) fn write(&self, store: &Store, _: &StoreLock) -> Result<(), HubError> {
         let path = path(store);
         let text = toml::to_string(self).map_err(|error| HubError::LockFile {
@@ -73,19 +73,19 @@ impl LockFile {
         write_whole(&path, &format!("# Written by facegen models pull.\n{text}"))
     }
 
-    /// Adds a file, in place of what was known of it.
+    /// Adds a file, in place of its old entry.
     pub(super) fn put(&mut self, locked: LockedFile) {
         self.files.retain(|other| other.name() != locked.name());
         self.files.push(locked);
         self.files.sort_by(|a, b| a.name().cmp(&b.name()));
     }
 
-    /// What is known of a file.
+    /// Returns the entry of a file.
     pub(super) fn get(&self, file: &HubFile) -> Option<&LockedFile> {
         self.files.iter().find(|locked| locked.is(file))
     }
 
-    /// Looks at a file without reading it. `expected` is the preset's hash.
+    /// Returns a file's state without reading it. `expected` is the preset's hash.
     pub(super) fn presence(
         &self,
         store: &Store,
@@ -108,16 +108,16 @@ impl LockFile {
         }
     }
 
-    /// Reads a file, and remembers what it looks like when its hash is right.
+    /// Hashes a file, and records its stamp when the hash is right.
     ///
     /// # Errors
-    /// The file cannot be read, or its hash is another: then it counts as
-    /// touched from now on.
+    /// Fails when the file cannot be read, or has another hash: then it counts
+    /// as changed from now on.
     pub(super) fn verify(&mut self, file: &HubFile, path: &Path) -> Result<(), HubError> {
         let Some(locked) = self.files.iter_mut().find(|locked| locked.is(file)) else {
             return Ok(());
         };
-        // Taken first: what is written meanwhile makes the stamp stale.
+        // Taken first: a write in the meantime makes the stamp stale.
         let before = fs::metadata(path).map_err(HubError::at(path))?;
         let found = sha256::of_file(path).map_err(HubError::at(path))?;
         if found == locked.sha256 {

@@ -1,4 +1,4 @@
-//! Names of hosts to addresses, or soon to the news that there are none.
+//! Resolving host names, with a short timeout.
 
 use std::time::Duration;
 
@@ -8,15 +8,14 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::NextTimeout;
 use ureq::{Error, Timeout};
 
-/// How long the system gets to find a name. It asks again by itself only after
-/// five seconds.
+/// The timeout of one look-up. The system itself retries only after five
+/// seconds.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often it is asked, in case that a question or its answer was lost.
+/// How many look-ups, in case a query or its answer was lost.
 const ATTEMPTS: usize = 2;
 
-/// The resolver of the system, whose failures all become [`Error::HostNotFound`]: the
-/// system has a dozen names for them.
+/// The system's resolver; its dozen errors all become [`Error::HostNotFound`].
 #[derive(Debug, Default)]
 pub(super) struct Names(DefaultResolver);
 

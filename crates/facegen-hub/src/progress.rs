@@ -1,39 +1,39 @@
-//! How far pulling is.
+//! Progress of a pull.
 
 use crate::HubError;
 
 /// What happens while a preset is pulled.
 #[derive(Debug)]
 pub enum PullEvent<'a> {
-    /// Another process pulls to the same directory, and is waited for.
+    /// Waiting for another process that pulls to the same directory.
     Waiting,
-    /// A file that is here already is hashed.
+    /// Hashing a file that is on disk already.
     Checking {
         /// The file.
         file: &'a str,
     },
-    /// The bytes of a file are about to come.
+    /// Starting the download of a file.
     Started {
         /// The file.
         file: &'a str,
-        /// How many bytes are here already.
+        /// The bytes on disk already.
         done: u64,
-        /// How many there are.
+        /// The size of the file.
         size: u64,
     },
-    /// Bytes came.
+    /// Received bytes.
     Advanced {
-        /// How many are here now.
+        /// The bytes on disk now.
         done: u64,
     },
-    /// The connection broke; it is tried again.
+    /// The connection broke; the request is retried.
     Interrupted {
         /// The file.
         file: &'a str,
         /// Why.
         reason: &'a HubError,
     },
-    /// A file is here and verified.
+    /// A file is complete and verified.
     Finished {
         /// The file.
         file: &'a str,

@@ -1,4 +1,4 @@
-//! Fetching what a preset lacks.
+//! Fetching the missing files of a preset.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreLock};
 use crate::wanted::{Wanted, shards, wanted};
 use crate::{Accepted, Gate, HubAccess, HubError, PullEvent};
 
-/// What stays free on the disk for everything else.
+/// The space that stays free on the disk.
 const RESERVE: u64 = 64 << 20;
 
 /// Fetches presets.
@@ -23,31 +23,31 @@ const RESERVE: u64 = 64 << 20;
 pub struct Pull<'a> {
     /// The hub.
     pub access: &'a HubAccess,
-    /// The directory that files are kept in.
+    /// The data directory.
     pub data_dir: &'a Path,
-    /// Licences that are accepted beside those that the directory records.
+    /// Accepted licences, in addition to those that the directory records.
     pub accept: &'a [String],
-    /// Told of everything that happens.
+    /// Called with every event.
     pub progress: &'a dyn Fn(PullEvent<'_>),
 }
 
-/// What was done.
+/// The result of a pull.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
-    /// How many files were here already.
+    /// How many files were on disk already.
     pub here: usize,
     /// How many were fetched.
     pub fetched: usize,
 }
 
 impl Pull<'_> {
-    /// Fetches every file that the preset wants from a hub and that is not
-    /// here. Files that are here are not asked for again: `models.lock` says
-    /// which they are. While another process pulls, it is waited for.
+    /// Fetches every file of the preset that is missing. Files that
+    /// `models.lock` lists are not requested again. Waits for another process
+    /// that pulls.
     ///
     /// # Errors
-    /// A licence is not accepted, the disk is too small, the hub cannot be
-    /// reached or gives something else. What has come of a file is kept.
+    /// Fails when a licence is not accepted, the disk is too small, the hub
+    /// cannot be reached or sends another file. A partial file is kept.
     pub fn run(&self, preset: &Preset) -> Result<Pulled, HubError> {
         Gate::check(preset, &Accepted::read(self.data_dir, self.accept)?)?;
         let store = Store::new(self.data_dir);
@@ -79,7 +79,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Fetches those files that are not here, and gives those that they name.
+    /// Fetches the missing files of `queue`, and returns those that they name.
     fn fetch_all(&mut self, queue: Vec<Wanted>) -> Result<Vec<Wanted>, HubError> {
         let (mut missing, mut named) = (Vec::new(), Vec::new());
         for wanted in queue {
@@ -110,7 +110,7 @@ impl Run<'_> {
         Ok(named)
     }
 
-    /// Whether a file is here, and whole. A damaged one is not.
+    /// Whether a file is on disk and undamaged.
     fn is_here(&mut self, wanted: &Wanted) -> Result<bool, HubError> {
         let expected = wanted.sha256.as_deref();
         match self.lock.presence(&self.store, &wanted.file, expected) {
@@ -133,7 +133,7 @@ impl Run<'_> {
         }
     }
 
-    /// Asks the hub what a file is, and whether that is the preset's.
+    /// Requests a file's metadata, and compares it with the preset's.
     fn describe(&self, wanted: &Wanted) -> Result<RemoteFile, HubError> {
         let file = &wanted.file;
         let expected = wanted.sha256.as_deref();
@@ -180,7 +180,7 @@ impl Run<'_> {
         })
     }
 
-    /// Brings the bytes here, unless they are, and writes down what they are.
+    /// Downloads a file, unless its bytes are on disk, and records it.
     fn fetch(&mut self, wanted: &Wanted, remote: &RemoteFile) -> Result<(), HubError> {
         let file = &wanted.file;
         let path = self.store.blob(file.repo(), &remote.blob);
@@ -209,8 +209,8 @@ impl Run<'_> {
         self.lock.write(&self.store, &self.held)
     }
 
-    /// The hash of bytes that are here under their name although nothing was
-    /// written down; what has another hash than its own goes.
+    /// Returns the hash of a blob that is on disk without an entry in
+    /// `models.lock`; removes one with another hash.
     fn kept(&self, path: &Path, expected: Option<&str>) -> Result<Option<String>, HubError> {
         let (true, Some(expected)) = (path.is_file(), expected) else {
             return Ok(None);

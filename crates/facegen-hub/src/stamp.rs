@@ -1,12 +1,12 @@
-//! Telling a verified file from one that was touched since.
+//! Detecting files that changed since they were verified.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
-/// Size, inode and times of a file. A file with the stamp that it had when its
-/// hash was verified is not hashed again: gigabytes would be read at every
-/// start. Whoever writes to it, replaces it or restores its times changes the
-/// stamp; only a disk that loses bits does not, and `verify` reads those.
+/// Returns the size, inode and times of a file. A file with the stamp that it
+/// had when it was verified is not hashed again: every start would read
+/// gigabytes. Writing to it, replacing it or restoring its times changes the
+/// stamp; only bit rot on the disk does not, and `verify` finds that.
 pub(super) fn stamp(metadata: &Metadata) -> String {
     format!(
         "{}:{}:{}.{:09}:{}.{:09}",

@@ -1,5 +1,5 @@
-//! The directory on disk, in the layout of `huggingface_hub`: the bytes lie under
-//! `blobs` by their hash, and `snapshots` holds their names at a commit.
+//! The directory on disk, in the layout of `huggingface_hub`: `blobs` holds the
+//! bytes by their hash, and `snapshots` links to them by name at a commit.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,16 +10,16 @@ use hf_hub::{Cache, Repo};
 
 use crate::HubError;
 
-/// What was fetched, in the data directory.
+/// The fetched files in the data directory.
 #[derive(Debug)]
 pub(super) struct Store {
     cache: Cache,
 }
 
-/// While it is held no other process changes the store.
+/// The lock of the store: while it is held, no other process changes the store.
 #[derive(Debug)]
 pub(super) struct StoreLock {
-    /// Unlocked by the system when it is closed, however the process ends.
+    /// The system unlocks it when the process ends, in whatever way.
     _file: File,
 }
 
@@ -30,29 +30,29 @@ impl Store {
         }
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub(super) fn root(&self) -> &Path {
         self.cache.path()
     }
 
-    /// Makes the directory if it is not there.
+    /// Creates the directory if it is missing.
     pub(super) fn create(&self) -> Result<(), HubError> {
         fs::create_dir_all(self.root()).map_err(HubError::at(self.root()))
     }
 
-    /// Where the bytes of a file lie. `blob` is the hub's name for them.
+    /// Returns the path of a file's bytes. `blob` is the hub's name for them.
     pub(super) fn blob(&self, repo: &str, blob: &str) -> PathBuf {
         let repo = Repo::model(repo.to_owned()).folder_name();
         self.root().join(repo).join("blobs").join(blob)
     }
 
-    /// Where a file lies by its own name.
+    /// Returns the path of a file by its name in the repository.
     pub(super) fn snapshot(&self, repo: &str, commit: &str, file: &str) -> PathBuf {
         let cached = self.cache.model(repo.to_owned());
         cached.pointer_path(commit).join(file)
     }
 
-    /// Gives the bytes of `blob` their name, in place of what had it.
+    /// Links the name of a file to `blob`, in place of an older link.
     pub(super) fn link(
         &self,
         repo: &str,
@@ -73,8 +73,8 @@ impl Store {
         Ok(path)
     }
 
-    /// Waits until no other process changes the store. `waiting` is told when
-    /// that is not at once.
+    /// Takes the lock of the store. Calls `waiting` first when another process
+    /// holds it.
     pub(super) fn lock(&self, waiting: impl FnOnce()) -> Result<StoreLock, HubError> {
         if let Some(lock) = self.try_lock()? {
             return Ok(lock);
@@ -86,7 +86,7 @@ impl Store {
         Ok(StoreLock { _file: file })
     }
 
-    /// The lock, unless another process has it.
+    /// Takes the lock, unless another process holds it.
     pub(super) fn try_lock(&self) -> Result<Option<StoreLock>, HubError> {
         let path = self.lock_path();
         let file = File::create(&path).map_err(HubError::at(&path))?;
@@ -102,7 +102,7 @@ impl Store {
     }
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file atomically.
 pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), HubError> {
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {

@@ -42,7 +42,7 @@ fn every_shipped_preset_is_whole() {
 }
 
 #[test]
-fn the_rule_of_names_is_told_to_who_breaks_it() {
+fn an_invalid_preset_name_is_refused_with_the_rule() {
     let directory = tempfile::tempdir().unwrap();
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();
     fs::write(directory.path().join("demo.toml"), &demo).unwrap();

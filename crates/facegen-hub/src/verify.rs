@@ -1,4 +1,4 @@
-//! Hashing what is there.
+//! Hashing the files of a preset.
 
 use std::path::Path;
 
@@ -9,20 +9,20 @@ use crate::store::Store;
 use crate::wanted::{Wanted, shards, wanted};
 use crate::{HubError, PullEvent};
 
-/// What is wrong with a file.
+/// A file that failed its verification.
 #[derive(Debug)]
 pub struct Fault {
     /// The file, by its name on the hub.
     pub file: String,
-    /// What is wrong with it.
+    /// Why.
     pub error: HubError,
 }
 
-/// Reads every file that a preset has from a hub and compares its hash. A
-/// damaged file is not loaded from then on, and `pull` fetches it again.
+/// Hashes every file that a preset has from a hub. A damaged file is not loaded
+/// from then on, and `pull` fetches it again. Returns the faults.
 ///
 /// # Errors
-/// The directory cannot be used. What is wrong with files is the result.
+/// Fails when the directory cannot be used.
 pub fn verify(
     preset: &Preset,
     data_dir: &Path,
@@ -45,7 +45,7 @@ pub fn verify(
     Ok(faults)
 }
 
-/// Hashes one file, and gives those that it names.
+/// Hashes one file, and returns those that it names.
 fn read(
     preset: &Preset,
     store: &Store,

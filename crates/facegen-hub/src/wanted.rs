@@ -1,4 +1,4 @@
-//! The files that a preset wants from a hub.
+//! The files of a preset that come from a hub.
 
 use std::fs;
 use std::path::Path;
@@ -11,34 +11,34 @@ use crate::HubError;
 use crate::lock_file::{LockFile, Presence};
 use crate::store::Store;
 
-/// A file of a hub, and what the preset knows of it.
+/// A file on a hub, with the preset's hash and size.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    /// The model that it is, or is a part of.
+    /// The model that it belongs to.
     pub(super) component: String,
     pub(super) file: HubFile,
     pub(super) sha256: Option<String>,
     pub(super) bytes: Option<u64>,
 }
 
-/// Whether a file that a preset wants from a hub is here.
+/// Whether a file of a preset that comes from a hub is on disk.
 #[derive(Debug)]
 pub struct PresetFile {
     /// The model, by its name in the manifest.
     pub component: String,
     /// The file, by its name on the hub.
     pub file: HubFile,
-    /// Whether it was fetched and is still there.
+    /// Whether it was fetched and is still on disk.
     pub is_here: bool,
-    /// Its size, where that is known.
+    /// Its size, where known.
     pub bytes: Option<u64>,
 }
 
-/// The files that a preset wants from a hub, and whether they are here. They
-/// are not read.
+/// Returns the files of a preset that come from a hub, and whether they are on
+/// disk. Does not read them.
 ///
 /// # Errors
-/// `models.lock` cannot be read.
+/// Fails when `models.lock` cannot be read.
 pub fn files(preset: &Preset, data_dir: &Path) -> Result<Vec<PresetFile>, HubError> {
     let store = Store::new(data_dir);
     let lock = LockFile::read(&store)?;
@@ -55,7 +55,7 @@ pub fn files(preset: &Preset, data_dir: &Path) -> Result<Vec<PresetFile>, HubErr
     Ok(wanted(preset).into_iter().map(describe).collect())
 }
 
-/// The files of the manifest.
+/// Returns the files of the manifest that come from a hub.
 pub(super) fn wanted(preset: &Preset) -> Vec<Wanted> {
     let components = preset.models().into_iter();
     let of_hub = components.filter_map(|(component, model)| match &model.source {
@@ -70,16 +70,16 @@ pub(super) fn wanted(preset: &Preset) -> Vec<Wanted> {
     of_hub.collect()
 }
 
-/// An index of a checkpoint in several files.
+/// The index of a checkpoint in several files.
 #[derive(Deserialize)]
 struct ShardIndex {
     weight_map: std::collections::BTreeMap<String, String>,
 }
 
-/// The files that an index names, in its directory; none for other files.
+/// Returns the files in its directory that an index names; none for other files.
 ///
 /// # Errors
-/// The index cannot be read, or names a file outside its directory.
+/// Fails when the index cannot be read, or names a file outside its directory.
 pub(super) fn shards(index: &Wanted, commit: &str, path: &Path) -> Result<Vec<Wanted>, HubError> {
     if !index.file.file().ends_with(".index.json") {
         return Ok(Vec::new());
