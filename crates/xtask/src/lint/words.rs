@@ -41,6 +41,7 @@ const NAMES: &[&str] = &[
     "\"folder\"",
     "\"pictures\"",
     "/pictures",
+    "`pictures`",
     "\"photograph",
     "(\"picture\")",
     "assets/photographs",
@@ -109,7 +110,7 @@ mod tests {
             lines.map(|finding| finding.line).collect::<Vec<_>>(),
             [1, 2, 3]
         );
-        let names = "keep_pictures_hours = 24\ncp data/pictures backup\n--out picture.png\n";
+        let names = "keep_pictures_hours = 24\ncp data/pictures backup\n--out picture.png\n| `pictures` |\n";
         assert!(check("docs/a.md", names).is_empty());
     }
 
