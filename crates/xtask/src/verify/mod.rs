@@ -73,7 +73,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "fuzz",
-        proves: "a minute of made-up request bodies, face images, files, scans of JPEG, EXIF data, URLs and HTTP answers each finds no panic, no hang and no hunger",
+        proves: "a minute of generated request bodies, face images, files, scans of JPEG, EXIF data, URLs and HTTP answers each finds no panic, no hang and no excessive memory use",
         run: fuzz::run,
     },
 ];
