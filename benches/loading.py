@@ -1,4 +1,4 @@
-"""Loading by diffusers and transformers beside ours: `python3 benches/loading.py OURS DIRECTORY`.
+"""Loading by diffusers and transformers compared with ours: `python3 benches/loading.py OURS DIRECTORY`.
 
 OURS is the program that `cargo bench --bench loading --no-run` names, DIRECTORY what tests/golden/python/full_size.py
 wrote. Each model is loaded three times by either, in turns, each time in a process of its own; medians are printed.

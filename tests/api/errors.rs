@@ -133,8 +133,8 @@ fn job_name(error: &JobError) -> &'static str {
 }
 
 #[tokio::test]
-async fn every_error_is_told_as_it_was() {
-    let mut told = BTreeMap::new();
+async fn every_error_is_answered_as_before() {
+    let mut answers = BTreeMap::new();
     for error in errors() {
         let name = name(&error);
         let answer = Answer::read(error.into_response()).await;
@@ -149,9 +149,12 @@ async fn every_error_is_told_as_it_was() {
             "connection": connection,
             "body": answer.json(),
         });
-        assert!(told.insert(name, shown).is_none(), "{name} is there twice");
+        assert!(
+            answers.insert(name, shown).is_none(),
+            "{name} is there twice"
+        );
     }
     // All of them but those of a store of images, which look like others.
-    assert_eq!(told.len(), 35);
-    assert_json_snapshot!(told);
+    assert_eq!(answers.len(), 35);
+    assert_json_snapshot!(answers);
 }

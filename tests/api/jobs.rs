@@ -113,7 +113,7 @@ async fn another_key_cannot_distinguish_a_job_from_a_missing_one() {
         }
         assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
         let path = format!("/v1/jobs/{id}{tail}");
-        server.call(method, &path, "nobody's").await.error(401);
+        server.call(method, &path, "unknown").await.error(401);
     }
     assert_ne!(show(&server, &id).await["state"], "cancelled");
 }
@@ -150,8 +150,8 @@ async fn deleting_a_job_stops_it_and_no_other() {
     for id in [&first, &third] {
         assert_eq!(delete(&server, id).await["state"], "cancelled");
     }
-    let (_, told) = server.next_webhook().await;
-    assert_eq!((&told["status"], &told["id"]), (&json!("failed"), &first));
+    let (_, body) = server.next_webhook().await;
+    assert_eq!((&body["status"], &body["id"]), (&json!("failed"), &first));
     server.control.open();
     server.wait_for(&second).await;
     assert_eq!(show(&server, &second).await["state"], "succeeded");

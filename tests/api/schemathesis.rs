@@ -45,11 +45,11 @@ async fn every_answer_matches_the_description() {
     let run = move || schemathesis(&format!("http://{address}/openapi.json"), &asked);
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     serving.abort();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
     let answers = answers.lock().unwrap();
     let calls: usize = answers.values().sum();
-    assert!(calls >= CALLS, "{calls} calls: {told}");
+    assert!(calls >= CALLS, "{calls} calls: {report}");
     // Some requests passed the checks of keys and ids.
     let of_jobs = [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"];
     for path in of_jobs.into_iter().chain(UPLOADS) {

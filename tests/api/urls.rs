@@ -55,9 +55,9 @@ async fn no_url_of_the_list_makes_a_job() {
                 json!({ *field: [message] }),
                 "{url}"
             );
-            let is_told = parts(rule).iter().all(|part| message.contains(part));
+            let names_rule = parts(rule).iter().all(|part| message.contains(part));
             let by_parser = message.contains("must be an http or https URL");
-            assert!(is_told || by_parser, "{url}: {message}");
+            assert!(names_rule || by_parser, "{url}: {message}");
             refused += 1;
         }
     }
@@ -186,10 +186,10 @@ async fn the_named_setting_allows_the_url() {
         assert_eq!(answer.status, 200, "{url}: {}", answer.json());
         server.next_webhook().await;
     }
-    let beside = server
+    let outside = server
         .make_gen(&json!({"webhook": "http://10.1.2.4/"}))
         .await;
-    assert!(beside.error(400).contains("10.1.2.4/32"));
+    assert!(outside.error(400).contains("10.1.2.4/32"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,9 +205,9 @@ async fn refused_urls_are_reported_with_all_other_errors_also_with_status_200() 
     let message = answer.error(200);
     let errors = answer.json()["errors"].clone();
     for field in ["webhook", "face_image", "width", "seed"] {
-        let told = errors[field][0].as_str().unwrap_or_default();
+        let sentence = errors[field][0].as_str().unwrap_or_default();
         assert!(
-            told.starts_with(field) && message.contains(told),
+            sentence.starts_with(field) && message.contains(sentence),
             "{message}"
         );
     }

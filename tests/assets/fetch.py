@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-# An npm package (MIT; nobody states what it was trained on, so it is for tests only): a MobileFaceNet with ArcFace's
+# An npm package (MIT; what it was trained on is not stated, so it is for tests only): a MobileFaceNet with ArcFace's
 # interface.
 RECOGNISER = "faceplugin-face-recognition-js@0.0.1"
 RECOGNISER_FILES = {

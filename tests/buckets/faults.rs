@@ -60,7 +60,7 @@ async fn after_every_fault_the_image_reaches_the_bucket() {
 async fn images_are_served_from_here_while_the_endpoint_is_down() {
     capture_log(LEVELS);
     let seaweed = Seaweed::start().await;
-    let address = nobody().await;
+    let address = free_address().await;
     let server = Server::start(seaweed.settings(PUBLIC, address)).await;
     let begin = Instant::now();
     let answer = server.make_gen().await;
@@ -120,7 +120,7 @@ async fn a_bucket_without_acls_works() {
 }
 
 /// Returns an address on which no process listens.
-async fn nobody() -> SocketAddr {
+async fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     listener.local_addr().unwrap()
 }

@@ -99,40 +99,40 @@ async fn a_bucket_that_does_not_work_is_refused_with_its_fault() {
     set(&server, 0, &works).await;
 
     let wrong = with(&works, "aws_secret_access_key", "another secret");
-    let told = refused(&server, &wrong, "aws_secret_access_key").await;
+    let message = refused(&server, &wrong, "aws_secret_access_key").await;
     let expected = "aws_secret_access_key is not the secret of aws_access_key_id (PUT http://";
-    assert!(told.starts_with(expected), "{told}");
-    let unknown = with(&works, "aws_access_key_id", "nobody");
-    let told = refused(&server, &unknown, "aws_access_key_id").await;
+    assert!(message.starts_with(expected), "{message}");
+    let unknown = with(&works, "aws_access_key_id", "unknown");
+    let message = refused(&server, &unknown, "aws_access_key_id").await;
     let expected = "aws_access_key_id is not known at endpoint_url (PUT http://";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(message.starts_with(expected), "{message}");
     let hidden = details(seaweed.address, seaweed.address, PRIVATE);
-    let told = refused(&server, &hidden, "public_url").await;
+    let message = refused(&server, &hidden, "public_url").await;
     let expected = "public_url does not show what was written, it answers 403 (GET http://";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(message.starts_with(expected), "{message}");
     let missing = details(moto.address, moto.address, "no-such-bucket");
-    let told = refused(&server, &missing, "image_directory").await;
-    assert!(told.contains("a bucket that exists"), "{told}");
+    let message = refused(&server, &missing, "image_directory").await;
+    assert!(message.contains("a bucket that exists"), "{message}");
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let nobody = free.local_addr().unwrap();
+    let unused = free.local_addr().unwrap();
     drop(free);
-    let told = refused(
+    let message = refused(
         &server,
-        &details(nobody, seaweed.address, PUBLIC),
+        &details(unused, seaweed.address, PUBLIC),
         "endpoint_url",
     )
     .await;
     let expected = "endpoint_url cannot be reached (PUT http://";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(message.starts_with(expected), "{message}");
     let skewed = Way::Answers(403, "RequestTimeTooSkewed");
     let skewed = Proxy::start(seaweed.address, skewed).await;
-    let told = refused(
+    let message = refused(
         &server,
         &details(skewed.address, seaweed.address, PUBLIC),
         "endpoint_url",
     )
     .await;
-    assert!(told.contains("time"), "{told}");
+    assert!(message.contains("time"), "{message}");
 
     // The working one is still configured.
     let answer = server.make_gen().await;
@@ -169,8 +169,8 @@ async fn an_endpoint_with_a_path_keeps_its_slash() {
         "endpoint_url",
         format!("http://{}/storage/v1/s3", plain.address),
     );
-    let told = refused(&server, &bucket, "image_directory").await;
-    assert!(told.contains(&format!("(PUT {base}")), "{told}");
+    let message = refused(&server, &bucket, "image_directory").await;
+    assert!(message.contains(&format!("(PUT {base}")), "{message}");
     no_secret_is_logged(&server);
 }
 
@@ -265,11 +265,11 @@ async fn no_bucket_leads_to_a_private_network() {
         "0.0.0.0",
     ] {
         let inside = details(format_args!("{host}:{port}"), fine, "pictures");
-        let told = refused(&server, &inside, "endpoint_url").await;
-        let is_told = told.starts_with("endpoint_url must not lead to ");
+        let message = refused(&server, &inside, "endpoint_url").await;
+        let names_field = message.starts_with("endpoint_url must not lead to ");
         assert!(
-            is_told && told.contains("outbound.allow_networks"),
-            "{host}: {told}"
+            names_field && message.contains("outbound.allow_networks"),
+            "{host}: {message}"
         );
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);

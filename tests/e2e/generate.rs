@@ -144,8 +144,8 @@ fn the_second_sample_is_the_image_of_the_next_seed() -> Result<()> {
 #[test]
 fn without_a_seed_one_is_drawn_and_printed() -> Result<()> {
     let drawn = Generate::new()?.without("--seed").run()?;
-    let told = drawn.stdout.lines().last().unwrap_or_default();
-    let seed = told
+    let last_line = drawn.stdout.lines().last().unwrap_or_default();
+    let seed = last_line
         .strip_prefix("seed ")
         .and_then(|rest| rest.split(',').next())
         .unwrap_or_default();

@@ -38,9 +38,9 @@ fn a_closed_pipe_is_no_error() -> Result<()> {
         let (reader, writer) = pipe()?;
         drop(reader);
         let output = run(words, writer)?;
-        let told = String::from_utf8(output.stderr)?;
-        assert!(output.status.success(), "{words:?}: {told}");
-        assert_eq!(told, "", "{words:?}");
+        let stderr_text = String::from_utf8(output.stderr)?;
+        assert!(output.status.success(), "{words:?}: {stderr_text}");
+        assert_eq!(stderr_text, "", "{words:?}");
     }
     Ok(())
 }
@@ -54,11 +54,11 @@ fn a_full_disk_is_reported_as_an_error() -> Result<()> {
     {
         let full = OpenOptions::new().write(true).open("/dev/full")?;
         let output = run(words, full)?;
-        let told = String::from_utf8(output.stderr)?;
+        let stderr_text = String::from_utf8(output.stderr)?;
         assert!(!output.status.success(), "{words:?}");
         assert!(
-            told.contains("cannot write to standard output"),
-            "{words:?}: {told}"
+            stderr_text.contains("cannot write to standard output"),
+            "{words:?}: {stderr_text}"
         );
     }
     Ok(())

@@ -124,10 +124,10 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
 
 /// Returns the encoder of faces, without a detector.
 fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEncoder {
-    let nobody = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
+    let analyzer = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
     let image_encoder = clip_vision("clip_vision", compute);
     FaceEncoder::new(
-        nobody,
+        analyzer,
         image_encoder,
         &config("clip_vision"),
         Box::new(projection),

@@ -64,10 +64,10 @@ fn four_requests_in_one_call_give_the_bytes_of_four_calls() {
             let alone = unet
                 .forward(&own, &TIMESTEPS[index..=index], &[conditioning])
                 .unwrap();
-            let beside = together.narrow(0, index, 1).unwrap();
+            let batched = together.narrow(0, index, 1).unwrap();
             assert_eq!(
                 bytes(&alone.to_nchw().unwrap()),
-                bytes(&beside),
+                bytes(&batched),
                 "sample {index} of {height}x{width}"
             );
         }

@@ -1,7 +1,7 @@
-"""Lets most of the calls that schemathesis makes up get past the doors.
+"""Lets most of the calls that schemathesis generates pass the first checks.
 
-Left alone, it makes up keys that nobody has, photos that are none and ids
-of no job, so that hardly a call would reach what is behind.
+By itself it generates unknown keys, invalid photos and ids of no job, so that
+hardly a call would reach the code behind the checks.
 """
 
 import os

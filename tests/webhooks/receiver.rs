@@ -59,7 +59,7 @@ impl Receiver {
     }
 
     /// Returns an address on which no process listens.
-    pub(crate) async fn nobody() -> String {
+    pub(crate) async fn unreachable_url() -> String {
         let listener = TcpListener::bind((PLACE, 0)).await.unwrap();
         format!("http://{}/hook", listener.local_addr().unwrap())
     }

@@ -73,7 +73,7 @@ async fn every_fault_keeps_the_schedule_and_delays_nothing() {
         receivers.push(Receiver::start(way).await);
     }
     let mut failing: Vec<String> = receivers.iter().map(|one| one.url.clone()).collect();
-    failing.push(Receiver::nobody().await);
+    failing.push(Receiver::unreachable_url().await);
     failing.push("http://unknown.example/hook".to_owned());
     for receiver in &failing {
         harness.make(receiver).await;

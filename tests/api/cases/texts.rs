@@ -44,11 +44,11 @@ async fn every_text_comes_back_as_it_was_sent() {
         assert_eq!(used[&case.field], *text.trim_end(), "{}", case.name);
         let (_, message) = server.next_webhook().await;
         assert_eq!(message["status"], "success", "{message}");
-        let told = match case.field.as_str() {
+        let delivered = match case.field.as_str() {
             "track_id" => &message["track_id"],
             field => &message["meta"][field],
         };
-        assert_eq!(*told, used[&case.field], "{}", case.name);
+        assert_eq!(*delivered, used[&case.field], "{}", case.name);
         // A track id names nothing on the disk.
         let link = message["output"][0].as_str().unwrap();
         assert!(link.starts_with("http://faces.test/temp/"), "{link}");

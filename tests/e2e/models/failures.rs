@@ -17,7 +17,7 @@ use super::program::Outcome;
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn errors_name_host_status_and_url_without_secrets() -> Result<()> {
     let ssh = listen_as_ssh()?;
-    let nobody = {
+    let unused = {
         let free = TcpListener::bind("127.0.0.1:0")?;
         free.local_addr()?
     };
@@ -77,8 +77,8 @@ fn errors_name_host_status_and_url_without_secrets() -> Result<()> {
             vec![format!("http://{ssh}/x for"), "not valid HTTP".into()],
         ),
         (
-            to(format!("http://{nobody}/x{query}")),
-            vec![format!("http://{nobody}/x for"), "refused".into()],
+            to(format!("http://{unused}/x{query}")),
+            vec![format!("http://{unused}/x for"), "refused".into()],
         ),
         (
             to(format!("http://store.invalid/x{query}")),

@@ -212,7 +212,7 @@ fn run(name: &str, attack: impl FnOnce(&Runtime, SocketAddr)) -> Result<()> {
 
 #[test]
 #[ignore = "takes minutes: cargo xtask verify attack"]
-fn half_sent_bodies_refuse_nobody_else() -> Result<()> {
+fn half_sent_bodies_refuse_no_other_client() -> Result<()> {
     run("16 half-sent bodies", |runtime, to| {
         for last in 2..2 + HALF_SENT as u8 {
             runtime.spawn(half_send(last, to));
@@ -222,7 +222,7 @@ fn half_sent_bodies_refuse_nobody_else() -> Result<()> {
 
 #[test]
 #[ignore = "takes minutes: cargo xtask verify attack"]
-fn silent_connections_refuse_nobody_else() -> Result<()> {
+fn silent_connections_refuse_no_other_client() -> Result<()> {
     run("1,100 silent connections", |runtime, to| {
         for number in 0..SILENT {
             // From sixteen addresses.

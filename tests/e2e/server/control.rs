@@ -123,10 +123,10 @@ fn a_cleared_queue_notifies_the_receiver_and_keeps_running_jobs() -> Result<()> 
     let waiting = submit(&server, &request_with("webhook", json!(receiver.url()?)))?;
     let cleared = json!({"status": "success", "message": "Queue cleared"});
     assert_eq!(tell(&server, "clear_queue")?, (200, cleared));
-    let told = receiver.next()?;
-    assert_eq!(told["id"], waiting);
-    assert_eq!(told["status"], "failed");
-    assert_eq!(told["message"], "the request was cancelled");
+    let webhook_body = receiver.next()?;
+    assert_eq!(webhook_body["id"], waiting);
+    assert_eq!(webhook_body["status"], "failed");
+    assert_eq!(webhook_body["message"], "the request was cancelled");
     assert_eq!(server.client.fetch(waiting)?.1["status"], "failed");
     assert_eq!(server.client.result(running)?["status"], "success");
     server.client.result(ahead)?;

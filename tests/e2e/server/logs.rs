@@ -59,7 +59,7 @@ impl Unlogged {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kilobytes.context("no memory is told")?.trim().parse()?)
+        Ok(kilobytes.context("no memory is reported")?.trim().parse()?)
     }
 
     /// Asks the server to stop, and waits until it has.

@@ -214,9 +214,9 @@ fn an_image_directory_that_cannot_be_written_is_reported() -> Result<()> {
     let elsewhere = site.directory().join("elsewhere");
     fs::rename(&images, &elsewhere)?;
     fs::write(&images, "in its place")?;
-    let told = readiness(&server, 503)?;
-    assert_eq!(told["status"], "broken", "{told}");
-    let reason = told["reason"].as_str().context("no reason")?;
+    let state = readiness(&server, 503)?;
+    assert_eq!(state["status"], "broken", "{state}");
+    let reason = state["reason"].as_str().context("no reason")?;
     assert!(reason.contains("directory of images"), "{reason}");
     fs::remove_file(&images)?;
     fs::rename(&elsewhere, &images)?;

@@ -75,10 +75,10 @@ impl Holder {
         command.args(["-c", script]).arg(database);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = Self(command.spawn()?);
-        let mut told = [0; 4];
+        let mut line = [0; 4];
         let out = holder.0.stdout.as_mut().context("it says nothing")?;
-        out.read_exact(&mut told)?;
-        ensure!(&told == b"held");
+        out.read_exact(&mut line)?;
+        ensure!(&line == b"held");
         Ok(holder)
     }
 }
@@ -97,14 +97,14 @@ fn a_database_that_another_process_locks_is_reported_within_seconds() -> Result<
     let database = site.directory().join("facegen.db");
     let holder = Holder::of(&database)?;
     let began = Instant::now();
-    let told = readiness(&server, 503)?;
+    let state = readiness(&server, 503)?;
     // A second until the next check, and three until SQLite times out.
     ensure!(
         began.elapsed() < Duration::from_secs(8),
         "{:?}",
         began.elapsed()
     );
-    assert_eq!(told["status"], "broken", "{told}");
+    assert_eq!(state["status"], "broken", "{state}");
     let began = Instant::now();
     assert_eq!(server.client.make(&request())?.0, 503);
     ensure!(
@@ -120,8 +120,8 @@ fn a_database_that_another_process_locks_is_reported_within_seconds() -> Result<
     // One that starts meanwhile reports it as well, and works once the database is free.
     let holder = Holder::of(&database)?;
     let server = site.start()?;
-    let told = readiness(&server, 503)?;
-    assert_eq!(told["status"], "broken", "{told}");
+    let state = readiness(&server, 503)?;
+    assert_eq!(state["status"], "broken", "{state}");
     drop(holder);
     readiness(&server, 200)?;
     assert_eq!(server.client.make(&request())?.1["status"], "success");

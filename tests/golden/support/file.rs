@@ -139,7 +139,7 @@ impl Golden {
             let away = distance(expectation.measure, &faulty, actual) / expectation.tolerance;
             assert!(
                 away >= LEAST_RATIO,
-                "{} {suffix} cannot be told from {mutation}",
+                "{} {suffix} cannot be distinguished from {mutation}",
                 self.name
             );
         }

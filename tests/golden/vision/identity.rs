@@ -21,7 +21,7 @@ const FETCHED: [(&str, &str); 2] = [("a", "person_a_1.jpg"), ("b", "person_b_1.j
 fn a_real_recogniser_distinguishes_people_by_our_crops() {
     let analyzer = FaceAnalyzer::new(Box::new(yunet()), Box::new(recogniser()));
     let embed = |photo: &RgbImage| analyzer.analyze(photo).unwrap().id_embedding.unwrap();
-    people_are_told_apart(&embedded(embed)).unwrap();
+    people_are_distinguished(&embedded(embed)).unwrap();
 }
 
 /// Checks that the test above can fail.
@@ -29,11 +29,11 @@ fn a_real_recogniser_distinguishes_people_by_our_crops() {
 fn a_real_recogniser_fails_without_alignment() {
     let recogniser = recogniser();
     let embed = |photo: &RgbImage| recogniser.embed(&resize_bilinear(photo, 112, 112)).unwrap();
-    people_are_told_apart(&embedded(embed)).unwrap_err();
+    people_are_distinguished(&embedded(embed)).unwrap_err();
 }
 
 /// Checks that [`SAME_PERSON`] lies between the pairs of one person and all others.
-fn people_are_told_apart(embeddings: &[(&str, Vec<f32>)]) -> Result<(), String> {
+fn people_are_distinguished(embeddings: &[(&str, Vec<f32>)]) -> Result<(), String> {
     let (mut least_same, mut most_different) = (1.0_f32, -1.0_f32);
     for (index, (person, embedding)) in embeddings.iter().enumerate() {
         for (other_person, other) in &embeddings[..index] {

@@ -53,5 +53,5 @@ pub(super) async fn all(stores: &Stores) {
     let replaced = keys.replace_hash("admin", &[7; 32]).await.unwrap().unwrap();
     assert_eq!((replaced.id, replaced.revoked_at), (second.id, None));
     assert_eq!(keys.find_by_hash(&admin.hash).await.unwrap(), None);
-    assert_eq!(keys.replace_hash("nobody", &[8; 32]).await.unwrap(), None);
+    assert_eq!(keys.replace_hash("unknown", &[8; 32]).await.unwrap(), None);
 }

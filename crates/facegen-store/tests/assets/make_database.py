@@ -4,7 +4,7 @@
     make_database.py PROGRAM MODELS OUT.sqlite
 
 PROGRAM is that version, MODELS its directory of manifests. Its server gets jobs by
-the API: one that succeeds with a webhook that nobody answers, one that is
+the API: one that succeeds with a webhook without an answer, one that is
 erased, one that fails, one that is cancelled, an image that is sent, and then
 some that run and wait when it is killed. `version_11.sqlite` was made by the
 last version before the column `claimed_by`.

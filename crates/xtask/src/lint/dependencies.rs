@@ -84,7 +84,7 @@ const RESERVED: &[Reserved] = &[
     Reserved {
         names: &["candle-transformers"],
         holders: &[TESTS],
-        reason: "its networks are a peer to measure against, not a part of ours",
+        reason: "its networks are a peer to measure against, not a part of the server",
     },
     Reserved {
         names: &["candle-*"],

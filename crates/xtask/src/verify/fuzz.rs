@@ -55,9 +55,9 @@ fn fuzz(workspace: &Workspace, program: &Path, target: &str, seeds: &[&str]) -> 
     command.args(LIMITS).args(["-print_final_stats=1", &prefix]);
     command.stderr(fs::File::create(&statistics)?);
     let status = process::run_reading(&mut command, |_| {})?;
-    let told = fs::read_to_string(&statistics)?;
+    let output = fs::read_to_string(&statistics)?;
     process::success(&format!("{target}, see {}:", statistics.display()), status)?;
-    tried(&told).context("the fuzzer does not say how many inputs it tried")
+    tried(&output).context("the fuzzer does not say how many inputs it tried")
 }
 
 /// Returns the fuzzer for the installed toolchain: a sanitizer would need a nightly one, and there

@@ -84,8 +84,8 @@ const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
 /// The tests of [`attack`].
 const ATTACK_TESTS: [&str; 3] = [
     "server::attacks::unread_images_of_a_bucket_take_no_memory",
-    "server::attacks::half_sent_bodies_refuse_nobody_else",
-    "server::attacks::silent_connections_refuse_nobody_else",
+    "server::attacks::half_sent_bodies_refuse_no_other_client",
+    "server::attacks::silent_connections_refuse_no_other_client",
 ];
 
 /// The tests of [`parity`], and the directory of the reference's results.

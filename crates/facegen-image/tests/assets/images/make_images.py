@@ -147,7 +147,7 @@ first.save("exif_6.webp", exif=exif(6), **LOSSLESS)
 first.save("animated.webp", save_all=True, append_images=[second], duration=100, lossless=True)
 first.save("animated.gif", save_all=True, append_images=[second], duration=100)
 first.quantize(4).save("transparent.gif", transparency=0)
-# Its only frame is the right half of the screen; what lies beside it is black.
+# Its only frame is the right half of the screen; the other half is black.
 write("inset.gif", gif((48, 32), (24, 0), (24, 32)))
 # Its only frame is larger than the screen.
 write("overhang.gif", gif((48, 32), (0, 0), (60, 40)))
