@@ -187,12 +187,12 @@ impl Watched {
             let job = self.empty.queue.find(None, *id).await.unwrap().unwrap();
             let (state, attempt) = *seen;
             let back = (state, job.state) == (JobState::Running, JobState::Queued);
-            let gives_back = matches!(
+            let requeues = matches!(
                 event,
                 Event::Release(_) | Event::LeasesRunOut | Event::ProcessDies
             );
             assert!(
-                job.state == state || state.advance(job.state).is_ok() || (back && gives_back),
+                job.state == state || state.advance(job.state).is_ok() || (back && requeues),
                 "{event:?}: {state} became {}",
                 job.state
             );
