@@ -35,10 +35,26 @@ const PARTS: &[(&str, &str)] = &[
     ("picture", "image"),
 ];
 
+/// What no line may say, in any case, and the plain word for it.
+const PROSE: &[(&str, &str)] = &[
+    ("anew", "again"),
+    ("beside", "next to"),
+    ("gives back", "returns"),
+    ("goes by", "follows"),
+    ("goes over to", "applies"),
+    ("nobody", "no one"),
+    ("of late", "recently"),
+    ("shall", "must"),
+    ("told", "reported"),
+    ("whoever", "the caller"),
+    ("whosoever", "the caller"),
+];
+
 /// Names that callers, operators and files on disk have known since before.
 const NAMES: &[&str] = &[
     "folder_name",
     "\"folder\"",
+    "\"nobody\"",
     "\"pictures\"",
     "/pictures",
     "`pictures`",
@@ -52,38 +68,63 @@ const NAMES: &[&str] = &[
     "picture.png",
     "picture: ",
     "pictures_per_step",
+    "scrfd_nobody",
 ];
 
 /// What the words are looked for in. SQL keeps the columns that databases have.
 const KINDS: [&str; 4] = [".rs", ".md", ".toml", ".yaml"];
 
 /// Names of columns and rows that exist, this list, and what a painter makes.
-const EXCEPT: [&str; 4] = [
+const NAMES_EXCEPT: &[&str] = &[
     "crates/facegen-store/",
     "crates/xtask/src/lint/words.rs",
     "models/demo/train/",
     "tests/golden/python/",
 ];
 
+/// This list, terms of licences, and the records of how models and goldens were made.
+const PROSE_EXCEPT: &[&str] = &[
+    "crates/xtask/src/lint/words.rs",
+    "models/",
+    "tests/golden/python/",
+];
+
+type Word = (&'static str, &'static str);
+
 /// Checks the content of one file.
 pub(super) fn check(file: &str, content: &str) -> Vec<Finding> {
-    let is_checked = KINDS.iter().any(|kind| file.ends_with(kind));
-    if !is_checked || EXCEPT.iter().any(|prefix| file.starts_with(prefix)) {
+    if !KINDS.iter().any(|kind| file.ends_with(kind)) {
         return Vec::new();
     }
+    let is_checked = |except: &[&str]| !except.iter().any(|prefix| file.starts_with(prefix));
+    let (names, prose) = (is_checked(NAMES_EXCEPT), is_checked(PROSE_EXCEPT));
     let lines = content.lines().enumerate();
     let findings = lines.flat_map(|(index, line)| {
-        let words = WORDS.iter().filter(|(word, _)| has_word(line, word));
-        let rest = without_names(line);
-        let parts = PARTS.iter().filter(move |(part, _)| rest.contains(part));
-        words.chain(parts).map(move |(word, plain)| {
+        let of_names = names.then(|| names_in(line)).into_iter().flatten();
+        let of_prose = prose.then(|| prose_in(line)).into_iter().flatten();
+        of_names.chain(of_prose).map(move |(word, plain)| {
             Finding::error(file, index + 1, format!("{word}: the word is {plain}"))
         })
     });
     findings.collect()
 }
 
-/// The line in lower case, without the names that are to stay.
+/// Returns the names and parts of words in a line that have another word.
+fn names_in(line: &str) -> Vec<Word> {
+    let rest = without_names(line);
+    let words = WORDS.iter().filter(|(word, _)| has_word(line, word));
+    let parts = PARTS.iter().filter(|(part, _)| rest.contains(part));
+    words.chain(parts).copied().collect()
+}
+
+/// Returns the words of [`PROSE`] in a line, also as words of a name in snake case.
+fn prose_in(line: &str) -> Vec<Word> {
+    let rest = without_names(line).replace('_', " ");
+    let words = PROSE.iter().filter(|(word, _)| has_word(&rest, word));
+    words.copied().collect()
+}
+
+/// Returns the line in lower case, without the names that are to stay.
 fn without_names(line: &str) -> String {
     let line = line.to_lowercase();
     NAMES.iter().fold(line, |line, name| line.replace(name, ""))
@@ -124,5 +165,29 @@ mod tests {
         assert_eq!(faults[0].line, 1);
         assert!(check("crates/a/migrations/b.sql", "breakdowns INTEGER").is_empty());
         assert!(check("crates/facegen-store/src/b.rs", "breakdowns").is_empty());
+    }
+
+    #[test]
+    fn planted_prose_is_found_in_every_kind_of_file_and_case() {
+        for (word, plain) in PROSE {
+            for kind in KINDS {
+                let content = format!("plain\nIt says {}, here.\n", word.to_uppercase());
+                let findings = check(&format!("crates/facegen-store/a{kind}"), &content);
+                let [finding] = &findings[..] else {
+                    panic!("{word} in {kind}: {} findings", findings.len());
+                };
+                assert_eq!(finding.line, 2);
+                assert!(finding.reason.contains(plain), "{word}");
+            }
+            let name = format!("fn a_{}_b() {{}}\n", word.replace(' ', "_"));
+            assert_eq!(check("tests/api/a.rs", &name).len(), 1, "{word}");
+            assert!(check("models/a.toml", word).is_empty(), "{word}");
+        }
+    }
+
+    #[test]
+    fn words_that_only_contain_prose_stay() {
+        let content = "besides, shallow, retold, and a renewal\nbyte by byte of later\n";
+        assert!(check("docs/a.md", content).is_empty());
     }
 }
