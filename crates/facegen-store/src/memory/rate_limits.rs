@@ -17,8 +17,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 pub(crate) struct MemoryRateLimits(Mutex<HashMap<KeyId, VecDeque<Duration>>>);
 
 /// Counts a request at `now` among the `latest` ones of a key if fewer than `limit` were
-/// made within the last minute. Otherwise it does not count, so that whoever goes on
-/// asking gets through in the end, and the error says when.
+/// made within the last minute. Otherwise it does not count, so that a caller that
+/// keeps retrying succeeds eventually, and the error says when.
 pub(crate) fn count(
     latest: &mut VecDeque<Duration>,
     limit: u32,
