@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use facegen_core::Preset;
 use facegen_core::request::Style;
@@ -81,19 +81,25 @@ impl Models {
             style_pipelines: style_pipelines(preset, &styles.into_iter().zip(bases).collect())?,
             compute,
         };
+        models.log_loaded(preset, presets.len(), started.elapsed());
+        Ok((models, safety_checker))
+    }
+
+    /// Logs what was loaded, and what an operator has to know about it.
+    fn log_loaded(&self, preset: &Preset, base_models: usize, time: Duration) {
         tracing::info!(
             preset = preset.name(),
-            device = ?models.compute.device().location(),
-            ?dtype,
-            kernel = models.compute.kernel(),
-            base_models = presets.len(),
-            seconds = started.elapsed().as_secs_f32(),
+            device = ?self.compute.device().location(),
+            dtype = ?self.compute.dtype(),
+            kernel = self.compute.kernel(),
+            base_models,
+            seconds = time.as_secs_f32(),
             "models loaded"
         );
-        if models.compute.gains_nothing() {
+        if self.compute.gains_nothing() {
             tracing::warn!(
                 preset = preset.name(),
-                ?dtype,
+                dtype = ?self.compute.dtype(),
                 "this processor has no fast instructions for the dtype of the preset: f32 would be \
                  as fast and more exact, set options.dtype in the preset's manifest"
             );
@@ -101,7 +107,6 @@ impl Models {
         if let Some(notice) = preset.notice() {
             tracing::info!(preset = preset.name(), notice, "preset notice");
         }
-        Ok((models, safety_checker))
     }
 }
 

@@ -60,6 +60,7 @@ const NAMES: &[&str] = &[
     "`pictures`",
     "\"photograph",
     "(\"picture\")",
+    "data/pictures",
     "assets/photographs",
     "photographs/{",
     "this picture was hidden",
