@@ -10,6 +10,7 @@
 //! | [`families`] | the same calls under other paths |
 //! | [`base64_to_url`] | images that are sent to get a link |
 //! | [`control`] | `clear_queue`, `restart_server` and the like |
+//! | [`cors`] | calls by pages of other origins |
 //! | [`temp`] | `/temp` |
 //! | [`jobs`] | `/v1/jobs` |
 //! | [`deliveries`] | `/v1/deliveries` |
@@ -44,6 +45,8 @@ mod captured_log;
 mod cases;
 #[cfg(test)]
 mod control;
+#[cfg(test)]
+mod cors;
 #[cfg(test)]
 mod deliveries;
 #[cfg(test)]

@@ -56,6 +56,9 @@ pub struct ApiConfig {
     /// ignored, because any caller can send them: behind a proxy that changes
     /// scheme or host, set this.
     pub public_url: Option<String>,
+    /// The origins whose pages may call the API, as browsers send them, e.g.
+    /// `https://app.example.org`.
+    pub allow_origins: Vec<String>,
     /// How long `make_gen` waits for the images before it answers `processing`.
     pub sync_wait: Duration,
     /// The largest body, in bytes.
@@ -93,6 +96,7 @@ impl Default for ApiConfig {
         let max_body_bytes = 16_000_000;
         Self {
             public_url: None,
+            allow_origins: Vec::new(),
             sync_wait: Duration::from_secs(20),
             max_body_bytes,
             body_budget_bytes: Self::body_budget(max_body_bytes),

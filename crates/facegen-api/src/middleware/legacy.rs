@@ -19,7 +19,8 @@ pub(super) async fn force_status_200(
 ) -> Response {
     let is_documented = request.uri().path().starts_with(DOCUMENTED);
     let mut response = next.run(request).await;
-    if state.config.legacy_http_200 && is_documented {
+    let is_error = !response.status().is_success();
+    if state.config.legacy_http_200 && is_documented && is_error {
         *response.status_mut() = StatusCode::OK;
     }
     response

@@ -1,5 +1,6 @@
 //! The middleware around every request, in order.
 
+mod cors;
 mod headers;
 mod legacy;
 mod limits;
@@ -29,6 +30,8 @@ pub(crate) fn around(routes: Router<RouterState>, state: &RouterState) -> Router
         .layer(from_fn_with_state(state.clone(), legacy::force_status_200))
         // Outside of the panic handler, so that it sees all responses.
         .layer(from_fn(trace::trace_request))
+        // Outside of the panic handler, so that pages can read its response.
+        .layer(from_fn_with_state(state.clone(), cors::share))
         // Innermost, except for the time limit of some routes: see the router.
         .layer(CatchPanicLayer::custom(limits::panicked));
     routes.layer(stack)

@@ -7,6 +7,7 @@
 pub(crate) mod environment;
 mod host;
 mod layer;
+mod origin;
 pub(crate) mod s3;
 pub(crate) mod sections;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use facegen_engine::DeviceChoice;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::host::leads_to_a_host;
+use super::origin::origins;
 use super::s3::S3Section;
 
 /// `[server]`
@@ -22,6 +23,8 @@ pub(crate) struct ServerSection {
     pub(crate) listen: String,
     #[serde(deserialize_with = "public_url")]
     pub(crate) public_url: String,
+    #[serde(deserialize_with = "origins")]
+    pub(crate) allow_origins: Vec<String>,
     pub(crate) sync_wait_seconds: u16,
     pub(crate) max_body_megabytes: NonZeroU16,
     pub(crate) legacy_http_200: bool,

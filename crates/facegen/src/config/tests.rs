@@ -150,6 +150,16 @@ fn what_cannot_be_used_is_named() {
             ["server.public_url", "and a host"],
         ),
         (
+            "FACEGEN__SERVER__ALLOW_ORIGINS",
+            "[\"https://a.example\", \"*\"]",
+            ["server.allow_origins", "name each origin"],
+        ),
+        (
+            "FACEGEN__SERVER__ALLOW_ORIGINS",
+            "[\"https://a.example/\"]",
+            ["server.allow_origins", "https://a.example, without"],
+        ),
+        (
             "FACEGEN__STORAGE__DATA_DIR",
             "\"\"",
             ["storage.data_dir", "name of a directory"],

@@ -12,6 +12,7 @@ impl Config {
         let mut taken = self.clone();
         let (server, storage) = (&mut taken.server, &mut taken.storage);
         server.public_url.clone_from(&new.server.public_url);
+        server.allow_origins.clone_from(&new.server.allow_origins);
         server.sync_wait_seconds = new.server.sync_wait_seconds;
         server.max_body_megabytes = new.server.max_body_megabytes;
         server.legacy_http_200 = new.server.legacy_http_200;
@@ -87,6 +88,7 @@ mod tests {
         let old = load(&[]);
         for (name, value) in [
             ("SERVER__PUBLIC_URL", "https://faces.example"),
+            ("SERVER__ALLOW_ORIGINS", "[\"https://app.example\"]"),
             ("SERVER__SYNC_WAIT_SECONDS", "1"),
             ("SERVER__MAX_BODY_MEGABYTES", "99"),
             ("SERVER__LEGACY_HTTP_200", "true"),

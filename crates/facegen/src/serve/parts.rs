@@ -68,6 +68,7 @@ pub(super) fn api_settings(config: &Config, preset: &Preset) -> Result<ApiSettin
     Ok(ApiSettings {
         config: ApiConfig {
             public_url: public_url(config),
+            allow_origins: config.server.allow_origins.clone(),
             sync_wait: seconds(config.server.sync_wait_seconds),
             max_body_bytes,
             body_budget_bytes: ApiConfig::body_budget(max_body_bytes),
