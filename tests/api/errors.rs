@@ -47,6 +47,7 @@ fn errors() -> Vec<ApiError> {
         ApiError::DeliveryBusy,
         ApiError::TooManyStreams,
         ApiError::UnknownFile,
+        ApiError::RangeNotSatisfiable { length: 300_000 },
         ApiError::TooSlow,
         ApiError::Panicked,
         serde_json::from_str::<()>("").unwrap_err().into(),
@@ -106,6 +107,7 @@ fn name(error: &ApiError) -> &'static str {
         ApiError::DeliveryBusy => "delivery busy",
         ApiError::TooManyStreams => "too many streams",
         ApiError::UnknownFile => "unknown file",
+        ApiError::RangeNotSatisfiable { .. } => "range not satisfiable",
         ApiError::TooSlow => "too slow",
         ApiError::Panicked => "panicked",
         ApiError::Serialisation(_) => "serialisation",
@@ -155,6 +157,6 @@ async fn every_error_is_answered_as_before() {
         );
     }
     // All of them but those of a store of images, which look like others.
-    assert_eq!(answers.len(), 35);
+    assert_eq!(answers.len(), 36);
     assert_json_snapshot!(answers);
 }

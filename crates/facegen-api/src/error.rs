@@ -91,6 +91,12 @@ pub enum ApiError {
     /// The file does not exist or has expired.
     #[error("there is no such file")]
     UnknownFile,
+    /// The file has none of the requested bytes.
+    #[error("the range is outside of the file of {length} bytes")]
+    RangeNotSatisfiable {
+        /// The length of the file.
+        length: u64,
+    },
     /// The job service refused.
     #[error(transparent)]
     Jobs(#[from] JobError),
@@ -116,6 +122,7 @@ impl ApiError {
             | Self::BodyBroken
             | Self::Fields(_)
             | Self::InvalidHost
+            | Self::RangeNotSatisfiable { .. }
             | Self::MethodNotAllowed => ErrorCode::InvalidRequest,
             Self::NoKey | Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Forbidden => ErrorCode::Forbidden,
@@ -143,6 +150,8 @@ impl ApiError {
             StatusCode::REQUEST_TIMEOUT
         } else if matches!(self, Self::MethodNotAllowed) {
             StatusCode::METHOD_NOT_ALLOWED
+        } else if matches!(self, Self::RangeNotSatisfiable { .. }) {
+            StatusCode::RANGE_NOT_SATISFIABLE
         } else {
             status_of(self.code())
         }

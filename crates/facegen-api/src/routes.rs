@@ -120,7 +120,8 @@ fn file_routes() -> OpenApiRouter<RouterState> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(Any);
+        .allow_headers(Any)
+        .expose_headers(Any);
     // The fallback comes before the layer, which answers preflight requests.
     let file = routes!(files::file).map(|file| file.fallback(method_not_allowed).layer(cors));
     OpenApiRouter::new().routes(at("/temp/{file}", file))

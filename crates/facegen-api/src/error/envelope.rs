@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_RANGE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use facegen_core::{ErrorCode, FieldError, RequestError};
 use facegen_jobs::JobError;
@@ -49,6 +49,14 @@ impl ApiError {
             fields.insert("face_image", vec![error.message.clone()]);
         }
         fields
+    }
+
+    /// Returns the length of the file of which a range was requested.
+    fn content_range(&self) -> Option<HeaderValue> {
+        if let Self::RangeNotSatisfiable { length } = self {
+            return HeaderValue::try_from(format!("bytes */{length}")).ok();
+        }
+        None
     }
 
     /// Returns the body of the response.
@@ -96,10 +104,14 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = self.body();
         let retry_after = body.retry_after;
+        let content_range = self.content_range();
         let mut response = (self.status(), Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(range) = content_range {
+            headers.insert(CONTENT_RANGE, range);
         }
         if self.leaves_body_unread() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -39,6 +39,9 @@ impl ApiError {
             Self::DeliveryBusy => "The delivery is still under way",
             Self::TooManyStreams => "Too many event streams are open, try again later",
             Self::UnknownFile => "File not found",
+            Self::RangeNotSatisfiable { length } => {
+                return format!("The range is outside of the file of {length} bytes").into();
+            }
             Self::Jobs(error) => return job_error_message(error),
             Self::NoRoom | Self::TooSlow => "Temporarily unavailable, try again later",
             Self::Panicked | Self::Serialisation(_) => "Internal Server Error",

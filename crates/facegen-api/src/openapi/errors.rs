@@ -50,6 +50,8 @@ kinds_of_call! {
     OpenErrors: open;
     /// The errors of files, which need no key.
     FileErrors: open file;
+    /// The errors of images, of which ranges can be requested.
+    ImageErrors: open file range;
     /// The errors of every call with a key.
     CallErrors: open call;
     /// The errors of a call that makes images.
@@ -87,6 +89,10 @@ fn open() -> Named {
 
 fn file() -> Named {
     vec![("file", ApiError::UnknownFile)]
+}
+
+fn range() -> Named {
+    vec![("range", ApiError::RangeNotSatisfiable { length: 300_000 })]
 }
 
 fn call() -> Named {
@@ -225,6 +231,13 @@ fn response(status: StatusCode, errors: &Named) -> Response {
     let response = ResponseBuilder::new()
         .description(status.canonical_reason().unwrap_or_default())
         .content("application/json", content(errors));
+    if status == StatusCode::RANGE_NOT_SATISFIABLE {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let header = HeaderBuilder::new()
+            .schema(Some(text))
+            .description(Some("`bytes */LENGTH`, the length of the file."));
+        return response.header("content-range", header.build()).build();
+    }
     if errors
         .iter()
         .any(|(_, error)| error.retry_after().is_none())

@@ -94,6 +94,7 @@ fn complete(path: &str, item: &mut PathItem) {
     }
     let methods = [
         ("get", &mut item.get),
+        ("head", &mut item.head),
         ("post", &mut item.post),
         ("delete", &mut item.delete),
     ];
