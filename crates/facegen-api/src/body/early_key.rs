@@ -7,18 +7,21 @@ use facegen_core::redact::Secret;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::says_form;
+use super::{URL_ENCODED, is_multipart, multipart, says};
 
 /// Returns the key in `beginning`, if it is there already. It decides only
 /// whose share of the memory budget is used; the whole body may have another.
 pub(crate) fn early_key(headers: &HeaderMap, beginning: &[u8]) -> Option<Secret<String>> {
+    if is_multipart(headers, beginning) {
+        return multipart::early_key(headers, beginning);
+    }
     let text = match str::from_utf8(beginning) {
         Ok(text) => text,
         // The beginning may end within a character.
         Err(error) => str::from_utf8(beginning.get(..error.valid_up_to())?).ok()?,
     };
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    if says_form(headers) && !text.starts_with('{') {
+    if says(headers, URL_ENCODED) && !text.starts_with('{') {
         let mut fields = form_urlencoded::parse(text.as_bytes());
         let (_, key) = fields.find(|(name, _)| name.trim() == "key")?;
         return Some(Secret::new(key.into_owned()));
@@ -106,5 +109,30 @@ mod tests {
             found(&headers, b"{\"key\":\"abc\",").as_deref(),
             Some("abc")
         );
+    }
+
+    #[test]
+    fn a_key_is_found_in_a_multipart_form() {
+        let form = HeaderValue::from_static("multipart/form-data; boundary=x");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
+        let part = |name: &str, content: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{content}")
+        };
+        let prompt = part("prompt", "a b\r\n");
+        let photo = part("face_image\"; filename=\"a.png", "\u{89}PNG");
+        let key = part("key", "abc\r\n");
+        for (beginning, expected) in [
+            (format!("{key}{photo}"), Some("abc")),
+            (format!("{prompt}{key}{photo}"), Some("abc")),
+            (format!("{prompt}{key}--x"), Some("abc")),
+            (format!("{key}--x--"), Some("abc")),
+            (key.clone(), None),
+            (photo, None),
+            (part("key\"; filename=\"key.txt", "abc\r\n--x"), None),
+            (String::from("{\"key\":\"abc\","), Some("abc")),
+        ] {
+            let seen = found(&headers, beginning.as_bytes());
+            assert_eq!(seen.as_deref(), expected, "{beginning}");
+        }
     }
 }

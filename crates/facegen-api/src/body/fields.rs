@@ -4,6 +4,8 @@ use facegen_core::redact::Secret;
 use facegen_core::request::Scalar;
 use facegen_core::{FieldError, RawBucketDetails, RawGenerationRequest, RequestError};
 
+use super::SentImage;
+
 /// The names of the fields outside of the generation itself.
 const OWN_NAMES: [&str; 6] = [
     "key",
@@ -23,12 +25,12 @@ const LARGEST_EXACT_FLOAT: f64 = 9_007_199_254_740_992.0;
 pub(crate) struct RequestBody {
     /// The key, when one was sent as text.
     pub(crate) key: Option<Secret<String>>,
-    /// The photo or its URL, when it was sent as text.
-    pub(crate) face_image: Option<Secret<String>>,
-    /// An image to store, when it was sent as text.
-    pub(crate) base64_string: Option<Secret<String>>,
+    /// The photo or its URL, when it was sent as text or as a file.
+    pub(crate) face_image: Option<SentImage>,
+    /// An image to store, when it was sent as text or as a file.
+    pub(crate) base64_string: Option<SentImage>,
     /// The same under another name.
-    pub(crate) init_image: Option<Secret<String>>,
+    pub(crate) init_image: Option<SentImage>,
     /// The parameters of the images.
     pub(crate) generation: RawGenerationRequest,
     /// The bucket that the images are uploaded to.
@@ -60,12 +62,13 @@ impl RequestBody {
         };
         match field {
             "key" => self.key = secret(value),
-            "face_image" => self.face_image = secret(value),
-            "base64_string" => self.base64_string = secret(value),
-            "init_image" => self.init_image = secret(value),
             "request_id" => self.request_id = value,
             "id" => self.id = value,
             _ => {
+                if let Some(image) = self.image_mut(field) {
+                    *image = secret(value).map(SentImage::Text);
+                    return true;
+                }
                 let place = self.generation.field_mut(field);
                 if let Some(place) = place.or_else(|| self.bucket.field_mut(field)) {
                     *place = value;
@@ -73,6 +76,16 @@ impl RequestBody {
             }
         }
         true
+    }
+
+    /// Returns the field with this name, if it is one of an image.
+    pub(super) fn image_mut(&mut self, name: &str) -> Option<&mut Option<SentImage>> {
+        match name {
+            "face_image" => Some(&mut self.face_image),
+            "base64_string" => Some(&mut self.base64_string),
+            "init_image" => Some(&mut self.init_image),
+            _ => None,
+        }
     }
 
     /// Returns the id of the job, with the name of its field: `request_id`,
@@ -101,7 +114,7 @@ impl RequestBody {
     pub(crate) fn into_image(
         self,
         name: &'static str,
-    ) -> Result<(&'static str, Secret<String>), RequestError> {
+    ) -> Result<(&'static str, SentImage), RequestError> {
         let mut sent = [
             ("base64_string", self.base64_string),
             ("init_image", self.init_image),
@@ -109,7 +122,7 @@ impl RequestBody {
         sent.sort_by_key(|(field, _)| *field != name);
         let names = sent.each_ref().map(|(field, _)| *field);
         let mut sent = sent.into_iter();
-        if let Some(found) = sent.find_map(|(field, text)| Some((field, text?))) {
+        if let Some(found) = sent.find_map(|(field, image)| Some((field, image?))) {
             return Ok(found);
         }
         let broken = self.errors.into_iter();
@@ -124,7 +137,7 @@ impl RequestBody {
 }
 
 /// Returns the name as a `'static` string, if it is that of a field.
-fn known_name(name: &str) -> Option<&'static str> {
+pub(super) fn known_name(name: &str) -> Option<&'static str> {
     let known = RawGenerationRequest::NAMES.into_iter().chain(OWN_NAMES);
     let mut known = known.chain(RawBucketDetails::NAMES);
     known.find(|known| *known == name)

@@ -17,10 +17,10 @@ const MAGIC: [(&[u8], &str); 7] = [
     (b"\xfe\xff", UTF_16),
 ];
 
-const IMAGE: &str = "the bytes of an image; send JSON with the image as base64 in face_image";
+const IMAGE: &str = "the bytes of an image; send a multipart form with the image as the file \
+     face_image, or JSON with the image as base64 in face_image";
 const UTF_16: &str = "UTF-16 text; send UTF-8";
-const MULTIPART: &str =
-    "a multipart form; send JSON or an urlencoded form, with the image as base64 in face_image";
+const MULTIPART: &str = "a multipart body that is no multipart/form-data";
 const PERCENT_ENCODED: &str = "percent-encoded JSON in a form; send the JSON as it is \
      (curl: --json or --data-binary, not --data-urlencode)";
 const JSON_IN_A_FIELD: &str = "a form with JSON in a field; send the JSON itself as the body";

@@ -1,8 +1,7 @@
-//! Uploads: images that are sent as base64 to get a link.
+//! Uploads: images that are sent as base64 or as files to get a link.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use facegen_core::face::inline;
 use facegen_core::redact::FaceImage;
 use facegen_core::{FaceError, FieldError, RequestError};
 use facegen_jobs::{JobError, Upload};
@@ -12,6 +11,7 @@ use crate::body::RequestBody;
 use crate::call::{ApiCall, SharedContext, off_the_runtime};
 use crate::links::Links;
 use crate::openapi::errors::UploadErrors;
+use crate::openapi::multipart::{Base64StringForm, InitImageForm};
 use crate::openapi::request::{Base64StringRequest, InitImageRequest};
 use crate::response::Json;
 use crate::wire::ImageKept;
@@ -23,7 +23,10 @@ use crate::wire::ImageKept;
     post,
     path = "",
     tag = "face_gen",
-    request_body = Base64StringRequest,
+    request_body(content(
+        (Base64StringRequest = "application/json"),
+        (Base64StringForm = "multipart/form-data"),
+    )),
     responses((status = 200, body = ImageKept, description = "The link"), UploadErrors),
 )]
 pub(crate) async fn base64_string(
@@ -40,7 +43,10 @@ pub(crate) async fn base64_string(
     post,
     path = "",
     tag = "face_gen",
-    request_body = InitImageRequest,
+    request_body(content(
+        (InitImageRequest = "application/json"),
+        (InitImageForm = "multipart/form-data"),
+    )),
     responses((status = 200, body = ImageKept, description = "The link"), UploadErrors),
 )]
 pub(crate) async fn init_image(
@@ -78,15 +84,15 @@ async fn keep(
     Ok(Json(ImageKept::new(&uploaded, links)).into_response())
 }
 
-/// Decodes the image and returns it with the name of its field. The base64 text
-/// is dropped at once.
+/// Decodes the image and returns it with the name of its field. Base64 text is
+/// dropped at once.
 fn parse(
     body: RequestBody,
     name: &'static str,
     max_bytes: usize,
 ) -> Result<(&'static str, FaceImage), RequestError> {
-    let (field, text) = body.into_image(name)?;
-    match inline::parse(field, text.expose(), max_bytes) {
+    let (field, image) = body.into_image(name)?;
+    match image.into_file(field, max_bytes) {
         Ok(image) => Ok((field, image)),
         Err(error) => Err(RequestError {
             errors: vec![error],

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use facegen_core::Job;
 use facegen_core::face::local_file_name;
 use facegen_core::idempotency::{Idempotency, MAX_NAME_BYTES};
-use facegen_core::redact::{SafeUrl, Secret};
+use facegen_core::redact::SafeUrl;
 use facegen_core::request::{AutoSize, Style, UnseededRequest};
 use facegen_core::{
     FaceSource, FieldError, GenerationRequest, JobState, RawGenerationRequest, RequestError,
@@ -19,12 +19,13 @@ use facegen_jobs::Submission;
 use tracing::{Span, warn};
 use uuid::Uuid;
 
-use crate::body::RequestBody;
+use crate::body::{RequestBody, SentImage};
 use crate::call::{ApiCall, SharedContext, off_the_runtime};
 use crate::handlers::images::output;
 use crate::links::Links;
 use crate::middleware::in_time;
 use crate::openapi::errors::MakeGenErrors;
+use crate::openapi::multipart::MakeGenForm;
 use crate::openapi::request::MakeGenRequest;
 use crate::response::Json;
 use crate::wire::{Failed, Generation, Processing, Success};
@@ -40,7 +41,10 @@ use crate::{ApiError, Capabilities};
     params(("Idempotency-Key" = Option<String>, Header, nullable = false,
         min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$",
         description = "A name of the request: sent again within 24 hours, it makes no second job.")),
-    request_body = MakeGenRequest,
+    request_body(content(
+        (MakeGenRequest = "application/json"),
+        (MakeGenForm = "multipart/form-data"),
+    )),
     responses(
         (status = 200, body = Generation, description = "The images, or where they will be"),
         MakeGenErrors,
@@ -144,12 +148,12 @@ impl Intake {
         }
     }
 
-    /// Parses the photo. The base64 text is dropped at once.
-    fn read_face(&self, face_image: Option<Secret<String>>) -> Result<FaceSource, FieldError> {
-        let Some(text) = face_image else {
+    /// Parses the photo. Base64 text is dropped at once.
+    fn read_face(&self, face_image: Option<SentImage>) -> Result<FaceSource, FieldError> {
+        let Some(image) = face_image else {
             return Err(FieldError::new("face_image", "is required"));
         };
-        let face = FaceSource::parse(text.expose(), self.max_face_bytes)?;
+        let face = image.into_face(self.max_face_bytes)?;
         if let FaceSource::Url(url) = &face
             && local_file_name(url, &self.base_url).is_none()
         {

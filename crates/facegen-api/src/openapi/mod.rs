@@ -5,6 +5,7 @@ pub(crate) mod errors;
 pub(crate) mod examples;
 pub(crate) mod foreign;
 mod lenient;
+pub(crate) mod multipart;
 pub(crate) mod request;
 pub(crate) mod webhook;
 pub(crate) mod words;
@@ -29,6 +30,7 @@ use crate::wire::v1::job::Progress;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
 
 /// The parts of the document that no route declares.
 #[derive(OpenApi)]
@@ -87,7 +89,8 @@ pub fn openapi() -> &'static utoipa::openapi::OpenApi {
 }
 
 /// Completes the operations of `path`: each gets its own id, as one handler can
-/// serve many paths, and accepts forms as well as JSON.
+/// serve many paths, and accepts forms of both kinds as well as JSON. Those with
+/// files are declared by their handlers.
 fn complete(path: &str, item: &mut PathItem) {
     if let Some(get) = &mut item.get {
         get.request_body = None;
@@ -111,7 +114,8 @@ fn complete(path: &str, item: &mut PathItem) {
         if let Some(RefOr::T(body)) = &mut operation.request_body
             && let Some(fields) = body.content.get(JSON).cloned()
         {
-            body.content.insert(FORM.to_owned(), fields);
+            body.content.insert(FORM.to_owned(), fields.clone());
+            body.content.entry(MULTIPART.to_owned()).or_insert(fields);
         }
     }
 }

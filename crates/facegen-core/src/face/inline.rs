@@ -1,4 +1,4 @@
-//! Photos that are sent as text: data URIs and bare base64.
+//! Photos that are sent in the request: as data URIs, bare base64 or files.
 
 use super::base64::{self, Base64Error};
 use crate::FieldError;
@@ -21,6 +21,23 @@ pub fn parse(field: &'static str, text: &str, max_bytes: usize) -> Result<FaceIm
     match data_uri(field, text, max_bytes) {
         Some(image) => image,
         None => bare(field, text, max_bytes, "must be a data URI or base64"),
+    }
+}
+
+/// Checks a file that was sent in `field` as it is, as [`parse`] checks one in
+/// base64.
+///
+/// # Errors
+/// Fails when the file is empty or longer than `max_bytes`.
+pub fn file(
+    field: &'static str,
+    image: FaceImage,
+    max_bytes: usize,
+) -> Result<FaceImage, FieldError> {
+    match image.bytes().len() {
+        0 => Err(refusal(field, Base64Error::Empty, max_bytes)),
+        length if length > max_bytes => Err(refusal(field, Base64Error::TooLong, max_bytes)),
+        _ => Ok(image),
     }
 }
 

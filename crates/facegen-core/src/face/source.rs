@@ -46,6 +46,14 @@ impl FaceSource {
         }
         inline::bare(FIELD, text, max_bytes, UNKNOWN_KIND).map(Self::Inline)
     }
+
+    /// Checks a file that was sent as `face_image` itself.
+    ///
+    /// # Errors
+    /// Fails when the file is empty or longer than `max_bytes`.
+    pub fn file(image: FaceImage, max_bytes: usize) -> Result<Self, FieldError> {
+        inline::file(FIELD, image, max_bytes).map(Self::Inline)
+    }
 }
 
 fn url(text: &str) -> Result<FaceSource, FieldError> {

@@ -93,6 +93,20 @@ fn what_is_no_url_may_stand_in_other_fields() {
 }
 
 #[test]
+fn a_file_has_the_errors_of_its_base64() {
+    let file = |length: usize| FaceSource::file(FaceImage::from(vec![0; length]), 3);
+    assert_eq!(outcome(file(3)), Expected::Bytes(vec![0; 3]));
+    for (length, text) in [
+        (0, "data:;base64,"),
+        (4, "AAAAAA=="),
+        (5, "data:;base64,AAAAAAA"),
+    ] {
+        let message = file(length).unwrap_err().message;
+        assert_eq!(message, error(text, 3), "{length}");
+    }
+}
+
+#[test]
 fn a_url_has_a_limit_of_its_own() {
     let longest = format!("https://a/{}", "x".repeat(MAX_URL_BYTES - 10));
     let source = FaceSource::parse(&longest, 1).unwrap();

@@ -147,7 +147,7 @@ const RESERVED: &[Reserved] = &[
         reason: "HTTP ends in the api crate; outbound reads the errors of its own client",
     },
     Reserved {
-        names: &["axum*", "hyper*", "tower*", "utoipa*"],
+        names: &["axum*", "hyper*", "multer", "tower*", "utoipa*"],
         holders: &["facegen-api", "facegen"],
         reason: "HTTP ends in the api crate",
     },
