@@ -6,7 +6,7 @@ use axum::Router;
 use facegen_core::RawGenerationRequest;
 use serde_json::{Value, json};
 
-use super::openapi;
+use super::{FORM, JSON, MULTIPART, openapi};
 use crate::call::RouterState;
 use crate::routes::routes;
 
@@ -57,4 +57,32 @@ fn every_operation_has_a_name_of_its_own() {
         .collect();
     let different: BTreeSet<_> = names.iter().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(names.len(), different.len());
+}
+
+#[test]
+fn every_body_may_be_a_form_and_an_image_its_file() {
+    let document = document();
+    let types = json!([JSON, MULTIPART, FORM]);
+    for item in document["paths"].as_object().unwrap().values() {
+        let content = &item["post"]["requestBody"]["content"];
+        for content_type in types.as_array().unwrap() {
+            let is_described = !content[content_type.as_str().unwrap()].is_null();
+            assert_eq!(is_described, !content.is_null(), "{item}");
+        }
+    }
+    let schemas = &document["components"]["schemas"];
+    for (name, image) in [
+        ("MakeGen", "face_image"),
+        ("Base64String", "base64_string"),
+        ("InitImage", "init_image"),
+    ] {
+        let mut form = schemas[format!("{name}Form")].clone();
+        let mut request = schemas[format!("{name}Request")].clone();
+        assert_eq!(form["properties"][image]["format"], "binary");
+        for schema in [&mut form, &mut request] {
+            schema["properties"][image].take();
+            schema["examples"].take();
+        }
+        assert_eq!(form, request, "{name}");
+    }
 }

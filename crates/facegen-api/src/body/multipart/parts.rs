@@ -14,7 +14,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// How many pieces the parser may ask for at once. It keeps them all until it
 /// has found the end of a part's header, so this is the limit of a header too.
-const MOST_PIECES: usize = 3;
+const MOST_PIECES: usize = 4;
 
 /// Reads a form part by part. Beyond the body it needs the memory of a few
 /// pieces, and of the one part that is read.
@@ -121,7 +121,7 @@ impl Stream for Pieces<'_> {
 fn ready<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut step = pin!(step);
     let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..=MOST_PIECES {
+    for _ in 0..MOST_PIECES {
         if let Poll::Ready(result) = step.as_mut().poll(&mut context) {
             return result;
         }
