@@ -9,7 +9,7 @@ use crate::server::{Builder, TestServer, request};
 const ENTERPRISE: &str = "/api/v1/enterprise";
 
 /// Routes of requests for images, and where their jobs are fetched.
-const GENERATIONS: [(&str, &str); 4] = [
+const GENERATIONS: [(&str, &str); 6] = [
     (
         "/api/v1/enterprise/face_gen/make_gen",
         "/api/v1/enterprise/face_gen/fetch",
@@ -23,7 +23,15 @@ const GENERATIONS: [(&str, &str); 4] = [
         "/api/v1/enterprise/image_editing/fetch",
     ),
     (
+        "/api/v1/enterprise/image_editing/head_shot",
+        "/api/v1/enterprise/image_editing/fetch",
+    ),
+    (
         "/api/v6/image_editing/face_gen",
+        "/api/v6/image_editing/fetch",
+    ),
+    (
+        "/api/v6/image_editing/head_shot",
         "/api/v6/image_editing/fetch",
     ),
 ];

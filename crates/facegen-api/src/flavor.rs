@@ -29,12 +29,13 @@ impl ApiFlavor {
         }
     }
 
-    /// Returns the names of the calls that make images.
+    /// Returns the names of the calls that make images. `head_shot` is documented
+    /// with the fields of `face_gen`, except `style`, which is accepted as well.
     pub(crate) fn generations(self) -> &'static [&'static str] {
         match self {
             Self::FaceGen => &["make_gen"],
-            Self::ImageEditing => &["face_gen", "facegen"],
-            Self::V6 => &["face_gen"],
+            Self::ImageEditing => &["face_gen", "facegen", "head_shot"],
+            Self::V6 => &["face_gen", "head_shot"],
         }
     }
 
