@@ -18,6 +18,7 @@
 //! | [`operations`] | `/`, `/healthz`, `/readyz` and `/metrics` |
 //! | [`openapi`] | `/openapi.json` |
 //! | [`bodies`] | request bodies of every kind, on any route |
+//! | [`multipart`] | forms with the photo as a file |
 //! | [`cases`] | tables of requests |
 //! | [`keys`] | keys, and what belongs to them |
 //! | [`limits`] | the limits of a key |
@@ -30,6 +31,7 @@
 //! | [`fuzzed`] | the seeds of the fuzzer |
 //! | [`urls`] | URLs that can never be opened |
 //! | [`server`] | the server under test |
+//! | [`form`] | multipart forms |
 //! | [`answer`] | its responses |
 //! | [`captured_log`] | its log |
 
@@ -58,6 +60,8 @@ mod families;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
+mod form;
+#[cfg(test)]
 mod fuzzed;
 #[cfg(test)]
 mod idempotency;
@@ -73,6 +77,8 @@ mod logs;
 mod make_gen;
 #[cfg(test)]
 mod make_gen_errors;
+#[cfg(test)]
+mod multipart;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]

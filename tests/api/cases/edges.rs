@@ -62,6 +62,11 @@ impl Edge {
         request
     }
 
+    /// Returns whether a form can send the value as it is.
+    pub(super) fn is_text_or_absent(&self) -> bool {
+        self.repeat.is_some() || self.sent.is_string() || self.sent.is_null()
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         Outcome {
             status: self.status,

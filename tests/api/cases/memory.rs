@@ -11,7 +11,7 @@ const MOST_MEMORY: u64 = 256_000_000;
 const PEAK: &str = "peak of ";
 
 /// The tables, and at least how many requests each holds.
-const TABLES: [(&str, usize); 4] = [
+const TABLES: [(&str, usize); 5] = [
     (
         "cases::json::every_body_of_the_table_is_answered_as_listed",
         200,
@@ -22,6 +22,10 @@ const TABLES: [(&str, usize); 4] = [
     ),
     (
         "cases::photos::every_spelling_of_a_photo_is_answered_as_listed",
+        25,
+    ),
+    (
+        "cases::multipart::every_form_of_the_table_is_answered_as_listed",
         25,
     ),
     ("cases::texts::every_text_comes_back_as_it_was_sent", 20),

@@ -5,6 +5,7 @@ mod edges;
 mod fields;
 mod json;
 mod memory;
+mod multipart;
 mod photos;
 mod texts;
 

@@ -1,12 +1,13 @@
 //! Every way in which clients write a photo, valid or not: the table of the
-//! parser, as requests.
+//! parser, as requests; and files, which have the same limits.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Outcome;
 use super::memory::{forget_peak, tell_peak};
-use crate::server::TestServer;
+use crate::form::Form;
+use crate::server::{MAKE_GEN, TestServer};
 
 const TABLE: &str = include_str!("../../../crates/facegen-core/tests/assets/face_sources.json");
 
@@ -46,5 +47,25 @@ async fn every_spelling_of_a_photo_is_answered_as_listed() {
             message: error,
         };
         outcome.check(&name, &answer);
+    }
+    files_are_answered_as_their_base64(&server, too_long).await;
+}
+
+async fn files_are_answered_as_their_base64(server: &TestServer, too_long: &str) {
+    for (name, length, error) in [
+        ("the longest file", 10_000_000, None),
+        ("a file one too long", 10_000_001, Some(too_long)),
+        ("an empty file", 0, Some("face_image is empty")),
+    ] {
+        let fields = server.request_with(&json!({"face_image": null}));
+        let form = Form::of(&fields).file("face_image", &vec![0; length]);
+        forget_peak();
+        let answer = server.send(form.request(MAKE_GEN)).await;
+        tell_peak(name);
+        let outcome = Outcome {
+            status: if error.is_some() { 400 } else { 200 },
+            message: error.map(str::to_owned),
+        };
+        outcome.check(name, &answer);
     }
 }
