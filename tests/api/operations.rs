@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderValue, Method};
-use facegen_api::Readiness;
+use facegen_api::{Readiness, SafetyChecking};
 use serde_json::json;
 
 use crate::server::{Builder, MAKE_GEN, TestServer, request};
@@ -15,6 +15,47 @@ async fn the_root_describes_the_server() {
     assert_eq!(index["name"], "facegen");
     assert_eq!(index["styles"], json!(["realistic", "anime"]));
     assert_eq!(index["notice"], "the images are drawn");
+    assert_eq!(index["preset"], "tiny");
+    assert_eq!(index["dtype"], "f32");
+    assert_eq!(index["steps"], json!([21, 31, 41]));
+    let size = json!({
+        "min_side": 64, "max_side": 768, "max_area": 512 * 768,
+        "default_side": 512, "multiple_of": 8,
+    });
+    assert_eq!(index["size"], size);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_says_when_images_are_checked() {
+    for (checking, word) in [
+        (SafetyChecking::Absent, "absent"),
+        (SafetyChecking::OnRequest, "on_request"),
+        (SafetyChecking::Always, "always"),
+    ] {
+        let mut builder = Builder::new();
+        builder.capabilities.safety_checking = checking;
+        let index = builder.start().await.get("/").await.ok();
+        assert_eq!(index["safety_checking"], word);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_shows_the_limits_that_requests_meet() {
+    let limits = json!({
+        "size": {"max_side": 512, "max_area": 512 * 512, "default_side": 256},
+        "steps": [4, 8],
+    });
+    let mut builder = Builder::new();
+    builder.capabilities.limits = serde_json::from_value(limits).unwrap();
+    let server = builder.start().await;
+    let index = server.get("/").await.ok();
+    assert_eq!(index["steps"], json!([4, 8]));
+    assert_eq!(index["size"]["default_side"], 256);
+    let longest = &index["size"]["max_side"];
+    assert_eq!(longest, 512);
+    let sizes = json!({"width": longest, "height": longest});
+    assert_eq!(server.make_gen(&sizes).await.ok()["meta"]["width"], 512);
+    server.make_gen(&json!({"width": 520})).await.error(400);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,7 @@ impl Builder {
                 ..ApiConfig::default()
             },
             capabilities: Capabilities {
+                preset: "tiny".to_owned(),
                 safety_checking: SafetyChecking::OnRequest,
                 styles: vec![Style::Realistic, Style::Anime],
                 limits: RequestLimits::default(),

@@ -111,6 +111,7 @@ impl Server {
                     ..ApiConfig::default()
                 },
                 capabilities: Capabilities {
+                    preset: "tiny".to_owned(),
                     safety_checking: SafetyChecking::Absent,
                     styles: Vec::new(),
                     limits: RequestLimits::default(),

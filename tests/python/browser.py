@@ -93,7 +93,14 @@ def paste(page, path):
 def see_what_the_server_is(page):
     open_page(page)
     expect(page.locator("#notice-text")).to_contain_text("the weights are random")
+    expect(page.locator("#preset")).to_have_text("preset random, f32")
     expect(page.locator("#device")).to_have_text("on cpu")
+    expect(page.locator("#checking")).to_have_text("images are not checked")
+    # The usual sizes are those that the limits of Stable Diffusion 1.5 permit.
+    sizes = ["512 × 512", "512 × 768", "768 × 512", "256 × 256"]
+    expect(page.locator("#size option")).to_have_text(sizes)
+    expect(page.locator("#num_inference_steps option")).to_have_text(["21", "31", "41"])
+    assert page.locator("#safety").is_hidden(), "what no safety checker reads is not asked for"
     expect(page.locator("#style option")).to_have_text(["realistic", "anime", "comic", "chibi", "3d"])
     # What only the demo has.
     expect(page.locator("#published")).to_be_hidden()
@@ -174,9 +181,7 @@ def make_images(page):
     for index in range(2):
         shown = images.nth(index).evaluate(decode)
         assert shown == [256, 256], shown
-    expect(page.locator("#checking")).to_have_text("images are not checked")
     expect(page.locator("#safety-help")).to_have_text("This preset has no safety checker: images are not checked.")
-    assert page.locator("#safety").is_hidden(), "what no safety checker reads is not asked for"
     captions = page.locator("#images figcaption").all_text_contents()
     assert all("not checked" in caption for caption in captions), captions
     seeds = page.locator("#images figcaption span:first-child").all_text_contents()

@@ -13,6 +13,7 @@ use crate::{Capabilities, SafetyChecking};
 pub(crate) const PREFIX: &str = "8c3ef6ea-1c44-4d69-91cb-fc11971a65d1";
 
 pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| Capabilities {
+    preset: String::from("tiny"),
     safety_checking: SafetyChecking::OnRequest,
     styles: Vec::new(),
     limits: RequestLimits::default(),

@@ -135,6 +135,8 @@ pub enum Base64Output {
 /// The capabilities of the loaded models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
+    /// The name of the preset.
+    pub preset: String,
     /// When images are checked.
     pub safety_checking: SafetyChecking,
     /// The available styles.
@@ -148,7 +150,8 @@ pub struct Capabilities {
 }
 
 /// When the safety checker checks images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SafetyChecking {
     /// Never: the preset has none.
     Absent,

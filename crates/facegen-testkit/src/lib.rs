@@ -39,6 +39,7 @@ pub fn jobs_config() -> JobsConfig {
 /// Returns what a preset offers that has one style and no safety checker.
 pub fn capabilities() -> Capabilities {
     Capabilities {
+        preset: String::from("tiny"),
         safety_checking: SafetyChecking::Absent,
         styles: vec![Style::Realistic],
         limits: RequestLimits::default(),

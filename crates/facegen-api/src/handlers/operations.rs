@@ -12,21 +12,9 @@ use crate::call::SharedContext;
 use crate::openapi::errors::OpenErrors;
 use crate::page;
 use crate::response::Json;
+use crate::wire::Index;
 
-#[derive(Serialize, ToSchema)]
-struct Index {
-    name: &'static str,
-    version: &'static str,
-    make_gen: &'static str,
-    fetch: &'static str,
-    /// The available styles.
-    styles: Vec<&'static str>,
-    /// A notice to show with the images, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notice: Option<String>,
-}
-
-/// Name and version of the server
+/// Name and version of the server, and what its preset offers
 ///
 /// JSON for programs, for browsers a page to try the API.
 #[utoipa::path(
@@ -34,7 +22,7 @@ struct Index {
     path = "",
     tag = "operations",
     responses(
-        (status = 200, description = "Name and version, or the page",
+        (status = 200, description = "What the server offers, or the page",
             content((Index = "application/json"), (String = "text/html"))),
         OpenErrors,
     ),
@@ -44,20 +32,7 @@ pub(crate) async fn index(State(state): State<SharedContext>, headers: HeaderMap
     if page::is_wanted(&headers) {
         return page::html();
     }
-    let capabilities = &state.capabilities;
-    Json(Index {
-        name: "facegen",
-        version: env!("CARGO_PKG_VERSION"),
-        make_gen: "POST /api/v1/enterprise/face_gen/make_gen",
-        fetch: "POST /api/v1/enterprise/face_gen/fetch/{id}",
-        styles: capabilities
-            .styles
-            .iter()
-            .map(|style| style.as_str())
-            .collect(),
-        notice: capabilities.notice.clone(),
-    })
-    .into_response()
+    Json(Index::from(&state.capabilities)).into_response()
 }
 
 #[derive(Serialize, ToSchema)]

@@ -55,6 +55,7 @@ const FILES: &[PageFile] = &[
     file!(JAVASCRIPT, "js/", "gallery.js"),
     file!(JAVASCRIPT, "js/", "generation.js"),
     file!(JAVASCRIPT, "js/", "key.js"),
+    file!(JAVASCRIPT, "js/", "limits.js"),
     file!(JAVASCRIPT, "js/", "main.js"),
     file!(JAVASCRIPT, "js/", "metrics.js"),
     file!(JAVASCRIPT, "js/", "operations.js"),

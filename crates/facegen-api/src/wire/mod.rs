@@ -4,6 +4,7 @@
 mod control;
 mod fetch;
 mod generation;
+mod index;
 mod meta;
 mod uploaded;
 pub(crate) mod v1;
@@ -14,6 +15,7 @@ mod tests;
 pub(crate) use control::{Done, Restarting, SystemDetails};
 pub(crate) use fetch::{FetchProcessing, FetchSuccess, Fetched};
 pub(crate) use generation::{Failed, Generation, Processing, Success, failure_message};
+pub(crate) use index::Index;
 use meta::Meta;
 pub(crate) use uploaded::ImageKept;
 

@@ -122,6 +122,7 @@ fn capabilities(config: &Config, preset: &Preset) -> Result<Capabilities> {
         .iter()
         .any(|engine| engine.device.is_gpu());
     Ok(Capabilities {
+        preset: preset.name().to_owned(),
         safety_checking: if !preset.has_safety_checker() && !policy.force_hit {
             SafetyChecking::Absent
         } else if policy.mandatory {

@@ -48,7 +48,25 @@ export const MAKE_GEN = "/api/v1/enterprise/face_gen/make_gen";
  *
  * @typedef {{items: {id: number, state: JobState}[], next_before: number | null}} JobPage
  * @typedef {{items: Delivery[], next_before: number | null}} DeliveryPage
- * @typedef {{version: string, styles: string[], notice?: string}} Offer
+ * @typedef {"absent" | "on_request" | "always"} Checking
+ *
+ * @typedef {object} SizeLimits
+ * @property {number} min_side
+ * @property {number} max_side
+ * @property {number} max_area
+ * @property {number} default_side
+ * @property {number} multiple_of
+ *
+ * @typedef {object} Offer
+ * @property {string} version
+ * @property {string} preset
+ * @property {string} dtype
+ * @property {Checking} safety_checking
+ * @property {SizeLimits} size
+ * @property {number[]} steps
+ * @property {string[]} styles
+ * @property {string} [notice]
+ *
  * @typedef {{status: string, component?: string, loaded?: number, components?: number, reason?: string}} Readiness
  */
 

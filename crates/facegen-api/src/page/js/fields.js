@@ -42,17 +42,18 @@ export function values() {
  */
 export function fill(given) {
   const { width, height, safety_checker, ...others } = given;
-  for (const [name, value] of Object.entries(others)) if (field(name)) set(field(name), String(value));
-  if (width && height) set(field("size"), `${width}x${height}`);
+  for (const [name, value] of Object.entries(others)) if (field(name)) setField(field(name), String(value));
+  if (width && height) setField(field("size"), `${width}x${height}`);
   if (safety_checker !== undefined) field("safety_checker").checked = Boolean(safety_checker);
   form.dispatchEvent(new Event("input"));
 }
 
 /**
+ * Puts a value into a field; a choice that is not there yet is added.
  * @param {HTMLInputElement | HTMLSelectElement} element
  * @param {string} value
  */
-function set(element, value) {
+export function setField(element, value) {
   if (element instanceof HTMLSelectElement && ![...element.options].some((option) => option.value === value)) {
     element.add(new Option(value.replace("x", " × "), value));
   }
@@ -77,7 +78,7 @@ function keepFields() {
 /** Puts back what the form held before a reload, and keeps what it will hold. */
 export function restoreFields() {
   const { safety_checker, ...kept } = recall("fields", {});
-  for (const [name, value] of Object.entries(kept)) if (field(name)) set(field(name), value);
+  for (const [name, value] of Object.entries(kept)) if (field(name)) setField(field(name), value);
   if (Object.keys(kept).length > 0) field("safety_checker").checked = safety_checker === "on";
   showOutputs();
   for (const kind of ["input", "change"]) {

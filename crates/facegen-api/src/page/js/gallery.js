@@ -4,7 +4,6 @@ import { getJob, isFinal, listJobs, Refusal } from "./api.js";
 import { find, make } from "./dom.js";
 import { keyError, mark } from "./errors.js";
 import { shownId } from "./results.js";
-import { learnFrom } from "./safety.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -51,8 +50,6 @@ export async function loadGallery(key) {
 async function details(key, items) {
   const jobs = await Promise.all(items.map(({ id }) => ended.get(id) ?? getJob(key, id)));
   for (const job of jobs) if (isFinal(job.state)) ended.set(job.id, job);
-  // The latest one last, since it says most of the server as it is now.
-  jobs.toReversed().forEach(learnFrom);
   return jobs;
 }
 

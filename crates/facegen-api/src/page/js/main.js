@@ -9,12 +9,10 @@ import { watchOperations } from "./operations.js";
 import { watchPhoto } from "./photo.js";
 import { showResult } from "./results.js";
 import { cancelRunning, makeImages, resume } from "./run.js";
-import { showSafety } from "./safety.js";
 import { watchReadiness } from "./server.js";
 import { watchSnippet } from "./snippet.js";
 
 restoreFields();
-showSafety();
 watchErrors();
 watchPhoto();
 watchKey();

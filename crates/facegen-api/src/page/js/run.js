@@ -10,7 +10,6 @@ import { findJob, randomSeed, submit } from "./generation.js";
 import { photo, photoRead } from "./photo.js";
 import { hideProgress, placeholder, showProgress, showStage } from "./progress.js";
 import { showInstead, showResult } from "./results.js";
-import { learnFrom } from "./safety.js";
 import { keep, keepAsked, recall } from "./tab.js";
 
 /** How long a request that was sent before a reload is looked for. */
@@ -71,9 +70,8 @@ function request(asked) {
  * @param {import("./fields.js").Values} asked
  * @returns {import("./tab.js").Asked}
  */
-function askedTexts({ prompt, negative_prompt = "", safety_checker }) {
-  const texts = { prompt: String(prompt), negative_prompt: String(negative_prompt) };
-  return safety_checker === undefined ? texts : { ...texts, safety_checker: Boolean(safety_checker) };
+function askedTexts({ prompt, negative_prompt = "" }) {
+  return { prompt: String(prompt), negative_prompt: String(negative_prompt) };
 }
 
 /** Goes on with what was under way before a reload. */
@@ -147,7 +145,6 @@ async function watch(key, id) {
   // A job is cancelled before all that it left is deleted.
   await erasing;
   const job = await getJob(key, id);
-  learnFrom(job);
   finish(job);
   void loadGallery(key).then(markShown);
 }

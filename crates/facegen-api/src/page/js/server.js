@@ -3,14 +3,15 @@
 import { call } from "./api.js";
 import { find } from "./dom.js";
 import { field, form, fill } from "./fields.js";
+import { showLimits } from "./limits.js";
 import { engines, readMetrics } from "./metrics.js";
+import { showSafety } from "./safety.js";
 import { recall } from "./tab.js";
 
 /** @typedef {import("./api.js").Readiness} Readiness */
 
-/** How the notice of the demo preset begins; no call says which preset is served. */
-const DEMO = "the demo draws";
-/** Of which the example is, which the demo drew. */
+/** The preset that draws; what it drew is the example. */
+const DEMO = "demo";
 const EXAMPLE = "/page/example.jpg";
 const EXAMPLE_PROMPT = "a person at the beach, wearing a red sweater";
 
@@ -46,15 +47,19 @@ async function ask() {
   }
 }
 
-/** Shows the version, the styles and what people should know who see the images. */
+/** Shows the version, what the preset offers, and what people should know who see the images. */
 async function showOffer() {
   /** @type {import("./api.js").Offer} */
   const offer = await call("/", { headers: { accept: "application/json" } });
   find("version", HTMLElement).textContent = offer.version;
+  find("preset", HTMLElement).textContent = `preset ${offer.preset}, ${offer.dtype}`;
+  showSafety(offer.safety_checking);
+  showLimits(offer);
   showStyles(offer.styles);
+  form.dispatchEvent(new Event("input"));
   find("notice", HTMLElement).hidden = !offer.notice;
   find("notice-text", HTMLElement).textContent = offer.notice ?? "";
-  const isDemo = offer.notice?.startsWith(DEMO) ?? false;
+  const isDemo = offer.preset === DEMO;
   find("published", HTMLElement).hidden = !isDemo;
   if (isDemo) showExample();
 }
@@ -68,7 +73,6 @@ function showStyles(styles) {
   const element = form.querySelector("[data-field=style]");
   if (element instanceof HTMLElement) element.hidden = styles.length < 2;
   select.disabled = styles.length < 2;
-  form.dispatchEvent(new Event("input"));
 }
 
 async function showDevice() {

@@ -5,7 +5,6 @@
  * @typedef {object} Asked
  * @property {string} prompt
  * @property {string} negative_prompt
- * @property {boolean} [safety_checker]
  *
  * A request that may have become a job: one after `after`, with this seed.
  * @typedef {{after: number, seed: number, asked: Asked}} Pending
