@@ -176,6 +176,7 @@ async fn no_answer_is_cached_and_no_browser_guesses_its_type() {
         "/nothing",
         MAKE_GEN,
         "/v1/jobs",
+        "/v1/key",
         "/v1/deliveries",
         "/v1/jobs/99",
         "/temp/nothing",

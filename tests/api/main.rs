@@ -20,6 +20,7 @@
 //! | [`bodies`] | request bodies of every kind, on any route |
 //! | [`multipart`] | forms with the photo as a file |
 //! | [`cases`] | tables of requests |
+//! | [`key`] | `/v1/key` |
 //! | [`keys`] | keys, and what belongs to them |
 //! | [`limits`] | the limits of a key |
 //! | [`schemathesis`] | requests generated from the description |
@@ -67,6 +68,8 @@ mod fuzzed;
 mod idempotency;
 #[cfg(test)]
 mod jobs;
+#[cfg(test)]
+mod key;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 """Uses the pages of the server in a browser, as a person does who has never seen them.
 
-Reads {"address": ..., "key": ..., "photograph": path, "faceless": path} and fails with a traceback where a page
-does not do what it should. Screenshots go to the directory that FACEGEN_SCREENSHOTS names, if it names one.
+Reads {"address": ..., "key": an admin key, "plain_key": ..., "photograph": path, "faceless": path} and fails with a
+traceback where a page does not do what it should. Screenshots go to the directory that FACEGEN_SCREENSHOTS names, if it names one.
 """
 
 import base64
@@ -261,11 +261,44 @@ def find_and_compare_jobs(page):
 
 
 def look_as_an_operator(page):
-    open_with_key(page)
+    """What is for admin keys is shown once there is one, which is never kept beyond the tab."""
+    open_page(page)
+    expect(page.locator("#operations")).to_be_hidden()
+    page.evaluate("key => localStorage.setItem('facegen.key', key)", given["key"])
+    page.reload()
+    expect(page.locator("#key-help")).to_contain_text("Admin key")
+    expect(page.locator("#keep")).to_be_hidden()
+    assert page.evaluate("localStorage.length") == 0, "an admin key is kept"
     page.click("#operations summary")
     expect(page.locator("#state")).to_contain_text("Engine cpu")
     expect(page.locator("#state")).to_contain_text("ready")
     expect(page.locator("#deliveries-message")).to_contain_text("none")
+
+
+def keep_a_plain_key(page):
+    """A plain key stays in the browser if it is to, is forgotten with the box, and shows nothing for operators."""
+    open_page(page)
+    page.fill("#key", given["plain_key"])
+    page.locator("#key").blur()
+    expect(page.locator("#key-help")).to_contain_text("until this tab closes")
+    expect(page.locator("#operations")).to_be_hidden()
+    assert page.evaluate("localStorage.length") == 0, "a key is kept without being asked"
+    page.check("[name=keep_key]")
+    expect(page.locator("#key-help")).to_contain_text("in this browser")
+    later = page.context.new_page()
+    watch(later)
+    open_page(later)
+    expect(later.locator("#key")).to_have_value(given["plain_key"])
+    expect(later.locator("[name=keep_key]")).to_be_checked()
+    keep(later, "kept")
+    later.uncheck("[name=keep_key]")
+    assert page.evaluate("localStorage.length") == 0, "the key stays"
+    later.check("[name=keep_key]")
+    later.fill("#key", "a wrong key")
+    later.locator("#key").blur()
+    expect(error_of(later, "key")).to_have_text("invalid API key")
+    assert page.evaluate("localStorage.length") == 0, "a replaced key stays"
+    later.close()
 
 
 def see_it_in_the_dark(page):
@@ -320,6 +353,7 @@ USES = [
     watch_and_cancel,
     find_and_compare_jobs,
     look_as_an_operator,
+    keep_a_plain_key,
     see_it_in_the_dark,
     use_by_keyboard_on_a_phone,
     read_the_description,
@@ -330,9 +364,10 @@ with sync_playwright() as playwright:
     flags = ["--no-sandbox", "--disable-dev-shm-usage"]
     browser = playwright.chromium.launch(executable_path=chromium, args=flags)
     for use in USES:
-        page = browser.new_page()
+        context = browser.new_context()
+        page = context.new_page()
         watch(page)
         use(page)
-        page.close()
+        context.close()
     browser.close()
 assert not complaints, complaints

@@ -143,6 +143,7 @@ fn operations_routes() -> OpenApiRouter<RouterState> {
 /// Returns the routes below `/v1`, beyond the documented API.
 fn v1_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
+        .routes(at("/v1/key", routes!(v1::key::show)))
         .routes(at("/v1/jobs", routes!(v1::jobs::list)))
         .routes(at(
             "/v1/jobs/{id}",

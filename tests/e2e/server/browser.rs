@@ -1,6 +1,6 @@
 //! The pages, in a browser.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::process::{API_KEY, Site};
@@ -13,10 +13,14 @@ const FACELESS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/safety/black.p
 /// `FACEGEN_SCREENSHOTS` names a directory for screenshots.
 #[test]
 fn the_pages_do_what_they_should() -> Result<()> {
-    let server = Site::new()?.start()?;
+    let site = Site::new()?;
+    let server = site.start()?;
+    let made = site.command(&["keys", "create", "visitor"])?.output()?;
+    let made = String::from_utf8(made.stdout)?;
     let given = json!({
         "address": server.client.address(),
         "key": API_KEY,
+        "plain_key": made.lines().last().context("no key")?,
         "photograph": photo("astronaut.png"),
         "faceless": FACELESS,
     });

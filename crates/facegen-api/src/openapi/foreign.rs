@@ -1,6 +1,6 @@
 //! Schemas of types that other crates serialise, and of events.
 
-use facegen_core::JobState;
+use facegen_core::{JobState, KeyRole};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, Ref, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -33,6 +33,12 @@ impl PartialSchema for StreamEvent {
 pub(crate) fn job_state() -> Object {
     let names: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
     words(&names)
+}
+
+/// Returns the schema of [`KeyRole`].
+pub(crate) fn key_role() -> Object {
+    let roles = [KeyRole::Admin, KeyRole::Plain];
+    words(&roles.map(KeyRole::as_str))
 }
 
 /// Returns the schema of `Stages`, `null` before a job has any.

@@ -54,6 +54,7 @@ const FILES: &[PageFile] = &[
     file!(JAVASCRIPT, "js/", "follow.js"),
     file!(JAVASCRIPT, "js/", "gallery.js"),
     file!(JAVASCRIPT, "js/", "generation.js"),
+    file!(JAVASCRIPT, "js/", "kept.js"),
     file!(JAVASCRIPT, "js/", "key.js"),
     file!(JAVASCRIPT, "js/", "limits.js"),
     file!(JAVASCRIPT, "js/", "main.js"),

@@ -1,6 +1,7 @@
 //! Authentication and the rate limit.
 
 use facegen_core::key::Key;
+use facegen_core::key_limits::KeyLimits;
 use facegen_core::redact::Secret;
 
 use super::JobService;
@@ -15,14 +16,19 @@ impl JobService {
         Ok(self.context.keys.authenticate(key).await?)
     }
 
+    /// Returns the limits of `key`: its own, else those of the server.
+    #[must_use]
+    pub fn limits(&self, key: &Key) -> KeyLimits {
+        key.limits.or(self.context.storage.config().key_limits)
+    }
+
     /// Counts a request for images, or to keep one, whether it succeeds or not.
     ///
     /// # Errors
     /// Fails when the key has used up its requests of the last minute, or the
     /// store cannot be written.
     pub async fn count_request(&self, key: &Key) -> Result<(), JobError> {
-        let limits = key.limits.or(self.context.storage.config().key_limits);
-        let limit = limits.requests_per_minute;
+        let limit = self.limits(key).requests_per_minute;
         if limit == 0 {
             return Ok(());
         }

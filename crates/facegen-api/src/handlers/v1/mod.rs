@@ -3,6 +3,7 @@
 pub(crate) mod deliveries;
 pub(crate) mod events;
 pub(crate) mod jobs;
+pub(crate) mod key;
 
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;

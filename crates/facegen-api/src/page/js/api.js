@@ -38,6 +38,8 @@ export const MAKE_GEN = "/api/v1/enterprise/face_gen/make_gen";
  *
  * @typedef {Progress & JobFields} Job
  *
+ * @typedef {{name: string, role: "plain" | "admin"}} Key
+ *
  * @typedef {object} Delivery
  * @property {string} id
  * @property {string} kind

@@ -10,7 +10,7 @@ export const form = find("request", HTMLFormElement);
 const TEXTS = ["prompt", "negative_prompt", "style", "safety_checker_type"];
 const NUMBERS = ["num_inference_steps", "samples", "s_scale", "guidance_scale"];
 /** What is kept apart from the others, or not at all. */
-const NOT_KEPT = ["key", "face_url"];
+const NOT_KEPT = ["key", "keep_key", "face_url"];
 
 /**
  * A field by its name.

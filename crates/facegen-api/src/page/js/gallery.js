@@ -1,8 +1,7 @@
 // The jobs of the key, the latest first.
 
-import { getJob, isFinal, listJobs, Refusal } from "./api.js";
+import { getJob, isFinal, listJobs } from "./api.js";
 import { find, make } from "./dom.js";
-import { keyError, mark } from "./errors.js";
 import { shownId } from "./results.js";
 
 /** @typedef {import("./api.js").Job} Job */
@@ -25,10 +24,7 @@ export function onOpen(action) {
   open = action;
 }
 
-/**
- * Shows the latest jobs of the key. It also tells whether the key is one.
- * @param {string} key
- */
+/** Shows the latest jobs of the key. @param {string} key */
 export async function loadGallery(key) {
   const run = ++latest;
   if (!key) return showTiles([], null, key);
@@ -36,10 +32,8 @@ export async function loadGallery(key) {
     const { items, next_before } = await listJobs(key, PAGE);
     const jobs = await details(key, items);
     if (run === latest) showTiles(jobs.map(tile), next_before, key);
-  } catch (error) {
-    if (run !== latest) return;
-    showTiles([], null, key);
-    if (error instanceof Refusal && error.isAboutKey) mark("key", keyError(error));
+  } catch {
+    if (run === latest) showTiles([], null, key);
   }
 }
 

@@ -1,4 +1,4 @@
-// For operators: the queue, the engines, and the deliveries of the key, which can be repeated.
+// For operators, with an admin key: the queue, the engines, and the deliveries of the key, which can be repeated.
 
 import { call } from "./api.js";
 import { find, make, makeButton } from "./dom.js";
@@ -85,6 +85,13 @@ async function attempt(action) {
   } catch (error) {
     message.textContent = error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Offers all this, or not. @param {boolean} isOffered */
+export function offerOperations(isOffered) {
+  if (fold.hidden === !isOffered) return;
+  fold.hidden = !isOffered;
+  if (!isOffered) fold.open = false;
 }
 
 /** Shows all this while its fold is open. */

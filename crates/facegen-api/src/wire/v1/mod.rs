@@ -2,6 +2,7 @@
 
 pub(crate) mod delivery;
 pub(crate) mod job;
+pub(crate) mod key;
 
 use facegen_core::Timestamp;
 use serde::Serialize;
