@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::server::{Builder, FACE_BASE64, TIMEOUT, TestServer, with_key};
+use crate::server::{Builder, FACE_BASE64, PROMPT, TIMEOUT, TestServer, with_key};
 
 async fn show(server: &TestServer, id: &Value) -> Value {
     let path = format!("/v1/jobs/{id}");
@@ -46,6 +46,34 @@ async fn a_job_that_succeeded_shows_the_used_values() {
     }
     assert_eq!(job["eta"], Value::Null);
     assert_eq!(job["failure"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_details_of_a_job_have_its_prompts_and_no_list_has() {
+    let server = Builder::new().closed().start().await;
+    let fields = json!({"negative_prompt": "Zenobia as a child"});
+    let id = server.make_gen(&fields).await.ok()["id"].clone();
+    let none = server.make_gen(&json!({})).await.ok()["id"].clone();
+    held(&server).await;
+    let job = show(&server, &id).await;
+    assert_eq!(job["state"], "running");
+    assert_eq!(job["prompt"], PROMPT);
+    assert_eq!(job["negative_prompt"], "Zenobia as a child");
+    assert_eq!(show(&server, &none).await["negative_prompt"], "");
+    for key in [&server.key, &server.other_key, &server.admin_key] {
+        let list = server.call(Method::GET, "/v1/jobs", key).await.ok();
+        assert!(!list.to_string().contains("Zenobia"), "{list}");
+    }
+    let path = format!("/v1/jobs/{id}");
+    for key in [&server.other_key, &server.admin_key] {
+        let foreign = server.call(Method::GET, &path, key).await;
+        assert_eq!(foreign.error(404), "Request not found");
+    }
+    assert_eq!(delete(&server, &id).await["state"], "cancelled");
+    let erased = show(&server, &id).await;
+    assert_eq!(erased["prompt"], Value::Null);
+    assert_eq!(erased["negative_prompt"], Value::Null);
+    server.control.open();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,9 +191,16 @@ def make_images(page):
         page.get_by_role("link", name="Download image 1").click()
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
+    # The server knows the values: they are there after a reload.
+    page.reload()
+    page.locator("#jobs button").first.click()
+    expect(images).to_have_count(2)
+    page.set_input_files("#file", given["photograph"])
     page.fill("#prompt", "another")
+    page.fill("#negative_prompt", "another")
     page.get_by_role("button", name="Use these values").click()
     expect(page.locator("#prompt")).to_have_value(prompt)
+    expect(page.locator("#negative_prompt")).to_have_value("cartoon, low quality, deformed")
     expect(page.locator("#seed")).to_have_value(str(first))
     keep(page, "made")
     run_the_code(page, {"prompt": prompt, "seed": first, "samples": 2, "width": 256})

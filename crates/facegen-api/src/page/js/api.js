@@ -31,6 +31,8 @@ export const MAKE_GEN = "/api/v1/enterprise/face_gen/make_gen";
  * @property {string | null} erased_at
  * @property {string | null} engine
  * @property {Used | null} used
+ * @property {string | null} prompt
+ * @property {string | null} negative_prompt
  * @property {string[]} warnings
  * @property {{flagged: boolean}[]} safety
  * @property {{code: string, message: string} | null} failure

@@ -18,12 +18,11 @@ export const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
  * is looked for at the same time, by its seed.
  * @param {string} key
  * @param {Record<string, unknown> & {seed: unknown}} body
- * @param {import("./tab.js").Asked} asked
  * @returns {Promise<number>}
  */
-export async function submit(key, body, asked) {
+export async function submit(key, body) {
   const { items } = await listJobs(key, 1);
-  const pending = { after: items[0]?.id ?? 0, seed: Number(body.seed), asked };
+  const pending = { after: items[0]?.id ?? 0, seed: Number(body.seed) };
   keep("pending", pending);
   const stop = new AbortController();
   const posted = call(MAKE_GEN, { key, method: "POST", body }).then((answer) => Number(answer.id));

@@ -2,7 +2,6 @@
 
 import { find, make, makeButton } from "./dom.js";
 import { fill } from "./fields.js";
-import { askedOf } from "./tab.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -64,7 +63,7 @@ function absence({ id, state, erased_at, failure }) {
  */
 function figure(job, link, index) {
   const { width, height } = job.used ?? { width: 512, height: 512 };
-  const alt = askedOf(job.id)?.prompt || `Image ${index + 1} of job ${job.id}`;
+  const alt = job.prompt || `Image ${index + 1} of job ${job.id}`;
   const image = make("img", { src: link, alt, width, height });
   const open = make("a", { href: link, target: "_blank", rel: "noopener" }, image);
   const download = make("a", { href: link, download: "", textContent: "Download" });
@@ -117,8 +116,6 @@ function compare(job) {
 }
 
 /** Puts the values of a job into the form. @param {Job} job */
-function useValues({ id, used }) {
-  const asked = askedOf(id);
-  const texts = asked && { prompt: asked.prompt, negative_prompt: asked.negative_prompt };
-  if (used) fill({ ...used, ...texts });
+function useValues({ used, prompt, negative_prompt }) {
+  if (used) fill({ ...used, prompt: prompt ?? "", negative_prompt: negative_prompt ?? "" });
 }

@@ -10,7 +10,7 @@ import { findJob, randomSeed, submit } from "./generation.js";
 import { photo, photoRead } from "./photo.js";
 import { hideProgress, placeholder, showProgress, showStage } from "./progress.js";
 import { showInstead, showResult } from "./results.js";
-import { keep, keepAsked, recall } from "./tab.js";
+import { keep, recall } from "./tab.js";
 
 /** How long a request that was sent before a reload is looked for. */
 const ARRIVAL = 15_000;
@@ -50,9 +50,7 @@ export async function makeImages() {
   const asked = values();
   await perform(asked, async () => {
     showStage("Sending the request");
-    const id = await submit(key, request(asked), askedTexts(asked));
-    keepAsked(id, askedTexts(asked));
-    await watch(key, id);
+    await watch(key, await submit(key, request(asked)));
   });
 }
 
@@ -64,14 +62,6 @@ function request(asked) {
   const given = photo();
   const face_image = given?.kind === "file" ? given.base64 : given?.url;
   return { face_image, ...asked, seed: asked.seed ?? randomSeed() };
-}
-
-/**
- * @param {import("./fields.js").Values} asked
- * @returns {import("./tab.js").Asked}
- */
-function askedTexts({ prompt, negative_prompt = "" }) {
-  return { prompt: String(prompt), negative_prompt: String(negative_prompt) };
 }
 
 /** Goes on with what was under way before a reload. */
@@ -98,7 +88,6 @@ async function watchPending(key, pending) {
   stop.abort();
   keep("pending", null);
   if (id === null) return end("The request did not reach the server before the page was left.");
-  keepAsked(id, pending.asked);
   await watch(key, id);
 }
 

@@ -1,24 +1,15 @@
 // What the page keeps for this tab, so that a reload loses nothing. It goes with the tab.
 
 /**
- * What was asked for, which the server does not tell of a job.
- * @typedef {object} Asked
- * @property {string} prompt
- * @property {string} negative_prompt
- *
  * A request that may have become a job: one after `after`, with this seed.
- * @typedef {{after: number, seed: number, asked: Asked}} Pending
+ * @typedef {{after: number, seed: number}} Pending
  *
  * @typedef {object} Kept
  * @property {string} key
  * @property {Record<string, string>} fields
  * @property {Pending | null} pending
  * @property {number | null} running
- * @property {Record<string, Asked>} asked
  */
-
-/** How many requests are remembered. */
-const REQUESTS = 50;
 
 /**
  * @template {keyof Kept} K
@@ -45,17 +36,4 @@ export function keep(name, value) {
   } catch {
     // Browsers may forbid it or have no room; the page works without.
   }
-}
-
-/** What was asked for with this job, if it was asked for here. @param {number} id */
-export const askedOf = (id) => recall("asked", {})[id];
-
-/**
- * @param {number} id
- * @param {Asked} asked
- */
-export function keepAsked(id, asked) {
-  // Names that are numbers come in their order: the oldest jobs first.
-  const all = Object.entries({ ...recall("asked", {}), [id]: asked });
-  keep("asked", Object.fromEntries(all.slice(-REQUESTS)));
 }

@@ -87,6 +87,11 @@ pub(crate) struct JobBody<'a> {
     timings: Option<Stages>,
     /// The values used; null once the job is erased.
     used: Option<Used>,
+    /// The prompt; null once the job is erased.
+    prompt: Option<&'a str>,
+    /// The negative prompt, empty when none was sent; null once the job is
+    /// erased.
+    negative_prompt: Option<&'a str>,
     warnings: Vec<&'a str>,
     /// The verdict on each checked image.
     #[schema(schema_with = foreign::safety_verdicts)]
@@ -132,6 +137,7 @@ impl<'a> JobBody<'a> {
         let here = job.erased_at.is_none();
         let readable = here && job.state == JobState::Succeeded && !job.has_expired(now);
         let outcome = job.outcome.as_ref();
+        let spec = &job.request.spec;
         let warnings = job.request.warnings().iter().chain(&job.warnings);
         let JobSummary {
             id,
@@ -154,6 +160,8 @@ impl<'a> JobBody<'a> {
             engine: outcome.and_then(|outcome| outcome.engine.as_deref()),
             timings: outcome.map(|outcome| outcome.stages),
             used: here.then(|| Used::new(job, capabilities)),
+            prompt: here.then(|| spec.prompt()),
+            negative_prompt: here.then(|| spec.negative_prompt()),
             warnings: warnings.filter(|_| here).map(String::as_str).collect(),
             safety: outcome
                 .into_iter()
