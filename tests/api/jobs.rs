@@ -1,5 +1,7 @@
 //! What `/v1/jobs` shows of jobs, their events, and their erasure.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Response};
 use http_body_util::BodyExt;
@@ -74,6 +76,34 @@ async fn the_details_of_a_job_have_its_prompts_and_no_list_has() {
     assert_eq!(erased["prompt"], Value::Null);
     assert_eq!(erased["negative_prompt"], Value::Null);
     server.control.open();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_has_the_links_of_each_job_while_its_images_can_be_read() {
+    let mut builder = Builder::new();
+    builder.keep_images = Duration::from_hours(1);
+    let server = builder.start().await;
+    let here = server.make_gen(&json!({"samples": 2})).await.ok();
+    let text = server.make_gen(&json!({"base64": true})).await.ok();
+    let set = server.post("/api/v1/enterprise/update_s3", &server.bucket());
+    set.await.ok();
+    let there = server.make_gen(&json!({})).await.ok();
+    let outputs = async || {
+        let list = server.call(Method::GET, "/v1/jobs", &server.key).await;
+        let list = list.ok()["items"].as_array().unwrap().clone();
+        list.iter()
+            .map(|job| job["output"].clone())
+            .collect::<Vec<_>>()
+    };
+    let expected = [&there, &text, &here].map(|made| made["output"].clone());
+    assert_eq!(outputs().await, expected);
+    for made in [&here, &text, &there] {
+        assert_eq!(show(&server, &made["id"]).await["output"], made["output"]);
+    }
+    delete(&server, &there["id"]).await;
+    assert_eq!(outputs().await[0], json!([]));
+    server.clock.advance(Duration::from_mins(61));
+    assert_eq!(outputs().await, [json!([]), json!([]), json!([])]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

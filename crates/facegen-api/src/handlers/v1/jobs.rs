@@ -34,7 +34,9 @@ pub(crate) async fn list(
     let before = before.map(|id| JobId::new(id).ok_or(ApiError::UnknownJob));
     let before = before.transpose()?;
     let jobs = state.jobs.page(call.key.id, before, limit).await?;
-    let items: Vec<JobSummary> = jobs.iter().map(JobSummary::from).collect();
+    let (links, now) = (Links::new(&call.base_url), state.clock.now());
+    let entry = |job| JobSummary::new(job, links, now);
+    let items: Vec<JobSummary> = jobs.iter().map(entry).collect();
     let full = items.len() >= limit as usize;
     let next = items.last().map(|job| job.id).filter(|_| full);
     Ok(Json(Page::new(items, next)).into_response())

@@ -50,7 +50,8 @@ export const MAKE_GEN = "/api/v1/enterprise/face_gen/make_gen";
  * @property {number} attempts
  * @property {string | null} last_error
  *
- * @typedef {{items: {id: number, state: JobState}[], next_before: number | null}} JobPage
+ * @typedef {{id: number, state: JobState, erased_at: string | null, output: string[]}} JobEntry
+ * @typedef {{items: JobEntry[], next_before: number | null}} JobPage
  * @typedef {{items: Delivery[], next_before: number | null}} DeliveryPage
  * @typedef {"absent" | "on_request" | "always"} Checking
  *

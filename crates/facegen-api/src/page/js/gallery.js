@@ -1,20 +1,22 @@
 // The jobs of the key, the latest first.
 
-import { getJob, isFinal, listJobs } from "./api.js";
+import { getJob, listJobs } from "./api.js";
 import { find, make } from "./dom.js";
+import { showRefusal } from "./errors.js";
 import { shownId } from "./results.js";
 
 /** @typedef {import("./api.js").Job} Job */
+/** @typedef {import("./api.js").JobEntry} JobEntry */
 
 const PAGE = 12;
 
 const gallery = find("gallery", HTMLElement);
 const list = find("jobs", HTMLUListElement);
 
-/** Jobs that change no more. @type {Map<number, Job>} */
-const ended = new Map();
 /** What each list belongs to: one that comes late is not shown. */
 let latest = 0;
+/** The job that was chosen last. */
+let chosen = 0;
 
 /** @type {(job: Job) => void} */
 let open = () => {};
@@ -30,21 +32,11 @@ export async function loadGallery(key) {
   if (!key) return showTiles([], null, key);
   try {
     const { items, next_before } = await listJobs(key, PAGE);
-    const jobs = await details(key, items);
-    if (run === latest) showTiles(jobs.map(tile), next_before, key);
+    const tiles = items.map((entry) => tile(entry, key));
+    if (run === latest) showTiles(tiles, next_before, key);
   } catch {
     if (run === latest) showTiles([], null, key);
   }
-}
-
-/**
- * @param {string} key
- * @param {{id: number}[]} items
- */
-async function details(key, items) {
-  const jobs = await Promise.all(items.map(({ id }) => ended.get(id) ?? getJob(key, id)));
-  for (const job of jobs) if (isFinal(job.state)) ended.set(job.id, job);
-  return jobs;
 }
 
 /**
@@ -57,15 +49,29 @@ function showTiles(tiles, before, key) {
   list.replaceChildren(...tiles, ...(before ? [older(key, before)] : []));
 }
 
-/** @param {Job} job */
-function tile(job) {
+/**
+ * @param {JobEntry} entry
+ * @param {string} key
+ */
+function tile(entry, key) {
   const button = make("button", { type: "button" });
-  button.dataset.job = String(job.id);
-  button.setAttribute("aria-label", `Job ${job.id}, ${stateOf(job)}`);
-  const [link] = job.output;
-  button.append(link ? thumbnail(link) : make("span", { textContent: stateOf(job) }));
-  button.addEventListener("click", () => open(job));
+  button.dataset.job = String(entry.id);
+  button.setAttribute("aria-label", `Job ${entry.id}, ${stateOf(entry)}`);
+  const [link] = entry.output;
+  button.append(link ? thumbnail(link) : make("span", { textContent: stateOf(entry) }));
+  button.addEventListener("click", () => choose(key, entry.id).catch(showRefusal));
   return make("li", {}, button);
+}
+
+/**
+ * Opens a job, unless another is chosen before its details are there.
+ * @param {string} key
+ * @param {number} id
+ */
+async function choose(key, id) {
+  chosen = id;
+  const job = await getJob(key, id);
+  if (chosen === id) open(job);
 }
 
 /** @param {string} link */
@@ -76,7 +82,7 @@ function thumbnail(link) {
   return image;
 }
 
-/** @param {Job} job */
+/** @param {JobEntry} entry */
 function stateOf({ state, erased_at, output }) {
   if (erased_at) return "deleted";
   return state === "succeeded" && output.length === 0 ? "expired" : state;
@@ -92,7 +98,7 @@ function older(key, before) {
   const item = make("li", {}, button);
   const load = async () => {
     const { items, next_before } = await listJobs(key, PAGE, { before });
-    const tiles = (await details(key, items)).map(tile);
+    const tiles = items.map((entry) => tile(entry, key));
     item.replaceWith(...tiles, ...(next_before ? [older(key, next_before)] : []));
     tiles[0]?.querySelector("button")?.focus();
   };

@@ -23,10 +23,13 @@ pub(crate) struct JobSummary {
     finished_at: Option<String>,
     /// When its owner erased it.
     erased_at: Option<String>,
+    /// The links to the images, until they expire.
+    output: Vec<String>,
 }
 
-impl From<&Job> for JobSummary {
-    fn from(job: &Job) -> Self {
+impl JobSummary {
+    /// Creates the entry of a job at the time `now`.
+    pub(crate) fn new(job: &Job, links: Links<'_>, now: Timestamp) -> Self {
         Self {
             id: job.id.get(),
             state: job.state,
@@ -34,8 +37,18 @@ impl From<&Job> for JobSummary {
             started_at: job.started_at.and_then(rfc3339),
             finished_at: job.finished_at.and_then(rfc3339),
             erased_at: job.erased_at.and_then(rfc3339),
+            output: if is_readable(job, now) {
+                links.images(job)
+            } else {
+                Vec::new()
+            },
         }
     }
+}
+
+/// Returns whether the images of a job can be read.
+fn is_readable(job: &Job, now: Timestamp) -> bool {
+    job.erased_at.is_none() && job.state == JobState::Succeeded && !job.has_expired(now)
 }
 
 /// The progress of a job.
@@ -135,7 +148,6 @@ impl<'a> JobBody<'a> {
     ) -> Self {
         let job = &view.job;
         let here = job.erased_at.is_none();
-        let readable = here && job.state == JobState::Succeeded && !job.has_expired(now);
         let outcome = job.outcome.as_ref();
         let spec = &job.request.spec;
         let warnings = job.request.warnings().iter().chain(&job.warnings);
@@ -145,8 +157,9 @@ impl<'a> JobBody<'a> {
             started_at,
             finished_at,
             erased_at,
+            output,
             ..
-        } = JobSummary::from(job);
+        } = JobSummary::new(job, links, now);
         Self {
             status: "success",
             id,
@@ -172,11 +185,7 @@ impl<'a> JobBody<'a> {
                 code: failure.code.as_str(),
                 message: &failure.message,
             }),
-            output: if readable {
-                links.images(job)
-            } else {
-                Vec::new()
-            },
+            output,
         }
     }
 }
