@@ -292,6 +292,7 @@ def keep_a_plain_key(page):
     assert page.evaluate("localStorage.length") == 0, "a key is kept without being asked"
     page.check("[name=keep_key]")
     expect(page.locator("#key-help")).to_contain_text("in this browser")
+    assert page.evaluate("document.activeElement.name") == "keep_key", "the focus is lost"
     later = page.context.new_page()
     watch(later)
     open_page(later)

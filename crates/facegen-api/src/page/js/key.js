@@ -14,6 +14,9 @@ import { keep, recall } from "./tab.js";
 const help = find("key-help", HTMLElement);
 const HELP = help.textContent;
 
+/** What the server says of the key. @type {Key | null} */
+let known = null;
+
 const given = () => field("key").value.trim();
 
 /** Whether it is the one that is kept in this browser. */
@@ -35,6 +38,7 @@ async function learn() {
 
 /** @param {Key | null} key what is known of it */
 function show(key) {
+  known = key;
   const isAdmin = key?.role === "admin";
   if (isAdmin && isKept()) keepKey("");
   field("keep_key").checked = isKept();
@@ -72,8 +76,8 @@ export function watchKey() {
     use();
   });
   field("keep_key").addEventListener("change", () => {
-    keepKey(field("keep_key").checked ? given() : "");
-    void learn();
+    keepKey(field("keep_key").checked && known?.role === "plain" ? given() : "");
+    show(known);
   });
   use();
 }
