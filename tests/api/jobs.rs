@@ -85,7 +85,8 @@ async fn the_list_has_the_links_of_each_job_while_its_images_can_be_read() {
     let server = builder.start().await;
     let here = server.make_gen(&json!({"samples": 2})).await.ok();
     let text = server.make_gen(&json!({"base64": true})).await.ok();
-    let set = server.post("/api/v1/enterprise/update_s3", &server.bucket());
+    let bucket = server.bucket();
+    let set = server.post("/api/v1/enterprise/update_s3", &bucket);
     set.await.ok();
     let there = server.make_gen(&json!({})).await.ok();
     let outputs = async || {
