@@ -38,6 +38,19 @@ pub enum HubError {
         /// The file.
         file: String,
     },
+    /// A file that the manifest names by its path does not exist.
+    #[error(
+        "{path}, a file of the {component} of preset {preset}, does not exist: the directory of \
+         presets that has it is named by engine.models_dir or --models-dir", path = path.display()
+    )]
+    NoFile {
+        /// The preset.
+        preset: String,
+        /// The component.
+        component: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A file changed since it was fetched.
     #[error(
         "{path} is damaged: its sha256 is {found}, not {expected}; \
@@ -232,6 +245,7 @@ impl HubError {
             Self::Licence { .. }
             | Self::UnknownLicence { .. }
             | Self::Missing { .. }
+            | Self::NoFile { .. }
             | Self::Damaged { .. }
             | Self::Hash { .. }
             | Self::GitHash { .. }

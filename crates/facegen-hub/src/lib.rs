@@ -7,6 +7,7 @@
 //! | `verify` | hashing the files of a preset |
 //! | `inspect` | the state of each component on this machine |
 //! | `locate` | the paths of a preset's files |
+//! | `compiled_in` | the files of published presets that are compiled in |
 //! | `archive` | importing files from a zip archive or a directory |
 //! | `client` | HTTP client of the hub |
 //! | `connection` | errors of requests without an answer |
@@ -21,6 +22,7 @@
 
 mod archive;
 mod client;
+mod compiled_in;
 mod connection;
 mod description;
 mod download;

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use facegen_core::Preset;
 use facegen_core::preset::Source;
 
+use crate::compiled_in;
 use crate::lock_file::{LockFile, Presence};
 use crate::store::Store;
 use crate::wanted::{Wanted, shards, wanted};
 use crate::{Accepted, Gate, HubError};
 
-/// Returns the preset with paths in place of the names on a hub. Each file is
-/// the one that was fetched: a file that changed since is hashed again.
+/// Returns the preset with paths in place of the names on a hub, and of files
+/// that are compiled in. Each file is the one that was fetched: a file that
+/// changed since is hashed again.
 ///
 /// # Errors
 /// Fails when a licence is not accepted, or a file is missing or damaged.
@@ -19,10 +21,16 @@ pub fn locate(preset: &Preset, data_dir: &Path, accept: &[String]) -> Result<Pre
     Gate::check(preset, &Accepted::read(data_dir, accept)?)?;
     let found = locate_each(preset, data_dir, accept)?;
     let mut located = preset.clone();
+    let store = Store::new(data_dir);
     for (component, found) in located.models_mut().zip(found) {
-        if let (Source::Hub(_), Some(path)) = (&component.source, found.path?) {
+        if let Some(config) = &mut component.config {
+            *config = compiled_in::path_of(preset, &found.component, config, &store)?;
+        }
+        if let Some(path) = found.path? {
+            if let Source::Hub(_) = component.source {
+                component.sha256 = None;
+            }
             component.source = Source::Path(path);
-            component.sha256 = None;
         }
     }
     Ok(located)
@@ -57,7 +65,10 @@ pub(crate) fn locate_each(
         let model_alone = std::iter::once((component.clone(), model));
         let path = Gate::check_models(preset, &accepted, model_alone).and_then(|()| {
             Ok(match (&model.source, hub_file) {
-                (Source::Path(path), _) => Some(preset.path(path)),
+                (Source::Path(path), _) => {
+                    let store = &search.store;
+                    Some(compiled_in::path_of(preset, &component, path, store)?)
+                }
                 (_, Some(wanted)) => Some(search.find(wanted)?),
                 (_, None) => None,
             })

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use facegen_core::Preset;
@@ -176,6 +177,8 @@ fn a_file_of_an_archive_is_taken_when_its_hash_is_right() {
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap();
+    // What the preset names by its path.
+    symlink(shipped().join("demo"), directory.path().join("demo")).unwrap();
     let take = |sha256: &str, archive: &Path| {
         let preset = preset(directory.path(), sha256);
         import(&preset, archive, directory.path(), &[], &|_| ())

@@ -16,10 +16,11 @@ use crate::failure::Failure;
 /// The models to load, and their device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EngineArguments {
-    /// The set of models to use, a manifest in the models directory.
+    /// The set of models to use: a manifest in the models directory, or one that
+    /// is compiled in.
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub(crate) preset: String,
-    /// The directory of the models' manifests.
+    /// The directory of the models' manifests; it need not exist.
     #[arg(long, value_name = "DIR", default_value = "models")]
     pub(crate) models_dir: PathBuf,
     /// The directory of fetched models and of files that facegen creates.

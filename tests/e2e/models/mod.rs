@@ -2,6 +2,7 @@
 
 mod accepting;
 mod answers;
+mod compiled_in;
 mod failures;
 mod hub;
 mod manner;

@@ -104,7 +104,7 @@ pub struct Component {
     /// Where its weights come from.
     pub source: Source,
     /// Its `config.json`, for models that have one, relative to the directory of
-    /// presets.
+    /// presets unless it is absolute.
     #[serde(default)]
     pub config: Option<PathBuf>,
     /// Licence of the weights, by its SPDX name where there is one. Its terms

@@ -1,6 +1,7 @@
 //! Presets: sets of models, each described by a TOML manifest.
 
 mod component;
+mod directory;
 mod error;
 mod licence;
 mod manifest;
@@ -31,33 +32,16 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Reads `models_dir/NAME.toml`. A name is made of ASCII letters, digits and
-    /// hyphens.
+    /// Reads `models_dir/NAME.toml`, or the preset of that name that is compiled
+    /// in. A name is made of ASCII letters, digits and hyphens.
     ///
     /// # Errors
     /// Fails when the name is not valid, there is no such preset, or its
     /// manifest is not valid.
     pub fn find(models_dir: &Path, name: &str) -> Result<Self, PresetError> {
-        if !is_name(name) {
-            return Err(PresetError::InvalidName {
-                name: name.to_owned(),
-                models_dir: models_dir.to_owned(),
-                available: available(models_dir),
-            });
-        }
-        let path = models_dir.join(format!("{name}.toml"));
-        if !path.is_file() {
-            return Err(PresetError::Unknown {
-                name: name.to_owned(),
-                available: available(models_dir),
-            });
-        }
-        let text = std::fs::read_to_string(&path).map_err(|source| PresetError::File {
-            path: path.clone(),
-            source,
-        })?;
+        let text = directory::manifest(models_dir, name)?;
         let refuse = |reason| PresetError::Manifest {
-            path: path.clone(),
+            path: directory::path(models_dir, name),
             reason,
         };
         let manifest: Manifest =
@@ -76,20 +60,21 @@ impl Preset {
         })
     }
 
-    /// Reads all presets of a directory, in the order of their names.
+    /// Reads all presets of a directory and those that are compiled in, in the
+    /// order of their names. The directory need not exist.
     ///
     /// # Errors
     /// Fails when the directory cannot be read or a manifest in it is not
     /// valid.
     pub fn all(models_dir: &Path) -> Result<Vec<Self>, PresetError> {
-        let names = names(models_dir).map_err(|source| PresetError::File {
-            path: models_dir.to_owned(),
-            source,
-        })?;
-        names
-            .iter()
-            .map(|name| Self::find(models_dir, name))
-            .collect()
+        let names = directory::names(models_dir)?.into_iter();
+        names.map(|name| Self::find(models_dir, &name)).collect()
+    }
+
+    /// Returns the directory of presets, which need not exist.
+    #[must_use]
+    pub fn models_dir(&self) -> &Path {
+        &self.models_dir
     }
 
     /// Returns the name, which is also that of the file.
@@ -208,9 +193,8 @@ impl Preset {
     /// Returns an error about the manifest of this preset.
     #[must_use]
     pub fn refusal(&self, reason: &str) -> PresetError {
-        let path = self.path(Path::new(&format!("{}.toml", self.name())));
         PresetError::Manifest {
-            path,
+            path: directory::path(&self.models_dir, self.name()),
             reason: reason.to_owned(),
         }
     }
@@ -220,33 +204,4 @@ impl Preset {
     pub fn path(&self, relative: &Path) -> PathBuf {
         self.models_dir.join(relative)
     }
-}
-
-/// Checks that `name` is valid for a preset: it becomes part of a path.
-fn is_name(name: &str) -> bool {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    !name.is_empty() && name.chars().all(is_plain)
-}
-
-/// Lists the presets in a directory, for messages about unknown names.
-fn available(models_dir: &Path) -> String {
-    match names(models_dir) {
-        Ok(names) => format!("{} has: {}", models_dir.display(), names.join(", ")),
-        Err(_) => format!("the directory {} cannot be read", models_dir.display()),
-    }
-}
-
-fn names(models_dir: &Path) -> std::io::Result<Vec<String>> {
-    let is_manifest = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    };
-    let mut names: Vec<String> = std::fs::read_dir(models_dir)?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(is_manifest)
-        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
-    names.sort();
-    Ok(names)
 }

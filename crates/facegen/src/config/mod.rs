@@ -60,7 +60,8 @@ pub(crate) struct ConfigArguments {
     /// A TOML file with settings that differ from the defaults.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The set of models to use, a manifest in the models directory.
+    /// The set of models to use: a manifest in the models directory, or one that
+    /// is compiled in.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) preset: Option<String>,
     /// Address and port to listen on.
@@ -69,7 +70,7 @@ pub(crate) struct ConfigArguments {
     /// The directory of the database and of finished images.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The directory of the models' manifests.
+    /// The directory of the models' manifests; it need not exist.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) models_dir: Option<PathBuf>,
     /// Where the models run: auto, cpu, cuda:NUMBER or metal:NUMBER.

@@ -46,7 +46,7 @@ pub(crate) struct ModelsArguments {
     /// The directory in which fetched files are stored.
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The directory of the models' manifests.
+    /// The directory of the models' manifests; it need not exist.
     #[arg(long, global = true, value_name = "DIR")]
     models_dir: Option<PathBuf>,
     /// Accept a licence by its name, for this run; can be repeated.
