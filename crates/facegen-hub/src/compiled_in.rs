@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use facegen_core::Preset;
+use facegen_core::preset::Source;
 
 use crate::HubError;
 use crate::store::Store;
@@ -60,6 +61,23 @@ pub(super) fn path_of(
     Ok(path)
 }
 
+/// Returns whether every file that the manifest names by its path exists, or is
+/// compiled in.
+#[must_use]
+pub fn has_local_files(preset: &Preset) -> bool {
+    let exists = |relative: &Path| {
+        let mut files = FILES.iter();
+        preset.path(relative).exists() || files.any(|(name, _)| Path::new(name) == relative)
+    };
+    preset.models().into_iter().all(|(_, model)| {
+        let has_source = match &model.source {
+            Source::Path(path) => exists(path),
+            Source::Hub(_) | Source::Synthetic(_) => true,
+        };
+        has_source && model.config.as_deref().is_none_or(exists)
+    })
+}
+
 /// Writes a file atomically, unless it has that content already.
 fn write_unless_equal(path: &Path, content: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|found| found == content) {
@@ -74,8 +92,6 @@ fn write_unless_equal(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use facegen_core::preset::Source;
-
     use super::*;
 
     #[test]
@@ -84,6 +100,7 @@ mod tests {
         let store = Store::new(directory.path());
         let presets = Preset::all(&directory.path().join("missing")).unwrap();
         for preset in presets.iter().filter(|preset| preset.name() != "demo") {
+            assert!(has_local_files(preset), "{}", preset.name());
             for (name, model) in preset.models() {
                 let path = match &model.source {
                     Source::Path(path) => Some(path),
@@ -120,6 +137,7 @@ mod tests {
     fn the_demos_networks_are_looked_for_in_the_directory_only() {
         let directory = tempfile::tempdir().unwrap();
         let preset = Preset::find(directory.path(), "demo").unwrap();
+        assert!(!has_local_files(&preset));
         let error = crate::locate(&preset, directory.path(), &[]).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("--models-dir"), "{text}");

@@ -212,6 +212,16 @@ pub enum HubError {
         /// The reader's error.
         reason: String,
     },
+    /// A file that is to be removed does not belong to the store.
+    #[error(
+        "{path} leads out of {root}: it is not removed", path = path.display(), root = root.display()
+    )]
+    Outside {
+        /// The file.
+        path: PathBuf,
+        /// The store.
+        root: PathBuf,
+    },
     /// `models.lock` cannot be understood.
     #[error("{path} cannot be understood: {reason}; delete it to have all files checked again", path = path.display())]
     LockFile {
@@ -258,6 +268,7 @@ impl HubError {
             | Self::Index { .. }
             | Self::GivenUp { .. }
             | Self::Archive { .. }
+            | Self::Outside { .. }
             | Self::LockFile { .. }
             | Self::File { .. } => false,
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `licences` | the accepted licences, and the check of a preset against them |
 //! | `pull` | fetching the missing files of a preset |
+//! | `remove` | removing the fetched files of a preset |
 //! | `verify` | hashing the files of a preset |
 //! | `inspect` | the state of each component on this machine |
 //! | `locate` | the paths of a preset's files |
@@ -36,6 +37,7 @@ mod names;
 mod origin;
 mod progress;
 mod pull;
+mod remove;
 mod stamp;
 mod store;
 #[cfg(test)]
@@ -48,12 +50,14 @@ use std::fmt;
 use facegen_core::redact::Secret;
 
 pub use archive::import;
+pub use compiled_in::has_local_files;
 pub use error::HubError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use licences::{Accepted, Gate};
 pub use locate::locate;
 pub use progress::PullEvent;
 pub use pull::{Pull, Pulled};
+pub use remove::{Removal, remove};
 pub use verify::{Fault, verify};
 pub use wanted::{PresetFile, files};
 

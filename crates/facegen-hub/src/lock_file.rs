@@ -21,7 +21,7 @@ pub(super) struct LockFile {
 }
 
 /// One file that was fetched.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LockedFile {
     pub(super) repo: String,
@@ -80,6 +80,17 @@ impl LockFile {
         self.files.sort_by(|a, b| a.name().cmp(&b.name()));
     }
 
+    /// Removes the entry of a file.
+    pub(super) fn forget(&mut self, locked: &LockedFile) {
+        self.files.retain(|other| other.name() != locked.name());
+    }
+
+    /// Returns whether a file has these bytes.
+    pub(super) fn has_blob(&self, repo: &str, blob: &str) -> bool {
+        let mut files = self.files.iter();
+        files.any(|locked| (&*locked.repo, &*locked.blob) == (repo, blob))
+    }
+
     /// Returns the entry of a file.
     pub(super) fn get(&self, file: &HubFile) -> Option<&LockedFile> {
         self.files.iter().find(|locked| locked.is(file))
@@ -134,7 +145,7 @@ impl LockFile {
 }
 
 impl LockedFile {
-    fn name(&self) -> (&str, &str, &str) {
+    pub(super) fn name(&self) -> (&str, &str, &str) {
         (&self.repo, &self.revision, &self.file)
     }
 

@@ -33,7 +33,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         arguments: KeysArguments,
     },
-    /// Fetch the models of presets, verify them and accept their licences.
+    /// Fetch the models of presets, verify and delete them, and accept their
+    /// licences.
     Models {
         #[command(subcommand)]
         command: ModelsCommand,

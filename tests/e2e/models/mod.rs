@@ -9,6 +9,7 @@ mod manner;
 mod mirrors;
 mod processes;
 mod program;
+mod removing;
 
 use std::fs;
 use std::path::Path;
@@ -76,8 +77,9 @@ fn a_second_pull_sends_no_request() -> Result<()> {
         "{again:?}"
     );
     assert_eq!(hub.state().requests, [""; 0]);
-    let list = models.run(&["list"])?;
-    assert!(list.stdout.starts_with("pulled\tready\t"), "{list:?}");
+    let list = models.run(&["list"])?.stdout;
+    let row = list.lines().find(|line| line.starts_with("pulled "));
+    assert!(row.is_some_and(|row| row.ends_with(" ready")), "{list}");
     Ok(())
 }
 

@@ -6,11 +6,17 @@ use clap::{Args, Subcommand};
 
 use crate::config::ConfigArguments;
 
-/// Fetch the models of presets, verify them and accept their licences.
+/// Fetch the models of presets, verify and delete them, and accept their
+/// licences.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List the presets and what each lacks.
-    List,
+    /// List the presets: their licences, how much is to be fetched, and what is
+    /// here.
+    List {
+        /// Print a JSON object on a line of its own for each preset.
+        #[arg(long)]
+        json: bool,
+    },
     /// Fetch what a preset lacks from its hub; resumes interrupted downloads.
     ///
     /// HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE have the same meaning as for
@@ -28,6 +34,12 @@ pub(crate) enum ModelsCommand {
     Verify {
         /// The presets; when none is named, all that have fetched files.
         presets: Vec<String>,
+    },
+    /// Delete the fetched files of a preset, except those that another preset
+    /// uses of which every file is here.
+    Rm {
+        /// The preset.
+        preset: String,
     },
     /// Show the terms of licences and record that you accept them.
     Accept {
@@ -54,6 +66,32 @@ pub(crate) struct ModelsArguments {
     accept_licence: Vec<String>,
 }
 
+impl ModelsArguments {
+    /// Returns the options that another command needs to find the same files,
+    /// each after a space.
+    pub(super) fn location(&self) -> String {
+        let options = [
+            ("config", &self.config),
+            ("data-dir", &self.data_dir),
+            ("models-dir", &self.models_dir),
+        ];
+        let given = options.into_iter().filter_map(|(option, path)| {
+            let path = path.as_ref()?.display().to_string();
+            Some(format!(" --{option} {}", quoted(&path)))
+        });
+        given.collect()
+    }
+}
+
+/// Quotes a word for a shell, if it needs that.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 impl From<ModelsArguments> for ConfigArguments {
     fn from(arguments: ModelsArguments) -> Self {
         Self {
@@ -63,5 +101,22 @@ impl From<ModelsArguments> for ConfigArguments {
             accept_licence: arguments.accept_licence,
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_location_is_quoted_where_a_shell_needs_it() {
+        let arguments = ModelsArguments {
+            config: None,
+            data_dir: Some("/srv/data".into()),
+            models_dir: Some("Ann's models".into()),
+            accept_licence: Vec::new(),
+        };
+        let expected = r" --data-dir /srv/data --models-dir 'Ann'\''s models'";
+        assert_eq!(arguments.location(), expected);
     }
 }

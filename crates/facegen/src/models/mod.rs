@@ -1,9 +1,11 @@
 //! `facegen models`: the models of presets.
 
 mod command;
-mod look;
+mod list;
 mod progress;
 mod pull;
+mod remove;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -23,15 +25,18 @@ use crate::output;
 /// Runs a subcommand.
 pub(crate) fn run(command: &ModelsCommand, arguments: ModelsArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
+    let location = arguments.location();
     let config = Config::load(&ConfigArguments::from(arguments), &environment)?;
     data_dir::make(&config.storage.data_dir)?;
     let done = match command {
-        ModelsCommand::List => look::list(&config),
+        ModelsCommand::List { json } => list::run(&config, *json),
         ModelsCommand::Pull { preset, from } => {
             let preset = find(&config, preset)?;
-            pull::run(&preset, from.as_deref(), &config, &environment)
+            let pulled = pull::run(&preset, from.as_deref(), &config, &environment);
+            pulled.and_then(|()| next(&preset, &location))
         }
-        ModelsCommand::Verify { presets } => look::verify(presets, &config),
+        ModelsCommand::Rm { preset } => remove::run(&find(&config, preset)?, &config),
+        ModelsCommand::Verify { presets } => verify::run(presets, &config),
         ModelsCommand::Accept { licences } => accept(licences, &config),
     };
     done.map_err(Failure::Load)
@@ -39,6 +44,12 @@ pub(crate) fn run(command: &ModelsCommand, arguments: ModelsArguments) -> Result
 
 fn find(config: &Config, name: &str) -> Result<Preset, Failure> {
     crate::engine::find(&config.engine.models_dir, name)
+}
+
+/// Prints the command that comes after a pull.
+fn next(preset: &Preset, location: &str) -> Result<()> {
+    let name = preset.name();
+    say(&format!("next: facegen serve --preset {name}{location}"))
 }
 
 /// Shows the terms of licences and records their acceptance.

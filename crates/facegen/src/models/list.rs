@@ -1,0 +1,162 @@
+//! `facegen models list`.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use facegen_core::Preset;
+use facegen_hub::{self as hub, Accepted, Gate, HubError};
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::output;
+
+/// Prints the presets, as a table or as one JSON object a line.
+pub(super) fn run(config: &Config, json: bool) -> Result<()> {
+    let accepted = Accepted::read(&config.storage.data_dir, &config.models.accept)?;
+    let presets = Preset::all(&config.engine.models_dir)?;
+    let rows = presets.iter().map(|preset| row(preset, config, &accepted));
+    let rows = rows.collect::<Result<Vec<Row<'_>>>>()?;
+    if !json {
+        return output::print(&table(&rows));
+    }
+    let lines = rows.iter().map(serde_json::to_string);
+    let lines = lines.collect::<Result<Vec<String>, _>>()?;
+    output::print(&(lines.join("\n") + "\n"))
+}
+
+/// A preset, and what is here of it.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    description: &'a str,
+    licences: BTreeSet<&'a str>,
+    /// Those that have to be accepted before files are fetched and loaded.
+    to_accept: Vec<String>,
+    /// The bytes of the missing files; `None` where a size is not known.
+    bytes_to_fetch: Option<u64>,
+    /// The number of files that come from a hub.
+    files: usize,
+    files_here: usize,
+    /// Whether the files that the manifest names by their paths exist.
+    has_local_files: bool,
+}
+
+fn row<'a>(preset: &'a Preset, config: &Config, accepted: &Accepted) -> Result<Row<'a>> {
+    let files = hub::files(preset, &config.storage.data_dir)?;
+    let missing = files.iter().filter(|file| !file.is_here);
+    let licences = preset.models().into_iter();
+    Ok(Row {
+        name: preset.name(),
+        description: preset.description(),
+        licences: licences.map(|(_, model)| &*model.licence).collect(),
+        to_accept: match Gate::check(preset, accepted) {
+            Ok(()) => Vec::new(),
+            Err(HubError::Licence { licences, .. }) => licences,
+            Err(error) => return Err(error.into()),
+        },
+        bytes_to_fetch: missing.clone().map(|file| file.bytes).sum(),
+        files: files.len(),
+        files_here: files.len() - missing.count(),
+        has_local_files: hub::has_local_files(preset),
+    })
+}
+
+impl Row<'_> {
+    fn columns(&self) -> [String; 4] {
+        let licences: Vec<&str> = self.licences.iter().copied().collect();
+        let size = match self.bytes_to_fetch {
+            None => "unknown".to_owned(),
+            Some(0) => "-".to_owned(),
+            Some(bytes) => HumanBytes(bytes).to_string(),
+        };
+        let name = self.name.to_owned();
+        [name, licences.join(", "), size, self.here()]
+    }
+
+    /// Returns what is here, and what has to be done before the rest is.
+    fn here(&self) -> String {
+        let mut parts = Vec::new();
+        if !self.has_local_files {
+            parts.push("files next to its manifest missing".to_owned());
+        }
+        if self.files_here < self.files {
+            parts.push(format!("{} of {} files", self.files_here, self.files));
+        }
+        if parts.is_empty() {
+            parts.push("ready".to_owned());
+        }
+        if !self.to_accept.is_empty() {
+            parts.push(format!("to be accepted: {}", self.to_accept.join(" ")));
+        }
+        parts.join(", ")
+    }
+}
+
+/// Formats rows under a header, in aligned columns.
+fn table(rows: &[Row<'_>]) -> String {
+    let header = ["NAME", "LICENCES", "TO FETCH", "HERE"].map(str::to_owned);
+    let lines: Vec<[String; 4]> = [header]
+        .into_iter()
+        .chain(rows.iter().map(Row::columns))
+        .collect();
+    let width = |column: usize| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths = [0, 1, 2].map(width);
+    let format = |[name, licences, size, here]: &[String; 4]| {
+        let [first, second, third] = widths;
+        format!("{name:first$}  {licences:second$}  {size:third$}  {here}\n")
+    };
+    lines.iter().map(format).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &'static str) -> Row<'static> {
+        Row {
+            name,
+            description: "",
+            licences: ["MIT", "Apache-2.0"].into(),
+            to_accept: Vec::new(),
+            bytes_to_fetch: Some(0),
+            files: 2,
+            files_here: 2,
+            has_local_files: true,
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned_under_their_header() {
+        let partial = Row {
+            bytes_to_fetch: None,
+            files_here: 1,
+            to_accept: vec!["Secret-Lab".to_owned()],
+            ..row("a-longer-name")
+        };
+        let known = Row {
+            bytes_to_fetch: Some(3 << 30),
+            files_here: 0,
+            ..row("b")
+        };
+        let expected = "\
+NAME           LICENCES         TO FETCH  HERE
+a-longer-name  Apache-2.0, MIT  unknown   1 of 2 files, to be accepted: Secret-Lab
+b              Apache-2.0, MIT  3.00 GiB  0 of 2 files
+c              Apache-2.0, MIT  -         ready
+";
+        assert_eq!(table(&[partial, known, row("c")]), expected);
+    }
+
+    #[test]
+    fn a_preset_without_the_files_of_its_manifest_is_not_ready() {
+        let lacking = Row {
+            has_local_files: false,
+            ..row("demo")
+        };
+        assert_eq!(lacking.here(), "files next to its manifest missing");
+    }
+}
