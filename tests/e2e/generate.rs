@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
 use facegen_core::RgbImage;
-use facegen_image::encode_png;
+use facegen_image::{ImageLimits, encode_png, read_image};
+use serde_json::{Value, json};
 
 use crate::program::{Generate, Outcome, photo, says_generated};
 
@@ -221,4 +222,97 @@ fn an_unknown_preset_exits_with_5() -> Result<()> {
 fn a_directory_that_does_not_exist_exits_with_1_before_any_work() -> Result<()> {
     let outcome = Generate::new()?.with("--out", "/missing/a.png").run()?;
     assert_refused(&outcome, 1, "the directory /missing does not exist")
+}
+
+#[test]
+fn an_existing_file_is_overwritten_only_with_force() -> Result<()> {
+    let run = |name: &str| {
+        Generate::new()?
+            .with("--samples", "2")
+            .with_existing(name, b"precious")
+    };
+    for name in ["picture.png", "picture-1.png"] {
+        let refused = run(name)?.run()?;
+        assert_eq!(refused.exit_code, Some(2), "{}", refused.stderr);
+        let message = format!("{name} exists: choose another file with --out");
+        assert!(refused.stderr.contains(&message), "{}", refused.stderr);
+        assert_eq!(refused.files()?, [name]);
+        assert_eq!(refused.file(name)?, b"precious");
+    }
+    let forced = run("picture.png")?.flag("--force").run()?;
+    assert_eq!(forced.exit_code, Some(0), "{}", forced.stderr);
+    assert!(forced.file("picture.png")? == usual_image()?);
+    Ok(())
+}
+
+#[test]
+fn the_extension_chooses_the_format() -> Result<()> {
+    let usual = read_image(usual_image()?, &ImageLimits::default())?.image;
+    for (name, beginning) in [
+        ("a.webp", &b"RIFF"[..]),
+        ("a.JPG", b"\xFF\xD8\xFF"),
+        ("a.jpeg", b"\xFF\xD8\xFF"),
+    ] {
+        let outcome = Generate::new()?.named(name).run()?;
+        assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+        let file = outcome.file(name)?;
+        assert!(file.starts_with(beginning), "{name}");
+        let kind = b"digitalsourcetype/trainedAlgorithmicMedia";
+        assert!(file.windows(kind.len()).any(|part| part == kind), "{name}");
+        let image = read_image(&file, &ImageLimits::default())?.image;
+        assert_eq!((image.width(), image.height()), (64, 64));
+        if name == "a.webp" {
+            assert!(image.pixels() == usual.pixels(), "it is lossless");
+        }
+    }
+    let refused = Generate::new()?.named("a.gif").run()?;
+    assert_eq!(refused.exit_code, Some(2), "{}", refused.stderr);
+    let message = "a.gif ends with none of .png, .jpg, .jpeg and .webp";
+    assert!(refused.stderr.contains(message), "{}", refused.stderr);
+    Ok(())
+}
+
+#[test]
+fn json_has_a_line_for_each_image() -> Result<()> {
+    let outcome = Generate::new()?
+        .with("--samples", "2")
+        .with("--steps", "20")
+        .flag("--json")
+        .run()?;
+    assert_eq!(outcome.exit_code, Some(0), "{}", outcome.stderr);
+    let lines = outcome.stdout.lines().map(serde_json::from_str);
+    let lines = lines.collect::<Result<Vec<Value>, _>>()?;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, (name, seed)) in lines
+        .iter()
+        .zip([("picture.png", 1234), ("picture-1.png", 1235)])
+    {
+        let path = line["path"].as_str().unwrap_or_default();
+        assert!(path.ends_with(name), "{line}");
+        assert_eq!(line["seed"], seed, "{line}");
+        assert_eq!((&line["width"], &line["steps"]), (&json!(64), &json!(21)));
+        let warning = line["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.starts_with("num_inference_steps 20"), "{line}");
+        for stage in ["face_analysis", "denoising", "decoding", "total"] {
+            assert!(line["timings"][stage].as_f64() > Some(0.0), "{line}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_style_changes_the_image_and_has_to_be_one_of_the_preset() -> Result<()> {
+    let styled = |style: &str| Generate::new().map(|it| it.with("--style", style));
+    assert!(styled("realistic")?.image()? == usual_image()?);
+    assert!(styled("anime")?.image()? != usual_image()?);
+    for style in ["anime", "cubist"] {
+        let models = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
+        let outcome = styled(style)?
+            .with("--models-dir", models)
+            .with("--preset", "demo")
+            .run()?;
+        let message = "style of preset demo must be one of realistic";
+        assert_refused(&outcome, 2, message)?;
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Generate {
     options: BTreeMap<String, String>,
+    flags: Vec<&'static str>,
     directory: TempDir,
 }
 
@@ -30,6 +31,7 @@ impl Generate {
     pub(crate) fn new() -> Result<Self> {
         let generate = Self {
             options: BTreeMap::new(),
+            flags: Vec::new(),
             directory: TempDir::new()?,
         };
         let data = shared_data();
@@ -50,6 +52,24 @@ impl Generate {
     pub(crate) fn with(mut self, option: &str, value: impl Into<String>) -> Self {
         self.options.insert(option.to_owned(), value.into());
         self
+    }
+
+    /// Adds an option without a value.
+    pub(crate) fn flag(mut self, flag: &'static str) -> Self {
+        self.flags.push(flag);
+        self
+    }
+
+    /// Makes the image a file of this name.
+    pub(crate) fn named(self, name: &str) -> Self {
+        let path = self.directory.path().join(name);
+        self.with("--out", path.display().to_string())
+    }
+
+    /// Writes a file where the image is to be written.
+    pub(crate) fn with_existing(self, name: &str, bytes: &[u8]) -> Result<Self> {
+        fs::write(self.directory.path().join(name), bytes)?;
+        Ok(self)
     }
 
     /// Removes an option.
@@ -73,6 +93,7 @@ impl Generate {
         for (option, value) in &self.options {
             command.args([option, value]);
         }
+        command.args(&self.flags);
         let output = command.output()?;
         Ok(Outcome {
             exit_code: output.status.code(),

@@ -76,10 +76,18 @@ pub(crate) struct GenerateArguments {
     /// The photo of the person: JPEG, PNG, WebP or GIF.
     #[arg(long, value_name = "FILE")]
     pub(crate) face: PathBuf,
-    /// The file to write, in an existing directory; a second image is written
-    /// to the same directory, to picture-1.png for picture.png.
+    /// The file to write, in an existing directory: .png, .webp (lossless), .jpg
+    /// or .jpeg; PNG without an extension. A second image is written to the same
+    /// directory, to picture-1.png for picture.png.
     #[arg(long, value_name = "FILE", default_value = "picture.png")]
     pub(crate) out: PathBuf,
+    /// Overwrite existing files, which are refused otherwise.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print a JSON object on a line of its own for each image, with its path,
+    /// its seed, the warnings and the seconds of each stage.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The parameters of a request. They stay text here: the parser of the server's
@@ -89,6 +97,9 @@ pub(crate) struct RequestArguments {
     /// What the images show; required.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
+    /// A style of the preset; realistic, which every preset has, when absent.
+    #[arg(long, value_name = "NAME")]
+    style: Option<String>,
     /// What the images do not show.
     #[arg(long, value_name = "TEXT")]
     negative_prompt: Option<String>,
@@ -130,6 +141,7 @@ impl From<RequestArguments> for RawGenerationRequest {
         Self {
             prompt: arguments.prompt.into(),
             negative_prompt: arguments.negative_prompt.into(),
+            style: arguments.style.into(),
             width: arguments.width.into(),
             height: arguments.height.into(),
             num_inference_steps: arguments.steps.into(),
@@ -169,7 +181,7 @@ mod tests {
     fn every_option_reaches_its_field() {
         let line = "facegen generate --face f.jpg --prompt a --negative-prompt b --seed 1 \
                     --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2 \
-                    --safety-checker false --safety-checker-type black";
+                    --safety-checker false --safety-checker-type black --style comic";
         let arguments = generate(line);
         let raw = RawGenerationRequest::from(arguments.request);
         let request = raw
@@ -187,6 +199,7 @@ mod tests {
         );
         assert_eq!((request.spec.width(), request.spec.height()), (64, 72));
         assert_eq!(request.spec.samples(), 2);
+        assert_eq!(request.spec.style().as_str(), "comic");
         let safety = request.spec.safety();
         assert_eq!(
             (safety.enabled, safety.checker_type.as_str()),

@@ -11,7 +11,7 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  the images are written
   1  anything that has no code of its own
-  2  a value was refused
+  2  a value was refused, or a file exists that would be overwritten
   3  the face image cannot be read or used
   4  the face image shows no face
   5  the preset or its models cannot be loaded";
@@ -23,6 +23,8 @@ Exit codes:
 pub(crate) enum Failure {
     /// Values of the request were refused.
     Refused(RequestError),
+    /// An option of the command line was refused.
+    Usage(anyhow::Error),
     /// The face image cannot be read or used.
     FaceImage(anyhow::Error),
     /// The face image shows no face.
@@ -40,7 +42,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Other(_) => 1,
-            Self::Refused(_) => 2,
+            Self::Refused(_) | Self::Usage(_) => 2,
             Self::FaceImage(_) => 3,
             Self::NoFace(_) => 4,
             Self::Load(_) => 5,
@@ -111,7 +113,10 @@ impl fmt::Display for Failure {
                 .try_for_each(|error| writeln!(formatter, "error: {error}")),
             Self::NoFace(error) => writeln!(formatter, "error: {error}"),
             Self::EngineHangs => writeln!(formatter, "error: the engine hangs"),
-            Self::FaceImage(error) | Self::Load(error) | Self::Other(error) => {
+            Self::Usage(error)
+            | Self::FaceImage(error)
+            | Self::Load(error)
+            | Self::Other(error) => {
                 writeln!(formatter, "error: {}", with_causes(error))
             }
         }

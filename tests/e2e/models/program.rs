@@ -121,7 +121,7 @@ impl Models {
             .args(options)
             .env("RUST_LOG", "info");
         command.args(["--face", &photo("astronaut.png"), "--prompt", "portrait"]);
-        command.args(["--width", "64", "--height", "64", "--seed", "1"]);
+        command.args(["--width", "64", "--height", "64", "--seed", "1", "--force"]);
         Ok(command)
     }
 }

@@ -2,29 +2,28 @@
 
 mod output;
 mod progress;
+mod report;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use facegen_core::redact::FaceImage;
 use facegen_core::{
-    BackendError, GeneratedImage, GenerationEvent, GenerationInput, GenerationOutput,
-    GenerationRequest, Photo, RawGenerationRequest,
+    BackendError, FieldError, GeneratedImage, GenerationEvent, GenerationInput, GenerationOutput,
+    GenerationRequest, Photo, Preset, RawGenerationRequest, RequestError,
 };
 use facegen_executor::EngineHandle;
-use facegen_image::{ImageLimits, read_image};
+use facegen_image::{FileFormat, ImageLimits, read_image};
 use output::OutputFiles;
 use progress::Progress;
+use report::Report;
 
 use crate::cli::GenerateArguments;
 use crate::engine;
 use crate::failure::Failure;
-use crate::output as printing;
 use crate::provenance::provenance;
 
 /// Generates the images and writes them. Validates all arguments before the
@@ -32,8 +31,11 @@ use crate::provenance::provenance;
 pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let raw = RawGenerationRequest::from(arguments.request);
     let preset = engine::find(&arguments.engine.models_dir, &arguments.engine.preset)?;
-    let request = raw.parse(preset.limits())?.resolve_seed(random_seed);
+    let request = parse(raw, &preset)?;
     let files = OutputFiles::new(arguments.out)?;
+    if !arguments.force {
+        files.refuse_existing(request.spec.samples())?;
+    }
     let Photo {
         image: face,
         warnings,
@@ -45,13 +47,46 @@ pub(crate) fn run(arguments: GenerateArguments) -> Result<(), Failure> {
     let input = GenerationInput { spec, face };
     let mut output = generate(&engine, input)?;
     output.warnings.splice(..0, warnings);
-    let encoded = encode(&output.images)?;
+    let encoded = encode(&output.images, files.format())?;
     let elapsed = started.elapsed();
 
     for (index, image) in encoded.iter().enumerate() {
         files.write(index, image)?;
     }
-    Ok(report(&request, &output, &files, elapsed)?)
+    let report = Report {
+        request: &request,
+        output: &output,
+        files: &files,
+        elapsed,
+    };
+    Ok(report.print(arguments.json)?)
+}
+
+/// Parses a request, and checks that the preset has its style: the parser only
+/// knows all names.
+fn parse(raw: RawGenerationRequest, preset: &Preset) -> Result<GenerationRequest, RequestError> {
+    let styles = preset.styles();
+    let offered: Vec<_> = styles.iter().map(|style| (style.as_str(), ())).collect();
+    let style = raw.style.choice("style", &offered).map_err(|_| {
+        let names: Vec<_> = offered.iter().map(|(name, ())| *name).collect();
+        let rule = format!(
+            "of preset {} must be one of {}",
+            preset.name(),
+            names.join(", ")
+        );
+        FieldError::new("style", rule)
+    });
+    match (style, raw.parse(preset.limits())) {
+        (Ok(_), parsed) => Ok(parsed?.resolve_seed(random_seed)),
+        (Err(error), Ok(_)) => Err(RequestError {
+            errors: vec![error],
+        }),
+        (Err(error), Err(mut found)) => {
+            found.errors.retain(|other| other.field != error.field);
+            found.errors.push(error);
+            Err(found)
+        }
+    }
 }
 
 /// Returns a random seed: the standard library keys its hash maps with the
@@ -82,48 +117,11 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
     Err(BackendError::EngineStopped.into())
 }
 
-fn encode(images: &[GeneratedImage]) -> Result<Vec<Vec<u8>>, Failure> {
+fn encode(images: &[GeneratedImage], format: FileFormat) -> Result<Vec<Vec<u8>>, Failure> {
     let provenance = provenance();
     let encode = |image: &GeneratedImage| {
-        facegen_image::encode_generated(&image.pixels, &provenance)
-            .context("cannot encode the image")
+        let encoded = format.encode(&image.pixels, &provenance);
+        encoded.context("cannot encode the image")
     };
     Ok(images.iter().map(encode).collect::<Result<_, _>>()?)
-}
-
-/// Prints results to standard output and warnings to standard error.
-fn report(
-    request: &GenerationRequest,
-    output: &GenerationOutput,
-    files: &OutputFiles,
-    elapsed: Duration,
-) -> anyhow::Result<()> {
-    for warning in request.warnings().iter().chain(&output.warnings) {
-        // The images are written, even if warnings cannot be.
-        let _ = writeln!(io::stderr(), "warning: {warning}");
-    }
-    let timings = output.timings;
-    tracing::info!(
-        face_analysis = ?timings.face_analysis,
-        text_encoding = ?timings.text_encoding,
-        conditioning = ?timings.conditioning,
-        denoising = ?timings.denoising,
-        decoding = ?timings.decoding,
-        safety_checking = ?timings.safety_checking,
-        "stages"
-    );
-    let mut results = String::new();
-    for index in 0..output.images.len() {
-        writeln!(results, "{}", files.path(index).display())?;
-    }
-    writeln!(
-        results,
-        "seed {}, {}x{}, {} steps, generated in {:.2} s",
-        request.spec.seed(),
-        request.spec.width(),
-        request.spec.height(),
-        request.spec.steps(),
-        elapsed.as_secs_f64()
-    )?;
-    printing::print(&results)
 }

@@ -102,7 +102,7 @@ const RESERVED: &[Reserved] = &[
         reason: "faces are found and images are processed in one crate",
     },
     Reserved {
-        names: &["image"],
+        names: &["image", "image-webp"],
         holders: &["facegen-image"],
         reason: "files are read and written in one crate",
     },
