@@ -25,6 +25,10 @@ pub(crate) enum KeysCommand {
         /// The purpose of the key.
         #[arg(value_parser = parse_name)]
         name: String,
+        /// Create an admin key, which may also control the server and clear the
+        /// queue of all keys.
+        #[arg(long)]
+        admin: bool,
         #[command(flatten)]
         limits: LimitArguments,
     },
@@ -114,9 +118,18 @@ pub(crate) fn run(command: &KeysCommand, arguments: KeysArguments) -> Result<(),
 async fn answer(command: &KeysCommand, config: &Config, environment: &Environment) -> Result<()> {
     let keys = Keys::new(stores::open(config).await?.keys, Arc::new(SystemClock));
     match command {
-        KeysCommand::Create { name, limits } => {
+        KeysCommand::Create {
+            name,
+            admin,
+            limits,
+        } => {
             let limits = limits.change(OwnLimits::default());
-            let (key, text) = keys.create_limited(name, KeyRole::Plain, limits).await?;
+            let role = if *admin {
+                KeyRole::Admin
+            } else {
+                KeyRole::Plain
+            };
+            let (key, text) = keys.create_limited(name, role, limits).await?;
             let printed = output::print_once(&format!("{}\n{}\n", line(&key), text.expose()));
             if printed.is_err() {
                 // It was not shown.

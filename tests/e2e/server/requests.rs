@@ -54,6 +54,39 @@ fn the_first_key_is_printed_once() -> Result<()> {
 }
 
 #[test]
+fn a_start_that_fails_makes_no_key() -> Result<()> {
+    let site = Site::new()?.with("FACEGEN_API_KEY", "");
+    let keys = || -> Result<String> {
+        let output = site.command(&["keys", "list"])?.output()?;
+        ensure!(output.status.success(), "the keys cannot be listed");
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    // Its files were never fetched.
+    let words = [
+        "serve",
+        "--preset",
+        "sd15-plus-face",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let failed = site.command(&words)?.output()?;
+    assert_eq!(failed.status.code(), Some(5));
+    assert_eq!(String::from_utf8(failed.stdout)?, "");
+    assert_eq!(keys()?, "");
+    let printed = site.start()?.printed()?;
+    assert!(printed.starts_with("API key: fg_"), "{printed}");
+    assert!(keys()?.contains("\tadmin\tfirst\t"));
+    // One that was created counts as well.
+    let other = Site::new()?.with("FACEGEN_API_KEY", "");
+    let made = other
+        .command(&["keys", "create", "ops", "--admin"])?
+        .output()?;
+    assert!(String::from_utf8(made.stdout)?.contains("\tadmin\tops\t"));
+    assert_eq!(other.start()?.printed()?, "");
+    Ok(())
+}
+
+#[test]
 fn a_key_sees_nothing_of_another() -> Result<()> {
     let site = Site::new()?;
     let server = site.start()?;

@@ -11,9 +11,8 @@ use crate::output;
 /// The name of the key that is created when there is no admin key.
 const NAME: &str = "first";
 
-/// Ensures that an admin key exists: the one in the environment, or else one
-/// that is created and printed, only this once.
-pub(super) async fn ensure(
+/// Ensures that the admin key in the environment is valid, if there is one.
+pub(super) async fn ensure_given(
     keys: &Keys,
     environment: &Environment,
     allow_short: bool,
@@ -22,8 +21,14 @@ pub(super) async fn ensure(
         keys.ensure_environment_key(&key)
             .await
             .context("the API key of the environment cannot be used")?;
-        return Ok(());
     }
+    Ok(())
+}
+
+/// Ensures that an admin key exists: without one it is created and printed, only
+/// this once. To be called when nothing else can prevent the start, so that no
+/// key is printed above the error of a start that failed.
+pub(super) async fn ensure_any(keys: &Keys) -> Result<(), Failure> {
     if keys.has_admin().await.context("cannot read the keys")? {
         return Ok(());
     }

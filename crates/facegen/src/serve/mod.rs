@@ -83,7 +83,7 @@ async fn serve(
     let reloadable = Reloadable::new(&runtime)?;
     let jobs = wiring::open_jobs(&runtime.config, &environment, &reloadable).await?;
     let allow_short = runtime.config.keys.allow_short_admin_key;
-    first_key::ensure(jobs.keys(), &environment, allow_short).await?;
+    first_key::ensure_given(jobs.keys(), &environment, allow_short).await?;
 
     let listener = listen(&runtime.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;

@@ -10,6 +10,7 @@ use facegen_executor::EngineHandle;
 use facegen_jobs::Running;
 
 use super::controller::Controller;
+use super::first_key;
 use super::parts::{EnginePlan, engine_plans, load_options};
 use super::reloadable::RuntimeConfig;
 use super::wiring::backend_of;
@@ -17,7 +18,8 @@ use crate::config::sections::seconds;
 use crate::engine;
 use crate::failure::Failure;
 
-/// Loads the engines and runs jobs until no engine can run any more.
+/// Loads the engines, prints the first key where there is none, and runs jobs
+/// until no engine can run any more.
 pub(super) async fn until_failure(
     running: &Running,
     controller: &Controller,
@@ -25,6 +27,9 @@ pub(super) async fn until_failure(
 ) -> Failure {
     running.attach(Arc::clone(controller.engines()) as _);
     if let Err(failure) = begin(running, controller).await {
+        return failure;
+    }
+    if let Err(failure) = first_key::ensure_any(controller.jobs().keys()).await {
         return failure;
     }
     tracing::info!("listening on http://{address}");
