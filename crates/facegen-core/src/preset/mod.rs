@@ -71,12 +71,6 @@ impl Preset {
         names.map(|name| Self::find(models_dir, &name)).collect()
     }
 
-    /// Returns the directory of presets, which need not exist.
-    #[must_use]
-    pub fn models_dir(&self) -> &Path {
-        &self.models_dir
-    }
-
     /// Returns the name, which is also that of the file.
     #[must_use]
     pub fn name(&self) -> &str {
