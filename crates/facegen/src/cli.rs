@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use facegen_core::RawGenerationRequest;
 
 use crate::config::ConfigArguments;
@@ -13,7 +14,7 @@ use crate::models::{ModelsArguments, ModelsCommand};
 
 /// Images of a person from one photo and a prompt.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "facegen", version, long_version = env!("FACEGEN_VERSION"), about)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -56,6 +57,19 @@ pub(crate) enum Command {
     /// Print the OpenAPI document of the API.
     #[command(name = "openapi")]
     OpenApi,
+    /// Print a shell's completions of the commands and options.
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man {
+        /// Write a page for each command into this directory instead, which has
+        /// to exist.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Inspect the settings.
@@ -167,6 +181,19 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_version_names_what_is_compiled_in() {
+        let version = Cli::command().render_long_version();
+        let beginning = concat!("facegen ", env!("CARGO_PKG_VERSION"), " (");
+        assert!(version.starts_with(beginning), "{version}");
+        let features = version.trim_end().trim_end_matches(')');
+        let features = features.rsplit("; ").next().unwrap_or_default();
+        let features = features.rsplit('(').next().unwrap_or_default();
+        let features: Vec<&str> = features.split(", ").collect();
+        assert!(features.contains(&"cpu"), "{version}");
+        assert_eq!(features.contains(&"cuda"), cfg!(feature = "cuda"));
     }
 
     fn generate(line: &str) -> GenerateArguments {

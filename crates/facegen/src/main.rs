@@ -13,6 +13,7 @@
 //! | [`engine`] | loading of a preset on an engine thread |
 //! | [`generate`] | `facegen generate`: one request on the command line |
 //! | [`data_dir`] | the data directory |
+//! | [`shell`] | completions and manual pages |
 //! | [`stores`] | the stores that the config names |
 //! | [`output`] | standard output of commands |
 //! | [`telemetry`] | logging |
@@ -30,6 +31,7 @@ mod models;
 mod output;
 mod provenance;
 mod serve;
+mod shell;
 mod stores;
 mod telemetry;
 
@@ -83,6 +85,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Ok(output::print(&config.to_toml()?)?)
         }
         Command::OpenApi => Ok(output::print(&openapi_text()?)?),
+        Command::Completions { shell } => Ok(shell::completions(shell)?),
+        Command::Man { dir } => Ok(shell::manual(dir.as_deref())?),
     }
 }
 

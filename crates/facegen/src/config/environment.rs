@@ -163,6 +163,14 @@ impl Environment {
         Ok(self.text_or_file("FACEGEN_MASTER_KEY")?.map(Secret::new))
     }
 
+    /// Whether the user wants no colours: `NO_COLOR` has a value, whatever it is.
+    pub(crate) fn no_color(&self) -> bool {
+        // A space counts, too: <https://no-color.org> excepts the empty one only.
+        self.0
+            .get("NO_COLOR")
+            .is_some_and(|value| !value.is_empty())
+    }
+
     /// Adds a variable.
     #[cfg(test)]
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {

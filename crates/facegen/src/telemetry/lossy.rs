@@ -250,7 +250,7 @@ mod tests {
     fn lost_lines_are_counted_and_logged_once_writing_works_again() {
         let sink = Sink::default();
         let (writer, log) = start(sink.clone()).unwrap();
-        let lines = super::super::lines(LogFormat::Text, writer);
+        let lines = super::super::lines(LogFormat::Text, false, writer);
         // From all threads: the writing thread logs what was lost.
         let own = filter_fn(|event| event.target().starts_with("facegen::telemetry::lossy"));
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(own));

@@ -17,6 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
+use crate::config::environment::Environment;
 use crate::config::sections::LogFormat;
 pub(crate) use lossy::{LostLines, ServerLog};
 
@@ -59,22 +60,23 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let lines = lines(format, writer).with_filter(chosen);
+    let colours = io::stderr().is_terminal() && !Environment::of_process().no_color();
+    let lines = lines(format, colours, writer).with_filter(chosen);
     // A second filter, as more specific directives override those of the first.
     tracing_subscriber::registry()
         .with(lines.with_filter(private::filter()))
         .init();
 }
 
-/// Returns the layer that writes lines. Write errors are ignored: reporting
+/// Returns the layer that writes lines, as text in colours if they are wanted. Write errors are ignored: reporting
 /// them on standard error would panic.
-fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+fn lines<W>(format: LogFormat, colours: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
     match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
         LogFormat::Json => lines.json().boxed(),
     }
 }

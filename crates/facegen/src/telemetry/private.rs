@@ -59,7 +59,7 @@ mod tests {
     /// Returns what is logged of some events with this `RUST_LOG`.
     fn logged(setting: &str) -> String {
         let written = Written::default();
-        let lines = super::super::lines(LogFormat::Text, written.clone());
+        let lines = super::super::lines(LogFormat::Text, false, written.clone());
         let lines = lines.with_filter(EnvFilter::new(setting));
         let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter()));
         tracing::subscriber::with_default(subscriber, || {
