@@ -21,7 +21,9 @@ impl Form {
         fields.fold(Self::default(), |form, (name, value)| match value {
             Value::Null => form,
             Value::String(text) => form.text(name, text),
-            other => form.text(name, &other.to_string()),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                form.text(name, &value.to_string())
+            }
         })
     }
 
