@@ -59,6 +59,8 @@ const NAMES: &[&str] = &[
     "/pictures",
     "`pictures`",
     "\"photograph",
+    "photograph, photorealistic",
+    "photograph, drawing",
     "(\"picture\")",
     "data/pictures",
     "assets/photographs",
