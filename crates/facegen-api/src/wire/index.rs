@@ -34,6 +34,7 @@ pub(crate) struct Index<'a> {
 
 /// The accepted sizes, in pixels.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SizeLimits)]
 struct Size {
     min_side: u32,
     max_side: u32,

@@ -20,6 +20,7 @@ pub(crate) struct KeyBody<'a> {
 
 /// The limits of the key; null means no limit.
 #[derive(Serialize, ToSchema)]
+#[schema(as = KeyLimits)]
 struct Limits {
     /// How many requests to generate or upload images it may make within any
     /// minute.
