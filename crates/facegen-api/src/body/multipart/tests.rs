@@ -32,11 +32,12 @@ fn read(parts: &[Vec<u8>]) -> Result<RequestBody, ApiError> {
 /// Returns what is wrong with a form: a description of what was received, or
 /// the errors of its fields.
 fn wrong(reading: Result<RequestBody, ApiError>) -> String {
-    match reading.unwrap_err() {
-        ApiError::InvalidBody { received } => received.as_str().to_owned(),
-        ApiError::Fields(error) => error.to_string(),
-        other => panic!("{other}"),
+    let error = reading.unwrap_err();
+    if let ApiError::InvalidBody { received } = error {
+        return received.as_str().to_owned();
     }
+    assert!(matches!(error, ApiError::Fields(_)), "{error}");
+    error.to_string()
 }
 
 fn bytes_of(image: Option<SentImage>) -> Vec<u8> {
