@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT, MARGIN = 900, 420, 50
-STAGES = [("u16", "128 px"), ("u32", "256 px"), ("u64", "512 px"), ("u64_more", "512 px again")]
-COLOURS = ["#1f6fb4", "#d1731f", "#2f8f4e", "#8a4fbf"]
+STAGES = [("u16", "128 px"), ("u32", "256 px"), ("u64", "512 px"), ("u64_more", "512 px again"), ("u64_third", "and again")]
+COLOURS = ["#1f6fb4", "#d1731f", "#2f8f4e", "#8a4fbf", "#b0413e"]
 
 
 def curve(path):
