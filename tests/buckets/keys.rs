@@ -217,11 +217,11 @@ async fn images_of_a_bucket_that_fails_later_are_served_from_here_and_arrive_lat
 async fn a_lost_bucket_may_be_created_again_and_may_refuse_acls() {
     capture_log(LEVELS);
     let (moto, seaweed) = (Moto::start().await, Seaweed::start().await);
-    moto.make_bucket("pictures").await;
+    moto.make_bucket("images").await;
     let server = Server::without_bucket(Networks::any()).await;
     set(&server, 0, &details(moto.address, moto.address, "images/a")).await;
     let answer = server.make_gen().await;
-    let base = format!("http://{}/pictures/a/", moto.address);
+    let base = format!("http://{}/images/a/", moto.address);
     is_read_at(&server, &answer, &base).await;
 
     let no_acl = NoAcl::start(seaweed.address, 400).await;
