@@ -42,7 +42,6 @@ OTHER_PRODUCTS = {
     "inpainting": schemas.InpaintingSchema(
         prompt="a sea", init_image=IMAGE, mask_image=IMAGE
     ),
-    "headshot": schemas.HeadshotSchema(prompt="a sea"),
     "flux_headshot": schemas.FluxHeadshotSchema(prompt="a sea"),
     "qwen_edit": schemas.QwenEditSchema(prompt="a sea", init_image=[IMAGE]),
     "caption": schemas.CaptionSchema(init_image=IMAGE),
@@ -68,6 +67,8 @@ class Driver:
     def drive(self):
         enterprise = Image_editing(client=self.client, enterprise=True)
         self.drive_images(enterprise, lambda: self.call(enterprise, "facegen", request()))
+        head_shot = request(schemas.HeadshotSchema)
+        self.drive_images(enterprise, lambda: self.call(enterprise, "headshot", head_shot))
         self.drive_control(enterprise)
         for name, schema in OTHER_PRODUCTS.items():
             self.expect_unknown(enterprise, name, schema)
@@ -130,11 +131,9 @@ class Driver:
             raise AssertionError((name, answer))
 
 
-def request():
+def request(schema=schemas.FacegenSchema):
     """The SDK's own defaults, but for the size."""
-    return schemas.FacegenSchema(
-        prompt=GIVEN["prompt"], face_image=GIVEN["face"], width=64, height=64
-    )
+    return schema(prompt=GIVEN["prompt"], face_image=GIVEN["face"], width=64, height=64)
 
 
 def wait_until_ready():

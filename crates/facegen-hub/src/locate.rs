@@ -24,16 +24,27 @@ pub fn locate(preset: &Preset, data_dir: &Path, accept: &[String]) -> Result<Pre
     let store = Store::new(data_dir);
     for (component, found) in located.models_mut().zip(found) {
         if let Some(config) = &mut component.config {
-            *config = compiled_in::path_of(preset, &found.component, config, &store)?;
+            *config = absolute(compiled_in::path_of(
+                preset,
+                &found.component,
+                config,
+                &store,
+            )?);
         }
         if let Some(path) = found.path? {
             if let Source::Hub(_) = component.source {
                 component.sha256 = None;
             }
-            component.source = Source::Path(path);
+            component.source = Source::Path(absolute(path));
         }
     }
     Ok(located)
+}
+
+/// Makes a path absolute, since a located preset takes relative ones from its
+/// directory of presets.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Locates each model of the preset in its order, as [`locate`] does, but with

@@ -43,6 +43,24 @@ fn every_shipped_preset_is_whole() {
 }
 
 #[test]
+fn a_relative_directory_of_presets_gives_paths_that_stay_the_same() {
+    let data = tempfile::tempdir().unwrap();
+    let preset = Preset::find(Path::new("../../models"), "demo").unwrap();
+    let located = locate(&preset, data.path(), &[]).unwrap();
+    for (name, component) in located.models() {
+        let Source::Path(path) = &component.source else {
+            panic!("{name} is not a file");
+        };
+        for path in [Some(path), component.config.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            assert!(path.is_absolute() && located.path(path).exists(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn an_invalid_preset_name_is_refused_with_the_rule() {
     let directory = tempfile::tempdir().unwrap();
     let demo = fs::read_to_string(shipped().join("demo.toml")).unwrap();

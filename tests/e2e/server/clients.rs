@@ -29,8 +29,8 @@ fn the_official_sdk_works_with_every_method() -> Result<()> {
     let mut sdk = python()?;
     let links = printed(sdk.arg("tests/python/drive_sdk.py"), &given.to_string())?;
     links.lines().for_each(keep_secret);
-    // Three requests for images and two uploads, synchronous and asynchronous.
-    assert_eq!(links.lines().count(), 10, "{links}");
+    // Four requests for images and two uploads, synchronous and asynchronous.
+    assert_eq!(links.lines().count(), 12, "{links}");
     Ok(())
 }
 
