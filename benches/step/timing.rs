@@ -1,0 +1,46 @@
+//! Times work that a device does while the program goes on.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use facegen_nn::Compute;
+use serde_json::{Map, Value};
+
+use crate::arguments::Arguments;
+use crate::memory;
+
+/// Runs `work` as often as asked for, each time until the device is done, and
+/// returns the times in milliseconds and the most memory in use.
+pub(crate) fn measure(
+    compute: &Compute,
+    arguments: &Arguments,
+    work: impl Fn() -> Result<()> + Sync,
+) -> Result<Map<String, Value>> {
+    let device = compute.device();
+    let timed = || -> Result<f64> {
+        let started = Instant::now();
+        compute.run(&work)?;
+        device.synchronize()?;
+        Ok(1e3 * started.elapsed().as_secs_f64())
+    };
+    let first = timed()?;
+    for _ in 1..arguments.warm_up {
+        timed()?;
+    }
+    let mut times = Vec::new();
+    for _ in 0..arguments.steps {
+        times.push(timed()?);
+    }
+    times.sort_by(f64::total_cmp);
+    let mut result = Map::new();
+    let mut insert = |name: &str, value: Value| result.insert(name.to_owned(), value);
+    insert("median_ms", times[times.len() / 2].into());
+    insert("least_ms", times[0].into());
+    insert("most_ms", times[times.len() - 1].into());
+    insert("first_ms", first.into());
+    insert("repeats", times.len().into());
+    // By itself: who looks at the memory disturbs the times.
+    let bytes = memory::most_in_use(device, || timed().map(drop))?;
+    insert("device_bytes", bytes.map_or(Value::Null, Value::from));
+    Ok(result)
+}
