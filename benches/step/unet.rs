@@ -18,7 +18,7 @@ pub(crate) fn measure(
     arguments: &Arguments,
     images: usize,
 ) -> Result<Value> {
-    let draw = |image| Inputs::draw(arguments, model.width, image as u32);
+    let draw = |image: usize| Inputs::draw(arguments, model.width, image as u32);
     let inputs = (0..images).map(draw);
     let inputs: Vec<Inputs> = inputs.collect::<Result<_>>()?;
     let step = Step::prepare(model, &inputs)?;

@@ -14,8 +14,10 @@ use crate::timing;
 pub(crate) fn measure(model: &Model<AutoencoderKl>, arguments: &Arguments) -> Result<Value> {
     let latents = inputs::latents(arguments, 0)?;
     let latents = latents.to_device(model.compute.device())?;
-    let decode = || Ok(model.network.decode(&latents).map(drop)?);
-    let mut result = timing::measure(&model.compute, arguments, decode)?;
+    let mut result = timing::measure(&model.compute, arguments, || {
+        model.network.decode(&latents)?;
+        Ok(())
+    })?;
     let mut insert = |name: &str, value: Value| result.insert(name.to_owned(), value);
     insert("what", "vae".into());
     insert("images", 1.into());

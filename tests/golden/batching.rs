@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use facegen_core::Preset;
 use facegen_core::request::Scalar;
@@ -9,8 +9,10 @@ use facegen_core::{
 use facegen_engine::{CandleBackend, LoadOptions};
 use facegen_image::{ImageLimits, read_image};
 
+use crate::support::root;
+
 fn backend(presets: &str, name: &str, data_dir: &Path, batch_limit: usize) -> CandleBackend {
-    let presets = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(presets);
+    let presets = root().join(presets);
     let options = LoadOptions {
         data_dir: data_dir.to_owned(),
         ..LoadOptions::default()
@@ -36,7 +38,7 @@ fn input(seed: &str, samples: &str) -> GenerationInput {
         ..RawGenerationRequest::default()
     };
     let photo = "tests/assets/photographs/astronaut.png";
-    let photo = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(photo);
+    let photo = root().join(photo);
     let face = read_image(&std::fs::read(photo).unwrap(), &ImageLimits::default())
         .unwrap()
         .image;

@@ -1,9 +1,8 @@
-use std::path::PathBuf;
 
 use candle_core::Tensor;
 use facegen_engine::sd15::prompt::PromptTokenizer;
 
-use crate::support::{Golden, clip_text, data, gpu_path, native};
+use crate::support::{Golden, clip_text, data, gpu_path, native, root};
 
 fn input_ids(golden: &Golden) -> Vec<Vec<u32>> {
     let rows: Vec<Vec<i64>> = golden.input("input_ids").to_vec2().unwrap();
@@ -27,8 +26,7 @@ fn hidden_states_are_those_of_transformers() {
 #[test]
 fn prompts_become_the_tokens_of_transformers() {
     let golden = Golden::load("clip_text");
-    let tokenizer =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/demo/tokenizer/tokenizer.json");
+    let tokenizer = root().join("models/demo/tokenizer/tokenizer.json");
     let tokenizer = PromptTokenizer::load(&tokenizer).unwrap();
     let prompts = std::fs::read_to_string(data("clip_text.prompts.json")).unwrap();
     let prompts: Vec<String> = serde_json::from_str(&prompts).unwrap();

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -15,7 +14,8 @@ use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, VisionError
 use serde::Deserialize;
 
 use crate::support::{
-    Golden, bgr_image, clip_text, clip_vision, config, gpu_path, native, unet_and_projection, vae,
+    Golden, bgr_image, clip_text, clip_vision, config, gpu_path, native, root, unet_and_projection,
+    vae,
 };
 
 /// Arguments of the reference's `generate`.
@@ -84,8 +84,7 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
         &Tensor::cat(&[&tokens.uncond, &tokens.cond], 0).unwrap(),
     );
 
-    let tokenizer =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/demo/tokenizer/tokenizer.json");
+    let tokenizer = root().join("models/demo/tokenizer/tokenizer.json");
     let tokenizer = PromptTokenizer::load(&tokenizer).unwrap();
     let text_encoder = clip_text(compute);
     let prepare = |prompt: &str, tokens: Tensor| {

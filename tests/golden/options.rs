@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use facegen_core::Preset;
 use facegen_core::preset::{AdapterKind, ChannelOrder, FaceChoice, Precision};
@@ -11,6 +10,7 @@ use facegen_image::{ImageLimits, read_image};
 
 use crate::not_finite::end_of;
 use crate::styles::{Presets, input};
+use crate::support::root;
 
 #[test]
 fn presets_that_ship_read_faces_as_the_reference_does() {
@@ -27,7 +27,7 @@ fn presets_that_ship_read_faces_as_the_reference_does() {
         ("sd15-faceid", FaceidPlusv2, Bgr, Some(Precision::F16)),
         ("sd15-plus-face", PlusFace, Rgb, Some(Precision::F16)),
     ];
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let models = root().join("models");
     assert_eq!(Preset::all(&models).unwrap().len(), rows.len());
     for (name, kind, order, gpu_dtype) in rows {
         let preset = Preset::find(&models, name).unwrap();
@@ -122,8 +122,8 @@ fn crowd() -> RgbImage {
         ("astronaut.png", 2, [722, 322]),
         ("person_a_2.jpg", 2, [1200, 200]),
     ] {
-        let path = Path::new("tests/assets/photographs").join(file);
-        let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let path = root().join("tests/assets/photographs").join(file);
+        let bytes = fs::read(path).unwrap();
         let photo = read_image(&bytes, &ImageLimits::default()).unwrap().image;
         let [columns, rows] = [photo.width(), photo.height()];
         for (y, x) in (0..rows / over).flat_map(|y| (0..columns / over).map(move |x| (y, x))) {

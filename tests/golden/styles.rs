@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use facegen_core::Preset;
 use facegen_core::request::Style;
@@ -13,6 +13,8 @@ use facegen_core::{
 use facegen_engine::{CandleBackend, EngineError, LoadOptions};
 use facegen_image::{ImageLimits, read_image};
 use tempfile::TempDir;
+
+use crate::support::root;
 
 /// Anime with another UNet, comic with words as well.
 const OTHER_UNET: &str = r#"
@@ -31,11 +33,11 @@ licence = "Apache-2.0"
 "#;
 
 fn shipped() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+    root().join("models")
 }
 
 fn of_tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets")
+    root().join("tests/assets/presets")
 }
 
 /// Presets, and the images of their seeds.
@@ -87,7 +89,7 @@ pub(crate) fn input(fields: &[(&str, &str)]) -> GenerationInput {
         *raw.field_mut(name).unwrap() = (*value).into();
     }
     let photo = "tests/assets/photographs/astronaut.png";
-    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join(photo);
+    let photo = root().join(photo);
     let face = read_image(&fs::read(photo).unwrap(), &ImageLimits::default())
         .unwrap()
         .image;
@@ -156,7 +158,7 @@ fn every_preset_of_published_weights_offers_every_style_and_each_has_words_of_it
 
 #[test]
 fn the_guide_lists_the_words_of_the_presets_that_ship() {
-    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides/presets.md");
+    let guide = root().join("docs/guides/presets.md");
     let guide = fs::read_to_string(guide).unwrap();
     for preset in Preset::all(&shipped()).unwrap() {
         for style in preset.styles() {

@@ -1,7 +1,6 @@
 //! The demo preset as it ships, from a photo to an image, against the
 //! reference pipeline on the same trained networks.
 
-use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use facegen_core::Preset;
@@ -13,11 +12,7 @@ use facegen_image::{ImageLimits, read_image};
 use serde_json::Value;
 
 use crate::not_finite::end_of;
-use crate::support::{Golden, config};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::{Golden, config, root};
 
 /// Returns the demo preset's image of the astronaut with these fields.
 fn image(fields: &[(&str, String)]) -> RgbImage {

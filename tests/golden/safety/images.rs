@@ -7,6 +7,7 @@ use facegen_image::{ImageLimits, read_image};
 use facegen_vision::redact;
 
 use super::photo;
+use crate::support::root;
 
 /// Checks that the images of the documentation are what the code makes. If not,
 /// the message has the path of the new ones.
@@ -22,8 +23,7 @@ fn the_documentation_shows_current_images() {
         ("sensitive_content_text", SafetyAction::SensitiveContentText),
     ] {
         let made = redact(&image, action);
-        let shown =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("docs/safety/{name}.png"));
+        let shown = root().join(format!("docs/safety/{name}.png"));
         let same = std::fs::read(&shown).is_ok_and(|file| {
             read_image(&file, &ImageLimits::default()).is_ok_and(|shown| shown.image == made)
         });

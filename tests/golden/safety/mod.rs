@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use facegen_core::RgbImage;
 use facegen_image::{ImageLimits, read_image};
 
-use crate::support::{Golden, generated_tensors};
+use crate::support::{Golden, generated_tensors, root};
 
 /// Returns a checkpoint in the published form, with the weights and thresholds
 /// of the golden.
@@ -32,7 +32,7 @@ fn write(directory: &std::path::Path, tensors: Vec<(String, Tensor)>) -> PathBuf
 
 fn photo() -> RgbImage {
     let path = "tests/assets/photographs/astronaut.png";
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    let path = root().join(path);
     read_image(&std::fs::read(path).unwrap(), &ImageLimits::default())
         .unwrap()
         .image

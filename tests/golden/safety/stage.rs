@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::Tensor;
 use facegen_core::Preset;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::{checkpoint, photo, write};
 use crate::not_finite::end_of;
-use crate::support::{Golden, data};
+use crate::support::{Golden, data, root};
 
 const ENFORCED: SafetyPolicy = SafetyPolicy {
     mandatory: true,
@@ -31,7 +31,7 @@ struct Presets {
 impl Presets {
     fn new(threshold: f64) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/assets/presets");
+        let models = root().join("tests/assets/presets");
         for name in ["demo", "random"] {
             std::os::unix::fs::symlink(models.join(name), directory.path().join(name)).unwrap();
         }

@@ -13,11 +13,20 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 use facegen_image::RgbImage;
 
+/// Returns the directory of the repository, or of a copy of the files that the
+/// tests read: a program that runs on another machine is told which.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo sets the variable for tests, too"
+)]
+pub(crate) fn root() -> PathBuf {
+    let built_in = || env!("CARGO_MANIFEST_DIR").into();
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_in, PathBuf::from)
+}
+
 /// Returns the path of a file next to the golden data.
 pub(crate) fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden/data")
-        .join(name)
+    root().join("tests/golden/data").join(name)
 }
 
 /// Returns an image that a golden holds blue first.

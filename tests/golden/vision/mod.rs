@@ -40,7 +40,7 @@ fn every_fault_moves_its_golden() {
 }
 
 fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    crate::support::root()
 }
 
 /// Reads one of the committed photos.
