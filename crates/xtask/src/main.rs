@@ -4,9 +4,12 @@
 //! - [`lint`]: the rules of this code base beyond rustc and clippy
 //! - [`lint::documents::config_page`]: the generated pages of the book
 //! - [`demo`]: one image from a committed photo
+//! - [`gpu_kit`]: what measures the GPU of another machine
 //! - [`verify`]: checks that take too long for every change
 
+mod cuda;
 mod demo;
+mod gpu_kit;
 mod lint;
 mod process;
 mod report;
@@ -40,6 +43,8 @@ enum Command {
     Docs,
     /// Generate one image from a committed photo with the demo preset.
     Demo(demo::Arguments),
+    /// Make a directory with all that measures facegen on another machine's GPU.
+    GpuKit(gpu_kit::Arguments),
     /// Run one of the long checks by hand.
     Verify(verify::Arguments),
 }
@@ -64,6 +69,7 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Demo(arguments) => demo::run(&workspace, &arguments),
+        Command::GpuKit(arguments) => gpu_kit::run(&workspace, &arguments),
         Command::Verify(arguments) => verify::run(&workspace, &arguments),
     }
 }
