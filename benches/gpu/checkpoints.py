@@ -131,7 +131,7 @@ def main(arguments):
         started = time.monotonic()
         count = writers[name]()
         seconds = round(time.monotonic() - started, 2)
-        report({"by": "checkpoints", "what": name, "values": count, "seconds": seconds}, arguments.results)
+        report({"by": "checkpoints", "checkpoint": name, "values": count, "seconds": seconds}, arguments.results)
 
 
 if __name__ == "__main__":

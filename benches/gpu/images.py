@@ -23,12 +23,13 @@ LIMITS = {"demo": 0.5, "half": 4.0}
 PROMPT = "portrait of a person in front of a beach"
 
 
-def generate(arguments, preset, models, device, size=(512, 512)):
+def generate(arguments, preset, models, device, size):
     """The image and what the program says of it."""
-    path = arguments.out / f"{preset}-{device.partition(':')[0]}-{size[0]}x{size[1]}.png"
+    width, height = (int(side) for side in size.split("x"))
+    path = arguments.out / f"{preset}-{device.partition(':')[0]}-{size}.png"
     command = [arguments.program, "generate", "--preset", preset, "--models-dir", models, "--device", device]
     command += ["--data-dir", arguments.out / "data", "--prompt", PROMPT, "--face", arguments.face, "--seed", "1234"]
-    command += ["--width", str(size[0]), "--height", str(size[1]), "--steps", "21", "--json", "--force", "--out", path]
+    command += ["--width", str(width), "--height", str(height), "--steps", "21", "--json", "--force", "--out", path]
     started = time.monotonic()
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=arguments.timeout)
     seconds = time.monotonic() - started
@@ -36,19 +37,20 @@ def generate(arguments, preset, models, device, size=(512, 512)):
         raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}")
     line = json.loads(done.stdout.splitlines()[-1])
     return numpy.asarray(Image.open(path).convert("RGB")).astype(float), {
-        "what": "image", "preset": preset, "device": device, "width": size[0], "height": size[1],
+        "what": "image", "preset": preset, "device": device, "width": width, "height": height,
         "seconds": line["timings"], "process_seconds": round(seconds, 2),
     }  # fmt: skip
 
 
 def compared(arguments):
     """Whether the demo's images are those of the CPU."""
-    exact, facts = generate(arguments, "demo", arguments.models, "cpu")
+    size = arguments.sizes.split(",")[0]
+    exact, facts = generate(arguments, "demo", arguments.models, "cpu", size)
     report({"by": "facegen"} | facts, arguments.results)
     is_right = True
     for preset, limit in LIMITS.items():
         models = arguments.models if preset == "demo" else arguments.directory
-        image, facts = generate(arguments, preset, models, arguments.device)
+        image, facts = generate(arguments, preset, models, arguments.device, size)
         apart = abs(image - exact)
         facts |= {"mean_levels": apart.mean(), "most_levels": apart.max(), "is_near": bool(apart.mean() <= limit)}
         is_right &= facts["is_near"]
@@ -58,7 +60,7 @@ def compared(arguments):
 
 def timed(arguments):
     """Images at the published sizes."""
-    for size in ((512, 512), (512, 768)):
+    for size in arguments.sizes.split(","):
         _, facts = generate(arguments, "full", arguments.directory, arguments.device, size)
         report({"by": "facegen"} | facts, arguments.results)
 
@@ -83,6 +85,7 @@ if __name__ == "__main__":
     parser.add_argument("--face", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--sizes", default="512x512,512x768")
     parser.add_argument("--timeout", type=float, default=90.0, help="seconds of one image")
     parser.add_argument("--results", type=Path, help="file to append the results to")
     main(parser.parse_args())

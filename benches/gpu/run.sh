@@ -84,7 +84,8 @@ compare() {
 
 images() {
     "$PYTHON" "$here/images.py" "$PROGRAMS/facegen" "$checkpoints" --models "$root/models" --face "$face" \
-        --out "$WORK/images" --device "$DEVICE" --results "$RESULTS/images.jsonl"
+        --out "$WORK/images" --device "$DEVICE" \
+        --sizes "${SIZES// /,}" --results "$RESULTS/images.jsonl"
     local status=$?
     cp "$WORK"/images/*.png "$RESULTS/" 2>/dev/null
     return $status
@@ -92,7 +93,7 @@ images() {
 
 server() {
     "$PYTHON" "$here/server.py" "$PROGRAMS/facegen" "$checkpoints" --face "$face" --out "$WORK/server" \
-        --device "$DEVICE" --results "$RESULTS/server.jsonl" ${SERVER:-}
+        --device "$DEVICE" --size "${SIZES%% *}" --results "$RESULTS/server.jsonl" ${SERVER:-}
     local status=$?
     cp "$WORK/server/server.log" "$RESULTS/" 2>/dev/null
     return $status

@@ -84,7 +84,8 @@ def main(arguments):
     arguments.out.mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{arguments.port}"
     face = base64.b64encode(arguments.face.read_bytes()).decode()
-    body = json.dumps({"prompt": "portrait of a person", "face_image": face, "width": 512, "height": 512}).encode()
+    image = dict(zip(("width", "height"), (int(side) for side in arguments.size.split("x")), strict=True))
+    body = json.dumps({"prompt": "portrait of a person", "face_image": face} | image).encode()
     process, is_right = start(arguments, address), True
     facts = {"by": "facegen", "what": "server", "device": arguments.device, "batch_limit": arguments.batch_limit}
     try:
@@ -114,6 +115,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--preset", default="full")
+    parser.add_argument("--size", default="512x512")
     parser.add_argument("--clients", default="1,8,32")
     parser.add_argument("--batch-limit", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=12.0, help="how long each number of clients is measured")

@@ -20,7 +20,8 @@ def read(directory):
 def column(result):
     """Whose time it is, with what distinguishes it."""
     if result["by"] == "facegen":
-        return f"facegen {result['dtype']}"
+        kernels = result.get("kernels", "own")
+        return f"facegen {result['dtype']}" + (f", {kernels}" if kernels != "own" else "")
     parts = [result["by"], result.get("layout"), result.get("attention")]
     return ", ".join(part for part in parts if part and part not in ("default", "contiguous"))
 
@@ -53,6 +54,7 @@ def times(results):
     others = [name for name in columns if name not in ours]
     groups = {"eager": [name for name in others if "compiled" not in name]}
     groups["compiled"] = [name for name in others if "compiled" in name]
+    images = {row(result): result["images"] for result in results if result.get("what") in ("unet", "vae")}
     rows = []
     for name, cells in table.items():
         shown = [f"{cells[key]:.2f}" if cells.get(key) else "failed" if key in cells else "-" for key in columns]
@@ -61,8 +63,10 @@ def times(results):
         for group in groups.values():
             best = [cells[key] for key in group if cells.get(key)]
             ratios.append(f"{min(best) / min(own):.2f}" if best and own else "-")
-        rows.append([name, *shown, *ratios])
-    markdown(["ms", *columns, *(f"best {group} / best facegen" for group in groups)], rows)
+        each = f"{min(own) / images[name]:.2f}" if own else "-"
+        rows.append([name, *shown, each, *ratios])
+    ratios = (f"best {group} / best facegen" for group in groups)
+    markdown(["ms", *columns, "best facegen, an image", *ratios], rows)
 
 
 def memory(results):
