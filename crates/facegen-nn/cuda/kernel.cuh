@@ -133,7 +133,8 @@ __device__ __forceinline__ float warp_max(float value) {
 //   copy_async_wait<N>()              waits until at most N groups are pending
 //   ldmatrix_x4(r, row), ldmatrix_x4_trans(r, row), ldmatrix_x2..., ldmatrix_x2_trans
 //                                     lane 8i + j gives the address of row j of matrix i
-//   mma_m16n8k16<T>(sums, a, b)       sums += a * b
+//   mma_m16n8k16<T>(sums, a, b), mma_m16n8k8<T>(sums, a, b)
+//                                     sums += a * b
 
 #if defined(__CUDACC__)
 
@@ -221,6 +222,25 @@ __device__ __forceinline__ void mma_m16n8k16<__nv_bfloat16>(float (&sums)[4],
         "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+template <typename T>
+__device__ __forceinline__ void mma_m16n8k8(float (&sums)[4], const uint32_t (&a)[2], uint32_t b);
+template <>
+__device__ __forceinline__ void mma_m16n8k8<__half>(float (&sums)[4], const uint32_t (&a)[2],
+                                                    uint32_t b) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, "
+        "{%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b));
+}
+template <>
+__device__ __forceinline__ void mma_m16n8k8<__nv_bfloat16>(float (&sums)[4],
+                                                           const uint32_t (&a)[2], uint32_t b) {
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, "
+        "{%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b));
 }
 
 #endif

@@ -2,8 +2,11 @@
 // layouts of the PTX ISA (9.7.15.5: m16n8k16, ldmatrix).
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include "number.hpp"
 #include "thread.hpp"
@@ -128,6 +131,8 @@ void ldmatrix(uint32_t (&r)[MATRICES], const void* address, bool transposed) {
     for (int i = 0; i < MATRICES; ++i) r[i] = taken.r[i];
 }
 
+// Of m16n8k16, or of m16n8k8 with the second half of `a` and of `b` zero: the
+// layouts of the first halves are the same.
 struct MmaOperands {
     float sums[4];
     uint32_t a[4];
@@ -164,6 +169,14 @@ void multiply(const MmaOperands (&all)[32], Registers<4> (&results)[32]) {
     }
 }
 
+template <typename T>
+void mma(float (&sums)[4], MmaOperands operands) {
+    std::memcpy(operands.sums, sums, sizeof sums);
+    const auto taken = exchange<Registers<4>>(
+        operands, [](auto& all, auto& results) { multiply<T>(all, results); });
+    std::memcpy(sums, taken.r, sizeof sums);
+}
+
 }  // namespace host
 
 template <typename Value>
@@ -186,6 +199,14 @@ Value __shfl_sync(unsigned mask, Value value, int lane) {
     return host::shuffle(mask, value, lane % 32);
 }
 
+inline int __any_sync(unsigned mask, int predicate) {
+    host::check_mask(mask);
+    return host::exchange<int>(predicate, [](auto& all, auto& results) {
+        const bool any = std::any_of(std::begin(all), std::end(all), [](int x) { return x != 0; });
+        std::fill(std::begin(results), std::end(results), int(any));
+    });
+}
+
 inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) { host::ldmatrix<4>(r, row, false); }
 inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
     host::ldmatrix<4>(r, row, true);
@@ -197,11 +218,10 @@ inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row) {
 
 template <typename T>
 void mma_m16n8k16(float (&sums)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-    host::MmaOperands given;
-    std::memcpy(given.sums, sums, sizeof sums);
-    std::memcpy(given.a, a, sizeof a);
-    std::memcpy(given.b, b, sizeof b);
-    const auto taken = host::exchange<host::Registers<4>>(
-        given, [](auto& all, auto& results) { host::multiply<T>(all, results); });
-    for (int i = 0; i < 4; ++i) sums[i] = std::bit_cast<float>(taken.r[i]);
+    host::mma<T>(sums, {{}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]}});
+}
+
+template <typename T>
+void mma_m16n8k8(float (&sums)[4], const uint32_t (&a)[2], uint32_t b) {
+    host::mma<T>(sums, {{}, {a[0], a[1], 0, 0}, {b, 0}});
 }
