@@ -126,8 +126,11 @@ fn faceid_and_its_faces_are_for_research_only() {
         }
     }
     // Each by its name: one of two opens nothing.
-    accepted.record(&["IP-Adapter-FaceID".to_owned()]).unwrap();
     let preset = Preset::find(&shipped(), "sd15-faceid").unwrap();
+    let name = "IP-Adapter-FaceID";
+    accepted
+        .record(&[(name, &preset.licences()[name])])
+        .unwrap();
     let error = Gate::check(&preset, &accepted).unwrap_err().to_string();
     assert!(error.contains("accept InsightFace-buffalo_l`"), "{error}");
     let accepted_names = ["InsightFace-buffalo_l".to_owned()];

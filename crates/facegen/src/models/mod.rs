@@ -3,11 +3,9 @@
 mod command;
 mod list;
 mod progress;
-mod pull;
+pub(crate) mod pull;
 mod remove;
 mod verify;
-
-use std::collections::BTreeMap;
 
 use anyhow::Result;
 use facegen_core::Preset;
@@ -55,15 +53,15 @@ fn next(preset: &Preset, location: &str) -> Result<()> {
 /// Shows the terms of licences and records their acceptance.
 fn accept(names: &[String], config: &Config) -> Result<()> {
     let presets = Preset::all(&config.engine.models_dir)?;
-    let terms = Gate::terms(&presets, names)?;
-    show(&terms)?;
-    Accepted::read(&config.storage.data_dir, &[])?.record(names)?;
+    let licences = Gate::terms(&presets, names)?;
+    show(&licences)?;
+    Accepted::read(&config.storage.data_dir, &[])?.record(&licences)?;
     let names = names.join(", ");
     say(&format!("accepted for this data directory: {names}"))
 }
 
 /// Prints licences.
-fn show(licences: &BTreeMap<&str, &Licence>) -> Result<()> {
+pub(crate) fn show(licences: &[(&str, &Licence)]) -> Result<()> {
     for (name, licence) in licences {
         let only = match licence.research_only {
             true => " (for research only)",

@@ -1,12 +1,11 @@
 //! `facegen models pull`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
 use facegen_core::Preset;
 use facegen_core::preset::Licence;
-use facegen_hub::{Pull, import};
+use facegen_hub::{Pull, Pulled, import};
 
 use super::progress::Progress;
 use super::{say, show};
@@ -20,22 +19,34 @@ pub(super) fn run(
     config: &Config,
     environment: &Environment,
 ) -> Result<()> {
-    let access = environment.hub()?;
-    let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
-    let progress = Progress::new();
-    let listener = |event: facegen_hub::PullEvent<'_>| progress.hear(&event);
     if let Some(from) = from {
-        let count = import(preset, from, data_dir, accept, &listener)?;
+        let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
+        let progress = Progress::new();
+        let count = import(preset, from, data_dir, accept, &|event| {
+            progress.hear(&event);
+        })?;
         say(&format!("{count} files taken from {}", from.display()))?;
     }
+    let pulled = fetch(preset, config, environment)?;
+    show(&conditions(preset))?;
+    report(preset, pulled)
+}
+
+/// Fetches the files of a preset that are missing, and shows how far it is.
+pub(crate) fn fetch(preset: &Preset, config: &Config, environment: &Environment) -> Result<Pulled> {
+    let access = environment.hub()?;
+    let progress = Progress::new();
     let pull = Pull {
         access: &access,
-        data_dir,
-        accept,
-        progress: &listener,
+        data_dir: &config.storage.data_dir,
+        accept: &config.models.accept,
+        progress: &|event| progress.hear(&event),
     };
-    let pulled = pull.run(preset)?;
-    show(&conditions(preset))?;
+    Ok(pull.run(preset)?)
+}
+
+/// Prints that a preset is here.
+pub(crate) fn report(preset: &Preset, pulled: Pulled) -> Result<()> {
     let name = preset.name();
     say(&format!(
         "{name} is here: {} files fetched, {} were here",
@@ -45,7 +56,7 @@ pub(super) fn run(
 
 /// Returns the licences that are not for research only; those that are were
 /// shown when they were accepted.
-fn conditions(preset: &Preset) -> BTreeMap<&str, &Licence> {
+fn conditions(preset: &Preset) -> Vec<(&str, &Licence)> {
     let licences = preset.licences().iter();
     licences
         .filter(|(_, licence)| !licence.research_only)
