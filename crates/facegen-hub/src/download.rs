@@ -205,9 +205,11 @@ impl<'a> Download<'a> {
     }
 }
 
-/// Returns how many bytes of a file are in its part file.
+/// Returns how many bytes of a file are on disk: as a whole, or in its part
+/// file.
 pub(super) fn already_here(path: &Path) -> u64 {
-    fs::metadata(part_path(path)).map_or(0, |part| part.len())
+    let whole = fs::metadata(path).or_else(|_| fs::metadata(part_path(path)));
+    whole.map_or(0, |found| found.len())
 }
 
 fn part_path(path: &Path) -> PathBuf {

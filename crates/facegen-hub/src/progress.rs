@@ -12,6 +12,25 @@ pub enum PullEvent<'a> {
         /// The file.
         file: &'a str,
     },
+    /// These files are to be fetched, and there is room for them. Reported before
+    /// the first, and again when fetched files name further ones.
+    Planned {
+        /// The hub's host.
+        host: &'a str,
+        /// How many files.
+        files: usize,
+        /// Their bytes on disk already.
+        done: u64,
+        /// Their bytes together.
+        size: u64,
+    },
+    /// A file is on disk as a whole, from a pull that did not record it.
+    Kept {
+        /// The file.
+        file: &'a str,
+        /// The size of the file.
+        size: u64,
+    },
     /// Starting the download of a file.
     Started {
         /// The file.

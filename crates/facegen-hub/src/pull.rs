@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::description::RemoteFile;
 use crate::download::{Download, already_here, persist};
 use crate::lock_file::{LockFile, LockedFile, Presence};
+use crate::origin::host;
 use crate::stamp::stamp;
 use crate::store::{Store, StoreLock};
 use crate::wanted::{Wanted, shards, wanted};
@@ -102,6 +103,7 @@ impl Run<'_> {
             described.push((wanted, remote));
         }
         self.check_space(&described)?;
+        self.announce(&described);
         for (wanted, remote) in described {
             self.fetch(&wanted, &remote)?;
             self.pulled.fetched += 1;
@@ -161,12 +163,32 @@ impl Run<'_> {
         }
     }
 
-    fn check_space(&self, files: &[(Wanted, RemoteFile)]) -> Result<(), HubError> {
+    /// Reports how much is to be fetched.
+    fn announce(&self, files: &[(Wanted, RemoteFile)]) {
+        if files.is_empty() {
+            return;
+        }
+        let sizes = files.iter().map(|(_, remote)| remote.size);
+        let size = sizes.fold(0, u64::saturating_add);
+        (self.pull.progress)(PullEvent::Planned {
+            host: &host(&self.pull.access.endpoint),
+            files: files.len(),
+            done: size - self.missing(files).min(size),
+            size,
+        });
+    }
+
+    /// Returns how many bytes of the files are not on disk.
+    fn missing(&self, files: &[(Wanted, RemoteFile)]) -> u64 {
         let missing = files.iter().map(|(wanted, remote)| {
             let path = self.store.blob(wanted.file.repo(), &remote.blob);
             remote.size.saturating_sub(already_here(&path))
         });
-        let needed = missing.fold(0, u64::saturating_add);
+        missing.fold(0, u64::saturating_add)
+    }
+
+    fn check_space(&self, files: &[(Wanted, RemoteFile)]) -> Result<(), HubError> {
+        let needed = self.missing(files);
         let path = self.store.root();
         let disk = rustix::fs::statvfs(path).map_err(|error| HubError::at(path)(error.into()))?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -186,7 +208,13 @@ impl Run<'_> {
         let path = self.store.blob(file.repo(), &remote.blob);
         let expected = wanted.sha256.as_deref().or(remote.sha256());
         let sha256 = match self.kept(&path, expected)? {
-            Some(sha256) => sha256,
+            Some(sha256) => {
+                (self.pull.progress)(PullEvent::Kept {
+                    file: &file.to_string(),
+                    size: remote.size,
+                });
+                sha256
+            }
             None => {
                 let progress = self.pull.progress;
                 let download = Download::open(&self.client, progress, file, remote, &path)?;
