@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all checks and tests, in an order that fails early.
 
+mod machine;
 mod step;
 mod tally;
 
@@ -36,14 +37,25 @@ impl Arguments {
             .filter(is_chosen)
             .collect()
     }
+
+    /// Returns the steps without the tests where only some of these run: each of
+    /// those says what it lacks.
+    fn steps_of_any_test(&self) -> Vec<Step> {
+        let mut steps = self.steps();
+        steps.retain(|step| self.filter.is_none() || *step != Step::Tests);
+        steps
+    }
 }
 
-/// Runs the chosen steps until one fails, and shows how long each took.
+/// Runs the chosen steps until one fails, and shows how long each took. A machine
+/// that lacks something learns it before the first.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    let steps = arguments.steps();
+    machine::check(&arguments.steps_of_any_test())?;
     let mut tally = Tally::default();
     let mut durations = Vec::new();
     let mut outcome = Ok(());
-    for step in arguments.steps() {
+    for step in steps {
         report::heading(step.title());
         let started = Instant::now();
         outcome = step
@@ -55,9 +67,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         }
     }
     show(&durations);
-    if tally != Tally::default() {
-        report::line(format_args!("tests: {tally}"));
-    }
+    report::line(summary(outcome.is_ok(), &durations, &tally));
     outcome
 }
 
@@ -66,8 +76,23 @@ fn show(durations: &[(Step, Duration)]) {
     for (step, duration) in durations {
         report::line(row(&step.title(), *duration));
     }
-    let total = durations.iter().map(|(_, duration)| duration).sum();
-    report::line(row("total", total));
+    report::line("");
+}
+
+/// Returns what a person wants to know at the end, in a line.
+fn summary(passed: bool, durations: &[(Step, Duration)], tally: &Tally) -> String {
+    let total: Duration = durations.iter().map(|(_, duration)| *duration).sum();
+    let (minutes, seconds) = (total.as_secs() / 60, total.as_secs() % 60);
+    let last = durations.last().map(|(step, _)| step.title());
+    let result = match (passed, last) {
+        (false, Some(step)) => format!("FAILED in the step {step}"),
+        _ => format!("everything passed in {} steps", durations.len()),
+    };
+    let tests = match *tally == Tally::default() {
+        true => String::new(),
+        false => format!(", tests: {tally}"),
+    };
+    format!("{result}{tests}, {minutes} min {seconds} s")
 }
 
 fn row(title: &str, duration: Duration) -> String {
@@ -105,12 +130,36 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_needs_no_more_than_its_test() {
+        let arguments = |filter: Option<&str>| Arguments {
+            filter: filter.map(str::to_owned),
+            only: vec![Step::Build, Step::Tests],
+        };
+        let steps = arguments(Some("noise")).steps_of_any_test();
+        assert_eq!(steps, [Step::Build]);
+        let steps = arguments(None).steps_of_any_test();
+        assert_eq!(steps, [Step::Build, Step::Tests]);
+    }
+
+    #[test]
     fn chosen_steps_keep_their_order() {
         assert_eq!(
             steps(None, &[Step::Clippy, Step::Fmt]),
             [Step::Fmt, Step::Clippy]
         );
         assert_eq!(steps(Some("noise"), &[Step::Tests]), [Step::Tests]);
+    }
+
+    #[test]
+    fn the_last_line_says_what_happened() {
+        let second = |seconds| Duration::from_secs(seconds);
+        let steps = [(Step::Fmt, second(2)), (Step::Tests, second(63))];
+        let mut tally = Tally::default();
+        tally.read("test result: FAILED. 3 passed; 1 failed; 2 ignored; 0 measured");
+        let line = "FAILED in the step tests, tests: 3 passed, 1 failed, 2 skipped, 1 min 5 s";
+        assert_eq!(summary(false, &steps, &tally), line);
+        let line = "everything passed in 1 steps, 0 min 2 s";
+        assert_eq!(summary(true, &steps[..1], &Tally::default()), line);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::{lint, process, report, tools};
 /// The timeout of fetching the database of advisories.
 const FETCH_LIMIT: Duration = Duration::from_mins(2);
 
-/// One step, in the order in which they run: quick checks come first.
+/// One step, in the order in which they run: those that compile nothing come
+/// first. The checker of licences is compiled, once for each version.
 ///
 /// No step sets `RUSTFLAGS`, so that all share the build of a plain `cargo build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,22 +25,22 @@ pub(super) enum Step {
     Lint,
     /// Checks the spelling.
     Typos,
-    /// Checks licences, sources and banned crates.
-    Deny,
-    /// Checks dependencies for known vulnerabilities, if the database can be fetched.
-    Advisories,
     /// Checks the Dockerfiles and the compose file.
     Docker,
-    /// Runs clippy and denies warnings.
-    Clippy,
-    /// Builds the documentation and denies warnings.
-    Doc,
     /// Fetches the real small models that tests read.
     Assets,
     /// Installs the S3 server that tests start.
     Seaweed,
     /// Installs the Python clients and services that tests use.
     Python,
+    /// Checks licences, sources and banned crates.
+    Deny,
+    /// Checks dependencies for known vulnerabilities, if the database can be fetched.
+    Advisories,
+    /// Runs clippy and denies warnings.
+    Clippy,
+    /// Builds the documentation and denies warnings.
+    Doc,
     /// Builds the programs that tests start.
     Build,
     /// Runs all tests.
