@@ -146,8 +146,13 @@ fn open_again(
 }
 
 fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineError {
+    let hint = match kind {
+        "cuda" if !cfg!(feature = "cuda") => " (facegen was built without --features cuda)",
+        "metal" if !cfg!(feature = "metal") => " (facegen was built without --features metal)",
+        _ => "",
+    };
     EngineError::Device(format!(
-        "{kind} device {number} cannot be used, the device cpu needs no gpu: {error}"
+        "{kind} device {number} cannot be used, the device cpu needs no gpu{hint}: {error}"
     ))
 }
 

@@ -151,7 +151,7 @@ async fn answer(command: &KeysCommand, config: &Config, environment: &Environmen
         KeysCommand::Revoke { id } => {
             let revoked = keys.revoke(KeyId::new(*id)).await?;
             ensure!(revoked, "there is no key {id} that could be revoked");
-            Ok(())
+            output::line(&format!("key {id} is revoked"))
         }
     }
 }

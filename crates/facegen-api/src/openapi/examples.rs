@@ -1,4 +1,5 @@
-//! The examples of the OpenAPI document.
+//! The examples of the OpenAPI document. Those of requests have no key: that of the
+//! page's header counts only where the body has none.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,6 @@ const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo…";
 /// Returns a request for images.
 pub(crate) fn make_gen_request() -> Value {
     json!({
-        "key": "enterprise_api_key",
         "prompt": "pretty woman",
         "negative_prompt": "anime, cartoon, drawing, big nose, long nose, fat, ugly",
         "face_image": "https://example.org/face.jpg",
@@ -27,24 +27,24 @@ pub(crate) fn make_gen_request() -> Value {
     })
 }
 
-/// Returns a request with nothing but a key.
+/// Returns a request without fields.
 pub(crate) fn key_request() -> Value {
-    json!({"key": "enterprise_api_key"})
+    json!({})
 }
 
 /// Returns a request for a job, with its id in the body.
 pub(crate) fn fetch_request() -> Value {
-    json!({"key": "enterprise_api_key", "request_id": 32})
+    json!({"request_id": 32})
 }
 
 /// Returns an upload.
 pub(crate) fn base64_string() -> Value {
-    json!({"key": "enterprise_api_key", "base64_string": IMAGE})
+    json!({"base64_string": IMAGE})
 }
 
 /// Returns an upload under the name of `image_editing`.
 pub(crate) fn init_image() -> Value {
-    json!({"key": "enterprise_api_key", "init_image": IMAGE})
+    json!({"init_image": IMAGE})
 }
 
 /// Returns the answer to an upload.

@@ -18,7 +18,7 @@ pub(super) fn run(names: &[String], config: &Config) -> Result<()> {
         names.iter().map(find).collect::<Result<_, _>>()?
     };
     let progress = Progress::new();
-    let mut wrong = 0;
+    let (mut checked, mut wrong) = (0, 0);
     for preset in presets {
         let has_files = hub::files(&preset, data_dir)?
             .iter()
@@ -39,6 +39,10 @@ pub(super) fn run(names: &[String], config: &Config) -> Result<()> {
             say(&format!("{}\tverified", preset.name()))?;
         }
         wrong += faults.len();
+        checked += 1;
+    }
+    if checked == 0 {
+        say("no preset has fetched files")?;
     }
     if wrong > 0 {
         bail!("{wrong} files are missing or damaged");
