@@ -313,6 +313,7 @@ async fn start(
     running.attach(Arc::new(engine()?));
     let api = router(ApiState {
         jobs,
+        page_tokens: Arc::default(),
         settings: Current::new(ApiSettings {
             config: ApiConfig {
                 sync_wait,

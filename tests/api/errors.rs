@@ -34,6 +34,7 @@ fn errors() -> Vec<ApiError> {
         ApiError::InvalidHost,
         ApiError::NoKey,
         ApiError::Unauthorized,
+        ApiError::SpentToken,
         ApiError::Forbidden,
         ApiError::UpdateRefused,
         ApiError::UnknownPath,
@@ -96,6 +97,7 @@ fn name(error: &ApiError) -> &'static str {
         ApiError::InvalidHost => "invalid host",
         ApiError::NoKey => "no key",
         ApiError::Unauthorized => "unauthorized",
+        ApiError::SpentToken => "spent token",
         ApiError::Forbidden => "forbidden",
         ApiError::UpdateRefused => "update refused",
         ApiError::UnknownPath => "unknown path",
@@ -157,6 +159,6 @@ async fn every_error_is_answered_as_before() {
         );
     }
     // All of them but those of a store of images, which look like others.
-    assert_eq!(answers.len(), 36);
+    assert_eq!(answers.len(), 37);
     assert_json_snapshot!(answers);
 }

@@ -20,6 +20,7 @@
 //! | [`bodies`] | request bodies of every kind, on any route |
 //! | [`multipart`] | forms with the photo as a file |
 //! | [`cases`] | tables of requests |
+//! | [`page_key`] | `/page/key` |
 //! | [`key`] | `/v1/key` |
 //! | [`keys`] | keys, and what belongs to them |
 //! | [`limits`] | the limits of a key |
@@ -88,6 +89,8 @@ mod openapi;
 mod operations;
 #[cfg(test)]
 mod own_images;
+#[cfg(test)]
+mod page_key;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]

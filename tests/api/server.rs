@@ -21,7 +21,7 @@ use facegen_core::{
 };
 use facegen_core::{JobId, KeyId, KeyLimits, KeyRole};
 use facegen_executor::EngineHandle;
-use facegen_jobs::{JobService, JobsConfig, KeyBuckets, Ports, Running};
+use facegen_jobs::{JobService, JobsConfig, KeyBuckets, PageTokens, Ports, Running};
 use facegen_testkit::{jobs_config, stores};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -127,12 +127,14 @@ impl Builder {
         let (_, other_key) = new_key(&jobs, "second", KeyRole::Plain).await;
         let (_, admin_key) = new_key(&jobs, "third", KeyRole::Admin).await;
         let control_calls = Arc::new(FakeServer::default());
+        let page_tokens = Arc::new(PageTokens::default());
         let settings = Current::new(ApiSettings {
             config: self.config,
             capabilities: self.capabilities,
         });
         let router = router(ApiState {
             jobs: jobs.clone(),
+            page_tokens: Arc::clone(&page_tokens),
             settings: settings.clone(),
             readiness: self.readiness,
             metrics: self.metrics,
@@ -148,6 +150,7 @@ impl Builder {
             other_key,
             admin_key,
             control_calls,
+            page_tokens,
             settings,
             control,
             clock,
@@ -213,6 +216,7 @@ pub(crate) struct TestServer {
     pub(crate) admin_key: String,
     /// The commands that the server was given.
     pub(crate) control_calls: Arc<FakeServer>,
+    pub(crate) page_tokens: Arc<PageTokens>,
     pub(crate) settings: Current<ApiSettings>,
     pub(crate) control: FakeControl,
     pub(crate) clock: ManualClock,

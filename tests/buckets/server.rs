@@ -105,6 +105,7 @@ impl Server {
         }
         let router = router(ApiState {
             jobs: jobs.clone(),
+            page_tokens: Arc::default(),
             settings: Current::new(ApiSettings {
                 config: ApiConfig {
                     sync_wait: TIMEOUT,

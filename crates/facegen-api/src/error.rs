@@ -55,6 +55,9 @@ pub enum ApiError {
     /// The key is unknown or revoked.
     #[error("the key is unknown or revoked")]
     Unauthorized,
+    /// The token of a link to the page is wrong, used or expired.
+    #[error("the token of the link is wrong, used or expired")]
+    SpentToken,
     /// The key is valid but lacks the role.
     #[error("this needs an admin key")]
     Forbidden,
@@ -124,7 +127,7 @@ impl ApiError {
             | Self::InvalidHost
             | Self::RangeNotSatisfiable { .. }
             | Self::MethodNotAllowed => ErrorCode::InvalidRequest,
-            Self::NoKey | Self::Unauthorized => ErrorCode::Unauthorized,
+            Self::NoKey | Self::Unauthorized | Self::SpentToken => ErrorCode::Unauthorized,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::UnknownPath
             | Self::UnknownJob

@@ -1,5 +1,7 @@
 //! The URLs in responses.
 
+use std::net::IpAddr;
+
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
@@ -27,6 +29,28 @@ pub(crate) fn base_url(
     host.filter(|host| is_host(host))
         .map(|host| format!("http://{host}"))
         .ok_or(ApiError::InvalidHost)
+}
+
+/// Returns whether the request names this machine by a loopback address, or the
+/// host of the URL that the operator set. A page of another host, whose name an
+/// attacker lets lead to this machine, names that host.
+pub(crate) fn is_own_host(public_url: Option<&str>, uri: &Uri, headers: &HeaderMap) -> bool {
+    let Ok(named) = base_url(None, uri, headers) else {
+        return false;
+    };
+    let Some(host) = host_of(&named) else {
+        return false;
+    };
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_loopback = address.is_ok_and(|address| address.is_loopback());
+    let is_public = |url| host_of(url).is_some_and(|own| own.eq_ignore_ascii_case(&host));
+    is_loopback || host.eq_ignore_ascii_case("localhost") || public_url.is_some_and(is_public)
+}
+
+/// Returns the host of a URL, without its port.
+fn host_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    Some(uri.host()?.to_owned())
 }
 
 /// Returns whether `text` is a host with an optional port, and nothing that has
@@ -129,6 +153,43 @@ mod tests {
         }
         let nothing = base_url(None, &Uri::from_static("/"), &HeaderMap::new());
         assert!(nothing.is_err());
+    }
+
+    #[test]
+    fn only_loopback_and_the_operators_host_are_this_machine() {
+        let is_own = |host: &'static str, public_url| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            is_own_host(public_url, &Uri::from_static("/"), &headers)
+        };
+        for host in [
+            "127.0.0.1:8080",
+            "127.8.9.1",
+            "localhost:1",
+            "LOCALHOST",
+            "[::1]:8080",
+        ] {
+            assert!(is_own(host, None), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example:8080",
+            "127.0.0.1.evil.example",
+            "192.168.1.20:8080",
+            "0.0.0.0:8080",
+            "127.0.0.1@evil.example",
+            "",
+        ] {
+            assert!(!is_own(host, None), "{host}");
+        }
+        let public = Some("https://faces.example:8443");
+        assert!(is_own("Faces.example", public) && is_own("localhost", public));
+        assert!(!is_own("evil.example", public));
+        assert!(!is_own_host(
+            public,
+            &Uri::from_static("/"),
+            &HeaderMap::new()
+        ));
     }
 
     #[test]

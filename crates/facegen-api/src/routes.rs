@@ -14,7 +14,7 @@ use crate::body::discard_request;
 use crate::call::RouterState;
 use crate::flavor::ApiFlavor;
 use crate::handlers::{
-    base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, v1,
+    base64_to_url, buckets, control, docs, fetch, files, make_gen, operations, page_key, v1,
 };
 use crate::{middleware, page};
 
@@ -132,6 +132,7 @@ fn operations_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/", routes!(operations::index)))
         .routes(at("/page/{file}", routes!(page::file)))
+        .routes(at("/page/key", routes!(page_key::exchange)))
         .routes(at("/healthz", routes!(operations::healthz)))
         .routes(at("/readyz", routes!(operations::readyz)))
         .routes(at("/metrics", routes!(operations::metrics)))

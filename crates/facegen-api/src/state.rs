@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use facegen_core::request::{RequestLimits, Style};
 use facegen_core::{Clock, Control, Current, UrlChecker};
-use facegen_jobs::JobService;
+use facegen_jobs::{JobService, PageTokens};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,8 @@ use utoipa::ToSchema;
 pub struct ApiState {
     /// The job service.
     pub jobs: JobService,
+    /// The tokens that give a page its key.
+    pub page_tokens: Arc<PageTokens>,
     /// The settings that can change while the server runs.
     pub settings: Current<ApiSettings>,
     /// The readiness probe.

@@ -7,6 +7,7 @@ use facegen_core::{BucketFault, ErrorCode, FaceError};
 use thiserror::Error;
 
 use crate::buckets::BucketsError;
+use crate::keys::KeyError;
 
 /// Why the service cannot do what it is asked for.
 #[derive(Debug, Error)]
@@ -91,6 +92,18 @@ impl From<BucketsError> for JobError {
             BucketsError::Store(error) => Self::Store(error),
             BucketsError::Unsealed(error) => Self::Secrets(error.to_string()),
             BucketsError::Seal(error) => Self::Secrets(error.to_string()),
+        }
+    }
+}
+
+impl From<KeyError> for JobError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Random(_) => Self::BrokeDown("no random numbers for a key"),
+            KeyError::ReservedName(_) | KeyError::UnusableEnvironmentKey(_) => {
+                Self::BrokeDown("a key that cannot be created")
+            }
         }
     }
 }

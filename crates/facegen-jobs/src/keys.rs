@@ -16,6 +16,9 @@ use thiserror::Error;
 /// The name of the key that the environment gives.
 const ENVIRONMENT: &str = "environment";
 
+/// The name of the key of pages that were opened by a link of `facegen run`.
+const PAGE: &str = "page of facegen run";
+
 /// The prefix of every generated key, so that one is recognised where it does
 /// not belong.
 const BEGINNING: &str = "fg_";
@@ -26,9 +29,9 @@ const RANDOM_BYTES: usize = 16;
 /// Why a key cannot be created or used.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// The name is reserved for the key of the environment.
-    #[error("the name {ENVIRONMENT} is reserved for the key that the environment gives")]
-    ReservedName,
+    /// The name is reserved for a key that the program itself creates.
+    #[error("the name {0} is reserved for a key that facegen creates")]
+    ReservedName(String),
     /// The environment gives a key that was revoked, or one that is not an
     /// admin key.
     #[error("the key of the environment is the {0}, give another one")]
@@ -46,7 +49,7 @@ impl KeyError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::ReservedName | Self::UnusableEnvironmentKey(_) => ErrorCode::InvalidRequest,
+            Self::ReservedName(_) | Self::UnusableEnvironmentKey(_) => ErrorCode::InvalidRequest,
             Self::Random(_) => ErrorCode::Internal,
             Self::Store(error) => error.code(),
         }
@@ -90,12 +93,27 @@ impl Keys {
         role: KeyRole,
         limits: OwnLimits,
     ) -> Result<(Key, Secret<String>), KeyError> {
-        if name == ENVIRONMENT {
-            return Err(KeyError::ReservedName);
+        if [ENVIRONMENT, PAGE].contains(&name) {
+            return Err(KeyError::ReservedName(name.to_owned()));
         }
-        let text = random_key()?;
+        let text = random_text(BEGINNING)?;
         let key = self.insert(name, role, hash(&text), limits).await?;
         Ok((key, text))
+    }
+
+    /// Gives the page a new key, a plain one, and returns its text. The one that
+    /// an earlier page has is no longer known, and its jobs belong to the new one.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    pub async fn renew_page_key(&self) -> Result<Secret<String>, KeyError> {
+        let text = random_text(BEGINNING)?;
+        let hash = hash(&text);
+        if self.store.replace_hash(PAGE, &hash).await?.is_none() {
+            let limits = OwnLimits::default();
+            self.insert(PAGE, KeyRole::Plain, hash, limits).await?;
+        }
+        Ok(text)
     }
 
     /// Lists every key, also the revoked ones, the oldest first.
@@ -201,13 +219,15 @@ impl Keys {
     }
 }
 
-fn hash(text: &Secret<String>) -> [u8; 32] {
+/// Returns the hash of a key or token, by which it is found.
+pub(crate) fn hash(text: &Secret<String>) -> [u8; 32] {
     Sha256::digest(text.expose()).into()
 }
 
-fn random_key() -> Result<Secret<String>, getrandom::Error> {
+/// Returns a text that cannot be guessed, after this beginning.
+pub(crate) fn random_text(beginning: &str) -> Result<Secret<String>, getrandom::Error> {
     let mut bytes = [0; RANDOM_BYTES];
     getrandom::fill(&mut bytes)?;
     let digits = u128::from_be_bytes(bytes);
-    Ok(Secret::new(format!("{BEGINNING}{digits:032x}")))
+    Ok(Secret::new(format!("{beginning}{digits:032x}")))
 }

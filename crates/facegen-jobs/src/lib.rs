@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`keys`] | [`Keys`], the owners of rows |
 //! | [`master_key`] | [`MasterKey`], which encrypts the secrets of keys |
+//! | [`page_tokens`] | [`PageTokens`], which give a page its key |
 //! | [`ports`] | [`Ports`], what jobs need from the rest of the program |
 //! | [`error`] | [`JobError`] |
 //! | `context` | what the service, the worker, the deliveries and the janitor share |
@@ -29,6 +30,7 @@ mod janitor;
 pub mod keys;
 pub mod master_key;
 mod metrics;
+pub mod page_tokens;
 pub mod ports;
 mod retry;
 pub mod running;
@@ -44,6 +46,7 @@ pub use buckets::{Bucket, KeyBuckets};
 pub use error::JobError;
 pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};
+pub use page_tokens::PageTokens;
 pub use ports::{
     Checkpoint, ImageEncoder, JobsConfig, Observer, Ports, UploadEncoder, WebhookBody,
 };

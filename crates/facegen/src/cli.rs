@@ -11,6 +11,7 @@ use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
 use crate::keys::{KeysArguments, KeysCommand};
 use crate::models::{ModelsArguments, ModelsCommand};
+use crate::run::RunArguments;
 
 /// Images of a person from one photo and a prompt.
 #[derive(Debug, Parser)]
@@ -23,6 +24,9 @@ pub(crate) struct Cli {
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Fetch what a preset lacks, serve it on this machine alone, and print a
+    /// link to its page. The terms of licences are shown first.
+    Run(RunArguments),
     /// Serve the API over HTTP.
     Serve(Box<ConfigArguments>),
     /// Generate images and write them to files.

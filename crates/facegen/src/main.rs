@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the commands and their options |
 //! | [`config`] | the settings, in layers |
+//! | [`mod@run`] | `facegen run`: from a preset's name to a page that makes images |
 //! | [`serve`] | `facegen serve`: the server |
 //! | [`doctor`] | `facegen doctor`: checks of everything that a server needs |
 //! | [`health`] | `facegen health`: the readiness of a server |
@@ -30,6 +31,7 @@ mod keys;
 mod models;
 mod output;
 mod provenance;
+mod run;
 mod serve;
 mod shell;
 mod stores;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Generate(arguments) => {
             telemetry::init();

@@ -1,4 +1,4 @@
-//! `facegen models` against a stand-in for the hub.
+//! `facegen models` and `facegen run` against a stand-in for the hub.
 
 mod accepting;
 mod answers;
@@ -10,6 +10,7 @@ mod mirrors;
 mod processes;
 mod program;
 mod removing;
+mod running;
 
 use std::fs;
 use std::path::Path;

@@ -62,7 +62,7 @@ impl Models {
         Ok(models)
     }
 
-    fn models_dir(&self) -> PathBuf {
+    pub(crate) fn models_dir(&self) -> PathBuf {
         self.directory.path().join("models")
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Blocks of `sh run` are run page by page, in their order, where a reader would be: in a directory
 //! with the repository's models and photos, with the program on the path, and with a server of
-//! the demo preset. The settings in blocks of `sh serve` are parsed. Blocks with other marks need
-//! what a test does not have.
+//! the demo preset. The settings in blocks of `sh serve` are parsed, and what `facegen run` starts
+//! there runs until it prints its link. Blocks with other marks need what a test does not have.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -18,6 +18,20 @@ use crate::program::executable;
 
 /// The address of servers in the documents.
 const ADDRESS: &str = "127.0.0.1:8080";
+
+/// Runs `facegen run`, at a free port, until it prints its link.
+const UNTIL_LINK: &str = r#"
+until_link() {
+  local line= printed
+  coproc facegen run "$@" --port 0
+  local id=$COPROC_PID
+  exec {printed}<&"${COPROC[0]}"
+  while read -r line <&"$printed" && [[ $line != "open http"* ]]; do :; done
+  [[ $line == "open http"* ]]
+  kill "$id"
+  wait "$id"
+}
+"#;
 
 /// Creates a directory with the same files as a reader's.
 fn readers_directory() -> Result<TempDir> {
@@ -75,10 +89,16 @@ fn servers_are_started_with_settings_that_exist() -> Result<()> {
     for page in pages()? {
         let directory = readers_directory()?;
         for commands in blocks(&page, "sh serve")? {
-            ensure!(commands.contains("facegen serve"), "{commands}");
+            let starts = |command: &str| commands.contains(command);
+            ensure!(
+                starts("facegen serve") || starts("facegen run "),
+                "{commands}"
+            );
             let commands = commands.replace("facegen serve", "facegen config print");
+            let commands = commands.replace("facegen run ", "until_link ");
             let commands = commands.trim_end().trim_end_matches('&');
-            run(commands, directory.path(), &[("RUST_LOG", "warn")])?;
+            let commands = format!("{UNTIL_LINK}{commands}");
+            run(&commands, directory.path(), &[("RUST_LOG", "warn")])?;
             read += 1;
         }
     }

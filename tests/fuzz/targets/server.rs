@@ -87,6 +87,7 @@ async fn start(directory: &Path) -> (Router, String) {
     };
     let router = router(ApiState {
         jobs,
+        page_tokens: Arc::default(),
         settings: Current::new(ApiSettings {
             config,
             capabilities,

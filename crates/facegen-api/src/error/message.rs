@@ -26,6 +26,9 @@ impl ApiError {
             Self::Fields(error) => return error.to_string().into(),
             Self::InvalidHost => "The Host header is missing or invalid",
             Self::NoKey | Self::Unauthorized => "Invalid API key",
+            Self::SpentToken => {
+                "The link was used already, or has expired: start facegen run again"
+            }
             Self::Forbidden => "This needs an admin key",
             Self::UpdateRefused => {
                 "The new configuration cannot be used, nothing was changed; the log says why"

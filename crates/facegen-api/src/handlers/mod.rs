@@ -9,4 +9,5 @@ pub(crate) mod files;
 mod images;
 pub(crate) mod make_gen;
 pub(crate) mod operations;
+pub(crate) mod page_key;
 pub(crate) mod v1;

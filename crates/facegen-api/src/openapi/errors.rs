@@ -52,6 +52,8 @@ kinds_of_call! {
     FileErrors: open file;
     /// The errors of images, of which ranges can be requested.
     ImageErrors: open file range;
+    /// The errors of a page that asks for its key.
+    PageKeyErrors: open page_key;
     /// The errors of every call with a key.
     CallErrors: open call;
     /// The errors of a call that makes images.
@@ -93,6 +95,13 @@ fn file() -> Named {
 
 fn range() -> Named {
     vec![("range", ApiError::RangeNotSatisfiable { length: 300_000 })]
+}
+
+fn page_key() -> Named {
+    vec![
+        ("host", ApiError::InvalidHost),
+        ("spent", ApiError::SpentToken),
+    ]
 }
 
 fn call() -> Named {

@@ -6,6 +6,7 @@ mod fetch;
 mod generation;
 mod index;
 mod meta;
+mod page_key;
 mod uploaded;
 pub(crate) mod v1;
 
@@ -17,6 +18,7 @@ pub(crate) use fetch::{FetchProcessing, FetchSuccess, Fetched};
 pub(crate) use generation::{Failed, Generation, Processing, Success, failure_message};
 pub(crate) use index::Index;
 use meta::Meta;
+pub(crate) use page_key::PageKey;
 pub(crate) use uploaded::ImageKept;
 
 use std::time::Duration;

@@ -108,7 +108,7 @@ async fn the_key_of_the_environment_can_change_and_keeps_its_row() {
         Some(second)
     );
     let reserved = keys.create("environment", KeyRole::Plain).await;
-    assert!(matches!(reserved, Err(KeyError::ReservedName)));
+    assert!(matches!(reserved, Err(KeyError::ReservedName(_))));
     assert_eq!(keys.list().await.unwrap().len(), 1);
 }
 
@@ -159,4 +159,19 @@ async fn no_file_holds_a_key() {
             assert!(!found);
         }
     }
+}
+
+#[tokio::test]
+async fn a_new_page_takes_over_what_belonged_to_the_one_before() {
+    let (keys, _directory) = keys().await;
+    let reserved = keys.create(PAGE, KeyRole::Admin).await;
+    assert!(matches!(reserved, Err(KeyError::ReservedName(_))));
+    let first = keys.renew_page_key().await.unwrap();
+    let owner = keys.authenticate(&first).await.unwrap().unwrap();
+    assert_eq!(owner.role, KeyRole::Plain);
+    let second = keys.renew_page_key().await.unwrap();
+    assert_eq!(keys.authenticate(&first).await.unwrap(), None);
+    assert_eq!(keys.authenticate(&second).await.unwrap(), Some(owner));
+    assert_eq!(keys.list().await.unwrap().len(), 1);
+    assert!(!keys.has_admin().await.unwrap());
 }

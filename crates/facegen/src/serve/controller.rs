@@ -7,7 +7,7 @@ use facegen_api::{ApiState, MetricsRenderer};
 use facegen_core::{Control, Current, SystemClock, UpdateRefused};
 use facegen_engine::can_load;
 use facegen_executor::EnginePool;
-use facegen_jobs::JobService;
+use facegen_jobs::{JobService, PageTokens};
 use tokio::sync::Notify;
 
 use super::parts;
@@ -26,6 +26,7 @@ pub(super) struct Controller {
     updating: Mutex<()>,
     reloadable: Reloadable,
     jobs: JobService,
+    page_tokens: Arc<PageTokens>,
     engines: Arc<EnginePool>,
     status: Arc<Status>,
     /// Notified when the engines are to be reloaded.
@@ -51,6 +52,7 @@ impl Controller {
             updating: Mutex::default(),
             reloadable,
             jobs,
+            page_tokens: Arc::default(),
             status: Arc::new(Status::new(Arc::clone(&engines))),
             engines,
             reload: Notify::new(),
@@ -82,11 +84,17 @@ impl Controller {
         &self.jobs
     }
 
+    /// Returns the tokens that give a page its key.
+    pub(super) fn page_tokens(&self) -> &PageTokens {
+        &self.page_tokens
+    }
+
     /// Returns the state of the router.
     pub(super) fn api_state(self: &Arc<Self>, metrics: MetricsRenderer) -> ApiState {
         let status = Arc::clone(self.status());
         ApiState {
             jobs: self.jobs().clone(),
+            page_tokens: Arc::clone(&self.page_tokens),
             settings: self.reloadable().settings.clone(),
             readiness: Arc::new(move || status.readiness()),
             metrics,

@@ -5,6 +5,7 @@ mod controller;
 mod first_key;
 mod http;
 mod measuring;
+mod page_link;
 mod parts;
 mod reloadable;
 mod signals;
@@ -31,7 +32,7 @@ use crate::config::environment::Environment;
 use crate::config::sections::seconds;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
-use crate::telemetry::{self, LostLines};
+use crate::telemetry::{self, LostLines, ServerLog};
 use controller::Controller;
 use reloadable::{Reloadable, RuntimeConfig};
 use signals::Signals;
@@ -40,20 +41,58 @@ use signals::Signals;
 /// each keeps its own memory.
 const BLOCKING_THREADS: usize = 32;
 
+/// The context of a log that cannot be started.
+const NO_LOG: &str = "cannot start the log";
+
 /// The timeout of responses that are still being written after everything else
 /// has stopped.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
+
+/// What the server prints once it can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Greeting {
+    /// The first admin key, where there is none.
+    FirstKey,
+    /// A link that gives the page its key.
+    PageLink,
+}
 
 /// Serves until a signal arrives or no engine can run any more.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let config = Config::load(arguments, &environment)?;
-    let log = telemetry::init_server(config.log.format).context("cannot start the log")?;
+    let log = telemetry::init_server(config.log.format, "info").context(NO_LOG)?;
+    start(
+        config,
+        arguments.clone(),
+        environment,
+        log,
+        Greeting::FirstKey,
+    )
+}
+
+/// Starts the log of a server that a person watches: on a terminal only warnings
+/// are shown.
+pub(crate) fn log_quietly(config: &Config) -> Result<ServerLog, Failure> {
+    let level = telemetry::level_for_people();
+    Ok(telemetry::init_server(config.log.format, level).context(NO_LOG)?)
+}
+
+/// Serves as [`run`] does.
+pub(crate) fn start(
+    config: Config,
+    arguments: ConfigArguments,
+    environment: Environment,
+    log: ServerLog,
+    greeting: Greeting,
+) -> Result<(), Failure> {
     let runtime = runtime()?;
     let lost = log.lost_lines();
-    let result = runtime.block_on(serve(config, arguments.clone(), environment, lost));
+    let result = runtime.block_on(serve(config, arguments, environment, lost, greeting));
     // Loading models cannot be interrupted, and nothing depends on its end.
     runtime.shutdown_background();
+    // Its last lines are written when it is dropped.
+    drop(log);
     result
 }
 
@@ -70,6 +109,7 @@ async fn serve(
     arguments: ConfigArguments,
     environment: Environment,
     lost: LostLines,
+    greeting: Greeting,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     for variable in environment.unknown() {
@@ -98,7 +138,7 @@ async fn serve(
 
     let running = jobs.start();
     let result = tokio::select! {
-        failure = work::until_failure(&running, &controller, address) => Err(failure),
+        failure = work::until_failure(&running, &controller, address, greeting) => Err(failure),
         () = signals.stop(|| controller.reload_config()) => Ok(()),
     };
 

@@ -10,26 +10,31 @@ use facegen_executor::EngineHandle;
 use facegen_jobs::Running;
 
 use super::controller::Controller;
-use super::first_key;
 use super::parts::{EnginePlan, engine_plans, load_options};
 use super::reloadable::RuntimeConfig;
 use super::wiring::backend_of;
+use super::{Greeting, first_key, page_link};
 use crate::config::sections::seconds;
 use crate::engine;
 use crate::failure::Failure;
 
-/// Loads the engines, prints the first key where there is none, and runs jobs
-/// until no engine can run any more.
+/// Loads the engines, prints the greeting, and runs jobs until no engine can run
+/// any more.
 pub(super) async fn until_failure(
     running: &Running,
     controller: &Controller,
     address: SocketAddr,
+    greeting: Greeting,
 ) -> Failure {
     running.attach(Arc::clone(controller.engines()) as _);
     if let Err(failure) = begin(running, controller).await {
         return failure;
     }
-    if let Err(failure) = first_key::ensure_any(controller.jobs().keys()).await {
+    let greeted = match greeting {
+        Greeting::FirstKey => first_key::ensure_any(controller.jobs().keys()).await,
+        Greeting::PageLink => page_link::print(controller.page_tokens(), address),
+    };
+    if let Err(failure) = greeted {
         return failure;
     }
     tracing::info!("listening on http://{address}");

@@ -30,24 +30,28 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 ///
 /// No level logs prompts or photos; types that hold them print only a length.
 pub(crate) fn init() {
-    let watched = io::stderr().is_terminal();
-    let level = if watched { "warn" } else { "info" };
-    start(level, LogFormat::Text, io::stderr);
+    start(level_for_people(), LogFormat::Text, io::stderr);
 }
 
-/// Starts logging for the server, until the result is dropped: at `info` unless
+/// Returns the level of a log that a person may watch.
+pub(crate) fn level_for_people() -> &'static str {
+    let is_watched = io::stderr().is_terminal();
+    if is_watched { "warn" } else { "info" }
+}
+
+/// Starts logging for the server, until the result is dropped: at `level` unless
 /// `RUST_LOG` is set.
 ///
 /// Of a panic only the location is logged: its message can contain user data.
 ///
 /// # Errors
 /// Fails when there is no thread or no file descriptor for it.
-pub(crate) fn init_server(format: LogFormat) -> io::Result<ServerLog> {
+pub(crate) fn init_server(format: LogFormat, level: &str) -> io::Result<ServerLog> {
     // A descriptor of its own: a blocked write must not hold the lock of
     // stderr.
     let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     let (writer, log) = lossy::start(stderr)?;
-    start("info", format, writer);
+    start(level, format, writer);
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panicked");

@@ -59,6 +59,24 @@ function refuse(refusal) {
   mark("key", keyError(refusal));
 }
 
+/**
+ * Exchanges the token of the link that `facegen run` printed for a key of this page.
+ * @param {(key: string) => void} use
+ */
+async function redeem(use) {
+  const token = /^#token=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  if (!token) return;
+  // It works once: neither the history nor a bookmark is to keep it.
+  history.replaceState(null, "", location.pathname);
+  try {
+    const answer = await call("/page/key", { method: "POST", key: token });
+    use(answer.key);
+  } catch (error) {
+    // A tab that has a key needs no other.
+    if (!given()) mark("key", error instanceof Refusal ? error.message : "the server cannot be reached");
+  }
+}
+
 /** Puts back the key that was given before, and keeps what will be given. */
 export function watchKey() {
   const input = field("key");
@@ -80,4 +98,11 @@ export function watchKey() {
     show(known);
   });
   use();
+  const redeemed = (/** @type {string} */ key) => {
+    input.value = key;
+    mark("key", "");
+    input.dispatchEvent(new Event("change"));
+  };
+  window.addEventListener("hashchange", () => void redeem(redeemed));
+  void redeem(redeemed);
 }
