@@ -28,8 +28,8 @@ use facegen_core::KeyRole;
 use facegen_core::fake::{AnyUrl, FakeServer};
 use facegen_core::request::ImageSize;
 use facegen_core::{
-    Backend, BackendError, Capacity, Current, GeneratedImage, GenerationInput, GenerationOutput,
-    GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
+    Backend, BackendError, Capacity, Current, FoundFace, GeneratedImage, GenerationInput,
+    GenerationOutput, GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
 };
 use facegen_executor::EngineHandle;
 use facegen_image::ImageLimits;
@@ -86,6 +86,10 @@ impl Backend for ReadyImage {
             timings: GenerationTimings::default(),
         };
         vec![SlotEvent::Finished { slot, output }]
+    }
+
+    fn find_faces(&mut self, _photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
+        Ok(Vec::new())
     }
 
     fn cancel(&mut self, slot: Slot) {

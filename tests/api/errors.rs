@@ -57,7 +57,7 @@ fn errors() -> Vec<ApiError> {
     all
 }
 
-fn job_errors() -> [JobError; 12] {
+fn job_errors() -> [JobError; 13] {
     let (path, source) = ("/inside".into(), ErrorKind::StorageFull.into());
     [
         JobError::QueueFull {
@@ -73,6 +73,7 @@ fn job_errors() -> [JobError; 12] {
             retry_after: PAUSE,
         },
         JobError::TooManyReaders,
+        JobError::TooManySearches,
         JobError::IdempotencyKeyTaken,
         FaceError::new("face_image is truncated or damaged").into(),
         BucketFault::from(BucketProblem::NoSuchBucket).into(),
@@ -123,6 +124,7 @@ fn job_name(error: &JobError) -> &'static str {
         JobError::TooManyRequests { .. } => "too many requests",
         JobError::UploadsFull { .. } => "uploads full",
         JobError::TooManyReaders => "too many readers",
+        JobError::TooManySearches => "too many searches",
         JobError::IdempotencyKeyTaken => "idempotency key taken",
         JobError::Face(_) => "face",
         JobError::Bucket(_) => "bucket",
@@ -159,6 +161,6 @@ async fn every_error_is_answered_as_before() {
         );
     }
     // All of them but those of a store of images, which look like others.
-    assert_eq!(answers.len(), 37);
+    assert_eq!(answers.len(), 38);
     assert_json_snapshot!(answers);
 }

@@ -20,6 +20,7 @@
 //! | [`bodies`] | request bodies of every kind, on any route |
 //! | [`multipart`] | forms with the photo as a file |
 //! | [`cases`] | tables of requests |
+//! | [`faces`] | `/v1/faces` |
 //! | [`page_key`] | `/page/key` |
 //! | [`key`] | `/v1/key` |
 //! | [`keys`] | keys, and what belongs to them |
@@ -57,6 +58,8 @@ mod deliveries;
 mod errors;
 #[cfg(test)]
 mod everywhere;
+#[cfg(test)]
+mod faces;
 #[cfg(test)]
 mod families;
 #[cfg(test)]

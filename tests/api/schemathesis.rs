@@ -51,7 +51,13 @@ async fn every_answer_matches_the_description() {
     let calls: usize = answers.values().sum();
     assert!(calls >= CALLS, "{calls} calls: {report}");
     // Some requests passed the checks of keys and ids.
-    let of_jobs = [MAKE_GEN, FETCH, &format!("{FETCH}/"), "/v1/jobs/"];
+    let of_jobs = [
+        MAKE_GEN,
+        FETCH,
+        &format!("{FETCH}/"),
+        "/v1/jobs/",
+        "/v1/faces",
+    ];
     for path in of_jobs.into_iter().chain(UPLOADS) {
         let is_there = |(place, status): &(String, u16)| place.starts_with(path) && *status == 200;
         assert!(answers.keys().any(is_there), "{path}: {answers:?}");

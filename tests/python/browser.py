@@ -158,6 +158,33 @@ def give_a_photo_in_each_way(page):
     expect(link).to_have_value("")
 
 
+def see_the_face_outlined(page):
+    """The face is outlined where it is, before anything is made, and a photo without one is refused at its field."""
+    open_page(page)
+    page.set_input_files("#file", given["photograph"])
+    expect(page.locator("#preview")).to_be_visible()
+    expect(page.locator(".face")).to_have_count(0)
+    page.fill("#key", given["key"])
+    page.locator("#key").blur()
+    outline = page.locator(".face.used")
+    expect(outline).to_have_count(1)
+    expect(page.locator("#faces-help")).to_have_text("One face found")
+    face, photo = outline.bounding_box(), page.locator("#preview").bounding_box()
+    # The astronaut's face is in the upper half, left of the middle of the photo.
+    centre = [(face["x"] + face["width"] / 2 - photo["x"]) / photo["width"], (face["y"] + face["height"] / 2 - photo["y"]) / photo["height"]]
+    assert 0.3 < centre[0] < 0.55 and 0.1 < centre[1] < 0.35, centre
+    assert 0.1 < face["width"] / photo["width"] < 0.4, (face, photo)
+    keep(page, "outlined")
+    page.set_input_files("#file", given["faceless"])
+    expect(error_of(page, "face_image")).to_have_text("No face detected in the photo")
+    expect(page.locator(".face")).to_have_count(0)
+    page.click("#remove")
+    expect(error_of(page, "face_image")).to_be_empty()
+    expect(page.locator(IMAGES)).to_have_count(0)
+    jobs = page.evaluate("key => fetch('/v1/jobs', { headers: { key } }).then((answer) => answer.json())", given["plain_key"])
+    assert jobs["items"] == [], "a search makes no job"
+
+
 def be_told_of_a_photo_without_a_face(page):
     open_with_key(page)
     page.set_input_files("#file", given["faceless"])
@@ -356,6 +383,7 @@ USES = [
     see_what_the_server_is,
     be_told_what_is_wrong,
     give_a_photo_in_each_way,
+    see_the_face_outlined,
     be_told_of_a_photo_without_a_face,
     make_images,
     watch_and_cancel,

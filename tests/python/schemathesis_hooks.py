@@ -36,7 +36,8 @@ def mend(body):
     if chance.random() < 0.9:
         mended["key"] = KEY
     if "face_image" in body and chance.random() < 0.9:
-        mended["face_image"] = FACE
+        # What searches for faces takes no URL.
+        mended["face_image"] = FACE if "prompt" in body else IMAGE
     for name in ("base64_string", "init_image"):
         if name in body and chance.random() < 0.7:
             mended[name] = IMAGE

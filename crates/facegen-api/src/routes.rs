@@ -145,6 +145,7 @@ fn operations_routes() -> OpenApiRouter<RouterState> {
 fn v1_routes() -> OpenApiRouter<RouterState> {
     OpenApiRouter::new()
         .routes(at("/v1/key", routes!(v1::key::show)))
+        .routes(at("/v1/faces", routes!(v1::faces::find)))
         .routes(at("/v1/jobs", routes!(v1::jobs::list)))
         .routes(at(
             "/v1/jobs/{id}",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::request::ImageSize;
-use crate::{ErrorCode, GenerationSpec, RgbImage, SafetyVerdict};
+use crate::{ErrorCode, FoundFace, GenerationSpec, RgbImage, SafetyVerdict};
 
 /// Generates images, one denoising step at a time.
 pub trait Backend: Send {
@@ -33,6 +33,15 @@ pub trait Backend: Send {
     /// ends with exactly one [`SlotEvent::Finished`] or [`SlotEvent::Failed`],
     /// which frees it. Does nothing when no slot is active.
     fn tick(&mut self) -> Vec<SlotEvent>;
+
+    /// Finds the faces of a photo, upright and at its full size: the one that a
+    /// request would use first, then the others by their score. None is no
+    /// error. Changes no slot.
+    ///
+    /// # Errors
+    /// Fails when the detector fails. The backend stays usable unless the error
+    /// is [`BackendError::DeviceLost`].
+    fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError>;
 
     /// Frees a slot at once; no event follows. Unknown and already finished
     /// slots are ignored.

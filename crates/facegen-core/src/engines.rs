@@ -1,12 +1,13 @@
 //! The port to the engines, one for each device.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{BackendError, Capacity, GenerationInput, GenerationOutput};
+use crate::{BackendError, Capacity, FoundFace, GenerationInput, GenerationOutput, RgbImage};
 
 /// The engines of this process.
 #[async_trait]
@@ -15,6 +16,13 @@ pub trait Engines: fmt::Debug + Send + Sync {
     /// room; `None` when there is none. Never waits; errors are reported by the
     /// [`Generation`].
     fn submit(&self, input: GenerationInput) -> Option<Submitted>;
+
+    /// Starts to search a photo for faces, as
+    /// [`Backend::find_faces`](crate::Backend::find_faces) does, between two
+    /// steps of the engine that has the most room; `None` when there is none.
+    /// Never waits; errors are reported by the search, such as
+    /// [`BackendError::QueueFull`] when others wait already.
+    fn find_faces(&self, photo: RgbImage) -> Option<FaceSearch>;
 
     /// Returns the health of each engine.
     fn health(&self) -> Vec<EngineHealth>;
@@ -57,6 +65,10 @@ impl fmt::Display for EngineName {
         formatter.write_str(&self.0)
     }
 }
+
+/// A search for the faces of a photo. Dropping it cancels the search, unless it
+/// has begun.
+pub type FaceSearch = Pin<Box<dyn Future<Output = Result<Vec<FoundFace>, BackendError>> + Send>>;
 
 /// A submitted request.
 #[derive(Debug)]

@@ -14,6 +14,7 @@
 //! | [`error`] | [`ErrorCode`], the kinds of failure |
 //! | [`state`] | [`JobState`], the states of a job |
 //! | [`face`] | [`FaceReader`], the port that fetches and decodes photos |
+//! | [`found_face`] | [`FoundFace`], a face in a photo |
 //! | [`job`] | [`Job`], one job as its row holds it |
 //! | [`key`], [`key_limits`] | [`Key`], an API key, and [`KeyLimits`], its limits |
 //! | [`idempotency`] | [`Idempotency`], the idempotency key of a request |
@@ -39,6 +40,7 @@ pub mod error;
 pub mod face;
 #[cfg(feature = "fake")]
 pub mod fake;
+pub mod found_face;
 pub mod idempotency;
 pub mod job;
 pub mod key;
@@ -65,12 +67,13 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use control::{Control, UpdateRefused};
 pub use current::Current;
 pub use engines::{
-    EngineHangs, EngineHealth, EngineName, EngineState, Engines, Generation, GenerationEvent,
-    Submitted,
+    EngineHangs, EngineHealth, EngineName, EngineState, Engines, FaceSearch, Generation,
+    GenerationEvent, Submitted,
 };
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
 pub use facegen_image::{Photo, Provenance, RgbImage};
+pub use found_face::FoundFace;
 pub use idempotency::Idempotency;
 pub use job::{FaceOrigin, Failure, ImageRecord, Job, JobId, Outcome, Stages};
 pub use key::{Key, KeyId, KeyRole};

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use facegen_core::request::RequestLimits;
-use facegen_core::{GenerationInput, GenerationTimings};
+use facegen_core::{FoundFace, GenerationInput, GenerationTimings};
 use facegen_image::RgbImage;
 
 use crate::EngineError;
@@ -19,6 +19,12 @@ pub trait Pipeline: Debug + Send {
 
     /// Returns the image sizes and numbers of steps that the models support.
     fn limits(&self) -> &RequestLimits;
+
+    /// Finds the faces of a photo, the one that a request would use first.
+    ///
+    /// # Errors
+    /// Fails when the detector fails.
+    fn find_faces(&self, photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError>;
 
     /// Analyses the face, encodes the prompts and draws the noise of every
     /// image of a request.

@@ -7,27 +7,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use facegen_core::request::ImageSize;
-use facegen_core::{
-    Backend, BackendError, Capacity, GenerationInput, GenerationOutput, Slot, SlotEvent,
-};
+use facegen_core::{Backend, BackendError, GenerationOutput, Slot, SlotEvent};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::error::LoadError;
 use crate::generation::Job;
+use crate::search::Search;
 use crate::status::Status;
+use crate::stopped_backend::StoppedBackend;
 
 /// How often loading is retried before the engine counts as gone.
 const RELOAD_ATTEMPTS: usize = 2;
 
 type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
 
+/// What is submitted to an engine thread.
+#[derive(Debug)]
+pub(crate) enum Submission {
+    /// A request for images.
+    Job(Box<Job>),
+    /// A photo whose faces are to be found.
+    Search(Search),
+}
+
 /// The state of an engine thread.
 pub(crate) struct EngineLoop {
     loader: Loader,
     backend: Box<dyn Backend>,
-    submitted: UnboundedReceiver<Job>,
+    submitted: UnboundedReceiver<Submission>,
     waiting: VecDeque<Job>,
+    searches: VecDeque<Search>,
     admitted: BTreeMap<Slot, Job>,
     /// The size of the job that was admitted last.
     size: ImageSize,
@@ -38,7 +48,7 @@ impl EngineLoop {
     /// Loads the backend.
     pub(crate) fn load(
         mut loader: Loader,
-        submitted: UnboundedReceiver<Job>,
+        submitted: UnboundedReceiver<Submission>,
         status: Arc<Status>,
     ) -> Result<Self, LoadError> {
         let backend = load_guarded(&mut loader)?;
@@ -50,6 +60,7 @@ impl EngineLoop {
             backend,
             submitted,
             waiting: VecDeque::new(),
+            searches: VecDeque::new(),
             admitted: BTreeMap::new(),
             size,
             status,
@@ -60,6 +71,7 @@ impl EngineLoop {
     pub(crate) fn run(mut self) {
         while self.receive() {
             self.drop_abandoned();
+            self.search();
             match self.next_admissible() {
                 Some(job) => {
                     let span = job.span.clone();
@@ -76,21 +88,43 @@ impl EngineLoop {
         }
     }
 
-    /// Receives all submitted jobs, sleeping while there is no work. Returns
+    /// Receives all that was submitted, sleeping while there is no work. Returns
     /// false when the handle is gone.
     fn receive(&mut self) -> bool {
-        if self.waiting.is_empty() && self.admitted.is_empty() {
+        if self.waiting.is_empty() && self.admitted.is_empty() && self.searches.is_empty() {
             match self.submitted.blocking_recv() {
-                Some(job) => self.waiting.push_back(job),
+                Some(submission) => self.take(submission),
                 None => return false,
             }
         }
         loop {
             match self.submitted.try_recv() {
-                Ok(job) => self.waiting.push_back(job),
+                Ok(submission) => self.take(submission),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
+        }
+    }
+
+    fn take(&mut self, submission: Submission) {
+        match submission {
+            Submission::Job(job) => self.waiting.push_back(*job),
+            Submission::Search(search) => self.searches.push_back(search),
+        }
+    }
+
+    /// Runs the next search for faces, if one waits: one between two steps, so
+    /// that they delay no job for long.
+    fn search(&mut self) {
+        self.searches.retain(|search| !search.is_abandoned());
+        let Some(search) = self.searches.pop_front() else {
+            return;
+        };
+        let found = self.guarded(|backend| backend.find_faces(&search.photo));
+        let breaks = matches!(found, Err(Panicked) | Ok(Err(BackendError::DeviceLost(_))));
+        search.end(found.unwrap_or(Err(BackendError::Panicked)));
+        if breaks {
+            self.rebuild();
         }
     }
 
@@ -269,6 +303,9 @@ impl EngineLoop {
             }
         }
         self.status.set_gone();
+        for search in mem::take(&mut self.searches) {
+            search.end(Err(BackendError::EngineStopped));
+        }
         // Which job was at fault can no longer be found.
         for job in mem::take(&mut self.waiting) {
             let error = match job.alone {
@@ -311,27 +348,4 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
-}
-
-/// Replaces a backend that broke and could not be loaded again.
-struct StoppedBackend;
-
-impl Backend for StoppedBackend {
-    fn admit(&mut self, _input: &GenerationInput) -> Result<Slot, BackendError> {
-        Err(BackendError::EngineStopped)
-    }
-
-    fn tick(&mut self) -> Vec<SlotEvent> {
-        Vec::new()
-    }
-
-    fn cancel(&mut self, _slot: Slot) {}
-
-    fn active(&self) -> usize {
-        0
-    }
-
-    fn capacity(&self, _size: ImageSize) -> Capacity {
-        Capacity::of_images(1)
-    }
 }

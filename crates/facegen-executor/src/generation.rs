@@ -81,7 +81,7 @@ impl Generation for GenerationHandle {
 }
 
 /// Returns when the engine is abandoned, never if it ends before.
-async fn given_up(hung: &mut watch::Receiver<bool>) {
+pub(crate) async fn given_up(hung: &mut watch::Receiver<bool>) {
     if hung.wait_for(|hung| *hung).await.is_err() {
         std::future::pending().await
     }

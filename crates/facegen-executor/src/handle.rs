@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::{
-    Backend, BackendError, EngineHangs, EngineHealth, EngineName, EngineState, Engines,
-    GenerationInput, Submitted,
+    Backend, BackendError, EngineHangs, EngineHealth, EngineName, EngineState, Engines, FaceSearch,
+    GenerationInput, RgbImage, Submitted,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::engine_loop::EngineLoop;
+use crate::engine_loop::{EngineLoop, Submission};
 use crate::error::{EngineStartError, LoadError};
 use crate::generation::{GenerationHandle, Job};
+use crate::search::Search;
 use crate::status::Status;
 
 /// The usual stack size of a main thread; spawned threads get a quarter of it,
@@ -32,7 +33,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// unless that was abandoned because it hangs.
 pub struct EngineHandle {
     name: EngineName,
-    jobs: Mutex<Option<mpsc::UnboundedSender<Job>>>,
+    jobs: Mutex<Option<mpsc::UnboundedSender<Submission>>>,
     status: Arc<Status>,
     thread: Option<JoinHandle<()>>,
 }
@@ -104,9 +105,27 @@ impl EngineHandle {
         // The permits bound the channel. If it is closed the job is dropped
         // here, and its generation reports that the engine stopped.
         if let Some(jobs) = self.lock_jobs().as_ref() {
-            let _ = jobs.send(job);
+            let _ = jobs.send(Submission::Job(Box::new(job)));
         }
         generation
+    }
+
+    /// Starts to search a photo for faces between two steps. Never waits; every
+    /// failure is reported by the search.
+    pub fn find_faces(&self, photo: RgbImage) -> FaceSearch {
+        let Some(permit) = self.status.acquire_search() else {
+            return Search::failed(BackendError::QueueFull);
+        };
+        let (search, faces) = Search::new(photo, permit, self.status.hung());
+        if self.state() == EngineState::Hung {
+            return Search::failed(BackendError::EngineStopped);
+        }
+        // The permits bound the channel. If it is closed the search is dropped
+        // here, and reports that the engine stopped.
+        if let Some(jobs) = self.lock_jobs().as_ref() {
+            let _ = jobs.send(Submission::Search(search));
+        }
+        faces
     }
 
     /// Returns the health of the engine.
@@ -182,7 +201,7 @@ impl EngineHandle {
         *self.lock_jobs() = None;
     }
 
-    fn lock_jobs(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Job>>> {
+    fn lock_jobs(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Submission>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -195,6 +214,10 @@ impl Engines for EngineHandle {
             engine: self.name.clone(),
             generation: Box::new(Self::submit(self, input)),
         })
+    }
+
+    fn find_faces(&self, photo: RgbImage) -> Option<FaceSearch> {
+        (!self.is_gone()).then(|| Self::find_faces(self, photo))
     }
 
     fn health(&self) -> Vec<EngineHealth> {

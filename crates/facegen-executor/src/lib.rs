@@ -19,7 +19,9 @@
 //! | [`handle`] | [`EngineHandle`], the program's handle of the thread |
 //! | [`generation`] | [`GenerationHandle`], and the engine's end of it |
 //! | `engine_loop` | the loop that the thread runs |
+//! | `search` | a search for faces, between two steps |
 //! | `status` | the state that thread and handle share |
+//! | `stopped_backend` | the backend of an engine that has none |
 //! | `watchdog` | how long the backend has been in one call |
 
 mod engine_loop;
@@ -27,7 +29,9 @@ mod error;
 pub mod generation;
 pub mod handle;
 pub mod pool;
+mod search;
 mod status;
+mod stopped_backend;
 #[cfg(test)]
 mod tests;
 mod watchdog;

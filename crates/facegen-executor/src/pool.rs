@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::{
-    Capacity, EngineHangs, EngineHealth, EngineName, EngineState, Engines, GenerationInput,
-    Submitted,
+    Capacity, EngineHangs, EngineHealth, EngineName, EngineState, Engines, FaceSearch,
+    GenerationInput, RgbImage, Submitted,
 };
 
 use crate::handle::EngineHandle;
@@ -80,6 +80,21 @@ impl EnginePool {
             .retain(|member| member.name != *name || member.engine.is_some());
     }
 
+    /// Submits something to the engine that has the most room.
+    fn at_freest<T>(&self, submit: impl FnOnce(&EngineHandle) -> Option<T>) -> Option<T> {
+        // Under the lock, so that no clone of a handle is ever the last one and
+        // dropped inside a task.
+        let members = self.lock();
+        let engines = members.iter().filter_map(|member| member.engine.as_ref());
+        let engines = engines.filter(|engine| !engine.is_gone());
+        // Of equal ones `max_by_key` returns the last.
+        let freest = engines.rev().max_by_key(|engine| {
+            let is_ready = engine.state() == EngineState::Ready;
+            (is_ready, engine.free_capacity())
+        });
+        freest.and_then(|engine| submit(engine))
+    }
+
     fn take(&self, name: &EngineName) -> Option<Arc<EngineHandle>> {
         let mut members = self.lock();
         let member = members.iter_mut().find(|member| member.name == *name);
@@ -107,17 +122,11 @@ impl EnginePool {
 #[async_trait]
 impl Engines for EnginePool {
     fn submit(&self, input: GenerationInput) -> Option<Submitted> {
-        // Under the lock, so that no clone of a handle is ever the last one and
-        // dropped inside a task.
-        let members = self.lock();
-        let engines = members.iter().filter_map(|member| member.engine.as_ref());
-        let engines = engines.filter(|engine| !engine.is_gone());
-        // Of equal ones `max_by_key` returns the last.
-        let freest = engines.rev().max_by_key(|engine| {
-            let is_ready = engine.state() == EngineState::Ready;
-            (is_ready, engine.free_capacity())
-        });
-        freest.and_then(|engine| Engines::submit(engine.as_ref(), input))
+        self.at_freest(|engine| Engines::submit(engine, input))
+    }
+
+    fn find_faces(&self, photo: RgbImage) -> Option<FaceSearch> {
+        self.at_freest(|engine| Engines::find_faces(engine, photo))
     }
 
     fn health(&self) -> Vec<EngineHealth> {

@@ -9,6 +9,10 @@ use tokio::sync::watch;
 
 use crate::watchdog::Watchdog;
 
+/// How many searches for faces may wait for an engine: each holds a photo in
+/// memory, at most 120 MB for one of 40 megapixels.
+const SEARCHES: usize = 4;
+
 /// The state of one engine, shared by its thread and its handle.
 #[derive(Debug)]
 pub(crate) struct Status {
@@ -19,6 +23,8 @@ pub(crate) struct Status {
     capacity: Mutex<Capacity>,
     /// How many requests were submitted and have not ended.
     unfinished: AtomicUsize,
+    /// How many searches for faces wait or run.
+    searches: AtomicUsize,
     pub(crate) watchdog: Watchdog,
 }
 
@@ -32,6 +38,7 @@ impl Default for Status {
             ended: watch::Sender::new(false),
             capacity: Mutex::new(Capacity::of_images(1)),
             unfinished: AtomicUsize::new(0),
+            searches: AtomicUsize::new(0),
             watchdog: Watchdog::default(),
         }
     }
@@ -100,6 +107,16 @@ impl Status {
         taken.is_ok().then(|| RequestPermit(Arc::clone(self)))
     }
 
+    /// Acquires a permit for a search for faces, if there is any.
+    pub(crate) fn acquire_search(self: &Arc<Self>) -> Option<SearchPermit> {
+        let taken = self
+            .searches
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |searches| {
+                (searches < SEARCHES).then_some(searches + 1)
+            });
+        taken.is_ok().then(|| SearchPermit(Arc::clone(self)))
+    }
+
     fn limit(&self) -> usize {
         self.capacity().requests + EngineHealth::AHEAD
     }
@@ -124,5 +141,15 @@ pub(crate) struct RequestPermit(Arc<Status>);
 impl Drop for RequestPermit {
     fn drop(&mut self) {
         self.0.unfinished.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The permit of a search for faces, released when it is dropped.
+#[derive(Debug)]
+pub(crate) struct SearchPermit(Arc<Status>);
+
+impl Drop for SearchPermit {
+    fn drop(&mut self) {
+        self.0.searches.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -3,13 +3,14 @@
 mod device;
 mod panics;
 mod pool;
+mod searches;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use facegen_core::fake::{FakeBackend, FakeControl, Fault, paint};
 use facegen_core::{
-    Backend, BackendError, Capacity, EngineHealth, GeneratedImage, GenerationEvent,
+    Backend, BackendError, Capacity, EngineHealth, FoundFace, GeneratedImage, GenerationEvent,
     GenerationInput, GenerationSpec, RawGenerationRequest, RequestLimits, RgbImage, Slot,
     SlotEvent,
 };

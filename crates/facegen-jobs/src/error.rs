@@ -39,6 +39,9 @@ pub enum JobError {
     /// The readers of images in buckets have used up their memory.
     #[error("too many readers of images in a bucket")]
     TooManyReaders,
+    /// No engine can search a photo for faces at this moment.
+    #[error("no engine can search for faces")]
+    TooManySearches,
     /// Another request has this idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyTaken,
@@ -79,7 +82,9 @@ impl JobError {
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Bucket(_) => ErrorCode::InvalidRequest,
-            Self::Draining | Self::NotStored(_) | Self::TooManyReaders => ErrorCode::Unavailable,
+            Self::Draining | Self::NotStored(_) | Self::TooManyReaders | Self::TooManySearches => {
+                ErrorCode::Unavailable
+            }
             Self::Store(error) => error.code(),
             Self::BrokeDown(_) | Self::Images(_) | Self::Secrets(_) => ErrorCode::Internal,
         }

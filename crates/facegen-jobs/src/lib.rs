@@ -52,5 +52,6 @@ pub use ports::{
 };
 pub use running::Running;
 pub use service::{
-    Erased, Erasure, JobService, JobView, JobWatch, Replay, Submission, Upload, Uploaded,
+    Erased, Erasure, FoundFaces, JobService, JobView, JobWatch, Replay, Submission, Upload,
+    Uploaded,
 };

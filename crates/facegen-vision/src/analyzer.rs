@@ -68,6 +68,20 @@ impl FaceAnalyzer {
         Self { choice, ..self }
     }
 
+    /// Finds the faces of a photo: the one that [`FaceAnalyzer::analyze`] chooses
+    /// first, then the others by their score.
+    ///
+    /// # Errors
+    /// Fails when the network fails.
+    pub fn find(&self, photo: &RgbImage) -> Result<Vec<Face>, VisionError> {
+        let mut faces = self.detector.detect(photo)?;
+        if let Some(chosen) = choose(self.choice, &faces, photo).copied() {
+            // A stable sort keeps the order of the others.
+            faces.sort_by_key(|face| *face != chosen);
+        }
+        Ok(faces)
+    }
+
     /// Finds the faces of a photo, chooses one and analyses it.
     ///
     /// # Errors
@@ -183,6 +197,20 @@ mod tests {
             .choosing(FaceChoice::Largest);
         let analysis = analyzer.analyze(&photo([200, 0, 0])).unwrap();
         assert_eq!((analysis.face, analysis.faces_found), (large, 2));
+    }
+
+    #[test]
+    fn the_chosen_face_is_found_first() {
+        let (certain, other, mut large) = (face(0.9), face(0.8), face(0.7));
+        large.bounding_box[2] += 5.0;
+        let faces = vec![certain, other, large];
+        let analyzer = FaceAnalyzer::without_embedder(Box::new(Scripted(faces.clone())));
+        let photo = photo([200, 0, 0]);
+        assert_eq!(analyzer.find(&photo).unwrap(), faces);
+        let analyzer = analyzer.choosing(FaceChoice::Largest);
+        assert_eq!(analyzer.find(&photo).unwrap(), [large, certain, other]);
+        let blind = FaceAnalyzer::without_embedder(Box::new(Scripted(Vec::new())));
+        assert_eq!(blind.find(&photo).unwrap(), []);
     }
 
     #[test]

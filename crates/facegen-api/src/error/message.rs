@@ -80,7 +80,7 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
         }
         JobError::Face(error) => error.message.clone().into(),
         JobError::Bucket(fault) => fault.field_error().message.into(),
-        JobError::TooManyReaders => "Temporarily unavailable, try again later".into(),
+        JobError::TooManyReaders | JobError::TooManySearches => UNAVAILABLE.into(),
         JobError::Draining => "The server is stopping, try again later".into(),
         JobError::NotStored(_) => UNAVAILABLE.into(),
         JobError::Store(error) if error.code() == ErrorCode::Unavailable => UNAVAILABLE.into(),

@@ -60,6 +60,8 @@ kinds_of_call! {
     MakeGenErrors: open call make_gen job;
     /// The errors of a call that uploads an image.
     UploadErrors: open call upload;
+    /// The errors of a search for faces.
+    FacesErrors: open call faces;
     /// The errors of a call about a bucket.
     BucketErrors: open call bucket;
     /// The errors of a call that fetches a job.
@@ -155,6 +157,15 @@ fn upload() -> Named {
         ("uploads_full", full.into()),
         ("too_many", too_many()),
         ("stopping", JobError::Draining.into()),
+    ]
+}
+
+fn faces() -> Named {
+    vec![
+        ("photo", field("face_image", "is required")),
+        ("too_many", too_many()),
+        ("stopping", JobError::Draining.into()),
+        ("searches", JobError::TooManySearches.into()),
     ]
 }
 

@@ -47,6 +47,11 @@ pub(crate) fn init_image() -> Value {
     json!({"init_image": IMAGE})
 }
 
+/// Returns a search for faces.
+pub(crate) fn face_image() -> Value {
+    json!({"face_image": IMAGE})
+}
+
 /// Returns the answer to an upload.
 pub(crate) fn image_kept() -> Value {
     json!({"status": "success", "id": 1047, "output": [link()]})

@@ -5,7 +5,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::request::{Base64StringRequest, InitImageRequest, MakeGenRequest};
+use super::request::{Base64StringRequest, FaceImageRequest, InitImageRequest, MakeGenRequest};
 
 /// The form of a request for images.
 #[derive(Debug)]
@@ -19,6 +19,11 @@ pub(crate) struct Base64StringForm;
 #[derive(Debug)]
 pub(crate) struct InitImageForm;
 
+/// The form of a search for faces.
+#[derive(Debug)]
+pub(crate) struct FaceImageForm;
+
+impl ToSchema for FaceImageForm {}
 impl ToSchema for MakeGenForm {}
 impl ToSchema for Base64StringForm {}
 impl ToSchema for InitImageForm {}
@@ -27,6 +32,13 @@ impl PartialSchema for MakeGenForm {
     fn schema() -> RefOr<Schema> {
         let description = "The photo: the file, or its URL, data URI or base64 as text.";
         with_file(MakeGenRequest::schema(), "face_image", description)
+    }
+}
+
+impl PartialSchema for FaceImageForm {
+    fn schema() -> RefOr<Schema> {
+        let description = "The photo: the file, or its data URI or base64 as text.";
+        with_file(FaceImageRequest::schema(), "face_image", description)
     }
 }
 

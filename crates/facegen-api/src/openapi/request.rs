@@ -44,7 +44,12 @@ pub(crate) struct Base64StringRequest;
 #[derive(Debug)]
 pub(crate) struct InitImageRequest;
 
+/// The body of a search for faces.
+#[derive(Debug)]
+pub(crate) struct FaceImageRequest;
+
 impl ToSchema for Base64StringRequest {}
+impl ToSchema for FaceImageRequest {}
 impl ToSchema for InitImageRequest {}
 impl ToSchema for UpdateBucketRequest {}
 impl ToSchema for ResetBucketRequest {}
@@ -98,6 +103,17 @@ impl PartialSchema for InitImageRequest {
     fn schema() -> RefOr<Schema> {
         let body = image("init_image", "base64_string");
         body.examples([examples::init_image()]).into()
+    }
+}
+
+impl PartialSchema for FaceImageRequest {
+    fn schema() -> RefOr<Schema> {
+        let description =
+            "The photo: a data URI or bare base64 of a JPEG, PNG, WebP or GIF, but no URL.";
+        let photo = lenient::required_text(None).description(Some(description));
+        let body = keyed().property("face_image", photo);
+        let body = body.required("face_image");
+        body.examples([examples::face_image()]).into()
     }
 }
 

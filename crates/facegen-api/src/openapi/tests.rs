@@ -73,6 +73,7 @@ fn every_body_may_be_a_form_and_an_image_its_file() {
     let schemas = &document["components"]["schemas"];
     for (name, image) in [
         ("MakeGen", "face_image"),
+        ("FaceImage", "face_image"),
         ("Base64String", "base64_string"),
         ("InitImage", "init_image"),
     ] {

@@ -50,6 +50,7 @@ const FILES: &[PageFile] = &[
     file!(JAVASCRIPT, "js/", "code.js"),
     file!(JAVASCRIPT, "js/", "dom.js"),
     file!(JAVASCRIPT, "js/", "errors.js"),
+    file!(JAVASCRIPT, "js/", "faces.js"),
     file!(JAVASCRIPT, "js/", "fields.js"),
     file!(JAVASCRIPT, "js/", "follow.js"),
     file!(JAVASCRIPT, "js/", "gallery.js"),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::request::ImageSize;
 use crate::{
-    Backend, BackendError, Capacity, GeneratedImage, GenerationInput, GenerationOutput,
+    Backend, BackendError, Capacity, FoundFace, GeneratedImage, GenerationInput, GenerationOutput,
     GenerationSpec, GenerationTimings, RgbImage, Slot, SlotEvent,
 };
 
@@ -49,6 +49,8 @@ pub struct Counts {
     pub ticks: usize,
     /// Steps taken, of all requests together.
     pub steps: usize,
+    /// Photos that were searched for faces.
+    pub searches: usize,
 }
 
 /// Controls the fake backends of a test. Clones control the same ones.
@@ -247,6 +249,19 @@ impl Backend for FakeBackend {
             }
         }
         events
+    }
+
+    /// Finds a face in the middle of a photo, unless that begins with black.
+    fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
+        self.control.count(|counts| counts.searches += 1);
+        if photo.pixels().starts_with(&[0; 3]) {
+            return Ok(Vec::new());
+        }
+        let (width, height) = (photo.width() as f32, photo.height() as f32);
+        Ok(vec![FoundFace {
+            score: 0.9,
+            bounding_box: [width * 0.25, height * 0.25, width * 0.75, height * 0.75],
+        }])
     }
 
     #[expect(clippy::panic, reason = "tests want to see a backend that panics")]

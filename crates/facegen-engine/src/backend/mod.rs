@@ -13,7 +13,7 @@ use std::time::Instant;
 use batch_limit::BatchLimit;
 use facegen_core::Preset;
 use facegen_core::request::ImageSize;
-use facegen_core::{Backend, BackendError, Capacity, GenerationInput, Slot, SlotEvent};
+use facegen_core::{Backend, BackendError, Capacity, FoundFace, GenerationInput, Slot, SlotEvent};
 use facegen_image::RgbImage;
 use requests::{Admitted, Requests, Sample};
 
@@ -197,6 +197,10 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
             // Admission is what prepares a request.
             Some(Unit::Prepare) | None => Vec::new(),
         }
+    }
+
+    fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
+        Ok(self.pipeline.find_faces(photo)?)
     }
 
     fn cancel(&mut self, slot: Slot) {

@@ -8,7 +8,7 @@ use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
 use facegen_image::RgbImage;
 use facegen_nn::clip::{ClipVisionConfig, ClipVisionModel};
 use facegen_vision::clip::CLIP_SIZE;
-use facegen_vision::{FaceAnalysis, FaceAnalyzer, clip_pixel_values};
+use facegen_vision::{Face, FaceAnalysis, FaceAnalyzer, clip_pixel_values};
 
 use crate::EngineError;
 
@@ -117,6 +117,14 @@ impl FaceEncoder {
     /// Fails when there is none.
     pub fn analyze(&self, photo: &RgbImage) -> Result<FaceAnalysis, EngineError> {
         Ok(self.analyzer.analyze(photo)?)
+    }
+
+    /// Finds the faces in a photo, the chosen one first.
+    ///
+    /// # Errors
+    /// Fails when the detector fails.
+    pub fn find(&self, photo: &RgbImage) -> Result<Vec<Face>, EngineError> {
+        Ok(self.analyzer.find(photo)?)
     }
 
     /// Computes the image tokens of a face crop. FaceID-PlusV2 needs an

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 use facegen_core::request::RequestLimits;
-use facegen_core::{GenerationInput, GenerationTimings};
+use facegen_core::{FoundFace, GenerationInput, GenerationTimings};
 use facegen_diffusion::{AutoencoderKl, DdimConfig, Decode, PartialDecode, SchedulerConfig};
 use facegen_image::RgbImage;
+use facegen_vision::Face;
 
 use super::denoise::{DenoiseState, denoise_step};
 use super::inputs;
@@ -78,6 +79,21 @@ impl Pipeline for StableDiffusionPipeline {
 
     fn limits(&self) -> &RequestLimits {
         &self.limits
+    }
+
+    fn find_faces(&self, photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError> {
+        let (width, height) = (photo.width() as f32, photo.height() as f32);
+        let faces = self.models.face.find(photo)?.into_iter();
+        let found = |face: Face| {
+            let [left, top, right, bottom] = face.bounding_box;
+            let [left, right] = [left, right].map(|x| x.clamp(0.0, width));
+            let [top, bottom] = [top, bottom].map(|y| y.clamp(0.0, height));
+            FoundFace {
+                score: face.score,
+                bounding_box: [left, top, right, bottom],
+            }
+        };
+        Ok(faces.map(found).collect())
     }
 
     fn prepare(&self, input: &GenerationInput) -> Result<PreparedRequest<Sample>, EngineError> {

@@ -116,6 +116,10 @@ impl Backend for Sticky {
         events
     }
 
+    fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
+        self.backend.find_faces(photo)
+    }
+
     fn cancel(&mut self, slot: Slot) {
         self.backend.cancel(slot);
     }

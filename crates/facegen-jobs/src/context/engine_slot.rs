@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use facegen_core::{EngineHealth, EngineName, EngineState, Engines, GenerationInput, Submitted};
+use facegen_core::{
+    EngineHealth, EngineName, EngineState, Engines, FaceSearch, GenerationInput, RgbImage,
+    Submitted,
+};
 
 /// Holds the engines once there are any.
 #[derive(Default)]
@@ -23,6 +26,12 @@ impl EngineSlot {
         self.lock()
             .as_ref()
             .and_then(|engines| engines.submit(input))
+    }
+
+    /// Starts to search a photo for faces; `None` when no engine takes it.
+    pub(crate) fn find_faces(&self, photo: RgbImage) -> Option<FaceSearch> {
+        let engines = self.lock();
+        engines.as_ref().and_then(|one| one.find_faces(photo))
     }
 
     /// Returns how many jobs the engines can have, including the one that waits

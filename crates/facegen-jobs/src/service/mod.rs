@@ -3,6 +3,7 @@
 mod access;
 mod buckets;
 pub(crate) mod erase;
+mod faces;
 mod intake;
 mod replay;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::files;
 use crate::keys::Keys;
 use crate::ports::{JobsConfig, Ports};
 pub use erase::{Erased, Erasure};
+pub use faces::FoundFaces;
 pub use replay::Replay;
 pub use uploads::{Upload, Uploaded};
 pub use view::{JobView, JobWatch};

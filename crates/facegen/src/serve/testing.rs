@@ -7,7 +7,8 @@ use std::thread;
 use anyhow::{Context, Result};
 use facegen_core::request::ImageSize;
 use facegen_core::{
-    Backend, BackendError, Capacity, GenerationInput, GenerationRequest, Slot, SlotEvent,
+    Backend, BackendError, Capacity, FoundFace, GenerationInput, GenerationRequest, RgbImage, Slot,
+    SlotEvent,
 };
 use facegen_jobs::{Checkpoint, Observer};
 
@@ -79,6 +80,10 @@ impl Backend for Hanging {
         loop {
             thread::park();
         }
+    }
+
+    fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
+        self.0.find_faces(photo)
     }
 
     fn cancel(&mut self, slot: Slot) {

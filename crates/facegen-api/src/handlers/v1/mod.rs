@@ -2,6 +2,7 @@
 
 pub(crate) mod deliveries;
 pub(crate) mod events;
+pub(crate) mod faces;
 pub(crate) mod jobs;
 pub(crate) mod key;
 

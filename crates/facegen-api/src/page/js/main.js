@@ -2,6 +2,7 @@
 
 import { find } from "./dom.js";
 import { watchErrors } from "./errors.js";
+import { watchFaces } from "./faces.js";
 import { form, restoreFields } from "./fields.js";
 import { markShown, onOpen } from "./gallery.js";
 import { watchKey } from "./key.js";
@@ -15,6 +16,7 @@ import { watchSnippet } from "./snippet.js";
 restoreFields();
 watchErrors();
 watchPhoto();
+watchFaces();
 watchKey();
 watchSnippet();
 watchOperations();

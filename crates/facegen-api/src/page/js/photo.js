@@ -2,6 +2,7 @@
 
 import { find } from "./dom.js";
 import { mark } from "./errors.js";
+import { lookForFaces } from "./faces.js";
 import { field, form } from "./fields.js";
 
 /** @typedef {{kind: "file", name: string, base64: string} | {kind: "link", url: string}} Photo */
@@ -10,6 +11,7 @@ const TYPES = ["image/jpeg", "image/png", "image/webp", "image/gif"];
 
 const area = find("drop", HTMLElement);
 const chooser = find("file", HTMLInputElement);
+const frame = find("frame", HTMLElement);
 const preview = find("preview", HTMLImageElement);
 const hint = find("hint", HTMLElement);
 const remove = find("remove", HTMLButtonElement);
@@ -45,6 +47,7 @@ async function choose(file) {
   field("face_url").value = "";
   mark("face_image", "");
   show();
+  lookForFaces(chosen.base64);
 }
 
 /**
@@ -65,6 +68,7 @@ function forget() {
   chosen = null;
   chooser.value = "";
   preview.removeAttribute("src");
+  lookForFaces("");
   show();
 }
 
@@ -72,7 +76,7 @@ function forget() {
 function show() {
   const link = field("face_url");
   const isLink = !chosen && link.value.trim() !== "";
-  preview.hidden = !chosen;
+  frame.hidden = !chosen;
   hint.textContent = chosen ? chosen.name : isLink ? "The link below is used" : HINT;
   area.classList.toggle("unused", isLink);
   link.disabled = chosen !== null;

@@ -1,6 +1,7 @@
 //! The answers of the routes below `/v1`.
 
 pub(crate) mod delivery;
+pub(crate) mod faces;
 pub(crate) mod job;
 pub(crate) mod key;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use facegen_core::GenerationTimings;
+use facegen_core::{FoundFace, GenerationTimings};
 use facegen_diffusion::{Scheduler, SchedulerConfig};
 use facegen_nn::Compute;
 
@@ -76,6 +76,10 @@ impl Pipeline for ToyPipeline {
 
     fn limits(&self) -> &RequestLimits {
         &self.limits
+    }
+
+    fn find_faces(&self, _photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError> {
+        Ok(Vec::new())
     }
 
     fn prepare(
