@@ -14,14 +14,33 @@ const SHAPES: usize = 40;
 /// A file of `cuda/`, tested by the program `cuda/host/<name>.cpp`.
 struct Kernel {
     name: &'static str,
-    /// Number of `extern "C"` entry points.
+    /// Number of entry points that the program names.
     entries: usize,
 }
 
-const KERNELS: &[Kernel] = &[Kernel {
-    name: "attention",
-    entries: 16,
-}];
+const KERNELS: &[Kernel] = &[
+    Kernel {
+        name: "attention",
+        entries: 16,
+    },
+    // Both kernels of a norm are run by one case.
+    Kernel {
+        name: "group_norm",
+        entries: 4,
+    },
+    Kernel {
+        name: "layer_norm",
+        entries: 4,
+    },
+    Kernel {
+        name: "pointwise",
+        entries: 14,
+    },
+    Kernel {
+        name: "softmax",
+        entries: 2,
+    },
+];
 
 #[test]
 fn kernels_equal_a_plain_computation() {
