@@ -87,7 +87,7 @@ fn wait_with_open(
 }
 
 #[test]
-fn a_search_at_an_engine_that_ends_is_told_so() {
+fn a_search_at_an_engine_that_ends_ends_with_it() {
     let control = FakeControl::new();
     control.close();
     let engine = engine(&control);

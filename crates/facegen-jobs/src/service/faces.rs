@@ -44,7 +44,7 @@ impl JobService {
         let search = search.ok_or(JobError::TooManySearches)?;
         let found = timeout(PATIENCE, search).await;
         let found = found.map_err(|_| JobError::TooManySearches)?;
-        let faces = found.map_err(refusal)?;
+        let faces = found.map_err(|error| refusal(&error))?;
         Ok(FoundFaces {
             width,
             height,
@@ -54,7 +54,7 @@ impl JobService {
 }
 
 /// Returns the error of a search that failed.
-fn refusal(error: BackendError) -> JobError {
+fn refusal(error: &BackendError) -> JobError {
     if matches!(error.code(), ErrorCode::QueueFull | ErrorCode::Unavailable) {
         return JobError::TooManySearches;
     }

@@ -47,13 +47,17 @@ pub(super) fn copy(workspace: &Workspace, kit: &Path) -> Result<()> {
         .with_context(|| format!("{REQUIREMENTS} names no {DIFFUSERS}"))?;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--no-deps"]);
-    pip.args(["--disable-pip-version-check", "--only-binary=:all:", "--dest"]);
+    pip.args([
+        "--disable-pip-version-check",
+        "--only-binary=:all:",
+        "--dest",
+    ]);
     process::run(pip.arg(kit.join("wheels")).arg(diffusers).args(NEEDS))
 }
 
 fn is_wanted(file: &str) -> bool {
-    let is_below = |path: &&str| file == *path || (path.ends_with('/') && file.starts_with(*path));
-    PATHS.iter().any(|path| is_below(&path)) && !LEFT_OUT.iter().any(|path| is_below(&path))
+    let is_below = |path: &str| file == path || (path.ends_with('/') && file.starts_with(path));
+    PATHS.iter().any(|path| is_below(path)) && !LEFT_OUT.iter().any(|path| is_below(path))
 }
 
 /// Returns the bytes of a file, or of all files below a directory.

@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .out
         .clone()
         .unwrap_or_else(|| directory.join("kit"));
-    make_anew(&kit)?;
+    make_again(&kit)?;
     report::heading("programs");
     let bin = kit.join("bin");
     match &arguments.programs {
@@ -59,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 }
 
 /// Makes the directory; one that is there has to be a kit.
-fn make_anew(kit: &Path) -> Result<()> {
+fn make_again(kit: &Path) -> Result<()> {
     if kit.exists() {
         let shown = kit.display();
         let is_kit = kit.join("benches/gpu/run.sh").is_file() || kit.read_dir()?.next().is_none();
@@ -110,9 +110,9 @@ mod tests {
     fn a_directory_of_other_things_is_not_overwritten() {
         let directory = std::env::temp_dir().join(format!("no-kit-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
-        make_anew(&directory).unwrap();
+        make_again(&directory).unwrap();
         fs::write(directory.join("letter.txt"), "").unwrap();
-        let error = make_anew(&directory).unwrap_err().to_string();
+        let error = make_again(&directory).unwrap_err().to_string();
         assert!(error.contains("is no kit"), "{error}");
         assert!(directory.join("letter.txt").is_file());
         fs::remove_dir_all(&directory).unwrap();

@@ -73,7 +73,12 @@ pub(super) fn build(
     for program in &PROGRAMS {
         let mut cargo = process::cargo();
         cargo
-            .args(["build", "--locked", "--message-format", "json-render-diagnostics"])
+            .args([
+                "build",
+                "--locked",
+                "--message-format",
+                "json-render-diagnostics",
+            ])
             .args(program.command)
             .env("CARGO_TARGET_DIR", directory.join("target"))
             .current_dir(&workspace.root);

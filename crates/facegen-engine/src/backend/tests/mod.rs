@@ -85,6 +85,10 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
         self.pipeline.prepare(input)
     }
 
+    fn find_faces(&self, photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError> {
+        self.pipeline.find_faces(photo)
+    }
+
     fn join(&mut self, prepared: P::Prepared) -> SampleId {
         self.pipeline.join(prepared)
     }
