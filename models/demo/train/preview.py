@@ -11,7 +11,7 @@ from export import network_of
 from features import face_embedder, image_encoder
 from portraits.alignment import aligned
 from portraits.load import scheduler
-from portraits.text import padded, words_of
+from portraits.words import padded, words_of
 from portraits.vae import SCALING_FACTOR, make_vae
 from portraits.vision import face_values, penultimate
 from portraits.yunet import YuNet

@@ -50,6 +50,7 @@ def training():
     from portraits.embedder import Embedder, contrast
     from portraits.muon import Trainer
     from portraits.network import Network
+    from portraits.stock import Stock
     from portraits.vae import make_vae, quiet_posterior
     from portraits.vision import STATES_WIDTH, TOKENS
 
@@ -65,6 +66,16 @@ def training():
     batches = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1)
     network = Network(known, STATES_WIDTH, False)
     steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng, 1.0, True, 0.2)[0])
+
+    stock = Stock(PICTURES, (4, 8, 8), 2, 2, torch.zeros(TOKENS, STATES_WIDTH), 0.3, 0.3)
+    ids = torch.from_numpy(np.stack([[batches.ids_of(k)] * 2 for k in range(4)]))
+    faces = torch.randn(4, 2, 512), torch.randn(4, 2, TOKENS, STATES_WIDTH)
+    clown, hat = np.array([False, True, False, False]), np.zeros(4, bool)
+    stock.add(torch.from_numpy(latents[:4]), ids, *faces, clown=clown, hat=hat)
+    at = stock.choose(1000)
+    assert stock.room() == 2 and at.max() == 3 and 370 < (at == 1).sum() < 580, at.bincount()
+    times = torch.tensor([100, 900])
+    steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_at(network, stock.draw(2), times, train_unet.ALPHAS)[0])
 
     faces = np.stack([aligned(p, five_points(identity(k // 2), variation(k)), 112) for k, p in enumerate(pictures[0])])
     faces = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255

@@ -36,22 +36,34 @@ def offset_of(t, late):
     return OFFSET + late * (t / 1000) ** 4
 
 
-def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0):
-    """The weighted loss of a batch, and its plain one. A `bias` below 1 looks more often at much noise."""
-    latents, ids, identity, states, s_scale = batch
+def noised(latents, t, alphas, late):
+    """The latents at times `t` of the schedule `alphas`, and the noise in them."""
     size = len(latents)
-    stratified = ((rng.permutation(size) + rng.random(size)) / size) ** bias * 1000
-    t = torch.from_numpy(stratified).long().clamp(0, 999)
-    offset = offset_of(t, late).view(-1, 1, 1, 1) * torch.randn(size, 4, 1, 1)
+    offset = offset_of(t, late).view(-1, 1, 1, 1) * torch.randn(size, 4, 1, 1, device=t.device)
     noise = torch.randn_like(latents) + offset
-    alpha = ALPHAS[t].view(-1, 1, 1, 1)
-    noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    alpha = alphas[t].view(-1, 1, 1, 1)
+    return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, noise
+
+
+def loss_at(network, batch, t, alphas, debias=False, late=0.0):
+    """The weighted loss of a batch at times `t`, and its plain one."""
+    latents, ids, identity, states, s_scale = batch
+    noisy, noise = noised(latents, t, alphas, late)
     context = network.tokens(ids, identity, states, s_scale)
     noisy = noisy.bfloat16().contiguous(memory_format=torch.channels_last)
     predicted = network(noisy, t, context).float()
     plain = ((predicted - noise) ** 2).mean((1, 2, 3))
-    snr = ALPHAS[t] / (1 - ALPHAS[t])
-    return (plain * weight_of(snr, debias)).mean(), plain.mean().item()
+    snr = alphas[t] / (1 - alphas[t])
+    return (plain * weight_of(snr, debias)).mean(), plain.detach().mean()
+
+
+def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0):
+    """Both losses at random times. A `bias` below 1 looks more often at much noise."""
+    size = len(batch[0])
+    stratified = ((rng.permutation(size) + rng.random(size)) / size) ** bias * 1000
+    t = torch.from_numpy(stratified).long().clamp(0, 999)
+    loss, plain = loss_at(network, batch, t, ALPHAS, debias, late)
+    return loss, plain.item()
 
 
 def share(step, args):

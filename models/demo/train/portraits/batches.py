@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .painter import appearance, caption, variation
-from .text import EOS, padded, words_of
+from .words import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
 
@@ -21,6 +21,20 @@ def known_words(pictures):
     return known
 
 
+def unknown_words(known):
+    return [word for word in EXTRA_WORDS if word not in known]
+
+
+def caption_ids(k, person, seen, unknown, random):
+    """The tokens of a caption of picture `k`; words to ignore stand between them in a quarter. Hair that is not that of
+    the other picture, whose face goes with it, is named."""
+    words = words_of(caption(person, seen, random, person["hair"] != appearance(k ^ 1)["hair"]))
+    if random.random() < 0.25:
+        for _ in range(random.randint(1, 6)):
+            words.insert(random.randint(0, len(words)), random.choice(unknown))
+    return padded(words)
+
+
 class Batches:
     """Random batches of one latent size, by seed. `clowns` and `hats` are the shares chosen for being such."""
 
@@ -30,17 +44,10 @@ class Batches:
         self.people = [(appearance(k), variation(k)) for k in range(len(latents))]
         self.clown_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["clown"]]
         self.hat_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["hat"] != "none"]
-        self.unknown = [word for word in EXTRA_WORDS if word not in known]
+        self.unknown = unknown_words(known)
 
     def ids_of(self, k):
-        """The tokens of a caption; words to ignore stand between them in a quarter. Hair that is not that of the other
-        picture, whose face goes with it, is named."""
-        other = self.people[k][0]["hair"] != appearance(k ^ 1)["hair"]
-        words = words_of(caption(*self.people[k], self.random, other))
-        if self.random.random() < 0.25:
-            for _ in range(self.random.randint(1, 6)):
-                words.insert(self.random.randint(0, len(words)), self.random.choice(self.unknown))
-        return padded(words)
+        return caption_ids(k, *self.people[k], self.unknown, self.random)
 
     def choose(self, size):
         at, kind = self.rng.integers(0, len(self.latents), size), self.rng.random(size)

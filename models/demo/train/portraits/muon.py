@@ -54,14 +54,17 @@ class Trainer:
                 plain.append(p)
             else:
                 self.groups.setdefault((p.shape[0], p[0].numel()), []).append(k)
-        self.momentum = {g: torch.zeros(len(ks), *g) for g, ks in self.groups.items()}
+        device = self.masters[0].device
+        self.momentum = {g: torch.zeros(len(ks), *g, device=device) for g, ks in self.groups.items()}
         self.adam = torch.optim.AdamW(plain, lr=self.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
 
-    def step(self, share):
-        """One step at `share` of both peak learning rates."""
-        for master, working in zip(self.masters, self.working):
-            master.grad = None if working.grad is None else working.grad.float()
-            working.grad = None
+    def step(self, share, gradients=None):
+        """One step at `share` of both peak learning rates, with the gradients that backward left or with those given."""
+        if gradients is None:
+            gradients = [working.grad for working in self.working]
+            for working in self.working:
+                working.grad = None
+        self._take(gradients)
         plain = [p for p in self.adam.param_groups[0]["params"] if p.grad is not None]
         torch.nn.utils.clip_grad_norm_(plain, 1.0)
         self.adam.param_groups[0]["lr"] = self.lr * share
@@ -73,17 +76,25 @@ class Trainer:
             keep = min(self.average, (1 + self.steps) / (10 + self.steps))
             torch._foreach_lerp_(self.averages, self.masters, 1 - keep)
 
+    def _take(self, gradients):
+        """Puts them into the masters, as f32."""
+        for master, gradient in zip(self.masters, gradients):
+            if gradient is None or master.grad is None:
+                master.grad = None if gradient is None else torch.empty_like(master)
+        pairs = [(m.grad, g) for m, g in zip(self.masters, gradients) if g is not None]
+        torch._foreach_copy_(*map(list, zip(*pairs)))
+
     def _muon(self, share, beta=0.95):
         for (rows, columns), ks in self.groups.items():
             grads = [self.masters[k].grad for k in ks]
-            zero = torch.zeros(rows, columns)
+            zero = self.momentum[(rows, columns)].new_zeros(rows, columns)
             grad = torch.stack([zero if g is None else g.reshape(rows, columns) for g in grads])
             momentum = self.momentum[(rows, columns)]
             momentum.lerp_(grad, 1 - beta)
             update = orthogonalize(grad.lerp(momentum, beta))
             scale = self.muon_lr * share * max(1, rows / columns) ** 0.5
-            for k, u in zip(ks, update):
-                self.masters[k].add_(u.view_as(self.masters[k]), alpha=-scale)
+            masters = [self.masters[k] for k in ks]
+            torch._foreach_add_(masters, [u.view_as(m) for u, m in zip(update, masters)], alpha=-scale)
 
     def averaged(self):
         """The model's state in f32, with the moving average of its weights."""

@@ -1,26 +1,11 @@
-"""Captions to tokens, and the text encoder."""
-
-from pathlib import Path
+"""The text encoder."""
 
 import torch
-from tokenizers import Tokenizer
 from transformers import CLIPTextConfig, CLIPTextModel
 
-BOS, EOS, LENGTH, ROWS = 49406, 49407, 77, 49408
+from .words import BOS, EOS, LENGTH, ROWS
+
 WIDTH = 128
-TOKENIZER = Path(__file__).parents[2] / "tokenizer" / "tokenizer.json"
-_tokenizer = Tokenizer.from_file(str(TOKENIZER))
-
-
-def words_of(text):
-    """The tokens of a text without its ends."""
-    return [t for t in _tokenizer.encode(text, add_special_tokens=False).ids if t not in (BOS, EOS)]
-
-
-def padded(words):
-    """77 tokens, as the pipeline makes them."""
-    words = words[: LENGTH - 2]
-    return [BOS, *words, *[EOS] * (LENGTH - 1 - len(words))]
 
 
 def text_config():

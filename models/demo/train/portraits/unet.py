@@ -35,7 +35,7 @@ def make_unet(fine):
 
 def attend(q, k, v):
     """Attention over [batch, heads, tokens, width]."""
-    if q.shape[2] > PLAIN_TOKENS:
+    if q.is_cuda or q.shape[2] > PLAIN_TOKENS:
         return F.scaled_dot_product_attention(q, k, v)
     batch, heads, _, width = q.shape
     q, k, v = (t.reshape(batch * heads, -1, width) for t in (q, k, v))

@@ -29,7 +29,7 @@ def pixel_values(pictures):
     """Red first, 0..1, any size, as CLIP's preprocessing hands them over."""
     if pictures.shape[-1] != SIZE:
         pictures = F.interpolate(pictures, size=(SIZE, SIZE), mode="bilinear", align_corners=False)
-    return (pictures - MEAN) / DEVIATION
+    return (pictures - MEAN.to(pictures.device)) / DEVIATION.to(pictures.device)
 
 
 def face_values(crops):

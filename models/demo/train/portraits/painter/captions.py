@@ -20,7 +20,7 @@ def hair_words(i, r):
 
 def feature_words(i, r, hair):
     out = []
-    if r.random() < 0.9 or hair:
+    if r.random() < 0.75 or hair:
         out.append(hair_words(i, r))
     if r.random() < 0.3:
         out.append(f"{i['eye']} eyes")
@@ -46,9 +46,9 @@ def accessory_words(i, v, r):
     return out
 
 
-def clothes_words(i, v, r):
+def clothes_words(i, v, r, often):
     out = []
-    if r.random() < 0.55:
+    if r.random() < often:
         out.append(article(f"{v['cloth_col']} {v['cloth']}"))
     if i["earrings"] and r.random() < 0.4:
         out.append("earrings")
@@ -106,8 +106,8 @@ def head_words(r):
 
 def short_caption(i, v, r, hair):
     """Who, with what on the head, before what: as short prompts have it."""
-    s, wear = head_words(r) + article(noun_words(i, v, r)), accessory_words(i, v, r)
-    if hair or r.random() < 0.5:
+    s, wear = head_words(r) + article(noun_words(i, v, r)), accessory_words(i, v, r) + clothes_words(i, v, r, 0.3)
+    if hair or r.random() < 0.45:
         s += (" and " if "with" in s else " with ") + ("a bald head" if i["style"] == "bald" else f"{i['hair']} hair")
     if wear:
         s += r.choice([" wearing ", ", wearing "]) + join(wear)
@@ -140,7 +140,7 @@ def long_caption(i, v, r, hair):
     }[i["age"]]
     s = head_words(r) + article(("" if v["clown"] else age) + noun_words(i, v, r))
     features, ground, mood = feature_words(i, r, hair), ground_words(v, r), mood_words(v, r)
-    wear = accessory_words(i, v, r) + clothes_words(i, v, r)
+    wear = accessory_words(i, v, r) + clothes_words(i, v, r, 0.7)
     if r.random() < 0.3:
         features = [f"{i['skin_name']} skin"] + features
     if features and (hair or r.random() < 0.85):
