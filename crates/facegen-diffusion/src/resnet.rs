@@ -72,13 +72,22 @@ impl ResnetBlock2D {
                 ));
             }
         };
+        // The shift is fused where that is free: into the norm or the convolution.
+        let (late, early) = match shift.as_ref() {
+            Some(shift) if self.norm2.fuses_shift() => (Some(shift), None),
+            shift => (None, shift),
+        };
         let epilogue = Epilogue {
-            per_sample: shift.as_ref(),
+            per_sample: early,
             ..Epilogue::default()
         };
         let hidden_states = self
             .conv1
             .forward_fused(&self.norm1.forward_silu(input)?, &epilogue)?;
+        let hidden_states = match late {
+            Some(shift) => self.norm2.forward_shifted_silu(&hidden_states, shift)?,
+            None => self.norm2.forward_silu(&hidden_states)?,
+        };
 
         let shortcut = self
             .conv_shortcut
@@ -90,7 +99,6 @@ impl ResnetBlock2D {
             residual,
             ..Epilogue::default()
         };
-        self.conv2
-            .forward_fused(&self.norm2.forward_silu(&hidden_states)?, &epilogue)
+        self.conv2.forward_fused(&hidden_states, &epilogue)
     }
 }

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use candle_core::{Device, DeviceLocation};
+use candle_core::{DType, Device, DeviceLocation};
+use facegen_nn::Compute;
 use facegen_nn::kernels::isa::Isa;
 
 use crate::EngineError;
@@ -102,18 +103,13 @@ impl DeviceChoice {
     pub fn describe(self) -> Result<String, EngineError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let device = self.open()?;
-        let cudnn = if cfg!(feature = "cudnn") {
-            " and cudnn"
-        } else {
-            ""
-        };
         Ok(match device.location() {
             DeviceLocation::Cpu => {
                 format!("cpu, {threads} threads, kernels for {}", Isa::best().name())
             }
             DeviceLocation::Cuda { gpu_id } => {
-                let memory = cuda_memory(&device);
-                format!("cuda:{gpu_id}, candle's kernels{cudnn}, {memory}")
+                let (memory, kernels) = (cuda_memory(&device), cuda_kernels(device));
+                format!("cuda:{gpu_id}, {kernels}, {memory}")
             }
             DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}, candle's kernels"),
         })
@@ -128,6 +124,26 @@ impl DeviceChoice {
             tracing::warn!("no gpu available, falling back to cpu");
         }
         device
+    }
+}
+
+/// Chooses how a device computes a dtype: candle's operations replace the CUDA
+/// kernels where those fail or are wrong.
+pub(crate) fn compute(device: Device, dtype: DType) -> Compute {
+    Compute::fastest(device.clone(), dtype).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cuda kernels cannot be used, falling back to candle's operations");
+        Compute::new(device, dtype)
+    })
+}
+
+/// Describes what computes f16 and bf16 on an NVIDIA GPU.
+fn cuda_kernels(device: Device) -> String {
+    if !cfg!(feature = "cudnn") {
+        return "candle's operations (the program was built without cudnn)".to_owned();
+    }
+    match Compute::fastest(device, DType::F16) {
+        Ok(_) => "cuda kernels for f16 and bf16".to_owned(),
+        Err(error) => format!("candle's operations (the cuda kernels fail: {error})"),
     }
 }
 

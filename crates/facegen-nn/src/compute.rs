@@ -1,5 +1,8 @@
-use candle_core::{DType, Device};
+use std::sync::Arc;
 
+use candle_core::{DType, Device, Tensor};
+
+use crate::cuda::{Gpu, Ledger};
 use crate::kernels::{HalfKernel, isa::Isa};
 use crate::{NnError, Result};
 
@@ -8,7 +11,7 @@ use crate::{NnError, Result};
 pub enum Layout {
     /// Channels first, computed by candle's operations (cuDNN on CUDA).
     Nchw,
-    /// Channels last, computed by this crate's CPU kernels.
+    /// Channels last, computed by this crate's kernels for CPUs and NVIDIA GPUs.
     Nhwc,
 }
 
@@ -20,10 +23,12 @@ pub struct Compute {
     device: Device,
     dtype: DType,
     layout: Layout,
+    /// The GPU that computes with this crate's kernels.
+    gpu: Option<Arc<Gpu>>,
 }
 
 impl Compute {
-    /// Chooses the device's natural layout: channels last on the CPU, first
+    /// Chooses this crate's kernels on the CPU, and candle's operations
     /// elsewhere.
     #[must_use]
     pub fn new(device: Device, dtype: DType) -> Self {
@@ -36,7 +41,24 @@ impl Compute {
             device,
             dtype,
             layout,
+            gpu: None,
         }
+    }
+
+    /// Has layers use this crate's CUDA kernels.
+    pub(crate) fn with_gpu(self, gpu: Arc<Gpu>) -> Self {
+        Self {
+            layout: Layout::Nhwc,
+            gpu: Some(gpu),
+            ..self
+        }
+    }
+
+    /// Computes nothing, but keeps the ledger of what a GPU would be given:
+    /// results are zeros on the CPU.
+    #[must_use]
+    pub fn declared(dtype: DType) -> Self {
+        Self::new(Device::Cpu, dtype).with_gpu(Gpu::declared())
     }
 
     /// Returns the same device and dtype with another layout. The CPU accepts
@@ -48,7 +70,11 @@ impl Compute {
         if layout == Layout::Nhwc && !self.device.is_cpu() {
             return Err(NnError::Argument("only the CPU computes in NHWC".into()));
         }
-        Ok(Self { layout, ..self })
+        Ok(Self {
+            layout,
+            gpu: None,
+            ..self
+        })
     }
 
     /// Returns the device that holds weights and activations.
@@ -68,6 +94,17 @@ impl Compute {
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// Copies a tensor from the host to the device.
+    ///
+    /// # Errors
+    /// Fails when the device does.
+    pub fn upload(&self, tensor: &Tensor) -> Result<Tensor> {
+        if let Some(gpu) = &self.gpu {
+            gpu.count_upload();
+        }
+        Ok(tensor.to_device(&self.device)?)
     }
 
     /// Runs a model on the threads that its kernels use. Calling a kernel from
@@ -101,6 +138,7 @@ impl Compute {
     pub fn kernel(&self) -> &'static str {
         match self.layout {
             Layout::Nchw => "candle",
+            Layout::Nhwc if self.gpu.is_some() => "cuda",
             Layout::Nhwc if self.is_native_half() => HalfKernel::best().name(),
             Layout::Nhwc => Isa::best().name(),
         }
@@ -117,7 +155,20 @@ impl Compute {
     /// Returns whether layers use this crate's CPU kernels.
     #[must_use]
     pub(crate) fn is_native(&self) -> bool {
-        self.layout == Layout::Nhwc
+        self.layout == Layout::Nhwc && self.gpu.is_none()
+    }
+
+    /// Returns the GPU where layers use this crate's CUDA kernels.
+    #[must_use]
+    pub(crate) fn gpu(&self) -> Option<&Arc<Gpu>> {
+        self.gpu.as_ref()
+    }
+
+    /// Returns what the layers launched on the GPU so far; none where they do
+    /// not use this crate's CUDA kernels.
+    #[must_use]
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.gpu.as_ref().map(|gpu| gpu.ledger())
     }
 
     /// Returns whether those kernels get bf16. They compute any other dtype in

@@ -1,5 +1,6 @@
 use candle_core::{D, DType, Tensor};
 
+use crate::cuda;
 use crate::{Compute, Layout, NnError, Result};
 
 /// A batch of images or latents: `(batch, channels, height, width)` in the
@@ -11,7 +12,7 @@ use crate::{Compute, Layout, NnError, Result};
 #[derive(Clone, Debug)]
 pub struct FeatureMap {
     data: Tensor,
-    layout: Layout,
+    compute: Compute,
 }
 
 impl FeatureMap {
@@ -29,15 +30,22 @@ impl FeatureMap {
             Layout::Nchw => data,
             Layout::Nhwc => data.permute((0, 2, 3, 1))?,
         };
-        Ok(Self {
-            data: data.contiguous()?,
-            layout: compute.layout(),
-        })
+        if let Some(gpu) = compute.gpu() {
+            // The cast and the change of layout.
+            gpu.count(2, 2 * bytes(&data) + 2 * bytes(tensor));
+        }
+        Ok(Self::new(data.contiguous()?, compute))
     }
 
-    /// Wraps a tensor that is already in `layout`.
-    pub(crate) fn from_layout(data: Tensor, layout: Layout) -> Self {
-        Self { data, layout }
+    /// Wraps a tensor that is already in the layout of `compute`.
+    pub(crate) fn new(data: Tensor, compute: &Compute) -> Self {
+        let compute = compute.clone();
+        Self { data, compute }
+    }
+
+    /// Returns another tensor of the same layout.
+    fn with(&self, data: Tensor) -> Self {
+        Self::new(data, &self.compute)
     }
 
     /// Returns the values as a `(batch, channels, height, width)` tensor.
@@ -45,9 +53,14 @@ impl FeatureMap {
     /// # Errors
     /// Fails when the tensor cannot be copied.
     pub fn to_nchw(&self) -> Result<Tensor> {
-        Ok(match self.layout {
+        Ok(match self.layout() {
             Layout::Nchw => self.data.clone(),
-            Layout::Nhwc => self.data.permute((0, 3, 1, 2))?.contiguous()?,
+            Layout::Nhwc => {
+                if let Some(gpu) = self.compute.gpu() {
+                    gpu.count(1, 2 * bytes(&self.data));
+                }
+                self.data.permute((0, 3, 1, 2))?.contiguous()?
+            }
         })
     }
 
@@ -57,7 +70,7 @@ impl FeatureMap {
     /// Fails when the tensor cannot be copied.
     pub fn to_tokens(&self) -> Result<Tensor> {
         let shape = (self.batch(), self.height() * self.width(), self.channels());
-        Ok(match self.layout {
+        Ok(match self.layout() {
             Layout::Nchw => self.data.flatten_from(2)?.transpose(1, 2)?.contiguous()?,
             Layout::Nhwc => self.data.reshape(shape)?,
         })
@@ -76,17 +89,14 @@ impl FeatureMap {
                 "{count} tokens do not fill {height}x{width} pixels"
             )));
         }
-        let data = match self.layout {
+        let data = match self.layout() {
             Layout::Nchw => tokens
                 .transpose(1, 2)?
                 .contiguous()?
                 .reshape((batch, channels, height, width))?,
             Layout::Nhwc => tokens.reshape((batch, height, width, channels))?,
         };
-        Ok(Self {
-            data,
-            layout: self.layout,
-        })
+        Ok(self.with(data))
     }
 
     /// Concatenates the channels of `self` and `other`.
@@ -94,19 +104,22 @@ impl FeatureMap {
     /// # Errors
     /// Fails when batch, height or width differ.
     pub fn concat_channels(&self, other: &Self) -> Result<Self> {
-        let axis = match self.layout {
+        if let Some(gpu) = self.compute.gpu() {
+            return Ok(self.with(cuda::concat_channels(gpu, &self.data, &other.data)?));
+        }
+        let axis = match self.layout() {
             Layout::Nchw => 1,
             Layout::Nhwc => 3,
         };
-        Ok(Self {
-            data: Tensor::cat(&[&self.data, &other.data], axis)?,
-            layout: self.layout,
-        })
+        Ok(self.with(Tensor::cat(&[&self.data, &other.data], axis)?))
     }
 
     /// Resizes, taking the nearest pixel of the input.
     pub(crate) fn upsample_nearest(&self, height: usize, width: usize) -> Result<Self> {
-        let data = match self.layout {
+        if let Some(gpu) = self.compute.gpu() {
+            return Ok(self.with(cuda::upsample_nearest(gpu, &self.data, height, width)?));
+        }
+        let data = match self.layout() {
             Layout::Nchw => self.data.upsample_nearest2d(height, width)?,
             Layout::Nhwc => {
                 let nearest = |size: usize, from: usize| -> Result<Tensor> {
@@ -121,10 +134,7 @@ impl FeatureMap {
                 rows.index_select(&nearest(width, self.width())?, 2)?
             }
         };
-        Ok(Self {
-            data,
-            layout: self.layout,
-        })
+        Ok(self.with(data))
     }
 
     /// Selects samples by index, in the given order; an index may repeat.
@@ -132,10 +142,7 @@ impl FeatureMap {
     /// # Errors
     /// Fails when an index is out of range.
     pub fn select_samples(&self, samples: &Tensor) -> Result<Self> {
-        Ok(Self {
-            data: self.data.index_select(samples, 0)?,
-            layout: self.layout,
-        })
+        Ok(self.with(select_rows(&self.data, samples, &self.compute)?))
     }
 
     /// Returns the number of images in the batch.
@@ -169,7 +176,7 @@ impl FeatureMap {
     }
 
     pub(crate) fn layout(&self) -> Layout {
-        self.layout
+        self.compute.layout()
     }
 
     pub(crate) fn data(&self) -> &Tensor {
@@ -178,7 +185,7 @@ impl FeatureMap {
 
     /// Adds a `(batch, channels)` tensor to every pixel.
     pub(crate) fn add_per_sample(&self, values: &Tensor) -> Result<Tensor> {
-        let values = match self.layout {
+        let values = match self.layout() {
             Layout::Nchw => values.unsqueeze(D::Minus1)?.unsqueeze(D::Minus1)?,
             Layout::Nhwc => values.unsqueeze(1)?.unsqueeze(1)?,
         };
@@ -186,9 +193,25 @@ impl FeatureMap {
     }
 
     fn axis(&self, nchw: usize, nhwc: usize) -> usize {
-        self.data.dims()[match self.layout {
+        self.data.dims()[match self.layout() {
             Layout::Nchw => nchw,
             Layout::Nhwc => nhwc,
         }]
     }
+}
+
+/// Selects entries of the first axis by index; an index may repeat.
+///
+/// # Errors
+/// Fails when an index is out of range.
+pub fn select_rows(tensor: &Tensor, indices: &Tensor, compute: &Compute) -> Result<Tensor> {
+    let selected = tensor.index_select(indices, 0)?;
+    if let Some(gpu) = compute.gpu() {
+        gpu.count(1, bytes(tensor) + bytes(&selected));
+    }
+    Ok(selected)
+}
+
+fn bytes(tensor: &Tensor) -> usize {
+    tensor.elem_count() * tensor.dtype().size_in_bytes()
 }

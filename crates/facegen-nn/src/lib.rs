@@ -1,23 +1,27 @@
 //! The building blocks of facegen's models: feature maps, layers, CPU kernels,
 //! CLIP, strictly loaded weights and reproducible noise.
 //!
-//! The layers have two implementations. On the CPU, activations are
-//! channels-last and use [`kernels`]; on CUDA and Metal they are channels-first
-//! and use candle's operations. [`Compute`] picks one at load time, and no
+//! The layers have three implementations. On the CPU, activations are
+//! channels-last and use [`kernels`]; so they are on an NVIDIA GPU in half
+//! precision, where they use fused CUDA kernels, cublasLt and cuDNN. Elsewhere
+//! they are channels-first and use candle's operations. [`Compute`] picks one at load time, and no
 //! model code names either.
 
 pub mod clip;
 mod compute;
+mod cuda;
 mod error;
 mod feature_map;
 mod host;
 pub mod kernels;
 pub mod layers;
 mod noise;
+mod self_test;
 pub mod weights;
 
 pub use compute::{Compute, Layout};
+pub use cuda::Ledger;
 pub use error::{NnError, Result};
-pub use feature_map::FeatureMap;
+pub use feature_map::{FeatureMap, select_rows};
 pub use noise::NoiseSource;
 pub use weights::{Weights, WeightsError, mistaken_for};

@@ -1,5 +1,6 @@
 use candle_core::{Device, Tensor};
-use facegen_nn::{FeatureMap, Result};
+use facegen_nn::layers::DecoupledTable;
+use facegen_nn::{Compute, FeatureMap, Result, select_rows};
 
 use super::prepared::PreparedConditioning;
 
@@ -13,11 +14,14 @@ use super::prepared::PreparedConditioning;
 pub(super) struct Context<'a> {
     /// One for each row.
     pub(super) conditionings: &'a [&'a PreparedConditioning],
+    /// The same for a GPU.
+    pub(super) table: DecoupledTable,
     /// Of the samples and of the rows: `(batch, time_embed_dim)`, after the
     /// silu.
     time_embeddings: [Tensor; 2],
     /// The sample of each row; none where each sample has one row.
     samples: Option<Tensor>,
+    compute: Compute,
 }
 
 impl<'a> Context<'a> {
@@ -27,23 +31,35 @@ impl<'a> Context<'a> {
         time_embedding: Tensor,
         rows: &[usize],
         conditionings: &'a [&'a PreparedConditioning],
-        device: &Device,
+        compute: &Compute,
     ) -> Result<Self> {
+        let layers = 0..conditionings.first().map_or(0, |row| row.layers.len());
+        let layers = layers.map(|slot| {
+            conditionings
+                .iter()
+                .map(|row| row.layers[slot].row())
+                .collect()
+        });
+        let table = DecoupledTable::new(compute, layers)?;
         if rows.iter().copied().eq(0..time_embedding.dims()[0]) {
             let time_embeddings = [time_embedding.clone(), time_embedding];
             return Ok(Self {
                 conditionings,
+                table,
                 time_embeddings,
                 samples: None,
+                compute: compute.clone(),
             });
         }
         let numbers: Vec<u32> = rows.iter().map(|&sample| sample as u32).collect();
-        let samples = Tensor::new(numbers, device)?;
-        let of_rows = time_embedding.index_select(&samples, 0)?;
+        let samples = compute.upload(&Tensor::new(numbers, &Device::Cpu)?)?;
+        let of_rows = select_rows(&time_embedding, &samples, compute)?;
         Ok(Self {
             conditionings,
+            table,
             time_embeddings: [time_embedding, of_rows],
             samples: Some(samples),
+            compute: compute.clone(),
         })
     }
 
@@ -71,7 +87,7 @@ impl<'a> Context<'a> {
     pub(super) fn tokens_to_rows(&self, tokens: Tensor) -> Result<Tensor> {
         match &self.samples {
             Some(samples) if tokens.dims()[0] != self.conditionings.len() => {
-                Ok(tokens.index_select(samples, 0)?)
+                Ok(select_rows(&tokens, samples, &self.compute)?)
             }
             _ => Ok(tokens),
         }

@@ -1,9 +1,10 @@
 use candle_core::Tensor;
-use facegen_nn::layers::{Attention, Linear};
+use facegen_nn::layers::{Attention, DecoupledRow, KeyValue, Linear};
 use facegen_nn::{Compute, NnError, Result, Weights};
 
 use super::config::UNet2DConditionConfig;
-use super::prepared::{KeyValue, PreparedConditioning, PreparedKeysValues};
+use super::context::Context;
+use super::prepared::PreparedKeysValues;
 use crate::Conditioning;
 
 /// `attn2`: every pixel attends to the prompt and, if there is an adapter, to
@@ -81,34 +82,17 @@ impl CrossAttention {
     pub(super) fn forward(
         &self,
         hidden_states: &Tensor,
-        conditionings: &[&PreparedConditioning],
+        context: &Context<'_>,
         residual: &Tensor,
     ) -> Result<Tensor> {
         let query = self.to_q.forward(hidden_states)?;
-        let read = |(sample, prepared): (usize, &&PreparedConditioning)| {
-            self.read(&query.narrow(0, sample, 1)?, &prepared.layers[self.slot])
-        };
-        let attended = conditionings
-            .iter()
-            .enumerate()
-            .map(read)
-            .collect::<Result<Vec<_>>>()?;
-        self.to_out
-            .forward_residual(&Tensor::cat(&attended, 0)?, residual)
-    }
-
-    /// Computes one sample, because token counts differ between requests.
-    fn read(&self, query: &Tensor, prepared: &PreparedKeysValues) -> Result<Tensor> {
-        let attended = self
-            .attention
-            .forward(query, &prepared.text.key, &prepared.text.value)?;
-        match &prepared.image {
-            Some((image, scale)) => {
-                self.attention
-                    .forward_onto(&attended, *scale, query, &image.key, &image.value)
-            }
-            None => Ok(attended),
-        }
+        let rows = context.conditionings.iter();
+        let rows: Vec<DecoupledRow<'_>> = rows
+            .map(|prepared| prepared.layers[self.slot].row())
+            .collect();
+        let attention = &self.attention;
+        let attended = attention.forward_decoupled(&query, &rows, &context.table, self.slot)?;
+        self.to_out.forward_residual(&attended, residual)
     }
 }
 

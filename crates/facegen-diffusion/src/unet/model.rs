@@ -27,6 +27,7 @@ pub struct UNet2DConditionModel {
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
     cross_attentions: Vec<Arc<CrossAttention>>,
+    compute: Compute,
 }
 
 impl UNet2DConditionModel {
@@ -74,6 +75,7 @@ impl UNet2DConditionModel {
             )?,
             conv_out: conv("conv_out", first, config.out_channels)?,
             cross_attentions: loader.into_cross_attentions(),
+            compute: compute.clone(),
         })
     }
 
@@ -125,8 +127,7 @@ impl UNet2DConditionModel {
     ) -> Result<FeatureMap> {
         check(latents.batch(), timesteps.len(), rows, conditionings.len())?;
         let time_embedding = self.time_embedding.forward(timesteps)?;
-        let device = time_embedding.device().clone();
-        let context = &Context::new(time_embedding, rows, conditionings, &device)?;
+        let context = &Context::new(time_embedding, rows, conditionings, &self.compute)?;
 
         let mut hidden_states = self.conv_in.forward(latents)?;
         let mut skips = vec![context.to_rows(&hidden_states)?];

@@ -1,4 +1,4 @@
-use candle_core::Tensor;
+use facegen_nn::layers::{DecoupledRow, KeyValue};
 
 /// Keys and values of every cross-attention for one [`Conditioning`], computed
 /// once for a request instead of at every step.
@@ -18,9 +18,11 @@ pub(super) struct PreparedKeysValues {
     pub(super) image: Option<(KeyValue, f64)>,
 }
 
-/// Both `(1, tokens, channels)`.
-#[derive(Clone, Debug)]
-pub(super) struct KeyValue {
-    pub(super) key: Tensor,
-    pub(super) value: Tensor,
+impl PreparedKeysValues {
+    pub(super) fn row(&self) -> DecoupledRow<'_> {
+        DecoupledRow {
+            text: &self.text,
+            image: self.image.as_ref().map(|(image, scale)| (image, *scale)),
+        }
+    }
 }

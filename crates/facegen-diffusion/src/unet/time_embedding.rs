@@ -54,8 +54,8 @@ impl TimeEmbedding {
             })
             .collect();
         let sinusoids = Tensor::from_vec(values, (timesteps.len(), self.channels), &Device::Cpu)?
-            .to_dtype(self.wide.dtype())?
-            .to_device(self.compute.device())?;
+            .to_dtype(self.wide.dtype())?;
+        let sinusoids = self.compute.upload(&sinusoids)?;
         let hidden = self
             .linear_1
             .forward_activated(&sinusoids, Activation::Silu)?;

@@ -96,11 +96,9 @@ impl BasicTransformerBlock {
     fn forward(&self, tokens: &Tensor, context: &Context<'_>) -> Result<Tensor> {
         let tokens = self.attn1.forward(&self.norm1.forward(tokens)?, tokens)?;
         let tokens = context.tokens_to_rows(tokens)?;
-        let tokens = self.attn2.forward(
-            &self.norm2.forward(&tokens)?,
-            context.conditionings,
-            &tokens,
-        )?;
+        let tokens = self
+            .attn2
+            .forward(&self.norm2.forward(&tokens)?, context, &tokens)?;
         self.feed_forward
             .forward(&self.norm3.forward(&tokens)?, &tokens)
     }

@@ -1,13 +1,11 @@
-use facegen_nn::layers::{Attention, GroupNorm, Linear};
+use facegen_nn::layers::{Attention, GroupNorm, Linear, LinearGroup};
 use facegen_nn::{Compute, FeatureMap, Result, Weights};
 
 /// Single-head attention over the pixels of the coarsest level.
 #[derive(Debug)]
 pub(super) struct VaeAttention {
     group_norm: GroupNorm,
-    to_q: Linear,
-    to_k: Linear,
-    to_v: Linear,
+    to_qkv: LinearGroup<3>,
     to_out: Linear,
     attention: Attention,
 }
@@ -26,8 +24,7 @@ impl VaeAttention {
         } else {
             ["to_q", "to_k", "to_v", "to_out.0"]
         };
-        let [to_q, to_k, to_v, to_out] =
-            names.map(|name| Linear::load(&weights.pp(name), channels, channels, compute));
+        let [to_q, to_k, to_v, to_out] = names.map(|name| weights.pp(name));
         Ok(Self {
             group_norm: GroupNorm::load(
                 &weights.pp("group_norm"),
@@ -36,19 +33,15 @@ impl VaeAttention {
                 1e-6,
                 compute,
             )?,
-            to_q: to_q?,
-            to_k: to_k?,
-            to_v: to_v?,
-            to_out: to_out?,
+            to_qkv: LinearGroup::load(&[to_q, to_k, to_v], channels, channels, true, compute)?,
+            to_out: Linear::load(&to_out, channels, channels, compute)?,
             attention: Attention::new(1, compute),
         })
     }
 
     pub(super) fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
         let tokens = self.group_norm.forward(input)?.to_tokens()?;
-        let query = self.to_q.forward(&tokens)?;
-        let key = self.to_k.forward(&tokens)?;
-        let value = self.to_v.forward(&tokens)?;
+        let [query, key, value] = self.to_qkv.forward(&tokens)?;
         let attended = self.attention.forward(&query, &key, &value)?;
         input.from_tokens(
             &self

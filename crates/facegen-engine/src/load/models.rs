@@ -19,7 +19,7 @@ use super::style_pipeline::{BaseModel, StylePipeline, each, style_pipelines};
 use super::{LoadOptions, component, fit};
 use crate::sd15::face::{FaceEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
-use crate::{EngineError, precision};
+use crate::{EngineError, device, precision};
 
 /// The models that generate a preset's images.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Models {
         };
         let device = options.device.open()?;
         let dtype = precision::dtype_of(preset.options().precision(!device.is_cpu()));
-        let compute = Compute::new(device, dtype);
+        let compute = device::compute(device, dtype);
         let adapter = &*adapter(preset)?;
         let (unets, projection) = load_unets(&presets, options, adapter, &compute)?;
         let text_encoders = load_text_encoders(&presets, options, &compute)?;

@@ -162,5 +162,7 @@ pub fn denoise_step(
     for (state, next) in states.iter_mut().zip(next) {
         **state = next;
     }
-    Ok(())
+    // A GPU runs behind its launches: without waiting, progress and durations
+    // would be those of the launches.
+    Ok(compute.device().synchronize()?)
 }

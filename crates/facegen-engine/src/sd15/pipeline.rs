@@ -179,7 +179,10 @@ impl Pipeline for StableDiffusionPipeline {
         let unknown = || EngineError::Defect("there is no such sample".into());
         let sample = self.samples.get_mut(&sample).ok_or_else(unknown)?;
         // 8. Decode the latents.
-        let Some(decoded) = self.models.compute.run(|| sample.decode_stage())? else {
+        let compute = &self.models.compute;
+        let decoded = compute.run(|| sample.decode_stage())?;
+        compute.device().synchronize()?;
+        let Some(decoded) = decoded else {
             return Ok(None);
         };
         // A sum is finite only if every value is; a NaN pixel would be black.

@@ -1,6 +1,6 @@
 use candle_core::Tensor;
 
-use crate::layers::{Activation, Attention, LayerNorm, Linear};
+use crate::layers::{Activation, Attention, LayerNorm, Linear, LinearGroup};
 use crate::{Compute, Result, Weights};
 
 /// Sizes of one layer of either encoder.
@@ -18,9 +18,7 @@ pub(super) struct EncoderLayerConfig {
 #[derive(Debug)]
 pub(super) struct EncoderLayer {
     layer_norm1: LayerNorm,
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
+    qkv_proj: LinearGroup<3>,
     out_proj: Linear,
     attention: Attention,
     layer_norm2: LayerNorm,
@@ -37,14 +35,12 @@ impl EncoderLayer {
     ) -> Result<Self> {
         let (width, eps) = (config.hidden_size, config.layer_norm_eps);
         let (attention, mlp) = (weights.pp("self_attn"), weights.pp("mlp"));
-        let projection = |name: &str| Linear::load(&attention.pp(name), width, width, compute);
+        let projections = ["q_proj", "k_proj", "v_proj"].map(|name| attention.pp(name));
         let kernel = Attention::new(config.heads, compute);
         Ok(Self {
             layer_norm1: LayerNorm::load(&weights.pp("layer_norm1"), width, eps, compute)?,
-            q_proj: projection("q_proj")?,
-            k_proj: projection("k_proj")?,
-            v_proj: projection("v_proj")?,
-            out_proj: projection("out_proj")?,
+            qkv_proj: LinearGroup::load(&projections, width, width, true, compute)?,
+            out_proj: Linear::load(&attention.pp("out_proj"), width, width, compute)?,
             attention: if config.causal {
                 kernel.causal()
             } else {
@@ -71,9 +67,7 @@ impl EncoderLayer {
 
     pub(super) fn forward(&self, hidden_states: &Tensor) -> Result<Tensor> {
         let normed = self.layer_norm1.forward(hidden_states)?;
-        let query = self.q_proj.forward(&normed)?;
-        let key = self.k_proj.forward(&normed)?;
-        let value = self.v_proj.forward(&normed)?;
+        let [query, key, value] = self.qkv_proj.forward(&normed)?;
         let attended = self.attention.forward(&query, &key, &value)?;
         let hidden_states = self.out_proj.forward_residual(&attended, hidden_states)?;
 

@@ -1,7 +1,10 @@
-use candle_core::{D, DType, Tensor};
-use candle_nn::ops::softmax;
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+use candle_nn::ops::softmax_last_dim;
 use half::bf16;
 
+use crate::cuda::{self, Gpu};
 use crate::host::HostElement;
 use crate::kernels::{self, AttentionShape};
 use crate::{Compute, NnError, Result, host};
@@ -11,7 +14,7 @@ const SCORES_AT_ONCE: usize = 1 << 26;
 
 /// Scaled dot-product attention, `softmax(q · kᵀ / √head_dim) · v`, for each
 /// head. Tiled: the whole score matrix never exists. Softmax in f32.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Attention {
     heads: usize,
     causal: bool,
@@ -19,11 +22,52 @@ pub struct Attention {
 }
 
 /// The implementation of an attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Path {
     Full,
     Half,
     Candle,
+    Cuda(Arc<Gpu>),
+}
+
+/// The keys and values of the tokens of one row, both `(1, tokens, channels)`.
+#[derive(Clone, Debug)]
+pub struct KeyValue {
+    /// The keys.
+    pub key: Tensor,
+    /// The values.
+    pub value: Tensor,
+}
+
+/// What one row of a decoupled cross-attention reads.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoupledRow<'a> {
+    /// Of the prompt's tokens.
+    pub text: &'a KeyValue,
+    /// Of the image tokens, and the weight of their attention.
+    pub image: Option<(&'a KeyValue, f64)>,
+}
+
+/// Where a GPU finds what the rows of every decoupled cross-attention of a
+/// model read; empty elsewhere. One upload for a whole step.
+#[derive(Debug)]
+pub struct DecoupledTable(Option<cuda::AttentionTable>);
+
+impl DecoupledTable {
+    /// Lists the rows of each layer, in the layers' order.
+    ///
+    /// # Errors
+    /// Fails when there are more image tokens than a kernel takes, or the upload
+    /// fails.
+    pub fn new<'a>(
+        compute: &Compute,
+        layers: impl Iterator<Item = Vec<DecoupledRow<'a>>>,
+    ) -> Result<Self> {
+        let table = compute
+            .gpu()
+            .map(|gpu| cuda::AttentionTable::new(gpu, layers));
+        Ok(Self(table.transpose()?))
+    }
 }
 
 impl Attention {
@@ -33,10 +77,11 @@ impl Attention {
         Self {
             heads,
             causal: false,
-            path: match compute.is_native() {
-                true if compute.is_native_half() => Path::Half,
-                true => Path::Full,
-                false => Path::Candle,
+            path: match compute.gpu() {
+                Some(gpu) => Path::Cuda(Arc::clone(gpu)),
+                None if compute.is_native_half() => Path::Half,
+                None if compute.is_native() => Path::Full,
+                None => Path::Candle,
             },
         }
     }
@@ -58,20 +103,59 @@ impl Attention {
     /// Fails when the shapes do not match.
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
         self.check(query, key, value)?;
-        match self.path {
+        match &self.path {
             Path::Full => self.forward_native::<f32>(query, key, value, None),
             Path::Half => self.forward_native::<bf16>(query, key, value, None),
-            Path::Candle => self.forward_candle(query, key, value),
+            Path::Cuda(gpu) if cuda::attends(query, self.heads) => {
+                let operands = [query, key, value];
+                Ok(cuda::attention(gpu, operands, self.heads, self.causal)?)
+            }
+            Path::Cuda(gpu) if self.heads == 1 && !self.causal => {
+                Ok(cuda::wide_attention(gpu, [query, key, value])?)
+            }
+            Path::Candle | Path::Cuda(_) => self.forward_candle(query, key, value),
         }
+    }
+
+    /// Attends from each row of `query` to its own tokens: a decoupled
+    /// cross-attention, in which the image tokens have a softmax of their own.
+    /// `layer` is the position of this attention in `table`, which was made of
+    /// the same `rows`.
+    ///
+    /// # Errors
+    /// Fails when the shapes do not match.
+    pub fn forward_decoupled(
+        &self,
+        query: &Tensor,
+        rows: &[DecoupledRow<'_>],
+        table: &DecoupledTable,
+        layer: usize,
+    ) -> Result<Tensor> {
+        if let (Path::Cuda(gpu), Some(table)) = (&self.path, &table.0)
+            && cuda::attends(query, self.heads)
+        {
+            let heads = self.heads;
+            return Ok(cuda::decoupled_attention(gpu, query, heads, table, layer)?);
+        }
+        // Token counts differ between rows.
+        let read = |(row, tokens): (usize, &DecoupledRow<'_>)| -> Result<Tensor> {
+            let query = query.narrow(0, row, 1)?;
+            let attended = self.forward(&query, &tokens.text.key, &tokens.text.value)?;
+            match tokens.image {
+                Some((image, scale)) => {
+                    self.forward_onto(&attended, scale, &query, &image.key, &image.value)
+                }
+                None => Ok(attended),
+            }
+        };
+        let attended: Vec<Tensor> = rows.iter().enumerate().map(read).collect::<Result<_>>()?;
+        Ok(Tensor::cat(&attended, 0)?)
     }
 
     /// Returns `onto` plus `scale` times the result of
     /// [`forward`](Self::forward): the image branch of a decoupled
     /// cross-attention.
-    ///
-    /// # Errors
-    /// Fails when the shapes do not match.
-    pub fn forward_onto(
+    fn forward_onto(
         &self,
         onto: &Tensor,
         scale: f64,
@@ -80,10 +164,12 @@ impl Attention {
         value: &Tensor,
     ) -> Result<Tensor> {
         self.check(query, key, value)?;
-        match self.path {
+        match &self.path {
             Path::Full => self.forward_native::<f32>(query, key, value, Some((onto, scale))),
             Path::Half => self.forward_native::<bf16>(query, key, value, Some((onto, scale))),
-            Path::Candle => Ok((onto + (self.forward_candle(query, key, value)? * scale)?)?),
+            Path::Candle | Path::Cuda(_) => {
+                Ok((onto + (self.forward_candle(query, key, value)? * scale)?)?)
+            }
         }
     }
 
@@ -158,7 +244,7 @@ impl Attention {
             } else {
                 scores
             };
-            let weights = softmax(&scores, D::Minus1)?.to_dtype(value.dtype())?;
+            let weights = softmax_last_dim(&scores)?.to_dtype(value.dtype())?;
             blocks.push(weights.matmul(&value)?);
         }
         let attended = Tensor::cat(&blocks, 2)?;

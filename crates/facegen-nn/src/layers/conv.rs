@@ -1,10 +1,13 @@
 mod plain;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use self::plain::PlainWeight;
 use super::Activation;
 use super::packed::{Packed, PackedWeight};
+use crate::cuda;
 use crate::host::HostElement;
 use crate::kernels::{self, ConvShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
@@ -79,6 +82,9 @@ pub struct Conv2d {
 enum Weight {
     Packed(PackedWeight),
     Plain(PlainWeight),
+    Filter(cuda::Filter),
+    /// Of a kernel of one pixel, which is a product of matrices.
+    Matrix(cuda::Matrix),
 }
 
 impl Conv2d {
@@ -103,7 +109,17 @@ impl Conv2d {
         let bias = bias
             .map(|bias| bias.to_dtype(compute.dtype()))
             .transpose()?;
-        let weight = if compute.is_native() {
+        let weight = if let Some(gpu) = compute.gpu() {
+            let gpu = Arc::clone(gpu);
+            if (kernel, config.stride, config.padding) == (1, 1, 0) {
+                let matrix = weight.reshape((out_channels, in_channels))?;
+                Weight::Matrix(cuda::Matrix::new(gpu, &matrix, bias.as_ref())?)
+            } else {
+                let (stride, padding) = (config.stride, config.padding);
+                let bias = bias.as_ref();
+                Weight::Filter(cuda::Filter::new(gpu, &weight, bias, stride, padding)?)
+            }
+        } else if compute.is_native() {
             Weight::Packed(PackedWeight::conv(&weight, bias.as_ref(), compute)?)
         } else {
             Weight::Plain(PlainWeight::new(&weight, bias, compute)?)
@@ -174,6 +190,14 @@ impl Conv2d {
                 self.run_native(input, packed, epilogue, upsample)
             }
             Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
+            Weight::Filter(filter) => {
+                self.run_cuda(epilogue, |residual| filter.forward(input.data(), residual))
+            }
+            Weight::Matrix(matrix) => self.run_cuda(epilogue, |residual| {
+                let channels = self.config.out_channels;
+                let shape = [input.batch(), input.height(), input.width(), channels];
+                matrix.forward(input.data(), residual, &shape)
+            }),
         }
     }
 
@@ -216,7 +240,22 @@ impl Conv2d {
         let values = host::values(&values)?;
         let output = kernels::conv2d_nhwc(&values, &shape, &packed.matrix, &epilogue);
         let data = host::tensor(output, &out_shape[..], self.compute.dtype())?;
-        Ok(FeatureMap::from_layout(data, input.layout()))
+        Ok(FeatureMap::new(data, &self.compute))
+    }
+
+    /// Runs a convolution that fuses the bias and the residual.
+    fn run_cuda(
+        &self,
+        epilogue: &Epilogue<'_>,
+        convolve: impl FnOnce(Option<&Tensor>) -> candle_core::Result<Tensor>,
+    ) -> Result<FeatureMap> {
+        if epilogue.per_sample.is_some() || epilogue.activation.is_some() {
+            return Err(NnError::Argument(
+                "a convolution on cuda fuses only a residual".into(),
+            ));
+        }
+        let data = convolve(epilogue.residual.map(FeatureMap::data))?;
+        Ok(FeatureMap::new(data, &self.compute))
     }
 
     fn run_candle(
@@ -229,17 +268,17 @@ impl Conv2d {
             padding, stride, ..
         } = self.config;
         let output = weight.convolve(input.data(), padding, stride)?;
-        let mut output = FeatureMap::from_layout(output, self.compute.layout());
+        let mut output = FeatureMap::new(output, &self.compute);
         if let Some(values) = epilogue.per_sample {
-            output = FeatureMap::from_layout(output.add_per_sample(values)?, output.layout());
+            output = FeatureMap::new(output.add_per_sample(values)?, &self.compute);
         }
         if let Some(residual) = epilogue.residual {
-            output = FeatureMap::from_layout((output.data() + residual.data())?, output.layout());
+            output = FeatureMap::new((output.data() + residual.data())?, &self.compute);
         }
         match epilogue.activation {
-            Some(activation) => Ok(FeatureMap::from_layout(
+            Some(activation) => Ok(FeatureMap::new(
                 activation.forward_candle(output.data())?,
-                output.layout(),
+                &self.compute,
             )),
             None => Ok(output),
         }

@@ -2,6 +2,7 @@ use candle_core::{D, Tensor};
 use half::bf16;
 
 use super::Activation;
+use crate::cuda;
 use crate::host::HostElement;
 use crate::kernels;
 use crate::{Compute, NnError, Result, host};
@@ -24,6 +25,12 @@ pub fn geglu(input: &Tensor, compute: &Compute) -> Result<Tensor> {
             "a gated unit cannot halve shape {shape:?}"
         )));
     };
+    if let Some(gpu) = compute.gpu() {
+        if let Some(last) = shape.last_mut() {
+            *last = width;
+        }
+        return Ok(cuda::geglu(gpu, input, &shape)?);
+    }
     if !compute.is_native() {
         let hidden = input.narrow(D::Minus1, 0, width)?;
         let gate = input.narrow(D::Minus1, width, width)?.contiguous()?;

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor};
 use candle_nn::Module;
 use half::bf16;
 
 use super::Activation;
+use crate::cuda;
 use crate::host::HostElement;
 use crate::kernels::{self, GroupNormShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
@@ -20,8 +23,16 @@ pub struct GroupNorm {
 
 #[derive(Debug)]
 enum Weight {
-    Host { scale: Vec<f32>, shift: Vec<f32> },
+    Host {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
     Candle(candle_nn::GroupNorm),
+    Cuda {
+        gpu: Arc<cuda::Gpu>,
+        scale: Tensor,
+        shift: Tensor,
+    },
 }
 
 impl GroupNorm {
@@ -49,7 +60,10 @@ impl GroupNorm {
                 .to_device(compute.device())?)
         };
         let (scale, shift) = (take("weight")?, take("bias")?);
-        let weight = if compute.is_native() {
+        let weight = if let Some(gpu) = compute.gpu() {
+            let gpu = Arc::clone(gpu);
+            Weight::Cuda { gpu, scale, shift }
+        } else if compute.is_native() {
             Weight::Host {
                 scale: host::to_vec(&scale)?,
                 shift: host::to_vec(&shift)?,
@@ -78,7 +92,7 @@ impl GroupNorm {
     /// # Errors
     /// Fails when the input has other channels or another layout.
     pub fn forward(&self, input: &FeatureMap) -> Result<FeatureMap> {
-        self.run(input, None)
+        self.run(input, None, None)
     }
 
     /// Normalises the feature map and applies silu.
@@ -86,16 +100,46 @@ impl GroupNorm {
     /// # Errors
     /// Fails when the input has other channels or another layout.
     pub fn forward_silu(&self, input: &FeatureMap) -> Result<FeatureMap> {
-        self.run(input, Some(Activation::Silu))
+        self.run(input, None, Some(Activation::Silu))
     }
 
-    fn run(&self, input: &FeatureMap, activation: Option<Activation>) -> Result<FeatureMap> {
+    /// Adds `per_sample` `(batch, channels)` to every pixel, normalises the
+    /// feature map and applies silu.
+    ///
+    /// # Errors
+    /// Fails when a shape or layout does not fit.
+    pub fn forward_shifted_silu(
+        &self,
+        input: &FeatureMap,
+        per_sample: &Tensor,
+    ) -> Result<FeatureMap> {
+        self.run(input, Some(per_sample), Some(Activation::Silu))
+    }
+
+    /// Returns whether adding a value per sample costs nothing here, and so
+    /// does not belong into the convolution before.
+    #[must_use]
+    pub fn fuses_shift(&self) -> bool {
+        matches!(self.weight, Weight::Cuda { .. })
+    }
+
+    fn run(
+        &self,
+        input: &FeatureMap,
+        per_sample: Option<&Tensor>,
+        activation: Option<Activation>,
+    ) -> Result<FeatureMap> {
         if input.channels() != self.channels || input.layout() != self.compute.layout() {
             return Err(NnError::Argument(format!(
                 "a group norm of {} channels does not fit",
                 self.channels
             )));
         }
+        let added = per_sample.filter(|_| !self.fuses_shift());
+        let added = added.map(|values| input.add_per_sample(values));
+        let added = added.transpose()?;
+        let added = added.map(|data| FeatureMap::new(data, &self.compute));
+        let input = added.as_ref().unwrap_or(input);
         let data = match &self.weight {
             Weight::Host { scale, shift } if self.compute.is_native_half() => {
                 self.run_native::<bf16>(input, (scale, shift), activation)?
@@ -112,8 +156,14 @@ impl GroupNorm {
                 })?;
                 activated.to_dtype(input.dtype())?
             }
+            Weight::Cuda { gpu, scale, shift } => {
+                let eps = self.eps;
+                let affine = cuda::Affine { scale, shift, eps };
+                let (data, silu) = (input.data(), activation.is_some());
+                cuda::group_norm(gpu, data, per_sample, self.groups, &affine, silu)?
+            }
         };
-        Ok(FeatureMap::from_layout(data, input.layout()))
+        Ok(FeatureMap::new(data, &self.compute))
     }
 
     fn run_native<E: HostElement>(

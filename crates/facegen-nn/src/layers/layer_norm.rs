@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use candle_nn::Module;
 use half::bf16;
 
+use crate::cuda;
 use crate::host::HostElement;
 use crate::kernels;
 use crate::{Compute, Result, Weights, host};
@@ -16,8 +19,16 @@ pub struct LayerNorm {
 
 #[derive(Debug)]
 enum Weight {
-    Host { scale: Vec<f32>, shift: Vec<f32> },
+    Host {
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+    },
     Candle(candle_nn::LayerNorm),
+    Cuda {
+        gpu: Arc<cuda::Gpu>,
+        scale: Tensor,
+        shift: Tensor,
+    },
 }
 
 impl LayerNorm {
@@ -33,7 +44,10 @@ impl LayerNorm {
                 .to_device(compute.device())?)
         };
         let (scale, shift) = (take("weight")?, take("bias")?);
-        let weight = if compute.is_native() {
+        let weight = if let Some(gpu) = compute.gpu() {
+            let gpu = Arc::clone(gpu);
+            Weight::Cuda { gpu, scale, shift }
+        } else if compute.is_native() {
             Weight::Host {
                 scale: host::to_vec(&scale)?,
                 shift: host::to_vec(&shift)?,
@@ -59,6 +73,11 @@ impl LayerNorm {
             }
             Weight::Host { scale, shift } => self.forward_native::<f32>(input, scale, shift),
             Weight::Candle(norm) => Ok(norm.forward(input)?),
+            Weight::Cuda { gpu, scale, shift } => {
+                let eps = self.eps;
+                let affine = cuda::Affine { scale, shift, eps };
+                Ok(cuda::layer_norm(gpu, input, &affine)?)
+            }
         }
     }
 

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use super::Activation;
 use super::packed::{Packed, PackedWeight};
+use crate::cuda;
 use crate::host::HostElement;
 use crate::{Compute, Result, Weights, host, kernels};
 
@@ -16,6 +19,7 @@ pub struct Linear {
 #[derive(Debug)]
 enum Weight {
     Packed(PackedWeight),
+    Matrix(cuda::Matrix),
     Transposed {
         matrix: Tensor,
         bias: Option<Tensor>,
@@ -59,7 +63,9 @@ impl Linear {
         let bias = bias
             .map(|bias| bias.to_dtype(compute.dtype()))
             .transpose()?;
-        let weight = if compute.is_native() {
+        let weight = if let Some(gpu) = compute.gpu() {
+            Weight::Matrix(cuda::Matrix::new(Arc::clone(gpu), &weight, bias.as_ref())?)
+        } else if compute.is_native() {
             Weight::Packed(PackedWeight::linear(&weight, bias.as_ref(), compute)?)
         } else {
             let matrix = weight.t()?.contiguous()?.to_device(compute.device())?;
@@ -111,6 +117,13 @@ impl Linear {
             }
             Weight::Packed(PackedWeight::Half(packed)) => {
                 return self.forward_native(packed, input, residual, activation);
+            }
+            Weight::Matrix(matrix) => {
+                let output = matrix.forward(input, residual, &self.output_shape(input))?;
+                return match (activation, self.compute.gpu()) {
+                    (Some(activation), Some(gpu)) => Ok(cuda::activate(gpu, &output, activation)?),
+                    _ => Ok(output),
+                };
             }
             Weight::Transposed { matrix, bias } => (matrix, bias),
         };

@@ -4,9 +4,10 @@ use proc_macro2::TokenTree;
 
 use super::{Fault, fault, is_ident};
 
-/// CPU kernels, the mapping of weight files, and a faulty disk for tests.
+/// Kernels for CPUs and GPUs, the mapping of weight files, and a faulty disk for tests.
 const ALLOWED: &[&str] = &[
     "crates/facegen-store/src/sqlite/faults/vfs.rs",
+    "crates/facegen-nn/src/cuda/",
     "crates/facegen-nn/src/kernels/",
     "crates/facegen-nn/src/weights/mapped.rs",
 ];

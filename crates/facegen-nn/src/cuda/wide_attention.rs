@@ -1,0 +1,66 @@
+#![expect(unsafe_code, reason = "launches kernels")]
+
+use candle_core::{Result, Tensor, bail};
+
+use super::gpu::Gpu;
+use super::launch::{Argument, Launch};
+use super::tensors::{bytes, contiguous_pointer, filled, kernel};
+
+/// Threads of a block, which has a row.
+const THREADS: u32 = 256;
+
+/// Attention of one head of any width: two products and a softmax, whose scores are in memory.
+/// `(batch, tokens, width)` each.
+pub(crate) fn wide_attention(gpu: &Gpu, operands: [&Tensor; 3]) -> Result<Tensor> {
+    let [query, key, value] = operands.map(|tensor| {
+        if !tensor.is_contiguous() {
+            gpu.count(1, 2 * bytes(tensor));
+        }
+        tensor.contiguous()
+    });
+    let (query, key, value) = (query?, key?, value?);
+    let width = query.dims3()?.2;
+    let scores = product(gpu, &query, &key.t()?)?;
+    let weights = softmax(gpu, &scores, (1.0 / (width as f64).sqrt()) as f32)?;
+    product(gpu, &weights, &value)
+}
+
+/// Multiplies two batches of matrices by candle's call of cublas.
+fn product(gpu: &Gpu, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    let (batch, rows, inner) = left.dims3()?;
+    let columns = right.dim(2)?;
+    gpu.count(
+        1,
+        2 * batch * (rows * inner + inner * columns + rows * columns),
+    );
+    if gpu.is_declared() {
+        return Tensor::zeros((batch, rows, columns), left.dtype(), left.device());
+    }
+    left.matmul(right)
+}
+
+/// Softmax over the last axis of `scale` times the scores.
+fn softmax(gpu: &Gpu, scores: &Tensor, scale: f32) -> Result<Tensor> {
+    let (batch, rows, width) = scores.dims3()?;
+    if width == 0 {
+        bail!("there are no scores");
+    }
+    let launch = Launch {
+        kernel: kernel(scores.dtype(), "softmax_f16", "softmax_bf16")?,
+        grid: [(batch * rows) as u32, 1, 1],
+        block: THREADS,
+        shared: 0,
+        bytes: 2 * bytes(scores),
+    };
+    let source = contiguous_pointer(gpu, scores)?;
+    filled(gpu, scores, scores.shape(), |output| {
+        let arguments = [
+            Argument::Pointer(source),
+            Argument::Pointer(output),
+            Argument::Int(width as i32),
+            Argument::Float(scale),
+        ];
+        // SAFETY: the arguments are those of the kernel, the tensors alive and of this size.
+        unsafe { gpu.launch(&launch, &arguments) }
+    })
+}
