@@ -1,4 +1,3 @@
-
 use candle_core::Tensor;
 use facegen_engine::sd15::prompt::PromptTokenizer;
 

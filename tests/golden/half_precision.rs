@@ -44,7 +44,8 @@ fn goldens_stay_finite_and_near_in_the_dtype_and_on_the_path_of_gpus() {
     every_network(&compute.with_layout(Layout::Nchw).unwrap());
 }
 
-fn every_network(compute: &Compute) {
+/// Compares every network with its golden.
+pub(crate) fn every_network(compute: &Compute) {
     text(compute);
     vision(compute);
     projection_and_unet(compute);

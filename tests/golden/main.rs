@@ -18,6 +18,8 @@ mod end_to_end;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod gpu;
+#[cfg(test)]
 mod half_precision;
 #[cfg(test)]
 mod invariance;

@@ -1,7 +1,6 @@
 //! The demo preset as it ships, from a photo to an image, against the
 //! reference pipeline on the same trained networks.
 
-
 use candle_core::{Device, Tensor};
 use facegen_core::Preset;
 use facegen_core::{
@@ -15,9 +14,9 @@ use crate::not_finite::end_of;
 use crate::support::{Golden, config, root};
 
 /// Returns the demo preset's image of the astronaut with these fields.
-fn image(fields: &[(&str, String)]) -> RgbImage {
+fn image(fields: &[(&str, String)], options: &LoadOptions) -> RgbImage {
     let preset = Preset::find(&root().join("models"), "demo").unwrap();
-    let mut backend = CandleBackend::load(&preset, &LoadOptions::default()).unwrap();
+    let mut backend = CandleBackend::load(&preset, options).unwrap();
     let mut raw = RawGenerationRequest::default();
     for (name, value) in fields {
         *raw.field_mut(name).unwrap() = value.as_str().into();
@@ -40,8 +39,8 @@ fn image(fields: &[(&str, String)]) -> RgbImage {
     output.images.remove(0).pixels
 }
 
-#[test]
-fn the_portrait_is_that_of_the_reference_pipeline() {
+/// Returns the golden's image, rows of RGB, as a device computes it.
+pub(crate) fn portrait(options: &LoadOptions) -> Tensor {
     let arguments: Value = config("trained");
     let names = [
         "prompt",
@@ -60,8 +59,12 @@ fn the_portrait_is_that_of_the_reference_pipeline() {
     });
     fields.sort();
     let unchecked = ("safety_checker", "false".to_owned());
-    let image = image(&[fields.as_slice(), &[unchecked]].concat());
+    let image = image(&[fields.as_slice(), &[unchecked]].concat(), options);
     let shape = (image.height(), image.width(), 3);
-    let rgb = Tensor::from_slice(image.pixels(), shape, &Device::Cpu).unwrap();
-    Golden::load("trained").check("image", &rgb);
+    Tensor::from_slice(image.pixels(), shape, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn the_portrait_is_that_of_the_reference_pipeline() {
+    Golden::load("trained").check("image", &portrait(&LoadOptions::default()));
 }

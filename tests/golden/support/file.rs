@@ -164,6 +164,7 @@ impl Golden {
 pub(crate) fn distance(measure: Measure, expected: &Tensor, actual: &Tensor) -> f64 {
     assert_eq!(expected.dims(), actual.dims());
     let values = |tensor: &Tensor| -> Vec<f64> {
+        let tensor = tensor.to_device(&Device::Cpu).unwrap();
         tensor
             .to_dtype(DType::F64)
             .unwrap()

@@ -14,7 +14,7 @@ use candle_core::Tensor;
 use facegen_image::RgbImage;
 
 /// Returns the directory of the repository, or of a copy of the files that the
-/// tests read: a program that runs on another machine is told which.
+/// tests read: a program that runs on another machine is given its path.
 #[expect(
     clippy::disallowed_methods,
     reason = "cargo sets the variable for tests, too"
