@@ -143,6 +143,7 @@ for stage in "${stages[@]}"; do
     left=$((BUDGET - (SECONDS - began))) seconds=$(limit "$stage")
     if [ $left -lt 5 ]; then
         note "$stage" "skipped: no time left" 0
+        status=1
         continue
     fi
     echo "==> $stage"

@@ -10,7 +10,7 @@ use facegen_engine::DeviceChoice;
 use facegen_engine::sd15::denoise::LATENT_SCALE;
 
 pub(crate) const USAGE: &str = "usage: step [--unet DIR] [--vae DIR] [--adapter FILE] \
-     [--lora-rank N] [--device cpu|cuda:N] [--dtype f32|f16|bf16] [--size WIDTHxHEIGHT] [--images N,N] [--steps N] \
+     [--lora-rank N] [--device cpu|cuda:N] [--dtype f32|f16|bf16] [--kernels own|candle] [--size WIDTHxHEIGHT] [--images N,N] [--steps N] \
      [--warm-up N] [--input FILE --dump FILE]";
 
 /// Rank of the LoRA of the published adapters.
@@ -35,6 +35,8 @@ pub(crate) struct Arguments {
     pub(crate) lora_rank: usize,
     pub(crate) device: DeviceChoice,
     pub(crate) dtype: DType,
+    /// Whether candle's operations compute in place of this project's kernels.
+    pub(crate) candle: bool,
     pub(crate) width: usize,
     pub(crate) height: usize,
     /// Numbers of images that share a step.
@@ -61,6 +63,7 @@ impl Arguments {
             lora_rank: number(&options.text("--lora-rank", PUBLISHED_RANK))?,
             device: device.parse().map_err(|error| anyhow!("{error}"))?,
             dtype: dtype(&options.text("--dtype", "f32"))?,
+            candle: kernels(&options.text("--kernels", "own"))?,
             width,
             height,
             images: images.split(',').map(number).collect::<Result<_>>()?,
@@ -100,7 +103,7 @@ impl Options {
         self.0.remove(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// Refuses what nobody has read.
+    /// Refuses what was not read.
     fn finish(self) -> Result<()> {
         match self.0.keys().next() {
             Some(name) => bail!("there is no option {name}\n{USAGE}"),
@@ -130,6 +133,14 @@ fn size(text: &str) -> Result<(usize, usize)> {
         "{text}: sides are multiples of {LATENT_SCALE}"
     );
     Ok((width, height))
+}
+
+fn kernels(name: &str) -> Result<bool> {
+    match name {
+        "own" => Ok(false),
+        "candle" => Ok(true),
+        _ => bail!("{name} is neither own nor candle"),
+    }
 }
 
 fn dtype(name: &str) -> Result<DType> {

@@ -97,6 +97,7 @@ fn print(arguments: &Arguments, measurement: &Value) -> Result<()> {
         "by": "facegen",
         "device": arguments.device.name(),
         "dtype": arguments.dtype.as_str(),
+        "kernels": if arguments.candle { "candle" } else { "own" },
         "width": arguments.width,
         "height": arguments.height,
     });

@@ -6,10 +6,7 @@ use candle_core::Device;
 /// Returns the most bytes of the device in use while `work` runs, by any
 /// program; nothing on the CPU.
 #[cfg(feature = "cuda")]
-pub(crate) fn most_in_use(
-    device: &Device,
-    work: impl Fn() -> Result<()>,
-) -> Result<Option<usize>> {
+pub(crate) fn most_in_use(device: &Device, work: impl Fn() -> Result<()>) -> Result<Option<usize>> {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig, UNet2DConditionModel,
 };
-use facegen_nn::{Compute, Weights};
+use facegen_nn::{Compute, Layout, Weights};
 use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
@@ -61,7 +61,11 @@ impl Model<AutoencoderKl> {
 }
 
 fn compute(arguments: &Arguments) -> Result<Compute> {
-    Ok(Compute::new(arguments.device.open()?, arguments.dtype))
+    let (device, dtype) = (arguments.device.open()?, arguments.dtype);
+    if arguments.candle {
+        return Ok(Compute::new(device, dtype).with_layout(Layout::Nchw)?);
+    }
+    Ok(Compute::fastest(device, dtype)?)
 }
 
 /// Opens a directory's config and weights.

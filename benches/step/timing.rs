@@ -39,6 +39,14 @@ pub(crate) fn measure(
     insert("most_ms", times[times.len() - 1].into());
     insert("first_ms", first.into());
     insert("repeats", times.len().into());
+    if let Some(before) = compute.ledger() {
+        timed()?;
+        let done = compute.ledger().unwrap_or(before) - before;
+        insert("launches", done.launches.into());
+        insert("bytes", done.bytes.into());
+        insert("allocations", done.allocations.into());
+        insert("uploads", done.uploads.into());
+    }
     // By itself: who looks at the memory disturbs the times.
     let bytes = memory::most_in_use(device, || timed().map(drop))?;
     insert("device_bytes", bytes.map_or(Value::Null, Value::from));

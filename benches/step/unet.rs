@@ -68,12 +68,10 @@ impl Step {
 
     fn run(&self, model: &Model<UNet2DConditionModel>) -> Result<FeatureMap> {
         let conditionings: Vec<_> = self.conditionings.iter().collect();
-        let prediction = model.network.forward_rows(
-            &self.latents,
-            &self.timesteps,
-            &self.rows,
-            &conditionings,
-        );
+        let prediction =
+            model
+                .network
+                .forward_rows(&self.latents, &self.timesteps, &self.rows, &conditionings);
         Ok(prediction?)
     }
 }
