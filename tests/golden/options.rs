@@ -17,7 +17,7 @@ fn presets_that_ship_read_faces_as_the_reference_does() {
     use AdapterKind::{FaceidPlusv2, PlusFace};
     use ChannelOrder::{Bgr, Rgb};
     let rows = [
-        ("demo", FaceidPlusv2, Bgr, None),
+        ("demo", FaceidPlusv2, Bgr, Some(Precision::F16)),
         (
             "realistic-vision-faceid",
             FaceidPlusv2,
