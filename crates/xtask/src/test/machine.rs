@@ -77,6 +77,12 @@ const NEEDS: &[Need] = &[
         packages: &["postgresql"],
         steps: &[Step::Tests],
     },
+    Need {
+        name: "a C++ compiler",
+        check: "command -v c++",
+        packages: &["g++"],
+        steps: &[Step::Tests],
+    },
 ];
 
 /// Fails, with the command that installs it, when the machine lacks something
