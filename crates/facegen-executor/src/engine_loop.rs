@@ -1,6 +1,5 @@
 //! The loop that the engine thread runs.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,14 +12,13 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use crate::error::LoadError;
 use crate::generation::Job;
+use crate::loader::{Loader, load_guarded};
 use crate::search::Search;
 use crate::status::Status;
 use crate::stopped_backend::StoppedBackend;
 
 /// How often loading is retried before the engine counts as gone.
 const RELOAD_ATTEMPTS: usize = 2;
-
-type Loader = Box<dyn FnMut() -> Result<Box<dyn Backend>, LoadError> + Send>;
 
 /// What is submitted to an engine thread.
 #[derive(Debug)]
@@ -332,20 +330,3 @@ impl EngineLoop {
 
 /// The backend panicked and must be replaced.
 struct Panicked;
-
-fn load_guarded(loader: &mut Loader) -> Result<Box<dyn Backend>, LoadError> {
-    catch_unwind(AssertUnwindSafe(loader)).unwrap_or_else(|payload| {
-        // No request is loaded, so its message can be reported.
-        let message = panic_message(payload.as_ref());
-        Err(format!("the loader panicked: {message}").into())
-    })
-}
-
-/// Returns the message of a panic, if it has one.
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
-}

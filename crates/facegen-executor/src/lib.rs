@@ -19,6 +19,7 @@
 //! | [`handle`] | [`EngineHandle`], the program's handle of the thread |
 //! | [`generation`] | [`GenerationHandle`], and the engine's end of it |
 //! | `engine_loop` | the loop that the thread runs |
+//! | `loader` | the loading of a backend, whose panic is an error |
 //! | `search` | a search for faces, between two steps |
 //! | `status` | the state that thread and handle share |
 //! | `stopped_backend` | the backend of an engine that has none |
@@ -28,6 +29,7 @@ mod engine_loop;
 mod error;
 pub mod generation;
 pub mod handle;
+mod loader;
 pub mod pool;
 mod search;
 mod status;
