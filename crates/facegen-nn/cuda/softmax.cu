@@ -5,13 +5,13 @@
 
 constexpr int MAX_WARPS = 32;
 
-// Sum or maximum over the block, in every thread.
+// Sum or maximum over the block, in every thread. Each of its two uses is an instance of its own,
+// with shared memory of its own, so that neither waits for readers of the other's.
 template <typename Warp, typename Combine>
 __device__ __forceinline__ float over_block(float value, Warp warp, Combine combine) {
     __shared__ float values[MAX_WARPS];
     const int warps = blockDim.x / WARP_THREADS;
     value = warp(value);
-    __syncthreads();
     if (threadIdx.x % WARP_THREADS == 0) values[threadIdx.x / WARP_THREADS] = value;
     __syncthreads();
     value = values[0];
