@@ -42,7 +42,8 @@ checkpoints() {
 }
 
 goldens() {
-    CARGO_MANIFEST_DIR=$root FACEGEN_TEST_DEVICE=$DEVICE "$PROGRAMS/golden" ${GOLDENS:-}
+    # Those that are ignored elsewhere; they take the first GPU.
+    CARGO_MANIFEST_DIR=$root "$PROGRAMS/golden" --ignored --test-threads 1 --nocapture gpu::
 }
 
 adapter_options() {
