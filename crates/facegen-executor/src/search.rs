@@ -53,7 +53,7 @@ impl Search {
 
     /// Reports the result.
     pub(crate) fn end(self, result: SearchResult) {
-        // The caller may have gone away.
+        // The caller is possibly gone.
         let _ = self.result.send(result);
     }
 }

@@ -108,7 +108,7 @@ impl Site {
         let stdout = child.stdout.take().context("no output")?;
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // The test may have ended.
+                // The test is possibly over.
                 let _ = sender.send(line);
             }
         });

@@ -24,35 +24,29 @@ struct Instance {
     cross: [&'static str; 2],
 }
 
+macro_rules! instance {
+    ($head_dim:literal, $queries:literal, $shared:literal) => {
+        Instance {
+            head_dim: $head_dim,
+            queries: $queries,
+            shared: $shared,
+            attention: [
+                concat!("attention_f16_", $head_dim),
+                concat!("attention_bf16_", $head_dim),
+            ],
+            cross: [
+                concat!("cross_attention_f16_", $head_dim),
+                concat!("cross_attention_bf16_", $head_dim),
+            ],
+        }
+    };
+}
+
 const INSTANCES: [Instance; 4] = [
-    Instance {
-        head_dim: 40,
-        queries: 128,
-        shared: 10_240,
-        attention: ["attention_f16_40", "attention_bf16_40"],
-        cross: ["cross_attention_f16_40", "cross_attention_bf16_40"],
-    },
-    Instance {
-        head_dim: 64,
-        queries: 64,
-        shared: 36_864,
-        attention: ["attention_f16_64", "attention_bf16_64"],
-        cross: ["cross_attention_f16_64", "cross_attention_bf16_64"],
-    },
-    Instance {
-        head_dim: 80,
-        queries: 64,
-        shared: 45_056,
-        attention: ["attention_f16_80", "attention_bf16_80"],
-        cross: ["cross_attention_f16_80", "cross_attention_bf16_80"],
-    },
-    Instance {
-        head_dim: 160,
-        queries: 64,
-        shared: 43_008,
-        attention: ["attention_f16_160", "attention_bf16_160"],
-        cross: ["cross_attention_f16_160", "cross_attention_bf16_160"],
-    },
+    instance!(40, 128, 10_240),
+    instance!(64, 64, 36_864),
+    instance!(80, 64, 45_056),
+    instance!(160, 64, 43_008),
 ];
 
 /// Returns whether the kernels take queries of this width.

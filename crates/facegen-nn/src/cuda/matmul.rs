@@ -50,6 +50,11 @@ impl Matrix {
         })
     }
 
+    /// Returns the GPU that has the weight.
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// Returns `input · Wᵀ + b`, plus `residual`, which has the shape of the result. Sums in f32,
     /// rounds once.
     pub(crate) fn forward(

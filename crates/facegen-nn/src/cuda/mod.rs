@@ -2,8 +2,8 @@
 //! (`cuda/*.cu`), cublasLt and cuDNN.
 //!
 //! The graph is that of the CPU kernels: the same layers fuse the same operations. All sums are
-//! f32. Everything runs on the device's one stream, so memory is reused in stream order and no
-//! call waits for another.
+//! f32. Everything runs on one stream, so memory is reused in its order and no call waits for
+//! another. candle takes the stream of the thread: the one that loads a model has to run it.
 //!
 //! Every launch goes through [`Gpu`], which counts it. A [`Gpu`] without a device counts alone, so
 //! that a test can hold a step to its budget on any machine.

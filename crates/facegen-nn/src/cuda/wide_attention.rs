@@ -1,7 +1,8 @@
 #![expect(unsafe_code, reason = "launches kernels")]
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Tensor, bail};
 
+use super::Result;
 use super::gpu::Gpu;
 use super::launch::{Argument, Launch};
 use super::tensors::{bytes, contiguous_pointer, filled, kernel};

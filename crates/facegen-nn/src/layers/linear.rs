@@ -120,9 +120,9 @@ impl Linear {
             }
             Weight::Matrix(matrix) => {
                 let output = matrix.forward(input, residual, &self.output_shape(input))?;
-                return match (activation, self.compute.gpu()) {
-                    (Some(activation), Some(gpu)) => Ok(cuda::activate(gpu, &output, activation)?),
-                    _ => Ok(output),
+                return match activation {
+                    Some(activation) => Ok(cuda::activate(matrix.gpu(), &output, activation)?),
+                    None => Ok(output),
                 };
             }
             Weight::Transposed { matrix, bias } => (matrix, bias),

@@ -7,11 +7,11 @@ use crate::{Compute, NnError, Result, Weights};
 /// to queries, keys and values. On a GPU with this crate's kernels they are one
 /// product.
 #[derive(Debug)]
-pub struct LinearGroup<const N: usize>(Group<N>);
+pub struct LinearGroup<const N: usize>(Group);
 
 #[derive(Debug)]
-enum Group<const N: usize> {
-    Apart([Linear; N]),
+enum Group {
+    Apart(Vec<Linear>),
     Together { linear: Linear, output: usize },
 }
 
@@ -27,29 +27,22 @@ impl<const N: usize> LinearGroup<N> {
         bias: bool,
         compute: &Compute,
     ) -> Result<Self> {
-        let of_all = |name: &str, shape: &[usize]| -> Result<Vec<Tensor>> {
-            layers
-                .iter()
-                .map(|layer| Ok(layer.get(name, shape)?))
-                .collect()
-        };
-        let weights = of_all("weight", &[output, input])?;
-        let biases = if bias {
-            of_all("bias", &[output])?
-        } else {
-            vec![]
-        };
-        if compute.gpu().is_some() {
-            let bias = bias.then(|| Tensor::cat(&biases, 0)).transpose()?;
-            let linear = Linear::new(&Tensor::cat(&weights, 0)?, bias.as_ref(), compute)?;
-            return Ok(Self(Group::Together { linear, output }));
+        if compute.gpu().is_none() {
+            let load = |layer| match bias {
+                true => Linear::load(layer, input, output, compute),
+                false => Linear::load_without_bias(layer, input, output, compute),
+            };
+            let apart = layers.iter().map(load).collect::<Result<_>>()?;
+            return Ok(Self(Group::Apart(apart)));
         }
-        let apart = weights.iter().enumerate();
-        let apart = apart.map(|(index, weight)| Linear::new(weight, biases.get(index), compute));
-        let apart: Vec<Linear> = apart.collect::<Result<_>>()?;
-        let apart = apart.try_into();
-        let apart = apart.map_err(|_| NnError::Argument("a group of layers is incomplete".into()));
-        Ok(Self(Group::Apart(apart?)))
+        let joined = |name: &str, shape: &[usize]| -> Result<Tensor> {
+            let parts = layers.iter().map(|layer| layer.get(name, shape));
+            Ok(Tensor::cat(&parts.collect::<Result<Vec<_>, _>>()?, 0)?)
+        };
+        let weight = joined("weight", &[output, input])?;
+        let bias = bias.then(|| joined("bias", &[output])).transpose()?;
+        let linear = Linear::new(&weight, bias.as_ref(), compute)?;
+        Ok(Self(Group::Together { linear, output }))
     }
 
     /// Maps `(…, input)` to `(…, output)` by each layer. The results may be
@@ -58,21 +51,18 @@ impl<const N: usize> LinearGroup<N> {
     /// # Errors
     /// Fails when the input has another width.
     pub fn forward(&self, input: &Tensor) -> Result<[Tensor; N]> {
-        let mut outputs = Vec::with_capacity(N);
-        match &self.0 {
+        let outputs: Vec<Tensor> = match &self.0 {
             Group::Apart(layers) => {
-                for layer in layers {
-                    outputs.push(layer.forward(input)?);
-                }
+                let outputs = layers.iter().map(|layer| layer.forward(input));
+                outputs.collect::<Result<_>>()?
             }
             Group::Together { linear, output } => {
                 let all = linear.forward(input)?;
                 let axis = all.rank() - 1;
-                for index in 0..N {
-                    outputs.push(all.narrow(axis, index * output, *output)?);
-                }
+                let part = |index| all.narrow(axis, index * output, *output);
+                (0..N).map(part).collect::<candle_core::Result<_>>()?
             }
-        }
+        };
         let incomplete = |_| NnError::Argument("a group of layers is incomplete".into());
         outputs.try_into().map_err(incomplete)
     }

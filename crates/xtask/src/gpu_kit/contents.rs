@@ -1,4 +1,4 @@
-//! The files of the kit besides its programs.
+//! The files of the kit other than its programs.
 
 use std::fs;
 use std::path::Path;

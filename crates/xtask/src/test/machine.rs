@@ -1,4 +1,4 @@
-//! What the steps need of the machine besides Rust and a C compiler, without
+//! What the steps need of the machine apart from Rust and a C compiler, without
 //! which this program would not have been built.
 //!
 //! `.ci/run` installs the same packages; a test compares the two.
