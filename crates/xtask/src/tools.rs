@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 /// The crate of the runner of fuzz targets, and its version.
 const CARGO_FUZZ: (&str, &str) = ("cargo-fuzz", "0.13.2");
+/// The crates of the program that makes the book and of its preprocessor for diagrams.
+const MDBOOK: (&str, &str) = ("mdbook", "0.5.4");
+const MDBOOK_MERMAID: (&str, &str) = ("mdbook-mermaid", "0.17.1");
 /// The Python package of the spelling checker, and its version.
 const TYPOS: (&str, &str) = ("typos", "1.52.0");
 
@@ -32,6 +35,16 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
 /// Returns the program `cargo-fuzz`, installed if it is missing.
 pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
     from_crate(workspace, CARGO_FUZZ)
+}
+
+/// Returns the program `mdbook`, installed if it is missing.
+pub(crate) fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
+    from_crate(workspace, MDBOOK)
+}
+
+/// Returns the program `mdbook-mermaid`, installed if it is missing.
+pub(crate) fn mdbook_mermaid(workspace: &Workspace) -> Result<PathBuf> {
+    from_crate(workspace, MDBOOK_MERMAID)
 }
 
 /// Returns the program of a crate with the same name, installed if it is missing.

@@ -2,6 +2,7 @@
 //!
 //! `docs/verify.md` has their last results; a check that succeeds prints its line for that table.
 
+mod book;
 mod cuda;
 mod features;
 mod fuzz;
@@ -60,6 +61,11 @@ const CHECKS: &[Check] = &[
         name: "cuda",
         proves: "the program builds and links for NVIDIA's GPUs, and says so where there is neither a driver nor a GPU",
         run: cuda::run,
+    },
+    Check {
+        name: "book",
+        proves: "the book builds without a warning, and a browser draws each of its diagrams",
+        run: book::run,
     },
     Check {
         name: "features",
