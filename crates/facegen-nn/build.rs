@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     "layer_norm",
                     "pointwise",
                     "softmax",
+                    "upsample_conv",
                 ]
                 .map(|name| format!("cuda/{name}.cu")),
             )

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::cuda::{Gpu, Ledger};
+use crate::cuda::{Gpu, Ledger, Work};
 use crate::kernels::{HalfKernel, isa::Isa};
 use crate::{NnError, Result};
 
@@ -164,11 +164,26 @@ impl Compute {
         self.gpu.as_ref()
     }
 
+    /// Returns whether layers use this crate's CUDA kernels.
+    #[must_use]
+    pub fn has_cuda_kernels(&self) -> bool {
+        self.gpu.is_some()
+    }
+
     /// Returns what the layers launched on the GPU so far; none where they do
     /// not use this crate's CUDA kernels.
     #[must_use]
     pub fn ledger(&self) -> Option<Ledger> {
         self.gpu.as_ref().map(|gpu| gpu.ledger())
+    }
+
+    /// Returns every launch since the last call, with how often it was made;
+    /// only [`Compute::declared`] records them.
+    #[must_use]
+    pub fn take_launches(&self) -> Vec<(Work, u64)> {
+        self.gpu
+            .as_ref()
+            .map_or_else(Vec::new, |gpu| gpu.take_works())
     }
 
     /// Returns whether those kernels get bf16. They compute any other dtype in

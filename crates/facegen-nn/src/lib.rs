@@ -20,7 +20,7 @@ mod self_test;
 pub mod weights;
 
 pub use compute::{Compute, Layout};
-pub use cuda::Ledger;
+pub use cuda::{Ledger, Work};
 pub use error::{NnError, Result};
 pub use feature_map::{FeatureMap, select_rows};
 pub use noise::NoiseSource;

@@ -89,6 +89,10 @@ fn convolutions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
         Conv2dConfig::new(WIDTH, 12, 3).stride(2).padding(1),
     )?;
     let pointwise = load("pointwise", Conv2dConfig::new(WIDTH, 48, 1))?;
+    let folded = load(
+        "folded",
+        Conv2dConfig::new(WIDTH, 48, 3).padding(1).upsampling(),
+    )?;
     let few = load("few", Conv2dConfig::new(4, 3, 3).padding(1))?;
     let norm = GroupNorm::load(&weights("norm"), 8, WIDTH, 1e-5, compute)?;
     let shift = placed("shift", &[2, WIDTH], compute)?;
@@ -106,6 +110,10 @@ fn convolutions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
         (
             "an upsampler",
             plain.forward_upsampled(&input, 2 * height, 2 * width)?,
+        ),
+        (
+            "a convolution of an enlarged image",
+            folded.forward_upsampled(&input, 2 * height, 2 * width)?,
         ),
         ("a group norm", norm.forward(&input)?),
         (

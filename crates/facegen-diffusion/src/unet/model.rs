@@ -12,6 +12,11 @@ use super::prepared::PreparedConditioning;
 use super::time_embedding::TimeEmbedding;
 use crate::{AdapterWeights, Conditioning};
 
+/// Feature maps of the finest level that are alive at once, each with the channels of that level:
+/// in its first transformer of the up path, the feed-forward's 12, its input and what leads to it,
+/// the input of the level and two skip connections.
+const ALIVE: usize = 26;
+
 /// Predicts the noise in latents.
 ///
 /// A call takes a timestep and a prepared conditioning *per sample*, so that
@@ -27,6 +32,8 @@ pub struct UNet2DConditionModel {
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
     cross_attentions: Vec<Arc<CrossAttention>>,
+    /// Of the finest level.
+    channels: usize,
     compute: Compute,
 }
 
@@ -75,8 +82,16 @@ impl UNet2DConditionModel {
             )?,
             conv_out: conv("conv_out", first, config.out_channels)?,
             cross_attentions: loader.into_cross_attentions(),
+            channels: first,
             compute: compute.clone(),
         })
+    }
+
+    /// Returns how many bytes a call takes at once for each row and each pixel
+    /// of its latents, where this crate's CUDA kernels compute.
+    #[must_use]
+    pub fn bytes_of_latent(&self) -> usize {
+        ALIVE * self.channels * self.compute.dtype().size_in_bytes()
     }
 
     /// Computes keys and values of every cross-attention, once for a request.

@@ -112,7 +112,9 @@ impl UpDecoderBlock {
             )
         };
         let upsampler = (level > 0).then(|| {
-            let conv = Conv2dConfig::new(channels, channels, 3).padding(1);
+            let conv = Conv2dConfig::new(channels, channels, 3)
+                .padding(1)
+                .upsampling();
             Conv2d::load(&weights.pp("upsamplers.0.conv"), &conv, compute)
         });
         Ok(Self {

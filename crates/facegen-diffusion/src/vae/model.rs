@@ -5,12 +5,18 @@ use facegen_nn::{Compute, FeatureMap, Result, Weights};
 use super::config::AutoencoderKlConfig;
 use super::decoder::Decoder;
 
+/// Feature maps of the finest level that are alive at once, each with the channels of that level:
+/// in its first residual block, whose input has twice as many.
+const ALIVE: usize = 6;
+
 /// The decoding half of `AutoencoderKL`.
 #[derive(Debug)]
 pub struct AutoencoderKl {
     post_quant_conv: Conv2d,
     decoder: Decoder,
     scaling_factor: f64,
+    /// Of the finest level.
+    channels: usize,
     compute: Compute,
 }
 
@@ -54,8 +60,16 @@ impl AutoencoderKl {
             )?,
             decoder: Decoder::load(config, &weights.pp("decoder"), compute)?,
             scaling_factor: config.scaling_factor,
+            channels: config.block_out_channels.first().copied().unwrap_or(0),
             compute: compute.clone(),
         })
+    }
+
+    /// Returns how many bytes a decode takes at once for each pixel of the image,
+    /// where this crate's CUDA kernels compute.
+    #[must_use]
+    pub fn bytes_of_pixel(&self) -> usize {
+        ALIVE * self.channels * self.compute.dtype().size_in_bytes()
     }
 
     /// Decodes latents `(batch, channels, height, width)` to images `(batch, 3,

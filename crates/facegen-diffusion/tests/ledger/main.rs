@@ -4,3 +4,5 @@
 
 #[cfg(test)]
 mod budget;
+#[cfg(test)]
+mod memory;

@@ -104,13 +104,16 @@ impl Queries {
         Argument::Float((1.0 / (self.head_dim as f64).sqrt()) as f32)
     }
 
-    fn launch(&self, kernel: &'static str, bytes: usize) -> Launch {
+    /// Describes the launch; `keys` are those of all rows together.
+    fn launch(&self, kernel: &'static str, bytes: usize, keys: usize) -> Launch {
+        let width = self.grid[1] as usize * self.head_dim;
         Launch {
             kernel,
             grid: self.grid,
             block: THREADS,
             shared: self.instance.shared,
             bytes,
+            operations: 4 * self.tokens as usize * keys * width,
         }
     }
 }
@@ -135,7 +138,9 @@ pub(crate) fn attention(
     let [half, bfloat] = queries.instance.attention;
     let name = kernel(query.dtype(), half, bfloat)?;
     let (key_at, value_at) = (pointer(gpu, key)?, pointer(gpu, value)?);
-    let launch = queries.launch(name, 2 * bytes(query) + bytes(key) + bytes(value));
+    let (batch, keys, _) = key.dims3()?;
+    let moved = 2 * bytes(query) + bytes(key) + bytes(value);
+    let launch = queries.launch(name, moved, batch * keys);
     filled(gpu, query, query.shape(), |output| {
         let arguments = [
             Argument::Pointer(queries.address),
@@ -147,7 +152,7 @@ pub(crate) fn attention(
             Argument::Int(queries.row_stride),
             Argument::Int(row_stride as i32),
             Argument::Int(queries.tokens),
-            Argument::Int(key.dims()[1] as i32),
+            Argument::Int(keys as i32),
             Argument::Int(queries.head_dim as i32),
             queries.scale(),
             Argument::Int(i32::from(causal)),
@@ -166,7 +171,7 @@ pub(crate) fn decoupled_attention(
     layer: usize,
 ) -> Result<Tensor> {
     let queries = Queries::new(gpu, query, heads)?;
-    let Some((rows, moved)) = table.layer(layer, query.dims()[0]) else {
+    let Some((rows, tokens)) = table.layer(layer, query.dims()[0]) else {
         bail!(
             "{:?} does not fit the table of keys and values",
             query.shape()
@@ -174,7 +179,7 @@ pub(crate) fn decoupled_attention(
     };
     let [half, bfloat] = queries.instance.cross;
     let name = kernel(query.dtype(), half, bfloat)?;
-    let launch = queries.launch(name, 2 * bytes(query) + moved);
+    let launch = queries.launch(name, 2 * bytes(query) + tokens.bytes, tokens.count);
     filled(gpu, query, query.shape(), |output| {
         let arguments = [
             Argument::Pointer(queries.address),

@@ -16,8 +16,16 @@ pub(crate) struct AttentionTable {
     memory: Memory,
     /// Of each layer.
     rows: usize,
-    /// Bytes of keys and values of each layer.
-    bytes: Vec<usize>,
+    /// Of each layer.
+    totals: Vec<Total>,
+}
+
+/// The keys of all rows of a layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Total {
+    pub(super) count: usize,
+    /// Bytes of them and of the values.
+    pub(super) bytes: usize,
 }
 
 impl AttentionTable {
@@ -27,33 +35,35 @@ impl AttentionTable {
         gpu: &Gpu,
         layers: impl Iterator<Item = Vec<DecoupledRow<'a>>>,
     ) -> Result<Self> {
-        let (mut entries, mut bytes, mut rows) = (Vec::new(), Vec::new(), 0);
+        let (mut entries, mut totals, mut rows) = (Vec::new(), Vec::new(), 0);
         for layer in layers {
             rows = layer.len();
-            let mut moved = 0;
+            let mut total = Total::default();
             for row in layer {
-                moved += entry(gpu, &row, &mut entries)?;
+                let Total { count, bytes } = entry(gpu, &row, &mut entries)?;
+                total.count += count;
+                total.bytes += bytes;
             }
-            bytes.push(moved);
+            totals.push(total);
         }
         Ok(Self {
             memory: upload(gpu, &entries)?,
             rows,
-            bytes,
+            totals,
         })
     }
 
-    /// Returns the address of a layer's rows, and the bytes of their keys and values; none if there
-    /// is no such layer, or it has another number of rows.
-    pub(super) fn layer(&self, layer: usize, rows: usize) -> Option<(u64, usize)> {
-        let bytes = self.bytes.get(layer).filter(|_| rows == self.rows)?;
+    /// Returns the address of a layer's rows, and what their keys amount to; none if there is no
+    /// such layer, or it has another number of rows.
+    pub(super) fn layer(&self, layer: usize, rows: usize) -> Option<(u64, Total)> {
+        let total = self.totals.get(layer).filter(|_| rows == self.rows)?;
         let address = self.memory.address() + (layer * rows * ENTRY) as u64;
-        Some((address, *bytes))
+        Some((address, *total))
     }
 }
 
-/// Appends an `AttentionRow` and returns the bytes of its keys and values.
-fn entry(gpu: &Gpu, row: &DecoupledRow<'_>, entries: &mut Vec<u8>) -> Result<usize> {
+/// Appends an `AttentionRow` and returns what its keys amount to.
+fn entry(gpu: &Gpu, row: &DecoupledRow<'_>, entries: &mut Vec<u8>) -> Result<Total> {
     let image = row.image.map(|(image, scale)| (tokens(gpu, image), scale));
     let text = tokens(gpu, row.text)?;
     let (image, scale) = match image {
@@ -72,7 +82,10 @@ fn entry(gpu: &Gpu, row: &DecoupledRow<'_>, entries: &mut Vec<u8>) -> Result<usi
     }
     entries.extend_from_slice(&(scale as f32).to_ne_bytes());
     entries.resize(start + ENTRY, 0);
-    Ok(text.bytes + image.bytes)
+    Ok(Total {
+        count: text.count + image.count,
+        bytes: text.bytes + image.bytes,
+    })
 }
 
 #[derive(Default)]

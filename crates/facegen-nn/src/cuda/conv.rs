@@ -65,7 +65,9 @@ impl Filter {
         let input = fill_up(input, 3)?.contiguous()?;
         if input.dim(3)? != channels {
             // Zeros, and both written one after the other.
-            self.gpu.count(3, 3 * bytes(&input));
+            for _ in 0..3 {
+                self.gpu.count("candle pad", bytes(&input), 0);
+            }
         }
         let shape = self.shape(&input)?;
         if let Some(residual) = residual.filter(|residual| residual.dims() != shape.output) {
@@ -76,7 +78,8 @@ impl Filter {
         let written = 2 * shape.output.iter().product::<usize>();
         let moved = bytes(&input) + bytes(&self.weight) + written + residual.map_or(0, bytes);
         let output = filled(&self.gpu, &input, &shape.output[..], |output| {
-            self.gpu.count(1, moved);
+            self.gpu
+                .count("cudnn convolution", moved, shape.operations());
             let operands = Operands {
                 input: at,
                 weight: pointer(&self.gpu, &self.weight)?,
@@ -89,7 +92,7 @@ impl Filter {
         if self.out_channels == shape.output[3] {
             return Ok(output);
         }
-        self.gpu.count(1, written);
+        self.gpu.count("candle copy", written, 0);
         output.narrow(3, 0, self.out_channels)?.contiguous()
     }
 

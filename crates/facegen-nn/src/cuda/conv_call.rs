@@ -12,6 +12,14 @@ pub(super) struct ConvShape {
     pub(super) padding: usize,
 }
 
+impl ConvShape {
+    /// Returns the multiplications and additions.
+    pub(super) fn operations(&self) -> usize {
+        let products = self.kernel * self.kernel * self.input[3];
+        2 * products * self.output.iter().product::<usize>()
+    }
+}
+
 /// Addresses of the operands of a convolution.
 #[derive(Debug)]
 #[cfg_attr(

@@ -134,6 +134,7 @@ fn module_of(kernel: &str) -> Result<(&'static str, &'static str)> {
         ("facegen_layer_norm", ptx::LAYER_NORM),
         ("facegen_pointwise", ptx::POINTWISE),
         ("facegen_softmax", ptx::SOFTMAX),
+        ("facegen_upsample_conv", ptx::UPSAMPLE_CONV),
     ];
     let entry = format!(".entry {kernel}(");
     let found = modules.into_iter().find(|(_, ptx)| ptx.contains(&entry));

@@ -8,7 +8,7 @@ use super::Result;
 #[cfg(feature = "cudnn")]
 use super::device::CudaGpu;
 use super::launch::{Argument, Launch};
-use super::ledger::{Counters, Ledger};
+use super::ledger::{Counters, Ledger, Work};
 
 /// A GPU with all that the layers launch on it.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Gpu {
     pub(crate) fn declared() -> Arc<Self> {
         Arc::new(Self {
             driver: Driver::Declared,
-            counters: Counters::default(),
+            counters: Counters::recording(),
         })
     }
 
@@ -57,9 +57,18 @@ impl Gpu {
         self.counters.read()
     }
 
-    /// Counts operations that candle launches.
-    pub(crate) fn count(&self, launches: usize, bytes: usize) {
-        self.counters.launches(launches, bytes);
+    /// Returns the launches of a GPU that computes nothing, and forgets them.
+    pub(crate) fn take_works(&self) -> Vec<(Work, u64)> {
+        self.counters.take_works()
+    }
+
+    /// Counts an operation of candle or of a library.
+    pub(crate) fn count(&self, name: &'static str, bytes: usize, operations: usize) {
+        self.counters.launch(Work {
+            name,
+            bytes,
+            operations,
+        });
     }
 
     /// Counts a copy from the host by candle.
@@ -102,7 +111,7 @@ impl Gpu {
     /// The arguments must be those of the entry point, and its pointers valid for what it reads
     /// and writes.
     pub(super) unsafe fn launch(&self, launch: &Launch, arguments: &[Argument]) -> Result<()> {
-        self.counters.launches(1, launch.bytes);
+        self.count(launch.kernel, launch.bytes, launch.operations);
         match &self.driver {
             Driver::Declared => debug_assert!(!arguments.is_empty()),
             #[cfg(feature = "cudnn")]

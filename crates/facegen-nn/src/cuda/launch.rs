@@ -33,6 +33,8 @@ pub(super) struct Launch {
     pub(super) shared: u32,
     /// Bytes that it reads and writes, for the ledger.
     pub(super) bytes: usize,
+    /// Operations of the tensor cores, for the ledger.
+    pub(super) operations: usize,
 }
 
 /// Locks; a panic of another thread leaves nothing half done in what is locked here.

@@ -76,7 +76,8 @@ impl Matrix {
         let added = residual.map(|residual| contiguous_pointer(&self.gpu, residual));
         let (at, added) = (contiguous_pointer(&self.gpu, &input)?, added.transpose()?);
         filled(&self.gpu, &input, shape, |output| {
-            self.gpu.count(1, moved);
+            let operations = 2 * rows * inputs * outputs;
+            self.gpu.count("cublaslt product", moved, operations);
             self.launch(
                 rows,
                 &Operands {

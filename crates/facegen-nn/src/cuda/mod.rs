@@ -27,16 +27,18 @@ mod matmul;
 mod norm;
 mod pointwise;
 mod tensors;
+mod upsample_conv;
 mod wide_attention;
 
 pub(crate) use attention::{attends, attention, decoupled_attention};
 pub(crate) use attention_table::AttentionTable;
 pub(crate) use conv::Filter;
 pub(crate) use gpu::Gpu;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Work};
 pub(crate) use matmul::Matrix;
 pub(crate) use norm::{Affine, group_norm, layer_norm};
 pub(crate) use pointwise::{activate, concat_channels, geglu, upsample_nearest};
+pub(crate) use upsample_conv::UpsamplingFilter;
 pub(crate) use wide_attention::wide_attention;
 
 /// The result of a tensor operation; calls of the libraries have errors of their own.

@@ -86,6 +86,7 @@ impl Blocks {
             block: threads.next_multiple_of(32) as u32,
             shared: shared as u32,
             bytes,
+            operations: 0,
         }
     }
 
@@ -159,6 +160,7 @@ pub(crate) fn layer_norm(gpu: &Gpu, input: &Tensor, affine: &Affine<'_>) -> Resu
         block: 32 * ROWS as u32,
         shared: 0,
         bytes: 2 * bytes(&input),
+        operations: 0,
     };
     let pointers = [&input, affine.scale, affine.shift];
     let [source, scale, shift] = pointers.map(|tensor| contiguous_pointer(gpu, tensor));

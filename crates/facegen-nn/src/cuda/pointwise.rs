@@ -18,6 +18,7 @@ fn launch(kernel: &'static str, threads: usize, bytes: usize) -> Launch {
         block: THREADS as u32,
         shared: 0,
         bytes,
+        operations: 0,
     }
 }
 

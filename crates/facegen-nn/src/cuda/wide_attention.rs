@@ -15,7 +15,7 @@ const THREADS: u32 = 256;
 pub(crate) fn wide_attention(gpu: &Gpu, operands: [&Tensor; 3]) -> Result<Tensor> {
     let [query, key, value] = operands.map(|tensor| {
         if !tensor.is_contiguous() {
-            gpu.count(1, 2 * bytes(tensor));
+            gpu.count("candle copy", 2 * bytes(tensor), 0);
         }
         tensor.contiguous()
     });
@@ -30,10 +30,9 @@ pub(crate) fn wide_attention(gpu: &Gpu, operands: [&Tensor; 3]) -> Result<Tensor
 fn product(gpu: &Gpu, left: &Tensor, right: &Tensor) -> Result<Tensor> {
     let (batch, rows, inner) = left.dims3()?;
     let columns = right.dim(2)?;
-    gpu.count(
-        1,
-        2 * batch * (rows * inner + inner * columns + rows * columns),
-    );
+    let moved = 2 * batch * (rows * inner + inner * columns + rows * columns);
+    let operations = 2 * batch * rows * inner * columns;
+    gpu.count("cublas product", moved, operations);
     if gpu.is_declared() {
         return Tensor::zeros((batch, rows, columns), left.dtype(), left.device());
     }
@@ -52,6 +51,7 @@ fn softmax(gpu: &Gpu, scores: &Tensor, scale: f32) -> Result<Tensor> {
         block: THREADS,
         shared: 0,
         bytes: 2 * bytes(scores),
+        operations: 0,
     };
     let source = contiguous_pointer(gpu, scores)?;
     filled(gpu, scores, scores.shape(), |output| {

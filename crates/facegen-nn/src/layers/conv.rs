@@ -21,6 +21,7 @@ pub struct Conv2dConfig {
     stride: usize,
     padding: usize,
     bias: bool,
+    upsampling: bool,
 }
 
 impl Conv2dConfig {
@@ -34,6 +35,7 @@ impl Conv2dConfig {
             stride: 1,
             padding: 0,
             bias: true,
+            upsampling: false,
         }
     }
 
@@ -56,6 +58,23 @@ impl Conv2dConfig {
             bias: false,
             ..self
         }
+    }
+
+    /// Declares that every image is enlarged twice before it is convolved
+    /// ([`Conv2d::forward_upsampled`]): this crate's CUDA kernels then use sums
+    /// of the weights, and the enlarged image is never written.
+    #[must_use]
+    pub fn upsampling(self) -> Self {
+        Self {
+            upsampling: true,
+            ..self
+        }
+    }
+
+    /// Returns whether the CUDA kernels use sums of this weight.
+    fn folds(&self, weight: &Tensor) -> bool {
+        let fits = self.upsampling && (self.stride, self.padding) == (1, 1);
+        fits && cuda::UpsamplingFilter::takes(weight)
     }
 }
 
@@ -83,6 +102,7 @@ enum Weight {
     Packed(PackedWeight),
     Plain(PlainWeight),
     Filter(cuda::Filter),
+    Upsampling(cuda::UpsamplingFilter),
     /// Of a kernel of one pixel, which is a product of matrices.
     Matrix(cuda::Matrix),
 }
@@ -114,6 +134,8 @@ impl Conv2d {
             if (kernel, config.stride, config.padding) == (1, 1, 0) {
                 let matrix = weight.reshape((out_channels, in_channels))?;
                 Weight::Matrix(cuda::Matrix::new(gpu, &matrix, bias.as_ref())?)
+            } else if config.folds(&weight) {
+                Weight::Upsampling(cuda::UpsamplingFilter::new(gpu, &weight, bias.as_ref())?)
             } else {
                 let (stride, padding) = (config.stride, config.padding);
                 let bias = bias.as_ref();
@@ -158,7 +180,9 @@ impl Conv2d {
         height: usize,
         width: usize,
     ) -> Result<FeatureMap> {
-        if self.compute.is_native() && (height, width) == (2 * input.height(), 2 * input.width()) {
+        let is_twice = (height, width) == (2 * input.height(), 2 * input.width());
+        let fuses = self.compute.is_native() || matches!(self.weight, Weight::Upsampling(_));
+        if is_twice && fuses {
             return self.run(input, &Epilogue::default(), true);
         }
         self.run(
@@ -190,6 +214,10 @@ impl Conv2d {
                 self.run_native(input, packed, epilogue, upsample)
             }
             Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
+            Weight::Upsampling(_) if !upsample => Err(NnError::Argument(
+                "a convolution of enlarged images was given one to be convolved as it is".into(),
+            )),
+            Weight::Upsampling(filter) => self.run_cuda(epilogue, |_| filter.forward(input.data())),
             Weight::Filter(filter) => {
                 self.run_cuda(epilogue, |residual| filter.forward(input.data(), residual))
             }

@@ -40,6 +40,10 @@ const KERNELS: &[Kernel] = &[
         name: "softmax",
         entries: 2,
     },
+    Kernel {
+        name: "upsample_conv",
+        entries: 2,
+    },
 ];
 
 #[test]
@@ -69,15 +73,19 @@ fn kernels_have_no_data_race() {
 #[test]
 #[ignore = "takes minutes"]
 fn every_barrier_is_needed() {
+    let mut needed = Vec::new();
     for kernel in KERNELS {
         let plain = Program::compile(kernel.name, Build::Plain);
         let sanitized = Program::compile(kernel.name, Build::ThreadSanitizer);
         let complete = plain.run(&["--small", "--barriers"]);
         assert!(complete.success, "{}: {}", kernel.name, complete.output);
-        for barrier in complete.barriers() {
+        let barriers = complete.barriers();
+        needed.push(format!("{} of {}", barriers.len(), kernel.name));
+        for barrier in barriers {
             let words = ["--small", "--without", barrier.as_str()];
             let noticed = !plain.run(&words).success || !sanitized.run(&words).success;
             assert!(noticed, "{}: barrier {barrier} is not needed", kernel.name);
         }
     }
+    println!("barriers: needed {}", needed.join(", "));
 }
