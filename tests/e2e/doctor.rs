@@ -31,6 +31,7 @@ fn a_working_machine_passes_every_check() -> Result<()> {
         "diffusion_pytorch_model.safetensors, sha256 ",
         "safety_checker",
         "loading         unet ",
+        "batch           up to 1 of 512x512 share a step",
         "database        works; no key yet",
         "can be written",
     ] {

@@ -108,7 +108,7 @@ impl DeviceChoice {
                 format!("cpu, {threads} threads, kernels for {}", Isa::best().name())
             }
             DeviceLocation::Cuda { gpu_id } => {
-                let (memory, kernels) = (cuda_memory(&device), cuda_kernels(device));
+                let (memory, kernels) = (describe_memory(&device), cuda_kernels(device));
                 format!("cuda:{gpu_id}, {kernels}, {memory}")
             }
             DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}, candle's kernels"),
@@ -173,25 +173,31 @@ fn unusable(kind: &str, number: usize, error: &candle_core::Error) -> EngineErro
 }
 
 /// Describes an NVIDIA GPU's total and free memory.
-#[cfg(feature = "cuda")]
-fn cuda_memory(device: &Device) -> String {
-    let Device::Cuda(device) = device else {
-        return String::new();
-    };
+fn describe_memory(device: &Device) -> String {
     let gigabytes = |bytes: usize| bytes as f64 / 1e9;
-    match device.cuda_stream().context().mem_get_info() {
-        Ok((free, total)) => format!(
-            "{:.1} of {:.1} GB are free",
-            gigabytes(free),
-            gigabytes(total)
-        ),
-        Err(error) => format!("its memory is not known: {error:?}"),
+    match memory(device) {
+        Some(Ok((free, total))) => {
+            let [free, total] = [free, total].map(gigabytes);
+            format!("{free:.1} of {total:.1} GB are free")
+        }
+        Some(Err(error)) => format!("its memory is not known: {error}"),
+        None => String::new(),
     }
 }
 
+/// Returns the free and all bytes of an NVIDIA GPU.
+#[cfg(feature = "cuda")]
+pub(crate) fn memory(device: &Device) -> Option<Result<(usize, usize), String>> {
+    let Device::Cuda(device) = device else {
+        return None;
+    };
+    let read = device.cuda_stream().context().mem_get_info();
+    Some(read.map_err(|error| format!("{error:?}")))
+}
+
 #[cfg(not(feature = "cuda"))]
-fn cuda_memory(_: &Device) -> String {
-    String::new()
+pub(crate) fn memory(_: &Device) -> Option<Result<(usize, usize), String>> {
+    None
 }
 
 #[cfg(test)]

@@ -24,4 +24,4 @@ pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, 
 pub use device::DeviceChoice;
 pub use error::EngineError;
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
-pub use pipeline::Pipeline;
+pub use pipeline::{BatchAdvice, Pipeline};

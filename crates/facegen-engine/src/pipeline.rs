@@ -20,6 +20,10 @@ pub trait Pipeline: Debug + Send {
     /// Returns the image sizes and numbers of steps that the models support.
     fn limits(&self) -> &RequestLimits;
 
+    /// Returns how many images should share a step on this device, with the
+    /// memory that is free now.
+    fn batch_advice(&self) -> BatchAdvice;
+
     /// Finds the faces of a photo, the one that a request would use first.
     ///
     /// # Errors
@@ -63,6 +67,24 @@ pub trait Pipeline: Debug + Send {
 
     /// Drops a sample; an unknown one is ignored.
     fn leave(&mut self, sample: SampleId);
+}
+
+/// How many images should share a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchAdvice {
+    /// Of any size: more gain nothing, and each takes longer.
+    pub images: usize,
+    /// How many pixels of images fit into memory; `None` where one image takes
+    /// no more than the process has.
+    pub pixels: Option<usize>,
+}
+
+impl BatchAdvice {
+    /// Where one image keeps the device busy.
+    pub const ONE: Self = Self {
+        images: 1,
+        pixels: None,
+    };
 }
 
 /// Identifies a sample of a pipeline. Ids grow in the order of joining.

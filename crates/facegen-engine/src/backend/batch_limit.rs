@@ -3,6 +3,8 @@
 use facegen_core::BackendError;
 use facegen_core::request::ImageSize;
 
+use crate::BatchAdvice;
+
 /// The maximum number of images that share a call of the UNet.
 #[derive(Debug)]
 pub(super) struct BatchLimit {
@@ -24,6 +26,14 @@ impl BatchLimit {
         Self {
             images: images.max(1),
             pixels: None,
+        }
+    }
+
+    /// Allows what a pipeline advises, but at least one image.
+    pub(super) fn advised(advice: BatchAdvice) -> Self {
+        Self {
+            pixels: advice.pixels,
+            ..Self::new(advice.images)
         }
     }
 
@@ -84,6 +94,24 @@ mod tests {
         let limits = [512, 256, 128].map(|pixels| limit.of_size(side(pixels)));
         assert_eq!(limits, [2, 8, 8]);
         assert_eq!(limit.of_size(ImageSize::try_from((512, 768)).unwrap()), 1);
+    }
+
+    #[test]
+    fn what_is_advised_holds_until_memory_runs_out() {
+        let mut limit = BatchLimit::advised(BatchAdvice {
+            images: 8,
+            pixels: Some(6 * 512 * 512),
+        });
+        let of = |limit: &BatchLimit| [512, 256, 64].map(|pixels| limit.of_size(side(pixels)));
+        assert_eq!(of(&limit), [6, 8, 8]);
+        assert!(limit.shrink(&BackendError::OutOfMemory, 6, side(512)));
+        assert_eq!(of(&limit), [3, 8, 8]);
+        let none = BatchAdvice {
+            images: 8,
+            pixels: Some(0),
+        };
+        assert_eq!(of(&BatchLimit::advised(none)), [1, 1, 1]);
+        assert_eq!(of(&BatchLimit::advised(BatchAdvice::ONE)), [1, 1, 1]);
     }
 
     #[test]

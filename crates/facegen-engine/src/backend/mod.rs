@@ -78,6 +78,17 @@ impl<P: Pipeline> PipelineBackend<P> {
         }
     }
 
+    /// Lets as many images share a call of the UNet as the device has memory
+    /// for and gains from.
+    #[must_use]
+    pub fn with_advised_batch(self) -> Self {
+        let advice = self.pipeline.batch_advice();
+        Self {
+            batch_limit: BatchLimit::advised(advice),
+            ..self
+        }
+    }
+
     /// Sets the policy that chooses the next unit of work.
     #[must_use]
     pub fn with_policy(self, policy: Box<dyn StepPolicy>) -> Self {

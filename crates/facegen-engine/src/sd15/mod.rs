@@ -5,5 +5,6 @@ pub mod face;
 mod inputs;
 mod pipeline;
 pub mod prompt;
+mod room;
 
 pub use pipeline::{Sample, StableDiffusionPipeline};

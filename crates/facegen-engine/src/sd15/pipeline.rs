@@ -10,9 +10,9 @@ use facegen_image::RgbImage;
 use facegen_vision::Face;
 
 use super::denoise::{DenoiseState, denoise_step};
-use super::inputs;
+use super::{inputs, room};
 use crate::load::BaseModel;
-use crate::pipeline::{Pipeline, PreparedRequest, SampleId};
+use crate::pipeline::{BatchAdvice, Pipeline, PreparedRequest, SampleId};
 use crate::{EngineError, Models};
 
 /// Stable Diffusion 1.5 with an IP-Adapter.
@@ -79,6 +79,12 @@ impl Pipeline for StableDiffusionPipeline {
 
     fn limits(&self) -> &RequestLimits {
         &self.limits
+    }
+
+    fn batch_advice(&self) -> BatchAdvice {
+        let pipelines = self.models.style_pipelines.values();
+        let models = pipelines.map(|pipeline| &pipeline.base);
+        room::batch_advice(&self.models.compute, models, &self.limits)
     }
 
     fn find_faces(&self, photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError> {

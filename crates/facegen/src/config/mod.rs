@@ -4,6 +4,7 @@
 //! operator's file, and `config/default.toml`, which is compiled in and
 //! documents every setting. An unknown name is an error in every layer.
 
+pub(crate) mod batch_limit;
 pub(crate) mod environment;
 mod host;
 mod layer;

@@ -12,6 +12,7 @@ use facegen_api::{Base64Output, SystemStatus};
 use facegen_engine::DeviceChoice;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::batch_limit::BatchLimit;
 use super::host::leads_to_a_host;
 use super::origin::origins;
 use super::s3::S3Section;
@@ -45,8 +46,7 @@ pub(crate) struct EngineSection {
     pub(crate) device: String,
     #[serde(deserialize_with = "devices")]
     pub(crate) devices: Vec<String>,
-    #[serde(deserialize_with = "batch_limit")]
-    pub(crate) batch_limit: u8,
+    pub(crate) batch_limit: BatchLimit,
     pub(crate) step_timeout_seconds: NonZeroU16,
 }
 
@@ -216,15 +216,6 @@ fn header_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::
 /// Returns whether a host with a port can contain this character.
 fn is_host_character(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | ':' | '[' | ']')
-}
-
-/// Deserialises a batch limit: at least 1, and no more than any engine can use,
-/// which would be a typing error.
-fn batch_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    match u8::deserialize(deserializer)? {
-        limit @ 1..=64 => Ok(limit),
-        _ => Err(de::Error::custom("expected a number from 1 to 64")),
-    }
 }
 
 impl EngineSection {

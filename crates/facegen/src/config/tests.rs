@@ -112,12 +112,17 @@ fn what_cannot_be_used_is_named() {
         (
             "FACEGEN__ENGINE__BATCH_LIMIT",
             "0",
-            ["engine.batch_limit", "from 1 to 64"],
+            ["engine.batch_limit", "auto or a number from 1 to 64"],
         ),
         (
             "FACEGEN__ENGINE__BATCH_LIMIT",
             "65",
             ["engine.batch_limit", "from 1 to 64"],
+        ),
+        (
+            "FACEGEN__ENGINE__BATCH_LIMIT",
+            "many",
+            ["engine.batch_limit", "auto or a number"],
         ),
         (
             "FACEGEN__SERVER__PUBLIC_URL",

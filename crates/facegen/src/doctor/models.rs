@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use facegen_core::Preset;
+use facegen_core::request::ImageSize;
+use facegen_core::{Backend, Preset};
 use facegen_engine::{CandleBackend, LoadOptions, LoadProgress, LoadStep};
 use facegen_hub::{ComponentFile, FoundFile, inspect};
 
 use super::Report;
 use crate::config::Config;
-use crate::serve::{engine_plans, load_options};
+use crate::serve::{engine_plans, limited, load_options};
 
 /// Prints a line for the device, each component and the loading of each
 /// network.
@@ -44,8 +45,11 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     if !all_are_there(files, report)? {
         return Ok(());
     }
-    let seconds = load(&preset, accept, &options);
-    report.check("loading", seconds, |times| times.join(", "))?;
+    let loaded = load(&preset, accept, &options);
+    let loaded = report.check("loading", loaded, |(times, _)| times.join(", "))?;
+    if let Some((_, backend)) = loaded {
+        report.line("ok", "batch", describe_batch(&limited(config, backend)))?;
+    }
     Ok(())
 }
 
@@ -84,9 +88,24 @@ fn describe_file(file: &FoundFile, licence: &str) -> String {
     }
 }
 
+/// Says how many images share a step.
+fn describe_batch(backend: &CandleBackend) -> String {
+    let size = ImageSize::default();
+    let (images, width, height) = (
+        backend.capacity(size).pictures_per_step,
+        size.width(),
+        size.height(),
+    );
+    format!("up to {images} of {width}x{height} share a step")
+}
+
 /// Loads everything and returns the seconds that each network took. Those of
 /// the last include what is loaded after it, in negligible time.
-fn load(preset: &Preset, accept: &[String], options: &LoadOptions) -> Result<Vec<String>> {
+fn load(
+    preset: &Preset,
+    accept: &[String],
+    options: &LoadOptions,
+) -> Result<(Vec<String>, CandleBackend)> {
     let begun: Arc<Mutex<Vec<(&'static str, Instant)>>> = Arc::default();
     let listener = Arc::clone(&begun);
     let begin = move |step: LoadStep| {
@@ -100,11 +119,11 @@ fn load(preset: &Preset, accept: &[String], options: &LoadOptions) -> Result<Vec
     let located = facegen_hub::locate(preset, &options.data_dir, accept)?;
     let backend = CandleBackend::load(&located, &options).context("the models do not load")?;
     let end = Instant::now();
-    drop(backend);
     let begun = begun.lock().unwrap_or_else(PoisonError::into_inner);
     let ends = begun.iter().skip(1).map(|(_, instant)| *instant);
     let times = begun.iter().zip(ends.chain([end]));
-    Ok(times
+    let times = times
         .map(|((name, start), end)| format!("{name} {:.1} s", (end - *start).as_secs_f64()))
-        .collect())
+        .collect();
+    Ok((times, backend))
 }

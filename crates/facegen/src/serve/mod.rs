@@ -17,7 +17,7 @@ mod work;
 
 pub(crate) use bucket::store as bucket_store;
 pub(crate) use parts::{engine_plans, load_options};
-pub(crate) use wiring::{IMAGES, master_key};
+pub(crate) use wiring::{IMAGES, limited, master_key};
 
 use std::sync::Arc;
 use std::time::Duration;

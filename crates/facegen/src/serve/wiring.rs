@@ -13,6 +13,7 @@ use super::bucket;
 use super::parts::jobs_config;
 use super::reloadable::Reloadable;
 use crate::config::Config;
+use crate::config::batch_limit::BatchLimit;
 use crate::config::environment::Environment;
 use crate::data_dir::{self, cannot_use};
 use crate::provenance::provenance;
@@ -76,13 +77,21 @@ pub(crate) fn master_key(config: &Config, environment: &Environment) -> Result<M
     MasterKey::in_file(&file).context("there is no master key")
 }
 
+/// Lets as many images share a step as configured.
+pub(crate) fn limited(config: &Config, backend: CandleBackend) -> CandleBackend {
+    match config.engine.batch_limit {
+        BatchLimit::Auto => backend.with_advised_batch(),
+        BatchLimit::Images(images) => backend.with_batch_limit(images.into()),
+    }
+}
+
 /// Returns the backend of this engine, as configured.
 pub(super) fn backend_of(
     config: &Config,
     engine: &EngineName,
     backend: CandleBackend,
 ) -> Box<dyn Backend> {
-    let backend = Box::new(backend.with_batch_limit(config.engine.batch_limit.into()));
+    let backend = Box::new(limited(config, backend));
     #[cfg(not(debug_assertions))]
     let _ = engine;
     #[cfg(debug_assertions)]

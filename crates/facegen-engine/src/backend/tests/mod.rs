@@ -7,7 +7,7 @@ use facegen_core::{GeneratedImage, RawGenerationRequest};
 use facegen_image::RgbImage;
 
 use super::*;
-use crate::pipeline::PreparedRequest;
+use crate::pipeline::{BatchAdvice, PreparedRequest};
 
 mod toy;
 
@@ -76,6 +76,14 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
 
     fn limits(&self) -> &RequestLimits {
         self.pipeline.limits()
+    }
+
+    fn batch_advice(&self) -> BatchAdvice {
+        let pixels = size().width() * size().height();
+        BatchAdvice {
+            images: 8,
+            pixels: Some(self.images * pixels as usize),
+        }
     }
 
     fn prepare(
@@ -157,6 +165,19 @@ fn images_too_large_for_memory_together_are_generated_one_by_one() {
     let together = ends(&mut backend);
     let together: Vec<_> = together.into_iter().map(|(_, end)| end.unwrap()).collect();
     assert_eq!(together, alone);
+}
+
+#[test]
+fn the_memory_of_the_device_decides_how_many_images_share_a_step() {
+    let directory = tempfile::tempdir().unwrap();
+    let backend = backend(directory.path(), 3).with_advised_batch();
+    let capacity = |width, height| {
+        let size = ImageSize::try_from((width, height)).unwrap();
+        backend.capacity(size)
+    };
+    assert_eq!(capacity(64, 64), Capacity::of_images(3));
+    assert_eq!(capacity(64, 128), Capacity::of_images(1));
+    assert_eq!(capacity(512, 512), Capacity::of_images(1));
 }
 
 #[test]

@@ -78,6 +78,10 @@ impl Pipeline for ToyPipeline {
         &self.limits
     }
 
+    fn batch_advice(&self) -> BatchAdvice {
+        BatchAdvice::ONE
+    }
+
     fn find_faces(&self, _photo: &RgbImage) -> Result<Vec<FoundFace>, EngineError> {
         Ok(Vec::new())
     }
