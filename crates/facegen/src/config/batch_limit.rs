@@ -33,10 +33,11 @@ impl<'de> Deserialize<'de> for BatchLimit {
             Number(i64),
             Text(String),
         }
-        match Value::deserialize(deserializer) {
-            Ok(Value::Number(number @ 1..=64)) => Ok(Self::Images(number as u8)),
-            Ok(Value::Text(text)) if text == AUTO => Ok(Self::Auto),
-            _ => Err(de::Error::custom("expected auto or a number from 1 to 64")),
+        let refused = || de::Error::custom("expected auto or a number from 1 to 64");
+        match Value::deserialize(deserializer).map_err(|_| refused())? {
+            Value::Number(number @ 1..=64) => Ok(Self::Images(number as u8)),
+            Value::Text(text) if text == AUTO => Ok(Self::Auto),
+            Value::Number(_) | Value::Text(_) => Err(refused()),
         }
     }
 }

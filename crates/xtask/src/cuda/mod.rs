@@ -72,6 +72,11 @@ impl Toolkit {
         driver::build_stub(workspace, &self.stubs())
     }
 
+    /// Returns the compiler.
+    pub(crate) fn compiler(&self) -> PathBuf {
+        self.home.join("bin/nvcc")
+    }
+
     /// Returns the directory of the libraries.
     pub(crate) fn libraries(&self) -> PathBuf {
         self.home.join("lib")

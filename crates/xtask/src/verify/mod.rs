@@ -6,6 +6,7 @@ mod book;
 mod cuda;
 mod features;
 mod fuzz;
+mod kernels;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -68,6 +69,16 @@ const CHECKS: &[Check] = &[
         run: book::run,
     },
     Check {
+        name: "kernels",
+        proves: "the CUDA kernels compile for four compute capabilities, and none spills a register",
+        run: kernels::run,
+    },
+    Check {
+        name: "barriers",
+        proves: "without any one of their barriers, the CUDA kernels are wrong or have a data race on the host",
+        run: barriers,
+    },
+    Check {
         name: "features",
         proves: "each crate builds alone, and with each of its features that needs no GPU",
         run: features::run,
@@ -86,6 +97,9 @@ const CHECKS: &[Check] = &[
 
 /// The test of [`kill`].
 const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
+
+/// The test of [`barriers`].
+const BARRIERS_TEST: &str = "every_barrier_is_needed";
 
 /// The tests of [`attack`].
 const ATTACK_TESTS: [&str; 3] = [
@@ -169,6 +183,28 @@ fn kill(workspace: &Workspace) -> Result<String> {
     command.args(["test", "--workspace", "--test", "e2e", "--"]);
     run_ignored(workspace, &mut command, KILL_TEST, |_| {})?;
     Ok("24 kills: nothing lost, nothing twice".to_owned())
+}
+
+/// Runs the test that takes each barrier away.
+fn barriers(workspace: &Workspace) -> Result<String> {
+    let mut command = process::cargo();
+    command.args([
+        "test",
+        "--package",
+        "facegen-nn",
+        "--test",
+        "device_kernels",
+    ]);
+    command.args(["--", "--nocapture"]);
+    let mut result = String::new();
+    let started = Instant::now();
+    run_ignored(workspace, &mut command, BARRIERS_TEST, |line| {
+        if let Some((_, needed)) = line.split_once("barriers: ") {
+            needed.clone_into(&mut result);
+        }
+    })?;
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    Ok(format!("{result}, in {minutes:.1} minutes"))
 }
 
 /// Attacks the built server in each way.
