@@ -8,4 +8,4 @@ pub mod s3;
 
 pub use buckets::GuardedBuckets;
 pub use directory::{DirectoryError, DirectoryStore};
-pub use s3::{Canary, S3Settings, S3Store};
+pub use s3::{Canary, S3Settings, S3Store, SharedImages};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use facegen_core::redact::{SafeUrl, Secret};
 use facegen_core::{ImageStore, StorageError};
-use facegen_outbound::{Canary, Guard, Networks, S3Settings};
+use facegen_outbound::{Canary, Guard, Networks, S3Settings, SharedImages};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -21,11 +21,35 @@ async fn a_real_bucket_keeps_images_and_shows_them() {
     image_store_suite(&bucket).await;
     assert_eq!(bucket.canary().await, Ok(Canary::Deleted));
     links_are_public(&seaweed, &settings).await;
+    nodes_share_what_is_not_published(&seaweed, &settings).await;
     objects_are_seen_or_refused(&seaweed).await;
     refusals_of_the_bucket_are_named(&settings).await;
     broken_connections_are_named(&seaweed).await;
     acls_that_are_refused_are_not_asked_for_again(&seaweed).await;
     a_failure_does_not_count_as_refusal_of_acls(&seaweed).await;
+}
+
+/// Checks that nodes keep images of their own next to the published ones, and
+/// delete old ones among theirs alone.
+async fn nodes_share_what_is_not_published(seaweed: &Seaweed, settings: &S3Settings) {
+    let shared = |bucket| {
+        let settings = seaweed.settings(bucket, seaweed.address);
+        SharedImages::new(settings, Guard::new(Networks::any()).unwrap())
+    };
+    let published = store(settings.clone());
+    let object = object(5, 1);
+    published.put(&object, b"published".to_vec()).await.unwrap();
+    // Nobody but its owner reads this bucket.
+    for bucket in [PUBLIC, PRIVATE] {
+        image_store_suite(&shared(bucket)).await;
+    }
+    let long = vec![7; facegen_core::FileKind::Png.longest() + 1];
+    shared(PUBLIC).put(&object, long.clone()).await.unwrap();
+    assert_eq!(shared(PUBLIC).get(&object).await, Ok(Some(long)));
+    shared(PUBLIC).delete(&object).await.unwrap();
+    let kept = published.get(&object).await;
+    assert_eq!(kept, Ok(Some(b"published".to_vec())));
+    published.delete(&object).await.unwrap();
 }
 
 /// Checks that an object is publicly readable at its link, with its type.

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// How long a bucket may take for one piece.
 const PIECE_TIME: Duration = Duration::from_secs(10);
 
-/// How long an object may take as a whole, however slowly it is read.
-const OBJECT_TIME: Duration = Duration::from_mins(2);
+/// How long a generated image may take as a whole, however slowly it is read.
+pub(super) const OBJECT_TIME: Duration = Duration::from_mins(2);
 
 /// An object that is being read.
 pub(super) struct Download {
@@ -31,8 +31,13 @@ pub(super) struct Download {
 }
 
 impl Download {
-    /// Starts reading an object of at most `longest` bytes.
-    pub(super) fn new(got: GetObjectOutput, longest: usize) -> Result<Self, StorageError> {
+    /// Starts reading an object of at most `longest` bytes, for as long as
+    /// `time`.
+    pub(super) fn new(
+        got: GetObjectOutput,
+        longest: usize,
+        time: Duration,
+    ) -> Result<Self, StorageError> {
         let announced = got
             .content_length
             .and_then(|length| u64::try_from(length).ok());
@@ -43,7 +48,7 @@ impl Download {
             body: got.body,
             announced,
             left: longest,
-            until: Instant::now() + OBJECT_TIME,
+            until: Instant::now() + time,
         })
     }
 }

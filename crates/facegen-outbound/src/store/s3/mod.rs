@@ -9,6 +9,7 @@ mod connector;
 mod download;
 mod errors;
 pub mod settings;
+mod shared;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,7 @@ pub use canary::Canary;
 use download::Download;
 use errors::{PutError, PutFailure, failure, status_of};
 pub use settings::S3Settings;
+pub use shared::SharedImages;
 
 /// An object never changes and stays until its owner deletes it.
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
@@ -120,8 +122,14 @@ impl S3Store {
         }
     }
 
-    /// Starts reading an object; `None` when it does not exist.
-    async fn download(&self, object: &ObjectName) -> Result<Option<Download>, StorageError> {
+    /// Starts reading an object of at most `longest` bytes, for as long as
+    /// `time`; `None` when it does not exist.
+    async fn download(
+        &self,
+        object: &ObjectName,
+        longest: usize,
+        time: Duration,
+    ) -> Result<Option<Download>, StorageError> {
         let got = self
             .client
             .get_object()
@@ -130,10 +138,16 @@ impl S3Store {
             .send()
             .await;
         match got {
-            Ok(got) => Download::new(got, object.file.kind.longest()).map(Some),
+            Ok(got) => Download::new(got, longest, time).map(Some),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(failure("an object cannot be read", &error)),
         }
+    }
+
+    /// Starts reading a generated image; `None` when it does not exist.
+    async fn published(&self, object: &ObjectName) -> Result<Option<Download>, StorageError> {
+        let longest = object.file.kind.longest();
+        self.download(object, longest, download::OBJECT_TIME).await
     }
 
     /// Lists the old objects of the directory, page by page.
@@ -160,7 +174,7 @@ impl ImageStore for S3Store {
     }
 
     async fn get(&self, object: &ObjectName) -> Result<Option<Vec<u8>>, StorageError> {
-        let Some(mut download) = self.download(object).await? else {
+        let Some(mut download) = self.published(object).await? else {
             return Ok(None);
         };
         let mut bytes = Vec::new();
@@ -171,7 +185,7 @@ impl ImageStore for S3Store {
     }
 
     async fn open(&self, object: &ObjectName) -> Result<Option<StoredObject>, StorageError> {
-        let download = self.download(object).await?;
+        let download = self.published(object).await?;
         Ok(download.map(StoredObject::from))
     }
 
