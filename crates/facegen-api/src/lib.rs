@@ -50,7 +50,7 @@ pub use body::Received;
 pub use error::ApiError;
 pub use middleware::no_connection;
 pub use openapi::openapi;
-pub use router::router;
+pub use router::{health_router, router};
 pub use state::{
     ApiConfig, ApiSettings, ApiState, Base64Output, Capabilities, MetricsRenderer, Readiness,
     ReadinessProbe, SafetyChecking, SystemStatus,

@@ -5,17 +5,28 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use tower::ServiceBuilder;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::body::{BodyBudget, discard_request};
 use crate::call::RouterState;
 use crate::middleware;
 use crate::openapi::openapi;
-use crate::routes::{method_not_allowed, routes};
+use crate::routes::{health_routes, method_not_allowed, routes};
 use crate::streams::Streams;
 use crate::{ApiConfig, ApiError, ApiState};
 
 /// Builds the service with all routes, for the binary and for tests.
 pub fn router(state: ApiState) -> Router {
+    serve(state, routes())
+}
+
+/// Builds the service of a process that answers nothing but health, readiness
+/// and metrics.
+pub fn health_router(state: ApiState) -> Router {
+    serve(state, health_routes())
+}
+
+fn serve(state: ApiState, routes: OpenApiRouter<RouterState>) -> Router {
     let ApiConfig {
         body_budget_bytes,
         max_body_bytes,
@@ -28,7 +39,7 @@ pub fn router(state: ApiState) -> Router {
         streams: Arc::new(Streams::new(max_event_streams)),
         description: openapi(),
     };
-    let (routes, _) = routes().split_for_parts();
+    let (routes, _) = routes.split_for_parts();
     let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed);

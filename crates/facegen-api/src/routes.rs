@@ -133,12 +133,18 @@ fn operations_routes() -> OpenApiRouter<RouterState> {
         .routes(at("/", routes!(operations::index)))
         .routes(at("/page/{file}", routes!(page::file)))
         .routes(at("/page/key", routes!(page_key::exchange)))
-        .routes(at("/healthz", routes!(operations::healthz)))
-        .routes(at("/readyz", routes!(operations::readyz)))
-        .routes(at("/metrics", routes!(operations::metrics)))
+        .merge(health_routes())
         .routes(at("/openapi.json", routes!(operations::description)))
         .routes(at("/docs", routes!(docs::index)))
         .routes(at("/docs/{file}", routes!(docs::file)))
+}
+
+/// Returns the routes for supervisors, which every process has.
+pub(crate) fn health_routes() -> OpenApiRouter<RouterState> {
+    OpenApiRouter::new()
+        .routes(at("/healthz", routes!(operations::healthz)))
+        .routes(at("/readyz", routes!(operations::readyz)))
+        .routes(at("/metrics", routes!(operations::metrics)))
 }
 
 /// Returns the routes below `/v1`, beyond the documented API.

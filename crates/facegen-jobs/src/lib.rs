@@ -12,6 +12,8 @@
 //! | [`service`] | [`JobService`], what the rest of the program asks of jobs |
 //! | [`running`] | [`Running`], the background tasks |
 //! | [`buckets`] | [`Bucket`] and [`KeyBuckets`], the buckets that images go to |
+//! | `nodes` | this process among those on one database |
+//! | `caretaker` | looks after jobs where no engine is |
 //! | `store_watch` | health checks of the database and the image directory |
 //! | `retry` | retries with growing pauses |
 //! | `worker` | claims and runs jobs |
@@ -22,6 +24,7 @@
 
 mod broken_task;
 pub mod buckets;
+mod caretaker;
 mod context;
 mod deliveries;
 pub mod error;
@@ -30,6 +33,7 @@ mod janitor;
 pub mod keys;
 pub mod master_key;
 mod metrics;
+mod nodes;
 pub mod page_tokens;
 pub mod ports;
 mod retry;
@@ -48,7 +52,7 @@ pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use page_tokens::PageTokens;
 pub use ports::{
-    Checkpoint, ImageEncoder, JobsConfig, Observer, Ports, UploadEncoder, WebhookBody,
+    Checkpoint, ImageEncoder, JobsConfig, NodeProfile, Observer, Ports, UploadEncoder, WebhookBody,
 };
 pub use running::Running;
 pub use service::{

@@ -29,6 +29,9 @@ const NONCE_BYTES: usize = 24;
 /// The purpose of the keys that seal texts.
 const SEALING: &str = "sealing";
 
+/// The purpose of the fingerprint.
+const FINGERPRINT: &str = "fingerprint";
+
 /// The purpose of the keys that sign webhooks.
 const WEBHOOKS: &str = "webhook";
 
@@ -107,6 +110,21 @@ impl MasterKey {
         }
     }
 
+    /// Reads the key in the file at `path`; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read, or holds no key.
+    pub fn in_existing_file(path: &Path) -> Result<Option<Self>, MasterKeyError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&Secret::new(text)).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(MasterKeyError::File {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
     /// Derives bytes that cannot be computed without the master key, the same
     /// for the same purpose and key, and different for all others.
     #[must_use]
@@ -119,6 +137,14 @@ impl MasterKey {
         let filled = hkdf.expand_multi_info(&info, &mut bytes);
         debug_assert!(filled.is_ok(), "hkdf gives 32 bytes");
         Secret::new(bytes)
+    }
+
+    /// Returns what tells this master key from others without telling anything
+    /// else of it.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; BYTES] {
+        // No key has this number.
+        *self.derive(FINGERPRINT, KeyId::new(0)).expose()
     }
 
     /// Returns the secret that signs the webhooks of `key`. It stays the same
@@ -259,6 +285,25 @@ mod tests {
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_master_keys_apart_and_is_no_part_of_one() {
+        let print = master(1).fingerprint();
+        assert_eq!(print, master(1).fingerprint());
+        assert_ne!(print, master(2).fingerprint());
+        assert_ne!(print, [1; BYTES]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("master.key");
+        assert!(MasterKey::in_existing_file(&path).unwrap().is_none());
+        assert!(!path.exists());
+        let made = MasterKey::in_file(&path).unwrap();
+        let read = MasterKey::in_existing_file(&path).unwrap().unwrap();
+        assert_eq!(made.fingerprint(), read.fingerprint());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | `facegen_queue_wait_seconds` | histogram | from the acceptance of a job to its first claim |
 //! | `facegen_stage_seconds{stage}` | histogram | time of one stage of one job: `face_fetch`, `encoding`, `storing`; with the label `engine` also `face_analysis`, `text_encoding`, `conditioning`, `denoising`, `decoding`, `safety_checking` |
 //! | `facegen_engine_ready{engine}` | gauge | 1 while an engine takes jobs, else 0 |
+//! | `facegen_nodes{role}` | gauge | nodes on the same database that live, by their role: `all`, `api`, `worker` |
 //! | `facegen_jobs_total{state}` | counter | jobs that ended: `succeeded`, `failed`, `cancelled` |
 //! | `facegen_deliveries_total{kind,outcome}` | counter | attempts to deliver a `webhook` or a late `upload`: `delivered`, `retry`, `dead` |
 
@@ -14,12 +15,14 @@ use std::time::Duration;
 use ::metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+use facegen_core::store::NodeRole;
 use facegen_core::{EngineName, GenerationTimings, JobState};
 
 const QUEUE_DEPTH: &str = "facegen_queue_depth";
 const QUEUE_WAIT: &str = "facegen_queue_wait_seconds";
 const STAGE: &str = "facegen_stage_seconds";
 const ENGINE_READY: &str = "facegen_engine_ready";
+const NODES: &str = "facegen_nodes";
 const JOBS: &str = "facegen_jobs_total";
 const DELIVERIES: &str = "facegen_deliveries_total";
 
@@ -45,6 +48,7 @@ pub(crate) fn describe() {
         Unit::Count,
         "1 while an engine takes jobs, else 0"
     );
+    describe_gauge!(NODES, Unit::Count, "nodes on the same database that live");
     describe_counter!(JOBS, Unit::Count, "jobs that ended");
     describe_counter!(
         DELIVERIES,
@@ -72,6 +76,11 @@ pub(crate) fn stage(stage: Stage, time: Duration) {
 
 pub(crate) fn engine_ready(engine: &EngineName, ready: bool) {
     gauge!(ENGINE_READY, "engine" => engine.to_string()).set(u8::from(ready));
+}
+
+pub(crate) fn nodes(role: NodeRole, count: usize) {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    gauge!(NODES, "role" => role.as_str()).set(count);
 }
 
 pub(crate) fn timings(timings: &GenerationTimings, engine: &EngineName) {

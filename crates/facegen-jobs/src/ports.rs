@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use facegen_core::job::Job;
 use facegen_core::key_limits::KeyLimits;
+use facegen_core::store::NodeRole;
 use facegen_core::{
     Clock, FaceReader, GeneratedImage, GenerationRequest, ImageStore, Provenance, RgbImage,
     Timestamp, WebhookSender,
@@ -17,6 +18,10 @@ use crate::master_key::MasterKey;
 /// The settings that the operator may change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobsConfig {
+    /// The name of the preset that jobs are made with.
+    pub preset: String,
+    /// How many networks each engine loads.
+    pub networks: usize,
     /// How many jobs may wait at once.
     pub queue_limit: u32,
     /// The limits of a key that has none of its own.
@@ -75,13 +80,27 @@ pub enum Checkpoint {
     Finishing,
 }
 
+/// What other nodes on the same database see of this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeProfile {
+    /// What it does.
+    pub role: NodeRole,
+    /// Its name for people.
+    pub name: String,
+    /// The version of the program.
+    pub version: String,
+}
+
 /// What jobs need from the rest of the program.
 #[derive(Clone)]
 pub struct Ports {
+    /// What this process is among others.
+    pub node: NodeProfile,
     /// Fetches and reads photos.
     pub faces: Arc<dyn FaceReader>,
     /// Keeps the images that are read at this server: all of them without a
-    /// bucket, else those that the bucket did not take when they were made.
+    /// bucket, else those that the bucket did not take when they were made. All
+    /// nodes on one database share it.
     pub images: Arc<dyn ImageStore>,
     /// Where callers read images themselves; `None`: at this server alone.
     pub bucket: Option<Bucket>,

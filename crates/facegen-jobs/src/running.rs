@@ -6,25 +6,30 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use facegen_core::Engines;
-use facegen_core::store::{DeliveryKind, Event};
-use tokio::sync::oneshot;
+use facegen_core::store::{DeliveryKind, Event, NodeRole, Order};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::broken_task;
+use crate::caretaker::Caretaker;
 use crate::context::{DeliveryContext, WorkContext};
 use crate::deliveries::Deliveries;
 use crate::janitor::Janitor;
+use crate::nodes::Nodes;
 use crate::service::JobService;
 use crate::store_watch;
 use crate::worker::Worker;
+
+/// How many orders may wait; more would repeat those that do.
+const ORDERS: usize = 8;
 
 /// How long an engine may take to end: about one step of a slow processor.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The worker, the deliveries, the janitor and the health checks of the stores,
-/// until this is dropped. [`Running::shutdown`] ends them gracefully.
+/// as far as the role of the process has them, until this is dropped. [`Running::shutdown`] ends them gracefully.
 pub struct Running {
     context: Arc<WorkContext>,
     worker: JoinHandle<()>,
@@ -32,6 +37,8 @@ pub struct Running {
     uploads: JoinHandle<()>,
     janitor: JoinHandle<()>,
     health: JoinHandle<()>,
+    nodes: JoinHandle<()>,
+    orders: Mutex<mpsc::Receiver<Order>>,
     engine_gone: CancellationToken,
     /// How long the engine may take to end.
     pub(crate) engine_patience: Duration,
@@ -39,7 +46,9 @@ pub struct Running {
     stop_claiming: CancellationToken,
     /// Cancelled when running work is to be requeued.
     hand_back: CancellationToken,
-    _stop: [DropGuard; 3],
+    /// Cancelled when the process leaves the others.
+    leave: CancellationToken,
+    _stop: [DropGuard; 4],
 }
 
 impl JobService {
@@ -56,7 +65,8 @@ impl Running {
     /// Starts all of them.
     pub(crate) fn start(context: Arc<WorkContext>, delivery: &Arc<DeliveryContext>) -> Self {
         let [hand_back, engine_gone, stop_claiming]: [CancellationToken; 3] = Default::default();
-        let worker = Worker::new(Arc::clone(&context), hand_back.clone(), engine_gone.clone());
+        let role = context.profile.role;
+        let worker = worker(&context, &hand_back, &engine_gone);
         let deliveries = |kind, hand_back: &CancellationToken| {
             let (stop_claiming, hand_back) = (stop_claiming.clone(), hand_back.clone());
             Deliveries::new(Arc::clone(delivery), kind, stop_claiming, hand_back)
@@ -65,13 +75,23 @@ impl Running {
         // No caller waits for an upload, and a bucket may be slow to fail.
         let uploads = deliveries(DeliveryKind::Upload, &stop_claiming);
         let janitor = Janitor::new(Arc::clone(&context.storage), hand_back.clone());
-        let stop =
-            [&context.execution.draining, &stop_claiming, &hand_back].map(|token| token.clone());
+        let (leave, (give, orders)) = (CancellationToken::new(), mpsc::channel(ORDERS));
+        let nodes = Nodes::new(Arc::clone(&context), give, leave.clone());
+        let is_alone = context.storage.stores.health.is_exclusive();
+        let stop = [
+            &context.execution.draining,
+            &stop_claiming,
+            &hand_back,
+            &leave,
+        ]
+        .map(|token| token.clone());
         Self {
-            worker: tokio::spawn(worker.run()),
-            webhooks: tokio::spawn(webhooks.run()),
-            uploads: tokio::spawn(uploads.run()),
-            janitor: tokio::spawn(janitor.run()),
+            worker,
+            webhooks: spawn_if(role.serves_api(), webhooks.run()),
+            uploads: spawn_if(role.serves_api(), uploads.run()),
+            janitor: spawn_if(role.serves_api(), janitor.run()),
+            nodes: spawn_if(!is_alone, nodes.run()),
+            orders: Mutex::new(orders),
             health: tokio::spawn(store_watch::watch(
                 Arc::clone(&context.storage),
                 hand_back.clone(),
@@ -81,6 +101,7 @@ impl Running {
             engine_patience: ENGINE_PATIENCE,
             stop_claiming,
             hand_back,
+            leave,
             _stop: stop.map(CancellationToken::drop_guard),
         }
     }
@@ -115,6 +136,16 @@ impl Running {
         let _ended = drop_engines(Some(engines));
     }
 
+    /// Waits for what an operator orders all nodes on the database to do.
+    pub async fn next_order(&self) -> Order {
+        let next = self.orders.lock().await.recv().await;
+        match next {
+            Some(order) => order,
+            // This process shares its database with no other.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until no job will run any more because the engine broke and cannot
     /// be rebuilt, or hangs.
     pub async fn engine_gone(&self) {
@@ -144,6 +175,8 @@ impl Running {
         hand_back.cancel();
         log_panic((&mut self.janitor).await);
         log_panic((&mut self.health).await);
+        self.leave.cancel();
+        log_panic((&mut self.nodes).await);
         let Some(engines) = self.context.execution.engines.replace(None) else {
             return;
         };
@@ -153,6 +186,31 @@ impl Running {
             tracing::warn!(?patience, "engine did not stop in time, abandoned");
         }
         let _dropped = drop_engines(Some(engines));
+    }
+}
+
+/// Starts what works on jobs: the worker, or where no engine is the caretaker.
+fn worker(
+    context: &Arc<WorkContext>,
+    hand_back: &CancellationToken,
+    engine_gone: &CancellationToken,
+) -> JoinHandle<()> {
+    let (context, hand_back) = (Arc::clone(context), hand_back.clone());
+    match context.profile.role {
+        NodeRole::Api => tokio::spawn(Caretaker::new(context, hand_back).run()),
+        NodeRole::All | NodeRole::Worker => {
+            let worker = Worker::new(context, hand_back, engine_gone.clone());
+            tokio::spawn(worker.run())
+        }
+    }
+}
+
+/// Starts a task, or one that ends at once.
+fn spawn_if(wanted: bool, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    if wanted {
+        tokio::spawn(task)
+    } else {
+        tokio::spawn(std::future::ready(()))
     }
 }
 

@@ -35,7 +35,7 @@ use tokio::sync::watch;
 
 use crate::buckets::KeyBuckets;
 use crate::master_key::MasterKey;
-use crate::ports::{JobsConfig, Observer, Ports};
+use crate::ports::{JobsConfig, NodeProfile, Observer, Ports};
 use crate::running::Running;
 use crate::service::{JobService, Submission};
 
@@ -129,6 +129,8 @@ impl Harness {
 /// Returns settings with short times.
 pub(crate) fn config() -> JobsConfig {
     JobsConfig {
+        preset: "a preset".into(),
+        networks: 1,
         queue_limit: 1_000,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -145,6 +147,7 @@ pub(crate) fn config() -> JobsConfig {
 /// Returns ports of fakes with the machine's clock.
 pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
     Ports {
+        node: NodeProfile::default(),
         faces: Arc::new(FakeFaceReader::default().with("http://faces.example/a.jpg", b"face")),
         images,
         bucket: None,

@@ -15,5 +15,5 @@ pub mod postgres;
 mod rows;
 pub mod sqlite;
 
-pub use postgres::{PostgresSource, PostgresStore};
+pub use postgres::{PostgresSource, PostgresStore, Schema};
 pub use sqlite::SqliteStore;

@@ -17,12 +17,14 @@ use facegen_core::store::{StoreError, Stores};
 use facegen_core::{
     Clock, Provenance, RequestLimits, WebhookMessage, WebhookOutcome, WebhookSender,
 };
-use facegen_jobs::{JobsConfig, KeyBuckets, MasterKey, Ports};
+use facegen_jobs::{JobsConfig, KeyBuckets, MasterKey, NodeProfile, Ports};
 use facegen_store::SqliteStore;
 
 /// Returns the numbers of a small server: a queue of 100, leases of 30 s, images kept for a day.
 pub fn jobs_config() -> JobsConfig {
     JobsConfig {
+        preset: "tiny".into(),
+        networks: 1,
         queue_limit: 100,
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
@@ -52,6 +54,7 @@ pub fn capabilities() -> Capabilities {
 /// their bare pixels, no bucket, and receivers that accept every webhook.
 pub fn ports(clock: Arc<dyn Clock>) -> Ports {
     Ports {
+        node: NodeProfile::default(),
         faces: Arc::new(FakeFaceReader::default()),
         images: Arc::new(MemoryStore::new(Arc::clone(&clock))),
         bucket: None,

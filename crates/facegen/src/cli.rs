@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use facegen_core::RawGenerationRequest;
 
 use crate::config::ConfigArguments;
+use crate::db::{DbArguments, DbCommand};
 use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
 use crate::keys::{KeysArguments, KeysCommand};
@@ -38,6 +39,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         arguments: KeysArguments,
     },
+    /// Work on the database of a server.
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+        #[command(flatten)]
+        arguments: DbArguments,
+    },
+    /// Bring the tables of the database up to date, as every start of a server
+    /// does.
+    Migrate(DbArguments),
     /// Fetch the models of presets, verify and delete them, and accept their
     /// licences.
     Models {

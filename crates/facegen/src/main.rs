@@ -6,6 +6,7 @@
 //! | [`config`] | the settings, in layers |
 //! | [`mod@run`] | `facegen run`: from a preset's name to a page that makes images |
 //! | [`serve`] | `facegen serve`: the server |
+//! | [`db`] | `facegen db` and `facegen migrate`: the database of a server |
 //! | [`doctor`] | `facegen doctor`: checks of everything that a server needs |
 //! | [`health`] | `facegen health`: the readiness of a server |
 //! | [`keys`] | `facegen keys`: management of API keys |
@@ -22,6 +23,7 @@
 mod cli;
 mod config;
 mod data_dir;
+mod db;
 mod doctor;
 mod engine;
 mod failure;
@@ -71,6 +73,14 @@ fn run(cli: Cli) -> Result<(), Failure> {
             generate::run(*arguments)
         }
         Command::Keys { command, arguments } => keys::run(&command, arguments),
+        Command::Db { command, arguments } => {
+            telemetry::init();
+            db::run(&command, &arguments)
+        }
+        Command::Migrate(arguments) => {
+            telemetry::init();
+            db::migrate(&arguments)
+        }
         Command::Models { command, arguments } => {
             telemetry::init();
             models::run(&command, *arguments)

@@ -28,6 +28,8 @@ pub enum Event {
         /// How many there are.
         steps: usize,
     },
+    /// The nodes were ordered to do something.
+    Ordered,
     /// The subscriber was too slow for some events.
     Missed,
 }

@@ -52,7 +52,9 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// Claims the next job until `lease_until`, if it may run with the caller's
     /// other jobs in flight. Of the jobs of the highest priority the next is
     /// the oldest one of the least recently served key, so that no key waits
-    /// for the whole queue of another.
+    /// for the whole queue of another. A worker that is a node of
+    /// [`NodeRole::Worker`](super::NodeRole::Worker) gets no job of another
+    /// preset.
     async fn claim(
         &self,
         scope: ClaimScope,
@@ -194,6 +196,8 @@ pub struct NewJob {
     pub base_url: String,
     /// The priority; higher ones come first.
     pub priority: i64,
+    /// The preset whose workers may claim it; `None`: any node.
+    pub preset: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
 }

@@ -8,6 +8,7 @@ pub mod health;
 pub mod housekeeping;
 pub mod jobs;
 pub mod keys;
+pub mod nodes;
 pub mod rate_limits;
 pub mod uploads;
 
@@ -24,6 +25,7 @@ pub use jobs::{
     QueueFull, QueueLimits, Reclaimed, Success, WorkerId, cost,
 };
 pub use keys::{KeyStore, NewKey};
+pub use nodes::{Node, NodeEngine, NodeRole, NodeStore, Order, Orders};
 pub use rate_limits::RateLimitStore;
 pub use uploads::{NewUpload, UploadStore};
 
@@ -42,6 +44,8 @@ pub struct Stores {
     pub uploads: Arc<dyn UploadStore>,
     /// Requests of each key.
     pub rate_limits: Arc<dyn RateLimitStore>,
+    /// The nodes, and what they are ordered to do.
+    pub nodes: Arc<dyn NodeStore>,
     /// What has expired.
     pub housekeeping: Arc<dyn Housekeeping>,
     /// The health of the database.

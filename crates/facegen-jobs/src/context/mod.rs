@@ -8,16 +8,19 @@ pub(crate) mod engine_permits;
 pub(crate) mod engine_slot;
 pub(crate) mod engine_start_times;
 mod execution;
+pub(crate) mod other_nodes;
 pub(crate) mod photo_cache;
 pub(crate) mod readers;
 pub(crate) mod running_jobs;
+pub(crate) mod seen_orders;
+pub(crate) mod steps_elsewhere;
 mod storage;
 pub(crate) mod throughput;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use facegen_core::store::{StoreError, Stores, WorkerId};
+use facegen_core::store::{NodeRole, StoreError, Stores, WorkerId};
 use facegen_core::{FaceReader, Provenance, WebhookSender};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -28,14 +31,17 @@ use crate::error::JobError;
 use crate::keys::Keys;
 use crate::master_key::MasterKey;
 use crate::metrics;
-use crate::ports::{ImageEncoder, JobsConfig, Observer, Ports, UploadEncoder, WebhookBody};
+use crate::ports::{
+    ImageEncoder, JobsConfig, NodeProfile, Observer, Ports, UploadEncoder, WebhookBody,
+};
 use decoding::PhotoDecoder;
 pub(crate) use execution::Execution;
+use seen_orders::SeenOrders;
 pub(crate) use storage::Storage;
 use throughput::Throughput;
 
 /// How many recent successes give the throughput of an engine that has not worked yet.
-const REMEMBERED_JOBS: u32 = 20;
+pub(crate) const LATEST_TIMES: u32 = 20;
 
 /// What the service works with: it accepts jobs and answers questions about them.
 pub(crate) struct IntakeContext {
@@ -46,6 +52,7 @@ pub(crate) struct IntakeContext {
     pub(crate) key_buckets: KeyBuckets,
     pub(crate) upload_encoder: UploadEncoder,
     pub(crate) observer: Observer,
+    pub(crate) role: NodeRole,
 }
 
 /// What the worker works with.
@@ -55,6 +62,8 @@ pub(crate) struct WorkContext {
     pub(crate) decoder: PhotoDecoder,
     /// The name under which this process claims jobs.
     pub(crate) worker: WorkerId,
+    pub(crate) profile: NodeProfile,
+    pub(crate) seen_orders: SeenOrders,
     pub(crate) faces: Arc<dyn FaceReader>,
     pub(crate) encoder: ImageEncoder,
     pub(crate) provenance: Provenance,
@@ -85,7 +94,7 @@ impl Contexts {
         ports: Ports,
         stores: Stores,
     ) -> Result<Self, StoreError> {
-        let times = stores.jobs.latest_times(REMEMBERED_JOBS).await?;
+        let times = stores.jobs.latest_times(LATEST_TIMES).await?;
         metrics::describe();
         let keys = Keys::new(Arc::clone(&stores.keys), Arc::clone(&ports.clock));
         let storage = Arc::new(Storage::new(config, &ports, stores));
@@ -106,6 +115,7 @@ impl Contexts {
             keys,
             key_buckets: ports.key_buckets,
             upload_encoder: ports.upload_encoder,
+            role: ports.node.role,
             observer: Arc::clone(&ports.observer),
         };
         let work = WorkContext {
@@ -113,6 +123,8 @@ impl Contexts {
             execution,
             decoder,
             worker: worker.clone(),
+            profile: ports.node,
+            seen_orders: SeenOrders::default(),
             faces: ports.faces,
             encoder: ports.encoder,
             provenance: ports.provenance,

@@ -90,10 +90,14 @@ impl RunningJobs {
 
 impl Entry {
     fn work_left(&self) -> u64 {
-        let (done, steps) = self.steps;
-        let (done, steps) = (done as u64, steps.max(1) as u64);
-        self.cost / steps * steps.saturating_sub(done)
+        work_left(self.cost, self.steps)
     }
+}
+
+/// Returns how much is left of a job of this cost after `done` of so many steps.
+pub(crate) fn work_left(cost: u64, (done, steps): (usize, usize)) -> u64 {
+    let (done, steps) = (done as u64, steps.max(1) as u64);
+    cost / steps * steps.saturating_sub(done)
 }
 
 /// A job that counts as running until this is dropped.

@@ -51,6 +51,13 @@ impl Storage {
         self.config.set(config);
     }
 
+    /// Clears the caches: photos that were decoded ahead, and failures of
+    /// buckets.
+    pub(crate) async fn clear_caches(&self) {
+        self.photo_cache.clear();
+        self.buckets.reset().await;
+    }
+
     /// Publishes an event to its subscribers.
     pub(crate) fn publish(&self, event: Event) {
         self.stores.events.publish(event);

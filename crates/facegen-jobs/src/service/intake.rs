@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::job::Job;
-use facegen_core::store::{Event, Intake, NewJob, QueueFull, QueueLimits};
+use facegen_core::store::{Event, Intake, NewJob, NodeRole, QueueFull, QueueLimits};
 use facegen_core::{FaceSource, FilePrefix};
 use uuid::Uuid;
 
@@ -54,7 +54,9 @@ pub(super) async fn take_in(
         submission.request = submission
             .request
             .fitted_to(image.width() as u32, image.height() as u32);
-        context.storage.photo_cache.keep(prefix.clone(), photo);
+        if context.role.makes_images() {
+            context.storage.photo_cache.keep(prefix.clone(), photo);
+        }
     }
     let inserted = insert(&context, submission, prefix.clone()).await;
     if inserted
@@ -85,6 +87,7 @@ async fn insert(
         file_prefix,
         base_url,
         priority: NORMAL,
+        preset: (context.role == NodeRole::Api).then(|| context.storage.config().preset.clone()),
         created_at: context.storage.clock.now(),
     };
     (context.observer)(Checkpoint::Accepted, &new.request);

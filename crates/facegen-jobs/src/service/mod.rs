@@ -19,7 +19,7 @@ use std::time::Duration;
 use facegen_core::idempotency::Idempotency;
 use facegen_core::job::{Job, JobId};
 use facegen_core::key::KeyId;
-use facegen_core::store::{StoreError, StoreFault, Stores};
+use facegen_core::store::{Event, Order, StoreError, StoreFault, Stores};
 use facegen_core::{FaceSource, FileName, GenerationRequest, StoredObject};
 
 use crate::context::{self, Contexts, DeliveryContext, IntakeContext, WorkContext};
@@ -156,8 +156,31 @@ impl JobService {
     /// Clears the caches: photos that were decoded ahead, which are then read
     /// again, and failures of buckets, which are then asked again.
     pub async fn clear_cache(&self) {
-        self.context.storage.photo_cache.clear();
-        self.context.storage.buckets.reset().await;
+        self.context.storage.clear_caches().await;
+        if let Err(error) = self.order(Order::ClearCache).await {
+            tracing::warn!(%error, "failed to clear the caches of other nodes");
+        }
+    }
+
+    /// Orders the other nodes on the database to do what this process has done.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    pub async fn order(&self, order: Order) -> Result<(), JobError> {
+        let storage = &self.context.storage;
+        if storage.stores.health.is_exclusive() {
+            return Ok(());
+        }
+        let count = storage.stores.nodes.order(order).await?;
+        self.work.seen_orders.carried_out(order, count);
+        storage.publish(Event::Ordered);
+        Ok(())
+    }
+
+    /// Returns how many networks other nodes on the database have loaded.
+    #[must_use]
+    pub fn models_elsewhere(&self) -> usize {
+        self.context.execution.models_elsewhere()
     }
 
     /// Applies other settings; what has begun with the old ones may end with

@@ -87,7 +87,11 @@ async fn view(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<J
         JobState::Queued => Some(context.storage.stores.jobs.position(id).await?),
         JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
-    let steps = context.execution.running_jobs.steps(id);
+    if job.state == JobState::Queued {
+        // An earlier attempt may have reported its steps.
+        context.execution.steps_elsewhere.forget(id);
+    }
+    let steps = context.execution.steps(id);
     let steps = steps.filter(|_| job.state == JobState::Running);
     Ok(Some(JobView {
         eta: super::watch::estimate(context, &job).await?,
@@ -134,8 +138,17 @@ impl JobWatch {
                 return Ok(None);
             }
             let id = self.id;
-            let events = &mut self.events;
-            let changed = async { while !may_change(events.next().await, id) {} };
+            let (events, execution) = (&mut self.events, &self.context.execution);
+            let changed = async {
+                loop {
+                    let event = events.next().await;
+                    if may_change(event, id) {
+                        // Another subscriber does the same, maybe later.
+                        execution.steps_elsewhere.hear(event);
+                        break;
+                    }
+                }
+            };
             tokio::select! {
                 () = changed => {}
                 () = sleep(POLL_INTERVAL) => {}
@@ -150,7 +163,7 @@ fn may_change(event: Event, id: JobId) -> bool {
     match event {
         Event::JobEnded(job) | Event::Progress { job, .. } => job == id,
         Event::Missed => true,
-        Event::JobQueued | Event::DeliveryDue(_) | Event::JobCancelled(_) => false,
+        Event::JobQueued | Event::DeliveryDue(_) | Event::JobCancelled(_) | Event::Ordered => false,
     }
 }
 

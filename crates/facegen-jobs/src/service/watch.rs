@@ -29,6 +29,7 @@ pub(super) async fn wait(
     // Before the first query, so that no end is missed in between.
     let mut events = context.storage.stores.events.subscribe();
     let deadline = Instant::now() + limit.min(LONGEST_WAIT);
+    let _waiter = context.execution.wait();
     loop {
         // Before the row is read, so that no end is missed in between.
         let last_look = context.execution.stopped.is_cancelled() || Instant::now() >= deadline;
@@ -61,15 +62,12 @@ pub(super) async fn estimate(context: &IntakeContext, job: &Job) -> Result<Durat
     // Running jobs go through the engines in the order of their ids.
     let before = load.running.iter().filter(|(id, _)| !runs || *id < job.id);
     let running: u64 = before
-        .map(|(id, cost)| context.execution.running_jobs.work_left(*id, *cost))
+        .map(|(id, cost)| context.execution.work_left(*id, *cost))
         .sum();
-    let own = context
-        .execution
-        .running_jobs
-        .work_left(job.id, cost(&job.request));
+    let own = context.execution.work_left(job.id, cost(&job.request));
     let (pace, engines) = (
         context.execution.throughput(),
-        context.execution.engines.ready(),
+        context.execution.ready_engines(),
     );
     let wait = pace.time_for_all(running + load.waiting, engines);
     let time = wait.saturating_add(pace.time_for(own));
@@ -84,9 +82,9 @@ pub(super) async fn backlog(context: &IntakeContext) -> Result<Duration, JobErro
     }
     let running = load.running.iter();
     let running: u64 = running
-        .map(|(id, cost)| context.execution.running_jobs.work_left(*id, *cost))
+        .map(|(id, cost)| context.execution.work_left(*id, *cost))
         .sum();
-    let engines = context.execution.engines.ready();
+    let engines = context.execution.ready_engines();
     Ok(context
         .execution
         .throughput()

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::store::StoreError;
-use facegen_core::store::{Claim, ClaimScope, DeadWorkers};
+use facegen_core::store::{Claim, ClaimScope, DeadWorkers, NodeRole};
 use facegen_core::store::{Event, Subscription};
 use facegen_core::{EngineState, Timestamp};
 use futures_util::FutureExt as _;
@@ -206,6 +206,7 @@ impl Worker {
         self.context.execution.engine_permits.resize(room.max(1));
         let claims = !self.context.execution.draining.is_cancelled()
             && room > 0
+            && self.is_shown()
             && !self.alone
             && Instant::now() >= self.paused_until;
         let fetching = self.context.execution.running_jobs.fetching();
@@ -221,6 +222,12 @@ impl Worker {
         } else {
             Some(ClaimScope::UnsuspectedInline)
         }
+    }
+
+    /// Returns whether the database knows which jobs are for this node.
+    fn is_shown(&self) -> bool {
+        let is_one_of_many = self.context.profile.role == NodeRole::Worker;
+        !is_one_of_many || self.context.seen_orders.is_known()
     }
 
     fn begin(&mut self, claim: Claim, now: Timestamp) {
@@ -302,6 +309,6 @@ fn is_wake_up(event: Event, context: &WorkContext) -> bool {
             context.execution.running_jobs.cancel(id);
             false
         }
-        Event::DeliveryDue(_) | Event::Progress { .. } => false,
+        Event::DeliveryDue(_) | Event::Progress { .. } | Event::Ordered => false,
     }
 }

@@ -39,7 +39,7 @@ async fn nodes_share_what_is_not_published(seaweed: &Seaweed, settings: &S3Setti
     let published = store(settings.clone());
     let object = object(5, 1);
     published.put(&object, b"published".to_vec()).await.unwrap();
-    // Nobody but its owner reads this bucket.
+    // The second one is read by its owner alone.
     for bucket in [PUBLIC, PRIVATE] {
         image_store_suite(&shared(bucket)).await;
     }

@@ -40,6 +40,7 @@ pub(super) async fn all(stores: &Stores) {
             Event::JobEnded(_) => break,
             event @ (Event::JobQueued
             | Event::DeliveryDue(_)
+            | Event::Ordered
             | Event::JobCancelled(_)
             | Event::Progress { .. }) => assert_eq!(event, Event::JobQueued),
         }

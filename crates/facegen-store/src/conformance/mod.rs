@@ -9,6 +9,7 @@ mod events;
 mod housekeeping;
 pub(crate) mod jobs;
 mod keys;
+mod nodes;
 mod rate_limits;
 mod uploads;
 
@@ -31,6 +32,7 @@ pub(crate) async fn all<T>(fresh: impl AsyncFn() -> Fresh<T>) {
     uploads::all(&fresh().await.stores).await;
     rate_limits::all(&fresh().await.stores).await;
     events::all(&fresh().await.stores).await;
+    nodes::all(&fresh().await.stores).await;
     deliveries::all(&fresh).await;
     housekeeping::all(&fresh).await;
 }
@@ -67,6 +69,7 @@ fn new_job(key: KeyId, request: GenerationRequest, face: FaceSource) -> NewJob {
         file_prefix: prefix(),
         base_url: "http://localhost:8080".into(),
         priority: 0,
+        preset: None,
         created_at: START,
     }
 }

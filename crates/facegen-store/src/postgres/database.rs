@@ -6,10 +6,11 @@ use std::time::Duration;
 use facegen_core::store::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Connection as _, Error, Executor as _, Postgres, Transaction};
+use sqlx::{Error, Executor as _, Postgres, Transaction};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
+use super::bounded::bounded;
+use super::schema;
 use crate::fault::Fault;
 use crate::rows::failed;
 
@@ -18,10 +19,6 @@ const CONNECTIONS: u32 = 9;
 
 /// How long a statement waits for a free connection of this process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long a statement may take until its connection counts as lost; longer than
-/// the database itself lets it take.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// What holds on each connection, whatever the database says. A process that
 /// freezes in the middle of a transaction must not keep its locks from the
@@ -67,14 +64,12 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Connects, and brings the tables up to date. Processes that start at once
-    /// do so one after the other: the migrations hold an advisory lock.
+    /// Connects, and brings the tables up to date if they are not.
     ///
     /// # Errors
     /// The database cannot be reached, or its tables are another program's.
     pub(crate) async fn connect(options: PgConnectOptions) -> Result<Self, StoreError> {
-        reach(&options).await?;
-        migrate(options.clone()).await?;
+        schema::bring_up_to_date(&options).await?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -164,29 +159,6 @@ impl Database {
     pub(crate) async fn doubted(&self) {
         self.doubt.notified().await;
     }
-}
-
-/// Waits for an answer, but not for ever: a host that vanishes answers nothing.
-async fn bounded<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
-    let answer = timeout(STATEMENT_TIMEOUT, answer).await;
-    answer
-        .map_err(|_| failed(Error::PoolTimedOut))?
-        .map_err(failed)
-}
-
-/// Connects once, because a pool goes on trying and hides why it fails.
-async fn reach(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let connection = bounded(PgConnection::connect_with(options)).await?;
-    connection.close().await.map_err(failed)
-}
-
-/// Brings the tables up to date, on a connection that may take its time.
-async fn migrate(options: PgConnectOptions) -> Result<(), StoreError> {
-    let pool = PgPoolOptions::new().max_connections(1);
-    let pool = pool.connect_with(options).await.map_err(failed)?;
-    let migrated = sqlx::migrate!("./migrations/postgres").run(&pool).await;
-    pool.close().await;
-    migrated.map_err(|error| StoreError::Migrate(Box::new(error)))
 }
 
 async fn lock(connection: &mut PgConnection, what: Lock) -> Result<(), StoreError> {

@@ -4,7 +4,9 @@
 //! serve keys round robin, are serialised by advisory locks of the database; all
 //! others are compared with the attempt, as in SQLite.
 
+mod bounded;
 mod buckets;
+mod clock;
 mod connection;
 mod database;
 mod deliveries;
@@ -13,8 +15,10 @@ mod health;
 mod housekeeping;
 mod jobs;
 mod keys;
+mod nodes;
 mod presence;
 mod rate_limits;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -22,9 +26,11 @@ mod uploads;
 
 use std::sync::Arc;
 
+use facegen_core::Clock;
 use facegen_core::store::{StoreError, Stores};
 
 use buckets::PostgresBuckets;
+use clock::DatabaseClock;
 pub use connection::{PostgresSource, UrlError};
 use database::Database;
 use deliveries::PostgresDeliveries;
@@ -33,7 +39,9 @@ use health::PostgresHealth;
 use housekeeping::PostgresHousekeeping;
 use jobs::PostgresJobs;
 use keys::PostgresKeys;
+use nodes::PostgresNodes;
 use rate_limits::PostgresRateLimits;
+pub use schema::Schema;
 use uploads::PostgresUploads;
 
 /// The stores in one database.
@@ -41,6 +49,7 @@ use uploads::PostgresUploads;
 pub struct PostgresStore {
     database: Database,
     events: PostgresEvents,
+    clock: Arc<DatabaseClock>,
 }
 
 impl PostgresStore {
@@ -54,14 +63,41 @@ impl PostgresStore {
         let database = Database::connect(source.options()?).await?;
         Ok(Self {
             events: PostgresEvents::listen(&database).await?,
+            clock: Arc::new(DatabaseClock::start(&database).await?),
             database,
         })
+    }
+
+    /// Brings the tables up to date, as [`PostgresStore::open`] does, and
+    /// returns what they are then.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or its tables are another program's.
+    pub async fn migrate(source: &PostgresSource) -> Result<Schema, StoreError> {
+        schema::bring_up_to_date(&source.options()?).await
+    }
+
+    /// Returns the state of the tables, and changes nothing.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn schema(source: &PostgresSource) -> Result<Schema, StoreError> {
+        schema::read(&source.options()?).await
+    }
+
+    /// Returns the clock of the database, which is the same for all processes
+    /// on it.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
     }
 
     /// Returns all stores.
     #[must_use]
     pub fn into_stores(self) -> Stores {
-        let Self { database, events } = self;
+        let Self {
+            database, events, ..
+        } = self;
         Stores {
             jobs: Arc::new(PostgresJobs::new(database.clone())),
             keys: Arc::new(PostgresKeys(database.clone())),
@@ -69,6 +105,7 @@ impl PostgresStore {
             deliveries: Arc::new(PostgresDeliveries(database.clone())),
             uploads: Arc::new(PostgresUploads(database.clone())),
             rate_limits: Arc::new(PostgresRateLimits::new(database.clone())),
+            nodes: Arc::new(PostgresNodes(database.clone())),
             housekeeping: Arc::new(PostgresHousekeeping(database.clone())),
             health: Arc::new(PostgresHealth(database)),
             events: Arc::new(events),

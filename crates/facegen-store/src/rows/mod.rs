@@ -8,6 +8,7 @@ mod delivery;
 mod images;
 mod job;
 mod key;
+mod node;
 mod upload;
 mod values;
 
@@ -17,5 +18,6 @@ pub(crate) use delivery::{delivery, record};
 pub(crate) use images::Images;
 pub(crate) use job::{claim, job};
 pub(crate) use key::key;
+pub(crate) use node::{node, orders};
 pub(crate) use upload::expired_upload;
 pub(crate) use values::{amount, check_room, id, integer, json, millis, number};

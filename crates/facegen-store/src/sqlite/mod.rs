@@ -16,6 +16,7 @@ mod housekeeping;
 mod jobs;
 mod keys;
 mod lock;
+mod nodes;
 mod probe;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -38,6 +39,7 @@ use housekeeping::SqliteHousekeeping;
 use jobs::SqliteJobs;
 use keys::SqliteKeys;
 use lock::DirectoryLock;
+use nodes::SqliteNodes;
 use uploads::SqliteUploads;
 
 /// The stores in one database file.
@@ -85,6 +87,7 @@ impl SqliteStore {
             deliveries: Arc::new(SqliteDeliveries(database.clone())),
             uploads: Arc::new(SqliteUploads(database.clone())),
             rate_limits: Arc::new(MemoryRateLimits::default()),
+            nodes: Arc::new(SqliteNodes(database.clone())),
             housekeeping: Arc::new(SqliteHousekeeping(database.clone())),
             health: Arc::new(SqliteHealth::new(database, lock)),
             events: Arc::new(MemoryEvents::default()),

@@ -22,6 +22,7 @@ use figment::Figment;
 use serde::{Deserialize, Serialize};
 
 use environment::Environment;
+use facegen_core::store::NodeRole;
 use facegen_outbound::Guard;
 use facegen_store::PostgresSource;
 use layer::Layer;
@@ -68,6 +69,9 @@ pub(crate) struct ConfigArguments {
     /// Address and port to listen on.
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
+    /// What this process does: all, api or worker.
+    #[arg(long, global = true, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
     /// The directory of the database and of finished images.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -165,7 +169,27 @@ impl Config {
         if let Some(database) = self.postgres() {
             database.check().context("database.url cannot be used")?;
         }
-        self.storage.s3.check()
+        self.storage.s3.check()?;
+        self.check_role()
+    }
+
+    /// Checks that a node with one part of the work shares what the others need.
+    fn check_role(&self) -> Result<()> {
+        let role = self.server.role.as_str();
+        if self.server.role == NodeRole::All {
+            return Ok(());
+        }
+        ensure!(
+            !self.database.url.is_empty(),
+            "server.role is \"{role}\", so database.url must be set to a PostgreSQL database, \
+             which all nodes share"
+        );
+        ensure!(
+            !self.storage.s3.bucket.is_empty(),
+            "server.role is \"{role}\", so storage.s3.bucket must be set to a bucket, \
+             which all nodes share"
+        );
+        Ok(())
     }
 }
 
@@ -179,6 +203,7 @@ impl ConfigArguments {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let options = [
             ("listen", "server.listen", self.listen.clone()),
+            ("role", "server.role", self.role.clone()),
             ("preset", "engine.preset", self.preset.clone()),
             ("models-dir", "engine.models_dir", path(&self.models_dir)),
             ("device", "engine.device", self.device.clone()),

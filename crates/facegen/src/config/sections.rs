@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use facegen_api::{Base64Output, SystemStatus};
+use facegen_core::store::NodeRole;
 use facegen_engine::DeviceChoice;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -22,6 +23,7 @@ use super::s3::S3Section;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServerSection {
     pub(crate) listen: String,
+    pub(crate) role: NodeRole,
     #[serde(deserialize_with = "public_url")]
     pub(crate) public_url: String,
     #[serde(deserialize_with = "origins")]

@@ -75,6 +75,30 @@ fn the_stronger_layer_takes_precedence() {
 }
 
 #[test]
+fn a_node_with_a_part_of_the_work_needs_what_the_others_share() {
+    for role in ["api", "worker"] {
+        let mut environment = Environment::from([("FACEGEN__SERVER__ROLE", role)]);
+        let refused = refusal(&environment);
+        assert!(refused.contains("database.url"), "{refused}");
+        assert!(refused.contains(&format!("\"{role}\"")), "{refused}");
+        environment = environment.with("FACEGEN__DATABASE__URL", "postgres://localhost/a");
+        let refused = refusal(&environment);
+        assert!(refused.contains("storage.s3.bucket"), "{refused}");
+        for (name, value) in [
+            ("BUCKET", "faces"),
+            ("ACCESS_KEY_ID", "id"),
+            ("SECRET_ACCESS_KEY", "secret"),
+            ("PUBLIC_URL", "https://cdn.example/faces"),
+        ] {
+            environment = environment.with(&format!("FACEGEN__STORAGE__S3__{name}"), value);
+        }
+        assert_eq!(load(&environment).unwrap().server.role.as_str(), role);
+    }
+    let unknown = refusal(&Environment::from([("FACEGEN__SERVER__ROLE", "boss")]));
+    assert!(unknown.contains("server.role"), "{unknown}");
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn what_cannot_be_used_is_named() {
     for (variable, value, culprits) in [

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use facegen_core::Preset;
+use facegen_core::store::NodeRole;
 
 use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
@@ -50,6 +51,8 @@ impl From<&RunArguments> for ConfigArguments {
             preset: Some(arguments.preset.clone()),
             // Whatever the config says: the page's link is for this machine.
             listen: Some(format!("{}:{}", Ipv4Addr::LOCALHOST, arguments.port)),
+            // A page without engines would make nothing.
+            role: Some(NodeRole::All.as_str().to_owned()),
             data_dir: arguments.data_dir.clone(),
             models_dir: arguments.models_dir.clone(),
             device: arguments.device.clone(),

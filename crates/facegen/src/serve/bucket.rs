@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use facegen_core::BucketNames;
 use facegen_jobs::{Bucket, KeyBuckets};
-use facegen_outbound::{Canary, Guard, GuardedBuckets, Networks, S3Settings, S3Store};
+use facegen_outbound::{
+    Canary, Guard, GuardedBuckets, Networks, S3Settings, S3Store, SharedImages,
+};
 
 use crate::config::Config;
 use crate::config::sections::seconds;
@@ -41,11 +43,23 @@ fn patience(config: &Config) -> Duration {
     seconds(config.storage.s3.timeout_seconds)
 }
 
+/// Returns the store of the images that nodes serve, in the bucket of the
+/// config; `None` without a bucket.
+pub(super) fn shared(config: &Config) -> Result<Option<SharedImages>> {
+    let Some(settings) = config.storage.s3.settings() else {
+        return Ok(None);
+    };
+    Ok(Some(SharedImages::new(settings, guard()?)))
+}
+
 /// Returns the store of a bucket.
 pub(crate) fn store(settings: S3Settings) -> Result<S3Store> {
-    // The operator's own endpoint can be at any address.
-    let guard = Guard::new(Networks::any()).context("cannot make an HTTP client")?;
-    Ok(S3Store::new(settings, guard))
+    Ok(S3Store::new(settings, guard()?))
+}
+
+/// The operator's own endpoint can be at any address.
+fn guard() -> Result<Guard> {
+    Guard::new(Networks::any()).context("cannot make an HTTP client")
 }
 
 /// Writes, reads and deletes an object, and logs the result.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use facegen_api::{ApiState, MetricsRenderer};
-use facegen_core::{Control, Current, SystemClock, UpdateRefused};
+use facegen_core::store::{NodeRole, Order};
+use facegen_core::{Clock, Control, Current, UpdateRefused};
 use facegen_engine::can_load;
 use facegen_executor::EnginePool;
 use facegen_jobs::{JobService, PageTokens};
@@ -29,6 +30,7 @@ pub(super) struct Controller {
     page_tokens: Arc<PageTokens>,
     engines: Arc<EnginePool>,
     status: Arc<Status>,
+    role: NodeRole,
     /// Notified when the engines are to be reloaded.
     reload: Notify,
 }
@@ -42,8 +44,12 @@ impl Controller {
         reloadable: Reloadable,
         jobs: JobService,
     ) -> Result<Self, Failure> {
-        let names = parts::engine_plans(&runtime.config)?;
-        let engines = EnginePool::new(names.into_iter().map(|engine| engine.name));
+        let role = runtime.config.server.role;
+        let planned = match role.makes_images() {
+            true => parts::engine_plans(&runtime.config)?,
+            false => Vec::new(),
+        };
+        let engines = EnginePool::new(planned.into_iter().map(|engine| engine.name));
         let engines = Arc::new(engines);
         Ok(Self {
             arguments,
@@ -54,6 +60,7 @@ impl Controller {
             jobs,
             page_tokens: Arc::default(),
             status: Arc::new(Status::new(Arc::clone(&engines))),
+            role,
             engines,
             reload: Notify::new(),
         })
@@ -79,6 +86,11 @@ impl Controller {
         &self.reloadable
     }
 
+    /// Returns what this process does.
+    pub(super) fn role(&self) -> NodeRole {
+        self.role
+    }
+
     /// Returns the job service.
     pub(super) fn jobs(&self) -> &JobService {
         &self.jobs
@@ -90,7 +102,11 @@ impl Controller {
     }
 
     /// Returns the state of the router.
-    pub(super) fn api_state(self: &Arc<Self>, metrics: MetricsRenderer) -> ApiState {
+    pub(super) fn api_state(
+        self: &Arc<Self>,
+        metrics: MetricsRenderer,
+        clock: Arc<dyn Clock>,
+    ) -> ApiState {
         let status = Arc::clone(self.status());
         ApiState {
             jobs: self.jobs().clone(),
@@ -100,7 +116,7 @@ impl Controller {
             metrics,
             control: Arc::clone(self) as _,
             urls: Arc::new(self.reloadable().guard()),
-            clock: Arc::new(SystemClock),
+            clock,
         }
     }
 
@@ -109,13 +125,49 @@ impl Controller {
         self.reload.notified().await;
     }
 
-    /// Reloads the config, as [`Control::update`] does.
+    /// Does what an operator has ordered at another node.
+    pub(super) async fn carry_out(self: &Arc<Self>, order: Order) {
+        match order {
+            Order::Restart => self.restart_here(),
+            Order::Update => self.reload_config().await,
+            // The job service has cleared them.
+            Order::ClearCache => {}
+        }
+    }
+
+    /// Reloads the config of this process, as [`Control::update`] does.
     pub(super) async fn reload_config(self: &Arc<Self>) {
         tracing::info!("reloading config");
         let own = Arc::clone(self);
         // Reads files, hence on a blocking thread; it logs its own result.
-        let update = tokio::task::spawn_blocking(move || own.update().is_ok());
+        let update = tokio::task::spawn_blocking(move || own.update_here().is_ok());
         let _: Result<bool, _> = update.await;
+    }
+
+    fn restart_here(&self) {
+        // While they are being loaded, no second reload is needed.
+        if self.role.makes_images() && self.status.reloading() {
+            self.reload.notify_one();
+        }
+    }
+
+    fn update_here(&self) -> Result<(), UpdateRefused> {
+        self.take_over().map_err(|failure| {
+            let reason = failure.to_string();
+            tracing::error!(reason, "failed to reload config, keeping the old one");
+            UpdateRefused
+        })
+    }
+
+    /// Orders the other nodes to do the same. The caller, whose key was just read
+    /// from the same database, does not wait for it.
+    fn order(&self, order: Order) {
+        let jobs = self.jobs.clone();
+        tokio::spawn(async move {
+            if let Err(error) = jobs.order(order).await {
+                tracing::error!(%error, ?order, "failed to order the other nodes");
+            }
+        });
     }
 
     /// Reloads the config and the preset, as far as a running server can.
@@ -126,7 +178,7 @@ impl Controller {
         let new = Config::load(&self.arguments, &self.environment)?;
         let (config, left) = runtime.config.with_reloadable(&new);
         let next = RuntimeConfig::new(config)?;
-        let reload = !next.has_engine_of(&runtime);
+        let reload = self.role.makes_images() && !next.has_engine_of(&runtime);
         if reload {
             let (data_dir, accept) = (&next.config.storage.data_dir, &next.config.models.accept);
             let located = facegen_hub::locate(&next.preset, data_dir, accept)
@@ -137,7 +189,8 @@ impl Controller {
             }
         }
         self.reloadable.apply(&next)?;
-        self.jobs.reconfigure(parts::jobs_config(&next.config));
+        self.jobs
+            .reconfigure(parts::jobs_config(&next.config, &next.preset));
         self.runtime.set(next);
         tracing::info!(reload, "config reloaded");
         if !left.is_empty() {
@@ -154,22 +207,18 @@ impl Controller {
 
 impl Control for Controller {
     fn restart(&self) {
-        // While they are being loaded, no second reload is needed.
-        if self.status.reloading() {
-            self.reload.notify_one();
-        }
+        self.restart_here();
+        self.order(Order::Restart);
     }
 
     fn update(&self) -> Result<(), UpdateRefused> {
-        self.take_over().map_err(|failure| {
-            let reason = failure.to_string();
-            tracing::error!(reason, "failed to reload config, keeping the old one");
-            UpdateRefused
-        })
+        self.update_here()?;
+        self.order(Order::Update);
+        Ok(())
     }
 
     fn model_count(&self) -> usize {
-        self.status.model_count()
+        self.status.model_count() + self.jobs.models_elsewhere()
     }
 }
 

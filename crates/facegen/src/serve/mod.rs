@@ -17,7 +17,7 @@ mod work;
 
 pub(crate) use bucket::store as bucket_store;
 pub(crate) use parts::{engine_plans, load_options};
-pub(crate) use wiring::{IMAGES, limited, master_key};
+pub(crate) use wiring::{IMAGES, known_master_key, limited, master_key};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,18 +121,24 @@ async fn serve(
     let metrics = measuring::start(lost)?;
     let runtime = RuntimeConfig::new(config)?;
     let reloadable = Reloadable::new(&runtime)?;
-    let jobs = wiring::open_jobs(&runtime.config, &environment, &reloadable).await?;
-    let allow_short = runtime.config.keys.allow_short_admin_key;
-    first_key::ensure_given(jobs.keys(), &environment, allow_short).await?;
+    let role = runtime.config.server.role;
+    let (jobs, clock) = wiring::open_jobs(&runtime, &environment, &reloadable).await?;
+    if role.serves_api() {
+        let allow_short = runtime.config.keys.allow_short_admin_key;
+        first_key::ensure_given(jobs.keys(), &environment, allow_short).await?;
+    }
 
     let listener = listen(&runtime.config.server.listen).await?;
     let address = listener.local_addr().context("the socket has no address")?;
     let connection_limits = http::limits(runtime.config.server.connections_per_address);
     let controller = Controller::new(arguments, environment, runtime, reloadable, jobs.clone())?;
     let controller = Arc::new(controller);
-    let api = controller.api_state(metrics);
+    let api = controller.api_state(metrics, clock);
     let stopped = CancellationToken::new();
-    let router = facegen_api::router(api);
+    let router = match role.serves_api() {
+        true => facegen_api::router(api),
+        false => facegen_api::health_router(api),
+    };
     let connections = http::answer(listener, router, connection_limits, stopped.clone());
     let connections = tokio::spawn(connections);
 

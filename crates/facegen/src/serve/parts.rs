@@ -84,8 +84,10 @@ pub(super) fn api_settings(config: &Config, preset: &Preset) -> Result<ApiSettin
 }
 
 /// Returns the settings of the job service.
-pub(super) fn jobs_config(config: &Config) -> JobsConfig {
+pub(super) fn jobs_config(config: &Config, preset: &Preset) -> JobsConfig {
     JobsConfig {
+        preset: preset.name().to_owned(),
+        networks: preset.network_count(),
         queue_limit: config.queue.limit.get(),
         lease: seconds(config.queue.lease_seconds),
         heartbeat: seconds(config.queue.heartbeat_seconds),

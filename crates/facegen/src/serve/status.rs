@@ -23,6 +23,8 @@ enum Phase {
     Running(usize),
     /// The models of at least one engine could not be reloaded.
     Failed(usize),
+    /// Without engines of its own.
+    Serving,
     Draining,
 }
 
@@ -65,6 +67,11 @@ impl Status {
         self.set(Phase::Failed(networks));
     }
 
+    /// Records that requests are answered, whose images other nodes make.
+    pub(super) fn serving(&self) {
+        self.set(Phase::Serving);
+    }
+
     /// Records that no more jobs are accepted.
     pub(super) fn draining(&self) {
         self.set(Phase::Draining);
@@ -75,6 +82,7 @@ impl Status {
         let (ready, engines) = self.ready_engines();
         match &*self.phase.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Draining => Readiness::Draining,
+            Phase::Serving => Readiness::Ready,
             Phase::Running(_) | Phase::Failed(_) if ready > 0 => Readiness::Ready,
             // The other engines take requests while one is loaded.
             Phase::Starting | Phase::Loading(_) if ready > 0 && engines > 1 => Readiness::Ready,
@@ -90,7 +98,7 @@ impl Status {
         let (ready, _) = self.ready_engines();
         match &*self.phase.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Running(networks) | Phase::Failed(networks) => ready * networks,
-            Phase::Starting | Phase::Loading(_) | Phase::Draining => 0,
+            Phase::Starting | Phase::Loading(_) | Phase::Serving | Phase::Draining => 0,
         }
     }
 

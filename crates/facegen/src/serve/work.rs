@@ -22,25 +22,21 @@ use crate::failure::Failure;
 /// any more.
 pub(super) async fn until_failure(
     running: &Running,
-    controller: &Controller,
+    controller: &Arc<Controller>,
     address: SocketAddr,
     greeting: Greeting,
 ) -> Failure {
-    running.attach(Arc::clone(controller.engines()) as _);
     if let Err(failure) = begin(running, controller).await {
         return failure;
     }
-    let greeted = match greeting {
-        Greeting::FirstKey => first_key::ensure_any(controller.jobs().keys()).await,
-        Greeting::PageLink => page_link::print(controller.page_tokens(), address),
-    };
-    if let Err(failure) = greeted {
+    if let Err(failure) = greet(controller, address, greeting).await {
         return failure;
     }
     tracing::info!("listening on http://{address}");
     loop {
         tokio::select! {
             () = running.engine_gone() => return gone(running),
+            order = running.next_order() => controller.carry_out(order).await,
             () = controller.reload_wanted() => {
                 if let Err(failure) = begin_again(running, controller).await {
                     return failure;
@@ -60,8 +56,26 @@ fn gone(running: &Running) -> Failure {
     ))
 }
 
+/// Prints what people need to use the server, if they use this node.
+async fn greet(
+    controller: &Controller,
+    address: SocketAddr,
+    greeting: Greeting,
+) -> Result<(), Failure> {
+    match greeting {
+        _ if !controller.role().serves_api() => Ok(()),
+        Greeting::FirstKey => first_key::ensure_any(controller.jobs().keys()).await,
+        Greeting::PageLink => page_link::print(controller.page_tokens(), address),
+    }
+}
+
 /// Loads the models of every engine and starts it.
 async fn begin(running: &Running, controller: &Controller) -> Result<(), Failure> {
+    if !controller.role().makes_images() {
+        controller.status().serving();
+        return Ok(());
+    }
+    running.attach(Arc::clone(controller.engines()) as _);
     let runtime = controller.runtime();
     for engine in engine_plans(&runtime.config)? {
         start(running, controller, &runtime, &engine).await?;

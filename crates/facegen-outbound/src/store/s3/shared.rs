@@ -1,6 +1,6 @@
 //! Images that the nodes on one database serve themselves, in a directory of the
 //! operator's bucket: what callers have sent, and images that could not be
-//! published. Nobody else is meant to read them, so they have no link and no
+//! published. No one else is meant to read them, so they have no link and no
 //! ACL, and are not read back.
 
 use std::time::Duration;

@@ -123,6 +123,7 @@ fn new_job(key: KeyId, clock: &ManualClock) -> NewJob {
         file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
         base_url: String::new(),
         priority: 0,
+        preset: None,
         created_at: clock.now(),
     }
 }

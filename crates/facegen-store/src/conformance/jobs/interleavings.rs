@@ -177,6 +177,7 @@ impl Watched {
             file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
             base_url: String::new(),
             priority: 0,
+            preset: None,
             created_at: self.clock.now(),
         }
     }

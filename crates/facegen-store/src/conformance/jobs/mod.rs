@@ -114,6 +114,7 @@ impl Test {
             file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
             base_url: "http://localhost:8080".into(),
             priority: 0,
+            preset: None,
             created_at: self.clock.now(),
         }
     }
@@ -543,6 +544,7 @@ pub(crate) async fn no_job_is_claimed_twice(queues: [std::sync::Arc<dyn JobStore
         file_prefix: FilePrefix::parse(&Uuid::new_v4().to_string()).unwrap(),
         base_url: String::new(),
         priority: 0,
+        preset: None,
         created_at: clock.now(),
     };
     for index in 0..200 {

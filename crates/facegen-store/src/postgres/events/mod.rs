@@ -5,15 +5,18 @@
 //! [`Event::Missed`]: rows decide, and who waits looks at them.
 
 mod listening;
+mod pace;
 mod payload;
 mod sending;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use facegen_core::store::{Event, Events, StoreError, Subscription};
 use sqlx::Row as _;
 use tokio::task::JoinSet;
 
+use self::pace::Pace;
 use self::sending::Outbox;
 use super::database::Database;
 use crate::memory::MemoryEvents;
@@ -24,6 +27,7 @@ use crate::rows::failed;
 pub(super) struct PostgresEvents {
     local: Arc<MemoryEvents>,
     outbox: Outbox,
+    pace: Pace,
     /// They end with this process's last look at the events.
     _tasks: JoinSet<()>,
 }
@@ -51,6 +55,7 @@ impl PostgresEvents {
         Ok(Self {
             local,
             outbox,
+            pace: Pace::default(),
             _tasks: tasks,
         })
     }
@@ -59,7 +64,9 @@ impl PostgresEvents {
 impl Events for PostgresEvents {
     fn publish(&self, event: Event) {
         self.local.publish(event);
-        self.outbox.put(event);
+        if self.pace.admits(event, Instant::now()) {
+            self.outbox.put(event);
+        }
     }
 
     fn subscribe(&self) -> Box<dyn Subscription> {

@@ -14,6 +14,7 @@ pub(super) fn write(event: Event) -> String {
         Event::JobEnded(job) => format!("ended {job}"),
         Event::JobCancelled(job) => format!("cancelled {job}"),
         Event::Progress { job, step, steps } => format!("progress {job} {step} {steps}"),
+        Event::Ordered => "ordered".into(),
         Event::Missed => "missed".into(),
     }
 }
@@ -29,6 +30,7 @@ fn known(words: &[&str]) -> Option<Event> {
     let job = |number: &str| number.parse().ok().and_then(JobId::new);
     match *words {
         ["queued"] => Some(Event::JobQueued),
+        ["ordered"] => Some(Event::Ordered),
         ["due", kind] => [DeliveryKind::Webhook, DeliveryKind::Upload]
             .into_iter()
             .find(|known| known.as_str() == kind)
@@ -62,6 +64,7 @@ mod tests {
                 step: 3,
                 steps: 21,
             },
+            Event::Ordered,
             Event::Missed,
         ] {
             assert_eq!(read(&write(event)), event);

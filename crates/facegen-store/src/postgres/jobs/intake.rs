@@ -36,6 +36,14 @@ pub(super) async fn insert(
             .await
             .map_err(failed)?;
     }
+    if let Some(preset) = &job.preset {
+        sqlx::query("INSERT INTO job_presets (generation_id, preset) VALUES ($1, $2)")
+            .bind(i64::from(inserted.id.get()))
+            .bind(clean(preset))
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
     Ok(Ok(inserted))
 }
 

@@ -59,6 +59,10 @@ pub(super) const CLAIM: &str = "
         CROSS JOIN LATERAL (
             SELECT id FROM generations
             WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR $4)
+              AND NOT EXISTS (
+                  SELECT 1 FROM job_presets JOIN nodes ON nodes.preset <> job_presets.preset
+                  WHERE generation_id = generations.id AND nodes.id = $3 AND nodes.role = 'worker'
+              )
             ORDER BY priority DESC, id LIMIT 1
         ) AS head
         JOIN generations AS next ON next.id = head.id

@@ -9,7 +9,7 @@ use sqlx::query;
 use tokio::time::timeout;
 
 use super::nodes::{LEASE, START, claim, insert, success};
-use super::server::{Server, database, stores};
+use super::server::{Server, database, new_database, stores};
 use crate::postgres::database::{Database, Lock};
 use crate::postgres::health::PostgresHealth;
 use crate::postgres::{PostgresSource, PostgresStore};
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_make_the_tables_once() {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let source = source.clone();
@@ -28,17 +28,6 @@ async fn nodes_that_start_at_once_make_the_tables_once() {
     for started in starting.join_all().await {
         started.unwrap();
     }
-}
-
-#[tokio::test]
-async fn tables_of_a_later_version_are_refused() {
-    let (source, database) = database().await;
-    let later =
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                 VALUES (9999, 'later', TRUE, '', 0)";
-    database.execute(query(later)).await.unwrap();
-    let error = PostgresStore::open(&source).await.unwrap_err();
-    assert!(matches!(error, StoreError::Migrate(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -187,7 +176,7 @@ async fn work_goes_on_after_the_server_has_crashed() {
 
 #[tokio::test]
 async fn what_is_asked_of_closed_stores_is_refused() {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let stores = stores(&source).await;
     timeout(TIMEOUT, stores.health.close()).await.unwrap();
     let closed = stores.keys.list().await.unwrap_err();

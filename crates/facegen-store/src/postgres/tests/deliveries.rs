@@ -8,7 +8,7 @@ use facegen_core::store::{DeliveryFilter, DeliveryKind, Stores, WorkerId};
 use sqlx::{AssertSqlSafe, PgPool, Row as _, query};
 use tokio::task::JoinSet;
 
-use super::server::{Server, database, stores};
+use super::server::{database, new_database, stores};
 use crate::postgres::database::Database;
 use crate::postgres::deliveries::{CLAIM_AGAIN, CLAIM_FIRST};
 
@@ -99,7 +99,7 @@ async fn claim_all(node: Stores, worker: WorkerId) -> Vec<i64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_nodes_never_claim_the_same_delivery() {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let nodes = [stores(&source).await, stores(&source).await];
     fill(&PgPool::connect(&source.url).await.unwrap(), 100).await;
     let mut claiming = JoinSet::new();

@@ -7,12 +7,12 @@ use facegen_core::store::{Event, Stores};
 use sqlx::query;
 use tokio::time::timeout;
 
-use super::server::{Server, stores};
+use super::server::{new_database, stores};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn two_nodes() -> ([Stores; 2], sqlx::PgPool) {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let nodes = [stores(&source).await, stores(&source).await];
     (nodes, sqlx::PgPool::connect(&source.url).await.unwrap())
 }

@@ -4,15 +4,16 @@ mod connections;
 mod deliveries;
 mod events;
 mod nodes;
+mod schema;
 pub(super) mod server;
 
-use self::server::{Server, stores};
+use self::server::{new_database, stores};
 use crate::conformance;
 
 #[tokio::test]
 async fn postgres_conforms() {
     conformance::all(async || {
-        let source = Server::get().create().await;
+        let source = new_database().await;
         conformance::Fresh {
             stores: stores(&source).await,
             _keep: (),

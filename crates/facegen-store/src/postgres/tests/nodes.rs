@@ -16,7 +16,7 @@ use sqlx::{PgPool, query, query_scalar};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::server::{Server, stores};
+use super::server::{new_database, stores};
 use crate::sqlite::tests::new_key;
 
 pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -24,7 +24,7 @@ pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 async fn two_nodes() -> ([Stores; 2], KeyId) {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let nodes = [stores(&source).await, stores(&source).await];
     let key = nodes[0].keys.insert(&new_key("a")).await.unwrap();
     (nodes, key.id)
@@ -38,6 +38,7 @@ fn new_job(key: KeyId) -> NewJob {
         file_prefix: FilePrefix::from_random(Uuid::new_v4().as_u128()),
         base_url: String::new(),
         priority: 0,
+        preset: None,
         created_at: START,
     }
 }
@@ -104,7 +105,7 @@ async fn a_lease_that_ends_gives_the_job_to_another_and_fences_the_frozen_one() 
 
 #[tokio::test]
 async fn a_job_that_kills_its_processes_is_given_up() {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let survivor = stores(&source).await;
     let pool = PgPool::connect(&source.url).await.unwrap();
     let key = survivor.keys.insert(&new_key("a")).await.unwrap().id;
@@ -130,7 +131,7 @@ async fn a_job_that_kills_its_processes_is_given_up() {
 
 #[tokio::test]
 async fn a_process_that_lives_is_seen_though_its_connections_broke() {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let one = stores(&source).await;
     let key = one.keys.insert(&new_key("a")).await.unwrap().id;
     insert(&one, key, 9).await.unwrap();

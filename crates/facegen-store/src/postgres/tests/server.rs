@@ -17,6 +17,11 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::postgres::database::Database;
 use crate::postgres::{PostgresSource, PostgresStore};
 
+/// The URL of a database of a server that the tests are to use, whose role may
+/// create databases, as of the compilation. Tests that need a server of their
+/// own start one.
+const OTHER: Option<&str> = option_env!("FACEGEN_TEST_POSTGRES");
+
 /// Where Debian has the programs of every version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -134,14 +139,38 @@ impl Server {
     pub(super) async fn create(&self) -> PostgresSource {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("facegen_{number}");
-        let mut connection = connect(&self.url("postgres")).await;
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        connection.execute(create).await.unwrap();
-        connection.close().await.unwrap();
+        create(&self.url("postgres"), &name).await;
         PostgresSource {
             url: self.url(&name),
             password_file: None,
         }
+    }
+}
+
+async fn create(server: &str, name: &str) {
+    let mut connection = connect(server).await;
+    let create = format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0");
+    connection.execute(AssertSqlSafe(create)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A new database without tables, on the server that the environment names or
+/// else on that of the tests.
+pub(in crate::postgres) async fn new_database() -> PostgresSource {
+    let Some(server) = OTHER else {
+        return Server::get().create().await;
+    };
+    let name = format!("facegen_{}", uuid::Uuid::new_v4().simple());
+    create(server, &name).await;
+    let (rest, parameters) = server.split_once('?').unwrap_or((server, ""));
+    let (host, _) = rest.rsplit_once('/').unwrap();
+    let url = match parameters {
+        "" => format!("{host}/{name}"),
+        parameters => format!("{host}/{name}?{parameters}"),
+    };
+    PostgresSource {
+        url,
+        password_file: None,
     }
 }
 
@@ -174,9 +203,10 @@ fn programs() -> PathBuf {
         .filter(|path| path.join("initdb").exists())
         .collect();
     programs.sort();
-    programs
-        .pop()
-        .expect("tests of PostgreSQL need Debian's package postgresql")
+    programs.pop().expect(
+        "tests of PostgreSQL need Debian's package postgresql; those that need no server of \
+             their own use the one whose URL is in FACEGEN_TEST_POSTGRES",
+    )
 }
 
 fn user() -> Option<u32> {
@@ -243,7 +273,7 @@ fn wait_for(socket: &Path, directory: &Path) {
 
 /// A new database with tables.
 pub(in crate::postgres) async fn database() -> (PostgresSource, Database) {
-    let source = Server::get().create().await;
+    let source = new_database().await;
     let database = Database::connect(source.options().unwrap()).await;
     (source, database.unwrap())
 }

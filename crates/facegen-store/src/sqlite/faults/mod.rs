@@ -97,6 +97,7 @@ impl Site {
             file_prefix: prefix(),
             base_url: String::new(),
             priority: 0,
+            preset: None,
             created_at: self.clock.now(),
         }
     }

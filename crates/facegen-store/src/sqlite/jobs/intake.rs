@@ -54,6 +54,14 @@ pub(crate) async fn insert(
             .await
             .map_err(failed)?;
     }
+    if let Some(preset) = &job.preset {
+        sqlx::query("INSERT INTO job_presets (generation_id, preset) VALUES (?, ?)")
+            .bind(inserted.id.get())
+            .bind(preset)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
     Ok(Ok(inserted))
 }
 

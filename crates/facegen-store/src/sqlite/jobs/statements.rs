@@ -58,6 +58,10 @@ pub(crate) const CLAIM: &str = "
         FROM keys JOIN generations AS next ON next.id = (
             SELECT id FROM generations
             WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR ?)
+              AND NOT EXISTS (
+                  SELECT 1 FROM job_presets JOIN nodes ON nodes.preset <> job_presets.preset
+                  WHERE generation_id = generations.id AND nodes.id = ?3 AND nodes.role = 'worker'
+              )
             ORDER BY priority DESC, id LIMIT 1
         )
         ORDER BY next.priority DESC, keys.last_served, next.id LIMIT 1

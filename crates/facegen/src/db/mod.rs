@@ -1,0 +1,90 @@
+//! `facegen db` and `facegen migrate`: the database of a server.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`check`] | `facegen db check`: whether this program can work on it |
+
+mod check;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use facegen_store::{PostgresStore, SqliteStore};
+
+use crate::config::environment::Environment;
+use crate::config::{Config, ConfigArguments};
+use crate::failure::Failure;
+use crate::{output, stores};
+
+/// Work on the database of a server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Check whether this program can work on the database, and show the nodes
+    /// on it. Changes nothing. Exits 1 if a check fails.
+    Check,
+    /// Forget which master key the nodes share, after it was replaced. The next
+    /// node that starts records its own. Secrets of keys' buckets that were
+    /// sealed with the former one have to be set again.
+    ForgetMasterKey,
+}
+
+/// The settings that apply.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DbArguments {
+    /// A TOML file with settings that differ from the defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl DbArguments {
+    fn settings(&self) -> ConfigArguments {
+        ConfigArguments {
+            config: self.config.clone(),
+            ..ConfigArguments::default()
+        }
+    }
+}
+
+/// Runs a subcommand.
+pub(crate) fn run(command: &DbCommand, arguments: &DbArguments) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let config = Config::load(&arguments.settings(), &environment)?;
+    let runtime = runtime()?;
+    match command {
+        DbCommand::Check => runtime.block_on(check::run(&config, &environment)),
+        DbCommand::ForgetMasterKey => Ok(runtime.block_on(forget_master_key(&config))?),
+    }
+}
+
+/// Brings the tables up to date, as every start of a server does.
+pub(crate) fn migrate(arguments: &DbArguments) -> Result<(), Failure> {
+    let config = Config::load(&arguments.settings(), &Environment::of_process())?;
+    let words = runtime()?.block_on(bring_up_to_date(&config))?;
+    Ok(output::line(&words)?)
+}
+
+async fn bring_up_to_date(config: &Config) -> Result<String> {
+    let Some(source) = config.postgres() else {
+        let store = SqliteStore::open(&config.database()).await;
+        store.with_context(|| format!("cannot open {}", config.database().display()))?;
+        return Ok("the tables are up to date".to_owned());
+    };
+    let schema = PostgresStore::migrate(&source).await;
+    let schema = schema.context("the tables cannot be brought up to date")?;
+    let applied = schema.applied;
+    Ok(format!("the tables are up to date: migration {applied}"))
+}
+
+async fn forget_master_key(config: &Config) -> Result<()> {
+    let stores = stores::open(config).await?;
+    stores.nodes.forget_fingerprint().await?;
+    output::line("the next node that starts records its master key")
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.context("cannot start the runtime")
+}
