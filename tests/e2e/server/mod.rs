@@ -10,10 +10,15 @@ mod control;
 mod engines;
 mod kills;
 mod logs;
+mod nodes;
+mod postgres;
 mod process;
 mod receiver;
 mod requests;
 mod safety;
+#[path = "../../../crates/facegen-outbound/tests/s3/seaweed.rs"]
+#[expect(dead_code, reason = "its own tests use all of it")]
+mod seaweed;
 mod snippets;
 mod stops;
 mod uploads;

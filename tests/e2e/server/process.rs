@@ -82,6 +82,17 @@ impl Site {
         Ok(command)
     }
 
+    /// Returns a command of the program that finds this directory by its
+    /// environment alone.
+    pub(super) fn bare_command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(executable()?);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
+        command.env("FACEGEN__STORAGE__DATA_DIR", self.directory.path());
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        command.envs(variables);
+        Ok(command)
+    }
+
     /// Returns the data directory.
     pub(super) fn directory(&self) -> &Path {
         self.directory.path()
