@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Response};
+use facegen_api::SafetyChecking;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::captured_log::log;
 use crate::server::{Builder, FACE_BASE64, PROMPT, TIMEOUT, TestServer, with_key};
 
 async fn show(server: &TestServer, id: &Value) -> Value {
@@ -220,7 +222,10 @@ async fn deleting_a_job_stops_it_and_no_other() {
 }
 
 async fn open(server: &TestServer, id: &Value) -> Response<Body> {
-    let path = format!("/v1/jobs/{id}/events");
+    open_path(server, format!("/v1/jobs/{id}/events")).await
+}
+
+async fn open_path(server: &TestServer, path: String) -> Response<Body> {
     let request = with_key(Method::GET, &path, &server.key);
     server.router.clone().oneshot(request).await.unwrap()
 }
@@ -257,6 +262,76 @@ async fn rest_of(stream: Response<Body>) -> Vec<String> {
     let rest = rest.await.unwrap().unwrap().to_bytes();
     let rest = String::from_utf8(rest.to_vec()).unwrap();
     rest.split_terminator("\n\n").map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_has_previews_when_it_asks_and_images_are_not_checked() {
+    let server = Builder::new().closed().start().await;
+    let unchecked = json!({"safety_checker": false, "samples": 2, "height": 128});
+    let id = server.make_gen(&unchecked).await.ok()["id"].clone();
+    held(&server).await;
+    let [asked, plain] = ["?preview=true", "?preview=false"].map(|query| {
+        let path = format!("/v1/jobs/{id}/events{query}");
+        open_path(&server, path)
+    });
+    let (mut asked, plain) = (asked.await, plain.await);
+    asked.body_mut().frame().await.unwrap().unwrap();
+    server.control.let_pass(1);
+    let event = tokio::time::timeout(TIMEOUT, asked.body_mut().frame());
+    let event = event.await.unwrap().unwrap().unwrap().into_data().unwrap();
+    let event = str::from_utf8(&event).unwrap();
+    let (name, data) = event.split_once("\ndata: ").unwrap();
+    assert_eq!(name, "event: progress");
+    let data: Value = serde_json::from_str(data).unwrap();
+    // The encoder of the tests writes the size: one pixel for each latent.
+    let image = "data:image/png;base64,OHgxNg==";
+    assert_eq!(
+        (&data["step"], &data["preview"]),
+        (&json!(1), &json!({"step": 1, "images": [image, image]}))
+    );
+    drop(asked);
+    server.control.open();
+    let others = rest_of(plain).await.concat();
+    assert!(!others.contains("preview"), "{others}");
+    assert_eq!(server.control.counts().previews, 1);
+    let job = show(&server, &id).await.to_string();
+    assert!(!job.contains("preview"), "{job}");
+    assert!(!log().contains("OHgxNg=="));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn previews_of_images_that_are_checked_are_refused() {
+    let checked = "preview must be false: the images of this job are checked for safety before \
+                   they are shown";
+    for (checking, wanted, message) in [
+        (SafetyChecking::OnRequest, true, Some(checked)),
+        (SafetyChecking::OnRequest, false, None),
+        (SafetyChecking::Always, false, Some(checked)),
+        (SafetyChecking::Absent, true, None),
+    ] {
+        let mut builder = Builder::new().closed();
+        builder.capabilities.safety_checking = checking;
+        let server = builder.start().await;
+        let made = server.make_gen(&json!({"safety_checker": wanted})).await;
+        let path = format!("/v1/jobs/{}/events?preview=true", made.ok()["id"]);
+        match message {
+            Some(message) => {
+                let refused = server.call(Method::GET, &path, &server.key).await;
+                assert_eq!(refused.error(400), message);
+            }
+            None => assert_eq!(open_path(&server, path).await.status(), 200),
+        }
+        server.control.open();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_previews_are_wanted_is_yes_or_no() {
+    let server = Builder::new().closed().start().await;
+    let id = server.make_gen(&json!({})).await.ok()["id"].clone();
+    let path = format!("/v1/jobs/{id}/events?preview=maybe");
+    let wrong = server.call(Method::GET, &path, &server.key).await;
+    assert_eq!(wrong.error(400), "preview must be true or false");
 }
 
 #[tokio::test(flavor = "multi_thread")]

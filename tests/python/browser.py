@@ -252,7 +252,7 @@ def node():
 
 
 def watch_and_cancel(page):
-    """Progress moves, a reload finds the job again, and cancelling ends it."""
+    """Progress moves, previews come, a reload finds the job again, and cancelling ends it."""
     open_with_key(page, "512x768")
     page.set_input_files("#file", given["photograph"])
     page.select_option("#samples", "2")
@@ -261,6 +261,11 @@ def watch_and_cancel(page):
     page.click("#make")
     moved = "least => document.getElementById('bar').position > least"
     page.wait_for_function(moved, arg=0)
+    previews = page.locator(".placeholder img")
+    expect(previews).to_have_count(2)
+    first = previews.first.get_attribute("src")
+    assert previews.first.evaluate("image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])") == [64, 96]
+    page.wait_for_function("src => document.querySelector('.placeholder img').src !== src", arg=first)
     keep(page, "under way")
     seen = page.evaluate("document.getElementById('bar').position")
     page.reload()

@@ -43,6 +43,15 @@ pub trait Backend: Send {
     /// is [`BackendError::DeviceLost`].
     fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError>;
 
+    /// Returns a preview of each image of a slot that is not decoded yet: one
+    /// pixel for each of its latents, about as the image will be. Empty when
+    /// the slot's images will be checked for safety, before the first step, and
+    /// when there are none of this family of models.
+    fn previews(&self, slot: Slot) -> Vec<RgbImage> {
+        let _ = slot;
+        Vec::new()
+    }
+
     /// Frees a slot at once; no event follows. Unknown and already finished
     /// slots are ignored.
     fn cancel(&mut self, slot: Slot);

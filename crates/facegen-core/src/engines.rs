@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{BackendError, Capacity, FoundFace, GenerationInput, GenerationOutput, RgbImage};
+use crate::{
+    BackendError, Capacity, FoundFace, GenerationInput, GenerationOutput, PreviewDemand, RgbImage,
+};
 
 /// The engines of this process.
 #[async_trait]
 pub trait Engines: fmt::Debug + Send + Sync {
     /// Submits a request, in the current span, to the engine that has the most
     /// room; `None` when there is none. Never waits; errors are reported by the
-    /// [`Generation`].
-    fn submit(&self, input: GenerationInput) -> Option<Submitted>;
+    /// [`Generation`]. Previews are computed only while there is a demand for
+    /// them.
+    fn submit(&self, input: GenerationInput, previews: PreviewDemand) -> Option<Submitted>;
 
     /// Starts to search a photo for faces, as
     /// [`Backend::find_faces`](crate::Backend::find_faces) does, between two
@@ -96,6 +99,9 @@ pub enum GenerationEvent {
         step: usize,
         /// How many steps all samples of the request take together.
         steps: usize,
+        /// What [`Backend::previews`](crate::Backend::previews) returns: at most
+        /// two a second, and only while there is a demand.
+        previews: Vec<RgbImage>,
     },
     /// The images are ready. Nothing follows.
     Finished(GenerationOutput),

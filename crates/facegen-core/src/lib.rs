@@ -10,6 +10,7 @@
 //! | [`preset`] | [`Preset`], a set of models with licences and options |
 //! | [`backend`] | [`Backend`], the port to the model |
 //! | [`engines`] | [`Engines`], the port to the engines, one for each device |
+//! | [`preview`] | [`PreviewDemand`], whether somebody wants previews of a request |
 //! | [`safety`] | [`SafetyVerdict`], a safety checker's result for an image |
 //! | [`error`] | [`ErrorCode`], the kinds of failure |
 //! | [`state`] | [`JobState`], the states of a job |
@@ -46,6 +47,7 @@ pub mod job;
 pub mod key;
 pub mod key_limits;
 pub mod preset;
+pub mod preview;
 pub mod redact;
 pub mod request;
 pub mod safety;
@@ -79,6 +81,7 @@ pub use job::{FaceOrigin, Failure, ImageRecord, Job, JobId, Outcome, Stages};
 pub use key::{Key, KeyId, KeyRole};
 pub use key_limits::{KeyLimits, OwnLimits};
 pub use preset::{Preset, PresetError};
+pub use preview::PreviewDemand;
 pub use request::{
     DeliveryOptions, FieldError, GenerationRequest, GenerationSpec, RawGenerationRequest,
     RequestError, RequestLimits,

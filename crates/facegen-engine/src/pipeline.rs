@@ -65,6 +65,13 @@ pub trait Pipeline: Debug + Send {
     /// not finite.
     fn decode(&mut self, sample: SampleId) -> Result<Option<RgbImage>, EngineError>;
 
+    /// Returns a small image of a sample about as it will be once it is denoised,
+    /// much cheaper than a step; `None` before its first step.
+    ///
+    /// # Errors
+    /// Fails when the device fails.
+    fn preview(&self, sample: SampleId) -> Result<Option<RgbImage>, EngineError>;
+
     /// Drops a sample; an unknown one is ignored.
     fn leave(&mut self, sample: SampleId);
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use facegen_core::request::ImageSize;
-use facegen_core::{Backend, BackendError, GenerationOutput, Slot, SlotEvent};
+use facegen_core::{Backend, BackendError, GenerationOutput, RgbImage, Slot, SlotEvent};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -203,12 +203,11 @@ impl EngineLoop {
         }
         match self.guarded(|backend| (backend.tick(), backend.active())) {
             Ok((events, active)) => {
-                let mut lost = None;
+                let mut broken = None;
                 for event in events {
-                    lost = self.report(event).or(lost);
+                    broken = self.report(event).or(broken);
                 }
-                if let Some(error) = lost {
-                    tracing::error!(%error, "device lost");
+                if let Some(error) = broken {
                     self.blame_admitted(error);
                     self.rebuild();
                 } else if active == 0 {
@@ -222,23 +221,39 @@ impl EngineLoop {
         }
     }
 
-    /// Passes an event on, unless it reports a lost device: first the job at
-    /// fault must be found.
+    /// Passes an event on, unless the backend is broken: first the job at fault
+    /// must be found.
     fn report(&mut self, event: SlotEvent) -> Option<BackendError> {
         match event {
             SlotEvent::Progress { slot, step, steps } => {
+                let Ok(previews) = self.previews(slot, step) else {
+                    return Some(BackendError::Panicked);
+                };
                 if let Some(job) = self.admitted.get_mut(&slot) {
-                    job.progress(step, steps);
+                    job.progress(step, steps, previews);
                 }
             }
             SlotEvent::Finished { slot, output } => self.end(slot, Ok(output)),
             SlotEvent::Failed {
                 error: error @ BackendError::DeviceLost(_),
                 ..
-            } => return Some(error),
+            } => {
+                tracing::error!(%error, "device lost");
+                return Some(error);
+            }
             SlotEvent::Failed { slot, error } => self.end(slot, Err(error)),
         }
         None
+    }
+
+    /// Computes the previews of a job after this step, if somebody wants them.
+    fn previews(&mut self, slot: Slot, step: usize) -> Result<Vec<RgbImage>, Panicked> {
+        let job = self.admitted.get(&slot);
+        if job.is_some_and(|job| job.wants_previews(step)) {
+            self.guarded(|backend| backend.previews(slot))
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     fn end(&mut self, slot: Slot, result: Result<GenerationOutput, BackendError>) {

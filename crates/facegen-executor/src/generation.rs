@@ -3,14 +3,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use facegen_core::{BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput};
+use facegen_core::{
+    BackendError, Generation, GenerationEvent, GenerationInput, GenerationOutput, PreviewDemand,
+    RgbImage,
+};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tracing::Span;
 
 use crate::status::RequestPermit;
+
+/// The shortest time between two previews of a request.
+const PREVIEW_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The caller's end of a submitted request. Dropping it cancels the request.
 #[derive(Debug)]
@@ -111,6 +118,9 @@ pub(crate) struct Job {
     events: Sender<GenerationEvent>,
     cancelled: Arc<AtomicBool>,
     reported_step: usize,
+    previews: PreviewDemand,
+    /// When the last preview was reported.
+    previewed: Option<Instant>,
     /// The permit of an unfinished job, released when it is dropped.
     permit: RequestPermit,
 }
@@ -119,6 +129,7 @@ impl Job {
     /// Creates both ends of a request.
     pub(crate) fn new(
         input: GenerationInput,
+        previews: PreviewDemand,
         permit: RequestPermit,
         hung: watch::Receiver<bool>,
     ) -> (Self, GenerationHandle) {
@@ -134,6 +145,8 @@ impl Job {
             events: sender,
             cancelled: Arc::clone(&cancelled),
             reported_step: 0,
+            previews,
+            previewed: None,
             permit,
         };
         let generation = GenerationHandle {
@@ -150,12 +163,27 @@ impl Job {
         self.cancelled.load(Ordering::Acquire) || self.events.is_closed()
     }
 
+    /// Returns whether this step is to be reported with previews.
+    pub(crate) fn wants_previews(&self, step: usize) -> bool {
+        let is_due = self
+            .previewed
+            .is_none_or(|moment| moment.elapsed() >= PREVIEW_INTERVAL);
+        step > self.reported_step && is_due && self.previews.is_wanted()
+    }
+
     /// Reports a step, unless it was reported before a restart. The last slot
     /// of the channel is kept for the end.
-    pub(crate) fn progress(&mut self, step: usize, steps: usize) {
+    pub(crate) fn progress(&mut self, step: usize, steps: usize, previews: Vec<RgbImage>) {
         if step > self.reported_step && self.events.capacity() > 1 {
             self.reported_step = step;
-            let progress = GenerationEvent::Progress { step, steps };
+            if !previews.is_empty() {
+                self.previewed = Some(Instant::now());
+            }
+            let progress = GenerationEvent::Progress {
+                step,
+                steps,
+                previews,
+            };
             let _ = self.events.try_send(progress);
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use facegen_core::{
     Backend, BackendError, EngineHangs, EngineHealth, EngineName, EngineState, Engines, FaceSearch,
-    GenerationInput, RgbImage, Submitted,
+    GenerationInput, PreviewDemand, RgbImage, Submitted,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -95,10 +95,15 @@ impl EngineHandle {
     /// Submits a request to the engine, together with the current span. Never
     /// waits; every failure is reported by the [`GenerationHandle`].
     pub fn submit(&self, input: GenerationInput) -> GenerationHandle {
+        self.submit_with(input, PreviewDemand::default())
+    }
+
+    /// The same with previews while there is a demand for them.
+    pub fn submit_with(&self, input: GenerationInput, previews: PreviewDemand) -> GenerationHandle {
         let Some(permit) = self.status.acquire() else {
             return GenerationHandle::failed(BackendError::QueueFull);
         };
-        let (job, generation) = Job::new(input, permit, self.status.hung());
+        let (job, generation) = Job::new(input, previews, permit, self.status.hung());
         if self.state() == EngineState::Hung {
             return GenerationHandle::failed(BackendError::EngineStopped);
         }
@@ -208,11 +213,11 @@ impl EngineHandle {
 
 #[async_trait]
 impl Engines for EngineHandle {
-    fn submit(&self, input: GenerationInput) -> Option<Submitted> {
+    fn submit(&self, input: GenerationInput, previews: PreviewDemand) -> Option<Submitted> {
         let takes_requests = !self.is_gone();
         takes_requests.then(|| Submitted {
             engine: self.name.clone(),
-            generation: Box::new(Self::submit(self, input)),
+            generation: Box::new(self.submit_with(input, previews)),
         })
     }
 

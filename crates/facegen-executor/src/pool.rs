@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use facegen_core::{
     Capacity, EngineHangs, EngineHealth, EngineName, EngineState, Engines, FaceSearch,
-    GenerationInput, RgbImage, Submitted,
+    GenerationInput, PreviewDemand, RgbImage, Submitted,
 };
 
 use crate::handle::EngineHandle;
@@ -121,8 +121,8 @@ impl EnginePool {
 
 #[async_trait]
 impl Engines for EnginePool {
-    fn submit(&self, input: GenerationInput) -> Option<Submitted> {
-        self.at_freest(|engine| Engines::submit(engine, input))
+    fn submit(&self, input: GenerationInput, previews: PreviewDemand) -> Option<Submitted> {
+        self.at_freest(|engine| Engines::submit(engine, input, previews))
     }
 
     fn find_faces(&self, photo: RgbImage) -> Option<FaceSearch> {

@@ -3,6 +3,7 @@
 mod device;
 mod panics;
 mod pool;
+mod previews;
 mod searches;
 
 use std::collections::BTreeMap;
@@ -80,7 +81,7 @@ fn drain(
     let mut progress = Vec::new();
     let result = loop {
         match generation.blocking_next().unwrap() {
-            GenerationEvent::Progress { step, steps } => {
+            GenerationEvent::Progress { step, steps, .. } => {
                 assert_eq!(steps, STEPS);
                 progress.push(step);
             }

@@ -47,6 +47,7 @@ mod tests;
 mod worker;
 
 pub use buckets::{Bucket, KeyBuckets};
+pub use context::previews::Preview;
 pub use error::JobError;
 pub use keys::{KeyError, Keys};
 pub use master_key::{MasterKey, MasterKeyError};

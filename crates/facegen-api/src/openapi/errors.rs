@@ -199,7 +199,10 @@ fn update() -> Named {
 }
 
 fn stream() -> Named {
-    vec![("streams", ApiError::TooManyStreams)]
+    vec![
+        ("streams", ApiError::TooManyStreams),
+        ("preview", field("preview", "must be true or false")),
+    ]
 }
 
 fn list() -> Named {

@@ -18,7 +18,7 @@ impl PartialSchema for StreamEvent {
         let data = ObjectBuilder::new()
             .schema_type(Type::String)
             .content_media_type("application/json")
-            .content_schema(Some(Ref::from_schema_name("Progress")));
+            .content_schema(Some(Ref::from_schema_name("StreamProgress")));
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .property("event", words(&["position", "progress", "end"]))

@@ -26,7 +26,7 @@ use utoipa::{Modify, OpenApi};
 use self::webhook::{WebhookBody, WebhookFailure, WebhookSuccess};
 use crate::error::ErrorBody;
 use crate::routes::routes;
-use crate::wire::v1::job::Progress;
+use crate::wire::v1::progress::StreamProgress;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -45,7 +45,7 @@ const MULTIPART: &str = "multipart/form-data";
         (name = "operations", description = "For operators and their machines"),
         (name = "webhooks", description = "What this server sends"),
     ),
-    components(schemas(ErrorBody, Progress, WebhookBody, WebhookSuccess, WebhookFailure)),
+    components(schemas(ErrorBody, StreamProgress, WebhookBody, WebhookSuccess, WebhookFailure)),
     security((), ("key" = []), ("bearer" = [])),
     modifiers(&SecuritySchemes),
 )]

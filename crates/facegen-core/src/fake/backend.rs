@@ -29,6 +29,8 @@ pub enum Fault {
     PanicInAdmit,
     /// [`Backend::cancel`] panics.
     PanicInCancel,
+    /// [`Backend::previews`] panics.
+    PanicInPreviews,
     /// The step with this number, from 1, fails with this error.
     FailsAt(usize, BackendError),
     /// The step with this number, from 1, panics, and with it the whole tick.
@@ -51,6 +53,8 @@ pub struct Counts {
     pub steps: usize,
     /// Photos that were searched for faces.
     pub searches: usize,
+    /// Calls of [`Backend::previews`].
+    pub previews: usize,
 }
 
 /// Controls the fake backends of a test. Clones control the same ones.
@@ -218,7 +222,11 @@ impl Backend for FakeBackend {
             Some(Fault::Refused(error)) => return Err(error.clone()),
             Some(Fault::PanicInAdmit) => panic!("the fake backend panics in admit"),
             Some(
-                Fault::PanicInCancel | Fault::FailsAt(..) | Fault::PanicsAt(_) | Fault::HangsAt(_),
+                Fault::PanicInCancel
+                | Fault::PanicInPreviews
+                | Fault::FailsAt(..)
+                | Fault::PanicsAt(_)
+                | Fault::HangsAt(_),
             )
             | None => {}
         }
@@ -264,6 +272,20 @@ impl Backend for FakeBackend {
         }])
     }
 
+    /// Returns grey previews, unless the images will be checked.
+    #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
+    fn previews(&self, slot: Slot) -> Vec<RgbImage> {
+        self.control.count(|counts| counts.previews += 1);
+        let job = self.jobs.iter().find(|job| job.slot == slot);
+        match job {
+            Some(job) if job.fault == Some(Fault::PanicInPreviews) => {
+                panic!("the fake backend panics in previews")
+            }
+            Some(job) if !job.input.spec.safety().enabled => job.previews(),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
     #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
     fn cancel(&mut self, slot: Slot) {
         let Some(position) = self.jobs.iter().position(|job| job.slot == slot) else {
@@ -287,6 +309,15 @@ impl Backend for FakeBackend {
 }
 
 impl FakeJob {
+    /// Returns previews whose pixels are the number of steps done.
+    fn previews(&self) -> Vec<RgbImage> {
+        let spec = &self.input.spec;
+        let (width, height) = (spec.width() as usize / 8, spec.height() as usize / 8);
+        let step = u8::try_from(self.step).unwrap_or(u8::MAX);
+        let image = RgbImage::new(width, height, vec![step; width * height * 3]);
+        image.map_or_else(|_| Vec::new(), |image| vec![image; spec.samples()])
+    }
+
     #[expect(clippy::panic, reason = "tests want to see a backend that panics")]
     fn advance(&mut self) -> Vec<SlotEvent> {
         self.step += 1;

@@ -127,16 +127,25 @@ impl DdimScheduler {
     }
 }
 
+/// Returns the timestep of the training that a timestep of a schedule is.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the timesteps of a schedule are indices of the training's"
+)]
+fn index_of(timestep: f32) -> usize {
+    timestep as usize
+}
+
+fn root(value: f32) -> f64 {
+    f64::from(value.sqrt())
+}
+
 impl Scheduler for DdimScheduler {
     fn timesteps(&self) -> &[f32] {
         &self.timesteps
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the timesteps of this schedule are indices of the training's"
-    )]
     fn step(&mut self, model_output: &Tensor, timestep: f32, sample: &Tensor) -> Result<Tensor> {
         if self.timesteps.get(self.steps_done) != Some(&timestep) {
             let done = self.steps_done;
@@ -145,14 +154,17 @@ impl Scheduler for DdimScheduler {
             )));
         }
         self.steps_done += 1;
-        let timestep = timestep as usize;
-        let alpha = self.alphas_cumprod[timestep];
-        let previous_alpha = self.previous_alpha_cumprod(timestep);
-        let root = |value: f32| f64::from(value.sqrt());
-
-        let pred_original_sample = ((sample - (model_output * root(1.0 - alpha))?)? / root(alpha))?;
+        let previous_alpha = self.previous_alpha_cumprod(index_of(timestep));
+        let pred_original_sample = self.denoised(model_output, timestep, sample)?;
         let direction = (model_output * root(1.0 - previous_alpha))?;
         Ok(((pred_original_sample * root(previous_alpha))? + direction)?)
+    }
+
+    fn denoised(&self, model_output: &Tensor, timestep: f32, sample: &Tensor) -> Result<Tensor> {
+        let alpha = self.alphas_cumprod.get(index_of(timestep)).copied();
+        let unknown = || NnError::Argument(format!("the schedule has no step at {timestep}"));
+        let alpha = alpha.ok_or_else(unknown)?;
+        Ok(((sample - (model_output * root(1.0 - alpha))?)? / root(alpha))?)
     }
 
     fn clone_box(&self) -> Box<dyn Scheduler> {

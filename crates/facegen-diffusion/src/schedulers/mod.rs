@@ -49,6 +49,14 @@ pub trait Scheduler: Debug + Send + Sync {
     /// unusable then.
     fn step(&mut self, model_output: &Tensor, timestep: f32, sample: &Tensor) -> Result<Tensor>;
 
+    /// Returns the latents without noise that a prediction at `timestep` amounts
+    /// to, which diffusers calls `pred_original_sample`. Takes what
+    /// [`step`](Self::step) takes, and changes nothing.
+    ///
+    /// # Errors
+    /// Fails when the schedule has no such timestep or the shapes differ.
+    fn denoised(&self, model_output: &Tensor, timestep: f32, sample: &Tensor) -> Result<Tensor>;
+
     /// Copies the scheduler, so that a failed step can be undone.
     fn clone_box(&self) -> Box<dyn Scheduler>;
 }

@@ -6,6 +6,7 @@ mod attention;
 mod config;
 mod decoder;
 mod model;
+mod preview;
 
 pub use config::AutoencoderKlConfig;
 pub use model::{AutoencoderKl, Decode, PartialDecode};

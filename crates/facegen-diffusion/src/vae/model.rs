@@ -1,9 +1,12 @@
+use std::sync::OnceLock;
+
 use candle_core::{DType, Device, Tensor};
 use facegen_nn::layers::{Conv2d, Conv2dConfig};
 use facegen_nn::{Compute, FeatureMap, Result, Weights};
 
 use super::config::AutoencoderKlConfig;
 use super::decoder::Decoder;
+use super::preview::{LatentColors, to_byte};
 
 /// Feature maps of the finest level that are alive at once, each with the channels of that level:
 /// in its first residual block, whose input has twice as many.
@@ -17,6 +20,9 @@ pub struct AutoencoderKl {
     scaling_factor: f64,
     /// Of the finest level.
     channels: usize,
+    latent_channels: usize,
+    /// Known, or measured for the first preview.
+    colors: OnceLock<LatentColors>,
     compute: Compute,
 }
 
@@ -61,6 +67,9 @@ impl AutoencoderKl {
             decoder: Decoder::load(config, &weights.pp("decoder"), compute)?,
             scaling_factor: config.scaling_factor,
             channels: config.block_out_channels.first().copied().unwrap_or(0),
+            latent_channels: channels,
+            colors: LatentColors::known(channels, &config.block_out_channels)
+                .map_or_else(OnceLock::new, OnceLock::from),
             compute: compute.clone(),
         })
     }
@@ -135,8 +144,21 @@ impl AutoencoderKl {
             .permute((1, 2, 0))?
             .to_device(&Device::Cpu)?;
         let values: Vec<f32> = rows.flatten_all()?.to_vec1()?;
-        let to_byte =
-            |value: f32| ((value / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
         Ok(values.into_iter().map(to_byte).collect())
+    }
+
+    /// Returns a preview of latents `(1, channels, height, width)`: rows of RGB
+    /// of that height and width, about the colors of their decode.
+    ///
+    /// # Errors
+    /// Fails when the latents have other channels.
+    pub fn preview(&self, latents: &Tensor) -> Result<Vec<u8>> {
+        if let Some(colors) = self.colors.get() {
+            return colors.rgb(latents);
+        }
+        let device = self.compute.device();
+        let decode = |latents: &Tensor| self.decode(latents);
+        let measured = LatentColors::measured(self.latent_channels, device, decode)?;
+        self.colors.get_or_init(|| measured).rgb(latents)
     }
 }

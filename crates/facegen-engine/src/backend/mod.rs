@@ -155,6 +155,19 @@ impl<P: Pipeline> PipelineBackend<P> {
         Ok(self.requests.add_image(sample, checked, started.elapsed()))
     }
 
+    /// Returns the preview of a sample; `None` if its image is to be checked
+    /// before anything of it is seen.
+    fn preview(&self, sample: &Sample) -> Option<RgbImage> {
+        if sample.safety_action.is_some() {
+            return None;
+        }
+        let preview = self.pipeline.preview(sample.id);
+        preview.unwrap_or_else(|error| {
+            tracing::warn!(%error, "failed to compute preview");
+            None
+        })
+    }
+
     /// Ends a request unless it has already ended.
     fn fail(&mut self, slot: Slot, error: BackendError) -> Option<SlotEvent> {
         self.remove(slot)
@@ -212,6 +225,11 @@ impl<P: Pipeline> Backend for PipelineBackend<P> {
 
     fn find_faces(&mut self, photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
         Ok(self.pipeline.find_faces(photo)?)
+    }
+
+    fn previews(&self, slot: Slot) -> Vec<RgbImage> {
+        let samples = self.requests.samples_of(slot);
+        samples.filter_map(|sample| self.preview(sample)).collect()
     }
 
     fn cancel(&mut self, slot: Slot) {

@@ -131,6 +131,13 @@ impl Requests {
         ids.iter().filter_map(chosen).copied().collect()
     }
 
+    /// Returns the samples of a request that are not decoded yet.
+    pub(super) fn samples_of(&self, slot: Slot) -> impl Iterator<Item = &Sample> {
+        self.samples
+            .iter()
+            .filter(move |sample| sample.slot == slot)
+    }
+
     /// Records that these samples have taken a step together.
     pub(super) fn stepped(&mut self, batch: &[Sample]) {
         self.steps += 1;

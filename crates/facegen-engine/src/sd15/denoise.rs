@@ -34,6 +34,16 @@ pub struct DenoiseState {
     scheduler: Box<dyn Scheduler>,
     step: usize,
     guidance: Arc<Guidance>,
+    /// That of the last step.
+    prediction: Option<Prediction>,
+}
+
+/// What the UNet predicted, and of which latents.
+#[derive(Debug)]
+struct Prediction {
+    noise_pred: Tensor,
+    timestep: f32,
+    latents: Tensor,
 }
 
 impl DenoiseState {
@@ -56,6 +66,7 @@ impl DenoiseState {
             scheduler,
             step: 0,
             guidance,
+            prediction: None,
         })
     }
 
@@ -63,6 +74,19 @@ impl DenoiseState {
     #[must_use]
     pub fn latents(&self) -> &Tensor {
         &self.latents
+    }
+
+    /// Returns the latents without noise that the last step's prediction amounts
+    /// to; `None` before the first step.
+    ///
+    /// # Errors
+    /// Fails when the device fails.
+    pub fn denoised(&self) -> Result<Option<Tensor>, EngineError> {
+        let denoised = |last: &Prediction| {
+            self.scheduler
+                .denoised(&last.noise_pred, last.timestep, &last.latents)
+        };
+        Ok(self.prediction.as_ref().map(denoised).transpose()?)
     }
 
     /// Returns the number of steps done.
@@ -105,18 +129,21 @@ impl DenoiseState {
     /// Returns the state after the next step, given its rows of a prediction.
     fn stepped(&self, noise_pred: &[Tensor]) -> Result<Self, EngineError> {
         let noise_pred = match noise_pred {
-            [uncond, cond] => {
-                &classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?
-            }
-            [cond] => cond,
+            [uncond, cond] => classifier_free_guidance(uncond, cond, self.guidance.guidance_scale)?,
+            [cond] => cond.clone(),
             _ => return Err(EngineError::Defect("a state has one or two rows".into())),
         };
-        let mut scheduler = self.scheduler.clone();
+        let (mut scheduler, timestep) = (self.scheduler.clone(), self.timestep()?);
         Ok(Self {
-            latents: scheduler.step(noise_pred, self.timestep()?, &self.latents)?,
+            latents: scheduler.step(&noise_pred, timestep, &self.latents)?,
             scheduler,
             step: self.step + 1,
             guidance: Arc::clone(&self.guidance),
+            prediction: Some(Prediction {
+                noise_pred,
+                timestep,
+                latents: self.latents.clone(),
+            }),
         })
     }
 }

@@ -200,6 +200,20 @@ impl Pipeline for StableDiffusionPipeline {
         Ok(Some(RgbImage::new(width, height, rgb)?))
     }
 
+    fn preview(&self, sample: SampleId) -> Result<Option<RgbImage>, EngineError> {
+        let Some(Sample { base, state, .. }) = self.samples.get(&sample) else {
+            return Ok(None);
+        };
+        self.models.compute.run(|| {
+            let Some(latents) = state.denoised()? else {
+                return Ok(None);
+            };
+            let (_, _, height, width) = latents.dims4()?;
+            let rgb = base.vae.preview(&latents)?;
+            Ok(Some(RgbImage::new(width, height, rgb)?))
+        })
+    }
+
     fn leave(&mut self, sample: SampleId) {
         self.samples.remove(&sample);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use facegen_core::{EngineHangs, EngineName, EngineState, Engines, Submitted};
+use facegen_core::{EngineHangs, EngineName, EngineState, Engines, PreviewDemand, Submitted};
 
 use super::*;
 use crate::EnginePool;
@@ -24,7 +24,8 @@ fn names() -> [EngineName; 2] {
 }
 
 fn submit(pool: &EnginePool, prompt: &str) -> Submitted {
-    pool.submit(input(prompt)).unwrap()
+    pool.submit(input(prompt), PreviewDemand::default())
+        .unwrap()
 }
 
 fn states(pool: &EnginePool) -> Vec<EngineState> {

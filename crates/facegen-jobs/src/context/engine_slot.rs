@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use facegen_core::{
-    EngineHealth, EngineName, EngineState, Engines, FaceSearch, GenerationInput, RgbImage,
-    Submitted,
+    EngineHealth, EngineName, EngineState, Engines, FaceSearch, GenerationInput, PreviewDemand,
+    RgbImage, Submitted,
 };
 
 /// Holds the engines once there are any.
@@ -20,12 +20,16 @@ impl EngineSlot {
     }
 
     /// Submits a request; `None` when no engine takes it.
-    pub(crate) fn submit(&self, input: GenerationInput) -> Option<Submitted> {
+    pub(crate) fn submit(
+        &self,
+        input: GenerationInput,
+        previews: PreviewDemand,
+    ) -> Option<Submitted> {
         // Under the lock, so that no clone of the handle is ever the last one
         // and dropped inside a task.
         self.lock()
             .as_ref()
-            .and_then(|engines| engines.submit(input))
+            .and_then(|engines| engines.submit(input, previews))
     }
 
     /// Starts to search a photo for faces; `None` when no engine takes it.

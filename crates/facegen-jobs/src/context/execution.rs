@@ -10,6 +10,7 @@ use super::engine_start_times::EngineStartTimes;
 use super::other_nodes::OtherNodes;
 use super::running_jobs::{RunningJobs, work_left};
 use super::steps_elsewhere::StepsElsewhere;
+use super::previews::Previews;
 use super::throughput::Throughput;
 
 /// The engines and what runs on them; the worker changes it, estimates read it.
@@ -24,6 +25,7 @@ pub(crate) struct Execution {
     other_nodes: Mutex<OtherNodes>,
     /// How many callers wait for the ends of jobs.
     waiters: watch::Sender<usize>,
+    pub(crate) previews: Previews,
     throughput: Mutex<Throughput>,
     /// Cancelled when the last engine hangs.
     pub(crate) engine_hung: CancellationToken,
@@ -43,6 +45,7 @@ impl Execution {
             steps_elsewhere: StepsElsewhere::default(),
             other_nodes: Mutex::default(),
             waiters: watch::Sender::default(),
+            previews: Previews::default(),
             throughput: Mutex::new(throughput),
             engine_hung: CancellationToken::new(),
             draining: CancellationToken::new(),

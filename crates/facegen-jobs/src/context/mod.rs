@@ -10,6 +10,7 @@ pub(crate) mod engine_start_times;
 mod execution;
 pub(crate) mod other_nodes;
 pub(crate) mod photo_cache;
+pub(crate) mod previews;
 pub(crate) mod readers;
 pub(crate) mod running_jobs;
 pub(crate) mod seen_orders;

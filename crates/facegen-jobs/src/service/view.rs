@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::JobService;
 use crate::context::IntakeContext;
+use crate::context::previews::{Preview, PreviewListener};
 use crate::error::JobError;
 
 /// How often the position in the queue is polled, which has no event.
@@ -26,13 +27,18 @@ pub struct JobView {
     pub position: Option<u32>,
     /// How many denoising steps are done, of how many, while it runs.
     pub steps: Option<(usize, usize)>,
+    /// The latest preview, while it runs and the watch wants previews.
+    pub preview: Option<Preview>,
     /// How long it takes until it has ended; zero once it has.
     pub eta: Duration,
 }
 
 impl JobView {
     fn differs(&self, other: &Self) -> bool {
-        let what = |view: &Self| (view.job.state, view.position, view.steps);
+        let what = |view: &Self| {
+            let preview = view.preview.as_ref().map(|preview| preview.step);
+            (view.job.state, view.position, view.steps, preview)
+        };
         what(self) != what(other)
     }
 }
@@ -43,7 +49,7 @@ impl JobService {
     /// # Errors
     /// Fails when the store cannot be read.
     pub async fn view(&self, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
-        view(&self.context, key, id).await
+        view(&self.context, key, id, None).await
     }
 
     /// Lists the latest jobs of `key`, those before the one of this id, `limit`
@@ -74,12 +80,18 @@ impl JobService {
             context: Arc::clone(&self.context),
             key,
             id,
+            previews: None,
             last: None,
         }
     }
 }
 
-async fn view(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<JobView>, JobError> {
+async fn view(
+    context: &IntakeContext,
+    key: KeyId,
+    id: JobId,
+    previews: Option<&PreviewListener>,
+) -> Result<Option<JobView>, JobError> {
     let Some(job) = context.storage.stores.jobs.find(Some(key), id).await? else {
         return Ok(None);
     };
@@ -93,10 +105,12 @@ async fn view(context: &IntakeContext, key: KeyId, id: JobId) -> Result<Option<J
     }
     let steps = context.execution.steps(id);
     let steps = steps.filter(|_| job.state == JobState::Running);
+    let preview = previews.and_then(PreviewListener::latest);
     Ok(Some(JobView {
         eta: super::watch::estimate(context, &job).await?,
         position,
         steps,
+        preview: preview.filter(|_| job.state == JobState::Running),
         job,
     }))
 }
@@ -108,10 +122,17 @@ pub struct JobWatch {
     key: KeyId,
     id: JobId,
     events: Box<dyn Subscription>,
+    previews: Option<PreviewListener>,
     last: Option<JobView>,
 }
 
 impl JobWatch {
+    /// Wants previews from now on. They come only while the job runs in this
+    /// process and its images are not checked for safety.
+    pub fn want_previews(&mut self) {
+        self.previews = Some(self.context.execution.previews.listen(self.id));
+    }
+
     /// Returns the job at once, and then whenever it has changed. `None` after its
     /// end was returned, when it does not exist, or when jobs no longer end.
     ///
@@ -127,7 +148,8 @@ impl JobWatch {
         }
         loop {
             let stopped = self.context.execution.stopped.is_cancelled();
-            let Some(view) = view(&self.context, self.key, self.id).await? else {
+            let Some(view) = view(&self.context, self.key, self.id, self.previews.as_ref()).await?
+            else {
                 return Ok(None);
             };
             if self.last.as_ref().is_none_or(|last| view.differs(last)) {

@@ -18,10 +18,12 @@ use super::ending;
 use super::failures;
 use super::images::{self, Files};
 use super::outcome::AttemptOutcome;
+use super::previews;
 use super::stop::{AttemptError, of_backend};
 use crate::broken_task;
 use crate::context::WorkContext;
 use crate::context::engine_start_times::EngineStart;
+use crate::context::previews::PreviewSource;
 use crate::context::running_jobs::RunningJob;
 use crate::metrics::{self, Stage};
 use crate::ports::Checkpoint;
@@ -259,11 +261,10 @@ impl Attempt {
         face: RgbImage,
     ) -> Result<(GenerationOutput, (Duration, EngineName)), AttemptError> {
         let spec = self.request().spec.clone();
-        let submitted = self
-            .context
-            .execution
-            .engines
-            .submit(GenerationInput { spec, face });
+        let execution = &self.context.execution;
+        let source = execution.previews.source(self.claim.job.id);
+        let input = GenerationInput { spec, face };
+        let submitted = execution.engines.submit(input, source.demand());
         let Submitted {
             engine,
             mut generation,
@@ -278,7 +279,7 @@ impl Attempt {
             .execution
             .throughput()
             .begin(&engine, clock.monotonic());
-        let end = self.end_of(generation.as_mut(), &mut start).await;
+        let end = self.end_of(generation.as_mut(), &mut start, &source).await;
         let output = end.map_err(|error| of_backend(&error))?;
         metrics::timings(&output.timings, &engine);
         Ok((output, (start.began(), engine)))
@@ -288,11 +289,19 @@ impl Attempt {
         &self,
         generation: &mut dyn Generation,
         start: &mut EngineStart,
+        source: &PreviewSource,
     ) -> Result<GenerationOutput, BackendError> {
         while let Some(event) = generation.next().await {
             match event {
-                GenerationEvent::Progress { step, steps } => {
+                GenerationEvent::Progress {
+                    step,
+                    steps,
+                    previews: images,
+                } => {
                     start.began();
+                    // Before the event, so that those whom it wakes find it.
+                    let seed = self.request().spec.seed();
+                    previews::show(&self.context, source, step, images, seed);
                     self.progress(start.engine(), step, steps);
                 }
                 GenerationEvent::Finished(output) => return Ok(output),

@@ -22,6 +22,7 @@ mod failures;
 mod images;
 mod outcome;
 mod photo;
+mod previews;
 mod stop;
 #[cfg(test)]
 mod tests;

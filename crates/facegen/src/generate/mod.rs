@@ -109,7 +109,7 @@ fn generate(engine: &EngineHandle, input: GenerationInput) -> Result<GenerationO
     let mut progress = Progress::new();
     while let Some(event) = generation.blocking_next() {
         match event {
-            GenerationEvent::Progress { step, steps } => progress.show(step, steps),
+            GenerationEvent::Progress { step, steps, .. } => progress.show(step, steps),
             GenerationEvent::Finished(output) => return Ok(output),
             GenerationEvent::Failed(error) => return Err(error.into()),
         }

@@ -11,6 +11,7 @@ export const MAKE_GEN = "/api/v1/enterprise/face_gen/make_gen";
  * @property {number | null} step
  * @property {number | null} steps
  * @property {number | null} eta
+ * @property {{step: number, images: string[]}} [preview] only in event streams
  *
  * @typedef {object} Used
  * @property {number} width

@@ -37,14 +37,18 @@ export async function* follow(key, id, signal) {
 }
 
 /**
+ * The progress in one connection, with previews where images are not checked.
  * @param {string} key
  * @param {number} id
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<Progress, void>}
  */
 async function* stream(key, id, signal) {
+  // Nothing is known of what a deleted job used.
+  const { used } = await getJob(key, id, signal);
+  const preview = used?.safety_checker === false;
   const headers = { ...keyHeaders(key), accept: "text/event-stream" };
-  const response = await fetch(`/v1/jobs/${id}/events`, { headers, signal });
+  const response = await fetch(`/v1/jobs/${id}/events?preview=${preview}`, { headers, signal });
   if (response.ok && response.body) for await (const data of eventData(response.body)) yield JSON.parse(data);
   else await read(response);
 }

@@ -30,8 +30,20 @@ export function showStage(text, { done, all } = {}) {
 
 /** @param {Progress | null} progress */
 export function showProgress(progress) {
-  const { step, steps } = progress ?? {};
+  const { step, steps, preview } = progress ?? {};
   showStage(describe(progress), { done: step ?? undefined, all: steps ?? undefined });
+  if (preview) showPreview(preview.images);
+}
+
+/**
+ * Shows how the images will be about, where they will be.
+ * @param {string[]} images
+ */
+function showPreview(images) {
+  const place = document.querySelector(".placeholder");
+  if (!(place instanceof HTMLElement)) return;
+  place.classList.add("previewed");
+  place.replaceChildren(...images.map((src, index) => make("img", { src, alt: `Preview ${index + 1}` })));
 }
 
 /** Shows no progress any more. @param {string} [last] what became of it */
@@ -66,7 +78,7 @@ function place(position) {
 }
 
 /**
- * Where the image will be, in its shape.
+ * Where the images will be, in their shape side by side.
  * @param {number} width
  * @param {number} height
  */

@@ -96,12 +96,12 @@ async function watchPending(key, pending) {
  * @param {import("./fields.js").Values} asked
  * @param {() => Promise<void>} work
  */
-async function perform({ width, height }, work) {
+async function perform({ width, height, samples }, work) {
   isRunning = true;
   isCancelled = false;
   button.setAttribute("aria-disabled", "true");
   cancel.hidden = false;
-  showInstead(placeholder(Number(width), Number(height)));
+  showInstead(placeholder(Number(width) * Number(samples), Number(height)));
   markShown();
   // On a narrow screen it is below the form.
   results.scrollIntoView({ block: "start" });
@@ -110,7 +110,7 @@ async function perform({ width, height }, work) {
     await work();
   } catch (error) {
     if (error instanceof Refusal) keep("running", null);
-    end("");
+    end("No image was made.");
     showRefusal(error);
   }
   running = null;

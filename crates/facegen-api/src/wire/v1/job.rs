@@ -1,4 +1,4 @@
-//! The details and the progress of one job.
+//! The details of one job.
 
 use facegen_core::{Job, Stages};
 use facegen_core::{JobState, SafetyVerdict, Timestamp};
@@ -6,11 +6,11 @@ use facegen_jobs::{Erased, JobView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::progress::Progress;
 use super::rfc3339;
 use crate::Capabilities;
 use crate::links::Links;
 use crate::openapi::{foreign, words};
-use crate::wire::eta;
 
 /// One job in a list.
 #[derive(Serialize, ToSchema)]
@@ -49,34 +49,6 @@ impl JobSummary {
 /// Returns whether the images of a job can be read.
 fn is_readable(job: &Job, now: Timestamp) -> bool {
     job.erased_at.is_none() && job.state == JobState::Succeeded && !job.has_expired(now)
-}
-
-/// The progress of a job.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Progress {
-    #[schema(schema_with = foreign::job_state)]
-    state: JobState,
-    /// How many jobs are ahead of it in the queue.
-    position: Option<u32>,
-    /// The completed denoising steps of all samples together.
-    step: Option<usize>,
-    steps: Option<usize>,
-    /// The estimated time to its end, in seconds.
-    eta: Option<u64>,
-}
-
-impl From<&JobView> for Progress {
-    fn from(view: &JobView) -> Self {
-        // The engine reports the total with the first step.
-        let steps = view.steps.filter(|(done, _)| *done > 0);
-        Self {
-            state: view.job.state,
-            position: view.position,
-            step: steps.map(|(done, _)| done),
-            steps: steps.map(|(_, all)| all),
-            eta: (!view.job.state.is_final()).then(|| eta(view.eta)),
-        }
-    }
 }
 
 /// The details of one job.

@@ -4,6 +4,7 @@ pub(crate) mod delivery;
 pub(crate) mod faces;
 pub(crate) mod job;
 pub(crate) mod key;
+pub(crate) mod progress;
 
 use facegen_core::Timestamp;
 use serde::Serialize;

@@ -121,6 +121,10 @@ impl<P: Pipeline> Pipeline for LittleMemory<P> {
         self.pipeline.decode(sample)
     }
 
+    fn preview(&self, sample: SampleId) -> Result<Option<RgbImage>, EngineError> {
+        self.pipeline.preview(sample)
+    }
+
     fn leave(&mut self, sample: SampleId) {
         self.pipeline.leave(sample);
     }

@@ -1,5 +1,6 @@
 //! A different family of models and scheduler behind the same ports.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
@@ -45,6 +46,10 @@ impl Scheduler for Euler {
         Ok((sample + (output * move_by)?)?)
     }
 
+    fn denoised(&self, output: &Tensor, _: f32, sample: &Tensor) -> facegen_nn::Result<Tensor> {
+        Ok((sample - (output * self.sigma(self.steps_done))?)?)
+    }
+
     fn clone_box(&self) -> Box<dyn Scheduler> {
         Box::new(self.clone())
     }
@@ -69,6 +74,8 @@ struct ToyPipeline {
     samples: BTreeMap<SampleId, (Tensor, Box<dyn Scheduler>, usize)>,
     next: SampleId,
     limits: RequestLimits,
+    /// How many previews were computed.
+    previews: Cell<usize>,
 }
 
 impl Pipeline for ToyPipeline {
@@ -136,6 +143,11 @@ impl Pipeline for ToyPipeline {
         Ok(Some(RgbImage::new(8, 8, vec![grey; 192])?))
     }
 
+    fn preview(&self, _: SampleId) -> Result<Option<RgbImage>, EngineError> {
+        self.previews.set(self.previews.get() + 1);
+        Ok(Some(RgbImage::black(1, 1)))
+    }
+
     fn leave(&mut self, sample: SampleId) {
         self.samples.remove(&sample);
     }
@@ -157,4 +169,40 @@ fn another_family_with_another_scheduler_works_behind_the_same_port() {
         assert_eq!(end.unwrap()[0].pixels.pixels(), [0; 192]);
     }
     assert!(backend.pipeline.samples.is_empty());
+}
+
+/// Returns a backend of the toy whose images a checker looks at or not.
+fn toy(safety: SafetyPolicy) -> PipelineBackend<ToyPipeline> {
+    let compute = Compute::new(Device::Cpu, candle_core::DType::F32);
+    PipelineBackend::new(
+        ToyPipeline::default(),
+        SafetyStage::new(None, safety, compute),
+    )
+}
+
+#[test]
+fn a_preview_is_computed_only_when_it_is_asked_for() {
+    let mut backend = toy(SafetyPolicy::default());
+    let slot = backend.admit(&input("1")).unwrap();
+    backend.tick();
+    assert_eq!(backend.pipeline.previews.get(), 0);
+    assert_eq!(backend.previews(slot).len(), 1);
+    assert_eq!(backend.previews(Slot::new(7)), []);
+    assert_eq!(backend.pipeline.previews.get(), 1);
+    ends(&mut backend);
+    assert_eq!(backend.previews(slot), []);
+    assert_eq!(backend.pipeline.previews.get(), 1);
+}
+
+#[test]
+fn images_that_will_be_checked_have_no_preview() {
+    let checked = SafetyPolicy {
+        force_hit: true,
+        ..SafetyPolicy::default()
+    };
+    let mut backend = toy(checked);
+    let slot = backend.admit(&input("1")).unwrap();
+    backend.tick();
+    assert_eq!(backend.previews(slot), []);
+    assert_eq!(backend.pipeline.previews.get(), 0);
 }
