@@ -3,6 +3,7 @@
 //! | chapter | holds |
 //! |---|---|
 //! | [`load`] | loading the models of a preset |
+//! | [`footprint`] | the memory that a preset's weights take |
 //! | [`synthetic`] | seeded weights for presets without weights |
 //! | [`precision`] | the kernels for a dtype on this machine |
 //! | [`pipeline`] | [`Pipeline`], the port between the backend and a family of models |
@@ -14,6 +15,7 @@ pub mod backend;
 pub mod device;
 mod device_fault;
 mod error;
+pub mod footprint;
 pub mod load;
 pub mod pipeline;
 pub mod precision;
@@ -23,5 +25,6 @@ pub mod synthetic;
 pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, StepPolicy};
 pub use device::DeviceChoice;
 pub use error::EngineError;
+pub use footprint::Footprint;
 pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
 pub use pipeline::{BatchAdvice, Pipeline};

@@ -61,6 +61,21 @@ pub(super) fn path_of(
     Ok(path)
 }
 
+/// Reads a file that the manifest of a preset names by its path, or the one that
+/// is compiled in.
+///
+/// # Errors
+/// Fails when there is no such file, or it cannot be read.
+pub fn read_local(preset: &Preset, relative: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(preset.path(relative)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let found = FILES.iter().find(|(name, _)| Path::new(name) == relative);
+            found.map(|(_, content)| content.to_vec()).ok_or(error)
+        }
+        read => read,
+    }
+}
+
 /// Returns whether every file that the manifest names by its path exists, or is
 /// compiled in.
 #[must_use]

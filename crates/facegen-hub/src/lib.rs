@@ -50,7 +50,7 @@ use std::fmt;
 use facegen_core::redact::Secret;
 
 pub use archive::import;
-pub use compiled_in::has_local_files;
+pub use compiled_in::{has_local_files, read_local};
 pub use error::HubError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use licences::{Accepted, Gate};

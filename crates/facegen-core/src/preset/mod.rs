@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use component::{Component, Components};
 pub use error::PresetError;
 pub use licence::Licence;
-pub use manifest::{AdapterKind, ChannelOrder, FaceChoice, Options, Precision};
+pub use manifest::{AdapterKind, ChannelOrder, FaceChoice, Measured, Options, Precision};
 pub use source::{HubFile, Source};
 pub use style::StyleRecipe;
 
@@ -93,6 +93,12 @@ impl Preset {
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.manifest.options
+    }
+
+    /// Returns how long its images took where that was measured.
+    #[must_use]
+    pub fn measured(&self) -> &[Measured] {
+        &self.manifest.measured
     }
 
     /// Returns the sizes and numbers of steps that requests may ask for.

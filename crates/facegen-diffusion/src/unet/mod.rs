@@ -6,7 +6,7 @@
 
 mod attention_names;
 mod blocks;
-mod config;
+pub(crate) mod config;
 mod context;
 mod cross_attention;
 mod load;

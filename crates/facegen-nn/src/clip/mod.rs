@@ -6,6 +6,7 @@
 
 mod config;
 mod encoder;
+mod parameters;
 mod text;
 mod vision;
 

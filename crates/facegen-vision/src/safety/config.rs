@@ -10,6 +10,14 @@ pub struct SafetyCheckerConfig {
     pub(super) vision: ClipVisionConfig,
 }
 
+impl SafetyCheckerConfig {
+    /// Returns how many parameters the network has; the concepts are not of it.
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        self.vision.parameters()
+    }
+}
+
 /// The file's own structure.
 #[derive(Deserialize)]
 struct ClipConfig {

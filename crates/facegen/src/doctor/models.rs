@@ -1,5 +1,6 @@
 //! Checks of the device, the files of the preset, and their loading.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use facegen_hub::{ComponentFile, FoundFile, inspect};
 
 use super::Report;
 use crate::config::Config;
+use crate::models::needs::{Needs, about};
 use crate::serve::{engine_plans, limited, load_options};
 
 /// Prints a line for the device, each component and the loading of each
@@ -37,6 +39,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
         return Ok(());
     };
     let (data_dir, accept) = (&config.storage.data_dir, &config.models.accept);
+    report.line("ok", "weights", weights(&preset, data_dir, is_gpu)?)?;
     let files = inspect(&preset, data_dir, accept).map_err(Into::into);
     let words = |files: &Vec<ComponentFile>| format!("{} components", files.len());
     let Some(files) = report.check("files", files, words)? else {
@@ -75,6 +78,23 @@ fn describe(preset: &Preset, is_gpu: bool) -> String {
     };
     let (name, dtype) = (preset.name(), precision.as_str());
     format!("{name} in {dtype}{kernel}: {}", preset.description())
+}
+
+/// Describes the memory that the weights take.
+fn weights(preset: &Preset, data_dir: &Path, is_gpu: bool) -> Result<String> {
+    let files = facegen_hub::files(preset, data_dir)?;
+    let Needs {
+        ram_bytes,
+        vram_bytes,
+    } = Needs::of(preset, &files);
+    Ok(if is_gpu {
+        format!(
+            "{} on each GPU, computed; images take more",
+            about(vram_bytes)
+        )
+    } else {
+        format!("{} of memory, computed; images take more", about(ram_bytes))
+    })
 }
 
 fn describe_file(file: &FoundFile, licence: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod command;
 mod list;
+pub(crate) mod needs;
 mod progress;
 pub(crate) mod pull;
 mod remove;
