@@ -195,6 +195,12 @@ fn unusable_face_images_exit_with_3_and_say_why() -> Result<()> {
         let outcome = Generate::new()?.with_face_file(file)?.run()?;
         assert_refused(&outcome, 3, message)?;
     }
+    let link = "HTTPS://photos.example/face.jpg?signature=7b1f9c";
+    let link = Generate::new()?.with("--face", link).run()?;
+    let message = "--face takes a file, not a link: fetch the photo first, with curl --location \
+                   --output face.jpg LINK, and pass --face face.jpg";
+    assert_refused(&link, 2, message)?;
+    assert!(!link.stderr.contains("7b1f9c"));
     let missing = Generate::new()?.with("--face", "/missing.jpg").run()?;
     let message = "face_image /missing.jpg cannot be read: No such file or directory (os error 2)";
     assert_refused(&missing, 3, message)

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use facegen_core::redact::FaceImage;
 use facegen_core::{
     BackendError, FieldError, GeneratedImage, GenerationEvent, GenerationInput, GenerationOutput,
@@ -97,6 +97,16 @@ fn random_seed() -> u32 {
 }
 
 fn read_face(path: &Path) -> Result<Photo, Failure> {
+    let text = path.to_string_lossy().to_ascii_lowercase();
+    if ["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        return Err(Failure::Usage(anyhow!(
+            "--face takes a file, not a link: fetch the photo first, with curl --location \
+             --output face.jpg LINK, and pass --face face.jpg"
+        )));
+    }
     let bytes = fs::read(path)
         .with_context(|| format!("face_image {} cannot be read", path.display()))
         .map_err(Failure::FaceImage)?;
