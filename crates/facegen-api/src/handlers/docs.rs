@@ -20,6 +20,15 @@ static CONFIG: LazyLock<Arc<Config<'static>>> =
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The file that begins the page.
+const INITIALIZER: &str = "swagger-initializer.js";
+
+/// What is added to it.
+const FOLD_ALIASES: &str = "
+// The other paths of operations are described, but folded.
+window.addEventListener(\"load\", () => window.ui.layoutActions.show([\"operations-tag\", \"aliases\"], false));
+";
+
 /// The API documentation as a page
 ///
 /// Its files are below `/docs/`.
@@ -60,5 +69,9 @@ pub(crate) async fn file(path: Result<Path<String>, PathRejection>) -> Result<Re
         (CONTENT_TYPE, found.content_type.as_str()),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
-    Ok((headers, found.bytes.into_owned()).into_response())
+    let mut bytes = found.bytes.into_owned();
+    if name == INITIALIZER {
+        bytes.extend_from_slice(FOLD_ALIASES.as_bytes());
+    }
+    Ok((headers, bytes).into_response())
 }

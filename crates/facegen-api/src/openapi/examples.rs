@@ -1,17 +1,26 @@
-//! The examples of the OpenAPI document. Those of requests have no key: that of the
-//! page's header counts only where the body has none.
+//! The examples of the OpenAPI document. Those of requests can be sent as they are:
+//! they have a photo, and no key, since that of the page's header counts only where
+//! the body has none.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The beginning of an image in base64.
-const IMAGE: &str = "data:image/png;base64,iVBORw0KGgo…";
+/// A part of NASA's portrait of Eileen Collins, in the public domain: 80×80 pixels of
+/// `tests/assets/photographs/astronaut.png`, a square of 184 from (136, 20).
+const PHOTO: &[u8] = include_bytes!("face.webp");
+
+/// Returns the photo as a data URI.
+fn photo() -> String {
+    format!("data:image/webp;base64,{}", STANDARD.encode(PHOTO))
+}
 
 /// Returns a request for images.
 pub(crate) fn make_gen_request() -> Value {
     json!({
         "prompt": "pretty woman",
         "negative_prompt": "anime, cartoon, drawing, big nose, long nose, fat, ugly",
-        "face_image": "https://example.org/face.jpg",
+        "face_image": photo(),
         "width": "512",
         "height": "512",
         "samples": "1",
@@ -39,17 +48,17 @@ pub(crate) fn fetch_request() -> Value {
 
 /// Returns an upload.
 pub(crate) fn base64_string() -> Value {
-    json!({"base64_string": IMAGE})
+    json!({"base64_string": photo()})
 }
 
 /// Returns an upload under the name of `image_editing`.
 pub(crate) fn init_image() -> Value {
-    json!({"init_image": IMAGE})
+    json!({"init_image": photo()})
 }
 
 /// Returns a search for faces.
 pub(crate) fn face_image() -> Value {
-    json!({"face_image": IMAGE})
+    json!({"face_image": photo()})
 }
 
 /// Returns the answer to an upload.

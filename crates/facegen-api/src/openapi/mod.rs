@@ -1,6 +1,7 @@
 //! The OpenAPI document, built from the routes, their handlers and the wire
 //! types.
 
+mod aliases;
 pub(crate) mod errors;
 pub(crate) mod examples;
 pub(crate) mod foreign;
@@ -44,6 +45,7 @@ const MULTIPART: &str = "multipart/form-data";
         (name = "files", description = "The images themselves; the name is the secret"),
         (name = "operations", description = "For operators and their machines"),
         (name = "webhooks", description = "What this server sends"),
+        (name = aliases::TAG, description = "Other paths of operations above, which clients call"),
     ),
     components(schemas(ErrorBody, StreamProgress, WebhookBody, WebhookSuccess, WebhookFailure)),
     security((), ("key" = []), ("bearer" = [])),
@@ -80,6 +82,7 @@ pub fn openapi() -> &'static utoipa::openapi::OpenApi {
         for (name, response) in errors::components() {
             components.responses.insert(name, response.into());
         }
+        aliases::fold(&mut document.paths);
         for (path, item) in &mut document.paths.paths {
             complete(path, item);
         }

@@ -60,6 +60,35 @@ fn every_operation_has_a_name_of_its_own() {
 }
 
 #[test]
+fn a_path_is_described_once_and_its_aliases_apart() {
+    let document = document();
+    let tags = document["tags"].as_array().unwrap();
+    assert_eq!(tags.last().unwrap()["name"], "aliases");
+    let mut aliases = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for operation in item.as_object().unwrap().values() {
+            if operation["tags"] != json!(["aliases"]) {
+                continue;
+            }
+            aliases += 1;
+            let summary = operation["summary"].as_str().unwrap();
+            let documented = summary.strip_prefix("The same as ").unwrap();
+            let documented = &document["paths"][documented];
+            let documented = documented.as_object().unwrap().values().next().unwrap();
+            let description = documented["description"].as_str().unwrap();
+            assert!(description.contains(&format!("`{path}`")), "{description}");
+            assert_ne!(documented["tags"], operation["tags"]);
+        }
+    }
+    assert_eq!(aliases, 23);
+    for documented in ["make_gen", "fetch", "update_server", "clear_queue"] {
+        let path = format!("/api/v1/enterprise/face_gen/{documented}");
+        let operation = &document["paths"][path]["post"];
+        assert_ne!(operation["tags"], json!(["aliases"]), "{documented}");
+    }
+}
+
+#[test]
 fn every_body_may_be_a_form_and_an_image_its_file() {
     let document = document();
     let types = json!([JSON, MULTIPART, FORM]);
