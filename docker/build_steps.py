@@ -196,8 +196,8 @@ def run(command, **options):
     subprocess.run(command, check=True, **options)
 
 
-def output(command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def output(command, environment=None):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ const CHECKS: &[Check] = &[
         run: image,
     },
     Check {
+        name: "fresh",
+        proves: "in a clean Debian with Rust and a C compiler, a clone draws an image with cargo xtask demo, and facegen run one from an empty directory with a preset that it fetches",
+        run: fresh,
+    },
+    Check {
         name: "cuda",
         proves: "the program builds and links for NVIDIA's GPUs, and says so where there is neither a driver nor a GPU",
         run: cuda::run,
@@ -282,6 +287,20 @@ fn image(workspace: &Workspace) -> Result<String> {
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     fs::remove_dir_all(&directory)?;
     Ok(format!("all steps succeeded, in {minutes:.1} minutes"))
+}
+
+/// Goes the way from a clone to a first image on a machine that has nothing.
+fn fresh(workspace: &Workspace) -> Result<String> {
+    let directory = workspace.target.join("verify").join("fresh");
+    let mut command = Command::new("python3");
+    command.arg("docker/fresh_machine.py").arg(&directory);
+    let mut results = Vec::new();
+    let status = process::run_reading(command.current_dir(&workspace.root), |line| {
+        results.extend(line.strip_prefix("fresh: ").map(str::to_owned));
+    })?;
+    process::success("docker/fresh_machine.py", status)?;
+    fs::remove_dir_all(&directory)?;
+    Ok(results.join("; "))
 }
 
 fn today() -> Result<String> {
