@@ -28,6 +28,7 @@
 //! | [`control`] | [`Control`], the port that restarts and updates the server |
 //! | [`current`] | [`Current`], a value that can be replaced while it is used |
 //! | [`sha256`] | SHA-256 of files |
+//! | [`stamp`](mod@stamp) | detecting files that changed since they were verified |
 //! | [`redact`] | types that redact what they hold when printed |
 //! | `fake` | fakes of the ports, for tests (feature `fake`) |
 
@@ -52,6 +53,7 @@ pub mod redact;
 pub mod request;
 pub mod safety;
 pub mod sha256;
+pub mod stamp;
 pub mod state;
 pub mod storage;
 pub mod store;

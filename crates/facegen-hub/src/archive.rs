@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use facegen_core::Preset;
 use facegen_core::sha256::hexadecimal;
+use facegen_core::stamp::stamp;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
 use crate::lock_file::{LockFile, LockedFile, Presence};
-use crate::stamp::stamp;
 use crate::store::Store;
 use crate::wanted::{Wanted, wanted};
 use crate::{Accepted, Gate, HubError, PullEvent};

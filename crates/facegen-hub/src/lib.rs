@@ -19,7 +19,6 @@
 //! | `hasher` | sha256 and git hash of a file |
 //! | `store` | the directory on disk, in the layout of `huggingface_hub` |
 //! | `lock_file` | `models.lock`: the fetched files and their hashes |
-//! | `stamp` | detecting files that changed since they were verified |
 
 mod archive;
 mod client;
@@ -38,7 +37,6 @@ mod origin;
 mod progress;
 mod pull;
 mod remove;
-mod stamp;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use facegen_core::preset::HubFile;
 use facegen_core::sha256;
+use facegen_core::stamp::stamp;
 use serde::{Deserialize, Serialize};
 
 use crate::HubError;
-use crate::stamp::stamp;
 use crate::store::{Store, StoreLock, write_whole};
 
 /// The content of `models.lock`.

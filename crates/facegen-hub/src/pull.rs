@@ -5,13 +5,13 @@ use std::path::Path;
 
 use facegen_core::Preset;
 use facegen_core::sha256;
+use facegen_core::stamp::stamp;
 
 use crate::client::Client;
 use crate::description::RemoteFile;
 use crate::download::{Download, already_here, persist};
 use crate::lock_file::{LockFile, LockedFile, Presence};
 use crate::origin::host;
-use crate::stamp::stamp;
 use crate::store::{Store, StoreLock};
 use crate::wanted::{Wanted, shards, wanted};
 use crate::{Accepted, Gate, HubAccess, HubError, PullEvent};

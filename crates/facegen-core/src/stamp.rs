@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 /// had when it was verified is not hashed again: every start would read
 /// gigabytes. Writing to it, replacing it or restoring its times changes the
 /// stamp; only bit rot on the disk does not, and `verify` finds that.
-pub(super) fn stamp(metadata: &Metadata) -> String {
+#[must_use]
+pub fn stamp(metadata: &Metadata) -> String {
     format!(
         "{}:{}:{}.{:09}:{}.{:09}",
         metadata.size(),
