@@ -50,6 +50,25 @@ impl Lora {
         self.weights.finish()
     }
 
+    /// Returns the matrices of a projection.
+    fn matrices(&self, place: &Projection<'_>) -> Weights {
+        match self.names {
+            Names::OfAdapter => {
+                let numbered = self.weights.pp("ip_adapter").pp(place.number);
+                numbered.pp(place.lora)
+            }
+            Names::Kohya => {
+                let name = format!("lora_unet_{}", place.module.replace('.', "_"));
+                self.weights.pp(name)
+            }
+        }
+    }
+
+    /// Marks the matrices of a projection as taken: they were fused before.
+    fn skip(&self, place: &Projection<'_>) {
+        self.matrices(place).ignore("");
+    }
+
     /// Computes `up · down` of a projection, the change of its weight.
     fn change(
         &self,
@@ -57,15 +76,10 @@ impl Lora {
         output: usize,
         input: usize,
     ) -> Result<Tensor, WeightsError> {
-        let (weights, down, up) = match self.names {
-            Names::OfAdapter => {
-                let numbered = self.weights.pp("ip_adapter").pp(place.number);
-                (numbered.pp(place.lora), "down.weight", "up.weight")
-            }
-            Names::Kohya => {
-                let name = format!("lora_unet_{}", place.module.replace('.', "_"));
-                (self.weights.pp(name), "lora_down.weight", "lora_up.weight")
-            }
+        let weights = self.matrices(place);
+        let (down, up) = match self.names {
+            Names::OfAdapter => ("down.weight", "up.weight"),
+            Names::Kohya => ("lora_down.weight", "lora_up.weight"),
         };
         let down = weights.get(down, &[self.rank, input])?;
         let change = weights.get(up, &[output, self.rank])?.matmul(&down)?;
@@ -130,5 +144,11 @@ impl WeightPatch for AttentionLora {
         };
         let (output, input) = tensor.dims2()?;
         Ok((tensor + self.lora.change(&projection, output, input)?)?)
+    }
+
+    fn skip(&self, name: &str) {
+        if let Some(projection) = self.projection(name) {
+            self.lora.skip(&projection);
+        }
     }
 }

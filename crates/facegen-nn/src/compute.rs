@@ -152,6 +152,12 @@ impl Compute {
         self.is_native() && self.dtype != DType::F32 && !is_fast
     }
 
+    /// Returns whether layers pack their weights, so that packs serve them.
+    #[must_use]
+    pub fn packs_weights(&self) -> bool {
+        self.is_native()
+    }
+
     /// Returns whether layers use this crate's CPU kernels.
     #[must_use]
     pub(crate) fn is_native(&self) -> bool {

@@ -1,3 +1,4 @@
+use crate::packs::PackError;
 use crate::weights::WeightsError;
 
 /// The result type of this crate.
@@ -12,6 +13,9 @@ pub enum NnError {
     /// A checkpoint does not match the model.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// Packed weights cannot be written.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// A `config.json` is unreadable or describes a model that is not supported.
     #[error("invalid model config: {0}")]
     Config(String),

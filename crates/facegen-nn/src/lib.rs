@@ -16,6 +16,7 @@ mod host;
 pub mod kernels;
 pub mod layers;
 mod noise;
+pub mod packs;
 mod self_test;
 pub mod weights;
 

@@ -50,4 +50,4 @@ pub use epilogue::{Activation, Epilogue};
 pub use geglu::geglu;
 pub use gemm::gemm;
 pub use norm::{GroupNormShape, group_norm_nhwc, layer_norm};
-pub use packed::PackedMatrix;
+pub use packed::{PackedMatrix, WeightShape};

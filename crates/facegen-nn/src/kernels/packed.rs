@@ -1,4 +1,5 @@
-//! The right-hand side of a matrix product, rearranged once for the microkernels.
+//! The right-hand side of a matrix product, rearranged once for the microkernels, or mapped as it was
+//! rearranged by an earlier process.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{element::Element, scratch::AlignedBuffer};
+use crate::packs::MappedSlab;
 
 /// Floats in a lane: one AVX-512 register, and the unit of a panel's width.
 pub(super) const LANE: usize = 16;
@@ -23,12 +25,99 @@ const CHANNELS: usize = 16;
 /// for each row of a kernel), padded with zeros to a multiple of 32.
 pub struct PackedMatrix<E = f32> {
     layout: PanelLayout,
-    data: AlignedBuffer<E>,
+    data: Slab<E>,
+}
+
+/// Memory that holds panels.
+enum Slab<E> {
+    Own(AlignedBuffer<E>),
+    Mapped(MappedSlab<E>),
+}
+
+/// The shape of a weight, which determines its panels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightShape {
+    /// Of a linear layer, `[outputs][inputs]`: k = `inputs`, n = `outputs`.
+    Linear {
+        /// Width of the result.
+        outputs: usize,
+        /// Width of the input.
+        inputs: usize,
+    },
+    /// Of a convolution, `[outputs][inputs][kernel][kernel]`: k is (row of the kernel, column of
+    /// the kernel, input channel), the order of an NHWC image; n = `outputs`.
+    Conv {
+        /// Channels of the result.
+        outputs: usize,
+        /// Channels of the input.
+        inputs: usize,
+        /// Side of the kernel.
+        kernel: usize,
+    },
+}
+
+impl WeightShape {
+    /// Returns the axes as checkpoints have them.
+    #[must_use]
+    pub fn axes(self) -> Vec<usize> {
+        match self {
+            Self::Linear { outputs, inputs } => vec![outputs, inputs],
+            Self::Conv {
+                outputs,
+                inputs,
+                kernel,
+            } => vec![outputs, inputs, kernel, kernel],
+        }
+    }
+
+    /// Returns the elements of the packed matrix, with its padding.
+    #[must_use]
+    pub fn packed_length<E: Element>(self) -> usize {
+        self.layout::<E>().len()
+    }
+
+    fn layout<E: Element>(self) -> PanelLayout {
+        match self {
+            Self::Linear { outputs, inputs } => PanelLayout::new::<E>(inputs, outputs),
+            Self::Conv {
+                outputs,
+                inputs,
+                kernel,
+            } => PanelLayout::of_segments::<E>(kernel, kernel * inputs, outputs),
+        }
+    }
 }
 
 impl<E: Element> PackedMatrix<E> {
-    /// Packs the weight `[out_features][in_features]` of a linear layer: k = `in_features`, n =
-    /// `out_features`.
+    /// Packs a weight.
+    ///
+    /// # Panics
+    /// Panics when `weight` has another length.
+    pub fn pack(shape: WeightShape, weight: &[E]) -> Self {
+        match shape {
+            WeightShape::Linear { outputs, inputs } => Self::from_linear(weight, outputs, inputs),
+            WeightShape::Conv {
+                outputs,
+                inputs,
+                kernel,
+            } => Self::from_conv(weight, outputs, inputs, kernel),
+        }
+    }
+
+    /// Takes a matrix that was packed before.
+    ///
+    /// # Panics
+    /// Panics when `slab` has another length than [`WeightShape::packed_length`].
+    pub(crate) fn mapped(shape: WeightShape, slab: MappedSlab<E>) -> Self {
+        let layout = shape.layout::<E>();
+        assert_eq!(slab.len(), layout.len(), "mapped weight");
+        Self {
+            layout,
+            data: Slab::Mapped(slab),
+        }
+    }
+
+    /// Packs the weight `[out_features][in_features]` of a linear layer; see [`WeightShape`].
     ///
     /// # Panics
     /// Panics when `weight` has another length.
@@ -46,12 +135,11 @@ impl<E: Element> PackedMatrix<E> {
                 }
             }
         });
-        Self { layout, data }
+        Self::own(layout, data)
     }
 
-    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution: k is (row
-    /// of the kernel, column of the kernel, input channel), the order of an NHWC image; n =
-    /// `out_channels`.
+    /// Packs the weight `[out_channels][in_channels][kernel][kernel]` of a convolution; see
+    /// [`WeightShape`].
     ///
     /// # Panics
     /// Panics when `weight` has another length.
@@ -76,7 +164,14 @@ impl<E: Element> PackedMatrix<E> {
                 }
             }
         });
-        Self { layout, data }
+        Self::own(layout, data)
+    }
+
+    fn own(layout: PanelLayout, data: AlignedBuffer<E>) -> Self {
+        Self {
+            layout,
+            data: Slab::Own(data),
+        }
     }
 
     /// Returns k: the length of the sums, which is the width of the left-hand side.
@@ -93,8 +188,12 @@ impl<E: Element> PackedMatrix<E> {
         self.layout
     }
 
-    pub(super) fn data(&self) -> &[E] {
-        &self.data
+    #[inline]
+    pub(crate) fn data(&self) -> &[E] {
+        match &self.data {
+            Slab::Own(buffer) => buffer,
+            Slab::Mapped(slab) => slab,
+        }
     }
 }
 

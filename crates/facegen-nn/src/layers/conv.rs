@@ -9,7 +9,7 @@ use super::Activation;
 use super::packed::{Packed, PackedWeight};
 use crate::cuda;
 use crate::host::HostElement;
-use crate::kernels::{self, ConvShape};
+use crate::kernels::{self, ConvShape, WeightShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
 
 /// Sizes of a square two-dimensional convolution.
@@ -121,16 +121,24 @@ impl Conv2d {
             bias,
             ..
         } = *config;
-        let weight = weights.get("weight", &[out_channels, in_channels, kernel, kernel])?;
-        let weight = weight.to_dtype(compute.dtype())?;
+        let shape = WeightShape::Conv {
+            outputs: out_channels,
+            inputs: in_channels,
+            kernel,
+        };
         let bias = bias
             .then(|| weights.get("bias", &[out_channels]))
             .transpose()?;
         let bias = bias
             .map(|bias| bias.to_dtype(compute.dtype()))
             .transpose()?;
+        let plain = || -> Result<Tensor> {
+            Ok(weights
+                .get("weight", &shape.axes())?
+                .to_dtype(compute.dtype())?)
+        };
         let weight = if let Some(gpu) = compute.gpu() {
-            let gpu = Arc::clone(gpu);
+            let (gpu, weight) = (Arc::clone(gpu), plain()?);
             if (kernel, config.stride, config.padding) == (1, 1, 0) {
                 let matrix = weight.reshape((out_channels, in_channels))?;
                 Weight::Matrix(cuda::Matrix::new(gpu, &matrix, bias.as_ref())?)
@@ -142,9 +150,10 @@ impl Conv2d {
                 Weight::Filter(cuda::Filter::new(gpu, &weight, bias, stride, padding)?)
             }
         } else if compute.is_native() {
-            Weight::Packed(PackedWeight::conv(&weight, bias.as_ref(), compute)?)
+            let bias = bias.as_ref();
+            Weight::Packed(PackedWeight::load(weights, shape, bias, compute)?)
         } else {
-            Weight::Plain(PlainWeight::new(&weight, bias, compute)?)
+            Weight::Plain(PlainWeight::new(&plain()?, bias, compute)?)
         };
         Ok(Self {
             config: *config,

@@ -6,6 +6,7 @@ use super::Activation;
 use super::packed::{Packed, PackedWeight};
 use crate::cuda;
 use crate::host::HostElement;
+use crate::kernels::WeightShape;
 use crate::{Compute, Result, Weights, host, kernels};
 
 /// A fully connected layer, `x · Wᵀ + b`, on the last axis of its input.
@@ -33,11 +34,7 @@ impl Linear {
     /// Fails when one is missing or has another shape.
     pub fn load(weights: &Weights, input: usize, output: usize, compute: &Compute) -> Result<Self> {
         let bias = weights.get("bias", &[output])?;
-        Self::new(
-            &weights.get("weight", &[output, input])?,
-            Some(&bias),
-            compute,
-        )
+        Self::of_checkpoint(weights, [output, input], Some(&bias), compute)
     }
 
     /// Loads `weight`; there is no bias.
@@ -50,7 +47,28 @@ impl Linear {
         output: usize,
         compute: &Compute,
     ) -> Result<Self> {
-        Self::new(&weights.get("weight", &[output, input])?, None, compute)
+        Self::of_checkpoint(weights, [output, input], None, compute)
+    }
+
+    fn of_checkpoint(
+        weights: &Weights,
+        [outputs, inputs]: [usize; 2],
+        bias: Option<&Tensor>,
+        compute: &Compute,
+    ) -> Result<Self> {
+        if !compute.is_native() {
+            let weight = weights.get("weight", &[outputs, inputs])?;
+            return Self::new(&weight, bias, compute);
+        }
+        let bias = bias.map(|bias| bias.to_dtype(compute.dtype()));
+        let bias = bias.transpose()?;
+        let shape = WeightShape::Linear { outputs, inputs };
+        let packed = PackedWeight::load(weights, shape, bias.as_ref(), compute)?;
+        Ok(Self {
+            weight: Weight::Packed(packed),
+            output: outputs,
+            compute: compute.clone(),
+        })
     }
 
     /// Builds a layer of a weight `(output, input)` and a bias `(output)`.

@@ -2,8 +2,8 @@ use candle_core::Tensor;
 use half::bf16;
 
 use crate::host::HostElement;
-use crate::kernels::{Element, PackedMatrix};
-use crate::{Compute, Result, host};
+use crate::kernels::{Element, PackedMatrix, WeightShape};
+use crate::{Compute, Result, Weights, host};
 
 /// A weight packed for the CPU kernels, in the dtype that they compute in.
 #[derive(Debug)]
@@ -20,6 +20,20 @@ pub(super) struct Packed<E: Element> {
 }
 
 impl PackedWeight {
+    /// Loads the tensor `weight` packed; with a bias that was loaded.
+    pub(super) fn load(
+        weights: &Weights,
+        shape: WeightShape,
+        bias: Option<&Tensor>,
+        compute: &Compute,
+    ) -> Result<Self> {
+        Ok(if compute.is_native_half() {
+            Self::Half(Packed::load(weights, shape, bias, compute)?)
+        } else {
+            Self::Full(Packed::load(weights, shape, bias, compute)?)
+        })
+    }
+
     /// Packs a linear weight `(output, input)`.
     pub(super) fn linear(
         weight: &Tensor,
@@ -35,21 +49,22 @@ impl PackedWeight {
             Self::Full(Packed::new(weight, bias, pack)?)
         })
     }
-
-    /// Packs the weight `(output, input, kernel, kernel)` of a convolution.
-    pub(super) fn conv(weight: &Tensor, bias: Option<&Tensor>, compute: &Compute) -> Result<Self> {
-        let (output, input, kernel, _) = weight.dims4()?;
-        Ok(if compute.is_native_half() {
-            let pack = |weight: &[bf16]| PackedMatrix::from_conv(weight, output, input, kernel);
-            Self::Half(Packed::new(weight, bias, pack)?)
-        } else {
-            let pack = |weight: &[f32]| PackedMatrix::from_conv(weight, output, input, kernel);
-            Self::Full(Packed::new(weight, bias, pack)?)
-        })
-    }
 }
 
 impl<E: HostElement> Packed<E> {
+    fn load(
+        weights: &Weights,
+        shape: WeightShape,
+        bias: Option<&Tensor>,
+        compute: &Compute,
+    ) -> Result<Self> {
+        let round = |weight: &Tensor| Ok(weight.to_dtype(compute.dtype())?);
+        Ok(Self {
+            matrix: weights.packed("weight", shape, round)?,
+            bias: bias.map(host::to_vec).transpose()?,
+        })
+    }
+
     fn new(
         weight: &Tensor,
         bias: Option<&Tensor>,

@@ -28,6 +28,11 @@ pub use torch::TorchArchive;
 
 use renamed::RenamedTensors;
 
+use crate::NnError;
+use crate::host::{self, HostElement};
+use crate::kernels::{PackedMatrix, WeightShape};
+use crate::packs::Packing;
+
 /// A checkpoint, seen from one prefix of its names.
 ///
 /// Clones and prefixes share one record of the tensors taken, so that
@@ -39,6 +44,7 @@ pub struct Weights {
     patch: Option<(Arc<dyn WeightPatch>, usize)>,
     taken: Arc<Mutex<BTreeSet<String>>>,
     prefix: String,
+    packing: Packing,
 }
 
 impl Weights {
@@ -62,6 +68,16 @@ impl Weights {
             patch: None,
             taken: Arc::default(),
             prefix: String::new(),
+            packing: Packing::InMemory,
+        }
+    }
+
+    /// Sets where the packed form of the weights comes from.
+    #[must_use]
+    pub fn packing(self, packing: &Packing) -> Self {
+        Self {
+            packing: packing.clone(),
+            ..self
         }
     }
 
@@ -75,6 +91,7 @@ impl Weights {
             Arc::clone(&self.source),
             rename,
         )))
+        .packing(&self.packing)
     }
 
     /// Lists every name in the checkpoint, in no particular order.
@@ -131,6 +148,40 @@ impl Weights {
         };
         self.mark_taken(full_name);
         Ok(tensor)
+    }
+
+    /// Takes a weight packed for the kernels. `prepare` rounds it before it is
+    /// packed, unless it was packed before.
+    ///
+    /// # Errors
+    /// Fails when it is missing, has another shape or cannot be read, or the
+    /// packed weight cannot be written.
+    pub(crate) fn packed<E: HostElement>(
+        &self,
+        name: &str,
+        shape: WeightShape,
+        prepare: impl FnOnce(&Tensor) -> Result<Tensor, NnError>,
+    ) -> Result<PackedMatrix<E>, NnError> {
+        let full_name = self.full_name(name);
+        if let Packing::From(pack) = &self.packing
+            && let Some(slab) = pack.find::<E>(&full_name, shape)
+        {
+            if let Some((patch, start)) = &self.patch {
+                patch.skip(&full_name[*start..]);
+            }
+            self.mark_taken(full_name);
+            return Ok(PackedMatrix::mapped(shape, slab));
+        }
+        let tensor = prepare(&self.get(name, &shape.axes())?)?;
+        let tensor = host::contiguous::<E>(&tensor)?;
+        let packed = PackedMatrix::pack(shape, &host::values(&tensor)?);
+        match &self.packing {
+            Packing::Into(pack) => {
+                let slab = pack.store(&full_name, shape, packed.data())?;
+                Ok(PackedMatrix::mapped(shape, slab))
+            }
+            Packing::From(_) | Packing::InMemory => Ok(packed),
+        }
     }
 
     /// Declares names below a prefix as known but unused, for example the
@@ -253,6 +304,8 @@ mod tests {
                 tensor
             })
         }
+
+        fn skip(&self, _name: &str) {}
     }
 
     fn value(weights: &Weights, name: &str) -> f32 {

@@ -36,4 +36,8 @@ pub trait WeightPatch: Debug + Send + Sync {
     /// # Errors
     /// Fails when the patch does not fit the tensor.
     fn apply(&self, name: &str, tensor: Tensor) -> Result<Tensor, WeightsError>;
+
+    /// Marks what [`apply`](Self::apply) reads for a tensor as taken: the tensor
+    /// was changed and packed before.
+    fn skip(&self, name: &str);
 }

@@ -9,6 +9,7 @@ const ALLOWED: &[&str] = &[
     "crates/facegen-store/src/sqlite/faults/vfs.rs",
     "crates/facegen-nn/src/cuda/",
     "crates/facegen-nn/src/kernels/",
+    "crates/facegen-nn/src/packs/mapped.rs",
     "crates/facegen-nn/src/weights/mapped.rs",
 ];
 
