@@ -1,5 +1,5 @@
 //! How much memory the loading of a checkpoint takes:
-//! `cargo bench --bench loading -- MODEL CONFIG CHECKPOINT`.
+//! `cargo bench --bench loading -- MODEL CONFIG CHECKPOINT [PACK]`.
 //!
 //! `MODEL` is `unet`, `vae`, `text_encoder` or `image_encoder`, `CONFIG` its
 //! `config.json`, and `CHECKPOINT` any file or directory that a preset can name.
@@ -7,6 +7,9 @@
 //! sampled meanwhile: pages that are mapped from a file can be dropped by the
 //! system and do not count. It fails when the peak is more than 1.3 times what
 //! the loaded model keeps.
+//!
+//! `PACK` is a file of packed weights: the first run writes it, later ones map
+//! it. Then next to nothing is kept, and the peak is only printed.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -22,6 +25,7 @@ use facegen_diffusion::{
     AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
 };
 use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
+use facegen_nn::packs::{PackFile, PackIdentity, PackWriter, Packing};
 use facegen_nn::{Compute, Weights};
 use serde::de::DeserializeOwned;
 
@@ -37,17 +41,27 @@ fn main() -> Result<()> {
         .filter(|argument| argument != "--bench")
         .collect();
     let mut output = io::stdout();
-    let [model, config, file] = arguments.as_slice() else {
+    let [model, config, file, pack @ ..] = arguments.as_slice() else {
         writeln!(
             output,
-            "usage: cargo bench --bench loading -- MODEL CONFIG CHECKPOINT"
+            "usage: cargo bench --bench loading -- MODEL CONFIG CHECKPOINT [PACK]"
         )?;
         return Ok(());
     };
+    let pack = pack.first().map(Path::new);
     let before = anonymous_memory()?;
     let (watch, started) = (Watch::start(), Instant::now());
     // Kept until its memory has been read.
-    let loaded = load(model, &PathBuf::from(config), &PathBuf::from(file))?;
+    let packing = pack.map_or(Ok(Packing::InMemory), |pack| packing(pack, file))?;
+    let loaded = load(
+        model,
+        &PathBuf::from(config),
+        &PathBuf::from(file),
+        &packing,
+    )?;
+    if let Packing::Into(writer) = &packing {
+        writer.finish()?;
+    }
     let seconds = started.elapsed().as_secs_f64();
     let kept = anonymous_memory()?.saturating_sub(before);
     let most = watch.stop().saturating_sub(before).max(kept);
@@ -62,15 +76,32 @@ fn main() -> Result<()> {
         most >> 20
     )?;
     ensure!(
-        ratio <= MOST_RATIO,
+        pack.is_some() || ratio <= MOST_RATIO,
         "loading took more than {MOST_RATIO} times the model"
     );
     Ok(())
 }
 
-fn load(model: &str, config: &Path, file: &Path) -> Result<Box<dyn std::any::Any>> {
+/// Maps the pack of a checkpoint, or begins to write it.
+fn packing(pack: &Path, file: &str) -> Result<Packing> {
+    let identity = PackIdentity {
+        source: file.to_owned(),
+        kernel: "f32".to_owned(),
+    };
+    Ok(match PackFile::open(pack, &identity)? {
+        Some(pack) => Packing::From(Arc::new(pack)),
+        None => Packing::Into(Arc::new(PackWriter::create(pack, identity, 0)?)),
+    })
+}
+
+fn load(
+    model: &str,
+    config: &Path,
+    file: &Path,
+    packing: &Packing,
+) -> Result<Box<dyn std::any::Any>> {
     let compute = &Compute::new(Device::Cpu, DType::F32);
-    let weights = Weights::open(file)?;
+    let weights = Weights::open(file)?.packing(packing);
     let (weights, loaded): (Weights, Box<dyn std::any::Any>) = match model {
         "unet" => {
             let config: UNet2DConditionConfig = read(config)?;

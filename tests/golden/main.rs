@@ -34,6 +34,8 @@ mod not_finite;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod packs;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod plus_face;

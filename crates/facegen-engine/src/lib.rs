@@ -26,5 +26,7 @@ pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, 
 pub use device::DeviceChoice;
 pub use error::EngineError;
 pub use footprint::Footprint;
-pub use load::{LoadOptions, LoadProgress, LoadStep, Models, SafetyPolicy, can_load};
+pub use load::{
+    LoadOptions, LoadProgress, LoadStep, Models, Packs, SafetyPolicy, can_load, verify_pack,
+};
 pub use pipeline::{BatchAdvice, Pipeline};

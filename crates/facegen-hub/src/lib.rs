@@ -17,6 +17,7 @@
 //! | `origin` | origins of URLs, and what messages show of a URL |
 //! | `download` | resumable download of one file |
 //! | `hasher` | sha256 and git hash of a file |
+//! | `packs` | the hashes of packed weights |
 //! | `store` | the directory on disk, in the layout of `huggingface_hub` |
 //! | `lock_file` | `models.lock`: the fetched files and their hashes |
 
@@ -34,6 +35,7 @@ mod locate;
 mod lock_file;
 mod names;
 mod origin;
+mod packs;
 mod progress;
 mod pull;
 mod remove;
@@ -53,6 +55,7 @@ pub use error::HubError;
 pub use inspect::{ComponentFile, FoundFile, inspect};
 pub use licences::{Accepted, Gate};
 pub use locate::locate;
+pub use packs::{LockedPack, packs, record_pack};
 pub use progress::PullEvent;
 pub use pull::{Pull, Pulled};
 pub use remove::{Removal, remove};

@@ -1,4 +1,4 @@
-//! `models.lock`: the fetched files, their sources and their hashes.
+//! `models.lock`: the fetched files, their sources and their hashes, and the hashes of packed weights.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,6 +10,7 @@ use facegen_core::stamp::stamp;
 use serde::{Deserialize, Serialize};
 
 use crate::HubError;
+use crate::packs::LockedPack;
 use crate::store::{Store, StoreLock, write_whole};
 
 /// The content of `models.lock`.
@@ -18,6 +19,8 @@ use crate::store::{Store, StoreLock, write_whole};
 pub(super) struct LockFile {
     #[serde(default, rename = "file")]
     files: Vec<LockedFile>,
+    #[serde(default, rename = "pack", skip_serializing_if = "Vec::is_empty")]
+    pub(super) packs: Vec<LockedPack>,
 }
 
 /// One file that was fetched.
@@ -70,7 +73,7 @@ impl LockFile {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        write_whole(&path, &format!("# Written by facegen models pull.\n{text}"))
+        write_whole(&path, &format!("# Written by facegen.\n{text}"))
     }
 
     /// Adds a file, in place of its old entry.

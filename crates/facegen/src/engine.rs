@@ -12,6 +12,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::data_dir;
 use crate::failure::Failure;
+use crate::models::packs;
 
 /// The models to load, and their device.
 #[derive(Debug, clap::Args)]
@@ -33,35 +34,38 @@ pub(crate) struct EngineArguments {
     /// config; can be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_licence: Vec<String>,
-    /// The server's settings, of which only `models.accept` applies here.
+    /// The server's settings, of which only those of `models` apply here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
 impl EngineArguments {
-    /// Returns all accepted licences: those of the options, and those of the
-    /// config and the environment, as for a server.
-    fn accepted(&self, environment: &Environment) -> anyhow::Result<Vec<String>> {
+    /// Returns the settings of a server with these options, from the config
+    /// and the environment.
+    fn settings(&self, environment: &Environment) -> anyhow::Result<Config> {
         let arguments = ConfigArguments {
             config: self.config.clone(),
+            data_dir: Some(self.data_dir.clone()),
             accept_licence: self.accept_licence.clone(),
             ..ConfigArguments::default()
         };
-        Ok(Config::load(&arguments, environment)?.models.accept)
+        Config::load(&arguments, environment)
     }
 }
 
 /// Loads a preset on its own engine thread.
 pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<EngineHandle, Failure> {
-    let accept = arguments.accepted(&Environment::of_process());
-    let accept = accept.context("the settings, of which models.accept counts here")?;
+    let config = arguments.settings(&Environment::of_process());
+    let config = config.context("the settings, of which those of models count here")?;
     data_dir::make(&arguments.data_dir)?;
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
+        packs: packs::kept(&config),
         ..LoadOptions::default()
     };
     let name = EngineName::new(&options.device.name());
+    let accept = config.models.accept;
     load(&name, preset, accept, options, |backend| Box::new(backend))
 }
 

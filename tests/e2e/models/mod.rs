@@ -7,6 +7,7 @@ mod failures;
 mod hub;
 mod manner;
 mod mirrors;
+mod packs;
 mod processes;
 mod program;
 mod removing;

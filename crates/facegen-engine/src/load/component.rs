@@ -10,6 +10,7 @@ use facegen_nn::Weights;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::pack_place::{PackPlace, PackSource};
 use crate::synthetic::SyntheticWeights;
 use crate::{EngineError, LoadOptions};
 
@@ -62,6 +63,20 @@ pub(super) fn model<T>(
     options: &LoadOptions,
     load: impl Fn(&Weights) -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
+    patched_model(preset, component, &[], options, load)
+}
+
+/// Loads a model whose weights `patches` change.
+///
+/// # Errors
+/// See [`model`].
+pub(super) fn patched_model<T>(
+    preset: &Preset,
+    component: &Component,
+    patches: &[&Component],
+    options: &LoadOptions,
+    load: impl Fn(&Weights) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
     let path = match &component.source {
         Source::Path(_) => file(preset, component)?,
         Source::Synthetic(seed) => {
@@ -76,7 +91,43 @@ pub(super) fn model<T>(
         }
         Source::Hub(file) => return Err(not_located(file)),
     };
-    load(&Weights::open(&path)?)
+    let place = pack_place(preset, component, patches, options)?;
+    options.packs.load(place.as_ref(), |packing| {
+        load(&Weights::open(&path)?.packing(packing))
+    })
+}
+
+/// Returns the pack of a model, where packs are kept. While the synthetic
+/// checkpoint of a patch is not written yet, there is none.
+fn pack_place(
+    preset: &Preset,
+    component: &Component,
+    patches: &[&Component],
+    options: &LoadOptions,
+) -> Result<Option<PackPlace>, EngineError> {
+    let Some(kernel) = options.packs.kernel() else {
+        return Ok(None);
+    };
+    let source = |component: &&Component| -> Result<PackSource, EngineError> {
+        let path = match &component.source {
+            Source::Path(path) => preset.path(path),
+            Source::Synthetic(seed) => synthetic_path(preset, component, *seed, options)?,
+            Source::Hub(file) => return Err(not_located(file)),
+        };
+        let sha256 = component.sha256.clone();
+        Ok(PackSource { path, sha256 })
+    };
+    let sources = std::iter::once(&component).chain(patches).map(source);
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let model = model_name(preset, component)?;
+    Ok(PackPlace::new(preset, &model, &sources, kernel).ok())
+}
+
+/// Returns the name of the directory of a component's config, such as `unet`.
+fn model_name(preset: &Preset, component: &Component) -> Result<String, EngineError> {
+    let config = config_path(preset, component)?;
+    let directory = config.parent().and_then(Path::file_name);
+    Ok(directory.unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// Returns the path of a synthetic checkpoint, whose name is derived from
@@ -96,11 +147,7 @@ fn synthetic_path(
         let bytes = std::fs::read(&path);
         identity.update(bytes.map_err(|source| EngineError::File { path, source })?);
     }
-    let config = config_path(preset, component)?;
-    let name = config
-        .parent()
-        .and_then(Path::file_name)
-        .unwrap_or_default();
+    let name = model_name(preset, component)?;
     let directory = options
         .data_dir
         .join("synthetic")

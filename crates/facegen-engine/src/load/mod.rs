@@ -4,12 +4,15 @@ mod adapter;
 mod component;
 mod fit;
 mod models;
+mod pack_place;
+mod packs;
 mod progress;
 mod style_pipeline;
 
 use std::path::PathBuf;
 
 pub use models::Models;
+pub use packs::{Packs, verify_pack};
 pub use progress::{LoadProgress, LoadStep};
 pub use style_pipeline::{BaseModel, StylePipeline};
 
@@ -24,6 +27,8 @@ pub struct LoadOptions {
     pub data_dir: PathBuf,
     /// The device of the models.
     pub device: DeviceChoice,
+    /// Where packed weights are kept.
+    pub packs: Packs,
     /// Notified when the loading of a network begins.
     pub progress: LoadProgress,
     /// When images are checked.

@@ -49,16 +49,15 @@ impl Models {
         let started = Instant::now();
         let (styles, presets): (Vec<_>, Vec<_>) = preset.base_models().into_iter().unzip();
         presets.iter().try_for_each(fit::check)?;
-        let options = &LoadOptions {
-            progress: options
-                .progress
-                .clone()
-                .with_safety_checker(preset.has_safety_checker()),
-            ..options.clone()
-        };
         let device = options.device.open()?;
         let dtype = precision::dtype_of(preset.options().precision(!device.is_cpu()));
         let compute = device::compute(device, dtype);
+        let progress = options.progress.clone();
+        let options = &LoadOptions {
+            packs: options.packs.begin(&compute),
+            progress: progress.with_safety_checker(preset.has_safety_checker()),
+            ..options.clone()
+        };
         let adapter = &*adapter(preset)?;
         let (unets, projection) = load_unets(&presets, options, adapter, &compute)?;
         let text_encoders = load_text_encoders(&presets, options, &compute)?;
@@ -72,6 +71,7 @@ impl Models {
             vae,
         });
         let safety_checker = load_safety_checker(preset, options, &compute)?;
+        options.packs.remove_unused(preset.name());
         let models = Self {
             tokenizer: PromptTokenizer::load(&component::file(
                 preset,
@@ -147,9 +147,13 @@ fn load_unet(
     adapter: &AdapterWeights,
     compute: &Compute,
 ) -> Result<UNet2DConditionModel, EngineError> {
-    let component = &preset.components().unet;
+    let components = preset.components();
+    let component = &components.unet;
     let config: UNet2DConditionConfig = component::config(preset, component)?;
-    component::model(preset, component, options, |weights| {
+    let patches: Vec<_> = std::iter::once(&components.adapter)
+        .chain(&components.lora)
+        .collect();
+    component::patched_model(preset, component, &patches, options, |weights| {
         let weights = checkpoint::unet(weights, &config);
         let unet = UNet2DConditionModel::load(&config, &weights, Some(adapter), compute)?;
         weights.finish()?;

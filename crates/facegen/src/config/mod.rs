@@ -125,6 +125,16 @@ impl Config {
         })
     }
 
+    /// Returns the directory of packed weights, unless they are not kept.
+    pub(crate) fn pack_dir(&self) -> Option<PathBuf> {
+        let directory = &self.models.pack_dir;
+        match directory.as_os_str().as_encoded_bytes() {
+            b"" => Some(self.storage.data_dir.join("models/packs")),
+            b"none" => None,
+            _ => Some(directory.clone()),
+        }
+    }
+
     /// The header `User-Agent` of requests to hosts that callers name.
     pub(crate) fn user_agent(&self) -> String {
         let OutboundSection {

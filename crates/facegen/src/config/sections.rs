@@ -57,6 +57,7 @@ pub(crate) struct EngineSection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelsSection {
     pub(crate) accept: Vec<String>,
+    pub(crate) pack_dir: PathBuf,
 }
 
 /// `[storage]`

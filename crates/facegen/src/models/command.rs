@@ -30,13 +30,14 @@ pub(crate) enum ModelsCommand {
         #[arg(long, value_name = "PATH")]
         from: Option<PathBuf>,
     },
-    /// Read every fetched file and compare its hash.
+    /// Read every fetched file and all packed weights, and compare their hashes.
     Verify {
-        /// The presets; when none is named, all that have fetched files.
+        /// The presets; when none is named, all that have fetched files or packed
+        /// weights.
         presets: Vec<String>,
     },
-    /// Delete the fetched files of a preset, except those that another preset
-    /// uses of which every file is here.
+    /// Delete the packed weights of a preset and its fetched files, except those
+    /// that another preset uses of which every file is here.
     Rm {
         /// The preset.
         preset: String,

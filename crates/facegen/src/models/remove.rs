@@ -6,10 +6,10 @@ use facegen_hub::{self as hub, PullEvent};
 use indicatif::HumanBytes;
 
 use super::progress::Progress;
-use super::say;
+use super::{packs, say};
 use crate::config::Config;
 
-/// Deletes the fetched files of a preset, and prints each that is deleted or
+/// Deletes the fetched files and the packed weights of a preset, and prints each that is deleted or
 /// kept.
 pub(super) fn run(preset: &Preset, config: &Config) -> Result<()> {
     let presets = Preset::all(&config.engine.models_dir)?;
@@ -21,11 +21,20 @@ pub(super) fn run(preset: &Preset, config: &Config) -> Result<()> {
     for (file, user) in &removal.kept {
         say(&format!("kept {file}, which {user} uses"))?;
     }
-    let bytes = removal.removed.iter().map(|(_, size)| size).sum();
+    let packs = packs::kept(config).remove(preset.name())?;
+    for (path, size) in &packs {
+        say(&format!(
+            "deleted {}, {}",
+            path.display(),
+            HumanBytes(*size)
+        ))?;
+    }
+    let bytes = removal.removed.iter().map(|(_, size)| size);
+    let bytes = bytes.chain(packs.iter().map(|(_, size)| size)).sum();
     say(&format!(
         "{}: {} files deleted, {}; {} kept",
         preset.name(),
-        removal.removed.len(),
+        removal.removed.len() + packs.len(),
         HumanBytes(bytes),
         removal.kept.len()
     ))

@@ -5,10 +5,10 @@ use facegen_core::Preset;
 use facegen_hub as hub;
 
 use super::progress::Progress;
-use super::say;
+use super::{packs, say};
 use crate::config::Config;
 
-/// Hashes the fetched files of the presets and reports those that differ.
+/// Hashes the fetched files and the packed weights of the presets and reports those that differ.
 pub(super) fn run(names: &[String], config: &Config) -> Result<()> {
     let (models_dir, data_dir) = (&config.engine.models_dir, &config.storage.data_dir);
     let presets: Vec<Preset> = if names.is_empty() {
@@ -23,7 +23,8 @@ pub(super) fn run(names: &[String], config: &Config) -> Result<()> {
         let has_files = hub::files(&preset, data_dir)?
             .iter()
             .any(|file| file.is_here);
-        if names.is_empty() && !has_files {
+        let (packs, wrong_packs) = packs::verify(preset.name(), config)?;
+        if names.is_empty() && !has_files && packs == 0 {
             continue;
         }
         let faults = hub::verify(&preset, data_dir, &|event| progress.hear(&event))?;
@@ -35,10 +36,10 @@ pub(super) fn run(names: &[String], config: &Config) -> Result<()> {
                 fault.error
             ))?;
         }
-        if faults.is_empty() {
+        if faults.is_empty() && wrong_packs == 0 {
             say(&format!("{}\tverified", preset.name()))?;
         }
-        wrong += faults.len();
+        wrong += faults.len() + wrong_packs;
         checked += 1;
     }
     if checked == 0 {

@@ -13,6 +13,7 @@ use facegen_outbound::{Faces, Guard, Networks};
 
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};
+use crate::models::packs;
 
 /// An engine in the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions
     LoadOptions {
         data_dir: config.storage.data_dir.clone(),
         device,
+        packs: packs::kept(config),
         safety: safety_policy(config),
         ..LoadOptions::default()
     }
