@@ -58,7 +58,7 @@ impl Loads {
         };
         let mut backend = CandleBackend::load(&self.preset, &options).unwrap();
         let written = self.written.load(Ordering::Relaxed) - before;
-        backend.admit(&input(&[])).unwrap();
+        backend.admit(&input(&[("prompt", "a portrait")])).unwrap();
         let end = end_of(&mut backend);
         let SlotEvent::Finished { mut output, .. } = end else {
             panic!("{end:?}");
