@@ -11,6 +11,8 @@
 //! `PACK` is a file of packed weights: the first run writes it, later ones map
 //! it. Then next to nothing is kept, and the peak is only printed.
 
+mod packing;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use facegen_diffusion::{
     AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig, UNet2DConditionModel, checkpoint,
 };
 use facegen_nn::clip::{ClipTextModel, ClipVisionModel};
-use facegen_nn::packs::{PackFile, PackIdentity, PackWriter, Packing};
+use facegen_nn::packs::Packing;
 use facegen_nn::{Compute, Weights};
 use serde::de::DeserializeOwned;
 
@@ -52,7 +54,9 @@ fn main() -> Result<()> {
     let before = anonymous_memory()?;
     let (watch, started) = (Watch::start(), Instant::now());
     // Kept until its memory has been read.
-    let packing = pack.map_or(Ok(Packing::InMemory), |pack| packing(pack, file))?;
+    let packing = pack.map_or(Ok(Packing::InMemory), |pack| {
+        packing::of(pack, file, DType::F32)
+    })?;
     let loaded = load(
         model,
         &PathBuf::from(config),
@@ -80,18 +84,6 @@ fn main() -> Result<()> {
         "loading took more than {MOST_RATIO} times the model"
     );
     Ok(())
-}
-
-/// Maps the pack of a checkpoint, or begins to write it.
-fn packing(pack: &Path, file: &str) -> Result<Packing> {
-    let identity = PackIdentity {
-        source: file.to_owned(),
-        kernel: "f32".to_owned(),
-    };
-    Ok(match PackFile::open(pack, &identity)? {
-        Some(pack) => Packing::From(Arc::new(pack)),
-        None => Packing::Into(Arc::new(PackWriter::create(pack, identity, 0)?)),
-    })
 }
 
 fn load(

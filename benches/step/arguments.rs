@@ -11,7 +11,7 @@ use facegen_engine::sd15::denoise::LATENT_SCALE;
 
 pub(crate) const USAGE: &str = "usage: step [--unet DIR] [--vae DIR] [--adapter FILE] \
      [--lora-rank N] [--device cpu|cuda:N] [--dtype f32|f16|bf16] [--kernels own|candle] [--size WIDTHxHEIGHT] [--images N,N] [--steps N] \
-     [--warm-up N] [--input FILE --dump FILE]";
+     [--warm-up N] [--pack FILE] [--input FILE --dump FILE]";
 
 /// Rank of the LoRA of the published adapters.
 const PUBLISHED_RANK: &str = "128";
@@ -31,6 +31,8 @@ pub(crate) struct Arguments {
     pub(crate) unet: Option<PathBuf>,
     pub(crate) vae: Option<PathBuf>,
     pub(crate) adapter: Option<PathBuf>,
+    /// The packed weights of the model, of which there is one; written if there are none.
+    pub(crate) pack: Option<PathBuf>,
     /// Rank of the adapter's LoRA.
     pub(crate) lora_rank: usize,
     pub(crate) device: DeviceChoice,
@@ -60,6 +62,7 @@ impl Arguments {
         let arguments = Self {
             parts: parts.map(|(part, _)| part).collect(),
             adapter: options.path("--adapter"),
+            pack: options.path("--pack"),
             lora_rank: number(&options.text("--lora-rank", PUBLISHED_RANK))?,
             device: device.parse().map_err(|error| anyhow!("{error}"))?,
             dtype: dtype(&options.text("--dtype", "f32"))?,
@@ -75,6 +78,10 @@ impl Arguments {
         };
         options.finish()?;
         ensure!(!arguments.parts.is_empty(), "no model is named\n{USAGE}");
+        ensure!(
+            arguments.pack.is_none() || arguments.parts.len() == 1,
+            "a pack is of one model"
+        );
         ensure!(
             arguments.steps > 0 && !arguments.images.contains(&0),
             "nothing to measure"

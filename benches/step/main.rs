@@ -22,6 +22,8 @@ mod arguments;
 mod inputs;
 mod memory;
 mod model;
+#[path = "../packing/mod.rs"]
+mod packing;
 mod timing;
 mod unet;
 mod vae;

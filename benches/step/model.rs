@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig, UNet2DConditionModel,
 };
+use facegen_nn::packs::Packing;
 use facegen_nn::{Compute, Layout, Weights};
 use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
+use crate::packing;
 
 /// A model and what it computes on.
 #[derive(Debug)]
@@ -27,13 +29,14 @@ pub(crate) struct Model<T> {
 impl Model<UNet2DConditionModel> {
     pub(crate) fn unet(arguments: &Arguments) -> Result<Self> {
         let (compute, started) = (compute(arguments)?, Instant::now());
-        let (config, weights) = open::<UNet2DConditionConfig>(&arguments.unet)?;
+        let (config, source) = open::<UNet2DConditionConfig>(&arguments.unet, arguments)?;
         let adapter = arguments.adapter.as_ref().map(|file| Weights::open(file));
         let adapter = adapter
             .transpose()?
             .map(|weights| AdapterWeights::new(weights, arguments.lora_rank));
-        let network = UNet2DConditionModel::load(&config, &weights, adapter.as_ref(), &compute)?;
-        weights.finish()?;
+        let network =
+            UNet2DConditionModel::load(&config, &source.weights, adapter.as_ref(), &compute)?;
+        source.finish()?;
         Ok(Self {
             network,
             compute,
@@ -47,9 +50,9 @@ impl Model<UNet2DConditionModel> {
 impl Model<AutoencoderKl> {
     pub(crate) fn vae(arguments: &Arguments) -> Result<Self> {
         let (compute, started) = (compute(arguments)?, Instant::now());
-        let (config, weights) = open::<AutoencoderKlConfig>(&arguments.vae)?;
-        let network = AutoencoderKl::load(&config, &weights, &compute)?;
-        weights.finish()?;
+        let (config, source) = open::<AutoencoderKlConfig>(&arguments.vae, arguments)?;
+        let network = AutoencoderKl::load(&config, &source.weights, &compute)?;
+        source.finish()?;
         Ok(Self {
             network,
             compute,
@@ -69,9 +72,35 @@ fn compute(arguments: &Arguments) -> Result<Compute> {
 }
 
 /// Opens a directory's config and weights.
-fn open<T: DeserializeOwned>(directory: &Option<PathBuf>) -> Result<(T, Weights)> {
+fn open<T: DeserializeOwned>(
+    directory: &Option<PathBuf>,
+    arguments: &Arguments,
+) -> Result<(T, Source)> {
     let directory: &Path = directory.as_ref().context("no directory")?;
     let config = directory.join("config.json");
     let text = fs::read(&config).with_context(|| config.display().to_string())?;
-    Ok((serde_json::from_slice(&text)?, Weights::open(directory)?))
+    let checkpoint = directory.display().to_string();
+    let packing = match &arguments.pack {
+        Some(pack) => packing::of(pack, &checkpoint, arguments.dtype)?,
+        None => Packing::InMemory,
+    };
+    let weights = Weights::open(directory)?.packing(&packing);
+    Ok((serde_json::from_slice(&text)?, Source { weights, packing }))
+}
+
+/// The weights of a model, and where they are packed.
+struct Source {
+    weights: Weights,
+    packing: Packing,
+}
+
+impl Source {
+    /// Ends the loading.
+    fn finish(&self) -> Result<()> {
+        self.weights.finish()?;
+        if let Packing::Into(pack) = &self.packing {
+            pack.finish()?;
+        }
+        Ok(())
+    }
 }

@@ -111,7 +111,8 @@ impl Temporary {
         fs::rename(&self.path, path)?;
         self.is_named = true;
         // So that the name is on the disk, too.
-        File::open(path.parent().unwrap_or(path))?.sync_all()
+        let directory = path.parent().filter(|parent| *parent != Path::new(""));
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 

@@ -39,18 +39,17 @@ pub(super) fn verify(preset: &str, config: &Config) -> Result<(usize, usize)> {
             // Deleted, perhaps because its models have changed.
             Ok(None) => continue,
             Ok(Some(sha256)) if sha256 == pack.sha256 => None,
-            Ok(Some(sha256)) => Some(format!(
-                "it has sha256 {sha256}, {} was written",
-                pack.sha256
-            )),
+            Ok(Some(sha256)) => {
+                let (path, written) = (pack.path.display(), &pack.sha256);
+                Some(format!("{path} has sha256 {sha256}, {written} was written"))
+            }
             Err(error) => Some(error.to_string()),
         };
         read += 1;
         if let Some(fault) = fault {
             wrong += 1;
-            let path = pack.path.display();
             say(&format!(
-                "{preset}\t{path}\t{fault}, deleted: the next start packs anew"
+                "{preset}\t{fault}, deleted: the next start packs anew"
             ))?;
             std::fs::remove_file(&pack.path)?;
         }
