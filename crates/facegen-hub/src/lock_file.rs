@@ -10,7 +10,6 @@ use facegen_core::stamp::stamp;
 use serde::{Deserialize, Serialize};
 
 use crate::HubError;
-use crate::packs::LockedPack;
 use crate::store::{Store, StoreLock, write_whole};
 
 /// The content of `models.lock`.
@@ -39,6 +38,20 @@ pub(super) struct LockedFile {
     pub(super) sha256: String,
     /// The file's stamp when its hash was last verified.
     pub(super) stamp: Option<String>,
+}
+
+/// Packed weights of a preset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedPack {
+    /// The name of the preset.
+    pub preset: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub size: u64,
+    /// The hash that it had when it was written.
+    pub sha256: String,
 }
 
 /// The state of a file, without reading it.

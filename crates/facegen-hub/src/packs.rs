@@ -1,26 +1,10 @@
 //! The hashes of packed weights, which the engine writes, in `models.lock`.
 
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 use crate::HubError;
-use crate::lock_file::LockFile;
+use crate::lock_file::{LockFile, LockedPack};
 use crate::store::Store;
-
-/// Packed weights of a preset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LockedPack {
-    /// The name of the preset.
-    pub preset: String,
-    /// The file.
-    pub path: PathBuf,
-    /// Its bytes.
-    pub size: u64,
-    /// The hash that it had when it was written.
-    pub sha256: String,
-}
 
 /// Records a pack in `models.lock`, in place of an older one with its path, and drops the entries
 /// of packs that are gone.

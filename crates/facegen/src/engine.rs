@@ -12,7 +12,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::data_dir;
 use crate::failure::Failure;
-use crate::models::packs;
+use crate::packs;
 
 /// The models to load, and their device.
 #[derive(Debug, clap::Args)]

@@ -32,6 +32,7 @@ mod health;
 mod keys;
 mod models;
 mod output;
+mod packs;
 mod provenance;
 mod run;
 mod serve;

@@ -23,7 +23,7 @@ fn packs(models: &Models) -> Result<Vec<PathBuf>> {
 }
 
 #[test]
-fn damaged_packs_are_found_by_verify_and_written_anew() -> Result<()> {
+fn damaged_packs_are_found_by_verify_and_written_again() -> Result<()> {
     let (_hub, models, _) = embedder("")?;
     models.run(&["pull", "pulled"])?.assert_success();
     let first = models.generate(&[])?;
@@ -48,7 +48,7 @@ fn damaged_packs_are_found_by_verify_and_written_anew() -> Result<()> {
     models.run(&["verify", "pulled"])?.assert_refused(&[
         &path,
         "is damaged",
-        "deleted: the next start packs anew",
+        "deleted: the next start packs again",
     ]);
     models.run(&["verify"])?.assert_success();
     models.generate(&[])?.assert_success();

@@ -80,7 +80,7 @@ impl Packs {
                 return load(&Packing::From(Arc::new(pack)));
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "packing the weights anew"),
+            Err(error) => tracing::warn!(%error, "packing the weights again"),
         }
         match self.write(place, &path, &load) {
             Err(EngineError::Model(NnError::Pack(error))) => {

@@ -1,4 +1,4 @@
-//! Which files and directories hold packs: those of this user, which nobody else can write to.
+//! Which files and directories hold packs: those of this user, which no other user can write to.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -33,7 +33,7 @@ pub fn make_directory(path: &Path) -> Result<(), PackError> {
 
 /// Opens a finished pack; none is there if the name is unused.
 pub(super) fn open(path: &Path) -> Result<Option<File>, PackError> {
-    // Without waiting for whoever writes, if it is a pipe.
+    // Without waiting for a writer, if it is a pipe.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from) {
         Ok(file) => File::from(file),
@@ -72,7 +72,7 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// Creates one next to `path`.
-    pub(super) fn beside(path: &Path) -> Result<Self, PackError> {
+    pub(super) fn next_to(path: &Path) -> Result<Self, PackError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let process = std::process::id();
         for _ in 0..ATTEMPTS {

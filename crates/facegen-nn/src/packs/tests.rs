@@ -115,7 +115,7 @@ fn mapped_weights_are_those_packed_in_memory() {
             pack.find::<f32>(&name, shape),
             pack.find::<bf16>(&name, shape),
         );
-        // So that the weights below are not packed anew unnoticed.
+        // So that the weights below are not packed again unnoticed.
         assert_eq!((full.is_some(), half.is_some()), (index < 2, index == 2));
         let address = full.map_or_else(
             || half.unwrap().as_ptr().addr(),

@@ -57,7 +57,7 @@ impl PackWriter {
     /// # Errors
     /// Fails when there is too little space or the file cannot be created.
     pub fn create(path: &Path, identity: PackIdentity, expected: u64) -> Result<Self, PackError> {
-        let temporary = Temporary::beside(path)?;
+        let temporary = Temporary::next_to(path)?;
         check_space(temporary.path(), temporary.file(), expected)?;
         Ok(Self {
             path: path.to_owned(),

@@ -3,7 +3,7 @@
 mod command;
 mod list;
 pub(crate) mod needs;
-pub(crate) mod packs;
+mod packs;
 mod progress;
 pub(crate) mod pull;
 mod remove;

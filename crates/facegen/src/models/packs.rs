@@ -1,33 +1,11 @@
-//! The packed weights of presets: the options that keep them, and their records.
-
-use facegen_engine::{Packs, verify_pack};
-use facegen_hub::{self as hub, LockedPack};
+//! Reading packed weights as a whole.
 
 use anyhow::Result;
+use facegen_engine::verify_pack;
+use facegen_hub as hub;
 
 use super::say;
 use crate::config::Config;
-
-/// Returns where packed weights are kept; each that is written is recorded.
-pub(crate) fn kept(config: &Config) -> Packs {
-    let Some(directory) = config.pack_dir() else {
-        return Packs::default();
-    };
-    // Records are read from other working directories.
-    let directory = std::path::absolute(&directory).unwrap_or(directory);
-    let data_dir = config.storage.data_dir.clone();
-    Packs::new(directory, move |preset, written| {
-        let pack = LockedPack {
-            preset: preset.to_owned(),
-            path: written.path.clone(),
-            size: written.size,
-            sha256: written.sha256.clone(),
-        };
-        if let Err(error) = hub::record_pack(&data_dir, pack) {
-            tracing::warn!(%error, "failed to record the hash of packed weights");
-        }
-    })
-}
 
 /// Reads the packs of a preset as a whole. Prints and deletes those that
 /// differ from what was written, and returns how many were read and how many
@@ -49,7 +27,7 @@ pub(super) fn verify(preset: &str, config: &Config) -> Result<(usize, usize)> {
         if let Some(fault) = fault {
             wrong += 1;
             say(&format!(
-                "{preset}\t{fault}, deleted: the next start packs anew"
+                "{preset}\t{fault}, deleted: the next start packs again"
             ))?;
             std::fs::remove_file(&pack.path)?;
         }

@@ -6,8 +6,9 @@ use facegen_hub::{self as hub, PullEvent};
 use indicatif::HumanBytes;
 
 use super::progress::Progress;
-use super::{packs, say};
+use super::say;
 use crate::config::Config;
+use crate::packs;
 
 /// Deletes the fetched files and the packed weights of a preset, and prints each that is deleted or
 /// kept.

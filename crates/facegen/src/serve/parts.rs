@@ -13,7 +13,7 @@ use facegen_outbound::{Faces, Guard, Networks};
 
 use crate::config::Config;
 use crate::config::sections::{hours, seconds};
-use crate::models::packs;
+use crate::packs;
 
 /// An engine in the config.
 #[derive(Debug, Clone, PartialEq, Eq)]
