@@ -47,10 +47,10 @@ impl PackError {
     }
 
     /// Refuses a file.
-    pub(super) fn unusable(path: &Path, reason: impl ToString) -> Self {
+    pub(super) fn unusable(path: &Path, reason: impl Into<String>) -> Self {
         Self::Unusable {
             path: path.to_owned(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 }

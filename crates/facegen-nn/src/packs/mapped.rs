@@ -44,13 +44,13 @@ pub(crate) struct MappedSlab<E> {
 impl<E: Element> MappedSlab<E> {
     /// Takes `length` elements that begin `start` bytes after the map does, where the map holds
     /// as many and they are aligned.
-    pub(super) fn new(map: Arc<Mmap>, start: usize, length: usize) -> Option<Self> {
+    pub(super) fn new(map: &Arc<Mmap>, start: usize, length: usize) -> Option<Self> {
         let bytes = map
             .get(start..)?
             .get(..length.checked_mul(size_of::<E>())?)?;
         let is_aligned = bytes.as_ptr().cast::<E>().is_aligned();
         is_aligned.then(|| Self {
-            map: Arc::clone(&map),
+            map: Arc::clone(map),
             start,
             length,
             element: PhantomData,

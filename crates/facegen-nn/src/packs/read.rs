@@ -107,7 +107,7 @@ impl PackFile {
             .get(name)
             .filter(|entry| entry.is::<E>(shape))?;
         let start = usize::try_from(entry.offset).ok()?;
-        MappedSlab::new(Arc::clone(&self.map), start, shape.packed_length::<E>())
+        MappedSlab::new(&self.map, start, shape.packed_length::<E>())
     }
 }
 

@@ -91,7 +91,7 @@ impl PackWriter {
         }
         let length = size_of_val(elements);
         let map = map(state.temporary.file(), entry.offset, length).map_err(PackError::at(path))?;
-        MappedSlab::new(map, 0, elements.len())
+        MappedSlab::new(&map, 0, elements.len())
             .ok_or_else(|| PackError::unusable(path, format!("{name} is not aligned")))
     }
 
@@ -104,7 +104,7 @@ impl PackWriter {
         let mut state = self.state();
         let weights = std::mem::take(&mut state.weights);
         let table = serde_json::to_vec(&Table::new(self.identity.clone(), weights));
-        let table = table.map_err(|error| PackError::unusable(&self.path, error))?;
+        let table = table.map_err(|error| PackError::unusable(&self.path, error.to_string()))?;
         let header = Header {
             offset: state.end,
             length: table.len() as u64,
