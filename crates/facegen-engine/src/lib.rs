@@ -25,6 +25,7 @@ pub mod synthetic;
 pub use backend::{CandleBackend, FirstInFirstOut, PipelineBackend, SafetyStage, StepPolicy};
 pub use device::DeviceChoice;
 pub use error::EngineError;
+pub use facegen_nn::kernels::reuse::Reusing;
 pub use footprint::Footprint;
 pub use load::{
     LoadOptions, LoadProgress, LoadStep, Models, Packs, SafetyPolicy, can_load, verify_pack,

@@ -48,12 +48,13 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand};
 use config::Config;
 use config::environment::Environment;
+use facegen_engine::Reusing;
 use failure::Failure;
 
-/// Reuses the memory of feature maps from layer to layer; the system's
-/// allocator unmaps it and faults it in again.
+/// Reuses the memory of feature maps from layer to layer; other allocators
+/// unmap large blocks and fault them in again.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Reusing<mimalloc::MiMalloc> = Reusing::new(mimalloc::MiMalloc);
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {

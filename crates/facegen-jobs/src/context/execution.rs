@@ -8,9 +8,9 @@ use super::engine_permits::EnginePermits;
 use super::engine_slot::EngineSlot;
 use super::engine_start_times::EngineStartTimes;
 use super::other_nodes::OtherNodes;
+use super::previews::Previews;
 use super::running_jobs::{RunningJobs, work_left};
 use super::steps_elsewhere::StepsElsewhere;
-use super::previews::Previews;
 use super::throughput::Throughput;
 
 /// The engines and what runs on them; the worker changes it, estimates read it.

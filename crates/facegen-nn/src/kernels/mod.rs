@@ -12,6 +12,7 @@
 //! - [`conv`]: two-dimensional convolution over NHWC images, as a matrix product without im2col
 //! - [`mod@attention`]: tiled softmax attention that never holds the whole score matrix
 //! - [`norm`]: group and layer normalisation
+//! - [`reuse`]: an allocator that keeps large blocks from one layer to the next
 //! - [`peak`]: the rate of a kernel where nothing but its arithmetic counts
 //!
 //! Two promises hold everywhere. **The bytes of an output element depend on its own inputs only**:
@@ -38,6 +39,7 @@ mod microkernel;
 pub mod norm;
 pub mod packed;
 pub mod peak;
+pub mod reuse;
 mod scratch;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,298 @@
+//! An allocator that keeps large blocks for the next layer.
+//!
+//! Every layer writes its result to new memory, and most results are large: the system would unmap
+//! each, map it again for the next layer and clear it page by page, while the other threads wait.
+#![expect(unsafe_code, reason = "an allocator hands out memory by pointers")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes of the smallest block that is kept.
+const LEAST: usize = 1 << 20;
+/// Bytes that are kept at most, all blocks together.
+const MOST: usize = 1 << 30;
+/// Blocks that are kept at most.
+const BLOCKS: usize = 64;
+/// The alignment of kept blocks, a cache line; memory of a greater one is not kept.
+const ALIGNMENT: usize = 64;
+
+/// Takes memory from `A`, and keeps freed blocks of at least 1 MiB, up to 1 GiB in all, for
+/// allocations of about the same size.
+pub struct Reusing<A> {
+    inner: A,
+    kept: Mutex<Kept>,
+}
+
+/// The kept blocks, the oldest first.
+struct Kept {
+    blocks: [Block; BLOCKS],
+    count: usize,
+    bytes: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Block {
+    start: *mut u8,
+    size: usize,
+}
+
+// SAFETY: a kept block belongs to no one else.
+unsafe impl Send for Block {}
+
+impl<A> Reusing<A> {
+    /// Keeps blocks of `inner`.
+    pub const fn new(inner: A) -> Self {
+        const NONE: Block = Block {
+            start: std::ptr::null_mut(),
+            size: 0,
+        };
+        Self {
+            inner,
+            kept: Mutex::new(Kept {
+                blocks: [NONE; BLOCKS],
+                count: 0,
+                bytes: 0,
+            }),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the layout of the block for an allocation, if it is one that is kept: sizes are rounded
+/// up by at most an eighth, so that similar ones can take turns.
+fn block_of(layout: Layout) -> Option<Layout> {
+    if layout.size() < LEAST || layout.align() > ALIGNMENT {
+        return None;
+    }
+    let step = 1 << (layout.size().ilog2() - 3);
+    let size = layout.size().checked_next_multiple_of(step)?;
+    Layout::from_size_align(size, ALIGNMENT).ok()
+}
+
+impl Kept {
+    /// Takes the block of that size that was freed last.
+    fn take(&mut self, size: usize) -> Option<*mut u8> {
+        let of_size = |block: &Block| block.size == size;
+        let index = self.blocks[..self.count].iter().rposition(of_size)?;
+        Some(self.remove(index).start)
+    }
+
+    fn remove(&mut self, index: usize) -> Block {
+        let block = self.blocks[index];
+        self.blocks.copy_within(index + 1..self.count, index);
+        self.count -= 1;
+        self.bytes -= block.size;
+        block
+    }
+
+    /// Returns whether there is no room for a block of that size.
+    fn is_full(&self, size: usize) -> bool {
+        self.count == BLOCKS || self.bytes + size > MOST
+    }
+}
+
+// SAFETY: blocks come from `inner` with the layout `block_of` that of the allocation, which contains
+// it, and go back with the same; a block is handed out once until it is freed.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for Reusing<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let Some(block) = block_of(layout) else {
+            // SAFETY: the caller upholds the contract.
+            return unsafe { self.inner.alloc(layout) };
+        };
+        let kept = self.kept().take(block.size());
+        // SAFETY: the size is not 0.
+        kept.unwrap_or_else(|| unsafe { self.inner.alloc(block) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some(block) = block_of(layout) else {
+            // SAFETY: the caller upholds the contract.
+            return unsafe { self.inner.alloc_zeroed(layout) };
+        };
+        let Some(start) = self.kept().take(block.size()) else {
+            // SAFETY: the size is not 0.
+            return unsafe { self.inner.alloc_zeroed(block) };
+        };
+        // SAFETY: the block is as long.
+        unsafe { start.write_bytes(0, layout.size()) };
+        start
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        let Some(block) = block_of(layout) else {
+            // SAFETY: the caller upholds the contract.
+            return unsafe { self.inner.dealloc(start, layout) };
+        };
+        let size = block.size();
+        if size > MOST {
+            // SAFETY: it was allocated with this layout.
+            return unsafe { self.inner.dealloc(start, block) };
+        }
+        loop {
+            let mut kept = self.kept();
+            if !kept.is_full(size) {
+                let count = kept.count;
+                kept.blocks[count] = Block { start, size };
+                kept.count += 1;
+                kept.bytes += size;
+                return;
+            }
+            let oldest = kept.remove(0);
+            drop(kept);
+            // SAFETY: kept blocks were allocated with this alignment and their size.
+            unsafe {
+                let layout = Layout::from_size_align_unchecked(oldest.size, ALIGNMENT);
+                self.inner.dealloc(oldest.start, layout);
+            }
+        }
+    }
+
+    unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller promises that the new size is one of a layout.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        match (block_of(layout), block_of(wanted)) {
+            // SAFETY: the caller upholds the contract.
+            (None, None) => unsafe { self.inner.realloc(start, layout, size) },
+            (before, after) if before == after => start,
+            // SAFETY: both are as long as what is copied, and differ.
+            _ => unsafe {
+                let moved = self.alloc(wanted);
+                if !moved.is_null() {
+                    moved.copy_from_nonoverlapping(start, layout.size().min(size));
+                    self.dealloc(start, layout);
+                }
+                moved
+            },
+        }
+    }
+}
+
+impl<A> fmt::Debug for Reusing<A> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (blocks, bytes) = {
+            let kept = self.kept();
+            (kept.count, kept.bytes)
+        };
+        formatter
+            .debug_struct("Reusing")
+            .field("blocks", &blocks)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::System;
+
+    use super::*;
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, 4).unwrap()
+    }
+
+    /// Counts the bytes that are taken from the system.
+    #[derive(Default)]
+    struct Counted(std::sync::atomic::AtomicUsize);
+
+    // SAFETY: hands on to the system.
+    unsafe impl GlobalAlloc for Counted {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            self.0
+                .fetch_add(layout.size(), std::sync::atomic::Ordering::Relaxed);
+            // SAFETY: the caller upholds the contract.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+            self.0
+                .fetch_sub(layout.size(), std::sync::atomic::Ordering::Relaxed);
+            // SAFETY: the caller upholds the contract.
+            unsafe { System.dealloc(start, layout) }
+        }
+    }
+
+    fn taken(allocator: &Reusing<Counted>) -> usize {
+        allocator.inner.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_freed_block_serves_the_next_allocation_of_about_its_size() {
+        let allocator = Reusing::new(Counted::default());
+        // SAFETY: memory is used within its layout and freed once with it.
+        unsafe {
+            let first = allocator.alloc(layout(LEAST + 5));
+            first.write_bytes(7, LEAST + 5);
+            allocator.dealloc(first, layout(LEAST + 5));
+            let second = allocator.alloc_zeroed(layout(LEAST + 900));
+            assert_eq!((second, second.addr() % ALIGNMENT), (first, 0));
+            let bytes = std::slice::from_raw_parts(second, LEAST + 900);
+            assert!(bytes.iter().all(|byte| *byte == 0));
+            let other = allocator.alloc(layout(LEAST + 900));
+            assert_ne!(other, second, "it is in use");
+            let small = allocator.alloc(layout(100));
+            allocator.dealloc(small, layout(100));
+            assert_eq!(taken(&allocator), 2 * (LEAST + LEAST / 8));
+            allocator.dealloc(second, layout(LEAST + 900));
+            allocator.dealloc(other, layout(LEAST + 900));
+        }
+    }
+
+    #[test]
+    fn contents_survive_growing_and_shrinking() {
+        let allocator = Reusing::new(Counted::default());
+        // SAFETY: as above.
+        unsafe {
+            let mut size = 1000;
+            let mut memory = allocator.alloc(layout(size));
+            for index in 0..size {
+                memory.add(index).write(index as u8);
+            }
+            for next in [LEAST + 1, LEAST + 2, 5 * LEAST, LEAST, 2000] {
+                memory = allocator.realloc(memory, layout(size), next);
+                size = next;
+                let bytes = std::slice::from_raw_parts(memory, 1000);
+                assert!(
+                    bytes
+                        .iter()
+                        .zip(0..)
+                        .all(|(byte, index)| *byte == index as u8)
+                );
+                memory.add(size - 1).write(1);
+                memory.add(999).write(999_usize as u8);
+            }
+            allocator.dealloc(memory, layout(size));
+        }
+    }
+
+    #[test]
+    fn the_oldest_blocks_are_given_back() {
+        let allocator = Reusing::new(Counted::default());
+        let large = layout(MOST / 4);
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<_> = (0..6).map(|_| allocator.alloc(large)).collect();
+            for block in &blocks {
+                allocator.dealloc(*block, large);
+            }
+            assert_eq!(taken(&allocator), MOST);
+            assert_eq!(allocator.alloc(large), blocks[5]);
+            allocator.dealloc(blocks[5], large);
+            let huge = layout(MOST + 1);
+            let block = allocator.alloc(huge);
+            allocator.dealloc(block, huge);
+            assert_eq!(taken(&allocator), MOST);
+            for _ in 0..2 * BLOCKS {
+                let blocks: Vec<_> = (0..3).map(|_| allocator.alloc(layout(LEAST))).collect();
+                blocks
+                    .into_iter()
+                    .for_each(|block| allocator.dealloc(block, layout(LEAST)));
+            }
+            assert!(taken(&allocator) <= MOST);
+        }
+    }
+}
