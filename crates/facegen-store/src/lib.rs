@@ -4,11 +4,13 @@
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`], the stores in one database file |
 //! | [`postgres`] | [`PostgresStore`], the stores in one PostgreSQL database |
+//! | [`mod@copy`] | [`copy()`](copy::copy), from the former to the latter |
 //! | `memory` | events and rate limits within one process |
 //! | `conformance` | tests of every implementation of a port |
 
 #[cfg(test)]
 mod conformance;
+pub mod copy;
 mod fault;
 mod memory;
 pub mod postgres;

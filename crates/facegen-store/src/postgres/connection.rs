@@ -57,7 +57,7 @@ impl PostgresSource {
     ///
     /// # Errors
     /// As [`PostgresSource::check`], or the password cannot be read.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, StoreError> {
+    pub(crate) fn options(&self) -> Result<PgConnectOptions, StoreError> {
         let options = self.parsed()?;
         match &self.password_file {
             Some(path) => Ok(options.password(&password(path)?)),

@@ -35,7 +35,7 @@ const SETTINGS: &str = "
 
 /// The first half of the numbers of the locks; no other program is known to
 /// use it.
-const LOCKS: i32 = 0x6661_6365;
+pub(crate) const LOCKS: i32 = 0x6661_6365;
 
 /// What happens one at a time on the whole database, whichever process does it.
 /// The lock ends with its transaction.

@@ -8,7 +8,7 @@ mod bounded;
 mod buckets;
 mod clock;
 mod connection;
-mod database;
+pub(crate) mod database;
 mod deliveries;
 mod events;
 mod health;
@@ -20,8 +20,8 @@ mod presence;
 mod rate_limits;
 mod schema;
 #[cfg(test)]
-mod tests;
-mod text;
+pub(crate) mod tests;
+pub(crate) mod text;
 mod uploads;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Returns the text without the one character that PostgreSQL does not take.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
     } else {

@@ -5,7 +5,7 @@
 //! other processes that write (`facegen keys`).
 
 mod buckets;
-mod database;
+pub(crate) mod database;
 mod deliveries;
 #[cfg(test)]
 mod faults;
@@ -31,6 +31,8 @@ use std::sync::Arc;
 use facegen_core::store::{Death, StoreError, Stores};
 
 use crate::memory::{MemoryEvents, MemoryRateLimits};
+use sqlx::SqlitePool;
+
 use buckets::SqliteBuckets;
 use database::Database;
 use deliveries::SqliteDeliveries;
@@ -74,6 +76,11 @@ impl SqliteStore {
             lock: Some(lock),
             ..store
         })
+    }
+
+    /// The connections that read.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.database.readers
     }
 
     /// Returns all stores.

@@ -21,9 +21,10 @@ use facegen_core::store::{
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 use sqlx::{Row as _, query};
 
+pub(super) use self::statements::CLAIM;
 use self::statements::{
-    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT,
-    POSITION, RELEASE, TIMES, WARN,
+    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION,
+    RELEASE, TIMES, WARN,
 };
 use super::database::{Database, Lock, Statement};
 use super::presence::Presence;

@@ -5,7 +5,7 @@ mod deliveries;
 mod events;
 mod nodes;
 mod schema;
-pub(super) mod server;
+pub(crate) mod server;
 
 use self::server::{new_database, stores};
 use crate::conformance;

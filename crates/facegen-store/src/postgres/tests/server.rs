@@ -64,7 +64,7 @@ ssl = on
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
 /// The one server.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) directory: PathBuf,
     pub(super) port: u16,
     databases: AtomicU32,
@@ -73,7 +73,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         &SERVER
     }
 
@@ -136,7 +136,7 @@ impl Server {
     }
 
     /// A new database, without tables.
-    pub(super) async fn create(&self) -> PostgresSource {
+    pub(crate) async fn create(&self) -> PostgresSource {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("facegen_{number}");
         create(&self.url("postgres"), &name).await;
@@ -272,13 +272,13 @@ fn wait_for(socket: &Path, directory: &Path) {
 }
 
 /// A new database with tables.
-pub(in crate::postgres) async fn database() -> (PostgresSource, Database) {
+pub(crate) async fn database() -> (PostgresSource, Database) {
     let source = new_database().await;
     let database = Database::connect(source.options().unwrap()).await;
     (source, database.unwrap())
 }
 
 /// The stores in a database.
-pub(in crate::postgres) async fn stores(source: &PostgresSource) -> Stores {
+pub(crate) async fn stores(source: &PostgresSource) -> Stores {
     PostgresStore::open(source).await.unwrap().into_stores()
 }
