@@ -75,9 +75,7 @@ pub struct Copied {
 }
 
 /// Copies all rows of `file` to an empty database, or those that a copy before did not.
-/// The jobs whose links already begin with `link_base`, because their images have been
-/// moved to that bucket, are the same otherwise. `progress` gets a table and how many of
-/// its rows are there.
+/// `progress` gets a table and how many of its rows are there.
 ///
 /// # Errors
 /// One of the databases cannot be used, the file is used by a server, or the
@@ -85,7 +83,6 @@ pub struct Copied {
 pub async fn copy(
     file: &Path,
     to: &PostgresSource,
-    link_base: Option<&str>,
     mut progress: impl FnMut(&'static str, u64),
 ) -> Result<Copied, CopyError> {
     if !file.is_file() {
@@ -94,7 +91,6 @@ pub async fn copy(
     let copy = Copy {
         source: Source::open(file).await?,
         target: Target::open(to).await?,
-        link_base,
     };
     // Nothing is written before it is known that all that is there is a part of the file.
     let mut found = Vec::new();
@@ -122,13 +118,12 @@ pub async fn copy(
     })
 }
 
-struct Copy<'a> {
+struct Copy {
     source: Source,
     target: Target,
-    link_base: Option<&'a str>,
 }
 
-impl Copy<'_> {
+impl Copy {
     /// Copies the rows of a table behind `last`; so many are there before.
     async fn insert(
         &self,
@@ -159,7 +154,6 @@ impl Copy<'_> {
                 Some(_) | None => last,
             };
             let copies = self.target.rows(table, after, end).await?;
-            let copies = self.before_moving(table, &rows, copies);
             if let Some(key) = first_difference(&rows, &copies) {
                 let table = table.name;
                 return Err(CopyError::Differs { table, key });
@@ -171,25 +165,6 @@ impl Copy<'_> {
             }
             after = end;
         }
-    }
-
-    fn before_moving(
-        &self,
-        table: &Table,
-        rows: &[CopiedRow],
-        copies: Vec<CopiedRow>,
-    ) -> Vec<CopiedRow> {
-        let Some(link_base) = self.link_base else {
-            return copies;
-        };
-        let mut before = Vec::with_capacity(copies.len());
-        for (place, copy) in copies.into_iter().enumerate() {
-            before.push(match rows.get(place) {
-                Some(source) => copy.before_moving(table, source, link_base),
-                None => copy,
-            });
-        }
-        before
     }
 }
 

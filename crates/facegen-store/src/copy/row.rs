@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::query_builder::Separated;
 use sqlx::{ColumnIndex, Decode, Postgres, Row, Type};
 
-use super::tables::{Kind, LINK_BASE, Table};
+use super::tables::{Kind, Table};
 use crate::postgres::text::clean;
 use crate::rows::failed;
 
@@ -63,24 +63,6 @@ impl CopiedRow {
             {
                 *text = clean(text).into_owned();
             }
-        }
-        self
-    }
-
-    /// Returns the row as it was before its images were moved to the bucket whose
-    /// links begin with `link_base`.
-    pub(super) fn before_moving(mut self, table: &Table, source: &Self, link_base: &str) -> Self {
-        let place = table
-            .columns
-            .iter()
-            .position(|(name, _)| *name == LINK_BASE);
-        let Some(place) = place else { return self };
-        let moved = Value::Text(Some(link_base.to_owned()));
-        if self.values.get(place) == Some(&moved)
-            && source.values.get(place) == Some(&Value::Text(None))
-            && let Some(value) = self.values.get_mut(place)
-        {
-            *value = Value::Text(None);
         }
         self
     }

@@ -31,9 +31,6 @@ pub(super) struct Table {
     pub(super) columns: &'static [(&'static str, Kind)],
 }
 
-/// The column of a row whose images have been moved to a bucket since.
-pub(super) const LINK_BASE: &str = "link_base";
-
 /// How many rows are read at once, unless they are large.
 const BATCH: i64 = 500;
 
@@ -96,7 +93,7 @@ pub(super) const TABLES: [Table; 7] = [
             ("warnings", Text),
             ("expires_at", Int),
             ("images_deleted_at", Int),
-            (LINK_BASE, Text),
+            ("link_base", Text),
             ("upload", Flag),
             ("stages", Text),
             ("images", Text),
