@@ -19,6 +19,8 @@ mod nodes;
 mod presence;
 mod rate_limits;
 mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod text;

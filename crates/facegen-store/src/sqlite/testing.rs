@@ -177,6 +177,28 @@ impl Rows {
             .await;
     }
 
+    /// Adds so many keys and so many queued jobs like this one, evenly spread.
+    pub async fn queue(&self, keys: i64, jobs: i64, like: JobId) {
+        let key = "
+            WITH RECURSIVE numbers (number) AS (
+                SELECT 1 UNION ALL SELECT number + 1 FROM numbers LIMIT ?
+            )
+            INSERT INTO keys (name, role, hash, created_at)
+            SELECT 'key ' || number, 'plain', randomblob(32), 0 FROM numbers";
+        self.write(sqlx::query(key).bind(keys)).await;
+        let jobs_like_it = "
+            WITH RECURSIVE numbers (number) AS (
+                SELECT 1 UNION ALL SELECT number + 1 FROM numbers LIMIT ?1
+            )
+            INSERT INTO generations (key_id, state, request, face_url, file_prefix, base_url, webhook,
+                                     priority, cost, created_at)
+            SELECT last - number % ?2, 'queued', request, face_url,
+                   printf('00000000-0000-4000-8000-%012x', number), base_url, 0, priority, cost, created_at
+            FROM numbers, (SELECT * FROM generations WHERE id = ?3), (SELECT max(id) AS last FROM keys)";
+        let jobs = sqlx::query(jobs_like_it).bind(jobs).bind(keys);
+        self.write(jobs.bind(like.get())).await;
+    }
+
     /// Makes the next job have the largest number.
     pub async fn use_up_numbers(&self) {
         let all = "UPDATE sqlite_sequence SET seq = 2147483646 WHERE name = 'generations'";
