@@ -7,6 +7,7 @@
 //! - [`plus_face`]: a preset without a recogniser
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
+//! - [`db`]: `facegen db copy`, from a data directory to a database and a bucket
 //! - [`documents`]: the commands in the documents
 //! - [`output`]: what commands print, also when it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
@@ -15,6 +16,8 @@
 
 #[cfg(test)]
 mod compose;
+#[cfg(test)]
+mod db;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]

@@ -18,19 +18,27 @@ use crate::program::says_generated;
 /// A bucket that stores what it gets, until it is set to serve something of
 /// this length for every object.
 #[derive(Clone, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     objects: Arc<Mutex<HashMap<String, Vec<u8>>>>,
     instead: Arc<AtomicUsize>,
 }
 
 impl Bucket {
     /// Serves every object with this length from now on.
-    pub(super) fn answer_instead(&self, length: usize) {
+    pub(crate) fn answer_instead(&self, length: usize) {
         self.instead.store(length, Ordering::SeqCst);
     }
 
+    /// Returns what is stored under this name, in any directory.
+    pub(crate) fn object(&self, name: &str) -> Option<Vec<u8>> {
+        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut objects = objects.iter();
+        let found = objects.find(|(path, _)| path.rsplit('/').next() == Some(name));
+        found.map(|(_, bytes)| bytes.clone())
+    }
+
     /// Starts serving, and returns its address.
-    pub(super) async fn start(self) -> Result<SocketAddr> {
+    pub(crate) async fn start(self) -> Result<SocketAddr> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move {

@@ -2,7 +2,7 @@
 
 mod attacks;
 mod browser;
-mod bucket;
+pub(crate) mod bucket;
 mod client;
 mod clients;
 mod connections;

@@ -3,8 +3,12 @@
 //! | module | contents |
 //! |---|---|
 //! | [`check`] | `facegen db check`: whether this program can work on it |
+//! | [`mod@copy`] | `facegen db copy`: from SQLite to PostgreSQL |
+//! | [`images`] | the images that move along |
 
 mod check;
+mod copy;
+mod images;
 
 use std::path::PathBuf;
 
@@ -16,6 +20,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, ConfigArguments};
 use crate::failure::Failure;
 use crate::{output, stores};
+use copy::CopyArguments;
 
 /// Work on the database of a server.
 #[derive(Debug, Subcommand)]
@@ -23,6 +28,10 @@ pub(crate) enum DbCommand {
     /// Check whether this program can work on the database, and show the nodes
     /// on it. Changes nothing. Exits 1 if a check fails.
     Check,
+    /// Copy the database of a data directory to PostgreSQL, and its images to the
+    /// bucket of the config. The server has to be stopped. A copy that was cut is
+    /// continued by the same command.
+    Copy(CopyArguments),
     /// Forget which master key the nodes share, after it was replaced. The next
     /// node that starts records its own. Secrets of keys' buckets that were
     /// sealed with the former one have to be set again.
@@ -53,6 +62,7 @@ pub(crate) fn run(command: &DbCommand, arguments: &DbArguments) -> Result<(), Fa
     let runtime = runtime()?;
     match command {
         DbCommand::Check => runtime.block_on(check::run(&config, &environment)),
+        DbCommand::Copy(arguments) => runtime.block_on(copy::run(arguments, &config)),
         DbCommand::ForgetMasterKey => Ok(runtime.block_on(forget_master_key(&config))?),
     }
 }

@@ -1,0 +1,101 @@
+//! Images of a data directory that move to where several nodes find them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use facegen_core::{ImageStore, ObjectName};
+use facegen_outbound::{DirectoryStore, Guard, Networks, S3Settings, SharedImages};
+
+/// The images of a directory, and the bucket that they move to.
+pub(super) struct Images {
+    names: Vec<ObjectName>,
+    directory: DirectoryStore,
+    shared: SharedImages,
+}
+
+/// How many images there are, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// Copied to the bucket.
+    pub(super) copied: u64,
+    /// In the bucket since before.
+    pub(super) found: u64,
+}
+
+/// Fails when there are images but no bucket.
+///
+/// # Errors
+/// There are images, or the directory cannot be read.
+pub(super) fn ensure_none(directory: &Path) -> Result<()> {
+    let images = names(directory)?.len();
+    ensure!(
+        images == 0,
+        "{} holds {images} images, and storage.s3.bucket is not set: set the bucket that they \
+         move to, or pass --keep-images for one server that goes on with this data directory",
+        directory.display()
+    );
+    Ok(())
+}
+
+/// Returns the names of all images in a directory, in their order.
+fn names(directory: &Path) -> Result<Vec<ObjectName>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries,
+    };
+    let files = entries.and_then(|entries| {
+        let files = entries.map(|entry| Ok(entry?.file_name()));
+        files.collect::<Result<Vec<OsString>, _>>()
+    });
+    let mut files = files.with_context(|| format!("cannot read {}", directory.display()))?;
+    files.sort();
+    let names = files.iter().filter_map(|name| name.to_str());
+    Ok(names.filter_map(ObjectName::parse).collect())
+}
+
+impl Images {
+    /// Lists the images of a directory, which are copied by [`Images::copy_all`].
+    ///
+    /// # Errors
+    /// The directory cannot be read, or the bucket cannot be used at all.
+    pub(super) fn open(directory: PathBuf, settings: S3Settings) -> Result<Self> {
+        // The operator's own endpoint can be at any address.
+        let guard = Guard::new(Networks::any()).context("cannot make an HTTP client")?;
+        Ok(Self {
+            names: names(&directory)?,
+            directory: DirectoryStore::open(directory)?,
+            shared: SharedImages::new(settings, guard),
+        })
+    }
+
+    /// Copies all images, and reads each back. Rows lead to them by their names, and the
+    /// janitor deletes them when they expire. The files in the directory stay.
+    ///
+    /// # Errors
+    /// The directory or the bucket fails. What has been copied stays, so that the next call
+    /// goes on from there.
+    pub(super) async fn copy_all(&self) -> Result<Moved> {
+        let mut moved = Moved::default();
+        for name in &self.names {
+            // The janitor's work of the last run may have gone on until now.
+            let Some(bytes) = self.directory.get(name).await? else {
+                continue;
+            };
+            if self.shared.get(name).await?.as_ref() == Some(&bytes) {
+                moved.found += 1;
+                continue;
+            }
+            self.shared.put(name, bytes.clone()).await?;
+            let read = self.shared.get(name).await?;
+            ensure!(
+                read == Some(bytes),
+                "what is read from the bucket is not what was written"
+            );
+            moved.copied += 1;
+        }
+        Ok(moved)
+    }
+}
