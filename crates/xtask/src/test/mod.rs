@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all checks and tests, in an order that fails early.
 
+mod deploy;
 mod machine;
 mod step;
 mod tally;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
+use super::deploy;
 use super::tally::Tally;
 use crate::workspace::Workspace;
 use crate::{lint, process, report, tools};
@@ -25,8 +26,10 @@ pub(super) enum Step {
     Lint,
     /// Checks the spelling.
     Typos,
-    /// Checks the Dockerfiles and the compose file.
+    /// Checks the Dockerfiles and the compose files.
     Docker,
+    /// Checks the files for Kubernetes, and those for systemd if it is here.
+    Deploy,
     /// Fetches the real small models that tests read.
     Assets,
     /// Installs the S3 server that tests start.
@@ -77,6 +80,7 @@ impl Step {
             Self::Deny => deny(workspace),
             Self::Advisories => advisories(workspace),
             Self::Docker => docker(workspace),
+            Self::Deploy => deploy::check(workspace),
             Self::Clippy => cargo(
                 workspace,
                 "clippy --workspace --all-targets -- --deny=warnings",
@@ -136,12 +140,17 @@ fn docker(workspace: &Workspace) -> Result<()> {
     let mut command = Command::new(program);
     command.args(["docker/Dockerfile", "docker/Dockerfile.cuda"]);
     process::run(command.current_dir(&workspace.root))?;
-    let mut command = tools::compose_lint(workspace)?;
-    command.args(["check", "--quiet", "--skip-suppressed", "--fail-on=low"]);
-    command.args(["--strict-config", "--config=docker/compose-lint.yaml"]);
-    // Local settings next to the file are not to be checked.
-    command.args(["--no-env", "--no-merge-overrides", "docker/compose.yaml"]);
-    process::run(command.current_dir(&workspace.root))
+    for kind in ["", ".scale"] {
+        let mut command = tools::compose_lint(workspace)?;
+        command.args(["check", "--quiet", "--skip-suppressed", "--fail-on=low"]);
+        command.arg("--strict-config");
+        command.arg(format!("--config=docker/compose-lint{kind}.yaml"));
+        // Local settings next to the file are not to be checked.
+        command.args(["--no-env", "--no-merge-overrides"]);
+        command.arg(format!("docker/compose{kind}.yaml"));
+        process::run(command.current_dir(&workspace.root))?;
+    }
+    Ok(())
 }
 
 fn assets(workspace: &Workspace) -> Result<()> {
