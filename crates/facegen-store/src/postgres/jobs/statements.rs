@@ -56,27 +56,32 @@ pub(super) const INSERT: &str = "
     RETURNING *";
 
 /// Finds the next job and makes it the caller's, unless it must run alone. Of each key the first
-/// that waits is looked at; triggers keep when each key was served. A job that ends at this moment
-/// is not waited for.
+/// that waits is looked at; triggers keep when each key was served. They are in order before their
+/// rows are read, so that one row is read and not that of every key. A job that ends at this
+/// moment is not waited for.
 pub(in crate::postgres) const CLAIM: &str = "
     UPDATE generations
     SET state = 'running', attempt = attempt + 1, claimed_at = $1, lease_until = $2, claimed_by = $3,
         in_engine = FALSE
     WHERE id = (
         SELECT next.id
-        FROM keys
-        CROSS JOIN LATERAL (
-            SELECT id FROM generations
-            WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR $4)
-              AND NOT EXISTS (
-                  SELECT 1 FROM job_presets JOIN nodes ON nodes.preset <> job_presets.preset
-                  WHERE generation_id = generations.id AND nodes.id = $3 AND nodes.role = 'worker'
-              )
-            ORDER BY priority DESC, id LIMIT 1
+        FROM (
+            SELECT head.id, priority, last_served
+            FROM keys
+            CROSS JOIN LATERAL (
+                SELECT id, priority FROM generations
+                WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR $4)
+                  AND NOT EXISTS (
+                      SELECT 1 FROM job_presets JOIN nodes ON nodes.preset <> job_presets.preset
+                      WHERE generation_id = generations.id AND nodes.id = $3 AND nodes.role = 'worker'
+                  )
+                ORDER BY priority DESC, id LIMIT 1
+            ) AS head
+            ORDER BY priority DESC, last_served, head.id
         ) AS head
         JOIN generations AS next ON next.id = head.id
         WHERE next.state = 'queued'
-        ORDER BY next.priority DESC, keys.last_served, next.id LIMIT 1
+        ORDER BY head.priority DESC, head.last_served, head.id LIMIT 1
         FOR NO KEY UPDATE OF next SKIP LOCKED
     )
       AND state = 'queued' AND (crashes + kills = 0 OR $5)
