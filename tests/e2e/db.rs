@@ -281,8 +281,9 @@ async fn images_without_a_bucket_are_refused_unless_they_stay() -> Result<()> {
         .copy(&server, &database, &["--keep-images"], None)
         .await?;
     assert!(kept.status.success(), "{}", words(&kept));
-    let job = opened(&server, &database).await?.jobs.find(None, data.kept);
-    let job = job.await?.context("the job is missing")?;
+    let stores = opened(&server, &database).await?;
+    let job = stores.jobs.find(None, data.kept).await?;
+    let job = job.context("the job is missing")?;
     assert!(job.link_base.is_none() && !job.has_expired(SystemClock.now()));
     Ok(())
 }

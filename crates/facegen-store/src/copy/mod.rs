@@ -5,6 +5,7 @@
 //! and in the end, all rows that are there are compared with those of the file: a
 //! database that anything else has written to is refused.
 
+mod error;
 mod row;
 mod source;
 mod tables;
@@ -12,46 +13,18 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use facegen_core::sha256::hexadecimal;
 use facegen_core::store::StoreError;
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
+pub use self::error::CopyError;
 use self::row::CopiedRow;
 use self::source::Source;
 use self::tables::{TABLES, Table};
 use self::target::Target;
 use crate::postgres::PostgresSource;
-
-/// Why rows cannot be copied.
-#[derive(Debug, Error)]
-pub enum CopyError {
-    /// There is no file to copy from.
-    #[error("there is no database {}", .0.display())]
-    NoSource(PathBuf),
-    /// The database is not empty, and its tables are others.
-    #[error("the database holds tables of another program, create an empty one")]
-    OtherProgram,
-    /// Another process copies into the database.
-    #[error("another copy into this database is running")]
-    Running,
-    /// The database holds something else than the file.
-    #[error(
-        "row {key} of the table {table} is not that of the file: the database was used, or the \
-         file has changed since a copy was begun; create an empty database and copy again"
-    )]
-    Differs {
-        /// The table.
-        table: &'static str,
-        /// The number of the first row that differs.
-        key: i64,
-    },
-    /// A database fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// A table whose rows are the same in both databases.
 #[derive(Debug, Clone, PartialEq, Eq)]

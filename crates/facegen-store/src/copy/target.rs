@@ -4,14 +4,14 @@ use facegen_core::store::StoreError;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, query, query_scalar};
 
-use super::CopyError;
+use super::error::CopyError;
 use super::row::CopiedRow;
 use super::tables::Table;
 use crate::postgres::PostgresSource;
 use crate::postgres::database::{Database, LOCKS};
 use crate::rows::failed;
 
-/// The number of the lock that a copy holds, beside those of
+/// The number of the lock that a copy holds, next to those of
 /// [`Lock`](crate::postgres::database::Lock).
 const COPY: i32 = 100;
 

@@ -59,7 +59,7 @@ pub(super) const INSERT: &str = "
 /// that waits is looked at; triggers keep when each key was served. They are in order before their
 /// rows are read, so that one row is read and not that of every key. A job that ends at this
 /// moment is not waited for.
-pub(in crate::postgres) const CLAIM: &str = "
+pub(crate) const CLAIM: &str = "
     UPDATE generations
     SET state = 'running', attempt = attempt + 1, claimed_at = $1, lease_until = $2, claimed_by = $3,
         in_engine = FALSE
