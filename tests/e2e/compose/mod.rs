@@ -50,7 +50,14 @@ impl File {
 
     fn of(path: &str, set: &[(&str, &str)]) -> Result<Self> {
         let mut file: Value = serde_yaml::from_str(&text(path)?)?;
-        file.apply_merge()?;
+        // What is merged may merge another part.
+        loop {
+            let before = file.clone();
+            file.apply_merge()?;
+            if file == before {
+                break;
+            }
+        }
         variables::replace(&mut file, set)?;
         Ok(Self(file))
     }
