@@ -94,6 +94,7 @@ pub(crate) fn new_job(key: KeyId) -> NewJob {
         file_prefix: FilePrefix::from_random(LAST.fetch_add(1, Ordering::Relaxed).into()),
         base_url: "http://localhost:8080".to_owned(),
         priority: 0,
+        preset: None,
         created_at: SystemClock.now(),
     }
 }

@@ -142,6 +142,7 @@ async fn insert(stores: &Stores, key: KeyId) -> Result<JobId> {
         file_prefix: prefix(u128::from(uuid_bits())),
         base_url: String::new(),
         priority: 0,
+        preset: None,
         created_at: SystemClock.now(),
     };
     let limits = QueueLimits {

@@ -38,8 +38,9 @@ const BATCH: i64 = 500;
 const PHOTOS: i64 = 4;
 
 /// All tables, each after those that its rows refer to. Missing are requests of the
-/// last minute, which SQLite does not hold, and what is written as a probe.
-pub(super) const TABLES: [Table; 7] = [
+/// last minute, which SQLite does not hold, what is written as a probe, and the processes that
+/// work on a database with what they agree on.
+pub(super) const TABLES: [Table; 8] = [
     Table {
         name: "keys",
         source: "keys",
@@ -100,6 +101,14 @@ pub(super) const TABLES: [Table; 7] = [
             ("engine", Text),
             ("erased_at", Int),
         ],
+    },
+    Table {
+        name: "job_presets",
+        source: "job_presets",
+        key: "generation_id",
+        batch: BATCH,
+        sequence: None,
+        columns: &[("generation_id", Int), ("preset", Text)],
     },
     Table {
         name: "photos",

@@ -35,6 +35,7 @@ const ROWS: &str = "
            number % 3, number % 4 = 1, 'worker', number, iif(number % 4 > 1, number + 10, NULL),
            iif(number % 4 = 2, 'no', NULL), iif(number % 4 = 3, 99, NULL), number % 7 = 0
     FROM numbers;
+    INSERT INTO job_presets SELECT id, 'demo' FROM generations WHERE state = 'running' LIMIT 10;
     INSERT INTO inputs SELECT id, randomblob(2000) FROM generations WHERE state = 'queued' LIMIT 30;
     INSERT INTO deliveries (name, generation_id, key_id, receiver, kind, state, attempt, run_at, body, created_at)
     SELECT 'delivery ' || id, id, key_id, 'a.example', 'webhook', 'queued', 2, 5, '{\"a\": 1}', 4
@@ -111,9 +112,10 @@ fn differs<T>(result: Result<T, CopyError>) -> (&'static str, i64) {
     }
 }
 
-const ALL: [(&str, u64, u64); 7] = [
+const ALL: [(&str, u64, u64); 8] = [
     ("keys", 3, 0),
     ("generations", 1300, 0),
+    ("job_presets", 10, 0),
     ("photos", 30, 0),
     ("deliveries", 20, 0),
     ("key_buckets", 1, 0),
@@ -134,7 +136,7 @@ async fn every_row_is_copied_once() {
     let hashes = |tables: &[CopiedTable]| -> BTreeSet<String> {
         tables.iter().map(|table| table.sha256.clone()).collect()
     };
-    assert_eq!(hashes(&copied).len(), 7);
+    assert_eq!(hashes(&copied).len(), ALL.len());
     assert_eq!(hashes(&copied), hashes(&again));
 }
 
@@ -297,6 +299,12 @@ async fn every_column_of_every_table_is_copied() {
     for copied in &TABLES {
         assert!(tables.remove(copied.name));
     }
-    let others = ["_sqlx_migrations", "request_rates", "writer_probe"];
+    let others = [
+        "_sqlx_migrations",
+        "installation",
+        "nodes",
+        "request_rates",
+        "writer_probe",
+    ];
     assert_eq!(tables, BTreeSet::from_iter(others.map(str::to_owned)));
 }
