@@ -3,12 +3,14 @@
 #![expect(clippy::expect_used, reason = "tests may panic")]
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,10 +24,17 @@ const UNPRIVILEGED: u32 = 65534;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the server until the input ends, which it does when this process is gone, in whatever
-/// way. The directory goes with it.
+/// way. The directory goes with it. Until then each line lets the server crash and begin again.
 const RUN: &str = r#"
-"$1/postgres" -D "$2/data" -k "$2" -p "$3" </dev/null >>"$2/log" 2>&1 &
-read -r _
+serve() {
+    "$1/postgres" -D "$2/data" -k "$2" -p "$3" </dev/null >>"$2/log" 2>&1 &
+}
+serve "$@"
+while read -r _; do
+    kill -QUIT $!
+    wait
+    serve "$@"
+done
 kill -INT $!
 wait
 rm -rf "$2"
@@ -45,7 +54,7 @@ pub struct Postgres {
     programs: PathBuf,
     port: u16,
     databases: AtomicU32,
-    running: Child,
+    running: Mutex<Child>,
 }
 
 impl Postgres {
@@ -80,7 +89,7 @@ impl Postgres {
         // Signals for this process are none for the server.
         let server = server.process_group(0).stdin(Stdio::piped());
         let postgres = Self {
-            running: server.spawn().expect("the server starts"),
+            running: Mutex::new(server.spawn().expect("the server starts")),
             databases: AtomicU32::new(0),
             directory,
             programs,
@@ -102,6 +111,22 @@ impl Postgres {
     pub fn tcp_url(&self, user: &str, database: &str) -> String {
         let port = self.port;
         format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
+    /// Returns the port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Lets the server crash and begin again.
+    ///
+    /// # Panics
+    /// Panics when the server has ended.
+    pub fn crash(&self) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let input = running.stdin.as_mut().expect("the input is open");
+        input.write_all(b"\n").expect("the server runs");
     }
 
     /// Creates an empty database and returns its name.
@@ -156,9 +181,13 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        drop(self.running.stdin.take());
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(running.stdin.take());
         // It is on its way, whatever comes of it.
-        let _ = self.running.wait();
+        let _ = running.wait();
     }
 }
 

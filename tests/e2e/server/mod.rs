@@ -11,7 +11,6 @@ mod engines;
 mod kills;
 mod logs;
 mod nodes;
-mod postgres;
 mod process;
 mod receiver;
 mod requests;

@@ -7,6 +7,7 @@ mod cuda;
 mod features;
 mod fuzz;
 mod kernels;
+mod server;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -46,12 +47,17 @@ const CHECKS: &[Check] = &[
     Check {
         name: "kill",
         proves: "kill -9 at 8 points of a job's life, 3 times each: no job is lost, none is visible twice",
-        run: kill,
+        run: server::kill,
+    },
+    Check {
+        name: "nodes",
+        proves: "with an api node and two workers, kill -9 at 8 points, 3 times each, loses no job; 200 jobs end once while workers are killed and frozen and the database crashes, cuts connections and is out of reach",
+        run: server::nodes,
     },
     Check {
         name: "attack",
         proves: "16 half-sent bodies, or 1,100 silent connections, from other addresses refuse at most 1 % of a client's requests with photos of 5 MB, and the server stays healthy; 40 unread images of a bucket take less than 20 MB",
-        run: attack,
+        run: server::attack,
     },
     Check {
         name: "image",
@@ -105,18 +111,8 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// The test of [`kill`].
-const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
-
 /// The test of [`barriers`].
 const BARRIERS_TEST: &str = "every_barrier_is_needed";
-
-/// The tests of [`attack`].
-const ATTACK_TESTS: [&str; 3] = [
-    "server::attacks::unread_images_of_a_bucket_take_no_memory",
-    "server::attacks::half_sent_bodies_refuse_no_other_client",
-    "server::attacks::silent_connections_refuse_no_other_client",
-];
 
 /// The tests of [`parity`], and the directory of the reference's results.
 const PARITY_TESTS: [&str; 2] = [
@@ -184,17 +180,6 @@ fn cold(workspace: &Workspace) -> Result<String> {
     Ok(format!("{minutes:.1} minutes"))
 }
 
-/// Runs the long form of the test that kills the server.
-fn kill(workspace: &Workspace) -> Result<String> {
-    let mut build = process::cargo();
-    build.args(["build", "--workspace", "--bins"]);
-    process::run(build.current_dir(&workspace.root))?;
-    let mut command = process::cargo();
-    command.args(["test", "--workspace", "--test", "e2e", "--"]);
-    run_ignored(workspace, &mut command, KILL_TEST, |_| {})?;
-    Ok("24 kills: nothing lost, nothing twice".to_owned())
-}
-
 /// Runs the test that takes each barrier away.
 fn barriers(workspace: &Workspace) -> Result<String> {
     let mut command = process::cargo();
@@ -215,25 +200,6 @@ fn barriers(workspace: &Workspace) -> Result<String> {
     })?;
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     Ok(format!("{result}, in {minutes:.1} minutes"))
-}
-
-/// Attacks the built server in each way.
-fn attack(workspace: &Workspace) -> Result<String> {
-    let mut build = process::cargo();
-    build.args(["build", "--workspace", "--bins"]);
-    process::run(build.current_dir(&workspace.root))?;
-    let mut results = Vec::new();
-    for test in ATTACK_TESTS {
-        let mut command = process::cargo();
-        command.args(["test", "--workspace", "--test", "e2e", "--"]);
-        command.arg("--nocapture");
-        run_ignored(workspace, &mut command, test, |line| {
-            if let Some((_, result)) = line.split_once("attack: ") {
-                results.push(result.to_owned());
-            }
-        })?;
-    }
-    Ok(results.join("; "))
 }
 
 /// Compares full-size models with the results of `tests/golden/python/full_size.py`.

@@ -1,15 +1,18 @@
 //! Nodes with parts of the work, as processes on one PostgreSQL database and one
 //! bucket.
 
+mod faults;
+mod proxy;
+
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use facegen_testkit::postgres::{FAST, Postgres};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::client::{Client, keep_file_secret, keep_secret, photo_uri, request, request_with};
-use super::postgres::Postgres;
 use super::process::{API_KEY, Server, Site};
 use super::seaweed::{KEY_ID, PUBLIC, SECRET, Seaweed};
 
@@ -26,7 +29,7 @@ const SLACK: Duration = Duration::from_secs(10);
 
 /// What all nodes share.
 struct Shared {
-    _postgres: Postgres,
+    postgres: Postgres,
     seaweed: Seaweed,
     database: String,
     _runtime: Runtime,
@@ -36,10 +39,10 @@ impl Shared {
     fn start() -> Result<Self> {
         let runtime = Runtime::new()?;
         let seaweed = runtime.block_on(Seaweed::start());
-        let postgres = Postgres::start()?;
+        let postgres = Postgres::start(FAST);
         Ok(Self {
-            database: postgres.create()?,
-            _postgres: postgres,
+            database: postgres.create(),
+            postgres,
             seaweed,
             _runtime: runtime,
         })
@@ -52,7 +55,10 @@ impl Shared {
         Ok(Site::new()?
             .with("FACEGEN__SERVER__ROLE", role)
             .with("FACEGEN_MASTER_KEY", MASTER_KEY)
-            .with("FACEGEN__DATABASE__URL", &self.database)
+            .with(
+                "FACEGEN__DATABASE__URL",
+                &self.database_at(self.postgres.port()),
+            )
             .with("FACEGEN__STORAGE__S3__BUCKET", PUBLIC)
             .with(
                 "FACEGEN__STORAGE__S3__ENDPOINT_URL",
@@ -64,6 +70,12 @@ impl Shared {
             .with("FACEGEN__STORAGE__S3__PUBLIC_URL", &self.links())
             .with("FACEGEN__QUEUE__LEASE_SECONDS", &lease)
             .with("FACEGEN__QUEUE__HEARTBEAT_SECONDS", "1"))
+    }
+
+    /// Returns the URL of the database through a port of this host.
+    fn database_at(&self, port: u16) -> String {
+        let database = &self.database;
+        format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
     /// Returns what links to images begin with.

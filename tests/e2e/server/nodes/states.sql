@@ -1,0 +1,1 @@
+SELECT string_agg(DISTINCT state, ' ') FROM generations
