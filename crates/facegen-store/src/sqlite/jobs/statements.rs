@@ -48,16 +48,17 @@ pub(crate) const INSERT: &str = "
     RETURNING *";
 
 /// Finds and claims the next job, unless it must run alone. Only the first
-/// queued job of each key is read; triggers update the turns of the keys.
+/// queued job of each key is read; triggers update the turns of the keys. All
+/// parameters have numbers, since sqlx counts those without apart.
 pub(crate) const CLAIM: &str = "
     UPDATE generations
-    SET state = 'running', attempt = attempt + 1, claimed_at = ?, lease_until = ?, claimed_by = ?,
+    SET state = 'running', attempt = attempt + 1, claimed_at = ?1, lease_until = ?2, claimed_by = ?3,
         in_engine = 0
     WHERE id = (
         SELECT next.id
         FROM keys JOIN generations AS next ON next.id = (
             SELECT id FROM generations
-            WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR ?)
+            WHERE state = 'queued' AND key_id = keys.id AND (face_url IS NULL OR ?4)
               AND NOT EXISTS (
                   SELECT 1 FROM job_presets JOIN nodes ON nodes.preset <> job_presets.preset
                   WHERE generation_id = generations.id AND nodes.id = ?3 AND nodes.role = 'worker'
@@ -66,7 +67,7 @@ pub(crate) const CLAIM: &str = "
         )
         ORDER BY next.priority DESC, keys.last_served, next.id LIMIT 1
     )
-      AND (crashes + kills = 0 OR ?)
+      AND (crashes + kills = 0 OR ?5)
     RETURNING *";
 
 /// Renews the lease of a job.
