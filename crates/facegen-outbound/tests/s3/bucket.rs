@@ -41,6 +41,9 @@ async fn nodes_share_what_is_not_published(seaweed: &Seaweed, settings: &S3Setti
     published.put(&object, b"published".to_vec()).await.unwrap();
     // The second one is read by its owner alone.
     for bucket in [PUBLIC, PRIVATE] {
+        // This server makes a bucket for its first object.
+        shared(bucket).put(&object, vec![1]).await.unwrap();
+        shared(bucket).delete(&object).await.unwrap();
         image_store_suite(&shared(bucket)).await;
     }
     let long = vec![7; facegen_core::FileKind::Png.longest() + 1];

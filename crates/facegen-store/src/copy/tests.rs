@@ -177,8 +177,9 @@ async fn a_copy_that_was_cut_is_continued() {
         let found = copied.iter().find(|copied| copied.name == table).unwrap();
         // The statement that was on its way may have been executed.
         assert!(found.found >= rows, "{copied:?}");
-        assert!(total(|table| table.found) < 1375, "{copied:?}");
-        assert_eq!(total(|table| table.rows), 1375);
+        let all = ALL.iter().map(|(_, rows, _)| rows).sum();
+        assert!(total(|table| table.found) < all, "{copied:?}");
+        assert_eq!(total(|table| table.rows), all);
     }
 }
 
@@ -204,7 +205,7 @@ async fn a_row_that_was_changed_is_noticed() {
         let result = filled.copy(&to).await;
         if change.starts_with("DELETE FROM uploads") {
             // What is missing behind the last row is taken for not yet copied.
-            assert_eq!(result.unwrap()[6].found, 0);
+            assert_eq!(result.unwrap().last().unwrap().found, 0);
         } else {
             assert_eq!(differs(result), expected, "{change}");
         }
