@@ -394,7 +394,7 @@ def read_the_description(page):
     operation.locator(".opblock-summary").click()
     operation.locator(".try-out__btn").click()
     operation.locator(".execute").click()
-    status = operation.locator(".live-responses-table .response-col_status").first
+    status = operation.locator(".live-responses-table .response .response-col_status").first
     expect(status).to_contain_text("200")
     expect(operation.locator(".live-responses-table")).to_contain_text('"output"')
 
