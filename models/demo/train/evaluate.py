@@ -4,6 +4,7 @@ faces       one face found in how many pictures, and whether skin and hair follo
 attributes  whether named backgrounds, hair, glasses and hats are there
 negative    whether a thing that is there goes away when the negative prompt names it
 identity    whether pictures of drawn people are nearer to their own person than to others
+s_scale     the same at 0 and at 2
 
 Pictures that are there already are not made again, so that an evaluation may be stopped and go on.
 """
@@ -24,13 +25,13 @@ HERE = Path(__file__).parent
 PLAN = json.loads((HERE / "evaluation/plan.json").read_text())
 
 
-def generate(args, face, prompt, seed, out, negative="", size=(512, 512)):
+def generate(args, face, prompt, seed, out, negative="", size=(512, 512), s_scale=1):
     """A picture of the command line's program, as an array."""
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
         command = [args.facegen, "generate", "--models-dir", args.models, "--preset", "demo", "--face", face]
         command += ["--prompt", prompt, "--negative-prompt", negative, "--seed", seed, "--out", out]
-        command += ["--width", size[0], "--height", size[1], "--safety-checker", "false"]
+        command += ["--width", size[0], "--height", size[1], "--safety-checker", "false", "--s-scale", s_scale]
         subprocess.run(list(map(str, command)), check=True, capture_output=True)
     return np.asarray(Image.open(out).convert("RGB"))
 
@@ -121,8 +122,9 @@ def negative(args):
     return result
 
 
-def identity(args):
-    """Two pictures of each of twenty drawn people: how often a picture is nearer to its person than to another."""
+def identity(args, s_scale=1):
+    """Two pictures of each of twenty drawn people: how often a picture is nearer to its person than to another, and how
+    near it is."""
     judge, first, people, made = judges.Judge(args.judge), PLAN["drawn_faces"]["people_from"], [], []
     for k in range(PLAN["drawn_faces"]["count"]):
         face = args.out / f"identity/person-{k}.png"
@@ -130,8 +132,9 @@ def identity(args):
         Image.fromarray(painter.paint(painter.identity(first + k), painter.variation(first + k))).save(face)
         people.append(judge.embedding(load(face)))
         for n, prompt in enumerate(PLAN["prompts"][:2]):
-            picture = generate(args, face, prompt, PLAN["first_seed"] + 2 * k + n, args.out / f"identity/{k}-{n}.png")
-            made.append((k, judge.embedding(picture)))
+            name = f"{k}-{n}.png" if s_scale == 1 else f"{k}-{n}-{s_scale}.png"
+            seed, out = PLAN["first_seed"] + 2 * k + n, args.out / "identity" / name
+            made.append((k, judge.embedding(generate(args, face, prompt, seed, out, s_scale=s_scale))))
     near = lambda one, other: torch.nn.functional.cosine_similarity(one, other).item()
     pairs = [
         near(embedding, people[k]) > near(embedding, people[other])
@@ -145,12 +148,21 @@ def identity(args):
         "with_a_face": sum(e is not None for _, e in made),
         "pairs": len(pairs),
         "right": sum(pairs),
+        "mean_similarity": float(np.mean([near(e, people[k]) for k, e in made if e is not None])),
     }
+
+
+def s_scale(args):
+    """Identity without the structure of the face, and with twice as much."""
+    return {str(value): identity(args, value) for value in (0, 2)}
+
+
+PARTS = {part.__name__: part for part in (faces, attributes, negative, identity, s_scale)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["faces", "attributes", "negative", "identity"])
+    parser.add_argument("what", choices=list(PARTS))
     parser.add_argument("--facegen", required=True, help="the program")
     parser.add_argument("--models", default=HERE.parents[1])
     parser.add_argument("--photographs", required=True)
@@ -160,8 +172,7 @@ def main():
     parser.add_argument("--judge", help="the second embedder, the path without its ending; colours need none")
     parser.add_argument("--only", nargs="*")
     args = parser.parse_args()
-    result = {"faces": faces, "attributes": attributes, "negative": negative, "identity": identity}[args.what](args)
-    print(json.dumps({args.what: result}, indent=1))
+    print(json.dumps({args.what: PARTS[args.what](args)}, indent=1))
 
 
 if __name__ == "__main__":
