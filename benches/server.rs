@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_api::{ApiConfig, ApiSettings, ApiState, Readiness, router};
@@ -35,6 +35,7 @@ use facegen_executor::EngineHandle;
 use facegen_image::ImageLimits;
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, Ports};
 use facegen_outbound::{DirectoryStore, Faces, Guard, GuardedBuckets, HttpWebhooks, Networks};
+use facegen_testkit::memory::resident_kilobytes;
 use facegen_testkit::{capabilities, jobs_config, stores};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
@@ -290,10 +291,7 @@ fn report(words: &str, times: &mut [Duration]) -> Result<()> {
 
 /// Returns the resident memory of this process, in megabytes.
 fn resident() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
+    Ok(resident_kilobytes(std::process::id())? / 1000)
 }
 
 /// The server as the program wires it, but for the engine: the address of its

@@ -29,7 +29,7 @@ from build_steps import CONTEXT, Stage, debian, output, run
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "stand-in/networks"
 LICENCE = "Stand-In-Research"
-# What README says that a machine needs, besides Rust.
+# What README says that a machine needs, in addition to Rust.
 PACKAGES = ["gcc", "libc6-dev"]
 PHOTO = "tests/assets/photographs/astronaut.png"
 PATIENCE = 300  # seconds

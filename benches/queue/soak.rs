@@ -1,13 +1,13 @@
 //! 20,000 jobs by two workers: whether they stall, and what grows.
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use facegen_core::{KeyId, KeyRole};
 use facegen_jobs::{JobError, JobService};
+use facegen_testkit::memory::resident_kilobytes;
 use facegen_testkit::postgres::Postgres;
 use tokio::time::sleep;
 
@@ -150,8 +150,5 @@ async fn report(database: &Database, samples: &[Sample], seconds: f64) -> Result
 
 /// Returns the resident memory of this process, in megabytes.
 fn resident() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kilobytes.context("no VmRSS")?.parse::<u64>()? / 1000)
+    Ok(resident_kilobytes(std::process::id())? / 1000)
 }

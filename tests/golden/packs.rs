@@ -36,6 +36,16 @@ impl Loads {
         }
     }
 
+    /// Writes the same bytes into a new file: without a hash, that is another checkpoint.
+    fn replace_checkpoint(&self, network: &str) {
+        let synthetic = self.presets.data_dir().join("synthetic/random");
+        let mut files = fs::read_dir(synthetic.join(network)).unwrap();
+        let checkpoint = files.next().unwrap().unwrap().path();
+        let bytes = fs::read(&checkpoint).unwrap();
+        fs::remove_file(&checkpoint).unwrap();
+        fs::write(&checkpoint, &bytes).unwrap();
+    }
+
     fn kept(&self) -> Packs {
         let written = Arc::clone(&self.written);
         Packs::new(self.packs.clone(), move |preset, pack| {
@@ -124,30 +134,11 @@ fn weights_from_packs_make_the_same_image_in_bf16() {
 fn packs_of_other_checkpoints_are_replaced() {
     let loads = Loads::new("f32");
     loads.image(loads.kept());
-    let synthetic = loads.presets.data_dir().join("synthetic/random/vae");
-    let checkpoint = fs::read_dir(synthetic)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let bytes = fs::read(&checkpoint).unwrap();
-    // The same bytes in a new file: without a hash, that is another checkpoint.
-    fs::remove_file(&checkpoint).unwrap();
-    fs::write(&checkpoint, &bytes).unwrap();
+    loads.replace_checkpoint("vae");
     assert_eq!(loads.image(loads.kept()).1, 1);
     assert_eq!(loads.files().len(), NETWORKS);
     // The adapter's LoRA is in the packs of UNet and adapter.
-    let synthetic = loads.presets.data_dir().join("synthetic/random/adapter");
-    let checkpoint = fs::read_dir(synthetic)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let bytes = fs::read(&checkpoint).unwrap();
-    fs::remove_file(&checkpoint).unwrap();
-    fs::write(&checkpoint, &bytes).unwrap();
+    loads.replace_checkpoint("adapter");
     assert_eq!(loads.image(loads.kept()).1, 2);
 }
 

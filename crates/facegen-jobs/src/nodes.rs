@@ -143,7 +143,7 @@ fn engines(context: &WorkContext) -> Vec<NodeEngine> {
     engine.collect()
 }
 
-/// Returns when the nodes were ordered to do something, or may have been.
+/// Returns when the nodes get an order, or an event was missed.
 async fn ordered(events: &mut dyn Subscription) {
     while !matches!(events.next().await, Event::Ordered | Event::Missed) {}
 }

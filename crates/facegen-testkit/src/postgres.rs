@@ -58,7 +58,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server with these settings besides those that a test needs. Clients need no
+    /// Starts a server with these settings and those that a test needs. Clients need no
     /// password.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! Without a writable log only its lines are lost.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::pipe;
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use facegen_testkit::memory::resident_kilobytes;
 
 use super::client::{Client, request};
 use super::process::Site;
@@ -56,10 +57,7 @@ impl Unlogged {
     }
 
     fn resident_kilobytes(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kilobytes.context("no memory is reported")?.trim().parse()?)
+        Ok(resident_kilobytes(self.child.id())?)
     }
 
     /// Asks the server to stop, and waits until it has.

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use facegen_testkit::memory::resident_kilobytes;
 use tempfile::TempDir;
 
 use super::client::{Client, SECRETS};
@@ -177,10 +178,7 @@ impl Server {
 
     /// Returns the server's resident memory, in kB.
     pub(super) fn resident(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.context("no VmRSS")?.parse()?)
+        Ok(resident_kilobytes(self.child.id())?)
     }
 
     /// Kills the server as a power cut would.

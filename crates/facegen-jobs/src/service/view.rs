@@ -100,7 +100,7 @@ async fn view(
         JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Cancelled => None,
     };
     if job.state == JobState::Queued {
-        // An earlier attempt may have reported its steps.
+        // Those of an earlier attempt, if there are any.
         context.execution.steps_elsewhere.forget(id);
     }
     let steps = context.execution.steps(id);

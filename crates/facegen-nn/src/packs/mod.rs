@@ -6,7 +6,7 @@
 //! | `table` | what the weights were packed from and for, and where each is |
 //! | `read` | mapping a pack, and checking it as a whole |
 //! | `write` | writing one while a model loads |
-//! | `access` | who may have written a file, and temporary files |
+//! | `access` | whose files are trusted, and temporary files |
 //! | `mapped` | the mapped bytes |
 //!
 //! The hash of a pack is that of its table, which has the hash of every weight. Opening a pack

@@ -80,7 +80,7 @@ impl Images {
     pub(super) async fn copy_all(&self) -> Result<Moved> {
         let mut moved = Moved::default();
         for name in &self.names {
-            // The janitor's work of the last run may have gone on until now.
+            // The server's janitor can have deleted it since it was listed.
             let Some(bytes) = self.directory.get(name).await? else {
                 continue;
             };
