@@ -155,6 +155,8 @@ impl ApiError {
             StatusCode::METHOD_NOT_ALLOWED
         } else if matches!(self, Self::RangeNotSatisfiable { .. }) {
             StatusCode::RANGE_NOT_SATISFIABLE
+        } else if matches!(self, Self::Jobs(JobError::NoEngineHere)) {
+            StatusCode::NOT_IMPLEMENTED
         } else {
             status_of(self.code())
         }
@@ -171,7 +173,8 @@ impl ApiError {
             return Some(*retry_after);
         }
         let passes = self.code() == ErrorCode::Unavailable || matches!(self, Self::TooManyStreams);
-        passes.then_some(UNAVAILABLE_FOR)
+        let stays = matches!(self, Self::Jobs(JobError::NoEngineHere));
+        (passes && !stays).then_some(UNAVAILABLE_FOR)
     }
 
     /// Returns whether a part of the request may still be unread, so that the

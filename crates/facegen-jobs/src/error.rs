@@ -42,6 +42,9 @@ pub enum JobError {
     /// No engine can search a photo for faces at this moment.
     #[error("no engine can search for faces")]
     TooManySearches,
+    /// This process has no engines, as its role wants it: it never searches.
+    #[error("this node has no engine that could search for faces")]
+    NoEngineHere,
     /// Another request has this idempotency key.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyTaken,
@@ -82,9 +85,11 @@ impl JobError {
             Self::IdempotencyKeyTaken => ErrorCode::Conflict,
             Self::Face(error) => error.code,
             Self::Bucket(_) => ErrorCode::InvalidRequest,
-            Self::Draining | Self::NotStored(_) | Self::TooManyReaders | Self::TooManySearches => {
-                ErrorCode::Unavailable
-            }
+            Self::Draining
+            | Self::NotStored(_)
+            | Self::TooManyReaders
+            | Self::TooManySearches
+            | Self::NoEngineHere => ErrorCode::Unavailable,
             Self::Store(error) => error.code(),
             Self::BrokeDown(_) | Self::Images(_) | Self::Secrets(_) => ErrorCode::Internal,
         }

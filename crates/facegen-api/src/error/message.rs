@@ -12,6 +12,10 @@ use super::ApiError;
 /// The message while the store is unavailable.
 const UNAVAILABLE: &str = "Temporarily unavailable, try again later";
 
+/// The message of a node that has no engine.
+const NO_ENGINE: &str =
+    "This server has no engine and finds no faces: requests for images find them";
+
 impl ApiError {
     /// Returns the message for the caller.
     #[must_use]
@@ -81,6 +85,7 @@ fn job_error_message(error: &JobError) -> Cow<'static, str> {
         JobError::Face(error) => error.message.clone().into(),
         JobError::Bucket(fault) => fault.field_error().message.into(),
         JobError::TooManyReaders | JobError::TooManySearches => UNAVAILABLE.into(),
+        JobError::NoEngineHere => NO_ENGINE.into(),
         JobError::Draining => "The server is stopping, try again later".into(),
         JobError::NotStored(_) => UNAVAILABLE.into(),
         JobError::Store(error) if error.code() == ErrorCode::Unavailable => UNAVAILABLE.into(),

@@ -166,6 +166,7 @@ fn faces() -> Named {
         ("too_many", too_many()),
         ("stopping", JobError::Draining.into()),
         ("searches", JobError::TooManySearches.into()),
+        ("no_engine", JobError::NoEngineHere.into()),
     ]
 }
 

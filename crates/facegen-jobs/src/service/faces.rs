@@ -27,6 +27,18 @@ pub struct FoundFaces {
 }
 
 impl JobService {
+    /// Returns whether this process ever finds faces: workers are asked for images
+    /// alone.
+    ///
+    /// # Errors
+    /// Fails when it has no engines, as its role wants it.
+    pub fn ensure_finds_faces(&self) -> Result<(), JobError> {
+        match self.context.role.makes_images() {
+            true => Ok(()),
+            false => Err(JobError::NoEngineHere),
+        }
+    }
+
     /// Finds the faces of a photo, between two steps of an engine. A caller that
     /// goes away meanwhile cancels the search.
     ///

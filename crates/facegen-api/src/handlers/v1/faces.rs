@@ -38,6 +38,7 @@ pub(crate) async fn find(
     let ApiCall {
         key, body, share, ..
     } = call;
+    state.jobs.ensure_finds_faces()?;
     state.jobs.count_request(&key).await?;
     let max_bytes = state.config.max_face_bytes;
     let parsing = move || (parse(body, max_bytes), share);
