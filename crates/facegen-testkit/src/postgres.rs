@@ -58,6 +58,12 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// Returns whether there is a PostgreSQL that can be started.
+    #[must_use]
+    pub fn is_installed() -> bool {
+        find_programs().is_some()
+    }
+
     /// Starts a server with these settings and those that a test needs. Clients need no
     /// password.
     ///
@@ -193,10 +199,13 @@ impl Drop for Postgres {
 
 /// The programs of the latest version.
 fn programs() -> PathBuf {
+    find_programs().expect("it needs Debian's package postgresql")
+}
+
+fn find_programs() -> Option<PathBuf> {
     let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
     let programs = versions.map(|version| version.path().join("bin"));
-    let programs = programs.filter(|path| path.join("initdb").exists()).max();
-    programs.expect("it needs Debian's package postgresql")
+    programs.filter(|path| path.join("initdb").exists()).max()
 }
 
 /// The user that the server needs, `None` for that of this process.

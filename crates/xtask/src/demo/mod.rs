@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: generates one image over HTTP, without any setup.
 
+mod scale;
 mod server;
 
 use std::fs;
@@ -40,7 +41,14 @@ pub(crate) struct Arguments {
     /// The seed of the noise that the image is made from.
     #[arg(long, default_value_t = 1234)]
     seed: u32,
+    /// Make four images by two workers and an `api` node, on a PostgreSQL database and a
+    /// bucket that are started for them.
+    #[arg(long)]
+    scale: bool,
 }
+
+/// Where images are requested.
+const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
 
 /// Builds the server, has it generate the image, and ends with the line `picture: PATH`.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
@@ -50,6 +58,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         .args(["build", "--workspace", "--bins"])
         .current_dir(&workspace.root);
     process::run(&mut build)?;
+    let request = request(workspace, arguments)?;
+    if arguments.scale {
+        return scale::run(workspace, &request);
+    }
 
     let directory = workspace.target.join("demo");
     fs::create_dir_all(&directory)?;
@@ -62,17 +74,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     report::heading("start the server");
     let server = Server::start(workspace, &directory.join("data"))?;
     report::heading("ask for the image");
-    let reply = generate(&server, &request(workspace, arguments)?)?;
+    let reply = server.post(MAKE_GEN, &request)?;
+    let reply = result_of(&server, reply)?;
     report::line(serde_json::to_string_pretty(&reply)?);
     let link = reply["output"][0].as_str().context("there is no link")?;
     report::line(format_args!("$ curl --output picture.png {link}"));
     fs::write(&image, server.download(link)?)?;
     server.stop()?;
 
-    ensure!(
-        png_size(&image)? == (SIDE, SIDE),
-        "the image is not {SIDE}×{SIDE}"
-    );
+    check(&image)?;
     report::line(format_args!(
         "picture: {}",
         workspace.relative(&image).display()
@@ -104,9 +114,8 @@ fn request(workspace: &Workspace, arguments: &Arguments) -> Result<Value> {
     }))
 }
 
-/// Posts the request and fetches the result while the server says `processing`.
-fn generate(server: &Server, request: &Value) -> Result<Value> {
-    let mut reply = server.post("/api/v1/enterprise/face_gen/make_gen", request)?;
+/// Fetches the result while the server says `processing`.
+fn result_of(server: &Server, mut reply: Value) -> Result<Value> {
     for _ in 0..POLLS {
         match reply["status"].as_str() {
             Some("success") => return Ok(reply),
@@ -118,6 +127,15 @@ fn generate(server: &Server, request: &Value) -> Result<Value> {
         reply = server.post(&path, &json!({ "key": server::API_KEY }))?;
     }
     bail!("the server did not finish the image")
+}
+
+/// Fails unless a file is an image of the requested size.
+fn check(image: &Path) -> Result<()> {
+    ensure!(
+        png_size(image)? == (SIDE, SIDE),
+        "the image is not {SIDE}×{SIDE}"
+    );
+    Ok(())
 }
 
 /// Returns width and height from the header of a PNG file.

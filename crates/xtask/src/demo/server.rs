@@ -32,19 +32,21 @@ pub(super) struct Server {
 impl Server {
     /// Starts the server on a free port, forwards its log, and waits until it is ready.
     pub(super) fn start(workspace: &Workspace, data_dir: &Path) -> Result<Self> {
-        let mut command = Command::new(workspace.target.join("debug").join("facegen"));
-        command.args(["serve", "--preset", "demo", "--listen", "127.0.0.1:0"]);
-        command.arg("--data-dir").arg(data_dir);
-        command
-            .env("FACEGEN_API_KEY", API_KEY)
-            .current_dir(&workspace.root)
-            .stderr(Stdio::piped());
-        let mut child = process::start(&mut command)?;
+        Self::launch("", &mut command(workspace, data_dir))
+    }
+
+    /// Starts a server by this command. The lines of its log begin with `name`, if it has one.
+    pub(super) fn launch(name: &str, command: &mut Command) -> Result<Self> {
+        let mut child = process::start(command)?;
+        let name = match name {
+            "" => String::new(),
+            name => format!("{name:<8} | "),
+        };
         let log = child.stderr.take().context("the server has no log")?;
         let (ready, address) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(log).lines().map_while(Result::ok) {
-                report::line(&line);
+                report::line(format_args!("{name}{line}"));
                 if let Some((_, address)) = line.split_once(READY) {
                     // Only the first line is awaited.
                     let _ = ready.send(address.trim().to_owned());
@@ -90,6 +92,18 @@ impl Server {
         let status = self.child.wait()?;
         process::success("facegen serve", status)
     }
+}
+
+/// Returns the command of a server with the demo preset.
+pub(super) fn command(workspace: &Workspace, data_dir: &Path) -> Command {
+    let mut command = Command::new(workspace.target.join("debug").join("facegen"));
+    command.args(["serve", "--preset", "demo", "--listen", "127.0.0.1:0"]);
+    command.arg("--data-dir").arg(data_dir);
+    command
+        .env("FACEGEN_API_KEY", API_KEY)
+        .current_dir(&workspace.root)
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Drop for Server {
