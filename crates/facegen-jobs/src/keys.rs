@@ -16,6 +16,9 @@ use thiserror::Error;
 /// The name of the key that the environment gives.
 const ENVIRONMENT: &str = "environment";
 
+/// The name of the key that is created when there is no admin key.
+const FIRST: &str = "first";
+
 /// The name of the key of pages that were opened by a link of `facegen run`.
 const PAGE: &str = "page of facegen run";
 
@@ -101,6 +104,18 @@ impl Keys {
         Ok((key, text))
     }
 
+    /// Creates an admin key unless there is one that is valid; `None` then. Of
+    /// processes that do this at once, one creates its key.
+    ///
+    /// # Errors
+    /// Fails when the store cannot be written.
+    pub async fn create_first(&self) -> Result<Option<(Key, Secret<String>)>, KeyError> {
+        let text = random_text(BEGINNING)?;
+        let new = self.new_key(FIRST, KeyRole::Admin, hash(&text), OwnLimits::default());
+        let key = self.store.insert_first(&new).await?;
+        Ok(key.map(|key| (key, text)))
+    }
+
     /// Gives the page a new key, a plain one, and returns its text. The one that
     /// an earlier page has is no longer known, and its jobs belong to the new one.
     ///
@@ -170,6 +185,14 @@ impl Keys {
     /// Fails when the text is that of a revoked key or of one that is not an
     /// admin key, or the store cannot be written.
     pub async fn ensure_environment_key(&self, text: &Secret<String>) -> Result<Key, KeyError> {
+        match self.find_or_insert_environment_key(text).await {
+            // Another process may have inserted the same at this moment.
+            Err(KeyError::Store(_)) => self.find_or_insert_environment_key(text).await,
+            ensured => ensured,
+        }
+    }
+
+    async fn find_or_insert_environment_key(&self, text: &Secret<String>) -> Result<Key, KeyError> {
         let hash = hash(text);
         if let Some(known) = self.store.find_by_hash(&hash).await? {
             return match (known.revoked_at, known.role) {
@@ -208,14 +231,18 @@ impl Keys {
         hash: [u8; 32],
         limits: OwnLimits,
     ) -> Result<Key, StoreError> {
-        let key = NewKey {
+        let key = self.new_key(name, role, hash, limits);
+        self.store.insert(&key).await
+    }
+
+    fn new_key(&self, name: &str, role: KeyRole, hash: [u8; 32], limits: OwnLimits) -> NewKey {
+        NewKey {
             name: name.to_owned(),
             role,
             hash,
             limits,
             created_at: self.clock.now(),
-        };
-        self.store.insert(&key).await
+        }
     }
 }
 

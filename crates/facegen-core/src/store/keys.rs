@@ -19,6 +19,10 @@ pub trait KeyStore: fmt::Debug + Send + Sync {
     /// Adds a key.
     async fn insert(&self, key: &NewKey) -> Result<Key, StoreError>;
 
+    /// Adds an admin key unless there is one that is not revoked; `None` then.
+    /// Of processes that do this at once, one adds its key.
+    async fn insert_first(&self, key: &NewKey) -> Result<Option<Key>, StoreError>;
+
     /// Lists all keys, including revoked ones, the oldest first.
     async fn list(&self) -> Result<Vec<Key>, StoreError>;
 

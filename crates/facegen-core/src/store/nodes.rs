@@ -18,6 +18,11 @@ use crate::clock::Timestamp;
 /// changed nothing.
 #[async_trait]
 pub trait NodeStore: fmt::Debug + Send + Sync {
+    /// Takes a place for this process for as long as it lives. Returns false when
+    /// it may not work next to those that are there: a server of the role `all`
+    /// is alone, as its images are in its own data directory.
+    async fn join(&self, role: NodeRole) -> Result<bool, StoreError>;
+
     /// Adds the node or replaces its row, and returns how often each order was
     /// given so far.
     async fn heartbeat(&self, node: &Node) -> Result<Orders, StoreError>;

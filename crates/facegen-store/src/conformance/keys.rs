@@ -55,3 +55,16 @@ pub(super) async fn all(stores: &Stores) {
     assert_eq!(keys.find_by_hash(&admin.hash).await.unwrap(), None);
     assert_eq!(keys.replace_hash("unknown", &[8; 32]).await.unwrap(), None);
 }
+
+pub(super) async fn the_first_admin_key_is_added_where_there_is_none(stores: &Stores) {
+    let keys = &stores.keys;
+    let plain = new_key("plain", KeyRole::Plain);
+    keys.insert(&plain).await.unwrap();
+    let [one, other] = ["one", "other"].map(|name| new_key(name, KeyRole::Admin));
+    let first = keys.insert_first(&one).await.unwrap().unwrap();
+    assert_eq!((first.name.as_str(), first.role), ("one", KeyRole::Admin));
+    assert_eq!(keys.insert_first(&other).await.unwrap(), None);
+    assert_eq!(keys.find_by_hash(&other.hash).await.unwrap(), None);
+    assert!(keys.revoke(first.id, START).await.unwrap());
+    assert!(keys.insert_first(&other).await.unwrap().is_some());
+}

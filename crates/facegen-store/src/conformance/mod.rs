@@ -28,6 +28,7 @@ pub(crate) struct Fresh<T> {
 /// Runs every suite but that of jobs, which also needs to count rows.
 pub(crate) async fn all<T>(fresh: impl AsyncFn() -> Fresh<T>) {
     keys::all(&fresh().await.stores).await;
+    keys::the_first_admin_key_is_added_where_there_is_none(&fresh().await.stores).await;
     buckets::all(&fresh().await.stores).await;
     uploads::all(&fresh().await.stores).await;
     rate_limits::all(&fresh().await.stores).await;

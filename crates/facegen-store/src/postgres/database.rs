@@ -10,6 +10,7 @@ use sqlx::{Error, Executor as _, Postgres, Transaction};
 use tokio::sync::Notify;
 
 use super::bounded::bounded;
+use super::presence::Presence;
 use super::schema;
 use crate::fault::Fault;
 use crate::rows::failed;
@@ -23,13 +24,17 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 /// What holds on each connection, whatever the database says. A process that
 /// freezes in the middle of a transaction must not keep its locks from the
 /// others, nor may a statement wait for ever. Statements are short: compiling one takes
-/// longer than running it. What was answered survives a crash of the server.
+/// longer than running it. What was answered survives a crash of the server. A host that is
+/// lost with its connections is noticed within half a minute, and its locks go.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '5s';
     SET lock_timeout = '10s';
     SET statement_timeout = '60s';
     SET jit = off;
+    SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 3;
     SELECT set_config('synchronous_commit', 'on', FALSE)
     WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -49,6 +54,8 @@ pub(crate) enum Lock {
     DeliveryClaim = 3,
     /// Jobs are taken back, which locks many rows.
     Reclaim = 4,
+    /// The first admin key is made, so that there is one.
+    FirstKey = 5,
 }
 
 /// A statement with its values.
@@ -60,6 +67,8 @@ pub(crate) struct Database {
     pub(crate) pool: PgPool,
     /// What is wrong with the database.
     pub(crate) fault: Fault,
+    /// What shows this process to the others.
+    pub(super) presence: Presence,
     doubt: Arc<Notify>,
 }
 
@@ -85,6 +94,7 @@ impl Database {
     /// The database on these connections, whose tables are up to date.
     pub(super) fn on(pool: PgPool) -> Self {
         Self {
+            presence: Presence::new(pool.clone()),
             pool,
             fault: Fault::default(),
             doubt: Arc::default(),

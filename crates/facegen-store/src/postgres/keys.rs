@@ -7,9 +7,19 @@ use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{KeyStore, NewKey, StoreError};
 use sqlx::{Row as _, query};
 
-use super::database::{Database, Statement};
+use super::database::{Database, Lock, Statement};
 use super::text::clean;
 use crate::rows::{failed, key};
+
+const INSERT: &str = "
+    INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+    VALUES ($1, $2, $3, $4, $5, $6) RETURNING *";
+
+const INSERT_FIRST: &str = "
+    INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+    SELECT $1, $2, $3, $4, $5, $6
+    WHERE NOT EXISTS (SELECT 1 FROM keys WHERE revoked_at IS NULL AND role = 'admin')
+    RETURNING *";
 
 /// The keys of one database.
 #[derive(Debug, Clone)]
@@ -22,20 +32,30 @@ impl PostgresKeys {
     }
 }
 
-#[async_trait]
-impl KeyStore for PostgresKeys {
-    async fn insert(&self, new: &NewKey) -> Result<Key, StoreError> {
-        let insert = query(
-            "INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
-             VALUES ($1, $2, $3, $4, $5, $6) RETURNING *",
-        )
+/// A statement that adds a key.
+fn inserting<'q>(statement: &'static str, new: &'q NewKey) -> Statement<'q> {
+    query(statement)
         .bind(clean(&new.name))
         .bind(new.role.as_str())
         .bind(&new.hash[..])
         .bind(new.created_at.as_millis())
         .bind(new.limits.requests_per_minute.map(i64::from))
-        .bind(new.limits.queue_share.map(i64::from));
-        key(&self.0.one(insert).await?)
+        .bind(new.limits.queue_share.map(i64::from))
+}
+
+#[async_trait]
+impl KeyStore for PostgresKeys {
+    async fn insert(&self, new: &NewKey) -> Result<Key, StoreError> {
+        key(&self.0.one(inserting(INSERT, new)).await?)
+    }
+
+    async fn insert_first(&self, new: &NewKey) -> Result<Option<Key>, StoreError> {
+        let mut transaction = self.0.begin_locked(Lock::FirstKey).await?;
+        let insert = inserting(INSERT_FIRST, new);
+        let inserted = insert.fetch_optional(&mut *transaction).await;
+        let inserted = self.0.noted(inserted.map_err(failed))?;
+        self.0.commit(transaction).await?;
+        inserted.as_ref().map(key).transpose()
     }
 
     async fn list(&self) -> Result<Vec<Key>, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use facegen_core::Timestamp;
-use facegen_core::store::{Node, NodeStore, Order, Orders, StoreError, WorkerId};
+use facegen_core::store::{Node, NodeRole, NodeStore, Order, Orders, StoreError, WorkerId};
 use sqlx::{Row as _, query};
 
 use super::database::Database;
@@ -30,7 +30,12 @@ pub(super) struct PostgresNodes(pub(super) Database);
 
 #[async_trait]
 impl NodeStore for PostgresNodes {
+    async fn join(&self, role: NodeRole) -> Result<bool, StoreError> {
+        self.0.noted(self.0.presence.join(role).await)
+    }
+
     async fn heartbeat(&self, node: &Node) -> Result<Orders, StoreError> {
+        self.0.noted(self.0.presence.keep().await)?;
         let heartbeat = query(HEARTBEAT)
             .bind(node.id.as_str())
             .bind(node.role.as_str())

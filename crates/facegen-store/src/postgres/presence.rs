@@ -1,19 +1,20 @@
-//! How other processes know that this one lives.
+//! How other processes know that this one lives, and what it does.
 //!
 //! A lease that has run out says nothing about whether its process is dead or could
 //! not write for a while. So each process holds a lock of the database for each
 //! of its workers, on a connection of its own: the lock goes when the process
-//! does, but not when it freezes.
+//! does, but not when it freezes. A lock of the same kind lets a server of the
+//! role `all` be alone.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use facegen_core::store::{StoreError, WorkerId};
+use facegen_core::store::{NodeRole, StoreError, WorkerId};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection as _, Error};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::rows::failed;
 
@@ -27,6 +28,15 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// `worker_is_alive` of the database.
 const HOLD: &str = "SELECT pg_advisory_lock_shared(1717658470, hashtext($1))";
 
+/// The lock that all processes share; its first number is that of no other lock.
+const SHARE_PLACE: &str = "SELECT pg_try_advisory_lock_shared(1717658471, 1)";
+
+/// The same lock, for one process alone.
+const TAKE_PLACE: &str = "SELECT pg_try_advisory_lock(1717658471, 1)";
+
+/// How long a process that has just ended may keep its locks.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// The workers of this process. Clones are the same.
 #[derive(Debug, Clone)]
 pub(super) struct Presence {
@@ -37,6 +47,9 @@ pub(super) struct Presence {
 #[derive(Debug, Default)]
 struct Held {
     workers: HashSet<WorkerId>,
+    /// What the process does, once it may, and whether the connection has its lock.
+    role: Option<NodeRole>,
+    is_placed: bool,
     /// What holds the locks, and when it last answered.
     connection: Option<(PgConnection, Instant)>,
 }
@@ -48,6 +61,34 @@ impl Presence {
             pool,
             held: Arc::default(),
         }
+    }
+
+    /// Takes the place of a process of this role from now on. Returns false when it may
+    /// not be next to those that are there.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub(super) async fn join(&self, role: NodeRole) -> Result<bool, StoreError> {
+        let begin = Instant::now();
+        while !self.try_join(role).await.map_err(failed)? {
+            if begin.elapsed() > ENDING {
+                return Ok(false);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(true)
+    }
+
+    async fn try_join(&self, role: NodeRole) -> Result<bool, Error> {
+        let mut held = self.held.lock().await;
+        held.keep(&self.pool).await?;
+        if let Some((connection, _)) = &mut held.connection
+            && place(connection, role).await?
+        {
+            held.role = Some(role);
+            held.is_placed = true;
+        }
+        Ok(held.is_placed)
     }
 
     /// Holds the lock of a worker from now on.
@@ -87,19 +128,41 @@ impl Held {
             }
             if matches!(timeout(TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
                 *answered = Instant::now();
-                return Ok(());
+                return self.keep_place().await;
             }
             tracing::warn!("connection that shows this process was lost");
         }
         self.connection = None;
+        self.is_placed = false;
         // It is not the pool's any more, which can be closed without it.
         let mut connection = pool.acquire().await?.detach();
         for worker in &self.workers {
             hold(&mut connection, worker).await?;
         }
         self.connection = Some((connection, Instant::now()));
+        self.keep_place().await
+    }
+
+    /// Takes the place again that went with a former connection. As long as the database has not
+    /// noticed that this is gone, it is tried again each time.
+    async fn keep_place(&mut self) -> Result<(), Error> {
+        if let (false, Some(role), Some((connection, _))) =
+            (self.is_placed, self.role, &mut self.connection)
+        {
+            self.is_placed = place(connection, role).await?;
+        }
         Ok(())
     }
+}
+
+/// Tries to take the place of a process of this role.
+async fn place(connection: &mut PgConnection, role: NodeRole) -> Result<bool, Error> {
+    let take = match role {
+        NodeRole::All => TAKE_PLACE,
+        NodeRole::Api | NodeRole::Worker => SHARE_PLACE,
+    };
+    let taken = timeout(TIMEOUT, sqlx::query_scalar(take).fetch_one(connection)).await;
+    taken.map_err(|_| Error::PoolTimedOut)?
 }
 
 async fn hold(connection: &mut PgConnection, worker: &WorkerId) -> Result<(), Error> {

@@ -5,31 +5,49 @@ use facegen_core::Timestamp;
 use facegen_core::key::{Key, KeyId, KeyRole};
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{KeyStore, NewKey, StoreError};
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 
 use super::database::Database;
 use crate::rows::{failed, key};
+
+const INSERT: &str = "
+    INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+    VALUES (?, ?, ?, ?, ?, ?) RETURNING *";
+
+const INSERT_FIRST: &str = "
+    INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
+    SELECT ?, ?, ?, ?, ?, ?
+    WHERE NOT EXISTS (SELECT 1 FROM keys WHERE revoked_at IS NULL AND role = 'admin')
+    RETURNING *";
 
 /// The keys of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteKeys(pub(crate) Database);
 
-#[async_trait]
-impl KeyStore for SqliteKeys {
-    async fn insert(&self, new: &NewKey) -> Result<Key, StoreError> {
-        let row = sqlx::query(
-            "INSERT INTO keys (name, role, hash, created_at, requests_per_minute, queue_share)
-             VALUES (?, ?, ?, ?, ?, ?) RETURNING *",
-        )
+/// A statement that adds a key.
+fn inserting<'q>(statement: &'static str, new: &'q NewKey) -> Query<'q, Sqlite, SqliteArguments> {
+    sqlx::query(statement)
         .bind(&new.name)
         .bind(new.role.as_str())
         .bind(&new.hash[..])
         .bind(new.created_at.as_millis())
         .bind(new.limits.requests_per_minute)
         .bind(new.limits.queue_share)
-        .fetch_one(&self.0.writer)
-        .await
-        .map_err(failed)?;
-        key(&row)
+}
+
+#[async_trait]
+impl KeyStore for SqliteKeys {
+    async fn insert(&self, new: &NewKey) -> Result<Key, StoreError> {
+        let row = inserting(INSERT, new).fetch_one(&self.0.writer).await;
+        key(&row.map_err(failed)?)
+    }
+
+    async fn insert_first(&self, new: &NewKey) -> Result<Option<Key>, StoreError> {
+        let insert = inserting(INSERT_FIRST, new);
+        let row = insert.fetch_optional(&self.0.writer).await;
+        row.map_err(failed)?.as_ref().map(key).transpose()
     }
 
     async fn list(&self) -> Result<Vec<Key>, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use facegen_core::Timestamp;
-use facegen_core::store::{Node, NodeStore, Order, Orders, StoreError, WorkerId};
+use facegen_core::store::{Node, NodeRole, NodeStore, Order, Orders, StoreError, WorkerId};
 
 use super::database::Database;
 use crate::rows::{self, failed, json};
@@ -24,6 +24,11 @@ pub(crate) struct SqliteNodes(pub(crate) Database);
 
 #[async_trait]
 impl NodeStore for SqliteNodes {
+    /// A lock of the directory has refused a second server already.
+    async fn join(&self, _: NodeRole) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     async fn heartbeat(&self, node: &Node) -> Result<Orders, StoreError> {
         let mut transaction = self.0.writer.begin().await?;
         sqlx::query(HEARTBEAT)

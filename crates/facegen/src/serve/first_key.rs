@@ -1,15 +1,11 @@
 //! The first admin key.
 
 use anyhow::Context;
-use facegen_core::KeyRole;
 use facegen_jobs::Keys;
 
 use crate::config::environment::Environment;
 use crate::failure::Failure;
 use crate::output;
-
-/// The name of the key that is created when there is no admin key.
-const NAME: &str = "first";
 
 /// Ensures that the admin key in the environment is valid, if there is one.
 pub(super) async fn ensure_given(
@@ -26,16 +22,13 @@ pub(super) async fn ensure_given(
 }
 
 /// Ensures that an admin key exists: without one it is created and printed, only
-/// this once. To be called when nothing else can prevent the start, so that no
+/// this once, and by one of the nodes that begin at once. To be called when nothing else can prevent the start, so that no
 /// key is printed above the error of a start that failed.
 pub(super) async fn ensure_any(keys: &Keys) -> Result<(), Failure> {
-    if keys.has_admin().await.context("cannot read the keys")? {
+    let created = keys.create_first().await;
+    let Some((key, text)) = created.context("cannot make the first API key")? else {
         return Ok(());
-    }
-    let (key, text) = keys
-        .create(NAME, KeyRole::Admin)
-        .await
-        .context("cannot make the first API key")?;
+    };
     if let Err(error) = print(text.expose()) {
         // It was not shown, so the next start must create another.
         keys.revoke(key.id)

@@ -44,6 +44,7 @@ pub(super) async fn open_jobs(
     let master_key = master_key(config, environment)?;
     let (stores, clock) = stores::open_for_server(config).await?;
     agree(&stores, &master_key).await?;
+    join(&stores, config.server.role).await?;
     let deadline = HttpWebhooks::DEFAULT_DEADLINE;
     let webhooks = HttpWebhooks::new(reloadable.guard(), Arc::clone(&clock), deadline);
     let settings = reloadable.settings.clone();
@@ -112,6 +113,27 @@ async fn agree(stores: &Stores, master_key: &MasterKey) -> Result<()> {
          FACEGEN_MASTER_KEY_FILE (or FACEGEN_MASTER_KEY) to that key, or run \
          `facegen db forget-master-key` if it was replaced at all nodes"
     );
+    Ok(())
+}
+
+/// Ensures that a server that has its images to itself is the only one on its
+/// database.
+async fn join(stores: &Stores, role: NodeRole) -> Result<()> {
+    let joined = stores.nodes.join(role).await;
+    let joined = joined.context("cannot look at the other nodes")?;
+    match role {
+        NodeRole::All => ensure!(
+            joined,
+            "another server or node works on this database, and server.role is \"all\": the images of \
+             such a server are in its data directory, where no other finds them. Stop the other, or \
+             set server.role to \"api\" and \"worker\" (docs/guides/many-machines.md)"
+        ),
+        NodeRole::Api | NodeRole::Worker => ensure!(
+            joined,
+            "a server of the role \"all\" works on this database: its images are in its data \
+             directory, where no other finds them. Stop it first"
+        ),
+    }
     Ok(())
 }
 

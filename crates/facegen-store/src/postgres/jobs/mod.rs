@@ -27,7 +27,6 @@ use self::statements::{
     RELEASE, TIMES, WARN,
 };
 use super::database::{Database, Lock, Statement};
-use super::presence::Presence;
 use super::text::clean;
 use crate::rows::{self, Columns as _, Images, amount, claim, failed, id, json, number};
 
@@ -35,16 +34,12 @@ use crate::rows::{self, Columns as _, Images, amount, claim, failed, id, json, n
 #[derive(Debug, Clone)]
 pub(super) struct PostgresJobs {
     database: Database,
-    presence: Presence,
 }
 
 impl PostgresJobs {
     /// The jobs of this database.
     pub(super) fn new(database: Database) -> Self {
-        Self {
-            presence: Presence::new(database.pool.clone()),
-            database,
-        }
+        Self { database }
     }
 
     /// What waits, and what is being done.
@@ -145,7 +140,8 @@ impl JobStore for PostgresJobs {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claim>, StoreError> {
-        self.database.noted(self.presence.show(worker).await)?;
+        let shown = self.database.presence.show(worker).await;
+        self.database.noted(shown)?;
         let mut transaction = self.database.begin_locked(Lock::JobClaim).await?;
         let claimed = query(CLAIM)
             .bind(now.as_millis())
@@ -162,7 +158,8 @@ impl JobStore for PostgresJobs {
     }
 
     async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError> {
-        self.database.noted(self.presence.keep().await)?;
+        let kept = self.database.presence.keep().await;
+        self.database.noted(kept)?;
         let heartbeat = fenced(HEARTBEAT, fence).bind(lease_until.as_millis());
         self.database.changes(heartbeat).await
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use facegen_core::fake::requests::{inline, request};
 use facegen_core::job::{Failure, JobId, Outcome, Stages};
-use facegen_core::key::KeyId;
+use facegen_core::key::{KeyId, KeyRole};
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, ImageLocation, NewJob, QueueFull, QueueLimits, Stores, Success,
-    WorkerId,
+    Claim, ClaimScope, DeadWorkers, ImageLocation, NewJob, NewKey, NodeRole, QueueFull,
+    QueueLimits, Stores, Success, WorkerId,
 };
 use facegen_core::{ErrorCode, FilePrefix, JobState, Timestamp};
 use sqlx::{PgPool, query, query_scalar};
@@ -22,6 +22,10 @@ use crate::sqlite::tests::new_key;
 pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// Breaks all connections but the one that asks for it.
+const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 async fn two_nodes() -> ([Stores; 2], KeyId) {
     let source = new_database().await;
@@ -138,9 +142,7 @@ async fn a_process_that_lives_is_seen_though_its_connections_broke() {
     let claim = claim(&one, "one", START).await.unwrap();
     assert!(one.jobs.enter(claim.fence).await.unwrap());
     let other = PgPool::connect(&source.url).await.unwrap();
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    query(kill).execute(&other).await.unwrap();
+    query(KILL).execute(&other).await.unwrap();
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert!(
         one.jobs
@@ -217,6 +219,52 @@ async fn limits_hold_for_both_nodes_together() {
     let queued = taken.iter().filter(|(queued, _)| *queued).count();
     let counted = taken.iter().filter(|(_, counted)| *counted).count();
     assert_eq!((queued, counted), (10, 12));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_nodes_that_begin_at_once_one_makes_the_first_key() {
+    let (nodes, _) = two_nodes().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let node = nodes[number % 2].clone();
+        let key = NewKey {
+            role: KeyRole::Admin,
+            ..new_key(&format!("first {number}"))
+        };
+        tasks.spawn(async move { node.keys.insert_first(&key).await.unwrap().is_some() });
+    }
+    let made = tasks.join_all().await;
+    assert_eq!(made.iter().filter(|made| **made).count(), 1, "{made:?}");
+}
+
+#[tokio::test]
+async fn a_server_of_all_is_alone_on_its_database() {
+    let source = new_database().await;
+    let begin = async || stores(&source).await;
+    let [alone, other] = [begin().await, begin().await];
+    assert!(alone.nodes.join(NodeRole::All).await.unwrap());
+    for role in NodeRole::ALL {
+        assert!(!other.nodes.join(role).await.unwrap(), "{role:?}");
+    }
+    drop(alone);
+    let third = begin().await;
+    assert!(other.nodes.join(NodeRole::Worker).await.unwrap());
+    assert!(third.nodes.join(NodeRole::Api).await.unwrap());
+    assert!(!begin().await.nodes.join(NodeRole::All).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_server_keeps_its_place_though_its_connections_broke() {
+    let source = new_database().await;
+    let [alone, other] = [stores(&source).await, stores(&source).await];
+    assert!(alone.nodes.join(NodeRole::All).await.unwrap());
+    let pool = PgPool::connect(&source.url).await.unwrap();
+    query(KILL).execute(&pool).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let id = WorkerId::new("alone");
+    let claimed = alone.jobs.claim(ClaimScope::Any, &id, START, START + LEASE);
+    assert!(claimed.await.unwrap().is_none());
+    assert!(!other.nodes.join(NodeRole::Api).await.unwrap());
 }
 
 #[tokio::test]
