@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use facegen_core::RawGenerationRequest;
 
 use crate::config::ConfigArguments;
-use crate::db::{DbArguments, DbCommand};
+use crate::db::{DbArguments, DbCommand, MigrateArguments};
 use crate::engine::EngineArguments;
 use crate::failure::EXIT_CODES;
 use crate::keys::{KeysArguments, KeysCommand};
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     },
     /// Bring the tables of the database up to date, as every start of a server
     /// does.
-    Migrate(DbArguments),
+    Migrate(MigrateArguments),
     /// Fetch the models of presets, verify and delete them, and accept their
     /// licences.
     Models {

@@ -18,6 +18,7 @@ mod keys;
 mod nodes;
 mod presence;
 mod rate_limits;
+mod rights;
 mod schema;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -29,7 +30,7 @@ mod uploads;
 use std::sync::Arc;
 
 use facegen_core::Clock;
-use facegen_core::store::{StoreError, Stores};
+use facegen_core::store::{NodeRole, StoreError, Stores};
 
 use buckets::PostgresBuckets;
 use clock::DatabaseClock;
@@ -77,6 +78,18 @@ impl PostgresStore {
     /// The database cannot be reached, or its tables are another program's.
     pub async fn migrate(source: &PostgresSource) -> Result<Schema, StoreError> {
         schema::bring_up_to_date(&source.options()?).await
+    }
+
+    /// Gives the rights that nodes of `role` need to the role `name` of the database.
+    ///
+    /// # Errors
+    /// There is no such role, or the tables have another owner.
+    pub async fn grant(
+        source: &PostgresSource,
+        role: NodeRole,
+        name: &str,
+    ) -> Result<(), StoreError> {
+        rights::grant(&source.options()?, role, name).await
     }
 
     /// Returns the state of the tables, and changes nothing.

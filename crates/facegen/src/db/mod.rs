@@ -12,8 +12,9 @@ mod images;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
+use facegen_core::store::NodeRole;
 use facegen_store::{PostgresStore, SqliteStore};
 
 use crate::config::environment::Environment;
@@ -55,6 +56,30 @@ impl DbArguments {
     }
 }
 
+/// What `facegen migrate` does apart from the tables.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MigrateArguments {
+    /// The role of the database that `api` nodes have, which gets the rights that
+    /// they need.
+    #[arg(long, value_name = "ROLE")]
+    api_role: Option<String>,
+    /// The same for `worker` nodes. They cannot read the hashes of keys.
+    #[arg(long, value_name = "ROLE")]
+    worker_role: Option<String>,
+    #[command(flatten)]
+    database: DbArguments,
+}
+
+impl MigrateArguments {
+    /// Returns the roles that get rights.
+    fn roles(&self) -> impl Iterator<Item = (NodeRole, &str)> {
+        let api = self.api_role.as_deref().map(|name| (NodeRole::Api, name));
+        let worker = self.worker_role.as_deref();
+        let worker = worker.map(|name| (NodeRole::Worker, name));
+        api.into_iter().chain(worker)
+    }
+}
+
 /// Runs a subcommand.
 pub(crate) fn run(command: &DbCommand, arguments: &DbArguments) -> Result<(), Failure> {
     let environment = Environment::of_process();
@@ -67,21 +92,30 @@ pub(crate) fn run(command: &DbCommand, arguments: &DbArguments) -> Result<(), Fa
     }
 }
 
-/// Brings the tables up to date, as every start of a server does.
-pub(crate) fn migrate(arguments: &DbArguments) -> Result<(), Failure> {
-    let config = Config::load(&arguments.settings(), &Environment::of_process())?;
-    let words = runtime()?.block_on(bring_up_to_date(&config))?;
+/// Brings the tables up to date, as every start of a server does, and gives roles of the
+/// database the rights of nodes.
+pub(crate) fn migrate(arguments: &MigrateArguments) -> Result<(), Failure> {
+    let config = Config::load(&arguments.database.settings(), &Environment::of_process())?;
+    let words = runtime()?.block_on(bring_up_to_date(&config, arguments))?;
     Ok(output::line(&words)?)
 }
 
-async fn bring_up_to_date(config: &Config) -> Result<String> {
+async fn bring_up_to_date(config: &Config, arguments: &MigrateArguments) -> Result<String> {
     let Some(source) = config.postgres() else {
+        ensure!(
+            arguments.roles().next().is_none(),
+            "database.url names no PostgreSQL database, and SQLite has no roles"
+        );
         let store = SqliteStore::open(&config.database()).await;
         store.with_context(|| format!("cannot open {}", config.database().display()))?;
         return Ok("the tables are up to date".to_owned());
     };
     let schema = PostgresStore::migrate(&source).await;
     let schema = schema.context("the tables cannot be brought up to date")?;
+    for (role, name) in arguments.roles() {
+        let granted = PostgresStore::grant(&source, role, name).await;
+        granted.with_context(|| format!("the role {name} cannot get its rights"))?;
+    }
     let applied = schema.applied;
     Ok(format!("the tables are up to date: migration {applied}"))
 }
