@@ -21,6 +21,9 @@ pub(crate) const ROOM: QueueLimits = QueueLimits {
     share: 0,
 };
 
+/// The preset of all jobs and workers.
+pub(crate) const PRESET: &str = "tiny";
+
 /// A new database.
 pub(crate) enum Database {
     Sqlite {
@@ -94,7 +97,7 @@ pub(crate) fn new_job(key: KeyId) -> NewJob {
         file_prefix: FilePrefix::from_random(LAST.fetch_add(1, Ordering::Relaxed).into()),
         base_url: "http://localhost:8080".to_owned(),
         priority: 0,
-        preset: None,
+        preset: Some(PRESET.to_owned()),
         created_at: SystemClock.now(),
     }
 }

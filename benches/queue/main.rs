@@ -7,7 +7,7 @@
 //! - rates: 1, 2, 4 and 8 workers that each claim a job, note that the engine has it, and finish
 //!   it, again and again, of a queue of 2,000 jobs of one key, and of 100,000 of 1,000 keys. In
 //!   PostgreSQL each worker has connections of its own, as a process has; SQLite has one
-//!   process, whose workers share them.
+//!   process, whose workers share them. Each job names its preset, as those of `api` nodes do.
 //! - latency: one job at a time, accepted by one node, until another has claimed it, and until
 //!   the engine of that has it.
 //! - what a request costs while 100,000 jobs wait.
@@ -25,11 +25,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use facegen_core::job::{Outcome, Stages};
-use facegen_core::store::{ClaimScope, ImageLocation, Stores, Success, WorkerId};
+use facegen_core::store::{ClaimScope, ImageLocation, Node, NodeRole, Stores, Success, WorkerId};
 use facegen_core::{Clock as _, SystemClock};
 use facegen_testkit::postgres::Postgres;
 
-use database::{Database, ROOM, key, new_job};
+use database::{Database, PRESET, ROOM, key, new_job};
 use latency::latency;
 
 const WORKERS: [usize; 4] = [1, 2, 4, 8];
@@ -92,6 +92,11 @@ async fn measure(server: Option<&Postgres>) -> Result<()> {
         &database,
     )
     .await?;
+    let stores = database.stores().await?;
+    stores
+        .nodes
+        .heartbeat(&node(&WorkerId::new("plan")))
+        .await?;
     if let Some(plan) = database.plan_of_claim().await {
         print(&plan)?;
     }
@@ -128,6 +133,8 @@ async fn rates(words: &str, database: &Database, workers: usize) -> Result<()> {
 /// Claims and finishes jobs, and returns how long each claim took.
 async fn work(stores: Stores, number: usize) -> Result<Vec<Duration>> {
     let worker = WorkerId::new(format!("bench {number}"));
+    // A claim compares the preset of each job that it looks at with that of its worker.
+    stores.nodes.heartbeat(&node(&worker)).await?;
     let (mut claims, started) = (Vec::new(), Instant::now());
     while started.elapsed() < MEASURED {
         let now = SystemClock.now();
@@ -142,6 +149,22 @@ async fn work(stores: Stores, number: usize) -> Result<Vec<Duration>> {
         ensure!(finished, "the job is gone");
     }
     Ok(claims)
+}
+
+fn node(worker: &WorkerId) -> Node {
+    let now = SystemClock.now();
+    Node {
+        id: worker.clone(),
+        role: NodeRole::Worker,
+        name: worker.as_str().to_owned(),
+        preset: PRESET.to_owned(),
+        engines: Vec::new(),
+        models: 0,
+        version: String::new(),
+        draining: false,
+        started_at: now,
+        seen_at: now,
+    }
 }
 
 fn success() -> Success {

@@ -16,15 +16,18 @@ const QUEUE: &str = "
         INSERT INTO keys (name, role, hash, created_at)
         SELECT 'key ' || number, 'plain', sha256(number::text::bytea), 0
         FROM generate_series(1, $1) AS number RETURNING id
-    ), numbered AS (SELECT id, row_number() OVER () - 1 AS place FROM others)
-    INSERT INTO generations
-        (key_id, state, request, face_url, file_prefix, base_url, webhook, priority, cost, created_at)
-    SELECT numbered.id, 'queued', request, face_url, gen_random_uuid()::text, base_url, FALSE, priority,
-           cost, created_at
-    FROM generate_series(1, $2) AS number
-    JOIN numbered ON place = number % $1
-    CROSS JOIN (SELECT * FROM generations WHERE id = $3) AS like_it
-    ORDER BY number";
+    ), numbered AS (SELECT id, row_number() OVER () - 1 AS place FROM others), added AS (
+        INSERT INTO generations
+            (key_id, state, request, face_url, file_prefix, base_url, webhook, priority, cost, created_at)
+        SELECT numbered.id, 'queued', request, face_url, gen_random_uuid()::text, base_url, FALSE, priority,
+               cost, created_at
+        FROM generate_series(1, $2) AS number
+        JOIN numbered ON place = number % $1
+        CROSS JOIN (SELECT * FROM generations WHERE id = $3) AS like_it
+        ORDER BY number RETURNING id
+    )
+    INSERT INTO job_presets (generation_id, preset)
+    SELECT added.id, preset FROM added CROSS JOIN job_presets WHERE generation_id = $3";
 
 /// The bytes of each table with what belongs to it, and of its indexes.
 const SIZES: &str = "

@@ -197,6 +197,11 @@ impl Rows {
             FROM numbers, (SELECT * FROM generations WHERE id = ?3), (SELECT max(id) AS last FROM keys)";
         let jobs = sqlx::query(jobs_like_it).bind(jobs).bind(keys);
         self.write(jobs.bind(like.get())).await;
+        let presets = "
+            INSERT INTO job_presets (generation_id, preset)
+            SELECT generations.id, preset FROM generations, job_presets
+            WHERE generation_id = ? AND generations.id > generation_id";
+        self.write(sqlx::query(presets).bind(like.get())).await;
     }
 
     /// Makes the next job have the largest number.
