@@ -33,6 +33,8 @@ pub(super) struct Site {
     directory: Arc<TempDir>,
     variables: Vec<(String, String)>,
     preset: &'static str,
+    /// The program of another version, if that is to serve.
+    program: Option<PathBuf>,
 }
 
 impl Site {
@@ -46,6 +48,7 @@ impl Site {
             directory,
             variables: Vec::new(),
             preset: "random",
+            program: None,
         };
         Ok(site
             .with("FACEGEN_API_KEY", API_KEY)
@@ -59,6 +62,12 @@ impl Site {
             preset: "demo",
             ..site
         }
+    }
+
+    /// Sets the program for its servers.
+    pub(super) fn run_by(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
     }
 
     /// Sets an environment variable for the servers started from now on.
@@ -75,7 +84,11 @@ impl Site {
 
     /// Returns a command of the program that uses this directory.
     pub(super) fn command(&self, words: &[&str]) -> Result<Command> {
-        let mut command = Command::new(executable()?);
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => executable()?,
+        };
+        let mut command = Command::new(program);
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
         command.arg("--data-dir").arg(self.directory.path());
         let variables = self.variables.iter().map(|(name, value)| (name, value));

@@ -1,5 +1,7 @@
 //! Checks of the built server by its ignored tests.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::run_ignored;
@@ -10,7 +12,8 @@ use crate::workspace::Workspace;
 const KILL_TEST: &str = "server::kills::no_job_is_lost_three_times_over";
 
 /// The tests of [`nodes`].
-const NODES_TESTS: [&str; 2] = [
+const NODES_TESTS: [&str; 3] = [
+    "server::nodes::answers::callers_are_answered_soon_after_the_end_of_their_jobs",
     "server::nodes::faults::no_job_is_lost_wherever_a_node_is_killed",
     "server::nodes::faults::every_job_ends_once_while_nodes_database_and_connections_fail",
 ];
@@ -24,22 +27,28 @@ const ATTACK_TESTS: [&str; 3] = [
 
 /// Runs the long form of the test that kills the server.
 pub(super) fn kill(workspace: &Workspace) -> Result<String> {
-    of_the_built_server(workspace, &[KILL_TEST], "kill: ")?;
+    of_the_built_server(workspace, &[KILL_TEST], "kill: ", &[])?;
     Ok("24 kills: nothing lost, nothing twice".to_owned())
 }
 
 /// Lets nodes, the database and connections fail.
 pub(super) fn nodes(workspace: &Workspace) -> Result<String> {
-    of_the_built_server(workspace, &NODES_TESTS, "nodes: ")
+    of_the_built_server(workspace, &NODES_TESTS, "nodes: ", &[])
 }
 
 /// Attacks the built server in each way.
 pub(super) fn attack(workspace: &Workspace) -> Result<String> {
-    of_the_built_server(workspace, &ATTACK_TESTS, "attack: ")
+    of_the_built_server(workspace, &ATTACK_TESTS, "attack: ", &[])
 }
 
-/// Builds the server and runs ignored tests of it; returns what they print after `prefix`.
-fn of_the_built_server(workspace: &Workspace, tests: &[&str], prefix: &str) -> Result<String> {
+/// Builds the server and runs ignored tests of it, with these variables; returns what they print
+/// after `prefix`.
+pub(super) fn of_the_built_server(
+    workspace: &Workspace,
+    tests: &[&str],
+    prefix: &str,
+    variables: &[(&str, &Path)],
+) -> Result<String> {
     let mut build = process::cargo();
     build.args(["build", "--workspace", "--bins"]);
     process::run(build.current_dir(&workspace.root))?;
@@ -47,7 +56,7 @@ fn of_the_built_server(workspace: &Workspace, tests: &[&str], prefix: &str) -> R
     for test in tests {
         let mut command = process::cargo();
         command.args(["test", "--workspace", "--test", "e2e", "--"]);
-        command.arg("--nocapture");
+        command.arg("--nocapture").envs(variables.iter().copied());
         run_ignored(workspace, &mut command, test, |line| {
             if let Some((_, result)) = line.split_once(prefix) {
                 results.push(result.to_owned());

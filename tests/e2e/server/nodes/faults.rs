@@ -37,7 +37,7 @@ const VICTIM: &str = "portrait of a person in a storm";
 
 impl Shared {
     /// Returns a directory for an `api` node that never waits for jobs.
-    fn api(&self) -> Result<Site> {
+    pub(super) fn api(&self) -> Result<Site> {
         Ok(self
             .site("api")?
             .with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0")
@@ -45,11 +45,16 @@ impl Shared {
     }
 
     /// Returns the answer of the database.
-    fn ask(&self, statement: &str) -> Result<String> {
+    pub(super) fn ask(&self, statement: &str) -> Result<String> {
+        self.ask_as(&self.database_at(self.postgres.port()), statement)
+    }
+
+    /// Returns the answer of the database at this URL.
+    pub(super) fn ask_as(&self, url: &str, statement: &str) -> Result<String> {
         let mut psql = Command::new("psql");
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]);
         psql.args(["--command", statement]);
-        let output = psql.arg(self.database_at(self.postgres.port())).output()?;
+        let output = psql.arg(url).output()?;
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "psql: {error}");
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
@@ -147,7 +152,7 @@ fn every_job_ends_once_while_nodes_database_and_connections_fail() -> Result<()>
 }
 
 /// Checks that each job has one image, the same for all, and counts how many took so many attempts.
-fn results(client: &Client, jobs: &[u64]) -> Result<BTreeMap<u64, usize>> {
+pub(super) fn results(client: &Client, jobs: &[u64]) -> Result<BTreeMap<u64, usize>> {
     let (mut links, mut images) = (BTreeSet::new(), BTreeSet::new());
     let mut attempts = BTreeMap::new();
     for job in jobs {

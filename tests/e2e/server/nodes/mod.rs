@@ -1,8 +1,12 @@
 //! Nodes with parts of the work, as processes on one PostgreSQL database and one
 //! bucket.
 
+mod answers;
 mod faults;
 mod proxy;
+mod rights;
+mod rolling;
+mod together;
 
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -171,6 +175,7 @@ fn workers_make_what_an_api_node_accepts() -> Result<()> {
     wait_for_metric(&api, r#"facegen_nodes{role="worker"} 2"#)?;
     wait_for_metric(&api, r#"facegen_nodes{role="api"} 1"#)?;
     only_supervisors_are_answered(&workers[0])?;
+    faces_are_not_searched_for_without_an_engine(&api)?;
     a_caller_waits_for_another_node(&shared, &api)?;
     an_uploaded_photo_reaches_the_worker(&api)?;
     progress_and_cancel_cross_nodes(&api, &workers)?;
@@ -187,6 +192,17 @@ fn only_supervisors_are_answered(worker: &Server) -> Result<()> {
     assert_eq!(worker.client.get("/openapi.json")?.0, 404);
     let (status, answer) = worker.client.make(&request())?;
     assert_eq!(status, 404, "{answer}");
+    Ok(())
+}
+
+/// The page asks for them, and goes on without.
+fn faces_are_not_searched_for_without_an_engine(api: &Server) -> Result<()> {
+    let search = json!({"key": API_KEY, "face_image": photo_uri()});
+    let (status, answer) = api.client.post("/v1/faces", &search)?;
+    assert_eq!(status, 501, "{answer}");
+    let message = answer["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("no engine"), "{answer}");
+    assert_eq!(answer["retry_after"], Value::Null, "{answer}");
     Ok(())
 }
 

@@ -1,0 +1,1 @@
+SELECT id || ' ' || claimed_by FROM generations
