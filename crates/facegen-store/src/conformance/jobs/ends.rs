@@ -11,6 +11,7 @@ pub(super) async fn a_late_writer_changes_nothing(test: Test) {
     let now = test.clock.now();
     assert!(!test.queue.heartbeat(late, now + LEASE).await.unwrap());
     assert!(!test.queue.release(late).await.unwrap());
+    assert!(!test.queue.enter(late).await.unwrap());
     assert!(
         !test
             .queue

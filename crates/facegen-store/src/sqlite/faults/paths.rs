@@ -4,8 +4,9 @@ use facegen_core::Clock as _;
 use facegen_core::fake::requests::with_webhook;
 use facegen_core::idempotency::Idempotency;
 use facegen_core::job::{Outcome, Stages};
+use facegen_core::key::KeyRole;
 use facegen_core::key_limits::OwnLimits;
-use facegen_core::store::{BucketRow, ClaimScope, ImageLocation, Success};
+use facegen_core::store::{BucketRow, ClaimScope, ImageLocation, NewKey, Success};
 use uuid::Uuid;
 
 use super::site::{HOUR, LIMITS, Path, died, failure, unique, webhooks, worker};
@@ -265,6 +266,21 @@ fn key_paths() -> Vec<Path> {
             let key = new_key(&unique());
             site.arm();
             site.stores.keys.insert(&key).await?;
+        }),
+        path!("insert the first key", site, {
+            let keys = &site.stores.keys;
+            let now = site.clock.now();
+            for key in keys.list().await.unwrap() {
+                if key.role == KeyRole::Admin && key.revoked_at.is_none() {
+                    assert!(keys.revoke(key.id, now).await.unwrap());
+                }
+            }
+            let first = NewKey {
+                role: KeyRole::Admin,
+                ..new_key(&unique())
+            };
+            site.arm();
+            assert!(keys.insert_first(&first).await?.is_some());
         }),
         path!("replace the hash of a key", site, {
             let hash = new_key(&unique()).hash;
