@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Shared, id};
+use super::shared::{Shared, id};
 use crate::server::client::{Client, request};
 
 /// Callers, each of whom waits for one job after the other.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::proxy::Proxy;
-use super::{LEASE, SLACK, Shared, id};
+use super::shared::{LEASE, SLACK, Shared, id};
 use crate::server::client::{Client, PROMPT, request, request_with};
 use crate::server::process::{Server, Site};
 

@@ -3,125 +3,24 @@
 
 mod answers;
 mod faults;
+mod lost;
 mod proxy;
 mod rights;
 mod rolling;
+mod shared;
 mod together;
 
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use facegen_testkit::postgres::{FAST, Postgres};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
+use self::shared::{MASTER_KEY, Shared, id, long, wait_for, wait_for_metric};
 use super::client::{Client, keep_file_secret, keep_secret, photo_uri, request, request_with};
 use super::process::{API_KEY, Server, Site};
-use super::seaweed::{KEY_ID, PUBLIC, SECRET, Seaweed};
 
 const ENDPOINT: &str = "/api/v1/enterprise/face_gen";
-
-/// The master key of all nodes: 32 bytes of 7.
-const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
-
-/// How long a lease is here.
-const LEASE: Duration = Duration::from_secs(4);
-
-/// How much later than its lease a lost job may be worked on again.
-const SLACK: Duration = Duration::from_secs(10);
-
-/// What all nodes share.
-struct Shared {
-    postgres: Postgres,
-    seaweed: Seaweed,
-    database: String,
-    _runtime: Runtime,
-}
-
-impl Shared {
-    fn start() -> Result<Self> {
-        let runtime = Runtime::new()?;
-        let seaweed = runtime.block_on(Seaweed::start());
-        let postgres = Postgres::start(FAST);
-        Ok(Self {
-            database: postgres.create(),
-            postgres,
-            seaweed,
-            _runtime: runtime,
-        })
-    }
-
-    /// Returns a directory of its own for a node of this role.
-    fn site(&self, role: &str) -> Result<Site> {
-        let at = self.seaweed.address;
-        let lease = LEASE.as_secs().to_string();
-        Ok(Site::new()?
-            .with("FACEGEN__SERVER__ROLE", role)
-            .with("FACEGEN_MASTER_KEY", MASTER_KEY)
-            .with(
-                "FACEGEN__DATABASE__URL",
-                &self.database_at(self.postgres.port()),
-            )
-            .with("FACEGEN__STORAGE__S3__BUCKET", PUBLIC)
-            .with(
-                "FACEGEN__STORAGE__S3__ENDPOINT_URL",
-                &format!("http://{at}"),
-            )
-            .with("FACEGEN__STORAGE__S3__IMAGE_DIRECTORY", "faces")
-            .with("FACEGEN__STORAGE__S3__ACCESS_KEY_ID", KEY_ID)
-            .with("FACEGEN__STORAGE__S3__SECRET_ACCESS_KEY", SECRET)
-            .with("FACEGEN__STORAGE__S3__PUBLIC_URL", &self.links())
-            .with("FACEGEN__QUEUE__LEASE_SECONDS", &lease)
-            .with("FACEGEN__QUEUE__HEARTBEAT_SECONDS", "1"))
-    }
-
-    /// Returns the URL of the database through a port of this host.
-    fn database_at(&self, port: u16) -> String {
-        let database = &self.database;
-        format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
-    }
-
-    /// Returns what links to images begin with.
-    fn links(&self) -> String {
-        format!("http://{}/{PUBLIC}/faces/", self.seaweed.address)
-    }
-}
-
-/// Returns a request for an image that takes a while.
-fn long() -> Value {
-    let mut long = request_with("width", json!(512));
-    long["height"] = json!(256);
-    long
-}
-
-fn id(answer: &Value) -> Result<u64> {
-    answer["id"].as_u64().with_context(|| answer.to_string())
-}
-
-/// Waits for a view of the job that `is_wanted`.
-fn wait_for(client: &Client, job: u64, is_wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-    for _ in 0..1200 {
-        let view = client.job(job)?;
-        if is_wanted(&view) {
-            return Ok(view);
-        }
-        sleep(Duration::from_millis(50));
-    }
-    bail!("job {job} stays {}", client.job(job)?)
-}
-
-/// Waits until the metrics of a node contain this line.
-fn wait_for_metric(server: &Server, line: &str) -> Result<()> {
-    for _ in 0..600 {
-        let metrics = String::from_utf8(server.client.get("/metrics")?.1)?;
-        if metrics.lines().any(|one| one == line) {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(50));
-    }
-    bail!("no metric is {line}")
-}
 
 #[test]
 fn a_node_that_lacks_what_the_others_share_refuses_to_start() -> Result<()> {
@@ -374,75 +273,5 @@ fn the_check_shows_the_nodes(shared: &Shared) -> Result<()> {
         !works && text.contains("it is not the one that the nodes share"),
         "{text}"
     );
-    Ok(())
-}
-
-#[test]
-fn the_job_of_a_worker_that_is_lost_is_done_by_the_other() -> Result<()> {
-    let shared = Shared::start()?;
-    let api = shared
-        .site("api")?
-        .with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
-    let api = api.start()?;
-    for lose in [kill, freeze] {
-        let lost = shared.site("worker")?.start()?;
-        let job = id(&api.client.make(&long())?.1)?;
-        wait_for(&api.client, job, |view| view["step"].as_u64() > Some(0))?;
-        let other = shared.site("worker")?.start()?;
-        let thaw = lose(lost)?;
-        let begin = Instant::now();
-        wait_for(&api.client, job, |view| view["attempt"] == 2)?;
-        let waited = begin.elapsed();
-        ensure!(waited < LEASE + SLACK, "lost for {waited:?}");
-        let result = api.client.result(job)?;
-        assert_eq!(result["status"], "success", "{result}");
-        assert_eq!(api.client.job(job)?["attempt"], 2);
-        let image = api.client.image(&result)?;
-        if let Some(frozen) = thaw {
-            frozen.send("CONT")?;
-            frozen.wait_for("attempt stopped, job was claimed by another attempt")?;
-            assert_eq!(api.client.image(&result)?, image);
-        }
-        ensure!(other.terminate()?.success(), "it does not stop");
-    }
-    Ok(())
-}
-
-/// Loses a worker for good.
-fn kill(worker: Server) -> Result<Option<Server>> {
-    worker.kill()?;
-    Ok(None)
-}
-
-/// Loses a worker that may come back.
-fn freeze(worker: Server) -> Result<Option<Server>> {
-    worker.send("STOP")?;
-    Ok(Some(worker))
-}
-
-#[test]
-fn a_stopped_worker_hands_its_job_to_the_other() -> Result<()> {
-    let shared = Shared::start()?;
-    let api = shared
-        .site("api")?
-        .with("FACEGEN__SERVER__SYNC_WAIT_SECONDS", "0");
-    let api = api.start()?;
-    let stopping = shared
-        .site("worker")?
-        .with("FACEGEN__SERVER__SHUTDOWN_GRACE_SECONDS", "0");
-    let stopping = stopping.start()?;
-    let job = id(&api.client.make(&long())?.1)?;
-    wait_for(&api.client, job, |view| view["step"].as_u64() > Some(0))?;
-    let begin = Instant::now();
-    ensure!(stopping.terminate()?.success(), "it does not stop");
-    let took = begin.elapsed();
-    ensure!(took < Duration::from_secs(30), "it stops after {took:?}");
-    let view = api.client.job(job)?;
-    assert_eq!(view["state"], "queued", "{view}");
-    wait_for_metric(&api, r#"facegen_nodes{role="worker"} 0"#)?;
-
-    let _other = shared.site("worker")?.start()?;
-    let result = api.client.result(job)?;
-    assert_eq!(result["status"], "success", "{result}");
     Ok(())
 }

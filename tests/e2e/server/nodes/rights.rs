@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::Shared;
+use super::shared::{Shared, wait_for_metric};
 use crate::server::process::Site;
 
 /// Makes a role for the tables and one for each kind of node.
@@ -48,7 +48,7 @@ fn nodes_work_with_database_roles_of_their_own() -> Result<()> {
 
     let [worker] = worker;
     worker.send("TERM")?;
-    super::wait_for_metric(&api, r#"facegen_nodes{role="worker"} 0"#)?;
+    wait_for_metric(&api, r#"facegen_nodes{role="worker"} 0"#)?;
     for node in [&api, &worker] {
         assert_eq!(node.count("permission denied"), 0, "something is refused");
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use super::faults::results;
-use super::{Shared, id};
+use super::shared::{Shared, id};
 use crate::server::client::request;
 use crate::server::process::{Server, Site};
 

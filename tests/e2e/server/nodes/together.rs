@@ -6,7 +6,7 @@ use std::thread::spawn;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::server::client::{Client, request_with};
 use crate::server::process::{Server, Site};
 
