@@ -4,8 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use facegen_core::store::StoreError;
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Sqlite};
 
 use super::file;
 use super::files::Files;
@@ -18,6 +21,9 @@ use crate::rows::failed;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 const READERS: u32 = 4;
+
+/// A statement with its values.
+pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// The connections to one database. Clones share them.
 #[derive(Debug, Clone)]
@@ -61,6 +67,12 @@ impl Database {
             fault: Fault::default(),
             files: Files::of(database),
         })
+    }
+
+    /// Runs a statement that changes one row at most and returns whether it has.
+    pub(crate) async fn changes(&self, statement: Statement<'_>) -> Result<bool, StoreError> {
+        let done = statement.execute(&self.writer).await.map_err(failed)?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Closes the connections. Later statements fail.

@@ -5,11 +5,8 @@ use facegen_core::Timestamp;
 use facegen_core::key::{Key, KeyId, KeyRole};
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{KeyStore, NewKey, StoreError};
-use sqlx::Sqlite;
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
 
-use super::database::Database;
+use super::database::{Database, Statement};
 use crate::rows::{failed, key};
 
 const INSERT: &str = "
@@ -27,7 +24,7 @@ const INSERT_FIRST: &str = "
 pub(crate) struct SqliteKeys(pub(crate) Database);
 
 /// A statement that adds a key.
-fn inserting<'q>(statement: &'static str, new: &'q NewKey) -> Query<'q, Sqlite, SqliteArguments> {
+fn inserting<'q>(statement: &'static str, new: &'q NewKey) -> Statement<'q> {
     sqlx::query(statement)
         .bind(&new.name)
         .bind(new.role.as_str())
@@ -82,14 +79,11 @@ impl KeyStore for SqliteKeys {
     }
 
     async fn revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
-        let done =
+        let revoke =
             sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
                 .bind(now.as_millis())
-                .bind(id.get())
-                .execute(&self.0.writer)
-                .await
-                .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+                .bind(id.get());
+        self.0.changes(revoke).await
     }
 
     async fn has_admin(&self) -> Result<bool, StoreError> {

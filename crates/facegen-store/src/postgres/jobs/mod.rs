@@ -6,29 +6,30 @@ mod reclaim;
 mod statements;
 #[cfg(test)]
 pub(super) mod tests;
+mod values;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::idempotency::Idempotency;
-use facegen_core::job::{Failure, Job, JobId, millis};
+use facegen_core::job::{Failure, Job, JobId};
 use facegen_core::key::KeyId;
 use facegen_core::redact::FaceImage;
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, Fence, ImageLocation, Intake, JobStore, Load, NewJob,
-    QueueFull, QueueLimits, Reclaimed, StoreError, Success, WorkerId, cost,
+    Claim, ClaimScope, DeadWorkers, Fence, Intake, JobStore, Load, NewJob, QueueFull, QueueLimits,
+    Reclaimed, StoreError, Success, WorkerId, cost,
 };
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 use sqlx::{Row as _, query};
 
 pub(super) use self::statements::CLAIM;
 use self::statements::{
-    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT, POSITION,
-    RELEASE, TIMES, WARN,
+    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLEAR, ENTER, FAIL, FIT, HEARTBEAT, POSITION, RELEASE,
+    TIMES, WARN,
 };
+use self::values::{ending, fenced, finishing};
 use super::database::{Database, Lock, Statement};
-use super::text::clean;
-use crate::rows::{self, Columns as _, Images, amount, claim, failed, id, json, number};
+use crate::rows::{self, Columns as _, amount, claim, failed, id, json, number};
 
 /// The jobs of one database.
 #[derive(Debug, Clone)]
@@ -60,27 +61,6 @@ impl PostgresJobs {
             running: running.collect::<Result<_, StoreError>>()?,
         })
     }
-}
-
-/// A statement whose first values are those of a fence.
-fn fenced(statement: &'static str, fence: Fence) -> Statement<'static> {
-    query(statement)
-        .bind(i64::from(fence.id.get()))
-        .bind(i64::from(fence.attempt))
-}
-
-/// A statement that ends a job without images.
-fn ending<'q>(
-    statement: &'static str,
-    state: JobState,
-    failure: &'q Failure,
-    now: Timestamp,
-) -> Statement<'q> {
-    query(statement)
-        .bind(state.as_str())
-        .bind(now.as_millis())
-        .bind(failure.code.as_str())
-        .bind(clean(&failure.message))
 }
 
 #[async_trait]
@@ -194,26 +174,7 @@ impl JobStore for PostgresJobs {
     }
 
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
-        let (expires_at, upload, link_base) = match &success.location {
-            ImageLocation::Directory { expires_at, upload } => {
-                (Some(expires_at.as_millis()), *upload, None)
-            }
-            ImageLocation::Bucket { link_base } => (None, false, Some(link_base)),
-        };
-        let finish = query(FINISH)
-            .bind(JobState::Succeeded.as_str())
-            .bind(success.now.as_millis())
-            .bind(number(millis(success.outcome.generation_time)))
-            .bind(expires_at)
-            .bind(upload)
-            .bind(link_base)
-            .bind(json("warnings", &success.warnings)?)
-            .bind(json("stages", &success.outcome.stages)?)
-            .bind(json("images", &Images::from(&success.outcome))?)
-            .bind(success.outcome.engine.as_deref())
-            .bind(i64::from(fence.id.get()))
-            .bind(i64::from(fence.attempt));
-        self.database.changes(finish).await
+        self.database.changes(finishing(fence, success)?).await
     }
 
     async fn fail(

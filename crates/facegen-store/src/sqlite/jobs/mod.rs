@@ -7,26 +7,28 @@ mod reclaim;
 pub(crate) mod statements;
 #[cfg(test)]
 pub(crate) mod tests;
+mod values;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use facegen_core::idempotency::Idempotency;
-use facegen_core::job::{Failure, Job, JobId, millis};
+use facegen_core::job::{Failure, Job, JobId};
 use facegen_core::key::KeyId;
 use facegen_core::redact::FaceImage;
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, Fence, ImageLocation, Intake, JobStore, Load, NewJob,
-    QueueFull, QueueLimits, Reclaimed, StoreError, Success, WorkerId, cost,
+    Claim, ClaimScope, DeadWorkers, Fence, Intake, JobStore, Load, NewJob, QueueFull, QueueLimits,
+    Reclaimed, StoreError, Success, WorkerId, cost,
 };
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 
 use self::statements::{
-    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FINISH, FIT, HEARTBEAT,
-    POSITION, RELEASE, TIMES, WARN,
+    BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLAIM, CLEAR, ENTER, FAIL, FIT, HEARTBEAT, POSITION,
+    RELEASE, TIMES, WARN,
 };
+use self::values::{ending, finishing};
 use super::database::Database;
-use crate::rows::{self, Images, amount, claim, failed, json, number};
+use crate::rows::{self, amount, claim, failed, json, number};
 
 /// The jobs of one database.
 #[derive(Debug, Clone)]
@@ -106,34 +108,23 @@ impl JobStore for SqliteJobs {
     }
 
     async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError> {
-        let done = sqlx::query(HEARTBEAT)
+        let change = sqlx::query(HEARTBEAT)
             .bind(lease_until.as_millis())
             .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn release(&self, fence: Fence) -> Result<bool, StoreError> {
-        let done = sqlx::query(RELEASE)
+        let change = sqlx::query(RELEASE)
             .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn enter(&self, fence: Fence) -> Result<bool, StoreError> {
-        let done = sqlx::query(ENTER)
-            .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+        let change = sqlx::query(ENTER).bind(fence.id.get()).bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn resolve_size(
@@ -141,63 +132,32 @@ impl JobStore for SqliteJobs {
         fence: Fence,
         request: &GenerationRequest,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(FIT)
+        let change = sqlx::query(FIT)
             .bind(json("request", request)?)
             .bind(number(cost(request)))
             .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn warn(&self, fence: Fence, warnings: &[String]) -> Result<bool, StoreError> {
-        let done = sqlx::query(WARN)
+        let change = sqlx::query(WARN)
             .bind(json("warnings", &warnings)?)
             .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn break_down(&self, fence: Fence, max_attempts: u32) -> Result<bool, StoreError> {
-        let done = sqlx::query(BREAK_DOWN)
+        let change = sqlx::query(BREAK_DOWN)
             .bind(fence.id.get())
             .bind(fence.attempt)
-            .bind(max_attempts)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(max_attempts);
+        self.store.changes(change).await
     }
 
     async fn finish(&self, fence: Fence, success: &Success) -> Result<bool, StoreError> {
-        let (expires_at, upload, link_base) = match &success.location {
-            ImageLocation::Directory { expires_at, upload } => {
-                (Some(expires_at.as_millis()), *upload, None)
-            }
-            ImageLocation::Bucket { link_base } => (None, false, Some(link_base)),
-        };
-        let done = sqlx::query(FINISH)
-            .bind(JobState::Succeeded.as_str())
-            .bind(success.now.as_millis())
-            .bind(number(millis(success.outcome.generation_time)))
-            .bind(expires_at)
-            .bind(upload)
-            .bind(link_base)
-            .bind(json("warnings", &success.warnings)?)
-            .bind(json("stages", &success.outcome.stages)?)
-            .bind(json("images", &Images::from(&success.outcome))?)
-            .bind(success.outcome.engine.as_deref())
-            .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+        self.store.changes(finishing(fence, success)?).await
     }
 
     async fn fail(
@@ -206,17 +166,10 @@ impl JobStore for SqliteJobs {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(FAIL)
-            .bind(JobState::Failed.as_str())
-            .bind(now.as_millis())
-            .bind(failure.code.as_str())
-            .bind(&failure.message)
+        let change = ending(FAIL, JobState::Failed, failure, now)
             .bind(fence.id.get())
-            .bind(fence.attempt)
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(fence.attempt);
+        self.store.changes(change).await
     }
 
     async fn cancel(
@@ -226,17 +179,10 @@ impl JobStore for SqliteJobs {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(CANCEL)
-            .bind(JobState::Cancelled.as_str())
-            .bind(now.as_millis())
-            .bind(failure.code.as_str())
-            .bind(&failure.message)
+        let change = ending(CANCEL, JobState::Cancelled, failure, now)
             .bind(id.get())
-            .bind(key.get())
-            .execute(&self.store.writer)
-            .await
-            .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+            .bind(key.get());
+        self.store.changes(change).await
     }
 
     async fn clear(
@@ -245,11 +191,7 @@ impl JobStore for SqliteJobs {
         failure: &Failure,
         now: Timestamp,
     ) -> Result<Vec<Job>, StoreError> {
-        let cleared = sqlx::query(CLEAR)
-            .bind(JobState::Cancelled.as_str())
-            .bind(now.as_millis())
-            .bind(failure.code.as_str())
-            .bind(&failure.message)
+        let cleared = ending(CLEAR, JobState::Cancelled, failure, now)
             .bind(key.map(KeyId::get))
             .fetch_all(&self.store.writer)
             .await
@@ -302,17 +244,14 @@ impl JobStore for SqliteJobs {
         attempt: u32,
         link_base: &str,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
+        let change = sqlx::query(
             "UPDATE generations SET link_base = ?
              WHERE id = ? AND state = 'succeeded' AND attempt = ? AND erased_at IS NULL",
         )
         .bind(link_base)
         .bind(id.get())
-        .bind(attempt)
-        .execute(&self.store.writer)
-        .await
-        .map_err(failed)?;
-        Ok(done.rows_affected() == 1)
+        .bind(attempt);
+        self.store.changes(change).await
     }
 
     async fn reclaim(
