@@ -24,17 +24,13 @@ use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_api::{ApiConfig, ApiSettings, ApiState, Readiness, router};
-use facegen_core::KeyRole;
 use facegen_core::fake::{AnyUrl, FakeServer};
-use facegen_core::request::ImageSize;
-use facegen_core::{
-    Backend, BackendError, Capacity, Current, FoundFace, GeneratedImage, GenerationInput,
-    GenerationOutput, GenerationTimings, RgbImage, Slot, SlotEvent, SystemClock,
-};
+use facegen_core::{Current, KeyRole, SystemClock};
 use facegen_executor::EngineHandle;
 use facegen_image::ImageLimits;
 use facegen_jobs::{JobService, JobsConfig, KeyBuckets, Ports};
 use facegen_outbound::{DirectoryStore, Faces, Guard, GuardedBuckets, HttpWebhooks, Networks};
+use facegen_testkit::engine::ReadyImage;
 use facegen_testkit::memory::resident_kilobytes;
 use facegen_testkit::{capabilities, jobs_config, stores};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -56,55 +52,6 @@ const QUEUE_LIMIT: u32 = 32;
 /// other on its connection.
 const SUBMITTERS: usize = 200;
 const SUBMISSIONS: usize = 10;
-
-/// An engine that needs no time.
-#[derive(Debug)]
-struct ReadyImage {
-    image: RgbImage,
-    admitted: u64,
-    inputs: BTreeMap<Slot, GenerationInput>,
-}
-
-impl Backend for ReadyImage {
-    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        let slot = Slot::new(self.admitted);
-        self.admitted += 1;
-        self.inputs.insert(slot, input.clone());
-        Ok(slot)
-    }
-
-    fn tick(&mut self) -> Vec<SlotEvent> {
-        let Some((slot, input)) = self.inputs.pop_first() else {
-            return Vec::new();
-        };
-        let output = GenerationOutput {
-            images: vec![GeneratedImage {
-                pixels: self.image.clone(),
-                seed: input.spec.seed(),
-                safety: None,
-            }],
-            warnings: Vec::new(),
-            timings: GenerationTimings::default(),
-        };
-        vec![SlotEvent::Finished { slot, output }]
-    }
-
-    fn find_faces(&mut self, _photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
-        Ok(Vec::new())
-    }
-
-    fn cancel(&mut self, slot: Slot) {
-        self.inputs.remove(&slot);
-    }
-
-    fn active(&self) -> usize {
-        self.inputs.len()
-    }
-
-    fn capacity(&self, _size: ImageSize) -> Capacity {
-        Capacity::of_images(1)
-    }
-}
 
 fn main() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -364,11 +311,7 @@ fn ports(directory: &Path) -> Result<Ports> {
 fn engine() -> Result<EngineHandle> {
     let image = facegen_image::read_image(&fs::read(path(IMAGE))?, &ImageLimits::default())?;
     let engine = EngineHandle::spawn("engine", move || {
-        Ok(Box::new(ReadyImage {
-            image: image.image.clone(),
-            admitted: 0,
-            inputs: BTreeMap::new(),
-        }) as _)
+        Ok(Box::new(ReadyImage::new(image.image.clone(), || ())) as _)
     })?;
     Ok(engine)
 }

@@ -1,20 +1,15 @@
 //! One process of a server, whose engine needs no time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use async_trait::async_trait;
-use facegen_core::request::ImageSize;
-use facegen_core::{
-    Backend, BackendError, Capacity, FoundFace, GeneratedImage, GenerationInput, GenerationOutput,
-    GenerationTimings, ImageStore, ObjectName, RgbImage, Slot, SlotEvent, StorageError,
-    SystemClock, Timestamp,
-};
+use facegen_core::{ImageStore, ObjectName, RgbImage, StorageError, SystemClock, Timestamp};
 use facegen_executor::EngineHandle;
 use facegen_jobs::{Checkpoint, JobService, JobsConfig, Ports, Running};
+use facegen_testkit::engine::ReadyImage;
 use facegen_testkit::{jobs_config, ports};
 
 use crate::database::Database;
@@ -58,12 +53,11 @@ pub(crate) async fn start(
     let service = open(database, watchers).await?;
     let running = service.start();
     let admitted_at = watchers.admitted.clone();
+    let image = RgbImage::new(64, 64, vec![0; 64 * 64 * 3]).context("no image")?;
     let engine = EngineHandle::spawn("engine", move || {
-        Ok(Box::new(NoOp {
-            admitted: 0,
-            inputs: BTreeMap::new(),
-            admitted_at: admitted_at.clone(),
-        }) as _)
+        let admitted_at = admitted_at.clone();
+        let engine = ReadyImage::new(image.clone(), move || tell(admitted_at.as_ref()));
+        Ok(Box::new(engine) as _)
     })?;
     running.attach(Arc::new(engine));
     Ok((service, running))
@@ -89,57 +83,5 @@ impl ImageStore for NoImages {
 
     async fn delete_before(&self, _: Timestamp) -> Result<usize, StorageError> {
         Ok(0)
-    }
-}
-
-/// An engine that needs no time.
-#[derive(Debug)]
-struct NoOp {
-    admitted: u64,
-    inputs: BTreeMap<Slot, GenerationInput>,
-    admitted_at: Option<Sender<Instant>>,
-}
-
-impl Backend for NoOp {
-    fn admit(&mut self, input: &GenerationInput) -> Result<Slot, BackendError> {
-        tell(self.admitted_at.as_ref());
-        let slot = Slot::new(self.admitted);
-        self.admitted += 1;
-        self.inputs.insert(slot, input.clone());
-        Ok(slot)
-    }
-
-    fn tick(&mut self) -> Vec<SlotEvent> {
-        let Some((slot, input)) = self.inputs.pop_first() else {
-            return Vec::new();
-        };
-        let pixels = RgbImage::new(64, 64, vec![0; 64 * 64 * 3]);
-        let images = pixels.into_iter().map(|pixels| GeneratedImage {
-            pixels,
-            seed: input.spec.seed(),
-            safety: None,
-        });
-        let output = GenerationOutput {
-            images: images.collect(),
-            warnings: Vec::new(),
-            timings: GenerationTimings::default(),
-        };
-        vec![SlotEvent::Finished { slot, output }]
-    }
-
-    fn find_faces(&mut self, _photo: &RgbImage) -> Result<Vec<FoundFace>, BackendError> {
-        Ok(Vec::new())
-    }
-
-    fn cancel(&mut self, slot: Slot) {
-        self.inputs.remove(&slot);
-    }
-
-    fn active(&self) -> usize {
-        self.inputs.len()
-    }
-
-    fn capacity(&self, _size: ImageSize) -> Capacity {
-        Capacity::of_images(1)
     }
 }

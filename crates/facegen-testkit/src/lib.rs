@@ -1,12 +1,14 @@
 //! The set-up that tests and benches of the whole server share: numbers, fakes behind every port,
 //! and stores in a directory. A test changes what it is about by struct update.
 //!
-//! [`postgres`] starts a server of PostgreSQL, and [`memory`] says how much memory a process takes.
+//! [`engine`] has an engine that needs no time, [`postgres`] starts a server of PostgreSQL, and [`memory`] says how much memory a process takes.
 //!
 //! The unit tests of facegen-jobs have a set-up of their own: for them a crate that depends on
 //! facegen-jobs would bring a second copy of its types.
 
+pub mod engine;
 pub mod memory;
+#[expect(clippy::expect_used, reason = "tests may panic")]
 pub mod postgres;
 
 use std::path::Path;

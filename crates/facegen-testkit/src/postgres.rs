@@ -1,7 +1,5 @@
 //! A PostgreSQL server of Debian's package, which ends with the process that started it.
 
-#![expect(clippy::expect_used, reason = "tests may panic")]
-
 use std::fs;
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -70,6 +68,15 @@ impl Postgres {
     /// # Panics
     /// Panics where there is no PostgreSQL, or it does not start.
     pub fn start(settings: &str) -> Self {
+        Self::start_prepared(settings, |_, _| ())
+    }
+
+    /// Starts a server as [`Postgres::start`] does, once `prepare` has added files to its
+    /// directory of data, for the user that the server needs.
+    ///
+    /// # Panics
+    /// Panics where there is no PostgreSQL, or it does not start.
+    pub fn start_prepared(settings: &str, prepare: impl FnOnce(&Path, Option<u32>)) -> Self {
         let (programs, user) = (programs(), user());
         let directory = tempfile::tempdir().expect("a directory").keep();
         if let Some(user) = user {
@@ -81,6 +88,7 @@ impl Postgres {
         make.args(["--no-sync", "--username=postgres", "-D"])
             .arg(&data);
         run(&mut make);
+        prepare(&data, user);
         let listen = "listen_addresses = '127.0.0.1'\nmax_connections = 200\n";
         // It is written as root; the server only reads it.
         fs::write(
@@ -117,6 +125,12 @@ impl Postgres {
     pub fn tcp_url(&self, user: &str, database: &str) -> String {
         let port = self.port;
         format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
+    /// Returns the directory of the server's data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
     }
 
     /// Returns the port.
@@ -214,7 +228,9 @@ fn user() -> Option<u32> {
     (own.uid() == 0).then_some(UNPRIVILEGED)
 }
 
-fn as_user(program: impl AsRef<Path>, user: Option<u32>) -> Command {
+/// Returns a command of another user.
+#[must_use]
+pub fn as_user(program: impl AsRef<Path>, user: Option<u32>) -> Command {
     let mut command = Command::new(program.as_ref());
     command.current_dir("/");
     if let Some(user) = user {
@@ -223,7 +239,11 @@ fn as_user(program: impl AsRef<Path>, user: Option<u32>) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> String {
+/// Runs a command to its end, and returns what it prints.
+///
+/// # Panics
+/// Panics when it fails.
+pub fn run(command: &mut Command) -> String {
     let output = command.output().expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, error) = (text(&output.stdout), text(&output.stderr));

@@ -65,7 +65,7 @@ async fn over_tls(parameters: &str) -> Result<PostgresStore, StoreError> {
     PostgresStore::open(&PostgresSource {
         url: format!(
             "postgres://postgres@localhost:{}/{database}?{parameters}",
-            server.port
+            server.port()
         ),
         password_file: None,
     })
@@ -74,7 +74,7 @@ async fn over_tls(parameters: &str) -> Result<PostgresStore, StoreError> {
 
 #[tokio::test]
 async fn a_certificate_counts_when_its_authority_is_known() {
-    let certificate = Server::get().directory.join("data/server.crt");
+    let certificate = Server::get().certificate();
     let known = format!("sslmode=verify-full&sslrootcert={}", certificate.display());
     let store = over_tls(&known).await.unwrap();
     let encrypted = "SELECT count(*) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";

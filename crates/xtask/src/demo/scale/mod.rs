@@ -7,6 +7,7 @@ mod database;
 #[expect(
     dead_code,
     unreachable_pub,
+    clippy::expect_used,
     reason = "a file of the tests, which use all of it and are another crate"
 )]
 mod postgres;
