@@ -29,24 +29,41 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     Ok(format!("{FORMER} and its successor: {result}"))
 }
 
-/// Builds the former version in a work tree of its own. Dependencies are shared with this one.
+/// Builds the former version in a work tree and a target directory of its own. The latter begins
+/// as a copy of this one's, so that what both depend on is not compiled again. They cannot share
+/// it: cargo takes a crate for the same one in both trees.
 fn build(workspace: &Workspace, directory: &Path) -> Result<PathBuf> {
     fs::create_dir_all(directory)?;
     let tree = directory.join("tree");
     if tree.exists() {
         remove(workspace, &tree)?;
     }
+    let target = directory.join("target");
+    copy_build(workspace, &target)?;
     let mut add = git(workspace);
     add.args(["worktree", "add", "--detach"]).arg(&tree);
     process::run(add.arg(FORMER)).context("the former version is not in this clone")?;
     let mut build = process::cargo();
     build.args(["build", "--workspace", "--bins"]);
-    build.env("CARGO_TARGET_DIR", &workspace.target);
+    build.env("CARGO_TARGET_DIR", &target);
     process::run(build.current_dir(&tree))?;
-    let program = directory.join("facegen");
-    fs::copy(workspace.target.join("debug").join("facegen"), &program)?;
     remove(workspace, &tree)?;
-    Ok(program)
+    Ok(target.join("debug").join("facegen"))
+}
+
+/// Copies what has been compiled.
+fn copy_build(workspace: &Workspace, target: &Path) -> Result<()> {
+    let debug = target.join("debug");
+    if debug.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&debug)?;
+    let mut copy = Command::new("cp");
+    copy.arg("-a");
+    for part in ["deps", "build", ".fingerprint"] {
+        copy.arg(workspace.target.join("debug").join(part));
+    }
+    process::run(copy.arg(debug))
 }
 
 fn remove(workspace: &Workspace, tree: &Path) -> Result<()> {

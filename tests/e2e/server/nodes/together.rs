@@ -1,13 +1,13 @@
 //! What holds for all nodes on a database together: the limits of a key, the first key, and
 //! which roles can be next to each other.
 
-use std::thread::spawn;
+use std::thread::{JoinHandle, spawn};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::shared::Shared;
-use crate::server::client::{Client, request_with};
+use crate::server::client::{Answer, Client, request_with};
 use crate::server::process::{Server, Site};
 
 /// How many requests come at once, half of them at each node.
@@ -52,15 +52,16 @@ fn new_key(site: &Site, limits: &[&str]) -> Result<String> {
 }
 
 /// Sends all requests at the same time, to one node and the other in turn.
-fn all_at_once(nodes: &[Server; 2], key: &str) -> Result<Vec<(u16, Value)>> {
+fn all_at_once(nodes: &[Server; 2], key: &str) -> Result<Vec<Answer>> {
     let ask = |number: usize| {
         let client: Client = nodes[number % 2].client.clone();
         let request = request_with("key", json!(key));
         spawn(move || client.make(&request))
     };
     let asked: Vec<_> = (0..REQUESTS).map(ask).collect();
-    let answer = |asked: std::thread::JoinHandle<_>| {
-        asked.join().map_err(|_| anyhow::anyhow!("panicked"))?
+    let answer = |asked: JoinHandle<Result<Answer>>| {
+        let answered = asked.join();
+        answered.map_err(|_| anyhow::anyhow!("panicked"))?
     };
     asked.into_iter().map(answer).collect()
 }
