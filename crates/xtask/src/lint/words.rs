@@ -70,6 +70,8 @@ const NAMES: &[&str] = &[
     "picture-1",
     "picture.png",
     "picture: ",
+    "pictures: ",
+    "picture-{",
     "pictures_per_step",
     "scrfd_nobody",
 ];

@@ -1,5 +1,8 @@
 //! The bucket of the demo: a real server that speaks S3, in a directory of its own.
 
+#[path = "../../../../facegen-outbound/tests/s3/weed.rs"]
+mod weed;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use super::weed::{KEY_ID, LOG, PUBLIC, SECRET, Weed};
+use self::weed::{KEY_ID, LOG, PUBLIC, SECRET, Weed};
 use crate::tools;
 use crate::workspace::Workspace;
 

@@ -1,8 +1,17 @@
 //! The database of the demo.
 
+#[path = "../../../../facegen-testkit/src/postgres.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "a file of the tests, which use all of it and are another crate"
+)]
+mod postgres;
+
 use anyhow::{Result, bail};
 
-use super::postgres::{FAST, Postgres};
+use self::postgres::{FAST, Postgres};
 use crate::report;
 
 /// The variable with the URL of a database that is used instead.
@@ -43,7 +52,7 @@ impl Database {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a developer command may be told where a database is"
+    reason = "a developer command may be given a database"
 )]
 fn other() -> Option<String> {
     std::env::var(OTHER).ok().filter(|url| !url.is_empty())

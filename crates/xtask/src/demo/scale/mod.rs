@@ -3,16 +3,6 @@
 
 mod bucket;
 mod database;
-#[path = "../../../../facegen-testkit/src/postgres.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    clippy::expect_used,
-    reason = "a file of the tests, which use all of it and are another crate"
-)]
-mod postgres;
-#[path = "../../../../facegen-outbound/tests/s3/weed.rs"]
-mod weed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
