@@ -76,7 +76,7 @@ pub use engines::{
 };
 pub use error::ErrorCode;
 pub use face::{FaceError, FaceReader, FaceSource};
-pub use facegen_image::{Photo, Provenance, RgbImage};
+pub use facegen_image::{Parameters, Photo, Provenance, RgbImage};
 pub use found_face::FoundFace;
 pub use idempotency::Idempotency;
 pub use job::{FaceOrigin, Failure, ImageRecord, Job, JobId, Outcome, Stages};

@@ -3,7 +3,10 @@
 use png::EncodingError;
 
 use crate::xmp::{KEYWORD, packet};
-use crate::{Provenance, RgbImage};
+use crate::{Parameters, Provenance, RgbImage};
+
+/// The text chunk in which programs look for the parameters of an image.
+const PARAMETERS: &str = "parameters";
 
 /// Encodes an image as PNG, for speed rather than size: it is stored for a day,
 /// and a caller waits for it.
@@ -11,7 +14,7 @@ use crate::{Provenance, RgbImage};
 /// # Errors
 /// Fails when the encoder fails.
 pub fn encode_png(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
-    encode(image, None)
+    encode(image, None, None)
 }
 
 /// Encodes a generated image, with metadata that says so.
@@ -22,10 +25,15 @@ pub fn encode_generated(
     image: &RgbImage,
     provenance: &Provenance,
 ) -> Result<Vec<u8>, EncodingError> {
-    encode(image, Some(packet(provenance)))
+    let parameters = provenance.parameters.as_ref();
+    encode(image, Some(packet(provenance)), parameters)
 }
 
-fn encode(image: &RgbImage, packet: Option<String>) -> Result<Vec<u8>, EncodingError> {
+fn encode(
+    image: &RgbImage,
+    packet: Option<String>,
+    parameters: Option<&Parameters>,
+) -> Result<Vec<u8>, EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, image.width() as u32, image.height() as u32);
     encoder.set_color(png::ColorType::Rgb);
@@ -33,6 +41,9 @@ fn encode(image: &RgbImage, packet: Option<String>) -> Result<Vec<u8>, EncodingE
     encoder.set_compression(png::Compression::Fast);
     if let Some(packet) = packet {
         encoder.add_itxt_chunk(KEYWORD.to_owned(), packet)?;
+    }
+    if let Some(parameters) = parameters {
+        encoder.add_itxt_chunk(PARAMETERS.to_owned(), parameters.as_str().to_owned())?;
     }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(image.pixels())?;
@@ -79,6 +90,7 @@ mod tests {
     fn a_generated_image_says_so_before_its_pixels_and_in_plain_text() {
         let provenance = Provenance {
             generator: "facegen 1.2".into(),
+            parameters: None,
         };
         let file = encode_generated(&image(), &provenance).unwrap();
         let xmp = packet(&provenance);
@@ -94,5 +106,25 @@ mod tests {
             file,
             "the same bytes again"
         );
+    }
+
+    #[test]
+    fn parameters_are_where_programs_look_for_them() {
+        let text = "a <knight> & a \"horse\"\nSteps: 21";
+        let provenance = Provenance {
+            generator: "facegen 1.2".into(),
+            parameters: Some(text.to_owned().into()),
+        };
+        let (rgb, texts) = decoded(encode_generated(&image(), &provenance).unwrap());
+        assert_eq!(rgb, image().pixels());
+        let [(keyword, xmp), parameters] = &texts[..] else {
+            panic!("{texts:?}");
+        };
+        assert_eq!(*parameters, (PARAMETERS.to_owned(), text.to_owned()));
+        assert_eq!(keyword, KEYWORD);
+        let description = "<rdf:li xml:lang=\"x-default\">a &lt;knight> &amp; a \
+                           &quot;horse&quot;\nSteps: 21</rdf:li>";
+        assert!(xmp.contains(description), "{xmp}");
+        assert_eq!(xmp.matches("rdf:Description").count(), 2, "{xmp}");
     }
 }

@@ -52,16 +52,27 @@ impl FileFormat {
         }
     }
 
-    /// Encodes a generated image, with metadata that says so.
+    /// Encodes a generated image, with metadata that says so. Parameters that are
+    /// too long for JPEG are left out there.
     ///
     /// # Errors
     /// Fails when the encoder fails.
     pub fn encode(self, image: &RgbImage, provenance: &Provenance) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Png => Ok(encode_generated(image, provenance)?),
-            Self::Jpeg => jpeg(image, &packet(provenance)),
+            Self::Jpeg => match jpeg(image, &packet(provenance)) {
+                Err(EncodeError::Metadata) => jpeg(image, &packet(&without_parameters(provenance))),
+                encoded => encoded,
+            },
             Self::WebP => webp(image, packet(provenance)),
         }
+    }
+}
+
+fn without_parameters(provenance: &Provenance) -> Provenance {
+    Provenance {
+        parameters: None,
+        ..provenance.clone()
     }
 }
 
@@ -131,6 +142,7 @@ mod tests {
     fn provenance() -> Provenance {
         Provenance {
             generator: "facegen 1.2".into(),
+            parameters: None,
         }
     }
 
@@ -162,6 +174,34 @@ mod tests {
             let worst = pairs.map(|(a, b)| a.abs_diff(b)).max().unwrap();
             let allowed = if format == FileFormat::Jpeg { 12 } else { 0 };
             assert!(worst <= allowed, "{format:?}: {worst}");
+        }
+    }
+
+    fn with_parameters(text: String) -> Provenance {
+        Provenance {
+            parameters: Some(text.into()),
+            ..provenance()
+        }
+    }
+
+    #[test]
+    fn every_format_has_the_parameters_that_it_can_hold() {
+        for (format, _) in FORMATS {
+            let holds = |file: &[u8], text: &str| {
+                let mut windows = file.windows(text.len());
+                windows.any(|part| part == text.as_bytes())
+            };
+            let short = with_parameters("a knight\nSteps: 21".to_owned());
+            let file = format.encode(&image(), &short).unwrap();
+            assert!(holds(&file, "a knight\nSteps: 21"), "{format:?}");
+            assert!(
+                !format!("{short:?}").contains("knight"),
+                "prompts are private"
+            );
+            let long = with_parameters("knight ".repeat(10_000));
+            let file = format.encode(&image(), &long).unwrap();
+            assert!(holds(&file, "trainedAlgorithmicMedia"), "{format:?}");
+            assert_eq!(holds(&file, "knight knight"), format != FileFormat::Jpeg);
         }
     }
 

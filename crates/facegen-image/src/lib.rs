@@ -7,7 +7,7 @@
 //! | [`decode`] | decoding of photos to upright images |
 //! | [`encode`] | encoding of images as PNG |
 //! | `file_format` | [`FileFormat`]: encoding as PNG, JPEG or WebP |
-//! | `provenance` | [`Provenance`], the program that generated an image |
+//! | `provenance` | [`Provenance`], the program that generated an image, and how |
 //! | `xmp` | the XMP metadata of generated images |
 
 pub mod decode;
@@ -20,5 +20,5 @@ mod xmp;
 pub use decode::{ImageLimits, InputImageError, Photo, read_image};
 pub use encode::{encode_generated, encode_png};
 pub use file_format::{EncodeError, FileFormat};
-pub use provenance::Provenance;
+pub use provenance::{Parameters, Provenance};
 pub use rgb_image::{CHANNELS, ImageSizeError, RgbImage};

@@ -43,6 +43,8 @@ pub struct JobsConfig {
     pub face_timeout: Duration,
     /// Whether webhooks are signed.
     pub sign_webhooks: bool,
+    /// Whether the files of images hold their prompts and other parameters.
+    pub parameters_in_files: bool,
 }
 
 /// Encodes a generated image as a file, with its provenance.
@@ -110,7 +112,7 @@ pub struct Ports {
     pub webhooks: Arc<dyn WebhookSender>,
     /// Encodes generated images.
     pub encoder: ImageEncoder,
-    /// What made them.
+    /// What made them, without parameters.
     pub provenance: Provenance,
     /// Encodes images that were sent.
     pub upload_encoder: UploadEncoder,

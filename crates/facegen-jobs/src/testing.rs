@@ -140,6 +140,7 @@ pub(crate) fn config() -> JobsConfig {
         keep_rows: Duration::from_hours(48),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
+        parameters_in_files: false,
         key_limits: KeyLimits::default(),
     }
 }
@@ -159,6 +160,7 @@ pub(crate) fn ports(images: Arc<dyn ImageStore>) -> Ports {
         encoder: Arc::new(|image, _| Ok(image.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
+            parameters: None,
         },
         upload_encoder: Arc::new(|image| Ok(image.pixels().iter().map(|level| !level).collect())),
         master_key: MasterKey::from_bytes([7; 32]),

@@ -41,6 +41,7 @@ pub fn jobs_config() -> JobsConfig {
         keep_rows: Duration::from_hours(24),
         face_timeout: Duration::from_secs(10),
         sign_webhooks: true,
+        parameters_in_files: false,
         key_limits: KeyLimits::default(),
     }
 }
@@ -73,6 +74,7 @@ pub fn ports(clock: Arc<dyn Clock>) -> Ports {
         encoder: Arc::new(|image, _| Ok(image.pixels.pixels().to_vec())),
         provenance: Provenance {
             generator: "a test".into(),
+            parameters: None,
         },
         upload_encoder: Arc::new(|image| Ok(image.pixels().to_vec())),
         master_key: MasterKey::from_bytes([7; 32]),

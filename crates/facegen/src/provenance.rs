@@ -2,9 +2,10 @@
 
 use facegen_core::Provenance;
 
-/// Returns the name and the version of this program.
+/// Returns the name and the version of this program, without parameters.
 pub(crate) fn provenance() -> Provenance {
     Provenance {
         generator: concat!("facegen ", env!("CARGO_PKG_VERSION")).to_owned(),
+        parameters: None,
     }
 }

@@ -11,6 +11,7 @@ pub mod choices;
 pub mod delivery;
 pub mod errors;
 pub mod limits;
+mod parameters;
 pub mod prompt;
 pub mod raw;
 pub mod sampling;

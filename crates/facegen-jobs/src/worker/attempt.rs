@@ -327,9 +327,9 @@ impl Attempt {
     async fn encode(&self, images: Vec<GeneratedImage>) -> Result<Files, AttemptError> {
         let begin = Instant::now();
         let encoder = Arc::clone(&self.context.encoder);
-        let provenance = self.context.provenance.clone();
+        let images = images::with_provenance(&self.context, &self.request().spec, images);
         let names = self.claim.job.files();
-        let work = move || images::encode(&encoder, &provenance, &images, names);
+        let work = move || images::encode(&encoder, &images, names);
         let files = tokio::task::spawn_blocking(work).await;
         let files = files.unwrap_or_else(|error| Err(broken_task::reason(&error).into()));
         metrics::stage(Stage::Encoding, begin.elapsed());

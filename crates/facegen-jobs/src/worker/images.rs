@@ -5,11 +5,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use facegen_core::store::{Claim, ImageLocation};
-use facegen_core::{FileKind, FileName, GeneratedImage, ObjectName, Provenance, StorageError};
+use facegen_core::{
+    FileKind, FileName, GeneratedImage, GenerationSpec, ObjectName, Provenance, StorageError,
+};
 use tokio::time::timeout;
 
 use crate::buckets::Destination;
-use crate::context::Storage;
+use crate::context::{Storage, WorkContext};
 use crate::ports::ImageEncoder;
 use crate::retry::retry;
 
@@ -49,19 +51,35 @@ pub(super) async fn store(
     })
 }
 
+/// Adds to images what their files are to say of their making.
+pub(super) fn with_provenance(
+    context: &WorkContext,
+    spec: &GenerationSpec,
+    images: Vec<GeneratedImage>,
+) -> Vec<(Provenance, GeneratedImage)> {
+    let config = context.storage.config();
+    let provenance = |image: &GeneratedImage| Provenance {
+        parameters: config
+            .parameters_in_files
+            .then(|| spec.parameters(&config.preset, image.seed).into()),
+        ..context.provenance.clone()
+    };
+    let images = images.into_iter();
+    images.map(|image| (provenance(&image), image)).collect()
+}
+
 /// Encodes the files of all images.
 ///
 /// # Errors
 /// Fails when an image cannot be encoded.
 pub(super) fn encode(
     encoder: &ImageEncoder,
-    provenance: &Provenance,
-    images: &[GeneratedImage],
+    images: &[(Provenance, GeneratedImage)],
     names: Vec<FileName>,
 ) -> Result<Files, String> {
     let pngs: Vec<Vec<u8>> = images
         .iter()
-        .map(|image| encoder(image, provenance))
+        .map(|(provenance, image)| encoder(image, provenance))
         .collect::<Result<_, _>>()?;
     let file = |name: FileName| {
         let png = pngs.get(name.index as usize);

@@ -68,6 +68,7 @@ pub(crate) struct StorageSection {
     pub(crate) data_dir: PathBuf,
     pub(crate) keep_pictures_hours: NonZeroU16,
     pub(crate) keep_records_hours: u16,
+    pub(crate) parameters_in_files: bool,
     pub(crate) s3: S3Section,
 }
 

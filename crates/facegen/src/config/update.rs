@@ -21,6 +21,7 @@ impl Config {
         server.shutdown_grace_seconds = new.server.shutdown_grace_seconds;
         storage.keep_pictures_hours = new.storage.keep_pictures_hours;
         storage.keep_records_hours = new.storage.keep_records_hours;
+        storage.parameters_in_files = new.storage.parameters_in_files;
         taken.engine.clone_from(&new.engine);
         taken.models.clone_from(&new.models);
         taken.queue.clone_from(&new.queue);
@@ -101,6 +102,7 @@ mod tests {
             ("MODELS__ACCEPT", "[\"a\"]"),
             ("STORAGE__KEEP_PICTURES_HOURS", "1"),
             ("STORAGE__KEEP_RECORDS_HOURS", "1"),
+            ("STORAGE__PARAMETERS_IN_FILES", "true"),
             ("QUEUE__LIMIT", "1"),
             ("KEYS__EVENT_STREAMS", "1"),
             ("FACE_IMAGE__MAX_MEGABYTES", "1"),

@@ -99,6 +99,7 @@ pub(super) fn jobs_config(config: &Config, preset: &Preset) -> JobsConfig {
         keep_rows: hours(config.storage.keep_records_hours),
         face_timeout: seconds(config.face_image.timeout_seconds),
         sign_webhooks: config.webhooks.sign,
+        parameters_in_files: config.storage.parameters_in_files,
         key_limits: KeyLimits {
             requests_per_minute: config.keys.requests_per_minute.into(),
             queue_share: config.keys.queue_share,

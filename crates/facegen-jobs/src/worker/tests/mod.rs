@@ -7,6 +7,7 @@ mod hanging;
 #[cfg(target_os = "linux")]
 mod killed;
 mod lost;
+mod parameters;
 mod several;
 mod stopping;
 
