@@ -13,6 +13,7 @@ mod conditioning;
 mod guidance;
 pub mod image_projection;
 mod lora;
+mod operations;
 mod parameters;
 mod resnet;
 pub mod schedulers;

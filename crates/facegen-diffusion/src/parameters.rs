@@ -124,7 +124,7 @@ impl UNet2DConditionConfig {
     }
 
     /// Returns the channels of what the down path hands to the up path.
-    fn skip_channels(&self) -> Vec<usize> {
+    pub(crate) fn skip_channels(&self) -> Vec<usize> {
         let mut skips = vec![self.block_out_channels[0]];
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
             let is_last = level + 1 == self.levels();

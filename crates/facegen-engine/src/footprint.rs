@@ -1,5 +1,5 @@
-//! The memory that the weights of a preset take, computed from the configs of its
-//! networks, before any file of theirs is fetched.
+//! The memory that the weights of a preset take and how much an image computes, from
+//! the configs of its networks, before any file of theirs is fetched.
 
 use std::io;
 use std::path::Path;
@@ -14,16 +14,24 @@ use serde::de::DeserializeOwned;
 
 use crate::EngineError;
 
-/// How many parameters the networks of a preset have, without those of ONNX
-/// files.
+/// An image of 512×512 has so many latents on a side.
+const LATENTS: usize = 64;
+/// Steps of an image, with two rows each for guidance, unless a request says
+/// otherwise.
+const ROWS: u64 = 2 * 21;
+
+/// How large the networks of a preset are, without those of ONNX files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
     parameters: u64,
+    /// The multiplications and additions of the UNet for an image of 512×512 in
+    /// 21 steps.
+    operations: u64,
 }
 
 impl Footprint {
-    /// Counts the parameters of a preset's networks. `read` reads a file that the
-    /// manifest names by its path.
+    /// Counts the parameters and operations of a preset's networks. `read` reads a
+    /// file that the manifest names by its path.
     ///
     /// # Errors
     /// Fails when a config is missing or cannot be parsed.
@@ -36,7 +44,7 @@ impl Footprint {
             read: &read,
         };
         let (_, bases): (Vec<_>, Vec<_>) = preset.base_models().into_iter().unzip();
-        let unets = configs.of_each(&bases, |all| &all.unet)?;
+        let unets: Vec<UNet2DConditionConfig> = configs.of_each(&bases, |all| &all.unet)?;
         let text_encoders: Vec<ClipTextConfig> =
             configs.of_each(&bases, |all| &all.text_encoder)?;
         let vaes: Vec<AutoencoderKlConfig> = configs.of_each(&bases, |all| &all.vae)?;
@@ -45,6 +53,8 @@ impl Footprint {
         let safety_checker = components.safety_checker.as_ref();
         let safety_checker = safety_checker.map(|it| configs.of::<SafetyCheckerConfig>(it));
         let of_unet = |unet: &UNet2DConditionConfig| unet.parameters() + unet.adapter_parameters();
+        let row = |unet: &UNet2DConditionConfig| unet.operations(LATENTS, LATENTS) as u64;
+        let operations = ROWS * unets.first().map_or(0, row);
         let parameters = unets.iter().map(of_unet).sum::<usize>()
             + text_encoders
                 .iter()
@@ -59,7 +69,17 @@ impl Footprint {
             + safety_checker.transpose()?.map_or(0, |it| it.parameters());
         Ok(Self {
             parameters: parameters as u64,
+            operations,
         })
+    }
+
+    /// Returns the seconds that the UNet takes at so many operations a second for
+    /// an image of 512×512 in 21 steps. The other networks and all that moves
+    /// memory come in addition.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no 53 bits")]
+    pub fn seconds(self, operations_a_second: f64) -> f64 {
+        self.operations as f64 / operations_a_second
     }
 
     /// Returns the bytes of the weights at a precision.
@@ -191,5 +211,7 @@ mod tests {
         let all = Footprint::of(&preset, read).unwrap();
         assert_eq!(all.weights(Precision::F32), 4 * all.parameters);
         assert_eq!(all.weights(Precision::F16), 2 * all.parameters);
+        // 762 billion a row.
+        assert_eq!(all.seconds(42e9).round(), 762.0);
     }
 }

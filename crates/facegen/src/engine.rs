@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigArguments};
 use crate::data_dir;
 use crate::failure::Failure;
 use crate::packs;
+use crate::times;
 
 /// The models to load, and their device.
 #[derive(Debug, clap::Args)]
@@ -88,7 +89,13 @@ pub(crate) fn load(
     let load = move || -> Result<_, LoadError> {
         let located = facegen_hub::locate(&preset, &options.data_dir, &accept)?;
         let backend = CandleBackend::load(&located, &options)?;
-        Ok(finish(backend))
+        let (data_dir, device) = (&options.data_dir, options.device.name());
+        Ok(times::kept(
+            finish(backend),
+            data_dir,
+            preset.name(),
+            device,
+        ))
     };
     EngineHandle::spawn(engine.as_str(), load)
         .with_context(|| format!("preset {name}"))

@@ -16,6 +16,7 @@
 //! | [`generate`] | `facegen generate`: one request on the command line |
 //! | [`data_dir`] | the data directory |
 //! | [`shell`] | completions and manual pages |
+//! | [`times`] | how long images take on this machine |
 //! | [`stores`] | the stores that the config names |
 //! | [`output`] | standard output of commands |
 //! | [`telemetry`] | logging |
@@ -39,6 +40,7 @@ mod serve;
 mod shell;
 mod stores;
 mod telemetry;
+mod times;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ mod answers;
 mod compiled_in;
 mod failures;
 mod hub;
+mod listing;
 mod manner;
 mod mirrors;
 mod packs;

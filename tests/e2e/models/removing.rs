@@ -1,23 +1,12 @@
-//! Listing what is here of a preset, and deleting it.
+//! Deleting what is here of a preset.
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::program::Models;
+use super::listing::listed;
 use super::{REPO, embedder};
-
-/// Returns the object of `facegen models list --json` for the preset.
-fn listed(models: &Models) -> Result<Value> {
-    let list = models.run(&["list", "--json"])?;
-    list.assert_success();
-    let rows = list.stdout.lines().map(serde_json::from_str);
-    let rows = rows.collect::<Result<Vec<Value>, _>>()?;
-    let mut rows = rows.into_iter();
-    let row = rows.find(|row| row["name"] == "pulled");
-    row.context("the preset is not listed")
-}
 
 #[test]
 fn a_removed_preset_can_be_pulled_again() -> Result<()> {

@@ -9,9 +9,10 @@ use facegen_hub::{self as hub, Accepted, Gate, HubError};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::needs::{Needs, about};
+use super::needs::{Needs, about, least_seconds};
 use crate::config::Config;
 use crate::output;
+use crate::times::{self, ShortestTime};
 
 /// How many columns the table has.
 const COLUMNS: usize = 7;
@@ -24,7 +25,10 @@ const HEADER: [&str; COLUMNS] = [
 pub(super) fn run(config: &Config, json: bool) -> Result<()> {
     let accepted = Accepted::read(&config.storage.data_dir, &config.models.accept)?;
     let presets = Preset::all(&config.engine.models_dir)?;
-    let rows = presets.iter().map(|preset| row(preset, config, &accepted));
+    let shortest = times::read(&config.storage.data_dir)?;
+    let rows = presets
+        .iter()
+        .map(|preset| row(preset, config, &accepted, &shortest));
     let rows = rows.collect::<Result<Vec<Row<'_>>>>()?;
     if !json {
         return output::print(&table(&rows));
@@ -52,8 +56,12 @@ struct Row<'a> {
     /// Computed from the configs of its networks.
     #[serde(flatten)]
     needs: Needs,
-    /// The seconds of one image where they were measured.
+    /// The seconds of one image where they were measured, here or by the
+    /// manifest's author.
     measured: Vec<Time<'a>>,
+    /// Where they were not: what the UNet takes at the peak rate of this CPU, so
+    /// that an image takes longer.
+    seconds_on_cpu_at_least: Option<f64>,
 }
 
 /// How long one image of 512×512 took in 21 steps.
@@ -63,10 +71,18 @@ struct Time<'a> {
     seconds: f64,
 }
 
-fn row<'a>(preset: &'a Preset, config: &Config, accepted: &Accepted) -> Result<Row<'a>> {
+fn row<'a>(
+    preset: &'a Preset,
+    config: &Config,
+    accepted: &Accepted,
+    shortest: &'a [ShortestTime],
+) -> Result<Row<'a>> {
     let files = hub::files(preset, &config.storage.data_dir)?;
     let missing = files.iter().filter(|file| !file.is_here);
     let licences = preset.models().into_iter();
+    let here = shortest.iter().filter(|time| time.preset == preset.name());
+    let author = preset.measured().iter().map(Time::from);
+    let measured: Vec<Time<'_>> = here.map(Time::from).chain(author).collect();
     Ok(Row {
         name: preset.name(),
         description: preset.description(),
@@ -81,8 +97,21 @@ fn row<'a>(preset: &'a Preset, config: &Config, accepted: &Accepted) -> Result<R
         files_here: files.len() - missing.count(),
         has_local_files: hub::has_local_files(preset),
         needs: Needs::of(preset, &files),
-        measured: preset.measured().iter().map(Time::from).collect(),
+        seconds_on_cpu_at_least: match measured.is_empty() {
+            true => least_seconds(preset),
+            false => None,
+        },
+        measured,
     })
+}
+
+impl<'a> From<&'a ShortestTime> for Time<'a> {
+    fn from(time: &'a ShortestTime) -> Self {
+        Self {
+            device: &time.device,
+            seconds: time.seconds,
+        }
+    }
 }
 
 impl<'a> From<&'a Measured> for Time<'a> {
@@ -116,10 +145,11 @@ impl Row<'_> {
     fn times(&self) -> String {
         let time = |time: &Time<'_>| format!("{:.1} on {}", time.seconds, time.device);
         let times: Vec<String> = self.measured.iter().map(time).collect();
-        if times.is_empty() {
-            return "-".to_owned();
+        match self.seconds_on_cpu_at_least {
+            _ if !times.is_empty() => times.join(", "),
+            Some(seconds) => format!(">{seconds:.1} on cpu"),
+            None => "-".to_owned(),
         }
-        times.join(", ")
     }
 
     /// Returns what is here, and what has to be done before the rest is.
@@ -144,7 +174,8 @@ impl Row<'_> {
 /// What the columns of figures are.
 const FIGURES: &str = "\
 ~ is computed: the weights of the networks, in main memory without a GPU (RAM) or on one (VRAM);
-images in progress take more. SECONDS are those of an image of 512x512 in 21 steps, where measured.
+images in progress take more. SECONDS are those of an image of 512x512 in 21 steps: the shortest of
+those made so far, or > what its UNet takes at the peak rate of this CPU: an image takes longer.
 ";
 
 /// Formats rows under a header, in aligned columns.
@@ -187,6 +218,7 @@ mod tests {
                 vram_bytes: None,
             },
             measured: Vec::new(),
+            seconds_on_cpu_at_least: None,
         }
     }
 
@@ -207,13 +239,18 @@ mod tests {
             }],
             ..row("b")
         };
+        let computed = Row {
+            seconds_on_cpu_at_least: Some(95.04),
+            ..row("c")
+        };
         let expected = "\
-NAME           LICENCES         TO FETCH  RAM        VRAM  SECONDS     HERE
-a-longer-name  Apache-2.0, MIT  unknown   ~7.00 GiB  -     -           1 of 2 files, to be accepted: Secret-Lab
-b              Apache-2.0, MIT  3.00 GiB  ~7.00 GiB  -     5.0 on cpu  0 of 2 files
-c              Apache-2.0, MIT  -         ~7.00 GiB  -     -           ready
+NAME           LICENCES         TO FETCH  RAM        VRAM  SECONDS       HERE
+a-longer-name  Apache-2.0, MIT  unknown   ~7.00 GiB  -     -             1 of 2 files, to be accepted: Secret-Lab
+b              Apache-2.0, MIT  3.00 GiB  ~7.00 GiB  -     5.0 on cpu    0 of 2 files
+c              Apache-2.0, MIT  -         ~7.00 GiB  -     >95.0 on cpu  ready
+d              Apache-2.0, MIT  -         ~7.00 GiB  -     -             ready
 ";
-        let table = table(&[partial, known, row("c")]);
+        let table = table(&[partial, known, computed, row("d")]);
         assert_eq!(table, format!("{expected}\n{FIGURES}"));
     }
 

@@ -1,8 +1,11 @@
 //! What a preset needs of a machine.
 
+use std::sync::LazyLock;
+
 use facegen_core::Preset;
-use facegen_core::preset::Source;
+use facegen_core::preset::{Precision, Source};
 use facegen_engine::Footprint;
+use facegen_engine::precision::peak_on_cpu;
 use facegen_hub::{PresetFile, read_local};
 use indicatif::HumanBytes;
 use serde::Serialize;
@@ -33,6 +36,19 @@ impl Needs {
             vram_bytes: weights(true),
         }
     }
+}
+
+/// Returns the seconds that the UNet of a preset takes on this machine's CPU, were
+/// its kernels always as fast as they can be; `None` where a config is not known.
+pub(crate) fn least_seconds(preset: &Preset) -> Option<f64> {
+    static F32: LazyLock<f64> = LazyLock::new(|| peak_on_cpu(Precision::F32));
+    static BF16: LazyLock<f64> = LazyLock::new(|| peak_on_cpu(Precision::Bf16));
+    let footprint = Footprint::of(preset, |path| read_local(preset, path)).ok()?;
+    let peak = match preset.options().precision(false) {
+        Precision::Bf16 => *BF16,
+        Precision::F32 | Precision::F16 => *F32,
+    };
+    Some(footprint.seconds(peak))
 }
 
 /// Formats bytes that were computed, `-` where they could not be.
