@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::program::{Generate, Outcome, photo, says_generated};
 
 /// Returns the image of the tests' usual command, made once.
-fn usual_image() -> Result<&'static [u8]> {
+pub(crate) fn usual_image() -> Result<&'static [u8]> {
     static IMAGE: LazyLock<Result<Vec<u8>>> = LazyLock::new(|| Generate::new()?.image());
     match &*IMAGE {
         Ok(image) => Ok(image),
@@ -295,6 +295,7 @@ fn json_has_a_line_for_each_image() -> Result<()> {
     {
         let path = line["path"].as_str().unwrap_or_default();
         assert!(path.ends_with(name), "{line}");
+        assert_eq!(line["prompt"], "portrait of a person in a garden", "{line}");
         assert_eq!(line["seed"], seed, "{line}");
         assert_eq!((&line["width"], &line["steps"]), (&json!(64), &json!(21)));
         let warning = line["warnings"][0].as_str().unwrap_or_default();

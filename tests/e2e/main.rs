@@ -2,6 +2,7 @@
 //! prints, writes and returns.
 //!
 //! - [`generate`]: `facegen generate` with a preset of random weights
+//! - [`batch`]: the same with several photos and prompts
 //! - [`server`]: `facegen serve` with a preset of random weights
 //! - [`doctor`]: `facegen doctor`, on a working machine and on others
 //! - [`plus_face`]: a preset without a recogniser
@@ -15,6 +16,8 @@
 //! - [`demo`]: the demo preset as it ships
 //! - [`training`]: the code that trained the demo preset's networks
 
+#[cfg(test)]
+mod batch;
 #[cfg(test)]
 mod compose;
 #[cfg(test)]

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Generate {
     options: BTreeMap<String, String>,
+    /// Options that are given once more.
+    again: Vec<(&'static str, String)>,
     flags: Vec<&'static str>,
     directory: TempDir,
 }
@@ -31,6 +33,7 @@ impl Generate {
     pub(crate) fn new() -> Result<Self> {
         let generate = Self {
             options: BTreeMap::new(),
+            again: Vec::new(),
             flags: Vec::new(),
             directory: TempDir::new()?,
         };
@@ -51,6 +54,12 @@ impl Generate {
     /// Sets an option, replacing its former value.
     pub(crate) fn with(mut self, option: &str, value: impl Into<String>) -> Self {
         self.options.insert(option.to_owned(), value.into());
+        self
+    }
+
+    /// Gives an option once more, after its first value.
+    pub(crate) fn again(mut self, option: &'static str, value: &str) -> Self {
+        self.again.push((option, value.to_owned()));
         self
     }
 
@@ -92,6 +101,9 @@ impl Generate {
         command.env_remove("RUST_LOG").arg("generate");
         for (option, value) in &self.options {
             command.args([option, value]);
+        }
+        for (option, value) in &self.again {
+            command.args([option, value.as_str()]);
         }
         command.args(&self.flags);
         let output = command.output()?;

@@ -29,6 +29,7 @@ pub(crate) enum Command {
     /// link to its page. The terms of licences are shown first.
     Run(RunArguments),
     /// Serve the API over HTTP.
+    #[command(after_help = SERVE_HELP)]
     Serve(Box<ConfigArguments>),
     /// Generate images and write them to files.
     Generate(Box<GenerateArguments>),
@@ -87,6 +88,25 @@ pub(crate) enum Command {
     },
 }
 
+/// What else decides how a server runs, and how it ends.
+const SERVE_HELP: &str = "\
+Environment:
+  FACEGEN_API_KEY, FACEGEN_MASTER_KEY  keys, or with _FILE the files that hold them
+  FACEGEN_CONFIG                       the config file
+  FACEGEN__SECTION__NAME               any setting that `facegen config print` shows
+  RUST_LOG                             what is logged, such as debug
+  NO_COLOR                             if not empty, a log without colours
+
+Example:
+  facegen serve --preset demo --listen 127.0.0.1:8080 --data-dir data
+
+Exit codes:
+  0  a signal stopped the server
+  1  anything that has no code of its own
+  2  the command line cannot be parsed
+  5  the preset or its models cannot be loaded
+  6  the last engine hangs, and the process has to be restarted";
+
 /// Inspect the settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -102,41 +122,52 @@ pub(crate) struct GenerateArguments {
     pub(crate) engine: EngineArguments,
     #[command(flatten)]
     pub(crate) request: RequestArguments,
-    /// The photo of the person: JPEG, PNG, WebP or GIF.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) face: PathBuf,
+    /// The photo of the person: JPEG, PNG, WebP or GIF; or a directory of such
+    /// photos. Can be repeated: each photo is used with each prompt.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub(crate) face: Vec<PathBuf>,
     /// The file to write, in an existing directory: .png, .webp (lossless), .jpg
-    /// or .jpeg; PNG without an extension. A second image is written to the same
-    /// directory, to picture-1.png for picture.png.
+    /// or .jpeg; PNG without an extension. Further images are written to the same
+    /// directory, to picture-1.png and so on for picture.png.
     #[arg(long, value_name = "FILE", default_value = "picture.png")]
     pub(crate) out: PathBuf,
     /// Overwrite existing files, which are refused otherwise.
     #[arg(long)]
     pub(crate) force: bool,
     /// Print a JSON object on a line of its own for each image, with its path,
-    /// its seed, the warnings and the seconds of each stage.
+    /// its photo, prompt and seed, the warnings and the seconds of each stage.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write prompts, seed and the other parameters into the files, for everybody
+    /// who is given them, but nothing of the photo.
+    #[arg(long)]
+    pub(crate) parameters: bool,
 }
 
 /// The parameters of a request. They stay text here: the parser of the server's
 /// requests validates them.
 #[derive(Debug, Default, Args)]
 pub(crate) struct RequestArguments {
-    /// What the images show; required.
+    /// What the images show; required. Can be repeated.
     #[arg(long, value_name = "TEXT")]
-    prompt: Option<String>,
+    prompt: Vec<String>,
     /// A style of the preset; realistic, which every preset has, when absent.
     #[arg(long, value_name = "NAME")]
     style: Option<String>,
     /// What the images do not show.
     #[arg(long, value_name = "TEXT")]
     negative_prompt: Option<String>,
-    /// The seed of the first image, 0 to 4294967295; random when absent.
+    /// The seed of the first image of each request, 0 to 4294967295; random when
+    /// absent, but the same for all photos and prompts.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     seed: Option<String>,
     /// Denoising steps; the nearest of 21, 31 and 41 is used, 21 when absent.
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        visible_alias = "num-inference-steps",
+        value_name = "NUMBER",
+        allow_negative_numbers = true
+    )]
     steps: Option<String>,
     /// How strongly the prompt is followed, 0 to 20; 7.5 when absent.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -165,23 +196,31 @@ pub(crate) struct RequestArguments {
     safety_checker_type: Option<String>,
 }
 
-impl From<RequestArguments> for RawGenerationRequest {
-    fn from(arguments: RequestArguments) -> Self {
-        Self {
-            prompt: arguments.prompt.into(),
-            negative_prompt: arguments.negative_prompt.into(),
-            style: arguments.style.into(),
-            width: arguments.width.into(),
-            height: arguments.height.into(),
-            num_inference_steps: arguments.steps.into(),
-            guidance_scale: arguments.guidance_scale.into(),
-            s_scale: arguments.s_scale.into(),
-            seed: arguments.seed.into(),
-            samples: arguments.samples.into(),
-            safety_checker: arguments.safety_checker.into(),
-            safety_checker_type: arguments.safety_checker_type.into(),
-            ..Self::default()
+impl RequestArguments {
+    /// Returns a request for each prompt; without any, one that the parser refuses.
+    pub(crate) fn requests(self) -> Vec<RawGenerationRequest> {
+        let shared = RawGenerationRequest {
+            negative_prompt: self.negative_prompt.into(),
+            style: self.style.into(),
+            width: self.width.into(),
+            height: self.height.into(),
+            num_inference_steps: self.steps.into(),
+            guidance_scale: self.guidance_scale.into(),
+            s_scale: self.s_scale.into(),
+            seed: self.seed.into(),
+            samples: self.samples.into(),
+            safety_checker: self.safety_checker.into(),
+            safety_checker_type: self.safety_checker_type.into(),
+            ..RawGenerationRequest::default()
+        };
+        if self.prompt.is_empty() {
+            return vec![shared];
         }
+        let with_prompt = |prompt: String| RawGenerationRequest {
+            prompt: prompt.into(),
+            ..shared.clone()
+        };
+        self.prompt.into_iter().map(with_prompt).collect()
     }
 }
 
@@ -224,9 +263,10 @@ mod tests {
         let line = "facegen generate --face f.jpg --prompt a --negative-prompt b --seed 1 \
                     --steps 31 --guidance-scale 3 --s-scale 0.5 --width 64 --height 72 --samples 2 \
                     --safety-checker false --safety-checker-type black --style comic";
-        let arguments = generate(line);
-        let raw = RawGenerationRequest::from(arguments.request);
+        let mut raw = generate(line).request.requests();
+        assert_eq!(raw.len(), 1);
         let request = raw
+            .remove(0)
             .parse(&RequestLimits::default())
             .unwrap()
             .resolve_seed(|| 0);
@@ -250,11 +290,25 @@ mod tests {
     }
 
     #[test]
+    fn photos_and_prompts_can_be_repeated() {
+        let line = "facegen generate --face a.jpg --prompt x --face b --prompt y \
+                    --num-inference-steps 31";
+        let arguments = generate(line);
+        assert_eq!(arguments.face, [PathBuf::from("a.jpg"), PathBuf::from("b")]);
+        let requests = arguments.request.requests().into_iter();
+        let parsed = requests.map(|raw| raw.parse(&RequestLimits::default()).unwrap());
+        let specs = parsed.map(|request| request.resolve_seed(|| 0).spec);
+        let values: Vec<_> = specs
+            .map(|spec| (spec.prompt().to_owned(), spec.steps()))
+            .collect();
+        assert_eq!(values, [("x".to_owned(), 31), ("y".to_owned(), 31)]);
+    }
+
+    #[test]
     fn negative_numbers_reach_the_parser_that_refuses_them() {
         let line = "facegen generate --face f.jpg --prompt a --seed -1 --s-scale -0.5";
-        let arguments = generate(line);
-        let refused =
-            RawGenerationRequest::from(arguments.request).parse(&RequestLimits::default());
+        let raw = generate(line).request.requests().remove(0);
+        let refused = raw.parse(&RequestLimits::default());
         assert_eq!(
             refused.unwrap_err().to_string(),
             "seed must be between 0 and 4294967295"

@@ -8,7 +8,10 @@ use facegen_image::InputImageError;
 
 /// The meaning of [`Failure`]'s exit codes, for `--help`.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
+Example:
+  facegen generate --face photos/ --prompt \"a portrait\" --out images/portrait.png
+
+Exit codes, of several photos that of the first without an image:
   0  the images are written
   1  anything that has no code of its own
   2  a value was refused, or a file exists that would be overwritten
@@ -33,6 +36,12 @@ pub(crate) enum Failure {
     Load(anyhow::Error),
     /// An engine of the server hangs; the process needs a restart.
     EngineHangs,
+    /// Some of several requests made no image, which was said of each.
+    Some {
+        failed: usize,
+        of: usize,
+        first: Box<Failure>,
+    },
     /// Any other error.
     Other(anyhow::Error),
 }
@@ -41,6 +50,7 @@ impl Failure {
     /// Returns the exit code, as documented in [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
+            Self::Some { first, .. } => return first.exit_code(),
             Self::Other(_) => 1,
             Self::Refused(_) | Self::Usage(_) => 2,
             Self::FaceImage(_) => 3,
@@ -48,6 +58,19 @@ impl Failure {
             Self::Load(_) => 5,
             Self::EngineHangs => 6,
         })
+    }
+}
+
+impl Failure {
+    /// Returns what is wrong with a photo, where another could have an image.
+    pub(crate) fn reason_in_photo(&self) -> Option<String> {
+        if let Self::NoFace(error) = self {
+            return Some(error.to_string());
+        }
+        if let Self::FaceImage(error) = self {
+            return Some(with_causes(error));
+        }
+        None
     }
 }
 
@@ -112,6 +135,9 @@ impl fmt::Display for Failure {
                 .iter()
                 .try_for_each(|error| writeln!(formatter, "error: {error}")),
             Self::NoFace(error) => writeln!(formatter, "error: {error}"),
+            Self::Some { failed, of, .. } => {
+                writeln!(formatter, "error: {failed} of {of} requests made no image")
+            }
             Self::EngineHangs => writeln!(formatter, "error: the engine hangs"),
             Self::Usage(error)
             | Self::FaceImage(error)

@@ -137,7 +137,7 @@ async fn answer(command: &KeysCommand, config: &Config, environment: &Environmen
             }
             printed
         }
-        KeysCommand::List => print_lines(&keys.list().await?),
+        KeysCommand::List => print_list(&keys.list().await?),
         KeysCommand::Set { id, limits } => {
             let key = find(&keys, *id).await?;
             let key = keys.set_limits(key.id, limits.change(key.limits)).await?;
@@ -154,6 +154,14 @@ async fn answer(command: &KeysCommand, config: &Config, environment: &Environmen
             output::line(&format!("key {id} is revoked"))
         }
     }
+}
+
+/// Prints the keys, if any, under a header.
+fn print_list(keys: &[Key]) -> Result<()> {
+    if !keys.is_empty() {
+        output::line(HEADER)?;
+    }
+    print_lines(keys)
 }
 
 fn print_lines(keys: &[Key]) -> Result<()> {
@@ -182,6 +190,9 @@ fn parse_name(text: &str) -> Result<String, String> {
     }
     Ok(text.to_owned())
 }
+
+/// What the columns of a line are.
+const HEADER: &str = "NUMBER\tROLE\tNAME\tSTATE\tREQUESTS\tWAITING";
 
 /// Formats a key as a line of the list.
 fn line(key: &Key) -> String {

@@ -14,9 +14,12 @@ use crate::output as printing;
 /// A finished generation whose images are written.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
+    pub(super) face: &'a Path,
     pub(super) request: &'a GenerationRequest,
     pub(super) output: &'a GenerationOutput,
     pub(super) files: &'a OutputFiles,
+    /// The number of the first file.
+    pub(super) first: usize,
     pub(super) elapsed: Duration,
 }
 
@@ -24,6 +27,8 @@ pub(super) struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct Image<'a> {
     path: &'a Path,
+    face: &'a Path,
+    prompt: &'a str,
     seed: u32,
     width: u32,
     height: u32,
@@ -96,7 +101,9 @@ impl Report<'_> {
         let mut lines = String::new();
         for (index, image) in self.output.images.iter().enumerate() {
             let image = Image {
-                path: &self.files.path(index),
+                path: &self.files.path(self.first + index),
+                face: self.face,
+                prompt: spec.prompt(),
                 seed: image.seed,
                 width: spec.width(),
                 height: spec.height(),
@@ -113,7 +120,8 @@ impl Report<'_> {
         let spec = &self.request.spec;
         let mut lines = String::new();
         for index in 0..self.output.images.len() {
-            writeln!(lines, "{}", self.files.path(index).display())?;
+            let path = self.files.path(self.first + index);
+            writeln!(lines, "{}", path.display())?;
         }
         writeln!(
             lines,
