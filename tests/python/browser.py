@@ -1,6 +1,6 @@
 """Uses the pages of the server in a browser, as a person does who has never seen them.
 
-Reads {"address": ..., "key": an admin key, "plain_key": ..., "photograph": path, "faceless": path} and fails with a
+Reads {"address": ..., "key": an admin key, "plain_key": ..., "photograph": path, "tall_photo": path, "faceless": path} and fails with a
 traceback where a page does not do what it should. Screenshots go to the directory that FACEGEN_SCREENSHOTS names, if it names one.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 PATIENCE = 60_000  # milliseconds
@@ -48,6 +49,12 @@ def note(line):
 def keep(page, name):
     if folder := os.environ.get("FACEGEN_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def is_accessible(page):
+    """axe finds nothing that is wrong for people who do not see the page, or see it badly."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 def open_page(page):
@@ -116,6 +123,7 @@ def be_told_what_is_wrong(page):
         expect(error_of(page, field)).to_have_text(text)
     expect(page.locator("#key")).to_have_attribute("aria-invalid", "true")
     has_focus(page, "key")
+    is_accessible(page)
     keep(page, "refused")
 
     page.fill("#key", "a wrong key")
@@ -174,14 +182,41 @@ def see_the_face_outlined(page):
     centre = [(face["x"] + face["width"] / 2 - photo["x"]) / photo["width"], (face["y"] + face["height"] / 2 - photo["y"]) / photo["height"]]
     assert 0.3 < centre[0] < 0.55 and 0.1 < centre[1] < 0.35, centre
     assert 0.1 < face["width"] / photo["width"] < 0.4, (face, photo)
+    is_accessible(page)
     keep(page, "outlined")
+    fits_a_tall_photo(page)
     page.set_input_files("#file", given["faceless"])
     expect(error_of(page, "face_image")).to_have_text("No face detected in the photo")
+    expect(page.locator("#face_url[aria-invalid]")).to_have_count(0)
     expect(page.locator(".face")).to_have_count(0)
     page.click("#remove")
     expect(error_of(page, "face_image")).to_be_empty()
     jobs = page.evaluate("key => fetch('/v1/jobs', { headers: { key } }).then((answer) => answer.json())", given["plain_key"])
     assert jobs["items"] == [], "a search makes no job"
+
+
+def fits_a_tall_photo(page):
+    """The outline is where the server says that the face is, also in a photo that is not square."""
+    page.set_input_files("#file", given["tall_photo"])
+    expect(page.locator("#preview")).to_have_attribute("alt", f"Chosen photo: {Path(given['tall_photo']).name}")
+    expect(page.locator(".face.used")).to_have_count(1)
+    find = """([key, face_image]) => fetch("/v1/faces", {
+        method: "POST", headers: { key, "content-type": "application/json" }, body: JSON.stringify({ face_image }),
+    }).then((answer) => answer.json())"""
+    text = base64.b64encode(Path(given["tall_photo"]).read_bytes()).decode()
+    found = page.evaluate(find, [given["key"], text])
+    width, height = found["width"], found["height"]
+    left, top, right, bottom = found["faces"][0]["box"]
+    face, photo = page.locator(".face.used").bounding_box(), page.locator("#preview").bounding_box()
+    assert abs(photo["width"] / photo["height"] - width / height) < 0.03, photo
+    shown = [
+        (face["x"] - photo["x"]) / photo["width"],
+        (face["y"] - photo["y"]) / photo["height"],
+        face["width"] / photo["width"],
+        face["height"] / photo["height"],
+    ]
+    expected = [left / width, top / height, (right - left) / width, (bottom - top) / height]
+    assert all(abs(a - b) < 0.03 for a, b in zip(shown, expected)), (shown, expected)
 
 
 def be_told_of_a_photo_without_a_face(page):
@@ -228,6 +263,7 @@ def make_images(page):
     expect(page.locator("#prompt")).to_have_value(prompt)
     expect(page.locator("#negative_prompt")).to_have_value("cartoon, low quality, deformed")
     expect(page.locator("#seed")).to_have_value(str(first))
+    is_accessible(page)
     keep(page, "made")
     run_the_code(page, {"prompt": prompt, "seed": first, "samples": 2, "width": 256})
 
@@ -266,6 +302,7 @@ def watch_and_cancel(page):
     first = previews.first.get_attribute("src")
     assert previews.first.evaluate("image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])") == [64, 96]
     page.wait_for_function("src => document.querySelector('.placeholder img').src !== src", arg=first)
+    is_accessible(page)
     keep(page, "under way")
     seen = page.evaluate("document.getElementById('bar').position")
     page.reload()
@@ -293,6 +330,7 @@ def find_and_compare_jobs(page):
     page.get_by_role("button", name="Compare with the next").click()
     jobs.nth(1).click()
     expect(page.locator("#images article")).to_have_count(2)
+    is_accessible(page)
     keep(page, "compared")
     page.get_by_role("button", name="Stop comparing").click()
     expect(page.locator("#images article")).to_have_count(1)
@@ -311,6 +349,7 @@ def look_as_an_operator(page):
     expect(page.locator("#state")).to_contain_text("Engine cpu")
     expect(page.locator("#state")).to_contain_text("ready")
     expect(page.locator("#deliveries-message")).to_contain_text("none")
+    is_accessible(page)
 
 
 def keep_a_plain_key(page):
@@ -348,6 +387,7 @@ def see_it_in_the_dark(page):
         page.emulate_media(color_scheme=scheme)
         open_page(page)
         colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        is_accessible(page)
         keep(page, scheme)
     assert colours[0] != colours[1], colours
     expect(page.locator("#make")).to_be_in_viewport(ratio=1)
@@ -367,6 +407,7 @@ def use_by_keyboard_on_a_phone(page):
         page.keyboard.press("Tab")
         named.add(page.evaluate("document.activeElement.id"))
     assert {"key", "file", "face_url", "prompt", "size", "seed", "make"} <= named, named
+    is_accessible(page)
     keep(page, "narrow")
     page.fill("#key", given["key"])
     page.set_input_files("#file", given["photograph"])

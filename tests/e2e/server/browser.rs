@@ -22,6 +22,7 @@ fn the_pages_do_what_they_should() -> Result<()> {
         "key": API_KEY,
         "plain_key": made.lines().last().context("no key")?,
         "photograph": photo("astronaut.png"),
+        "tall_photo": photo("person_a_2.jpg"),
         "faceless": FACELESS,
     });
     let mut person = python()?;

@@ -51,8 +51,8 @@ export function mark(name, text) {
   }
 }
 
-/** Whether this is the chooser of files while a link is used. @param {Element} input */
-const isUnused = (input) => input.id === "file" && field("face_url").value !== "";
+/** Whether this is the chooser of files while a link is used, or the other way round. @param {Element} input */
+const isUnused = (input) => input.matches(":disabled") || (input.id === "file" && field("face_url").value !== "");
 
 /**
  * Shows why a request was refused.
