@@ -42,6 +42,9 @@ pub(crate) const FACE_BASE64: &str = "dGhlIGZhY2Ugb2YgYSBwcml2YXRlIHBlcnNvbg==";
 pub(crate) const PROMPT: &str = "a portrait of Zenobia Quartermain";
 
 pub(crate) const MAKE_GEN: &str = "/api/v1/enterprise/face_gen/make_gen";
+pub(crate) const HEAD_SHOT: &str = "/api/v1/enterprise/image_editing/head_shot";
+/// Two of the routes that make images, for tables of requests.
+pub(crate) const GENERATIONS: [&str; 2] = [MAKE_GEN, HEAD_SHOT];
 pub(crate) const FETCH: &str = "/api/v1/enterprise/face_gen/fetch";
 
 /// How long a test waits for what must happen anyway.

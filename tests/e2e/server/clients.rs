@@ -2,6 +2,7 @@
 //! the documentation.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -52,8 +53,30 @@ fn makes_an_image(program: &mut Command, sample: &str, name: &str) -> Result<()>
     let directory = tempfile::tempdir()?;
     let path = directory.path().join(name);
     fs::write(&path, pointed_at(&server, sample)?)?;
-    let answer = printed(program.arg(path), "")?;
-    let answer: Value = serde_json::from_str(&answer).context(answer)?;
+    has_an_image(&server, &printed(program.arg(path), "")?)
+}
+
+#[test]
+fn the_javascript_of_the_documentation_works_in_a_page_of_a_listed_origin() -> Result<()> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = free.local_addr()?.port();
+    drop(free);
+    let origins = format!("[\"http://127.0.0.1:{port}\"]");
+    let site = Site::new()?.with("FACEGEN__SERVER__ALLOW_ORIGINS", &origins);
+    let server = site.start()?;
+    let script = pointed_at(&server, include_str!("samples/make_gen.js"))?;
+    let given = json!({"port": port, "script": script});
+    let mut browser = python()?;
+    let answer = printed(
+        browser.arg("tests/python/other_origin.py"),
+        &given.to_string(),
+    )?;
+    has_an_image(&server, &answer)
+}
+
+/// Checks that a client was answered with an image.
+fn has_an_image(server: &Server, answer: &str) -> Result<()> {
+    let answer: Value = serde_json::from_str(answer).with_context(|| answer.to_owned())?;
     let id = answer["id"].as_u64().context(answer.to_string())?;
     // A slow machine answers before the image is made.
     let result = server.client.result(id)?;
