@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Goes the way from a clone to a first image on a machine that has nothing.
 
-In a clean Debian root (debootstrap, as for build_steps.py) with a Rust toolchain it installs a C compiler, runs
-`cargo xtask demo` on the files that git tracks, and then `facegen run` in an empty directory, against a stand-in for
-the hub on this machine, up to the first image. Each step is timed, and what it installs or downloads is listed: lines
-that begin with `fresh: ` are the result.
+In a clean Debian root (debootstrap, as for build_steps.py) with a Rust toolchain it installs a C compiler, and runs
+README's two commands on the files of the last commit, up to the first image of the demo preset. Then it runs
+`facegen run` in an empty directory, for a preset that comes from a stand-in for the hub on this machine. Each step is
+timed, and what it installs or downloads is listed: lines that begin with `fresh: ` are the result.
 
     docker/fresh_machine.py DIRECTORY
 
@@ -39,10 +39,12 @@ def main():
     directory = Path(sys.argv[1]).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     stage = Stage(directory / "fresh", debian(directory), "rust:")
+    stage.environment["DEBIAN_FRONTEND"] = "noninteractive"
     install_packages(stage)
     copy_clone(stage)
-    run_the_demo(stage)
-    run_a_preset(stage)
+    install_program(stage)
+    run_a_preset(stage, "demo", [], {})
+    run_a_preset(stage, *preset_on_a_hub(stage))
 
 
 def report(text):
@@ -72,24 +74,24 @@ def install_packages(stage):
 
 
 def copy_clone(stage):
-    """The files of a clone, and a repository of one commit, from which the version is read."""
+    """The files of a clone, as the last commit has them."""
     clone = stage.root / "clone"
     run(["git", "clone", "--quiet", "--depth=1", f"file://{CONTEXT}", str(clone)])
     stage.directory = "/clone"
 
 
-def run_the_demo(stage):
-    """README's command without a server: its last line is the image."""
+def install_program(stage):
+    """README's first command."""
 
-    def demo():
-        lines = output(stage.inside(["cargo", "xtask", "demo"]), stage.environment)
-        last = lines.splitlines()[-1]
-        assert last.startswith("picture: "), last
-        image = stage.root / "clone" / last.removeprefix("picture: ")
-        assert image.read_bytes().startswith(b"\x89PNG"), last
-        return f"{megabytes(stage.root / 'usr/local/cargo/registry')} of crates, {megabytes(stage.root / 'clone/target')} in target"
+    def install():
+        run(stage.inside(["cargo", "install", "--locked", "--path", "crates/facegen"]), env=stage.environment)
+        home = stage.root / stage.environment["CARGO_HOME"].lstrip("/")
+        crates = len(list((home / "registry/cache").glob("*/*.crate")))
+        built = f"{megabytes(stage.root / 'clone/target')} in target, {megabytes(home / 'bin/facegen')} installed"
+        return f"{crates} crates of {megabytes(home / 'registry/cache')} downloaded, {built}"
 
-    timed("cargo xtask demo", demo)
+    timed("cargo install --locked --path crates/facegen", install)
+    stage.environment["PATH"] = f"{stage.environment['CARGO_HOME']}/bin:{stage.environment['PATH']}"
 
 
 def megabytes(directory):
@@ -137,6 +139,8 @@ def manifest():
     lines = [
         'name = "pulled"',
         'description = "the networks of the demo, on a hub"',
+        "[options]",
+        *(f"{name} = {json.dumps(value)}" for name, value in demo["options"].items()),
         f'[licences."{LICENCE}"]',
         "research_only = true",
         'terms = "For research only."',
@@ -151,8 +155,8 @@ def manifest():
     return "\n".join(lines) + "\n"
 
 
-def run_a_preset(stage):
-    """`facegen run` in an empty directory: accepted, fetched, served, and an image made by the key of its link."""
+def preset_on_a_hub(stage):
+    """A preset of which all networks have to be fetched, its options, and the variables that lead to its hub."""
     models = stage.root / "presets"
     models.mkdir()
     (models / "pulled.toml").write_text(manifest())
@@ -160,19 +164,27 @@ def run_a_preset(stage):
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     stage.directory = "/empty"
     (stage.root / "empty").mkdir()
-    command = ["/clone/target/debug/facegen", "run", "pulled", "--accept", LICENCE, "--port", "0", "--models-dir", "/presets"]
-    environment = {**stage.environment, "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+    report(f"the preset pulled has {len(Hub.files)} files of {sum(map(len, Hub.files.values())) >> 20} MiB on its hub")
+    options = ["--accept", LICENCE, "--models-dir", "/presets"]
+    return "pulled", options, {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+
+
+def run_a_preset(stage, preset, options, variables):
+    """`facegen run`: accepted, fetched, served, and an image made with the key of its link."""
+    command = stage.inside(["facegen", "run", preset, "--port", "0", *options])
     began = time.monotonic()
-    server = subprocess.Popen(stage.inside(command), env=environment, stdout=subprocess.PIPE, text=True)
+    environment = {**stage.environment, **variables}
+    server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
-        link = next(filter(None, (re.search(r"open (http://\S+)/#token=(\S+)", line) for line in server.stdout)))
-        report(f"facegen run to its link: {time.monotonic() - began:.1f} s, {sum(map(len, Hub.files.values())) >> 20} MiB fetched")
+        links = (re.search(r"open (http://\S+)/#token=(\S+)", line) for line in server.stdout)
+        link = next(filter(None, links), None)
+        assert link, f"facegen run {preset} ended without a link"
+        ready = time.monotonic() - began
         size = make_an_image(link[1], link[2])
-        report(f"facegen run to the first image: {time.monotonic() - began:.1f} s, {size} bytes")
+        report(f"facegen run {preset}: link after {ready:.1f} s, image of {size} bytes after {time.monotonic() - began:.1f} s")
     finally:
         server.terminate()
         server.wait(30)
-        hub.shutdown()
 
 
 def make_an_image(address, token):

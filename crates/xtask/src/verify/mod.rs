@@ -72,7 +72,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "fresh",
-        proves: "in a clean Debian with Rust and a C compiler, a clone draws an image with cargo xtask demo, and facegen run one from an empty directory with a preset that it fetches",
+        proves: "in a clean Debian with Rust and a C compiler, README's two commands lead from a clone to an image, and facegen run to one in an empty directory with a preset that it fetches",
         run: fresh,
     },
     Check {
