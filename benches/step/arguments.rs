@@ -10,7 +10,7 @@ use facegen_engine::DeviceChoice;
 use facegen_engine::sd15::denoise::LATENT_SCALE;
 
 pub(crate) const USAGE: &str = "usage: step [--unet DIR] [--vae DIR] [--adapter FILE] \
-     [--lora-rank N] [--device cpu|cuda:N] [--dtype f32|f16|bf16] [--kernels own|candle] [--size WIDTHxHEIGHT] [--images N,N] [--steps N] \
+     [--lora-rank N] [--weights files|zeros] [--device cpu|cuda:N] [--dtype f32|f16|bf16] [--kernels own|candle] [--size WIDTHxHEIGHT] [--images N,N] [--steps N] \
      [--warm-up N] [--pack FILE] [--input FILE --dump FILE]";
 
 /// Rank of the LoRA of the published adapters.
@@ -31,6 +31,8 @@ pub(crate) struct Arguments {
     pub(crate) unet: Option<PathBuf>,
     pub(crate) vae: Option<PathBuf>,
     pub(crate) adapter: Option<PathBuf>,
+    /// Whether weights are zeros in place of the directories', with an adapter.
+    pub(crate) zeros: bool,
     /// The packed weights of the model, of which there is one; written if there are none.
     pub(crate) pack: Option<PathBuf>,
     /// Rank of the adapter's LoRA.
@@ -63,10 +65,11 @@ impl Arguments {
             parts: parts.map(|(part, _)| part).collect(),
             adapter: options.path("--adapter"),
             pack: options.path("--pack"),
+            zeros: either(&options.text("--weights", "files"), ["files", "zeros"])?,
             lora_rank: number(&options.text("--lora-rank", PUBLISHED_RANK))?,
             device: device.parse().map_err(|error| anyhow!("{error}"))?,
             dtype: dtype(&options.text("--dtype", "f32"))?,
-            candle: kernels(&options.text("--kernels", "own"))?,
+            candle: either(&options.text("--kernels", "own"), ["own", "candle"])?,
             width,
             height,
             images: images.split(',').map(number).collect::<Result<_>>()?,
@@ -81,6 +84,10 @@ impl Arguments {
         ensure!(
             arguments.pack.is_none() || arguments.parts.len() == 1,
             "a pack is of one model"
+        );
+        ensure!(
+            !(arguments.zeros && arguments.pack.is_some()),
+            "zeros have no pack"
         );
         ensure!(
             arguments.steps > 0 && !arguments.images.contains(&0),
@@ -142,12 +149,13 @@ fn size(text: &str) -> Result<(usize, usize)> {
     Ok((width, height))
 }
 
-fn kernels(name: &str) -> Result<bool> {
-    match name {
-        "own" => Ok(false),
-        "candle" => Ok(true),
-        _ => bail!("{name} is neither own nor candle"),
-    }
+/// Returns whether a word is the second of two.
+fn either(word: &str, [first, second]: [&str; 2]) -> Result<bool> {
+    ensure!(
+        word == first || word == second,
+        "{word} is neither {first} nor {second}"
+    );
+    Ok(word == second)
 }
 
 fn dtype(name: &str) -> Result<DType> {

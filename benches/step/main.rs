@@ -12,6 +12,10 @@
 //! with an adapter, 4 image tokens. The device is synchronised after each.
 //! Every measurement is one line of JSON.
 //!
+//! A profiler of NVIDIA records the measured steps alone. With `--weights
+//! zeros` the directories need only their `config.json`, and an adapter is
+//! added: for `cargo xtask verify driver`, where nothing is computed.
+//!
 //! `--input FILE --dump FILE` computes instead of measuring: it writes
 //! `noise_pred` and `decoded` for the input's `latents` `(1, 4, height, width)`,
 //! `timestep`, `text` and `image_tokens` (two rows of tokens, the unconditional
@@ -24,9 +28,11 @@ mod memory;
 mod model;
 #[path = "../packing/mod.rs"]
 mod packing;
+mod profiler;
 mod timing;
 mod unet;
 mod vae;
+mod zeros;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};

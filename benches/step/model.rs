@@ -13,7 +13,7 @@ use facegen_nn::{Compute, Layout, Weights};
 use serde::de::DeserializeOwned;
 
 use crate::arguments::Arguments;
-use crate::packing;
+use crate::{packing, zeros};
 
 /// A model and what it computes on.
 #[derive(Debug)]
@@ -30,10 +30,7 @@ impl Model<UNet2DConditionModel> {
     pub(crate) fn unet(arguments: &Arguments) -> Result<Self> {
         let (compute, started) = (compute(arguments)?, Instant::now());
         let (config, source) = open::<UNet2DConditionConfig>(&arguments.unet, arguments)?;
-        let adapter = arguments.adapter.as_ref().map(|file| Weights::open(file));
-        let adapter = adapter
-            .transpose()?
-            .map(|weights| AdapterWeights::new(weights, arguments.lora_rank));
+        let adapter = adapter(arguments)?;
         let network =
             UNet2DConditionModel::load(&config, &source.weights, adapter.as_ref(), &compute)?;
         source.finish()?;
@@ -71,6 +68,16 @@ fn compute(arguments: &Arguments) -> Result<Compute> {
     Ok(Compute::fastest(device, dtype)?)
 }
 
+/// Opens the adapter, if there is one.
+fn adapter(arguments: &Arguments) -> Result<Option<AdapterWeights>> {
+    if arguments.zeros {
+        return Ok(Some(AdapterWeights::without_lora(zeros::weights())));
+    }
+    let weights = arguments.adapter.as_ref().map(|file| Weights::open(file));
+    let weights = weights.transpose()?;
+    Ok(weights.map(|weights| AdapterWeights::new(weights, arguments.lora_rank)))
+}
+
 /// Opens a directory's config and weights.
 fn open<T: DeserializeOwned>(
     directory: &Option<PathBuf>,
@@ -84,7 +91,11 @@ fn open<T: DeserializeOwned>(
         Some(pack) => packing::of(pack, &checkpoint, arguments.dtype)?,
         None => Packing::InMemory,
     };
-    let weights = Weights::open(directory)?.packing(&packing);
+    let weights = if arguments.zeros {
+        zeros::weights()
+    } else {
+        Weights::open(directory)?.packing(&packing)
+    };
     Ok((serde_json::from_slice(&text)?, Source { weights, packing }))
 }
 

@@ -7,7 +7,7 @@ use facegen_nn::Compute;
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
-use crate::memory;
+use crate::{memory, profiler};
 
 /// Runs `work` as often as asked for, each time until the device is done, and
 /// returns the times in milliseconds and the most memory in use.
@@ -27,10 +27,10 @@ pub(crate) fn measure(
     for _ in 1..arguments.warm_up {
         timed()?;
     }
-    let mut times = Vec::new();
-    for _ in 0..arguments.steps {
-        times.push(timed()?);
-    }
+    let mut times = profiler::recorded(device, || {
+        let times = (0..arguments.steps).map(|_| timed());
+        times.collect::<Result<Vec<f64>>>()
+    })?;
     times.sort_by(f64::total_cmp);
     let mut result = Map::new();
     let mut insert = |name: &str, value: Value| result.insert(name.to_owned(), value);

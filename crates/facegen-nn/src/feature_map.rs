@@ -32,7 +32,7 @@ impl FeatureMap {
         };
         if let Some(gpu) = compute.gpu() {
             gpu.count("candle cast", bytes(tensor) + bytes(&data), 0);
-            gpu.count("candle copy", 2 * bytes(&data), 0);
+            gpu.count_strided("candle copy", 2 * bytes(&data));
         }
         Ok(Self::new(data.contiguous()?, compute))
     }
@@ -57,7 +57,7 @@ impl FeatureMap {
             Layout::Nchw => self.data.clone(),
             Layout::Nhwc => {
                 if let Some(gpu) = self.compute.gpu() {
-                    gpu.count("candle copy", 2 * bytes(&self.data), 0);
+                    gpu.count_strided("candle copy", 2 * bytes(&self.data));
                 }
                 self.data.permute((0, 3, 1, 2))?.contiguous()?
             }
@@ -207,7 +207,7 @@ impl FeatureMap {
 pub fn select_rows(tensor: &Tensor, indices: &Tensor, compute: &Compute) -> Result<Tensor> {
     let selected = tensor.index_select(indices, 0)?;
     if let Some(gpu) = compute.gpu() {
-        gpu.count("candle select", bytes(tensor) + bytes(&selected), 0);
+        gpu.count_strided("candle select", bytes(tensor) + bytes(&selected));
     }
     Ok(selected)
 }

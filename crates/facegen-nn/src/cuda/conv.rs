@@ -64,7 +64,10 @@ impl Filter {
         let channels = input.dim(3)?;
         let input = fill_up(input, 3)?.contiguous()?;
         if input.dim(3)? != channels {
-            // Zeros, and both written one after the other.
+            // Zeros, and both written one after the other; the result is memory, too.
+            for _ in 0..2 {
+                self.gpu.counters().allocation();
+            }
             for _ in 0..3 {
                 self.gpu.count("candle pad", bytes(&input), 0);
             }
@@ -92,7 +95,7 @@ impl Filter {
         if self.out_channels == shape.output[3] {
             return Ok(output);
         }
-        self.gpu.count("candle copy", written, 0);
+        self.gpu.count_strided("candle copy", written);
         output.narrow(3, 0, self.out_channels)?.contiguous()
     }
 

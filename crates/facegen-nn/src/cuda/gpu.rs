@@ -71,9 +71,18 @@ impl Gpu {
         });
     }
 
-    /// Counts a copy from the host by candle.
+    /// Counts a copy from the host by candle, into memory of its own.
     pub(crate) fn count_upload(&self) {
+        self.counters.allocation();
         self.counters.upload();
+    }
+
+    /// Counts an operation of candle with a result of its own, of which candle uploads the sizes and
+    /// strides first.
+    pub(crate) fn count_strided(&self, name: &'static str, bytes: usize) {
+        self.count_upload();
+        self.counters.allocation();
+        self.count(name, bytes, 0);
     }
 
     pub(super) fn counters(&self) -> &Counters {

@@ -97,7 +97,7 @@ pub(super) fn scratch(gpu: &Gpu, count: usize) -> Result<Memory> {
 
 /// Copies bytes to the device.
 pub(super) fn upload(gpu: &Gpu, values: &[u8]) -> Result<Memory> {
-    gpu.counters().upload();
+    gpu.count_upload();
     #[cfg(feature = "cudnn")]
     if let Some(gpu) = gpu.cuda() {
         return cuda::upload(gpu, values);

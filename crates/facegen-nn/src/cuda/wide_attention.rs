@@ -15,7 +15,7 @@ const THREADS: u32 = 256;
 pub(crate) fn wide_attention(gpu: &Gpu, operands: [&Tensor; 3]) -> Result<Tensor> {
     let [query, key, value] = operands.map(|tensor| {
         if !tensor.is_contiguous() {
-            gpu.count("candle copy", 2 * bytes(tensor), 0);
+            gpu.count_strided("candle copy", 2 * bytes(tensor));
         }
         tensor.contiguous()
     });
@@ -32,6 +32,7 @@ fn product(gpu: &Gpu, left: &Tensor, right: &Tensor) -> Result<Tensor> {
     let columns = right.dim(2)?;
     let moved = 2 * batch * (rows * inner + inner * columns + rows * columns);
     let operations = 2 * batch * rows * inner * columns;
+    gpu.counters().allocation();
     gpu.count("cublas product", moved, operations);
     if gpu.is_declared() {
         return Tensor::zeros((batch, rows, columns), left.dtype(), left.device());
