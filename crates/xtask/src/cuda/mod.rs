@@ -1,6 +1,10 @@
 //! NVIDIA's compiler and libraries from PyPI, for builds on a machine without a GPU.
 
+mod bindings;
 mod driver;
+mod host;
+
+pub(crate) use host::{COMPUTES, HostDriver};
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -110,6 +114,17 @@ impl Toolkit {
                 format!("{}:{}", libraries.display(), stubs.display()),
             )
     }
+}
+
+/// Lists the files with kernels in a directory.
+pub(crate) fn kernel_sources(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = directory.read_dir();
+    let entries = entries.with_context(|| directory.display().to_string())?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
+    paths.sort();
+    Ok(paths)
 }
 
 /// Creates a link in `to` for every file in `from`.

@@ -7,6 +7,8 @@ mod archive;
 mod contents;
 mod programs;
 
+pub(crate) use programs::executable;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

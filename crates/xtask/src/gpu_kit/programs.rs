@@ -98,8 +98,8 @@ pub(super) fn copy(built: &Path, bin: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Returns the executable of a target.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+/// Returns the executable of a target, by what cargo says in JSON.
+pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: Message = serde_json::from_str(line).ok()?;
         let is_it = message.target.is_some_and(|target| target.name == name);

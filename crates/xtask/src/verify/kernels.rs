@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cuda::Toolkit;
+use crate::cuda::{Toolkit, kernel_sources};
 use crate::report;
 use crate::workspace::Workspace;
 
@@ -50,7 +50,7 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     let toolkit = Toolkit::install(workspace, &directory, VERSION)?;
     let output = directory.join("kernels.cubin");
     let (mut usages, mut times) = (Usages::new(), Vec::new());
-    for source in sources(&workspace.root)? {
+    for source in kernel_sources(&workspace.root.join(SOURCES))? {
         let mut seconds = Vec::new();
         for capability in CAPABILITIES {
             let started = Instant::now();
@@ -72,16 +72,6 @@ pub(super) fn run(workspace: &Workspace) -> Result<String> {
     Ok(format!(
         "{kernels} kernels of {files} files for {targets}: none spills a register; {seconds:.0} s"
     ))
-}
-
-/// Lists the files with kernels.
-fn sources(root: &Path) -> Result<Vec<PathBuf>> {
-    let entries = root.join(SOURCES).read_dir().context(SOURCES)?;
-    let paths = entries.map(|entry| Ok(entry?.path()));
-    let mut paths = paths.collect::<Result<Vec<_>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "cu"));
-    paths.sort();
-    Ok(paths)
 }
 
 fn name(path: &Path) -> String {
@@ -235,7 +225,7 @@ ptxas info    : Used 168 registers, used 1 barriers, 400 bytes cmem[0]";
     fn the_page_has_every_kernel_that_the_sources_name() {
         let root = Workspace::locate().unwrap().root;
         let page = fs::read_to_string(root.join(PAGE)).unwrap();
-        for source in sources(&root).unwrap() {
+        for source in kernel_sources(&root.join(SOURCES)).unwrap() {
             let row = format!("| `{}` |", name(&source));
             assert!(page.contains(&row), "{row}");
         }

@@ -4,6 +4,7 @@
 
 mod book;
 mod cuda;
+mod driver;
 mod features;
 mod fuzz;
 mod kernels;
@@ -89,6 +90,11 @@ const CHECKS: &[Check] = &[
         name: "kernels",
         proves: "the CUDA kernels compile for four compute capabilities, and none spills a register",
         run: kernels::run,
+    },
+    Check {
+        name: "driver",
+        proves: "with a driver on the host in place of a GPU's, the goldens pass by the CUDA kernels, wrong results are noticed, nothing grows in 100 steps, and the ledger is what the driver counts",
+        run: driver::run,
     },
     Check {
         name: "barriers",
