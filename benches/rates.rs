@@ -10,6 +10,7 @@
 
 mod noise;
 
+use std::alloc::System;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
@@ -17,11 +18,16 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use facegen_nn::kernels::peak::Peak;
+use facegen_nn::kernels::reuse::Reusing;
 use facegen_nn::kernels::{Element, HalfKernel, isa::Isa};
 use facegen_nn::layers::{Attention, Conv2d, Conv2dConfig, GroupNorm, LayerNorm, Linear, geglu};
 use facegen_nn::{Compute, FeatureMap, Result, Weights};
 use half::bf16;
 use noise::{Noise, noise};
+
+/// The program keeps memory between layers, too.
+#[global_allocator]
+static ALLOCATOR: Reusing<System> = Reusing::new(System);
 
 /// Rounds of each line.
 const ROUNDS: usize = 9;
