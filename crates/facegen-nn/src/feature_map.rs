@@ -1,7 +1,9 @@
 use candle_core::{D, DType, Tensor};
+use half::bf16;
 
 use crate::cuda;
-use crate::{Compute, Layout, NnError, Result};
+use crate::host::HostElement;
+use crate::{Compute, Layout, NnError, Result, host, kernels};
 
 /// A batch of images or latents: `(batch, channels, height, width)` in the
 /// layout that its model computes in.
@@ -107,11 +109,26 @@ impl FeatureMap {
         if let Some(gpu) = self.compute.gpu() {
             return Ok(self.with(cuda::concat_channels(gpu, &self.data, &other.data)?));
         }
-        let axis = match self.layout() {
-            Layout::Nchw => 1,
-            Layout::Nhwc => 3,
-        };
-        Ok(self.with(Tensor::cat(&[&self.data, &other.data], axis)?))
+        let dtypes = (self.dtype(), other.dtype());
+        let fits = self.data.dims()[..3] == other.data.dims()[..3];
+        match (self.layout(), dtypes) {
+            (Layout::Nhwc, (DType::F32, DType::F32)) if fits => self.concat_native::<f32>(other),
+            (Layout::Nhwc, (DType::BF16, DType::BF16)) if fits => self.concat_native::<bf16>(other),
+            (Layout::Nhwc, _) => Ok(self.with(Tensor::cat(&[&self.data, &other.data], 3)?)),
+            (Layout::Nchw, _) => Ok(self.with(Tensor::cat(&[&self.data, &other.data], 1)?)),
+        }
+    }
+
+    /// Joins the channels of every pixel on all threads.
+    fn concat_native<E: HostElement>(&self, other: &Self) -> Result<Self> {
+        let [left, right] = [self, other].map(|map| host::contiguous::<E>(&map.data));
+        let (left, right) = (left?, right?);
+        let widths = (self.channels(), other.channels());
+        let joined =
+            kernels::concat_rows::<E>(&host::values(&left)?, &host::values(&right)?, widths);
+        let (batch, height, width) = (self.batch(), self.height(), self.width());
+        let shape = (batch, height, width, widths.0 + widths.1);
+        Ok(self.with(host::tensor(joined, shape, self.dtype())?))
     }
 
     /// Resizes, taking the nearest pixel of the input.

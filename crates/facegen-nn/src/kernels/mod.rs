@@ -27,6 +27,7 @@
 
 pub mod attention;
 pub mod bfloat16;
+mod concat;
 pub mod conv;
 pub mod element;
 pub mod epilogue;
@@ -46,6 +47,7 @@ mod testing;
 
 pub use attention::{AttentionShape, attention};
 pub use bfloat16::HalfKernel;
+pub use concat::concat_rows;
 pub use conv::{ConvShape, conv2d_nhwc};
 pub use element::Element;
 pub use epilogue::{Activation, Epilogue};
