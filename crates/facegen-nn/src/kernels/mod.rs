@@ -45,7 +45,7 @@ mod scratch;
 #[cfg(test)]
 mod testing;
 
-pub use attention::{AttentionShape, attention};
+pub use attention::{Attended, AttentionShape, attention, attention_to};
 pub use bfloat16::HalfKernel;
 pub use concat::concat_rows;
 pub use conv::{ConvShape, conv2d_nhwc};

@@ -6,7 +6,7 @@ use half::bf16;
 
 use crate::cuda::{self, Gpu};
 use crate::host::HostElement;
-use crate::kernels::{self, AttentionShape};
+use crate::kernels::{self, AttentionShape, Attended};
 use crate::{Compute, NnError, Result, host};
 
 /// Largest score matrix that the candle path materialises at once, in values.
@@ -104,8 +104,8 @@ impl Attention {
     pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
         self.check(query, key, value)?;
         match &self.path {
-            Path::Full => self.forward_native::<f32>(query, key, value, None),
-            Path::Half => self.forward_native::<bf16>(query, key, value, None),
+            Path::Full => self.forward_native::<f32>(query, key, value),
+            Path::Half => self.forward_native::<bf16>(query, key, value),
             Path::Cuda(gpu) if cuda::attends(query, self.heads) => {
                 let operands = [query, key, value];
                 Ok(cuda::attention(gpu, operands, self.heads, self.causal)?)
@@ -137,40 +137,90 @@ impl Attention {
             let heads = self.heads;
             return Ok(cuda::decoupled_attention(gpu, query, heads, table, layer)?);
         }
-        // Token counts differ between rows.
+        match self.path {
+            Path::Full => self.decoupled_native::<f32>(query, rows),
+            Path::Half => self.decoupled_native::<bf16>(query, rows),
+            Path::Candle | Path::Cuda(_) => self.decoupled_candle(query, rows),
+        }
+    }
+
+    /// Attends row by row, since their numbers of tokens differ.
+    fn decoupled_candle(&self, query: &Tensor, rows: &[DecoupledRow<'_>]) -> Result<Tensor> {
         let read = |(row, tokens): (usize, &DecoupledRow<'_>)| -> Result<Tensor> {
             let query = query.narrow(0, row, 1)?;
             let attended = self.forward(&query, &tokens.text.key, &tokens.text.value)?;
-            match tokens.image {
-                Some((image, scale)) => {
-                    self.forward_onto(&attended, scale, &query, &image.key, &image.value)
-                }
-                None => Ok(attended),
-            }
+            let Some((image, scale)) = tokens.image else {
+                return Ok(attended);
+            };
+            self.check(&query, &image.key, &image.value)?;
+            let image = self.forward_candle(&query, &image.key, &image.value)?;
+            Ok((attended + (image * scale)?)?)
         };
         let attended: Vec<Tensor> = rows.iter().enumerate().map(read).collect::<Result<_>>()?;
         Ok(Tensor::cat(&attended, 0)?)
     }
 
-    /// Returns `onto` plus `scale` times the result of
-    /// [`forward`](Self::forward): the image branch of a decoupled
-    /// cross-attention.
-    fn forward_onto(
+    /// Attends to both kinds of tokens of all rows by one kernel.
+    fn decoupled_native<E: HostElement>(
         &self,
-        onto: &Tensor,
-        scale: f64,
         query: &Tensor,
-        key: &Tensor,
-        value: &Tensor,
+        rows: &[DecoupledRow<'_>],
     ) -> Result<Tensor> {
-        self.check(query, key, value)?;
-        match &self.path {
-            Path::Full => self.forward_native::<f32>(query, key, value, Some((onto, scale))),
-            Path::Half => self.forward_native::<bf16>(query, key, value, Some((onto, scale))),
-            Path::Candle | Path::Cuda(_) => {
-                Ok((onto + (self.forward_candle(query, key, value)? * scale)?)?)
-            }
+        let (batch, ..) = query.dims3()?;
+        if batch != rows.len() {
+            return Err(NnError::Argument(format!(
+                "attention of {batch} rows was given tokens for {}",
+                rows.len()
+            )));
         }
+        let operand = |tokens: &KeyValue| -> Result<[Tensor; 2]> {
+            self.check(&query.narrow(0, 0, 1)?, &tokens.key, &tokens.value)?;
+            Ok([
+                host::contiguous::<E>(&tokens.key)?,
+                host::contiguous::<E>(&tokens.value)?,
+            ])
+        };
+        let mut operands = Vec::new();
+        for row in rows {
+            let image = match row.image {
+                Some((image, scale)) => Some((operand(image)?, scale as f32)),
+                None => None,
+            };
+            operands.push((operand(row.text)?, image));
+        }
+        let mut values = Vec::new();
+        for (text, image) in &operands {
+            let image = match image {
+                Some((image, scale)) => Some((borrow::<E>(image)?, *scale)),
+                None => None,
+            };
+            values.push((borrow::<E>(text)?, image));
+        }
+        let samples = values.iter().map(|([key, value], image)| Attended {
+            key: &**key,
+            value: &**value,
+            extra: image
+                .as_ref()
+                .map(|([key, value], scale)| (&**key, &**value, *scale)),
+        });
+        let samples: Vec<Attended<'_, E>> = samples.collect();
+        let queries = host::contiguous::<E>(query)?;
+        let shape = self.shape(query, 0)?;
+        let attended = kernels::attention_to::<E>(&host::values(&queries)?, &samples, &shape);
+        host::tensor(attended, query.dims(), query.dtype())
+    }
+
+    /// Describes attention from `query` to a number of keys.
+    fn shape(&self, query: &Tensor, key_tokens: usize) -> Result<AttentionShape> {
+        let (batch, query_tokens, width) = query.dims3()?;
+        Ok(AttentionShape {
+            batch,
+            query_tokens,
+            key_tokens,
+            heads: self.heads,
+            head_dim: width / self.heads,
+            causal: self.causal,
+        })
     }
 
     fn check(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<()> {
@@ -192,31 +242,16 @@ impl Attention {
         query: &Tensor,
         key: &Tensor,
         value: &Tensor,
-        onto: Option<(&Tensor, f64)>,
     ) -> Result<Tensor> {
-        let (batch, query_tokens, width) = query.dims3()?;
-        let shape = AttentionShape {
-            batch,
-            query_tokens,
-            key_tokens: key.dims()[1],
-            heads: self.heads,
-            head_dim: width / self.heads,
-            causal: self.causal,
-        };
+        let shape = self.shape(query, key.dims()[1])?;
         let [queries, keys, values] = [query, key, value].map(host::contiguous::<E>);
         let (queries, keys, values) = (queries?, keys?, values?);
-        let mut attended = kernels::attention::<E>(
+        let attended = kernels::attention::<E>(
             &host::values(&queries)?,
             &host::values(&keys)?,
             &host::values(&values)?,
             &shape,
         );
-        if let Some((onto, scale)) = onto {
-            let onto = host::of_shape::<E>(onto, query.dims())?;
-            for (attended, onto) in attended.iter_mut().zip(host::values::<E>(&onto)?.iter()) {
-                *attended = E::narrow(onto.widen() + scale as f32 * attended.widen());
-            }
-        }
         host::tensor(attended, query.dims(), query.dtype())
     }
 
@@ -253,6 +288,11 @@ impl Attention {
             .contiguous()?
             .reshape((batch, query_tokens, width))?)
     }
+}
+
+/// Borrows the values of keys and values.
+fn borrow<E: HostElement>([key, value]: &[Tensor; 2]) -> Result<[host::Values<'_, E>; 2]> {
+    Ok([host::values::<E>(key)?, host::values::<E>(value)?])
 }
 
 /// Hides the keys after each query; `start` is the first query of the block.

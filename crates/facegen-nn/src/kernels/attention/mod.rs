@@ -40,10 +40,49 @@ pub fn attention<E: Element>(
     value: &[E],
     shape: &AttentionShape,
 ) -> Vec<E> {
+    let keys = shape.key_tokens * shape.width();
+    assert!(keys > 0, "attention without keys");
+    assert_eq!(
+        (key.len(), value.len()),
+        (shape.batch * keys, shape.batch * keys),
+        "keys and values of the attention"
+    );
+    let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
+    let samples: Vec<_> = samples
+        .map(|(key, value)| Attended {
+            key,
+            value,
+            extra: None,
+        })
+        .collect();
+    attention_to(query, &samples, shape)
+}
+
+/// What the queries of one sample attend to: keys and values `[tokens][heads][head_dim]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Attended<'a, E> {
+    /// The keys.
+    pub key: &'a [E],
+    /// The values.
+    pub value: &'a [E],
+    /// Keys and values with a softmax of their own, and the factor that its result is added with.
+    pub extra: Option<(&'a [E], &'a [E], f32)>,
+}
+
+/// Computes attention to keys and values of any number for each sample; that of the shape does not
+/// count.
+///
+/// # Panics
+/// Panics when a slice does not fit the shape, or there are no keys.
+pub fn attention_to<E: Element>(
+    query: &[E],
+    samples: &[Attended<'_, E>],
+    shape: &AttentionShape,
+) -> Vec<E> {
     // SAFETY: every head of every query belongs to a task.
     unsafe {
         filled(query.len(), |out| {
-            attention_with(E::best(), query, (key, value), shape, out);
+            attention_with(E::best(), query, samples, shape, out);
         })
     }
 }
@@ -51,73 +90,105 @@ pub fn attention<E: Element>(
 fn attention_with<E: Element>(
     kernel: E::Kernel,
     query: &[E],
-    (key, value): (&[E], &[E]),
+    samples: &[Attended<'_, E>],
     shape: &AttentionShape,
     out: &mut [MaybeUninit<E>],
 ) {
-    let (queries, keys) = (
-        shape.query_tokens * shape.width(),
-        shape.key_tokens * shape.width(),
-    );
-    assert!(
-        shape.key_tokens > 0 && shape.width() > 0,
-        "attention without keys"
-    );
+    let queries = shape.query_tokens * shape.width();
+    assert_eq!(samples.len(), shape.batch, "samples of the attention");
     assert_eq!(
         (query.len(), out.len()),
         (shape.batch * queries, shape.batch * queries),
         "queries of the attention"
     );
-    assert_eq!(
-        (key.len(), value.len()),
-        (shape.batch * keys, shape.batch * keys),
-        "keys and values of the attention"
-    );
-    let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
-    for (sample, (key, value)) in samples.enumerate() {
-        let range = sample * queries..(sample + 1) * queries;
-        attend_sample(
-            kernel,
-            &query[range.clone()],
-            (key, value),
-            shape,
-            &mut out[range],
+    if queries == 0 {
+        return;
+    }
+    let parts = query.chunks_exact(queries).zip(out.chunks_exact_mut(queries));
+    for (sample, (query, out)) in samples.iter().zip(parts) {
+        attend_sample(kernel, query, sample, shape, out);
+    }
+}
+
+/// One softmax of a sample.
+struct Part<'a, E> {
+    key: &'a [E],
+    value: &'a [E],
+    shape: AttentionShape,
+    /// The factor with which it is added to the parts before.
+    onto: Option<f32>,
+}
+
+impl<'a, E: Element> Part<'a, E> {
+    fn new(shape: &AttentionShape, key: &'a [E], value: &'a [E], onto: Option<f32>) -> Self {
+        let key_tokens = key.len() / shape.width();
+        assert!(key_tokens > 0, "attention without keys");
+        let keys = key_tokens * shape.width();
+        assert_eq!(
+            (key.len(), value.len()),
+            (keys, keys),
+            "keys and values of a sample"
         );
+        Self {
+            key,
+            value,
+            shape: AttentionShape {
+                key_tokens,
+                ..*shape
+            },
+            onto,
+        }
     }
 }
 
 fn attend_sample<E: Element>(
     kernel: E::Kernel,
     query: &[E],
-    (key, value): (&[E], &[E]),
+    attended: &Attended<'_, E>,
     shape: &AttentionShape,
     out: &mut [MaybeUninit<E>],
 ) {
+    let first = Part::new(shape, attended.key, attended.value, None);
+    let extra = attended.extra;
+    let extra = extra.map(|(key, value, factor)| Part::new(shape, key, value, Some(factor)));
+    let parts: Vec<Part<'_, E>> = [Some(first), extra].into_iter().flatten().collect();
     let output = &SharedOutput::new(out, shape.width());
     let task_rows = TASK_TILES * E::tile_rows(kernel);
     let blocks = shape.query_tokens.div_ceil(task_rows);
-    let packed_head = shape.packed_head::<E>();
-    with_scratch(shape.heads * packed_head, |packed| {
-        let heads = packed.par_chunks_exact_mut(packed_head);
-        heads
-            .enumerate()
-            .for_each(|(head, packed)| pack_head(shape, head, (key, value), packed));
+    let packed_part = |part: &Part<'_, E>| shape.heads * part.shape.packed_head::<E>();
+    with_scratch(parts.iter().map(packed_part).sum(), |packed: &mut [E]| {
+        let mut rest = &mut *packed;
+        for part in &parts {
+            let (packed, after) = rest.split_at_mut(packed_part(part));
+            let heads = packed.par_chunks_exact_mut(part.shape.packed_head::<E>());
+            heads.enumerate().for_each(|(head, packed)| {
+                pack_head(&part.shape, head, (part.key, part.value), packed);
+            });
+            rest = after;
+        }
+        let packed = &*packed;
         let tasks = (0..shape.heads * blocks).into_par_iter().with_max_len(1);
         tasks.for_each(|index| {
             let (head, first_query) = (index / blocks, index % blocks * task_rows);
-            let packed = &packed[head * packed_head..][..packed_head];
-            let packed = PackedHead::new(shape, packed);
-            let task = QueryTask {
-                kernel,
-                shape,
-                query,
-                head,
-                first_query,
-                packed,
-                output,
-            };
-            // SAFETY: no two tasks have the same head and queries.
-            unsafe { task.compute() };
+            let mut start = 0;
+            for part in &parts {
+                let packed_head = part.shape.packed_head::<E>();
+                let packed = &packed[start + head * packed_head..][..packed_head];
+                let task = QueryTask {
+                    kernel,
+                    shape: &part.shape,
+                    query,
+                    head,
+                    first_query,
+                    packed: PackedHead::new(&part.shape, packed),
+                    output,
+                    onto: part.onto,
+                };
+                // SAFETY: no two tasks have the same head and queries, and the first part has
+                // written what the second adds to.
+                unsafe { task.compute() };
+                start += packed_part(part);
+            }
         });
     });
 }

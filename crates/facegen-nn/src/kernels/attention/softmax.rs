@@ -1,4 +1,5 @@
 //! The online softmax of one tile of scores.
+#![expect(unsafe_code, reason = "adds to results that were written before")]
 
 use std::mem::MaybeUninit;
 
@@ -110,10 +111,12 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
     }
 }
 
-/// `out = sums / total`, the last step of a query.
+/// `out = sums / total`, or that times a factor added to `out`, the last step of a query.
 pub(super) struct Quotient<'a, E> {
     pub(super) sums: &'a [f32],
     pub(super) total: f32,
+    /// The factor; `out` is initialised where there is one.
+    pub(super) onto: Option<f32>,
     pub(super) out: &'a mut [MaybeUninit<E>],
 }
 
@@ -122,8 +125,17 @@ impl<E: Element> Kernel for Quotient<'_, E> {
 
     #[inline(always)]
     fn run(self) {
-        for (out, sum) in self.out.iter_mut().zip(self.sums) {
-            out.write(E::narrow(sum / self.total));
+        let elements = self.out.iter_mut().zip(self.sums);
+        let Some(factor) = self.onto else {
+            for (out, sum) in elements {
+                out.write(E::narrow(sum / self.total));
+            }
+            return;
+        };
+        for (out, sum) in elements {
+            // SAFETY: initialised, since there is a factor.
+            let before = unsafe { out.assume_init() }.widen();
+            out.write(E::narrow(before + factor * (sum / self.total)));
         }
     }
 }

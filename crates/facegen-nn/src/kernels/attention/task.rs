@@ -63,6 +63,8 @@ pub(super) struct QueryTask<'a, E: Element> {
     pub(super) first_query: usize,
     pub(super) packed: PackedHead<'a, E>,
     pub(super) output: &'a SharedOutput<'a, E>,
+    /// The factor with which the result is added to the output, where it does not replace it.
+    pub(super) onto: Option<f32>,
 }
 
 /// The queries of one tile with their sums so far.
@@ -92,7 +94,8 @@ impl<E: Element> QueryTask<'_, E> {
     /// Computes the task.
     ///
     /// # Safety
-    /// Nothing else reads or writes this head of these queries in the output meanwhile.
+    /// Nothing else reads or writes this head of these queries in the output meanwhile; they are
+    /// initialised where the result is added.
     pub(super) unsafe fn compute(&self) {
         let tile_rows = E::tile_rows(self.kernel);
         let scores = tile_rows * scores_stride::<E>();
@@ -306,7 +309,7 @@ impl<E: Element> QueryTask<'_, E> {
         }
     }
 
-    /// Divides by the sum of the weights and writes the result.
+    /// Divides by the sum of the weights and writes or adds the result.
     fn store(&self, tile: &mut QueryTile<'_, E>) {
         let head_dim = self.shape.head_dim;
         let rows = tile.sums.chunks_exact(self.padded());
@@ -319,6 +322,7 @@ impl<E: Element> QueryTask<'_, E> {
                 Quotient {
                     sums,
                     total: state.total(),
+                    onto: self.onto,
                     out,
                 },
             );

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use half::bf16;
 use proptest::prelude::*;
 
@@ -12,6 +14,22 @@ use super::{
     },
     *,
 };
+
+/// Splits keys and values into those of the samples.
+fn of_samples<'a, E>(
+    shape: &AttentionShape,
+    key: &'a [E],
+    value: &'a [E],
+) -> Vec<Attended<'a, E>> {
+    let keys = shape.key_tokens * shape.width();
+    let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
+    let attended = |(key, value)| Attended {
+        key,
+        value,
+        extra: None,
+    };
+    samples.map(attended).collect()
+}
 
 struct Operands {
     shape: AttentionShape,
@@ -36,13 +54,8 @@ impl Operands {
 
     fn attend(&self, isa: Isa) -> Vec<f32> {
         let mut out = vec![f32::NAN; self.query.len()];
-        attention_with(
-            isa,
-            &self.query,
-            (&self.key, &self.value),
-            &self.shape,
-            unwritten(&mut out),
-        );
+        let samples = of_samples(&self.shape, &self.key, &self.value);
+        attention_with(isa, &self.query, &samples, &self.shape, unwritten(&mut out));
         out
     }
 
@@ -204,6 +217,68 @@ fn a_query_does_not_depend_on_the_other_queries() {
     );
 }
 
+/// Two samples that attend to 77 and 5 tokens, and besides to 4 and to none.
+fn decoupled<E: Element>(kernel: E::Kernel, [query, key, value]: [&[E]; 3]) -> Vec<E> {
+    const WIDTH: usize = 2 * 40;
+    let tokens = |range: Range<usize>| {
+        let range = range.start * WIDTH..range.end * WIDTH;
+        (&key[range.clone()], &value[range])
+    };
+    let (first, extra, second) = (tokens(0..77), tokens(77..81), tokens(81..86));
+    let samples = [
+        Attended {
+            key: first.0,
+            value: first.1,
+            extra: Some((extra.0, extra.1, 0.7)),
+        },
+        Attended {
+            key: second.0,
+            value: second.1,
+            extra: None,
+        },
+    ];
+    let shape = AttentionShape {
+        batch: 2,
+        ..shape(61, 0, 2, 40)
+    };
+    let mut out = vec![E::narrow(f32::NAN); query.len()];
+    attention_with(kernel, query, &samples, &shape, unwritten(&mut out));
+    out
+}
+
+#[test]
+fn samples_attend_to_their_own_tokens_and_add_a_second_softmax() {
+    let all = Operands::new(AttentionShape {
+        batch: 2,
+        ..shape(61, 43, 2, 40)
+    });
+    let (queries, width) = (61 * 80, 80);
+    let of = |sample: usize, tokens: Range<usize>| {
+        let (query, tokens) = (sample * queries, tokens.start * width..tokens.end * width);
+        let operands = Operands {
+            shape: shape(61, tokens.len() / width, 2, 40),
+            query: all.query[query..query + queries].to_vec(),
+            key: all.key[tokens.clone()].to_vec(),
+            value: all.value[tokens].to_vec(),
+        };
+        operands.attend(Isa::best())
+    };
+    let (text, image) = (of(0, 0..77), of(0, 77..81));
+    let mut expected: Vec<f32> = text.iter().zip(&image).map(|(t, i)| t + 0.7 * i).collect();
+    expected.extend(of(1, 81..86));
+    let actual = same_everywhere(|isa| decoupled(isa, [&all.query, &all.key, &all.value]));
+    assert_eq!(bits(&actual), bits(&expected));
+
+    let narrow = |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
+    let [query, key, value] = [&all.query, &all.key, &all.value].map(|values| narrow(values));
+    each_half_kernel(|kernel| {
+        let actual = same_with_any_threads(|| decoupled(kernel, [&query, &key, &value]));
+        for (actual, expected) in actual.iter().zip(&expected) {
+            assert!((actual.widen() - expected).abs() < 0.05, "{actual} is not {expected}");
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 
@@ -229,7 +304,7 @@ fn attend_half(kernel: HalfKernel, operands: &Operands) -> Vec<bf16> {
     attention_with(
         kernel,
         query.values(),
-        (key.values(), value.values()),
+        &of_samples(&operands.shape, key.values(), value.values()),
         &operands.shape,
         unwritten(out.values_mut()),
     );
