@@ -61,6 +61,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
     #[inline(always)]
     fn run(self) {
         let lanes = self.keys.next_multiple_of(LANE.max(E::STEP));
+        let scale = self.scale * E::EXP_SCALE;
         let mut corrections = [0.0; MAX_TILE_ROWS];
         let corrections = &mut corrections[..self.rows];
         let rows = self.scores.chunks_mut(self.stride).zip(&mut *self.states);
@@ -69,10 +70,10 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
             scores[self.visible[row]..].fill(f32::NEG_INFINITY);
             let before = state.maximum;
             state.maximum = maximum(scores, before);
-            corrections[row] = (before - state.maximum) * self.scale;
+            corrections[row] = (before - state.maximum) * scale;
         }
         for correction in &mut *corrections {
-            *correction = E::exp_nonpositive(*correction);
+            *correction = E::exp_of_scaled(*correction);
         }
         let scores = self.scores.chunks_mut(self.stride);
         let rows = scores
@@ -81,7 +82,7 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
         let states = self.states.iter_mut().zip(corrections);
         for (((scores, weights), sums), (state, correction)) in rows.zip(states) {
             let scores = &mut scores[..lanes];
-            let shift = -state.maximum * self.scale;
+            let shift = -state.maximum * scale;
             let mut total = state.weights;
             for total in &mut total {
                 *total *= *correction;
@@ -91,13 +92,13 @@ impl<E: Element> Kernel for SoftmaxTile<'_, E> {
                 let (scores, mut lane) = (*scores, [0.0; LANE]);
                 let mut rounded = [E::default(); LANE];
                 for (weight, score) in lane.iter_mut().zip(&scores) {
-                    *weight = E::exp_nonpositive(score.mul_add(self.scale, shift));
+                    *weight = E::exp_of_scaled(score.mul_add(scale, shift));
                 }
                 for (total, weight) in total.iter_mut().zip(&lane) {
                     *total += weight;
                 }
                 for (rounded, weight) in rounded.iter_mut().zip(&lane) {
-                    *rounded = E::narrow(*weight);
+                    *rounded = E::narrow_weight(*weight);
                 }
                 *weights = rounded;
             }
