@@ -39,13 +39,10 @@ pub fn concat_rows<E: Element>(left: &[E], right: &[E], widths: (usize, usize)) 
     }
 }
 
-fn join<E: Element>(
-    out: &mut [MaybeUninit<E>],
-    left: &[E],
-    right: &[E],
-    widths: (usize, usize),
-) {
-    let rows = left.chunks_exact(widths.0).zip(right.chunks_exact(widths.1));
+fn join<E: Element>(out: &mut [MaybeUninit<E>], left: &[E], right: &[E], widths: (usize, usize)) {
+    let rows = left
+        .chunks_exact(widths.0)
+        .zip(right.chunks_exact(widths.1));
     for (out, (left, right)) in out.chunks_exact_mut(widths.0 + widths.1).zip(rows) {
         let (first, second) = out.split_at_mut(widths.0);
         first.write_copy_of_slice(left);

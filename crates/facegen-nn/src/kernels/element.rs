@@ -32,6 +32,12 @@ pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     const MAX_BLOCK: usize;
     /// Keys of a block of an attention.
     const KEY_BLOCK: usize;
+    /// Distance between the rows of a copy of the left side, where tiles read it from one.
+    const COPY_STRIDE: Option<usize>;
+    /// Whether sums are kept in the output, which has their dtype.
+    const SUMS_IN_PLACE: bool;
+    /// Parts in which a panel is fetched ahead, one by each tile.
+    const AHEAD_PARTS: usize;
 
     /// Returns the fastest kernel of this machine.
     fn best() -> Self::Kernel;
@@ -39,9 +45,10 @@ pub trait Element: Copy + Debug + Default + PartialEq + Send + Sync + 'static {
     fn isa(kernel: Self::Kernel) -> Isa;
     /// Returns the rows of a full tile.
     fn tile_rows(kernel: Self::Kernel) -> usize;
-    /// Returns the length of a block of `k`, of which the last may be shorter: it depends on the
-    /// length of the sum alone, and so do the bytes of the result.
-    fn block_length(inner: usize) -> usize;
+    /// Returns the length of a block of `k` in a sum of `inner` terms, of which the last may be
+    /// shorter; rows of the left side are contiguous over `segment` terms. It depends on the kernel
+    /// and these lengths alone, and so do the bytes of the result.
+    fn block_length(kernel: Self::Kernel, inner: usize, segment: usize) -> usize;
 
     /// Sets the kernel up on this thread. While the session lives, the thread must not wait inside
     /// rayon.
@@ -76,7 +83,10 @@ impl Element for f32 {
     const MAX_BLOCK_ROWS: usize = 22 * microkernel::TILE_ROWS;
     const MAX_BLOCK: usize = 128 * 1024;
     const KEY_BLOCK: usize = 256;
+    const COPY_STRIDE: Option<usize> = Some(microkernel::COPY_STRIDE);
+    const SUMS_IN_PLACE: bool = true;
     const EXP_SCALE: f32 = 1.0;
+    const AHEAD_PARTS: usize = microkernel::AHEAD_PARTS;
 
     fn best() -> Isa {
         Isa::best()
@@ -90,7 +100,7 @@ impl Element for f32 {
         microkernel::TILE_ROWS
     }
 
-    fn block_length(inner: usize) -> usize {
+    fn block_length(_: Isa, inner: usize, _: usize) -> usize {
         microkernel::chain_length(inner)
     }
 
@@ -136,9 +146,12 @@ impl Element for bf16 {
     const DEPTH: usize = 2;
     const STEP: usize = 32;
     const MAX_BLOCK_ROWS: usize = 256;
-    const MAX_BLOCK: usize = 256 * 1024;
+    const MAX_BLOCK: usize = 384 * 1024;
     const KEY_BLOCK: usize = 128;
+    const COPY_STRIDE: Option<usize> = None;
+    const SUMS_IN_PLACE: bool = false;
     const EXP_SCALE: f32 = LOG2_E;
+    const AHEAD_PARTS: usize = 8;
 
     fn best() -> HalfKernel {
         HalfKernel::best()
@@ -152,9 +165,12 @@ impl Element for bf16 {
         kernel.tile_rows()
     }
 
-    /// Returns the whole length: sums stay in registers, so blocks would only store and load them.
-    fn block_length(inner: usize) -> usize {
-        inner.max(1)
+    fn block_length(kernel: HalfKernel, inner: usize, segment: usize) -> usize {
+        if segment.is_multiple_of(Self::STEP) {
+            kernel.block_length(inner)
+        } else {
+            inner.max(1)
+        }
     }
 
     fn session(kernel: HalfKernel) -> HalfSession {
@@ -227,10 +243,17 @@ mod tests {
         for bits in patterns.chain([0, 1, 0x3f00_7fff, 0x3f00_8001, 0x3f7f_ffff]) {
             let weight = f32::from_bits(bits);
             if bits & 0xffff != midpoint {
-                assert_eq!(bf16::narrow_weight(weight), bf16::narrow(weight), "{bits:#x}");
+                assert_eq!(
+                    bf16::narrow_weight(weight),
+                    bf16::narrow(weight),
+                    "{bits:#x}"
+                );
             }
         }
-        assert_eq!(bf16::narrow_weight(f32::from_bits(0x3f00_8000)).to_bits(), 0x3f01);
+        assert_eq!(
+            bf16::narrow_weight(f32::from_bits(0x3f00_8000)).to_bits(),
+            0x3f01
+        );
         assert!(bf16::narrow_weight(f32::NAN).widen().is_nan());
     }
 }

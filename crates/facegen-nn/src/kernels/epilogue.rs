@@ -86,15 +86,22 @@ impl<E: Element> Epilogue<'_, E> {
     /// Applies the epilogue to a piece of a row; in the last one, `width` elements count.
     #[inline(always)]
     pub(super) fn apply(&self, place: Place, width: usize, values: &mut [f32; LANE]) {
+        let first_column = place.first_column;
+        if let Some(bias) = self.bias {
+            add(values, &bias[first_column..][..width]);
+        }
+        self.apply_after_bias(place, width, values);
+    }
+
+    /// Applies everything but the bias.
+    #[inline(always)]
+    pub(super) fn apply_after_bias(&self, place: Place, width: usize, values: &mut [f32; LANE]) {
         let Place {
             row,
             sample,
             first_column,
             columns,
         } = place;
-        if let Some(bias) = self.bias {
-            add(values, &bias[first_column..][..width]);
-        }
         if let Some(per_sample) = self.per_sample {
             add(
                 values,
@@ -122,7 +129,7 @@ pub(super) struct Place {
 }
 
 #[inline(always)]
-fn add<E: Element>(values: &mut [f32; LANE], other: &[E]) {
+pub(super) fn add<E: Element>(values: &mut [f32; LANE], other: &[E]) {
     let (left, right) = (*values, lane_of(other));
     for (sum, (left, right)) in values.iter_mut().zip(left.iter().zip(&right)) {
         *sum = left + right;

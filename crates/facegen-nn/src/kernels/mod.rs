@@ -52,6 +52,6 @@ pub use conv::{ConvShape, conv2d_nhwc};
 pub use element::Element;
 pub use epilogue::{Activation, Epilogue};
 pub use geglu::geglu;
-pub use gemm::gemm;
+pub use gemm::{gates_alone, gemm, gemm_geglu};
 pub use norm::{GroupNormShape, group_norm_nhwc, layer_norm};
 pub use packed::{PackedMatrix, WeightShape};

@@ -46,6 +46,8 @@ impl<E: Element> Peak<E> {
                 row_count: rows_of_tile,
                 segments: &segments,
                 panel: self.right.data().as_ptr(),
+                ahead: self.right.data().as_ptr(),
+                far: false,
                 lanes: 2,
                 out: self.sums.as_mut_ptr(),
                 out_stride: PANEL,

@@ -104,7 +104,9 @@ fn attention_with<E: Element>(
     if queries == 0 {
         return;
     }
-    let parts = query.chunks_exact(queries).zip(out.chunks_exact_mut(queries));
+    let parts = query
+        .chunks_exact(queries)
+        .zip(out.chunks_exact_mut(queries));
     for (sample, (query, out)) in samples.iter().zip(parts) {
         attend_sample(kernel, query, sample, shape, out);
     }

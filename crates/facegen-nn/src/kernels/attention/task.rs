@@ -254,12 +254,15 @@ impl<E: Element> QueryTask<'_, E> {
         let rows = &tile.rows[..tile_rows];
         let row_stride = even_stride(rows);
         for panel in keys.start / PANEL..keys.end.div_ceil(PANEL) {
+            let first = self.packed.keys[layout.offset(panel, 0)..].as_ptr();
             let product = Tile {
                 rows,
                 stride: row_stride,
                 row_count: tile.row_count,
                 segments: &segments,
-                panel: self.packed.keys[layout.offset(panel, 0)..].as_ptr(),
+                panel: first,
+                ahead: first,
+                far: false,
                 lanes: layout.lanes(panel),
                 out: workplace.scores[panel * PANEL - keys.start..].as_mut_ptr(),
                 out_stride: stride,
@@ -291,12 +294,15 @@ impl<E: Element> QueryTask<'_, E> {
         let rows = &rows[..tile_rows];
         let stride = even_stride(rows);
         for panel in 0..layout.panels() {
+            let first = self.packed.values[layout.offset(panel, keys.start)..].as_ptr();
             let product = Tile {
                 rows,
                 stride,
                 row_count: tile.row_count,
                 segments: &segments,
-                panel: self.packed.values[layout.offset(panel, keys.start)..].as_ptr(),
+                panel: first,
+                ahead: first,
+                far: false,
                 lanes: layout.lanes(panel),
                 out: tile.sums[panel * PANEL..].as_mut_ptr(),
                 out_stride: padded,

@@ -16,11 +16,7 @@ use super::{
 };
 
 /// Splits keys and values into those of the samples.
-fn of_samples<'a, E>(
-    shape: &AttentionShape,
-    key: &'a [E],
-    value: &'a [E],
-) -> Vec<Attended<'a, E>> {
+fn of_samples<'a, E>(shape: &AttentionShape, key: &'a [E], value: &'a [E]) -> Vec<Attended<'a, E>> {
     let keys = shape.key_tokens * shape.width();
     let samples = key.chunks_exact(keys).zip(value.chunks_exact(keys));
     let attended = |(key, value)| Attended {
@@ -269,12 +265,16 @@ fn samples_attend_to_their_own_tokens_and_add_a_second_softmax() {
     let actual = same_everywhere(|isa| decoupled(isa, [&all.query, &all.key, &all.value]));
     assert_eq!(bits(&actual), bits(&expected));
 
-    let narrow = |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
+    let narrow =
+        |values: &[f32]| -> Vec<bf16> { values.iter().copied().map(bf16::narrow).collect() };
     let [query, key, value] = [&all.query, &all.key, &all.value].map(|values| narrow(values));
     each_half_kernel(|kernel| {
         let actual = same_with_any_threads(|| decoupled(kernel, [&query, &key, &value]));
         for (actual, expected) in actual.iter().zip(&expected) {
-            assert!((actual.widen() - expected).abs() < 0.05, "{actual} is not {expected}");
+            assert!(
+                (actual.widen() - expected).abs() < 0.05,
+                "{actual} is not {expected}"
+            );
         }
     });
 }

@@ -24,6 +24,16 @@ use product::{Product, Run};
 pub(super) use registers::ROWS;
 use registers::{REGISTER_ROWS, STEP};
 
+/// The longest block of `k`: a panel of it takes 32 KiB.
+const MAX_BLOCK: usize = 512;
+
+/// Returns the length of a block of `k` in a sum of `inner` terms: whole steps, in blocks of about the
+/// same length.
+pub(super) fn block_length(inner: usize) -> usize {
+    let blocks = inner.div_ceil(MAX_BLOCK).max(1);
+    inner.div_ceil(blocks).next_multiple_of(STEP).max(STEP)
+}
+
 thread_local! {
     /// How many [`ConfiguredTiles`] live on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };

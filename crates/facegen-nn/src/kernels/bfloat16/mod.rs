@@ -116,6 +116,19 @@ impl HalfKernel {
         }
     }
 
+    /// Returns the length of a block of `k`. AMX continues a sum in the next block as if there were
+    /// none, so a block may be as long as a panel of it stays in the first-level cache; the others
+    /// would begin another chain.
+    pub(super) fn block_length(self, inner: usize) -> usize {
+        match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Kind::Amx(_) => amx::block_length(inner),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16(_) => inner.max(1),
+            Kind::Widened(_) => inner.max(1),
+        }
+    }
+
     /// Returns the rows of a full tile.
     pub(super) fn tile_rows(self) -> usize {
         match self.0 {

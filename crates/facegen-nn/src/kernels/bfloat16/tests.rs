@@ -58,7 +58,7 @@ impl Product {
         random((kernel.tile_rows() - 1) * OUT_STRIDE + lanes * LANE, 3)
     }
 
-    fn compute(&self, kernel: HalfKernel, accumulate: bool) -> Vec<f32> {
+    fn compute(&self, kernel: HalfKernel, accumulate: bool, far: bool) -> Vec<f32> {
         let mut out = Guarded::new(&Self::before(kernel, self.lanes));
         let rows: Vec<_> = (0..kernel.tile_rows())
             .map(|row| self.left.values()[row.min(self.row_count - 1) * self.stride..].as_ptr())
@@ -73,6 +73,8 @@ impl Product {
             out: out.values_mut().as_mut_ptr(),
             out_stride: OUT_STRIDE,
             accumulate,
+            ahead: self.panel.values().as_ptr(),
+            far,
         };
         // SAFETY: the rows hold the segments, the panel was packed for them, `out` holds a tile.
         unsafe { HalfSession::new(kernel).multiply(&tile) };
@@ -81,10 +83,10 @@ impl Product {
 
     /// Fails when a sum differs from that of the plain loops.
     fn check(&self, kernel: HalfKernel, accumulate: bool) {
-        let (actual, before) = (
-            self.compute(kernel, accumulate),
-            Self::before(kernel, self.lanes),
-        );
+        let actual = self.compute(kernel, accumulate, false);
+        let far = self.compute(kernel, accumulate, true);
+        assert_eq!(bits(&actual), bits(&far), "{kernel:?}");
+        let before = Self::before(kernel, self.lanes);
         let inner = self.weight.len() / (self.lanes * LANE);
         for row in 0..self.row_count {
             for column in 0..self.lanes * LANE {
@@ -147,7 +149,7 @@ fn every_kernel_computes_the_sums_of_the_plain_loops_and_reads_nothing_else() {
 fn rows_at_uneven_distances_have_the_same_sums() {
     each_half_kernel(|kernel| {
         let product = Product::new(kernel.tile_rows(), 2, (2, 40, 3));
-        let straight = product.compute(kernel, false);
+        let straight = product.compute(kernel, false, false);
         let mut rows: Vec<_> = (0..kernel.tile_rows())
             .map(|row| product.left.values()[row * product.stride..].as_ptr())
             .collect();
@@ -164,6 +166,8 @@ fn rows_at_uneven_distances_have_the_same_sums() {
             out: out.as_mut_ptr(),
             out_stride: OUT_STRIDE,
             accumulate: false,
+            ahead: product.panel.values().as_ptr(),
+            far: false,
         };
         // SAFETY: as in `Product::compute`.
         unsafe { HalfSession::new(kernel).multiply(&tile) };

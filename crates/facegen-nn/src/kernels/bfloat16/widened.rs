@@ -139,6 +139,8 @@ impl Chain<'_> {
                 out: self.tile.out.wrapping_add(first * self.tile.out_stride),
                 out_stride: self.tile.out_stride,
                 accumulate: self.accumulate,
+                ahead: self.right.as_ptr(),
+                far: false,
             };
             // SAFETY: rows and panel hold `filled` elements; the sums are those
             // of the caller's tile.

@@ -18,7 +18,7 @@ use super::{
     element::Element,
     epilogue::Epilogue,
     filled::filled,
-    gemm::{Block, LeftSide, SharedOutput, for_each_block, gemm_with},
+    gemm::{Block, LeftSide, SharedOutput, compute_block, for_each_block, gemm_with},
     packed::PackedMatrix,
     scratch::with_scratch,
 };
@@ -142,9 +142,10 @@ impl<E: Element> Blocks<'_, E> {
                 rhs: self.rhs,
                 epilogue: self.epilogue,
                 output: self.output,
+                gated: false,
             };
             // SAFETY: no two blocks have the same rows of the same sample.
-            unsafe { block.compute(groups) };
+            unsafe { compute_block(&block, groups) };
         });
     }
 }

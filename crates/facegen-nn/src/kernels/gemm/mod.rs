@@ -3,24 +3,33 @@
 //! - rows are split into blocks whose part of the left side stays in the second-level cache for one
 //!   block of `k`; where that makes too few tasks for the threads, the panels of the right side are
 //!   split too
-//! - inside a block: for each block of `k`, for each panel, for each tile of 12 rows, so that a
-//!   panel's block of `k` is read from far away once and then serves every tile
-//! - each block of `k` is a chain of multiply-adds of its own; their sums are added up in `out`, in
-//!   order
+//! - inside a block, a panel's block of `k` is read from far away once and then serves every tile of
+//!   rows; `by_depth` keeps the sums in the output, `by_panel` those of one panel in a buffer
+//! - each block of `k` of f32 is a chain of multiply-adds of its own; their sums are added up in order
 #![expect(
     unsafe_code,
     reason = "blocks write disjoint rows of the output, and together all of it"
 )]
 
 mod block;
+mod by_depth;
+mod by_panel;
+mod compute;
+mod finish;
 mod output;
 
 use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{element::Element, epilogue::Epilogue, filled::filled, packed::PackedMatrix};
+use super::{
+    element::Element,
+    epilogue::Epilogue,
+    filled::filled,
+    packed::{PANEL, PackedMatrix},
+};
 pub(super) use block::{Block, LeftSide};
+pub(super) use compute::compute_block;
 pub(super) use output::SharedOutput;
 
 /// Tasks per thread where the shape allows, so that no thread waits long for the last one.
@@ -49,19 +58,69 @@ pub(super) fn gemm_with<E: Element>(
     epilogue: &Epilogue<'_, E>,
     out: &mut [MaybeUninit<E>],
 ) {
-    let (inner, columns) = (rhs.inner(), rhs.columns());
-    let rows = out.len() / columns;
-    assert_eq!(out.len(), rows * columns, "output of gemm");
+    let output = SharedOutput::new(out, rhs.columns());
+    multiply(kernel, input, rhs, epilogue, &output);
+}
+
+/// Computes the gated GELU of diffusers' `GEGLU` over `input[m][k] · rhs + bias`, whose columns are
+/// first those that are gated and then their gates: `[m][n / 2]`.
+///
+/// # Panics
+/// Panics when a length is wrong, or [`gates_alone`] is false.
+pub fn gemm_geglu<E: Element>(input: &[E], rhs: &PackedMatrix<E>, bias: Option<&[f32]>) -> Vec<E> {
+    let rows = input.len().checked_div(rhs.inner()).unwrap_or(0);
+    // SAFETY: every element of the result is the product of two sums.
+    unsafe {
+        filled(rows * rhs.columns() / 2, |out| {
+            geglu_with(E::best(), input, rhs, bias, out);
+        })
+    }
+}
+
+/// Returns whether gates have panels of their own, as [`gemm_geglu`] takes them.
+pub fn gates_alone<E: Element>(rhs: &PackedMatrix<E>) -> bool {
+    rhs.columns().is_multiple_of(2 * PANEL)
+}
+
+fn geglu_with<E: Element>(
+    kernel: E::Kernel,
+    input: &[E],
+    rhs: &PackedMatrix<E>,
+    bias: Option<&[f32]>,
+    out: &mut [MaybeUninit<E>],
+) {
+    let output = SharedOutput::new(out, rhs.columns() / 2);
+    let epilogue = Epilogue {
+        bias,
+        ..Epilogue::default()
+    };
+    multiply(kernel, input, rhs, &epilogue, &output);
+}
+
+/// Computes all rows of a product, gated where the output is half as wide.
+fn multiply<E: Element>(
+    kernel: E::Kernel,
+    input: &[E],
+    rhs: &PackedMatrix<E>,
+    epilogue: &Epilogue<'_, E>,
+    output: &SharedOutput<'_, E>,
+) {
+    let (inner, rows) = (rhs.inner(), output.rows());
+    assert_eq!(output.len(), rows * output.width(), "output of gemm");
     assert_eq!(input.len(), rows * inner, "input of gemm");
-    epilogue.check(rows, columns);
+    epilogue.check(rows, rhs.columns());
     let left = LeftSide {
         data: input,
         segments: &[0],
         segment_length: inner,
     };
-    let output = &SharedOutput::new(out, columns);
     let tiles = rows.div_ceil(E::tile_rows(kernel));
-    let block_count = rows.div_ceil(E::MAX_BLOCK_ROWS).max(1);
+    let fitting = E::MAX_BLOCK / 2 / inner.max(1);
+    let most = fitting.clamp(E::MAX_BLOCK_ROWS, 4 * E::MAX_BLOCK_ROWS);
+    let block_count = match rows.div_ceil(most) {
+        0 | 1 => 1,
+        several => several.next_multiple_of(rayon::current_num_threads()),
+    };
     let block_rows = tiles.div_ceil(block_count).max(1) * E::tile_rows(kernel);
     for_each_block(
         rows.div_ceil(block_rows),
@@ -79,9 +138,10 @@ pub(super) fn gemm_with<E: Element>(
                 rhs,
                 epilogue,
                 output,
+                gated: output.width() < rhs.columns(),
             };
             // SAFETY: no two blocks have the same rows.
-            unsafe { block.compute(groups) };
+            unsafe { compute_block(&block, groups) };
         },
     );
 }

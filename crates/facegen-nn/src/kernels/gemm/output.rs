@@ -31,6 +31,11 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         }
     }
 
+    /// Returns the number of elements.
+    pub(in super::super) fn len(&self) -> usize {
+        self.length
+    }
+
     /// Returns the number of rows.
     pub(in super::super) fn rows(&self) -> usize {
         self.length / self.width

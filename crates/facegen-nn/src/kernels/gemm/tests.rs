@@ -6,6 +6,7 @@ use super::{
         bfloat16::HalfKernel,
         epilogue::Activation,
         isa::Isa,
+        math,
         testing::{
             Guarded, assert_close, bits, each_half_kernel, half_bits, random, random_half,
             same_everywhere, same_with_any_threads, sum_of_chains, sum_of_half, unwritten,
@@ -63,6 +64,99 @@ fn every_element_is_a_sum_of_chains_of_multiply_adds_at_odd_sizes() {
     }
     check(13, 33, 1500);
     check(600, 40, 9);
+}
+
+#[test]
+fn products_of_f32_read_nothing_beyond_their_operands() {
+    for (rows, columns, inner) in [(1, 129, 7), (13, 160, 300), (31, 131, 520), (40, 257, 33)] {
+        let input = Guarded::new(&random(rows * inner, 1));
+        let weight = random(columns * inner, 2);
+        let rhs = PackedMatrix::from_linear(&weight, columns, inner);
+        let left = input.values();
+        let actual = same_everywhere(|isa| {
+            let mut out = Guarded::new(&vec![f32::NAN; rows * columns]);
+            let epilogue = Epilogue::default();
+            gemm_with(isa, left, &rhs, &epilogue, unwritten(out.values_mut()));
+            out.values().to_vec()
+        });
+        let expected = chains(left, &weight, inner);
+        assert_eq!(
+            bits(&actual),
+            bits(&expected),
+            "{rows} × {columns} × {inner}"
+        );
+    }
+}
+
+/// Returns a gated product of the sums `[rows][2 * width]`.
+fn gated(sums: &[f32], width: usize, bias: Option<&[f32]>) -> Vec<f32> {
+    let bias = |column: usize| bias.map_or(-0.0, |bias| bias[column]);
+    let rows = sums.chunks(2 * width);
+    let gated = |row: &[f32], column: usize| {
+        let (hidden, gate) = (row[column], row[width + column]);
+        (hidden + bias(column)) * math::gelu_erf(gate + bias(width + column))
+    };
+    rows.flat_map(|row| {
+        (0..width)
+            .map(|column| gated(row, column))
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn a_gated_product_is_that_of_the_halves_of_a_product() {
+    for (rows, width, inner) in [(1, 32, 1), (13, 64, 300), (300, 32, 40), (70, 160, 520)] {
+        let (input, weight) = (
+            Guarded::new(&random(rows * inner, 1)),
+            random(2 * width * inner, 2),
+        );
+        let (left, bias) = (input.values(), random(2 * width, 3));
+        let rhs = PackedMatrix::from_linear(&weight, 2 * width, inner);
+        assert!(gates_alone(&rhs));
+        let sums = chains(left, &weight, inner);
+        for bias in [None, Some(&bias[..])] {
+            let actual = same_everywhere(|isa| {
+                let mut out = Guarded::new(&vec![f32::NAN; rows * width]);
+                geglu_with(isa, left, &rhs, bias, unwritten(out.values_mut()));
+                out.values().to_vec()
+            });
+            let expected = gated(&sums, width, bias);
+            assert_eq!(bits(&actual), bits(&expected), "{rows} × {width} × {inner}");
+        }
+    }
+}
+
+#[test]
+fn a_gated_product_of_bf16_is_rounded_once() {
+    each_half_kernel(|kernel| {
+        for (rows, width, inner) in [(1, 32, 1), (33, 64, 300), (70, 32, 1500)] {
+            let input = Guarded::new(&random_half(rows * inner, 1));
+            let (left, bias) = (input.values(), random(2 * width, 3));
+            let weight = random_half(2 * width * inner, 2);
+            let rhs = PackedMatrix::from_linear(&weight, 2 * width, inner);
+            let actual = same_with_any_threads(|| {
+                let mut out = Guarded::new(&vec![bf16::NAN; rows * width]);
+                geglu_with(kernel, left, &rhs, Some(&bias), unwritten(out.values_mut()));
+                out.values().to_vec()
+            });
+            let sums: Vec<f32> = left
+                .chunks_exact(inner)
+                .flat_map(|row| weight.chunks_exact(inner).map(move |column| (row, column)))
+                .map(|(row, column)| {
+                    let terms = row.iter().copied().zip(column.iter().copied());
+                    sum_of_half(kernel, &[terms.collect()], None)
+                })
+                .collect();
+            let expected = gated(&sums, width, Some(&bias));
+            let expected: Vec<bf16> = expected.into_iter().map(bf16::narrow).collect();
+            assert_eq!(
+                half_bits(&actual),
+                half_bits(&expected),
+                "{kernel:?}, {rows} × {width} × {inner}"
+            );
+        }
+    });
 }
 
 #[test]

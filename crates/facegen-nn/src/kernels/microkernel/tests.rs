@@ -1,7 +1,7 @@
 use super::{
     super::{
         packed::{LANE, PANEL},
-        testing::{bits, random},
+        testing::{Guarded, bits, random},
     },
     *,
 };
@@ -33,11 +33,56 @@ fn compute(isa: Isa, row_count: usize, lanes: usize, accumulate: bool) -> Vec<f3
         out: out.as_mut_ptr(),
         out_stride: STRIDE,
         accumulate,
+        ahead: panel.as_ptr(),
+        far: false,
     };
     // SAFETY: rows of 50 hold both segments, the panel has 17 + 13 rows, `out` has `row_count` rows
     // wider than a tile.
     unsafe { multiply(isa, &tile) };
     out
+}
+
+/// Rows at the distance of copies, which end at a guard page like the panel.
+#[test]
+fn copied_rows_have_the_same_sums() {
+    for isa in Isa::available() {
+        for row_count in [1, 6, 7, 11, TILE_ROWS] {
+            let length = MAX_CHAIN;
+            let left = random((TILE_ROWS - 1) * COPY_STRIDE + length, 1);
+            let (left, panel) = (
+                Guarded::new(&left),
+                Guarded::new(&random(length * PANEL, 2)),
+            );
+            let rows: Vec<_> = (0..TILE_ROWS)
+                .map(|row| left.values()[row.min(row_count - 1) * COPY_STRIDE..].as_ptr())
+                .collect();
+            let mut out = Guarded::new(&vec![0.0; row_count * PANEL]);
+            let tile = Tile {
+                rows: &rows,
+                stride: even_stride(&rows),
+                row_count,
+                segments: &[Segment { offset: 0, length }],
+                panel: panel.values().as_ptr(),
+                lanes: 2,
+                out: out.values_mut().as_mut_ptr(),
+                out_stride: PANEL,
+                accumulate: true,
+                ahead: panel.values().as_ptr().wrapping_add(panel.values().len()),
+                far: false,
+            };
+            // SAFETY: rows and panel hold the segment, `out` has as many rows as the tile.
+            unsafe { multiply(isa, &tile) };
+            for (at, sum) in out.values().iter().enumerate() {
+                let row = &left.values()[at / PANEL * COPY_STRIDE..][..length];
+                let column = panel.values()[at % PANEL..].iter().step_by(PANEL);
+                let chain = row
+                    .iter()
+                    .zip(column)
+                    .fold(0.0f32, |sum, (l, r)| l.mul_add(*r, sum));
+                assert_eq!(*sum, chain, "{isa:?}, {row_count} rows: {at}");
+            }
+        }
+    }
 }
 
 /// Computes the same with three loops.
