@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use facegen_nn::layers::{Conv2d, Conv2dConfig, Epilogue, GroupNorm, LayerNorm, Linear, geglu};
+use facegen_nn::layers::{Conv2d, Conv2dConfig, Epilogue, GroupNorm, LayerNorm, Linear};
 use facegen_nn::{Compute, FeatureMap, Result, Weights};
 
 use super::context::Context;
@@ -109,7 +109,6 @@ impl BasicTransformerBlock {
 struct FeedForward {
     gated: Linear,
     narrow: Linear,
-    compute: Compute,
 }
 
 impl FeedForward {
@@ -118,12 +117,11 @@ impl FeedForward {
         Ok(Self {
             gated: Linear::load(&weights.pp("net.0.proj"), channels, 2 * inner, compute)?,
             narrow: Linear::load(&weights.pp("net.2"), inner, channels, compute)?,
-            compute: compute.clone(),
         })
     }
 
     fn forward(&self, tokens: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let hidden_states = geglu(&self.gated.forward(tokens)?, &self.compute)?;
+        let hidden_states = self.gated.forward_geglu(tokens)?;
         self.narrow.forward_residual(&hidden_states, residual)
     }
 }

@@ -6,7 +6,7 @@ use half::bf16;
 
 use crate::cuda::{self, Gpu};
 use crate::host::HostElement;
-use crate::kernels::{self, AttentionShape, Attended};
+use crate::kernels::{self, Attended, AttentionShape};
 use crate::{Compute, NnError, Result, host};
 
 /// Largest score matrix that the candle path materialises at once, in values.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::Activation;
+use super::geglu::geglu;
 use super::packed::{Packed, PackedWeight};
 use crate::cuda;
 use crate::host::HostElement;
@@ -121,6 +122,37 @@ impl Linear {
     /// Fails when the input has another width.
     pub fn forward_activated(&self, input: &Tensor, activation: Activation) -> Result<Tensor> {
         self.forward_fused(input, None, Some(activation))
+    }
+
+    /// Computes diffusers' `GEGLU` of the result of [`forward`](Self::forward): the first half of
+    /// each row times the erf gelu of the second. The CPU kernels never write that result.
+    ///
+    /// # Errors
+    /// Fails when the input has another width, or the layer an odd number of outputs.
+    pub fn forward_geglu(&self, input: &Tensor) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Packed(PackedWeight::Full(packed)) if kernels::gates_alone(&packed.matrix) => {
+                self.geglu_native(packed, input)
+            }
+            Weight::Packed(PackedWeight::Half(packed)) if kernels::gates_alone(&packed.matrix) => {
+                self.geglu_native(packed, input)
+            }
+            Weight::Packed(_) | Weight::Matrix(_) | Weight::Transposed { .. } => {
+                geglu(&self.forward(input)?, &self.compute)
+            }
+        }
+    }
+
+    fn geglu_native<E: HostElement>(&self, packed: &Packed<E>, input: &Tensor) -> Result<Tensor> {
+        host::expect_width(input, packed.matrix.inner())?;
+        let mut shape = input.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = self.output / 2;
+        }
+        let input = host::contiguous::<E>(input)?;
+        let bias = packed.bias.as_deref();
+        let output = kernels::gemm_geglu(&host::values(&input)?, &packed.matrix, bias);
+        host::tensor(output, shape, self.compute.dtype())
     }
 
     fn forward_fused(
