@@ -197,8 +197,8 @@ impl Attention {
             values.push((borrow::<E>(text)?, image));
         }
         let samples = values.iter().map(|([key, value], image)| Attended {
-            key: &**key,
-            value: &**value,
+            key,
+            value,
             extra: image
                 .as_ref()
                 .map(|([key, value], scale)| (&**key, &**value, *scale)),

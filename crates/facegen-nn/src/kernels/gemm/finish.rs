@@ -18,7 +18,7 @@ use super::block::Block;
 /// Applies the epilogue to the sums of a tile and writes them into the output, unless they are
 /// already there.
 ///
-/// Whoever builds it promises that `sums` are initialised, `row_count` rows `sums_stride` apart and at
+/// The caller promises that `sums` are initialised, `row_count` rows `sums_stride` apart and at
 /// least as wide as the columns, and that only this tile's task accesses them and its part of the
 /// output.
 pub(super) struct FinishTile<'a, E: Element> {

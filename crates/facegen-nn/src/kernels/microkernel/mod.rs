@@ -20,19 +20,14 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-#[cfg(doc)]
-use super::element::Element;
-use super::{
-    isa::{Isa, Level},
-    packed::LANE,
-};
+use super::isa::{Isa, Level};
 
 /// Rows of a full tile.
 pub(super) const TILE_ROWS: usize = 12;
 
 /// Distance between copied rows of the left side: a chain and a cache line, so that rows do not compete
 /// for one cache set.
-pub(super) const COPY_STRIDE: usize = MAX_CHAIN + LANE;
+pub(super) const COPY_STRIDE: usize = MAX_CHAIN + 16;
 
 /// Parts of a panel's block of `k` that are fetched ahead, one by each tile.
 pub(super) const AHEAD_PARTS: usize = 16;
@@ -78,7 +73,7 @@ pub struct Tile<'a, E> {
     /// Whether to add to the sums in `out` instead of replacing them.
     pub(super) accumulate: bool,
     /// What a later tile reads: it may be fetched into the second-level cache meanwhile, one part of
-    /// [`Element::AHEAD_PARTS`] of as much as this tile's panel. Only a hint: nothing depends on it.
+    /// `Element::AHEAD_PARTS` of as much as this tile's panel. Only a hint: nothing depends on it.
     pub(super) ahead: *const E,
     /// Whether the left side is too large for the first-level cache and should leave it to the panel.
     /// Only a hint, too.
