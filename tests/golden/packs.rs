@@ -48,14 +48,15 @@ impl Loads {
 
     fn kept(&self) -> Packs {
         let written = Arc::clone(&self.written);
-        Packs::new(self.packs.clone(), move |preset, pack| {
+        let packs = Packs::new(self.packs.clone(), move |preset, pack| {
             assert_eq!(preset, "random");
             assert_eq!(
                 verify_pack(&pack.path).unwrap().as_ref(),
                 Some(&pack.sha256)
             );
             written.fetch_add(1, Ordering::Relaxed);
-        })
+        });
+        packs.releasing(true)
     }
 
     /// Loads the preset and returns its image, and how many packs the load wrote.

@@ -28,6 +28,7 @@ pub use error::EngineError;
 pub use facegen_nn::kernels::reuse::Reusing;
 pub use footprint::Footprint;
 pub use load::{
-    LoadOptions, LoadProgress, LoadStep, Models, Packs, SafetyPolicy, can_load, verify_pack,
+    LoadOptions, LoadProgress, LoadStep, Models, PackProgress, Packs, SafetyPolicy, can_load,
+    verify_pack,
 };
 pub use pipeline::{BatchAdvice, Pipeline};

@@ -49,6 +49,7 @@ impl CandleBackend {
         options.safety.check(preset)?;
         let (models, checker) = Models::load(preset, options)?;
         let safety = SafetyStage::new(checker, options.safety, models.compute.clone());
+        let safety = safety.releasing(options.packs.releases());
         let adapter_scale = preset.options().adapter_scale;
         let pipeline = StableDiffusionPipeline::new(models, adapter_scale, preset.limits().clone());
         Ok(Self::new(pipeline, safety))

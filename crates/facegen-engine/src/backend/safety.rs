@@ -23,6 +23,7 @@ pub struct SafetyStage {
     checker: Option<SafetyChecker>,
     policy: SafetyPolicy,
     compute: Compute,
+    releases: bool,
 }
 
 impl SafetyStage {
@@ -33,7 +34,15 @@ impl SafetyStage {
             checker,
             policy,
             compute,
+            releases: false,
         }
+    }
+
+    /// Sets whether the checker's memory goes back to the system after each
+    /// image.
+    #[must_use]
+    pub fn releasing(self, releases: bool) -> Self {
+        Self { releases, ..self }
     }
 
     /// Returns the action for unsafe images of a request; `None` when they are
@@ -94,7 +103,11 @@ impl SafetyStage {
                 special_care: Vec::new(),
             });
         };
-        let verdict = checker.check(std::slice::from_ref(image))?.pop();
+        let verdicts = checker.check(std::slice::from_ref(image));
+        if self.releases {
+            checker.release();
+        }
+        let verdict = verdicts?.pop();
         let verdict =
             verdict.ok_or_else(|| EngineError::Defect("the checker said nothing".into()))?;
         Ok(SafetyVerdict {

@@ -12,7 +12,7 @@ mod style_pipeline;
 use std::path::PathBuf;
 
 pub use models::Models;
-pub use packs::{Packs, verify_pack};
+pub use packs::{PackProgress, Packs, verify_pack};
 pub use progress::{LoadProgress, LoadStep};
 pub use style_pipeline::{BaseModel, StylePipeline};
 

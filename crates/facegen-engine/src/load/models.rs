@@ -205,7 +205,8 @@ fn load_face(
         Ok(model)
     })?;
     let channel_order = preset.options().clip_channel_order;
-    FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)
+    let face = FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)?;
+    Ok(face.releasing(options.packs.releases()))
 }
 
 fn load_analyzer(preset: &Preset, adapter: &dyn Adapter) -> Result<FaceAnalyzer, EngineError> {

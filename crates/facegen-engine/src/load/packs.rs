@@ -19,12 +19,28 @@ const EXTENSION: &str = "pack";
 /// Hears of each pack that was written for the preset of that name.
 type Listener = Arc<dyn Fn(&str, &WrittenPack) + Send + Sync>;
 
+/// Hears of each weight that is packed.
+type Progress = Arc<dyn Fn(PackProgress<'_>) + Send + Sync>;
+
+/// How far a network's weights are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackProgress<'a> {
+    /// The name of the pack, such as `unet-0123456789abcdef`.
+    pub pack: &'a str,
+    /// Bytes that are written.
+    pub done: u64,
+    /// About how many bytes there will be; `done` after the last.
+    pub size: u64,
+}
+
 /// Where packed weights are kept; by default nowhere.
 #[derive(Clone, Default)]
 pub struct Packs {
     /// Has a directory for each preset.
     directory: Option<PathBuf>,
     listener: Option<Listener>,
+    progress: Option<Progress>,
+    releases: bool,
     /// What weights are packed for, if they are.
     kernel: Option<String>,
     /// The packs that the current load uses.
@@ -44,6 +60,27 @@ impl Packs {
             listener: Some(Arc::new(written)),
             ..Self::default()
         }
+    }
+
+    /// Calls `progress` after each weight that is packed.
+    #[must_use]
+    pub fn heard_by(self, progress: impl Fn(PackProgress<'_>) + Send + Sync + 'static) -> Self {
+        Self {
+            progress: Some(Arc::new(progress)),
+            ..self
+        }
+    }
+
+    /// Sets whether networks that compute once for an image give their memory
+    /// back to the system after it.
+    #[must_use]
+    pub fn releasing(self, releases: bool) -> Self {
+        Self { releases, ..self }
+    }
+
+    /// Returns what [`Packs::releasing`] set.
+    pub(crate) fn releases(&self) -> bool {
+        self.releases
     }
 
     /// Begins a load.
@@ -104,9 +141,13 @@ impl Packs {
         tracing::info!(path = %path.display(), "packing weights, which later starts will not");
         let identity = place.identity.clone();
         let writer = PackWriter::create(path, identity, place.size).map_err(NnError::from)?;
-        let writer = Arc::new(writer);
+        let writer = Arc::new(match self.progress.clone() {
+            Some(progress) => writer.heard_by(listener(&place.name, progress)),
+            None => writer,
+        });
         let model = load(&Packing::Into(Arc::clone(&writer)))?;
         let written = writer.finish().map_err(NnError::from)?;
+        self.report(&place.name, written.size, written.size);
         let seconds = started.elapsed().as_secs_f32();
         tracing::info!(path = %path.display(), bytes = written.size, seconds, "packed weights");
         self.mark_used(path.to_owned());
@@ -114,6 +155,12 @@ impl Packs {
             listener(&place.preset, &written);
         }
         Ok(model)
+    }
+
+    fn report(&self, pack: &str, done: u64, size: u64) {
+        if let Some(progress) = &self.progress {
+            progress(PackProgress { pack, done, size });
+        }
     }
 
     fn mark_used(&self, path: PathBuf) {
@@ -161,6 +208,19 @@ impl Packs {
         let is_pack =
             |(path, _): &(PathBuf, u64)| path.extension().is_some_and(|end| end == EXTENSION);
         files.filter(is_pack).collect()
+    }
+}
+
+/// Passes on how far the pack of that name is. The expected size is a guess: what is written may
+/// be more.
+fn listener(pack: &str, progress: Progress) -> impl Fn(u64, u64) + Send + Sync + 'static {
+    let pack = pack.to_owned();
+    move |done, expected| {
+        progress(PackProgress {
+            pack: &pack,
+            done,
+            size: expected.max(done + 1),
+        });
     }
 }
 

@@ -76,6 +76,7 @@ pub struct FaceEncoder {
     channel_order: ChannelOrder,
     /// Hidden states of zeroed pixel values, for the unconditional row.
     uncond_clip_embeds: Tensor,
+    releases: bool,
 }
 
 /// The image tokens of both rows of guidance, each `(1, tokens, width)`.
@@ -108,7 +109,18 @@ impl FaceEncoder {
             projection,
             channel_order,
             uncond_clip_embeds,
+            releases: false,
         })
+    }
+
+    /// Sets whether the image encoder's memory goes back to the system after
+    /// each face.
+    #[must_use]
+    pub fn releasing(self, releases: bool) -> Self {
+        if releases {
+            self.image_encoder.release();
+        }
+        Self { releases, ..self }
     }
 
     /// Finds the face in a photo.
@@ -141,7 +153,11 @@ impl FaceEncoder {
         let pixel_values = clip_pixel_values(crop, self.channel_order);
         let shape = (1, 3, CLIP_SIZE, CLIP_SIZE);
         let pixel_values = Tensor::from_vec(pixel_values, shape, &Device::Cpu)?;
-        let clip_embeds = self.image_encoder.penultimate_hidden_state(&pixel_values)?;
+        let clip_embeds = self.image_encoder.penultimate_hidden_state(&pixel_values);
+        if self.releases {
+            self.image_encoder.release();
+        }
+        let clip_embeds = clip_embeds?;
         let id_embeds = id_embedding.map(|embedding| {
             Tensor::new(embedding, &Device::Cpu)?
                 .unsqueeze(0)?

@@ -3,6 +3,7 @@ use candle_core::Tensor;
 use super::ClipVisionConfig;
 use super::encoder::{EncoderLayer, EncoderLayerConfig};
 use crate::layers::{Conv2d, Conv2dConfig, LayerNorm, Linear};
+use crate::packs::Packing;
 use crate::{Compute, FeatureMap, NnError, Result, Weights};
 
 /// `CLIPVisionModelWithProjection`, with access to every hidden state.
@@ -16,6 +17,8 @@ pub struct ClipVisionModel {
     post_layernorm: LayerNorm,
     visual_projection: Option<Linear>,
     compute: Compute,
+    /// Where its weights are.
+    packing: Packing,
 }
 
 impl ClipVisionModel {
@@ -75,7 +78,13 @@ impl ClipVisionModel {
             post_layernorm: LayerNorm::load(&weights.pp("post_layernorm"), width, eps, compute)?,
             visual_projection: projection.transpose()?,
             compute: compute.clone(),
+            packing: root.packed_by().clone(),
         })
+    }
+
+    /// Gives the memory of mapped weights back to the system until they are used.
+    pub fn release(&self) {
+        self.packing.release();
     }
 
     /// Returns transformers' `hidden_states`: entry 0 after `pre_layrnorm`,

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use memmap2::{Advice, Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions, UncheckedAdvice};
 
 use crate::kernels::Element;
 
@@ -23,6 +23,13 @@ pub(super) fn map(file: &File, offset: u64, length: usize) -> io::Result<Arc<Mma
     // Only advice: where it is not taken, pages are read when they are touched.
     let _ = map.advise(Advice::WillNeed);
     Ok(Arc::new(map))
+}
+
+/// Gives the memory of a map back to the system, which reads the file again where it is used next.
+pub(super) fn release(map: &Mmap) {
+    // SAFETY: nothing writes to the map, so every page comes back with the bytes that it had.
+    // Only advice, too: where it is not taken, the memory stays.
+    let _ = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) };
 }
 
 /// Returns the bytes of elements.

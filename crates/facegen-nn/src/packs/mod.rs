@@ -42,3 +42,15 @@ pub enum Packing {
     /// They were packed before.
     From(Arc<PackFile>),
 }
+
+impl Packing {
+    /// Gives the memory of mapped weights back to the system until they are used: it reads them
+    /// from its cache of files, and from the disk where it needed that memory for something else.
+    pub fn release(&self) {
+        match self {
+            Self::InMemory => {}
+            Self::Into(pack) => pack.release(),
+            Self::From(pack) => pack.release(),
+        }
+    }
+}

@@ -10,7 +10,7 @@ use memmap2::Mmap;
 use rayon::prelude::*;
 
 use super::header::{self, Header};
-use super::mapped::{MappedSlab, map};
+use super::mapped::{MappedSlab, map, release};
 use super::table::{Table, hexadecimal};
 use super::{PackError, PackIdentity, access};
 use crate::host::HostElement;
@@ -93,6 +93,11 @@ impl PackFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the memory of the weights back to the system until they are used.
+    pub(super) fn release(&self) {
+        release(&self.map);
     }
 
     /// Returns a weight, if the pack has one of that name, shape and dtype.

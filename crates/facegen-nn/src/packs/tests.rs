@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use candle_core::{DType, Device, Tensor};
 use half::bf16;
@@ -129,6 +129,53 @@ fn mapped_weights_are_those_packed_in_memory() {
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o600
     );
+}
+
+/// Returns the kilobytes of a file's maps that are in memory.
+fn resident(path: &Path) -> usize {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let path = path.to_str().unwrap();
+    let (mut is_it, mut sum) = (false, 0);
+    for line in maps.lines() {
+        // A map begins with its addresses, a property with a capital letter.
+        if !line.starts_with(|first: char| first.is_ascii_uppercase()) {
+            is_it = line.ends_with(path);
+        } else if let Some(size) = line.strip_prefix("Rss:").filter(|_| is_it) {
+            sum += size.trim_end_matches("kB").trim().parse::<usize>().unwrap();
+        }
+    }
+    sum
+}
+
+#[test]
+fn released_weights_take_no_memory_and_come_back_unchanged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("noise.pack");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let writer = PackWriter::create(&path, identity("a"), 7000).unwrap();
+    let listener = Arc::clone(&heard);
+    let writer = writer.heard_by(move |done, size| listener.lock().unwrap().push((done, size)));
+    let writer = Arc::new(writer);
+    let written = Packing::Into(Arc::clone(&writer));
+    let expected = load(&written);
+    writer.finish().unwrap();
+    let heard = heard.lock().unwrap();
+    assert!(
+        heard.is_sorted() && heard.len() == SHAPES.len(),
+        "{heard:?}"
+    );
+    assert!(heard.iter().all(|(done, size)| *done > 64 && *size == 7000));
+
+    assert!(resident(&path) > 0);
+    written.release();
+    assert_eq!(resident(&path), 0);
+    let mapped = Packing::From(Arc::new(open(&path).unwrap().unwrap()));
+    assert_eq!(load(&mapped), expected);
+    assert!(resident(&path) > 0);
+    mapped.release();
+    assert_eq!(resident(&path), 0);
+    assert_eq!(load(&mapped), expected);
+    Packing::InMemory.release();
 }
 
 #[test]

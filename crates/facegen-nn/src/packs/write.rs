@@ -1,18 +1,20 @@
 //! Writing a pack while a model loads.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Temporary;
 use super::header::{self, Header};
-use super::mapped::{MappedSlab, bytes, map};
+use super::mapped::{MappedSlab, bytes, map, release};
 use super::table::{ALIGNMENT, Entry, Table, hexadecimal};
 use super::{PackError, PackIdentity};
 use crate::host::HostElement;
@@ -23,11 +25,16 @@ const SPARE: u64 = 512 << 20;
 /// Bytes that one thread writes at once.
 const PIECE: usize = 4 << 20;
 
+/// Hears how many bytes are written, and about how many there will be.
+type Listener = Box<dyn Fn(u64, u64) + Send + Sync>;
+
 /// A pack that is being written.
-#[derive(Debug)]
 pub struct PackWriter {
     path: PathBuf,
     identity: PackIdentity,
+    /// About how many bytes there will be.
+    expected: u64,
+    listener: Listener,
     state: Mutex<State>,
 }
 
@@ -37,6 +44,8 @@ struct State {
     weights: BTreeMap<String, Entry>,
     /// Bytes written so far.
     end: u64,
+    /// What was mapped of them.
+    maps: Vec<Arc<Mmap>>,
 }
 
 /// A pack that was written.
@@ -62,12 +71,25 @@ impl PackWriter {
         Ok(Self {
             path: path.to_owned(),
             identity,
+            expected,
+            listener: Box::new(|_, _| {}),
             state: Mutex::new(State {
                 temporary,
                 weights: BTreeMap::new(),
                 end: header::LENGTH as u64,
+                maps: Vec::new(),
             }),
         })
+    }
+
+    /// Calls `listener` after each weight, with the bytes that are written and about how many
+    /// there will be.
+    #[must_use]
+    pub fn heard_by(self, listener: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
+        Self {
+            listener: Box::new(listener),
+            ..self
+        }
     }
 
     /// Writes a weight and maps it. A weight that two models share is written once.
@@ -91,8 +113,16 @@ impl PackWriter {
         }
         let length = size_of_val(elements);
         let map = map(state.temporary.file(), entry.offset, length).map_err(PackError::at(path))?;
-        MappedSlab::new(&map, 0, elements.len())
-            .ok_or_else(|| PackError::unusable(path, format!("{name} is not aligned")))
+        let slab = MappedSlab::new(&map, 0, elements.len())
+            .ok_or_else(|| PackError::unusable(path, format!("{name} is not aligned")))?;
+        state.maps.push(map);
+        (self.listener)(state.end, self.expected);
+        Ok(slab)
+    }
+
+    /// Gives the memory of the weights back to the system until they are used.
+    pub(super) fn release(&self) {
+        self.state().maps.iter().for_each(|map| release(map));
     }
 
     /// Completes the file and gives it its name, in place of another file. What is mapped stays
@@ -126,6 +156,15 @@ impl PackWriter {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for PackWriter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PackWriter")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

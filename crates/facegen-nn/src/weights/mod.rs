@@ -81,6 +81,11 @@ impl Weights {
         }
     }
 
+    /// Returns where the packed form of the weights comes from.
+    pub(crate) fn packed_by(&self) -> &Packing {
+        &self.packing
+    }
+
     /// Presents the same checkpoint under other names: `rename` maps each name
     /// to a new one, or to none where the tensor is not the model's. Only
     /// renamed tensors that are not taken count as left over, not the rest of

@@ -86,6 +86,12 @@ impl SafetyChecker {
         self.embeds(images)?.iter().map(verdict).collect()
     }
 
+    /// Gives the memory of mapped weights back to the system until they are
+    /// used.
+    pub fn release(&self) {
+        self.vision_model.release();
+    }
+
     /// Returns the cosines behind the scores: of each image to the special-care
     /// concepts, then to the others.
     ///

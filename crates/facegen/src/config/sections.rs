@@ -58,6 +58,7 @@ pub(crate) struct EngineSection {
 pub(crate) struct ModelsSection {
     pub(crate) accept: Vec<String>,
     pub(crate) pack_dir: PathBuf,
+    pub(crate) release_after_use: bool,
 }
 
 /// `[storage]`
