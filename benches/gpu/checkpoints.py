@@ -1,10 +1,12 @@
 """Random checkpoints in the published layouts, and presets of them.
 
     python checkpoints.py DIRECTORY --models DIR [--device cuda] [--dtype f16] [--tiny] [--only unet,vae,adapter]
+        [--embedder FILE]
 
-writes `unet`, `vae`, `text_encoder`, `image_encoder` and `adapter`, `input.safetensors` (what compare.py and the
-program `step` compute with), and two presets: `full.toml` of these networks, with the tokenizer, safety checker and face
-networks of the demo in `--models`, and `half.toml`, the demo itself in f16 on a GPU. Weights are drawn on the device: they differ between devices.
+writes `unet`, `vae`, `text_encoder`, `image_encoder` and `adapter`, and where `--only` names it `safety_checker`;
+`input.safetensors` (what compare.py and the program `step` compute with); and three presets: `full.toml` of these
+networks, with the others of the demo in `--models`, `full-bf16.toml`, which is bf16 on a CPU, and `half.toml`, the demo
+itself in f16 on a GPU. Weights are drawn on the device: they differ between devices.
 """
 
 import argparse
@@ -14,8 +16,9 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPConfig, CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 import layouts
 import rules
@@ -25,7 +28,7 @@ ADAPTER = "ip-adapter-faceid-plusv2_sd15.bin"
 DIFFUSERS, TRANSFORMERS = "diffusion_pytorch_model.safetensors", "model.safetensors"
 FILES = {
     "unet": DIFFUSERS, "vae": DIFFUSERS, "text_encoder": TRANSFORMERS, "image_encoder": TRANSFORMERS,
-    "adapter": ADAPTER,
+    "safety_checker": TRANSFORMERS, "adapter": ADAPTER,
 }  # fmt: skip
 DEMO = FILES | {
     "tokenizer": "tokenizer.json", "face_detector": "yunet_2023mar.onnx",
@@ -43,12 +46,20 @@ def networks(sizes):
             "vae": (AutoencoderKL(**sizes["vae"], **layouts.VAE_BLOCKS), ""),
             "text_encoder": (CLIPTextModel(CLIPTextConfig(**sizes["text_encoder"])), "text_model."),
             "image_encoder": (CLIPVisionModelWithProjection(CLIPVisionConfig(**sizes["image_encoder"])), ""),
+            "safety_checker": (StableDiffusionSafetyChecker(checker(sizes["safety_checker"])), "vision_model."),
         }
 
 
+def checker(size):
+    """The config of a safety checker of that size."""
+    return CLIPConfig(vision_config=size, projection_dim=size["projection_dim"])
+
+
 def published(name, prefix):
-    """The name in published files, which newer libraries shorten."""
-    return name if name.startswith(prefix) else prefix + name
+    """The name in published files, which newer libraries shorten: by the first level, or by one of two."""
+    if prefix == "text_model.":
+        return name if name.startswith(prefix) else prefix + name
+    return prefix + name if prefix and name.startswith(prefix) else name
 
 
 def write_network(directory, network, prefix, draw):
@@ -91,10 +102,10 @@ def write_input(path, sizes):
     save_file(tensors, path)
 
 
-def write_preset(directory, name, description, files):
-    """A preset that is f32 on a CPU and f16 on a GPU."""
+def write_preset(directory, name, description, files, dtype="f32"):
+    """A preset that is f16 on a GPU, and on a CPU of that dtype."""
     lines = [f'name = "{name}"', f'description = "{description}"', "", "[options]"]
-    lines += ['dtype = "f32"', 'gpu_dtype = "f16"', "adapter_scale = 1.0", 'clip_channel_order = "bgr"']
+    lines += [f'dtype = "{dtype}"', 'gpu_dtype = "f16"', "adapter_scale = 1.0", 'clip_channel_order = "bgr"']
     for component, file in files.items():
         lines += ["", f"[components.{component}]"]
         if component not in WITHOUT_CONFIG:
@@ -103,12 +114,14 @@ def write_preset(directory, name, description, files):
     (directory / f"{name}.toml").write_text("\n".join(lines) + "\n")
 
 
-def write_presets(directory, models):
-    """`full` has these networks and the demo's small ones, `half` is the demo in f16."""
+def write_presets(directory, models, only, replaced):
+    """`full` has the networks that are made or replaced and else those of the demo, `half` is the demo in f16."""
     demo = {name: models / "demo" / name / file for name, file in DEMO.items()}
     write_preset(directory, "half", "the demo, in f16 on a GPU", demo)
     made = {name: directory / name / file for name, file in FILES.items()}
-    write_preset(directory, "full", "random weights at the published sizes", demo | made)
+    made = {name: file for name, file in made.items() if name in only or file.exists()} | replaced
+    for name, dtype in (("full", "f32"), ("full-bf16", "bf16")):
+        write_preset(directory, name, "random weights at the published sizes", demo | made, dtype)
 
 
 def main(arguments):
@@ -121,13 +134,15 @@ def main(arguments):
 
     directory.mkdir(parents=True, exist_ok=True)
     write_input(directory / "input.safetensors", sizes)
-    write_presets(directory, arguments.models.absolute())
+    names = arguments.only.split(",")
+    replaced = {"face_embedder": arguments.embedder.absolute()} if arguments.embedder else {}
+    write_presets(directory, arguments.models.absolute(), names, replaced)
     writers = {
         name: lambda name=name, parts=parts: write_network(directory / name, *parts, draw)
         for name, parts in networks(sizes).items()
     }
     writers["adapter"] = lambda: write_adapter(directory / "adapter", sizes, draw)
-    for name in arguments.only.split(","):
+    for name in names:
         started = time.monotonic()
         count = writers[name]()
         seconds = round(time.monotonic() - started, 2)
@@ -142,5 +157,6 @@ if __name__ == "__main__":
     parser.add_argument("--dtype", choices=DTYPES, default="f16")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--only", default="unet,vae,adapter,text_encoder,image_encoder")
+    parser.add_argument("--embedder", type=Path, help="face embedder in place of the demo's, such as that of full_faces.py")
     parser.add_argument("--results", type=Path, help="file to append the results to")
     main(parser.parse_args())

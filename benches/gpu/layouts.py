@@ -17,6 +17,10 @@ FULL = {
         "hidden_size": 1280, "num_hidden_layers": 32, "num_attention_heads": 16, "intermediate_size": 5120,
         "patch_size": 14, "image_size": 224, "hidden_act": "gelu", "projection_dim": 1024,
     },
+    "safety_checker": {
+        "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
+        "patch_size": 14, "image_size": 224, "hidden_act": "quick_gelu", "projection_dim": 768,
+    },
     "adapter": {"id_embedding_dim": 512, "num_tokens": 4, "lora_rank": 128},
 }  # fmt: skip
 
@@ -28,6 +32,8 @@ TINY = {
                      "intermediate_size": 256},
     "image_encoder": {**FULL["image_encoder"], "hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 2,
                       "intermediate_size": 192, "projection_dim": 64},
+    "safety_checker": {**FULL["safety_checker"], "hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
+                       "intermediate_size": 192, "projection_dim": 64},
     "adapter": {**FULL["adapter"], "lora_rank": 4},
 }  # fmt: skip
 

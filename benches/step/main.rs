@@ -40,11 +40,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use candle_core::Tensor;
+use facegen_engine::Reusing;
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 
 use arguments::{Arguments, Part, USAGE};
 use inputs::Inputs;
 use model::Model;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: Reusing<MiMalloc> = Reusing::new(MiMalloc);
 
 fn main() -> Result<()> {
     // Cargo adds `--bench`.

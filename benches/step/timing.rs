@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use anyhow::Result;
 use facegen_nn::Compute;
+use facegen_testkit::memory::{minor_faults, peak_kilobytes};
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
 use crate::{memory, profiler};
 
 /// Runs `work` as often as asked for, each time until the device is done, and
-/// returns the times in milliseconds and the most memory in use.
+/// returns the times in milliseconds, the page faults of each on average, and the
+/// most memory in use.
 pub(crate) fn measure(
     compute: &Compute,
     arguments: &Arguments,
@@ -27,10 +29,13 @@ pub(crate) fn measure(
     for _ in 1..arguments.warm_up {
         timed()?;
     }
+    let process = std::process::id();
+    let before = minor_faults(process)?;
     let mut times = profiler::recorded(device, || {
         let times = (0..arguments.steps).map(|_| timed());
         times.collect::<Result<Vec<f64>>>()
     })?;
+    let faults = minor_faults(process)? - before;
     times.sort_by(f64::total_cmp);
     let mut result = Map::new();
     let mut insert = |name: &str, value: Value| result.insert(name.to_owned(), value);
@@ -39,6 +44,8 @@ pub(crate) fn measure(
     insert("most_ms", times[times.len() - 1].into());
     insert("first_ms", first.into());
     insert("repeats", times.len().into());
+    insert("faults", (faults / times.len() as u64).into());
+    insert("peak_bytes", (1024 * peak_kilobytes(process)?).into());
     if let Some(before) = compute.ledger() {
         timed()?;
         let done = compute.ledger().unwrap_or(before) - before;

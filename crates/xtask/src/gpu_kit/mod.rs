@@ -5,7 +5,7 @@
 
 mod archive;
 mod contents;
-mod programs;
+pub(crate) mod programs;
 
 pub(crate) use programs::executable;
 

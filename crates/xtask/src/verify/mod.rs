@@ -8,6 +8,7 @@ mod driver;
 mod features;
 mod fuzz;
 mod kernels;
+mod peers;
 mod rolling;
 mod server;
 
@@ -115,6 +116,16 @@ const CHECKS: &[Check] = &[
         name: "soak",
         proves: "20,000 jobs, of which nothing is computed, by two workers on PostgreSQL: all end, none stalls for 10 seconds, memory and connections do not grow",
         run: soak,
+    },
+    Check {
+        name: "peers",
+        proves: "a step and a decoding at the published size take at most OpenVINO's time on the same CPU, in f32 and in bf16, and a whole image in bf16 at most 0.9 of it",
+        run: peers::run,
+    },
+    Check {
+        name: "soak-cpu",
+        proves: "half an hour of images at the published size in bf16: neither memory nor the time of a step grows",
+        run: peers::soak,
     },
     Check {
         name: "fuzz",
