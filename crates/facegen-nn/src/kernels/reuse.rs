@@ -11,14 +11,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Bytes of the smallest block that is kept: results of the coarsest level of a UNet are not much
 /// larger, and an allocator below gives the pages of such blocks back within milliseconds.
 const LEAST: usize = 64 << 10;
-/// Bytes that are kept at most, all blocks together.
-const MOST: usize = 1 << 30;
+/// Bytes that are kept at most, all blocks together: what a step of a UNet at 512x512 frees and takes
+/// again. What a decoding leaves beyond that would stay with the process.
+const MOST: usize = 384 << 20;
 /// Blocks that are kept at most.
 const BLOCKS: usize = 256;
 /// The alignment of kept blocks, a cache line; memory of a greater one is not kept.
 const ALIGNMENT: usize = 64;
 
-/// Takes memory from `A`, and keeps freed blocks of at least 64 KiB, up to 1 GiB in all, for
+/// Takes memory from `A`, and keeps freed blocks of at least 64 KiB, up to 384 MiB in all, for
 /// allocations of about the same size.
 pub struct Reusing<A> {
     inner: A,
