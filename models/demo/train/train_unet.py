@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import DDPMScheduler
 
 from portraits.batches import Batches, Faces, NoFaces, known_words
@@ -18,6 +19,9 @@ from portraits.vision import STATES_WIDTH, TOKENS
 GAMMA = 5.0  # of min-SNR weighting
 OFFSET = 0.1  # of offset noise: the schedule's last step still shows a picture's mean colour
 KNOWN_FROM = 4000  # pictures whose captions name the words that get a row
+BEGIN = 880  # generations begin at this time of the schedule or later
+GUIDANCE = 5.0  # that a beginning is made for
+COARSE, LARGE = 4, 3.0  # large areas are of so many cells of latents, and count so much
 
 ALPHAS = DDPMScheduler(
     beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
@@ -45,24 +49,46 @@ def noised(latents, t, alphas, late):
     return alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, noise
 
 
-def loss_at(network, batch, t, alphas, debias=False, late=0.0):
-    """The weighted loss of a batch at times `t`, and its plain one."""
+def begun(latents, mean, t, alphas):
+    """What a generation begins with, which is noise alone, and the noise to see in it.
+
+    Noisy latents of training show large areas even at the last time, and a network that reads them there takes the
+    even noise of a beginning for a picture without contrast: a ground's colour then is the hair's too. Here nothing can
+    be read, and prompt and face alone say where to go. Guidance multiplies what they say, so they say less: the aim is
+    between the picture and the mean of all."""
+    alpha = alphas[t].view(-1, 1, 1, 1)
+    noisy = torch.randn_like(latents)
+    return noisy, (noisy - alpha.sqrt() * (mean + (latents - mean) / GUIDANCE)) / (1 - alpha).sqrt()
+
+
+def loss_at(network, batch, t, alphas, debias=False, late=0.0, begins=None, mean=None):
+    """The weighted loss of a batch at times `t`, and its plain one; those that `begins` chooses hold noise alone."""
     latents, ids, identity, states, s_scale = batch
     noisy, noise = noised(latents, t, alphas, late)
+    if begins is not None:
+        noisy[begins], noise[begins] = begun(latents[begins], mean, t[begins], alphas)
     context = network.tokens(ids, identity, states, s_scale)
     noisy = noisy.bfloat16().contiguous(memory_format=torch.channels_last)
-    predicted = network(noisy, t, context).float()
-    plain = ((predicted - noise) ** 2).mean((1, 2, 3))
-    snr = alphas[t] / (1 - alphas[t])
-    return (plain * weight_of(snr, debias)).mean(), plain.detach().mean()
+    error = network(noisy, t, context).float() - noise
+    plain, snr = (error**2).mean((1, 2, 3)), alphas[t] / (1 - alphas[t])
+    loss = plain * weight_of(snr, debias)
+    if begins is None:
+        return loss.mean(), plain.detach().mean()
+    # The large areas are what a beginning decides: they count as errors of the picture.
+    coarse = (F.avg_pool2d(error, COARSE) ** 2).mean((1, 2, 3)) / snr
+    return (loss + LARGE * coarse * begins).mean(), plain.detach()[~begins].mean()
 
 
-def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0):
-    """Both losses at random times. A `bias` below 1 looks more often at much noise."""
+def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0, begin=0.0, mean=None):
+    """Both losses at random times. A `bias` below 1 looks more often at much noise; a share `begin` begins."""
     size = len(batch[0])
     stratified = ((rng.permutation(size) + rng.random(size)) / size) ** bias * 1000
-    t = torch.from_numpy(stratified).long().clamp(0, 999)
-    loss, plain = loss_at(network, batch, t, ALPHAS, debias, late)
+    begins = rng.random(size) < begin if begin else None
+    times = np.where(begins, BEGIN + (1000 - BEGIN) * rng.random(size), stratified) if begin else stratified
+    t = torch.from_numpy(times).long().clamp(0, 999)
+    loss, plain = loss_at(
+        network, batch, t, ALPHAS, debias, late, torch.from_numpy(begins) if begin else None, mean
+    )
     return loss, plain.item()
 
 
@@ -124,6 +150,8 @@ def main():
     parser.add_argument("--hats", type=float, default=0.0, help="the same for hats")
     parser.add_argument("--debias", action="store_true", help="count errors at much noise for more")
     parser.add_argument("--late", type=float, default=0.0, help="more offset noise at the end")
+    parser.add_argument("--begin", type=float, default=0.0, help="the share that sees noise alone, as generations begin")
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first picture")
     parser.add_argument("--tall", help="latents of tall pictures, for a share of the batches")
     parser.add_argument("--tall-share", type=float, default=0.15)
     parser.add_argument(
@@ -142,14 +170,16 @@ def main():
     torch.manual_seed(args.seed + trainer.steps)
     faces = NoFaces(TOKENS, STATES_WIDTH) if args.no_faces else Faces(args.data)
     batches, tall = (
-        Batches(np.load(path, mmap_mode="r"), faces, known, args.seed + trainer.steps, args.clowns, args.hats)
+        Batches(np.load(path, mmap_mode="r"), faces, known, args.seed + trainer.steps, args.clowns, args.hats, args.first)
         for path in (args.latents, args.tall or args.latents)
     )
     errors, began, wall = [], time.process_time(), time.time()
     while trainer.steps < args.steps:
         high = bool(args.tall) and rng.random() < args.tall_share
-        batch = tall.draw(args.batch * 2 // 3) if high else batches.draw(args.batch)
-        loss, plain = loss_of(network, batch, rng, args.bias, args.debias, args.late)
+        source, size = (tall, args.batch * 2 // 3) if high else (batches, args.batch)
+        loss, plain = loss_of(
+            network, source.draw(size), rng, args.bias, args.debias, args.late, args.begin, source.mean
+        )
         loss.backward()
         trainer.step(share(trainer.steps, args))
         if not high:

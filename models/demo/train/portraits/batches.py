@@ -9,6 +9,9 @@ from .painter import appearance, caption, variation
 from .words import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
+WITHOUT = 0.08  # the share with an s_scale of 0
+OWN = 0.6  # the share of pictures that see their own face at an s_scale of 2
+MEAN_OF = 2000  # pictures that the mean of all is taken from
 
 
 def known_words(pictures):
@@ -36,18 +39,20 @@ def caption_ids(k, person, seen, unknown, random):
 
 
 class Batches:
-    """Random batches of one latent size, by seed. `clowns` and `hats` are the shares chosen for being such."""
+    """Random batches of one latent size, by seed. The first picture is that of seed `first`, an even number; `clowns` and
+    `hats` are the shares chosen for being such."""
 
-    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0):
-        self.latents, self.faces, self.clowns, self.hats = latents, faces, clowns, hats
+    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0, first=0):
+        self.latents, self.faces, self.clowns, self.hats, self.first = latents, faces, clowns, hats, first
+        self.mean = torch.from_numpy(latents[:MEAN_OF].astype(np.float32)).mean(0)
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
-        self.people = [(appearance(k), variation(k)) for k in range(len(latents))]
+        self.people = [(appearance(k), variation(k)) for k in range(first, first + len(latents))]
         self.clown_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["clown"]]
         self.hat_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["hat"] != "none"]
         self.unknown = unknown_words(known)
 
     def ids_of(self, k):
-        return caption_ids(k, *self.people[k], self.unknown, self.random)
+        return caption_ids(self.first + k, *self.people[k], self.unknown, self.random)
 
     def choose(self, size):
         at, kind = self.rng.integers(0, len(self.latents), size), self.rng.random(size)
@@ -56,6 +61,21 @@ class Batches:
         at[hats] = self.rng.choice(self.hat_pictures, int(hats.sum()))
         return at
 
+    def s_scales(self, size):
+        """1 in half of the pictures, as a generation has it if nobody asks for another."""
+        kind, other = self.rng.random(size), 2 * self.rng.random(size)
+        return np.where(kind < 0.5, 1.0, np.where(kind < 0.5 + WITHOUT, 0.0, other))
+
+    def shown(self, at, s_scale):
+        """Whose face goes with each picture. That of another picture of the same person; the less `s_scale` is, the more
+        often anybody's, and the more it is, the more often the picture's own: so the network learns how much to take
+        from a face."""
+        kind = self.rng.random(len(at))
+        anybody = kind < np.clip(1 - s_scale, 0, 1) ** 2
+        own = kind > 1 - OWN * np.clip(s_scale - 1, 0, 1)
+        random = self.rng.integers(0, len(self.latents), len(at))
+        return np.where(anybody, random, np.where(own, at, at ^ 1))
+
     def draw(self, size):
         """Latents, tokens, identity, states and s_scale of `size` pictures."""
         at, drop = self.choose(size), self.rng.random(size)
@@ -63,12 +83,10 @@ class Batches:
         empty = padded([])
         ids = [empty if d < 0.11 else self.ids_of(k) for k, d in zip(at.tolist(), drop)]
         faceless = torch.from_numpy((drop < 0.07) | (drop > 0.8))
-        face, states = self.faces.of(at ^ 1, faceless, self.rng)
-        s_scale = torch.where(
-            torch.from_numpy(self.rng.random(size) < 0.5), 1.0, torch.from_numpy(2 * self.rng.random(size)).float()
-        )
+        s_scale = self.s_scales(size)
+        face, states = self.faces.of(self.shown(at, s_scale), faceless, self.rng)
         latents = torch.from_numpy(self.latents[at]).float()
-        return latents, torch.tensor(ids), face, states, s_scale
+        return latents, torch.tensor(ids), face, states, torch.from_numpy(s_scale).float()
 
 
 class Faces:
