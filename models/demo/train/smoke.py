@@ -66,7 +66,10 @@ def training():
     batches = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1)
     network = Network(known, STATES_WIDTH, False)
     steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng, 1.0, True, 0.2)[0])
-    begin = lambda: train_unet.loss_of(network, batches.draw(4), rng, 1.0, True, 0.2, 0.5, batches.mean)[0]
+    dialled = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1, first=4, dial=True)
+    at = np.arange(PICTURES)
+    assert (dialled.shown(at, np.ones(PICTURES)) == at ^ 1).all() and (batches.shown(at, 0 * at) == at ^ 1).all()
+    begin = lambda: train_unet.loss_of(network, dialled.draw(4), rng, 1.0, True, 0.2, 0.5, dialled.mean)[0]
     steps(Trainer(network, 1e-3, 0.01), begin)
 
     stock = Stock(PICTURES, (4, 8, 8), 2, 2, torch.zeros(TOKENS, STATES_WIDTH), 0.3, 0.3)

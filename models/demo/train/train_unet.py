@@ -86,9 +86,7 @@ def loss_of(network, batch, rng, bias=1.0, debias=False, late=0.0, begin=0.0, me
     begins = rng.random(size) < begin if begin else None
     times = np.where(begins, BEGIN + (1000 - BEGIN) * rng.random(size), stratified) if begin else stratified
     t = torch.from_numpy(times).long().clamp(0, 999)
-    loss, plain = loss_at(
-        network, batch, t, ALPHAS, debias, late, torch.from_numpy(begins) if begin else None, mean
-    )
+    loss, plain = loss_at(network, batch, t, ALPHAS, debias, late, torch.from_numpy(begins) if begin else None, mean)
     return loss, plain.item()
 
 
@@ -150,7 +148,10 @@ def main():
     parser.add_argument("--hats", type=float, default=0.0, help="the same for hats")
     parser.add_argument("--debias", action="store_true", help="count errors at much noise for more")
     parser.add_argument("--late", type=float, default=0.0, help="more offset noise at the end")
-    parser.add_argument("--begin", type=float, default=0.0, help="the share that sees noise alone, as generations begin")
+    parser.add_argument(
+        "--begin", type=float, default=0.0, help="the share that sees noise alone, as generations begin"
+    )
+    parser.add_argument("--dial", action="store_true", help="teach that s_scale says how far a face is to be believed")
     parser.add_argument("--first", type=int, default=0, help="the seed of the first picture")
     parser.add_argument("--tall", help="latents of tall pictures, for a share of the batches")
     parser.add_argument("--tall-share", type=float, default=0.15)
@@ -170,7 +171,16 @@ def main():
     torch.manual_seed(args.seed + trainer.steps)
     faces = NoFaces(TOKENS, STATES_WIDTH) if args.no_faces else Faces(args.data)
     batches, tall = (
-        Batches(np.load(path, mmap_mode="r"), faces, known, args.seed + trainer.steps, args.clowns, args.hats, args.first)
+        Batches(
+            np.load(path, mmap_mode="r"),
+            faces,
+            known,
+            args.seed + trainer.steps,
+            args.clowns,
+            args.hats,
+            args.first,
+            args.dial,
+        )
         for path in (args.latents, args.tall or args.latents)
     )
     errors, began, wall = [], time.process_time(), time.time()

@@ -9,8 +9,8 @@ from .painter import appearance, caption, variation
 from .words import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
-WITHOUT = 0.08  # the share with an s_scale of 0
-OWN = 0.6  # the share of pictures that see their own face at an s_scale of 2
+WITHOUT = 0.08  # the share with an s_scale of 0, if that says how far a face is to be believed
+OWN = 0.6  # then, the share of pictures that see their own face at an s_scale of 2
 MEAN_OF = 2000  # pictures that the mean of all is taken from
 
 
@@ -40,10 +40,11 @@ def caption_ids(k, person, seen, unknown, random):
 
 class Batches:
     """Random batches of one latent size, by seed. The first picture is that of seed `first`, an even number; `clowns` and
-    `hats` are the shares chosen for being such."""
+    `hats` are the shares chosen for being such. With `dial`, `s_scale` says how far a face is to be believed."""
 
-    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0, first=0):
+    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0, first=0, dial=False):
         self.latents, self.faces, self.clowns, self.hats, self.first = latents, faces, clowns, hats, first
+        self.dial = dial
         self.mean = torch.from_numpy(latents[:MEAN_OF].astype(np.float32)).mean(0)
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
         self.people = [(appearance(k), variation(k)) for k in range(first, first + len(latents))]
@@ -64,12 +65,14 @@ class Batches:
     def s_scales(self, size):
         """1 in half of the pictures, as a generation has it if nobody asks for another."""
         kind, other = self.rng.random(size), 2 * self.rng.random(size)
-        return np.where(kind < 0.5, 1.0, np.where(kind < 0.5 + WITHOUT, 0.0, other))
+        without = 0.5 + WITHOUT * self.dial
+        return np.where(kind < 0.5, 1.0, np.where(kind < without, 0.0, other))
 
     def shown(self, at, s_scale):
-        """Whose face goes with each picture. That of another picture of the same person; the less `s_scale` is, the more
-        often anybody's, and the more it is, the more often the picture's own: so the network learns how much to take
-        from a face."""
+        """Whose face goes with each picture: that of another picture of the same person. With the dial, the less `s_scale`
+        is, the more often it is anybody's, and the more it is, the more often the picture's own."""
+        if not self.dial:
+            return at ^ 1
         kind = self.rng.random(len(at))
         anybody = kind < np.clip(1 - s_scale, 0, 1) ** 2
         own = kind > 1 - OWN * np.clip(s_scale - 1, 0, 1)
