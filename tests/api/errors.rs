@@ -57,7 +57,7 @@ fn errors() -> Vec<ApiError> {
     all
 }
 
-fn job_errors() -> [JobError; 13] {
+fn job_errors() -> [JobError; 14] {
     let (path, source) = ("/inside".into(), ErrorKind::StorageFull.into());
     [
         JobError::QueueFull {
