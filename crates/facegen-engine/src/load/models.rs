@@ -32,6 +32,8 @@ pub struct Models {
     pub style_pipelines: BTreeMap<Style, StylePipeline>,
     /// The device and dtype of all models.
     pub compute: Compute,
+    /// Whether memory goes back to the system when nothing is in progress.
+    pub releases: bool,
 }
 
 impl Models {
@@ -80,6 +82,7 @@ impl Models {
             face,
             style_pipelines: style_pipelines(preset, &styles.into_iter().zip(bases).collect())?,
             compute,
+            releases: options.packs.releases(),
         };
         models.log_loaded(preset, presets.len(), started.elapsed());
         Ok((models, safety_checker))

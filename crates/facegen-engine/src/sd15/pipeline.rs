@@ -7,6 +7,7 @@ use facegen_core::request::RequestLimits;
 use facegen_core::{FoundFace, GenerationInput, GenerationTimings};
 use facegen_diffusion::{AutoencoderKl, DdimConfig, Decode, PartialDecode, SchedulerConfig};
 use facegen_image::RgbImage;
+use facegen_nn::kernels::reuse;
 use facegen_vision::Face;
 
 use super::denoise::{DenoiseState, denoise_step};
@@ -216,6 +217,9 @@ impl Pipeline for StableDiffusionPipeline {
 
     fn leave(&mut self, sample: SampleId) {
         self.samples.remove(&sample);
+        if self.models.releases && self.samples.is_empty() {
+            reuse::release();
+        }
     }
 }
 

@@ -6,23 +6,34 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes of the smallest block that is kept: results of the coarsest level of a UNet are not much
 /// larger, and an allocator below gives the pages of such blocks back within milliseconds.
 const LEAST: usize = 64 << 10;
-/// Bytes that are kept at most, all blocks together: what a step of a UNet at 512x512 frees and takes
-/// again. What a decoding leaves beyond that would stay with the process.
-const MOST: usize = 384 << 20;
+/// Bytes that are kept at most, all blocks together.
+const MOST: usize = 1 << 30;
 /// Blocks that are kept at most.
 const BLOCKS: usize = 256;
 /// The alignment of kept blocks, a cache line; memory of a greater one is not kept.
 const ALIGNMENT: usize = 64;
 
-/// Takes memory from `A`, and keeps freed blocks of at least 64 KiB, up to 384 MiB in all, for
-/// allocations of about the same size.
+/// How often [`release`] was called.
+static RELEASES: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets every allocator give the blocks that it keeps back, with its next large allocation: nothing
+/// of their sizes is computed for now.
+pub fn release() {
+    RELEASES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes memory from `A`, and keeps freed blocks of at least 64 KiB, up to 1 GiB in all, for
+/// allocations of about the same size, until [`release`] is called.
 pub struct Reusing<A> {
     inner: A,
+    /// How often the blocks had to be given back.
+    releases: &'static AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -31,6 +42,8 @@ struct Kept {
     blocks: [Block; BLOCKS],
     count: usize,
     bytes: usize,
+    /// The number of releases that were done.
+    releases: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -45,22 +58,52 @@ unsafe impl Send for Block {}
 impl<A> Reusing<A> {
     /// Keeps blocks of `inner`.
     pub const fn new(inner: A) -> Self {
+        Self::released_by(inner, &RELEASES)
+    }
+
+    const fn released_by(inner: A, releases: &'static AtomicUsize) -> Self {
         const NONE: Block = Block {
             start: std::ptr::null_mut(),
             size: 0,
         };
         Self {
             inner,
+            releases,
             kept: Mutex::new(Kept {
                 blocks: [NONE; BLOCKS],
                 count: 0,
                 bytes: 0,
+                releases: 0,
             }),
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn locked(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: GlobalAlloc> Reusing<A> {
+    /// The kept blocks, of which there are none after a release.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        let mut kept = self.locked();
+        let releases = self.releases.load(Ordering::Relaxed);
+        if kept.releases != releases {
+            kept.releases = releases;
+            while kept.count > 0 {
+                self.give_back(kept.remove_oldest());
+            }
+        }
+        kept
+    }
+
+    fn give_back(&self, block: Block) {
+        // SAFETY: kept blocks were allocated with this alignment and their size, and this one is
+        // kept no longer.
+        unsafe {
+            let layout = Layout::from_size_align_unchecked(block.size, ALIGNMENT);
+            self.inner.dealloc(block.start, layout);
+        }
     }
 }
 
@@ -81,6 +124,10 @@ impl Kept {
         let of_size = |block: &Block| block.size == size;
         let index = self.blocks[..self.count].iter().rposition(of_size)?;
         Some(self.remove(index).start)
+    }
+
+    fn remove_oldest(&mut self) -> Block {
+        self.remove(0)
     }
 
     fn remove(&mut self, index: usize) -> Block {
@@ -143,13 +190,9 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reusing<A> {
                 kept.bytes += size;
                 return;
             }
-            let oldest = kept.remove(0);
+            let oldest = kept.remove_oldest();
             drop(kept);
-            // SAFETY: kept blocks were allocated with this alignment and their size.
-            unsafe {
-                let layout = Layout::from_size_align_unchecked(oldest.size, ALIGNMENT);
-                self.inner.dealloc(oldest.start, layout);
-            }
+            self.give_back(oldest);
         }
     }
 
@@ -176,7 +219,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Reusing<A> {
 impl<A> fmt::Debug for Reusing<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (blocks, bytes) = {
-            let kept = self.kept();
+            let kept = self.locked();
             (kept.count, kept.bytes)
         };
         formatter
@@ -199,27 +242,25 @@ mod tests {
 
     /// Counts the bytes that are taken from the system.
     #[derive(Default)]
-    struct Counted(std::sync::atomic::AtomicUsize);
+    struct Counted(AtomicUsize);
 
     // SAFETY: hands on to the system.
     unsafe impl GlobalAlloc for Counted {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            self.0
-                .fetch_add(layout.size(), std::sync::atomic::Ordering::Relaxed);
+            self.0.fetch_add(layout.size(), Ordering::Relaxed);
             // SAFETY: the caller upholds the contract.
             unsafe { System.alloc(layout) }
         }
 
         unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-            self.0
-                .fetch_sub(layout.size(), std::sync::atomic::Ordering::Relaxed);
+            self.0.fetch_sub(layout.size(), Ordering::Relaxed);
             // SAFETY: the caller upholds the contract.
             unsafe { System.dealloc(start, layout) }
         }
     }
 
     fn taken(allocator: &Reusing<Counted>) -> usize {
-        allocator.inner.0.load(std::sync::atomic::Ordering::Relaxed)
+        allocator.inner.0.load(Ordering::Relaxed)
     }
 
     #[test]
@@ -241,6 +282,30 @@ mod tests {
             assert_eq!(taken(&allocator), 2 * (LEAST + LEAST / 8));
             allocator.dealloc(second, layout(LEAST + 900));
             allocator.dealloc(other, layout(LEAST + 900));
+        }
+    }
+
+    #[test]
+    fn a_release_leaves_nothing_kept() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let allocator = Reusing::released_by(Counted::default(), &ASKED);
+        // SAFETY: as above.
+        unsafe {
+            let blocks: Vec<_> = (1..4).map(|n| allocator.alloc(layout(n * LEAST))).collect();
+            for (block, n) in blocks.into_iter().zip(1..) {
+                allocator.dealloc(block, layout(n * LEAST));
+            }
+            assert_eq!(taken(&allocator), 6 * LEAST);
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            let block = allocator.alloc(layout(2 * LEAST));
+            assert_eq!(taken(&allocator), 2 * LEAST);
+            allocator.dealloc(block, layout(2 * LEAST));
+            assert_eq!(
+                allocator.alloc(layout(2 * LEAST)),
+                block,
+                "it is kept again"
+            );
+            allocator.dealloc(block, layout(2 * LEAST));
         }
     }
 
