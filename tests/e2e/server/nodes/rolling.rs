@@ -48,10 +48,15 @@ fn wait_for_all(api: &Server, jobs: &[u64]) -> Result<()> {
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test has no config")]
+fn former() -> Result<PathBuf> {
+    std::env::var_os(FORMER).map(PathBuf::from).context(FORMER)
+}
+
 #[test]
 #[ignore = "needs the program of an earlier version: `cargo xtask verify rolling`"]
 fn jobs_of_two_versions_all_end() -> Result<()> {
-    let former = PathBuf::from(std::env::var(FORMER).context(FORMER)?);
+    let former = former()?;
     let shared = Shared::start()?;
     let quiet = |site: Site| site.with("RUST_LOG", "info");
     let old = |site: Site| quiet(site).run_by(&former).start();
