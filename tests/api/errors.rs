@@ -163,6 +163,6 @@ async fn every_error_is_answered_as_before() {
         );
     }
     // All of them but those of a store of images, which look like others.
-    assert_eq!(answers.len(), 38);
+    assert_eq!(answers.len(), 39);
     assert_json_snapshot!(answers);
 }
