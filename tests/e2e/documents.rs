@@ -63,7 +63,7 @@ fn commands(help: &str) -> Vec<String> {
 fn options(help: &str) -> impl Iterator<Item = String> {
     let lines = help.lines().map(str::trim_start);
     let lines = lines.filter(|line| line.starts_with('-'));
-    let words = lines.flat_map(|line| line.split([' ', ',', '=', '.']));
+    let words = lines.flat_map(|line| line.split([' ', ',', '=', '.', ']']));
     let names = words.filter(|word| word.starts_with("--") && word.len() > 2);
     names.map(str::to_owned)
 }
