@@ -22,8 +22,9 @@ pub(super) async fn ensure_given(
 }
 
 /// Ensures that an admin key exists: without one it is created and printed, only
-/// this once, and by one of the nodes that begin at once. To be called when nothing else can prevent the start, so that no
-/// key is printed above the error of a start that failed.
+/// this once, and by one of the nodes that begin at once. To be called when nothing
+/// else can prevent the start, so that no key is printed above the error of a start
+/// that failed.
 pub(super) async fn ensure_any(keys: &Keys) -> Result<(), Failure> {
     let created = keys.create_first().await;
     let Some((key, text)) = created.context("cannot make the first API key")? else {
