@@ -6,17 +6,16 @@
 //! ```
 //!
 //! The first run writes the packs, later ones map them: that is a second start.
-//! Memory is what is resident, anonymous or of files, sampled every 5 ms; seconds
+//! Memory is what is resident, anonymous or of files, sampled every 2 ms; seconds
 //! to the first step count from the start of the process. Each image is one
 //! line of JSON.
+
+mod watch;
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use facegen_core::{
@@ -28,14 +27,14 @@ use facegen_testkit::memory::{minor_faults, resident_kilobytes};
 use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 
+use self::watch::Watch;
+
 /// As the program has it.
 #[global_allocator]
 static ALLOCATOR: Reusing<MiMalloc> = Reusing::new(MiMalloc);
 
 const USAGE: &str = "usage: image PRESET_DIR PRESET PACK_DIR PHOTO [SIZE] [STEPS] [IMAGES]";
 const PROMPT: &str = "portrait of a person in front of a beach";
-/// The time between two samples of the memory.
-const INTERVAL: Duration = Duration::from_millis(5);
 
 fn main() -> Result<()> {
     let started = Instant::now();
@@ -52,7 +51,7 @@ fn main() -> Result<()> {
     let (size, steps, images) = (option(0, "512x512"), option(1, "21"), option(2, "2"));
     let found = Preset::find(Path::new(directory), preset)?;
     let input = input(&found, Path::new(photo), &size, &steps)?;
-    let watch = Watch::start();
+    let watch = Watch::start(now);
     let mut backend = load(&found, packs)?;
     let load_seconds = started.elapsed().as_secs_f64();
     for number in 1..=images.parse::<usize>().context(USAGE)? {
@@ -160,40 +159,6 @@ fn median<T: Copy + PartialOrd>(values: &[T]) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     sorted.get(sorted.len() / 2).copied()
-}
-
-/// Samples the resident memory until it is dropped.
-struct Watch {
-    stopped: Arc<AtomicBool>,
-    most: Arc<AtomicU64>,
-}
-
-impl Watch {
-    fn start() -> Self {
-        let watch = Self {
-            stopped: Arc::default(),
-            most: Arc::default(),
-        };
-        let (stopped, most) = (Arc::clone(&watch.stopped), Arc::clone(&watch.most));
-        thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                most.fetch_max(now(), Ordering::Relaxed);
-                thread::sleep(INTERVAL);
-            }
-        });
-        watch
-    }
-
-    /// Returns the most bytes since the last call.
-    fn take(&self) -> u64 {
-        self.most.swap(0, Ordering::Relaxed).max(now())
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
 }
 
 fn now() -> u64 {

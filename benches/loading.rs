@@ -12,14 +12,12 @@
 //! it. Then next to nothing is kept, and the peak is only printed.
 
 mod packing;
+mod watch;
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{DType, Device};
@@ -31,10 +29,10 @@ use facegen_nn::packs::Packing;
 use facegen_nn::{Compute, Weights};
 use serde::de::DeserializeOwned;
 
+use self::watch::Watch;
+
 /// The largest peak over what the model keeps.
 const MOST_RATIO: f64 = 1.3;
-/// The time between two samples of the memory.
-const INTERVAL: Duration = Duration::from_millis(2);
 
 fn main() -> Result<()> {
     // Cargo adds `--bench`.
@@ -52,7 +50,10 @@ fn main() -> Result<()> {
     };
     let pack = pack.first().map(Path::new);
     let before = anonymous_memory()?;
-    let (watch, started) = (Watch::start(), Instant::now());
+    let (watch, started) = (
+        Watch::start(|| anonymous_memory().unwrap_or(0)),
+        Instant::now(),
+    );
     // Kept until its memory has been read.
     let packing = pack.map_or(Ok(Packing::InMemory), |pack| {
         packing::of(pack, file, DType::F32)
@@ -68,7 +69,7 @@ fn main() -> Result<()> {
     }
     let seconds = started.elapsed().as_secs_f64();
     let kept = anonymous_memory()?.saturating_sub(before);
-    let most = watch.stop().saturating_sub(before).max(kept);
+    let most = watch.take().saturating_sub(before).max(kept);
     drop(loaded);
 
     let ratio = most as f64 / kept as f64;
@@ -135,32 +136,4 @@ fn anonymous_memory() -> Result<u64> {
         .find_map(|line| line.strip_prefix("RssAnon:"));
     let kibibytes = line.context("the system does not report anonymous memory")?;
     Ok(kibibytes.trim().trim_end_matches(" kB").parse::<u64>()? << 10)
-}
-
-/// Samples the memory until it is stopped, and keeps the peak.
-struct Watch {
-    stopped: Arc<AtomicBool>,
-    most: Arc<AtomicU64>,
-}
-
-impl Watch {
-    fn start() -> Self {
-        let watch = Self {
-            stopped: Arc::default(),
-            most: Arc::default(),
-        };
-        let (stopped, most) = (Arc::clone(&watch.stopped), Arc::clone(&watch.most));
-        thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                most.fetch_max(anonymous_memory().unwrap_or(0), Ordering::Relaxed);
-                thread::sleep(INTERVAL);
-            }
-        });
-        watch
-    }
-
-    fn stop(self) -> u64 {
-        self.stopped.store(true, Ordering::Relaxed);
-        self.most.load(Ordering::Relaxed)
-    }
 }

@@ -32,6 +32,7 @@ mod profiler;
 mod timing;
 mod unet;
 mod vae;
+#[path = "../../crates/facegen-diffusion/tests/ledger/zeros.rs"]
 mod zeros;
 
 use std::collections::BTreeMap;

@@ -190,7 +190,7 @@ impl Keys {
     /// admin key, or the store cannot be written.
     pub async fn ensure_environment_key(&self, text: &Secret<String>) -> Result<Key, KeyError> {
         match self.find_or_insert_environment_key(text).await {
-            // Another process may have inserted the same at this moment.
+            // Of two processes that start at once, the later one finds the key of the other.
             Err(KeyError::Store(_)) => self.find_or_insert_environment_key(text).await,
             ensured => ensured,
         }

@@ -1,38 +1,13 @@
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Tensor};
 use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, Conditioning, ImagePrompt, PreparedConditioning,
     UNet2DConditionModel,
 };
-use facegen_nn::weights::{TensorSource, WeightsError};
-use facegen_nn::{Compute, FeatureMap, Ledger, Weights, Work};
+use facegen_nn::{Compute, FeatureMap, Ledger, Work};
 use serde_json::json;
 
 use super::memory::{Alone, peak_of};
-
-/// A checkpoint that has every tensor, of zeros.
-#[derive(Debug)]
-struct Zeros;
-
-impl TensorSource for Zeros {
-    fn load(&self, _: &str, shape: &[usize]) -> Result<Tensor, WeightsError> {
-        Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
-    }
-
-    fn contains(&self, name: &str) -> bool {
-        // The older names of a VAE's attention.
-        !name.ends_with("query.weight")
-    }
-
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn origin(&self) -> String {
-        "zeros".to_owned()
-    }
-}
+use super::zeros::weights;
 
 /// Stable Diffusion 1.5 with the image branches of an IP-Adapter.
 fn unet(compute: &Compute) -> UNet2DConditionModel {
@@ -52,7 +27,6 @@ fn unet(compute: &Compute) -> UNet2DConditionModel {
         "norm_num_groups": 32,
     });
     let config = serde_json::from_value(config).unwrap();
-    let weights = || Weights::new(Arc::new(Zeros));
     let adapter = AdapterWeights::without_lora(weights());
     UNet2DConditionModel::load(&config, &weights(), Some(&adapter), compute).unwrap()
 }
@@ -67,7 +41,7 @@ fn vae(compute: &Compute) -> AutoencoderKl {
         "scaling_factor": 0.18215,
     });
     let config = serde_json::from_value(config).unwrap();
-    AutoencoderKl::load(&config, &Weights::new(Arc::new(Zeros)), compute).unwrap()
+    AutoencoderKl::load(&config, &weights(), compute).unwrap()
 }
 
 fn zeros(shape: impl Into<candle_core::Shape>) -> Tensor {

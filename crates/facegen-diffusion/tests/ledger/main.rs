@@ -6,3 +6,5 @@
 mod budget;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod zeros;

@@ -213,7 +213,7 @@ fn a_query_does_not_depend_on_the_other_queries() {
     );
 }
 
-/// Two samples that attend to 77 and 5 tokens, and besides to 4 and to none.
+/// Two samples: one attends to 77 text and 4 image tokens, the other to 5 text tokens alone.
 fn decoupled<E: Element>(kernel: E::Kernel, [query, key, value]: [&[E]; 3]) -> Vec<E> {
     const WIDTH: usize = 2 * 40;
     let tokens = |range: Range<usize>| {

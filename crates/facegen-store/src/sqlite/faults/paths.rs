@@ -7,7 +7,6 @@ use facegen_core::job::{Outcome, Stages};
 use facegen_core::key::KeyRole;
 use facegen_core::key_limits::OwnLimits;
 use facegen_core::store::{BucketRow, ClaimScope, ImageLocation, NewKey, Success};
-use uuid::Uuid;
 
 use super::site::{HOUR, LIMITS, Path, died, failure, unique, webhooks, worker};
 use crate::sqlite::tests::{key, new_key};
@@ -45,7 +44,7 @@ fn queue_paths() -> Vec<Path> {
         path!("insert once", site, {
             site.clear().await;
             let job = site.new_job();
-            let name = Uuid::new_v4().to_string();
+            let name = unique();
             let idempotency = Idempotency::new(&name, "", &job.request, true, &job.face);
             site.arm();
             site.queue.insert_once(&job, &idempotency, LIMITS).await?;
@@ -77,13 +76,13 @@ fn queue_paths() -> Vec<Path> {
         path!("fit", site, {
             let fence = site.claimed().await.fence;
             // SQLite writes nothing where nothing changes.
-            let fitted = with_webhook(&Uuid::new_v4().to_string());
+            let fitted = with_webhook(&unique());
             site.arm();
             assert!(site.queue.resolve_size(fence, &fitted).await?);
         }),
         path!("warn", site, {
             let fence = site.claimed().await.fence;
-            let warnings = [Uuid::new_v4().to_string()];
+            let warnings = [unique()];
             site.arm();
             assert!(site.queue.warn(fence, &warnings).await?);
         }),
@@ -234,6 +233,18 @@ fn delivery_paths() -> Vec<Path> {
     ]
 }
 
+/// A bucket that differs from others by its region.
+fn bucket(region: String) -> BucketRow {
+    BucketRow {
+        endpoint_url: String::new(),
+        region,
+        image_directory: String::new(),
+        public_url: String::new(),
+        access_key_id: Vec::new(),
+        secret_access_key: Vec::new(),
+    }
+}
+
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn key_paths() -> Vec<Path> {
     vec![
@@ -295,27 +306,13 @@ fn key_paths() -> Vec<Path> {
             assert_eq!(kept.as_deref(), Some("{}"));
         }),
         path!("set the bucket of a key", site, {
-            let row = BucketRow {
-                endpoint_url: String::new(),
-                region: Uuid::new_v4().to_string(),
-                image_directory: String::new(),
-                public_url: String::new(),
-                access_key_id: Vec::new(),
-                secret_access_key: Vec::new(),
-            };
+            let row = bucket(unique());
             site.arm();
             let now = site.clock.now();
             site.stores.buckets.set(site.key, &row, now).await?;
         }),
         path!("forget the bucket of a key", site, {
-            let row = BucketRow {
-                endpoint_url: String::new(),
-                region: String::new(),
-                image_directory: String::new(),
-                public_url: String::new(),
-                access_key_id: Vec::new(),
-                secret_access_key: Vec::new(),
-            };
+            let row = bucket(String::new());
             let now = site.clock.now();
             let set = site.stores.buckets.set(site.key, &row, now).await;
             set.unwrap();

@@ -1,4 +1,4 @@
-//! Weights for a driver that computes nothing.
+//! Weights for a device that computes nothing.
 
 use std::sync::Arc;
 
