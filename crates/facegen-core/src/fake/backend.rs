@@ -7,14 +7,14 @@
 //! it can be passed to the next one when an engine rebuilds.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::paint::paint;
 use crate::request::ImageSize;
 use crate::{
-    Backend, BackendError, Capacity, FoundFace, GeneratedImage, GenerationInput, GenerationOutput,
-    GenerationSpec, GenerationTimings, RgbImage, Slot, SlotEvent,
+    Backend, BackendError, Capacity, FoundFace, GenerationInput, GenerationSpec, RgbImage, Slot,
+    SlotEvent,
 };
 
 /// How long a test waits for an expected event.
@@ -344,40 +344,4 @@ impl FakeJob {
         }
         events
     }
-}
-
-/// Returns the images that a [`FakeBackend`] makes of `input`.
-///
-/// # Errors
-/// Never fails for parsed requests.
-pub fn paint(input: &GenerationInput) -> Result<GenerationOutput, BackendError> {
-    let images = (0_u32..)
-        .take(input.spec.samples())
-        .map(|index| paint_sample(input, index))
-        .collect::<Result<_, _>>()?;
-    Ok(GenerationOutput {
-        images,
-        warnings: Vec::new(),
-        timings: GenerationTimings::default(),
-    })
-}
-
-fn paint_sample(input: &GenerationInput, index: u32) -> Result<GeneratedImage, BackendError> {
-    let GenerationInput { spec, face } = input;
-    let mut hasher = DefaultHasher::new();
-    (spec.prompt(), spec.negative_prompt()).hash(&mut hasher);
-    (spec.steps(), spec.sample_seed(index)).hash(&mut hasher);
-    spec.guidance_scale().to_bits().hash(&mut hasher);
-    spec.s_scale().to_bits().hash(&mut hasher);
-    (face.width(), face.pixels()).hash(&mut hasher);
-    let pattern = hasher.finish().to_le_bytes();
-    let length = spec.width() as usize * spec.height() as usize * 3;
-    let rgb = pattern.into_iter().cycle().take(length).collect();
-    let pixels = RgbImage::new(spec.width() as usize, spec.height() as usize, rgb)
-        .map_err(|error| BackendError::Failed(error.to_string()))?;
-    Ok(GeneratedImage {
-        pixels,
-        seed: spec.sample_seed(index),
-        safety: None,
-    })
 }

@@ -1,6 +1,8 @@
 //! The right-hand side of a matrix product, rearranged once for the microkernels, or mapped as it was
 //! rearranged by an earlier process.
 
+mod layout;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -8,6 +10,8 @@ use rayon::prelude::*;
 
 use super::{element::Element, scratch::AlignedBuffer};
 use crate::packs::MappedSlab;
+
+pub(super) use layout::PanelLayout;
 
 /// Floats in a lane: one AVX-512 register, and the unit of a panel's width.
 pub(super) const LANE: usize = 16;
@@ -176,7 +180,7 @@ impl<E: Element> PackedMatrix<E> {
 
     /// Returns k: the length of the sums, which is the width of the left-hand side.
     pub fn inner(&self) -> usize {
-        self.layout.segments * self.layout.segment_length
+        self.layout.inner()
     }
 
     /// Returns n: the number of columns, which is the width of the product.
@@ -207,84 +211,6 @@ impl<E: Element> fmt::Debug for PackedMatrix<E> {
     }
 }
 
-/// The positions of a matrix's panels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PanelLayout {
-    /// Parts of `k`.
-    segments: usize,
-    /// Rows of a part, without its padding.
-    segment_length: usize,
-    /// Rows of a part with its padding.
-    padded_segment: usize,
-    pub(super) columns: usize,
-}
-
-impl PanelLayout {
-    /// Describes the panels of a matrix `[inner][columns]` of one segment.
-    pub(super) fn new<E: Element>(inner: usize, columns: usize) -> Self {
-        Self::of_segments::<E>(1, inner, columns)
-    }
-
-    /// Describes the panels of a matrix `[segments × segment_length][columns]`.
-    pub(super) fn of_segments<E: Element>(
-        segments: usize,
-        segment_length: usize,
-        columns: usize,
-    ) -> Self {
-        Self {
-            segments,
-            segment_length,
-            padded_segment: segment_length.next_multiple_of(E::STEP),
-            columns,
-        }
-    }
-
-    /// Returns the rows of a panel, with their padding.
-    pub(super) fn rows(&self) -> usize {
-        self.segments * self.padded_segment
-    }
-
-    /// Returns the elements of the whole packed matrix.
-    pub(super) fn len(&self) -> usize {
-        self.rows() * self.padded_columns()
-    }
-
-    /// Returns the row of a panel that holds element `k` of a sum.
-    pub(super) fn row(&self, k: usize) -> usize {
-        if self.padded_segment == self.segment_length {
-            return k;
-        }
-        k / self.segment_length * self.padded_segment + k % self.segment_length
-    }
-
-    /// Returns where in a panel of `width` columns a column of a row is.
-    #[inline]
-    pub(super) fn within<E: Element>(row: usize, column: usize, width: usize) -> usize {
-        let group = row / E::DEPTH * width * E::DEPTH;
-        group + column * E::DEPTH + row % E::DEPTH
-    }
-
-    /// Returns the number of columns with the padding of the last panel.
-    pub(super) fn padded_columns(&self) -> usize {
-        self.columns.next_multiple_of(LANE)
-    }
-
-    pub(super) fn panels(&self) -> usize {
-        self.columns.div_ceil(PANEL)
-    }
-
-    /// Returns the lanes of `panel`: 2, or 1 for a narrow last one.
-    pub(super) fn lanes(&self, panel: usize) -> usize {
-        (self.padded_columns() - panel * PANEL).min(PANEL) / LANE
-    }
-
-    /// Returns where the rows of `panel` from `row` on start; `row` begins a group of adjacent
-    /// rows.
-    pub(super) fn offset(&self, panel: usize, row: usize) -> usize {
-        panel * self.rows() * PANEL + row * self.lanes(panel) * LANE
-    }
-}
-
 /// Fills every panel in parallel: `fill` gets its columns, its width, and its elements, which are
 /// zeros; padding is left as it is.
 fn for_panels<E: Element>(
@@ -303,61 +229,4 @@ fn for_panels<E: Element>(
 }
 
 #[cfg(test)]
-mod tests {
-    use half::bf16;
-
-    use super::*;
-
-    fn panels<E: Element>(inner: usize) {
-        let value = |index: usize| E::narrow((index % 251) as f32);
-        let weight: Vec<E> = (0..40 * inner).map(value).collect();
-        let packed = PackedMatrix::from_linear(&weight, 40, inner);
-        let layout = packed.layout();
-        assert_eq!(
-            (layout.panels(), layout.lanes(0), layout.lanes(1)),
-            (2, 2, 1)
-        );
-        let mut left = packed.data().to_vec();
-        for (n, k) in (0..40).flat_map(|n| (0..inner).map(move |k| (n, k))) {
-            let (panel, width) = (n / PANEL, layout.lanes(n / PANEL) * LANE);
-            let at = layout.offset(panel, 0) + PanelLayout::within::<E>(k, n % PANEL, width);
-            assert_eq!(left[at], weight[n * inner + k]);
-            left[at] = E::default();
-        }
-        assert!(left.iter().all(|left| *left == E::default()), "padding");
-    }
-
-    #[test]
-    fn panels_are_column_blocks_with_a_narrow_last_one() {
-        panels::<f32>(3);
-        panels::<bf16>(3);
-        panels::<bf16>(64);
-    }
-
-    fn convolution<E: Element>() {
-        // The second of the two blocks of channels is not full.
-        let (outputs, channels, kernel) = (35, CHANNELS + 3, 3);
-        let taps = kernel * kernel;
-        let value = |index: usize| E::narrow((index % 251) as f32);
-        let weight: Vec<E> = (0..outputs * channels * taps).map(value).collect();
-        let packed = PackedMatrix::from_conv(&weight, outputs, channels, kernel);
-        let layout = packed.layout();
-        for (torch, value) in weight.iter().enumerate() {
-            let (out, channel, tap) = (
-                torch / taps / channels,
-                torch / taps % channels,
-                torch % taps,
-            );
-            let (panel, width) = (out / PANEL, layout.lanes(out / PANEL) * LANE);
-            let row = layout.row(tap * channels + channel);
-            let at = layout.offset(panel, 0) + PanelLayout::within::<E>(row, out % PANEL, width);
-            assert_eq!(packed.data()[at], *value, "{out} {channel} {tap}");
-        }
-    }
-
-    #[test]
-    fn convolution_weights_are_ordered_tap_then_channel() {
-        convolution::<f32>();
-        convolution::<bf16>();
-    }
-}
+mod tests;
