@@ -3,21 +3,22 @@
 //! `docs/verify.md` has their last results; a check that succeeds prints its line for that table.
 
 mod book;
+mod clean;
 mod cuda;
 mod driver;
 mod features;
 mod fuzz;
 mod kernels;
+mod long_tests;
 mod peers;
 mod rolling;
 mod server;
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
 use crate::{process, report};
@@ -45,7 +46,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "cold",
         proves: "a fresh clone passes .ci/run with an empty cache within 60 minutes",
-        run: cold,
+        run: clean::cold,
     },
     Check {
         name: "kill",
@@ -70,12 +71,12 @@ const CHECKS: &[Check] = &[
     Check {
         name: "image",
         proves: "the steps of docker/Dockerfile succeed in a clean Debian, and its server becomes healthy",
-        run: image,
+        run: clean::image,
     },
     Check {
         name: "fresh",
         proves: "in a clean Debian with Rust and a C compiler, README's two commands lead from a clone to an image, and facegen run to one in an empty directory with a preset that it fetches",
-        run: fresh,
+        run: clean::fresh,
     },
     Check {
         name: "cuda",
@@ -100,7 +101,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "barriers",
         proves: "without any one of their barriers, the CUDA kernels are wrong or have a data race on the host",
-        run: barriers,
+        run: long_tests::barriers,
     },
     Check {
         name: "features",
@@ -110,12 +111,12 @@ const CHECKS: &[Check] = &[
     Check {
         name: "parity",
         proves: "at the published size every module, 21 steps and the image are those of the reference",
-        run: parity,
+        run: long_tests::parity,
     },
     Check {
         name: "soak",
         proves: "20,000 jobs, of which nothing is computed, by two workers on PostgreSQL: all end, none stalls for 10 seconds, memory and connections do not grow",
-        run: soak,
+        run: long_tests::soak,
     },
     Check {
         name: "peers",
@@ -133,19 +134,6 @@ const CHECKS: &[Check] = &[
         run: fuzz::run,
     },
 ];
-
-/// The test of [`barriers`].
-const BARRIERS_TEST: &str = "every_barrier_is_needed";
-
-/// The tests of [`parity`], and the directory of the reference's results.
-const PARITY_TESTS: [&str; 2] = [
-    "parity::every_module_and_the_image_are_those_of_the_reference",
-    "vision::full::a_directory_of_full_networks_computes_what_onnxruntime_does",
-];
-const PARITY_DIRECTORY: &str = "FACEGEN_PARITY";
-
-/// The longest time that [`cold`] may take.
-const COLD_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Runs the check of that name, or lists all checks.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
@@ -169,147 +157,6 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         machine()
     ));
     Ok(())
-}
-
-/// Clones the last commit, runs its `.ci/run` as CI would, and measures the time.
-fn cold(workspace: &Workspace) -> Result<String> {
-    let directory = workspace.target.join("verify").join("cold");
-    if directory.exists() {
-        fs::remove_dir_all(&directory)?;
-    }
-    let clone = directory.join("clone");
-    process::run(
-        Command::new("git")
-            .arg("clone")
-            .arg(&workspace.root)
-            .arg(&clone),
-    )?;
-    let mut command = Command::new("bash");
-    command
-        .arg(".ci/run")
-        .current_dir(&clone)
-        .stdin(Stdio::null());
-    command
-        .env("CI", "true")
-        .env("XDG_CACHE_HOME", directory.join("cache"));
-    let started = Instant::now();
-    process::run(&mut command)?;
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    fs::remove_dir_all(&directory)?;
-    ensure!(
-        started.elapsed() <= COLD_LIMIT,
-        "it took {minutes:.1} minutes"
-    );
-    Ok(format!("{minutes:.1} minutes"))
-}
-
-/// Runs the test that takes each barrier away.
-fn barriers(workspace: &Workspace) -> Result<String> {
-    let mut command = process::cargo();
-    command.args([
-        "test",
-        "--package",
-        "facegen-nn",
-        "--test",
-        "device_kernels",
-    ]);
-    command.args(["--", "--nocapture"]);
-    let mut result = String::new();
-    let started = Instant::now();
-    run_ignored(workspace, &mut command, BARRIERS_TEST, |line| {
-        if let Some((_, needed)) = line.split_once("barriers: ") {
-            needed.clone_into(&mut result);
-        }
-    })?;
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    Ok(format!("{result}, in {minutes:.1} minutes"))
-}
-
-/// Compares full-size models with the results of `tests/golden/python/full_size.py`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the directory is handed on to the tests in the same way"
-)]
-fn parity(workspace: &Workspace) -> Result<String> {
-    let directory = std::env::var(PARITY_DIRECTORY).with_context(|| {
-        format!(
-            "{PARITY_DIRECTORY} must name the directory that tests/golden/python/full_size.py wrote"
-        )
-    })?;
-    let mut worst = Vec::new();
-    for test in PARITY_TESTS {
-        let mut command = process::cargo();
-        command.args(["test", "--workspace", "--test", "golden", "--"]);
-        command.arg("--nocapture");
-        command
-            .env(PARITY_DIRECTORY, &directory)
-            .env("FACEGEN_FULL_FACES", &directory);
-        run_ignored(workspace, &mut command, test, |line| {
-            if let Some(result) = line.strip_prefix("full_") {
-                worst.push(result.to_owned());
-            }
-        })?;
-    }
-    Ok(worst.join("; "))
-}
-
-/// Runs the long form of the bench of the queue.
-fn soak(workspace: &Workspace) -> Result<String> {
-    let mut command = process::cargo();
-    command.args(["bench", "--profile", "dev", "--bench", "queue"]);
-    command.args(["--", "--soak"]);
-    let mut result = None;
-    let status = process::run_reading(command.current_dir(&workspace.root), |line| {
-        if let Some(found) = line.strip_prefix("soak: ") {
-            result = Some(found.to_owned());
-        }
-    })?;
-    process::success("cargo bench", status)?;
-    result.context("it printed no result")
-}
-
-/// Runs one ignored test. Fails when no test has that name.
-fn run_ignored(
-    workspace: &Workspace,
-    command: &mut Command,
-    test: &str,
-    mut read: impl FnMut(&str),
-) -> Result<()> {
-    command.args(["--ignored", "--exact", test]);
-    let mut passed = false;
-    let status = process::run_reading(command.current_dir(&workspace.root), |line| {
-        passed |= line.contains("1 passed");
-        read(line);
-    })?;
-    process::success("cargo test", status)?;
-    ensure!(passed, "the test did not run");
-    Ok(())
-}
-
-/// Runs the steps of the Dockerfile on the files that git tracks.
-fn image(workspace: &Workspace) -> Result<String> {
-    let directory = workspace.target.join("verify").join("image");
-    let started = Instant::now();
-    let mut command = Command::new("python3");
-    command.args(["docker/build_steps.py", "docker/Dockerfile"]);
-    process::run(command.arg(&directory).current_dir(&workspace.root))?;
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    fs::remove_dir_all(&directory)?;
-    Ok(format!("all steps succeeded, in {minutes:.1} minutes"))
-}
-
-/// Goes the way from a clone to a first image on a machine that has nothing.
-fn fresh(workspace: &Workspace) -> Result<String> {
-    let directory = workspace.target.join("verify").join("fresh");
-    let mut command = Command::new("python3");
-    command.arg("docker/fresh_machine.py").arg(&directory);
-    let mut results = Vec::new();
-    let status = process::run_reading(command.current_dir(&workspace.root), |line| {
-        results.extend(line.strip_prefix("fresh: ").map(str::to_owned));
-    })?;
-    process::success("docker/fresh_machine.py", status)?;
-    fs::remove_dir_all(&directory)?;
-    Ok(results.join("; "))
 }
 
 fn today() -> Result<String> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::run_ignored;
+use super::long_tests::run_ignored;
 use crate::process;
 use crate::workspace::Workspace;
 
