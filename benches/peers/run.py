@@ -3,6 +3,8 @@
     python run.py DIRECTORY --programs DIR --photo FILE --results FILE [--rounds 3] [--budget SECONDS]
         [--only unet,vae,picture] [--dtypes f32,bf16] [--peers facegen,torch,openvino] [--sizes 512x512] [--threads 2]
 
+A processor without instructions for bf16 is measured in f32 only, unless `--dtypes` says otherwise.
+
 `DIRECTORY` is what ../gpu/checkpoints.py and `peer.py openvino convert` wrote; `--programs` has `step` and `image` of
 `cargo bench`, and `stable-diffusion` of the package `candle` where `--peers` names it. Every measurement is a process of
 its own, one call to warm up and `--steps` that count; in each round the peers take turns, each time another one begins.
@@ -26,29 +28,45 @@ PICTURE_STEPS = 21
 # Seconds that a measurement is taken to last before there was one like it.
 UNKNOWN = 90.0
 PACKAGES = ("torch", "diffusers", "openvino")
+# Instructions that products are computed with, and those of them for bf16.
+HALF_FLAGS = ("avx512_bf16", "amx_bf16")
+FLAGS = ("avx2", "avx512f", *HALF_FLAGS)
+
+
+def field(name):
+    """A line of the description of the first processor."""
+    processors = Path("/proc/cpuinfo").read_text()
+    return processors.split(f"\n{name}", 1)[1].split(":", 1)[1].split("\n", 1)[0].strip()
+
+
+def flags():
+    """Those of `FLAGS` that the processor has."""
+    return [flag for flag in FLAGS if flag in field("flags").split()]
+
+
+def native_dtypes():
+    """What the processor has instructions for."""
+    return "f32,bf16" if set(HALF_FLAGS).intersection(flags()) else "f32"
 
 
 def facts():
     """The machine and the versions."""
-    processors = Path("/proc/cpuinfo").read_text()
-    field = lambda name: processors.split(f"\n{name}", 1)[1].split(":", 1)[1].split("\n", 1)[0].strip()  # noqa: E731
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in field("flags").split()]
     versions = {name: version(name) for name in PACKAGES}
     return {
-        "by": "facts", "date": time.strftime("%F", time.gmtime()), "processor": field("model name"), "flags": flags,
+        "by": "facts", "date": time.strftime("%F", time.gmtime()), "processor": field("model name"), "flags": flags(),
         "processors": os.cpu_count(), "system": platform.platform(), "versions": versions,
     }  # fmt: skip
 
 
 def cases(arguments):
-    """What is measured: network, dtype, size and threads. Whole pictures are of the first size, in bf16 if at all."""
+    """What is measured: network, dtype, size and threads. Whole pictures are of the first size and in bf16: in f32 they
+    would only repeat, for half an hour, what steps and decoding say."""
     wanted, dtypes = arguments.only.split(","), arguments.dtypes.split(",")
     for size in arguments.sizes.split(","):
         for threads in (int(number) for number in arguments.threads.split(",")):
             yield from ((what, dtype, size, threads) for dtype in dtypes for what in ("unet", "vae") if what in wanted)
-    if "picture" in wanted:
-        dtype = "bf16" if "bf16" in dtypes else dtypes[0]
-        yield ("picture", dtype, arguments.sizes.split(",")[0], int(arguments.threads.split(",")[0]))
+    if "picture" in wanted and "bf16" in dtypes:
+        yield ("picture", "bf16", arguments.sizes.split(",")[0], int(arguments.threads.split(",")[0]))
 
 
 def read(path):
@@ -159,7 +177,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=3, help="calls that count in each process")
     parser.add_argument("--budget", type=float, help="seconds after which no measurement begins")
     parser.add_argument("--only", default="unet,vae,picture")
-    parser.add_argument("--dtypes", default="f32,bf16")
+    parser.add_argument("--dtypes", default=native_dtypes())
     parser.add_argument("--peers", default="facegen,torch,openvino")
     parser.add_argument("--sizes", default="512x512")
     parser.add_argument("--threads", default="2")

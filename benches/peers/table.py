@@ -13,7 +13,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-# Most of OpenVINO's time, by what is computed in which dtype, at the size and number of threads of SETTING.
+from run import HALF_FLAGS
+
+# Most of OpenVINO's time, by what is computed in which dtype, at the size and number of threads of SETTING. Those of bf16
+# are for processors with instructions for it.
 BARS = {
     ("unet", "f32"): 1.0, ("vae", "f32"): 1.0, ("unet", "bf16"): 1.0, ("vae", "bf16"): 1.0, ("picture", "bf16"): 0.9,
 }  # fmt: skip
@@ -53,8 +56,11 @@ class Results:
 
 def judged(results):
     """A line for each bar, and whether it holds."""
-    lines = []
+    lines, has_half = [], set(HALF_FLAGS).intersection(results.facts["flags"])
     for (what, dtype), bar in BARS.items():
+        if dtype == "bf16" and not has_half:
+            lines.append((f"{what} in bf16: this processor has no instructions for it", True))
+            continue
         case = what, dtype, *SETTING
         own, judge = (results.median(*case, peer) for peer in ("facegen", JUDGE))
         if own is None or judge is None:
