@@ -14,6 +14,9 @@ const STATUSES: [&str; 4] = [
     "CURAND_STATUS_",
 ];
 
+/// The ends of those with which a library refuses a call: the device goes on as before.
+const REFUSALS: [&str; 3] = ["_NOT_SUPPORTED", "_BAD_PARAM", "_INVALID_VALUE"];
+
 /// The class of a device failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeviceFault {
@@ -58,8 +61,10 @@ fn is_of_device(error: &Error) -> bool {
     }
 }
 
+/// Returns whether a library says that the device failed.
 fn names_status(message: &str) -> bool {
-    STATUSES.iter().any(|status| message.contains(status))
+    let names = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    names(&STATUSES) && !names(&REFUSALS)
 }
 
 /// Recognises CUDA's `OUT_OF_MEMORY`, its libraries' failed allocations, and
@@ -135,6 +140,10 @@ mod tests {
         for error in [
             EngineError::from(Error::Msg("shapes differ".into())),
             Error::wrap("CUDA is a word".to_owned()).into(),
+            cudnn("CudnnError(CUDNN_STATUS_NOT_SUPPORTED_SHAPE)").into(),
+            cudnn("CudnnError(CUDNN_STATUS_BAD_PARAM)").into(),
+            cudnn("CublasError(CUBLAS_STATUS_NOT_SUPPORTED)").into(),
+            cudnn("CublasError(CUBLAS_STATUS_INVALID_VALUE)").into(),
             quoted,
         ] {
             let failed = BackendError::from(error);
