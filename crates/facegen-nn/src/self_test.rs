@@ -69,6 +69,7 @@ fn results(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
     let mut results = convolutions(compute)?;
     results.extend(tokens(compute)?);
     results.extend(attentions(compute)?);
+    results.extend(attentions_of_each_width(compute)?);
     Ok(results)
 }
 
@@ -94,6 +95,7 @@ fn convolutions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
         Conv2dConfig::new(WIDTH, 48, 3).padding(1).upsampling(),
     )?;
     let few = load("few", Conv2dConfig::new(4, 3, 3).padding(1))?;
+    let tiny = load("tiny", Conv2dConfig::new(4, 4, 1))?;
     let norm = GroupNorm::load(&weights("norm"), 8, WIDTH, 1e-5, compute)?;
     let shift = placed("shift", &[2, WIDTH], compute)?;
     let outputs = [
@@ -106,6 +108,10 @@ fn convolutions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
         (
             "a convolution of few channels",
             few.forward(&map("latents", 4)?)?,
+        ),
+        (
+            "a convolution of one pixel and few channels",
+            tiny.forward(&map("latents", 4)?)?,
         ),
         (
             "an upsampler",
@@ -134,9 +140,11 @@ fn tokens(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
     let group = ["a", "b", "c"].map(weights);
     let group = LinearGroup::<3>::load(&group, WIDTH, WIDTH, true, compute)?;
     let [_, second, _] = group.forward(&input)?;
+    let row = placed("row", &[1, WIDTH], compute)?;
     let norm = LayerNorm::load(&weights("norm"), WIDTH, 1e-5, compute)?;
     Ok(vec![
         ("a linear layer", widened.clone()),
+        ("a linear layer of one row", linear.forward(&row)?),
         ("a group of linear layers", second),
         ("a layer norm", norm.forward(&input)?),
         ("a gated unit", geglu(&widened, compute)?),
@@ -183,6 +191,40 @@ fn attentions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
             one.forward(&wide_query, &wide_key, &wide_value)?,
         ),
     ])
+}
+
+/// The other widths of heads: of CLIP, and of the coarser levels of a UNet, with more image tokens
+/// than a tile has.
+fn attentions_of_each_width(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
+    let attention = Attention::new(2, compute);
+    let mut results = Vec::new();
+    for (name, decoupled, width) in [
+        ("attention of heads of 64", "decoupled, heads of 64", 64),
+        ("attention of heads of 80", "decoupled, heads of 80", 80),
+        ("attention of heads of 160", "decoupled, heads of 160", 160),
+    ] {
+        let tokens = |name: &str, count: usize| placed(name, &[1, count, 2 * width], compute);
+        let pair = |key: &str, value: &str, count: usize| -> Result<KeyValue> {
+            Ok(KeyValue {
+                key: tokens(key, count)?,
+                value: tokens(value, count)?,
+            })
+        };
+        let query = tokens("query", 70)?;
+        let (text, image) = (
+            pair("text.key", "text.value", 77)?,
+            pair("image.key", "image.value", 40)?,
+        );
+        results.push((name, attention.forward(&query, &text.key, &text.value)?));
+        let rows = [DecoupledRow {
+            text: &text,
+            image: Some((&image, 0.7)),
+        }];
+        let table = DecoupledTable::new(compute, std::iter::once(rows.to_vec()))?;
+        let output = attention.forward_decoupled(&query, &rows, &table, 0)?;
+        results.push((decoupled, output));
+    }
+    Ok(results)
 }
 
 /// Returns ‖expected − found‖ / ‖expected‖.
