@@ -7,6 +7,10 @@ use super::gpu::Gpu;
 use super::launch::{Argument, Launch};
 use super::tensors::{bytes, contiguous_pointer, filled, kernel};
 
+/// What queries are multiplied by before the product, whose sums over a wide head could exceed the
+/// range of f16. A power of two rounds nothing.
+const DAMPED: f64 = 1.0 / 16.0;
+
 /// Threads of a block, which has a row.
 const THREADS: u32 = 256;
 
@@ -21,8 +25,12 @@ pub(crate) fn wide_attention(gpu: &Gpu, operands: [&Tensor; 3]) -> Result<Tensor
     });
     let (query, key, value) = (query?, key?, value?);
     let width = query.dims3()?.2;
+    gpu.counters().allocation();
+    gpu.count("candle affine", 2 * bytes(&query), query.elem_count());
+    let query = (query * DAMPED)?;
     let scores = product(gpu, &query, &key.t()?)?;
-    let weights = softmax(gpu, &scores, (1.0 / (width as f64).sqrt()) as f32)?;
+    let scale = 1.0 / DAMPED / (width as f64).sqrt();
+    let weights = softmax(gpu, &scores, scale as f32)?;
     product(gpu, &weights, &value)
 }
 
