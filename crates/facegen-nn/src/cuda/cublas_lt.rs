@@ -131,23 +131,30 @@ fn product(bias: Option<u64>) -> Result<Owned<sys::cublasLtMatmulDesc_t>, Cublas
     Ok(product)
 }
 
-/// Asks cublasLt for the algorithm that it expects to be the fastest.
+/// Asks cublasLt for the algorithm that it expects to be the fastest, of those that keep parts of
+/// sums in f32.
 fn algorithm(
     gpu: &CudaGpu,
     product: &Owned<sys::cublasLtMatmulDesc_t>,
     [weight, input, output]: [&Owned<sys::cublasLtMatrixLayout_t>; 3],
 ) -> Result<sys::cublasLtMatmulAlgo_t, CublasError> {
-    let attribute =
-        sys::cublasLtMatmulPreferenceAttributes_t::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+    use sys::cublasLtMatmulPreferenceAttributes_t as Attribute;
+    let schemes = sys::cublasLtReductionScheme_t::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
     let preference = Owned::new(lt::create_matmul_pref()?, destroy_preference);
     let (_, size) = gpu.workspace();
-    // SAFETY: the attribute is a size; everything passed is alive.
+    // SAFETY: each value has the type and size of its attribute; everything passed is alive.
     let found = unsafe {
         lt::set_matmul_pref_attribute(
             preference.raw(),
-            attribute,
+            Attribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
             (&raw const size).cast(),
             size_of_val(&size),
+        )?;
+        lt::set_matmul_pref_attribute(
+            preference.raw(),
+            Attribute::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+            (&raw const schemes).cast(),
+            size_of_val(&schemes),
         )?;
         lt::get_matmul_algo_heuristic(
             gpu.handles().lt.raw(),

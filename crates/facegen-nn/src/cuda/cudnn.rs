@@ -2,6 +2,7 @@
 
 use candle_core::cuda_backend::cudarc::cudnn::result::CudnnError;
 use candle_core::cuda_backend::cudarc::cudnn::{result as dnn, sys};
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr};
 use candle_core::{DType, Error};
 
 use super::Result;
@@ -78,7 +79,11 @@ impl Plan {
                 0.0
             },
         );
-        let (workspace, size) = gpu.workspace();
+        let (mut workspace, mut size) = gpu.workspace();
+        let larger = self.larger_workspace(gpu, size)?;
+        if let Some(larger) = &larger {
+            (workspace, size) = (larger.device_ptr(gpu.stream()).0, self.workspace);
+        }
         // SAFETY: the descriptors describe the memory that the pointers lead to, all of it on this
         // device and alive; the stream orders the use of the workspace.
         let launched = unsafe {
@@ -92,7 +97,7 @@ impl Plan {
                 self.convolution.raw(),
                 ALGORITHM,
                 workspace as *mut _,
-                size.min(self.workspace),
+                size,
                 (&raw const beta).cast(),
                 self.output.raw(),
                 operands.residual.unwrap_or(operands.output) as *const _,
@@ -104,6 +109,15 @@ impl Plan {
             )
         };
         launched.map_err(Error::wrap)
+    }
+
+    /// Returns memory for this call where the scratch memory of all is too small.
+    fn larger_workspace(&self, gpu: &CudaGpu, size: usize) -> Result<Option<CudaSlice<u8>>> {
+        if self.workspace <= size {
+            return Ok(None);
+        }
+        // SAFETY: cuDNN writes its scratch memory before it reads it.
+        unsafe { gpu.device().alloc::<u8>(self.workspace) }.map(Some)
     }
 }
 

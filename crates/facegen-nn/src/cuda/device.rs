@@ -142,8 +142,11 @@ fn module_of(kernel: &str) -> Result<(&'static str, &'static str)> {
 }
 
 /// Has the driver keep freed memory for the next allocation. By default each synchronisation gives
-/// all of it back.
+/// all of it back. A part of a GPU may have no such pool of memory, and does without.
 fn keep_freed_memory(stream: &CudaStream) -> Result<()> {
+    if !stream.context().has_async_alloc() {
+        return Ok(());
+    }
     let device = stream.context().cu_device();
     let attribute = sys::CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
     let mut threshold = u64::MAX;
