@@ -23,6 +23,8 @@ BUDGET=${BUDGET:-480}
 IMAGES=${IMAGES:-1,2,4,8,16}
 SIZES=${SIZES:-512x512 512x768}
 STEPS=${STEPS:-20}
+# An idle GPU is at a fraction of its clock rate; a few steps are too short to raise it.
+WARM_UP=${WARM_UP:-20}
 DTYPES=${DTYPES:-f16 bf16}
 # Options of checkpoints.py, such as --tiny.
 CHECKPOINTS=${CHECKPOINTS:-}
@@ -59,7 +61,7 @@ step() {
             images=$IMAGES
             [ "$size" = "${SIZES%% *}" ] || images=1
             "$PROGRAMS/step" --unet "$checkpoints/unet" --vae "$checkpoints/vae" $adapter --device "$DEVICE" \
-                --dtype "$dtype" --size "$size" --images "$images" --steps "$STEPS" |
+                --dtype "$dtype" --size "$size" --images "$images" --steps "$STEPS" --warm-up "$WARM_UP" |
                 tee -a "$RESULTS/step.jsonl" || status=1
         done
     done
@@ -68,7 +70,7 @@ step() {
 
 eager() {
     "$PYTHON" "$here/baseline.py" "$checkpoints" --device "$DEVICE" --images "$IMAGES" --sizes "${SIZES// /,}" \
-        --steps "$STEPS" --results "$RESULTS/eager.jsonl"
+        --steps "$STEPS" --warm-up "$WARM_UP" --results "$RESULTS/eager.jsonl"
 }
 
 compare() {
@@ -102,7 +104,8 @@ server() {
 
 compiled() {
     "$PYTHON" "$here/baseline.py" "$checkpoints" --device "$DEVICE" --images "${COMPILED_IMAGES:-1,4}" \
-        --sizes "${SIZES%% *}" --steps "$STEPS" --compile "${COMPILE:-reduce-overhead}" --results "$RESULTS/compiled.jsonl"
+        --sizes "${SIZES%% *}" --steps "$STEPS" --warm-up "$WARM_UP" --compile "${COMPILE:-reduce-overhead}" \
+        --results "$RESULTS/compiled.jsonl"
 }
 
 # Seconds that a stage may take.
@@ -129,6 +132,8 @@ for wheel in "$root"/wheels/*.whl; do
     [ -e "$wheel" ] && "$PYTHON" -m zipfile -e "$wheel" "$WORK/site"
 done
 export PYTHONPATH="$WORK/site${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1
+# What the driver compiles is kept for the next process.
+export CUDA_CACHE_PATH="$WORK/jit" CUDA_CACHE_MAXSIZE=1073741824
 # The libraries that came with torch.
 nvidia=$("$PYTHON" -c 'import nvidia, pathlib
 print(":".join(str(lib) for part in nvidia.__path__ for lib in pathlib.Path(part).glob("*/lib")))' 2>/dev/null)
