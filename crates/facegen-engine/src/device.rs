@@ -96,11 +96,12 @@ impl DeviceChoice {
         }
     }
 
-    /// Describes the device that would be used, and its kernels.
+    /// Describes the device that would be used, and its kernels: only candle's with
+    /// `candle_operations`, see [`LoadOptions`](crate::LoadOptions).
     ///
     /// # Errors
     /// See [`DeviceChoice::open`].
-    pub fn describe(self) -> Result<String, EngineError> {
+    pub fn describe(self, candle_operations: bool) -> Result<String, EngineError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let device = self.open()?;
         Ok(match device.location() {
@@ -108,7 +109,8 @@ impl DeviceChoice {
                 format!("cpu, {threads} threads, kernels for {}", Isa::best().name())
             }
             DeviceLocation::Cuda { gpu_id } => {
-                let (memory, kernels) = (describe_memory(&device), cuda_kernels(device));
+                let memory = describe_memory(&device);
+                let kernels = cuda_kernels(device, candle_operations);
                 format!("cuda:{gpu_id}, {kernels}, {memory}")
             }
             DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}, candle's kernels"),
@@ -128,8 +130,11 @@ impl DeviceChoice {
 }
 
 /// Chooses how a device computes a dtype: candle's operations replace the CUDA
-/// kernels where those fail or are wrong.
-pub(crate) fn compute(device: Device, dtype: DType) -> Compute {
+/// kernels where those fail or are wrong, or the operator wants no others.
+pub(crate) fn compute(device: Device, dtype: DType, candle_operations: bool) -> Compute {
+    if candle_operations {
+        return Compute::new(device, dtype);
+    }
     Compute::fastest(device.clone(), dtype).unwrap_or_else(|error| {
         tracing::warn!(%error, "cuda kernels cannot be used, falling back to candle's operations");
         Compute::new(device, dtype)
@@ -137,7 +142,10 @@ pub(crate) fn compute(device: Device, dtype: DType) -> Compute {
 }
 
 /// Describes what computes f16 and bf16 on an NVIDIA GPU.
-fn cuda_kernels(device: Device) -> String {
+fn cuda_kernels(device: Device, candle_operations: bool) -> String {
+    if candle_operations {
+        return "candle's operations (engine.cuda_kernels is false)".to_owned();
+    }
     if !cfg!(feature = "cudnn") {
         return "candle's operations (the program was built without cudnn)".to_owned();
     }

@@ -35,7 +35,8 @@ pub(crate) struct EngineArguments {
     /// config; can be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) accept_licence: Vec<String>,
-    /// The server's settings, of which only those of `models` apply here.
+    /// The server's settings, of which only those of `models`, and
+    /// `engine.cuda_kernels`, apply here.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -62,6 +63,7 @@ pub(crate) fn start(preset: Preset, arguments: &EngineArguments) -> Result<Engin
     let options = LoadOptions {
         data_dir: arguments.data_dir.clone(),
         device: arguments.device,
+        candle_operations: !config.engine.cuda_kernels,
         packs: packs::kept(&config),
         ..LoadOptions::default()
     };

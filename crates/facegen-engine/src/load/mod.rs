@@ -27,6 +27,8 @@ pub struct LoadOptions {
     pub data_dir: PathBuf,
     /// The device of the models.
     pub device: DeviceChoice,
+    /// Whether candle's operations compute on an NVIDIA GPU, too, and not the CUDA kernels.
+    pub candle_operations: bool,
     /// Where packed weights are kept.
     pub packs: Packs,
     /// Notified when the loading of a network begins.

@@ -53,7 +53,7 @@ impl Models {
         presets.iter().try_for_each(fit::check)?;
         let device = options.device.open()?;
         let dtype = precision::dtype_of(preset.options().precision(!device.is_cpu()));
-        let compute = device::compute(device, dtype);
+        let compute = device::compute(device, dtype, options.candle_operations);
         let progress = options.progress.clone();
         let options = &LoadOptions {
             packs: options.packs.begin(&compute),

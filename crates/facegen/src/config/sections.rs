@@ -48,6 +48,7 @@ pub(crate) struct EngineSection {
     pub(crate) device: String,
     #[serde(deserialize_with = "devices")]
     pub(crate) devices: Vec<String>,
+    pub(crate) cuda_kernels: bool,
     pub(crate) batch_limit: BatchLimit,
     pub(crate) step_timeout_seconds: NonZeroU16,
 }

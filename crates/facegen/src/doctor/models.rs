@@ -20,7 +20,8 @@ use crate::serve::{engine_plans, limited, load_options};
 pub(super) fn check(config: &Config, report: &mut Report) -> Result<()> {
     let engines = engine_plans(config)?;
     for engine in &engines {
-        let device = engine.device.describe().map_err(Into::into);
+        let device = engine.device.describe(!config.engine.cuda_kernels);
+        let device = device.map_err(Into::into);
         let label = match engines.len() {
             1 => "device".to_owned(),
             _ => format!("engine {}", engine.name),

@@ -46,6 +46,7 @@ pub(crate) fn load_options(config: &Config, device: DeviceChoice) -> LoadOptions
     LoadOptions {
         data_dir: config.storage.data_dir.clone(),
         device,
+        candle_operations: !config.engine.cuda_kernels,
         packs: packs::kept(config),
         safety: safety_policy(config),
         ..LoadOptions::default()
