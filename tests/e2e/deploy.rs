@@ -313,6 +313,32 @@ fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Drivers call their devices by different names in `/proc/devices`.
+#[test]
+fn a_worker_may_use_the_devices_of_every_driver() -> Result<()> {
+    let unit = text(&format!("{SYSTEMD}/facegen-worker@.service"))?;
+    let allowed = values(&unit, "DeviceAllow");
+    for device in ["nvidia-frontend", "nvidia", "nvidiactl", "nvidia-uvm"] {
+        let line = format!("char-{device} rw");
+        assert!(allowed.contains(&line.as_str()), "{line}");
+    }
+    Ok(())
+}
+
+/// Fields of KEDA's objects that came later than its first version, and with which.
+#[test]
+fn the_guide_asks_for_a_scaler_that_knows_its_fields() -> Result<()> {
+    let guide = text("docs/guides/deploy.md")?;
+    let stated = guide.split_once("[KEDA](https://keda.sh) 2.");
+    let stated = stated.and_then(|(_, rest)| rest.split_once(' '));
+    let stated: u32 = stated.context("no version of keda")?.0.parse()?;
+    let objects = objects()?;
+    let scaler = of_kind(&objects, "ScaledObject").next().context("none")?;
+    let fallback = &scaler["spec"]["fallback"];
+    assert!(fallback["behavior"].is_null() || stated >= 17);
+    Ok(())
+}
+
 #[test]
 fn units_name_settings_credentials_and_a_timeout_that_suffices() -> Result<()> {
     let grace = grace()?;
