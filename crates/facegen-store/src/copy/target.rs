@@ -2,7 +2,7 @@
 
 use facegen_core::store::StoreError;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, query, query_scalar};
+use sqlx::{AssertSqlSafe, Connection as _, QueryBuilder, Row as _, query, query_scalar};
 
 use super::error::CopyError;
 use super::row::CopiedRow;
@@ -58,8 +58,8 @@ impl Target {
     /// Returns the number of the last row that is there, 0 without any.
     pub(super) async fn last(&self, table: &Table) -> Result<i64, StoreError> {
         let last = format!("SELECT coalesce(max({}), 0) FROM {}", table.key, table.name);
-        let last = query_scalar(AssertSqlSafe(last));
-        last.fetch_one(&self.database.pool).await.map_err(failed)
+        let row = self.database.one(query(AssertSqlSafe(last))).await?;
+        row.try_get(0).map_err(failed)
     }
 
     /// Reads the rows behind `after` up to `last`, and at most one more than a batch has.

@@ -22,6 +22,9 @@ const EVERY: Duration = Duration::from_secs(10);
 /// An answer that took longer says too little.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// How long an answer is waited for.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// The clock of one database, compared again and again until this is dropped.
@@ -55,7 +58,7 @@ impl DatabaseClock {
         let (compared, _) = compare(database).await?;
         let compared = Arc::new(Mutex::new(compared));
         let mut task = JoinSet::new();
-        task.spawn(keep(database.clone(), Arc::clone(&compared)));
+        task.spawn(keep(database.in_background(TIMEOUT), Arc::clone(&compared)));
         Ok(Self {
             compared,
             _task: task,
@@ -89,7 +92,7 @@ async fn keep(database: Database, compared: Arc<Mutex<Compared>>) {
 /// Returns the comparison of the clocks, and how long the answer took.
 async fn compare(database: &Database) -> Result<(Compared, Duration), StoreError> {
     let asked = SystemClock.monotonic();
-    let row = query(NOW).fetch_one(&database.pool).await.map_err(failed)?;
+    let row = database.one(query(NOW)).await?;
     let took = SystemClock.monotonic().saturating_sub(asked);
     let compared = Compared {
         database: Timestamp::from_millis(row.try_get(0).map_err(failed)?),

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::store::StoreError;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Error, Executor as _, Postgres, Transaction};
+use sqlx::{Error, Executor as _, Postgres};
 use tokio::sync::Notify;
 
-use super::bounded::bounded;
 use super::presence::Presence;
 use super::schema;
+use super::session::{Session, Transaction};
 use crate::fault::Fault;
 use crate::rows::failed;
 
@@ -21,11 +21,16 @@ const CONNECTIONS: u32 = 9;
 /// How long a statement waits for a free connection of this process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a statement or a whole transaction may take until its connection
+/// counts as lost; longer than the database itself lets a statement take.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
+
 /// What holds on each connection, whatever the database says. A process that
 /// freezes in the middle of a transaction must not keep its locks from the
 /// others, nor may a statement wait for ever. Statements are short: compiling one takes
 /// longer than running it. What was answered survives a crash of the server. A host that is
-/// lost with its connections is noticed within half a minute, and its locks go.
+/// lost with its connections is noticed within half a minute, and its locks go, also
+/// when an answer is on its way to it.
 const SETTINGS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET idle_in_transaction_session_timeout = '5s';
@@ -35,6 +40,7 @@ const SETTINGS: &str = "
     SET tcp_keepalives_idle = 10;
     SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = 25000;
     SELECT set_config('synchronous_commit', 'on', FALSE)
     WHERE current_setting('synchronous_commit') = 'off'";
 
@@ -69,6 +75,8 @@ pub(crate) struct Database {
     pub(crate) fault: Fault,
     /// What shows this process to the others.
     pub(super) presence: Presence,
+    /// How long a statement or a whole transaction may take.
+    pub(super) statement_timeout: Duration,
     doubt: Arc<Notify>,
 }
 
@@ -97,14 +105,24 @@ impl Database {
             presence: Presence::new(pool.clone()),
             pool,
             fault: Fault::default(),
+            statement_timeout: STATEMENT_TIMEOUT,
             doubt: Arc::default(),
+        }
+    }
+
+    /// The same database for what no caller waits for: it may take so long, and
+    /// casts no doubt when it fails.
+    pub(super) fn in_background(&self, statement_timeout: Duration) -> Self {
+        Self {
+            statement_timeout,
+            doubt: Arc::default(),
+            ..self.clone()
         }
     }
 
     /// Runs a statement and returns how many rows it has changed.
     pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
-        let done = bounded(statement.execute(&self.pool)).await;
-        self.noted(done.map(|done| done.rows_affected()))
+        Session::open(self).await?.execute(statement).await
     }
 
     /// Runs a statement that changes one row at most and returns whether it has.
@@ -117,42 +135,32 @@ impl Database {
         &self,
         statement: Statement<'_>,
     ) -> Result<Option<PgRow>, StoreError> {
-        self.noted(bounded(statement.fetch_optional(&self.pool)).await)
+        Session::open(self).await?.optional(statement).await
     }
 
     /// Returns the only row.
     pub(crate) async fn one(&self, statement: Statement<'_>) -> Result<PgRow, StoreError> {
-        self.noted(bounded(statement.fetch_one(&self.pool)).await)
+        Session::open(self).await?.one(statement).await
     }
 
     /// Returns all rows.
     pub(crate) async fn all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
-        self.noted(bounded(statement.fetch_all(&self.pool)).await)
+        Session::open(self).await?.all(statement).await
     }
 
     /// Begins a transaction, which is rolled back unless it is committed.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
-        self.noted(bounded(self.pool.begin()).await)
+    pub(crate) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        Transaction::begin(Session::open(self).await?, None).await
     }
 
     /// Begins a transaction that holds this lock. Every statement in it sees what
     /// those that held it before have committed.
-    pub(crate) async fn begin_locked(
-        &self,
-        what: Lock,
-    ) -> Result<Transaction<'static, Postgres>, StoreError> {
+    pub(crate) async fn begin_locked(&self, what: Lock) -> Result<Transaction<'_>, StoreError> {
         let mut transaction = self.begin().await?;
-        let locked = lock(&mut transaction, what).await;
-        self.noted(locked)?;
+        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)");
+        let lock = lock.bind(LOCKS).bind(what as i32);
+        transaction.execute(lock).await?;
         Ok(transaction)
-    }
-
-    /// Commits a transaction.
-    pub(crate) async fn commit(
-        &self,
-        transaction: Transaction<'static, Postgres>,
-    ) -> Result<(), StoreError> {
-        self.noted(bounded(transaction.commit()).await)
     }
 
     /// Casts doubt on the database if it failed.
@@ -169,12 +177,6 @@ impl Database {
     pub(crate) async fn doubted(&self) {
         self.doubt.notified().await;
     }
-}
-
-async fn lock(connection: &mut PgConnection, what: Lock) -> Result<(), StoreError> {
-    let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)");
-    let lock = lock.bind(LOCKS).bind(what as i32);
-    bounded(lock.execute(connection)).await.map(drop)
 }
 
 /// Whether the database failed, rather than a statement because of what it says.

@@ -10,7 +10,7 @@ use sqlx::query;
 
 use super::database::{Database, Lock, Statement};
 use super::text::clean;
-use crate::rows::{Columns as _, delivery, failed, record};
+use crate::rows::{Columns as _, delivery, record};
 
 /// The deliveries of one database.
 #[derive(Debug, Clone)]
@@ -120,18 +120,15 @@ impl DeliveryStore for PostgresDeliveries {
             CLAIM_AGAIN
         };
         let mut transaction = self.0.begin_locked(Lock::DeliveryClaim).await?;
-        let row = query(claim)
+        let claim = query(claim)
             .bind(lease_until.as_millis())
             .bind(filter.kind.as_str())
             .bind(now.as_millis())
             .bind(&filter.without_receivers)
             .bind(&filter.without_keys)
-            .bind(worker.as_str())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed);
-        let row = self.0.noted(row)?;
-        self.0.commit(transaction).await?;
+            .bind(worker.as_str());
+        let row = transaction.optional(claim).await?;
+        transaction.commit().await?;
         row.map(|row| delivery(&row, filter.kind)).transpose()
     }
 

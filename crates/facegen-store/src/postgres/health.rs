@@ -31,17 +31,17 @@ const PROBE: &str = "INSERT INTO writer_probe VALUES (convert_to(repeat('x', $1)
 pub(super) struct PostgresHealth(pub(super) Database);
 
 impl PostgresHealth {
-    /// Returns whether writes are taken; in doubt it also writes. What fails
-    /// here casts no doubt.
+    /// Returns whether writes are taken; in doubt it also writes.
     async fn takes_writes(&self, in_doubt: bool) -> Result<bool, StoreError> {
-        let mut transaction = self.0.pool.begin().await.map_err(failed)?;
-        let state = query(IS_READ_ONLY).fetch_one(&mut *transaction).await;
-        let is_read_only: bool = state.and_then(|row| row.try_get(0)).map_err(failed)?;
+        let database = self.0.in_background(TIMEOUT);
+        let mut transaction = database.begin().await?;
+        let state = transaction.one(query(IS_READ_ONLY)).await?;
+        let is_read_only: bool = state.try_get(0).map_err(failed)?;
         if in_doubt && !is_read_only {
             let probe = query(PROBE).bind(PROBE_BYTES);
-            probe.execute(&mut *transaction).await.map_err(failed)?;
+            transaction.execute(probe).await?;
         }
-        transaction.rollback().await.map_err(failed)?;
+        transaction.roll_back().await?;
         Ok(!is_read_only)
     }
 

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use facegen_core::Timestamp;
 use facegen_core::job::{Job, JobId};
 use facegen_core::store::{Housekeeping, StoreError};
-use sqlx::postgres::PgConnection;
 use sqlx::{Row as _, query};
 
 use super::database::Database;
+use super::session::Transaction;
 use crate::rows::{self, Columns as _, failed};
 
 /// How many jobs are looked at in one go.
@@ -82,9 +82,8 @@ impl Housekeeping for PostgresHousekeeping {
         ended_by: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.0.begin().await?;
-        let deleted = delete(&mut transaction, deleted_by, ended_by).await;
-        let deleted = self.0.noted(deleted)?;
-        self.0.commit(transaction).await?;
+        let deleted = delete(&mut transaction, deleted_by, ended_by).await?;
+        transaction.commit().await?;
         Ok(deleted)
     }
 
@@ -95,7 +94,7 @@ impl Housekeeping for PostgresHousekeeping {
 }
 
 async fn delete(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     deleted_by: Timestamp,
     ended_by: Timestamp,
 ) -> Result<u64, StoreError> {
@@ -104,8 +103,6 @@ async fn delete(
             .bind(deleted_by.as_millis())
             .bind(ended_by.as_millis())
     };
-    let deliveries = old(DELETE_DELIVERIES).execute(&mut *connection).await;
-    deliveries.map_err(failed)?;
-    let jobs = old(DELETE_JOBS).execute(connection).await;
-    Ok(jobs.map_err(failed)?.rows_affected())
+    transaction.execute(old(DELETE_DELIVERIES)).await?;
+    transaction.execute(old(DELETE_JOBS)).await
 }

@@ -51,10 +51,8 @@ impl KeyStore for PostgresKeys {
 
     async fn insert_first(&self, new: &NewKey) -> Result<Option<Key>, StoreError> {
         let mut transaction = self.0.begin_locked(Lock::FirstKey).await?;
-        let insert = inserting(INSERT_FIRST, new);
-        let inserted = insert.fetch_optional(&mut *transaction).await;
-        let inserted = self.0.noted(inserted.map_err(failed))?;
-        self.0.commit(transaction).await?;
+        let inserted = transaction.optional(inserting(INSERT_FIRST, new)).await?;
+        transaction.commit().await?;
         inserted.as_ref().map(key).transpose()
     }
 

@@ -4,7 +4,6 @@
 //! serve keys round robin, are serialised by advisory locks of the database; all
 //! others are compared with the attempt, as in SQLite.
 
-mod bounded;
 mod buckets;
 mod clock;
 mod connection;
@@ -20,6 +19,7 @@ mod presence;
 mod rate_limits;
 mod rights;
 mod schema;
+mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]

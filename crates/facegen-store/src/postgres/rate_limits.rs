@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use facegen_core::key::KeyId;
 use facegen_core::store::{RateLimitStore, StoreError};
-use sqlx::postgres::PgConnection;
 use sqlx::{Row as _, query};
 
 use super::database::Database;
+use super::session::Transaction;
 use crate::memory::count;
 use crate::rows::failed;
 
@@ -91,24 +91,20 @@ impl RateLimitStore for PostgresRateLimits {
     ) -> Result<Result<(), Duration>, StoreError> {
         let now = self.on_database(now).await?;
         let mut transaction = self.database.begin().await?;
-        let counted = count_in(&mut transaction, key, limit, now).await;
-        let counted = self.database.noted(counted)?;
-        self.database.commit(transaction).await?;
+        let counted = count_in(&mut transaction, key, limit, now).await?;
+        transaction.commit().await?;
         Ok(counted)
     }
 }
 
 async fn count_in(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     key: KeyId,
     limit: u32,
     now: Duration,
 ) -> Result<Result<(), Duration>, StoreError> {
-    let lock = query(LOCK)
-        .bind(key.get())
-        .fetch_one(&mut *connection)
-        .await;
-    let mut moments: Vec<i64> = lock.and_then(|row| row.try_get(0)).map_err(failed)?;
+    let row = transaction.one(query(LOCK).bind(key.get())).await?;
+    let mut moments: Vec<i64> = row.try_get(0).map_err(failed)?;
     // The clocks of two processes were not compared at the same time.
     moments.sort_unstable();
     let mut latest: VecDeque<Duration> = moments.into_iter().map(moment).collect();
@@ -116,8 +112,9 @@ async fn count_in(
     if counted.is_ok() {
         let moments: Vec<i64> = latest.into_iter().map(micros).collect();
         let keep = query("UPDATE request_rates SET moments = $2 WHERE key_id = $1");
-        let keep = keep.bind(key.get()).bind(moments);
-        keep.execute(connection).await.map_err(failed)?;
+        transaction
+            .execute(keep.bind(key.get()).bind(moments))
+            .await?;
     }
     Ok(counted)
 }

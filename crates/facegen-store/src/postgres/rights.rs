@@ -8,7 +8,8 @@ use facegen_core::store::{NodeRole, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::bounded::bounded;
+use super::database::STATEMENT_TIMEOUT;
+use super::session::bounded;
 use crate::rows::failed;
 
 /// Those of a server that answers requests: all rows, but no table.
@@ -42,10 +43,13 @@ pub(super) async fn grant(
     role: NodeRole,
     name: &str,
 ) -> Result<(), StoreError> {
-    let mut connection = bounded(PgConnection::connect_with(options)).await?;
-    let granted = bounded(connection.execute(AssertSqlSafe(statements(role, name)))).await;
-    connection.close().await.map_err(failed)?;
-    granted.map(drop)
+    let grant = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        let statements = AssertSqlSafe(statements(role, name));
+        connection.execute(statements).await?;
+        connection.close().await
+    };
+    bounded(STATEMENT_TIMEOUT, grant).await.map_err(failed)
 }
 
 /// Returns the statements, which are executed together or not at all.

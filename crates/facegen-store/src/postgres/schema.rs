@@ -14,7 +14,8 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, Row as _, query};
 
-use super::bounded::bounded;
+use super::database::STATEMENT_TIMEOUT;
+use super::session::bounded;
 use crate::rows::failed;
 
 const HAS_TABLE: &str = "SELECT to_regclass($1) IS NOT NULL";
@@ -57,10 +58,13 @@ fn migrator() -> Migrator {
 /// The database cannot be reached.
 pub(super) async fn read(options: &PgConnectOptions) -> Result<Schema, StoreError> {
     // Not from a pool, which goes on trying and hides why it fails.
-    let mut connection = bounded(PgConnection::connect_with(options)).await?;
-    let schema = bounded(read_on(&mut connection)).await;
-    connection.close().await.map_err(failed)?;
-    schema
+    let read = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        let schema = read_on(&mut connection).await?;
+        connection.close().await?;
+        Ok(schema)
+    };
+    bounded(STATEMENT_TIMEOUT, read).await.map_err(failed)
 }
 
 async fn read_on(connection: &mut PgConnection) -> Result<Schema, sqlx::Error> {

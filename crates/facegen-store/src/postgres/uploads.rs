@@ -5,10 +5,11 @@ use facegen_core::key::KeyId;
 use facegen_core::key_limits::SHORTEST_UPLOAD;
 use facegen_core::store::{NewUpload, StoreError, UploadStore};
 use facegen_core::{FilePrefix, Timestamp};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{Row as _, query};
 
 use super::database::Database;
+use super::session::Transaction;
 use crate::rows::{Columns as _, amount, expired_upload, failed, integer};
 
 /// How many rows are looked at in one go.
@@ -36,9 +37,8 @@ pub(super) struct PostgresUploads(pub(super) Database);
 impl UploadStore for PostgresUploads {
     async fn insert(&self, upload: &NewUpload, limit: u64) -> Result<Option<u32>, StoreError> {
         let mut transaction = self.0.begin().await?;
-        let row = insert(&mut transaction, upload, limit).await;
-        let row = self.0.noted(row)?;
-        self.0.commit(transaction).await?;
+        let row = insert(&mut transaction, upload, limit).await?;
+        transaction.commit().await?;
         row.map(|row| row.small("id")).transpose()
     }
 
@@ -91,21 +91,19 @@ impl UploadStore for PostgresUploads {
 }
 
 async fn insert(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     upload: &NewUpload,
     limit: u64,
 ) -> Result<Option<PgRow>, StoreError> {
     let lock = query(LOCK_KEY).bind(upload.key.get());
-    lock.execute(&mut *connection).await.map_err(failed)?;
-    query(INSERT)
+    transaction.execute(lock).await?;
+    let insert = query(INSERT)
         .bind(upload.key.get())
         .bind(upload.created_at.as_millis())
         .bind(upload.expires_at.as_millis())
         .bind(integer(upload.bytes))
         .bind(integer(SHORTEST_UPLOAD))
         .bind(integer(limit))
-        .bind(upload.file_prefix.expose())
-        .fetch_optional(connection)
-        .await
-        .map_err(failed)
+        .bind(upload.file_prefix.expose());
+    transaction.optional(insert).await
 }

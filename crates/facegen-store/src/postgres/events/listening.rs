@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::payload::{self, CHANNEL};
 use crate::memory::MemoryEvents;
+use crate::postgres::session::bounded;
 
 /// After how long a silence the connection is tried: one whose other end has
 /// vanished is silent, too.
@@ -24,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Connects, and listens from then on.
 pub(super) async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+    bounded(TIMEOUT, listener.listen(CHANNEL)).await?;
     Ok(listener)
 }
 
@@ -64,10 +65,10 @@ enum Heard {
 async fn hear(listener: &mut PgListener) -> Result<Heard, sqlx::Error> {
     match timeout(SILENCE, listener.try_recv()).await {
         Ok(said) => Ok(said?.map_or(Heard::Lost, Heard::Said)),
-        Err(_) => match timeout(TIMEOUT, listener.execute("SELECT 1")).await {
-            Ok(answered) => answered.map(|_| Heard::Nothing),
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        },
+        Err(_) => {
+            let answered = bounded(TIMEOUT, listener.execute("SELECT 1")).await;
+            answered.map(|_| Heard::Nothing)
+        }
     }
 }
 

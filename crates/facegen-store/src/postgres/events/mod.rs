@@ -50,7 +50,7 @@ impl PostgresEvents {
             own.clone(),
             Arc::clone(&local),
         ));
-        let (outbox, sending) = sending::outbox(database.pool.clone(), own);
+        let (outbox, sending) = sending::outbox(database, own);
         tasks.spawn(sending);
         Ok(Self {
             local,

@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use facegen_core::store::Event;
-use sqlx::postgres::PgPool;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::payload::{self, CHANNEL};
+use crate::postgres::database::Database;
 
 /// How many events may wait to be sent.
 const CAPACITY: usize = 1024;
 
 /// How many are sent at once.
 const BATCH: usize = 256;
+
+/// How long it may take until they are sent.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long nothing is sent after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -41,18 +44,24 @@ impl Outbox {
 }
 
 /// Returns an outbox, and what empties it until the outbox or the pool is gone.
-pub(super) fn outbox(pool: PgPool, own: String) -> (Outbox, impl Future<Output = ()>) {
+pub(super) fn outbox(
+    database: &Database,
+    own: String,
+) -> (Outbox, impl Future<Output = ()> + use<>) {
     let (events, waiting) = mpsc::channel(CAPACITY);
     let missed = Arc::new(AtomicBool::new(false));
     let outbox = Outbox {
         events,
         missed: Arc::clone(&missed),
     };
-    (outbox, send(pool, own, waiting, missed))
+    (
+        outbox,
+        send(database.in_background(TIMEOUT), own, waiting, missed),
+    )
 }
 
 async fn send(
-    pool: PgPool,
+    database: Database,
     own: String,
     mut waiting: mpsc::Receiver<Event>,
     missed: Arc<AtomicBool>,
@@ -69,14 +78,13 @@ async fn send(
             .map(|event| format!("{own} {}", payload::write(event)))
             .collect();
         let notify = sqlx::query(NOTIFY).bind(CHANNEL).bind(said);
-        match notify.execute(&pool).await {
-            Ok(_) => {}
-            Err(sqlx::Error::PoolClosed) => return,
-            Err(error) => {
-                tracing::warn!(%error, "other processes were not notified");
-                missed.store(true, Ordering::Release);
-                sleep(PAUSE).await;
+        if let Err(error) = database.execute(notify).await {
+            if database.pool.is_closed() {
+                return;
             }
+            tracing::warn!(%error, "other processes were not notified");
+            missed.store(true, Ordering::Release);
+            sleep(PAUSE).await;
         }
     }
 }

@@ -5,8 +5,9 @@ use facegen_core::job::JobId;
 use facegen_core::key::KeyId;
 use facegen_core::store::StoreError;
 use serde_json::{Map, Value, json};
-use sqlx::postgres::PgConnection;
+use sqlx::{Row as _, query};
 
+use crate::postgres::session::Transaction;
 use crate::rows::{Columns as _, failed};
 
 /// The deliveries of a job come before the job, as when a delivery ends, so that the two
@@ -36,37 +37,31 @@ const ERASE: &str = "
 /// Erases what the row of an ended job holds of a person, and drops an upload that
 /// waits. False when there is no such job.
 pub(super) async fn erase(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     key: KeyId,
     id: JobId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let id = i64::from(id.get());
-    let lock = sqlx::query(LOCK_DELIVERIES).bind(id);
-    lock.execute(&mut *connection).await.map_err(failed)?;
-    let found = sqlx::query(FIND).bind(id).bind(key.get());
-    let found = found.fetch_optional(&mut *connection).await;
-    let Some(row) = found.map_err(failed)? else {
+    transaction.execute(query(LOCK_DELIVERIES).bind(id)).await?;
+    let find = query(FIND).bind(id).bind(key.get());
+    let Some(row) = transaction.optional(find).await? else {
         return Ok(false);
     };
     // After the row was locked, since its end may have added a delivery just before.
-    let sent_later = sqlx::query_scalar(IS_SENT_LATER).bind(id);
-    let sent_later = sent_later.fetch_one(&mut *connection).await;
-    let request = erased(row.text("request")?, sent_later.map_err(failed)?).ok_or(
-        StoreError::UnreadableRow {
-            table: "generations",
-            id,
-            column: "request",
-        },
-    )?;
-    let erase = sqlx::query(ERASE).bind(id).bind(now.as_millis());
-    let erase = erase.bind(request.to_string());
-    erase.execute(&mut *connection).await.map_err(failed)?;
-    let drop_upload = sqlx::query(
+    let sent_later = transaction.one(query(IS_SENT_LATER).bind(id)).await?;
+    let sent_later = sent_later.try_get(0).map_err(failed)?;
+    let request = erased(row.text("request")?, sent_later).ok_or(StoreError::UnreadableRow {
+        table: "generations",
+        id,
+        column: "request",
+    })?;
+    let erase = query(ERASE).bind(id).bind(now.as_millis());
+    transaction.execute(erase.bind(request.to_string())).await?;
+    let drop_upload = query(
         "DELETE FROM deliveries WHERE generation_id = $1 AND kind = 'upload' AND state = 'queued'",
     );
-    let dropped = drop_upload.bind(id).execute(&mut *connection).await;
-    dropped.map_err(failed)?;
+    transaction.execute(drop_upload.bind(id)).await?;
     Ok(true)
 }
 

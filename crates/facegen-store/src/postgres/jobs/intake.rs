@@ -6,43 +6,39 @@ use facegen_core::key::KeyId;
 use facegen_core::redact::SafeUrl;
 use facegen_core::store::{Intake, NewJob, QueueFull, QueueLimits, StoreError, cost};
 use facegen_core::{FaceSource, Timestamp};
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgRow;
+use sqlx::query;
 
 use super::statements::{INSERT, WAITING};
+use crate::postgres::database::Statement;
+use crate::postgres::session::Transaction;
 use crate::postgres::text::clean;
-use crate::rows::{self, Columns as _, check_room, failed, json, number};
+use crate::rows::{self, Columns as _, check_room, json, number};
 
 /// See [`JobStore::insert`](facegen_core::store::JobStore::insert).
 pub(super) async fn insert(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     job: &NewJob,
     limits: QueueLimits,
 ) -> Result<Result<Job, QueueFull>, StoreError> {
-    let waiting = sqlx::query(WAITING)
+    let waiting = query(WAITING)
         .bind(i64::from(limits.share))
-        .bind(job.key.get())
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+        .bind(job.key.get());
+    let waiting = transaction.one(waiting).await?;
     if let Err(full) = room(&waiting, limits.queue)? {
         return Ok(Err(full));
     }
-    let inserted = insert_row(connection, job).await?;
+    let inserted = insert_row(transaction, job).await?;
+    let id = i64::from(inserted.id.get());
     if let FaceSource::Inline(image) = &job.face {
-        sqlx::query("INSERT INTO photos (generation_id, image) VALUES ($1, $2)")
-            .bind(i64::from(inserted.id.get()))
-            .bind(image.bytes())
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let photo = query("INSERT INTO photos (generation_id, image) VALUES ($1, $2)");
+        transaction
+            .execute(photo.bind(id).bind(image.bytes()))
+            .await?;
     }
     if let Some(preset) = &job.preset {
-        sqlx::query("INSERT INTO job_presets (generation_id, preset) VALUES ($1, $2)")
-            .bind(i64::from(inserted.id.get()))
-            .bind(clean(preset))
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        let of = query("INSERT INTO job_presets (generation_id, preset) VALUES ($1, $2)");
+        transaction.execute(of.bind(id).bind(clean(preset))).await?;
     }
     Ok(Ok(inserted))
 }
@@ -52,13 +48,13 @@ fn room(waiting: &PgRow, limit: u32) -> Result<Result<(), QueueFull>, StoreError
     Ok(check_room((all, own, waiting.small("share")?), limit))
 }
 
-async fn insert_row(connection: &mut PgConnection, job: &NewJob) -> Result<Job, StoreError> {
+async fn insert_row(transaction: &mut Transaction<'_>, job: &NewJob) -> Result<Job, StoreError> {
     let url = match &job.face {
         FaceSource::Url(url) => Some(clean(url.expose())),
         FaceSource::Inline(_) => None,
     };
     let webhook = job.request.delivery.webhook.as_ref();
-    let inserted = sqlx::query(INSERT)
+    let insert = query(INSERT)
         .bind(job.key.get())
         .bind(json("request", &job.request)?)
         .bind(url)
@@ -68,56 +64,48 @@ async fn insert_row(connection: &mut PgConnection, job: &NewJob) -> Result<Job, 
         .bind(webhook.map(SafeUrl::host))
         .bind(job.priority)
         .bind(number(cost(&job.request)))
-        .bind(job.created_at.as_millis())
-        .fetch_one(connection)
-        .await
-        .map_err(failed)?;
-    rows::job(&inserted)
+        .bind(job.created_at.as_millis());
+    rows::job(&transaction.one(insert).await?)
 }
 
-/// See [`JobStore::find_idempotent`](facegen_core::store::JobStore::find_idempotent).
-pub(super) async fn find_idempotent(
-    connection: &mut PgConnection,
+/// Finds the job that a request with this idempotency key has made.
+pub(super) fn find_idempotent(
     key: KeyId,
     idempotency: &Idempotency,
     now: Timestamp,
-) -> Result<Option<Intake>, StoreError> {
-    let found = sqlx::query(
+) -> Statement<'_> {
+    let find = query(
         "SELECT generations.*, idempotency.digest
          FROM idempotency JOIN generations ON generations.id = idempotency.generation_id
          WHERE idempotency.key_id = $1 AND idempotency.name = $2 AND idempotency.created_at > $3",
-    )
-    .bind(key.get())
-    .bind(&idempotency.name)
-    .bind((now - REMEMBERED).as_millis())
-    .fetch_optional(connection)
-    .await
-    .map_err(failed)?;
-    let Some(row) = found else {
-        return Ok(None);
-    };
-    let job = rows::job(&row)?;
+    );
+    find.bind(key.get())
+        .bind(&idempotency.name)
+        .bind((now - REMEMBERED).as_millis())
+}
+
+/// Returns the job of a row that was found, unless another request has made it.
+pub(super) fn known(row: &PgRow, idempotency: &Idempotency) -> Result<Intake, StoreError> {
+    let job = rows::job(row)?;
     // Of an erased one nothing is left to compare with.
     if row.bytes("digest")? != idempotency.digest && job.erased_at.is_none() {
-        return Ok(Some(Intake::Conflict));
+        return Ok(Intake::Conflict);
     }
-    Ok(Some(Intake::Known(job)))
+    Ok(Intake::Known(job))
 }
 
 /// Remembers the name of the request that made this job, and forgets those that
 /// are too old.
 pub(super) async fn remember(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     idempotency: &Idempotency,
     job: &Job,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE created_at <= $1")
-        .bind((now - REMEMBERED).as_millis())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    sqlx::query(
+    let forget = query("DELETE FROM idempotency WHERE created_at <= $1");
+    let forget = forget.bind((now - REMEMBERED).as_millis());
+    transaction.execute(forget).await?;
+    let remember = query(
         "INSERT INTO idempotency (key_id, name, digest, generation_id, created_at)
          VALUES ($1, $2, $3, $4, $5)",
     )
@@ -125,9 +113,6 @@ pub(super) async fn remember(
     .bind(&idempotency.name)
     .bind(&idempotency.digest[..])
     .bind(i64::from(job.id.get()))
-    .bind(now.as_millis())
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
-    Ok(())
+    .bind(now.as_millis());
+    transaction.execute(remember).await.map(drop)
 }

@@ -22,6 +22,7 @@ use facegen_core::store::{
 use facegen_core::{FilePrefix, GenerationRequest, JobState, Timestamp};
 use sqlx::{Row as _, query};
 
+use self::intake::{find_idempotent, known};
 pub(super) use self::statements::CLAIM;
 use self::statements::{
     BACKLOG, BEFORE, BREAK_DOWN, CANCEL, CLEAR, ENTER, FAIL, FIT, HEARTBEAT, POSITION, RELEASE,
@@ -71,9 +72,8 @@ impl JobStore for PostgresJobs {
         limits: QueueLimits,
     ) -> Result<Result<Job, QueueFull>, StoreError> {
         let mut transaction = self.database.begin_locked(Lock::Intake).await?;
-        let inserted = intake::insert(&mut transaction, job, limits).await;
-        let inserted = self.database.noted(inserted)?;
-        self.database.commit(transaction).await?;
+        let inserted = intake::insert(&mut transaction, job, limits).await?;
+        transaction.commit().await?;
         Ok(inserted)
     }
 
@@ -85,18 +85,20 @@ impl JobStore for PostgresJobs {
     ) -> Result<Intake, StoreError> {
         let (key, now) = (job.key, job.created_at);
         let mut transaction = self.database.begin_locked(Lock::Intake).await?;
-        let known = intake::find_idempotent(&mut transaction, key, idempotency, now).await;
-        if let Some(known) = self.database.noted(known)? {
-            return Ok(known);
+        let found = transaction.optional(find_idempotent(key, idempotency, now));
+        if let Some(row) = found.await? {
+            transaction.roll_back().await?;
+            return known(&row, idempotency);
         }
-        let inserted = intake::insert(&mut transaction, job, limits).await;
-        let inserted = match self.database.noted(inserted)? {
+        let inserted = match intake::insert(&mut transaction, job, limits).await? {
             Ok(inserted) => inserted,
-            Err(full) => return Ok(Intake::Full(full)),
+            Err(full) => {
+                transaction.roll_back().await?;
+                return Ok(Intake::Full(full));
+            }
         };
-        let remembered = intake::remember(&mut transaction, idempotency, &inserted, now).await;
-        self.database.noted(remembered)?;
-        self.database.commit(transaction).await?;
+        intake::remember(&mut transaction, idempotency, &inserted, now).await?;
+        transaction.commit().await?;
         Ok(Intake::New(inserted))
     }
 
@@ -106,11 +108,11 @@ impl JobStore for PostgresJobs {
         idempotency: &Idempotency,
         now: Timestamp,
     ) -> Result<Option<Intake>, StoreError> {
-        let mut reader = self
+        let found = self
             .database
-            .noted(self.database.pool.acquire().await.map_err(failed))?;
-        self.database
-            .noted(intake::find_idempotent(&mut reader, key, idempotency, now).await)
+            .optional(find_idempotent(key, idempotency, now));
+        let found = found.await?;
+        found.map(|row| known(&row, idempotency)).transpose()
     }
 
     async fn claim(
@@ -123,17 +125,14 @@ impl JobStore for PostgresJobs {
         let shown = self.database.presence.show(worker).await;
         self.database.noted(shown)?;
         let mut transaction = self.database.begin_locked(Lock::JobClaim).await?;
-        let claimed = query(CLAIM)
+        let statement = query(CLAIM)
             .bind(now.as_millis())
             .bind(lease_until.as_millis())
             .bind(worker.as_str())
             .bind(scope != ClaimScope::UnsuspectedInline)
-            .bind(scope == ClaimScope::Any)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(failed);
-        let claimed = self.database.noted(claimed)?;
-        self.database.commit(transaction).await?;
+            .bind(scope == ClaimScope::Any);
+        let claimed = transaction.optional(statement).await?;
+        transaction.commit().await?;
         claimed.as_ref().map(claim).transpose()
     }
 
@@ -219,9 +218,8 @@ impl JobStore for PostgresJobs {
 
     async fn erase(&self, key: KeyId, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin().await?;
-        let erased = erase::erase(&mut transaction, key, id, now).await;
-        let erased = self.database.noted(erased)?;
-        self.database.commit(transaction).await?;
+        let erased = erase::erase(&mut transaction, key, id, now).await?;
+        transaction.commit().await?;
         Ok(erased)
     }
 
@@ -232,9 +230,8 @@ impl JobStore for PostgresJobs {
         now: Timestamp,
     ) -> Result<Reclaimed, StoreError> {
         let mut transaction = self.database.begin_locked(Lock::Reclaim).await?;
-        let reclaimed = reclaim::reclaim(&mut transaction, dead, max_attempts, now).await;
-        let reclaimed = self.database.noted(reclaimed)?;
-        self.database.commit(transaction).await?;
+        let reclaimed = reclaim::reclaim(&mut transaction, dead, max_attempts, now).await?;
+        transaction.commit().await?;
         Ok(reclaimed)
     }
 

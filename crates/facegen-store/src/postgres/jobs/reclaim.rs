@@ -2,16 +2,17 @@
 
 use facegen_core::store::{DeadWorkers, Death, Reclaimed, StoreError};
 use facegen_core::{ErrorCode, Timestamp};
-use sqlx::postgres::PgConnection;
+use sqlx::{Row as _, query};
 
 use super::statements::{FAIL_EXHAUSTED, HELD, RECLAIM};
 use crate::postgres::database::Statement;
+use crate::postgres::session::Transaction;
 use crate::rows::{failed, id};
 
 /// Requeues the jobs of dead workers, and fails those over which workers died too
 /// often.
 pub(super) async fn reclaim(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction<'_>,
     dead: &DeadWorkers,
     max_attempts: u32,
     now: Timestamp,
@@ -20,13 +21,10 @@ pub(super) async fn reclaim(
         DeadWorkers::Worker { id, death } => (Some(id.as_str()), Some(*death)),
         DeadWorkers::Expired => (None, None),
     };
-    let held: bool = sqlx::query_scalar(HELD)
-        .bind(worker)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
+    let held = transaction.one(query(HELD).bind(worker)).await?;
+    let held: bool = held.try_get(0).map_err(failed)?;
     let of_dead = |statement: &'static str| -> Statement<'_> {
-        sqlx::query(statement)
+        query(statement)
             .bind(now.as_millis())
             .bind(worker)
             .bind(death == Some(Death::FromInside))
@@ -34,10 +32,9 @@ pub(super) async fn reclaim(
             .bind(!held)
             .bind(i64::from(max_attempts))
     };
-    let requeued = of_dead(RECLAIM);
-    let requeued = requeued.fetch_all(&mut *connection).await.map_err(failed)?;
-    let buried = of_dead(FAIL_EXHAUSTED).bind(ErrorCode::Internal.as_str());
-    let buried = buried.fetch_all(&mut *connection).await.map_err(failed)?;
+    let requeued = transaction.all(of_dead(RECLAIM)).await?;
+    let bury = of_dead(FAIL_EXHAUSTED).bind(ErrorCode::Internal.as_str());
+    let buried = transaction.all(bury).await?;
     Ok(Reclaimed {
         requeued: requeued.iter().map(id).collect::<Result<_, _>>()?,
         failed: buried.iter().map(id).collect::<Result<_, _>>()?,

@@ -4,8 +4,10 @@ mod connections;
 mod deliveries;
 mod events;
 mod nodes;
+mod proxy;
 mod schema;
 pub(crate) mod server;
+mod unresponsive;
 
 use self::server::{new_database, stores};
 use crate::conformance;
