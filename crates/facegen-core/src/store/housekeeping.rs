@@ -31,9 +31,10 @@ pub trait Housekeeping: fmt::Debug + Send + Sync {
     /// Records that the images of a job are deleted.
     async fn images_deleted(&self, id: JobId, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes the rows of jobs, with their deliveries, and returns how many:
-    /// of jobs whose images were deleted by `deleted_by`, and of jobs that
-    /// ended by `ended_by` without any at this server.
+    /// Deletes the rows of some jobs, with their deliveries, and returns of how
+    /// many: of jobs whose images were deleted by `deleted_by`, and of jobs that
+    /// ended by `ended_by` without any at this server. It is called until it
+    /// returns 0, so that no transaction is long.
     async fn delete_rows(
         &self,
         deleted_by: Timestamp,

@@ -134,9 +134,16 @@ impl Janitor {
         let erased_before = now - config.keep_rows;
         let ended_before = erased_before - config.keep_images;
         let housekeeping = &self.storage.stores.housekeeping;
-        let rows = housekeeping
-            .delete_rows(erased_before, ended_before)
-            .await?;
+        let mut rows = 0;
+        loop {
+            let deleted = housekeeping
+                .delete_rows(erased_before, ended_before)
+                .await?;
+            if deleted == 0 {
+                break;
+            }
+            rows += deleted;
+        }
         if rows > 0 {
             tracing::info!(rows, "expired jobs deleted");
         }

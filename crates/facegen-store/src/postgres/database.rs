@@ -62,6 +62,8 @@ pub(crate) enum Lock {
     Reclaim = 4,
     /// The first admin key is made, so that there is one.
     FirstKey = 5,
+    /// Old rows are deleted, which every node does.
+    Deletion = 6,
 }
 
 /// A statement with its values.

@@ -6,30 +6,37 @@ use facegen_core::job::{Job, JobId};
 use facegen_core::store::{Housekeeping, StoreError};
 use sqlx::{Row as _, query};
 
-use super::database::Database;
-use super::session::Transaction;
+use super::database::{Database, Lock};
 use crate::rows::{self, Columns as _, failed};
 
 /// How many jobs are looked at in one go.
 const BATCH: i64 = 100;
 
-/// The jobs that are old enough.
-macro_rules! old {
-    () => {
-        "finished_at IS NOT NULL
-         AND (images_deleted_at <= $1 OR (expires_at IS NULL AND finished_at <= $2))"
-    };
-}
+/// The oldest image that has not expired, of uploads and of jobs.
+pub(super) const OLDEST_KEPT: &str = "
+    SELECT least(
+        (SELECT min(created_at) FROM uploads WHERE expires_at > $1),
+        (SELECT min(finished_at) FROM generations
+         WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at > $1)
+    )";
+
+/// Some of the jobs that are old enough, by an index for each of the reasons: as many
+/// as are deleted in a moment, and no more than one transaction should hold.
+pub(super) const OLD: &str = "
+    (SELECT id FROM generations
+     WHERE finished_at IS NOT NULL AND images_deleted_at <= $1
+     ORDER BY images_deleted_at LIMIT 1000)
+    UNION
+    (SELECT id FROM generations
+     WHERE expires_at IS NULL AND finished_at <= $2
+     ORDER BY finished_at LIMIT 1000)
+    LIMIT 1000";
 
 /// Deliveries go before their jobs, as when a delivery ends, so that the two never
 /// wait for each other.
-const DELETE_DELIVERIES: &str = concat!(
-    "DELETE FROM deliveries WHERE generation_id IN (SELECT id FROM generations WHERE ",
-    old!(),
-    ")"
-);
+const DELETE_DELIVERIES: &str = "DELETE FROM deliveries WHERE generation_id = ANY ($1)";
 
-const DELETE_JOBS: &str = concat!("DELETE FROM generations WHERE ", old!());
+const DELETE_JOBS: &str = "DELETE FROM generations WHERE id = ANY ($1)";
 
 /// What is old in one database.
 #[derive(Debug, Clone)]
@@ -57,14 +64,8 @@ impl Housekeeping for PostgresHousekeeping {
     }
 
     async fn oldest_kept(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let oldest = query(
-            "SELECT least(
-                 (SELECT min(created_at) FROM uploads WHERE expires_at > $1),
-                 (SELECT min(finished_at) FROM generations
-                  WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at > $1)
-             )",
-        );
-        let row = self.0.one(oldest.bind(now.as_millis())).await?;
+        let oldest = query(OLDEST_KEPT).bind(now.as_millis());
+        let row = self.0.one(oldest).await?;
         let oldest: Option<i64> = row.try_get(0).map_err(failed)?;
         Ok(oldest.map(Timestamp::from_millis))
     }
@@ -81,28 +82,27 @@ impl Housekeeping for PostgresHousekeeping {
         deleted_by: Timestamp,
         ended_by: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut transaction = self.0.begin().await?;
-        let deleted = delete(&mut transaction, deleted_by, ended_by).await?;
+        let mut transaction = self.0.begin_locked(Lock::Deletion).await?;
+        let old = query(OLD)
+            .bind(deleted_by.as_millis())
+            .bind(ended_by.as_millis());
+        let old = transaction.all(old).await?;
+        let old: Vec<i64> = old
+            .iter()
+            .map(|row| row.int("id"))
+            .collect::<Result<_, _>>()?;
+        if !old.is_empty() {
+            transaction
+                .execute(query(DELETE_DELIVERIES).bind(&old))
+                .await?;
+            transaction.execute(query(DELETE_JOBS).bind(&old)).await?;
+        }
         transaction.commit().await?;
-        Ok(deleted)
+        Ok(old.len() as u64)
     }
 
     /// Does nothing: the database's own vacuum frees what deleted rows leave.
     async fn compact(&self) -> Result<bool, StoreError> {
         Ok(true)
     }
-}
-
-async fn delete(
-    transaction: &mut Transaction<'_>,
-    deleted_by: Timestamp,
-    ended_by: Timestamp,
-) -> Result<u64, StoreError> {
-    let old = |statement: &'static str| {
-        query(statement)
-            .bind(deleted_by.as_millis())
-            .bind(ended_by.as_millis())
-    };
-    transaction.execute(old(DELETE_DELIVERIES)).await?;
-    transaction.execute(old(DELETE_JOBS)).await
 }

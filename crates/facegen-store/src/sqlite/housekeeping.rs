@@ -12,6 +12,33 @@ use crate::rows::{self, Columns as _, failed};
 /// How many jobs are read at a time.
 const BATCH: u32 = 100;
 
+/// The oldest image that has not expired, of uploads and of jobs.
+pub(crate) const OLDEST_KEPT: &str = "
+    SELECT min(came) FROM (
+        SELECT min(created_at) AS came FROM uploads WHERE expires_at > ?1
+        UNION ALL
+        SELECT min(finished_at) FROM generations
+        WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at > ?1
+    )";
+
+/// Deletes some of the jobs that are old enough, found by an index for each of the
+/// reasons: as many as others that write may wait for.
+pub(crate) const DELETE: &str = "
+    DELETE FROM generations WHERE id IN (
+        SELECT id FROM (
+            SELECT id FROM generations
+            WHERE finished_at IS NOT NULL AND images_deleted_at <= ?1
+            ORDER BY images_deleted_at LIMIT 1000
+        )
+        UNION
+        SELECT id FROM (
+            SELECT id FROM generations
+            WHERE expires_at IS NULL AND finished_at <= ?2
+            ORDER BY finished_at LIMIT 1000
+        )
+        LIMIT 1000
+    )";
+
 /// The expired rows of one database.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteHousekeeping(pub(crate) Database);
@@ -40,18 +67,8 @@ impl Housekeeping for SqliteHousekeeping {
     }
 
     async fn oldest_kept(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(
-            "SELECT min(came) FROM (
-                 SELECT min(created_at) AS came FROM uploads WHERE expires_at > ?1
-                 UNION ALL
-                 SELECT min(finished_at) FROM generations
-                 WHERE state = 'succeeded' AND images_deleted_at IS NULL AND expires_at > ?1
-             )",
-        )
-        .bind(now.as_millis())
-        .fetch_one(&self.0.readers)
-        .await
-        .map_err(failed)?;
+        let oldest = sqlx::query(OLDEST_KEPT).bind(now.as_millis());
+        let row = oldest.fetch_one(&self.0.readers).await.map_err(failed)?;
         let oldest: Option<i64> = row.try_get(0).map_err(failed)?;
         Ok(oldest.map(Timestamp::from_millis))
     }
@@ -71,16 +88,10 @@ impl Housekeeping for SqliteHousekeeping {
         deleted_by: Timestamp,
         ended_by: Timestamp,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "DELETE FROM generations
-             WHERE finished_at IS NOT NULL
-               AND (images_deleted_at <= ? OR (expires_at IS NULL AND finished_at <= ?))",
-        )
-        .bind(deleted_by.as_millis())
-        .bind(ended_by.as_millis())
-        .execute(&self.0.writer)
-        .await
-        .map_err(failed)?;
+        let delete = sqlx::query(DELETE)
+            .bind(deleted_by.as_millis())
+            .bind(ended_by.as_millis());
+        let done = delete.execute(&self.0.writer).await.map_err(failed)?;
         Ok(done.rows_affected())
     }
 

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod former;
+mod housekeeping;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 mod connections;
 mod deliveries;
 mod events;
+mod housekeeping;
 mod nodes;
 mod proxy;
 mod schema;
