@@ -35,7 +35,6 @@ impl NodeStore for PostgresNodes {
     }
 
     async fn heartbeat(&self, node: &Node) -> Result<Orders, StoreError> {
-        self.0.noted(self.0.presence.keep().await)?;
         let heartbeat = query(HEARTBEAT)
             .bind(node.id.as_str())
             .bind(node.role.as_str())
@@ -47,7 +46,9 @@ impl NodeStore for PostgresNodes {
             .bind(i64::from(node.draining))
             .bind(node.started_at.as_millis())
             .bind(node.seen_at.as_millis());
-        rows::orders(&self.0.one(heartbeat).await?)
+        let orders = rows::orders(&self.0.one(heartbeat).await?);
+        self.0.presence.keep().await;
+        orders
     }
 
     async fn list(&self, since: Timestamp) -> Result<Vec<Node>, StoreError> {

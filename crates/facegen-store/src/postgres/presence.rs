@@ -106,32 +106,46 @@ impl Presence {
         held.keep(&self.pool).await.map_err(failed)
     }
 
-    /// Holds the locks again should their connection have been lost.
-    ///
-    /// # Errors
-    /// The database cannot be reached.
-    pub(super) async fn keep(&self) -> Result<(), StoreError> {
-        self.held
-            .lock()
-            .await
-            .keep(&self.pool)
-            .await
-            .map_err(failed)
+    /// Holds the locks again should their connection have been lost. A heartbeat
+    /// does so, and counts without it: it is tried again with the next one.
+    pub(super) async fn keep(&self) {
+        // Another heartbeat is at it.
+        let Ok(mut held) = self.held.try_lock() else {
+            return;
+        };
+        if let Err(error) = held.keep(&self.pool).await {
+            tracing::warn!(%error, "this process is not shown to the others");
+        }
     }
 }
 
 impl Held {
+    /// Holds the locks, on another connection if the one that did is lost.
     async fn keep(&mut self, pool: &PgPool) -> Result<(), Error> {
-        if let Some((connection, answered)) = &mut self.connection {
-            if answered.elapsed() < CHECKED {
-                return Ok(());
-            }
-            if matches!(timeout(TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
-                *answered = Instant::now();
-                return self.keep_place().await;
-            }
-            tracing::warn!("connection that shows this process was lost");
+        if !self.answers().await {
+            self.connect(pool).await?;
         }
+        self.keep_place().await
+    }
+
+    /// Returns whether the connection is there, and answers or did so a moment ago.
+    async fn answers(&mut self) -> bool {
+        let Some((connection, answered)) = &mut self.connection else {
+            return false;
+        };
+        if answered.elapsed() < CHECKED {
+            return true;
+        }
+        if matches!(timeout(TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
+            *answered = Instant::now();
+            return true;
+        }
+        tracing::warn!("connection that shows this process was lost");
+        false
+    }
+
+    /// Holds the locks of the workers on another connection.
+    async fn connect(&mut self, pool: &PgPool) -> Result<(), Error> {
         self.connection = None;
         self.is_placed = false;
         // It is not the pool's any more, which can be closed without it.
@@ -140,7 +154,7 @@ impl Held {
             hold(&mut connection, worker).await?;
         }
         self.connection = Some((connection, Instant::now()));
-        self.keep_place().await
+        Ok(())
     }
 
     /// Takes the place again that went with a former connection. As long as the database has not

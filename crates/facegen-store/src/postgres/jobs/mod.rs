@@ -137,10 +137,10 @@ impl JobStore for PostgresJobs {
     }
 
     async fn heartbeat(&self, fence: Fence, lease_until: Timestamp) -> Result<bool, StoreError> {
-        let kept = self.database.presence.keep().await;
-        self.database.noted(kept)?;
         let heartbeat = fenced(HEARTBEAT, fence).bind(lease_until.as_millis());
-        self.database.changes(heartbeat).await
+        let is_ours = self.database.changes(heartbeat).await?;
+        self.database.presence.keep().await;
+        Ok(is_ours)
     }
 
     async fn release(&self, fence: Fence) -> Result<bool, StoreError> {

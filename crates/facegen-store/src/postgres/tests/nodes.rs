@@ -8,20 +8,32 @@ use facegen_core::fake::requests::{inline, request};
 use facegen_core::job::{Failure, JobId, Outcome, Stages};
 use facegen_core::key::{KeyId, KeyRole};
 use facegen_core::store::{
-    Claim, ClaimScope, DeadWorkers, ImageLocation, NewJob, NewKey, NodeRole, QueueFull,
-    QueueLimits, Stores, Success, WorkerId,
+    Claim, ClaimScope, DeadWorkers, ImageLocation, JobStore as _, NewJob, NewKey, NodeRole,
+    QueueFull, QueueLimits, Stores, Success, WorkerId,
 };
 use facegen_core::{ErrorCode, FilePrefix, JobState, Timestamp};
-use sqlx::{PgPool, query, query_scalar};
+use sqlx::{AssertSqlSafe, PgPool, query, query_scalar};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::server::{new_database, stores};
+use super::schema::with_rights_of;
+use super::server::{database, new_database, stores};
+use crate::postgres::database::Database;
+use crate::postgres::jobs::PostgresJobs;
 use crate::sqlite::tests::new_key;
 
 pub(super) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// Breaks the connections that show processes, which hold these locks.
+const KILL_PRESENCE: &str = "
+    SELECT pg_terminate_backend(pid) FROM pg_locks
+    WHERE locktype = 'advisory' AND classid IN (1717658470::oid, 1717658471::oid)
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// How long a connection is believed in, and a moment more.
+const CHECKED: Duration = Duration::from_secs(6);
 
 /// Breaks all connections but the one that asks for it.
 const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -265,6 +277,31 @@ async fn a_server_keeps_its_place_though_its_connections_broke() {
     let claimed = alone.jobs.claim(ClaimScope::Any, &id, START, START + LEASE);
     assert!(claimed.await.unwrap().is_none());
     assert!(!other.nodes.join(NodeRole::Api).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_though_the_process_cannot_be_shown() {
+    let (source, database) = database().await;
+    let node = with_rights_of(NodeRole::All, &source, &database).await;
+    let jobs = PostgresJobs::new(Database::connect(node.options().unwrap()).await.unwrap());
+    let others = stores(&source).await;
+    let key = others.keys.insert(&new_key("a")).await.unwrap().id;
+    insert(&others, key, 9).await.unwrap();
+    let one = WorkerId::new("one");
+    let claimed = jobs.claim(ClaimScope::Any, &one, START, START + LEASE);
+    let fence = claimed.await.unwrap().unwrap().fence;
+
+    // One connection is left to the process, and it can open none.
+    let name = node.url.split(['/', '@']).nth(2).unwrap();
+    let close = AssertSqlSafe(format!("ALTER ROLE {name} NOLOGIN"));
+    database.execute(query(close)).await.unwrap();
+    database.execute(query(KILL_PRESENCE)).await.unwrap();
+    tokio::time::sleep(CHECKED).await;
+    let later = START + 2 * LEASE;
+    assert!(jobs.heartbeat(fence, later).await.unwrap());
+    let lease = query_scalar("SELECT lease_until FROM generations");
+    let lease: i64 = lease.fetch_one(&database.pool).await.unwrap();
+    assert_eq!(lease, later.as_millis());
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn a_look_at_the_tables_makes_none() {
 }
 
 /// Makes a role with the rights of nodes, and returns the database as it sees it.
-async fn with_rights_of(
+pub(super) async fn with_rights_of(
     role: NodeRole,
     source: &PostgresSource,
     database: &Database,
