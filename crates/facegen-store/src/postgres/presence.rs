@@ -157,13 +157,17 @@ impl Held {
         Ok(())
     }
 
-    /// Takes the place again that went with a former connection. As long as the database has not
-    /// noticed that this is gone, it is tried again each time.
+    /// Takes the place again that went with a former connection. As long as another has it, or
+    /// the database has not noticed that the connection is gone, it is tried again each time.
     async fn keep_place(&mut self) -> Result<(), Error> {
         if let (false, Some(role), Some((connection, _))) =
             (self.is_placed, self.role, &mut self.connection)
         {
             self.is_placed = place(connection, role).await?;
+            if !self.is_placed {
+                let taken = "another kind of server works on this database";
+                return Err(Error::Protocol(taken.into()));
+            }
         }
         Ok(())
     }

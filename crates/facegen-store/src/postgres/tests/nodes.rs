@@ -12,7 +12,7 @@ use facegen_core::store::{
     QueueFull, QueueLimits, Stores, Success, WorkerId,
 };
 use facegen_core::{ErrorCode, FilePrefix, JobState, Timestamp};
-use sqlx::{AssertSqlSafe, PgPool, query, query_scalar};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, query, query_scalar};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -302,6 +302,36 @@ async fn a_lease_is_renewed_though_the_process_cannot_be_shown() {
     let lease = query_scalar("SELECT lease_until FROM generations");
     let lease: i64 = lease.fetch_one(&database.pool).await.unwrap();
     assert_eq!(lease, later.as_millis());
+}
+
+#[tokio::test]
+async fn a_server_that_has_lost_its_place_claims_nothing() {
+    let source = new_database().await;
+    let node = stores(&source).await;
+    assert!(node.nodes.join(NodeRole::Worker).await.unwrap());
+    let key = node.keys.insert(&new_key("a")).await.unwrap().id;
+    for _ in 0..2 {
+        insert(&node, key, 9).await.unwrap();
+    }
+    let running = claim(&node, "one", START).await.unwrap();
+
+    // Another kind of server takes the place before the connection is there again.
+    let mut other = PgConnection::connect(&source.url).await.unwrap();
+    query(KILL_PRESENCE).execute(&mut other).await.unwrap();
+    let take = || query_scalar::<_, bool>("SELECT pg_try_advisory_lock(1717658471, 1)");
+    while !take().fetch_one(&mut other).await.unwrap() {}
+    tokio::time::sleep(CHECKED).await;
+    let id = WorkerId::new("one");
+    let next = || node.jobs.claim(ClaimScope::Any, &id, START, START + LEASE);
+    for _ in 0..2 {
+        let error = next().await.unwrap_err().to_string();
+        assert!(error.contains("another kind of server"), "{error}");
+    }
+    let kept = node.jobs.heartbeat(running.fence, START + LEASE).await;
+    assert!(kept.unwrap(), "what it runs goes on");
+    other.close().await.unwrap();
+    let again = async { while next().await.is_err() {} };
+    timeout(Duration::from_secs(30), again).await.unwrap();
 }
 
 #[tokio::test]
