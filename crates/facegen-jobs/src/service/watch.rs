@@ -12,7 +12,7 @@ use crate::context::IntakeContext;
 use crate::error::JobError;
 
 /// How often a waiter polls, should it miss an event.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The shortest estimate for a job that has not ended.
 const LEAST_ESTIMATE: Duration = Duration::from_secs(1);
@@ -49,7 +49,19 @@ pub(super) async fn wait(
 
 /// Returns when this job has ended, or may have.
 async fn ended(events: &mut dyn Subscription, id: JobId) {
-    while !matches!(events.next().await, Event::JobEnded(ended) if ended == id) {}
+    while !may_have_ended(events.next().await, id) {}
+}
+
+fn may_have_ended(event: Event, id: JobId) -> bool {
+    match event {
+        Event::JobEnded(job) => job == id,
+        Event::Missed => true,
+        Event::JobQueued
+        | Event::JobCancelled(_)
+        | Event::Progress { .. }
+        | Event::DeliveryDue(_)
+        | Event::Ordered => false,
+    }
 }
 
 /// Estimates the end of a job; see [`JobService::estimate`](super::JobService::estimate).
