@@ -7,18 +7,20 @@ use facegen_core::store::StoreError;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Error, Executor as _, Postgres};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 use super::presence::Presence;
 use super::schema;
-use super::session::{Session, Transaction};
+use super::session::{Session, Transaction, timed_out};
 use crate::fault::Fault;
 use crate::rows::failed;
 
 /// How many connections a process has at most; one of them listens.
 const CONNECTIONS: u32 = 9;
 
-/// How long a statement waits for a free connection of this process.
+/// How long a statement waits for a free connection of this process, and a
+/// transaction for its permit to ask for a lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a statement or a whole transaction may take until its connection
@@ -66,6 +68,11 @@ pub(crate) enum Lock {
     Deletion = 6,
 }
 
+impl Lock {
+    /// One more than the highest number.
+    const COUNT: usize = 7;
+}
+
 /// A statement with its values.
 pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -79,6 +86,9 @@ pub(crate) struct Database {
     pub(super) presence: Presence,
     /// How long a statement or a whole transaction may take.
     pub(super) statement_timeout: Duration,
+    /// Where this process waits for a lock. It asks the database for each lock once at a
+    /// time, since each that waits there has a connection that others then lack.
+    permits: Arc<[Semaphore; Lock::COUNT]>,
     doubt: Arc<Notify>,
 }
 
@@ -108,6 +118,7 @@ impl Database {
             pool,
             fault: Fault::default(),
             statement_timeout: STATEMENT_TIMEOUT,
+            permits: Arc::new(std::array::from_fn(|_| Semaphore::new(1))),
             doubt: Arc::default(),
         }
     }
@@ -155,10 +166,19 @@ impl Database {
         Transaction::begin(Session::open(self).await?, None).await
     }
 
+    /// Waits until this process may ask for a lock.
+    async fn permit(&self, what: Lock) -> Result<SemaphorePermit<'_>, StoreError> {
+        let permit = timeout(ACQUIRE_TIMEOUT, self.permits[what as usize].acquire()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or_else(timed_out);
+        self.noted(permit.map_err(failed))
+    }
+
     /// Begins a transaction that holds this lock. Every statement in it sees what
     /// those that held it before have committed.
     pub(crate) async fn begin_locked(&self, what: Lock) -> Result<Transaction<'_>, StoreError> {
-        let mut transaction = self.begin().await?;
+        let permit = self.permit(what).await?;
+        let session = Session::open(self).await?;
+        let mut transaction = Transaction::begin(session, Some(permit)).await?;
         let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)");
         let lock = lock.bind(LOCKS).bind(what as i32);
         transaction.execute(lock).await?;

@@ -15,7 +15,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Executor as _, Postgres};
 use tokio::runtime::Handle;
-use tokio::sync::MutexGuard;
+use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -115,15 +115,15 @@ impl Drop for Session<'_> {
 #[derive(Debug)]
 pub(crate) struct Transaction<'a> {
     session: Session<'a>,
-    /// The place of this process in the line for a lock.
-    _permit: Option<MutexGuard<'a, ()>>,
+    /// Others of this process may ask for the lock once it is dropped.
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 impl<'a> Transaction<'a> {
     /// Begins a transaction.
     pub(super) async fn begin(
         mut session: Session<'a>,
-        permit: Option<MutexGuard<'a, ()>>,
+        permit: Option<SemaphorePermit<'a>>,
     ) -> Result<Self, StoreError> {
         session.is_in_doubt = true;
         session.run("BEGIN").await?;
@@ -174,7 +174,8 @@ pub(super) async fn bounded<T>(
     answer.unwrap_or_else(|_| Err(timed_out()))
 }
 
-fn timed_out() -> Error {
+/// What is said of a database that does not answer.
+pub(super) fn timed_out() -> Error {
     let text = "the database has not answered in time";
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }

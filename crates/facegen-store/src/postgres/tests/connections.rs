@@ -86,14 +86,34 @@ async fn a_certificate_counts_when_its_authority_is_known() {
 
 #[tokio::test]
 async fn a_frozen_process_keeps_a_lock_for_some_seconds_only() {
-    let (_, database) = database().await;
-    let frozen = database.begin_locked(Lock::JobClaim).await.unwrap();
-    let next = timeout(TIMEOUT, database.begin_locked(Lock::JobClaim)).await;
+    let (source, process) = database().await;
+    let frozen = process.begin_locked(Lock::JobClaim).await.unwrap();
+    let other = Database::connect(source.options().unwrap()).await.unwrap();
+    let next = timeout(TIMEOUT, other.begin_locked(Lock::JobClaim)).await;
     next.unwrap().unwrap();
     frozen
         .commit()
         .await
         .expect_err("it was ended by the server");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_lock_leave_connections_to_others() {
+    let source = new_database().await;
+    let node = stores(&source).await;
+    let key = node.keys.insert(&new_key("a")).await.unwrap().id;
+    let other = Database::connect(source.options().unwrap()).await.unwrap();
+    let held = other.begin_locked(Lock::Intake).await.unwrap();
+    let mut inserting = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let node = node.clone();
+        inserting.spawn(async move { insert(&node, key, 99).await.unwrap() });
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let found = timeout(Duration::from_secs(1), node.keys.find(key)).await;
+    assert!(found.expect("a connection is free").unwrap().is_some());
+    held.commit().await.unwrap();
+    assert_eq!(inserting.join_all().await.len(), 20);
 }
 
 #[tokio::test]
