@@ -26,6 +26,7 @@ mod previews;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use crate::context::WorkContext;
 use crate::metrics;
 use attempt::Attempt;
 use outcome::AttemptOutcome;
+use throttle::Throttle;
 
 /// How often the worker polls, should it miss an event.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,6 +81,8 @@ pub(crate) struct Worker {
     /// The pause should a store fail the next job.
     next_pause: Duration,
     last_reclaim: Timestamp,
+    /// When the jobs that wait are counted.
+    depth: Throttle,
 }
 
 impl Worker {
@@ -99,6 +103,7 @@ impl Worker {
             paused_until: Instant::now(),
             stores_fail: false,
             next_pause: FIRST_PAUSE,
+            depth: Throttle::default(),
         }
     }
 
@@ -128,7 +133,20 @@ impl Worker {
         self.end_pause_when_stores_work().await;
         self.reclaim_when_due().await?;
         self.claim_what_fits().await?;
-        metrics::queue_depth(self.context.storage.stores.jobs.depth().await?);
+        self.measure_depth().await
+    }
+
+    /// Counts the jobs that wait: that takes the longer the more there are, and the queue is
+    /// looked after with each event of any node.
+    async fn measure_depth(&mut self) -> Result<(), StoreError> {
+        let pause = match self.context.profile.role {
+            // An `api` node counts them as often.
+            NodeRole::Worker => self.context.storage.config().heartbeat,
+            NodeRole::All | NodeRole::Api => POLL_INTERVAL,
+        };
+        if self.depth.is_due(pause) {
+            metrics::queue_depth(self.context.storage.stores.jobs.depth().await?);
+        }
         Ok(())
     }
 
