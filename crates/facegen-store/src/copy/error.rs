@@ -17,6 +17,9 @@ pub enum CopyError {
     /// Another process copies into the database.
     #[error("another copy into this database is running")]
     Running,
+    /// A server works on the database.
+    #[error("a server works on this database, stop it first")]
+    Served,
     /// The database holds something else than the file.
     #[error(
         "row {key} of the table {table} is not that of the file: the database was used, or the \

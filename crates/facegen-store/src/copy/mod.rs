@@ -39,19 +39,21 @@ pub struct CopiedTable {
     pub sha256: String,
 }
 
-/// A copy whose rows are the same. The file stays locked until it is dropped.
+/// A copy whose rows are the same. No server works on either database until it is
+/// dropped.
 #[derive(Debug)]
 pub struct Copied {
     /// All tables.
     pub tables: Vec<CopiedTable>,
     _source: Source,
+    _target: Target,
 }
 
 /// Copies all rows of `file` to an empty database, or those that a copy before did not.
 /// `progress` gets a table and how many of its rows are there.
 ///
 /// # Errors
-/// One of the databases cannot be used, the file is used by a server, or the
+/// One of the databases cannot be used, or is used by a server, or the
 /// database holds something else than the file.
 pub async fn copy(
     file: &Path,
@@ -88,6 +90,7 @@ pub async fn copy(
     Ok(Copied {
         tables,
         _source: copy.source,
+        _target: copy.target,
     })
 }
 

@@ -9,6 +9,7 @@ use super::row::CopiedRow;
 use super::tables::Table;
 use crate::postgres::PostgresSource;
 use crate::postgres::database::{Database, LOCKS};
+use crate::postgres::presence::TAKE_PLACE;
 use crate::rows::failed;
 
 /// The number of the lock that a copy holds, next to those of
@@ -24,8 +25,8 @@ const TABLES: &str = "
 #[derive(Debug)]
 pub(super) struct Target {
     database: Database,
-    /// Holds the lock of the copy until it is closed.
-    _lock: PgConnection,
+    /// Holds the locks of the copy until it is closed.
+    _locks: PgConnection,
 }
 
 impl Target {
@@ -33,7 +34,7 @@ impl Target {
     ///
     /// # Errors
     /// The database cannot be reached, holds what another program made, or another
-    /// copy is running.
+    /// copy or a server works on it.
     pub(super) async fn open(source: &PostgresSource) -> Result<Self, CopyError> {
         let connection = PgConnection::connect_with(&source.options()?).await;
         let mut connection = connection.map_err(failed)?;
@@ -49,9 +50,14 @@ impl Target {
         if !lock.await.map_err(failed)? {
             return Err(CopyError::Running);
         }
+        // As a server of the role `all`, which tolerates no other.
+        let place = query_scalar(TAKE_PLACE).fetch_one(&mut connection);
+        if !place.await.map_err(failed)? {
+            return Err(CopyError::Served);
+        }
         Ok(Self {
             database: Database::connect(source.options()?).await?,
-            _lock: connection,
+            _locks: connection,
         })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use facegen_core::JobState;
 use facegen_core::job::JobId;
 use facegen_core::key_limits::OwnLimits;
-use facegen_core::store::Stores;
+use facegen_core::store::{NodeRole, Stores};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, query_scalar};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -248,6 +248,29 @@ async fn a_database_of_others_is_refused_and_left_alone() {
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     let tables: i64 = query_scalar(tables).fetch_one(connection).await.unwrap();
     assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_database_that_is_served_is_refused_and_one_that_is_copied_is_not_served() {
+    let (filled, to) = (Filled::new().await, Server::get().create().await);
+    let node = open(&to).await;
+    assert!(node.nodes.join(NodeRole::Worker).await.unwrap());
+    let error = filled.copy(&to).await.unwrap_err();
+    assert!(matches!(error, CopyError::Served), "{error}");
+    drop(node);
+    let copied = async {
+        loop {
+            // The server notices a moment later that the node is gone.
+            match copy(&filled.file, &to, |_, _| ()).await {
+                Err(CopyError::Served) => {}
+                copied => break copied.unwrap(),
+            }
+        }
+    };
+    let copied = copied.await;
+    assert!(!open(&to).await.nodes.join(NodeRole::Api).await.unwrap());
+    drop(copied);
+    assert!(open(&to).await.nodes.join(NodeRole::Api).await.unwrap());
 }
 
 #[tokio::test]

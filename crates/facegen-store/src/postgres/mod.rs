@@ -15,7 +15,7 @@ mod housekeeping;
 mod jobs;
 mod keys;
 mod nodes;
-mod presence;
+pub(crate) mod presence;
 mod rate_limits;
 mod rights;
 mod schema;

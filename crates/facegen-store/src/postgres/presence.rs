@@ -32,7 +32,7 @@ const HOLD: &str = "SELECT pg_advisory_lock_shared(1717658470, hashtext($1))";
 const SHARE_PLACE: &str = "SELECT pg_try_advisory_lock_shared(1717658471, 1)";
 
 /// The same lock, for one process alone.
-const TAKE_PLACE: &str = "SELECT pg_try_advisory_lock(1717658471, 1)";
+pub(crate) const TAKE_PLACE: &str = "SELECT pg_try_advisory_lock(1717658471, 1)";
 
 /// How long a process that has just ended may keep its locks.
 const ENDING: Duration = Duration::from_secs(2);

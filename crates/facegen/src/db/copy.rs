@@ -53,14 +53,26 @@ pub(super) async fn run(arguments: &CopyArguments, config: &Config) -> Result<()
     checked.map_err(Failure::Usage)?;
     let directory = images_of(&arguments.from);
     let images = match (arguments.keep_images, config.storage.s3.settings()) {
-        (true, _) => None,
-        (false, Some(settings)) => Some(Images::open(directory, settings)?),
+        (true, _) => Destination::DataDirectory,
+        (false, Some(settings)) => {
+            Destination::Bucket(Box::new(Images::open(directory, settings)?))
+        }
         (false, None) => {
             images::ensure_none(&directory).map_err(Failure::Usage)?;
-            None
+            Destination::None(directory)
         }
     };
     Ok(copy_all(arguments, &source, images).await?)
+}
+
+/// Where the images are to be.
+enum Destination {
+    /// In the bucket, to which they are copied.
+    Bucket(Box<Images>),
+    /// Where they are.
+    DataDirectory,
+    /// Nowhere: there are none in this directory.
+    None(PathBuf),
 }
 
 /// Returns the directory of images that belongs to a database.
@@ -71,20 +83,24 @@ fn images_of(database: &Path) -> PathBuf {
 async fn copy_all(
     arguments: &CopyArguments,
     source: &PostgresSource,
-    images: Option<Images>,
+    images: Destination,
 ) -> Result<()> {
     let copied = copy(&arguments.from, source, |table, rows| {
         tracing::info!(table, rows, "rows copied");
     });
-    // It keeps the file locked until the images have moved, too.
+    // It keeps servers off until the images have moved, too.
     let copied = copied.await.context("the database cannot be copied")?;
     output::print(&table_of(&copied.tables))?;
-    let Some(images) = images else {
-        return Ok(());
-    };
-    let moved = images.copy_all().await;
-    let moved = moved.context("the images cannot be copied to the bucket")?;
-    output::line(&line_of(moved))
+    match images {
+        Destination::Bucket(images) => {
+            let moved = images.copy_all().await;
+            let moved = moved.context("the images cannot be copied to the bucket")?;
+            output::line(&line_of(moved))
+        }
+        Destination::DataDirectory => Ok(()),
+        // A server may have made some before it was stopped.
+        Destination::None(directory) => images::ensure_none(&directory),
+    }
 }
 
 fn table_of(tables: &[CopiedTable]) -> String {

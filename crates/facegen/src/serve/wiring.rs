@@ -131,7 +131,7 @@ async fn join(stores: &Stores, role: NodeRole) -> Result<()> {
         NodeRole::Api | NodeRole::Worker => ensure!(
             joined,
             "a server of the role \"all\" works on this database: its images are in its data \
-             directory, where no other finds them. Stop it first"
+             directory, where no other finds them. Stop it first, or wait until `facegen db copy` has ended"
         ),
     }
     Ok(())
