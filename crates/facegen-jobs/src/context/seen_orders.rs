@@ -29,9 +29,13 @@ impl SeenOrders {
     /// call are none: this process has started after them.
     pub(crate) fn update(&self, given: Orders) -> Vec<Order> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let former = seen.replace(given).unwrap_or(given);
+        let former = *seen.get_or_insert(given);
         let is_new = |order: &Order| given.count(*order) > former.count(*order);
-        Order::ALL.into_iter().filter(is_new).collect()
+        let new: Vec<Order> = Order::ALL.into_iter().filter(is_new).collect();
+        // Not the others: an order that was carried out since `given` was read has a larger number.
+        let latest = |seen: Orders, order: &Order| seen.with(*order, given.count(*order));
+        *seen = Some(new.iter().fold(former, latest));
+        new
     }
 }
 
@@ -57,5 +61,15 @@ mod tests {
             clear_cache: 1,
         };
         assert_eq!(seen.update(given), [Order::ClearCache]);
+    }
+
+    #[test]
+    fn an_order_that_was_carried_out_while_others_were_read_is_not_new() {
+        let (seen, read) = (SeenOrders::default(), Orders::default());
+        assert!(seen.update(read).is_empty());
+        seen.carried_out(Order::Restart, 1);
+        assert!(seen.update(read).is_empty(), "read before it was given");
+        let given = read.with(Order::Restart, 1);
+        assert!(seen.update(given).is_empty(), "carried out here");
     }
 }
