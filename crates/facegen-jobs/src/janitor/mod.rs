@@ -26,6 +26,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// attempt that was given up may still be writing.
 const LEFTOVERS: Duration = Duration::from_hours(1);
 
+/// How long a node that has crashed stays in the list of nodes.
+const FORGOTTEN: Duration = Duration::from_hours(24);
+
 /// Deletes what has expired.
 pub(crate) struct Janitor {
     storage: Arc<Storage>,
@@ -76,6 +79,7 @@ impl Janitor {
             self.erase_uploads(now).await,
             self.erase_leftovers(now).await,
             self.delete_rows(now).await,
+            self.forget_nodes(now).await,
             self.truncate_log().await,
         ] {
             if let Err(error) = cleaned {
@@ -146,6 +150,19 @@ impl Janitor {
         }
         if rows > 0 {
             tracing::info!(rows, "expired jobs deleted");
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of nodes that have crashed; the others delete their own.
+    async fn forget_nodes(&self, now: Timestamp) -> Result<(), CleaningError> {
+        let nodes = &self.storage.stores.nodes;
+        let forgotten = nodes.remove_before(now - FORGOTTEN).await?;
+        if forgotten > 0 {
+            tracing::info!(
+                nodes = forgotten,
+                "nodes forgotten that ended without a word"
+            );
         }
         Ok(())
     }

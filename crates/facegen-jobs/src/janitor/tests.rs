@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use async_trait::async_trait;
 use facegen_core::fake::{FakeControl, MemoryStore};
 use facegen_core::key::KeyId;
+use facegen_core::store::{Node, NodeRole, WorkerId};
 use facegen_core::{Clock, FileName, FilePrefix, ImageStore, JobState, ObjectName, StorageError};
 use facegen_store::sqlite::testing::Count;
 
@@ -171,6 +172,31 @@ async fn the_log_is_truncated_even_if_rows_cannot_be_deleted() {
     clean(&harness, &service).await;
     assert_eq!(count(&rows, ROWS).await, 1);
     assert_eq!(log_bytes(), 0);
+}
+
+#[tokio::test]
+async fn nodes_that_crashed_are_forgotten_after_a_day() {
+    let harness = Harness::new();
+    let service = harness.open().await;
+    let node = Node {
+        id: WorkerId::new("crashed"),
+        role: NodeRole::Worker,
+        name: String::new(),
+        preset: String::new(),
+        engines: Vec::new(),
+        models: 0,
+        version: String::new(),
+        draining: false,
+        started_at: harness.clock.now(),
+        seen_at: harness.clock.now(),
+    };
+    let nodes = &service.context.storage.stores.nodes;
+    nodes.heartbeat(&node).await.unwrap();
+    for (later, left) in [(DAY, 1), (MOMENT, 0)] {
+        harness.clock.advance(later);
+        clean(&harness, &service).await;
+        assert_eq!(nodes.list(node.seen_at).await.unwrap().len(), left);
+    }
 }
 
 #[tokio::test]
