@@ -359,6 +359,8 @@ fn units_name_settings_credentials_and_a_timeout_that_suffices() -> Result<()> {
         assert!(timeout > grace + 5);
         assert_eq!(values(&unit, "Restart"), ["always"]);
         assert_eq!(values(&unit, "ProtectSystem"), ["strict"]);
+        // The name of the host is in /proc/sys.
+        assert!(values(&unit, "ProcSubset").is_empty());
     }
     Ok(())
 }
