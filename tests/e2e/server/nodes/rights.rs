@@ -52,6 +52,10 @@ fn nodes_work_with_database_roles_of_their_own() -> Result<()> {
     for node in [&api, &worker] {
         assert_eq!(node.count("permission denied"), 0, "something is refused");
     }
+    let doctor = shared.site_as("worker", "facegen_worker")?;
+    let looked = doctor.bare_command(&["doctor"])?.output()?;
+    let looked = String::from_utf8(looked.stdout)?;
+    ensure!(looked.contains("database        works\n"), "{looked}");
     for (name, may_read) in [("facegen_api", true), ("facegen_worker", false)] {
         let asked = shared.ask_as(&shared.database_as(name), HASHES);
         assert_eq!(asked.is_ok(), may_read, "{name}: {asked:?}");
