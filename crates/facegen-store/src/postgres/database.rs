@@ -71,6 +71,17 @@ pub(crate) enum Lock {
 impl Lock {
     /// One more than the highest number.
     const COUNT: usize = 7;
+
+    /// How many of a process may ask for the lock of this number at once. Those that
+    /// bring a photo send it before, so that one slow connection stops no other; then
+    /// half of the connections are left to everything else.
+    const fn at_once(number: usize) -> usize {
+        if number == Self::Intake as usize {
+            4
+        } else {
+            1
+        }
+    }
 }
 
 /// A statement with its values.
@@ -86,8 +97,8 @@ pub(crate) struct Database {
     pub(super) presence: Presence,
     /// How long a statement or a whole transaction may take.
     pub(super) statement_timeout: Duration,
-    /// Where this process waits for a lock. It asks the database for each lock once at a
-    /// time, since each that waits there has a connection that others then lack.
+    /// Where this process waits for a lock. It asks the database for each lock a few times
+    /// at once at most, since each that waits there has a connection that others then lack.
     permits: Arc<[Semaphore; Lock::COUNT]>,
     doubt: Arc<Notify>,
 }
@@ -118,7 +129,9 @@ impl Database {
             pool,
             fault: Fault::default(),
             statement_timeout: STATEMENT_TIMEOUT,
-            permits: Arc::new(std::array::from_fn(|_| Semaphore::new(1))),
+            permits: Arc::new(std::array::from_fn(|lock| {
+                Semaphore::new(Lock::at_once(lock))
+            })),
             doubt: Arc::default(),
         }
     }
@@ -176,13 +189,15 @@ impl Database {
     /// Begins a transaction that holds this lock. Every statement in it sees what
     /// those that held it before have committed.
     pub(crate) async fn begin_locked(&self, what: Lock) -> Result<Transaction<'_>, StoreError> {
-        let permit = self.permit(what).await?;
-        let session = Session::open(self).await?;
-        let mut transaction = Transaction::begin(session, Some(permit)).await?;
-        let lock = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)");
-        let lock = lock.bind(LOCKS).bind(what as i32);
-        transaction.execute(lock).await?;
+        let mut transaction = self.begin_before(what).await?;
+        transaction.lock(what).await?;
         Ok(transaction)
+    }
+
+    /// Begins a transaction that takes this lock later.
+    pub(crate) async fn begin_before(&self, what: Lock) -> Result<Transaction<'_>, StoreError> {
+        let permit = self.permit(what).await?;
+        Transaction::begin(Session::open(self).await?, Some(permit)).await
     }
 
     /// Casts doubt on the database if it failed.

@@ -13,17 +13,22 @@ use std::time::Duration;
 use facegen_core::store::StoreError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Error, Executor as _, Postgres};
+use sqlx::{Error, Executor as _, Postgres, query};
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::database::{Database, Statement};
+use super::database::{Database, LOCKS, Lock, Statement};
 use crate::rows::failed;
 
 /// How long a connection that goes back to the pool may take to answer.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What may be set for the time before is over.
+const LOCK: &str = "
+    SELECT set_config('idle_in_transaction_session_timeout', '5s', TRUE),
+           pg_advisory_xact_lock($1, $2)";
 
 /// One connection, with a deadline for all that is asked of it.
 #[derive(Debug)]
@@ -131,6 +136,13 @@ impl<'a> Transaction<'a> {
             session,
             _permit: permit,
         })
+    }
+
+    /// Takes a lock until the end. Every statement from then on sees what those that held
+    /// it before have committed, and the database waits for none of them for long.
+    pub(crate) async fn lock(&mut self, what: Lock) -> Result<(), StoreError> {
+        let lock = query(LOCK).bind(LOCKS).bind(what as i32);
+        self.execute(lock).await.map(drop)
     }
 
     /// Commits it.

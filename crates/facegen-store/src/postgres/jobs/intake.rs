@@ -3,7 +3,7 @@
 use facegen_core::idempotency::{Idempotency, REMEMBERED};
 use facegen_core::job::Job;
 use facegen_core::key::KeyId;
-use facegen_core::redact::SafeUrl;
+use facegen_core::redact::{FaceImage, SafeUrl};
 use facegen_core::store::{Intake, NewJob, QueueFull, QueueLimits, StoreError, cost};
 use facegen_core::{FaceSource, Timestamp};
 use sqlx::postgres::PgRow;
@@ -15,26 +15,44 @@ use crate::postgres::session::Transaction;
 use crate::postgres::text::clean;
 use crate::rows::{self, Columns as _, check_room, json, number};
 
-/// See [`JobStore::insert`](facegen_core::store::JobStore::insert).
-pub(super) async fn insert(
+/// The number of the next job. A photo may then take its time.
+const BEGIN_PHOTO: &str = "
+    SELECT nextval('numbers') AS id, set_config('idle_in_transaction_session_timeout', '60s', TRUE)";
+
+/// Sends the photo of a job that probably gets in, before the lock is taken: on a slow
+/// connection all other jobs would wait for it. Returns the number of the job; a job that
+/// is refused afterwards, since others came first, uses it up.
+pub(super) async fn send_photo(
     transaction: &mut Transaction<'_>,
     job: &NewJob,
     limits: QueueLimits,
+) -> Result<Option<i64>, StoreError> {
+    let FaceSource::Inline(image) = &job.face else {
+        return Ok(None);
+    };
+    if room(transaction, job.key, limits).await?.is_err() {
+        return Ok(None);
+    }
+    let id = transaction.one(query(BEGIN_PHOTO)).await?.int("id")?;
+    insert_photo(transaction, id, image).await?;
+    Ok(Some(id))
+}
+
+/// See [`JobStore::insert`](facegen_core::store::JobStore::insert). `sent` is the number of
+/// a job whose photo is there.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'_>,
+    job: &NewJob,
+    sent: Option<i64>,
+    limits: QueueLimits,
 ) -> Result<Result<Job, QueueFull>, StoreError> {
-    let waiting = query(WAITING)
-        .bind(i64::from(limits.share))
-        .bind(job.key.get());
-    let waiting = transaction.one(waiting).await?;
-    if let Err(full) = room(&waiting, limits.queue)? {
+    if let Err(full) = room(transaction, job.key, limits).await? {
         return Ok(Err(full));
     }
-    let inserted = insert_row(transaction, job).await?;
+    let inserted = insert_row(transaction, job, sent).await?;
     let id = i64::from(inserted.id.get());
-    if let FaceSource::Inline(image) = &job.face {
-        let photo = query("INSERT INTO photos (generation_id, image) VALUES ($1, $2)");
-        transaction
-            .execute(photo.bind(id).bind(image.bytes()))
-            .await?;
+    if let (FaceSource::Inline(image), None) = (&job.face, sent) {
+        insert_photo(transaction, id, image).await?;
     }
     if let Some(preset) = &job.preset {
         let of = query("INSERT INTO job_presets (generation_id, preset) VALUES ($1, $2)");
@@ -43,12 +61,33 @@ pub(super) async fn insert(
     Ok(Ok(inserted))
 }
 
-fn room(waiting: &PgRow, limit: u32) -> Result<Result<(), QueueFull>, StoreError> {
+async fn room(
+    transaction: &mut Transaction<'_>,
+    key: KeyId,
+    limits: QueueLimits,
+) -> Result<Result<(), QueueFull>, StoreError> {
+    let waiting = query(WAITING).bind(i64::from(limits.share)).bind(key.get());
+    let waiting = transaction.one(waiting).await?;
     let (all, own) = (waiting.small("waiting")?, waiting.small("own")?);
-    Ok(check_room((all, own, waiting.small("share")?), limit))
+    let share = waiting.small("share")?;
+    Ok(check_room((all, own, share), limits.queue))
 }
 
-async fn insert_row(transaction: &mut Transaction<'_>, job: &NewJob) -> Result<Job, StoreError> {
+async fn insert_photo(
+    transaction: &mut Transaction<'_>,
+    id: i64,
+    image: &FaceImage,
+) -> Result<(), StoreError> {
+    let photo = query("INSERT INTO photos (generation_id, image) VALUES ($1, $2)");
+    let photo = photo.bind(id).bind(image.bytes());
+    transaction.execute(photo).await.map(drop)
+}
+
+async fn insert_row(
+    transaction: &mut Transaction<'_>,
+    job: &NewJob,
+    id: Option<i64>,
+) -> Result<Job, StoreError> {
     let url = match &job.face {
         FaceSource::Url(url) => Some(clean(url.expose())),
         FaceSource::Inline(_) => None,
@@ -64,7 +103,8 @@ async fn insert_row(transaction: &mut Transaction<'_>, job: &NewJob) -> Result<J
         .bind(webhook.map(SafeUrl::host))
         .bind(job.priority)
         .bind(number(cost(&job.request)))
-        .bind(job.created_at.as_millis());
+        .bind(job.created_at.as_millis())
+        .bind(id);
     rows::job(&transaction.one(insert).await?)
 }
 

@@ -71,9 +71,14 @@ impl JobStore for PostgresJobs {
         job: &NewJob,
         limits: QueueLimits,
     ) -> Result<Result<Job, QueueFull>, StoreError> {
-        let mut transaction = self.database.begin_locked(Lock::Intake).await?;
-        let inserted = intake::insert(&mut transaction, job, limits).await?;
-        transaction.commit().await?;
+        let mut transaction = self.database.begin_before(Lock::Intake).await?;
+        let sent = intake::send_photo(&mut transaction, job, limits).await?;
+        transaction.lock(Lock::Intake).await?;
+        let inserted = intake::insert(&mut transaction, job, sent, limits).await?;
+        match inserted {
+            Ok(_) => transaction.commit().await?,
+            Err(_) => transaction.roll_back().await?,
+        }
         Ok(inserted)
     }
 
@@ -84,13 +89,15 @@ impl JobStore for PostgresJobs {
         limits: QueueLimits,
     ) -> Result<Intake, StoreError> {
         let (key, now) = (job.key, job.created_at);
-        let mut transaction = self.database.begin_locked(Lock::Intake).await?;
+        let mut transaction = self.database.begin_before(Lock::Intake).await?;
+        let sent = intake::send_photo(&mut transaction, job, limits).await?;
+        transaction.lock(Lock::Intake).await?;
         let found = transaction.optional(find_idempotent(key, idempotency, now));
         if let Some(row) = found.await? {
             transaction.roll_back().await?;
             return known(&row, idempotency);
         }
-        let inserted = match intake::insert(&mut transaction, job, limits).await? {
+        let inserted = match intake::insert(&mut transaction, job, sent, limits).await? {
             Ok(inserted) => inserted,
             Err(full) => {
                 transaction.roll_back().await?;

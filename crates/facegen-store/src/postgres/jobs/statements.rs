@@ -48,11 +48,12 @@ pub(super) const WAITING: &str = "
            coalesce(queue_share, $1) AS share
     FROM keys WHERE id = $2";
 
-/// Adds a job.
+/// Adds a job, which may have a number.
 pub(super) const INSERT: &str = "
     INSERT INTO generations
-        (key_id, state, request, face_url, file_prefix, base_url, webhook, receiver, priority, cost, created_at)
-    VALUES ($1, 'queued', $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        (id, key_id, state, request, face_url, file_prefix, base_url, webhook, receiver, priority, cost,
+         created_at)
+    VALUES (coalesce($11, nextval('numbers')), $1, 'queued', $2, $3, $4, $5, $6, $7, $8, $9, $10)
     RETURNING *";
 
 /// Finds the next job and makes it the caller's, unless it must run alone. Of each key the first

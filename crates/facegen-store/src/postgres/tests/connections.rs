@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::nodes::{LEASE, START, claim, insert, success};
 use super::server::{Server, database, new_database, stores};
-use crate::postgres::database::{Database, Lock};
+use crate::postgres::database::{Database, LOCKS, Lock};
 use crate::postgres::health::PostgresHealth;
 use crate::postgres::{PostgresSource, PostgresStore};
 use crate::sqlite::tests::new_key;
@@ -114,6 +114,54 @@ async fn those_who_wait_for_a_lock_leave_connections_to_others() {
     assert!(found.expect("a connection is free").unwrap().is_some());
     held.commit().await.unwrap();
     assert_eq!(inserting.join_all().await.len(), 20);
+}
+
+/// Those who wait for a lock and have written a photo.
+const SENT: &str = "
+    SELECT count(*) FROM pg_locks AS waits JOIN pg_locks AS wrote USING (pid)
+    WHERE waits.locktype = 'advisory' AND NOT waits.granted
+      AND wrote.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND wrote.relation = 'photos'::regclass AND wrote.mode = 'RowExclusiveLock'";
+
+#[tokio::test]
+async fn a_photo_is_sent_before_the_lock_is_waited_for() {
+    let source = new_database().await;
+    let node = stores(&source).await;
+    let key = node.keys.insert(&new_key("a")).await.unwrap().id;
+    let other = sqlx::PgPool::connect(&source.url).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    let lock = query("SELECT pg_advisory_xact_lock($1, $2)");
+    let lock = lock.bind(LOCKS).bind(Lock::Intake as i32);
+    lock.execute(&mut *held).await.unwrap();
+    let inserting = tokio::spawn({
+        let node = node.clone();
+        async move { insert(&node, key, 9).await.unwrap() }
+    });
+    let sent = async {
+        let sent = || sqlx::query_scalar::<_, i64>(SENT).fetch_one(&other);
+        while sent().await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), sent).await.unwrap();
+    held.rollback().await.unwrap();
+    let id = inserting.await.unwrap();
+    assert!(node.jobs.photo(id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_job_that_is_refused_uses_up_no_number() {
+    let (source, database) = database().await;
+    let node = stores(&source).await;
+    let key = node.keys.insert(&new_key("a")).await.unwrap().id;
+    let first = insert(&node, key, 1).await.unwrap();
+    for _ in 0..3 {
+        insert(&node, key, 1).await.unwrap_err();
+    }
+    let photos = query("SELECT count(*) FROM photos");
+    let photos = database.one(photos).await.unwrap();
+    assert_eq!(sqlx::Row::get::<i64, _>(&photos, 0), 1);
+    assert_eq!(insert(&node, key, 2).await.unwrap().get(), first.get() + 1);
 }
 
 #[tokio::test]
