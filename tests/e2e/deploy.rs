@@ -218,6 +218,20 @@ fn containers_are_confined_and_have_what_they_name() -> Result<()> {
 }
 
 #[test]
+fn nodes_that_answer_name_the_device_of_the_workers() -> Result<()> {
+    let objects = objects()?;
+    let mut devices = BTreeMap::new();
+    for (name, pod) in pods(&objects) {
+        let mut variables = containers(pod).flat_map(|container| list(&container["env"]));
+        let device = variables.find(|variable| variable["name"] == "FACEGEN__ENGINE__DEVICE");
+        devices.insert(name, device.and_then(|variable| variable["value"].as_str()));
+    }
+    assert!(devices["facegen-worker"].is_some());
+    assert_eq!(devices["facegen-api"], devices["facegen-worker"]);
+    Ok(())
+}
+
+#[test]
 fn nodes_are_watched_and_stop_in_time() -> Result<()> {
     let objects = objects()?;
     let grace = grace()?;
