@@ -157,12 +157,9 @@ impl Janitor {
     /// Deletes the rows of nodes that have crashed; the others delete their own.
     async fn forget_nodes(&self, now: Timestamp) -> Result<(), CleaningError> {
         let nodes = &self.storage.stores.nodes;
-        let forgotten = nodes.remove_before(now - FORGOTTEN).await?;
-        if forgotten > 0 {
-            tracing::info!(
-                nodes = forgotten,
-                "nodes forgotten that ended without a word"
-            );
+        let crashed = nodes.remove_before(now - FORGOTTEN).await?;
+        if crashed > 0 {
+            tracing::info!(nodes = crashed, "crashed nodes deleted");
         }
         Ok(())
     }
