@@ -63,11 +63,14 @@ void select(size_t count, size_t, const size_t*, const uint32_t* indices, const 
 }
 
 // candle may give no input where the result replaces it.
-void affine(size_t count, size_t axes, const size_t* info, const float* input, float* output,
-            float factor, float summand) {
+template <typename T>
+void affine(size_t count, size_t axes, const size_t* info, const T* input, T* output, T factor,
+            T summand) {
     const Layout layout = {axes, info};
-    for (size_t i = 0; i < count; ++i)
-        output[i] = (input ? input[layout.at(i)] : output[i]) * factor + summand;
+    for (size_t i = 0; i < count; ++i) {
+        const float value = convert<T, float>(input ? input[layout.at(i)] : output[i]);
+        output[i] = convert<float, T>(value * convert<T, float>(factor) + convert<T, float>(summand));
+    }
 }
 
 template <typename Operation>
@@ -107,7 +110,6 @@ void round_all(size_t count, size_t axes, const size_t* info, const float* input
 
 }  // namespace
 
-HOST_FUNCTION(affine_f32, affine)
 HOST_FUNCTION(badd_f32, binary<std::plus<float>>)
 HOST_FUNCTION(bsub_f32, binary<std::minus<float>>)
 HOST_FUNCTION(bmul_f32, binary<std::multiplies<float>>)
@@ -123,6 +125,7 @@ HOST_FUNCTION(uround_f32, round_all)
     HOST_FUNCTION(cast_##NAME##_f16, (cast<T, __half>))   \
     HOST_FUNCTION(cast_##NAME##_bf16, (cast<T, __nv_bfloat16>))
 #define KERNELS(NAME, T)                          \
+    HOST_FUNCTION(affine_##NAME, affine<T>)       \
     HOST_FUNCTION(ucopy_##NAME, (cast<T, T>))     \
     HOST_FUNCTION(copy2d_##NAME, copy2d<T>)       \
     HOST_FUNCTION(const_set_##NAME, constant<T>)  \

@@ -104,6 +104,8 @@ impl Checks<'_> {
     fn goldens(&self, golden: &Path) -> Result<()> {
         let mut command = self.program(golden)?;
         command.args(["gpu::", "--ignored", "--test-threads", "1", "--nocapture"]);
+        // Where cargo would say that the data of the tests is.
+        command.env("CARGO_MANIFEST_DIR", &self.workspace.root);
         process::run(self.driver.compute(&mut command)?)?;
         let regions = read(&self.report)?;
         let all = regions.last().context("the driver reported nothing")?;
