@@ -37,10 +37,17 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--size", type=int, required=True, help="the width")
     parser.add_argument("--count", type=int, default=10**6)
+    parser.add_argument(
+        "--single", action="store_true", help="in f32 with kernels of portraits/quick.cpp, for a processor without bf16"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     pictures, began = shards(args.pictures), time.process_time()
     vae = whitened(args, pictures).to(memory_format=torch.channels_last)
+    if args.single:
+        from portraits.quick import quicken
+
+        quicken(vae)
     count = min(args.count, sum(map(len, pictures)))
     side, step = args.size // 8, max(1, 128 * 128 * 16 // args.size**2)
     latents, k = np.empty((count, 4, side * pictures[0].shape[1] // 512, side), np.float16), 0
@@ -48,7 +55,7 @@ def main():
         for start in range(0, len(shard), step):
             x = floats(shard[start : start + step], args.size)[: count - k]
             if len(x):
-                with torch.autocast("cpu", torch.bfloat16):
+                with torch.autocast("cpu", torch.bfloat16, enabled=not args.single):
                     latents[k : k + len(x)] = vae.encode(x).latent_dist.mean.float() * SCALING_FACTOR
                 k += len(x)
     np.save(args.out, latents)

@@ -68,7 +68,7 @@ def loss_at(network, batch, t, alphas, debias=False, late=0.0, begins=None, mean
     if begins is not None:
         noisy[begins], noise[begins] = begun(latents[begins], mean, t[begins], alphas)
     context = network.tokens(ids, identity, states, s_scale)
-    noisy = noisy.bfloat16().contiguous(memory_format=torch.channels_last)
+    noisy = noisy.to(context.dtype).contiguous(memory_format=torch.channels_last)
     error = network(noisy, t, context).float() - noise
     plain, snr = (error**2).mean((1, 2, 3)), alphas[t] / (1 - alphas[t])
     loss = plain * weight_of(snr, debias)
@@ -117,7 +117,8 @@ def start(args, known):
     network.unet.to(memory_format=torch.channels_last)
     if args.hold:
         hold_coarse(network)
-    trainer = Trainer(network, args.lr, args.muon, average=args.average)
+    kind = torch.float32 if args.single else torch.bfloat16
+    trainer = Trainer(network, args.lr, args.muon, average=args.average, dtype=kind)
     own = args.out + ".pt"
     if os.path.exists(own):
         trainer.resume(torch.load(own, weights_only=False)["trainer"])
@@ -158,6 +159,7 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="with kernels of portraits/quick.cpp; needs a C++ compiler"
     )
+    parser.add_argument("--single", action="store_true", help="in f32, for a processor without bf16")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Training in bf16 with f32 master weights: Muon for matrices, AdamW for the rest, and a moving average."""
+"""Training in bf16 or f32 with f32 master weights: Muon for matrices, AdamW for the rest, and a moving average."""
 
 import math
 
@@ -9,10 +9,10 @@ PLAIN = ("conv_in", "conv_out", "embedding", "projection.proj.")
 
 
 @torch.no_grad()
-def orthogonalize(gradients, steps=4):
+def orthogonalize(gradients, steps=4, dtype=torch.bfloat16):
     """Newton-Schulz iteration on a batch of matrices [n, rows, columns]."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = gradients.bfloat16()
+    x = gradients.to(dtype)
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
@@ -41,7 +41,7 @@ class Trainer:
         self.averages = [p.detach().clone() for p in self.masters]
         self.held = {n: p.detach().float().clone() for n, p in model.named_parameters() if not p.requires_grad}
         model.to(dtype)
-        self.model, self.working = model, [p for p in model.parameters() if p.requires_grad]
+        self.model, self.dtype, self.working = model, dtype, [p for p in model.parameters() if p.requires_grad]
         self.average, self.lr, self.muon_lr, self.steps = average, lr, muon_lr, 0
         self._group(skip)
 
@@ -91,7 +91,7 @@ class Trainer:
             grad = torch.stack([zero if g is None else g.reshape(rows, columns) for g in grads])
             momentum = self.momentum[(rows, columns)]
             momentum.lerp_(grad, 1 - beta)
-            update = orthogonalize(grad.lerp(momentum, beta))
+            update = orthogonalize(grad.lerp(momentum, beta), dtype=self.dtype)
             scale = self.muon_lr * share * max(1, rows / columns) ** 0.5
             masters = [self.masters[k] for k in ks]
             torch._foreach_add_(masters, [u.view_as(m) for u, m in zip(update, masters)], alpha=-scale)
