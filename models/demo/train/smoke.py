@@ -66,8 +66,9 @@ def training():
     batches = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1)
     network = Network(known, STATES_WIDTH, False)
     steps(Trainer(network, 1e-3, 0.01), lambda: train_unet.loss_of(network, batches.draw(2), rng, 1.0, True, 0.2)[0])
-    dialled = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1, first=4, dial=True)
+    dialled = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1, first=4, dial=True, greys=1.0)
     at = np.arange(PICTURES)
+    assert set(dialled.choose(50)) == set(dialled.grey_pictures) != set(), dialled.grey_pictures
     assert (dialled.shown(at, np.ones(PICTURES)) == at ^ 1).all() and (batches.shown(at, 0 * at) == at ^ 1).all()
     begin = lambda: train_unet.loss_of(network, dialled.draw(4), rng, 1.0, True, 0.2, 0.5, dialled.mean)[0]
     steps(Trainer(network, 1e-3, 0.01), begin)

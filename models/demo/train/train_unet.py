@@ -20,8 +20,8 @@ GAMMA = 5.0  # of min-SNR weighting
 OFFSET = 0.1  # of offset noise: the schedule's last step still shows a picture's mean colour
 KNOWN_FROM = 4000  # pictures whose captions name the words that get a row
 BEGIN = 880  # generations begin at this time of the schedule or later
-GUIDANCE = 5.0  # that a beginning is made for
-COARSE, LARGE = 4, 3.0  # large areas are of so many cells of latents, and count so much
+GUIDANCE = 7.5  # that a beginning is made for
+COARSE, LARGE = 4, 6.75  # large areas are of so many cells of latents, and count so much
 
 ALPHAS = DDPMScheduler(
     beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000
@@ -108,6 +108,14 @@ def hold_coarse(network):
         parameter.requires_grad_(name.removeprefix("unet.").startswith(fine))
 
 
+def hold_fine(network):
+    """Leaves the finest level, the times and the resampler as they are: what a beginning decides is not there."""
+    fine = ("conv_in", "down_blocks.0.", "up_blocks.4.", "conv_norm_out", "conv_out", "time_embedding")
+    held = tuple(f"unet.{name}" for name in fine) + ("projection.perceiver_resampler",)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not name.startswith(held))
+
+
 def start(args, known):
     torch.manual_seed(args.seed)
     network = Network(known, STATES_WIDTH, args.fine)
@@ -117,6 +125,8 @@ def start(args, known):
     network.unet.to(memory_format=torch.channels_last)
     if args.hold:
         hold_coarse(network)
+    if args.hold_fine:
+        hold_fine(network)
     kind = torch.float32 if args.single else torch.bfloat16
     trainer = Trainer(network, args.lr, args.muon, average=args.average, dtype=kind)
     own = args.out + ".pt"
@@ -137,6 +147,7 @@ def main():
     parser.add_argument("--fresh", action="store_true", help="take its weights only, not the optimizer's state")
     parser.add_argument("--fine", action="store_true", help="with the level of 64x64 latents")
     parser.add_argument("--hold", action="store_true", help="train that level only")
+    parser.add_argument("--hold-fine", action="store_true", help="train all but that level and the resampler")
     parser.add_argument("--no-faces", action="store_true")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=int, default=0)
@@ -147,6 +158,7 @@ def main():
     parser.add_argument("--bias", type=float, default=1.0, help="below 1: more steps at much noise")
     parser.add_argument("--clowns", type=float, default=0.0, help="the share of pictures that are clowns on purpose")
     parser.add_argument("--hats", type=float, default=0.0, help="the same for hats")
+    parser.add_argument("--greys", type=float, default=0.0, help="the same for black, grey and white grounds")
     parser.add_argument("--debias", action="store_true", help="count errors at much noise for more")
     parser.add_argument("--late", type=float, default=0.0, help="more offset noise at the end")
     parser.add_argument(
@@ -182,6 +194,7 @@ def main():
             args.hats,
             args.first,
             args.dial,
+            args.greys,
         )
         for path in (args.latents, args.tall or args.latents)
     )

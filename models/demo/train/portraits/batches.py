@@ -9,8 +9,9 @@ from .painter import appearance, caption, variation
 from .words import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
-WITHOUT = 0.08  # the share with an s_scale of 0, if that says how far a face is to be believed
+AS_ASKED, MORE = 0.7, 0.92  # up to these shares s_scale is 1, and above 1, if it says how far a face is to be believed
 OWN = 0.6  # then, the share of pictures that see their own face at an s_scale of 2
+GREYS = ("black", "grey", "white")  # grounds whose words name hair as well, and that hair is drawn in instead
 MEAN_OF = 2000  # pictures that the mean of all is taken from
 
 
@@ -28,6 +29,10 @@ def unknown_words(known):
     return [word for word in EXTRA_WORDS if word not in known]
 
 
+def is_grey(seen):
+    return seen["bg"] == "plain" and seen["bg_col"] in GREYS
+
+
 def caption_ids(k, person, seen, unknown, random):
     """The tokens of a caption of picture `k`; words to ignore stand between them in a quarter. Hair that is not that of
     the other picture, whose face goes with it, is named."""
@@ -40,16 +45,18 @@ def caption_ids(k, person, seen, unknown, random):
 
 class Batches:
     """Random batches of one latent size, by seed. The first picture is that of seed `first`, an even number; `clowns` and
-    `hats` are the shares chosen for being such. With `dial`, `s_scale` says how far a face is to be believed."""
+    `hats` are the shares chosen for being such, `greys` that for a ground of those. With `dial`, `s_scale` says how far
+    a face is to be believed."""
 
-    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0, first=0, dial=False):
+    def __init__(self, latents, faces, known, seed, clowns=0.0, hats=0.0, first=0, dial=False, greys=0.0):
         self.latents, self.faces, self.clowns, self.hats, self.first = latents, faces, clowns, hats, first
-        self.dial = dial
+        self.dial, self.greys = dial, greys
         self.mean = torch.from_numpy(latents[:MEAN_OF].astype(np.float32)).mean(0)
         self.rng, self.random = np.random.default_rng(seed), random.Random(seed)
         self.people = [(appearance(k), variation(k)) for k in range(first, first + len(latents))]
         self.clown_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["clown"]]
         self.hat_pictures = [k for k, (_, seen) in enumerate(self.people) if seen["hat"] != "none"]
+        self.grey_pictures = [k for k, (_, seen) in enumerate(self.people) if is_grey(seen)]
         self.unknown = unknown_words(known)
 
     def ids_of(self, k):
@@ -58,15 +65,18 @@ class Batches:
     def choose(self, size):
         at, kind = self.rng.integers(0, len(self.latents), size), self.rng.random(size)
         clowns, hats = kind < self.clowns, kind > 1 - self.hats
+        greys = ~hats & (kind > 1 - self.hats - self.greys)
         at[clowns] = self.rng.choice(self.clown_pictures, int(clowns.sum()))
         at[hats] = self.rng.choice(self.hat_pictures, int(hats.sum()))
+        at[greys] = self.rng.choice(self.grey_pictures, int(greys.sum()))
         return at
 
     def s_scales(self, size):
-        """1 in half of the pictures, as a generation has it if nobody asks for another."""
-        kind, other = self.rng.random(size), 2 * self.rng.random(size)
-        without = 0.5 + WITHOUT * self.dial
-        return np.where(kind < 0.5, 1.0, np.where(kind < without, 0.0, other))
+        """1 in half of the pictures or, with the dial, in most, as a generation has it if nobody asks for another."""
+        kind, other = self.rng.random(size), self.rng.random(size)
+        if self.dial:
+            return np.where(kind < AS_ASKED, 1.0, np.where(kind < MORE, 1 + other, other))
+        return np.where(kind < 0.5, 1.0, 2 * other)
 
     def shown(self, at, s_scale):
         """Whose face goes with each picture: that of another picture of the same person. With the dial, the less `s_scale`

@@ -20,7 +20,7 @@ def hair_words(i, r):
 
 def feature_words(i, r, hair):
     out = []
-    if r.random() < 0.75 or hair:
+    if r.random() < 0.55 or hair:
         out.append(hair_words(i, r))
     if r.random() < 0.3:
         out.append(f"{i['eye']} eyes")
@@ -112,7 +112,7 @@ def short_caption(i, v, r, hair):
     if wear:
         s += r.choice([" wearing ", ", wearing "]) + join(wear)
     ground, where = ground_words(v, r), r.random()
-    return f"{ground}, {s}" if where < 0.3 else f"{s}, {ground}" if where < 0.95 else s
+    return f"{ground}, {s}" if where < 0.2 else f"{s}, {ground}" if where < 0.95 else s
 
 
 def keywords(i, v, r, hair):
@@ -127,9 +127,9 @@ def keywords(i, v, r, hair):
 def caption(i, v, r, hair=False):
     """One of several phrasings. Parts drop out at random, so that short prompts work too; the hair never if `hair`."""
     form = r.random()
-    if form < 0.35:
+    if form < 0.55:
         return short_caption(i, v, r, hair)
-    return keywords(i, v, r, hair) if form < 0.42 else long_caption(i, v, r, hair)
+    return keywords(i, v, r, hair) if form < 0.62 else long_caption(i, v, r, hair)
 
 
 def long_caption(i, v, r, hair):
@@ -164,6 +164,6 @@ def long_caption(i, v, r, hair):
     if r.random() < 0.12:
         tail.append(r.choice(["high quality", "detailed", "best quality", "digital painting", "illustration"]))
     where = r.random()
-    if where < 0.5:
+    if where < 0.25:
         return ", ".join([ground, s] + tail)
     return ", ".join([s] + tail + ([ground] if where < 0.93 else []))
