@@ -42,11 +42,12 @@ def training():
     """Two steps of each part; every loss is a number and every weight that should move does."""
     import torch
 
+    import distil_resampler
     import train_unet
     import train_vae
     from portraits.attributes import OUTPUTS, Attributes, tones
     from portraits.augment import augmented, relit
-    from portraits.batches import Batches, NoFaces, known_words
+    from portraits.batches import Batches, Faces, NoFaces, known_words
     from portraits.embedder import Embedder, contrast
     from portraits.muon import Trainer
     from portraits.network import Network
@@ -72,6 +73,15 @@ def training():
     assert (dialled.shown(at, np.ones(PICTURES)) == at ^ 1).all() and (batches.shown(at, 0 * at) == at ^ 1).all()
     begin = lambda: train_unet.loss_of(network, dialled.draw(4), rng, 1.0, True, 0.2, 0.5, dialled.mean)[0]
     steps(Trainer(network, 1e-3, 0.01), begin)
+
+    faces = Faces.__new__(Faces)
+    faces.identity = torch.nn.functional.normalize(torch.randn(1, PICTURES, 512), dim=2).numpy()
+    faces.states = rng.standard_normal((1, PICTURES, TOKENS, STATES_WIDTH))
+    faces.black = torch.zeros(TOKENS, STATES_WIDTH)
+    teacher = network.projection.float().requires_grad_(False)
+    pupil = distil_resampler.pupil_of(teacher, 0.4, faces, PICTURES, rng)
+    losses = list(distil_resampler.train(teacher, pupil, faces, PICTURES, rng, 10, 1e-3))
+    assert losses[-1] < losses[0], losses
 
     stock = Stock(PICTURES, (4, 8, 8), 2, 2, torch.zeros(TOKENS, STATES_WIDTH), 0.3, 0.3)
     ids = torch.from_numpy(np.stack([[batches.ids_of(k)] * 2 for k in range(4)]))
