@@ -20,7 +20,7 @@ GAMMA = 5.0  # of min-SNR weighting
 OFFSET = 0.1  # of offset noise: the schedule's last step still shows a picture's mean colour
 KNOWN_FROM = 4000  # pictures whose captions name the words that get a row
 BEGIN = 880  # generations begin at this time of the schedule or later
-GUIDANCE = 7.5  # that a beginning is made for
+GUIDANCE = 5.0  # that a beginning is made for
 COARSE, LARGE = 4, 6.75  # large areas are of so many cells of latents, and count so much
 
 ALPHAS = DDPMScheduler(
