@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use facegen_core::store::StoreError;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::query::Query;
-use sqlx::{Error, Executor as _, Postgres};
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use sqlx::Executor as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::bounded::{STATEMENT_TIMEOUT, timed_out};
+use super::doubt::Doubt;
+pub(crate) use super::locks::{LOCKS, Lock};
 use super::presence::Presence;
 use super::schema;
-use super::session::{Session, Transaction, timed_out};
+pub(crate) use super::session::Statement;
+use super::session::{Session, Transaction};
 use crate::fault::Fault;
 use crate::rows::failed;
 
@@ -22,10 +25,6 @@ const CONNECTIONS: u32 = 9;
 /// How long a statement waits for a free connection of this process, and a
 /// transaction for its permit to ask for a lock.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long a statement or a whole transaction may take until its connection
-/// counts as lost; longer than the database itself lets a statement take.
-pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// What holds on each connection, whatever the database says. A process that
 /// freezes in the middle of a transaction must not keep its locks from the
@@ -46,47 +45,6 @@ const SETTINGS: &str = "
     SELECT set_config('synchronous_commit', 'on', FALSE)
     WHERE current_setting('synchronous_commit') = 'off'";
 
-/// The first half of the numbers of the locks; no other program is known to
-/// use it.
-pub(crate) const LOCKS: i32 = 0x6661_6365;
-
-/// What happens one at a time on the whole database, whichever process does it.
-/// The lock ends with its transaction.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Lock {
-    /// A job gets in: limits are counted and idempotency keys are compared.
-    Intake = 1,
-    /// A job is claimed, so that round robin is exact.
-    JobClaim = 2,
-    /// A delivery is claimed.
-    DeliveryClaim = 3,
-    /// Jobs are taken back, which locks many rows.
-    Reclaim = 4,
-    /// The first admin key is made, so that there is one.
-    FirstKey = 5,
-    /// Old rows are deleted, which every node does.
-    Deletion = 6,
-}
-
-impl Lock {
-    /// One more than the highest number.
-    const COUNT: usize = 7;
-
-    /// How many of a process may ask for the lock of this number at once. Those that
-    /// bring a photo send it before, so that one slow connection stops no other; then
-    /// half of the connections are left to everything else.
-    const fn at_once(number: usize) -> usize {
-        if number == Self::Intake as usize {
-            4
-        } else {
-            1
-        }
-    }
-}
-
-/// A statement with its values.
-pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
-
 /// The connections to one database. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
@@ -100,7 +58,7 @@ pub(crate) struct Database {
     /// Where this process waits for a lock. It asks the database for each lock a few times
     /// at once at most, since each that waits there has a connection that others then lack.
     permits: Arc<[Semaphore; Lock::COUNT]>,
-    doubt: Arc<Notify>,
+    doubt: Doubt,
 }
 
 impl Database {
@@ -132,7 +90,7 @@ impl Database {
             permits: Arc::new(std::array::from_fn(|lock| {
                 Semaphore::new(Lock::at_once(lock))
             })),
-            doubt: Arc::default(),
+            doubt: Doubt::default(),
         }
     }
 
@@ -141,14 +99,14 @@ impl Database {
     pub(super) fn in_background(&self, statement_timeout: Duration) -> Self {
         Self {
             statement_timeout,
-            doubt: Arc::default(),
+            doubt: Doubt::default(),
             ..self.clone()
         }
     }
 
     /// Runs a statement and returns how many rows it has changed.
     pub(crate) async fn execute(&self, statement: Statement<'_>) -> Result<u64, StoreError> {
-        Session::open(self).await?.execute(statement).await
+        self.session().await?.execute(statement).await
     }
 
     /// Runs a statement that changes one row at most and returns whether it has.
@@ -161,22 +119,22 @@ impl Database {
         &self,
         statement: Statement<'_>,
     ) -> Result<Option<PgRow>, StoreError> {
-        Session::open(self).await?.optional(statement).await
+        self.session().await?.optional(statement).await
     }
 
     /// Returns the only row.
     pub(crate) async fn one(&self, statement: Statement<'_>) -> Result<PgRow, StoreError> {
-        Session::open(self).await?.one(statement).await
+        self.session().await?.one(statement).await
     }
 
     /// Returns all rows.
     pub(crate) async fn all(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
-        Session::open(self).await?.all(statement).await
+        self.session().await?.all(statement).await
     }
 
     /// Begins a transaction, which is rolled back unless it is committed.
     pub(crate) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        Transaction::begin(Session::open(self).await?, None).await
+        Transaction::begin(self.session().await?, None).await
     }
 
     /// Waits until this process may ask for a lock.
@@ -197,40 +155,20 @@ impl Database {
     /// Begins a transaction that takes this lock later.
     pub(crate) async fn begin_before(&self, what: Lock) -> Result<Transaction<'_>, StoreError> {
         let permit = self.permit(what).await?;
-        Transaction::begin(Session::open(self).await?, Some(permit)).await
+        Transaction::begin(self.session().await?, Some(permit)).await
     }
 
     /// Casts doubt on the database if it failed.
     pub(crate) fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Err(StoreError::Database(cause)) = &result
-            && cause.downcast_ref().is_none_or(is_doubtful)
-        {
-            self.doubt.notify_one();
-        }
-        result
+        self.doubt.noted(result)
     }
 
     /// Returns when there is reason to doubt that anything can be written.
     pub(crate) async fn doubted(&self) {
-        self.doubt.notified().await;
+        self.doubt.cast().await;
     }
-}
 
-/// Whether the database failed, rather than a statement because of what it says.
-fn is_doubtful(error: &Error) -> bool {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "all others are faults of a statement or of what it returns"
-    )]
-    match error {
-        Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            // Wrong values, broken constraints, deadlocks.
-            !["22", "23", "40"]
-                .iter()
-                .any(|class| code.starts_with(class))
-        }
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::BeginFailed => true,
-        _ => false,
+    async fn session(&self) -> Result<Session<'_>, StoreError> {
+        Session::open(&self.pool, &self.doubt, self.statement_timeout).await
     }
 }

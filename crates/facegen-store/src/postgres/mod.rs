@@ -4,16 +4,19 @@
 //! serve keys round robin, are serialised by advisory locks of the database; all
 //! others are compared with the attempt, as in SQLite.
 
+mod bounded;
 mod buckets;
 mod clock;
 mod connection;
 pub(crate) mod database;
 mod deliveries;
+mod doubt;
 mod events;
 mod health;
 mod housekeeping;
 mod jobs;
 mod keys;
+mod locks;
 mod nodes;
 pub(crate) mod presence;
 mod rate_limits;

@@ -8,8 +8,7 @@ use facegen_core::store::{NodeRole, StoreError};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::database::STATEMENT_TIMEOUT;
-use super::session::bounded;
+use super::bounded::{STATEMENT_TIMEOUT, bounded};
 use crate::rows::failed;
 
 /// Those of a server that answers requests: all rows, but no table.

@@ -14,8 +14,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, Row as _, query};
 
-use super::database::STATEMENT_TIMEOUT;
-use super::session::bounded;
+use super::bounded::{STATEMENT_TIMEOUT, bounded};
 use crate::rows::failed;
 
 const HAS_TABLE: &str = "SELECT to_regclass($1) IS NOT NULL";

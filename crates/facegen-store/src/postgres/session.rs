@@ -5,21 +5,22 @@
 //! One that has not answered by then is closed, not tried; every other one goes
 //! back to the pool within some seconds, or is dropped.
 
-use std::future::Future;
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use facegen_core::store::StoreError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::query::Query;
 use sqlx::{Error, Executor as _, Postgres, query};
 use tokio::runtime::Handle;
 use tokio::sync::SemaphorePermit;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::database::{Database, LOCKS, Lock, Statement};
+use super::bounded::timed_out;
+use super::doubt::Doubt;
+use super::locks::{LOCKS, Lock};
 use crate::rows::failed;
 
 /// How long a connection that goes back to the pool may take to answer.
@@ -30,10 +31,13 @@ const LOCK: &str = "
     SELECT set_config('idle_in_transaction_session_timeout', '5s', TRUE),
            pg_advisory_xact_lock($1, $2)";
 
+/// A statement with its values.
+pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
 /// One connection, with a deadline for all that is asked of it.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    database: &'a Database,
+    doubt: &'a Doubt,
     connection: PoolConnection<Postgres>,
     deadline: Instant,
     /// Whether it has to be closed: an answer is missing, or a transaction is open.
@@ -41,17 +45,21 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Takes a connection of the pool.
+    /// Takes a connection of the pool, for so long.
     ///
     /// # Errors
     /// There is none in time.
-    pub(super) async fn open(database: &'a Database) -> Result<Self, StoreError> {
-        let deadline = Instant::now() + database.statement_timeout;
-        let acquired = timeout_at(deadline, database.pool.acquire()).await;
+    pub(super) async fn open(
+        pool: &PgPool,
+        doubt: &'a Doubt,
+        limit: Duration,
+    ) -> Result<Self, StoreError> {
+        let deadline = Instant::now() + limit;
+        let acquired = timeout_at(deadline, pool.acquire()).await;
         let acquired = acquired.unwrap_or_else(|_| Err(timed_out()));
         Ok(Self {
-            connection: database.noted(acquired.map_err(failed))?,
-            database,
+            connection: doubt.noted(acquired.map_err(failed))?,
+            doubt,
             deadline,
             is_in_doubt: false,
         })
@@ -99,7 +107,7 @@ impl<'a> Session<'a> {
             self.is_in_doubt = true;
             Err(timed_out())
         });
-        self.database.noted(answer.map_err(failed))
+        self.doubt.noted(answer.map_err(failed))
     }
 }
 
@@ -174,20 +182,4 @@ impl DerefMut for Transaction<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.session
     }
-}
-
-/// Waits for an answer of something that is not a connection of the pool, but not
-/// for ever.
-pub(super) async fn bounded<T>(
-    limit: Duration,
-    answer: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let answer = timeout(limit, answer).await;
-    answer.unwrap_or_else(|_| Err(timed_out()))
-}
-
-/// What is said of a database that does not answer.
-pub(super) fn timed_out() -> Error {
-    let text = "the database has not answered in time";
-    Error::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::payload::{self, CHANNEL};
 use crate::memory::MemoryEvents;
-use crate::postgres::session::bounded;
+use crate::postgres::bounded::bounded;
 
 /// After how long a silence the connection is tried: one whose other end has
 /// vanished is silent, too.
