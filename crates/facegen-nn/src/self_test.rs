@@ -152,16 +152,11 @@ fn tokens(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
 }
 
 fn attentions(compute: &Compute) -> Result<Vec<(&'static str, Tensor)>> {
-    let tokens = |name: &str, tokens: usize| placed(name, &[1, tokens, WIDTH], compute);
-    let pair = |name: &str, count: usize| -> Result<KeyValue> {
-        Ok(KeyValue {
-            key: tokens(&format!("{name}.key"), count)?,
-            value: tokens(&format!("{name}.value"), count)?,
-        })
-    };
-    let (query, own) = (tokens("query", 150)?, pair("own", 150)?);
+    let query = placed("query", &[1, 150, WIDTH], compute)?;
+    let own = key_value("own", 150, WIDTH, compute)?;
     let attention = Attention::new(2, compute);
-    let (text, image) = (pair("text", 77)?, pair("image", 4)?);
+    let text = key_value("text", 77, WIDTH, compute)?;
+    let image = key_value("image", 4, WIDTH, compute)?;
     let rows = [DecoupledRow {
         text: &text,
         image: Some((&image, 0.7)),
@@ -203,18 +198,9 @@ fn attentions_of_each_width(compute: &Compute) -> Result<Vec<(&'static str, Tens
         ("attention of heads of 80", "decoupled, heads of 80", 80),
         ("attention of heads of 160", "decoupled, heads of 160", 160),
     ] {
-        let tokens = |name: &str, count: usize| placed(name, &[1, count, 2 * width], compute);
-        let pair = |key: &str, value: &str, count: usize| -> Result<KeyValue> {
-            Ok(KeyValue {
-                key: tokens(key, count)?,
-                value: tokens(value, count)?,
-            })
-        };
-        let query = tokens("query", 70)?;
-        let (text, image) = (
-            pair("text.key", "text.value", 77)?,
-            pair("image.key", "image.value", 40)?,
-        );
+        let query = placed("query", &[1, 70, 2 * width], compute)?;
+        let text = key_value("text", 77, 2 * width, compute)?;
+        let image = key_value("image", 40, 2 * width, compute)?;
         results.push((name, attention.forward(&query, &text.key, &text.value)?));
         let rows = [DecoupledRow {
             text: &text,
@@ -254,6 +240,14 @@ fn placed(name: &str, shape: &[usize], compute: &Compute) -> Result<Tensor> {
     Ok(drawn(name, shape)?
         .to_dtype(compute.dtype())?
         .to_device(compute.device())?)
+}
+
+fn key_value(name: &str, tokens: usize, width: usize, compute: &Compute) -> Result<KeyValue> {
+    let shape = [1, tokens, width];
+    Ok(KeyValue {
+        key: placed(&format!("{name}.key"), &shape, compute)?,
+        value: placed(&format!("{name}.value"), &shape, compute)?,
+    })
 }
 
 fn weights(name: &str) -> Weights {
