@@ -225,6 +225,15 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_can_do_without_the_cuda_kernels() {
+        let kernels = cuda_kernels(Device::Cpu, true);
+        assert!(
+            kernels.contains("engine.cuda_kernels is false"),
+            "{kernels}"
+        );
+    }
+
+    #[test]
     fn devices_are_named_by_kind_and_number() {
         assert_eq!(DeviceChoice::from_str("auto"), Ok(DeviceChoice::Auto));
         assert_eq!(DeviceChoice::from_str("cpu"), Ok(DeviceChoice::Cpu));

@@ -157,3 +157,20 @@ fn safety_policy(config: &Config) -> SafetyPolicy {
         force_hit: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConfigArguments;
+    use crate::config::environment::Environment;
+
+    #[test]
+    fn an_engine_does_without_the_cuda_kernels_if_the_config_says_so() {
+        for (value, candle_operations) in [("true", false), ("false", true)] {
+            let environment = Environment::from([("FACEGEN__ENGINE__CUDA_KERNELS", value)]);
+            let config = Config::load(&ConfigArguments::default(), &environment).unwrap();
+            let options = load_options(&config, DeviceChoice::Cpu);
+            assert_eq!(options.candle_operations, candle_operations);
+        }
+    }
+}
