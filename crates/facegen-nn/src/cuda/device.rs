@@ -142,7 +142,7 @@ fn module_of(kernel: &str) -> Result<(&'static str, &'static str)> {
 }
 
 /// Has the driver keep freed memory for the next allocation. By default each synchronisation gives
-/// all of it back. A part of a GPU may have no such pool of memory, and does without.
+/// all of it back. Fractions of a GPU can lack such pools: there nothing is kept.
 fn keep_freed_memory(stream: &CudaStream) -> Result<()> {
     if !stream.context().has_async_alloc() {
         return Ok(());

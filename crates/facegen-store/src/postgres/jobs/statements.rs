@@ -48,7 +48,7 @@ pub(super) const WAITING: &str = "
            coalesce(queue_share, $1) AS share
     FROM keys WHERE id = $2";
 
-/// Adds a job, which may have a number.
+/// Adds a job, under the number that was taken before, if one was.
 pub(super) const INSERT: &str = "
     INSERT INTO generations
         (id, key_id, state, request, face_url, file_prefix, base_url, webhook, receiver, priority, cost,
