@@ -129,11 +129,12 @@ fn both_layouts_agree_over_the_whole_unet_and_vae() {
     assert_close(&images[0], &images[1]);
 }
 
-/// Checks that values are within 1e-5 of their deviation.
+/// Checks that values are within 2e-5 of their deviation: either layout is within 1e-5 of the
+/// reference.
 fn assert_close(one: &Tensor, other: &Tensor) {
     let values = one.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
     let deviation = values.var(0).unwrap().to_scalar::<f64>().unwrap().sqrt();
     let most = distance(Measure::MaxAbs, one, other) / deviation;
     println!("the layouts differ by {most:.2e} deviations");
-    assert!(most <= 1e-5, "the layouts differ by {most} deviations");
+    assert!(most <= 2e-5, "the layouts differ by {most} deviations");
 }

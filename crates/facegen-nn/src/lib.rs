@@ -12,6 +12,7 @@ mod compute;
 mod cuda;
 mod error;
 mod feature_map;
+mod fold;
 mod host;
 pub mod kernels;
 pub mod layers;

@@ -164,7 +164,9 @@ impl UpBlock {
             })
         };
         let upsampler = (level > 0).then(|| {
-            let conv = Conv2dConfig::new(channels, channels, 3).padding(1);
+            let conv = Conv2dConfig::new(channels, channels, 3)
+                .padding(1)
+                .upsampling_to_any_size();
             Conv2d::load(&weights.pp("upsamplers.0.conv"), &conv, loader.compute)
         });
         Ok(Self {

@@ -48,7 +48,7 @@ mod testing;
 pub use attention::{Attended, AttentionShape, attention, attention_to};
 pub use bfloat16::HalfKernel;
 pub use concat::concat_rows;
-pub use conv::{ConvShape, conv2d_nhwc};
+pub use conv::{ConvShape, PHASES, conv2d_enlarged_nhwc, conv2d_nhwc};
 pub use element::Element;
 pub use epilogue::{Activation, Epilogue};
 pub use geglu::geglu;

@@ -1,9 +1,13 @@
+mod config;
+mod folded;
 mod plain;
 
 use std::sync::Arc;
 
 use candle_core::Tensor;
 
+use self::config::Enlarges;
+use self::folded::FoldedWeight;
 use self::plain::PlainWeight;
 use super::Activation;
 use super::packed::{Packed, PackedWeight};
@@ -12,71 +16,7 @@ use crate::host::HostElement;
 use crate::kernels::{self, ConvShape, WeightShape};
 use crate::{Compute, FeatureMap, NnError, Result, Weights, host};
 
-/// Sizes of a square two-dimensional convolution.
-#[derive(Clone, Copy, Debug)]
-pub struct Conv2dConfig {
-    in_channels: usize,
-    out_channels: usize,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-    bias: bool,
-    upsampling: bool,
-}
-
-impl Conv2dConfig {
-    /// Describes a convolution with stride 1, no padding and a bias.
-    #[must_use]
-    pub fn new(in_channels: usize, out_channels: usize, kernel: usize) -> Self {
-        Self {
-            in_channels,
-            out_channels,
-            kernel,
-            stride: 1,
-            padding: 0,
-            bias: true,
-            upsampling: false,
-        }
-    }
-
-    /// Sets the pixels between two windows.
-    #[must_use]
-    pub fn stride(self, stride: usize) -> Self {
-        Self { stride, ..self }
-    }
-
-    /// Sets the zeros on each side.
-    #[must_use]
-    pub fn padding(self, padding: usize) -> Self {
-        Self { padding, ..self }
-    }
-
-    /// Declares that the checkpoint has no bias.
-    #[must_use]
-    pub fn without_bias(self) -> Self {
-        Self {
-            bias: false,
-            ..self
-        }
-    }
-
-    /// Declares that every image is enlarged twice before it is convolved
-    /// ([`Conv2d::forward_upsampled`]): this crate's CUDA kernels then use sums
-    /// of the weights, and the enlarged image is never written.
-    #[must_use]
-    pub fn upsampling(self) -> Self {
-        Self {
-            upsampling: true,
-            ..self
-        }
-    }
-
-    /// Returns whether the CUDA kernels use sums of this weight.
-    fn folds(&self, weight: &Tensor) -> bool {
-        let fits = self.upsampling && (self.stride, self.padding) == (1, 1);
-        fits && cuda::UpsamplingFilter::takes(weight)
-    }
-}
+pub use self::config::Conv2dConfig;
 
 /// Operations fused into a convolution, applied in this order.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +40,12 @@ pub struct Conv2d {
 #[derive(Debug)]
 enum Weight {
     Packed(PackedWeight),
+    /// Of images that are enlarged; those that are not exactly twice as large take the weights
+    /// themselves.
+    Folded {
+        sums: FoldedWeight,
+        whole: Option<PackedWeight>,
+    },
     Plain(PlainWeight),
     Filter(cuda::Filter),
     Upsampling(cuda::UpsamplingFilter),
@@ -142,7 +88,10 @@ impl Conv2d {
             if (kernel, config.stride, config.padding) == (1, 1, 0) {
                 let matrix = weight.reshape((out_channels, in_channels))?;
                 Weight::Matrix(cuda::Matrix::new(gpu, &matrix, bias.as_ref())?)
-            } else if config.folds(&weight) {
+            } else if config.folds()
+                && config.enlarges == Enlarges::Twice
+                && cuda::UpsamplingFilter::takes(&weight)
+            {
                 Weight::Upsampling(cuda::UpsamplingFilter::new(gpu, &weight, bias.as_ref())?)
             } else {
                 let (stride, padding) = (config.stride, config.padding);
@@ -150,8 +99,19 @@ impl Conv2d {
                 Weight::Filter(cuda::Filter::new(gpu, &weight, bias, stride, padding)?)
             }
         } else if compute.is_native() {
-            let bias = bias.as_ref();
-            Weight::Packed(PackedWeight::load(weights, shape, bias, compute)?)
+            let whole = || PackedWeight::load(weights, shape, bias.as_ref(), compute);
+            let sums = || FoldedWeight::load(weights, config, bias.as_ref(), compute);
+            match config.enlarges {
+                Enlarges::Twice if config.folds() => Weight::Folded {
+                    sums: sums()?,
+                    whole: None,
+                },
+                Enlarges::AboutTwice if config.folds() => Weight::Folded {
+                    sums: sums()?,
+                    whole: Some(whole()?),
+                },
+                _ => Weight::Packed(whole()?),
+            }
         } else {
             Weight::Plain(PlainWeight::new(&plain()?, bias, compute)?)
         };
@@ -175,7 +135,26 @@ impl Conv2d {
     /// # Errors
     /// Fails when a shape or layout does not fit.
     pub fn forward_fused(&self, input: &FeatureMap, epilogue: &Epilogue<'_>) -> Result<FeatureMap> {
-        self.run(input, epilogue, false)
+        self.check(input)?;
+        match &self.weight {
+            Weight::Packed(weight)
+            | Weight::Folded {
+                whole: Some(weight),
+                ..
+            } => self.run_packed(input, weight, epilogue),
+            Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
+            Weight::Folded { whole: None, .. } | Weight::Upsampling(_) => Err(NnError::Argument(
+                "a convolution of enlarged images was given one to be convolved as it is".into(),
+            )),
+            Weight::Filter(filter) => {
+                self.run_cuda(epilogue, |residual| filter.forward(input.data(), residual))
+            }
+            Weight::Matrix(matrix) => self.run_cuda(epilogue, |residual| {
+                let channels = self.config.out_channels;
+                let shape = [input.batch(), input.height(), input.width(), channels];
+                matrix.forward(input.data(), residual, &shape)
+            }),
+        }
     }
 
     /// Enlarges by repeating the nearest pixels, then convolves: diffusers'
@@ -190,51 +169,40 @@ impl Conv2d {
         width: usize,
     ) -> Result<FeatureMap> {
         let is_twice = (height, width) == (2 * input.height(), 2 * input.width());
-        let fuses = self.compute.is_native() || matches!(self.weight, Weight::Upsampling(_));
-        if is_twice && fuses {
-            return self.run(input, &Epilogue::default(), true);
+        match &self.weight {
+            Weight::Folded { sums, .. } if is_twice => {
+                self.check(input)?;
+                sums.forward(input, &self.compute)
+            }
+            Weight::Upsampling(filter) if is_twice => {
+                self.check(input)?;
+                self.run_cuda(&Epilogue::default(), |_| filter.forward(input.data()))
+            }
+            _ => self.forward(&input.upsample_nearest(height, width)?),
         }
-        self.run(
-            &input.upsample_nearest(height, width)?,
-            &Epilogue::default(),
-            false,
-        )
     }
 
-    fn run(
+    fn check(&self, input: &FeatureMap) -> Result<()> {
+        let (expected, found) = (self.config.in_channels, input.channels());
+        if found == expected && input.layout() == self.compute.layout() {
+            return Ok(());
+        }
+        Err(NnError::Argument(format!(
+            "a convolution of {expected} channels in {:?} was given {found} in {:?}",
+            self.compute.layout(),
+            input.layout(),
+        )))
+    }
+
+    fn run_packed(
         &self,
         input: &FeatureMap,
+        weight: &PackedWeight,
         epilogue: &Epilogue<'_>,
-        upsample: bool,
     ) -> Result<FeatureMap> {
-        if input.channels() != self.config.in_channels || input.layout() != self.compute.layout() {
-            let (expected, found) = (self.config.in_channels, input.channels());
-            return Err(NnError::Argument(format!(
-                "a convolution of {expected} channels in {:?} was given {found} in {:?}",
-                self.compute.layout(),
-                input.layout(),
-            )));
-        }
-        match &self.weight {
-            Weight::Packed(PackedWeight::Full(packed)) => {
-                self.run_native(input, packed, epilogue, upsample)
-            }
-            Weight::Packed(PackedWeight::Half(packed)) => {
-                self.run_native(input, packed, epilogue, upsample)
-            }
-            Weight::Plain(weight) => self.run_candle(input, weight, epilogue),
-            Weight::Upsampling(_) if !upsample => Err(NnError::Argument(
-                "a convolution of enlarged images was given one to be convolved as it is".into(),
-            )),
-            Weight::Upsampling(filter) => self.run_cuda(epilogue, |_| filter.forward(input.data())),
-            Weight::Filter(filter) => {
-                self.run_cuda(epilogue, |residual| filter.forward(input.data(), residual))
-            }
-            Weight::Matrix(matrix) => self.run_cuda(epilogue, |residual| {
-                let channels = self.config.out_channels;
-                let shape = [input.batch(), input.height(), input.width(), channels];
-                matrix.forward(input.data(), residual, &shape)
-            }),
+        match weight {
+            PackedWeight::Full(packed) => self.run_native(input, packed, epilogue),
+            PackedWeight::Half(packed) => self.run_native(input, packed, epilogue),
         }
     }
 
@@ -243,7 +211,6 @@ impl Conv2d {
         input: &FeatureMap,
         packed: &Packed<E>,
         epilogue: &Epilogue<'_>,
-        upsample: bool,
     ) -> Result<FeatureMap> {
         let shape = ConvShape {
             batch: input.batch(),
@@ -253,7 +220,6 @@ impl Conv2d {
             kernel: self.config.kernel,
             stride: self.config.stride,
             padding: self.config.padding,
-            upsample,
         };
         let channels = self.config.out_channels;
         let out_shape = [shape.batch, shape.out_height(), shape.out_width(), channels];

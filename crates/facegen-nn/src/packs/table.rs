@@ -9,7 +9,7 @@ use crate::host::HostElement;
 use crate::kernels::WeightShape;
 
 /// Incremented whenever weights are packed otherwise, so that old packs are not used.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Weights begin on a cache line.
 pub(super) const ALIGNMENT: u64 = 64;
 

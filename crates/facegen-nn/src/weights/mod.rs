@@ -6,6 +6,7 @@ mod error;
 mod mapped;
 mod mistaken;
 mod open;
+mod packed;
 mod renamed;
 mod sharded;
 mod single_file;
@@ -28,9 +29,6 @@ pub use torch::TorchArchive;
 
 use renamed::RenamedTensors;
 
-use crate::NnError;
-use crate::host::{self, HostElement};
-use crate::kernels::{PackedMatrix, WeightShape};
 use crate::packs::Packing;
 
 /// A checkpoint, seen from one prefix of its names.
@@ -153,40 +151,6 @@ impl Weights {
         };
         self.mark_taken(full_name);
         Ok(tensor)
-    }
-
-    /// Takes a weight packed for the kernels. `prepare` rounds it before it is
-    /// packed, unless it was packed before.
-    ///
-    /// # Errors
-    /// Fails when it is missing, has another shape or cannot be read, or the
-    /// packed weight cannot be written.
-    pub(crate) fn packed<E: HostElement>(
-        &self,
-        name: &str,
-        shape: WeightShape,
-        prepare: impl FnOnce(&Tensor) -> Result<Tensor, NnError>,
-    ) -> Result<PackedMatrix<E>, NnError> {
-        let full_name = self.full_name(name);
-        if let Packing::From(pack) = &self.packing
-            && let Some(slab) = pack.find::<E>(&full_name, shape)
-        {
-            if let Some((patch, start)) = &self.patch {
-                patch.skip(&full_name[*start..]);
-            }
-            self.mark_taken(full_name);
-            return Ok(PackedMatrix::mapped(shape, slab));
-        }
-        let tensor = prepare(&self.get(name, &shape.axes())?)?;
-        let tensor = host::contiguous::<E>(&tensor)?;
-        let packed = PackedMatrix::pack(shape, &host::values(&tensor)?);
-        match &self.packing {
-            Packing::Into(pack) => {
-                let slab = pack.store(&full_name, shape, packed.data())?;
-                Ok(PackedMatrix::mapped(shape, slab))
-            }
-            Packing::From(_) | Packing::InMemory => Ok(packed),
-        }
     }
 
     /// Declares names below a prefix as known but unused, for example the

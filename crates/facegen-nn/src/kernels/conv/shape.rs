@@ -3,9 +3,9 @@
 pub struct ConvShape {
     /// Number of samples.
     pub batch: usize,
-    /// Height of the input, before any upsampling.
+    /// Height of the input.
     pub height: usize,
-    /// Width of the input, before any upsampling.
+    /// Width of the input.
     pub width: usize,
     /// Channels of the input.
     pub in_channels: usize,
@@ -13,11 +13,8 @@ pub struct ConvShape {
     pub kernel: usize,
     /// Distance between output pixels.
     pub stride: usize,
-    /// Zeros around the input (after any upsampling), on all sides.
+    /// Zeros around the input, on all sides.
     pub padding: usize,
-    /// Whether to repeat every input pixel 2 × 2 times first: diffusers'
-    /// `Upsample2D` (nearest) in one pass.
-    pub upsample: bool,
 }
 
 impl ConvShape {
@@ -32,19 +29,15 @@ impl ConvShape {
     }
 
     fn out_extent(&self, extent: usize) -> usize {
-        let padded = extent * self.scale() + 2 * self.padding;
+        let padded = extent + 2 * self.padding;
         padded
             .checked_sub(self.kernel)
             .map_or(0, |room| room / self.stride + 1)
     }
 
-    pub(super) fn scale(&self) -> usize {
-        if self.upsample { 2 } else { 1 }
-    }
-
     /// Returns the elements of one row of the bordered input.
     pub(super) fn slab_row(&self) -> usize {
-        (self.width * self.scale() + 2 * self.padding) * self.in_channels
+        (self.width + 2 * self.padding) * self.in_channels
     }
 
     /// Returns the rows of the bordered input under `out_rows` rows of the output.
@@ -54,6 +47,6 @@ impl ConvShape {
 
     /// Returns whether the input itself is the left side of a matrix product.
     pub(super) fn is_pointwise(&self) -> bool {
-        self.kernel == 1 && self.stride == 1 && self.padding == 0 && !self.upsample
+        self.kernel == 1 && self.stride == 1 && self.padding == 0
     }
 }

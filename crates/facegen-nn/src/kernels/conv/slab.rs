@@ -1,5 +1,7 @@
 //! The input rows under a few output rows, with zero border, in the order of a matrix product.
 
+use std::ops::Range;
+
 use super::{
     super::{element::Element, microkernel::EVEN_ROWS},
     shape::ConvShape,
@@ -38,20 +40,28 @@ impl Slab {
         }
     }
 
-    /// Returns where the runs of a row of the product start, and how long each is: in both layouts,
-    /// together they are (row of the kernel, column of the kernel, channel).
-    pub(super) fn segments(self, shape: &ConvShape, out_rows: usize) -> (Vec<usize>, usize) {
-        let kernel = shape.kernel;
+    /// Returns where the runs of a row of the product start, and how long each is, for some rows and
+    /// columns of the kernel: in both layouts, together they are (row of the kernel, column of the
+    /// kernel, channel).
+    pub(super) fn segments(
+        self,
+        shape: &ConvShape,
+        out_rows: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> (Vec<usize>, usize) {
+        let channels = shape.in_channels;
         match self {
             Self::Rows => {
-                let segments = (0..kernel).map(|row| row * shape.slab_row()).collect();
-                (segments, kernel * shape.in_channels)
+                let first = columns.start * channels;
+                let segments = rows.map(|row| first + row * shape.slab_row()).collect();
+                (segments, columns.len() * channels)
             }
             Self::Columns => {
-                let row = shape.out_width() * shape.in_channels;
+                let row = shape.out_width() * channels;
                 let plane = shape.slab_rows(out_rows) * row;
-                let at = |y: usize| (0..kernel).map(move |x| x * plane + y * row);
-                ((0..kernel).flat_map(at).collect(), shape.in_channels)
+                let at = |y: usize| columns.clone().map(move |x| x * plane + y * row);
+                (rows.flat_map(at).collect(), channels)
             }
         }
     }
@@ -104,8 +114,8 @@ impl Slab {
 /// Copies a part of row `y` of the bordered input, starting at its pixel `x`.
 fn fill_row<E: Element>(shape: &ConvShape, input: &[E], (y, x): (usize, usize), row: &mut [E]) {
     let channels = shape.in_channels;
-    let y = y.checked_sub(shape.padding).map(|y| y / shape.scale());
-    let Some(y) = y.filter(|y| *y < shape.height) else {
+    let y = y.checked_sub(shape.padding).filter(|y| *y < shape.height);
+    let Some(y) = y else {
         row.fill(E::default());
         return;
     };
@@ -114,21 +124,9 @@ fn fill_row<E: Element>(shape: &ConvShape, input: &[E], (y, x): (usize, usize), 
     let left = shape.padding.saturating_sub(x).min(row.len() / channels);
     let (border, rest) = row.split_at_mut(left * channels);
     border.fill(E::default());
-    let skipped = x.saturating_sub(shape.padding);
-    let pixels = (shape.width * shape.scale()).saturating_sub(skipped);
-    let inside = rest.len().min(pixels * channels);
-    let (inside, border) = rest.split_at_mut(inside);
+    let skipped = x.saturating_sub(shape.padding).min(shape.width);
+    let source = &source[skipped * channels..];
+    let (inside, border) = rest.split_at_mut(rest.len().min(source.len()));
+    inside.copy_from_slice(&source[..inside.len()]);
     border.fill(E::default());
-    if shape.upsample {
-        repeat_pixels(source, channels, skipped, inside);
-    } else {
-        inside.copy_from_slice(&source[skipped * channels..][..inside.len()]);
-    }
-}
-
-/// Writes every pixel of a row twice, starting at pixel `skipped` of the result.
-fn repeat_pixels<E: Element>(source: &[E], channels: usize, skipped: usize, out: &mut [E]) {
-    for (x, pixel) in (skipped..).zip(out.chunks_exact_mut(channels)) {
-        pixel.copy_from_slice(&source[x / 2 * channels..][..channels]);
-    }
 }

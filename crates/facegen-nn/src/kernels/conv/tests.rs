@@ -86,7 +86,7 @@ impl Convolution {
         out
     }
 
-    /// Returns an element of the bordered and upsampled input.
+    /// Returns an element of the bordered input.
     fn pixel(&self, sample: usize, y: usize, x: usize, channel: usize) -> f32 {
         let ConvShape {
             height,
@@ -96,7 +96,7 @@ impl Convolution {
             ..
         } = self.shape;
         let inside = |position: usize, extent: usize| {
-            let position = position.checked_sub(padding)? / self.shape.scale();
+            let position = position.checked_sub(padding)?;
             (position < extent).then_some(position)
         };
         match (inside(y, height), inside(x, width)) {
@@ -113,7 +113,7 @@ fn grid(height: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 fn shape(height: usize, width: usize, in_channels: usize, kernel: usize) -> ConvShape {
-    let (batch, stride, padding, upsample) = (1, 1, kernel / 2, false);
+    let (batch, stride, padding) = (1, 1, kernel / 2);
     ConvShape {
         batch,
         height,
@@ -122,7 +122,6 @@ fn shape(height: usize, width: usize, in_channels: usize, kernel: usize) -> Conv
         kernel,
         stride,
         padding,
-        upsample,
     }
 }
 
@@ -168,14 +167,6 @@ fn every_element_is_a_sum_of_chains_of_multiply_adds() {
             ..shape(5, 7, 6, 1)
         },
         20,
-    );
-    check(
-        ConvShape {
-            batch: 2,
-            upsample: true,
-            ..shape(5, 6, 4, 3)
-        },
-        8,
     );
     check(
         ConvShape {
@@ -254,9 +245,9 @@ proptest! {
     #[test]
     fn any_shape_is_right(
         batch in 1usize..3, height in 3usize..12, width in 3usize..30, in_channels in 1usize..20,
-        out_channels in 1usize..40, kernel in 1usize..4, stride in 1usize..3, padding in 0usize..2, upsample: bool,
+        out_channels in 1usize..40, kernel in 1usize..4, stride in 1usize..3, padding in 0usize..2,
     ) {
-        let shape = ConvShape { batch, height, width, in_channels, kernel, stride, padding, upsample };
+        let shape = ConvShape { batch, height, width, in_channels, kernel, stride, padding };
         let convolution = Convolution::new(shape, out_channels);
         let actual = convolution.convolve(Isa::best(), &Epilogue::default());
         prop_assert_eq!(bits(&actual), bits(&convolution.plain()));
@@ -336,13 +327,6 @@ fn every_kernel_of_bf16_convolves_in_its_order() {
         (strided(1, 0, shape(6, 8, 3, 3)), 3),
         (two(shape(5, 7, 33, 1)), 20),
         (strided(2, 0, shape(5, 7, 6, 1)), 20),
-        (
-            ConvShape {
-                upsample: true,
-                ..two(shape(5, 6, 4, 3))
-            },
-            8,
-        ),
         (strided(14, 0, shape(56, 42, 3, 14)), 17),
         (two(shape(8, 8, 96, 3)), 33),
         (
@@ -351,13 +335,6 @@ fn every_kernel_of_bf16_convolves_in_its_order() {
                 ..shape(3, 3, 32, 3)
             },
             33,
-        ),
-        (
-            ConvShape {
-                upsample: true,
-                ..two(shape(5, 6, 32, 3))
-            },
-            8,
         ),
         (strided(1, 0, shape(6, 9, 64, 3)), 3),
         (strided(1, 1, shape(4, 5, 32, 2)), 7),

@@ -31,6 +31,16 @@ impl<'a, E: Element> SharedOutput<'a, E> {
         }
     }
 
+    /// Shares elements that are initialised.
+    pub(in super::super) fn over(out: &'a mut [E], width: usize) -> Self {
+        Self {
+            first: out.as_mut_ptr().cast(),
+            length: out.len(),
+            width,
+            borrowed: PhantomData,
+        }
+    }
+
     /// Returns the number of elements.
     pub(in super::super) fn len(&self) -> usize {
         self.length
