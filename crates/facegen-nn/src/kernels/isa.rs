@@ -75,6 +75,19 @@ fn detect() -> impl Iterator<Item = Level> {
     std::iter::once(Level::Portable)
 }
 
+/// Asks for the cache line of an element, which will be read soon: only a hint, that any address may
+/// be given to.
+#[inline(always)]
+pub(super) fn fetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: reads nothing, and every x86-64 has the instruction.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// A piece of plain code that [`run`] compiles once for every instruction set.
 ///
 /// `run` must be `#[inline(always)]`, and so must everything hot that it calls: only code inlined

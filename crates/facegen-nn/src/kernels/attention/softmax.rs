@@ -141,15 +141,18 @@ impl<E: Element> Kernel for Quotient<'_, E> {
     }
 }
 
-/// Returns the largest of `scores` and `floor`: first of each of 16 lanes, which is vector code,
-/// then of the lanes. `scores` are a multiple of 16.
+/// Returns the largest of `scores` and `floor`: first of each of 16 lanes, then of halves of the
+/// lanes, all of which is vector code. `scores` are a multiple of 16.
 #[inline(always)]
 fn maximum(scores: &[f32], floor: f32) -> f32 {
+    let larger = |one: f32, other: f32| if other > one { other } else { one };
     let mut largest = [floor; LANE];
     for lane in scores.as_chunks::<LANE>().0 {
         for (largest, score) in largest.iter_mut().zip(lane) {
-            *largest = if *score > *largest { *score } else { *largest };
+            *largest = larger(*largest, *score);
         }
     }
-    largest.into_iter().fold(floor, f32::max)
+    let eight: [f32; 8] = std::array::from_fn(|lane| larger(largest[lane], largest[lane + 8]));
+    let four: [f32; 4] = std::array::from_fn(|lane| larger(eight[lane], eight[lane + 4]));
+    larger(larger(four[0], four[2]), larger(four[1], four[3]))
 }

@@ -4,10 +4,14 @@ use std::ops::Range;
 use super::super::{
     element::Element,
     epilogue::Epilogue,
+    isa,
     microkernel::{Segment, even_stride},
     packed::{PANEL, PackedMatrix},
 };
 use super::output::SharedOutput;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// The layout of the left side's rows: runs of `segment_length`, one from each of `segments`.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +132,20 @@ impl<E: Element> Block<'_, E> {
     /// Returns the rows of the tile that begins with row `first`.
     pub(super) fn tile_height(&self, first: usize) -> usize {
         (self.row_offsets.len() - first).min(E::tile_rows(self.kernel))
+    }
+
+    /// Fetches what is added to a tile that is about to be finished: it is far away, and each row of it
+    /// on a line of its own.
+    pub(super) fn fetch_residual(&self, first: usize, columns: Range<usize>) {
+        let Some(residual) = self.epilogue.residual else {
+            return;
+        };
+        for row in first..first + self.tile_height(first) {
+            let start = (self.first_row + row) * self.output.width();
+            for column in columns.clone().step_by(LINE / size_of::<E>()) {
+                isa::fetch(residual.as_ptr().wrapping_add(start + column));
+            }
+        }
     }
 
     /// Returns the address of the part, of what begins at `next` of the right side and is as long as

@@ -133,6 +133,9 @@ fn compute_tile<E: Element>(
         },
         in_place: in_place.is_some(),
     };
+    if finish.finished {
+        block.fetch_residual(first, finish.columns.clone());
+    }
     let accumulate = step.k.start > 0;
     if !finish.in_place && accumulate {
         finish.load_sums();

@@ -81,7 +81,11 @@ impl<E: Element> Task<'_, E> {
             // What follows a panel's block of `k` is the next one, or the next panel.
             let next = start + k.len() * layout.lanes(panel) * LANE;
             let tiles = sums.chunks_exact_mut(tile_rows * PANEL);
+            let is_last = k.end == block.rhs.inner();
             for (first, sums) in (0..rows).step_by(tile_rows).zip(tiles) {
+                if is_last {
+                    block.fetch_residual(first, self.columns(panel));
+                }
                 let (pointers, stride) = self.rows.tile(first);
                 let tile = Tile {
                     rows: pointers,
@@ -99,21 +103,26 @@ impl<E: Element> Task<'_, E> {
                 // SAFETY: `Block::check` has checked that every row extends over all of `k`; the
                 // panel holds the rest of `k`'s rows; the sums are a whole tile, and initialised.
                 unsafe { E::multiply(&self.session, &tile) };
-                if k.end == block.rhs.inner() {
+                if is_last {
                     finish(first, sums);
                 }
             }
         }
     }
 
+    /// Returns the columns of a panel.
+    fn columns(&self, panel: usize) -> Range<usize> {
+        panel * PANEL..((panel + 1) * PANEL).min(self.block.rhs.columns())
+    }
+
     /// Applies the epilogue to the sums of a tile.
     fn finish(&self, panel: usize, first: usize, sums: &mut [f32]) {
-        let (block, layout) = (self.block, self.block.rhs.layout());
+        let block = self.block;
         let finish = FinishTile {
             block,
             row: block.first_row + first,
             row_count: block.tile_height(first),
-            columns: panel * PANEL..((panel + 1) * PANEL).min(layout.columns),
+            columns: self.columns(panel),
             finished: true,
             sums: sums.as_mut_ptr(),
             sums_stride: PANEL,
