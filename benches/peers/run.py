@@ -1,6 +1,6 @@
 """Measures facegen and its peers in turns on this machine's CPU.
 
-    python run.py DIRECTORY --programs DIR --photo FILE --results FILE [--rounds 3] [--budget SECONDS]
+    python run.py DIRECTORY --programs DIR --photo FILE --results FILE [--rounds 2] [--budget SECONDS]
         [--only unet,vae,picture] [--dtypes f32,bf16] [--peers facegen,torch,openvino] [--sizes 512x512] [--threads 2]
 
 A processor without instructions for bf16 is measured in f32 only, unless `--dtypes` says otherwise.
@@ -173,7 +173,7 @@ if __name__ == "__main__":
     parser.add_argument("--programs", type=Path, required=True)
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True, help="file to continue")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3, help="calls that count in each process")
     parser.add_argument("--budget", type=float, help="seconds after which no measurement begins")
     parser.add_argument("--only", default="unet,vae,picture")
