@@ -23,6 +23,7 @@ BARS = {
 SETTING = ("512x512", 2)
 JUDGE = "openvino"
 NAMES = {"facegen": "facegen", "torch": "torch, channels last", "openvino": "OpenVINO", "candle": "candle-transformers"}
+SHORT = {"unet": "a step", "vae": "decoding", "picture": "a whole image"}
 WORK = {"unet": "UNet, a step with guidance", "vae": "VAE, decoding", "picture": "21 steps and the decoding"}
 
 
@@ -59,16 +60,16 @@ def judged(results):
     lines, has_half = [], set(HALF_FLAGS).intersection(results.facts["flags"])
     for (what, dtype), bar in BARS.items():
         if dtype == "bf16" and not has_half:
-            lines.append((f"{what} in bf16: this processor has no instructions for it", True))
+            lines.append((f"{SHORT[what]} in bf16: this processor has no instructions for it", True))
             continue
         case = what, dtype, *SETTING
         own, judge = (results.median(*case, peer) for peer in ("facegen", JUDGE))
         if own is None or judge is None:
-            lines.append((f"{what} in {dtype}: not measured", False))
+            lines.append((f"{SHORT[what]} in {dtype}: not measured", False))
             continue
         ratio = own / judge
         verdict = "met" if ratio <= bar else "missed"
-        lines.append((f"{what} in {dtype}: {ratio:.2f} of {NAMES[JUDGE]}, at most {bar}: {verdict}", ratio <= bar))
+        lines.append((f"{SHORT[what]} in {dtype}: {ratio:.2f} of {NAMES[JUDGE]}, at most {bar}: {verdict}", ratio <= bar))
     return lines
 
 
@@ -127,9 +128,10 @@ def page(results, plot):
     machine = f"{facts['date']}, {facts['processors']} processors of {facts['processor']} ({', '.join(facts['flags'])})"
     parts = [
         "# CPU speed\n\n<!-- Written by `cargo xtask verify peers`. -->",
-        f"{machine}; {versions}. The same random weights of Stable Diffusion 1.5's size, every measurement a process of\n"
-        "its own, in turns; medians over the rounds in seconds, the fastest and the slowest round, and what facegen takes\n"
-        "of the peer's time. facegen's step has the adapter, which the peers' have not. `benches/peers` has the programs.",
+        f"{machine};\n{versions}.\n\n"
+        "The same random weights of Stable Diffusion 1.5's size, every measurement a process of its own, in turns; medians\n"
+        "over the rounds in seconds, the fastest and the slowest round, and what facegen takes of the peer's time. facegen's\n"
+        "step has the adapter, which the peers' have not. `benches/peers` has the programs.",
         f"![Seconds of a step and of a decoding]({plot.name})",
         "## Seconds",
         "\n".join(rows(results)),
