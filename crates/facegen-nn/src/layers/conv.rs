@@ -43,7 +43,7 @@ enum Weight {
     /// Of images that are enlarged; those that are not exactly twice as large take the weights
     /// themselves.
     Folded {
-        sums: FoldedWeight,
+        sums: Box<FoldedWeight>,
         whole: Option<PackedWeight>,
     },
     Plain(PlainWeight),
@@ -100,17 +100,15 @@ impl Conv2d {
             }
         } else if compute.is_native() {
             let whole = || PackedWeight::load(weights, shape, bias.as_ref(), compute);
-            let sums = || FoldedWeight::load(weights, config, bias.as_ref(), compute);
-            match config.enlarges {
-                Enlarges::Twice if config.folds() => Weight::Folded {
-                    sums: sums()?,
-                    whole: None,
-                },
-                Enlarges::AboutTwice if config.folds() => Weight::Folded {
-                    sums: sums()?,
-                    whole: Some(whole()?),
-                },
-                _ => Weight::Packed(whole()?),
+            if config.enlarges == Enlarges::Nothing || !config.folds() {
+                Weight::Packed(whole()?)
+            } else {
+                let sums = FoldedWeight::load(weights, config, bias.as_ref(), compute)?;
+                let not_always_twice = config.enlarges == Enlarges::AboutTwice;
+                Weight::Folded {
+                    sums: Box::new(sums),
+                    whole: not_always_twice.then(whole).transpose()?,
+                }
             }
         } else {
             Weight::Plain(PlainWeight::new(&plain()?, bias, compute)?)
@@ -169,17 +167,15 @@ impl Conv2d {
         width: usize,
     ) -> Result<FeatureMap> {
         let is_twice = (height, width) == (2 * input.height(), 2 * input.width());
-        match &self.weight {
-            Weight::Folded { sums, .. } if is_twice => {
-                self.check(input)?;
-                sums.forward(input, &self.compute)
-            }
-            Weight::Upsampling(filter) if is_twice => {
-                self.check(input)?;
-                self.run_cuda(&Epilogue::default(), |_| filter.forward(input.data()))
-            }
-            _ => self.forward(&input.upsample_nearest(height, width)?),
+        if is_twice && let Weight::Folded { sums, .. } = &self.weight {
+            self.check(input)?;
+            return sums.forward(input, &self.compute);
         }
+        if is_twice && let Weight::Upsampling(filter) = &self.weight {
+            self.check(input)?;
+            return self.run_cuda(&Epilogue::default(), |_| filter.forward(input.data()));
+        }
+        self.forward(&input.upsample_nearest(height, width)?)
     }
 
     fn check(&self, input: &FeatureMap) -> Result<()> {
