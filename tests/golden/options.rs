@@ -16,31 +16,24 @@ use crate::support::root;
 fn presets_that_ship_read_faces_as_the_reference_does() {
     use AdapterKind::{FaceidPlusv2, PlusFace};
     use ChannelOrder::{Bgr, Rgb};
+    use Precision::{Bf16, F16, F32};
     let rows = [
-        ("demo", FaceidPlusv2, Bgr, Some(Precision::F16)),
-        (
-            "realistic-vision-faceid",
-            FaceidPlusv2,
-            Bgr,
-            Some(Precision::F16),
-        ),
-        ("sd15-faceid", FaceidPlusv2, Bgr, Some(Precision::F16)),
-        ("sd15-plus-face", PlusFace, Rgb, Some(Precision::F16)),
+        ("demo", FaceidPlusv2, Bgr, F32),
+        ("realistic-vision-faceid", FaceidPlusv2, Bgr, Bf16),
+        ("sd15-faceid", FaceidPlusv2, Bgr, Bf16),
+        ("sd15-plus-face", PlusFace, Rgb, Bf16),
     ];
     let models = root().join("models");
     assert_eq!(Preset::all(&models).unwrap().len(), rows.len());
-    for (name, kind, order, gpu_dtype) in rows {
+    for (name, kind, order, on_cpu) in rows {
         let preset = Preset::find(&models, name).unwrap();
         let options = preset.options();
         assert_eq!(options.adapter_kind, kind, "{name}");
         assert_eq!(options.clip_channel_order, order, "{name}");
-        assert_eq!(options.gpu_dtype, gpu_dtype, "{name}");
-        assert_eq!(options.dtype, Precision::F32, "{name}");
         assert_eq!(options.face, FaceChoice::Score, "{name}");
         assert_eq!(options.adapter_scale.to_bits(), 1f64.to_bits(), "{name}");
-        let on_gpu = gpu_dtype.unwrap_or(Precision::F32);
-        assert_eq!(options.precision(true), on_gpu, "{name}");
-        assert_eq!(options.precision(false), Precision::F32, "{name}");
+        assert_eq!(options.precision(true), F16, "{name}");
+        assert_eq!(options.precision(false), on_cpu, "{name}");
     }
 }
 
