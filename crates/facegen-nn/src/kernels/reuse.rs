@@ -6,7 +6,6 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::fmt;
-use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,11 +22,10 @@ const ALIGNMENT: usize = 64;
 /// How often [`release`] was called.
 static RELEASES: AtomicUsize = AtomicUsize::new(0);
 
-/// Lets every allocator give the blocks that it keeps back, the one of the program at once and others
-/// with their next large allocation: nothing of their sizes is computed for now.
+/// Lets every allocator give the blocks that it keeps back, with its next large allocation: nothing
+/// of their sizes is computed for now.
 pub fn release() {
     RELEASES.fetch_add(1, Ordering::Relaxed);
-    drop(black_box(Vec::<u8>::with_capacity(LEAST)));
 }
 
 /// Takes memory from `A`, and keeps freed blocks of at least 64 KiB, up to 1 GiB in all, for
