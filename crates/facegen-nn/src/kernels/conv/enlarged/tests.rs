@@ -30,18 +30,11 @@ fn each_phase<E: Element>(
     phases: &[PackedMatrix<E>; PHASES],
     bias: &[f32],
 ) -> Vec<E> {
-    let (shape, columns) = (
-        ConvShape {
-            batch,
-            height,
-            width,
-            in_channels,
-            kernel: 2,
-            stride: 1,
-            padding: 1,
-        },
-        phases[0].columns(),
-    );
+    let shape = ConvShape {
+        kernel: 2,
+        ..of_image([batch, height, width, in_channels])
+    };
+    let columns = phases[0].columns();
     let epilogue = Epilogue {
         bias: Some(bias),
         ..Epilogue::default()
