@@ -9,6 +9,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(target_os = "linux")]
+use rustix::mm::{Advice, madvise};
+
 /// Bytes of the smallest block that is kept: results of the coarsest level of a UNet are not much
 /// larger, and an allocator below gives the pages of such blocks back within milliseconds.
 const LEAST: usize = 64 << 10;
@@ -18,6 +21,9 @@ const MOST: usize = 1 << 30;
 const BLOCKS: usize = 256;
 /// The alignment of kept blocks, a cache line; memory of a greater one is not kept.
 const ALIGNMENT: usize = 64;
+/// The largest page that Linux divides memory into, on any processor.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 64 << 10;
 
 /// How often [`release`] was called.
 static RELEASES: AtomicUsize = AtomicUsize::new(0);
@@ -55,6 +61,29 @@ struct Block {
 // SAFETY: a kept block belongs to no one else.
 unsafe impl Send for Block {}
 
+#[cfg(target_os = "linux")]
+impl Block {
+    /// Gives its whole pages to the system, which clears them when they are next written to: an
+    /// allocator below would keep them for a while, beside what is allocated next.
+    fn drop_pages(self) {
+        let skipped = self.start.align_offset(PAGE);
+        let pages = self.size.saturating_sub(skipped) / PAGE * PAGE;
+        if pages > 0 {
+            // SAFETY: the pages lie within the block, whose contents nobody reads again. A failure
+            // leaves them as they are.
+            let _ = unsafe {
+                let start = self.start.add(skipped);
+                madvise(start.cast(), pages, Advice::LinuxDontNeed)
+            };
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Block {
+    fn drop_pages(self) {}
+}
+
 impl<A> Reusing<A> {
     /// Keeps blocks of `inner`.
     pub const fn new(inner: A) -> Self {
@@ -91,7 +120,9 @@ impl<A: GlobalAlloc> Reusing<A> {
         if kept.releases != releases {
             kept.releases = releases;
             while kept.count > 0 {
-                self.give_back(kept.remove_oldest());
+                let block = kept.remove_oldest();
+                block.drop_pages();
+                self.give_back(block);
             }
         }
         kept

@@ -75,6 +75,30 @@ fn a_release_leaves_nothing_kept() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_block_gives_its_whole_pages_to_the_system() {
+    let memory = layout(5 * PAGE);
+    // SAFETY: the memory is written before it is read, and freed once.
+    unsafe {
+        let start = System.alloc(memory);
+        start.write_bytes(7, 5 * PAGE);
+        let (offset, size) = (100, 4 * PAGE - 100);
+        Block {
+            start: start.add(offset),
+            size,
+        }
+        .drop_pages();
+        let bytes = std::slice::from_raw_parts(start, 5 * PAGE);
+        let dropped = bytes.iter().filter(|byte| **byte == 0).count();
+        assert!(dropped == 2 * PAGE || dropped == 3 * PAGE, "{dropped}");
+        let within = |byte: &u8| *byte == 7;
+        assert!(bytes[..offset].iter().all(within));
+        assert!(bytes[offset + size..].iter().all(within));
+        System.dealloc(start, memory);
+    }
+}
+
 #[test]
 fn contents_survive_growing_and_shrinking() {
     let allocator = Reusing::new(Counted::default());
