@@ -2,8 +2,8 @@
 
 Tokens are those of the identity embedding plus `s_scale` times what the resampler makes of them and of the image
 encoder's states. Here the first part becomes the mean of all tokens and `--share` of what it told faces apart by, and a
-new resampler learns to add the rest: at an `s_scale` of 1 the tokens stay as they were, at 0 they say less of the face
-and at 2 more. A face that is left out, which guidance subtracts, looks the same at each.
+new resampler learns to add to it: at an `s_scale` of 1 the tokens tell faces apart by `--whole` of what they did, at 0 by
+`--share` and at 2 by as much more. A face that is left out, which guidance subtracts, looks the same at each.
 """
 
 import argparse
@@ -52,6 +52,19 @@ def tokens_of(projection, identity, states, s_scale):
     return projection(identity, states, torch.full((len(identity),), s_scale))
 
 
+class Aim:
+    """The tokens at an `s_scale` of 1: the teacher's, with `whole` of what they tell faces apart by."""
+
+    def __init__(self, teacher, whole, identity, states):
+        self.teacher, self.whole = teacher, whole
+        self.mean = tokens_of(teacher, identity, states, 1.0).mean(0)
+
+    def tokens(self, identity, states):
+        """The last of a batch have no face, and keep the teacher's."""
+        tokens, seen = tokens_of(self.teacher, identity, states, 1.0), len(identity) - len(identity) // FACELESS
+        return torch.cat([self.mean + self.whole * (tokens[:seen] - self.mean), tokens[seen:]])
+
+
 def around(width):
     """A constant that a layer norm lets through; what is small beside it goes through as it is."""
     return F.layer_norm(torch.randn(width), (width,))
@@ -97,7 +110,7 @@ def fit_last(resampler, inputs, wanted):
 
 
 @torch.no_grad()
-def renew(teacher, pupil, identity, states, nobody):
+def renew(teacher, pupil, whole, identity, states, nobody):
     """A new resampler for the pupil. It begins by adding what was taken, and the mean of what the old one said; what that
     read off the states is left to learn."""
     resampler = pupil.perceiver_resampler = FacePerceiverResampler(STATES_WIDTH)
@@ -105,7 +118,8 @@ def renew(teacher, pupil, identity, states, nobody):
         attention.to_out.weight *= BRANCHES
         forward[3].weight *= BRANCHES
     before, now = (tokens_of(it, identity, states, 0.0) for it in (teacher, pupil))
-    wanted = (tokens_of(teacher, identity, states, 1.0) - before).mean(0) + before - now
+    mean = tokens_of(teacher, identity, states, 1.0).mean(0)
+    wanted = mean + whole * (before - before.mean(0)) - now
     wanted = torch.cat([wanted, torch.zeros_like(wanted[: len(wanted) // FACELESS])])
     with_nobody = lambda one, none: torch.cat([one, none.expand(len(one) // FACELESS, *one.shape[1:])])
     several, seen = [with_nobody(*pair) for pair in zip((identity, states), nobody)], []
@@ -115,44 +129,45 @@ def renew(teacher, pupil, identity, states, nobody):
     fit_last(resampler, seen[0], wanted)
 
 
-def error(teacher, pupil, identity, states):
+def error(aim, pupil, identity, states):
     """Of the tokens at an `s_scale` of 1, against the variance of each over faces: [n, tokens]."""
     with torch.no_grad():
-        wanted = tokens_of(teacher, identity, states, 1.0)
+        wanted = aim.tokens(identity, states)
         variance = wanted[: -(len(identity) // FACELESS)].var(0).mean(1)
     return (tokens_of(pupil, identity, states, 1.0) - wanted).pow(2).mean(2) / variance
 
 
 @torch.no_grad()
-def examine(teacher, pupil, faces, count):
+def examine(aim, pupil, faces, count):
     """The error of each token on faces that training never saw, and without a face, in deviations; and how far tokens
     follow a face at 0, 1 and 2."""
     at = np.arange(count - HELD_OUT, count)
     identity, states = batch_of(faces, at, np.random.default_rng(0), 0.0)
-    errors, seen = error(teacher, pupil, identity, states), HELD_OUT - HELD_OUT // FACELESS
+    errors, seen = error(aim, pupil, identity, states), HELD_OUT - HELD_OUT // FACELESS
     follow = lambda s: tokens_of(pupil, identity[:seen], states[:seen], s).var(0).mean().sqrt().item()
     tokens = {f"error_{k}": e for k, e in enumerate(errors[:seen].mean(0).sqrt().tolist())}
     follows = {f"follow_{s}": follow(float(s)) for s in (0, 1, 2)}
     return {**tokens, "faceless": errors[seen:].mean().sqrt().item(), **follows}
 
 
-def pupil_of(teacher, share, faces, count, rng):
-    """A projection whose identity's tokens say less of a face, with a resampler that begins to make up for it."""
+def pupil_of(teacher, share, whole, faces, count, rng):
+    """A projection whose identity's tokens say less of a face, with a resampler that begins to make up for it; and what
+    it is to learn."""
     some = lambda size: faces.of(rng.integers(0, count, size), torch.zeros(size, dtype=bool), rng)
     pupil, seen = copy.deepcopy(teacher), some(FITTED)
     nobody = torch.zeros(1, ID_WIDTH), faces.black[None]
     weaken(teacher, pupil, share, *seen)
     set_apart(pupil, strayed(some(READ)[0], STRAY), tokens_of(teacher, *nobody, 1.0)[0])
-    renew(teacher, pupil, *seen, nobody)
-    return pupil
+    renew(teacher, pupil, whole, *seen, nobody)
+    return pupil, Aim(teacher, whole, *seen)
 
 
-def train(teacher, pupil, faces, count, rng, steps, lr):
+def train(aim, pupil, faces, count, rng, steps, lr):
     """Steps of the pupil's resampler; gives the loss of each."""
     adam = torch.optim.AdamW(pupil.perceiver_resampler.parameters(), lr, weight_decay=0.0)
     for step in range(steps):
         adam.param_groups[0]["lr"] = lr * cosine(step, steps)
-        loss = error(teacher, pupil, *batch_of(faces, rng.integers(0, count, BATCH), rng, STRAY)).mean()
+        loss = error(aim, pupil, *batch_of(faces, rng.integers(0, count, BATCH), rng, STRAY)).mean()
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -164,7 +179,8 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--start-from", required=True, help="a checkpoint of train_unet.py")
     parser.add_argument("--out", required=True, help="the checkpoint without its ending")
-    parser.add_argument("--share", type=float, default=0.4)
+    parser.add_argument("--share", type=float, default=0.4, help="of what tells faces apart, at an s_scale of 0")
+    parser.add_argument("--whole", type=float, default=1.0, help="the same at 1")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--lr", type=float, default=2e-4)
     args = parser.parse_args()
@@ -173,12 +189,12 @@ def main():
     rng, faces, start = np.random.default_rng(1), Faces(args.data), torch.load(args.start_from, weights_only=False)
     count, began = faces.identity.shape[1], time.process_time()
     teacher = projection_of(start["averaged"]).requires_grad_(False)
-    pupil = pupil_of(teacher, args.share, faces, count - HELD_OUT, rng)
-    append(args.out + ".log", step=0, **examine(teacher, pupil, faces, count))
-    for step, loss in enumerate(train(teacher, pupil, faces, count - HELD_OUT, rng, args.steps, args.lr), 1):
+    pupil, aim = pupil_of(teacher, args.share, args.whole, faces, count - HELD_OUT, rng)
+    append(args.out + ".log", step=0, **examine(aim, pupil, faces, count))
+    for step, loss in enumerate(train(aim, pupil, faces, count - HELD_OUT, rng, args.steps, args.lr), 1):
         if step % 100 == 0 or step == args.steps:
             now = dict(step=step, loss=loss, cpu=time.process_time() - began)
-            append(args.out + ".log", **now, **examine(teacher, pupil, faces, count))
+            append(args.out + ".log", **now, **examine(aim, pupil, faces, count))
     state = {**start["averaged"], **{f"projection.{k}": v for k, v in pupil.state_dict().items()}}
     save(dict(known=start["known"], averaged=state), args.out + ".pt")
 

@@ -70,7 +70,8 @@ def training():
     dialled = Batches(latents, NoFaces(TOKENS, STATES_WIDTH), known, 1, first=4, dial=True, greys=1.0)
     at = np.arange(PICTURES)
     assert set(dialled.choose(50)) == set(dialled.grey_pictures) != set(), dialled.grey_pictures
-    assert (dialled.shown(at, np.ones(PICTURES)) == at ^ 1).all() and (batches.shown(at, 0 * at) == at ^ 1).all()
+    for chosen, s_scale in ((dialled, 1.0), (dialled, 2.0), (batches, 0.0)):
+        assert (chosen.shown(at, np.full(PICTURES, s_scale)) == at ^ 1).all(), s_scale
     begin = lambda: train_unet.loss_of(network, dialled.draw(4), rng, 1.0, True, 0.2, 0.5, dialled.mean)[0]
     steps(Trainer(network, 1e-3, 0.01), begin)
 
@@ -79,8 +80,8 @@ def training():
     faces.states = rng.standard_normal((1, PICTURES, TOKENS, STATES_WIDTH))
     faces.black = torch.zeros(TOKENS, STATES_WIDTH)
     teacher = network.projection.float().requires_grad_(False)
-    pupil = distil_resampler.pupil_of(teacher, 0.4, faces, PICTURES, rng)
-    losses = list(distil_resampler.train(teacher, pupil, faces, PICTURES, rng, 10, 1e-3))
+    pupil, aim = distil_resampler.pupil_of(teacher, 0.4, 0.6, faces, PICTURES, rng)
+    losses = list(distil_resampler.train(aim, pupil, faces, PICTURES, rng, 10, 1e-3))
     assert losses[-1] < losses[0], losses
 
     stock = Stock(PICTURES, (4, 8, 8), 2, 2, torch.zeros(TOKENS, STATES_WIDTH), 0.3, 0.3)

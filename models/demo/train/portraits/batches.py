@@ -9,8 +9,7 @@ from .painter import appearance, caption, variation
 from .words import EOS, padded, words_of
 
 EXTRA_WORDS = range(300, 49000)
-AS_ASKED, MORE = 0.7, 0.92  # up to these shares s_scale is 1, and above 1, if it says how far a face is to be believed
-OWN = 0.6  # then, the share of pictures that see their own face at an s_scale of 2
+AS_ASKED, MORE = 0.78, 0.92  # up to these shares s_scale is 1, and above 1, if it says how far a face is to be believed
 GREYS = ("black", "grey", "white")  # grounds whose words name hair as well, and that hair is drawn in instead
 MEAN_OF = 2000  # pictures that the mean of all is taken from
 
@@ -79,15 +78,12 @@ class Batches:
         return np.where(kind < 0.5, 1.0, 2 * other)
 
     def shown(self, at, s_scale):
-        """Whose face goes with each picture: that of another picture of the same person. With the dial, the less `s_scale`
-        is, the more often it is anybody's, and the more it is, the more often the picture's own."""
+        """Whose face goes with each picture: that of another picture of the same person; with the dial, the less `s_scale`
+        is, the more often anybody's. Not its own, which says pose and light as well, and overdrives them at 2."""
         if not self.dial:
             return at ^ 1
-        kind = self.rng.random(len(at))
-        anybody = kind < np.clip(1 - s_scale, 0, 1) ** 2
-        own = kind > 1 - OWN * np.clip(s_scale - 1, 0, 1)
-        random = self.rng.integers(0, len(self.latents), len(at))
-        return np.where(anybody, random, np.where(own, at, at ^ 1))
+        anybody = self.rng.random(len(at)) < np.clip(1 - s_scale, 0, 1) ** 2
+        return np.where(anybody, self.rng.integers(0, len(self.latents), len(at)), at ^ 1)
 
     def draw(self, size):
         """Latents, tokens, identity, states and s_scale of `size` pictures."""
@@ -95,7 +91,7 @@ class Batches:
         # Both left out together, as the unconditional row has it, or one. Without a face the prompt alone is followed.
         empty = padded([])
         ids = [empty if d < 0.11 else self.ids_of(k) for k, d in zip(at.tolist(), drop)]
-        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.8))
+        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.88))
         s_scale = self.s_scales(size)
         face, states = self.faces.of(self.shown(at, s_scale), faceless, self.rng)
         latents = torch.from_numpy(self.latents[at]).float()
