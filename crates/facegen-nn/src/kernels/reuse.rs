@@ -64,12 +64,12 @@ unsafe impl Send for Block {}
 #[cfg(target_os = "linux")]
 impl Block {
     /// Gives its whole pages to the system, which clears them when they are next written to: an
-    /// allocator below would keep them for a while, beside what is allocated next.
+    /// allocator below would keep them for a while, in addition to what is allocated next.
     fn drop_pages(self) {
         let skipped = self.start.align_offset(PAGE);
         let pages = self.size.saturating_sub(skipped) / PAGE * PAGE;
         if pages > 0 {
-            // SAFETY: the pages lie within the block, whose contents nobody reads again. A failure
+            // SAFETY: the pages lie within the block, whose contents no one reads again. A failure
             // leaves them as they are.
             let _ = unsafe {
                 let start = self.start.add(skipped);
