@@ -110,16 +110,15 @@ def fit_last(resampler, inputs, wanted):
 
 
 @torch.no_grad()
-def renew(teacher, pupil, whole, identity, states, nobody):
+def renew(aim, pupil, identity, states, nobody):
     """A new resampler for the pupil. It begins by adding what was taken, and the mean of what the old one said; what that
     read off the states is left to learn."""
     resampler = pupil.perceiver_resampler = FacePerceiverResampler(STATES_WIDTH)
     for attention, forward in resampler.layers:
         attention.to_out.weight *= BRANCHES
         forward[3].weight *= BRANCHES
-    before, now = (tokens_of(it, identity, states, 0.0) for it in (teacher, pupil))
-    mean = tokens_of(teacher, identity, states, 1.0).mean(0)
-    wanted = mean + whole * (before - before.mean(0)) - now
+    before, now = (tokens_of(it, identity, states, 0.0) for it in (aim.teacher, pupil))
+    wanted = aim.mean + aim.whole * (before - before.mean(0)) - now
     wanted = torch.cat([wanted, torch.zeros_like(wanted[: len(wanted) // FACELESS])])
     with_nobody = lambda one, none: torch.cat([one, none.expand(len(one) // FACELESS, *one.shape[1:])])
     several, seen = [with_nobody(*pair) for pair in zip((identity, states), nobody)], []
@@ -158,8 +157,9 @@ def pupil_of(teacher, share, whole, faces, count, rng):
     nobody = torch.zeros(1, ID_WIDTH), faces.black[None]
     weaken(teacher, pupil, share, *seen)
     set_apart(pupil, strayed(some(READ)[0], STRAY), tokens_of(teacher, *nobody, 1.0)[0])
-    renew(teacher, pupil, whole, *seen, nobody)
-    return pupil, Aim(teacher, whole, *seen)
+    aim = Aim(teacher, whole, *seen)
+    renew(aim, pupil, *seen, nobody)
+    return pupil, aim
 
 
 def train(aim, pupil, faces, count, rng, steps, lr):

@@ -91,7 +91,7 @@ class Batches:
         # Both left out together, as the unconditional row has it, or one. Without a face the prompt alone is followed.
         empty = padded([])
         ids = [empty if d < 0.11 else self.ids_of(k) for k, d in zip(at.tolist(), drop)]
-        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.88))
+        faceless = torch.from_numpy((drop < 0.07) | (drop > 0.8))
         s_scale = self.s_scales(size)
         face, states = self.faces.of(self.shown(at, s_scale), faceless, self.rng)
         latents = torch.from_numpy(self.latents[at]).float()
