@@ -34,7 +34,7 @@ def start(arguments, address):
         "FACEGEN__STORAGE__DATA_DIR": str(arguments.out / f"server-{os.getpid()}"),
     }  # fmt: skip
     log = (arguments.out / "server.log").open("w")
-    return subprocess.Popen([str(arguments.program), "serve"], env=os.environ | settings, stdout=log, stderr=log)
+    return subprocess.Popen([str(arguments.program.resolve()), "serve"], env=os.environ | settings, stdout=log, stderr=log)
 
 
 def wait(process, address, limit=120.0):

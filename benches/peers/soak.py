@@ -5,6 +5,8 @@
 `DIRECTORY` is what ../gpu/checkpoints.py wrote. One picture after the other is made; for each, a line of JSON has its
 seconds of denoising a step, and the most memory and that at its end. Of those after the first two, the last quarter is
 compared with the first: fails where the median of memory is over `GROWTH` above it, or that of a step over `DRIFT`.
+Other guests of a host slow everything down: after each picture a fixed matrix product says how fast the host is, and
+a step may take longer by as much as that does.
 """
 
 import argparse
@@ -17,6 +19,8 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+
+import numpy
 
 sys.path.append(str(Path(__file__).parent.parent / "gpu"))
 
@@ -68,6 +72,16 @@ def picture(address, body):
         raise RuntimeError(f"the answer is {answer['status']}: {answer.get('message', '')}")
 
 
+def host():
+    """Seconds of a fixed piece of work that has nothing to do with the server: the median of 20 matrix products."""
+    matrix, times = numpy.ones((2048, 2048), numpy.float32), []
+    for _ in range(20):
+        begun = time.monotonic()
+        matrix @ matrix
+        times.append(time.monotonic() - begun)
+    return statistics.median(times)
+
+
 def judge(lines):
     """Whether nothing grew, and what to say of it."""
     counted = lines[FIRST:]
@@ -77,9 +91,11 @@ def judge(lines):
     def median(part, name):
         return statistics.median(line[name] for line in part)
 
-    limits = {"step_seconds": DRIFT, "most_bytes": GROWTH, "end_bytes": GROWTH}
-    grown = {name: median(last, name) / median(first, name) for name in limits}
-    said = ", ".join(f"{name} {median(last, name):.3g} ({grown[name]:.3f} of before)" for name in limits)
+    names = ["step_seconds", "host_seconds", "most_bytes", "end_bytes"]
+    grown = {name: median(last, name) / median(first, name) for name in names}
+    slower = max(1.0, grown["host_seconds"])
+    limits = {"step_seconds": DRIFT * slower, "most_bytes": GROWTH, "end_bytes": GROWTH}
+    said = ", ".join(f"{name} {median(last, name):.3g} ({grown[name]:.3f} of before)" for name in names)
     minutes = lines[-1]["at_seconds"] / 60
     text = f"{len(lines)} images in {minutes:.0f} minutes; in the last quarter {said}"
     return all(grown[name] <= limit for name, limit in limits.items()), text
@@ -94,7 +110,7 @@ def run(arguments, process, address, body):
         seconds = (denoising(address) - before) / STEPS
         at = time.monotonic() - started
         line = {"by": "soak", "at_seconds": at, "step_seconds": seconds, "most_bytes": watch.take()}
-        lines.append(line | {"end_bytes": resident(process)})
+        lines.append(line | {"end_bytes": resident(process), "host_seconds": host()})
         report(lines[-1], arguments.results)
     return lines
 
