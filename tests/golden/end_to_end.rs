@@ -6,7 +6,7 @@ use facegen_diffusion::{
     AutoencoderKl, Conditioning, DdimConfig, FaceIdPlusProjection, ImagePrompt, SchedulerConfig,
 };
 use facegen_engine::sd15::denoise::{DenoiseState, Guidance, denoise_step};
-use facegen_engine::sd15::face::FaceEncoder;
+use facegen_engine::sd15::face::{FaceEncoder, ImageEncoder};
 use facegen_engine::sd15::prompt::PromptTokenizer;
 use facegen_image::RgbImage;
 use facegen_nn::Compute;
@@ -14,8 +14,8 @@ use facegen_vision::{Face, FaceAnalyzer, FaceDetector, FaceEmbedder, VisionError
 use serde::Deserialize;
 
 use crate::support::{
-    Golden, bgr_image, clip_text, clip_vision, config, gpu_path, native, root, unet_and_projection,
-    vae,
+    Golden, bgr_image, clip_text, config, golden_weights, gpu_path, native, root,
+    unet_and_projection, vae,
 };
 
 /// Arguments of the reference's `generate`.
@@ -124,13 +124,12 @@ fn latents(golden: &Golden, arguments: &Arguments, compute: &Compute) -> Tensor 
 /// Returns the encoder of faces, without a detector.
 fn face_encoder(projection: FaceIdPlusProjection, compute: &Compute) -> FaceEncoder {
     let analyzer = FaceAnalyzer::new(Box::new(Unused), Box::new(Unused));
-    let image_encoder = clip_vision("clip_vision", compute);
+    let weights = golden_weights("clip_vision");
+    let image_encoder = ImageEncoder::load(&config("clip_vision"), &weights, compute).unwrap();
     FaceEncoder::new(
         analyzer,
         image_encoder,
-        &config("clip_vision"),
         Box::new(projection),
         ChannelOrder::Bgr,
     )
-    .unwrap()
 }

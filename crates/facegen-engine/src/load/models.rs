@@ -8,7 +8,7 @@ use facegen_diffusion::{
     AdapterWeights, AutoencoderKl, AutoencoderKlConfig, UNet2DConditionConfig,
     UNet2DConditionModel, checkpoint,
 };
-use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig, ClipVisionModel};
+use facegen_nn::clip::{ClipTextConfig, ClipTextModel, ClipVisionConfig};
 use facegen_nn::{Compute, Weights};
 use facegen_vision::{
     FaceAnalyzer, OnnxEmbedder, RetryingDetector, SafetyChecker, SafetyCheckerConfig, load_detector,
@@ -17,7 +17,7 @@ use facegen_vision::{
 use super::adapter::{Adapter, adapter};
 use super::style_pipeline::{BaseModel, StylePipeline, each, style_pipelines};
 use super::{LoadOptions, component, fit};
-use crate::sd15::face::{FaceEncoder, ImageProjection};
+use crate::sd15::face::{FaceEncoder, ImageEncoder, ImageProjection};
 use crate::sd15::prompt::PromptTokenizer;
 use crate::{EngineError, device, precision};
 
@@ -203,12 +203,12 @@ fn load_face(
     let components = preset.components();
     let config: ClipVisionConfig = component::config(preset, &components.image_encoder)?;
     let image_encoder = component::model(preset, &components.image_encoder, options, |weights| {
-        let model = ClipVisionModel::load(&config, weights, compute)?;
+        let encoder = ImageEncoder::load(&config, weights, compute)?;
         weights.finish()?;
-        Ok(model)
+        Ok(encoder)
     })?;
     let channel_order = preset.options().clip_channel_order;
-    let face = FaceEncoder::new(analyzer, image_encoder, &config, projection, channel_order)?;
+    let face = FaceEncoder::new(analyzer, image_encoder, projection, channel_order);
     Ok(face.releasing(options.packs.releases()))
 }
 

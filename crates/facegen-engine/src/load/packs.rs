@@ -85,7 +85,15 @@ impl Packs {
 
     /// Begins a load.
     pub(super) fn begin(&self, compute: &Compute) -> Self {
-        let kernel = || format!("{} {}", compute.dtype().as_str(), compute.kernel());
+        // Other versions may compute otherwise.
+        let version = env!("CARGO_PKG_VERSION");
+        let kernel = || {
+            format!(
+                "{} {} {version}",
+                compute.dtype().as_str(),
+                compute.kernel()
+            )
+        };
         Self {
             kernel: compute.packs_weights().then(kernel),
             used: Arc::default(),

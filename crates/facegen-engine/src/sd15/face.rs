@@ -2,11 +2,12 @@
 
 use std::fmt::Debug;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use facegen_core::preset::ChannelOrder;
 use facegen_diffusion::{FaceIdPlusProjection, PlusFaceProjection};
 use facegen_image::RgbImage;
 use facegen_nn::clip::{ClipVisionConfig, ClipVisionModel};
+use facegen_nn::{Compute, Weights};
 use facegen_vision::clip::CLIP_SIZE;
 use facegen_vision::{Face, FaceAnalysis, FaceAnalyzer, clip_pixel_values};
 
@@ -66,6 +67,42 @@ impl ImageProjection for PlusFaceProjection {
     }
 }
 
+/// The image encoder, and what it makes of no image.
+#[derive(Debug)]
+pub struct ImageEncoder {
+    model: ClipVisionModel,
+    /// Hidden states of zeroed pixel values, for the unconditional row.
+    uncond_clip_embeds: Tensor,
+}
+
+impl ImageEncoder {
+    /// Loads the encoder, and encodes the unconditional image unless packs have
+    /// that: it follows from the weights, and takes as long as a photo does.
+    ///
+    /// # Errors
+    /// Fails when a tensor is missing or has another shape, or the encoder
+    /// fails.
+    pub fn load(
+        config: &ClipVisionConfig,
+        weights: &Weights,
+        compute: &Compute,
+    ) -> Result<Self, EngineError> {
+        let model = ClipVisionModel::load(config, weights, compute)?;
+        let shape = [1, config.tokens(), config.hidden_size];
+        let encode = || {
+            let side = config.image_size;
+            let zeros = Tensor::zeros((1, 3, side, side), DType::F32, &Device::Cpu)?;
+            model.penultimate_hidden_state(&zeros)
+        };
+        let uncond_clip_embeds =
+            weights.computed("uncond_clip_embeds", &shape, compute.dtype(), encode)?;
+        Ok(Self {
+            model,
+            uncond_clip_embeds,
+        })
+    }
+}
+
 /// Finds the face in a photo and encodes it to the tokens that the UNet's image
 /// branches attend to.
 #[derive(Debug)]
@@ -89,28 +126,21 @@ pub struct FaceTokens {
 }
 
 impl FaceEncoder {
-    /// Combines the models; encodes the unconditional image once.
-    ///
-    /// # Errors
-    /// Fails when the image encoder fails.
+    /// Combines the models.
     pub fn new(
         analyzer: FaceAnalyzer,
-        image_encoder: ClipVisionModel,
-        config: &ClipVisionConfig,
+        image_encoder: ImageEncoder,
         projection: Box<dyn ImageProjection>,
         channel_order: ChannelOrder,
-    ) -> Result<Self, EngineError> {
-        let side = config.image_size;
-        let zeros = Tensor::zeros((1, 3, side, side), candle_core::DType::F32, &Device::Cpu)?;
-        let uncond_clip_embeds = image_encoder.penultimate_hidden_state(&zeros)?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             analyzer,
-            image_encoder,
+            image_encoder: image_encoder.model,
             projection,
             channel_order,
-            uncond_clip_embeds,
+            uncond_clip_embeds: image_encoder.uncond_clip_embeds,
             releases: false,
-        })
+        }
     }
 
     /// Sets whether the image encoder's memory goes back to the system after

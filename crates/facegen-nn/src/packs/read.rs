@@ -14,7 +14,6 @@ use super::mapped::{MappedSlab, map, release};
 use super::table::{Table, hexadecimal};
 use super::{PackError, PackIdentity, access};
 use crate::host::HostElement;
-use crate::kernels::WeightShape;
 
 /// The longest table that is read, in bytes.
 const LONGEST_TABLE: u64 = 64 << 20;
@@ -100,19 +99,20 @@ impl PackFile {
         release(&self.map);
     }
 
-    /// Returns a weight, if the pack has one of that name, shape and dtype.
+    /// Returns a weight, if the pack has one of that name, dtype, axes and number of elements.
     pub(crate) fn find<E: HostElement>(
         &self,
         name: &str,
-        shape: WeightShape,
+        axes: &[usize],
+        elements: usize,
     ) -> Option<MappedSlab<E>> {
         let entry = self
             .table
             .weights
             .get(name)
-            .filter(|entry| entry.is::<E>(shape))?;
+            .filter(|entry| entry.is::<E>(axes, elements))?;
         let start = usize::try_from(entry.offset).ok()?;
-        MappedSlab::new(&self.map, start, shape.packed_length::<E>())
+        MappedSlab::new(&self.map, start, elements)
     }
 }
 

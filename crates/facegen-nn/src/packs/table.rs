@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::host::HostElement;
-use crate::kernels::WeightShape;
 
 /// Incremented whenever weights are packed otherwise, so that old packs are not used.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Weights begin on a cache line.
 pub(super) const ALIGNMENT: u64 = 64;
 
@@ -28,17 +27,17 @@ pub struct PackIdentity {
 pub(super) struct Table {
     version: u32,
     pub(super) identity: PackIdentity,
-    /// Each weight, by its full name.
+    /// Each weight, and what was computed from them, by its full name.
     pub(super) weights: BTreeMap<String, Entry>,
 }
 
-/// One packed weight.
+/// One packed weight or computed tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     /// The dtype of its elements.
     dtype: String,
-    /// Its axes in the checkpoint, which determine the order of the elements.
+    /// Its axes, which determine the order of the elements.
     axes: Vec<usize>,
     /// Bytes before it.
     pub(super) offset: u64,
@@ -73,25 +72,25 @@ impl Table {
 impl Entry {
     /// Describes a weight of `bytes` that was written at `offset`.
     pub(super) fn new<E: HostElement>(
-        shape: WeightShape,
+        axes: &[usize],
         offset: u64,
         bytes: &[u8],
         sha256: String,
     ) -> Self {
         Self {
             dtype: E::DTYPE.as_str().to_owned(),
-            axes: shape.axes(),
+            axes: axes.to_vec(),
             offset,
             length: bytes.len() as u64,
             sha256,
         }
     }
 
-    /// Returns whether this is a weight of that shape and dtype.
-    pub(super) fn is<E: HostElement>(&self, shape: WeightShape) -> bool {
+    /// Returns whether this has that dtype, those axes and that many elements.
+    pub(super) fn is<E: HostElement>(&self, axes: &[usize], elements: usize) -> bool {
         self.dtype == E::DTYPE.as_str()
-            && self.axes == shape.axes()
-            && self.length == (shape.packed_length::<E>() * size_of::<E>()) as u64
+            && self.axes == axes
+            && self.length == (elements * size_of::<E>()) as u64
     }
 }
 

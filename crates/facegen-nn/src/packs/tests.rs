@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use half::bf16;
 use super::{
     PackError, PackFile, PackIdentity, PackWriter, Packing, make_directory, remove_abandoned,
 };
-use crate::host::HostElement;
+use crate::host::{HostElement, to_vec};
 use crate::kernels::{PackedMatrix, WeightShape};
 use crate::weights::TensorSource;
 use crate::{NoiseSource, Weights, WeightsError};
@@ -112,8 +113,8 @@ fn mapped_weights_are_those_packed_in_memory() {
     for ((name, shape), index) in SHAPES.into_iter().zip(0..) {
         let name = format!("{name}.weight");
         let (full, half) = (
-            pack.find::<f32>(&name, shape),
-            pack.find::<bf16>(&name, shape),
+            pack.find::<f32>(&name, &shape.axes(), shape.packed_length::<f32>()),
+            pack.find::<bf16>(&name, &shape.axes(), shape.packed_length::<bf16>()),
         );
         // So that the weights below are not packed again unnoticed.
         assert_eq!((full.is_some(), half.is_some()), (index < 2, index == 2));
@@ -129,6 +130,36 @@ fn mapped_weights_are_those_packed_in_memory() {
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
         0o600
     );
+}
+
+/// Takes a tensor of that shape whose values are computed from the weights, and returns them and
+/// how often they were computed.
+fn computed(packing: &Packing, shape: &[usize], dtype: DType) -> (Vec<f32>, usize) {
+    let weights = Weights::new(Arc::new(Noise)).packing(packing).pp("model");
+    let count = Cell::new(0);
+    let make = || {
+        count.set(count.get() + 1);
+        Ok(Noise.load("computed", shape)?.to_dtype(dtype)?)
+    };
+    let tensor = weights.computed("state", shape, dtype, make).unwrap();
+    assert_eq!((tensor.dims(), tensor.dtype()), (shape, dtype));
+    (to_vec(&tensor).unwrap(), count.get())
+}
+
+#[test]
+fn tensors_computed_from_weights_are_computed_once() {
+    let directory = tempfile::tempdir().unwrap();
+    for dtype in [DType::F32, DType::BF16] {
+        let path = directory.path().join(dtype.as_str());
+        let (expected, _) = computed(&Packing::InMemory, &[1, 5, 3], dtype);
+        let writer = Arc::new(PackWriter::create(&path, identity("a"), 0).unwrap());
+        let into = Packing::Into(Arc::clone(&writer));
+        assert_eq!(computed(&into, &[1, 5, 3], dtype), (expected.clone(), 1));
+        writer.finish().unwrap();
+        let from = Packing::From(Arc::new(open(&path).unwrap().unwrap()));
+        assert_eq!(computed(&from, &[1, 5, 3], dtype), (expected, 0));
+        assert_eq!(computed(&from, &[1, 3, 5], dtype).1, 1);
+    }
 }
 
 /// Returns the kilobytes of a file's maps that are in memory.

@@ -18,7 +18,6 @@ use super::mapped::{MappedSlab, bytes, map, release};
 use super::table::{ALIGNMENT, Entry, Table, hexadecimal};
 use super::{PackError, PackIdentity};
 use crate::host::HostElement;
-use crate::kernels::WeightShape;
 
 /// Bytes of a file system that packs leave to other files, such as the database next to them.
 const SPARE: u64 = 512 << 20;
@@ -99,16 +98,16 @@ impl PackWriter {
     pub(crate) fn store<E: HostElement>(
         &self,
         name: &str,
-        shape: WeightShape,
+        axes: &[usize],
         elements: &[E],
     ) -> Result<MappedSlab<E>, PackError> {
         let mut state = self.state();
         let entry = match state.weights.get(name) {
             Some(entry) => entry.clone(),
-            None => state.write::<E>(name, shape, bytes(elements))?,
+            None => state.write::<E>(name, axes, bytes(elements))?,
         };
         let path = state.temporary.path();
-        if !entry.is::<E>(shape) {
+        if !entry.is::<E>(axes, elements.len()) {
             return Err(PackError::unusable(path, format!("{name} is ambiguous")));
         }
         let length = size_of_val(elements);
@@ -173,7 +172,7 @@ impl State {
     fn write<E: HostElement>(
         &mut self,
         name: &str,
-        shape: WeightShape,
+        axes: &[usize],
         bytes: &[u8],
     ) -> Result<Entry, PackError> {
         let (file, path) = (self.temporary.file(), self.temporary.path());
@@ -187,7 +186,7 @@ impl State {
         };
         let (written, sha256) = rayon::join(write, || hexadecimal(bytes));
         written.map_err(PackError::at(path))?;
-        let entry = Entry::new::<E>(shape, offset, bytes, sha256);
+        let entry = Entry::new::<E>(axes, offset, bytes, sha256);
         self.end = offset + entry.length;
         self.weights.insert(name.to_owned(), entry.clone());
         Ok(entry)

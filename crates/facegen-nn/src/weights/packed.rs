@@ -1,6 +1,7 @@
-//! Weights packed for the kernels, now or by an earlier process.
+//! Weights packed for the kernels, and tensors computed from weights, now or by an earlier process.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+use half::bf16;
 
 use super::Weights;
 use crate::Result;
@@ -39,7 +40,8 @@ impl Weights {
         let full_name = self.full_name(name);
         let packed_name = format!("{full_name}{part}");
         if let Packing::From(pack) = self.packed_by()
-            && let Some(slab) = pack.find::<E>(&packed_name, shape)
+            && let Some(slab) =
+                pack.find::<E>(&packed_name, &shape.axes(), shape.packed_length::<E>())
         {
             if let Some((patch, start)) = &self.patch {
                 patch.skip(&full_name[*start..]);
@@ -51,10 +53,49 @@ impl Weights {
         let packed = PackedMatrix::pack(shape, &host::values(&tensor)?);
         match self.packed_by() {
             Packing::Into(pack) => {
-                let slab = pack.store(&packed_name, shape, packed.data())?;
+                let slab = pack.store(&packed_name, &shape.axes(), packed.data())?;
                 Ok(PackedMatrix::mapped(shape, slab))
             }
             Packing::From(_) | Packing::InMemory => Ok(packed),
         }
+    }
+
+    /// Takes what `make` computes from the weights of a model and packs keep as
+    /// `name`: a tensor of that shape and dtype, on the CPU where packs serve.
+    ///
+    /// # Errors
+    /// Fails when `make` does, the tensor has another shape, or it cannot be
+    /// written.
+    pub fn computed(
+        &self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        make: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        match (self.packed_by(), dtype) {
+            (Packing::InMemory, _) => make(),
+            (_, DType::BF16) => self.computed_as::<bf16>(name, shape, make),
+            (_, _) => self.computed_as::<f32>(name, shape, make),
+        }
+    }
+
+    fn computed_as<E: HostElement>(
+        &self,
+        name: &str,
+        shape: &[usize],
+        make: impl FnOnce() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let name = self.full_name(name);
+        if let Packing::From(pack) = self.packed_by()
+            && let Some(slab) = pack.find::<E>(&name, shape, shape.iter().product())
+        {
+            return host::tensor(slab.to_vec(), shape, E::DTYPE);
+        }
+        let tensor = host::of_shape::<E>(&make()?, shape)?;
+        if let Packing::Into(pack) = self.packed_by() {
+            pack.store(&name, shape, &host::values::<E>(&tensor)?)?;
+        }
+        Ok(tensor)
     }
 }
