@@ -108,11 +108,9 @@ impl ImageEncoder {
 #[derive(Debug)]
 pub struct FaceEncoder {
     analyzer: FaceAnalyzer,
-    image_encoder: ClipVisionModel,
+    image_encoder: ImageEncoder,
     projection: Box<dyn ImageProjection>,
     channel_order: ChannelOrder,
-    /// Hidden states of zeroed pixel values, for the unconditional row.
-    uncond_clip_embeds: Tensor,
     releases: bool,
 }
 
@@ -127,6 +125,7 @@ pub struct FaceTokens {
 
 impl FaceEncoder {
     /// Combines the models.
+    #[must_use]
     pub fn new(
         analyzer: FaceAnalyzer,
         image_encoder: ImageEncoder,
@@ -135,10 +134,9 @@ impl FaceEncoder {
     ) -> Self {
         Self {
             analyzer,
-            image_encoder: image_encoder.model,
+            image_encoder,
             projection,
             channel_order,
-            uncond_clip_embeds: image_encoder.uncond_clip_embeds,
             releases: false,
         }
     }
@@ -148,7 +146,7 @@ impl FaceEncoder {
     #[must_use]
     pub fn releasing(self, releases: bool) -> Self {
         if releases {
-            self.image_encoder.release();
+            self.image_encoder.model.release();
         }
         Self { releases, ..self }
     }
@@ -183,9 +181,12 @@ impl FaceEncoder {
         let pixel_values = clip_pixel_values(crop, self.channel_order);
         let shape = (1, 3, CLIP_SIZE, CLIP_SIZE);
         let pixel_values = Tensor::from_vec(pixel_values, shape, &Device::Cpu)?;
-        let clip_embeds = self.image_encoder.penultimate_hidden_state(&pixel_values);
+        let clip_embeds = self
+            .image_encoder
+            .model
+            .penultimate_hidden_state(&pixel_values);
         if self.releases {
-            self.image_encoder.release();
+            self.image_encoder.model.release();
         }
         let clip_embeds = clip_embeds?;
         let id_embeds = id_embedding.map(|embedding| {
@@ -201,7 +202,7 @@ impl FaceEncoder {
             cond: projection.tokens(id_embeds.as_ref(), &clip_embeds, s_scale)?,
             uncond: projection.tokens(
                 uncond_id_embeds.as_ref(),
-                &self.uncond_clip_embeds,
+                &self.image_encoder.uncond_clip_embeds,
                 s_scale,
             )?,
         })

@@ -73,10 +73,10 @@ impl Weights {
         dtype: DType,
         make: impl FnOnce() -> Result<Tensor>,
     ) -> Result<Tensor> {
-        match (self.packed_by(), dtype) {
-            (Packing::InMemory, _) => make(),
-            (_, DType::BF16) => self.computed_as::<bf16>(name, shape, make),
-            (_, _) => self.computed_as::<f32>(name, shape, make),
+        match dtype {
+            DType::F32 => self.computed_as::<f32>(name, shape, make),
+            DType::BF16 => self.computed_as::<bf16>(name, shape, make),
+            _ => make(),
         }
     }
 
@@ -87,15 +87,17 @@ impl Weights {
         make: impl FnOnce() -> Result<Tensor>,
     ) -> Result<Tensor> {
         let name = self.full_name(name);
-        if let Packing::From(pack) = self.packed_by()
-            && let Some(slab) = pack.find::<E>(&name, shape, shape.iter().product())
-        {
-            return host::tensor(slab.to_vec(), shape, E::DTYPE);
+        match self.packed_by() {
+            Packing::InMemory => make(),
+            Packing::From(pack) => match pack.find::<E>(&name, shape, shape.iter().product()) {
+                Some(slab) => host::tensor(slab.to_vec(), shape, E::DTYPE),
+                None => make(),
+            },
+            Packing::Into(pack) => {
+                let tensor = host::of_shape::<E>(&make()?, shape)?;
+                pack.store(&name, shape, &host::values::<E>(&tensor)?)?;
+                Ok(tensor)
+            }
         }
-        let tensor = host::of_shape::<E>(&make()?, shape)?;
-        if let Packing::Into(pack) = self.packed_by() {
-            pack.store(&name, shape, &host::values::<E>(&tensor)?)?;
-        }
-        Ok(tensor)
     }
 }
