@@ -73,10 +73,12 @@ impl Weights {
         dtype: DType,
         make: impl FnOnce() -> Result<Tensor>,
     ) -> Result<Tensor> {
-        match dtype {
-            DType::F32 => self.computed_as::<f32>(name, shape, make),
-            DType::BF16 => self.computed_as::<bf16>(name, shape, make),
-            _ => make(),
+        if dtype == DType::F32 {
+            self.computed_as::<f32>(name, shape, make)
+        } else if dtype == DType::BF16 {
+            self.computed_as::<bf16>(name, shape, make)
+        } else {
+            make()
         }
     }
 
