@@ -85,15 +85,9 @@ impl Packs {
 
     /// Begins a load.
     pub(super) fn begin(&self, compute: &Compute) -> Self {
-        // Other versions may compute otherwise.
+        // Other versions may compute otherwise what packs keep of a model's results.
         let version = env!("CARGO_PKG_VERSION");
-        let kernel = || {
-            format!(
-                "{} {} {version}",
-                compute.dtype().as_str(),
-                compute.kernel()
-            )
-        };
+        let kernel = || [compute.dtype().as_str(), compute.kernel(), version].join(" ");
         Self {
             kernel: compute.packs_weights().then(kernel),
             used: Arc::default(),

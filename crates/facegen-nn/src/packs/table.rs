@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::host::HostElement;
 
-/// Incremented whenever weights are packed otherwise, so that old packs are not used.
+/// Incremented whenever weights are packed otherwise or other bytes are computed from them, so that
+/// old packs are not used.
 const VERSION: u32 = 3;
 /// Weights begin on a cache line.
 pub(super) const ALIGNMENT: u64 = 64;
